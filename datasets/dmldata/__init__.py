@@ -1,0 +1,27 @@
+"""The contract between generator and benchmark: what a dataset on disk is.
+
+`open_dataset` and `Part` can be had from here; `verify` is in `dmldata.verify`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dmldata.dataset import open_dataset
+    from dmldata.parts import Part
+
+__all__ = ["Part", "open_dataset"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for only then: `import dmldata` costs nothing."""
+    if name == "Part":
+        from dmldata.parts import Part
+
+        return Part
+    if name == "open_dataset":
+        from dmldata.dataset import open_dataset
+
+        return open_dataset
+    raise AttributeError(f"module 'dmldata' has no attribute '{name}'")

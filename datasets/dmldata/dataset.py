@@ -1,0 +1,237 @@
+"""Reading a dataset: checked before it is believed, in one defined order."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+
+import fsspec
+import numpy as np
+from fsspec.implementations.local import LocalFileSystem
+from PIL import Image
+
+from dmldata.checks import check_digest, columns_problem, order_problem
+from dmldata.decode import decode_image, decode_mask
+from dmldata.errors import DatasetError, UnknownNameError
+from dmldata.files import CHUNK
+from dmldata.locate import connect
+from dmldata.manifest import MANIFEST_FILE, Manifest, Shard, read_manifest
+from dmldata.samples import SAMPLES_FILE, read_samples
+from dmldata.shards import Sample, read_shard
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Item(NamedTuple):
+    """One decoded sample: RGB image, mask uint8 [H, W] (None where not asked for), row."""
+
+    key: str
+    image: Image.Image
+    mask: np.ndarray | None
+    row: dict[str, Any]
+
+
+def open_dataset(url: str | os.PathLike[str]) -> Dataset:
+    """Open a dataset in a folder or at any URL that fsspec reads.
+
+    Only dataset.json is read here; the rest when asked for.
+
+    Raises:
+        InputError: a URL that cannot be read at all (unknown protocol).
+        DatasetError: no dataset there, a manifest that breaks the contract, or no images in it.
+    """
+    url = os.fspath(url)
+    fs, root, data = connect(url)
+    manifest = read_manifest(data, f"{url.rstrip('/')}/{MANIFEST_FILE}")
+    if not manifest.images:
+        raise DatasetError(f"{url}: the dataset is empty: {MANIFEST_FILE} lists no shards")
+    return Dataset(url, fs, root, manifest)
+
+
+class Dataset:
+    """A dataset on disk or behind a URL; made by `open_dataset`."""
+
+    def __init__(
+        self, url: str, fs: fsspec.AbstractFileSystem, root: str, manifest: Manifest
+    ) -> None:
+        self.url = url
+        self.fs = fs
+        self.root = root
+        self.manifest = manifest
+
+    def __len__(self) -> int:
+        return self.manifest.images
+
+    @property
+    def fingerprint(self) -> str:
+        """See `Manifest.fingerprint`."""
+        return self.manifest.fingerprint
+
+    @cached_property
+    def samples(self) -> pa.Table:
+        """samples.parquet, N rows, in the order of the shards and of the samples inside them.
+
+        Raises:
+            DatasetError: missing, altered, other columns or another order than the manifest's.
+        """
+        name = SAMPLES_FILE
+        try:
+            data = self.fs.cat_file(self.path(name))
+        except FileNotFoundError:
+            raise DatasetError(f"{name}: missing") from None
+        expected = self.manifest.samples
+        check_digest(name, expected, len(data), hashlib.sha256(data).hexdigest())
+        table = read_samples(io.BytesIO(data))
+        problem = columns_problem(table, self.manifest.factors) or order_problem(
+            table, self.manifest
+        )
+        if problem:
+            raise DatasetError(f"{name}: {problem}")
+        return table
+
+    def labels(self, factor: str) -> np.ndarray:
+        """Bins of a factor, int32 [N]; -1 where it does not apply.
+
+        Raises:
+            UnknownNameError: no such factor.
+        """
+        column = self.samples[f"{self.manifest.factor(factor).key}_bin"]
+        return np.array([-1 if bin_ is None else bin_ for bin_ in column.to_pylist()], np.int32)
+
+    def values(self, factor: str) -> np.ndarray:
+        """Values of a factor, [N]: float64 with NaN, or object (str) with None, for 'none'.
+
+        Raises:
+            UnknownNameError: no such factor.
+        """
+        described = self.manifest.factor(factor)
+        column = self.samples[described.key].to_pylist()
+        return np.array(column, np.float64 if described.is_numeric else object)
+
+    def samples_iter(
+        self,
+        splits: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
+        with_mask: bool = True,
+        *,
+        shards: Collection[str] | None = None,
+    ) -> Iterator[Item]:
+        """Decoded samples in the order of samples.parquet.
+
+        A shard's length and digest are checked before the first of its samples is yielded.
+
+        Args:
+            splits: only these; all when None.
+            keys: only these; all when None. Shards without any of them are not opened.
+            with_mask: False leaves masks undecoded (`Item.mask` is None).
+            shards: only these files; all when None. Workers can share a dataset by it.
+
+        Raises:
+            UnknownNameError: a split or shard that is not there.
+            DatasetError: a key that is not there; a shard that is missing, truncated, altered or
+                not what samples.parquet says, with its name, the member and the reason.
+        """
+        _check_names("split", splits, list(self.manifest.splits), self.url)
+        _check_names("shard", shards, [shard.file for shard in self.manifest.shards], self.url)
+        wanted = None if keys is None else self._known_keys(keys)
+        return self._items(splits, wanted, with_mask, shards)
+
+    def _items(
+        self,
+        splits: Collection[str] | None,
+        keys: set[str] | None,
+        with_mask: bool,
+        shards: Collection[str] | None,
+    ) -> Iterator[Item]:
+        start = 0
+        for shard in self.manifest.shards:
+            table = self.samples.slice(start, shard.images)
+            start += shard.images
+            if splits is not None and shard.split not in splits:
+                continue
+            if shards is not None and shard.file not in shards:
+                continue
+            if keys is not None and keys.isdisjoint(table["key"].to_pylist()):
+                continue
+            for sample, row in self._rows_of(shard, table):
+                if keys is None or sample.key in keys:
+                    yield self._decoded(shard, sample, row, with_mask)
+
+    @contextmanager
+    def open_shard(self, shard: Shard) -> Iterator[BinaryIO]:
+        """A shard as a binary file, after its length and digest were checked.
+
+        What is read is what was checked: from another machine it is first copied to a temporary
+        file.
+
+        Raises:
+            DatasetError: missing, truncated or altered.
+        """
+        try:
+            source = cast(BinaryIO, self.fs.open(self.path(shard.file), "rb"))
+        except FileNotFoundError:
+            raise DatasetError(f"{shard.file}: missing") from None
+        with ExitStack() as files:
+            files.enter_context(source)
+            local = isinstance(self.fs, LocalFileSystem)
+            checked = source if local else files.enter_context(tempfile.TemporaryFile())
+            length, digest = 0, hashlib.sha256()
+            while length <= shard.bytes and (chunk := source.read(CHUNK)):
+                length += len(chunk)
+                digest.update(chunk)
+                if not local:
+                    checked.write(chunk)
+            check_digest(shard.file, shard, length, digest.hexdigest())
+            checked.seek(0)
+            yield checked
+
+    def path(self, name: str) -> str:
+        """Path of one of the dataset's files in `fs`."""
+        return f"{self.root}/{name}"
+
+    def _known_keys(self, keys: Collection[str]) -> set[str]:
+        wanted = set(keys)
+        unknown = wanted.difference(self.samples["key"].to_pylist())
+        if unknown:
+            raise DatasetError(f"{self.url}: no sample '{min(unknown)}' in {SAMPLES_FILE}")
+        return wanted
+
+    def _rows_of(self, shard: Shard, table: pa.Table) -> Iterator[tuple[Sample, dict[str, Any]]]:
+        rows = iter(table.to_pylist())
+        with self.open_shard(shard) as file:
+            for sample in read_shard(file, shard.file):
+                row = next(rows, None)
+                if row is None or row["key"] != sample.key:
+                    expected = "no more samples" if row is None else f"'{row['key']}'"
+                    raise DatasetError(
+                        f"{shard.file}: holds '{sample.key}' where {SAMPLES_FILE} has {expected}"
+                    )
+                yield sample, row
+        missing = next(rows, None)
+        if missing is not None:
+            raise DatasetError(f"{shard.file}: '{missing['key']}' of {SAMPLES_FILE} is missing")
+
+    def _decoded(self, shard: Shard, sample: Sample, row: dict[str, Any], with_mask: bool) -> Item:
+        size = self.manifest.image_size
+        extension = sample.image_extension
+        where = f"{shard.file}: {sample.key}"
+        image = decode_image(sample.files[extension], extension, size, f"{where}.{extension}")
+        if not with_mask:
+            return Item(sample.key, image, None, row)
+        if "mask.png" not in sample.files:
+            raise DatasetError(f"{where}: has no mask.png")
+        mask = decode_mask(sample.files["mask.png"], size, f"{where}.mask.png")
+        return Item(sample.key, image, mask, row)
+
+
+def _check_names(kind: str, names: Collection[str] | None, valid: list[str], where: str) -> None:
+    for name in names or ():
+        if name not in valid:
+            raise UnknownNameError(kind, name, valid, where=where)

@@ -1,0 +1,45 @@
+"""The one exception hierarchy of the project.
+
+Every message says what was wrong, where (file, field, sample key, line) and what would be valid.
+A command exits with `exit_code`: 2 for what the user gave, 1 for what failed on the way.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PrismError(Exception):
+    """Something failed on the way; the command exits with 1."""
+
+    exit_code = 1
+
+
+class InputError(PrismError):
+    """What the user gave is not valid; the command exits with 2."""
+
+    exit_code = 2
+
+
+class UnknownNameError(InputError):
+    """A name that does not exist, with the names that do.
+
+    >>> print(UnknownNameError("factor", "colour", ["color", "pose"]))
+    unknown factor 'colour' (did you mean 'color'?); valid: color, pose
+    """
+
+    def __init__(self, kind: str, name: str, valid: Iterable[str], where: str = "") -> None:
+        names = list(valid)
+        close = difflib.get_close_matches(name, names, n=1)
+        hint = f" (did you mean '{close[0]}'?)" if close else ""
+        place = f" in {where}" if where else ""
+        super().__init__(f"unknown {kind} '{name}'{place}{hint}; valid: {', '.join(names)}")
+
+
+class DatasetError(InputError):
+    """A dataset on disk breaks the contract: the message names the file and the reason."""
+
+
+class ModelError(InputError):
+    """A model reference that cannot be loaded, or a model that breaks the model contract."""

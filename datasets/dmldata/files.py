@@ -1,0 +1,65 @@
+"""Files that appear under their names only when whole, and their digests."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+CHUNK = 1 << 20
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A binary file that takes its name when the block ends, and leaves nothing when it fails.
+
+    Written beside (a hidden name), synced, renamed: a reader never meets half a file, and what was
+    there before stays until the new one is whole. Missing parent folders are made.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with beside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def write_whole(path: str | os.PathLike[str], data: bytes | str) -> None:
+    """Write a whole file at once; text as UTF-8."""
+    with whole_file(path) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+
+
+def sha256_of(source: str | os.PathLike[str] | BinaryIO) -> str:
+    """SHA-256 of a file's bytes, or of the rest of an open binary file, as 64 hex digits."""
+    if isinstance(source, str | os.PathLike):
+        with Path(source).open("rb") as file:
+            return sha256_of(file)
+    digest = hashlib.sha256()
+    while chunk := source.read(CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself last through a power cut, where folders can be synced."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)

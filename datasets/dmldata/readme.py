@@ -1,0 +1,159 @@
+"""README.md of a dataset: a dataset card with its YAML, what varies, and how it was made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import yaml
+
+from dmldata.attribution import PAPER
+from dmldata.factors import Factor
+from dmldata.hub import hub_metadata
+from dmldata.licences import licence_name, licence_url
+from dmldata.manifest import Manifest
+from dmldata.parts import Part
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def readme_text(manifest: Manifest, samples: pa.Table) -> str:
+    """README.md: YAML that the Hugging Face hub reads, then the card for people.
+
+    Args:
+        samples: samples.parquet, for how many images a factor applies to.
+    """
+    sections = [
+        f"# {manifest.name} {manifest.version}\n\n{description(manifest)}",
+        f"## What varies\n\n{_factor_table(manifest, samples)}",
+        _constants(manifest),
+        f"## Files\n\n{_files(manifest)}",
+        f"## Loading\n\n{_loading(manifest)}",
+        f"## How it was made\n\n{_made(manifest)}",
+        f"## Credits and licence\n\n{_rights(manifest)}",
+        f"## Citation\n\n{_citation(manifest)}",
+    ]
+    body = "\n\n".join(section for section in sections if section)
+    return f"---\n{_yaml(hub_metadata(manifest))}---\n\n{body}\n"
+
+
+def description(manifest: Manifest) -> str:
+    """One paragraph: the maker's own words, then what the manifest tells."""
+    width, height = manifest.image_size
+    varied = ", ".join(manifest.varied) or "nothing"
+    design = {
+        "independent": f"Drawn independently for every image: {varied}.",
+        "sweep": (
+            f"Each scene is rendered several times with only the factors of the group "
+            f"'{manifest.sweep_group}' changed. Varied over all images: {varied}."
+        ),
+    }[manifest.design]
+    facts = f"{manifest.images} rendered images of cars, {width} x {height} pixels. {design}"
+    return f"{manifest.description.strip()} {facts}".strip()
+
+
+def _factor_table(manifest: Manifest, samples: pa.Table) -> str:
+    lines = [
+        "| factor | group | kind | values | applies to | meaning |",
+        "|---|---|---|---|---|---|",
+    ]
+    for factor in manifest.factors:
+        if factor.varies:
+            applies = samples.num_rows - samples[factor.key].null_count
+            lines.append(
+                f"| `{factor.key}` | {factor.group} | {factor.kind} | {_cell(_values(factor))} "
+                f"| {applies} of {samples.num_rows} images | {_cell(factor.meaning)} |"
+            )
+    return "\n".join(lines) if len(lines) > 2 else "Nothing: every factor is constant."
+
+
+def _values(factor: Factor) -> str:
+    unit = f" {factor.unit}" if factor.unit else ""
+    if not factor.is_numeric:
+        return f"{len(factor.values)}: {', '.join(map(str, factor.values))}"
+    numbers = [float(value) for value in factor.values]
+    circle = f", period {factor.period:g}" if factor.period else ""
+    return f"{len(numbers)} from {min(numbers):g} to {max(numbers):g}{unit}{circle}"
+
+
+def _constants(manifest: Manifest) -> str:
+    constant = [factor for factor in manifest.factors if not factor.varies]
+    if not constant:
+        return ""
+    lines = [
+        f"- `{factor.key}`: {factor.values[0]}{f' {factor.unit}' if factor.unit else ''} "
+        f"({factor.meaning})"
+        for factor in constant
+    ]
+    return "Constant:\n\n" + "\n".join(lines)
+
+
+def _files(manifest: Manifest) -> str:
+    splits = ", ".join(f"{split} {images}" for split, images in manifest.splits.items())
+    parts = ", ".join(f"{part.value} {part.name.lower()}" for part in Part)
+    return (
+        f"Images per split: {splits}. Shards are WebDataset tar files, already shuffled. A sample "
+        "is `<key>.jpg` (or `.png`), `<key>.mask.png` "
+        f"({parts}), in some datasets `<key>.depth.png` (16-bit, millimetres), and `<key>.json`, "
+        "its row of `samples.parquet`. A label is the index of a factor's value "
+        "(`<factor>_bin`); it is null where the factor does not apply. `dataset.json` is the "
+        "manifest; `sha256sum -c checksums.sha256` checks all files."
+    )
+
+
+def _loading(manifest: Manifest) -> str:
+    split = next(iter(manifest.splits), "train")
+    return (
+        "```python\n"
+        "from dmldata import open_dataset\n\n"
+        'dataset = open_dataset("FOLDER")  # or any fsspec URL\n'
+        "for key, image, mask, row in dataset.samples_iter():\n"
+        "    ...\n"
+        "```\n\n"
+        f'Also in `datasets.load_dataset("FOLDER", split="{split}")`, in `webdataset`, and in '
+        f'timm as `wds/` (split `{split}`, `target_key="<factor>_bin"`).'
+    )
+
+
+def _made(manifest: Manifest) -> str:
+    return (
+        f"Rendered by `dmlgen` from this recipe with seed {manifest.seed}; the same recipe, seed "
+        "and versions give the same dataset again "
+        f"(fingerprint `{manifest.fingerprint}`).\n\n"
+        f"```yaml\n{_yaml(manifest.recipe)}```\n\n"
+        f"Versions and engine settings:\n\n```yaml\n"
+        f"{_yaml({'versions': manifest.versions, 'engine': manifest.engine})}```"
+    )
+
+
+def _rights(manifest: Manifest) -> str:
+    licence = f"[{licence_name(manifest.license)}]({licence_url(manifest.license)})"
+    if not manifest.credits:
+        return f"The dataset is under {licence}. Nothing in the pictures was made by others."
+    lines = [
+        f"The dataset is under {licence}. Works of others in the pictures (more in `CREDITS.md`):",
+        "",
+        "| id | title | author | licence |",
+        "|---|---|---|---|",
+    ]
+    for credit in manifest.credits:
+        licence = f"[{credit.license}]({credit.license_url})"
+        work = f"{_cell(credit.title)} | {_cell(credit.author)}"
+        lines.append(f"| `{credit.id}` | {work} | {_cell(licence)} |")
+    return "\n".join(lines)
+
+
+def _citation(manifest: Manifest) -> str:
+    return (
+        f"{manifest.creator}: {manifest.name}, version {manifest.version} "
+        f"(`CITATION.cff`). Made for the protocol of: Kobs, Steininger, Dulny, Hotho, "
+        f"*{PAPER['title']}*, {PAPER['collection-title']}, {PAPER['url']}"
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _yaml(document: object) -> str:
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)

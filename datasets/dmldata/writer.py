@@ -1,0 +1,232 @@
+"""Writing a dataset: shards, samples.parquet, card, checksums, and dataset.json last."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from dmldata.card import CARD_FILES, write_card
+from dmldata.console import Report
+from dmldata.decode import size_of
+from dmldata.errors import InputError
+from dmldata.factors import Factor
+from dmldata.files import write_whole
+from dmldata.layout import ShardPlan, shard_layout, typed_first
+from dmldata.manifest import MANIFEST_FILE, MAX_SIDE, Credit, Manifest, Samples, Shard
+from dmldata.samples import (
+    NULLABLE,
+    SAMPLES_FILE,
+    Row,
+    sample_json,
+    samples_table,
+    write_samples_table,
+)
+from dmldata.shards import EXTENSIONS, IMAGE_EXTENSIONS, write_shard
+from dmldata.strict import explain
+
+SampleFiles = Callable[[str], Mapping[str, bytes]]
+"""From a key to the bytes of its files: 'jpg' or 'png', 'mask.png', and 'depth.png' if there is."""
+
+
+def write_dataset(
+    folder: str | os.PathLike[str],
+    *,
+    name: str,
+    version: str,
+    license: str,
+    credits: Sequence[Credit],
+    recipe: Mapping[str, Any],
+    seed: int,
+    design: Literal["independent", "sweep"],
+    factors: Sequence[Factor],
+    rows: Sequence[Row],
+    sample_files: SampleFiles,
+    versions: Mapping[str, str],
+    engine: Mapping[str, Any],
+    images_per_shard: int,
+    sweep_group: str | None = None,
+    description: str = "",
+    url: str | None = None,
+    date: str | None = None,
+    creator: str = "dml-prism",
+    progress: Report | None = None,
+) -> Manifest:
+    """Write a whole dataset; the same arguments give the same bytes.
+
+    dataset.json is written last: a folder that holds it is complete. What an interrupted call left
+    is written again. Names that start with a dot are nobody's business here.
+
+    Args:
+        folder: where; made if missing.
+        rows: one an image, already in random order, which is kept but for what `typed_first`
+            moves; columns as in `dmldata.samples`, without 'shard'.
+        sample_files: called once an image, in the order of the shards.
+        images_per_shard: see `images_per_shard_for`.
+        sweep_group: group that a sweep changes; given exactly when design is 'sweep'.
+        progress: called as ('write shards', images done, images in all).
+        others: see `Manifest`.
+
+    Returns:
+        What dataset.json says.
+
+    Raises:
+        InputError: the folder holds another dataset or files that are not this one's (nothing is
+            overwritten), no rows, rows or files that break the contract.
+    """
+    folder = Path(folder)
+    if not rows:
+        raise InputError(f"{folder}: a dataset needs at least one image")
+    rows = [rows[number] for number in typed_first(rows, [*(f.key for f in factors), *NULLABLE])]
+    layout = shard_layout([_split_of(row) for row in rows], images_per_shard)
+    _check_folder(folder, {shard.file for shard in layout})
+    table = samples_table(_placed(rows, layout), factors)
+    _check_credits(table["credits_id"].to_pylist(), credits)
+    draft = _draft(
+        layout,
+        name=name,
+        version=version,
+        license=license,
+        description=description,
+        url=url,
+        date=date,
+        creator=creator,
+        credits=tuple(credits),
+        recipe=_as_json("recipe", recipe),
+        seed=seed,
+        design=design,
+        sweep_group=sweep_group,
+        varied=tuple(factor.key for factor in factors if factor.varies),
+        factors=tuple(factors),
+        versions=dict(versions),
+        engine=_as_json("engine", engine),
+    )
+    contents = _Contents(sample_files, len(rows), progress)
+    shards: list[Shard] = []
+    start = 0
+    for plan in layout:
+        part = table.slice(start, len(plan.rows)).to_pylist()
+        start += len(part)
+        shards.append(write_shard(folder / plan.file, contents.of(part)))
+    manifest = draft.model_copy(
+        update={
+            "image_size": contents.size,
+            "sample_files": tuple(e for e in EXTENSIONS if e in contents.extensions | {"json"}),
+            "shards": tuple(shards),
+            "samples": write_samples_table(folder / SAMPLES_FILE, table),
+        }
+    )
+    write_card(folder, manifest, table)
+    write_whole(folder / MANIFEST_FILE, manifest.to_json())
+    return manifest
+
+
+class _Contents:
+    """Draws the files of each sample, adds its json, and checks that all pictures have one size."""
+
+    def __init__(self, sample_files: SampleFiles, total: int, progress: Report | None) -> None:
+        self.sample_files = sample_files
+        self.total = total
+        self.progress = progress
+        self.done = 0
+        self.size = (0, 0)
+        self.extensions: set[str] = set()
+
+    def of(self, rows: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, bytes]]]:
+        for row in rows:
+            key = row["key"]
+            files = dict(self.sample_files(key))
+            self._check(key, files)
+            yield key, files | {"json": sample_json(row)}
+            self.done += 1
+            if self.progress:
+                self.progress("write shards", self.done, self.total)
+
+    def _check(self, key: str, files: dict[str, bytes]) -> None:
+        if "mask.png" not in files:
+            raise InputError(f"sample '{key}': mask.png is missing, has {sorted(files)}")
+        self.extensions = self.extensions or set(files)
+        if set(files) != self.extensions:
+            others = f"those before it {sorted(self.extensions)}"
+            raise InputError(f"sample '{key}' has files {sorted(files)}, {others}")
+        for extension in (*IMAGE_EXTENSIONS, "mask.png", "depth.png"):
+            if extension not in files:
+                continue
+            size = size_of(files[extension], extension, f"{key}.{extension}")
+            if max(size) > MAX_SIDE:
+                raise InputError(f"{key}.{extension}: size {size}, the longest side is {MAX_SIDE}")
+            self.size = size if self.size == (0, 0) else self.size
+            if size != self.size:
+                raise InputError(f"{key}.{extension}: size {size}, those before it {self.size}")
+
+
+def _draft(layout: Sequence[ShardPlan], **given: Any) -> Manifest:
+    """The manifest before its files are: what is wrong with it is said before anything is written.
+
+    Digests, image size and extensions are placeholders.
+    """
+    unknown: dict[str, Any] = {"bytes": 1, "sha256": "0" * 64}
+    images: Counter[str] = Counter()
+    for plan in layout:
+        images[plan.split] += len(plan.rows)
+    try:
+        shards = tuple(
+            Shard(file=plan.file, split=plan.split, images=len(plan.rows), **unknown)
+            for plan in layout
+        )
+        return Manifest(
+            **given,
+            image_size=(1, 1),
+            sample_files=("jpg", "mask.png", "json"),
+            splits=dict(images),
+            shards=shards,
+            samples=Samples(**unknown),
+        )
+    except ValidationError as error:
+        raise InputError(f"{MANIFEST_FILE}: {explain(error, Manifest)}") from None
+
+
+def _as_json(field: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document as it will be read back."""
+    try:
+        return json.loads(json.dumps(document, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{field}: not valid in JSON: {error}") from None
+
+
+def _check_folder(folder: Path, shards: set[str]) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file, a dataset is written into a folder")
+    if (folder / MANIFEST_FILE).exists():
+        raise InputError(f"{folder}: holds another dataset ({MANIFEST_FILE}); nothing overwritten")
+    own = shards | {SAMPLES_FILE, *CARD_FILES}
+    present = [path.name for path in folder.iterdir()] if folder.exists() else []
+    others = sorted(name for name in present if name not in own and not name.startswith("."))
+    if others:
+        raise InputError(f"{folder}: not empty ({others[0]}); give a new or empty folder")
+
+
+def _split_of(row: Row) -> str:
+    if not isinstance(row.get("split"), str):
+        raise InputError(f"row '{row.get('key')}': column 'split' is missing")
+    return row["split"]
+
+
+def _placed(rows: Sequence[Row], layout: Sequence[ShardPlan]) -> Iterator[dict[str, Any]]:
+    """Rows in the order of the shards, each with its shard."""
+    for plan in layout:
+        for number in plan.rows:
+            yield {**rows[number], "shard": plan.file}
+
+
+def _check_credits(joined: Sequence[str], credits: Sequence[Credit]) -> None:
+    known = {credit.id for credit in credits}
+    for ids in set(joined):
+        unknown = [name for name in ids.split(";") if name and name not in known]
+        if unknown:
+            raise InputError(f"credits_id '{unknown[0]}' is not among the credits {sorted(known)}")

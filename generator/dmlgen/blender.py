@@ -1,0 +1,129 @@
+"""Blender in processes of its own: whether it is there, and calling a function where it is.
+
+Nothing else in dmlgen imports `bpy`; this module starts the processes that do.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import multiprocessing
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from dmldata.errors import InputError, PrismError
+
+_PACKAGES = {
+    "libGL.so.1": "libgl1",
+    "libEGL.so.1": "libegl1",
+    "libICE.so.6": "libice6",
+    "libSM.so.6": "libsm6",
+    "libX11.so.6": "libx11-6",
+    "libXext.so.6": "libxext6",
+    "libXfixes.so.3": "libxfixes3",
+    "libXi.so.6": "libxi6",
+    "libXrender.so.1": "libxrender1",
+    "libXxf86vm.so.1": "libxxf86vm1",
+    "libxkbcommon.so.0": "libxkbcommon0",
+}
+"""Debian's package of each system library that Blender asks for."""
+
+
+def require_blender() -> None:
+    """Checks that Blender can be imported by a process of its own.
+
+    Raises:
+        InputError: wrong Python, `bpy` not installed, or system libraries missing; says what to do.
+    """
+    if importlib.util.find_spec("bpy") is None:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        if version != "3.11":
+            raise InputError(
+                f"rendering needs Blender's Python module bpy 4.5, which exists for Python 3.11 "
+                f"only; this is Python {version}"
+            )
+        raise InputError(
+            "rendering needs Blender's Python module; install it with: "
+            "pip install 'dml-prism[render]'"
+        )
+    missing = missing_libraries()
+    if missing:
+        packages = " ".join(sorted({_PACKAGES.get(name, name) for name in missing}))
+        raise InputError(
+            f"Blender needs system libraries that are not installed ({', '.join(missing)}); "
+            f"on Debian: apt-get install -y {packages}"
+        )
+
+
+def missing_libraries() -> list[str]:
+    """System libraries that Blender's module is linked to and that are not installed."""
+    spec = importlib.util.find_spec("bpy")
+    if spec is None or spec.origin is None or not sys.platform.startswith("linux"):
+        return []
+    library = Path(spec.origin).with_name("__init__.so")
+    try:
+        listed = subprocess.run(["ldd", str(library)], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    lines = [line.split() for line in listed.stdout.splitlines()]
+    return sorted({words[0] for words in lines if words[-2:] == ["not", "found"]})
+
+
+def blender_process(
+    target: Callable[..., None], connection: Connection, log: Path, *args: Any
+) -> multiprocessing.process.BaseProcess:
+    """Starts a process that calls `target(connection, *args)` with Blender's chatter in `log`."""
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_run, args=(target, connection, str(log), *args), daemon=True)
+    process.start()
+    return process
+
+
+def call_in_blender(function: Callable[..., Any], log: Path, *args: Any) -> Any:
+    """`function(*args)`, called in a process of its own that may import Blender.
+
+    Raises:
+        PrismError: what the function raised, or that the process died, with the end of its log.
+    """
+    require_blender()
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    process = blender_process(_call, theirs, log, function, *args)
+    theirs.close()
+    try:
+        outcome = ours.recv()
+    except EOFError:
+        process.join()
+        raise PrismError(died(process, log)) from None
+    process.join()
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
+def died(process: multiprocessing.process.BaseProcess, log: Path) -> str:
+    """One line on a Blender process that ended without an answer."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
+    last = lines[-1].strip() if lines else "nothing"
+    return f"Blender's process ended (exit code {process.exitcode}); it last said: {last}"
+
+
+def _call(connection: Connection, function: Callable[..., Any], *args: Any) -> None:
+    try:
+        connection.send(function(*args))
+    except Exception as error:
+        connection.send(error if isinstance(error, PrismError) else PrismError(repr(error)))
+
+
+def _run(target: Callable[..., None], connection: Connection, log: str, *args: Any) -> None:
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    target(connection, *args)
+    connection.close()
+    sys.stdout.flush()
+    # Blender's own clean-up at exit is slow and can crash; nothing of ours is left to save.
+    os._exit(0)

@@ -1,0 +1,97 @@
+"""A plain interior for cars whose source has none: what one sees through tinted windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+from mathutils import Matrix, Vector
+
+
+def add_generic_interior(body: list[Any], material: Callable[[str], Any]) -> Any:
+    """Two seats, a bench, a dashboard and a steering wheel, sized to the cabin.
+
+    The cabin is what the windows (role `glass`) span; the driver sits on the left.
+
+    Args:
+        body: objects of the body, +X forward, in metres.
+        material: role name -> Blender material.
+
+    Returns:
+        One object with all parts.
+    """
+    points = [
+        obj.data.vertices[i].co
+        for obj in body
+        for face in obj.data.polygons
+        if obj.data.materials[face.material_index].name == "role:glass"
+        for i in face.vertices
+    ]
+    front, rear = max(p.x for p in points), min(p.x for p in points)
+    half_width = max(p.y for p in points) * 0.86
+    sill, top = min(p.z for p in points), max(p.z for p in points)
+    length, height = front - rear, top - sill
+    floor = sill - 0.62
+    driver_x = front - 0.50 * length
+    bench_x = front - 0.74 * length
+    parts = []
+    for side in (-1, 1):
+        seat_y = side * half_width * 0.5
+        parts += _seat(driver_x, seat_y, half_width * 0.78, floor)
+        head_z = min(floor + 1.07, sill + height - 0.16)
+        parts.append(_block((driver_x - 0.25, seat_y, head_z), (0.11, 0.25, 0.17), 0.05, -0.15))
+    parts += _seat(bench_x, 0.0, half_width * 1.75, floor)
+    for part in parts:
+        part.data.materials.append(material("upholstery"))
+    dashboard_x = front - 0.22 * length
+    dashboard = _block((dashboard_x, 0, sill - 0.10), (0.55, half_width * 1.9, 0.30), 0.09, 0.06)
+    tub = _block(((front + rear) / 2, 0, floor), (length * 0.92, half_width * 1.9, 0.08), 0.02, 0.0)
+    bpy.ops.mesh.primitive_torus_add(
+        major_radius=0.185,
+        minor_radius=0.016,
+        major_segments=40,
+        minor_segments=10,
+        location=(dashboard_x - 0.36, half_width * 0.5, sill - 0.01),
+        rotation=(0, -1.15, 0),
+    )
+    wheel = bpy.context.object
+    wheel.data.transform(wheel.matrix_world)
+    wheel.matrix_world = Matrix.Identity(4)
+    for part in (dashboard, tub, wheel):
+        part.data.materials.append(material("interior"))
+    everything = [*parts, dashboard, tub, wheel]
+    with bpy.context.temp_override(
+        active_object=wheel, selected_editable_objects=everything, selected_objects=everything
+    ):
+        bpy.ops.object.join()
+    wheel.name = "interior"
+    return wheel
+
+
+def _seat(x: float, y: float, width: float, floor: float) -> list[Any]:
+    cushion_z = floor + 0.32
+    back = 0.62
+    cushion = _block((x + 0.20, y, cushion_z), (0.52, width, 0.18), 0.07, -0.12)
+    backrest = _block((x - 0.16, y, cushion_z + back / 2), (0.17, width * 0.96, back), 0.07, -0.22)
+    return [cushion, backrest]
+
+
+def _block(
+    center: tuple[float, float, float],
+    size: tuple[float, float, float],
+    radius: float,
+    pitch: float,
+) -> Any:
+    """A box with rounded edges, turned about Y by `pitch` radians."""
+    bpy.ops.mesh.primitive_cube_add(size=1, location=center, rotation=(0, pitch, 0))
+    obj = bpy.context.object
+    obj.scale = Vector(size)
+    bpy.context.view_layer.update()
+    obj.data.transform(obj.matrix_world)
+    obj.matrix_world = Matrix.Identity(4)
+    bevel = obj.modifiers.new("bevel", "BEVEL")
+    bevel.width, bevel.segments = radius, 4
+    with bpy.context.temp_override(active_object=obj, object=obj):
+        bpy.ops.object.modifier_apply(modifier="bevel")
+    return obj

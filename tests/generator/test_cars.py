@@ -1,0 +1,102 @@
+"""Cars: what is committed fits what car.yaml says, and bad specifications are refused."""
+
+import zipfile
+
+import pytest
+import trimesh
+from dmldata.errors import InputError
+from dmlgen.assets import car_folder, car_names, scenes_folder
+from dmlgen.cars.importer import import_car
+from dmlgen.cars.spec import CarSpec, load_car
+from dmlgen.documents import load_document
+from dmlgen.roles import ROLES
+
+WHEELS = {"wheel_front_left", "wheel_front_right", "wheel_rear_left", "wheel_rear_right"}
+
+
+@pytest.fixture(scope="module", params=car_names())
+def car(request):
+    name = request.param
+    return name, trimesh.load(car_folder(name) / f"{name}.glb", force="scene")
+
+
+def bounds(scene, wanted):
+    """Low and high corners in the car's frame: x forward, y left, z up (GLB files are Y-up)."""
+    low, high = trimesh.util.concatenate(
+        [mesh for mesh in scene.dump() if mesh.metadata["name"].startswith(wanted)]
+    ).bounds
+    return (low[0], -high[2], low[1]), (high[0], -low[2], high[1])
+
+
+def test_a_car_stands_on_the_ground_in_metres(car):
+    _, scene = car
+    low, high = bounds(scene, "")
+    assert low[2] == pytest.approx(0, abs=1e-4)
+    assert 3.4 < high[0] - low[0] < 5.5
+    assert 1.5 < high[1] - low[1] < 2.2
+    assert 1.2 < high[2] - low[2] < 2.2
+
+
+def test_every_wheel_is_round_upright_on_the_ground_and_at_its_corner(car):
+    _, scene = car
+    for name in WHEELS:
+        low, high = bounds(scene, name)
+        length, width, height = (b - a for a, b in zip(low, high, strict=True))
+        assert low[2] == pytest.approx(0, abs=0.03), name
+        assert length == pytest.approx(height, rel=0.03), name
+        assert width < 0.5 * height, name
+        assert (low[0] > 0) == ("front" in name)
+        assert (low[1] > 0) == ("left" in name)
+
+
+def test_materials_are_roles_and_paint_is_a_material_of_its_own(car):
+    _, scene = car
+    roles = {mesh.visual.material.name.removeprefix("role:") for mesh in scene.dump()}
+    assert roles <= set(ROLES)
+    assert {"paint", "glass", "tyre", "rim"} <= roles
+
+
+def test_a_car_carries_its_credit(car):
+    name, _ = car
+    spec = load_car(name)
+    assert spec.name == name
+    assert spec.author in spec.credit
+    assert spec.credit.encode() in (car_folder(name) / f"{name}.glb").read_bytes()
+    assert spec.author in (car_folder(name) / "LICENSE.md").read_text()
+
+
+def test_scenes_stay_small():
+    assert sum(p.stat().st_size for p in scenes_folder().rglob("*") if p.is_file()) < 40e6
+
+
+def test_an_archive_of_another_version_is_refused(tmp_path):
+    archive = tmp_path / load_car("fordFocus").source.archive
+    with zipfile.ZipFile(archive, "w") as other:
+        other.writestr("readme.txt", "another release")
+    glb = car_folder("fordFocus") / "fordFocus.glb"
+    before = glb.read_bytes()
+    with pytest.raises(InputError, match="sha256 differs"):
+        import_car("fordFocus", tmp_path)
+    assert glb.read_bytes() == before
+
+
+def test_a_folder_without_the_archive_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"no KatorLegaz\.sh3f there"):
+        import_car("VW-new-beetle", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("carPaint: paint", "carPaint: plastic"), "no material has the role 'paint'"),
+        (("chrome: chrome", "chrome: crome"), "unknown role 'crome' .did you mean 'chrome'"),
+        (("scale: 0.01", "scale: 0"), "scale: Input should be greater than 0"),
+        (("forward: -Y", "forward: -Z"), "forward: Input should be"),
+    ],
+)
+def test_a_wrong_car_yaml_names_file_line_and_field(tmp_path, change, message):
+    path = tmp_path / "car.yaml"
+    path.write_text((car_folder("fordFocus") / "car.yaml").read_text().replace(*change))
+    with pytest.raises(InputError, match=message) as caught:
+        load_document(CarSpec, path)
+    assert str(caught.value).startswith(f"{path}:")

@@ -1,0 +1,263 @@
+"""The command `dmlgen`. Imports what a command needs inside it, so that --help is quick."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from dmldata import console
+from dmldata.errors import InputError
+
+if TYPE_CHECKING:
+    from dmlgen.plan import Plan
+
+app = typer.Typer(
+    name="dmlgen",
+    help="Renders image datasets whose properties are controlled one by one.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+cars = typer.Typer(help="The cars that can stand in a picture.", no_args_is_help=True)
+app.add_typer(cars, name="cars")
+
+RecipeName = Annotated[
+    str, typer.Argument(metavar="[RECIPE]", help="A recipe by name, or the path of a .yaml file.")
+]
+Group = Annotated[
+    str | None, typer.Option("--factor", help="Sweep this factor group (see 'dmlgen factors').")
+]
+Scenes = Annotated[int, typer.Option(help="Base scenes of a sweep.")]
+Variants = Annotated[int, typer.Option(help="Pictures of each base scene in a sweep.")]
+Count = Annotated[int | None, typer.Option(help="Images of a dataset that is not a sweep.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same dataset.")]
+Size = Annotated[int, typer.Option(help="Width and height in pixels.")]
+PresetName = Annotated[str, typer.Option("--preset", help="Quality: draft, standard or final.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, no bars.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The dataset's folder.")]
+
+
+@app.command()
+def render(
+    out: Annotated[Path, typer.Option(help="A new or empty folder for the dataset.")],
+    recipe: RecipeName = "paper",
+    group: Group = None,
+    scenes: Scenes = 4,
+    variants: Variants = 6,
+    count: Count = None,
+    seed: Seed = 0,
+    size: Size = 256,
+    preset: PresetName = "standard",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or optix.")] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Render a dataset. Interrupted, the same command continues."""
+    from time import monotonic
+
+    from dmlgen.presets import Engine
+    from dmlgen.render import render as render_plan
+
+    engine = Engine(preset, size, device)
+    plan = _plan(recipe, group, scenes, variants, count, seed)
+    began = monotonic()
+    with console.progress("starting Blender", len(plan.images), quiet=as_json) as bar:
+        manifest = render_plan(plan, engine, out, on_image=bar.report)
+    seconds = monotonic() - began
+    if as_json:
+        summary = {"out": str(out), "images": manifest.images, "fingerprint": manifest.fingerprint}
+        typer.echo(json.dumps({**summary, "seconds": round(seconds, 1)}))
+        return
+    typer.echo(f"{manifest.images} images in {seconds:.0f} s: {out}")
+    typer.echo(
+        f"next: dmlgen preview {out}   or: dmlbench evaluate MODEL --data {out} --out results"
+    )
+
+
+@app.command()
+def plan(
+    recipe: RecipeName = "paper",
+    group: Group = None,
+    scenes: Scenes = 4,
+    variants: Variants = 6,
+    count: Count = None,
+    seed: Seed = 0,
+    size: Size = 256,
+    preset: PresetName = "standard",
+    out: Annotated[Path | None, typer.Option(help="Write the plan to this .parquet file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what would be rendered, with an estimate of time and size; nothing is rendered."""
+    from dmlgen.estimate import estimate
+    from dmlgen.plan_table import plan_rows, write_plan
+    from dmlgen.presets import Engine
+
+    engine = Engine(preset, size)
+    made = _plan(recipe, group, scenes, variants, count, seed)
+    expected = estimate(len(made.images), engine)
+    if out is not None:
+        if out.suffix != ".parquet":
+            raise InputError(f"--out {out}: has to end in .parquet")
+        write_plan(made, out)
+    if as_json:
+        typer.echo(json.dumps({"images": plan_rows(made), "estimate": expected.to_json()}))
+        return
+    if out is None:
+        _show_plan(made)
+    typer.echo(f"{len(made.images)} images, {expected.describe()}")
+
+
+@app.command()
+def factors(as_json: AsJson = False) -> None:
+    """List the factors: keys, groups, kinds, units and values."""
+    from dmlgen.factors import CONSTANTS, catalogue
+
+    found = catalogue()
+    if as_json:
+        rows = [{**f.model_dump(mode="json"), "held_at": CONSTANTS[f.key]} for f in found.values()]
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    columns = ("key", "group", "kind", "unit", "values", "held at", "meaning")
+    console.table(
+        columns,
+        [
+            (f.key, f.group, f.kind, f.unit, _shown(f.values), CONSTANTS[f.key], f.meaning)
+            for f in found.values()
+        ],
+    )
+
+
+@app.command()
+def recipes() -> None:
+    """List the recipes that come with the project."""
+    from dmlgen.assets import recipe_names
+    from dmlgen.recipe import load_recipe
+
+    console.table(("name", "title"), [(n, load_recipe(n).title) for n in recipe_names()])
+
+
+@app.command()
+def verify(folder: Folder, as_json: AsJson = False) -> None:
+    """Check every file of a dataset; exit 1 with the list of what is wrong."""
+    from dmldata.dataset import open_dataset
+    from dmldata.verify import verify as verify_dataset
+
+    with console.progress("verify", None, quiet=as_json) as bar:
+        problems = verify_dataset(str(folder), progress=bar.report)
+    if as_json:
+        found = [{"file": p.file, "what": p.what} for p in problems]
+        typer.echo(json.dumps({"ok": not found, "problems": found}))
+    elif problems:
+        for problem in problems:
+            typer.echo(f"{problem.file}: {problem.what}")
+        typer.echo(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {folder}")
+    else:
+        dataset = open_dataset(str(folder))
+        typer.echo(f"{folder}: {len(dataset)} images, fingerprint {dataset.fingerprint}: all right")
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def preview(
+    folder: Folder,
+    out: Annotated[
+        Path | None, typer.Option(help="The PNG file; DIR.preview.png where not given.")
+    ] = None,
+    factor: Annotated[
+        str | None, typer.Option(help="Order the pictures of each row by this factor.")
+    ] = None,
+    rows: Annotated[int, typer.Option(help="Most rows.")] = 6,
+    columns: Annotated[int, typer.Option(help="Most pictures in a row.")] = 8,
+    cell: Annotated[int, typer.Option(help="Width of a picture on the sheet, in pixels.")] = 192,
+) -> None:
+    """Make a contact sheet, with the varied factor along the rows."""
+    from dmlgen.preview import contact_sheet
+
+    target = out or folder.with_name(f"{folder.resolve().name}.preview.png")
+    contact_sheet(folder, target, factor=factor, rows=rows, columns=columns, cell=cell)
+    typer.echo(str(target))
+
+
+@app.command()
+def check() -> None:
+    """Check that Blender can run here; says what to install where it can't."""
+    from dmlgen.blender import require_blender
+
+    require_blender()
+    typer.echo("Blender can run here")
+
+
+@cars.command("list")
+def list_cars() -> None:
+    """List the cars with their authors and licences."""
+    from dmlgen.assets import car_names
+    from dmlgen.cars.spec import load_car
+
+    specs = [load_car(name) for name in car_names()]
+    console.table(
+        ("name", "title", "body type", "author", "license"),
+        [(s.name, s.title, s.body_type, s.author, s.license) for s in specs],
+    )
+
+
+@cars.command("import")
+def import_car(
+    name: Annotated[str, typer.Argument(help="A folder under scenes/cars/ that holds a car.yaml.")],
+    source: Annotated[
+        Path,
+        typer.Option(help="The archive named in car.yaml (.sh3f), or a folder that holds it."),
+    ],
+) -> None:
+    """Convert a car's source model, as its car.yaml says, to the GLB file that is rendered."""
+    from dmlgen.cars.importer import import_car as convert
+
+    converted = convert(name, source)
+    length, width, height = converted.size
+    typer.echo(
+        f"{converted.file}: {length:.2f} x {width:.2f} x {height:.2f} m, "
+        f"{converted.triangles} triangles, {converted.file.stat().st_size / 1e6:.2f} MB"
+    )
+
+
+def _plan(
+    recipe: str, group: str | None, scenes: int, variants: int, count: int | None, seed: int
+) -> Plan:
+    from dmlgen.factors import find_group
+    from dmlgen.plan import Sweep, make_plan
+    from dmlgen.recipe import load_recipe
+
+    sweep = None
+    if group is not None:
+        find_group(group)
+        if count is not None:
+            raise InputError(
+                "--count is for datasets without --factor; a sweep has --scenes times --variants"
+            )
+        sweep = Sweep(group, scenes, variants)
+    return make_plan(load_recipe(recipe), seed=seed, count=count, sweep=sweep)
+
+
+def _show_plan(plan: Plan) -> None:
+    from dmlgen.plan_table import plan_rows
+
+    varying = [factor.key for factor in plan.factors if factor.varies]
+    columns = ("key", "scene_id", "variant_id", *varying)
+    rows = plan_rows(plan)
+    shown = rows if len(rows) <= 24 else rows[:20]
+    console.table(columns, [[_shown((row[c],)) for c in columns] for row in shown])
+    if len(shown) < len(rows):
+        typer.echo(f"... and {len(rows) - len(shown)} more; all of them: --out plan.parquet")
+    held = ", ".join(f"{f.key} {_shown(f.values)}" for f in plan.factors if not f.varies)
+    typer.echo(f"held: {held}")
+
+
+def _shown(values: tuple[object, ...]) -> str:
+    return ", ".join(
+        f"{v:g}" if isinstance(v, float) else "-" if v is None else str(v) for v in values
+    )
+
+
+def main() -> None:
+    """Entry point of the command."""
+    console.run(app, "dmlgen")

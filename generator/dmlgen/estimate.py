@@ -1,0 +1,55 @@
+"""How long a plan takes to render and how large it gets, from measurements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dmlgen.presets import Engine
+
+_SECONDS = {"draft": (0.3, 6.0), "standard": (0.3, 20.0), "final": (0.4, 80.0)}
+_BYTES = (4_000.0, 250_000.0)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds on two CPU cores, and bytes."""
+
+    seconds: float
+    bytes: float
+
+    def describe(self) -> str:
+        """For people: 'about 12 minutes on two CPU cores, about 3.4 MB'."""
+        return f"about {_duration(self.seconds)} on two CPU cores, about {_size(self.bytes)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {"seconds_on_two_cores": round(self.seconds), "bytes": round(self.bytes)}
+
+
+def estimate(images: int, engine: Engine) -> Estimate:
+    """What `images` images will take.
+
+    A frame costs a fixed part and one that grows with its pixels; both were measured by
+    benchmarks/render.py with the recipe `paper`, and so was the size of a sample.
+    """
+    megapixels = engine.size**2 / 1e6
+    fixed, per_megapixel = _SECONDS[engine.preset]
+    return Estimate(
+        seconds=images * (fixed + per_megapixel * megapixels),
+        bytes=images * (_BYTES[0] + _BYTES[1] * megapixels),
+    )
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def _size(count: float) -> str:
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e3:.0f} kB"

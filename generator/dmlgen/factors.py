@@ -1,0 +1,169 @@
+"""The factors that dmlgen controls, with the values each takes unless a recipe says otherwise."""
+
+from __future__ import annotations
+
+from dmldata.errors import UnknownNameError
+from dmldata.factors import Factor, Value
+
+from dmlgen.assets import car_names, environment_names
+
+_HUES = tuple(i / 10 for i in range(10))
+_TENTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
+
+
+def catalogue() -> dict[str, Factor]:
+    """Every factor by key, in the order in which they stand in plans and tables."""
+    factors = [
+        _categorical("car_model", "model", "which car", tuple(car_names())),
+        _cyclic(
+            "car_rotation",
+            "pose",
+            "degrees",
+            360.0,
+            "yaw of the car, counter-clockwise from above; 0 faces the camera",
+            tuple(float(angle) for angle in range(0, 360, 30)),
+        ),
+        _linear(
+            "camera_height", "pose", "metres", "camera above ground", (0.6, 1.1, 1.6, 2.2, 3.0)
+        ),
+        _linear(
+            "camera_distance",
+            "pose",
+            "metres",
+            "horizontal distance from camera to car",
+            (7.0, 8.5, 10.0),
+        ),
+        _cyclic("paint_hue", "color", "", 1.0, "hue of the paint (HSV)", _HUES),
+        _linear("paint_saturation", "color", "", "saturation of the paint (HSV)", _TENTHS),
+        _linear("paint_value", "color", "", "value of the paint (HSV)", _TENTHS),
+        _linear(
+            "paint_roughness",
+            "finish",
+            "",
+            "roughness of the paint under its clear coat",
+            (0.25, 0.4, 0.6),
+        ),
+        _linear(
+            "paint_flake",
+            "finish",
+            "",
+            "share of metallic flakes in the paint; 0 is solid",
+            (0.0, 0.5, 1.0),
+        ),
+        _linear(
+            "sun_elevation",
+            "illumination",
+            "degrees",
+            "sun above the horizon",
+            (5.0, 15.0, 30.0, 45.0, 60.0, 75.0),
+        ),
+        _cyclic(
+            "sun_rotation",
+            "illumination",
+            "degrees",
+            360.0,
+            "azimuth of the sun, counter-clockwise from above; 0 is behind the camera",
+            tuple(float(angle) for angle in range(0, 360, 45)),
+        ),
+        _categorical("environment", "place", "what surrounds the car", tuple(environment_names())),
+        _categorical("ground", "place", "finish of the ground", ("matte", "satin", "polished")),
+        _cyclic("background_hue", "background", "", 1.0, "hue of the backdrop (HSV)", _HUES),
+        _linear(
+            "background_saturation", "background", "", "saturation of the backdrop (HSV)", _TENTHS
+        ),
+        _linear(
+            "background_value",
+            "background",
+            "",
+            "value of the backdrop (HSV)",
+            (0.25, 0.4, 0.55, 0.7, 0.85),
+        ),
+        _linear(
+            "focal_length",
+            "camera",
+            "millimetres",
+            "focal length on a sensor 36 mm wide; smaller shows more",
+            (35.0, 42.0, 50.0),
+        ),
+        _linear(
+            "exposure",
+            "camera",
+            "stops",
+            "brightness of the whole picture; 0 is metered",
+            (-0.7, 0.0, 0.7),
+        ),
+    ]
+    return {factor.key: factor for factor in factors}
+
+
+CONSTANTS: dict[str, Value] = {
+    "car_rotation": 40.0,
+    "camera_height": 1.6,
+    "camera_distance": 7.0,
+    "paint_hue": 0.6,
+    "paint_saturation": 0.7,
+    "paint_value": 0.5,
+    "paint_roughness": 0.4,
+    "paint_flake": 0.5,
+    "sun_elevation": 45.0,
+    "sun_rotation": 45.0,
+    "environment": "backdrop",
+    "ground": "matte",
+    "background_hue": 0.6,
+    "background_saturation": 0.1,
+    "background_value": 0.7,
+    "focal_length": 50.0,
+    "exposure": 0.0,
+    "car_model": "fordFocus",
+}
+"""The value of a factor that a recipe neither varies nor sets."""
+
+
+def find_factor(key: str, where: str = "") -> Factor:
+    """The factor `key`.
+
+    Raises:
+        UnknownNameError: no such factor; lists those there are.
+    """
+    factors = catalogue()
+    if key not in factors:
+        raise UnknownNameError("factor", key, factors, where)
+    return factors[key]
+
+
+def groups() -> list[str]:
+    """Names of the factor groups, each of which a sweep can change."""
+    return list(dict.fromkeys(factor.group for factor in catalogue().values()))
+
+
+def find_group(name: str) -> list[Factor]:
+    """The factors of a group.
+
+    Raises:
+        UnknownNameError: no such group; lists those there are.
+    """
+    if name not in groups():
+        raise UnknownNameError("factor group", name, groups())
+    return [factor for factor in catalogue().values() if factor.group == name]
+
+
+def _categorical(key: str, group: str, meaning: str, values: tuple[Value, ...]) -> Factor:
+    return Factor(key=key, group=group, kind="categorical", meaning=meaning, values=values)
+
+
+def _linear(key: str, group: str, unit: str, meaning: str, values: tuple[Value, ...]) -> Factor:
+    return Factor(key=key, group=group, kind="linear", unit=unit, meaning=meaning, values=values)
+
+
+def _cyclic(
+    key: str, group: str, unit: str, period: float, meaning: str, values: tuple[Value, ...]
+) -> Factor:
+    return Factor(
+        key=key,
+        group=group,
+        kind="cyclic",
+        unit=unit,
+        period=period,
+        meaning=meaning,
+        values=values,
+    )

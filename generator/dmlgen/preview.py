@@ -1,0 +1,137 @@
+"""A contact sheet of a dataset: pictures in rows, what varies along a row written under them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dmldata.dataset import Dataset, open_dataset
+from dmldata.errors import InputError
+from dmldata.files import write_whole
+from PIL import Image, ImageDraw, ImageFont
+
+GAP = 6
+LINE = 15
+INK = (40, 40, 44)
+PAPER = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class _Row:
+    title: str
+    keys: tuple[str, ...]
+
+
+def contact_sheet(
+    folder: Path,
+    out: Path,
+    *,
+    factor: str | None = None,
+    rows: int = 6,
+    columns: int = 8,
+    cell: int = 192,
+) -> None:
+    """Writes a contact sheet of the dataset in `folder` to the PNG file `out`.
+
+    In a sweep, a row is a base scene and its pictures are the variants. Otherwise pictures come in
+    the order of the dataset, or, with `factor`, a row holds one picture for each of its values.
+
+    Args:
+        factor: orders the pictures of a row; in a sweep, the first factor of the swept group.
+        rows, columns: most rows, most pictures in a row; each at least 1.
+        cell: width of a picture in pixels, at least 16.
+
+    Raises:
+        InputError: not a dataset, unknown factor, or a number out of range.
+    """
+    for option, number, least in (
+        ("--rows", rows, 1),
+        ("--columns", columns, 1),
+        ("--cell", cell, 16),
+    ):
+        if number < least:
+            raise InputError(f"{option} {number}: has to be {least} or above")
+    if out.suffix.lower() != ".png":
+        raise InputError(f"--out {out}: has to end in .png")
+    dataset = open_dataset(str(folder))
+    captioned = _captioned(dataset, factor)
+    laid_out = _lay_out(dataset, captioned, in_order=factor is None, rows=rows, columns=columns)
+    wanted = {key for row in laid_out for key in row.keys}
+    items = {item.key: item for item in dataset.samples_iter(keys=wanted, with_mask=False)}
+    sheet = _draw(laid_out, items, captioned, cell)
+    png = io.BytesIO()
+    sheet.save(png, "PNG", optimize=True)
+    write_whole(out, png.getvalue())
+
+
+def _captioned(dataset: Dataset, factor: str | None) -> list[str]:
+    """The factors whose values stand under the pictures; the first orders a row."""
+    manifest = dataset.manifest
+    if factor is not None:
+        return [manifest.factor(factor).key]
+    if manifest.sweep_group is not None:
+        return [f.key for f in manifest.factors if f.group == manifest.sweep_group and f.varies]
+    return [key for key in ("car_model", "car_rotation", "sun_elevation") if key in manifest.varied]
+
+
+def _lay_out(
+    dataset: Dataset, captioned: Sequence[str], *, in_order: bool, rows: int, columns: int
+) -> list[_Row]:
+    samples = dataset.samples.to_pylist()
+    if dataset.manifest.design == "sweep":
+        scenes: dict[int, list[dict[str, Any]]] = {}
+        for sample in sorted(samples, key=lambda s: (s["scene_id"], *_bins(s, captioned))):
+            scenes.setdefault(sample["scene_id"], []).append(sample)
+        return [
+            _row(f"scene {scene}", found[:columns]) for scene, found in list(scenes.items())[:rows]
+        ]
+    if in_order:
+        return [_row("", samples[i : i + columns]) for i in range(0, len(samples), columns)][:rows]
+    key = captioned[0]
+    by_bin: dict[int, list[dict[str, Any]]] = {}
+    for sample in samples:
+        if sample[f"{key}_bin"] is not None:
+            by_bin.setdefault(sample[f"{key}_bin"], []).append(sample)
+    lists = [by_bin[b] for b in sorted(by_bin)][:columns]
+    return [_row("", [found[i] for found in lists if i < len(found)]) for i in range(rows)]
+
+
+def _bins(sample: dict[str, Any], keys: Sequence[str]) -> list[int]:
+    return [-1 if sample[f"{key}_bin"] is None else sample[f"{key}_bin"] for key in keys]
+
+
+def _row(title: str, samples: Sequence[dict[str, Any]]) -> _Row:
+    return _Row(title, tuple(sample["key"] for sample in samples))
+
+
+def _draw(
+    rows: Sequence[_Row], items: dict[str, Any], captioned: Sequence[str], cell: int
+) -> Image.Image:
+    rows = [row for row in rows if row.keys]
+    caption_height = LINE * len(captioned) + 4
+    title_height = LINE + 4 if any(row.title for row in rows) else 0
+    height = cell + caption_height + title_height + GAP
+    width = GAP + max(len(row.keys) for row in rows) * (cell + GAP)
+    sheet = Image.new("RGB", (width, GAP + height * len(rows)), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=12)
+    for r, row in enumerate(rows):
+        top = GAP + r * height
+        draw.text((GAP, top), row.title, INK, font)
+        for c, key in enumerate(row.keys):
+            left, picture_top = GAP + c * (cell + GAP), top + title_height
+            picture = items[key].image.resize((cell, cell), Image.Resampling.LANCZOS)
+            sheet.paste(picture, (left, picture_top))
+            for line, factor in enumerate(captioned):
+                text = f"{factor} {_shown(items[key].row[factor])}"
+                draw.text((left, picture_top + cell + 2 + line * LINE), text, INK, font)
+    return sheet
+
+
+def _shown(value: str | float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:g}" if isinstance(value, float) else value

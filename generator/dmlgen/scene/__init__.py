@@ -1,0 +1,1 @@
+"""Builds in Blender what a row of the plan describes. Imported by the render worker only."""

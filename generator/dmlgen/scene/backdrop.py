@@ -1,0 +1,110 @@
+"""The paper's coloured backdrop, as a photo studio under the open sky.
+
+A floor in the backdrop's colour takes the sun and the car's shadow and passes, with distance, into
+the plain colour behind it, as a studio's cyclorama does. The camera sees no sky; the car mirrors
+the sky above and the backdrop around it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import bpy
+
+from dmlgen.environment import EnvironmentSpec
+from dmlgen.scene.daylight import SUN_INTENSITY, WHITE, light_gain
+from dmlgen.scene.materials import linear_rgb
+from dmlgen.scene.nodes import Tree
+
+FLOOR_RADIUS = 60.0
+GROUNDS = {"matte": (0.75, 0.2), "satin": (0.32, 0.45), "polished": (0.1, 0.5)}
+"""Roughness and specular level of the floor, by value of the factor `ground`."""
+
+
+class Backdrop:
+    """Floor and world of the coloured backdrop."""
+
+    def __init__(self, spec: EnvironmentSpec) -> None:
+        self._build_floor(spec.lit_radius)
+        self._build_world()
+
+    def show(self, visible: bool) -> None:
+        """Makes this the environment of the scene, or takes it away."""
+        self.floor.hide_render = not visible
+        if visible:
+            bpy.context.scene.world = self.world
+
+    def set_light(self, elevation: float, rotation: float, exposure: float) -> None:
+        """Sun elevation and rotation in degrees, exposure in stops.
+
+        Rotation is counter-clockwise seen from above; at 0 the sun stands behind the camera.
+        """
+        self.sky.sun_elevation = math.radians(elevation)
+        # Blender's rotation 0 is +Y and runs clockwise; the camera stands at +X.
+        self.sky.sun_rotation = math.radians(90.0 - rotation)
+        red, green, blue = light_gain(elevation)
+        scale = 2.0**exposure
+        self.gain.inputs[1].default_value = (red * scale, green * scale, blue * scale)
+        self.behind.inputs[1].default_value = (WHITE * scale,) * 3
+
+    def set_color(self, hue: float, saturation: float, value: float) -> None:
+        """Colour of floor and backdrop, 0..1 each."""
+        color = linear_rgb(hue, saturation, value)
+        self.backdrop_color.outputs[0].default_value = color
+        self.floor_color.outputs[0].default_value = color
+
+    def set_ground(self, ground: str) -> None:
+        """Finish of the floor, a key of GROUNDS."""
+        roughness, specular = GROUNDS[ground]
+        self.floor_shader.inputs["Roughness"].default_value = roughness
+        self.floor_shader.inputs["Specular IOR Level"].default_value = specular
+
+    def _build_floor(self, lit_radius: tuple[float, float]) -> None:
+        bpy.ops.mesh.primitive_circle_add(
+            radius=FLOOR_RADIUS, vertices=64, fill_type="NGON", location=(0, 0, 0)
+        )
+        self.floor = bpy.context.object
+        self.floor.name = "floor"
+        material = bpy.data.materials.new("floor")
+        tree = Tree(material)
+        self.floor_color = tree.add("ShaderNodeRGB")
+        self.floor_shader = tree.add("ShaderNodeBsdfPrincipled", Roughness=0.7)
+        tree.set(self.floor_shader.inputs["Base Color"], self.floor_color.outputs[0])
+        position = tree.add("ShaderNodeNewGeometry").outputs["Position"]
+        distance = tree.add("ShaderNodeVectorMath", {"operation": "LENGTH"})
+        tree.set(distance.inputs[0], position)
+        far = tree.smoothstep(distance.outputs["Value"], *lit_radius)
+        # Beyond the lit floor rays go on into the world, which is the backdrop.
+        through = tree.add("ShaderNodeBsdfTransparent").outputs[0]
+        surface = tree.mix_shader(far, self.floor_shader.outputs[0], through)
+        output = tree.add("ShaderNodeOutputMaterial")
+        tree.set(output.inputs["Surface"], surface)
+        self.floor.data.materials.append(material)
+
+    def _build_world(self) -> None:
+        self.world = bpy.data.worlds.new("backdrop")
+        tree = Tree(self.world)
+        self.sky = tree.add(
+            "ShaderNodeTexSky", {"sky_type": "NISHITA", "sun_intensity": SUN_INTENSITY}
+        )
+        self.gain = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
+        tree.set(self.gain.inputs[0], self.sky.outputs[0])
+        self.backdrop_color = tree.add("ShaderNodeRGB")
+        self.behind = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
+        tree.set(self.behind.inputs[0], self.backdrop_color.outputs[0])
+        direction = tree.add("ShaderNodeNewGeometry").outputs["Incoming"]
+        height = tree.add("ShaderNodeSeparateXYZ", Vector=direction).outputs["Z"]
+        # A ray that leaves upwards has Incoming pointing down.
+        above = tree.smoothstep(tree.math("MULTIPLY", height, -1.0), 0.10, 0.22)
+        path = tree.add("ShaderNodeLightPath")
+        mirrored = tree.math(
+            "MULTIPLY", path.outputs["Is Glossy Ray"], tree.math("SUBTRACT", 1.0, above)
+        )
+        seen = tree.math("MAXIMUM", path.outputs["Is Camera Ray"], mirrored)
+        color = tree.mix_color(seen, self.gain.outputs[0], self.behind.outputs[0])
+        background = tree.add("ShaderNodeBackground", Color=color)
+        output = tree.add("ShaderNodeOutputWorld")
+        tree.set(output.inputs["Surface"], background.outputs[0])
+        self.world.cycles.sampling_method = "MANUAL"
+        self.world.cycles.sample_map_resolution = 512
+        self.world.cycles.max_bounces = 1024

@@ -1,0 +1,45 @@
+"""A car in the scene: loaded once, then shown, hidden and turned."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import bpy
+
+from dmlgen.assets import car_folder
+from dmlgen.scene.materials import CarMaterials
+
+
+class Car:
+    """The meshes of one car under one empty at the origin.
+
+    The GLB holds the car with its front at +X, wheels on z = 0, metres (see dmlgen.cars.convert).
+    """
+
+    def __init__(self, name: str, materials: CarMaterials) -> None:
+        before = set(bpy.data.objects)
+        bpy.ops.import_scene.gltf(filepath=str(car_folder(name) / f"{name}.glb"))
+        self.meshes = [o for o in set(bpy.data.objects) - before if o.type == "MESH"]
+        self.root = bpy.data.objects.new(f"car:{name}", None)
+        bpy.context.scene.collection.objects.link(self.root)
+        for mesh in self.meshes:
+            mesh.parent = self.root
+            for slot in mesh.material_slots:
+                role = slot.material.name.removeprefix("role:").split(".")[0]
+                slot.material = materials[role]
+
+    def show(self, visible: bool) -> None:
+        """Puts the car into the picture, or out of it."""
+        for mesh in self.meshes:
+            mesh.hide_render = not visible
+
+    def turn(self, rotation: float) -> None:
+        """Yaw in degrees, counter-clockwise seen from above; 0 faces the camera."""
+        self.root.rotation_euler = (0.0, 0.0, math.radians(rotation))
+
+    def corners(self) -> list[Any]:
+        """The eight corners of every mesh's bounding box, in world coordinates."""
+        from mathutils import Vector
+
+        return [m.matrix_world @ Vector(c) for m in self.meshes for c in m.bound_box]

@@ -1,0 +1,137 @@
+"""The shaders of a car's roles, shared by all cars; the mask pass reads their `pass_index`."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+
+from dmlgen.roles import ROLES
+from dmlgen.scene.nodes import Tree
+
+
+def linear_rgb(hue: float, saturation: float, value: float) -> tuple[float, float, float, float]:
+    """Linear RGBA of an HSV colour given, as on screens, in sRGB; each argument in 0..1."""
+
+    def decode(channel: float) -> float:
+        return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, saturation, value)
+    return (decode(red), decode(green), decode(blue), 1.0)
+
+
+class CarMaterials:
+    """One Blender material per role. `set_paint` is all that changes from row to row."""
+
+    def __init__(self) -> None:
+        self._by_role = {role: self._build(role) for role in ROLES}
+
+    def __getitem__(self, role: str) -> Any:
+        return self._by_role[role]
+
+    def set_paint(
+        self, hue: float, saturation: float, value: float, roughness: float, flake: float
+    ) -> None:
+        """Paint under a clear coat.
+
+        Args:
+            hue, saturation, value: colour, 0..1 each.
+            roughness: of the base under the clear coat, 0..1.
+            flake: share of metallic flakes, 0 (solid) to 1.
+        """
+        nodes = self["paint"].node_tree.nodes
+        nodes["color"].outputs[0].default_value = linear_rgb(hue, saturation, value)
+        nodes["shader"].inputs["Roughness"].default_value = roughness
+        nodes["flake"].outputs[0].default_value = flake
+
+    def _build(self, role: str) -> Any:
+        material = bpy.data.materials.new(f"role:{role}")
+        material.pass_index = int(ROLES[role].part)
+        tree = Tree(material)
+        surface = _SHADERS.get(role, _opaque)(tree, role)
+        output = tree.add("ShaderNodeOutputMaterial")
+        tree.set(output.inputs["Surface"], surface)
+        return material
+
+
+def _opaque(tree: Tree, role: str) -> Any:
+    look = ROLES[role]
+    return tree.add(
+        "ShaderNodeBsdfPrincipled",
+        Base_Color=(*look.color, 1.0),
+        Metallic=look.metallic,
+        Roughness=look.roughness,
+    ).outputs[0]
+
+
+def _paint(tree: Tree, role: str) -> Any:
+    """Base coat, metallic in the share of flakes, under a hard clear coat."""
+    color = tree.add("ShaderNodeRGB", {"name": "color"}).outputs[0]
+    flake = tree.add("ShaderNodeValue", {"name": "flake"}).outputs[0]
+    return tree.add(
+        "ShaderNodeBsdfPrincipled",
+        {"name": "shader"},
+        Base_Color=color,
+        Metallic=tree.math("MULTIPLY", flake, 0.65),
+        Roughness=0.4,
+        Specular_IOR_Level=0.35,
+        Coat_Weight=1.0,
+        Coat_Roughness=0.015,
+        Coat_IOR=1.5,
+    ).outputs[0]
+
+
+def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Callable[[Tree, str], Any]:
+    """A thin sheet: what is behind it, tinted and not bent, under a sharp reflection.
+
+    Both sides of the sheet reflect, so the Fresnel term is nearly twice that of one surface;
+    no light is refracted, so nothing behind it needs caustics.
+    """
+
+    def build(tree: Tree, role: str) -> Any:
+        fresnel = tree.add("ShaderNodeFresnel", IOR=ior).outputs[0]
+        reflectance = tree.math("MULTIPLY", fresnel, 1.7, clamp=True)
+        through = tree.add("ShaderNodeBsdfTransparent", Color=(*tint, 1.0)).outputs[0]
+        mirror = tree.add("ShaderNodeBsdfGlossy", Roughness=0.0).outputs[0]
+        return tree.mix_shader(reflectance, through, mirror)
+
+    return build
+
+
+def _colored_lens(color: tuple[float, float, float], clear: float) -> Callable[[Tree, str], Any]:
+    """The ribbed plastic of a lamp: part of the light goes through, part glows in its colour."""
+
+    def build(tree: Tree, role: str) -> Any:
+        body = tree.add(
+            "ShaderNodeBsdfPrincipled",
+            Base_Color=(*color, 1.0),
+            Roughness=0.12,
+            Coat_Weight=1.0,
+            Coat_Roughness=0.02,
+        ).outputs[0]
+        through = tree.add("ShaderNodeBsdfTransparent", Color=(*color, 1.0)).outputs[0]
+        return tree.mix_shader(clear, body, through)
+
+    return build
+
+
+def _tyre(tree: Tree, role: str) -> Any:
+    look = ROLES[role]
+    return tree.add(
+        "ShaderNodeBsdfPrincipled",
+        Base_Color=(*look.color, 1.0),
+        Roughness=look.roughness,
+        Specular_IOR_Level=0.3,
+    ).outputs[0]
+
+
+_SHADERS: dict[str, Callable[[Tree, str], Any]] = {
+    "paint": _paint,
+    "glass": _pane((0.66, 0.71, 0.69)),
+    "lamp_clear": _pane((0.93, 0.94, 0.95)),
+    "lamp_red": _colored_lens((0.55, 0.008, 0.008), 0.35),
+    "lamp_orange": _colored_lens((0.75, 0.16, 0.01), 0.35),
+    "tyre": _tyre,
+}

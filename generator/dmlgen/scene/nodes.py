@@ -1,0 +1,64 @@
+"""A few words for building shader node trees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Tree:
+    """A node tree under construction: `add` makes a node, `link` joins sockets."""
+
+    def __init__(self, owner: Any) -> None:
+        owner.use_nodes = True
+        self.tree = owner.node_tree
+        self.tree.nodes.clear()
+
+    def add(self, kind: str, settings: dict[str, Any] | None = None, **inputs: Any) -> Any:
+        """A node of type `kind`; `inputs` are values or output sockets, spaces as underscores."""
+        node = self.tree.nodes.new(kind)
+        for name, value in (settings or {}).items():
+            setattr(node, name, value)
+        for name, value in inputs.items():
+            self.set(node.inputs[name.replace("_", " ")], value)
+        return node
+
+    def set(self, socket: Any, value: Any) -> None:
+        """Links `value` to the input socket if it is an output socket, else stores it."""
+        if hasattr(value, "is_output"):
+            self.tree.links.new(value, socket)
+        else:
+            socket.default_value = value
+
+    def math(self, operation: str, *operands: Any, clamp: bool = False) -> Any:
+        """The output of a math node."""
+        node = self.add("ShaderNodeMath", {"operation": operation, "use_clamp": clamp})
+        for socket, operand in zip(node.inputs, operands, strict=False):
+            self.set(socket, operand)
+        return node.outputs[0]
+
+    def smoothstep(self, value: Any, low: float, high: float) -> Any:
+        """0 below `low`, 1 above `high`, smooth between."""
+        node = self.add(
+            "ShaderNodeMapRange",
+            {"interpolation_type": "SMOOTHSTEP"},
+            Value=value,
+            From_Min=low,
+            From_Max=high,
+        )
+        return node.outputs["Result"]
+
+    def mix_color(self, factor: Any, a: Any, b: Any, blend: str = "MIX") -> Any:
+        """`a` where factor is 0, `b` where it is 1."""
+        node = self.add("ShaderNodeMix", {"data_type": "RGBA", "blend_type": blend})
+        self.set(node.inputs[0], factor)
+        self.set(node.inputs[6], a)
+        self.set(node.inputs[7], b)
+        return node.outputs[2]
+
+    def mix_shader(self, factor: Any, a: Any, b: Any) -> Any:
+        """Shader `a` where factor is 0, `b` where it is 1."""
+        node = self.add("ShaderNodeMixShader")
+        self.set(node.inputs[0], factor)
+        self.set(node.inputs[1], a)
+        self.set(node.inputs[2], b)
+        return node.outputs[0]

@@ -1,0 +1,135 @@
+"""The stage: one Blender scene that is set to a row of the plan, changing only what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import bpy
+from dmldata.errors import InputError
+
+from dmlgen.environment import load_environment
+from dmlgen.presets import PRESETS, Engine
+from dmlgen.scene.backdrop import Backdrop
+from dmlgen.scene.camera import Camera
+from dmlgen.scene.car import Car
+from dmlgen.scene.materials import CarMaterials
+
+_KINDS = {"backdrop": Backdrop}
+
+
+class Stage:
+    """Cars and environments are loaded when first needed and kept."""
+
+    def __init__(self, engine: Engine) -> None:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        _configure(engine)
+        self.materials = CarMaterials()
+        self.camera = Camera()
+        self._cars: dict[str, Car] = {}
+        self._environments: dict[str, Backdrop] = {}
+        self._state: dict[str, tuple[Any, ...]] = {}
+        self.car: Car
+        self.environment: Backdrop
+
+    def set(self, values: Mapping[str, Any], seed: int) -> None:
+        """Sets the scene to the values of all factors (as in the plan) and the noise to `seed`."""
+        scene = bpy.context.scene
+        scene.cycles.seed = seed
+        # Cycles' settings are no part of Blender's dependency graph: without the tag, a scene with
+        # persistent data would go on with the seed of its first frame.
+        scene.update_tag()
+
+        def on_change(name: str, apply: Callable[..., None], *keys: str) -> None:
+            state = tuple(values[key] for key in keys)
+            if self._state.get(name) != state:
+                apply(*state)
+                self._state[name] = state
+
+        on_change("car", self._show_car, "car_model")
+        on_change("environment", self._show_environment, "environment")
+        self.car.turn(values["car_rotation"])
+        on_change(
+            "paint",
+            self.materials.set_paint,
+            "paint_hue",
+            "paint_saturation",
+            "paint_value",
+            "paint_roughness",
+            "paint_flake",
+        )
+        on_change("camera", self.camera.place, "camera_height", "camera_distance", "focal_length")
+        # These belong to one environment, so they count as changed when the environment does.
+        environment = self.environment
+        on_change(
+            "light",
+            lambda _, *light: environment.set_light(*light),
+            "environment",
+            "sun_elevation",
+            "sun_rotation",
+            "exposure",
+        )
+        on_change(
+            "ground", lambda _, ground: environment.set_ground(ground), "environment", "ground"
+        )
+        on_change(
+            "background",
+            lambda _, *color: environment.set_color(*color),
+            "environment",
+            "background_hue",
+            "background_saturation",
+            "background_value",
+        )
+
+    def _show_car(self, name: str) -> None:
+        if name not in self._cars:
+            self._cars[name] = Car(name, self.materials)
+        for other in self._cars.values():
+            other.show(other is self._cars[name])
+        self.car = self._cars[name]
+
+    def _show_environment(self, name: str) -> None:
+        if name not in self._environments:
+            spec = load_environment(name)
+            self._environments[name] = _KINDS[spec.kind](spec)
+        for other in self._environments.values():
+            other.show(other is self._environments[name])
+        self.environment = self._environments[name]
+
+
+def _configure(engine: Engine) -> None:
+    scene = bpy.context.scene
+    preset = PRESETS[engine.preset]
+    scene.render.engine = "CYCLES"
+    scene.render.resolution_x = scene.render.resolution_y = engine.size
+    scene.render.use_persistent_data = True
+    scene.view_settings.view_transform = "Khronos PBR Neutral"
+    cycles = scene.cycles
+    cycles.samples = preset.samples
+    cycles.use_adaptive_sampling = preset.noise_threshold > 0
+    cycles.adaptive_threshold = preset.noise_threshold
+    cycles.max_bounces = preset.max_bounces
+    cycles.transparent_max_bounces = 16
+    cycles.sample_clamp_indirect = 4.0
+    cycles.caustics_reflective = cycles.caustics_refractive = False
+    cycles.use_denoising = True
+    cycles.denoiser = "OPENIMAGEDENOISE"
+    cycles.denoising_prefilter = "FAST"
+    _use_device(engine.device)
+
+
+def _use_device(device: str) -> None:
+    """Cycles on the CPU, or on the GPUs of a kind; 'auto' takes the fastest kind there is."""
+    preferences = bpy.context.preferences.addons["cycles"].preferences
+    wanted = {"auto": ("OPTIX", "CUDA"), "cuda": ("CUDA",), "optix": ("OPTIX",), "cpu": ()}
+    for kind in wanted[device]:
+        gpus = [d for d in preferences.get_devices_for_type(kind) if d.type == kind]
+        if gpus:
+            preferences.compute_device_type = kind
+            for gpu in gpus:
+                gpu.use = True
+            bpy.context.scene.cycles.device = "GPU"
+            return
+    if device in ("cuda", "optix"):
+        raise InputError(f"--device {device}: no such GPU here; valid: auto, cpu")
+    bpy.context.scene.cycles.device = "CPU"

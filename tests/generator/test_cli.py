@@ -1,0 +1,124 @@
+"""The command dmlgen: what a user types, sees, and sees when it fails."""
+
+import json
+import subprocess
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+from dmldata import console
+from dmlgen.cli import app
+from dmlgen.plan import make_plan
+from dmlgen.plan_table import plan_rows
+from dmlgen.recipe import load_recipe
+from PIL import Image
+
+
+@pytest.fixture
+def dmlgen(capsys):
+    """Runs the command; returns (exit code, stdout, stderr)."""
+
+    def call(*args):
+        with pytest.raises(SystemExit) as caught:
+            console.run(app, "dmlgen", [str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--factor", "colour"), "unknown factor group 'colour' (did you mean 'color'?); valid:"),
+        (("papper",), "unknown recipe 'papper' (did you mean 'paper'?); valid:"),
+        (("--preset", "best"), "unknown preset 'best'; valid: draft, standard, final"),
+        (("--device", "gpu"), "unknown device 'gpu' (did you mean 'cpu'?); valid: auto, cpu, cuda, optix"),
+        (("--size", "4"), "--size 4: has to be 16 to 8192 pixels"),
+        (("--factor", "color", "--count", "5"), "--count is for datasets without --factor"),
+        (("--size", "big"), "Invalid value for '--size'"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2_and_writes_nothing(dmlgen, tmp_path, args, message):
+    out = tmp_path / "out"
+    code, stdout, stderr = dmlgen("render", *args, "--out", out)
+    assert (code, stdout) == (2, "")
+    assert message in stderr
+    assert stderr.count("\n") == 1
+    assert not out.exists()
+
+
+def test_factors_lists_keys_groups_kinds_units_and_values(dmlgen):
+    code, out, _ = dmlgen("factors")
+    assert code == 0
+    row = next(line for line in out.splitlines() if line.startswith("sun_elevation"))
+    assert row.split("\t")[:4] == ["sun_elevation", "illumination", "linear", "degrees"]
+    code, out, _ = dmlgen("factors", "--json")
+    assert {f["group"] for f in json.loads(out)} == {
+        *("model", "pose", "color", "finish", "illumination"),
+        *("place", "background", "camera"),
+    }
+
+
+def test_plan_renders_nothing_and_writes_what_would_be(dmlgen, tmp_path):
+    out = tmp_path / "plan.parquet"
+    code, stdout, _ = dmlgen("plan", "paper", "--count", 30, "--out", out)
+    assert code == 0
+    assert "30 images, about" in stdout
+    expected = plan_rows(make_plan(load_recipe("paper"), seed=0, count=30))
+    assert pq.read_table(out).to_pylist() == expected
+
+
+def test_plan_as_json_holds_rows_and_estimate(dmlgen):
+    _, out, _ = dmlgen("plan", "--factor", "pose", "--scenes", 2, "--variants", 2, "--json")
+    document = json.loads(out)
+    assert len(document["images"]) == 4
+    assert document["estimate"]["seconds_on_two_cores"] > 0
+
+
+def test_verify_says_what_is_wrong_and_exits_1(dmlgen, own_copy):
+    assert dmlgen("verify", own_copy)[0] == 0
+    shard = next(own_copy.glob("*.tar"))
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(data)
+    code, out, _ = dmlgen("verify", own_copy)
+    assert code == 1
+    assert shard.name in out
+
+
+def test_preview_of_a_sweep_has_a_row_per_scene(dmlgen, color_sweep, tmp_path):
+    out = tmp_path / "sheet.png"
+    assert dmlgen("preview", color_sweep, "--out", out, "--cell", 64)[0] == 0
+    with Image.open(out) as sheet:
+        width, height = sheet.size
+    assert width == 6 + 3 * (64 + 6)
+    assert 2 * 64 < height < 5 * 64
+
+
+def test_preview_of_something_else_is_refused(dmlgen, tmp_path):
+    code, _, err = dmlgen("preview", tmp_path, "--out", tmp_path / "x.png")
+    assert code == 2
+    assert "dataset.json" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_factor_in_a_preview_lists_the_known_ones(dmlgen, color_sweep, tmp_path):
+    code, _, err = dmlgen("preview", color_sweep, "--factor", "hue", "--out", tmp_path / "x.png")
+    assert code == 2
+    assert "unknown factor 'hue'" in err
+    assert "paint_hue" in err
+
+
+def test_help_needs_neither_blender_nor_arrow():
+    program = (
+        "import sys; sys.argv = ['dmlgen', '--help']\n"
+        "from dmlgen.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'bpy', 'pyarrow', 'numpy', 'PIL', 'pydantic'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

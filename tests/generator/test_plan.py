@@ -1,0 +1,111 @@
+"""The plan: all randomness is spent here, and the same seed spends it alike."""
+
+import itertools
+
+import pytest
+from dmldata.errors import InputError
+from dmlgen.plan import Sweep, make_plan
+from dmlgen.recipe import load_recipe
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+
+@pytest.fixture(scope="module")
+def paper():
+    return load_recipe("paper")
+
+
+def values(plan):
+    return [image.values for image in plan.images]
+
+
+@given(seed=st.integers(0, 2**40), short=st.integers(1, 20), more=st.integers(0, 20))
+def test_a_longer_plan_begins_with_the_shorter_one(seed, short, more):
+    recipe = load_recipe("paper")
+    shorter = make_plan(recipe, seed=seed, count=short)
+    longer = make_plan(recipe, seed=seed, count=short + more)
+    assert longer.images[:short] == shorter.images
+
+
+def test_other_seeds_give_other_plans(paper):
+    plans = [make_plan(paper, seed=seed, count=20) for seed in (0, 1, 2**33)]
+    for one, other in itertools.combinations(plans, 2):
+        assert values(one) != values(other)
+        assert {i.seed for i in one.images}.isdisjoint(i.seed for i in other.images)
+
+
+def test_a_factor_draws_the_same_values_whatever_else_varies(paper):
+    fewer = paper.model_copy(update={"vary": {"paint_hue": "default"}})
+    hues = [v["paint_hue"] for v in values(make_plan(paper, seed=3, count=50))]
+    assert [v["paint_hue"] for v in values(make_plan(fewer, seed=3, count=50))] == hues
+
+
+def test_every_value_of_a_varied_factor_is_drawn_about_equally_often(paper):
+    plan = make_plan(paper, seed=0, count=4000)
+    for factor in plan.factors:
+        counts = [sum(v[factor.key] == x for v in values(plan)) for x in factor.values]
+        if factor.varies:
+            assert stats.chisquare(counts).pvalue > 1e-4, factor.key
+
+
+def test_held_factors_have_one_value(paper):
+    plan = make_plan(paper, seed=0, count=50)
+    for factor in plan.factors:
+        if not factor.varies:
+            assert {v[factor.key] for v in values(plan)} == set(factor.values)
+
+
+@pytest.mark.parametrize(
+    "group", ["color", "illumination", "pose", "background", "camera", "model"]
+)
+def test_a_sweep_changes_one_group_only(paper, group):
+    variants = 2
+    plan = make_plan(paper, seed=5, sweep=Sweep(group, scenes=4, variants=variants))
+    swept = {factor.key for factor in plan.factors if factor.group == group}
+    for scene in range(4):
+        images = [image for image in plan.images if image.scene_id == scene]
+        assert sorted(image.variant_id for image in images) == list(range(variants))
+        assert len({image.seed for image in images}) == 1
+        for one, other in itertools.combinations(images, 2):
+            changed = {key for key in one.values if one.values[key] != other.values[key]}
+            assert changed
+            assert changed <= swept
+
+
+def test_a_variant_means_the_same_setting_in_every_scene(paper):
+    plan = make_plan(paper, seed=5, sweep=Sweep("color", scenes=3, variants=4))
+    keys = ("paint_hue", "paint_saturation", "paint_value")
+    for variant in range(4):
+        settings = {
+            tuple(image.values[key] for key in keys)
+            for image in plan.images
+            if image.variant_id == variant
+        }
+        assert len(settings) == 1
+
+
+def test_a_sweep_is_shuffled_and_keys_are_unique(paper):
+    plan = make_plan(paper, seed=0, sweep=Sweep("color", scenes=5, variants=5))
+    keys = [image.key for image in plan.images]
+    assert sorted(set(keys)) == sorted(keys) != keys
+
+
+def test_sweep_of_a_group_the_recipe_holds_uses_the_catalogue(paper):
+    plan = make_plan(paper, seed=0, sweep=Sweep("finish", scenes=2, variants=9))
+    assert len({(v["paint_roughness"], v["paint_flake"]) for v in values(plan)}) == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seed": -1}, "--seed -1: has to be 0 or above"),
+        ({"seed": 0, "count": 0}, "--count 0: has to be 1 or above"),
+        ({"seed": 0, "sweep": Sweep("color", 0, 2)}, "--scenes 0: has to be 1 or above"),
+        ({"seed": 0, "sweep": Sweep("color", 2, 0)}, "--variants 0: has to be 1 or above"),
+        ({"seed": 0, "sweep": Sweep("model", 2, 99)}, "group 'model' has 2 combinations"),
+    ],
+)
+def test_impossible_plans_are_refused(paper, arguments, message):
+    with pytest.raises(InputError, match=message):
+        make_plan(paper, **arguments)

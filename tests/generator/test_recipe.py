@@ -1,0 +1,100 @@
+"""Recipes: strict, with errors that name file, line and field."""
+
+import pytest
+from dmldata.errors import InputError
+from dmlgen.assets import recipe_names
+from dmlgen.factors import CONSTANTS, catalogue
+from dmlgen.recipe import load_recipe
+
+GOOD = """\
+name: own
+title: Own
+description: A recipe of one's own.
+count: 4
+vary:
+  paint_hue: [0.1, 0.2]
+hold:
+  paint_value: 0.5
+"""
+
+
+def write(folder, text):
+    path = folder / "own.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_recipes_of_the_project_are_valid(name):
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert any(factor.varies for factor in recipe.factors().values())
+
+
+def test_a_recipe_of_ones_own_varies_what_it_says_and_holds_the_rest(tmp_path):
+    factors = load_recipe(str(write(tmp_path, GOOD))).factors()
+    assert factors["paint_hue"].values == (0.1, 0.2)
+    assert factors["paint_value"].values == (0.5,)
+    assert factors["camera_height"].values == (CONSTANTS["camera_height"],)
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "message"),
+    [
+        (("count: 4", "count: many"), 4, "count: Input should be a valid integer"),
+        (("count: 4", "count: 0"), 4, "count: Input should be greater than or equal to 1"),
+        (("paint_hue:", "paint_heu:"), 5, "unknown factor 'paint_heu' (did you mean 'paint_hue'?)"),
+        (("[0.1, 0.2]", "[0.1, 1.2]"), 5, "1.2 is outside 0 to 1"),
+        (("[0.1, 0.2]", "[0.1, red]"), 5, "unknown value 'red' of factor 'paint_hue'"),
+        (("count: 4", "cuont: 4"), 4, "unknown field (did you mean 'count'?)"),
+        (("[0.1, 0.2]", "[0.1, 0.1]"), 5, "occur more than once"),
+        (("paint_value: 0.5", "car_model: trabant"), 7, "valid: VW-new-beetle, fordFocus"),
+        (("paint_hue: [0.1, 0.2]", "paint_hue: [0.1"), 7, "expected ',' or ']'"),
+    ],
+)
+def test_a_malformed_recipe_names_file_line_and_field(tmp_path, change, line, message):
+    path = write(tmp_path, GOOD.replace(*change))
+    with pytest.raises(InputError) as caught:
+        load_recipe(str(path))
+    text = str(caught.value)
+    assert message in text
+    assert "\n" not in text
+    if line:
+        assert text.startswith(f"{path}:{line}:")
+
+
+def test_a_missing_field_is_named(tmp_path):
+    with pytest.raises(InputError, match="title: Field required"):
+        load_recipe(str(write(tmp_path, GOOD.replace("title: Own\n", ""))))
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words"])
+def test_a_file_without_fields_is_refused(tmp_path, text):
+    with pytest.raises(InputError, match="expected fields like 'name: value'"):
+        load_recipe(str(write(tmp_path, text)))
+
+
+def test_an_unknown_recipe_lists_the_known_ones():
+    with pytest.raises(InputError, match=r"unknown recipe 'papper' .*'paper'.*valid: mini, paper"):
+        load_recipe("papper")
+
+
+def test_every_factor_has_a_constant_that_can_be_rendered():
+    assert CONSTANTS.keys() == catalogue().keys()
+
+
+def test_the_papers_eleven_properties_vary_in_the_paper_recipe():
+    varied = {key for key, factor in load_recipe("paper").factors().items() if factor.varies}
+    assert varied == {
+        "car_model",
+        "car_rotation",
+        "paint_hue",
+        "paint_saturation",
+        "paint_value",
+        "background_hue",
+        "background_saturation",
+        "background_value",
+        "camera_height",
+        "sun_elevation",
+        "sun_rotation",
+    }

@@ -1,0 +1,29 @@
+"""From a model and a dataset to scores: what a deep metric learning model has learned to look at.
+
+`dmlbench.load_model` and `dmlbench.embed` are functions, `dmlbench.properties` and
+`dmlbench.saliency` packages. All four are imported at first use: a command answers `--help`
+without waiting for torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dmlbench.embed import embed as embed
+    from dmlbench.models import load_model as load_model
+
+_PUBLIC = ("embed", "load_model", "properties", "saliency")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load_model":
+        return importlib.import_module("dmlbench.models").load_model
+    if name in _PUBLIC:
+        return importlib.import_module(f"dmlbench.{name}")
+    raise AttributeError(f"module 'dmlbench' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

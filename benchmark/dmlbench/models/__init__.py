@@ -1,0 +1,17 @@
+"""The model contract, and where models come from: one file per kind of reference."""
+
+from dmlbench.models.contract import EmbeddingModel, LoadedModel
+from dmlbench.models.geometry import Box, Geometry
+from dmlbench.models.load import load_model
+from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.torchscript import save_torchscript
+
+__all__ = [
+    "Box",
+    "EmbeddingModel",
+    "Geometry",
+    "LoadedModel",
+    "Preprocessing",
+    "load_model",
+    "save_torchscript",
+]

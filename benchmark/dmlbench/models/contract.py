@@ -1,0 +1,105 @@
+"""What a model is: anything that maps images [B, 3, H, W] to embeddings [B, D]."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from dmldata.errors import ModelError
+from torch import Tensor
+
+from dmlbench.distances import DEFAULT_DISTANCE, distance_named, loss_named
+from dmlbench.models.execution import evaluated
+from dmlbench.models.preprocessing import Preprocessing
+
+
+@runtime_checkable
+class EmbeddingModel(Protocol):
+    """Preprocessed images [B, 3, H, W] float -> embeddings [B, D] float."""
+
+    def __call__(self, images: Tensor, /) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model with everything that has to travel with it.
+
+    Attributes:
+        model: images [B, 3, H, W] -> embeddings [B, D]; in eval mode where it is a module.
+        preprocessing: from a PIL image to one row of the model's input.
+        reference: what the user typed.
+        id: a short, safe folder name: the reference's name and a hash of weights and preprocessing.
+        loss: key of the loss it was trained with (protocol, section 6); None where not known.
+        distance: name of the distance that saliency maps of this model explain; by default that of
+            the loss, else euclidean.
+        dimensions: D.
+        notes: what had to be assumed, for the reader of a result.
+    """
+
+    model: EmbeddingModel
+    preprocessing: Preprocessing
+    reference: str = ""
+    id: str = ""
+    loss: str | None = None
+    distance: str = ""
+    dimensions: int = 0
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        own = loss_named(self.loss).distance if self.loss is not None else DEFAULT_DISTANCE
+        object.__setattr__(self, "distance", self.distance or own)
+        distance_named(self.distance)
+
+    def describe(self) -> dict[str, Any]:
+        """Everything but the model itself, as JSON."""
+        return {
+            "id": self.id,
+            "reference": self.reference,
+            "loss": self.loss,
+            "distance": self.distance,
+            "dimensions": self.dimensions,
+            "preprocessing": self.preprocessing.describe(),
+            "notes": list(self.notes),
+        }
+
+
+def count_dimensions(model: EmbeddingModel, preprocessing: Preprocessing, reference: str) -> int:
+    """D, from one forward pass on zeros.
+
+    Raises:
+        ModelError: the pass fails, or does not give one finite row [1, D].
+    """
+    zeros = torch.zeros(1, 3, *preprocessing.input_size)
+    try:
+        with evaluated(model), torch.no_grad():
+            found = model(zeros)
+    except Exception as error:
+        raise ModelError(
+            f"{reference}: a forward pass on zeros {list(zeros.shape)} fails: {one_line(error)}"
+        ) from error
+    if not isinstance(found, Tensor):
+        raise ModelError(f"{reference}: returns {type(found).__name__}, expected a tensor [B, D]")
+    if found.ndim != 2 or found.shape[0] != 1 or found.shape[1] < 1:
+        raise ModelError(f"{reference}: returns {list(found.shape)}, expected [B, D]")
+    if not found.is_floating_point():
+        raise ModelError(f"{reference}: returns {found.dtype}, expected floating point embeddings")
+    if not bool(torch.isfinite(found).all()):
+        raise ModelError(f"{reference}: the embedding of zeros is not finite")
+    return int(found.shape[1])
+
+
+def make_id(name: str, weights_hash: str, preprocessing: Preprocessing) -> str:
+    """`name-xxxxxxxx`: letters, digits, `_`, `-` only; the same for the same weights and input."""
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:48] or "model"
+    content = json.dumps([weights_hash, preprocessing.describe()], sort_keys=True)
+    return f"{safe}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of an error with text, or its type's name."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,0 +1,90 @@
+"""How a model is run: device, eval mode, frozen parameters, full precision, seeded random state."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import numpy as np
+import torch
+from dmldata.errors import InputError
+from torch import Tensor, nn
+
+Callee = Callable[[Tensor], Tensor]
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The torch device of this name; "auto" is CUDA where there is one, else the CPU.
+
+    Raises:
+        InputError: no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f"device '{name}' cannot be used: {str(error).splitlines()[0]}") from error
+    return device
+
+
+def move_model(model: Callee, device: torch.device) -> None:
+    """Move a module in place; other callables look after themselves."""
+    if isinstance(model, nn.Module):
+        model.to(device)
+
+
+@contextmanager
+def evaluated(model: Callee) -> Iterator[None]:
+    """Eval mode inside, every submodule's own mode back afterwards."""
+    modules = list(model.modules()) if isinstance(model, nn.Module) else []
+    training = [module.training for module in modules]
+    if isinstance(model, nn.Module):
+        model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in zip(modules, training, strict=True):
+            module.training = mode
+
+
+@contextmanager
+def frozen(model: Callee) -> Iterator[None]:
+    """Eval mode and parameters without gradients inside; both as they were afterwards."""
+    parameters = list(model.parameters()) if isinstance(model, nn.Module) else []
+    flags = [parameter.requires_grad for parameter in parameters]
+    with evaluated(model):
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter, flag in zip(parameters, flags, strict=True):
+                parameter.requires_grad_(flag)
+
+
+def full_precision() -> AbstractContextManager[None]:
+    """Convolutions in float32 (no TF32) with deterministic kernels on an NVIDIA device."""
+    if not torch.cuda.is_available():
+        return nullcontext()
+    return torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """CPU random state of torch, NumPy and Python from `seed` inside, as it was afterwards."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng(devices=[]):
+        # The CPU generator alone: torch.manual_seed would also reseed every accelerator.
+        torch.default_generator.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002

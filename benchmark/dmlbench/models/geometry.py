@@ -1,0 +1,62 @@
+"""Where a model's input lies in the original image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels of the original image, in Pillow's order; edges may be fractions."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """One image's way into a model: resized, then cropped. All sizes are (height, width) in pixels.
+
+    Attributes:
+        image: size of the original image.
+        resized: its size after resizing.
+        offset: (top, left) of the crop in the resized image.
+        crop: size of the crop, the model's input [H, W].
+    """
+
+    image: tuple[int, int]
+    resized: tuple[int, int]
+    offset: tuple[int, int]
+    crop: tuple[int, int]
+
+    @property
+    def box(self) -> Box:
+        """The part of the original image that the model sees."""
+        vertical = self.image[0] / self.resized[0]
+        horizontal = self.image[1] / self.resized[1]
+        (top, left), (height, width) = self.offset, self.crop
+        return Box(
+            left * horizontal,
+            top * vertical,
+            (left + width) * horizontal,
+            (top + height) * vertical,
+        )
+
+    def carry_mask(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A mask of the original image [h, w] in the model's input [H, W], nearest neighbour.
+
+        Raises:
+            ValueError: the mask is not of the image's size.
+        """
+        if mask.shape != self.image:
+            raise ValueError(f"mask of shape {mask.shape}, image of shape {self.image}")
+        size = (self.resized[1], self.resized[0])
+        resized = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
+        (top, left), (height, width) = self.offset, self.crop
+        return resized[top : top + height, left : left + width]

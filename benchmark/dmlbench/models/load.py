@@ -1,0 +1,70 @@
+"""From a reference string to a model that is known to keep the contract."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Callable
+
+from dmldata.errors import ModelError
+
+from dmlbench.models.contract import LoadedModel, count_dimensions
+from dmlbench.models.options import Options
+
+_SCHEMES = {"timm": "timm_source", "python": "python_function"}
+_SUFFIXES = {".pt": "torchscript"}
+_VALID = "FILE.pt (TorchScript), timm:NAME, python:module:function"
+
+
+def load_model(
+    reference: str,
+    *,
+    distance: str | None = None,
+    loss: str | None = None,
+    input_size: int | tuple[int, int] | None = None,
+    mean: tuple[float, float, float] | None = None,
+    std: tuple[float, float, float] | None = None,
+    bgr: bool | None = None,
+    scale: int | None = None,
+    interpolation: str | None = None,
+    trust_pickle: bool = False,
+    seed: int = 0,
+) -> LoadedModel:
+    """Load a model on the CPU, in eval mode, and check that it gives embeddings.
+
+    Args:
+        reference: `model.pt`, `timm:NAME`, `timm:NAME?weights=FILE` or `python:module:function`.
+        distance: name of the distance that its maps explain; by default that of its loss, else
+            euclidean.
+        loss: key of the loss it was trained with (protocol, section 6).
+        input_size: (H, W) in pixels, or one number for a square; the crop fraction stays.
+        mean, std: per channel, in the channel order and scale of the model's input.
+        bgr: whether the model takes blue first.
+        scale: value of a white pixel before mean and std, 1 or 255.
+        interpolation: Pillow's name of the resampling filter.
+        trust_pickle: load a `.pt` that is a pickle, which runs the code in it.
+        seed: of random weights; 0 is a seed like any other.
+
+    Raises:
+        ModelError: the reference cannot be loaded, or the model breaks the contract.
+        UnknownNameError: an option, loss, distance or filter that does not exist.
+    """
+    options = Options(
+        distance, loss, input_size, mean, std, bgr, scale, interpolation, trust_pickle, seed
+    )
+    loaded = _loader(reference)(reference, options)
+    dimensions = count_dimensions(loaded.model, loaded.preprocessing, reference)
+    return dataclasses.replace(loaded, dimensions=dimensions)
+
+
+def _loader(reference: str) -> Callable[[str, Options], LoadedModel]:
+    scheme, separator, _ = reference.partition(":")
+    name = _SCHEMES.get(scheme) if separator else None
+    for suffix, module in _SUFFIXES.items():
+        if name is None and reference.endswith(suffix):
+            name = module
+    if name is None:
+        raise ModelError(f"model reference '{reference}' is not valid; valid: {_VALID}")
+    loader: Callable[[str, Options], LoadedModel]
+    loader = importlib.import_module(f"dmlbench.models.{name}").load
+    return loader

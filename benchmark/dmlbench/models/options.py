@@ -1,0 +1,59 @@
+"""What a user may say about a model beside its reference."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from dmldata.errors import ModelError
+
+from dmlbench.distances import distance_named, loss_named
+from dmlbench.models.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class Options:
+    """None means "as the model says". The arguments of `load_model`."""
+
+    distance: str | None = None
+    loss: str | None = None
+    input_size: int | tuple[int, int] | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    bgr: bool | None = None
+    scale: int | None = None
+    interpolation: str | None = None
+    trust_pickle: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.loss is not None:
+            loss_named(self.loss)
+        if self.distance is not None:
+            distance_named(self.distance)
+
+    def apply(self, base: Preprocessing) -> Preprocessing:
+        """The model's preprocessing with the user's values in place.
+
+        Raises:
+            ModelError: another scale without mean and std, which are in units of the scale.
+        """
+        if self.input_size is not None:
+            base = base.with_input_size(self.input_size)
+        if self.scale not in (None, base.scale) and (self.mean is None or self.std is None):
+            raise ModelError(f"scale {self.scale} needs mean and std in the same unit")
+        names = ("mean", "std", "bgr", "scale", "interpolation")
+        given: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return dataclasses.replace(base, **{k: v for k, v in given.items() if v is not None})
+
+    def assumed(self) -> tuple[str, ...]:
+        """Which of the values that decide an embedding the user left open."""
+        names = ("input_size", "mean", "std")
+        return tuple(name for name in names if getattr(self, name) is None)
+
+    def explained_by(self, loss: str | None, distance: str) -> tuple[str | None, str]:
+        """(loss, distance): the user's, else the model's own; "" is "as the loss says"."""
+        if self.loss is not None:
+            loss, distance = self.loss, ""
+        return loss, self.distance or distance

@@ -1,0 +1,108 @@
+"""`python:module:function`: a model that a Python function returns. Runs the user's code."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dmldata.errors import ModelError
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from dmlbench.models.contract import LoadedModel, make_id, one_line
+from dmlbench.models.execution import seeded
+from dmlbench.models.options import Options
+from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.weights import hash_file, hash_tensors
+
+
+def load(reference: str, options: Options) -> LoadedModel:
+    """What the function returns: a model, a LoadedModel, or (model, Preprocessing).
+
+    The working directory can be imported from. Random weights that the function draws come from
+    `options.seed`.
+
+    Raises:
+        ModelError: the module or function is missing, fails, or returns something else.
+    """
+    module, separator, name = reference.removeprefix("python:").partition(":")
+    if not (module and separator and name):
+        raise ModelError(f"{reference}: expected python:module:function")
+    with _working_directory_importable(), seeded(options.seed):
+        function = _find(module, name, reference)
+        try:
+            returned = function()
+        except Exception as error:
+            raise ModelError(f"{reference}: the function fails: {one_line(error)}") from error
+    found = _as_loaded(returned, reference, options)
+    preprocessing = options.apply(found.preprocessing)
+    loss, distance = options.explained_by(found.loss, found.distance)
+    if isinstance(found.model, nn.Module):
+        found.model.eval()
+    return dataclasses.replace(
+        found,
+        preprocessing=preprocessing,
+        reference=reference,
+        id=make_id(f"{module}_{name}", _hash(found.model, reference, function), preprocessing),
+        loss=loss,
+        distance=distance,
+    )
+
+
+def _find(module: str, name: str, reference: str) -> Callable[[], Any]:
+    try:
+        found = importlib.import_module(module)
+    except Exception as error:
+        raise ModelError(
+            f"{reference}: '{module}' cannot be imported: {one_line(error)}"
+        ) from error
+    function = getattr(found, name, None)
+    if not callable(function):
+        raise ModelError(f"{reference}: '{module}' has no function '{name}'")
+    return function
+
+
+def _as_loaded(returned: Any, reference: str, options: Options) -> LoadedModel:
+    match returned:
+        case LoadedModel():
+            return returned
+        case (model, Preprocessing() as preprocessing) if callable(model):
+            return LoadedModel(model, preprocessing)
+        case model if callable(model):
+            assumed = options.assumed()
+            note = (
+                f"{reference} gives no preprocessing; ImageNet's assumed for {', '.join(assumed)}"
+            )
+            return LoadedModel(model, Preprocessing(), notes=(note,) if assumed else ())
+    raise ModelError(
+        f"{reference}: returns {type(returned).__name__}, expected a model, a LoadedModel or "
+        "(model, Preprocessing)"
+    )
+
+
+def _hash(model: Any, reference: str, function: Callable[[], Any]) -> str:
+    if isinstance(model, nn.Module) and model.state_dict():
+        if any(map(is_lazy, model.parameters())):
+            raise ModelError(f"{reference}: the model is lazy; run it once before returning it")
+        return hash_tensors(model.state_dict())
+    # No weights to tell models apart by: the source they come from does.
+    source = getattr(sys.modules.get(function.__module__), "__file__", None)
+    content = hash_file(Path(source)) if source else ""
+    return hashlib.sha256(f"{reference}\n{content}".encode()).hexdigest()
+
+
+@contextmanager
+def _working_directory_importable() -> Iterator[None]:
+    directory = str(Path.cwd())
+    importlib.invalidate_caches()
+    sys.path.insert(0, directory)
+    try:
+        yield
+    finally:
+        sys.path.remove(directory)

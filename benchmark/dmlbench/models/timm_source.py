@@ -1,0 +1,178 @@
+"""`timm:NAME[?pretrained=false&seed=1&weights=FILE]`: a network of timm, without classifier."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from dmldata.errors import ModelError, UnknownNameError
+from torch import nn
+
+from dmlbench.models.contract import LoadedModel, make_id, one_line
+from dmlbench.models.execution import seeded
+from dmlbench.models.options import Options
+from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.weights import (
+    difference,
+    find_weights,
+    hash_tensors,
+    match_weights,
+    read_weights,
+)
+from dmlbench.torchvision_schemas import ensure_torchvision_imports
+
+_QUERY = ("pretrained", "seed", "weights")
+_BOOLEANS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class _Query:
+    name: str
+    pretrained: bool
+    seed: int
+    weights: str | None
+
+
+def load(reference: str, options: Options) -> LoadedModel:
+    """The model that `timm:...` names, in eval mode, giving pooled features [B, D].
+
+    Raises:
+        ModelError: unknown architecture (with close matches), weights that cannot be had or do not
+            fit; UnknownNameError for an unknown option.
+    """
+    query = _parse(reference, options.seed)
+    _check_name(query.name)
+    arguments = _fixed_size(query.name, options)
+    model = _build(query, reference, arguments)
+    if query.weights is not None:
+        _load_weights(model, query, reference, arguments)
+    preprocessing, notes = _preprocessing(_config(model), options)
+    loss, distance = options.explained_by(None, "")
+    return LoadedModel(
+        model=model.eval(),
+        preprocessing=preprocessing,
+        reference=reference,
+        id=make_id(query.name, hash_tensors(model.state_dict()), preprocessing),
+        loss=loss,
+        distance=distance,
+        notes=notes,
+    )
+
+
+def _parse(reference: str, seed: int) -> _Query:
+    name, _, text = reference.removeprefix("timm:").partition("?")
+    values: dict[str, str] = {}
+    for part in filter(None, text.split("&")):
+        key, _, value = part.partition("=")
+        if key not in _QUERY:
+            raise UnknownNameError("option", key, _QUERY, reference)
+        values[key] = unquote(value)
+    weights = values.get("weights")
+    pretrained = values.get("pretrained", "false" if weights else "true").lower()
+    if pretrained not in _BOOLEANS:
+        raise ModelError(f"{reference}: pretrained={pretrained} is not valid; valid: true, false")
+    if not values.get("seed", "0").isdecimal():
+        raise ModelError(f"{reference}: seed={values['seed']} is not valid; valid: 0, 1, 2, ...")
+    return _Query(name, _BOOLEANS[pretrained], int(values.get("seed", seed)), weights)
+
+
+def _check_name(name: str) -> None:
+    timm = _timm()
+    architecture, dot, tag = name.partition(".")
+    if timm.is_model(name):
+        tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{architecture}.*")]
+        if dot and tag not in tags:
+            raise UnknownNameError("weights tag", tag, tags, f"timm:{name}")
+        return
+    close = difflib.get_close_matches(name, timm.list_models(), n=5, cutoff=0.5)
+    hint = f"; close to it: {', '.join(close)}" if close else ""
+    raise ModelError(f"unknown timm model '{name}'{hint}; all: timm.list_models()")
+
+
+def _build(query: _Query, reference: str, arguments: dict[str, Any]) -> nn.Module:
+    try:
+        return _create(query, pretrained=query.pretrained, num_classes=0, **arguments)
+    except Exception as error:
+        if not query.pretrained:
+            raise ModelError(f"{reference}: timm cannot build it: {one_line(error)}") from error
+        raise ModelError(
+            f"{reference}: its pretrained weights cannot be had ({one_line(error)}); use local "
+            f"ones, timm:{query.name}?weights=FILE, or random ones, "
+            f"timm:{query.name}?pretrained=false"
+        ) from error
+
+
+def _create(query: _Query, **arguments: Any) -> nn.Module:
+    with seeded(query.seed), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model: nn.Module = _timm().create_model(query.name, **arguments)
+    return model
+
+
+def _fixed_size(name: str, options: Options) -> dict[str, Any]:
+    # Transformers are built for one input size; convolutional networks take any.
+    config = _timm().get_pretrained_cfg(name, allow_unregistered=True)
+    if options.input_size is None or config is None or not config.fixed_input_size:
+        return {}
+    return {"img_size": options.input_size}
+
+
+def _load_weights(
+    model: nn.Module, query: _Query, reference: str, arguments: dict[str, Any]
+) -> None:
+    path = find_weights(query.weights or "")
+    found = read_weights(path)
+    body = model.state_dict()
+    matched = match_weights(body, found)
+    if matched is None:
+        # The file of a classifier: match it to the whole network, then keep what is not classifier.
+        classes = _classes(found, _config(model))
+        whole = _create(query, num_classes=classes, **arguments).state_dict()
+        matched = match_weights(whole, found)
+        if matched is None or not body.keys() <= whole.keys():
+            raise ModelError(
+                f"{reference}: weights '{path.name}' do not fit: {difference(whole, found)}"
+            )
+    model.load_state_dict({name: matched[name] for name in body})
+
+
+def _config(model: nn.Module) -> dict[str, Any]:
+    config: dict[str, Any] = vars(model)["pretrained_cfg"]
+    return config
+
+
+def _classes(found: dict[str, Any], config: dict[str, Any]) -> int:
+    named = found.get(f"{config.get('classifier')}.weight")
+    return int(named.shape[0]) if named is not None else int(config["num_classes"])
+
+
+def _preprocessing(
+    config: dict[str, Any], options: Options
+) -> tuple[Preprocessing, tuple[str, ...]]:
+    from timm.data import resolve_data_config
+
+    resolved = resolve_data_config(pretrained_cfg=config)
+    size = resolved["input_size"][1:]
+    mode = resolved["crop_mode"]
+    known = resolved["interpolation"] != "random"
+    preprocessing = Preprocessing(
+        input_size=tuple(size),
+        resize=tuple(math.floor(side / resolved["crop_pct"]) for side in size),
+        mean=tuple(resolved["mean"]),
+        std=tuple(resolved["std"]),
+        interpolation=resolved["interpolation"] if known else "bilinear",
+        fit="squash" if mode == "squash" else "cover",
+    )
+    notes = () if mode in ("center", "squash") else (f"crop mode '{mode}' taken as 'center'",)
+    return options.apply(preprocessing), notes
+
+
+def _timm() -> Any:
+    ensure_torchvision_imports()
+    import timm
+
+    return timm

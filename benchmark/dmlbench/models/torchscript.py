@@ -1,0 +1,140 @@
+"""`model.pt`: a TorchScript archive, its preprocessing inside (`dmlprism.json`) or beside it.
+
+A TorchScript archive holds tensors and code in TorchScript's own language, and loading it runs no
+Python. A pickle under the same suffix does, so it is refused unless the user trusts the file.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from pathlib import Path
+
+import torch
+from dmldata.errors import ModelError
+from torch import nn
+
+from dmlbench.models.contract import LoadedModel, make_id, one_line
+from dmlbench.models.metadata import FILE_NAME, Metadata, read_metadata
+from dmlbench.models.options import Options
+from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.weights import hash_file
+
+
+def load(reference: str, options: Options) -> LoadedModel:
+    """The model in a `.pt` file, in eval mode.
+
+    Raises:
+        ModelError: no such file, a pickle that is not trusted, a file that is neither, or metadata
+            that is not valid.
+    """
+    path = Path(reference)
+    if not path.is_file():
+        raise ModelError(f"{reference}: no such file")
+    if _is_torchscript(path):
+        model, embedded = _load_archive(path)
+    else:
+        model, embedded = _load_pickle(path, options.trust_pickle), b""
+    metadata, notes = _metadata(path, embedded, options)
+    preprocessing = options.apply(metadata.preprocessing)
+    loss, distance = options.explained_by(metadata.loss, metadata.distance)
+    return LoadedModel(
+        model=model.eval(),
+        preprocessing=preprocessing,
+        reference=reference,
+        id=make_id(path.stem, hash_file(path), preprocessing),
+        loss=loss,
+        distance=distance,
+        notes=notes,
+    )
+
+
+def save_torchscript(
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    path: str | Path,
+    *,
+    loss: str | None = None,
+    distance: str | None = None,
+) -> Path:
+    """Write a model and what has to travel with it into one `.pt` file that `load_model` reads.
+
+    Args:
+        model: images [B, 3, H, W] -> embeddings [B, D]; scripted where TorchScript can, else traced
+            on a batch of two zero images (control flow that depends on values is then fixed).
+        path: the file; appears only when whole.
+        loss, distance: keys of the protocol's section 6.
+    """
+    options = Options(loss=loss, distance=distance)
+    metadata = Metadata(preprocessing, *options.explained_by(None, ""))
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.part")
+    training = model.training
+    model.eval()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            script = _script_or_trace(model, preprocessing)
+            torch.jit.save(script, str(beside), _extra_files={FILE_NAME: metadata.to_json()})
+    finally:
+        model.train(training)
+    return beside.replace(path)
+
+
+def _script_or_trace(model: nn.Module, preprocessing: Preprocessing) -> torch.jit.ScriptModule:
+    if isinstance(model, torch.jit.ScriptModule):
+        return model
+    try:
+        return torch.jit.script(model)
+    except Exception:
+        return torch.jit.trace(model, torch.zeros(2, 3, *preprocessing.input_size))
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    return any("/code/" in name for name in names) and any(
+        name.endswith("/constants.pkl") for name in names
+    )
+
+
+def _load_archive(path: Path) -> tuple[nn.Module, bytes]:
+    extra = {FILE_NAME: b""}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            model = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
+    except Exception as error:
+        raise ModelError(f"{path}: TorchScript cannot load it: {one_line(error)}") from error
+    return model, extra[FILE_NAME]
+
+
+def _load_pickle(path: Path, trusted: bool) -> nn.Module:
+    if not trusted:
+        raise ModelError(
+            f"{path}: not a TorchScript archive; if it is a pickled model, loading it runs the "
+            "code in it: give --trust-pickle if you trust its source, or save it as TorchScript"
+        )
+    try:
+        model = torch.load(path, map_location="cpu", weights_only=False)
+    except Exception as error:
+        raise ModelError(f"{path}: cannot be unpickled: {one_line(error)}") from error
+    if not isinstance(model, nn.Module):
+        raise ModelError(
+            f"{path}: holds {type(model).__name__}, expected a model; weights alone load with "
+            "timm:NAME?weights=FILE"
+        )
+    return model
+
+
+def _metadata(path: Path, embedded: bytes, options: Options) -> tuple[Metadata, tuple[str, ...]]:
+    sidecar = path.with_suffix(".json")
+    if embedded:
+        return read_metadata(embedded, f"{path}:{FILE_NAME}"), ()
+    if sidecar.is_file():
+        return read_metadata(sidecar.read_bytes(), str(sidecar)), ()
+    assumed = options.assumed()
+    note = f"{path.name} holds no preprocessing; ImageNet's assumed for {', '.join(assumed)}"
+    return Metadata(Preprocessing()), (note,) if assumed else ()

@@ -1,0 +1,44 @@
+"""Saliency maps of embeddings: made from a model, compared between models and with the mask."""
+
+from dmlbench.saliency.attention import attention_on_car, mask_in_input
+from dmlbench.saliency.bounds import (
+    agreement_with_bounds,
+    derangement,
+    floor_correlations,
+    noise_ceiling,
+)
+from dmlbench.saliency.compare import (
+    compare_maps,
+    compare_models,
+    jensen_shannon,
+    pearson,
+    summarize_correlations,
+    summarize_divergences,
+)
+from dmlbench.saliency.explain import METHODS, method_named, saliency_maps
+from dmlbench.saliency.gradient_maps import gradient, smoothgrad, smoothgrad_paper
+from dmlbench.saliency.grid import common_grid
+from dmlbench.saliency.reference import black_reference
+
+__all__ = [
+    "METHODS",
+    "agreement_with_bounds",
+    "attention_on_car",
+    "black_reference",
+    "common_grid",
+    "compare_maps",
+    "compare_models",
+    "derangement",
+    "floor_correlations",
+    "gradient",
+    "jensen_shannon",
+    "mask_in_input",
+    "method_named",
+    "noise_ceiling",
+    "pearson",
+    "saliency_maps",
+    "smoothgrad",
+    "smoothgrad_paper",
+    "summarize_correlations",
+    "summarize_divergences",
+]

@@ -1,0 +1,49 @@
+"""How much of a map lies on the car, beyond what the car's area explains.
+
+Source: protocol, section 4; Kobs & Hotho, "On Background Bias in Deep Metric Learning", 2022.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from dmlbench.models.preprocessing import Preprocessing
+
+
+def attention_on_car(saliency: ArrayLike, mask: ArrayLike) -> float | None:
+    """(mass of the map inside the mask - area share) / (1 - area share): 1 is all, 0 is chance.
+
+    Args:
+        saliency: [H, W] one map, not negative.
+        mask: [H, W] the part mask in the model's input, 0 background; see `mask_in_input`.
+
+    Returns:
+        At most 1, below 0 where the map avoids the car; None where the mask covers everything or
+        the map is 0 everywhere.
+
+    Raises:
+        ValueError: map and mask differ in shape.
+
+    >>> attention_on_car([[3, 0], [1, 0]], [[1, 0], [0, 0]])  # (0.75 - 0.25) / (1 - 0.25)
+    0.6666666666666666
+    """
+    values, inside = np.asarray(saliency, np.float64), np.asarray(mask) > 0
+    if values.ndim != 2 or values.shape != inside.shape:
+        raise ValueError(f"map of shape {values.shape}, mask of shape {inside.shape}")
+    total, share = values.sum(), inside.mean()
+    if total == 0 or share == 1:
+        return None
+    return float((values[inside].sum() / total - share) / (1 - share))
+
+
+def mask_in_input(
+    mask: Image.Image | NDArray[np.uint8], preprocessing: Preprocessing
+) -> NDArray[np.uint8]:
+    """An image's 8-bit part mask [h, w] in a model's input [H, W]: its resize and crop, nearest."""
+    parts = np.asarray(mask, np.uint8)
+    if parts.ndim != 2:
+        raise ValueError(f"mask of shape {parts.shape}, expected [h, w]")
+    height, width = parts.shape
+    return preprocessing.geometry(width, height).carry_mask(parts)

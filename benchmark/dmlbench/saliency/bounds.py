@@ -1,0 +1,149 @@
+"""What a correlation between two models' maps can reach at all, and what it is by accident.
+
+Ceiling: noise keeps even a model from agreeing with itself. Floor: maps of other images agree too,
+because objects stand in the middle of pictures. Source: protocol, section 4.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dmlbench.jackknife import assign_groups, jackknife_interval
+from dmlbench.saliency.compare import fisher, pearson, summarize_correlations
+
+Correlations = NDArray[np.float64]
+Statistic = Callable[[NDArray[np.bool_]], float | None]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A correlation and its 95 % jackknife interval; None where it has none."""
+
+    value: float | None
+    ci95: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """`agreement` r(A, B') between `floor` (B's maps of other images) and `ceiling`."""
+
+    agreement: Estimate
+    ceiling: Estimate
+    floor: Estimate
+    images: int
+
+
+def noise_ceiling(self_a: ArrayLike, self_b: ArrayLike) -> float | None:
+    """sqrt(r(A, A') r(B, B')): the most that two noisy maps of one and the same thing can agree.
+
+    Args:
+        self_a, self_b: [N] per-image correlations of each model with itself under other noise.
+
+    Returns:
+        None where a model does not agree with itself at all (mean at or below 0) or has no maps.
+
+    >>> round(noise_ceiling([0.9], [0.4]), 6)
+    0.6
+    """
+    r_a, r_b = (summarize_correlations(values).mean for values in (self_a, self_b))
+    if r_a is None or r_b is None or min(r_a, r_b) <= 0:
+        return None
+    return math.sqrt(r_a * r_b)
+
+
+def floor_correlations(a: ArrayLike, b: ArrayLike, partner: ArrayLike) -> Correlations:
+    """[N] correlation of A's map of image i with B's map of image `partner[i]`."""
+    return pearson(a, np.asarray(b)[np.asarray(partner)])
+
+
+def derangement(
+    n: int, rng: np.random.Generator, *, scenes: Sequence[object] | None = None
+) -> NDArray[np.int64]:
+    """For each of n images another one, of another scene; a permutation.
+
+    Args:
+        scenes: the scene of each image; every image its own by default.
+
+    Raises:
+        ValueError: fewer than two images, or more than half of them in one scene.
+
+    >>> sorted(derangement(3, np.random.default_rng(0)).tolist())
+    [0, 1, 2]
+    """
+    labels = np.arange(n) if scenes is None else assign_groups(n, rng, groups=n, units=scenes)
+    largest = int(np.bincount(labels).max(initial=0))
+    if n < 2 or 2 * largest > n:
+        raise ValueError(f"{n} images with {largest} in one scene have no partners in other scenes")
+    # Scenes lie as blocks in random order: a shift by the largest block leaves every block.
+    order = rng.permutation(n)
+    order = order[np.argsort(rng.permutation(labels.max() + 1)[labels[order]], kind="stable")]
+    partner = np.empty(n, np.int64)
+    partner[order] = np.roll(order, -largest)
+    return partner
+
+
+def agreement_with_bounds(
+    a: ArrayLike,
+    a_prime: ArrayLike,
+    b: ArrayLike,
+    b_prime: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    scenes: Sequence[object] | None = None,
+) -> Bounds:
+    """r(A, B') of two models with its ceiling and floor, all with jackknife intervals.
+
+    A and B' are under different noise, so that shared noise does not count as agreement. Intervals
+    are made in Fisher-z and transformed back. Partners for the floor are drawn within jackknife
+    groups, so that a group and its partners leave together; with too few images for that they are
+    drawn over all images, and the floor has no interval.
+
+    Args:
+        a, a_prime: [N, H, W] maps of model A under two noise draws.
+        b, b_prime: [N, H, W] maps of model B under two noise draws, on the same grid.
+        rng: draws groups and partners.
+        scenes: the scene of each image, kept whole in groups; every image its own by default.
+    """
+    n = len(np.asarray(a))
+    groups = assign_groups(n, rng, units=scenes)
+    partner, within = _partners(groups, rng, scenes)
+    self_a, self_b, cross = pearson(a, a_prime), pearson(b, b_prime), pearson(a, b_prime)
+    floor = floor_correlations(a, b_prime, partner)
+    return Bounds(
+        agreement=_estimate(lambda kept: summarize_correlations(cross[kept]).mean, groups),
+        ceiling=_estimate(lambda kept: noise_ceiling(self_a[kept], self_b[kept]), groups),
+        floor=_estimate(lambda kept: summarize_correlations(floor[kept]).mean, groups, within),
+        images=n,
+    )
+
+
+def _partners(
+    groups: NDArray[np.int64], rng: np.random.Generator, scenes: Sequence[object] | None
+) -> tuple[NDArray[np.int64], bool]:
+    names = np.arange(len(groups)) if scenes is None else np.array([str(s) for s in scenes])
+    partner = np.empty(len(groups), np.int64)
+    try:
+        for group in range(groups.max() + 1):
+            members = np.flatnonzero(groups == group)
+            inside = derangement(len(members), rng, scenes=names[members].tolist())
+            partner[members] = members[inside]
+    except ValueError:
+        return derangement(len(groups), rng, scenes=scenes), False
+    return partner, True
+
+
+def _estimate(
+    statistic: Statistic, groups: NDArray[np.int64], with_interval: bool = True
+) -> Estimate:
+    full = statistic(np.ones(len(groups), bool))
+    leave_out = [statistic(groups != group) for group in range(groups.max() + 1)]
+    known = [value for value in leave_out if value is not None]
+    if full is None or len(known) < len(leave_out) or len(known) < 2 or not with_interval:
+        return Estimate(full, None)
+    low, high = np.tanh(jackknife_interval(float(fisher(full)), fisher(known)))
+    return Estimate(full, (float(low), float(high)))

@@ -1,0 +1,152 @@
+"""How alike two models' maps of the same images are. Source: protocol, section 4."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import rel_entr
+
+from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.saliency.grid import common_grid
+
+LARGEST_CORRELATION = 1 - 1e-7
+
+
+@dataclass(frozen=True)
+class MapComparison:
+    """Per image: `correlation` [N] in [-1, 1] and `divergence` [N] in [0, ln 2]; NaN where none."""
+
+    correlation: NDArray[np.float64]
+    divergence: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Mean and standard deviation (None without images) over `images`; `left_out` had no value."""
+
+    mean: float | None
+    std: float | None
+    images: int
+    left_out: int
+
+
+def pearson(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """Pearson correlation of the flattened maps, image by image.
+
+    Args:
+        a, b: [N, H, W].
+
+    Returns:
+        [N] in [-1, 1]; NaN where a map has no variance.
+
+    >>> pearson([[[0, 1, 2]], [[1, 1, 1]]], [[[4, 2, 0]], [[0, 1, 2]]]).round(12).tolist()
+    [-1.0, nan]
+    """
+    flat_a, flat_b = _pair(a, b)
+    constant = (np.ptp(flat_a, axis=1) == 0) | (np.ptp(flat_b, axis=1) == 0)
+    centred_a = flat_a - flat_a.mean(axis=1, keepdims=True)
+    centred_b = flat_b - flat_b.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(centred_a, axis=1) * np.linalg.norm(centred_b, axis=1)
+    products = (centred_a * centred_b).sum(axis=1)
+    found = np.divide(products, norms, out=np.full(len(norms), np.nan), where=~constant)
+    return np.clip(found, -1, 1)
+
+
+def jensen_shannon(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """Jensen-Shannon divergence of the maps normalised to sum 1, natural logarithm.
+
+    The square of SciPy's `jensenshannon` distance.
+
+    Args:
+        a, b: [N, H, W], not negative.
+
+    Returns:
+        [N] in [0, ln 2]; NaN where a map sums to 0.
+
+    >>> jensen_shannon([[[1, 0]], [[0, 0]]], [[[0, 1]], [[0, 1]]]).round(4).tolist()
+    [0.6931, nan]
+    """
+    p, q = map(_distribution, _pair(a, b))
+    middle = (p + q) / 2
+    divergence = (rel_entr(p, middle).sum(axis=1) + rel_entr(q, middle).sum(axis=1)) / 2
+    return np.clip(divergence, 0, np.log(2))
+
+
+def compare_maps(a: ArrayLike, b: ArrayLike) -> MapComparison:
+    """Both measures for maps [N, H, W] that lie on one grid."""
+    return MapComparison(pearson(a, b), jensen_shannon(a, b))
+
+
+def compare_models(
+    a: ArrayLike,
+    b: ArrayLike,
+    preprocessing_a: Preprocessing,
+    preprocessing_b: Preprocessing,
+    sizes: Sequence[tuple[int, int]],
+) -> MapComparison:
+    """Both measures for maps as two models gave them.
+
+    Maps of models that crop and resize alike are compared as they are, others on a common grid.
+
+    Args:
+        a: [N, H, W] maps of the first model.
+        b: [N, H', W'] maps of the second model of the same images.
+        sizes: (width, height) of each original image, pixels.
+    """
+    maps_a, maps_b = np.asarray(a), np.asarray(b)
+    if not len(maps_a) == len(maps_b) == len(sizes):
+        raise ValueError(f"{len(maps_a)} and {len(maps_b)} maps of {len(sizes)} images")
+    correlation, divergence = np.full((2, len(sizes)), np.nan)
+    for size in sorted(set(sizes)):
+        rows = [row for row, other in enumerate(sizes) if other == size]
+        geometries = preprocessing_a.geometry(*size), preprocessing_b.geometry(*size)
+        found = compare_maps(*common_grid(maps_a[rows], maps_b[rows], *geometries))
+        correlation[rows], divergence[rows] = found.correlation, found.divergence
+    return MapComparison(correlation, divergence)
+
+
+def fisher(correlation: ArrayLike) -> NDArray[np.float64]:
+    """atanh, clipped at |r| = 1 - 1e-7; NaN stays NaN."""
+    return np.arctanh(np.clip(correlation, -LARGEST_CORRELATION, LARGEST_CORRELATION))
+
+
+def summarize_correlations(correlation: ArrayLike) -> Summary:
+    """Mean and standard deviation in Fisher-z, transformed back; [N], NaN left out and counted.
+
+    >>> summary = summarize_correlations([0.5, 0.5, float("nan")])
+    >>> round(summary.mean, 6), round(summary.std, 6), summary.images, summary.left_out
+    (0.5, 0.0, 2, 1)
+    """
+    summary = _summary(fisher(correlation))
+    if summary.mean is None or summary.std is None:
+        return summary
+    mean, std = np.tanh([summary.mean, summary.std]).tolist()
+    return Summary(mean, std, summary.images, summary.left_out)
+
+
+def summarize_divergences(divergence: ArrayLike) -> Summary:
+    """Mean and standard deviation; [N], NaN left out and counted."""
+    return _summary(np.asarray(divergence, np.float64))
+
+
+def _summary(values: NDArray[np.float64]) -> Summary:
+    known = values[~np.isnan(values)]
+    left_out = len(values) - len(known)
+    if len(known) == 0:
+        return Summary(None, None, 0, left_out)
+    return Summary(float(known.mean()), float(known.std()), len(known), left_out)
+
+
+def _pair(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    maps_a, maps_b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if maps_a.ndim != 3 or maps_a.shape != maps_b.shape:
+        raise ValueError(f"maps of shape {maps_a.shape} and {maps_b.shape}, expected [N, H, W]")
+    return maps_a.reshape(len(maps_a), -1), maps_b.reshape(len(maps_b), -1)
+
+
+def _distribution(flat: NDArray[np.float64]) -> NDArray[np.float64]:
+    sums = flat.sum(axis=1, keepdims=True)
+    return np.divide(flat, sums, out=np.full_like(flat, np.nan), where=sums > 0)

@@ -1,0 +1,76 @@
+"""Maps of models with different crops or input sizes on one grid. Source: protocol, section 4."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dmlbench.models.geometry import Box, Geometry
+
+
+def common_grid(
+    a: ArrayLike, b: ArrayLike, geometry_a: Geometry, geometry_b: Geometry
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Maps of the same images on the intersection of both crops, on the coarser of the two grids.
+
+    Each map is taken as constant within its pixels and averaged by area; no pixel is interpolated.
+    Along each axis the coarser grid is the one with larger pixels in the original image. The same
+    geometry on both sides leaves the maps as they are.
+
+    Args:
+        a: [N, H, W] maps of images that all have `geometry_a`.
+        b: [N, H', W'] maps of the same images, with `geometry_b`.
+
+    Returns:
+        Two arrays [N, h, w].
+
+    Raises:
+        ValueError: the geometries are of images of different size, or the crops do not overlap.
+    """
+    maps_a, maps_b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if geometry_a == geometry_b:
+        return maps_a, maps_b
+    if geometry_a.image != geometry_b.image:
+        raise ValueError(f"images of different size: {geometry_a.image} and {geometry_b.image}")
+    box = _intersection(geometry_a.box, geometry_b.box)
+    cells = _cells(box, geometry_a, geometry_b)
+    return _average(maps_a, geometry_a, box, cells), _average(maps_b, geometry_b, box, cells)
+
+
+def _intersection(a: Box, b: Box) -> Box:
+    box = Box(
+        max(a.left, b.left), max(a.top, b.top), min(a.right, b.right), min(a.bottom, b.bottom)
+    )
+    if box.left >= box.right or box.top >= box.bottom:
+        raise ValueError(f"crops do not overlap: {a} and {b}")
+    return box
+
+
+def _cells(box: Box, *geometries: Geometry) -> tuple[int, int]:
+    """Rows and columns of the coarser grid in `box`."""
+    heights = [geometry.image[0] / geometry.resized[0] for geometry in geometries]
+    widths = [geometry.image[1] / geometry.resized[1] for geometry in geometries]
+    rows = round((box.bottom - box.top) / max(heights))
+    columns = round((box.right - box.left) / max(widths))
+    return max(rows, 1), max(columns, 1)
+
+
+def _average(
+    maps: NDArray[np.float64], geometry: Geometry, box: Box, cells: tuple[int, int]
+) -> NDArray[np.float64]:
+    crop = geometry.box
+    vertical = _overlaps(crop.top, crop.bottom, maps.shape[1], box.top, box.bottom, cells[0])
+    horizontal = _overlaps(crop.left, crop.right, maps.shape[2], box.left, box.right, cells[1])
+    return np.einsum("ih,nhw,jw->nij", vertical, maps, horizontal, optimize=True)
+
+
+def _overlaps(
+    source_low: float, source_high: float, pixels: int, low: float, high: float, cells: int
+) -> NDArray[np.float64]:
+    """[cells, pixels] the share of each source pixel in each target cell; rows sum to 1."""
+    source = np.linspace(source_low, source_high, pixels + 1)
+    target = np.linspace(low, high, cells + 1)
+    upper = np.minimum(target[1:, None], source[None, 1:])
+    lower = np.maximum(target[:-1, None], source[None, :-1])
+    length = np.clip(upper - lower, 0, None)
+    return length / length.sum(axis=1, keepdims=True)

@@ -1,0 +1,84 @@
+"""Images to embeddings."""
+
+import subprocess
+import sys
+
+import dmlbench
+import numpy as np
+import pytest
+import torch
+from dmlbench.models import LoadedModel, Preprocessing, load_model
+from dmldata.errors import InputError, ModelError
+from PIL import Image
+from torch import nn
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return load_model("timm:test_efficientnet?pretrained=false", input_size=64)
+
+
+@pytest.fixture
+def images():
+    rng = np.random.default_rng(0)
+    return [Image.fromarray(rng.integers(0, 256, (70, 90, 3), dtype=np.uint8)) for _ in range(7)]
+
+
+def test_embeddings_are_the_models_own_rows(loaded, images):
+    found = dmlbench.embed(loaded, iter(images), batch_size=3, device="cpu")
+    assert found.shape == (7, loaded.dimensions)
+    assert found.dtype == np.float32
+    with torch.no_grad():
+        alone = loaded.model(loaded.preprocessing.to_tensor(images[4])[None]).numpy()[0]
+    np.testing.assert_allclose(found[4], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_embeddings_do_not_depend_on_batch_size_or_order(loaded, images):
+    whole = dmlbench.embed(loaded, images, batch_size=7, device="cpu")
+    parts = dmlbench.embed(loaded, images[::-1], batch_size=2, device="cpu")[::-1]
+    np.testing.assert_allclose(whole, parts, rtol=1e-4, atol=1e-5)
+
+
+def test_model_in_training_mode_is_evaluated_and_left_in_training_mode(images):
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.9), nn.Linear(3 * 64, 4)).train()
+    loaded = LoadedModel(model, Preprocessing(input_size=8), dimensions=4)
+    np.testing.assert_array_equal(dmlbench.embed(loaded, images), dmlbench.embed(loaded, images))
+    assert all(module.training for module in model.modules())
+
+
+def test_progress_counts_every_image(loaded, images):
+    counts = []
+    dmlbench.embed(loaded, images, batch_size=3, device="cpu", progress=counts.append)
+    assert counts == [3, 3, 1]
+
+
+def test_no_images_give_no_rows(loaded):
+    assert dmlbench.embed(loaded, [], device="cpu").shape == (0, loaded.dimensions)
+
+
+def test_embedding_that_is_not_finite_is_named(images):
+    images[5] = Image.new("RGB", (8, 8))
+    model = LoadedModel(
+        lambda x: 1 / x.amax((2, 3)),
+        Preprocessing(input_size=8, mean=(0, 0, 0), std=(1, 1, 1)),
+        dimensions=3,
+    )
+    with pytest.raises(ModelError, match="image 5 is not finite"):
+        dmlbench.embed(model, images, batch_size=4, device="cpu")
+
+
+def test_unusable_device_is_an_error_of_the_user(loaded, images):
+    with pytest.raises(InputError, match="device 'gpu' cannot be used"):
+        dmlbench.embed(loaded, images, device="gpu")
+
+
+def test_package_imports_without_torch_and_embed_is_callable_however_it_was_imported():
+    code = (
+        "import sys, dmlbench\n"
+        "assert 'torch' not in sys.modules\n"
+        "import dmlbench.embed\n"
+        "from dmlbench.embed import embed\n"
+        "assert callable(dmlbench.embed) and callable(embed) and callable(dmlbench.load_model)\n"
+        "assert callable(dmlbench.saliency.smoothgrad_paper)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,111 @@
+"""Between floor and ceiling."""
+
+import numpy as np
+import pytest
+from dmlbench.saliency import agreement_with_bounds, derangement, floor_correlations, noise_ceiling
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def noisy(signal, noise, rng):
+    return signal + noise * rng.standard_normal(signal.shape)
+
+
+def test_two_models_of_one_signal_reach_the_ceiling_and_leave_the_floor():
+    rng = np.random.default_rng(0)
+    signal = rng.standard_normal((200, 12, 12))
+    # Reliability 1 / (1 + noise^2): 0.8 and 0.5.
+    found = agreement_with_bounds(
+        noisy(signal, 0.5, rng),
+        noisy(signal, 0.5, rng),
+        noisy(signal, 1, rng),
+        noisy(signal, 1, rng),
+        rng=rng,
+    )
+    assert found.ceiling.value == pytest.approx(np.sqrt(0.8 * 0.5), abs=0.01)
+    assert found.agreement.value == pytest.approx(found.ceiling.value, abs=0.02)
+    assert found.floor.value == pytest.approx(0, abs=0.02)
+    for estimate in (found.agreement, found.ceiling, found.floor):
+        low, high = estimate.ci95
+        assert low < estimate.value < high
+    assert found.images == 200
+
+
+def test_floor_is_what_every_image_shares():
+    rng = np.random.default_rng(1)
+    centre = np.outer(np.hanning(12), np.hanning(12)) * 10
+    maps = centre + rng.standard_normal((100, 12, 12))
+    found = agreement_with_bounds(maps, maps, maps, maps, rng=rng)
+    expected = centre.var() / (centre.var() + 1)
+    assert found.floor.value == pytest.approx(expected, abs=0.03)
+
+
+def test_intervals_of_agreement_and_floor_cover_the_truth():
+    covered = np.zeros(2)
+    seeds = 150
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        # Without a signal both are 0 on average.
+        draws = [rng.standard_normal((60, 5, 5)) for _ in range(4)]
+        found = agreement_with_bounds(*draws, rng=rng)
+        for row, estimate in enumerate((found.agreement, found.floor)):
+            low, high = estimate.ci95
+            covered[row] += low <= 0 <= high
+    assert (covered / seeds >= 0.89).all()
+    assert (covered / seeds <= 0.99).all()
+
+
+def test_identical_maps_without_noise_have_ceiling_one():
+    maps = np.random.default_rng(0).random((50, 4, 4))
+    found = agreement_with_bounds(maps, maps, maps, maps, rng=np.random.default_rng(0))
+    assert found.ceiling.value == pytest.approx(1, abs=1e-6)
+    assert found.agreement.value == pytest.approx(1, abs=1e-6)
+
+
+def test_model_that_disagrees_with_itself_has_no_ceiling():
+    assert noise_ceiling([-0.2, 0.1], [0.9, 0.9]) is None
+    assert noise_ceiling([float("nan")], [0.9]) is None
+
+
+def test_few_images_have_a_floor_without_interval():
+    maps = np.random.default_rng(0).random((10, 4, 4))
+    found = agreement_with_bounds(maps, maps, maps, maps, rng=np.random.default_rng(0))
+    assert found.floor.value is not None
+    assert found.floor.ci95 is None
+    assert found.agreement.ci95 is not None
+
+
+def test_scenes_of_a_sweep_are_never_their_own_floor():
+    rng = np.random.default_rng(3)
+    scenes = [f"scene{row // 4}" for row in range(240)]
+    base = np.repeat(rng.standard_normal((60, 8, 8)), 4, axis=0)
+    maps = base + 0.1 * rng.standard_normal(base.shape)
+    found = agreement_with_bounds(maps, maps, maps, maps, rng=rng, scenes=scenes)
+    assert abs(found.floor.value) < 0.05
+    assert found.floor.ci95 is not None
+
+
+def test_floor_takes_the_other_models_maps_of_the_partners():
+    a = np.array([[[1, 2, 3]], [[3, 1, 2]]])
+    found = floor_correlations(a, a[::-1], [1, 0])
+    np.testing.assert_allclose(found, 1)
+
+
+@given(st.integers(2, 60), st.integers(0, 5))
+def test_no_image_is_its_own_partner(n, seed):
+    partner = derangement(n, np.random.default_rng(seed))
+    assert sorted(partner) == list(range(n))
+    assert not (partner == np.arange(n)).any()
+
+
+@given(st.lists(st.integers(0, 6), min_size=2, max_size=60), st.integers(0, 5))
+def test_no_partner_is_of_the_same_scene(scenes, seed):
+    labels = np.array(scenes)
+    rng = np.random.default_rng(seed)
+    if 2 * np.bincount(labels).max() > len(labels):
+        with pytest.raises(ValueError, match="no partners in other scenes"):
+            derangement(len(labels), rng, scenes=scenes)
+        return
+    partner = derangement(len(labels), rng, scenes=scenes)
+    assert sorted(partner) == list(range(len(labels)))
+    assert not (labels[partner] == labels).any()

@@ -1,0 +1,161 @@
+"""How alike maps are, image by image, over images, and between models of different crops."""
+
+import numpy as np
+import pytest
+from dmlbench.models import Preprocessing
+from dmlbench.saliency import (
+    common_grid,
+    compare_maps,
+    compare_models,
+    jensen_shannon,
+    pearson,
+    summarize_correlations,
+    summarize_divergences,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.spatial import distance
+
+
+@pytest.fixture
+def maps():
+    rng = np.random.default_rng(0)
+    return rng.random((5, 6, 7)), rng.random((5, 6, 7))
+
+
+def test_identical_maps_have_correlation_one_and_no_divergence(maps):
+    found = compare_maps(maps[0], maps[0])
+    np.testing.assert_allclose(found.correlation, 1, atol=1e-12)
+    np.testing.assert_allclose(found.divergence, 0, atol=1e-12)
+    summary = summarize_correlations(found.correlation)
+    assert summary.mean == pytest.approx(1, abs=2e-7)
+    assert summary.std == pytest.approx(0, abs=1e-6)
+
+
+def test_both_measures_are_scipys(maps):
+    found = compare_maps(*maps)
+    for row, (a, b) in enumerate(zip(*maps, strict=True)):
+        flat_a, flat_b = a.ravel(), b.ravel()
+        assert found.correlation[row] == pytest.approx(stats.pearsonr(flat_a, flat_b).statistic)
+        assert found.divergence[row] == pytest.approx(distance.jensenshannon(flat_a, flat_b) ** 2)
+
+
+def test_disjoint_maps_diverge_by_ln_2():
+    assert jensen_shannon([[[1, 0]]], [[[0, 3]]])[0] == pytest.approx(np.log(2))
+
+
+def test_float32_maps_are_compared_in_double_precision(maps):
+    a = (maps[0] * 1e-3 + 100).astype(np.float32)
+    expected = stats.pearsonr(a[0].ravel().astype(float), maps[1][0].ravel()).statistic
+    assert pearson(a, maps[1])[0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_maps_without_variance_are_left_out_and_counted(maps):
+    a, b = maps
+    a[1], b[3] = 0.3, 0
+    found = compare_maps(a, b)
+    assert np.isnan(found.correlation).tolist() == [False, True, False, True, False]
+    assert summarize_correlations(found.correlation).left_out == 2
+    assert summarize_divergences(found.divergence).left_out == 1
+    assert summarize_divergences(found.divergence).images == 4
+
+
+def test_correlations_are_averaged_in_fisher_z():
+    summary = summarize_correlations([0.0, 0.8])
+    assert summary.mean == pytest.approx(np.tanh(np.arctanh(0.8) / 2))
+    assert summary.std == pytest.approx(np.tanh(np.arctanh(0.8) / 2))
+    assert summarize_correlations([1.0, -1.0]).mean == pytest.approx(0)
+
+
+def test_no_images_have_no_mean():
+    summary = summarize_correlations([float("nan")])
+    assert (summary.mean, summary.std, summary.images, summary.left_out) == (None, None, 0, 1)
+
+
+def test_maps_of_different_shape_are_refused():
+    with pytest.raises(ValueError, match=r"\(1, 2, 3\) and \(1, 3, 2\)"):
+        pearson(np.ones((1, 2, 3)), np.ones((1, 3, 2)))
+
+
+# The common grid
+
+
+def whole(side):
+    return Preprocessing(input_size=side, resize=side)
+
+
+def test_finer_map_is_averaged_by_area_to_the_coarser_grid():
+    fine, coarse = np.arange(16.0).reshape(1, 4, 4), np.arange(4.0).reshape(1, 2, 2)
+    a, b = common_grid(fine, coarse, whole(4).geometry(8, 8), whole(2).geometry(8, 8))
+    np.testing.assert_allclose(a, [[[2.5, 4.5], [10.5, 12.5]]])
+    np.testing.assert_allclose(b, coarse)
+
+
+def test_maps_are_restricted_to_the_intersection_of_the_crops():
+    # Of an 8 x 8 image one model sees everything in 4 x 4, the other the centre in 2 x 2.
+    centre = Preprocessing(input_size=2, resize=4)
+    a, b = common_grid(
+        np.arange(16.0).reshape(1, 4, 4),
+        np.arange(4.0).reshape(1, 2, 2),
+        whole(4).geometry(8, 8),
+        centre.geometry(8, 8),
+    )
+    np.testing.assert_allclose(a, [[[5, 6], [9, 10]]])
+    np.testing.assert_allclose(b, [[[0, 1], [2, 3]]])
+
+
+@given(st.integers(6, 20), st.integers(6, 20), st.integers(5, 40), st.integers(5, 40))
+def test_constant_maps_stay_constant_on_any_common_grid(side_a, side_b, width, height):
+    geometries = (
+        Preprocessing(input_size=side_a, resize=side_a + 1).geometry(width, height),
+        Preprocessing(input_size=side_b, resize=side_b + 2).geometry(width, height),
+    )
+    maps = np.full((1, side_a, side_a), 3.0), np.full((1, side_b, side_b), 0.5)
+    a, b = common_grid(*maps, *geometries)
+    assert a.shape == b.shape
+    np.testing.assert_allclose(a, 3)
+    np.testing.assert_allclose(b, 0.5)
+
+
+def test_crops_of_different_images_are_refused():
+    with pytest.raises(ValueError, match="different size"):
+        common_grid(
+            np.ones((1, 4, 4)), np.ones((1, 4, 4)), whole(4).geometry(8, 8), whole(4).geometry(8, 9)
+        )
+
+
+def test_models_that_crop_alike_are_compared_as_they_are(maps):
+    a, b = maps
+    sizes = [(60, 50), (50, 60), (60, 50), (40, 40), (50, 60)]
+    rgb = Preprocessing(input_size=(6, 7), resize=(6, 7))
+    bgr = Preprocessing(input_size=(6, 7), resize=(6, 7), bgr=True, interpolation="bicubic")
+    found = compare_models(a, b, rgb, bgr, sizes)
+    np.testing.assert_array_equal(found.correlation, pearson(a, b))
+
+
+def test_the_same_attention_agrees_across_crops_and_input_sizes():
+    # A blob in each image, seen by two models: 32 pixels of the whole height, 24 of a tighter crop.
+    sizes = [(64, 64), (96, 64), (64, 64)]
+    first = Preprocessing(input_size=32, resize=32)
+    second = Preprocessing(input_size=24, resize=30)
+    rows = [blob(preprocessing, sizes) for preprocessing in (first, second)]
+    found = compare_models(*rows, first, second, sizes)
+    assert (found.correlation > 0.99).all()
+
+
+def blob(preprocessing, sizes):
+    maps = []
+    for row, (width, height) in enumerate(sizes):
+        box = preprocessing.geometry(width, height).box
+        side = preprocessing.input_size[0]
+        x = box.left + (np.arange(side) + 0.5) / side * (box.right - box.left)
+        y = box.top + (np.arange(side) + 0.5) / side * (box.bottom - box.top)
+        squares = np.square(x - width / 2)[None, :] + np.square(y - 28 - 4 * row)[:, None]
+        maps.append(np.exp(-squares / 200))
+    return np.stack(maps)
+
+
+def test_number_of_maps_and_images_must_agree(maps):
+    with pytest.raises(ValueError, match="5 and 5 maps of 1 images"):
+        compare_models(*maps, whole(7), whole(7), [(9, 9)])

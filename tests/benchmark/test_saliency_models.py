@@ -1,0 +1,221 @@
+"""Maps and the models they are made from: left as they were, refused with a reason, real ones."""
+
+import numpy as np
+import pytest
+import torch
+from dmlbench.distances import euclidean
+from dmlbench.models import LoadedModel, Preprocessing, load_model, save_torchscript
+from dmlbench.saliency import (
+    METHODS,
+    black_reference,
+    compare_maps,
+    gradient,
+    method_named,
+    saliency_maps,
+    smoothgrad_paper,
+)
+from dmldata.errors import ModelError, UnknownNameError
+from PIL import Image
+from torch import nn
+
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+
+KEYS = ["car_a", "car_b", "car_c"]
+
+
+class TinyNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 6, 3, padding=1),
+            nn.BatchNorm2d(6),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(6, 8, 3, padding=1),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(32, 5),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return TinyNet().eval().double()
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.randn(3, 3, 12, 10, generator=torch.Generator().manual_seed(1)).double()
+
+
+@pytest.fixture(scope="module")
+def reference(model):
+    return model(torch.zeros(1, 3, 12, 10).double()).detach()
+
+
+class Linear(nn.Module):
+    """f(x) = W x with a gradient known by hand."""
+
+    def __init__(self, weights):
+        super().__init__()
+        self.register_buffer("weights", weights)
+
+    def forward(self, x):
+        return torch.einsum("bchw,dchw->bd", x, self.weights)
+
+
+def first_dimension(a, b):
+    return a[:, 0] - b[:, 0]
+
+
+@pytest.mark.parametrize("method", METHODS.values())
+def test_parameters_are_frozen_meanwhile_and_as_before_afterwards(images, method):
+    model = TinyNet().double().train()
+    model.layers[1].eval()
+    model.layers[0].weight.requires_grad_(False)
+    statistics = model.layers[1].running_mean.clone()
+    flags = [parameter.requires_grad for parameter in model.parameters()]
+    modes = [module.training for module in model.modules()]
+    inside = []
+
+    def distance(a, b):
+        inside.append([parameter.requires_grad for parameter in model.parameters()])
+        inside.append([module.training for module in model.modules()])
+        return euclidean(a, b)
+
+    method(model, images, torch.ones(1, 5).double(), distance, samples=2, keys=KEYS)
+    assert not any(flag for row in inside for flag in row)
+    assert [parameter.requires_grad for parameter in model.parameters()] == flags
+    assert [module.training for module in model.modules()] == modes
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert torch.equal(model.layers[1].running_mean, statistics)
+
+
+def test_parameters_come_back_after_an_error(images):
+    model = TinyNet().double().train()
+    with pytest.raises(ZeroDivisionError):
+        gradient(model, images, torch.ones(1, 5), lambda a, b: 1 / 0, keys=KEYS)
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    assert model.training
+
+
+def test_maps_can_be_made_inside_inference_mode(model, images, reference):
+    outside = smoothgrad_paper(model, images, reference, euclidean, samples=2, keys=KEYS)
+    with torch.inference_mode():
+        fresh = images.clone()
+        found = smoothgrad_paper(model, fresh, reference, euclidean, samples=2, keys=KEYS)
+    assert torch.equal(outside, found)
+
+
+def test_constant_map_is_zeros(images):
+    found = gradient(
+        lambda x: x.sum((1, 2, 3))[:, None], images, torch.zeros(1, 1), first_dimension, keys=KEYS
+    )
+    assert found.tolist() == torch.zeros(3, 12, 10).tolist()
+
+
+def test_map_of_few_pixels_keeps_them():
+    # One of 120 pixels has a gradient: the 99th percentile is the minimum.
+    weights = torch.zeros(1, 3, 12, 10)
+    weights[0, :, 4, 5] = 2
+    image = torch.rand(1, 3, 12, 10)
+    found = gradient(Linear(weights), image, torch.zeros(1, 1), first_dimension, keys=["a"])
+    assert found.sum() == 1
+    assert found[0, 4, 5] == 1
+
+
+def test_map_that_is_not_finite_names_its_image(images):
+    with pytest.raises(ModelError, match="'car_b' is not finite"):
+        gradient(
+            lambda x: x.sum((2, 3)) * torch.tensor([[1.0], [float("nan")], [1.0]]),
+            images,
+            torch.zeros(1, 3),
+            first_dimension,
+            keys=KEYS,
+        )
+
+
+def test_model_without_gradients_is_refused(images):
+    with pytest.raises(ModelError, match="passes no gradient"):
+        gradient(lambda x: x.detach().mean((2, 3)), images, torch.zeros(1, 3), euclidean, keys=KEYS)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"keys": ["a"]}, "1 keys for 3 images"),
+        ({"keys": "abc"}, "keys"),
+        ({"samples": 0}, "samples 0"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(model, images, reference, change, message):
+    with pytest.raises(ValueError, match=message):
+        smoothgrad_paper(model, images, reference, euclidean, **{"keys": KEYS, **change})
+
+
+def test_unknown_method_lists_the_valid_ones():
+    with pytest.raises(UnknownNameError, match="did you mean 'smoothgrad_paper'"):
+        method_named("smoothgrad_papr")
+
+
+@pytest.mark.parametrize("name", ["test_efficientnet", "test_vit", "test_resnet"])
+def test_maps_of_real_networks_from_photographs(name):
+    rng = np.random.default_rng(0)
+    photographs = [
+        Image.fromarray(rng.integers(0, 256, (180, 240, 3), dtype=np.uint8)) for _ in range(2)
+    ]
+    loaded = load_model(f"timm:{name}?pretrained=false", input_size=64)
+    counts = []
+    maps = saliency_maps(
+        loaded, photographs, ["a", "b"], samples=4, device="cpu", progress=counts.append
+    )
+    assert maps.shape == (2, 64, 64)
+    assert maps.dtype == np.float32
+    assert maps.min() == 0
+    assert maps.max() == 1
+    assert counts == [2]
+    one = saliency_maps(loaded, photographs[1:], ["b"], samples=4, device="cpu", batch_size=1)
+    np.testing.assert_allclose(maps[1:], one, atol=1e-3)
+
+
+def test_identical_models_agree_fully_under_the_same_noise_and_less_under_other_noise():
+    first, second = (load_model("timm:test_resnet?pretrained=false", input_size=32) for _ in "ab")
+    rng = np.random.default_rng(0)
+    photographs = [Image.fromarray(rng.integers(0, 256, (40, 40, 3), np.uint8)) for _ in "ab"]
+
+    def maps(model, seed):
+        return saliency_maps(model, photographs, ["a", "b"], samples=4, seed=seed, device="cpu")
+
+    same = compare_maps(maps(first, 0), maps(second, 0))
+    np.testing.assert_allclose(same.correlation, 1, atol=1e-6)
+    np.testing.assert_allclose(same.divergence, 0, atol=1e-6)
+    assert (compare_maps(maps(first, 0), maps(second, 1)).correlation < 0.999).all()
+
+
+def test_torchscript_model_gives_the_maps_of_the_model_it_was_saved_from(tmp_path):
+    model = TinyNet().eval()
+    preprocessing = Preprocessing(input_size=12)
+    loaded = load_model(str(save_torchscript(model, preprocessing, tmp_path / "tiny.pt")))
+    photographs = [Image.effect_mandelbrot((20, 20), (-2, -1.5, 1, 1.5), 50)]
+    ours, saved = (
+        saliency_maps(source, photographs, ["a"], samples=6, device="cpu")
+        for source in (LoadedModel(model, preprocessing), loaded)
+    )
+    np.testing.assert_allclose(ours, saved, atol=1e-4)
+    assert all(parameter.requires_grad for parameter in loaded.model.parameters())
+
+
+def test_black_reference_is_black_after_the_models_own_preprocessing():
+    preprocessing = Preprocessing(
+        input_size=8, bgr=True, scale=255, mean=(104, 117, 128), std=(1, 1, 1)
+    )
+    loaded = LoadedModel(lambda x: x.mean((2, 3)), preprocessing)
+    reference = black_reference(loaded)
+    assert reference.tolist() == [[-104, -117, -128]]
+    assert not reference.requires_grad

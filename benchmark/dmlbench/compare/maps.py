@@ -1,0 +1,148 @@
+"""Maps of several models: every pair, with what its correlation is read against."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmlbench.compare.comparison import Bound, Pair, SaliencyTable, SharedNoise, Spread
+from dmlbench.models.geometry import Geometry
+from dmlbench.results import Result
+from dmlbench.results.files import Interval, SaliencyRequest
+from dmlbench.results.means import Scenes, fisher_mean, plain_mean
+from dmlbench.saliency import (
+    agreement_with_bounds,
+    common_grid,
+    compare_maps,
+    noise_ceiling,
+    pearson,
+    summarize_correlations,
+    summarize_divergences,
+)
+from dmlbench.saliency.compare import Summary
+
+Progress = Callable[[str, int, int], None]
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class ModelMaps:
+    """One model's maps [n, H, W] of the compared images."""
+
+    id: str
+    maps: Array
+    prime: Array
+    geometry: Geometry
+    request: SaliencyRequest
+
+
+def compare_all_maps(
+    results: Sequence[Result], keys: Sequence[str], progress: Progress | None = None
+) -> SaliencyTable:
+    """Every pair of models, on the images of `keys`, which all of them have maps of.
+
+    Jackknife groups and the partners for the floor are drawn by the dataset's fingerprint: the same
+    for all pairs, whatever the order of the models.
+    """
+    seed = int(results[0].run.dataset.fingerprint, 16)
+    scenes = _scenes(results[0], keys)
+    loaded, attention, agreement = [], {}, {}
+    for result in results:
+        maps = result.maps()
+        rows = maps.rows_of(keys)
+        geometry = Geometry(*(tuple(pair) for pair in maps.geometry.tolist()))
+        assert result.saliency is not None
+        own = ModelMaps(
+            result.model, maps.maps[rows], maps.prime[rows], geometry, result.saliency.request
+        )
+        loaded.append(own)
+        on_car = maps.attention_on_car[rows]
+        attention[own.id] = plain_mean(on_car, scenes, np.random.default_rng(seed))
+        with_itself = pearson(own.maps.astype(np.float64), own.prime.astype(np.float64))
+        agreement[own.id] = fisher_mean(with_itself, scenes, np.random.default_rng(seed))
+    couples = list(itertools.combinations(sorted(loaded, key=lambda one: one.id), 2))
+    pairs = []
+    for done, (a, b) in enumerate(couples, start=1):
+        pairs.append(compare_pair(a, b, scenes, seed))
+        if progress is not None:
+            progress("compare maps", done, len(couples))
+    return SaliencyTable(
+        models=tuple(one.id for one in loaded),
+        keys=tuple(keys),
+        attention_on_car=attention,
+        self_correlation=agreement,
+        pairs=tuple(pairs),
+    )
+
+
+def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:
+    """Two models, A under its first noise draw and B under its second."""
+    if b.request.prime_seed == a.request.seed:
+        a, b = b, a
+    n = len(a.maps)
+    stacks = np.concatenate([a.maps, a.prime]), np.concatenate([b.maps, b.prime])
+    of_a, of_b = common_grid(*stacks, a.geometry, b.geometry)
+    crossed = compare_maps(of_a[:n], of_b[n:])
+    agreement, ceiling, floor = _bounds(of_a[:n], of_a[n:], of_b[:n], of_b[n:], scenes, seed)
+    divergence = plain_mean(crossed.divergence, scenes, np.random.default_rng(seed))
+    return Pair(
+        a=a.id,
+        b=b.id,
+        correlation=_spread(summarize_correlations(crossed.correlation), agreement.ci95),
+        divergence=_spread(summarize_divergences(crossed.divergence), divergence.ci95),
+        ceiling=ceiling,
+        floor=floor,
+        shared_noise=_shared(of_a[:n], of_b[:n]) if _share_noise(a, b) else None,
+    )
+
+
+def _bounds(
+    a: Array, a_prime: Array, b: Array, b_prime: Array, scenes: Scenes, seed: int
+) -> tuple[Bound, Bound, Bound]:
+    """Agreement, ceiling, floor. Too few scenes for partners: no floor and no intervals."""
+    rng = np.random.default_rng(seed)
+    try:
+        found = agreement_with_bounds(a, a_prime, b, b_prime, rng=rng, scenes=scenes)
+    except ValueError:
+        agreement = summarize_correlations(pearson(a, b_prime)).mean
+        ceiling = noise_ceiling(pearson(a, a_prime), pearson(b, b_prime))
+        return _bound(agreement), _bound(ceiling), _bound(None)
+    return (
+        _bound(found.agreement.value, found.agreement.ci95),
+        _bound(found.ceiling.value, found.ceiling.ci95),
+        _bound(found.floor.value, found.floor.ci95),
+    )
+
+
+def _bound(value: float | None, ci95: Interval | None = None) -> Bound:
+    return Bound(value=value, ci95=ci95)
+
+
+def _share_noise(a: ModelMaps, b: ModelMaps) -> bool:
+    return a.request.seed == b.request.seed and a.geometry.crop == b.geometry.crop
+
+
+def _shared(a: Array, b: Array) -> SharedNoise:
+    found = compare_maps(a, b)
+    return SharedNoise(
+        correlation=_spread(summarize_correlations(found.correlation)),
+        divergence=_spread(summarize_divergences(found.divergence)),
+    )
+
+
+def _spread(found: Summary, ci95: Interval | None = None) -> Spread:
+    return Spread(**dataclasses.asdict(found), ci95=ci95)
+
+
+def _scenes(result: Result, keys: Sequence[str]) -> Scenes:
+    assert result.saliency is not None
+    if result.saliency.scenes is None:
+        return None
+    by_key = dict(zip(result.saliency.keys, result.saliency.scenes, strict=True))
+    return [by_key[key] for key in keys]

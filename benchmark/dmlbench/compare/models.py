@@ -1,0 +1,106 @@
+"""From results of several models on one dataset to their comparison."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from dmldata.errors import InputError
+from pydantic import BaseModel
+
+from dmlbench.compare.comparison import ComparedModel, Comparison
+from dmlbench.compare.maps import compare_all_maps
+from dmlbench.results import Result
+
+Progress = Callable[[str, int, int], None]
+
+
+def compare_results(
+    results: Sequence[Result], progress: Progress | None = None, *, at_least: int = 2
+) -> Comparison:
+    """The table of the properties and, where there are maps, that of the maps.
+
+    Args:
+        results: of one dataset; see `dmlbench.results.find_results`.
+        progress: called as (stage, pairs of models done, pairs in all).
+        at_least: fewest models; 1 makes tables of a single model, without pairs.
+
+    Raises:
+        InputError: fewer models.
+    """
+    if len(results) < at_least:
+        found = ", ".join(result.model for result in results) or "none"
+        raise InputError(f"a comparison needs results of {at_least} models, found {found}")
+    with_maps = [result for result in results if result.saliency is not None]
+    keys = _common_keys(with_maps)
+    names = list(results[0].properties.properties)
+    return Comparison(
+        dataset=results[0].run.dataset,
+        models=tuple(_models(results)),
+        properties={
+            name: {result.model: result.properties.properties[name] for result in results}
+            for name in names
+        },
+        saliency=compare_all_maps(with_maps, keys, progress) if keys else None,
+        notes=tuple(_notes(results, with_maps, keys)),
+    )
+
+
+def _common_keys(results: Sequence[Result]) -> list[str]:
+    """Images that all models have maps of, in the order of the dataset."""
+    held = [result.saliency.keys for result in results if result.saliency is not None]
+    common = set.intersection(*map(set, held)) if held else set()
+    return [key for key in held[0] if key in common] if held else []
+
+
+def _models(results: Sequence[Result]) -> Iterator[ComparedModel]:
+    named = Counter(result.run.name for result in results)
+    for result in results:
+        run = result.run
+        yield ComparedModel(
+            id=run.model.id,
+            label=run.name if named[run.name] == 1 else run.model.id,
+            reference=run.model.reference,
+            loss=run.model.loss,
+            distance=run.model.distance,
+            folder=str(result.folder.path),
+        )
+
+
+def _notes(
+    results: Sequence[Result], with_maps: Sequence[Result], keys: Sequence[str]
+) -> Iterator[str]:
+    without = [result.model for result in results if result.saliency is None]
+    if without:
+        yield f"no saliency maps: {', '.join(without)}"
+    if len(with_maps) >= 2:
+        yield from _map_notes(with_maps, keys)
+    yield from _differences("properties were scored", [one.properties.request for one in results])
+
+
+def _map_notes(results: Sequence[Result], keys: Sequence[str]) -> Iterator[str]:
+    described = [result.saliency for result in results if result.saliency is not None]
+    counts = sorted({one.images for one in described})
+    if not keys:
+        yield "no image has maps of all models: maps are not compared"
+    elif counts != [len(keys)]:
+        yield (
+            f"models have {_words(counts)} maps: compared on the {len(keys)} images that all "
+            "have maps of"
+        )
+    yield from _differences("maps were made", [one.request for one in described], "distance")
+    crops = {(one.geometry.resized, one.geometry.crop) for one in described}
+    if len(crops) > 1:
+        yield "models crop or resize differently: their maps are compared on a common grid"
+
+
+def _differences(what: str, requests: Sequence[BaseModel], *expected: str) -> Iterator[str]:
+    """Settings that are not the same for all models, though it is not `expected` of them."""
+    for setting in type(requests[0]).model_fields:
+        values = sorted({getattr(one, setting) for one in requests})
+        if len(values) > 1 and setting not in expected:
+            yield f"{what} with different settings: {setting} {_words(values)}"
+
+
+def _words(values: Sequence[object]) -> str:
+    return " and ".join(map(str, values))

@@ -1,0 +1,108 @@
+"""Both steps of the protocol for one model on one dataset, into a results folder.
+
+What is there and was made with the same settings is not made again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dmldata.dataset import Dataset
+
+from dmlbench.evaluate import provenance
+from dmlbench.evaluate.properties_step import properties_step
+from dmlbench.evaluate.saliency_step import saliency_step
+from dmlbench.evaluate.workbench import Say, Workbench, from_json
+from dmlbench.models import LoadedModel
+from dmlbench.results.files import (
+    DatasetRecord,
+    ModelRecord,
+    RunFile,
+    SaliencyFile,
+    Settings,
+    Subject,
+)
+from dmlbench.results.find import Result
+from dmlbench.results.folder import EMBEDDINGS, MAPS, PROPERTIES, RUN, SALIENCY, ResultFolder
+
+PARTS = ("embeddings", "properties", "saliency")
+
+
+def evaluate(
+    loaded: LoadedModel,
+    dataset: Dataset,
+    out: Path,
+    settings: Settings,
+    *,
+    name: str | None = None,
+    say: Say = print,
+    quiet: bool = False,
+) -> Result:
+    """Measure a model on a dataset, or take what an earlier call left.
+
+    Args:
+        loaded: from `dmlbench.load_model`.
+        out: results are written to `out/<model id>/<dataset fingerprint>/`.
+        settings: what to measure.
+        name: what tables call the model; by default its id without the hash.
+        say: told in one line each what is reused, what is made again and why, what was assumed.
+        quiet: no progress bars.
+
+    Raises:
+        ModelError, DatasetError: the model or the dataset is not valid.
+        PrismError: the device has not enough memory.
+    """
+    subject = Subject(
+        model=loaded.id,
+        weights_sha256=provenance.weights_sha256(loaded),
+        dataset=dataset.fingerprint,
+    )
+    folder = ResultFolder(out / loaded.id / dataset.fingerprint)
+    bench = Workbench(loaded, dataset, settings, folder, subject, say, quiet)
+    earlier = bench.left(RUN, folder.read_run)
+    for note in loaded.notes:
+        say(f"note: {note}")
+    properties = properties_step(bench)
+    saliency = saliency_step(bench)
+    run = _finish(bench, earlier, name or loaded.id.rpartition("-")[0] or loaded.id, saliency)
+    return Result(folder, run, properties, saliency)
+
+
+def _finish(
+    bench: Workbench, earlier: RunFile | None, name: str, saliency: SaliencyFile | None
+) -> RunFile:
+    """run.json, written where it says something new."""
+    settings = bench.settings.model_copy(update={"maps": saliency.images if saliency else 0})
+    steps = dict.fromkeys(PARTS) | (earlier.steps if earlier else {}) | bench.made
+    if earlier is not None and not bench.made:
+        settings = earlier.settings
+    if saliency is None:
+        steps["saliency"] = None
+    described = bench.loaded.describe() | {"weights_sha256": bench.subject.weights_sha256}
+    run = RunFile(
+        name=name,
+        model=from_json(ModelRecord, described),
+        dataset=_dataset_record(bench.dataset),
+        settings=settings,
+        steps=steps,
+        files=bench.folder.digests(
+            EMBEDDINGS, PROPERTIES, *((MAPS, SALIENCY) if saliency is not None else ())
+        ),
+        notes=bench.loaded.notes,
+    )
+    if run != earlier:
+        bench.folder.write(run)
+    return run
+
+
+def _dataset_record(dataset: Dataset) -> DatasetRecord:
+    manifest = dataset.manifest
+    return DatasetRecord(
+        url=dataset.url,
+        name=manifest.name,
+        version=manifest.version,
+        fingerprint=manifest.fingerprint,
+        images=manifest.images,
+        image_size=manifest.image_size,
+        design=manifest.design,
+    )

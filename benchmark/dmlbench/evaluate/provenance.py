@@ -1,0 +1,63 @@
+"""On what and with what a result was made."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from dmlbench.models.contract import LoadedModel
+from dmlbench.models.execution import pick_device
+from dmlbench.models.weights import hash_tensors
+
+_PACKAGES = ("dml-prism", "torch", "timm", "numpy", "scipy", "scikit-learn", "pillow")
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that numbers depend on, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware(device: str) -> dict[str, str | int | None]:
+    """The machine, without its name. `accelerator` is None on a CPU."""
+    place = pick_device(device)
+    on_gpu = place.type == "cuda"
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "device": str(place),
+        "accelerator": torch.cuda.get_device_name(place) if on_gpu else None,
+    }
+
+
+def weights_sha256(loaded: LoadedModel) -> str | None:
+    """SHA-256 over the model's tensors; None where it is not a module or holds none."""
+    state = loaded.model.state_dict() if isinstance(loaded.model, nn.Module) else {}
+    return hash_tensors(state) if state else None
+
+
+def now() -> str:
+    """UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

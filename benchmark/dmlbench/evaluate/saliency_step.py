@@ -1,0 +1,109 @@
+"""The step of the pixels: maps.npz and saliency.json."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dmlbench.evaluate.dataset_input import scene_ids
+from dmlbench.evaluate.map_images import choose_keys, geometry_fields, make_maps, merge_maps
+from dmlbench.evaluate.workbench import Workbench, changes
+from dmlbench.results.files import SaliencyFile, SaliencyRequest
+from dmlbench.results.folder import MAPS, SALIENCY, Maps
+from dmlbench.results.means import fisher_mean, plain_mean
+from dmlbench.saliency import pearson
+from dmlbench.saliency.gradient_maps import SIGMA
+
+METHOD = "smoothgrad_paper"
+
+
+def saliency_step(bench: Workbench) -> SaliencyFile | None:
+    """The maps that are wanted: reused one by one, the missing ones made; none are thrown away.
+
+    Returns:
+        What saliency.json says; None where no maps are wanted and none are there.
+
+    Raises:
+        ModelError, DatasetError: from making the maps.
+    """
+    request = _request(bench)
+    left = _left(bench)
+    if bench.settings.maps == 0:
+        if left is not None:
+            bench.say(f"maps: none wanted; the {left[0].images} that are there stay")
+        return left[0] if left else None
+    if left is not None and left[0].request != request:
+        bench.say(f"maps: made again ({changes(left[0].request, request)})")
+        left = None
+    if bench.settings.maps > len(bench.dataset):
+        bench.say(f"maps: the dataset has {len(bench.dataset)} images; maps of all of them")
+    present = set(left[0].keys) if left else set()
+    missing = [key for key in choose_keys(bench.dataset, bench.settings.maps) if key not in present]
+    if left is not None and not missing:
+        bench.say(f"maps: reused ({len(present)} images)")
+        return left[0]
+    if left is not None:
+        bench.say(f"maps: {len(present)} images reused, {len(missing)} to make")
+    made = _make(bench, request, missing)
+    return _write(bench, request, [made] if left is None else [left[1], made])
+
+
+def _request(bench: Workbench) -> SaliencyRequest:
+    return SaliencyRequest(
+        method=METHOD,
+        samples=bench.settings.samples,
+        sigma=SIGMA,
+        seed=bench.settings.seed,
+        prime_seed=bench.settings.seed + 1,
+        distance=bench.loaded.distance,
+    )
+
+
+def _left(bench: Workbench) -> tuple[SaliencyFile, Maps] | None:
+    described = bench.left(SALIENCY, bench.folder.read_saliency)
+    if described is None:
+        return None
+    maps = bench.left(MAPS, lambda: bench.folder.read_maps(described))
+    return None if maps is None else (described, maps)
+
+
+def _make(bench: Workbench, request: SaliencyRequest, keys: list[str]) -> Maps:
+    with bench.step("saliency"), bench.progress("saliency maps", 2 * len(keys)) as bar:
+        return make_maps(
+            bench.loaded,
+            bench.dataset,
+            keys,
+            request,
+            device=bench.settings.device,
+            chunk=bench.settings.batch_size,
+            progress=bar.advance,
+        )
+
+
+def _write(bench: Workbench, request: SaliencyRequest, parts: list[Maps]) -> SaliencyFile:
+    held = {key for part in parts for key in part.keys.tolist()}
+    keys = [key for key in bench.dataset.samples["key"].to_pylist() if key in held]
+    maps = merge_maps(parts, keys)
+    scenes = _scenes_of(bench, keys)
+    correlation = pearson(maps.maps.astype(np.float64), maps.prime.astype(np.float64))
+    seed = int(bench.dataset.fingerprint, 16)
+    found = SaliencyFile(
+        subject=bench.subject,
+        maps_sha256=bench.folder.write_maps(maps),
+        request=request,
+        images=len(keys),
+        keys=tuple(keys),
+        scenes=scenes,
+        geometry=geometry_fields(maps),
+        attention_on_car=plain_mean(maps.attention_on_car, scenes, np.random.default_rng(seed)),
+        self_correlation=fisher_mean(correlation, scenes, np.random.default_rng(seed)),
+    )
+    bench.folder.write(found)
+    return found
+
+
+def _scenes_of(bench: Workbench, keys: list[str]) -> tuple[int, ...] | None:
+    scenes = scene_ids(bench.dataset)
+    if scenes is None:
+        return None
+    by_key = dict(zip(bench.dataset.samples["key"].to_pylist(), scenes, strict=True))
+    return tuple(by_key[key] for key in keys)

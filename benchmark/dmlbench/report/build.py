@@ -1,0 +1,132 @@
+"""From results to the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import jinja2
+from dmldata.dataset import Dataset, open_dataset
+from dmldata.errors import DatasetError, InputError
+from dmldata.files import write_whole
+from markupsafe import Markup, escape
+
+from dmlbench.compare import Comparison, compare_results
+from dmlbench.report.details import all_notes, other_scores, pair_details, run_facts, score_details
+from dmlbench.report.grids import correlation_grid, property_grid
+from dmlbench.report.pictures import make_cards, tile_width
+from dmlbench.report.summary import summary
+from dmlbench.results import Result
+from dmlbench.tables import attention_table
+
+FOLDER = Path(__file__).parent
+
+Progress = Callable[[str, int, int], None]
+
+
+def find_dataset(results: Sequence[Result], given: Dataset | None, images: int) -> Dataset | None:
+    """The dataset that the page's images come from: as given, else where the results remember it.
+
+    Returns:
+        None where no images are to be shown.
+
+    Raises:
+        InputError: another dataset than the results', or none where they remember it.
+    """
+    if images == 0 or all(result.saliency is None for result in results):
+        return None
+    expected = results[0].run.dataset
+    hint = f"give the folder of {expected.name} {expected.fingerprint} with --data, or --images 0"
+    try:
+        dataset = given or open_dataset(expected.url)
+    except DatasetError as error:
+        raise InputError(f"images for the report: {error}; {hint}") from None
+    if dataset.fingerprint != expected.fingerprint:
+        raise InputError(f"{dataset.url}: holds dataset {dataset.fingerprint}; {hint}")
+    return dataset
+
+
+def write_report(
+    results: Sequence[Result],
+    dataset: Dataset | None,
+    path: Path,
+    *,
+    title: str | None = None,
+    images: int = 8,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Write the page: one file that needs no other and asks for none.
+
+    The same results give the same bytes.
+
+    Args:
+        results: of one dataset; one model or more.
+        dataset: theirs, for the images; None leaves the images out.
+        images: how many are shown.
+
+    Raises:
+        DatasetError: a shard is damaged.
+    """
+    comparison = compare_results(results, progress, at_least=1)
+    cards = [] if dataset is None else make_cards(comparison, results, dataset, images)
+    page = _environment().get_template("template.html.j2")
+    text = page.render(
+        title=title or _title(comparison),
+        comparison=comparison,
+        sentences=list(summary(comparison)),
+        properties=property_grid(comparison),
+        scores=score_details(comparison),
+        others=other_scores(comparison),
+        correlations=correlation_grid(comparison),
+        pairs=pair_details(comparison),
+        attention=attention_table(comparison),
+        cards=cards,
+        tile=tile_width(len(cards[0].tiles)) if cards else 0,
+        runs=[(comparison.label(result.model), run_facts(result)) for result in results],
+        notes=all_notes(comparison, results),
+        measured=_measured(results),
+        style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
+    )
+    write_whole(path, text)
+    return comparison
+
+
+def _title(comparison: Comparison) -> str:
+    models = comparison.models
+    if len(models) == 1:
+        return f"{models[0].label} on {comparison.dataset.name}"
+    return f"{len(models)} models on {comparison.dataset.name}"
+
+
+def _measured(results: Sequence[Result]) -> str:
+    """Days of the first and the last measurement."""
+    steps = [step for result in results for step in result.run.steps.values() if step is not None]
+    days = sorted({step.finished[:10] for step in steps})
+    return " to ".join(days[:1] + days[-1:] if len(days) > 1 else days)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"breakable": _breakable, "minus": _minus}
+    return environment
+
+
+def _breakable(name: str) -> Markup:
+    """A long name with places to break it."""
+    return Markup("_<wbr>").join(escape(part) for part in name.split("_"))
+
+
+def _minus(text: str) -> str:
+    """Numbers below zero with a minus sign in place of a hyphen.
+
+    >>> _minus("NR-Precision -0.5 to 2026-01-02")
+    'NR-Precision −0.5 to 2026-01-02'
+    """
+    return re.sub(r"(?<![\w-])-(?=\d)", "\N{MINUS SIGN}", text)

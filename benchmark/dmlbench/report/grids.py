@@ -1,0 +1,154 @@
+"""The two heat maps of the page: scores of properties, and correlations of maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dmlbench.compare import Comparison, Pair
+from dmlbench.report.colour import GREY, Scale, ink_on, scale_for
+from dmlbench.results.files import PropertyScores
+from dmlbench.tables import NONE, interval, number
+
+MOST_COLUMNS = 8
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A correlation between its bounds, in percent of 0 to 1."""
+
+    floor: float
+    ceiling: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One field of a heat map.
+
+    Attributes:
+        text: the printed value.
+        hover: all that is known of it.
+        background, ink: colours.
+        below: a second, smaller line.
+    """
+
+    text: str
+    hover: str = ""
+    background: str = "#ffffff"
+    ink: str = "#1a1a1a"
+    below: str = ""
+    gauge: Gauge | None = None
+
+
+@dataclass(frozen=True)
+class Legend:
+    """The colours in words: a CSS gradient, and (text, position in percent) under it."""
+
+    gradient: str
+    ticks: Sequence[tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A heat map: `corner` names what the rows are, each row is its name and cells."""
+
+    corner: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[Cell]]]
+    legend: Legend
+
+
+def property_grid(comparison: Comparison) -> Grid:
+    """NR-Precision: properties by models, or models by properties where there are many models."""
+    values = [
+        found.scores["nr_precision"].value or 0.0
+        for by_model in comparison.properties.values()
+        for found in by_model.values()
+    ]
+    scale, low = scale_for(values, root=True)
+    names, models = list(comparison.properties), comparison.models
+    cells = {
+        (name, model.id): _score_cell(
+            name, model.label, comparison.properties[name][model.id], scale
+        )
+        for name in names
+        for model in models
+    }
+    if len(models) > MOST_COLUMNS:
+        rows = [(model.label, [cells[name, model.id] for name in names]) for model in models]
+        return Grid("model", names, rows, _legend(scale, low, 1))
+    by_name = [(name, [cells[name, model.id] for model in models]) for name in names]
+    return Grid("property", [model.label for model in models], by_name, _legend(scale, low, 1))
+
+
+def correlation_grid(comparison: Comparison) -> Grid | None:
+    """Pearson r of the maps, models by models; on the diagonal each model under other noise."""
+    found = comparison.saliency
+    if found is None or not found.pairs:
+        return None
+    values = [pair.correlation.mean or 0.0 for pair in found.pairs]
+    scale, low = Scale(1.0), min(0.0, *values)
+    rows = []
+    for row in found.models:
+        cells = []
+        for column in found.models:
+            if row == column:
+                itself = found.self_correlation[row]
+                hover = f"{comparison.label(row)} with itself under other noise: r = "
+                hover += f"{number(itself.value, 3)}, 95 % interval {interval(itself.ci95, 3)}"
+                cells.append(_shaded(itself.value, 2, scale, hover, below="itself"))
+            else:
+                cells.append(_pair_cell(comparison, found.pair(row, column), scale))
+        rows.append((comparison.label(row), cells))
+    labels = [comparison.label(model) for model in found.models]
+    return Grid("model", labels, rows, _legend(scale, low, 1))
+
+
+def _score_cell(name: str, label: str, found: PropertyScores, scale: Scale) -> Cell:
+    score = found.scores["nr_precision"]
+    hover = (
+        f"{name}, {label}: NR-Precision {number(score.value, 2)}, 95 % interval "
+        f"{interval(score.ci95, 2)}, chance {interval(score.chance, 2)}"
+    )
+    if score.value is None:
+        return Cell(NONE, f"{name}, {label}: {found.reason}")
+    if score.is_chance:
+        return Cell(number(score.value, 2), f"{hover}: inside chance", GREY, "#595959")
+    return _shaded(score.value, 2, scale, hover)
+
+
+def _pair_cell(comparison: Comparison, pair: Pair, scale: Scale) -> Cell:
+    found, floor, ceiling = pair.correlation, pair.floor.value, pair.ceiling.value
+    hover = (
+        f"{comparison.label(pair.a)}, {comparison.label(pair.b)}: r = {number(found.mean, 3)}, "
+        f"95 % interval {interval(found.ci95, 3)}, floor {number(floor, 3)}, "
+        f"ceiling {number(ceiling, 3)}"
+    )
+    below = f"{number(floor, 2)} to {number(ceiling, 2)}"
+    if found.mean is None:
+        return Cell(NONE, hover)
+    bounds = None
+    if floor is not None and ceiling is not None:
+        bounds = Gauge(*(100 * min(max(value, 0.0), 1.0) for value in (floor, ceiling, found.mean)))
+    return _shaded(found.mean, 2, scale, hover, below=below, gauge=bounds)
+
+
+def _shaded(
+    value: float | None,
+    digits: int,
+    scale: Scale,
+    hover: str,
+    *,
+    below: str = "",
+    gauge: Gauge | None = None,
+) -> Cell:
+    if value is None:
+        return Cell(NONE, hover)
+    background = scale.colour(value)
+    return Cell(number(value, digits), hover, background, ink_on(background), below, gauge=gauge)
+
+
+def _legend(scale: Scale, low: float, digits: int) -> Legend:
+    ticks = [(number(value, digits), position) for value, position in scale.ticks(low)]
+    return Legend(scale.gradient(low), ticks)

@@ -1,0 +1,124 @@
+"""The page's first sentences, made from numbers of the result files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from dmlbench.compare import Comparison
+from dmlbench.results.files import Interval, Score
+from dmlbench.tables import interval, number
+
+MOST_NAMED = 6
+"""Models that are spoken of one by one."""
+
+
+def summary(comparison: Comparison) -> Iterator[str]:
+    """Sentences: the strongest property, what lies inside chance, how alike the maps are."""
+    yield from _strongest(comparison)
+    yield from _chance(comparison)
+    yield from _agreement(comparison)
+    yield from _attention(comparison)
+
+
+def _strongest(comparison: Comparison) -> Iterator[str]:
+    best = {model.label: _best(comparison, model.id) for model in comparison.models}
+    if not comparison.properties:
+        return
+    if len(best) <= MOST_NAMED:
+        parts = [
+            f"{label} by {found[0]} ({_with_interval(found[1].value, found[1].ci95)})"
+            if found
+            else f"{label} by no property beyond chance"
+            for label, found in best.items()
+        ]
+        yield f"Embeddings cluster most strongly, by NR-Precision: {'; '.join(parts)}."
+        return
+    counted = Counter(found[0] if found else "none beyond chance" for found in best.values())
+    parts = [f"{name} for {count}" for name, count in counted.most_common()]
+    yield (
+        f"The property with the highest NR-Precision, over {len(best)} models: {', '.join(parts)}."
+    )
+
+
+def _best(comparison: Comparison, model: str) -> tuple[str, Score] | None:
+    """The property with the highest score above 0 that is not inside chance."""
+    scores = {
+        name: by_model[model].scores["nr_precision"]
+        for name, by_model in comparison.properties.items()
+    }
+    known = {
+        name: score
+        for name, score in scores.items()
+        if score.value is not None and score.value > 0 and not score.is_chance
+    }
+    return max(known.items(), key=lambda entry: entry[1].value or 0.0) if known else None
+
+
+def _with_interval(value: float | None, ci95: Interval | None) -> str:
+    shown = number(value, 2)
+    return f"{shown}, 95 % interval {interval(ci95, 2)}" if ci95 else shown
+
+
+def _chance(comparison: Comparison) -> Iterator[str]:
+    scores = [
+        found.scores["nr_precision"]
+        for by_model in comparison.properties.values()
+        for found in by_model.values()
+    ]
+    judged = [score for score in scores if score.value is not None and score.chance is not None]
+    if judged:
+        inside = sum(score.is_chance for score in judged)
+        yield (
+            f"{inside} of {len(judged)} scores lie inside the central 95 % of what the same "
+            "embeddings score with permuted labels."
+        )
+
+
+def _agreement(comparison: Comparison) -> Iterator[str]:
+    pairs = comparison.saliency.pairs if comparison.saliency else ()
+    known = [pair for pair in pairs if pair.correlation.mean is not None]
+    if not known or comparison.saliency is None:
+        return
+    images = len(comparison.saliency.keys)
+    if len(known) == 1:
+        pair = known[0]
+        yield (
+            f"Saliency maps of {comparison.label(pair.a)} and {comparison.label(pair.b)} "
+            f"correlate with r = {_with_interval(pair.correlation.mean, pair.correlation.ci95)}, "
+            f"over {images} images. Maps of different images give {number(pair.floor.value, 2)} "
+            f"(floor); the maps' own noise allows {number(pair.ceiling.value, 2)} (ceiling)."
+        )
+        return
+    yield (
+        f"Saliency maps of different models correlate with r from "
+        f"{_range(pair.correlation.mean for pair in known)} over {len(known)} pairs of models and "
+        f"{images} images; maps of different images give "
+        f"{_range(pair.floor.value for pair in known)} (floor); the maps' own noise "
+        f"allows {_range(pair.ceiling.value for pair in known)} (ceiling)."
+    )
+
+
+def _range(values: Iterator[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "- (not known)"
+    return f"{number(min(known), 2)} to {number(max(known), 2)}"
+
+
+def _attention(comparison: Comparison) -> Iterator[str]:
+    means = comparison.saliency.attention_on_car if comparison.saliency else {}
+    known = {model: mean for model, mean in means.items() if mean.value is not None}
+    if 0 < len(known) <= MOST_NAMED:
+        parts = [
+            f"{comparison.label(model)} {_with_interval(mean.value, mean.ci95)}"
+            for model, mean in known.items()
+        ]
+        text = "; ".join(parts)
+        yield f"Attention on the car, where 0 is what its area explains and 1 is all of it: {text}."
+    elif known:
+        spread = _range(mean.value for mean in known.values())
+        yield (
+            f"Attention on the car, where 0 is what its area explains and 1 is all of it: {spread} "
+            f"over {len(known)} models."
+        )

@@ -1,0 +1,214 @@
+"""What run.json, properties.json and saliency.json hold."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from dmldata.manifest import Sha256
+from dmldata.strict import StrictModel
+from pydantic import ConfigDict, Field
+
+FORMAT: Literal[1] = 1
+"""Of all three files; another number is another calculation, and results of it are made again."""
+
+Interval = tuple[float, float]
+Size = tuple[int, int]
+
+
+class Subject(StrictModel):
+    """What was measured: a model (id and SHA-256 of its tensors) on a dataset (fingerprint)."""
+
+    model: str
+    weights_sha256: Sha256 | None
+    dataset: str
+
+
+class Score(StrictModel):
+    """A score with its 95 % jackknife interval and the central 95 % of permuted labels."""
+
+    value: float | None
+    ci95: Interval | None
+    chance: Interval | None
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether the value lies inside `chance`; False where either is missing."""
+        if self.value is None or self.chance is None:
+            return False
+        return self.chance[0] <= self.value <= self.chance[1]
+
+
+class PropertyScores(StrictModel):
+    """All scores of one property; every field beside the four named ones is a `Score`.
+
+    Attributes:
+        n: images with a label.
+        labels: number of different labels.
+        left_out: `no_label`, images without one; `label_once`, labels that occur once.
+        reason: why scores are missing.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Score] = Field(init=False)
+
+    n: int
+    labels: int
+    left_out: dict[str, int]
+    reason: str | None
+
+    @property
+    def scores(self) -> dict[str, Score]:
+        """By name: `nr_precision`, `arp`, ..."""
+        return dict(self.__pydantic_extra__)
+
+
+class PropertyRequest(StrictModel):
+    """Settings that decide properties.json."""
+
+    seed: int
+    intervals: bool
+    chance: bool
+
+
+class PropertiesFile(StrictModel):
+    """properties.json: what `dmlbench.properties.score_properties` gives, and of what.
+
+    Attributes:
+        embeddings_sha256: of the embeddings.npy beside it.
+        settings: as `score_properties` states them.
+    """
+
+    format: Literal[1] = FORMAT
+    subject: Subject
+    embeddings_sha256: Sha256
+    request: PropertyRequest
+    n: int
+    dimensions: int
+    properties: dict[str, PropertyScores]
+    settings: dict[str, Any]
+
+
+class SaliencyRequest(StrictModel):
+    """Settings that decide every single map.
+
+    Attributes:
+        samples: noisy copies an image.
+        sigma: standard deviation of the noise over the range of the image's tensor.
+        seed, prime_seed: of the noise of `maps` and of `prime`.
+        distance: what the maps explain.
+    """
+
+    method: str
+    samples: int
+    sigma: float
+    seed: int
+    prime_seed: int
+    distance: str
+
+
+class GeometryFields(StrictModel):
+    """Where the maps lie in the images, as `dmlbench.models.Geometry`; (height, width), pixels."""
+
+    image: Size
+    resized: Size
+    offset: Size
+    crop: Size
+
+
+class Mean(StrictModel):
+    """A mean over images with its 95 % jackknife interval; `left_out` images had no value."""
+
+    value: float | None
+    ci95: Interval | None
+    images: int
+    left_out: int
+
+
+class SaliencyFile(StrictModel):
+    """saliency.json: which maps maps.npz holds, and what can be said of one model's maps alone.
+
+    Attributes:
+        keys: of the images, in the order of the maps, which is that of the dataset.
+        scenes: scene of each image in a sweep dataset, where jackknife groups are whole scenes.
+        attention_on_car: Kobs & Hotho (2022), 0 is chance, 1 is everything on the car.
+        self_correlation: Pearson r of the maps with those under other noise, mean in Fisher-z.
+    """
+
+    format: Literal[1] = FORMAT
+    subject: Subject
+    maps_sha256: Sha256
+    request: SaliencyRequest
+    images: int
+    keys: tuple[str, ...]
+    scenes: tuple[int, ...] | None
+    geometry: GeometryFields
+    attention_on_car: Mean
+    self_correlation: Mean
+
+
+class ModelRecord(StrictModel):
+    """The model as it was loaded; see `dmlbench.models.LoadedModel`."""
+
+    id: str
+    reference: str
+    loss: str | None
+    distance: str
+    dimensions: int
+    preprocessing: dict[str, Any]
+    notes: tuple[str, ...]
+    weights_sha256: Sha256 | None
+
+
+class DatasetRecord(StrictModel):
+    """The dataset, and where it was (`url`, as given)."""
+
+    url: str
+    name: str
+    version: str
+    fingerprint: str
+    images: int
+    image_size: Size
+    design: str
+
+
+class Settings(StrictModel):
+    """What was asked for. `batch_size` and `device` change float rounding at most."""
+
+    seed: int
+    intervals: bool
+    chance: bool
+    maps: int = Field(ge=0)
+    samples: int = Field(ge=1)
+    batch_size: int | None = Field(default=None, ge=1)
+    device: str = "auto"
+
+
+class Step(StrictModel):
+    """How one part of the results was made: when (UTC), in how many seconds, with and on what."""
+
+    finished: str
+    seconds: float
+    versions: dict[str, str]
+    hardware: dict[str, str | int | None]
+
+
+class RunFile(StrictModel):
+    """run.json, written last: a folder that holds it is complete.
+
+    Attributes:
+        name: what tables and pages call the model.
+        settings: of the call that wrote this file; `maps` is the number that is there.
+        steps: of `embeddings`, `properties` and `saliency`; null where an interrupted call left
+            the part, and for maps that were not made.
+        files: SHA-256 of the files beside it.
+        notes: what had to be assumed, for the reader of a result.
+    """
+
+    format: Literal[1] = FORMAT
+    name: str
+    model: ModelRecord
+    dataset: DatasetRecord
+    settings: Settings
+    steps: dict[str, Step | None]
+    files: dict[str, Sha256]
+    notes: tuple[str, ...]

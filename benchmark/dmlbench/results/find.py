@@ -1,0 +1,134 @@
+"""Finished results: found in folders, checked, of one dataset."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dmldata.errors import InputError
+
+from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
+from dmlbench.results.folder import PROPERTIES, RUN, SALIENCY, Maps, ResultFolder
+
+FINGERPRINT = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One model on one dataset; `saliency` is None where no maps were made."""
+
+    folder: ResultFolder
+    run: RunFile
+    properties: PropertiesFile
+    saliency: SaliencyFile | None
+
+    @property
+    def model(self) -> str:
+        """Id of the model."""
+        return self.run.model.id
+
+    def as_json(self) -> dict[str, Any]:
+        """The three JSON files as one object, and where they are."""
+        files = {"run": self.run, "properties": self.properties, "saliency": self.saliency}
+        dumped = {name: file and file.model_dump(mode="json") for name, file in files.items()}
+        return {"folder": str(self.folder.path), **dumped}
+
+    def maps(self) -> Maps:
+        """maps.npz; only where `saliency` is not None."""
+        assert self.saliency is not None
+        return self.folder.read_maps(self.saliency)
+
+
+def load_result(path: Path) -> Result:
+    """Read a finished results folder; every file that is read is the one that run.json lists.
+
+    Raises:
+        InputError: incomplete, altered or not valid.
+    """
+    folder = ResultFolder(path)
+    run = folder.read_run()
+    for name in (PROPERTIES, SALIENCY):
+        if name in run.files:
+            folder.check(name, run.files[name])
+    saliency = folder.read_saliency() if SALIENCY in run.files else None
+    return Result(folder, run, folder.read_properties(), saliency)
+
+
+def find_results(paths: Iterable[Path], data: str | None = None) -> list[Result]:
+    """Results of models on one and the same dataset.
+
+    Args:
+        paths: results folders `OUT/<model>/<dataset>`, model folders `OUT/<model>`, or `OUT`.
+            Plain files are passed over, as a shell's `results/*` may name some.
+        data: fingerprint of the dataset, or its beginning; needed where there are several.
+
+    Returns:
+        One result a model, in the order of `paths`.
+
+    Raises:
+        InputError: nothing there, incomplete results, several datasets, a model twice.
+    """
+    folders: dict[Path, Path] = {}
+    for path in paths:
+        if path.is_file():
+            continue
+        if not path.is_dir():
+            raise InputError(f"{path}: no such folder; valid: results folders of dmlbench evaluate")
+        for found in _run_folders(path):
+            folders.setdefault(found.resolve(), found)
+    if not folders:
+        raise InputError("no results given; valid: folders that dmlbench evaluate wrote")
+    chosen = _of_dataset(list(folders.values()), data)
+    results = [load_result(path) for path in chosen]
+    _check_models(results)
+    return results
+
+
+def _run_folders(path: Path) -> list[Path]:
+    if _is_run_folder(path):
+        return [path]
+    for pattern in ("*", "*/*"):
+        found = [child for child in sorted(path.glob(pattern)) if _is_run_folder(child)]
+        if found:
+            return found
+    raise InputError(f"{path}: holds no results; valid: folders that dmlbench evaluate wrote")
+
+
+def _is_run_folder(path: Path) -> bool:
+    named = FINGERPRINT.fullmatch(path.resolve().name) is not None
+    return path.is_dir() and (named or (path / RUN).is_file())
+
+
+def _of_dataset(folders: list[Path], data: str | None) -> list[Path]:
+    """The folders of the one dataset; an incomplete folder is known by its name alone."""
+    titles: dict[str, str] = {}
+    fingerprints: dict[Path, str] = {}
+    for path in folders:
+        fingerprint, name = path.resolve().name, "incomplete"
+        if (path / RUN).is_file():
+            dataset = ResultFolder(path).read_run().dataset
+            fingerprint, name = dataset.fingerprint, dataset.name
+        fingerprints[path] = fingerprint
+        titles[fingerprint] = f"{fingerprint} ({name})"
+    matching = sorted(name for name in titles if name.startswith(data or ""))
+    if not matching:
+        raise InputError(f"no results on dataset '{data}'; valid: {', '.join(titles.values())}")
+    if len(matching) > 1:
+        raise InputError(
+            f"results of {len(matching)} datasets: {', '.join(titles[name] for name in matching)}; "
+            "choose one with --data"
+        )
+    return [path for path in folders if fingerprints[path] == matching[0]]
+
+
+def _check_models(results: list[Result]) -> None:
+    by_model: dict[str, Result] = {}
+    for result in results:
+        other = by_model.setdefault(result.model, result)
+        if other is not result:
+            raise InputError(
+                f"model '{result.model}' occurs twice: {other.folder.path} and {result.folder.path}"
+            )

@@ -1,0 +1,53 @@
+"""Means over maps, with jackknife intervals that keep scenes whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dmlbench.jackknife import assign_groups, jackknife_interval
+from dmlbench.results.files import Mean
+
+Scenes = Sequence[int] | None
+Statistic = Callable[[NDArray[np.float64]], float]
+
+
+def plain_mean(values: ArrayLike, scenes: Scenes, rng: np.random.Generator) -> Mean:
+    """Mean of values [N], NaN left out and counted.
+
+    Args:
+        scenes: scene of each image where several images show one, else None.
+        rng: draws the jackknife groups.
+
+    >>> plain_mean([1.0, 2.0, 3.0, float("nan")], None, np.random.default_rng(0)).value
+    2.0
+    """
+    array = np.asarray(values, np.float64)
+    known = ~np.isnan(array)
+    groups = assign_groups(len(array), rng, units=scenes)
+    counts = {"images": int(known.sum()), "left_out": int((~known).sum())}
+    if not known.any():
+        return Mean(value=None, ci95=None, **counts)
+    kept = [known & (groups != group) for group in range(groups.max() + 1)]
+    full = float(array[known].mean())
+    if len(kept) < 2 or not all(rows.any() for rows in kept):
+        return Mean(value=full, ci95=None, **counts)
+    interval = jackknife_interval(full, [array[rows].mean() for rows in kept])
+    return Mean(value=full, ci95=interval, **counts)
+
+
+def fisher_mean(correlations: ArrayLike, scenes: Scenes, rng: np.random.Generator) -> Mean:
+    """Mean of correlations [N] in Fisher-z, transformed back with its interval.
+
+    >>> round(fisher_mean([0.5, 0.5], None, np.random.default_rng(0)).value, 6)
+    0.5
+    """
+    from dmlbench.saliency.compare import fisher
+
+    found = plain_mean(fisher(correlations), scenes, rng)
+    if found.value is None:
+        return found
+    ci95 = None if found.ci95 is None else tuple(np.tanh(found.ci95).tolist())
+    return found.model_copy(update={"value": float(np.tanh(found.value)), "ci95": ci95})

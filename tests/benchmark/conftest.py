@@ -1,0 +1,218 @@
+"""A small dataset of coloured shapes, two tiny models, and the commands as a user calls them."""
+
+from __future__ import annotations
+
+import colorsys
+import io
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from dmldata.factors import Factor
+from dmldata.writer import write_dataset
+from PIL import Image, ImageDraw
+
+SIDE = 96
+IMAGES = 24
+
+FACTORS = (
+    Factor(
+        key="car_model",
+        group="model",
+        kind="categorical",
+        meaning="which shape",
+        values=("disc", "box"),
+    ),
+    Factor(
+        key="paint_hue",
+        group="color",
+        kind="cyclic",
+        period=1.0,
+        meaning="hue of the shape",
+        values=(0.0, 0.25, 0.5, 0.75),
+    ),
+    Factor(
+        key="background_value",
+        group="background",
+        kind="linear",
+        meaning="brightness of the backdrop",
+        values=(0.2, 0.5, 0.8),
+    ),
+    Factor(
+        key="exposure",
+        group="camera",
+        kind="linear",
+        unit="stops",
+        meaning="exposure of the camera",
+        values=(0.0,),
+    ),
+)
+
+
+def shape_rows(images: int = IMAGES, *, scene_of: Callable[[int], int] = int) -> list[dict]:
+    """Rows of a plan; the backdrop does not apply to the first four images."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for number in range(images):
+        models, hues, values = (factor.values for factor in FACTORS[:3])
+        rows.append(
+            {
+                "key": f"img{number:04d}",
+                "split": "test" if number % 3 == 0 else "train",
+                "scene_id": scene_of(number),
+                "variant_id": number,
+                "seed": number,
+                "car_model": models[number % 2],
+                "paint_hue": hues[int(rng.integers(4))],
+                "background_value": values[int(rng.integers(3))] if number >= 4 else None,
+                "exposure": 0.0,
+                "camera_matrix": np.eye(4).ravel().tolist(),
+            }
+        )
+    return rows
+
+
+def draw(row: dict[str, Any]) -> dict[str, bytes]:
+    """Picture and mask of a row: a disc or a box somewhere near the middle."""
+    rng = np.random.default_rng(row["seed"])
+    left, top = rng.integers(20, 40, 2).tolist()
+    grey = int(255 * (row["background_value"] or 0.5))
+    hue = colorsys.hsv_to_rgb(row["paint_hue"], 0.9, 0.9)
+    image = Image.new("RGB", (SIDE, SIDE), (grey, grey, grey))
+    mask = Image.new("L", (SIDE, SIDE))
+    for canvas, colour in ((image, tuple(int(255 * part) for part in hue)), (mask, 1)):
+        shape = ImageDraw.Draw(canvas)
+        place = (left, top, left + 36, top + 36)
+        (shape.ellipse if row["car_model"] == "disc" else shape.rectangle)(place, fill=colour)
+    return {"png": _encoded(image), "mask.png": _encoded(mask)}
+
+
+def _encoded(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def write_shapes(folder: Path, rows: list[dict[str, Any]] | None = None, **changes: Any) -> Path:
+    """Write the dataset; any argument of `write_dataset` can be replaced."""
+    rows = shape_rows() if rows is None else rows
+    by_key = {row["key"]: row for row in rows}
+    given: dict[str, Any] = {
+        "name": "shapes",
+        "version": "1.0.0",
+        "license": "CC0-1.0",
+        "credits": (),
+        "recipe": {},
+        "seed": 3,
+        "design": "independent",
+        "factors": FACTORS,
+        "rows": rows,
+        "sample_files": lambda key: draw(by_key[key]),
+        "versions": {},
+        "engine": {},
+        "images_per_shard": 10,
+    }
+    write_dataset(folder, **(given | changes))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dataset on disk, shared: tests only read it."""
+    return write_shapes(tmp_path_factory.mktemp("shapes") / "dataset")
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """TorchScript files: 'small' and 'wide' see the whole picture, 'cropped' its middle."""
+    import torch
+    from dmlbench.models import Preprocessing, save_torchscript
+    from torch import nn
+
+    folder = tmp_path_factory.mktemp("models")
+    files = {}
+    for seed, (name, channels, size, resize) in enumerate(
+        (("small", 4, 32, 32), ("wide", 8, 32, 32), ("cropped", 4, 24, 32))
+    ):
+        torch.manual_seed(seed)
+        network = nn.Sequential(
+            nn.Conv2d(3, channels, 5, stride=2, padding=2),
+            nn.Softplus(),
+            nn.AdaptiveAvgPool2d(4),
+            nn.Flatten(),
+            nn.Linear(16 * channels, 6),
+        )
+        preprocessing = Preprocessing(input_size=size, resize=(resize, resize))
+        files[name] = save_torchscript(network, preprocessing, folder / f"{name}.pt")
+    return files
+
+
+class Answer:
+    """What a command gave back."""
+
+    def __init__(self, exit_code: int, out: str, err: str) -> None:
+        self.exit_code = exit_code
+        self.out = out
+        self.err = err
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Command = Callable[..., Answer]
+
+
+def call(*args: object) -> Answer:
+    """The command's entry point, in this process, with a user's arguments."""
+    from dmlbench.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["dmlbench", *map(str, args)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+    return Answer(int(stopped.value.code or 0), out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="session")
+def dmlbench() -> Command:
+    """Calls the command: `dmlbench("evaluate", ...)`."""
+    return call
+
+
+@pytest.fixture(scope="session")
+def results(
+    shapes: Path, models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Results of all three models on the dataset, made by the command; tests only read them."""
+    out = tmp_path_factory.mktemp("results") / "results"
+    for name, file in models.items():
+        options = ["--out", out, "--maps", 6, "--samples", 4, "--name", name]
+        answer = call("evaluate", file, "--data", shapes, *options)
+        assert answer.exit_code == 0, answer.err
+    return out
+
+
+@pytest.fixture
+def copy_of_results(results: Path, tmp_path: Path) -> Path:
+    """The results, to be changed or damaged."""
+    return Path(shutil.copytree(results, tmp_path / "results"))
+
+
+@pytest.fixture(scope="session")
+def write() -> Callable[..., Path]:
+    """Write the dataset of shapes with other rows or arguments; see `write_shapes`."""
+    return write_shapes
+
+
+@pytest.fixture(scope="session")
+def rows() -> Callable[..., list[dict[str, Any]]]:
+    """Rows for `write`; see `shape_rows`."""
+    return shape_rows

@@ -1,0 +1,190 @@
+"""`dmlbench compare`: models side by side, from results folders alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from dmlbench.compare import Comparison, compare_results
+from dmlbench.compare.maps import ModelMaps, compare_pair
+from dmlbench.models.geometry import Geometry
+from dmlbench.results import find_results
+from dmlbench.results.files import SaliencyRequest
+
+PLAIN = Geometry((8, 8), (8, 8), (0, 0), (8, 8))
+
+
+def maps_of(name, seed=0, *, noise_of=None, images=12, signal=1.0):
+    """Maps that share a signal; the two draws differ by noise of `noise_of` (default: its own)."""
+    common = np.random.default_rng(1).random((images, 8, 8))
+    draws = [
+        np.random.default_rng([noise_of or ord(name[0]), draw]).random((images, 8, 8))
+        for draw in (seed, seed + 1)
+    ]
+    maps, prime = (signal * common + draw for draw in draws)
+    request = SaliencyRequest(
+        method="smoothgrad_paper",
+        samples=4,
+        sigma=0.15,
+        seed=seed,
+        prime_seed=seed + 1,
+        distance="euclidean",
+    )
+    return ModelMaps(name, maps, prime, PLAIN, request)
+
+
+@pytest.fixture(scope="module")
+def comparison(results):
+    return compare_results(find_results([results]))
+
+
+def test_two_copies_of_a_model_agree_up_to_their_own_noise():
+    pair = compare_pair(maps_of("a", noise_of=5), maps_of("b", noise_of=5), None, 0)
+    assert pair.correlation.mean == pytest.approx(pair.ceiling.value, abs=1e-6)
+    assert pair.shared_noise.correlation.mean == pytest.approx(1, abs=1e-6)
+    assert pair.shared_noise.divergence.mean == pytest.approx(0, abs=1e-12)
+    assert pair.floor.value < pair.correlation.mean
+
+
+def test_models_that_see_the_same_reach_the_ceiling_and_others_the_floor():
+    alike = compare_pair(maps_of("a"), maps_of("b"), None, 0)
+    assert alike.ceiling.ci95[0] < alike.correlation.mean < alike.ceiling.ci95[1]
+    unlike = compare_pair(maps_of("a"), maps_of("b", signal=0.0), None, 0)
+    assert abs(unlike.correlation.mean) < 0.1
+
+
+def test_draws_of_the_same_seed_never_meet():
+    a, b = maps_of("a", seed=1, noise_of=5), maps_of("b", seed=0, noise_of=5)
+    pair = compare_pair(a, b, None, 0)
+    assert pair.correlation.mean < 0.9
+    assert pair.shared_noise is None
+
+
+def test_maps_of_one_scene_have_no_floor():
+    pair = compare_pair(maps_of("a"), maps_of("b"), [7] * 12, 0)
+    assert pair.floor.value is None
+    assert pair.correlation.mean is not None
+    assert pair.ceiling.value is not None
+
+
+def test_every_pair_of_models_is_compared(comparison):
+    names = sorted(model.id for model in comparison.models)
+    found = {(pair.a, pair.b) for pair in comparison.saliency.pairs}
+    assert found == {(names[0], names[1]), (names[0], names[2]), (names[1], names[2])}
+    for pair in comparison.saliency.pairs:
+        assert pair.correlation.images == 6
+        assert pair.correlation.ci95[0] < pair.correlation.mean < pair.correlation.ci95[1]
+        assert pair.divergence.ci95[0] < pair.divergence.mean < pair.divergence.ci95[1]
+    assert "common grid" in comparison.notes[0]
+
+
+def test_noise_is_shared_only_by_models_of_one_input_size(comparison):
+    for pair in comparison.saliency.pairs:
+        cropped = "cropped" in pair.a + pair.b
+        assert (pair.shared_noise is None) == cropped
+
+
+def test_numbers_do_not_depend_on_the_order_of_the_folders(results, comparison):
+    turned = compare_results(find_results(sorted(results.iterdir(), reverse=True)))
+    assert turned.saliency.pairs == comparison.saliency.pairs
+    assert [model.id for model in turned.models] == [m.id for m in comparison.models][::-1]
+
+
+def test_scores_are_those_of_the_files(results, comparison):
+    for result in find_results([results]):
+        for name, found in result.properties.properties.items():
+            assert comparison.properties[name][result.model] == found
+
+
+def test_command_prints_both_tables(dmlbench, results):
+    answer = dmlbench("compare", *sorted(results.iterdir()))
+    assert answer.exit_code == 0
+    for word in ("car_model", "small", "wide", "cropped", "JSD", "floor", "ceiling", "common grid"):
+        assert word in answer.out
+
+
+def test_json_file_reads_back(dmlbench, results, comparison, tmp_path):
+    answer = dmlbench("compare", results, "--out", tmp_path / "compare.json", "--json")
+    assert answer.json == json.loads((tmp_path / "compare.json").read_text())
+    assert Comparison.model_validate_json(json.dumps(answer.json)) == comparison
+
+
+def test_csv_holds_one_number_a_row(dmlbench, results, comparison, tmp_path):
+    dmlbench("compare", results, "--out", tmp_path / "compare.csv")
+    with (tmp_path / "compare.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    pair = comparison.saliency.pairs[0]
+    (row,) = (
+        row
+        for row in rows
+        if (row["model"], row["other_model"], row["measure"]) == (pair.a, pair.b, "correlation")
+    )
+    assert float(row["value"]) == pair.correlation.mean
+    assert float(row["ci95_low"]) == pair.correlation.ci95[0]
+    scores = [row for row in rows if row["measure"] == "nr_precision"]
+    assert len(scores) == 9
+
+
+def test_markdown_holds_the_tables(dmlbench, results, tmp_path):
+    dmlbench("compare", results, "--out", tmp_path / "compare.md")
+    text = (tmp_path / "compare.md").read_text()
+    assert text.count("\n| --- |") == 3
+    assert "| property | cropped | small | wide |" in text
+
+
+def test_other_suffix_is_refused(dmlbench, results, tmp_path):
+    answer = dmlbench("compare", results, "--out", tmp_path / "compare.xlsx")
+    assert answer.exit_code == 2
+    assert ".json, .csv, .md" in answer.err
+
+
+def test_one_model_is_not_a_comparison(dmlbench, results):
+    answer = dmlbench("compare", sorted(results.iterdir())[0])
+    assert answer.exit_code == 2
+    assert "needs results of 2 models, found cropped-" in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_mixed_datasets_are_refused(dmlbench, copy_of_results, models, write, rows, tmp_path):
+    other = write(tmp_path / "other", rows(20))
+    quick = ["--out", copy_of_results, "--maps", 0, "--no-chance", "--no-intervals"]
+    assert dmlbench("evaluate", models["small"], "--data", other, *quick).exit_code == 0
+    answer = dmlbench("compare", *sorted(copy_of_results.iterdir()))
+    assert answer.exit_code == 2
+    assert "results of 2 datasets" in answer.err
+    fingerprint = find_results([next(copy_of_results.glob("wide-*"))])[0].run.dataset.fingerprint
+    assert fingerprint in answer.err
+    chosen = dmlbench("compare", copy_of_results, "--data", fingerprint[:6], "--json")
+    assert len(chosen.json["models"]) == 3
+
+
+def test_models_with_different_maps_are_compared_on_what_they_share(
+    dmlbench, copy_of_results, models, shapes
+):
+    quick = ["--out", copy_of_results, "--samples", 4, "--name", "small"]
+    dmlbench("evaluate", models["small"], "--data", shapes, "--maps", 8, *quick)
+    found = dmlbench("compare", copy_of_results, "--json").json
+    assert len(found["saliency"]["keys"]) == 6
+    assert any("6 and 8 maps: compared on the 6 images" in note for note in found["notes"])
+
+
+def test_model_without_maps_is_left_out_of_their_table(dmlbench, copy_of_results, models, shapes):
+    (folder,) = copy_of_results.glob("wide-*")
+    shutil.rmtree(folder)
+    quick = ["--out", copy_of_results, "--maps", 0, "--no-chance", "--name", "wide"]
+    dmlbench("evaluate", models["wide"], "--data", shapes, *quick)
+    found = dmlbench("compare", copy_of_results, "--json").json
+    assert len(found["saliency"]["models"]) == 2
+    assert len(found["models"]) == 3
+    assert f"no saliency maps: {folder.name}" in found["notes"]
+    assert "properties were scored with different settings: chance False and True" in found["notes"]
+
+
+def test_models_of_one_name_are_told_apart_by_their_ids(copy_of_results):
+    for file in copy_of_results.glob("*/*/run.json"):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"name": "same"}))
+    found = compare_results(find_results([copy_of_results]))
+    assert {model.label for model in found.models} == {model.id for model in found.models}

@@ -1,0 +1,273 @@
+"""`dmlbench report`: one page that stands alone."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from dmlbench.models.geometry import Geometry
+from dmlbench.report.colour import Scale, contrast, ink_on
+from dmlbench.report.overlays import overlay
+from dmlbench.results import find_results
+from dmlbench.tables import number
+from PIL import Image
+
+VOID = {"meta", "link", "img", "wbr", "br"}
+
+
+class Page(HTMLParser):
+    """Elements with their attributes and text; fails on tags that do not match."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements, self.text = [], [], ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        element = {"tag": tag, "text": "", **dict(attributes)}
+        self.elements.append(element)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()["tag"] == tag
+
+    def handle_data(self, data):
+        self.text += data
+        for element in self.open:
+            element["text"] += data
+
+    def all(self, tag, **attributes):
+        return [
+            element
+            for element in self.elements
+            if element["tag"] == tag and all(element.get(k) == v for k, v in attributes.items())
+        ]
+
+
+@pytest.fixture(scope="module")
+def written(dmlbench, results, tmp_path_factory):
+    file = tmp_path_factory.mktemp("report") / "report.html"
+    answer = dmlbench("report", *sorted(results.iterdir()), "--out", file)
+    assert answer.exit_code == 0, answer.err
+    assert str(file) in answer.out
+    return file
+
+
+@pytest.fixture(scope="module")
+def page(written):
+    return Page(written.read_text())
+
+
+def test_page_asks_for_nothing(written, page):
+    for element in page.elements:
+        for name, value in element.items():
+            if name in ("src", "href", "srcset", "data", "action", "poster"):
+                assert value.startswith(("data:", "#")), element
+    style = page.all("style")[0]["text"]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert page.all("script") == []
+    assert "http" not in re.sub(r"http-equiv", "", written.read_text())
+
+
+def test_page_names_models_dataset_and_size(page):
+    assert page.all("title")[0]["text"] == page.all("h1")[0]["text"] == "3 models on shapes"
+    for word in ("shapes 1.0.0", "24 images", "cropped, small, wide"):
+        assert word in page.all("p", **{"class": "facts"})[0]["text"]
+
+
+def test_property_table_prints_every_score_of_the_files(page, results):
+    table = page.all("table", **{"class": "heat"})[0]
+    found = find_results([results])
+    for result in found:
+        for name, one in result.properties.properties.items():
+            score = one.scores["nr_precision"]
+            shown = number(score.value, 2).replace("-", "−")
+            assert shown in table["text"]
+            hovered = [
+                cell
+                for cell in page.all("td")
+                if cell.get("title", "").startswith(f"{name}, {result.run.name}: ")
+            ]
+            assert len(hovered) == 1
+            assert f"NR-Precision {shown}, 95 % interval " in hovered[0]["title"]
+            assert ("inside chance" in hovered[0]["title"]) == score.is_chance
+            assert ("#e4e4e4" in hovered[0]["style"]) == score.is_chance
+
+
+def test_details_hold_intervals_and_chance(page):
+    heads = [element["text"] for element in page.all("th", scope="col")]
+    for name in ("95 % interval", "chance", "ARP", "AMI", "floor", "ceiling", "JSD"):
+        assert name in heads
+
+
+def test_matrix_of_the_maps_shows_floor_and_ceiling(page, results):
+    from dmlbench.compare import compare_results
+
+    table = page.all("table", **{"class": "heat"})[1]
+    for pair in compare_results(find_results([results])).saliency.pairs:
+        bounds = f"{number(pair.floor.value, 2)} to {number(pair.ceiling.value, 2)}"
+        assert bounds.replace("-", "−") in table["text"]
+        assert number(pair.correlation.mean, 2).replace("-", "−") in table["text"]
+
+
+def test_every_image_stands_with_a_map_of_every_model(page, results):
+    images = page.all("img")
+    keys = find_results([results])[0].saliency.keys
+    assert len(images) == 6 * 4
+    for key in keys:
+        assert sum(key in image["alt"] for image in images) == 4
+    for image in images:
+        kind, _, data = image["src"].partition(";base64,")
+        assert kind in ("data:image/webp", "data:image/jpeg")
+        opened = Image.open(io.BytesIO(base64.b64decode(data)))
+        assert opened.size == (int(image["width"]), int(image["height"])) == (96, 96)
+    assert "does not apply" in page.text or "background_value 0." in page.text
+
+
+def test_tables_and_images_are_accessible(page):
+    assert page.all("html")[0]["lang"] == "en"
+    assert all(cell["scope"] in ("row", "col") for cell in page.all("th"))
+    assert all(image["alt"] for image in page.all("img"))
+
+
+def test_settings_and_versions_of_every_run_are_listed(page, results):
+    for result in find_results([results]):
+        assert result.run.model.weights_sha256 in page.text
+        assert result.run.files["maps.npz"] in page.text
+        assert result.run.model.reference in page.text
+    assert "torch" in page.text
+
+
+def test_same_results_give_the_same_bytes(dmlbench, results, written, tmp_path):
+    again = tmp_path / "again.html"
+    dmlbench("report", results, "--out", again)
+    assert again.read_bytes() == written.read_bytes()
+
+
+def test_names_are_text_and_not_markup(dmlbench, copy_of_results, tmp_path):
+    file = next(copy_of_results.glob("wide-*/*/run.json"))
+    name = "<script>alert(1)</script>"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"name": name}))
+    dmlbench("report", copy_of_results, "--out", tmp_path / "r.html", "--title", "<i>T</i> & more")
+    page = Page((tmp_path / "r.html").read_text())
+    assert page.all("script") == []
+    assert page.all("h1")[0]["text"] == "<i>T</i> & more"
+    assert name in page.all("p", **{"class": "facts"})[0]["text"]
+
+
+def test_one_model_makes_a_page_too(dmlbench, results, tmp_path):
+    answer = dmlbench("report", next(results.glob("wide-*")), "--out", tmp_path / "one.html")
+    assert answer.exit_code == 0, answer.err
+    page = Page((tmp_path / "one.html").read_text())
+    assert page.all("h1")[0]["text"] == "wide on shapes"
+    assert len(page.all("table", **{"class": "heat"})) == 1
+    assert len(page.all("img")) == 12
+
+
+def test_moved_dataset_is_asked_for(dmlbench, copy_of_results, shapes, tmp_path):
+    for file in copy_of_results.glob("*/*/run.json"):
+        run = json.loads(file.read_text())
+        run["dataset"]["url"] = str(tmp_path / "gone")
+        file.write_text(json.dumps(run))
+    out = tmp_path / "r.html"
+    answer = dmlbench("report", copy_of_results, "--out", out)
+    assert answer.exit_code == 2
+    assert "--data" in answer.err
+    assert answer.err.count("\n") == 1
+    assert not out.exists()
+    assert dmlbench("report", copy_of_results, "--out", out, "--images", 0).exit_code == 0
+    assert Page(out.read_text()).all("img") == []
+    given = dmlbench("report", copy_of_results, "--out", out, "--data", shapes, "--images", 2)
+    assert given.exit_code == 0
+    assert len(Page(out.read_text()).all("img")) == 2 * 4
+
+
+def test_other_dataset_is_refused(dmlbench, results, write, rows, tmp_path):
+    other = write(tmp_path / "other", rows(20))
+    answer = dmlbench("report", results, "--out", tmp_path / "r.html", "--data", other)
+    assert answer.exit_code == 2
+    assert "no results on dataset" in answer.err
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_incomplete_results_are_refused(dmlbench, copy_of_results, tmp_path):
+    next(copy_of_results.glob("wide-*/*/run.json")).unlink()
+    answer = dmlbench("report", copy_of_results, "--out", tmp_path / "r.html")
+    assert answer.exit_code == 2
+    assert "no run.json" in answer.err
+
+
+def test_many_models_stand_in_rows(results, monkeypatch):
+    from dmlbench.compare import compare_results
+    from dmlbench.report import grids
+
+    comparison = compare_results(find_results([results]))
+    assert [name for name, _ in grids.property_grid(comparison).rows] == list(comparison.properties)
+    monkeypatch.setattr(grids, "MOST_COLUMNS", 2)
+    assert list(grids.property_grid(comparison).columns) == list(comparison.properties)
+
+
+@pytest.mark.parametrize("value", np.linspace(-1, 1, 21))
+def test_printed_values_can_be_read_on_their_colours(value):
+    colour = Scale(1.0, root=True).colour(float(value))
+    assert contrast(ink_on(colour), colour) >= 4.5
+
+
+def test_map_lies_over_the_part_of_the_image_that_the_model_saw():
+    image = Image.new("RGB", (100, 100), "white")
+    saliency = np.zeros((50, 50), np.float32)
+    saliency[:25, :25] = 1.0
+    shown = np.asarray(
+        overlay(image, saliency, Geometry((100, 100), (100, 100), (25, 25), (50, 50)))
+    )
+    outside, bright, calm = shown[10, 10], shown[30, 30], shown[60, 60]
+    assert outside.max() < calm.max()
+    assert np.ptp(outside) == np.ptp(calm) == 0
+    assert np.ptp(bright.astype(int)) > 50
+
+
+def test_report_of_models_without_maps_has_no_images(dmlbench, copy_of_results, models, shapes):
+    shutil.rmtree(copy_of_results)
+    quick = ["--out", copy_of_results, "--maps", 0, "--no-chance", "--no-intervals"]
+    for name in ("small", "wide"):
+        dmlbench("evaluate", models[name], "--data", shapes, *quick)
+    out = copy_of_results / "r.html"
+    assert dmlbench("report", copy_of_results, "--out", out).exit_code == 0
+    page = Page(out.read_text())
+    assert page.all("img") == []
+    assert len(page.all("table", **{"class": "heat"})) == 1
+
+
+def test_sentences_say_what_the_numbers_say(results):
+    from dmlbench.compare import compare_results
+    from dmlbench.report.summary import summary
+
+    found = find_results([results])
+    comparison = compare_results(found)
+    first, second, third, fourth = summary(comparison)
+    for result in found:
+        scores = result.properties.properties
+        beyond = {
+            name: one.scores["nr_precision"].value
+            for name, one in scores.items()
+            if not one.scores["nr_precision"].is_chance and one.scores["nr_precision"].value > 0
+        }
+        best = max(beyond, key=beyond.get) if beyond else "no property beyond chance"
+        assert f"{result.run.name} by {best}" in first
+        assert f"{result.run.name} {number(result.saliency.attention_on_car.value, 2)}" in fourth
+    inside = sum(
+        one.scores["nr_precision"].is_chance
+        for by_model in comparison.properties.values()
+        for one in by_model.values()
+    )
+    assert second.startswith(f"{inside} of 9 scores lie inside")
+    assert "3 pairs of models and 6 images" in third

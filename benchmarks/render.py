@@ -6,6 +6,7 @@ Renders IMAGES (8) images of the recipe `paper` per preset and size through the 
 that `dmlgen render` uses, and prints the median time between two finished images.
 """
 
+import itertools
 import statistics
 import sys
 import tempfile
@@ -31,7 +32,7 @@ def measure(preset: str, size: int, images: int) -> tuple[float, float]:
             Path(folder) / "out",
             on_image=lambda stage, done, total: finished.append(monotonic()),
         )
-    seconds = [b - a for a, b in zip(finished[1:], finished[2:], strict=False)]
+    seconds = [b - a for a, b in itertools.pairwise(finished[1:])]
     return statistics.median(seconds), sum(s.bytes for s in manifest.shards) / images
 
 

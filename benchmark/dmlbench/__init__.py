@@ -11,19 +11,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dmlbench.embed import embed as embed
+    from dmlbench.embedding import embed as embed
     from dmlbench.models import load_model as load_model
 
-_PUBLIC = ("embed", "load_model", "properties", "saliency")
+_FUNCTIONS = {"embed": "dmlbench.embedding", "load_model": "dmlbench.models"}
+_PACKAGES = ("properties", "saliency")
 
 
 def __getattr__(name: str) -> Any:
-    if name == "load_model":
-        return importlib.import_module("dmlbench.models").load_model
-    if name in _PUBLIC:
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(_FUNCTIONS[name]), name)
+    if name in _PACKAGES:
         return importlib.import_module(f"dmlbench.{name}")
     raise AttributeError(f"module 'dmlbench' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC})
+    return sorted({*globals(), *_FUNCTIONS, *_PACKAGES})

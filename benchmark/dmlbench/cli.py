@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
 from dmldata import console
 
 app = typer.Typer(
@@ -89,14 +90,13 @@ def evaluate(
 
     Results go to OUT/<model>/<dataset>/; what is there with the same settings is not made again.
     """
-    from dmldata import open_dataset
-
     from dmlbench import load_model
     from dmlbench.cli_values import channels, check_folder, pixels
     from dmlbench.evaluate import evaluate as evaluate_model
     from dmlbench.models.execution import pick_device
     from dmlbench.results.files import Settings
     from dmlbench.tables import print_result
+    from dmldata import open_dataset
 
     settings = Settings(
         seed=seed,
@@ -147,11 +147,10 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score embeddings from any source by the properties in a CSV file."""
-    from dmldata.files import write_whole
-
     from dmlbench.cli_values import check_file
     from dmlbench.score import score_files
     from dmlbench.tables import print_scores
+    from dmldata.files import write_whole
 
     check_file(out, "--out")
     with console.progress("score properties", None, quiet=as_json) as bar:
@@ -218,11 +217,10 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write one HTML page with the tables, the maps over the images, and all settings."""
-    from dmldata import open_dataset
-
     from dmlbench.cli_values import check_file
     from dmlbench.report import find_dataset, write_report
     from dmlbench.results import find_results
+    from dmldata import open_dataset
 
     check_file(out, "--out")
     given = open_dataset(data) if data is not None else None

@@ -6,9 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dmldata import console
-
 from dmlbench.results.files import Interval, PropertyScores, Score
+from dmldata import console
 
 if TYPE_CHECKING:
     from dmlbench.compare.comparison import Bound, Comparison, Pair

@@ -48,7 +48,7 @@ _OPTIONAL = {
     "car_area": "float64",
 }
 _MATRIX = "camera_matrix"
-NULLABLE = (*_OPTIONAL, _MATRIX)
+NULLABLE = tuple(_OPTIONAL)
 """Columns that may be null, besides the factors."""
 _KINDS = _REQUIRED | _OPTIONAL
 
@@ -79,8 +79,8 @@ def samples_table(rows: Iterable[Row], factors: Sequence[Factor]) -> pa.Table:
     """Rows as a table of `samples_schema`; bins are worked out here from the values.
 
     Args:
-        rows: one mapping an image. Factor values are all given (None: does not apply); car box,
-            car_area and camera_matrix may be left out, credits_id is '' where left out.
+        rows: one mapping an image. Factor values are all given (None: does not apply); car box
+            and car_area may be left out, credits_id is '' where left out.
         factors: the dataset's factors.
 
     Raises:
@@ -181,12 +181,12 @@ def _complete(row: Row, factors: Sequence[Factor], names: list[str]) -> dict[str
             raise InputError(f"{where}: column '{name}' is missing")
     for name, kind in _KINDS.items():
         _check_type(complete[name], kind, name in _REQUIRED, f"{where}: column '{name}'")
+    # Never null: pyarrow cannot read null lists of a fixed length back from parquet.
     matrix = complete[_MATRIX]
-    if matrix is not None:
-        if not isinstance(matrix, list) or len(matrix) != 16:
-            raise InputError(f"{where}: column '{_MATRIX}' has to be a list of 16 numbers")
-        for number in matrix:
-            _check_type(number, "float64", True, f"{where}: column '{_MATRIX}'")
+    if not isinstance(matrix, list) or len(matrix) != 16:
+        raise InputError(f"{where}: column '{_MATRIX}' has to be a list of 16 numbers")
+    for number in matrix:
+        _check_type(number, "float64", True, f"{where}: column '{_MATRIX}'")
     return complete
 
 

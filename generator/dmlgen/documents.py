@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from pydantic import ValidationError
+
 from dmldata.errors import InputError
 from dmldata.strict import StrictModel, explain, first_problem
-from pydantic import ValidationError
 
 M = TypeVar("M", bound=StrictModel)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 from dmldata.strict import StrictModel
-
 from dmlgen.assets import environment_file
 from dmlgen.documents import load_document
 

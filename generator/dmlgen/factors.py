@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dmldata.errors import UnknownNameError
 from dmldata.factors import Factor, Value
-
 from dmlgen.assets import car_names, environment_names
 
 _HUES = tuple(i / 10 for i in range(10))

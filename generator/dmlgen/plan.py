@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+
 from dmldata.errors import InputError
 from dmldata.factors import Factor, Value
-
 from dmlgen.factors import find_group
 from dmlgen.recipe import Recipe
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from dmldata.files import whole_file
-
 from dmlgen.plan import Plan
 
 

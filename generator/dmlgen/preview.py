@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, ImageDraw, ImageFont
+
 from dmldata.dataset import Dataset, open_dataset
 from dmldata.errors import InputError
 from dmldata.files import write_whole
-from PIL import Image, ImageDraw, ImageFont
 
 GAP = 6
 LINE = 15

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field, field_validator
+
 from dmldata.errors import InputError, PrismError
 from dmldata.factors import Factor, Value
 from dmldata.strict import StrictModel
-from pydantic import Field, field_validator
-
 from dmlgen.assets import car_names, environment_names, recipe_file
 from dmlgen.documents import load_document
 from dmlgen.factors import CONSTANTS, catalogue, find_factor

@@ -17,7 +17,6 @@ from dmldata.files import sha256_of, write_whole
 from dmldata.layout import images_per_shard_for
 from dmldata.manifest import Credit, Manifest
 from dmldata.writer import write_dataset
-
 from dmlgen.assets import car_folder, environment_file, scenes_folder
 from dmlgen.blender import blender_process, died, require_blender
 from dmlgen.cars.spec import load_car

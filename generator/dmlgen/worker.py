@@ -10,7 +10,6 @@ from pathlib import Path
 
 from dmldata.errors import PrismError
 from dmldata.files import write_whole
-
 from dmlgen.plan import PlannedImage
 from dmlgen.presets import Engine
 

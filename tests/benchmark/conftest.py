@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
+
 from dmldata.factors import Factor
 from dmldata.writer import write_dataset
-from PIL import Image, ImageDraw
 
 SIDE = 96
 IMAGES = 24
@@ -132,8 +133,9 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """TorchScript files: 'small' and 'wide' see the whole picture, 'cropped' its middle."""
     import torch
-    from dmlbench.models import Preprocessing, save_torchscript
     from torch import nn
+
+    from dmlbench.models import Preprocessing, save_torchscript
 
     folder = tmp_path_factory.mktemp("models")
     files = {}

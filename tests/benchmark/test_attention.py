@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from dmlbench.models import Preprocessing
 from dmlbench.saliency import attention_on_car, mask_in_input
 

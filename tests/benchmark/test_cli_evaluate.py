@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from dmlbench.results import load_result
 
 NAN_MODEL = """

@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+
 from dmlbench.compare import Comparison, compare_results
 from dmlbench.compare.maps import ModelMaps, compare_pair
 from dmlbench.models.geometry import Geometry

@@ -5,14 +5,15 @@ import sys
 
 import pytest
 import torch
-from dmlbench.distances import DISTANCES, LOSSES, distance_named, loss_named
-from dmldata.errors import UnknownNameError
 from pytorch_metric_learning.distances import (
     CosineSimilarity,
     DotProductSimilarity,
     LpDistance,
     SNRDistance,
 )
+
+from dmlbench.distances import DISTANCES, LOSSES, distance_named, loss_named
+from dmldata.errors import UnknownNameError
 
 THEIRS = {
     "euclidean": LpDistance(),

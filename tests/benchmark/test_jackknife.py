@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from dmlbench.jackknife import assign_groups, jackknife_interval
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dmlbench.jackknife import assign_groups, jackknife_interval
 
 
 def interval_of_mean(values, groups):

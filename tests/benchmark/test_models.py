@@ -4,9 +4,10 @@ import json
 
 import pytest
 import torch
+from torch import nn
+
 from dmlbench.models import Preprocessing, load_model, save_torchscript
 from dmldata.errors import ModelError, UnknownNameError
-from torch import nn
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 

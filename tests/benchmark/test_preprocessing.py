@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from dmlbench.models import Box, Preprocessing
-from dmlbench.torchvision_schemas import ensure_torchvision_imports
-from dmldata.errors import ModelError, UnknownNameError
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+
+from dmlbench.models import Box, Preprocessing
+from dmlbench.torchvision_schemas import ensure_torchvision_imports
+from dmldata.errors import ModelError, UnknownNameError
 
 
 def random_image(width, height, mode="RGB"):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from dmlbench.models import LoadedModel, load_model
 from dmldata.errors import ModelError
 

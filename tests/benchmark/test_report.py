@@ -11,12 +11,13 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from dmlbench.models.geometry import Geometry
 from dmlbench.report.colour import Scale, contrast, ink_on
 from dmlbench.report.overlays import overlay
 from dmlbench.results import find_results
 from dmlbench.tables import number
-from PIL import Image
 
 VOID = {"meta", "link", "img", "wbr", "br"}
 

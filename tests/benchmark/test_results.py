@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+
 from dmlbench.results import find_results, load_result
 from dmlbench.results.means import fisher_mean, plain_mean
 from dmldata.errors import InputError

@@ -5,6 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from dmlbench.distances import DISTANCES, euclidean
 from dmlbench.saliency import (
     METHODS,
@@ -12,7 +14,6 @@ from dmlbench.saliency import (
     smoothgrad,
     smoothgrad_paper,
 )
-from torch import nn
 
 KEYS = ["car_a", "car_b", "car_c"]
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from dmlbench.saliency import agreement_with_bounds, derangement, floor_correlations, noise_ceiling
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dmlbench.saliency import agreement_with_bounds, derangement, floor_correlations, noise_ceiling
 
 
 def noisy(signal, noise, rng):

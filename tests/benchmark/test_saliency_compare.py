@@ -2,6 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.spatial import distance
+
 from dmlbench.models import Preprocessing
 from dmlbench.saliency import (
     common_grid,
@@ -12,10 +17,6 @@ from dmlbench.saliency import (
     summarize_correlations,
     summarize_divergences,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
-from scipy.spatial import distance
 
 
 @pytest.fixture

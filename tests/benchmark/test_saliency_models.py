@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from torch import nn
+
 from dmlbench.distances import euclidean
 from dmlbench.models import LoadedModel, Preprocessing, load_model, save_torchscript
 from dmlbench.saliency import (
@@ -15,8 +18,6 @@ from dmlbench.saliency import (
     smoothgrad_paper,
 )
 from dmldata.errors import ModelError, UnknownNameError
-from PIL import Image
-from torch import nn
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 

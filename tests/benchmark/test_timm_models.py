@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from dmlbench.models import load_model
 from dmlbench.torchvision_schemas import ensure_torchvision_imports
 from dmldata.errors import ModelError, UnknownNameError

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from dmldata.factors import Factor
 from dmldata.manifest import Credit, Manifest
 from dmldata.writer import write_dataset
-from PIL import Image
 
 SIDE = 32
 

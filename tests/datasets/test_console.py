@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import typer
+
 from dmldata import console
 from dmldata.errors import DatasetError, PrismError
 

@@ -11,6 +11,7 @@ from typing import Any
 import fsspec
 import numpy as np
 import pytest
+
 from dmldata import Part, open_dataset
 from dmldata.errors import DatasetError, InputError, UnknownNameError
 

@@ -8,9 +8,10 @@ import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from dmldata.decode import decode_depth, decode_image, decode_mask, size_of
 from dmldata.errors import DatasetError
-from PIL import Image
 
 
 def encoded(pixels: np.ndarray, form: str = "PNG") -> bytes:

@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 import pytest
+
 from dmldata.files import sha256_of, whole_file, write_whole
 
 

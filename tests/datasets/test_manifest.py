@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from dmldata.errors import DatasetError, UnknownNameError
 from dmldata.manifest import Manifest, read_manifest
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from dmldata.errors import DatasetError, InputError
 from dmldata.factors import Factor
 from dmldata.files import sha256_of

@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from dmldata.errors import DatasetError, InputError
 from dmldata.files import sha256_of
 from dmldata.shards import read_shard, write_shard

@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
+
 from dmldata.errors import DatasetError
 from dmldata.shards import Sample, read_shard, write_shard
 from dmldata.verify import Problem, verify
-from PIL import Image
 
 SHARD = "train-000000.tar"
 Edit = Callable[[list[Sample]], Iterable[Sample]]

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from dmldata import open_dataset
 from dmldata.errors import InputError
 from dmldata.verify import verify
-from PIL import Image
 
 Write = Callable[..., Any]
 Rows = list[dict[str, Any]]

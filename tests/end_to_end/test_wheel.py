@@ -7,6 +7,7 @@ import venv
 from pathlib import Path
 
 import pytest
+
 from dmldata import open_dataset
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+
 from dmlgen.plan import Sweep, make_plan
 from dmlgen.presets import Engine
 from dmlgen.recipe import load_recipe

@@ -4,6 +4,7 @@ import zipfile
 
 import pytest
 import trimesh
+
 from dmldata.errors import InputError
 from dmlgen.assets import car_folder, car_names, scenes_folder
 from dmlgen.cars.importer import import_car

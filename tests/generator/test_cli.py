@@ -6,12 +6,13 @@ import sys
 
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
+
 from dmldata import console
 from dmlgen.cli import app
 from dmlgen.plan import make_plan
 from dmlgen.plan_table import plan_rows
 from dmlgen.recipe import load_recipe
-from PIL import Image
 
 
 @pytest.fixture
@@ -33,7 +34,10 @@ def dmlgen(capsys):
         (("--factor", "colour"), "unknown factor group 'colour' (did you mean 'color'?); valid:"),
         (("papper",), "unknown recipe 'papper' (did you mean 'paper'?); valid:"),
         (("--preset", "best"), "unknown preset 'best'; valid: draft, standard, final"),
-        (("--device", "gpu"), "unknown device 'gpu' (did you mean 'cpu'?); valid: auto, cpu, cuda, optix"),
+        (
+            ("--device", "gpu"),
+            "unknown device 'gpu' (did you mean 'cpu'?); valid: auto, cpu, cuda, optix",
+        ),
         (("--size", "4"), "--size 4: has to be 16 to 8192 pixels"),
         (("--factor", "color", "--count", "5"), "--count is for datasets without --factor"),
         (("--size", "big"), "Invalid value for '--size'"),

@@ -3,12 +3,13 @@
 import itertools
 
 import pytest
-from dmldata.errors import InputError
-from dmlgen.plan import Sweep, make_plan
-from dmlgen.recipe import load_recipe
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+
+from dmldata.errors import InputError
+from dmlgen.plan import Sweep, make_plan
+from dmlgen.recipe import load_recipe
 
 
 @pytest.fixture(scope="module")

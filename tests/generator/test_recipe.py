@@ -1,6 +1,7 @@
 """Recipes: strict, with errors that name file, line and field."""
 
 import pytest
+
 from dmldata.errors import InputError
 from dmlgen.assets import recipe_names
 from dmlgen.factors import CONSTANTS, catalogue

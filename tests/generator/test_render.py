@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from dmldata import Part, open_dataset
 from dmldata.errors import InputError
 from dmldata.verify import verify

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dmldata.strict import StrictModel
-
 from dmlbench.results.files import DatasetRecord, Interval, Mean, PropertyScores
+from dmldata.strict import StrictModel
 
 FORMAT: Literal[1] = 1
 

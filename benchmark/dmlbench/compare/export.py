@@ -8,12 +8,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from dmldata.errors import UnknownNameError
-from dmldata.files import write_whole
-
 from dmlbench.compare.comparison import Comparison, Pair, Spread
 from dmlbench.results.files import Interval, Mean
 from dmlbench.tables import Table, attention_table, pair_table, property_table
+from dmldata.errors import UnknownNameError
+from dmldata.files import write_whole
 
 COLUMNS = (
     "subject",

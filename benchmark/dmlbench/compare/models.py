@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from dmldata.errors import InputError
 from pydantic import BaseModel
 
 from dmlbench.compare.comparison import ComparedModel, Comparison
 from dmlbench.compare.maps import compare_all_maps
 from dmlbench.results import Result
+from dmldata.errors import InputError
 
 Progress = Callable[[str, int, int], None]
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from dmldata.dataset import Dataset
-from dmldata.errors import ModelError
 from numpy.typing import NDArray
 from PIL import Image
 
-from dmlbench.embed import embed
+from dmlbench.embedding import embed
 from dmlbench.models import LoadedModel
 from dmlbench.properties import Property
+from dmldata.dataset import Dataset
+from dmldata.errors import ModelError
 
 BATCH = 32
 
@@ -39,12 +38,14 @@ def embed_dataset(
             keys.append(item.key)
             yield item.image
 
-    try:
-        found = embed(
-            loaded, images(), batch_size=batch_size or BATCH, device=device, progress=progress
-        )
-    except ModelError as error:
-        raise ModelError(_with_key(str(error), keys)) from error
+    found = embed(
+        loaded,
+        images(),
+        batch_size=batch_size or BATCH,
+        device=device,
+        keys=keys,
+        progress=progress,
+    )
     zero = np.flatnonzero(~found.any(axis=1))
     if len(zero):
         raise ModelError(
@@ -70,8 +71,3 @@ def scene_ids(dataset: Dataset) -> list[int] | None:
         return None
     scenes: list[int] = dataset.samples["scene_id"].to_pylist()
     return scenes
-
-
-def _with_key(message: str, keys: list[str]) -> str:
-    """The key in place of the row in what `embed` says of an image."""
-    return re.sub(r"\bimage (\d+)\b", lambda row: f"image '{keys[int(row[1])]}'", message)

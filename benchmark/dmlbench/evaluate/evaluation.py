@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dmldata.dataset import Dataset
-
 from dmlbench.evaluate import provenance
 from dmlbench.evaluate.properties_step import properties_step
 from dmlbench.evaluate.saliency_step import saliency_step
@@ -24,6 +22,7 @@ from dmlbench.results.files import (
 )
 from dmlbench.results.find import Result
 from dmlbench.results.folder import EMBEDDINGS, MAPS, PROPERTIES, RUN, SALIENCY, ResultFolder
+from dmldata.dataset import Dataset
 
 PARTS = ("embeddings", "properties", "saliency")
 

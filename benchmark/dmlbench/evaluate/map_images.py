@@ -6,8 +6,6 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
-from dmldata.dataset import Dataset
-from dmldata.errors import ModelError
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -16,6 +14,8 @@ from dmlbench.models.geometry import Geometry
 from dmlbench.results.files import GeometryFields, SaliencyRequest
 from dmlbench.results.folder import Maps
 from dmlbench.saliency import attention_on_car, mask_in_input, saliency_maps
+from dmldata.dataset import Dataset
+from dmldata.errors import ModelError
 
 
 def choose_keys(dataset: Dataset, count: int) -> list[str]:

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
-from dmldata import console
-from dmldata.dataset import Dataset
-from dmldata.errors import InputError, PrismError
 from pydantic import BaseModel
 
 from dmlbench.evaluate import provenance
 from dmlbench.models import LoadedModel
 from dmlbench.results.files import Settings, Step, Subject
 from dmlbench.results.folder import ResultFolder
+from dmldata import console
+from dmldata.dataset import Dataset
+from dmldata.errors import InputError, PrismError
 
 Say = Callable[[str], None]
 Found = TypeVar("Found")

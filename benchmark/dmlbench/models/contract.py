@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from dmldata.errors import ModelError
 from torch import Tensor
 
 from dmlbench.distances import DEFAULT_DISTANCE, distance_named, loss_named
 from dmlbench.models.execution import evaluated
 from dmlbench.models.preprocessing import Preprocessing
+from dmldata.errors import ModelError
 
 
 @runtime_checkable

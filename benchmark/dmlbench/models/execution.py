@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 import torch
-from dmldata.errors import InputError
 from torch import Tensor, nn
+
+from dmldata.errors import InputError
 
 Callee = Callable[[Tensor], Tensor]
 

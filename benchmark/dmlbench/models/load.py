@@ -6,10 +6,9 @@ import dataclasses
 import importlib
 from collections.abc import Callable
 
-from dmldata.errors import ModelError
-
 from dmlbench.models.contract import LoadedModel, count_dimensions
 from dmlbench.models.options import Options
+from dmldata.errors import ModelError
 
 _SCHEMES = {"timm": "timm_source", "python": "python_function"}
 _SUFFIXES = {".pt": "torchscript"}

@@ -6,9 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from dmldata.errors import ModelError, UnknownNameError
-
 from dmlbench.models.preprocessing import Preprocessing
+from dmldata.errors import ModelError, UnknownNameError
 
 FILE_NAME = "dmlprism.json"
 FORMAT = 1

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from dmldata.errors import ModelError, UnknownNameError
 from PIL import Image
 from torch import Tensor
 
 from dmlbench.models.geometry import Geometry
+from dmldata.errors import ModelError, UnknownNameError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dmldata.errors import ModelError
 from torch import nn
 from torch.nn.parameter import is_lazy
 
@@ -20,6 +19,7 @@ from dmlbench.models.execution import seeded
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.weights import hash_file, hash_tensors
+from dmldata.errors import ModelError
 
 
 def load(reference: str, options: Options) -> LoadedModel:

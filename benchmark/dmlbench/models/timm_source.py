@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from dmldata.errors import ModelError, UnknownNameError
 from torch import nn
 
 from dmlbench.models.contract import LoadedModel, make_id, one_line
@@ -24,6 +23,7 @@ from dmlbench.models.weights import (
     read_weights,
 )
 from dmlbench.torchvision_schemas import ensure_torchvision_imports
+from dmldata.errors import ModelError, UnknownNameError
 
 _QUERY = ("pretrained", "seed", "weights")
 _BOOLEANS = {"true": True, "false": False}

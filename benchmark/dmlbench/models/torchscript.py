@@ -11,7 +11,6 @@ import zipfile
 from pathlib import Path
 
 import torch
-from dmldata.errors import ModelError
 from torch import nn
 
 from dmlbench.models.contract import LoadedModel, make_id, one_line
@@ -19,6 +18,7 @@ from dmlbench.models.metadata import FILE_NAME, Metadata, read_metadata
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.weights import hash_file
+from dmldata.errors import ModelError
 
 
 def load(reference: str, options: Options) -> LoadedModel:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from dmldata.errors import ModelError
 from torch import Tensor
+
+from dmldata.errors import ModelError
 
 State = Mapping[str, Tensor]
 

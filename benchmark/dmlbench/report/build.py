@@ -7,9 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jinja2
-from dmldata.dataset import Dataset, open_dataset
-from dmldata.errors import DatasetError, InputError
-from dmldata.files import write_whole
 from markupsafe import Markup, escape
 
 from dmlbench.compare import Comparison, compare_results
@@ -19,6 +16,9 @@ from dmlbench.report.pictures import make_cards, tile_width
 from dmlbench.report.summary import summary
 from dmlbench.results import Result
 from dmlbench.tables import attention_table
+from dmldata.dataset import Dataset, open_dataset
+from dmldata.errors import DatasetError, InputError
+from dmldata.files import write_whole
 
 FOLDER = Path(__file__).parent
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from dmldata.dataset import Dataset, Item
 
 from dmlbench.compare import Comparison
 from dmlbench.models.geometry import Geometry
 from dmlbench.report.overlays import data_uri, overlay, shrink
 from dmlbench.results import Maps, Result
 from dmlbench.tables import number
+from dmldata.dataset import Dataset, Item
 
 WIDTH, SMALL_WIDTH = 320, 200
 MANY_MODELS = 8

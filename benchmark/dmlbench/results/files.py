@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import ConfigDict, Field
+
 from dmldata.manifest import Sha256
 from dmldata.strict import StrictModel
-from pydantic import ConfigDict, Field
 
 FORMAT: Literal[1] = 1
 """Of all three files; another number is another calculation, and results of it are made again."""

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dmldata.errors import InputError
-
 from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
 from dmlbench.results.folder import PROPERTIES, RUN, SALIENCY, Maps, ResultFolder
+from dmldata.errors import InputError
 
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from dmldata.errors import InputError
-from dmldata.files import sha256_of, whole_file, write_whole
-from dmldata.strict import parse_json
 from numpy.typing import NDArray
 
 from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
+from dmldata.errors import InputError
+from dmldata.files import sha256_of, whole_file, write_whole
+from dmldata.strict import parse_json
 
 EMBEDDINGS, PROPERTIES = "embeddings.npy", "properties.json"
 MAPS, SALIENCY = "maps.npz", "saliency.json"

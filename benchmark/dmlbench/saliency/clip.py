@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from dmldata.errors import ModelError
 from torch import Tensor
+
+from dmldata.errors import ModelError
 
 PERCENTILE = 0.99
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
-from dmldata.errors import UnknownNameError
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -17,6 +16,7 @@ from dmlbench.models.contract import LoadedModel
 from dmlbench.models.execution import pick_device
 from dmlbench.saliency.gradient_maps import SAMPLES, SIGMA, gradient, smoothgrad, smoothgrad_paper
 from dmlbench.saliency.reference import black_reference
+from dmldata.errors import UnknownNameError
 
 Method = Callable[..., Tensor]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from dmldata.errors import ModelError
 from torch import Tensor
 
 from dmlbench.distances import Distance
 from dmlbench.models.contract import EmbeddingModel
 from dmlbench.models.execution import frozen, full_precision
 from dmlbench.saliency.noise import draw_noise, noise_generator
+from dmldata.errors import ModelError
 
 Reduce = Callable[[Tensor], Tensor]
 

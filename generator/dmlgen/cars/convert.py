@@ -15,9 +15,9 @@ from typing import Any
 import bpy  # isort: skip (bmesh and mathutils exist once bpy is imported)
 import bmesh
 import numpy as np
-from dmldata.errors import InputError
 from mathutils import Matrix, Vector
 
+from dmldata.errors import InputError
 from dmlgen.cars.interior import add_generic_interior
 from dmlgen.cars.spec import CarSpec
 from dmlgen.roles import ROLES

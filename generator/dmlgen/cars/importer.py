@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from dmldata.errors import InputError
 from dmldata.files import sha256_of
-
 from dmlgen.assets import car_folder
 from dmlgen.blender import call_in_blender
 from dmlgen.cars.spec import CarSpec, load_car

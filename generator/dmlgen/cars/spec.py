@@ -5,11 +5,11 @@ from __future__ import annotations
 import fnmatch
 from typing import Literal
 
+from pydantic import Field, field_validator
+
 from dmldata.errors import UnknownNameError
 from dmldata.manifest import Credit
 from dmldata.strict import StrictModel
-from pydantic import Field, field_validator
-
 from dmlgen.assets import car_folder
 from dmlgen.documents import load_document
 from dmlgen.roles import ROLES

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import bpy
-from dmldata.errors import InputError
 
+from dmldata.errors import InputError
 from dmlgen.environment import load_environment
 from dmlgen.presets import PRESETS, Engine
 from dmlgen.scene.backdrop import Backdrop

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from types import ModuleType
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
-from dmldata.errors import ModelError
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from dmlbench.models.contract import LoadedModel
 from dmlbench.models.execution import evaluated, full_precision, move_model, pick_device
+from dmldata.errors import ModelError
 
 
 def embed(
@@ -25,6 +22,7 @@ def embed(
     *,
     batch_size: int = 32,
     device: str = "auto",
+    keys: Sequence[str] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
     """Embeddings as the model gives them (not normalised), one row an image.
@@ -38,6 +36,7 @@ def embed(
         images: PIL images of any size; read as they are needed.
         batch_size: images in one forward pass.
         device: a torch device, or "auto" for CUDA where there is one, else the CPU.
+        keys: names of the images for messages; may grow as the images are read.
         progress: called after each batch with the number of images in it.
 
     Returns:
@@ -56,7 +55,7 @@ def embed(
             filled = _fill(batch, batch_size) if rows else batch
             embeddings = model.model(filled.to(place, memory_format=torch.channels_last))
             found = embeddings[: len(batch)].float().cpu().numpy()
-            _check(found, len(batch), model, sum(map(len, rows)))
+            _check(found, len(batch), model, keys, sum(map(len, rows)))
             rows.append(found)
             if progress is not None:
                 progress(len(batch))
@@ -73,21 +72,15 @@ def _fill(batch: Tensor, size: int) -> Tensor:
     return torch.cat([batch, batch[-1:].expand(missing, -1, -1, -1)]) if missing else batch
 
 
-def _check(found: NDArray[np.float32], n: int, model: LoadedModel, first: int) -> None:
+def _check(
+    found: NDArray[np.float32], n: int, model: LoadedModel, keys: Sequence[str] | None, first: int
+) -> None:
     if found.shape != (n, model.dimensions):
         raise ModelError(
             f"{model.reference}: returns {list(found.shape)}, expected {[n, model.dimensions]}"
         )
     broken = np.flatnonzero(~np.isfinite(found).all(axis=1))
     if len(broken):
-        raise ModelError(f"{model.reference}: embedding of image {first + broken[0]} is not finite")
-
-
-class _CallableModule(ModuleType):
-    """The name `dmlbench.embed` is this module and the function: calling either embeds."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> NDArray[np.float32]:
-        return embed(*args, **kwargs)
-
-
-sys.modules[__name__].__class__ = _CallableModule
+        row = first + int(broken[0])
+        image = f"'{keys[row]}'" if keys is not None else row
+        raise ModelError(f"{model.reference}: embedding of image {image} is not finite")

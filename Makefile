@@ -35,8 +35,8 @@ demo/color/dataset.json: | setup
 	$(BIN)/dmlgen preview demo/color --out demo/color.png
 
 demo/report.html: demo/paper/dataset.json demo/color/dataset.json
-	$(BIN)/dmlbench evaluate '$(TRAINED)' --data demo/paper --maps 24 --out demo/results
-	$(BIN)/dmlbench evaluate '$(UNTRAINED)' --data demo/paper --maps 24 --out demo/results
+	$(BIN)/dmlbench evaluate '$(TRAINED)' --name 'Lite0 ImageNet' --data demo/paper --maps 24 --out demo/results
+	$(BIN)/dmlbench evaluate '$(UNTRAINED)' --name 'Lite0 untrained' --data demo/paper --maps 24 --out demo/results
 	$(BIN)/dmlbench compare demo/results/*
 	$(BIN)/dmlbench report demo/results/* --data demo/paper --out demo/report.html
 

@@ -1,4 +1,4 @@
-"""Measures the light of Blender's Nishita sky: the table in `dmlgen/scene/daylight.py`.
+"""Measures the light of Blender's Nishita sky: the table in `dmlgen/daylight.py`.
 
 For each sun elevation, the linear RGB radiance of a white diffuse card (irradiance / pi) lying on
 the ground and standing towards, away from and across the sun, from the sun and the sky apart.

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from dmldata.errors import InputError
-from dmldata.strict import StrictModel, explain, first_problem
+from dmldata.strict import explain, first_problem
 
-M = TypeVar("M", bound=StrictModel)
+M = TypeVar("M", bound=BaseModel)
 
 
 def load_document(model: type[M], path: Path) -> M:

@@ -1,33 +1,80 @@
-"""Environments: what scenes/environments/*.yaml hold."""
+"""Environments: what scenes/environments/*.yaml hold, and which factors mean something there."""
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import cache
+from typing import ClassVar, Literal
 
+from pydantic import Field, RootModel
+
+from dmldata.manifest import Credit
 from dmldata.strict import StrictModel
 from dmlgen.assets import environment_file
 from dmlgen.documents import load_document
 
+_SUN = frozenset({"sun_elevation", "sun_rotation"})
+_BACKGROUND = frozenset({"background_hue", "background_saturation", "background_value"})
 
-class EnvironmentSpec(StrictModel):
-    """An environment file.
+
+class BackdropSpec(StrictModel):
+    """A coloured backdrop under sun and sky.
 
     Attributes:
-        kind: which builder in `dmlgen.scene` makes it.
         lit_radius: metres from the car; the floor takes the light within the first and has
             passed into the plain backdrop beyond the second.
     """
+
+    inapplicable: ClassVar[frozenset[str]] = frozenset({"environment_view"})
 
     name: str
     title: str
     kind: Literal["backdrop"]
     lit_radius: tuple[float, float]
+    credit: Credit | None = None
 
 
-def load_environment(name: str) -> EnvironmentSpec:
+class PanoramaSpec(StrictModel):
+    """A place, photographed all around, with its own light.
+
+    Attributes:
+        panorama: file among Blender's own panoramas.
+        tripod_height: metres above the ground at which it was taken.
+        ground_radius: metres from the car; the ground takes shadows within the first and has
+            passed into the panorama beyond the second.
+        grain: strength of the ground's fine structure, 0 to 1.
+        gloss: how much the ground mirrors at a flat angle, 0 to 1.
+        arc: degrees the place is turned by, counter-clockwise from above, where the factor
+            `environment_view` is 0 and where it is 1: the directions in which a car could stand.
+    """
+
+    inapplicable: ClassVar[frozenset[str]] = _SUN | _BACKGROUND | {"ground"}
+
+    name: str
+    title: str
+    kind: Literal["panorama"]
+    panorama: str
+    tripod_height: float = Field(gt=0)
+    ground_radius: tuple[float, float]
+    grain: float = Field(ge=0, le=1)
+    gloss: float = Field(ge=0, le=1)
+    arc: tuple[float, float]
+    credit: Credit | None
+
+
+Environment = BackdropSpec | PanoramaSpec
+
+
+class EnvironmentDocument(RootModel[Environment]):
+    """Any environment file; `kind` says which."""
+
+    root: Environment = Field(discriminator="kind")
+
+
+@cache
+def load_environment(name: str) -> Environment:
     """The environment `name`.
 
     Raises:
         InputError: unknown, or a file that is not valid (file, line, field).
     """
-    return load_document(EnvironmentSpec, environment_file(name))
+    return load_document(EnvironmentDocument, environment_file(name)).root

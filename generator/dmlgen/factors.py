@@ -65,6 +65,13 @@ def catalogue() -> dict[str, Factor]:
             tuple(float(angle) for angle in range(0, 360, 45)),
         ),
         _categorical("environment", "place", "what surrounds the car", tuple(environment_names())),
+        _linear(
+            "environment_view",
+            "place",
+            "",
+            "which way a place is seen, as a share of the directions that suit it",
+            (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875),
+        ),
         _categorical("ground", "place", "finish of the ground", ("matte", "satin", "polished")),
         _cyclic("background_hue", "background", "", 1.0, "hue of the backdrop (HSV)", _HUES),
         _linear(
@@ -107,6 +114,7 @@ CONSTANTS: dict[str, Value] = {
     "sun_elevation": 45.0,
     "sun_rotation": 45.0,
     "environment": "backdrop",
+    "environment_view": 0.0,
     "ground": "matte",
     "background_hue": 0.6,
     "background_saturation": 0.1,

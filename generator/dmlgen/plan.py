@@ -14,8 +14,9 @@ import numpy as np
 
 from dmldata.errors import InputError
 from dmldata.factors import Factor, Value
+from dmlgen.environment import load_environment
 from dmlgen.factors import find_group
-from dmlgen.recipe import Recipe
+from dmlgen.recipe import Recipe, with_values
 
 MAX_SEED = 2**31 - 1
 
@@ -80,7 +81,7 @@ def make_plan(
     count = recipe.count if count is None else count
     if count < 1:
         raise InputError(f"--count {count}: has to be 1 or above")
-    factors = recipe.factors()
+    factors = _meaningful(recipe.factors())
     columns = {key: _draw(factor, seed, count) for key, factor in factors.items()}
     images = [
         _image(index, recipe, index, 0, seed, {k: column[index] for k, column in columns.items()})
@@ -95,7 +96,8 @@ def _sweep_plan(recipe: Recipe, seed: int, sweep: Sweep) -> Plan:
             raise InputError(f"{option} {number}: has to be 1 or above")
     factors = recipe.factors()
     group = [_swept(factor, factors) for factor in find_group(sweep.group)]
-    factors |= {factor.key: factor for factor in group}
+    factors["environment"] = _where_it_matters(factors["environment"], group, sweep)
+    factors = _meaningful(factors | {factor.key: factor for factor in group})
     variants = _variants(group, seed, sweep)
     columns = {key: _draw(factor, seed, sweep.scenes) for key, factor in factors.items()}
     images = [
@@ -105,7 +107,7 @@ def _sweep_plan(recipe: Recipe, seed: int, sweep: Sweep) -> Plan:
             scene,
             variant,
             seed,
-            {key: column[scene] for key, column in columns.items()} | values,
+            {key: values.get(key, column[scene]) for key, column in columns.items()},
         )
         for scene in range(sweep.scenes)
         for variant, values in enumerate(variants)
@@ -120,24 +122,44 @@ def _swept(factor: Factor, in_recipe: dict[str, Factor]) -> Factor:
     return recipes_own if recipes_own.varies else factor
 
 
-def _variants(group: list[Factor], seed: int, sweep: Sweep) -> list[dict[str, Value]]:
-    """Distinct combinations of the group's values, drawn uniformly."""
-    sizes = [len(factor.values) for factor in group]
-    combinations = prod(sizes)
-    if sweep.variants > combinations:
+def _meaningful(factors: dict[str, Factor]) -> dict[str, Factor]:
+    """The factors that mean something in at least one of the environments."""
+    environments = [load_environment(str(name)) for name in factors["environment"].values]
+    nowhere = frozenset.intersection(*(e.inapplicable for e in environments))
+    return {key: factor for key, factor in factors.items() if key not in nowhere}
+
+
+def _where_it_matters(environment: Factor, group: list[Factor], sweep: Sweep) -> Factor:
+    """The environments in which at least one factor of the swept group means something."""
+    keys = {factor.key for factor in group}
+    if environment.key in keys:
+        return environment
+    names = [n for n in environment.values if not keys <= load_environment(str(n)).inapplicable]
+    if not names:
         raise InputError(
-            f"--variants {sweep.variants}: group '{sweep.group}' has {combinations} combinations "
-            f"({', '.join(f'{f.key}: {n}' for f, n in zip(group, sizes, strict=True))})"
+            f"--factor {sweep.group}: means nothing in the environments of this recipe "
+            f"({', '.join(map(str, environment.values))})"
         )
-    drawn = _stream(seed, f"variants:{sweep.group}").permutation(combinations)[: sweep.variants]
-    indices = np.unravel_index(drawn, sizes)
-    return [
-        {
-            factor.key: factor.values[int(bins[v])]
-            for factor, bins in zip(group, indices, strict=True)
-        }
-        for v in range(sweep.variants)
-    ]
+    return with_values(environment, tuple(names))
+
+
+def _variants(group: list[Factor], seed: int, sweep: Sweep) -> list[dict[str, Value]]:
+    """Distinct combinations of the group's values, drawn uniformly.
+
+    Combinations that differ only in factors that mean nothing in their environment are one.
+    """
+    sizes = [len(factor.values) for factor in group]
+    drawn = _stream(seed, f"variants:{sweep.group}").permutation(prod(sizes))
+    distinct: dict[tuple[Value | None, ...], dict[str, Value]] = {}
+    for bins in zip(*np.unravel_index(drawn, sizes), strict=True):
+        values = {f.key: f.values[int(b)] for f, b in zip(group, bins, strict=True)}
+        distinct.setdefault(tuple(_without_inapplicable(values).values()), values)
+        if len(distinct) == sweep.variants:
+            return list(distinct.values())
+    raise InputError(
+        f"--variants {sweep.variants}: group '{sweep.group}' has {len(distinct)} combinations "
+        f"({', '.join(f'{f.key}: {n}' for f, n in zip(group, sizes, strict=True))})"
+    )
 
 
 def _draw(factor: Factor, seed: int, count: int) -> list[Value]:
@@ -171,7 +193,8 @@ def _image(
 
 
 def _without_inapplicable(values: dict[str, Value]) -> dict[str, Value | None]:
-    """A background colour means nothing where no backdrop is seen."""
-    if values["environment"] == "backdrop":
+    """None for what means nothing in the environment, like a backdrop's colour outdoors."""
+    if "environment" not in values:
         return dict(values)
-    return {key: None if key.startswith("background_") else v for key, v in values.items()}
+    inapplicable = load_environment(str(values["environment"])).inapplicable
+    return {key: None if key in inapplicable else value for key, value in values.items()}

@@ -20,6 +20,7 @@ from dmldata.writer import write_dataset
 from dmlgen.assets import car_folder, environment_file, scenes_folder
 from dmlgen.blender import blender_process, died, require_blender
 from dmlgen.cars.spec import load_car
+from dmlgen.environment import load_environment
 from dmlgen.plan import Plan, PlannedImage
 from dmlgen.presets import Engine
 from dmlgen.worker import measured_file, render_rows
@@ -206,10 +207,17 @@ def _row(image: PlannedImage, staging: Path) -> dict[str, Any]:
         "seed": image.seed,
         **image.values,
         **measured,
-        "credits_id": load_car(str(image.values["car_model"])).to_credit().id,
+        "credits_id": ";".join(credit.id for credit in _credits_of(image)),
     }
 
 
 def _credits(plan: Plan) -> list[Credit]:
-    cars = sorted({str(image.values["car_model"]) for image in plan.images})
-    return [load_car(car).to_credit() for car in cars]
+    found = {credit.id: credit for image in plan.images for credit in _credits_of(image)}
+    return [found[key] for key in sorted(found)]
+
+
+def _credits_of(image: PlannedImage) -> list[Credit]:
+    """Credits of all that stands in an image."""
+    place = load_environment(str(image.values["environment"])).credit
+    car = load_car(str(image.values["car_model"])).to_credit()
+    return [car] if place is None else [car, place]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from functools import cache
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -123,6 +124,7 @@ def _check_role(role: str) -> None:
         raise ValueError(str(UnknownNameError("role", role, ROLES)))
 
 
+@cache
 def load_car(name: str) -> CarSpec:
     """The car.yaml of a car.
 

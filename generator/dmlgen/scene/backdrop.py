@@ -8,11 +8,14 @@ the sky above and the backdrop around it.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import bpy
 
-from dmlgen.environment import EnvironmentSpec
-from dmlgen.scene.daylight import SUN_INTENSITY, WHITE, light_gain
+from dmlgen.daylight import SUN_INTENSITY, WHITE, light_gain, metered_light
+from dmlgen.environment import BackdropSpec
+from dmlgen.scene.changes import Changes
 from dmlgen.scene.materials import linear_rgb
 from dmlgen.scene.nodes import Tree
 
@@ -24,15 +27,25 @@ GROUNDS = {"matte": (0.75, 0.2), "satin": (0.32, 0.45), "polished": (0.1, 0.5)}
 class Backdrop:
     """Floor and world of the coloured backdrop."""
 
-    def __init__(self, spec: EnvironmentSpec) -> None:
+    def __init__(self, spec: BackdropSpec) -> None:
         self._build_floor(spec.lit_radius)
         self._build_world()
+        self._changes = Changes()
 
     def show(self, visible: bool) -> None:
         """Makes this the environment of the scene, or takes it away."""
         self.floor.hide_render = not visible
         if visible:
             bpy.context.scene.world = self.world
+
+    def set(self, values: Mapping[str, Any]) -> None:
+        """Sets light, finish and colour to the values of their factors."""
+        changes = self._changes
+        changes.apply(self.set_light, values, "sun_elevation", "sun_rotation", "exposure")
+        changes.apply(self.set_ground, values, "ground")
+        changes.apply(
+            self.set_color, values, "background_hue", "background_saturation", "background_value"
+        )
 
     def set_light(self, elevation: float, rotation: float, exposure: float) -> None:
         """Sun elevation and rotation in degrees, exposure in stops.
@@ -42,10 +55,8 @@ class Backdrop:
         self.sky.sun_elevation = math.radians(elevation)
         # Blender's rotation 0 is +Y and runs clockwise; the camera stands at +X.
         self.sky.sun_rotation = math.radians(90.0 - rotation)
-        red, green, blue = light_gain(elevation)
-        scale = 2.0**exposure
-        self.gain.inputs[1].default_value = (red * scale, green * scale, blue * scale)
-        self.behind.inputs[1].default_value = (WHITE * scale,) * 3
+        self.gain.inputs[1].default_value = light_gain(metered_light(elevation), exposure)
+        self.behind.inputs[1].default_value = (WHITE * 2.0**exposure,) * 3
 
     def set_color(self, hue: float, saturation: float, value: float) -> None:
         """Colour of floor and backdrop, 0..1 each."""

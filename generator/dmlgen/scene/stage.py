@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import bpy
 
 from dmldata.errors import InputError
-from dmlgen.environment import load_environment
+from dmlgen.environment import Environment, PanoramaSpec, load_environment
 from dmlgen.presets import PRESETS, Engine
 from dmlgen.scene.backdrop import Backdrop
 from dmlgen.scene.camera import Camera
 from dmlgen.scene.car import Car
+from dmlgen.scene.changes import Changes
 from dmlgen.scene.materials import CarMaterials
+from dmlgen.scene.panorama import Panorama
 
-_KINDS = {"backdrop": Backdrop}
+PAINT_FACTORS = (
+    *("paint_hue", "paint_saturation", "paint_value"),
+    *("paint_roughness", "paint_flake"),
+)
+
+
+class Surroundings(Protocol):
+    """What an environment can do, whatever its kind."""
+
+    def show(self, visible: bool) -> None:
+        """Makes this the environment of the scene, or takes it away."""
+
+    def set(self, values: Mapping[str, Any]) -> None:
+        """Sets light, ground and whatever else the environment's factors decide."""
 
 
 class Stage:
@@ -27,10 +42,10 @@ class Stage:
         self.materials = CarMaterials()
         self.camera = Camera()
         self._cars: dict[str, Car] = {}
-        self._environments: dict[str, Backdrop] = {}
-        self._state: dict[str, tuple[Any, ...]] = {}
+        self._environments: dict[str, Surroundings] = {}
+        self._changes = Changes()
         self.car: Car
-        self.environment: Backdrop
+        self.environment: Surroundings
 
     def set(self, values: Mapping[str, Any], seed: int) -> None:
         """Sets the scene to the values of all factors (as in the plan) and the noise to `seed`."""
@@ -39,47 +54,13 @@ class Stage:
         # Cycles' settings are no part of Blender's dependency graph: without the tag, a scene with
         # persistent data would go on with the seed of its first frame.
         scene.update_tag()
-
-        def on_change(name: str, apply: Callable[..., None], *keys: str) -> None:
-            state = tuple(values[key] for key in keys)
-            if self._state.get(name) != state:
-                apply(*state)
-                self._state[name] = state
-
-        on_change("car", self._show_car, "car_model")
-        on_change("environment", self._show_environment, "environment")
+        changes = self._changes
+        changes.apply(self._show_car, values, "car_model")
+        changes.apply(self._show_environment, values, "environment")
         self.car.turn(values["car_rotation"])
-        on_change(
-            "paint",
-            self.materials.set_paint,
-            "paint_hue",
-            "paint_saturation",
-            "paint_value",
-            "paint_roughness",
-            "paint_flake",
-        )
-        on_change("camera", self.camera.place, "camera_height", "camera_distance", "focal_length")
-        # These belong to one environment, so they count as changed when the environment does.
-        environment = self.environment
-        on_change(
-            "light",
-            lambda _, *light: environment.set_light(*light),
-            "environment",
-            "sun_elevation",
-            "sun_rotation",
-            "exposure",
-        )
-        on_change(
-            "ground", lambda _, ground: environment.set_ground(ground), "environment", "ground"
-        )
-        on_change(
-            "background",
-            lambda _, *color: environment.set_color(*color),
-            "environment",
-            "background_hue",
-            "background_saturation",
-            "background_value",
-        )
+        changes.apply(self.materials.set_paint, values, *PAINT_FACTORS)
+        changes.apply(self.camera.place, values, "camera_height", "camera_distance", "focal_length")
+        self.environment.set(values)
 
     def _show_car(self, name: str) -> None:
         if name not in self._cars:
@@ -90,11 +71,16 @@ class Stage:
 
     def _show_environment(self, name: str) -> None:
         if name not in self._environments:
-            spec = load_environment(name)
-            self._environments[name] = _KINDS[spec.kind](spec)
+            self._environments[name] = _build(load_environment(name))
         for other in self._environments.values():
             other.show(other is self._environments[name])
         self.environment = self._environments[name]
+
+
+def _build(spec: Environment) -> Surroundings:
+    if isinstance(spec, PanoramaSpec):
+        return Panorama(spec)
+    return Backdrop(spec)
 
 
 def _configure(engine: Engine) -> None:
@@ -114,7 +100,7 @@ def _configure(engine: Engine) -> None:
     cycles.caustics_reflective = cycles.caustics_refractive = False
     cycles.use_denoising = True
     cycles.denoiser = "OPENIMAGEDENOISE"
-    cycles.denoising_prefilter = "FAST"
+    cycles.denoising_prefilter = "ACCURATE"
     _use_device(engine.device)
 
 

@@ -56,7 +56,7 @@ _SUN = np.array(
     ]
 ).reshape(-1, 2, 3)
 _CARD_WEIGHTS = np.array([0.5, 0.25, 0.25])
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
 def metered_light(elevation: float) -> np.ndarray:
@@ -68,17 +68,22 @@ def metered_light(elevation: float) -> np.ndarray:
     return np.array([np.interp(elevation, _ELEVATION, reading[:, c]) for c in range(3)])
 
 
-def light_gain(elevation: float) -> tuple[float, float, float]:
-    """The factor per channel by which sun and sky are scaled, so that the metered light is WHITE
+def light_gain(reading: np.ndarray, exposure: float = 0.0) -> tuple[float, float, float]:
+    """The factor per channel by which light is scaled, so that what the meter read becomes WHITE
     in luminance and ADAPTATION of its colour cast is gone.
 
-    >>> low, high = light_gain(3), light_gain(75)
-    >>> low[0] > high[0] and low[2] / low[0] > high[2] / high[0]
+    Args:
+        reading: linear RGB [3] of the meter.
+        exposure: stops above the metered one.
+
+    >>> light_gain(np.array([2.0, 2.0, 2.0]), exposure=1.0)
+    (1.0, 1.0, 1.0)
+    >>> red, green, blue = light_gain(metered_light(3))
+    >>> red < green < blue
     True
     """
-    reading = metered_light(elevation)
-    luminance = float(reading @ _LUMINANCE)
+    luminance = float(reading @ LUMINANCE)
     balance = (luminance / reading) ** ADAPTATION
-    balance /= float((reading * balance) @ _LUMINANCE) / luminance
-    gain = balance * WHITE / luminance
-    return (float(gain[0]), float(gain[1]), float(gain[2]))
+    balance *= luminance / float((reading * balance) @ LUMINANCE)
+    red, green, blue = balance * (WHITE / luminance * 2.0**exposure)
+    return (float(red), float(green), float(blue))

@@ -1,0 +1,23 @@
+"""Doing only what differs from the picture before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+class Changes:
+    """Remembers the arguments of each function; calls it only when they differ from last time.
+
+    Setting a Blender property to the value it has makes Cycles rebuild what depends on it.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[Callable[..., None], tuple[Any, ...]] = {}
+
+    def apply(self, function: Callable[..., None], values: Mapping[str, Any], *keys: str) -> None:
+        """Calls `function` with the values of `keys` if they changed."""
+        arguments = tuple(values[key] for key in keys)
+        if self._last.get(function) != arguments:
+            function(*arguments)
+            self._last[function] = arguments

@@ -1,0 +1,145 @@
+"""A real place: a panorama around the car, and its own ground under the wheels.
+
+The ground is a plane whose albedo is the panorama itself, projected down from where it was taken
+and divided by the light that falls there. Where nothing stands in that light, the plane looks
+exactly like the panorama it covers, so no seam shows; where the car does, it is in shadow. A fine
+grain, too small for the panorama's pixels, is multiplied in near the car.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+from dmlgen.daylight import light_gain
+from dmlgen.environment import PanoramaSpec
+from dmlgen.scene.changes import Changes
+from dmlgen.scene.nodes import Tree
+
+
+def panorama_file(name: str) -> Path:
+    """One of the panoramas in Blender's own data files (CC0, Greg Zaal, Poly Haven)."""
+    return Path(bpy.utils.system_resource("DATAFILES")) / "studiolights" / "world" / name
+
+
+def light_on_ground(pixels: np.ndarray) -> np.ndarray:
+    """Radiance [3] of a white diffuse card on the ground under a panorama.
+
+    Args:
+        pixels: [H, W, 3] linear radiance, equirectangular, zenith in the first row.
+    """
+    height, width = pixels.shape[:2]
+    theta = (np.arange(height // 2) + 0.5) / height * np.pi
+    weight = np.sin(theta) * np.cos(theta) * (np.pi / height) * (2 * np.pi / width) / np.pi
+    return np.einsum("hwc,h->c", pixels[: height // 2].astype(np.float64), weight)
+
+
+class Panorama:
+    """World and ground of a panorama."""
+
+    def __init__(self, spec: PanoramaSpec) -> None:
+        self._spec = spec
+        self._changes = Changes()
+        self._turns: list[Any] = []
+        self._image = bpy.data.images.load(str(panorama_file(spec.panorama)), check_existing=True)
+        width, height = self._image.size
+        pixels = np.empty(width * height * 4, dtype=np.float32)
+        self._image.pixels.foreach_get(pixels)
+        self._card = light_on_ground(pixels.reshape(height, width, 4)[::-1, :, :3])
+        self._build_world()
+        self._build_ground()
+
+    def show(self, visible: bool) -> None:
+        """Makes this the environment of the scene, or takes it away."""
+        self._ground.hide_render = not visible
+        if visible:
+            bpy.context.scene.world = self._world
+
+    def set(self, values: Mapping[str, Any]) -> None:
+        """Sets exposure and view to the values of their factors."""
+        self._changes.apply(self._expose, values, "exposure")
+        self._changes.apply(self._turn, values, "environment_view")
+
+    def _expose(self, exposure: float) -> None:
+        self._gain.inputs[1].default_value = light_gain(self._card, exposure)
+
+    def _turn(self, view: float) -> None:
+        start, end = self._spec.arc
+        angle = -math.radians(start + view * (end - start))
+        for mapping in self._turns:
+            mapping.inputs["Rotation"].default_value = (0.0, 0.0, angle)
+
+    def _look_up(self, tree: Tree, direction: Any) -> Any:
+        mapping = tree.add("ShaderNodeMapping", {"vector_type": "POINT"})
+        tree.set(mapping.inputs["Vector"], direction)
+        self._turns.append(mapping)
+        texture = tree.add(
+            "ShaderNodeTexEnvironment", {"image": self._image, "interpolation": "Cubic"}
+        )
+        tree.set(texture.inputs["Vector"], mapping.outputs[0])
+        return texture.outputs["Color"]
+
+    def _build_world(self) -> None:
+        self._world = bpy.data.worlds.new(self._spec.name)
+        tree = Tree(self._world)
+        direction = tree.add("ShaderNodeTexCoord").outputs["Generated"]
+        self._gain = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
+        tree.set(self._gain.inputs[0], self._look_up(tree, direction))
+        background = tree.add("ShaderNodeBackground", Color=self._gain.outputs[0])
+        output = tree.add("ShaderNodeOutputWorld")
+        tree.set(output.inputs["Surface"], background.outputs[0])
+        self._world.cycles.sampling_method = "MANUAL"
+        self._world.cycles.sample_map_resolution = 1024
+
+    def _build_ground(self) -> None:
+        outer = self._spec.ground_radius[1]
+        bpy.ops.mesh.primitive_circle_add(radius=outer, vertices=96, fill_type="NGON")
+        self._ground = bpy.context.object
+        self._ground.name = f"ground:{self._spec.name}"
+        material = bpy.data.materials.new(self._ground.name)
+        tree = Tree(material)
+        position = tree.add("ShaderNodeNewGeometry").outputs["Position"]
+        albedo = self._albedo(tree, position)
+        diffuse = tree.add("ShaderNodeBsdfDiffuse", Color=albedo).outputs[0]
+        mirror = tree.add("ShaderNodeBsdfGlossy", Roughness=0.28).outputs[0]
+        facing = tree.add("ShaderNodeLayerWeight", Blend=0.12).outputs["Facing"]
+        flat = tree.math("POWER", facing, 4.0)
+        lit = tree.mix_shader(tree.math("MULTIPLY", flat, self._spec.gloss), diffuse, mirror)
+        distance = tree.add("ShaderNodeVectorMath", {"operation": "LENGTH"})
+        tree.set(distance.inputs[0], position)
+        far = tree.smoothstep(distance.outputs["Value"], *self._spec.ground_radius)
+        through = tree.add("ShaderNodeBsdfTransparent").outputs[0]
+        output = tree.add("ShaderNodeOutputMaterial")
+        tree.set(output.inputs["Surface"], tree.mix_shader(far, lit, through))
+        self._ground.data.materials.append(material)
+
+    def _albedo(self, tree: Tree, position: Any) -> Any:
+        """The panorama seen from its tripod, over the light on the ground, with fine structure."""
+        from_tripod = tree.add("ShaderNodeVectorMath", {"operation": "SUBTRACT"})
+        tree.set(from_tripod.inputs[0], position)
+        from_tripod.inputs[1].default_value = (0.0, 0.0, self._spec.tripod_height)
+        albedo = tree.add("ShaderNodeVectorMath", {"operation": "DIVIDE"})
+        tree.set(albedo.inputs[0], self._look_up(tree, from_tripod.outputs[0]))
+        albedo.inputs[1].default_value = tuple(float(channel) for channel in self._card)
+        scaled = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
+        tree.set(scaled.inputs[0], albedo.outputs[0])
+        tree.set(scaled.inputs[1], self._grain(tree, position))
+        limited = tree.add("ShaderNodeVectorMath", {"operation": "MINIMUM"})
+        tree.set(limited.inputs[0], scaled.outputs[0])
+        limited.inputs[1].default_value = (0.85, 0.85, 0.85)
+        return limited.outputs[0]
+
+    def _grain(self, tree: Tree, position: Any) -> Any:
+        """A factor around 1 that varies over centimetres and over half metres."""
+        coarse = tree.add("ShaderNodeTexNoise", {"noise_dimensions": "2D"}, Scale=2.5, Detail=3.0)
+        fine = tree.add("ShaderNodeTexNoise", {"noise_dimensions": "2D"}, Scale=60.0, Detail=2.0)
+        for noise in (coarse, fine):
+            tree.set(noise.inputs["Vector"], position)
+        total = tree.math("ADD", coarse.outputs["Fac"], fine.outputs["Fac"])
+        deviation = tree.math("SUBTRACT", total, 1.0)
+        return tree.math("ADD", tree.math("MULTIPLY", deviation, 2.0 * self._spec.grain), 1.0)

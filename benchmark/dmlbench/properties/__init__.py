@@ -1,0 +1,33 @@
+"""How strongly embeddings cluster by the properties of the images (protocol section 3).
+
+`score_properties` scores many properties of one set of embeddings, with intervals; the other
+functions are its single scores.
+"""
+
+from dmlbench.properties.labels import Property
+from dmlbench.properties.report import score_properties
+from dmlbench.properties.scores import (
+    ami,
+    arp,
+    distance_spearman,
+    map_at_r,
+    nmi,
+    nr_precision,
+    nr_precision_paper,
+    precision_at_1,
+    r_precision,
+)
+
+__all__ = [
+    "Property",
+    "ami",
+    "arp",
+    "distance_spearman",
+    "map_at_r",
+    "nmi",
+    "nr_precision",
+    "nr_precision_paper",
+    "precision_at_1",
+    "r_precision",
+    "score_properties",
+]

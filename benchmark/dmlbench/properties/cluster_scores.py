@@ -1,0 +1,53 @@
+"""AMI and NMI of many properties: one clustering for all that have as many labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dmlbench.properties.clustering import MOST_IMAGES, NAMES, Clustering, agreement, cluster
+from dmlbench.properties.distances import unit_rows
+from dmlbench.properties.embeddings import Floats
+from dmlbench.properties.intervals import generator, permuted_codes
+from dmlbench.properties.labels import Labels
+from dmlbench.properties.options import Options, entry
+
+
+def cluster_scores(
+    embeddings: Floats, labels: Mapping[str, Labels], options: Options
+) -> dict[str, dict[str, Any]]:
+    """By property, the entries of `ami` and `nmi`.
+
+    Normalised embeddings of the images whose label occurs at least twice (a seeded 10,000 of
+    more) are clustered into as many clusters as these images have labels.
+    """
+    step = options.stage("clusters", len(labels))
+    seed = int(generator(options.seed, "k-means").integers(2**31))
+    known: dict[tuple[int, bytes], Clustering] = {}
+    result = {}
+    for name, one in labels.items():
+        usable = np.flatnonzero(one.sizes[one.codes] >= 2)
+        chosen = options.choose(usable, MOST_IMAGES, "clusters")
+        rows, (found, codes) = (
+            one.rows[chosen],
+            np.unique(one.codes[chosen], return_inverse=True),
+        )
+        if len(found) < 2:
+            nothing = np.zeros(0)
+            result[name] = {score: entry(float("nan"), nothing, nothing) for score in NAMES}
+        else:
+            key = (len(found), rows.tobytes())
+            if key not in known:
+                x = unit_rows(embeddings[rows]).astype(np.float32)
+                known[key] = cluster(x, len(found), seed, options.groups_of(rows))
+            rng = generator(options.seed, "chance of clusters", name)
+            permuted = permuted_codes(codes, options.permutations, rng)
+            agreed = agreement(codes, known[key], permuted)
+            result[name] = {
+                score: entry(agreed.values[score], agreed.replicates[score], agreed.permuted[score])
+                for score in NAMES
+            }
+        step(1)
+    return result

@@ -1,0 +1,97 @@
+"""Squared Euclidean distances between embeddings, accurate enough for the tie tolerance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmlbench.properties.embeddings import Floats
+from dmlbench.properties.labels import Ints
+
+TIE_TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
+
+
+@dataclass(frozen=True)
+class Points:
+    """Embeddings prepared for distances.
+
+    They are scaled to a mean squared norm of 1 and then centred: the scale makes the tolerance of
+    a tie an absolute one, and centring keeps |a|^2 + |b|^2 - 2ab from cancelling where all
+    embeddings lie in one direction. Neither changes which neighbour is closer.
+
+    Attributes:
+        x: float64 [N, D].
+        norms: float64 [N], squared norms of the rows of x.
+        tolerance: squared distances that differ by at most this are tied.
+        single: whether float32 products are accurate enough for this tolerance.
+    """
+
+    x: NDArray[np.float64]
+    norms: NDArray[np.float64]
+    tolerance: float
+    single: bool
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def squared_distances(self, rows: Ints) -> NDArray[np.float64]:
+        """Squared distances of some points to all: float64 [B, N], never negative."""
+        return _squared_distances(self.x[rows], self.norms[rows], self.x, self.norms)
+
+    def fast(self) -> FastPoints:
+        """The same points in the lowest precision that the tolerance allows."""
+        dtype = np.float32 if self.single else np.float64
+        return FastPoints(self.x.astype(dtype, copy=False), self.norms.astype(dtype, copy=False))
+
+
+@dataclass(frozen=True)
+class FastPoints:
+    """Points for counting alone: float32 where that is accurate enough."""
+
+    x: Floats
+    norms: Floats
+
+    def squared_distances(self, rows: Ints) -> Floats:
+        """Squared distances of some points to all: [B, N] in the precision of x."""
+        return _squared_distances(self.x[rows], self.norms[rows], self.x, self.norms)
+
+
+def prepare_points(embeddings: Floats, *, normalise: bool) -> Points:
+    """Checked embeddings [N, D] as points, each divided by its L2 norm with `normalise`."""
+    tolerance = TIE_TOLERANCE[embeddings.dtype.name]
+    x = embeddings.astype(np.float64)
+    if normalise:
+        x = unit_rows(x)
+    else:
+        x /= max(np.abs(x).max(), np.finfo(np.float64).tiny)
+        x /= max(np.sqrt((x**2).sum(axis=1).mean()), np.finfo(np.float64).tiny)
+    x -= x.mean(axis=0)
+    norms: NDArray[np.float64] = np.einsum("nd,nd->n", x, x)
+    single = embeddings.dtype == np.float32 and bool(norms.max() <= 4.0)
+    return Points(x, norms, tolerance, single)
+
+
+def unit_rows(embeddings: Floats) -> NDArray[np.float64]:
+    """Each row divided by its L2 norm: float64 [N, D]; rows of any magnitude except zero."""
+    x = embeddings / np.abs(embeddings).max(axis=1, keepdims=True).astype(np.float64)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    return np.asarray(x, dtype=np.float64)
+
+
+def equal_lengths(embeddings: Floats) -> bool:
+    """Whether normalisation changes nothing but the scale, up to the tolerance of a tie."""
+    scale = max(np.abs(embeddings).max(), np.finfo(embeddings.dtype).tiny)
+    lengths = np.linalg.norm(embeddings.astype(np.float64) / scale, axis=1)
+    spread = lengths.max() - lengths.min()
+    return bool(spread <= TIE_TOLERANCE[embeddings.dtype.name] / 4 * lengths.mean())
+
+
+def _squared_distances(a: Any, a_norms: Any, b: Any, b_norms: Any) -> Any:
+    squared = a @ b.T
+    squared *= -2
+    squared += a_norms[:, None]
+    squared += b_norms
+    return np.maximum(squared, 0, out=squared)

@@ -1,0 +1,101 @@
+"""How sure a score is (jackknife), and what scores mean nothing (permutations)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmlbench.properties.labels import Ints, encode_labels
+from dmldata.errors import InputError
+
+GROUPS = 20
+PERMUTATIONS = 199
+COVERAGE = 0.95
+
+Interval = list[float] | None
+
+
+def generator(seed: int, *purpose: str) -> np.random.Generator:
+    """A random generator for one purpose, independent of those for other purposes.
+
+    >>> generator(0, "groups").integers(9) == generator(0, "groups").integers(9)
+    True
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise InputError(f"seed {seed}; valid: an integer >= 0")
+    return np.random.default_rng([int(seed), *(zlib.crc32(word.encode()) for word in purpose)])
+
+
+def drop_groups(images: int, scenes: Any, seed: int) -> Ints | None:
+    """The jackknife group [N] of each image, 0..19; None where there are fewer than 20 units.
+
+    Units are images, or whole scenes where scenes [N] are given: renders of one scene stay
+    together. Groups hold equal numbers of units, give or take one.
+    """
+    unit: Ints = np.arange(images)
+    if scenes is not None:
+        coded = encode_labels(scenes, images, "scenes")
+        if coded.missing:
+            row = int(np.setdiff1d(unit, coded.rows)[0])
+            raise InputError(f"scenes: row {row} has none; valid: a scene for each image")
+        unit = coded.codes
+    units = int(unit.max()) + 1
+    if units < GROUPS:
+        return None
+    return (generator(seed, "groups").permutation(units) % GROUPS)[unit]
+
+
+def permuted_codes(codes: Ints, count: int, rng: np.random.Generator) -> Iterator[Ints]:
+    """`count` random permutations of label codes."""
+    for _ in range(count):
+        yield rng.permutation(codes)
+
+
+def jackknife_interval(
+    value: float, replicates: NDArray[np.float64], scale: NDArray[np.float64] | float = 1.0
+) -> Interval:
+    """95 % interval [low, high] from delete-a-group jackknife replicates.
+
+    Args:
+        value: the score of all images.
+        replicates: [G], the score without each group.
+        scale: [1 + G], for a score that grows with the number of images, what it grows with: the
+            interval is that of score / scale, scaled back by the first.
+
+    Returns:
+        value +- t(G - 1) sqrt((G - 1) / G sum (replicate - mean)^2); None where a replicate has no
+        score.
+
+    >>> [round(bound, 6) for bound in jackknife_interval(1.0, np.array([0.9, 1.1]))]
+    [-0.27062, 2.27062]
+    """
+    from scipy.special import stdtrit
+
+    scales = np.broadcast_to(np.asarray(scale, dtype=np.float64), len(replicates) + 1)
+    scaled = replicates / scales[1:] * scales[0]
+    if not (np.isfinite(scaled).all() and np.isfinite(value)):
+        return None
+    freedom = len(scaled) - 1
+    error = np.sqrt(freedom / (freedom + 1) * ((scaled - scaled.mean()) ** 2).sum())
+    half = float(stdtrit(freedom, 0.5 + COVERAGE / 2) * error)
+    return [float(value) - half, float(value) + half]
+
+
+def chance_interval(permuted: NDArray[np.float64]) -> Interval:
+    """The central 95 % [low, high] of the scores of permuted labels; None where one has none.
+
+    The bounds are order statistics, chosen so that a score that is itself chance lies between them
+    in 95 % of cases: the 5th and the 195th of 199.
+
+    >>> chance_interval(np.arange(199.0))
+    [4.0, 194.0]
+    """
+    if len(permuted) == 0 or not np.isfinite(permuted).all():
+        return None
+    ordered = np.sort(permuted)
+    outside = int(np.floor((1 - COVERAGE) / 2 * (len(ordered) + 1) + 1e-9))
+    return [float(ordered[outside - 1]), float(ordered[-outside])]

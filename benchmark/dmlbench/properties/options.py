@@ -1,0 +1,109 @@
+"""How properties are scored, and how a score is written down."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmlbench.properties.intervals import chance_interval, generator, jackknife_interval
+from dmlbench.properties.labels import Ints
+from dmlbench.properties.parallel import Progress
+
+MOST_QUERIES = 5_000
+FEWEST_QUERIES = 1_000
+MOST_PAIRS = 200_000_000
+
+
+def default_queries(images: int) -> int:
+    """Queries whose neighbours are put in order, where nothing else is said: at most 5,000, and
+    fewer (down to 1,000) where they would make more than 200 million pairs with all images.
+
+    >>> [default_queries(images) for images in (300, 20_000, 100_000, 1_000_000)]
+    [5000, 5000, 2000, 1000]
+    """
+    return max(FEWEST_QUERIES, min(MOST_QUERIES, MOST_PAIRS // images))
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to score.
+
+    Attributes:
+        seed: of every random choice.
+        groups: [N] jackknife group of each image; None for no intervals.
+        permutations: number of permutations of the labels; 0 for no chance.
+        max_queries: queries whose neighbours are put in order at most.
+        threads: None for one a core.
+        progress: called with a stage, what is done and how much there is.
+    """
+
+    seed: int
+    groups: Ints | None
+    permutations: int
+    max_queries: int
+    threads: int | None
+    progress: Progress | None
+
+    @property
+    def resample(self) -> bool:
+        """Whether anything beyond the score itself is wanted."""
+        return self.groups is not None or self.permutations > 0
+
+    def groups_of(self, rows: Ints) -> Ints | None:
+        """Jackknife groups of some images."""
+        return None if self.groups is None else self.groups[rows]
+
+    def choose(self, rows: Ints, most: int, purpose: str) -> Ints:
+        """At most `most` of the rows, seeded, in ascending order."""
+        if len(rows) <= most:
+            return rows
+        return np.sort(generator(self.seed, purpose).permutation(rows)[:most])
+
+    def stage(self, name: str, total: int) -> Callable[[int], None]:
+        """A function to call with each further amount that is done of a stage."""
+        so_far = 0
+
+        def step(amount: int) -> None:
+            nonlocal so_far
+            so_far += amount
+            if self.progress is not None:
+                self.progress(name, so_far, total)
+
+        return step
+
+
+def same_rows(rows: Mapping[str, Ints]) -> list[list[str]]:
+    """Names of the properties in groups that are about the same images.
+
+    >>> same_rows({"a": np.array([0, 1]), "b": np.array([1]), "c": np.array([0, 1])})
+    [['a', 'c'], ['b']]
+    """
+    together: dict[bytes, list[str]] = {}
+    for name, one in rows.items():
+        together.setdefault(one.tobytes(), []).append(name)
+    return list(together.values())
+
+
+def entry(
+    value: float,
+    replicates: NDArray[np.float64],
+    permuted: NDArray[np.float64],
+    scale: NDArray[np.float64] | float = 1.0,
+) -> dict[str, Any]:
+    """A score as it stands in a result: its value, `ci95` and `chance`, null where there is none.
+
+    >>> entry(0.5, np.array([]), np.array([]))
+    {'value': 0.5, 'ci95': None, 'chance': None}
+    """
+    if not math.isfinite(value):
+        return {"value": None, "ci95": None, "chance": None}
+    return {
+        "value": float(value),
+        "ci95": jackknife_interval(value, replicates, scale) if len(replicates) else None,
+        "chance": chance_interval(permuted),
+    }

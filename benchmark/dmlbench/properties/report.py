@@ -1,0 +1,152 @@
+"""All scores of all properties of one set of embeddings, as a result that JSON can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmlbench.properties import clustering, order_correlation
+from dmlbench.properties.cluster_scores import cluster_scores
+from dmlbench.properties.distances import TIE_TOLERANCE
+from dmlbench.properties.embeddings import check_embeddings
+from dmlbench.properties.formulas import PAPER_CAP
+from dmlbench.properties.intervals import GROUPS, PERMUTATIONS, drop_groups
+from dmlbench.properties.labels import Labels, Property, check_kind, encode_labels, property_values
+from dmlbench.properties.neighbour_scores import ORDER, neighbour_scores, queries_of
+from dmlbench.properties.options import Options, default_queries
+from dmlbench.properties.order_scores import order_scores
+from dmlbench.properties.parallel import Progress
+from dmldata.errors import InputError
+
+NONE = {"value": None, "ci95": None, "chance": None}
+
+
+def score_properties(
+    embeddings: Any,
+    properties: Mapping[str, Property],
+    *,
+    scenes: Any = None,
+    seed: int = 0,
+    intervals: bool = True,
+    chance: bool = True,
+    permutations: int = PERMUTATIONS,
+    max_queries: int | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """How strongly embeddings cluster by each property (protocol section 3).
+
+    Args:
+        embeddings: [N, D] floats, as the model gives them.
+        properties: by name, labels of the N images.
+        scenes: [N] scene of each image, where several images show one scene: the jackknife drops
+            whole scenes.
+        seed: of every random choice.
+        intervals: whether to compute `ci95`.
+        chance: whether to compute `chance`.
+        permutations: of the labels, at least 199.
+        max_queries: where there are more images, a seeded subset of this many are queries: for
+            everything with `intervals` or `chance`, for MAP@R alone without. All images remain
+            neighbours. `settings` in the result gives the numbers; None for
+            `options.default_queries`.
+        threads: None for one a core.
+        progress: called with (stage, done, total) while working.
+
+    Returns:
+        `{"n", "dimensions", "properties": {name: {"n", "labels", "left_out", "reason", score:
+        {"value", "ci95", "chance"}, ...}}, "settings"}`, all plain Python values. A score that does
+        not exist has the value None, and `reason` says why.
+
+    Raises:
+        InputError: embeddings, labels or a setting are not valid; the message names the place.
+
+    >>> one_hot = np.repeat(np.eye(3), 10, axis=0)
+    >>> result = score_properties(one_hot, {"shape": Property(np.repeat([0, 1, 2], 10))})
+    >>> round(result["properties"]["shape"]["arp"]["value"], 6)
+    1.0
+    """
+    array = check_embeddings(embeddings)
+    images = len(array)
+    max_queries = default_queries(images) if max_queries is None else max_queries
+    _check_settings(permutations, max_queries, threads)
+    labels, values = _encode(properties, images)
+    groups = drop_groups(images, scenes, seed)
+    options = Options(
+        seed=seed,
+        groups=groups if intervals else None,
+        permutations=permutations if chance else 0,
+        max_queries=max_queries,
+        threads=threads,
+        progress=progress,
+    )
+    scored = {name: one for name, one in labels.items() if one.reason is None}
+    near = neighbour_scores(array, scored, options)
+    clusters = cluster_scores(array, scored, options)
+    order = order_scores(array, scored, values, properties, options)
+    entries = {name: near[name] | clusters[name] | order.get(name, {}) for name in scored}
+    return {
+        "n": images,
+        "dimensions": array.shape[1],
+        "properties": {
+            name: _describe(one, entries.get(name), name in values) for name, one in labels.items()
+        },
+        "settings": {
+            "seed": int(seed),
+            "dtype": array.dtype.name,
+            "tie_tolerance": TIE_TOLERANCE[array.dtype.name],
+            "paper_rank_cap": PAPER_CAP,
+            "jackknife_groups": None if options.groups is None else GROUPS,
+            "jackknife_unit": "image" if scenes is None else "scene",
+            "permutations": options.permutations,
+            "max_queries": int(max_queries),
+            "queries": {name: queries_of(one, options) for name, one in scored.items()},
+            "max_cluster_images": clustering.MOST_IMAGES,
+            "max_spearman_images": order_correlation.MOST_IMAGES,
+        },
+    }
+
+
+def _check_settings(permutations: int, max_queries: int, threads: int | None) -> None:
+    if permutations < PERMUTATIONS:
+        raise InputError(f"permutations {permutations}; valid: at least {PERMUTATIONS}")
+    if max_queries < 1:
+        raise InputError(f"max_queries {max_queries}; valid: at least 1")
+    if threads is not None and threads < 1:
+        raise InputError(f"threads {threads}; valid: at least 1, or None for one a core")
+
+
+def _encode(
+    properties: Mapping[str, Property], images: int
+) -> tuple[dict[str, Labels], dict[str, NDArray[np.float64]]]:
+    labels, values = {}, {}
+    for name, prop in properties.items():
+        place = f"property '{name}'"
+        check_kind(prop, place)
+        labels[name] = encode_labels(prop.labels, images, place)
+        if prop.kind != "categorical":
+            values[name] = property_values(prop, images, place)
+    return labels, values
+
+
+def _describe(labels: Labels, scores: dict[str, Any] | None, ordered: bool) -> dict[str, Any]:
+    names = [*ORDER, *clustering.NAMES, *(["distance_spearman"] if ordered else [])]
+    reason = labels.reason if scores is None else _why_absent(scores)
+    return {
+        "n": len(labels.rows),
+        "labels": len(labels.sizes),
+        "left_out": {"no_label": labels.missing, "label_once": labels.once},
+        "reason": reason,
+        **{name: dict(NONE) if scores is None else scores[name] for name in names},
+    }
+
+
+def _why_absent(scores: dict[str, Any]) -> str | None:
+    reasons = []
+    if scores["ami"]["value"] is None:
+        reasons.append("nr_precision_paper, ami, nmi: only one label occurs more than once")
+    if scores.get("distance_spearman", {"value": 0.0})["value"] is None:
+        reasons.append("distance_spearman: all distances are equal, or fewer than 3 images")
+    return "; ".join(reasons) or None

@@ -1,0 +1,183 @@
+"""Answers that are known without computing: by hand, by construction, by symmetry."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dmlbench import properties
+from dmlbench.properties import Property, score_properties
+
+NEIGHBOUR_SCORES = (
+    "nr_precision",
+    "nr_precision_paper",
+    "arp",
+    "r_precision",
+    "map_at_r",
+    "precision_at_1",
+)
+
+
+def values(x, labels, **prop):
+    one = {"p": Property(labels, **prop)}
+    result = score_properties(x, one, intervals=False, chance=False)["properties"]["p"]
+    return {name: result[name]["value"] for name in (*NEIGHBOUR_SCORES, "ami", "nmi")}
+
+
+# Five points on a line. Query by query, nearest first and R = images of its label - 1:
+#   0 a: R = 2, a b | b b    1 a: R = 2, a b | b a    3 b: R = 1, a | a b a
+#   7 b: R = 1, a | b a a    8 a: R = 2, b b | a a
+LINE = [[0.0], [1.0], [3.0], [7.0], [8.0]]
+LINE_LABELS = ["a", "a", "b", "b", "a"]
+
+
+def test_r_precision_worked_by_hand():
+    score = properties.r_precision(LINE, LINE_LABELS, normalise=False)
+    assert score == pytest.approx((1 / 2 + 1 / 2 + 0 + 0 + 0) / 5)
+
+
+def test_precision_at_1_worked_by_hand():
+    score = properties.precision_at_1(LINE, LINE_LABELS, normalise=False)
+    assert score == pytest.approx(2 / 5)
+
+
+def test_map_at_r_worked_by_hand():
+    score = properties.map_at_r(LINE, LINE_LABELS, normalise=False)
+    assert score == pytest.approx((1 / 2 + 1 / 2 + 0 + 0 + 0) / 5)
+
+
+def test_arp_worked_by_hand():
+    score = properties.arp(LINE, LINE_LABELS, normalise=False)
+    a, b = 2 / 4, 1 / 4
+    by_query = [(0.5 - a) / (1 - a)] * 2 + [-b / (1 - b)] * 2 + [-a / (1 - a)]
+    assert score == pytest.approx(np.mean(by_query))
+
+
+def test_nr_precision_worked_by_hand():
+    a, b = (2 * 0.6 * 0.4) ** 0.5, (1 * 0.4 * 0.6) ** 0.5
+    by_query = [(1 - 1.2) / a] * 2 + [(0 - 0.4) / b] * 2 + [(0 - 1.2) / a]
+    expected = pytest.approx(np.mean(by_query))
+    assert properties.nr_precision(LINE, LINE_LABELS, normalise=False) == expected
+    assert properties.nr_precision_paper(LINE, LINE_LABELS) == expected
+
+
+def test_a_neighbour_tied_with_the_last_place_counts_as_its_share():
+    # The query at 0 looks at one place, which a (at 1) and b (at -1) share.
+    x = [[0.0], [1.0], [-1.0], [-9.0]]
+    score = properties.precision_at_1(x, ["a", "a", "b", "b"], normalise=False)
+    assert score == pytest.approx((1 / 2 + 1 + 0 + 1) / 4)
+
+
+def test_a_label_that_occurs_once_is_a_neighbour_but_no_query():
+    x = [[0.0], [1.0], [0.9], [5.0], [6.0]]
+    labels = ["a", "a", "once", "b", "b"]
+    # Queries: 0 a (nearest: once), 1 a (nearest: once), 5 b and 6 b (nearest: b).
+    assert properties.precision_at_1(x, labels, normalise=False) == pytest.approx(1 / 2)
+    result = score_properties(np.array(x) + 1, {"p": Property(labels)})["properties"]["p"]
+    assert result["left_out"] == {"no_label": 0, "label_once": 1}
+    assert (result["n"], result["labels"]) == (5, 3)
+
+
+def test_the_paper_shares_leave_out_labels_that_occur_once():
+    x = [[0.0], [1.0], [20.0], [5.0], [6.0]]
+    labels = ["a", "a", "once", "b", "b"]
+    assert properties.nr_precision(x, labels, normalise=False) == pytest.approx(
+        (1 - 0.4) / (0.4 * 0.6) ** 0.5
+    )
+    assert properties.nr_precision_paper(x, labels) == pytest.approx(1.0)
+
+
+def test_an_embedding_that_is_a_one_hot_of_a_property_scores_arp_1():
+    labels = np.repeat(np.arange(6), [2, 3, 10, 11, 30, 44])
+    x = np.random.default_rng(0).permutation(np.eye(6))[labels]
+    scores = values(x, labels)
+    for name in ("arp", "r_precision", "map_at_r", "precision_at_1", "ami", "nmi"):
+        assert scores[name] == pytest.approx(1.0, abs=1e-9), name
+
+
+def test_an_embedding_that_is_the_same_for_all_images_scores_arp_0():
+    labels = np.repeat(np.arange(3), [4, 5, 11])
+    scores = values(np.ones((20, 8)), labels)
+    assert scores["arp"] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_neighbours_that_are_all_of_other_labels_score_below_chance():
+    angle = np.radians([0, 2, 60, 62, 120, 122])
+    x = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    assert properties.arp(x, [0, 1, 2, 0, 1, 2]) < 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(["random", "tied"]), st.floats(1e-6, 1e6))
+def test_scores_do_not_change_under_shuffle_rotation_and_scale(seed, kind, scale):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 4, 40)
+    x = rng.normal(size=(40, 6))
+    if kind == "tied":
+        x = np.eye(6)[rng.integers(0, 6, 40)]
+    expected = values(x, labels)
+    rotation = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    order = rng.permutation(40)
+    for changed, changed_labels in [
+        (x[order], labels[order]),
+        (x @ rotation, labels),
+        (x * scale, labels),
+    ]:
+        found = values(changed, changed_labels)
+        for name in NEIGHBOUR_SCORES:
+            assert found[name] == pytest.approx(expected[name], abs=1e-9), name
+
+
+def test_the_default_scores_ignore_the_length_of_an_embedding_and_the_paper_score_does_not():
+    rng = np.random.default_rng(1)
+    labels = np.repeat([0, 1], 20)
+    x = rng.normal(size=(40, 4)) + labels[:, None]
+    stretched = x * rng.uniform(0.1, 10, (40, 1))
+    one, other = values(x, labels), values(stretched, labels)
+    for name in ("nr_precision", "arp", "r_precision", "map_at_r", "precision_at_1"):
+        assert one[name] == pytest.approx(other[name], abs=1e-9)
+    assert one["nr_precision_paper"] != pytest.approx(other["nr_precision_paper"], abs=1e-3)
+
+
+def test_embeddings_far_from_the_origin_keep_their_neighbours():
+    rng = np.random.default_rng(2)
+    labels = np.repeat([0, 1, 2], 20)
+    x = rng.normal(size=(60, 5)) + np.eye(5)[labels] * 2
+    near = properties.nr_precision_paper(x, labels)
+    assert properties.nr_precision_paper(x + 1e4, labels) == pytest.approx(near, abs=1e-6)
+    assert properties.nr_precision_paper(x * 1e160, labels) == pytest.approx(near, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ([7] * 6, "a single label ('7'): a score compares at least two"),
+        ([7, 7, 7, None, None, None], "a single label ('7'): a score compares at least two"),
+        ([None] * 6, "no image has a label"),
+        (range(6), "every label occurs once: no image has a neighbour with its label"),
+    ],
+)
+def test_a_property_that_cannot_be_scored_is_null_with_a_reason(labels, reason):
+    x = np.random.default_rng(0).normal(size=(6, 3))
+    result = score_properties(x, {"p": Property(list(labels), kind="linear", values=np.arange(6))})
+    found = result["properties"]["p"]
+    assert found["reason"] == reason
+    nothing = {"value": None, "ci95": None, "chance": None}
+    for name in (*NEIGHBOUR_SCORES, "ami", "nmi", "distance_spearman"):
+        assert found[name] == nothing
+    json.dumps(result, allow_nan=False)
+    for name in (*NEIGHBOUR_SCORES, "ami", "nmi"):
+        assert getattr(properties, name)(x, list(labels)) is None
+
+
+def test_one_repeated_label_among_single_ones_has_the_scores_that_exist():
+    x = np.random.default_rng(0).normal(size=(6, 3))
+    found = score_properties(x, {"p": Property([0, 0, 0, 1, 2, 3])})["properties"]["p"]
+    assert found["nr_precision"]["value"] is not None
+    assert found["nr_precision_paper"]["value"] is None
+    assert found["ami"]["value"] is None
+    assert "only one label occurs more than once" in found["reason"]

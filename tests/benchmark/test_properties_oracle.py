@@ -1,0 +1,256 @@
+"""The scores agree with a slow, obvious computation that lists and sorts every neighbour."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from dmlbench import properties
+from dmlbench.properties import neighbour_counts, resampled
+from dmlbench.properties.distances import prepare_points
+from dmlbench.properties.neighbour_counts import Question, count_hits
+from dmlbench.properties.ranked import tie_groups
+
+SCORES = ("nr_precision", "arp", "r_precision", "map_at_r", "precision_at_1")
+TOLERANCE = 1e-12
+CAP = 1023
+
+
+def brute_force(x, labels, *, normalise=True):
+    """All scores from sorted neighbour lists, ties taken apart one by one."""
+    kept = [i for i, label in enumerate(labels) if label is not None]
+    x, labels = np.asarray(x, dtype=np.float64)[kept], [labels[i] for i in kept]
+    if normalise:
+        x = x / np.linalg.norm(x, axis=1, keepdims=True)
+    tolerance = TOLERANCE * float((x**2).sum(axis=1).mean())
+    n, size = len(x), {label: labels.count(label) for label in labels}
+    repeated = sum(1 for label in labels if size[label] >= 2)
+    rows = []
+    for i in range(n):
+        c = size[labels[i]]
+        if c < 2:
+            continue
+        others = sorted(
+            (math.fsum((a - b) ** 2 for a, b in zip(x[i], x[j], strict=True)), labels[j])
+            for j in range(n)
+            if j != i
+        )
+        distances = [distance for distance, _ in others]
+        same = [label == labels[i] for _, label in others]
+        rank = c - 1
+        hits = expected_hits(distances, same, rank, tolerance)
+        p, q = c / n, rank / (n - 1)
+        capped = min(rank, CAP)
+        paper_hits = expected_hits(distances, same, capped, tolerance)
+        share = c / repeated
+        rows.append(
+            {
+                "nr_precision": standardise(hits, rank, p),
+                "nr_precision_paper": standardise(paper_hits, capped, share),
+                "arp": (hits / rank - q) / (1 - q),
+                "r_precision": hits / rank,
+                "map_at_r": expected_precisions(distances, same, rank, tolerance) / rank,
+                "precision_at_1": expected_hits(distances, same, 1, tolerance),
+            }
+        )
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+
+
+def standardise(hits, rank, p):
+    return (hits - rank * p) / math.sqrt(rank * p * (1 - p)) if p < 1 else math.nan
+
+
+def expected_hits(distances, same, rank, tolerance):
+    at_rank = distances[rank - 1]
+    closer = [s for d, s in zip(distances, same, strict=True) if d < at_rank - tolerance]
+    tied = [s for d, s in zip(distances, same, strict=True) if abs(d - at_rank) <= tolerance]
+    return sum(closer) + (rank - len(closer)) * sum(tied) / len(tied)
+
+
+def expected_precisions(distances, same, rank, tolerance):
+    """Sum of the precisions at hits up to the rank, the mean over all orders of each tied run."""
+    runs, total, before, hits_before = [[0]], 0.0, 0, 0
+    for i in range(1, len(distances)):
+        if distances[i] - distances[i - 1] <= tolerance:
+            runs[-1].append(i)
+        else:
+            runs.append([i])
+    for run in runs:
+        size, hits = len(run), sum(same[i] for i in run)
+        for j in range(1, size + 1):
+            if before + j > rank or hits == 0:
+                break
+            for earlier in range(min(j - 1, hits - 1) + 1):
+                ways = math.comb(j - 1, earlier) * math.comb(size - j, hits - 1 - earlier)
+                chance = ways / math.comb(size, hits)
+                total += chance * (hits_before + earlier + 1) / (before + j)
+        before, hits_before = before + size, hits_before + hits
+    return total
+
+
+def by_function(x, labels):
+    scores = {name: getattr(properties, name)(x, labels) for name in SCORES}
+    return scores | {"nr_precision_paper": properties.nr_precision_paper(x, labels)}
+
+
+def by_report(x, labels, **options):
+    result = properties.score_properties(
+        x, {"p": properties.Property(labels)}, intervals=False, chance=False, **options
+    )["properties"]["p"]
+    return {name: result[name]["value"] for name in (*SCORES, "nr_precision_paper")}
+
+
+def assert_agrees(scores, x, labels):
+    normalised = brute_force(x, labels)
+    paper = brute_force(x, labels, normalise=False)
+    for name in SCORES:
+        assert scores[name] == pytest.approx(normalised[name], abs=1e-9), name
+    if math.isnan(paper["nr_precision_paper"]):
+        assert scores["nr_precision_paper"] is None
+    else:
+        assert scores["nr_precision_paper"] == pytest.approx(paper["nr_precision_paper"], abs=1e-9)
+
+
+def embeddings(kind, n, dimensions, rng):
+    if kind == "random":
+        return rng.normal(size=(n, dimensions))
+    if kind == "duplicates":
+        return rng.normal(size=(max(1, n // 4), dimensions))[rng.integers(0, max(1, n // 4), n)]
+    if kind == "grid":
+        return rng.integers(-1, 2, (n, dimensions)) + np.eye(1, dimensions) * 3.0
+    if kind == "clusters":
+        return rng.normal(size=(3, dimensions))[rng.integers(0, 3, n)] + 1e-3 * rng.normal(
+            size=(n, dimensions)
+        )
+    return np.ones((n, dimensions))
+
+
+KINDS = ("random", "duplicates", "grid", "clusters", "all the same")
+
+
+@st.composite
+def cases(draw):
+    n = draw(st.integers(4, 60))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    x = embeddings(draw(st.sampled_from(KINDS)), n, draw(st.integers(1, 5)), rng)
+    labels = rng.integers(0, draw(st.integers(2, 8)), n).tolist()
+    labels[:4] = [0, 0, 1, 1]
+    for row in rng.integers(4, n, draw(st.integers(0, 5))) if n > 4 else []:
+        labels[row] = None
+    return x, labels
+
+
+@settings(max_examples=60, deadline=None)
+@given(cases())
+def test_every_score_equals_the_brute_force_score(case):
+    x, labels = case
+    assert_agrees(by_function(x, labels), x, labels)
+    assert_agrees(by_report(x, labels), x, labels)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    hnp.arrays(np.float64, (8, 2), elements=st.integers(1, 3).map(float)),
+    st.lists(st.sampled_from("abc"), min_size=8, max_size=8).filter(
+        lambda labels: len(set(labels)) > 1 and len(set(labels)) < 8
+    ),
+)
+def test_every_score_equals_the_brute_force_score_on_tiny_grids(x, labels):
+    assert_agrees(by_function(x, labels), x, labels)
+    assert_agrees(by_report(x, labels), x, labels)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_counting_and_sorting_agree_whatever_the_blocks(kind, monkeypatch):
+    rng = np.random.default_rng(7)
+    x = embeddings(kind, 57, 3, rng)
+    labels = rng.integers(0, 5, 57).tolist()
+    whole = by_report(x, labels)
+    monkeypatch.setattr(neighbour_counts, "BLOCK_ELEMENTS", 57 * 10)
+    monkeypatch.setattr(resampled, "BLOCK_ELEMENTS", 57 * 7)
+    assert by_report(x, labels, threads=3) == pytest.approx(whole, abs=1e-12)
+    assert by_function(x, labels) == pytest.approx(whole, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_guessing_how_far_neighbours_reach_changes_no_count(kind, dtype, monkeypatch):
+    rng = np.random.default_rng(13)
+    x = embeddings(kind, 400, 3, rng).astype(dtype)
+    x = x[np.argsort(x[:, 0])]
+    questions = [
+        Question(rng.integers(0, 3, 400), rng.integers(0, most, (400, 2))) for most in (5, 60, 400)
+    ]
+    points = prepare_points(x, normalise=False)
+    expected = count_hits(points, questions)
+    for sample in (1, 5, 64, 400):
+        monkeypatch.setattr(neighbour_counts, "SAMPLE", sample)
+        for question, hits in zip(questions, expected, strict=True):
+            np.testing.assert_array_equal(count_hits(points, [question])[0], hits)
+
+
+@pytest.mark.parametrize("kind", ["random", "duplicates", "grid", "all the same"])
+def test_float32_embeddings_score_like_their_float64_copies(kind):
+    rng = np.random.default_rng(11)
+    x = embeddings(kind, 80, 6, rng).astype(np.float32)
+    labels = rng.integers(0, 4, 80)
+    double = by_function(x.astype(np.float64), labels)
+    assert by_function(x, labels) == pytest.approx(double, abs=2e-3)
+    assert by_report(x, labels) == pytest.approx(double, abs=2e-3)
+
+
+def test_float32_products_are_accurate_where_all_embeddings_point_one_way():
+    rng = np.random.default_rng(17)
+    x = (1 + 0.01 * rng.normal(size=(300, 16))).astype(np.float32)
+    labels = rng.integers(0, 4, 300)
+    counted, ranked = by_function(x, labels), by_report(x, labels)
+    assert counted == pytest.approx(ranked, abs=1e-6)
+
+
+def test_the_paper_cap_counts_1023_neighbours():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(2100, 2))
+    labels = (x[:, 0] + rng.normal(size=2100) > 0).astype(int)
+    i = 5
+    squared = ((x - x[i]) ** 2).sum(axis=1)
+    nearest = np.argsort(squared)[1 : CAP + 1]
+    questions = [Question(labels, np.full((2100, 1), CAP))]
+    points = prepare_points(x, normalise=False)
+    hits = count_hits(points, questions)[0][:, 0]
+    assert hits[i] == (labels[nearest] == labels[i]).sum()
+    p = np.bincount(labels)[labels] / 2100
+    z = (hits - CAP * p) / np.sqrt(CAP * p * (1 - p))
+    assert properties.nr_precision_paper(x, labels) == pytest.approx(z.mean(), abs=1e-9)
+
+
+def test_map_at_r_of_tied_neighbours_is_the_mean_over_their_orders():
+    x = [[0.0], [1.0], [1.0], [1.0], [1.0], [3.0]]
+    labels = ["a", "a", "a", "a", "b", "b"]
+    rank, means = 3, []
+    for order in itertools.permutations([True, True, True, False]):
+        hits = np.cumsum(order)
+        means.append(sum(hits[k] / (k + 1) for k in range(rank) if order[k]) / rank)
+    assert brute_force(x, labels, normalise=False)["map_at_r"] == pytest.approx(
+        properties.map_at_r(x, labels, normalise=False)
+    )
+    only = expected_precisions([1.0] * 4 + [9.0], [True] * 3 + [False] * 2, rank, 1e-12) / rank
+    assert only == pytest.approx(np.mean(means))
+
+
+def test_a_crowd_of_close_distances_is_cut_into_pieces_no_wider_than_the_tolerance():
+    squared = np.array([[0.0, 0.6, 1.2, 1.8, 2.4, 9.0]])
+    groups = tie_groups(squared, tolerance=1.0)
+    assert list(zip(groups.low, groups.high, strict=True)) == [(0, 2), (2, 4)]
+    assert groups.alone.tolist() == [[False, False, False, False, True, True]]
+
+
+def test_an_exact_tie_is_one_group_although_its_distances_differ_by_rounding():
+    squared = np.array([[1.0, 1.0 + 3e-13, 1.0 + 6e-13, 2.0]])
+    groups = tie_groups(squared, tolerance=1e-12)
+    assert list(zip(groups.low, groups.high, strict=True)) == [(0, 3)]

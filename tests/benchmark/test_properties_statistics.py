@@ -1,0 +1,158 @@
+"""Intervals cover what they should, as often as they should."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from dmlbench import properties
+from dmlbench.properties import Property, score_properties
+from dmlbench.properties.intervals import drop_groups, generator, permuted_codes
+from dmlbench.properties.labels import compact
+
+SEEDS = 200
+CHANCE_SCORES = (
+    "nr_precision",
+    "nr_precision_paper",
+    "arp",
+    "r_precision",
+    "map_at_r",
+    "precision_at_1",
+    "ami",
+    "nmi",
+)
+
+
+def inside(interval, value):
+    return interval[0] <= value <= interval[1]
+
+
+def share_inside_chance(embed, score_names):
+    """Of 200 seeded sets of images with unrelated labels, the share inside `chance`, by score."""
+    hits = dict.fromkeys(score_names, 0)
+    for seed in range(SEEDS):
+        rng = np.random.default_rng([seed, 1])
+        labels = rng.integers(0, 4, 48)
+        prop = Property(labels, kind="cyclic", period=4.0)
+        found = score_properties(embed(rng), {"p": prop}, seed=seed, intervals=False, threads=1)[
+            "properties"
+        ]["p"]
+        for name in score_names:
+            hits[name] += inside(found[name]["chance"], found[name]["value"])
+    return {name: count / SEEDS for name, count in hits.items()}
+
+
+def test_scores_of_random_embeddings_are_inside_chance_in_95_percent_of_seeds():
+    names = (*CHANCE_SCORES, "distance_spearman")
+    shares = share_inside_chance(lambda rng: rng.normal(size=(48, 6)), names)
+    for name, share in shares.items():
+        assert 0.92 <= share <= 0.98, (name, share)
+
+
+def test_scores_of_one_hots_of_another_property_are_inside_chance_in_95_percent_of_seeds():
+    names = (*CHANCE_SCORES, "distance_spearman")
+    shares = share_inside_chance(lambda rng: np.eye(5)[rng.integers(0, 5, 48)], names)
+    for name, share in shares.items():
+        assert 0.92 <= share <= 0.98, (name, share)
+
+
+def sample(rng, n):
+    """Images of 4 labels whose embeddings lie around the mean of their label."""
+    labels = rng.integers(0, 4, n)
+    return rng.normal(size=(n, 5)) + 1.2 * np.eye(5)[labels], labels
+
+
+def test_jackknife_intervals_cover_the_large_sample_value():
+    small, large = 160, 8000
+    x, labels = sample(np.random.default_rng(99), large)
+    truth = {
+        "arp": properties.arp(x, labels),
+        "r_precision": properties.r_precision(x, labels),
+        "nr_precision": properties.nr_precision(x, labels) * (small / large) ** 0.5,
+    }
+    covered = dict.fromkeys(truth, 0)
+    for seed in range(SEEDS):
+        x, labels = sample(np.random.default_rng([seed, 2]), small)
+        found = score_properties(x, {"p": Property(labels)}, seed=seed, chance=False, threads=1)
+        for name, value in truth.items():
+            covered[name] += inside(found["properties"]["p"][name]["ci95"], value)
+    for name, count in covered.items():
+        assert 0.92 <= count / SEEDS <= 1.0, (name, count / SEEDS)
+
+
+def test_dropping_whole_scenes_widens_the_interval_where_scenes_repeat_themselves():
+    rng = np.random.default_rng(5)
+    scenes = np.repeat(np.arange(60), 6)
+    x = np.repeat(rng.normal(size=(60, 5)), 6, axis=0) + 0.05 * rng.normal(size=(360, 5))
+    labels = np.repeat(rng.integers(0, 3, 60), 6)
+    labels = np.where(rng.random(360) < 0.3, rng.integers(0, 3, 360), labels)
+
+    def width(scenes):
+        found = score_properties(x, {"p": Property(labels)}, scenes=scenes, chance=False)
+        low, high = found["properties"]["p"]["arp"]["ci95"]
+        return high - low
+
+    assert width(scenes) > 1.3 * width(None)
+
+
+@pytest.mark.parametrize("with_scenes", [False, True])
+def test_an_interval_is_that_of_scores_recomputed_without_each_group(with_scenes):
+    rng = np.random.default_rng(8)
+    n = 90
+    labels = rng.integers(0, 3, n)
+    x = rng.normal(size=(n, 4)) + np.eye(4)[labels]
+    scenes = rng.integers(0, 30, n) if with_scenes else None
+    found = score_properties(x, {"p": Property(labels)}, scenes=scenes, seed=3, chance=False)
+    groups = drop_groups(n, scenes, 3)
+    sizes = np.array([(groups != g).sum() for g in range(20)])
+    for name in ("arp", "r_precision", "map_at_r", "precision_at_1", "nr_precision"):
+        score = getattr(properties, name)
+        left = np.array([score(x[groups != g], labels[groups != g]) for g in range(20)])
+        if name == "nr_precision":
+            left *= np.sqrt(n / sizes)
+        error = np.sqrt(19 / 20 * ((left - left.mean()) ** 2).sum())
+        value = score(x, labels)
+        expected = [value - 2.0930240544 * error, value + 2.0930240544 * error]
+        assert found["properties"]["p"][name]["ci95"] == pytest.approx(expected, abs=1e-8), name
+
+
+def test_chance_is_that_of_scores_recomputed_with_permuted_labels():
+    rng = np.random.default_rng(4)
+    labels = np.repeat([0, 1, 2], [5, 9, 12])
+    x = rng.normal(size=(26, 3)).round(1)
+    found = score_properties(x, {"p": Property(labels)}, seed=6, intervals=False)["properties"]["p"]
+    permuted = list(permuted_codes(compact(labels), 199, generator(6, "chance", "p")))
+    for name in ("arp", "map_at_r", "nr_precision_paper"):
+        scores = sorted(getattr(properties, name)(x, one) for one in permuted)
+        assert found[name]["chance"] == pytest.approx([scores[4], scores[194]], abs=1e-9)
+
+
+def test_groups_hold_whole_scenes_in_equal_numbers():
+    scenes = np.repeat([f"scene {i}" for i in range(47)], 3)
+    groups = drop_groups(len(scenes), scenes, 0)
+    assert all(len(set(groups[scenes == scene])) == 1 for scene in set(scenes))
+    assert set(np.bincount(groups) // 3) == {2, 3}
+
+
+def test_fewer_than_20_units_have_no_interval():
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    props = {"p": Property(np.arange(40) % 2)}
+    result = score_properties(x, props, scenes=np.arange(40) // 4, chance=False)
+    assert result["properties"]["p"]["arp"]["ci95"] is None
+    assert result["settings"]["jackknife_groups"] is None
+
+
+def test_a_label_that_one_group_takes_away_leaves_the_score_without_an_interval():
+    scenes = np.arange(60) // 2
+    labels = (scenes == 7).astype(int)
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        prop = Property(labels, kind="linear")
+        found = score_properties(x, {"p": prop}, scenes=scenes)["properties"]["p"]
+    for name in ("nr_precision", "nr_precision_paper", "arp", "ami", "distance_spearman"):
+        assert found[name]["value"] is not None
+        assert found[name]["ci95"] is None, name
+        assert found[name]["chance"] is not None

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 GROUPS = 20
 
@@ -63,12 +62,14 @@ def jackknife_interval(
     >>> round(low, 3), round(high, 3)  # the mean of 1, 2, 3 and its t interval
     (-0.484, 4.484)
     """
+    from scipy.special import stdtrit
+
     values = np.asarray(leave_out, dtype=np.float64)
     if values.ndim != 1 or len(values) < 2:
         raise ValueError(f"a jackknife needs at least 2 groups, got shape {values.shape}")
     g = len(values)
     standard_error = np.sqrt((g - 1) / g * np.square(values - values.mean()).sum())
-    half = float(stats.t.ppf((1 + level) / 2, g - 1) * standard_error)
+    half = float(stdtrit(g - 1, (1 + level) / 2) * standard_error)
     return full - half, full + half
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlbench.jackknife import GROUPS
 from dmlbench.properties.embeddings import Floats
-from dmlbench.properties.intervals import GROUPS
 from dmlbench.properties.labels import Ints
 from dmlbench.properties.parallel import one_thread_each
 

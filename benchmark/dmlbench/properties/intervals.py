@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlbench import jackknife
+from dmlbench.jackknife import GROUPS, assign_groups
 from dmlbench.properties.labels import Ints, encode_labels
 from dmldata.errors import InputError
 
-GROUPS = 20
 PERMUTATIONS = 199
 COVERAGE = 0.95
 
@@ -43,10 +44,9 @@ def drop_groups(images: int, scenes: Any, seed: int) -> Ints | None:
             row = int(np.setdiff1d(unit, coded.rows)[0])
             raise InputError(f"scenes: row {row} has none; valid: a scene for each image")
         unit = coded.codes
-    units = int(unit.max()) + 1
-    if units < GROUPS:
+    if int(unit.max()) + 1 < GROUPS:
         return None
-    return (generator(seed, "groups").permutation(units) % GROUPS)[unit]
+    return assign_groups(images, generator(seed, "groups"), units=unit.tolist())
 
 
 def permuted_codes(codes: Ints, count: int, rng: np.random.Generator) -> Iterator[Ints]:
@@ -73,16 +73,11 @@ def jackknife_interval(
     >>> [round(bound, 6) for bound in jackknife_interval(1.0, np.array([0.9, 1.1]))]
     [-0.27062, 2.27062]
     """
-    from scipy.special import stdtrit
-
     scales = np.broadcast_to(np.asarray(scale, dtype=np.float64), len(replicates) + 1)
     scaled = replicates / scales[1:] * scales[0]
     if not (np.isfinite(scaled).all() and np.isfinite(value)):
         return None
-    freedom = len(scaled) - 1
-    error = np.sqrt(freedom / (freedom + 1) * ((scaled - scaled.mean()) ** 2).sum())
-    half = float(stdtrit(freedom, 0.5 + COVERAGE / 2) * error)
-    return [float(value) - half, float(value) + half]
+    return list(jackknife.jackknife_interval(float(value), scaled, level=COVERAGE))
 
 
 def chance_interval(permuted: NDArray[np.float64]) -> Interval:

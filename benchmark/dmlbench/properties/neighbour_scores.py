@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlbench.jackknife import GROUPS
 from dmlbench.properties import formulas
 from dmlbench.properties.counted import counted_means
 from dmlbench.properties.distances import Points, equal_lengths, prepare_points
 from dmlbench.properties.embeddings import Floats
-from dmlbench.properties.intervals import GROUPS, generator, permuted_codes
+from dmlbench.properties.intervals import generator, permuted_codes
 from dmlbench.properties.labels import Ints, Labels, compact
 from dmlbench.properties.options import Options, entry, same_rows
 from dmlbench.properties.resampled import Labelling, Means, resampled_means

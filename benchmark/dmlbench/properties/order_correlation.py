@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.properties.intervals import GROUPS
+from dmlbench.jackknife import GROUPS
 from dmlbench.properties.labels import Ints
 from dmlbench.properties.parallel import in_order
 

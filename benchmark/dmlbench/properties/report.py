@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlbench.jackknife import GROUPS
 from dmlbench.properties import clustering, order_correlation
 from dmlbench.properties.cluster_scores import cluster_scores
 from dmlbench.properties.distances import TIE_TOLERANCE
 from dmlbench.properties.embeddings import check_embeddings
 from dmlbench.properties.formulas import PAPER_CAP
-from dmlbench.properties.intervals import GROUPS, PERMUTATIONS, drop_groups
+from dmlbench.properties.intervals import PERMUTATIONS, drop_groups
 from dmlbench.properties.labels import Labels, Property, check_kind, encode_labels, property_values
 from dmlbench.properties.neighbour_scores import ORDER, neighbour_scores, queries_of
 from dmlbench.properties.options import Options, default_queries

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlbench.jackknife import GROUPS
 from dmlbench.properties.distances import Points
-from dmlbench.properties.intervals import GROUPS
 from dmlbench.properties.labels import Ints
 from dmlbench.properties.parallel import in_order, nothing, query_blocks
 from dmlbench.properties.ranked import Bools, Ranked, rank_neighbours

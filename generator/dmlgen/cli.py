@@ -254,7 +254,8 @@ def _show_plan(plan: Plan) -> None:
     if len(shown) < len(rows):
         typer.echo(f"... and {len(rows) - len(shown)} more; all of them: --out plan.parquet")
     held = ", ".join(f"{f.key} {_shown(f.values)}" for f in plan.factors if not f.varies)
-    typer.echo(f"held: {held}")
+    if held:
+        typer.echo(f"held: {held}")
 
 
 def _shown(values: tuple[object, ...]) -> str:

@@ -1,0 +1,90 @@
+"""The whole path through the real commands: recipe, pictures, scores, comparison, report."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dmldata import open_dataset
+from dmldata.verify import verify
+
+SAMPLE = Path(__file__).resolve().parents[2] / "datasets" / "sample"
+MODELS = [f"timm:test_efficientnet?pretrained=false&seed={seed}" for seed in (0, 1)]
+
+
+def command(package, *args):
+    program = f"from {package}.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, args)], check=True, capture_output=True, text=True
+    ).stdout
+
+
+def evaluate(model, data, results):
+    options = ("--maps", 4, "--samples", 2, "--device", "cpu", "--json")
+    return json.loads(
+        command("dmlbench", "evaluate", model, "--data", data, "--out", results, *options)
+    )
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """A rendered sweep and the results of two models on it."""
+    folder = tmp_path_factory.mktemp("path")
+    sweep = ("--factor", "place", "--scenes", 3, "--variants", 4, "--seed", 1)
+    engine = ("--size", 64, "--preset", "draft", "--device", "cpu")
+    command("dmlgen", "render", "paper", *sweep, *engine, "--out", folder / "data")
+    results = [evaluate(model, folder / "data", folder / "results") for model in MODELS]
+    return folder, results
+
+
+def test_a_sweep_of_places_shows_every_scene_in_every_place(path):
+    folder, _ = path
+    table = open_dataset(str(folder / "data")).samples.to_pylist()
+    assert verify(str(folder / "data")) == []
+    places = {row["variant_id"]: row["environment"] for row in table}
+    assert all(row["environment"] == places[row["variant_id"]] for row in table)
+    assert len(set(places.values())) > 1
+    for row in table:
+        on_backdrop = row["environment"] == "backdrop"
+        assert (row["background_hue"] is not None) == on_backdrop
+        assert (row["environment_view"] is None) == on_backdrop
+
+
+def test_panoramas_in_the_pictures_are_credited(path):
+    folder, _ = path
+    dataset = open_dataset(str(folder / "data"))
+    for row in dataset.samples.to_pylist():
+        place = f"panorama-{row['environment']}"
+        assert (place in row["credits_id"].split(";")) == (row["environment"] != "backdrop")
+    assert "Greg Zaal" in (folder / "data" / "CREDITS.md").read_text()
+
+
+def test_every_varied_factor_is_scored_for_every_model(path):
+    folder, results = path
+    varied = open_dataset(str(folder / "data")).manifest.varied
+    for result in results:
+        assert set(result["properties"]["properties"]) == set(varied)
+        assert result["saliency"]["images"] == 4
+
+
+def test_comparison_and_report_name_both_models(path):
+    folder, results = path
+    found = sorted((folder / "results").iterdir())
+    comparison = json.loads(command("dmlbench", "compare", *found, "--json"))
+    ids = {result["run"]["model"]["id"] for result in results}
+    assert {model["id"] for model in comparison["models"]} == ids
+    command("dmlbench", "report", *found, "--data", folder / "data", "--out", folder / "r.html")
+    page = (folder / "r.html").read_text()
+    assert all(identifier in page for identifier in ids)
+    assert "data:image/" in page
+
+
+def test_the_sample_dataset_is_whole_and_can_be_evaluated(tmp_path):
+    assert verify(str(SAMPLE)) == []
+    dataset = open_dataset(str(SAMPLE))
+    assert len(dataset) == 64
+    assert sum(f.stat().st_size for f in SAMPLE.iterdir()) < 6e6
+    result = evaluate(MODELS[0], SAMPLE, tmp_path)
+    assert result["properties"]["n"] == 64

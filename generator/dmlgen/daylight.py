@@ -12,6 +12,10 @@ import numpy as np
 SUN_INTENSITY = 0.4
 """Strength of the sun's disc relative to Nishita's clear sky: a thin haze, softer contrast."""
 
+HAZE = 0.5
+"""Share of sun and sky that is grey instead of coloured. Nishita's clear sky is a deep blue that
+clear coat mirrors everywhere; with it, paint of any hue looks shifted towards blue."""
+
 ADAPTATION = 0.75
 """Share of the light's colour cast that white balance takes out; the rest keeps a low sun warm."""
 
@@ -65,7 +69,8 @@ def metered_light(elevation: float) -> np.ndarray:
     sun = np.concatenate([_SUN, np.zeros_like(_SUN[:, :1])], axis=1)
     cards = _SKY + SUN_INTENSITY * sun
     reading = np.einsum("ecr,c->er", cards, _CARD_WEIGHTS)
-    return np.array([np.interp(elevation, _ELEVATION, reading[:, c]) for c in range(3)])
+    clear = np.array([np.interp(elevation, _ELEVATION, reading[:, c]) for c in range(3)])
+    return (1 - HAZE) * clear + HAZE * float(clear @ LUMINANCE)
 
 
 def light_gain(reading: np.ndarray, exposure: float = 0.0) -> tuple[float, float, float]:

@@ -104,7 +104,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 def _check_value(factor: Factor, value: Value) -> None:
     if isinstance(value, str) or not factor.is_numeric:
         names = {"car_model": car_names, "environment": environment_names}
-        valid = names[factor.key]() if factor.key in names else list(factor.values)
+        valid = names[factor.key]() if factor.key in names else list(catalogue()[factor.key].values)
         if value not in valid:
             listed = ", ".join(str(v) for v in valid)
             raise InputError(f"unknown value '{value}' of factor '{factor.key}'; valid: {listed}")

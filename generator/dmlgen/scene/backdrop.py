@@ -13,7 +13,7 @@ from typing import Any
 
 import bpy
 
-from dmlgen.daylight import SUN_INTENSITY, WHITE, light_gain, metered_light
+from dmlgen.daylight import HAZE, SUN_INTENSITY, WHITE, light_gain, metered_light
 from dmlgen.environment import BackdropSpec
 from dmlgen.scene.changes import Changes
 from dmlgen.scene.materials import linear_rgb
@@ -99,7 +99,9 @@ class Backdrop:
             "ShaderNodeTexSky", {"sky_type": "NISHITA", "sun_intensity": SUN_INTENSITY}
         )
         self.gain = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
-        tree.set(self.gain.inputs[0], self.sky.outputs[0])
+        grey = tree.add("ShaderNodeRGBToBW", Color=self.sky.outputs[0]).outputs[0]
+        hazy = tree.mix_color(HAZE, self.sky.outputs[0], grey)
+        tree.set(self.gain.inputs[0], hazy)
         self.backdrop_color = tree.add("ShaderNodeRGB")
         self.behind = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
         tree.set(self.behind.inputs[0], self.backdrop_color.outputs[0])

@@ -1,0 +1,131 @@
+"""Changing one factor changes nothing else: measured on real renders."""
+
+import colorsys
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from dmldata import Part, open_dataset
+from dmlgen.factors import CONSTANTS
+from dmlgen.plan import Plan, PlannedImage, make_plan
+from dmlgen.presets import Engine
+from dmlgen.recipe import load_recipe, with_values
+from dmlgen.render import render
+
+SIZE = 96
+
+
+@pytest.fixture(scope="module")
+def shoot(tmp_path_factory):
+    """Renders the constant scene with changes; a list of changes gives a list of items."""
+
+    def call(changes):
+        paper = load_recipe("paper")
+        factors = paper.factors()
+        settings = [{**CONSTANTS, **change} for change in changes]
+        settings = [{key: s[key] for key in s if key in applicable(s)} for s in settings]
+        factors = tuple(
+            with_values(factors[key], tuple(dict.fromkeys(s[key] for s in settings)))
+            for key in settings[0]
+        )
+        images = tuple(
+            PlannedImage(f"{i:06d}", "test", i, 0, 11, dict(values))
+            for i, values in enumerate(settings)
+        )
+        out = tmp_path_factory.mktemp("purity") / "out"
+        render(Plan(paper, 0, None, factors, images), Engine("draft", SIZE, "cpu"), out)
+        return sorted(open_dataset(str(out)).samples_iter(), key=lambda item: item.key)
+
+    return call
+
+
+def applicable(settings):
+    outdoors = settings["environment"] != "backdrop"
+    drop = {"sun_elevation", "sun_rotation", "ground"} if outdoors else {"environment_view"}
+    return {k for k in settings if k not in drop and not (outdoors and k.startswith("background"))}
+
+
+def pixels(item):
+    return np.asarray(item.image, dtype=float)
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("background_hue", (0.0, 0.5)),
+        ("background_value", (0.3, 0.8)),
+        ("sun_elevation", (8.0, 60.0)),
+        ("sun_rotation", (0.0, 135.0)),
+        ("paint_value", (0.2, 0.9)),
+        ("paint_flake", (0.0, 1.0)),
+        ("ground", ("matte", "polished")),
+        ("exposure", (-1.0, 1.0)),
+    ],
+)
+def test_what_does_not_move_the_car_leaves_its_mask_bit_identical(shoot, key, values):
+    one, other = shoot([{key: value} for value in values])
+    assert one.mask.tobytes() == other.mask.tobytes()
+    assert np.abs(pixels(one) - pixels(other)).max() > 8
+
+
+def test_turning_the_car_changes_nothing_far_from_it_but_what_the_denoiser_spreads(shoot):
+    one, other = shoot([{"environment": "parking_lot", "car_rotation": r} for r in (0.0, 90.0)])
+    change = np.abs(pixels(one) - pixels(other)).max(axis=2)
+    far = slice(0, SIZE // 5)
+    assert not one.mask[far].any()
+    assert change[far].mean() <= 1.5
+    assert change.max() > 50
+
+
+def test_another_paint_changes_nothing_outside_the_car_but_what_it_mirrors(shoot):
+    one, other = shoot([{"paint_hue": hue} for hue in (0.0, 0.33)])
+    change = np.abs(pixels(one) - pixels(other)).max(axis=2)
+    assert np.median(change[one.mask == Part.BACKGROUND]) <= 1
+    assert np.median(change[one.mask == Part.PAINT]) > 40
+
+
+def hsv_of_paint(item):
+    """Mean colour, as HSV, of the brighter half of the paint."""
+    paint = pixels(item)[item.mask == Part.PAINT] / 255
+    lit = paint[paint.max(axis=1) >= np.median(paint.max(axis=1))]
+    return colorsys.rgb_to_hsv(*lit.mean(axis=0))
+
+
+def test_the_hue_asked_for_is_the_hue_seen(shoot):
+    hues = [i / 12 for i in range(12)]
+    seen = [hsv_of_paint(item)[0] for item in shoot([{"paint_hue": hue} for hue in hues])]
+    assert circular_correlation(np.array(hues), np.array(seen)) >= 0.99
+
+
+@pytest.mark.parametrize(("key", "channel"), [("paint_saturation", 1), ("paint_value", 2)])
+def test_saturation_and_value_are_monotone(shoot, key, channel):
+    asked = [0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0]
+    seen = [hsv_of_paint(item)[channel] for item in shoot([{key: value} for value in asked])]
+    assert stats.spearmanr(asked, seen).statistic >= 0.98
+
+
+def circular_correlation(a, b):
+    """Fisher and Lee's correlation of two angles, given in turns: 1 where b is a plus a constant.
+
+    Source: Fisher and Lee (1983), "A correlation coefficient for circular data".
+    """
+    one, other = (
+        np.sin(2 * np.pi * (x[:, None] - x[None, :]))[np.triu_indices(len(x), 1)] for x in (a, b)
+    )
+    return (one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum())
+
+
+def test_factors_of_a_plan_are_independent():
+    p_values = []
+    for seed in range(100):
+        plan = make_plan(load_recipe("paper"), seed=seed, count=2000)
+        varied = [factor for factor in plan.factors if factor.varies]
+        bins = {f.key: [f.bin_of(image.values[f.key]) for image in plan.images] for f in varied}
+        for one, other in itertools.combinations(bins, 2):
+            table = np.zeros((max(bins[one]) + 1, max(bins[other]) + 1))
+            np.add.at(table, (bins[one], bins[other]), 1)
+            p_values.append(stats.chi2_contingency(table, correction=False).pvalue)
+    assert len(p_values) == 100 * 55
+    assert stats.kstest(p_values, "uniform").pvalue > 0.001

@@ -6,17 +6,14 @@ import shutil
 import tempfile
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 from dmldata.errors import InputError
 from dmldata.files import sha256_of
 from dmlgen.assets import car_folder
 from dmlgen.blender import call_in_blender
 from dmlgen.cars.spec import CarSpec, load_car
-
-if TYPE_CHECKING:
-    from dmlgen.cars.convert import Converted
+from dmlgen.cars.textures import prepare_images
 
 
 @dataclass(frozen=True)
@@ -42,17 +39,21 @@ def import_car(name: str, source: Path) -> ImportedCar:
     archive = _find_archive(spec, source)
     with tempfile.TemporaryDirectory() as folder:
         obj = _extract(spec, archive, Path(folder))
+        prepare_images(obj.parent, spec.retouch)
         glb = Path(folder) / f"{name}.glb"
-        converted = call_in_blender(_convert, Path(folder) / "blender.log", spec, obj, glb)
+        log = Path(folder) / "blender.log"
+        size, triangles = call_in_blender(_convert, log, spec, obj, glb)
         target = car_folder(name) / f"{name}.glb"
         shutil.move(glb, target)
-    return ImportedCar(target, converted.size, converted.triangles)
+    return ImportedCar(target, size, triangles)
 
 
-def _convert(spec: CarSpec, obj: Path, glb: Path) -> Converted:
+def _convert(spec: CarSpec, obj: Path, glb: Path) -> tuple[tuple[float, float, float], int]:
+    # Plain values: the class of `convert`'s answer would bring Blender into the calling process.
     from dmlgen.cars.convert import convert
 
-    return convert(spec, obj, glb)
+    converted = convert(spec, obj, glb)
+    return converted.size, converted.triangles
 
 
 def _find_archive(spec: CarSpec, source: Path) -> Path:
@@ -72,14 +73,14 @@ def _find_archive(spec: CarSpec, source: Path) -> Path:
 
 
 def _extract(spec: CarSpec, archive: Path, folder: Path) -> Path:
-    """The OBJ file and the MTL file beside it, out of the archive."""
-    member = Path(spec.source.member)
+    """The OBJ file, out of the archive with what lies beside it: materials and images."""
+    member = PurePosixPath(spec.source.member)
     with zipfile.ZipFile(archive) as opened:
-        for name in (member, member.with_suffix(".mtl")):
-            try:
-                (folder / name.name).write_bytes(opened.read(name.as_posix()))
-            except KeyError as error:
-                raise InputError(f"{archive}: holds no {name}") from error
+        if spec.source.member not in opened.namelist():
+            raise InputError(f"{archive}: holds no {member}")
+        for name in opened.namelist():
+            if PurePosixPath(name).parent == member.parent and not name.endswith("/"):
+                (folder / PurePosixPath(name).name).write_bytes(opened.read(name))
     obj = folder / member.name
     if sha256_of(obj) != spec.source.sha256:
         raise InputError(

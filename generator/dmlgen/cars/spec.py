@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from functools import cache
 from typing import Literal
 
@@ -12,6 +11,7 @@ from dmldata.errors import UnknownNameError
 from dmldata.manifest import Credit
 from dmldata.strict import StrictModel
 from dmlgen.assets import car_folder
+from dmlgen.cars.edits import Face, Override, Plate, Retouch, Seam, Selector, Subdivision
 from dmlgen.documents import load_document
 from dmlgen.roles import ROLES
 
@@ -28,25 +28,6 @@ class Source(StrictModel):
     sha256: str
 
 
-class Selector(StrictModel):
-    """Faces of a source model: objects and materials by glob pattern (`*` matches anything)."""
-
-    object: str = "*"
-    material: str = "*"
-
-    def matches(self, object_name: str, material_name: str) -> bool:
-        """Whether faces of this object and material are meant."""
-        return fnmatch.fnmatchcase(object_name, self.object) and fnmatch.fnmatchcase(
-            material_name, self.material
-        )
-
-
-class Override(Selector):
-    """A role for selected faces, stronger than the role of their material."""
-
-    role: str
-
-
 class CarSpec(StrictModel):
     """What car.yaml holds.
 
@@ -54,7 +35,15 @@ class CarSpec(StrictModel):
         scale: metres per unit of the source.
         forward: the axis of the source, with Z up, that the car's front points to.
         smooth_angle: edges sharper than this many degrees stay sharp.
-        wheels: object globs of the four wheels; each object goes to the wheel it is nearest to.
+        drop: faces that are left out.
+        roles: source material -> role.
+        overrides: roles of selected faces, stronger than `roles`; the first that matches counts.
+        wheels: faces of the four wheels; each goes to the wheel it is nearest to. A plain string
+            is the glob of an object.
+        retouch: places of the source's images that are painted over.
+        subdivide: objects that are made smooth.
+        seams: shut lines that the source lacks.
+        plates: number plates that the source lacks.
         interior: `own` where the source has one, `generic` to add seats and a dashboard.
     """
 
@@ -72,7 +61,11 @@ class CarSpec(StrictModel):
     drop: tuple[Selector, ...] = ()
     roles: dict[str, str]
     overrides: tuple[Override, ...] = ()
-    wheels: tuple[str, ...]
+    wheels: tuple[str | Selector, ...]
+    retouch: tuple[Retouch, ...] = ()
+    subdivide: tuple[Subdivision, ...] = ()
+    seams: tuple[Seam, ...] = ()
+    plates: tuple[Plate, ...] = ()
     interior: Literal["own", "generic"] = "own"
 
     @field_validator("roles")
@@ -91,20 +84,24 @@ class CarSpec(StrictModel):
             _check_role(override.role)
         return overrides
 
-    def dropped(self, object_name: str, material_name: str) -> bool:
-        """Whether faces of this object and material are left out."""
-        return any(selector.matches(object_name, material_name) for selector in self.drop)
+    def dropped(self, face: Face) -> bool:
+        """Whether a face is left out."""
+        return any(selector.matches(face) for selector in self.drop)
 
-    def role_of(self, object_name: str, material_name: str) -> str | None:
-        """The role of faces of this object and material, None if car.yaml does not say."""
+    def role_of(self, face: Face) -> Override | None:
+        """The role of a face and how it is treated, None if car.yaml does not say."""
         for override in self.overrides:
-            if override.matches(object_name, material_name):
-                return override.role
-        return self.roles.get(material_name)
+            if override.matches(face):
+                return override
+        role = self.roles.get(face.material)
+        return None if role is None else Override(role=role)
 
-    def is_wheel(self, object_name: str) -> bool:
-        """Whether the object belongs to a wheel."""
-        return any(fnmatch.fnmatchcase(object_name, pattern) for pattern in self.wheels)
+    def is_wheel(self, face: Face) -> bool:
+        """Whether a face belongs to a wheel."""
+        return any(
+            (Selector(object=wheel) if isinstance(wheel, str) else wheel).matches(face)
+            for wheel in self.wheels
+        )
 
     def to_credit(self) -> Credit:
         """The credit that travels with every dataset that shows this car."""

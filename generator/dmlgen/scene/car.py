@@ -26,8 +26,7 @@ class Car:
         for mesh in self.meshes:
             mesh.parent = self.root
             for slot in mesh.material_slots:
-                role = slot.material.name.removeprefix("role:").split(".")[0]
-                slot.material = materials[role]
+                slot.material = materials.like(slot.material)
 
     def show(self, visible: bool) -> None:
         """Puts the car into the picture, or out of it."""

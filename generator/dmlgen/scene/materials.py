@@ -8,8 +8,13 @@ from typing import Any
 
 import bpy
 
+from dmldata.parts import Part
+from dmlgen.cars.mesh.looks import image_of, role_of
 from dmlgen.roles import ROLES
 from dmlgen.scene.nodes import Tree
+
+Shader = Callable[[Tree, str], Any]
+"""Builds the nodes of a role's surface and gives their output."""
 
 
 def linear_rgb(hue: float, saturation: float, value: float) -> tuple[float, float, float, float]:
@@ -23,13 +28,21 @@ def linear_rgb(hue: float, saturation: float, value: float) -> tuple[float, floa
 
 
 class CarMaterials:
-    """One Blender material per role. `set_paint` is all that changes from row to row."""
+    """One Blender material per role, and one for each image that a car keeps for a role.
+
+    `set_paint` is all that changes from row to row.
+    """
 
     def __init__(self) -> None:
-        self._by_role = {role: self._build(role) for role in ROLES}
+        self._by_role = {role: self._build(role, _SHADERS.get(role, _opaque)) for role in ROLES}
 
     def __getitem__(self, role: str) -> Any:
         return self._by_role[role]
+
+    def like(self, material: Any) -> Any:
+        """The material to render in place of one of a GLB file."""
+        role, image = role_of(material), image_of(material)
+        return self[role] if image is None else self._build(role, _textured(image))
 
     def set_paint(
         self, hue: float, saturation: float, value: float, roughness: float, flake: float
@@ -46,11 +59,11 @@ class CarMaterials:
         nodes["shader"].inputs["Roughness"].default_value = roughness
         nodes["flake"].outputs[0].default_value = flake
 
-    def _build(self, role: str) -> Any:
+    def _build(self, role: str, shader: Shader) -> Any:
         material = bpy.data.materials.new(f"role:{role}")
         material.pass_index = int(ROLES[role].part)
         tree = Tree(material)
-        surface = _SHADERS.get(role, _opaque)(tree, role)
+        surface = shader(tree, role)
         output = tree.add("ShaderNodeOutputMaterial")
         tree.set(output.inputs["Surface"], surface)
         return material
@@ -83,7 +96,7 @@ def _paint(tree: Tree, role: str) -> Any:
     ).outputs[0]
 
 
-def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Callable[[Tree, str], Any]:
+def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Shader:
     """A thin sheet: what is behind it, tinted and not bent, under a sharp reflection.
 
     Both sides of the sheet reflect, so the Fresnel term is nearly twice that of one surface;
@@ -100,7 +113,7 @@ def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Callable[[Tree,
     return build
 
 
-def _colored_lens(color: tuple[float, float, float], clear: float) -> Callable[[Tree, str], Any]:
+def _colored_lens(color: tuple[float, float, float], clear: float) -> Shader:
     """The ribbed plastic of a lamp: part of the light goes through, part glows in its colour."""
 
     def build(tree: Tree, role: str) -> Any:
@@ -117,6 +130,29 @@ def _colored_lens(color: tuple[float, float, float], clear: float) -> Callable[[
     return build
 
 
+def _textured(image: Any) -> Shader:
+    """A photograph of a part in place of its colour; a lamp's lies under the lamp's cover."""
+
+    def build(tree: Tree, role: str) -> Any:
+        look = ROLES[role]
+        color = tree.add("ShaderNodeTexImage", {"image": image, "interpolation": "Cubic"})
+        cover = 1.0 if look.part == Part.LIGHT else 0.0
+        # What shines white in the photograph of a headlamp mirrors the sky there; as a colour it
+        # would be whiter than paper.
+        contrast = 2.2 if role == "lamp_clear" else 1.0
+        darker = tree.add("ShaderNodeGamma", Color=color.outputs["Color"], Gamma=contrast)
+        return tree.add(
+            "ShaderNodeBsdfPrincipled",
+            Base_Color=darker.outputs[0],
+            Metallic=0.5 * look.metallic,
+            Roughness=max(look.roughness, 0.3),
+            Coat_Weight=cover,
+            Coat_Roughness=0.01,
+        ).outputs[0]
+
+    return build
+
+
 def _tyre(tree: Tree, role: str) -> Any:
     look = ROLES[role]
     return tree.add(
@@ -127,7 +163,7 @@ def _tyre(tree: Tree, role: str) -> Any:
     ).outputs[0]
 
 
-_SHADERS: dict[str, Callable[[Tree, str], Any]] = {
+_SHADERS: dict[str, Shader] = {
     "paint": _paint,
     "glass": _pane((0.66, 0.71, 0.69)),
     "lamp_clear": _pane((0.93, 0.94, 0.95)),

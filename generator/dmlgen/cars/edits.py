@@ -1,0 +1,121 @@
+"""What car.yaml can ask for beyond a role for each material: selected faces and their treatment."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from dmldata.strict import StrictModel
+
+Point = tuple[float, float, float]
+
+
+class Face(NamedTuple):
+    """A face of a source model.
+
+    Args:
+        object, material: their names in the source.
+        center: metres; x forward, y left, z up, from the ground below the middle of the source.
+    """
+
+    object: str
+    material: str
+    center: Point
+
+
+class Selector(StrictModel):
+    """Faces of a source model: objects and materials by glob pattern (`*` matches anything).
+
+    Args:
+        box: two opposite corners, metres, as in `Face`; faces whose centre lies inside are meant.
+    """
+
+    object: str = "*"
+    material: str = "*"
+    box: tuple[Point, Point] | None = None
+
+    def matches(self, face: Face) -> bool:
+        """Whether this face is meant."""
+        return (
+            fnmatch.fnmatchcase(face.object, self.object)
+            and fnmatch.fnmatchcase(face.material, self.material)
+            and (self.box is None or _inside(face.center, *self.box))
+        )
+
+
+class Override(Selector):
+    """A role for selected faces, stronger than the role of their material.
+
+    Args:
+        texture: `keep` shows the source's image in place of the role's plain colour.
+        decal: the faces are a thin layer on the body; they follow it when it is subdivided.
+    """
+
+    role: str
+    texture: Literal["keep", "drop"] = "drop"
+    decal: bool = False
+
+
+class Retouch(StrictModel):
+    """A place of a source image that is painted over: badges and other lettering.
+
+    Args:
+        image: name of the image file.
+        box: left, top, right, bottom in pixels.
+        along: the box is filled with the colours beside it (`x`, row by row) or above and below it
+            (`y`, column by column).
+        color: sRGB 0..255, in place of the surrounding colours.
+    """
+
+    image: str
+    box: tuple[int, int, int, int]
+    along: Literal["x", "y"] = "x"
+    color: tuple[int, int, int] | None = None
+
+
+class Subdivision(StrictModel):
+    """Objects whose faces are coarse: smoothed by Catmull-Clark, edges kept where they are sharp.
+
+    Args:
+        crease_angle: edges sharper than this many degrees stay edges.
+        crease_materials: where two materials meet (window and door), edge and corners stay too.
+    """
+
+    object: str = "*"
+    levels: int = Field(default=2, ge=1, le=3)
+    crease_angle: float = Field(default=35, ge=0, le=180)
+    crease_materials: bool = False
+
+
+class Seam(StrictModel):
+    """A shut line drawn on the paint, on the left and on the right alike.
+
+    Args:
+        view: where one looks from: `side` (points are x, z), `top` (x, y), `rear` or `front` (y, z).
+        points: corners of the line in metres, as in `Face`.
+        width: metres.
+    """
+
+    view: Literal["side", "top", "rear", "front"] = "side"
+    points: tuple[tuple[float, float], ...] = Field(min_length=2)
+    width: float = Field(default=0.006, gt=0)
+
+
+class Plate(StrictModel):
+    """A blank number plate that the source lacks.
+
+    Args:
+        center: of its outer face, metres, as in `Face`; it faces away from the car's middle.
+        size: width and height in metres.
+        tilt: degrees that it leans back.
+    """
+
+    center: Point
+    size: tuple[float, float] = (0.52, 0.11)
+    tilt: float = 0.0
+
+
+def _inside(point: Point, one: Point, other: Point) -> bool:
+    return all(min(a, b) <= p <= max(a, b) for p, a, b in zip(point, one, other, strict=True))

@@ -1,0 +1,1 @@
+"""Steps of the conversion of a car; they import Blender."""

@@ -33,7 +33,7 @@ Scenes = Annotated[int, typer.Option(help="Base scenes of a sweep.")]
 Variants = Annotated[int, typer.Option(help="Pictures of each base scene in a sweep.")]
 Count = Annotated[int | None, typer.Option(help="Images of a dataset that is not a sweep.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same dataset.")]
-Size = Annotated[int, typer.Option(help="Width and height in pixels.")]
+Size = Annotated[str, typer.Option(help="Pixels: 256, or 384x288 for width and height.")]
 PresetName = Annotated[str, typer.Option("--preset", help="Quality: draft, standard or final.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, no bars.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The dataset's folder.")]
@@ -48,7 +48,7 @@ def render(
     variants: Variants = 6,
     count: Count = None,
     seed: Seed = 0,
-    size: Size = 256,
+    size: Size = "256",
     preset: PresetName = "standard",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or optix.")] = "auto",
     as_json: AsJson = False,
@@ -56,10 +56,10 @@ def render(
     """Render a dataset. Interrupted, the same command continues."""
     from time import monotonic
 
-    from dmlgen.presets import Engine
+    from dmlgen.presets import Engine, parse_size
     from dmlgen.render import render as render_plan
 
-    engine = Engine(preset, size, device)
+    engine = Engine(preset, parse_size(size), device)
     plan = _plan(recipe, group, scenes, variants, count, seed)
     began = monotonic()
     try:
@@ -87,7 +87,7 @@ def plan(
     variants: Variants = 6,
     count: Count = None,
     seed: Seed = 0,
-    size: Size = 256,
+    size: Size = "256",
     preset: PresetName = "standard",
     out: Annotated[Path | None, typer.Option(help="Write the plan to this .parquet file.")] = None,
     as_json: AsJson = False,
@@ -95,9 +95,9 @@ def plan(
     """Show what would be rendered, with an estimate of time and size; nothing is rendered."""
     from dmlgen.estimate import estimate
     from dmlgen.plan_table import plan_rows, write_plan
-    from dmlgen.presets import Engine
+    from dmlgen.presets import Engine, parse_size
 
-    engine = Engine(preset, size)
+    engine = Engine(preset, parse_size(size))
     made = _plan(recipe, group, scenes, variants, count, seed)
     expected = estimate(len(made.images), engine)
     if out is not None:
@@ -175,12 +175,14 @@ def preview(
     rows: Annotated[int, typer.Option(help="Most rows.")] = 6,
     columns: Annotated[int, typer.Option(help="Most pictures in a row.")] = 8,
     cell: Annotated[int, typer.Option(help="Width of a picture on the sheet, in pixels.")] = 192,
+    captions: Annotated[bool, typer.Option(help="Write what varies under the pictures.")] = True,
 ) -> None:
     """Make a contact sheet, with the varied factor along the rows."""
     from dmlgen.preview import contact_sheet
 
     target = out or folder.with_name(f"{folder.resolve().name}.preview.png")
-    contact_sheet(folder, target, factor=factor, rows=rows, columns=columns, cell=cell)
+    layout = {"rows": rows, "columns": columns, "cell": cell}
+    contact_sheet(folder, target, factor=factor, captions=captions, **layout)
     typer.echo(str(target))
 
 

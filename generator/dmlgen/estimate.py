@@ -33,7 +33,7 @@ def estimate(images: int, engine: Engine) -> Estimate:
     A frame costs a fixed part and one that grows with its pixels; both were measured by
     benchmarks/render.py with the recipe `paper`, and so was the size of a sample.
     """
-    megapixels = engine.size**2 / 1e6
+    megapixels = engine.width * engine.height / 1e6
     fixed, per_megapixel = _SECONDS[engine.preset]
     return Estimate(
         seconds=images * (fixed + per_megapixel * megapixels),

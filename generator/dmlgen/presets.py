@@ -32,6 +32,23 @@ PRESETS = {
 DEVICES = ("auto", "cpu", "cuda", "optix")
 SIZES = (16, 8192)
 JPEG_QUALITY = 95
+SENSOR_WIDTH_MM = 36.0
+"""Of the camera, along the longer side of the picture."""
+
+
+def parse_size(text: str) -> int | tuple[int, int]:
+    """The size that a user wrote: `256`, or `384x288` for width and height.
+
+    >>> parse_size("256"), parse_size("384x288")
+    (256, (384, 288))
+
+    Raises:
+        InputError: anything else.
+    """
+    sides = text.lower().split("x")
+    if not all(side.isdecimal() for side in sides) or len(sides) > 2:
+        raise InputError(f"--size {text}: has to be like 256, or 384x288 (width x height)")
+    return int(text) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
 
 
 @dataclass(frozen=True)
@@ -39,12 +56,12 @@ class Engine:
     """Everything besides the plan and the scene files that decides what a picture's bytes are.
 
     Attributes:
-        size: width and height of the square pictures in pixels.
+        size: width and height of the pictures in pixels; one number for square ones.
         device: one of DEVICES; 'auto' takes a GPU when there is one.
     """
 
     preset: str
-    size: int
+    size: int | tuple[int, int]
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -52,8 +69,19 @@ class Engine:
             raise UnknownNameError("preset", self.preset, PRESETS)
         if self.device not in DEVICES:
             raise UnknownNameError("device", self.device, DEVICES)
-        if not SIZES[0] <= self.size <= SIZES[1]:
-            raise InputError(f"--size {self.size}: has to be {SIZES[0]} to {SIZES[1]} pixels")
+        for side in (self.width, self.height):
+            if not SIZES[0] <= side <= SIZES[1]:
+                raise InputError(f"--size {side}: has to be {SIZES[0]} to {SIZES[1]} pixels")
+
+    @property
+    def width(self) -> int:
+        """Pixels in a row."""
+        return self.size if isinstance(self.size, int) else self.size[0]
+
+    @property
+    def height(self) -> int:
+        """Pixels in a column."""
+        return self.size if isinstance(self.size, int) else self.size[1]
 
     def settings(self) -> dict[str, Any]:
         """All settings, for the manifest."""
@@ -61,7 +89,9 @@ class Engine:
         return {
             "engine": "cycles",
             "preset": self.preset,
-            "size": self.size,
+            "width": self.width,
+            "height": self.height,
+            "sensor_width_mm": SENSOR_WIDTH_MM,
             "jpeg_quality": JPEG_QUALITY,
             **settings,
         }

@@ -34,6 +34,7 @@ def contact_sheet(
     rows: int = 6,
     columns: int = 8,
     cell: int = 192,
+    captions: bool = True,
 ) -> None:
     """Writes a contact sheet of the dataset in `folder` to the PNG file `out`.
 
@@ -44,6 +45,7 @@ def contact_sheet(
         factor: orders the pictures of a row; in a sweep, the first factor of the swept group.
         rows, columns: most rows, most pictures in a row; each at least 1.
         cell: width of a picture in pixels, at least 16.
+        captions: write what varies under the pictures.
 
     Raises:
         InputError: not a dataset, unknown factor, or a number out of range.
@@ -62,7 +64,7 @@ def contact_sheet(
     laid_out = _lay_out(dataset, captioned, in_order=factor is None, rows=rows, columns=columns)
     wanted = {key for row in laid_out for key in row.keys}
     items = {item.key: item for item in dataset.samples_iter(keys=wanted, with_mask=False)}
-    sheet = _draw(laid_out, items, captioned, cell)
+    sheet = _draw(laid_out, items, captioned if captions else [], cell)
     png = io.BytesIO()
     sheet.save(png, "PNG", optimize=True)
     write_whole(out, png.getvalue())
@@ -112,9 +114,11 @@ def _draw(
     rows: Sequence[_Row], items: dict[str, Any], captioned: Sequence[str], cell: int
 ) -> Image.Image:
     rows = [row for row in rows if row.keys]
-    caption_height = LINE * len(captioned) + 4
+    caption_height = LINE * len(captioned) + 4 if captioned else 0
     title_height = LINE + 4 if any(row.title for row in rows) else 0
-    height = cell + caption_height + title_height + GAP
+    width_px, height_px = next(iter(items.values())).image.size
+    cell_height = round(cell * height_px / width_px)
+    height = cell_height + caption_height + title_height + GAP
     width = GAP + max(len(row.keys) for row in rows) * (cell + GAP)
     sheet = Image.new("RGB", (width, GAP + height * len(rows)), PAPER)
     draw = ImageDraw.Draw(sheet)
@@ -124,11 +128,11 @@ def _draw(
         draw.text((GAP, top), row.title, INK, font)
         for c, key in enumerate(row.keys):
             left, picture_top = GAP + c * (cell + GAP), top + title_height
-            picture = items[key].image.resize((cell, cell), Image.Resampling.LANCZOS)
+            picture = items[key].image.resize((cell, cell_height), Image.Resampling.LANCZOS)
             sheet.paste(picture, (left, picture_top))
             for line, factor in enumerate(captioned):
                 text = f"{factor} {_shown(items[key].row[factor])}"
-                draw.text((left, picture_top + cell + 2 + line * LINE), text, INK, font)
+                draw.text((left, picture_top + cell_height + 2 + line * LINE), text, INK, font)
     return sheet
 
 

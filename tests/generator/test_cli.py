@@ -40,7 +40,7 @@ def dmlgen(capsys):
         ),
         (("--size", "4"), "--size 4: has to be 16 to 8192 pixels"),
         (("--factor", "color", "--count", "5"), "--count is for datasets without --factor"),
-        (("--size", "big"), "Invalid value for '--size'"),
+        (("--size", "big"), "--size big: has to be like 256, or 384x288"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2_and_writes_nothing(dmlgen, tmp_path, args, message):

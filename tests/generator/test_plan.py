@@ -104,7 +104,7 @@ def test_sweep_of_a_group_the_recipe_holds_uses_the_catalogue(paper):
         ({"seed": 0, "count": 0}, "--count 0: has to be 1 or above"),
         ({"seed": 0, "sweep": Sweep("color", 0, 2)}, "--scenes 0: has to be 1 or above"),
         ({"seed": 0, "sweep": Sweep("color", 2, 0)}, "--variants 0: has to be 1 or above"),
-        ({"seed": 0, "sweep": Sweep("model", 2, 99)}, "group 'model' has 2 combinations"),
+        ({"seed": 0, "sweep": Sweep("model", 2, 99)}, "group 'model' has 6 combinations"),
     ],
 )
 def test_impossible_plans_are_refused(paper, arguments, message):

@@ -93,7 +93,7 @@ class Seam(StrictModel):
     """A shut line drawn on the paint, on the left and on the right alike.
 
     Args:
-        view: where one looks from: `side` (points are x, z), `top` (x, y), `rear` or `front` (y, z).
+        view: where one looks from: `side` (points: x, z), `top` (x, y), `rear`, `front` (y, z).
         points: corners of the line in metres, as in `Face`.
         width: metres.
     """

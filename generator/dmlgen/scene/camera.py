@@ -7,7 +7,8 @@ from typing import Any
 import bpy
 from mathutils import Matrix, Vector
 
-SENSOR_WIDTH_MM = 36.0
+from dmlgen.presets import SENSOR_WIDTH_MM
+
 TARGET = Vector((0.0, 0.0, 0.62))
 
 

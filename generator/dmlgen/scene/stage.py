@@ -87,7 +87,7 @@ def _configure(engine: Engine) -> None:
     scene = bpy.context.scene
     preset = PRESETS[engine.preset]
     scene.render.engine = "CYCLES"
-    scene.render.resolution_x = scene.render.resolution_y = engine.size
+    scene.render.resolution_x, scene.render.resolution_y = engine.width, engine.height
     scene.render.use_persistent_data = True
     scene.view_settings.view_transform = "Khronos PBR Neutral"
     cycles = scene.cycles

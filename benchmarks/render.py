@@ -18,7 +18,7 @@ from dmlgen.presets import PRESETS, Engine
 from dmlgen.recipe import load_recipe
 from dmlgen.render import render
 
-SIZES = (128, 256, 512)
+SIZES = (128, 256)
 
 
 def measure(preset: str, size: int, images: int) -> tuple[float, float]:

@@ -208,6 +208,21 @@ def list_cars() -> None:
     )
 
 
+@cars.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="A car (see 'dmlgen cars list').")],
+    out: Annotated[Path | None, typer.Option(help="The PNG file; NAME.png if not given.")] = None,
+    size: Annotated[int, typer.Option(help="Width and height of a picture in pixels.")] = 384,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or optix.")] = "auto",
+) -> None:
+    """Render a car from eight sides."""
+    from dmlgen.cars.show import show_car
+
+    target = out or Path(f"{name}.png")
+    show_car(name, target, size, device)
+    typer.echo(str(target))
+
+
 @cars.command("import")
 def import_car(
     name: Annotated[str, typer.Argument(help="A folder under scenes/cars/ that holds a car.yaml.")],

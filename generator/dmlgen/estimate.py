@@ -7,8 +7,9 @@ from typing import Any
 
 from dmlgen.presets import Engine
 
-_SECONDS = {"draft": (0.3, 6.0), "standard": (0.3, 20.0), "final": (0.4, 80.0)}
-_BYTES = (4_000.0, 250_000.0)
+_SECONDS = {"draft": (0.3, 31.0), "standard": (0.4, 66.0), "final": (0.2, 137.0)}
+_BYTES = (7_000.0, 183_000.0)
+"""Fixed part and part per megapixel, from the table in docs/performance.md."""
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,18 @@
 
 import zipfile
 
+import numpy as np
 import pytest
 import trimesh
+from PIL import Image
 
 from dmldata.errors import InputError
 from dmlgen.assets import car_folder, car_names, scenes_folder
+from dmlgen.cars.edits import Face, Retouch, Selector
 from dmlgen.cars.importer import import_car
+from dmlgen.cars.show import show_car
 from dmlgen.cars.spec import CarSpec, load_car
+from dmlgen.cars.textures import prepare_images
 from dmlgen.documents import load_document
 from dmlgen.roles import ROLES
 
@@ -67,6 +72,37 @@ def test_a_car_carries_its_credit(car):
     assert spec.author in spec.credit
     assert spec.credit.encode() in (car_folder(name) / f"{name}.glb").read_bytes()
     assert spec.author in (car_folder(name) / "LICENSE.md").read_text()
+
+
+def test_a_selector_takes_faces_by_name_and_place():
+    selector = Selector(material="tex*", box=((1.0, -1.0, 0.0), (2.0, 1.0, 0.5)))
+    assert selector.matches(Face("any", "textured", (1.5, 0.0, 0.2)))
+    assert not selector.matches(Face("any", "textured", (1.5, 0.0, 0.6)))
+    assert not selector.matches(Face("any", "paint", (1.5, 0.0, 0.2)))
+
+
+def test_a_badge_is_painted_over_with_the_colors_beside_it(tmp_path):
+    pixels = np.zeros((4, 8, 3), np.uint8)
+    pixels[:, :2], pixels[:, 2:6], pixels[:, 6:] = 40, 255, 100
+    Image.fromarray(pixels).save(tmp_path / "grille.png")
+    prepare_images(tmp_path, (Retouch(image="grille.png", box=(2, 1, 6, 3)),))
+    seen = np.asarray(Image.open(tmp_path / "grille.png").resize((8, 4), Image.Resampling.BOX))
+    assert (seen[1:3, 3:5] < 110).all()
+    assert (seen[0, 3:5] > 200).all()
+
+
+def test_a_retouch_of_an_image_that_is_not_there_lists_the_images(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "wheels.png")
+    with pytest.raises(InputError, match=r"no image 'badge\.png'; the source has wheels\.png"):
+        prepare_images(tmp_path, (Retouch(image="badge.png", box=(1, 1, 2, 2)),))
+
+
+def test_a_car_is_shown_from_eight_sides(tmp_path):
+    show_car("fordFocus", tmp_path / "sides.png", size=32, device="cpu")
+    with Image.open(tmp_path / "sides.png") as sheet:
+        assert sheet.size == (128, 64)
+        pictures = np.asarray(sheet).reshape(2, 32, 4, 32, 3).swapaxes(1, 2).reshape(8, -1)
+    assert len({picture.tobytes() for picture in pictures}) == 8
 
 
 def test_scenes_stay_small():

@@ -126,3 +126,19 @@ def test_help_needs_neither_blender_nor_arrow():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_car_is_shown_from_eight_sides(dmlgen, tmp_path):
+    out = tmp_path / "car.png"
+    assert (
+        dmlgen("cars", "show", "smart-car", "--size", 32, "--device", "cpu", "--out", out)[0] == 0
+    )
+    with Image.open(out) as sheet:
+        assert sheet.size == (4 * 32, 2 * 32)
+
+
+def test_an_unknown_car_is_refused_with_those_there_are(dmlgen, tmp_path):
+    code, _, err = dmlgen("cars", "show", "trabant", "--out", tmp_path / "car.png")
+    assert code == 2
+    assert "unknown car 'trabant'; valid: VW-new-beetle" in err
+    assert list(tmp_path.iterdir()) == []

@@ -21,7 +21,7 @@ from dmlgen.cars.mesh.looks import role_material
 from dmlgen.cars.mesh.plates import add_plate
 from dmlgen.cars.mesh.seams import draw_seam
 from dmlgen.cars.mesh.split import WHEELS, split
-from dmlgen.cars.mesh.surfaces import lay_on, subdivide, weld
+from dmlgen.cars.mesh.surfaces import lay_on, subdivide, wall_behind, weld
 from dmlgen.cars.spec import CarSpec
 
 _YAW_TO_FRONT = {"+X": 0.0, "-Y": 90.0, "-X": 180.0, "+Y": -90.0}
@@ -49,6 +49,7 @@ def convert(spec: CarSpec, obj_file: Path, glb_file: Path) -> Converted:
         subdivide(obj, spec.subdivide)
     parts = split(spec, objects)
     lay_on(parts.decals, parts.body)
+    parts.body += [wall_behind(lamp) for lamp in parts.backed]
     for pieces in parts.wheels.values():
         _straighten(pieces)
     if spec.interior == "generic":

@@ -51,11 +51,13 @@ class Override(Selector):
     Args:
         texture: `keep` shows the source's image in place of the role's plain colour.
         decal: the faces are a thin layer on the body; they follow it when it is subdivided.
+        backed: the faces get a dark wall behind them, for lamps that open into the cabin.
     """
 
     role: str
     texture: Literal["keep", "drop"] = "drop"
     decal: bool = False
+    backed: bool = False
 
 
 class Retouch(StrictModel):

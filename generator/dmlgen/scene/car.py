@@ -37,8 +37,8 @@ class Car:
         """Yaw in degrees, counter-clockwise seen from above; 0 faces the camera."""
         self.root.rotation_euler = (0.0, 0.0, math.radians(rotation))
 
-    def corners(self) -> list[Any]:
-        """The eight corners of every mesh's bounding box, in world coordinates."""
-        from mathutils import Vector
-
-        return [m.matrix_world @ Vector(c) for m in self.meshes for c in m.bound_box]
+    def length(self) -> float:
+        """From bumper to bumper, metres."""
+        # Wheels never reach as far as the bumpers.
+        body = next(mesh for mesh in self.meshes if mesh.name.startswith("body"))
+        return float(body.dimensions.x)

@@ -25,11 +25,13 @@ class Parts:
     Args:
         body: what is no wheel.
         decals: objects of the body that lie on it as a thin layer.
+        backed: those of `body` that want a wall behind them.
         wheels: the objects of each of WHEELS.
     """
 
     body: list[Any] = field(default_factory=list)
     decals: list[Any] = field(default_factory=list)
+    backed: list[Any] = field(default_factory=list)
     wheels: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in WHEELS})
 
     def groups(self) -> dict[str, list[Any]]:
@@ -41,6 +43,7 @@ class _Kind(NamedTuple):
     role: str
     image: str | None
     decal: bool
+    backed: bool
     place: str
 
 
@@ -59,6 +62,8 @@ def split(spec: CarSpec, objects: list[Any]) -> Parts:
                 parts.wheels[kind.place].append(piece)
             else:
                 (parts.decals if kind.decal else parts.body).append(piece)
+            if kind.backed:
+                parts.backed.append(piece)
         bpy.data.objects.remove(obj)
     empty = [name for name, pieces in parts.wheels.items() if not pieces]
     if empty:
@@ -82,7 +87,8 @@ def _sort_faces(spec: CarSpec, obj: Any) -> dict[_Kind, set[int]]:
             )
         image = _kept_image(spec, material, face) if treatment.texture == "keep" else None
         place = _wheel(face) if spec.is_wheel(face) else "body"
-        kinds[_Kind(treatment.role, image, treatment.decal, place)].add(polygon.index)
+        kind = _Kind(treatment.role, image, treatment.decal, treatment.backed, place)
+        kinds[kind].add(polygon.index)
     return kinds
 
 

@@ -10,10 +10,12 @@ import bpy  # isort: skip (bmesh exists once bpy is imported)
 import bmesh
 
 from dmlgen.cars.edits import Subdivision
+from dmlgen.cars.mesh.looks import role_material
 
 WELD = 1e-4
 """Metres between vertices that are one."""
 DECAL_HEIGHT = 0.0025
+WALL_DEPTH = 0.03
 
 
 def weld(mesh: Any, distance: float = WELD) -> None:
@@ -56,6 +58,25 @@ def lay_on(decals: list[Any], body: list[Any]) -> None:
         wrap.wrap_method, wrap.wrap_mode = "NEAREST_SURFACEPOINT", "ABOVE_SURFACE"
         _apply(obj, wrap)
     bpy.data.objects.remove(ground)
+
+
+def wall_behind(obj: Any) -> Any:
+    """A dark box open towards `obj`: its surface moved inwards, joined to its rim."""
+    data = bmesh.new()
+    data.from_mesh(obj.data)
+    lens = list(data.faces)
+    made = bmesh.ops.extrude_face_region(data, geom=lens, use_keep_orig=True)["geom"]
+    for vertex in [item for item in made if isinstance(item, bmesh.types.BMVert)]:
+        inward = -vertex.normal if vertex.normal.dot(vertex.co) > 0 else vertex.normal
+        vertex.co = vertex.co + inward * WALL_DEPTH
+    bmesh.ops.delete(data, geom=lens, context="FACES_ONLY")
+    mesh = bpy.data.meshes.new("wall")
+    data.to_mesh(mesh)
+    data.free()
+    mesh.materials.append(role_material("underbody"))
+    wall = bpy.data.objects.new("wall", mesh)
+    bpy.context.scene.collection.objects.link(wall)
+    return wall
 
 
 def _crease(mesh: Any, angle: float, at_materials: bool) -> None:

@@ -1,0 +1,69 @@
+"""A look at a car from all sides: what one checks after `dmlgen cars import`."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from dmldata.errors import InputError
+from dmldata.files import write_whole
+from dmlgen.assets import car_folder
+from dmlgen.blender import call_in_blender
+from dmlgen.factors import CONSTANTS
+from dmlgen.presets import Engine
+
+SIDES = (0.0, 45.0, 90.0, 135.0, 180.0, 225.0, 270.0, 315.0)
+"""Degrees; 0 shows the front, 90 the car's right side with its front to the right."""
+COLUMNS = 4
+HEIGHT = 1.3
+"""Of the camera, in metres."""
+DISTANCE = 1.6
+"""Of the camera, in lengths of the car."""
+
+
+def show_car(name: str, out: Path, size: int = 384, device: str = "auto") -> None:
+    """Renders a car from eight sides and writes the pictures, in two rows, as one PNG file.
+
+    Args:
+        size: width and height of one picture in pixels.
+        device: as in `Engine`.
+
+    Raises:
+        InputError: unknown car, a size out of range, or `out` is no PNG file.
+    """
+    if out.suffix.lower() != ".png":
+        raise InputError(f"--out {out}: has to end in .png")
+    if not (car_folder(name) / f"{name}.glb").is_file():
+        raise InputError(f"{name}: has no {name}.glb yet; make it with: dmlgen cars import {name}")
+    engine = Engine("standard", size, device)
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "blender.log"
+        pictures = call_in_blender(photograph_sides, log, name, engine, Path(folder))
+    rows = -(-len(pictures) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * size, rows * size))
+    for index, picture in enumerate(pictures):
+        with Image.open(io.BytesIO(picture)) as image:
+            sheet.paste(image, ((index % COLUMNS) * size, index // COLUMNS * size))
+    png = io.BytesIO()
+    sheet.save(png, "PNG", optimize=True)
+    write_whole(out, png.getvalue())
+
+
+def photograph_sides(name: str, engine: Engine, scratch: Path) -> list[bytes]:
+    """JPEG pictures of a car, one for each of SIDES. Imports Blender."""
+    from dmlgen.scene.picture import Photographer
+    from dmlgen.scene.stage import Stage
+
+    stage = Stage(engine)
+    values = {**CONSTANTS, "car_model": name, "camera_height": HEIGHT, "car_rotation": 0.0}
+    stage.set(values, seed=1)
+    values["camera_distance"] = DISTANCE * stage.car.length()
+    photographer = Photographer(scratch)
+    pictures = []
+    for side in SIDES:
+        stage.set({**values, "car_rotation": side}, seed=1)
+        pictures.append(photographer.take().jpg)
+    return pictures

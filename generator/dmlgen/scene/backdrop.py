@@ -82,14 +82,7 @@ class Backdrop:
         self.floor_shader = tree.add("ShaderNodeBsdfPrincipled", Roughness=0.7)
         tree.set(self.floor_shader.inputs["Base Color"], self.floor_color.outputs[0])
         position = tree.add("ShaderNodeNewGeometry").outputs["Position"]
-        distance = tree.add("ShaderNodeVectorMath", {"operation": "LENGTH"})
-        tree.set(distance.inputs[0], position)
-        far = tree.smoothstep(distance.outputs["Value"], *lit_radius)
-        # Beyond the lit floor rays go on into the world, which is the backdrop.
-        through = tree.add("ShaderNodeBsdfTransparent").outputs[0]
-        surface = tree.mix_shader(far, self.floor_shader.outputs[0], through)
-        output = tree.add("ShaderNodeOutputMaterial")
-        tree.set(output.inputs["Surface"], surface)
+        tree.end_with_distance(self.floor_shader.outputs[0], position, lit_radius)
         self.floor.data.materials.append(material)
 
     def _build_world(self) -> None:

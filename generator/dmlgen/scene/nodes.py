@@ -55,6 +55,16 @@ class Tree:
         self.set(node.inputs[7], b)
         return node.outputs[2]
 
+    def end_with_distance(self, surface: Any, position: Any, radius: tuple[float, float]) -> None:
+        """Makes `surface` the material's: whole within the first radius of the origin, in metres,
+        and gone beyond the second, where rays go on into the world."""
+        distance = self.add("ShaderNodeVectorMath", {"operation": "LENGTH"})
+        self.set(distance.inputs[0], position)
+        far = self.smoothstep(distance.outputs["Value"], *radius)
+        through = self.add("ShaderNodeBsdfTransparent").outputs[0]
+        output = self.add("ShaderNodeOutputMaterial")
+        self.set(output.inputs["Surface"], self.mix_shader(far, surface, through))
+
     def mix_shader(self, factor: Any, a: Any, b: Any) -> Any:
         """Shader `a` where factor is 0, `b` where it is 1."""
         node = self.add("ShaderNodeMixShader")

@@ -110,12 +110,7 @@ class Panorama:
         facing = tree.add("ShaderNodeLayerWeight", Blend=0.12).outputs["Facing"]
         flat = tree.math("POWER", facing, 4.0)
         lit = tree.mix_shader(tree.math("MULTIPLY", flat, self._spec.gloss), diffuse, mirror)
-        distance = tree.add("ShaderNodeVectorMath", {"operation": "LENGTH"})
-        tree.set(distance.inputs[0], position)
-        far = tree.smoothstep(distance.outputs["Value"], *self._spec.ground_radius)
-        through = tree.add("ShaderNodeBsdfTransparent").outputs[0]
-        output = tree.add("ShaderNodeOutputMaterial")
-        tree.set(output.inputs["Surface"], tree.mix_shader(far, lit, through))
+        tree.end_with_distance(lit, position, self._spec.ground_radius)
         self._ground.data.materials.append(material)
 
     def _albedo(self, tree: Tree, position: Any) -> Any:

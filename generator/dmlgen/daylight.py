@@ -73,16 +73,15 @@ def metered_light(elevation: float) -> np.ndarray:
     return (1 - HAZE) * clear + HAZE * float(clear @ LUMINANCE)
 
 
-def light_gain(reading: np.ndarray, exposure: float = 0.0) -> tuple[float, float, float]:
+def light_gain(reading: np.ndarray) -> tuple[float, float, float]:
     """The factor per channel by which light is scaled, so that what the meter read becomes WHITE
     in luminance and ADAPTATION of its colour cast is gone.
 
     Args:
         reading: linear RGB [3] of the meter.
-        exposure: stops above the metered one.
 
-    >>> light_gain(np.array([2.0, 2.0, 2.0]), exposure=1.0)
-    (1.0, 1.0, 1.0)
+    >>> light_gain(np.array([2.0, 2.0, 2.0]))
+    (0.5, 0.5, 0.5)
     >>> red, green, blue = light_gain(metered_light(3))
     >>> red < green < blue
     True
@@ -90,5 +89,5 @@ def light_gain(reading: np.ndarray, exposure: float = 0.0) -> tuple[float, float
     luminance = float(reading @ LUMINANCE)
     balance = (luminance / reading) ** ADAPTATION
     balance *= luminance / float((reading * balance) @ LUMINANCE)
-    red, green, blue = balance * (WHITE / luminance * 2.0**exposure)
+    red, green, blue = balance * (WHITE / luminance)
     return (float(red), float(green), float(blue))

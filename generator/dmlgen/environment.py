@@ -16,6 +16,20 @@ _SUN = frozenset({"sun_elevation", "sun_rotation"})
 _BACKGROUND = frozenset({"background_hue", "background_saturation", "background_value"})
 
 
+class Softbox(StrictModel):
+    """A rectangular lamp that points at the car.
+
+    Attributes:
+        at: metres, as the car stands; the camera stands on +x.
+        size: width and height in metres.
+        power: watts.
+    """
+
+    at: tuple[float, float, float]
+    size: tuple[float, float]
+    power: float = Field(gt=0)
+
+
 class BackdropSpec(StrictModel):
     """A coloured backdrop under sun and sky.
 
@@ -24,7 +38,7 @@ class BackdropSpec(StrictModel):
             passed into the plain backdrop beyond the second.
     """
 
-    inapplicable: ClassVar[frozenset[str]] = frozenset({"environment_view"})
+    inapplicable: ClassVar[frozenset[str]] = frozenset({"environment_view", "ground"})
 
     name: str
     title: str
@@ -47,7 +61,7 @@ class PanoramaSpec(StrictModel):
             `environment_view` is 0 and where it is 1: the directions in which a car could stand.
     """
 
-    inapplicable: ClassVar[frozenset[str]] = _SUN | _BACKGROUND | {"ground"}
+    inapplicable: ClassVar[frozenset[str]] = _SUN | _BACKGROUND | {"ground", "floor"}
 
     name: str
     title: str
@@ -61,7 +75,27 @@ class PanoramaSpec(StrictModel):
     credit: Credit | None
 
 
-Environment = BackdropSpec | PanoramaSpec
+class StudioSpec(StrictModel):
+    """A photographer's studio: a cyclorama, and softboxes that light it.
+
+    Attributes:
+        radius: metres from the car to the wall.
+        height: metres from floor to ceiling.
+        softboxes: the lights.
+    """
+
+    inapplicable: ClassVar[frozenset[str]] = _SUN | {"environment_view", "ground"}
+
+    name: str
+    title: str
+    kind: Literal["studio"]
+    radius: float = Field(gt=0)
+    height: float = Field(gt=0)
+    softboxes: tuple[Softbox, ...] = Field(min_length=1)
+    credit: Credit | None = None
+
+
+Environment = BackdropSpec | PanoramaSpec | StudioSpec
 
 
 class EnvironmentDocument(RootModel[Environment]):

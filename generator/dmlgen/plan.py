@@ -16,18 +16,9 @@ from dmldata.errors import InputError
 from dmldata.factors import Factor, Value
 from dmlgen.environment import load_environment
 from dmlgen.factors import find_group
-from dmlgen.recipe import Recipe, with_values
+from dmlgen.recipe import Recipe, Sweep, with_values
 
 MAX_SEED = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Base scenes, each rendered several times with only one group of factors changed."""
-
-    group: str
-    scenes: int
-    variants: int
 
 
 @dataclass(frozen=True)
@@ -69,14 +60,20 @@ def make_plan(
     Args:
         seed: of the dataset, 0 or above; the same seed gives the same plan.
         count: images of an independent dataset, the recipe's own where None.
-        sweep: for a sweep instead.
+        sweep: makes it a sweep, whatever the recipe is; the recipe's own where None.
 
     Raises:
         InputError: a number out of range, or more variants than the group has combinations.
     """
     if seed < 0:
         raise InputError(f"--seed {seed}: has to be 0 or above")
+    sweep = sweep or recipe.sweep
     if sweep is not None:
+        if count is not None:
+            raise InputError(
+                f"--count {count}: is for datasets that are no sweep; a sweep has --scenes times "
+                f"--variants images"
+            )
         return _sweep_plan(recipe, seed, sweep)
     count = recipe.count if count is None else count
     if count < 1:

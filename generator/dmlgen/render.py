@@ -184,7 +184,10 @@ def _assemble(plan: Plan, engine: Engine, out: Path, staging: Path) -> Manifest:
 def _dataset_name(plan: Plan) -> str:
     if plan.sweep is None:
         return f"{plan.recipe.name}-{len(plan.images)}"
-    return f"{plan.recipe.name}-{plan.sweep.group}-{plan.sweep.scenes}x{plan.sweep.variants}"
+    size = f"{plan.sweep.scenes}x{plan.sweep.variants}"
+    if plan.sweep.group == plan.recipe.name:
+        return f"{plan.recipe.name}-{size}"
+    return f"{plan.recipe.name}-{plan.sweep.group}-{size}"
 
 
 def _description(plan: Plan) -> str:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dmldata.errors import InputError
-from dmlgen.plan import Sweep, make_plan
-from dmlgen.recipe import load_recipe
+from dmlgen.plan import make_plan
+from dmlgen.recipe import Sweep, load_recipe
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from dmlgen.daylight import light_gain
 from dmlgen.environment import PanoramaSpec
 from dmlgen.scene.changes import Changes
 from dmlgen.scene.nodes import Tree
+from dmlgen.scene.sky import sample_light_of
 
 
 def panorama_file(name: str) -> Path:
@@ -61,12 +62,8 @@ class Panorama:
             bpy.context.scene.world = self._world
 
     def set(self, values: Mapping[str, Any]) -> None:
-        """Sets exposure and view to the values of their factors."""
-        self._changes.apply(self._expose, values, "exposure")
+        """Sets the view to the value of its factor."""
         self._changes.apply(self._turn, values, "environment_view")
-
-    def _expose(self, exposure: float) -> None:
-        self._gain.inputs[1].default_value = light_gain(self._card, exposure)
 
     def _turn(self, view: float) -> None:
         start, end = self._spec.arc
@@ -88,13 +85,13 @@ class Panorama:
         self._world = bpy.data.worlds.new(self._spec.name)
         tree = Tree(self._world)
         direction = tree.add("ShaderNodeTexCoord").outputs["Generated"]
-        self._gain = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
-        tree.set(self._gain.inputs[0], self._look_up(tree, direction))
-        background = tree.add("ShaderNodeBackground", Color=self._gain.outputs[0])
+        light = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
+        tree.set(light.inputs[0], self._look_up(tree, direction))
+        light.inputs[1].default_value = light_gain(self._card)
+        background = tree.add("ShaderNodeBackground", Color=light.outputs[0])
         output = tree.add("ShaderNodeOutputWorld")
         tree.set(output.inputs["Surface"], background.outputs[0])
-        self._world.cycles.sampling_method = "MANUAL"
-        self._world.cycles.sample_map_resolution = 1024
+        sample_light_of(self._world, 1024)
 
     def _build_ground(self) -> None:
         outer = self._spec.ground_radius[1]

@@ -79,7 +79,7 @@ def make_plan(
     if count < 1:
         raise InputError(f"--count {count}: has to be 1 or above")
     factors = _meaningful(recipe.factors())
-    columns = {key: _draw(factor, seed, count) for key, factor in factors.items()}
+    columns = {key: _draw(f, recipe.weights(f), seed, count) for key, f in factors.items()}
     images = [
         _image(index, recipe, index, 0, seed, {k: column[index] for k, column in columns.items()})
         for index in range(count)
@@ -96,7 +96,10 @@ def _sweep_plan(recipe: Recipe, seed: int, sweep: Sweep) -> Plan:
     factors["environment"] = _where_it_matters(factors["environment"], group, sweep)
     factors = _meaningful(factors | {factor.key: factor for factor in group})
     variants = _variants(group, seed, sweep)
-    columns = {key: _draw(factor, seed, sweep.scenes) for key, factor in factors.items()}
+    columns = {
+        key: _draw(factor, recipe.weights(factor), seed, sweep.scenes)
+        for key, factor in factors.items()
+    }
     images = [
         _image(
             scene * sweep.variants + variant,
@@ -159,8 +162,12 @@ def _variants(group: list[Factor], seed: int, sweep: Sweep) -> list[dict[str, Va
     )
 
 
-def _draw(factor: Factor, seed: int, count: int) -> list[Value]:
-    bins = _stream(seed, factor.key).integers(len(factor.values), size=count)
+def _draw(factor: Factor, weights: tuple[float, ...] | None, seed: int, count: int) -> list[Value]:
+    stream = _stream(seed, factor.key)
+    if weights is None:
+        bins = stream.integers(len(factor.values), size=count)
+    else:
+        bins = stream.choice(len(factor.values), size=count, p=weights)
     return [factor.values[int(b)] for b in bins]
 
 

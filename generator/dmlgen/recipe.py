@@ -16,7 +16,7 @@ from dmlgen.documents import load_document
 from dmlgen.factors import CONSTANTS, catalogue, find_factor
 
 _CATALOGUE_VALUES = "default"
-Values: TypeAlias = Literal["default"] | tuple[Value, ...]
+Values: TypeAlias = Literal["default"] | tuple[Value, ...] | dict[Value, float]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Recipe(StrictModel):
         count: images of an independent dataset, where the command does not say.
         sweep: makes this a recipe of controlled interventions instead.
         split: name of the one split.
-        vary: factor -> its values, or `default` for the catalogue's.
+        vary: factor -> its values, equally likely; or value -> how often it is drawn, relative to
+            the others; or `default` for the catalogue's.
         hold: factor -> its one value. A factor in neither stands at `dmlgen.factors.CONSTANTS`.
         assumptions: what is not known from a source and was decided here, one line each.
     """
@@ -61,9 +62,7 @@ class Recipe(StrictModel):
     @field_validator("vary")
     @classmethod
     def _check_vary(cls, vary: dict[str, Values]) -> dict[str, Values]:
-        for key, values in vary.items():
-            _checked(key, values)
-        return vary
+        return {key: _typed(_checked(key, values), values) for key, values in vary.items()}
 
     @field_validator("hold")
     @classmethod
@@ -76,6 +75,14 @@ class Recipe(StrictModel):
         """How many images it makes where the command does not say."""
         return self.count if self.sweep is None else self.sweep.scenes * self.sweep.variants
 
+    def weights(self, factor: Factor) -> tuple[float, ...] | None:
+        """How often each value of a factor is drawn, summing to 1; None where all are alike."""
+        values = self.vary.get(factor.key)
+        if not isinstance(values, dict) or not set(factor.values) <= values.keys():
+            return None
+        weights = [values[value] for value in factor.values]
+        return tuple(weight / sum(weights) for weight in weights)
+
     def factors(self) -> dict[str, Factor]:
         """All factors with the values they take in this recipe; one value means constant."""
         found = {}
@@ -87,15 +94,27 @@ class Recipe(StrictModel):
         return found
 
 
-def _checked(key: str, values: Literal["default"] | tuple[Value, ...]) -> Factor:
+def _checked(key: str, values: Values) -> Factor:
     """The factor `key` with `values`; ValueError, for pydantic, where they don't fit."""
     try:
         factor = find_factor(key)
         if values == _CATALOGUE_VALUES:
             return factor
-        return with_values(factor, tuple(values))
+        if isinstance(values, dict) and min(values.values(), default=1) <= 0:
+            raise InputError(f"factor '{key}': how often a value is drawn has to be above 0")
+        return with_values(factor, tuple(_typed(factor, values)))
     except PrismError as error:
         raise ValueError(str(error)) from error
+
+
+def _typed(factor: Factor, values: Values) -> Values:
+    """`values` with numbers in place of their text, as which the keys of a mapping come."""
+    if not isinstance(values, dict) or not factor.is_numeric:
+        return values
+    try:
+        return {float(value): weight for value, weight in values.items()}
+    except ValueError as error:
+        raise InputError(f"values of factor '{factor.key}' have to be numbers") from error
 
 
 def with_values(factor: Factor, values: tuple[Value, ...]) -> Factor:

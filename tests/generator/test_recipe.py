@@ -50,6 +50,8 @@ def test_a_recipe_of_ones_own_varies_what_it_says_and_holds_the_rest(tmp_path):
         (("[0.1, 0.2]", "[0.1, red]"), 5, "unknown value 'red' of factor 'paint_hue'"),
         (("count: 4", "cuont: 4"), 4, "unknown field (did you mean 'count'?)"),
         (("[0.1, 0.2]", "[0.1, 0.1]"), 5, "occur more than once"),
+        (("[0.1, 0.2]", "{0.1: 3, 0.2: 0}"), 5, "how often a value is drawn has to be above 0"),
+        (("[0.1, 0.2]", "{0.1: 3, red: 1}"), 5, "values of factor 'paint_hue' have to be numbers"),
         (("paint_value: 0.5", "car_model: trabant"), 7, "valid: VW-new-beetle, chevrolet, "),
         (("paint_hue: [0.1, 0.2]", "paint_hue: [0.1"), 7, "expected ',' or ']'"),
     ],

@@ -1,4 +1,4 @@
-"""What can stand in a picture: cars, environments, surfaces and recipes, found as files under `scenes/`."""
+"""What can stand in a picture: cars, environments, surfaces, recipes: files under `scenes/`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def environment_file(name: str) -> Path:
 
 def surface_names() -> list[str]:
     """Names of all baked surfaces."""
-    return sorted(path.parent.name for path in (scenes_folder() / "surfaces").glob("*/surface.yaml"))
+    return sorted(
+        path.parent.name for path in (scenes_folder() / "surfaces").glob("*/surface.yaml")
+    )
 
 
 def surface_folder(name: str) -> Path:

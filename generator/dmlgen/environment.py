@@ -11,6 +11,7 @@ from dmldata.manifest import Credit
 from dmldata.strict import StrictModel
 from dmlgen.assets import environment_file
 from dmlgen.documents import load_document
+from dmlgen.things import ParkedCar, Thing
 
 _SUN = frozenset({"sun_elevation", "sun_rotation"})
 _BACKGROUND = frozenset({"background_hue", "background_saturation", "background_value"})
@@ -95,7 +96,31 @@ class StudioSpec(StrictModel):
     credit: Credit | None = None
 
 
-Environment = BackdropSpec | PanoramaSpec | StudioSpec
+class SiteSpec(StrictModel):
+    """A place built of its own geometry, under sun and sky.
+
+    Attributes:
+        ground_radius: metres from the car to where the ground ends, behind what stands there.
+        arc: as of a panorama.
+        things: what stands there.
+    """
+
+    inapplicable: ClassVar[frozenset[str]] = _BACKGROUND | {"floor"}
+
+    name: str
+    title: str
+    kind: Literal["site"]
+    ground_radius: float = Field(gt=0)
+    arc: tuple[float, float]
+    things: tuple[Thing, ...] = ()
+    credit: Credit | None = None
+
+    def cars(self) -> tuple[str, ...]:
+        """Names of the cars that are part of the place."""
+        return tuple(sorted({t.car for t in self.things if isinstance(t, ParkedCar)}))
+
+
+Environment = BackdropSpec | PanoramaSpec | StudioSpec | SiteSpec
 
 
 class EnvironmentDocument(RootModel[Environment]):

@@ -17,10 +17,10 @@ from dmldata.files import sha256_of, write_whole
 from dmldata.layout import images_per_shard_for
 from dmldata.manifest import Credit, Manifest
 from dmldata.writer import write_dataset
-from dmlgen.assets import car_folder, environment_file, scenes_folder
+from dmlgen.assets import car_folder, environment_file, scenes_folder, surface_folder
 from dmlgen.blender import blender_process, died, require_blender
 from dmlgen.cars.spec import load_car
-from dmlgen.environment import load_environment
+from dmlgen.environment import SiteSpec, load_environment
 from dmlgen.plan import Plan, PlannedImage
 from dmlgen.presets import Engine
 from dmlgen.worker import measured_file, render_rows
@@ -109,13 +109,15 @@ def _identity(plan: Plan, engine: Engine) -> dict[str, Any]:
 
 
 def _scene_files(plan: Plan) -> dict[str, str]:
-    """Digests of the files of every car and environment of the plan."""
-    cars = sorted({str(image.values["car_model"]) for image in plan.images})
-    environments = sorted({str(image.values["environment"]) for image in plan.images})
+    """Digests of the files of all that stands in the pictures of the plan."""
+    environments = {str(image.values["environment"]) for image in plan.images}
+    cars = {car for image in plan.images for car in _cars_in(image)}
+    grounds = {str(ground) for image in plan.images if (ground := image.values.get("ground"))}
     files = [car_folder(car) / name for car in cars for name in ("car.yaml", f"{car}.glb")]
     files += [environment_file(environment) for environment in environments]
+    files += [file for ground in grounds for file in surface_folder(ground).iterdir()]
     root = scenes_folder()
-    return {str(file.relative_to(root)): sha256_of(file)[:12] for file in files}
+    return {str(file.relative_to(root)): sha256_of(file)[:12] for file in sorted(files)}
 
 
 def _versions() -> dict[str, str]:
@@ -222,5 +224,12 @@ def _credits(plan: Plan) -> list[Credit]:
 def _credits_of(image: PlannedImage) -> list[Credit]:
     """Credits of all that stands in an image."""
     place = load_environment(str(image.values["environment"])).credit
-    car = load_car(str(image.values["car_model"])).to_credit()
-    return [car] if place is None else [car, place]
+    cars = [load_car(car).to_credit() for car in _cars_in(image)]
+    return cars if place is None else [*cars, place]
+
+
+def _cars_in(image: PlannedImage) -> list[str]:
+    """The car, and those that are part of its place."""
+    car, place = str(image.values["car_model"]), load_environment(str(image.values["environment"]))
+    parked = place.cars() if isinstance(place, SiteSpec) else ()
+    return [car, *(other for other in parked if other != car)]

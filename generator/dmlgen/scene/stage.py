@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import bpy
 
 from dmldata.errors import InputError
-from dmlgen.environment import Environment, PanoramaSpec, StudioSpec, load_environment
+from dmlgen.environment import Environment, PanoramaSpec, SiteSpec, StudioSpec, load_environment
 from dmlgen.presets import PRESETS, Engine
 from dmlgen.scene.backdrop import Backdrop
 from dmlgen.scene.camera import Camera
@@ -17,6 +17,7 @@ from dmlgen.scene.changes import Changes
 from dmlgen.scene.materials import CarMaterials
 from dmlgen.scene.panorama import Panorama
 from dmlgen.scene.picture import Photographer, Picture
+from dmlgen.scene.site import Site
 from dmlgen.scene.studio import Studio
 
 PAINT_FACTORS = (
@@ -95,6 +96,8 @@ def _build(spec: Environment) -> Surroundings:
         return Panorama(spec)
     if isinstance(spec, StudioSpec):
         return Studio(spec)
+    if isinstance(spec, SiteSpec):
+        return Site(spec)
     return Backdrop(spec)
 
 

@@ -80,8 +80,7 @@ def _paper(mesh: Any) -> Any:
     material = bpy.data.materials.new("cyclorama")
     tree = Tree(material)
     shader = tree.add("ShaderNodeBsdfPrincipled", Roughness=0.8)
-    output = tree.add("ShaderNodeOutputMaterial")
-    tree.set(output.inputs["Surface"], shader.outputs[0])
+    tree.end(shader.outputs[0])
     mesh.materials.append(material)
     return shader
 

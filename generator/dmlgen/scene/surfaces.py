@@ -38,7 +38,9 @@ def ground_nodes(tree: Tree, name: str, position: Any) -> SurfaceNodes:
     """A ground, its tile repeated and its brightness varied over tens of metres."""
     tiled = _scaled(tree, position, 1.0 / load_surface(name).tile)
     color = _look_up(tree, surface_image(name), tiled)
-    wander = _look_up(tree, surface_image("grime", data=True), _scaled(tree, position, 1 / MACRO_TILE))
+    wander = _look_up(
+        tree, surface_image("grime", data=True), _scaled(tree, position, 1 / MACRO_TILE)
+    )
     offset = tree.math("SUBTRACT", wander, 0.5)
     factor = tree.math("ADD", tree.math("MULTIPLY", offset, MACRO_CONTRAST), 1.0)
     varied = tree.add("ShaderNodeVectorMath", {"operation": "SCALE"})
@@ -67,13 +69,19 @@ def ground_material(name: str) -> Any:
     tree = Tree(material)
     position = tree.add("ShaderNodeTexCoord").outputs["Object"]
     nodes = ground_nodes(tree, name, position)
-    _end(tree, nodes.color, nodes.roughness, nodes.normal)
+    shader = tree.add(
+        "ShaderNodeBsdfPrincipled",
+        Base_Color=nodes.color,
+        Roughness=nodes.roughness,
+        Normal=nodes.normal,
+    )
+    tree.end(shader.outputs[0])
     return material
 
 
-def wall_material(name: str, tint: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Any:
-    """The material of something upright, by box projection; `tint` multiplies its colour."""
-    material = bpy.data.materials.new(f"wall:{name}")
+def wall_material(title: str, name: str, tint: tuple[float, float, float]) -> Any:
+    """A material called `title` of something upright; `tint` multiplies the surface's colour."""
+    material = bpy.data.materials.new(title)
     tree = Tree(material)
     position = tree.add("ShaderNodeTexCoord").outputs["Object"]
     spec = load_surface(name)
@@ -83,16 +91,9 @@ def wall_material(name: str, tint: tuple[float, float, float] = (1.0, 1.0, 1.0))
         Vector=_scaled(tree, position, 1.0 / spec.tile),
     )
     color = tree.mix_color(1.0, image.outputs["Color"], (*tint, 1.0), blend="MULTIPLY")
-    _end(tree, color, spec.roughness)
+    shader = tree.add("ShaderNodeBsdfPrincipled", Base_Color=color, Roughness=spec.roughness)
+    tree.end(shader.outputs[0])
     return material
-
-
-def _end(tree: Tree, color: Any, roughness: Any, normal: Any = None) -> None:
-    shader = tree.add("ShaderNodeBsdfPrincipled", Base_Color=color, Roughness=roughness)
-    if normal is not None:
-        tree.set(shader.inputs["Normal"], normal)
-    output = tree.add("ShaderNodeOutputMaterial")
-    tree.set(output.inputs["Surface"], shader.outputs[0])
 
 
 def _scaled(tree: Tree, position: Any, factor: float) -> Any:

@@ -42,7 +42,7 @@ def asphalt(size: int, rng: np.random.Generator) -> Surface:
     """Stones of 3 to 12 mm in bitumen, worn in places, cracked, patched, with drops of oil."""
     stones = fractal(size, 0.5, rng, 60)
     coarse = cells(size, scattered(round((GROUND_TILE / 0.022) ** 2), rng, 0.95))
-    tone = rng.normal(0, 1, coarse.index.max() + 1)[coarse.index]
+    tone = rng.normal(0, 1, coarse.cell.max() + 1)[coarse.cell]
     face = smoothstep(coarse.inside, 0.0002, 0.0016)
     worn = 0.5 + 0.22 * fractal(size, 3.2, rng, 1)
     grey = 0.062 * (1 + 0.22 * stones + 0.30 * tone * face + 0.28 * (worn - 0.5))
@@ -76,7 +76,7 @@ def concrete(size: int, rng: np.random.Generator) -> Surface:
     """Cast slabs of 2 m with joints, stains and hairline cracks."""
     slab = bricks(size, GROUND_TILE, 2, 2, shifted=False)
     joint = 1 - smoothstep(slab.inside, 0.004, 0.011)
-    tone = np.array([0.0, 0.05, -0.04, 0.02])[slab.index]
+    tone = np.array([0.0, 0.05, -0.04, 0.02])[slab.cell]
     cloud, fine = fractal(size, 2.8, rng, 1), fractal(size, 1.2, rng, 20)
     stain = smoothstep(fractal(size, 3.0, rng, 2), 0.9, 2.6)
     crack = _cracks(size, rng, 5, 0.0009)
@@ -93,8 +93,8 @@ def pavers(size: int, rng: np.random.Generator) -> Surface:
     """Concrete stones of 20 x 10 cm, laid in rows."""
     stone = bricks(size, GROUND_TILE, 40, 20)
     edge = smoothstep(stone.inside, 0.0015, 0.007)
-    count = stone.index.max() + 1
-    tone, warmth = rng.normal(0, 1, count)[stone.index], rng.normal(0, 1, count)[stone.index]
+    count = stone.cell.max() + 1
+    tone, warmth = rng.normal(0, 1, count)[stone.cell], rng.normal(0, 1, count)[stone.cell]
     fine, cloud = fractal(size, 0.8, rng, 40), fractal(size, 2.8, rng, 1)
     grey = 0.17 * (1 + 0.13 * tone + 0.10 * fine + 0.10 * cloud) * (0.32 + 0.68 * edge)
     dirt = smoothstep(fractal(size, 2.4, rng, 2), 0.8, 2.4)
@@ -102,7 +102,7 @@ def pavers(size: int, rng: np.random.Generator) -> Surface:
     tint = np.stack([1.05 + 0.03 * warmth, np.ones_like(grey), 0.93 - 0.03 * warmth], axis=-1)
     moss = (1 - edge) * smoothstep(fractal(size, 2.6, rng, 2), 0.3, 1.6)
     albedo = grey[..., None] * tint + moss[..., None] * np.array([0.012, 0.022, 0.004])
-    tilt = rng.normal(0, 0.0012, count)[stone.index]
+    tilt = rng.normal(0, 0.0012, count)[stone.cell]
     height = 0.006 * edge + tilt * edge + 0.0005 * fine
     return Surface(np.clip(albedo, 0.015, 0.5), height, np.clip(0.78 + 0.04 * fine, 0.5, 0.95))
 
@@ -116,8 +116,8 @@ def cobbles(size: int, rng: np.random.Generator) -> Surface:
     stone = cells(size, points, 0.0011 * rough)
     inside = stone.inside * GROUND_TILE
     top = smoothstep(inside, 0.003, 0.02)
-    count = stone.index.max() + 1
-    tone, warmth = rng.normal(0, 1, count)[stone.index], rng.normal(0, 1, count)[stone.index]
+    count = stone.cell.max() + 1
+    tone, warmth = rng.normal(0, 1, count)[stone.cell], rng.normal(0, 1, count)[stone.cell]
     fine, grain = fractal(size, 0.9, rng, 30), fractal(size, 0.2, rng, 150)
     grey = 0.19 * (1 + 0.22 * tone + 0.12 * fine + 0.10 * grain)
     sand = 0.10 * (1 + 0.2 * grain + 0.2 * fractal(size, 2.4, rng, 2))
@@ -137,9 +137,10 @@ def gravel(size: int, rng: np.random.Generator) -> Surface:
     for diameter, share in ((0.024, 0.45), (0.036, 0.16)):
         over, dome = _pebbles(size, rng, diameter, 0.011)
         lies = smoothstep(dome, 0.002, 0.004) * _chosen(size, rng, share)
-        albedo = over * lies[..., None] + albedo * (1 - 0.35 * lies * (dome < 0.006))[
-            ..., None
-        ] * (1 - lies)[..., None]
+        albedo = (
+            over * lies[..., None]
+            + albedo * (1 - 0.35 * lies * (dome < 0.006))[..., None] * (1 - lies)[..., None]
+        )
         height = np.maximum(height, dome * lies)
     cloud = fractal(size, 2.8, rng, 1)
     dust = smoothstep(cloud, 0.2, 2.2)[..., None] * 0.35
@@ -188,9 +189,9 @@ def _pebbles(
     rough = np.stack([fractal(size, 2.0, rng, 30), fractal(size, 2.0, rng, 30)], axis=-1)
     stone = cells(size, scattered(round((GROUND_TILE / diameter) ** 2), rng, 0.95), 0.0008 * rough)
     inside = np.clip(stone.inside * GROUND_TILE / (diameter * 0.45), 0, 1)
-    count = stone.index.max() + 1
-    tone = np.exp(rng.normal(0, 0.38, count))[stone.index]
-    warmth = rng.normal(0, 1, count)[stone.index]
+    count = stone.cell.max() + 1
+    tone = np.exp(rng.normal(0, 0.38, count))[stone.cell]
+    warmth = rng.normal(0, 1, count)[stone.cell]
     shade = (0.35 + 0.65 * smoothstep(inside, 0.0, 0.55)) * tone
     tint = np.stack([1.1 + 0.06 * warmth, np.ones_like(tone), 0.86 - 0.07 * warmth], axis=-1)
     return 0.21 * shade[..., None] * tint, height * np.sqrt(inside)

@@ -37,12 +37,12 @@ class Cells(NamedTuple):
     """A Voronoi tessellation.
 
     Attributes:
-        index: the cell that each pixel lies in.
+        cell: the cell that each pixel lies in.
         inside: distance to the nearest other cell's border, in tiles; 0 on the border.
         center: distance to the cell's own point, in tiles.
     """
 
-    index: Array
+    cell: Array
     inside: Array
     center: Array
 
@@ -81,10 +81,10 @@ def bond(rows: int, columns: int) -> Array:
 
 
 class Bricks(NamedTuple):
-    """Rectangular stones: the stone that each pixel lies in, and its distance to the border in
+    """Rectangular stones: the stone (`cell`) that each pixel lies in, and its distance to the border in
     metres."""
 
-    index: Array
+    cell: Array
     inside: Array
 
 

@@ -15,8 +15,8 @@ def brick(size: int, rng: np.random.Generator) -> Surface:
     """Bricks of 24 x 7 cm in running bond."""
     stone = bricks(size, BRICK_TILE, 26, 8)
     face = smoothstep(stone.inside, 0.004, 0.008)
-    count = stone.index.max() + 1
-    tone, hue = rng.normal(0, 1, count)[stone.index], rng.normal(0, 1, count)[stone.index]
+    count = stone.cell.max() + 1
+    tone, hue = rng.normal(0, 1, count)[stone.cell], rng.normal(0, 1, count)[stone.cell]
     fine, cloud = fractal(size, 1.0, rng, 20), fractal(size, 2.8, rng, 1)
     red = np.stack([0.23 + 0.025 * hue, 0.088 + 0.008 * hue, 0.055 - 0.004 * hue], axis=-1)
     clay = red * (1 + 0.20 * tone + 0.12 * fine)[..., None]
@@ -39,7 +39,7 @@ def concrete_wall(size: int, rng: np.random.Generator) -> Surface:
     """Exposed concrete: panels of 2 x 1 m with joints and the holes of their ties."""
     panel = bricks(size, WALL_TILE, 4, 2, shifted=False)
     joint = 1 - smoothstep(panel.inside, 0.004, 0.012)
-    tone = rng.normal(0, 0.05, panel.index.max() + 1)[panel.index]
+    tone = rng.normal(0, 0.05, panel.cell.max() + 1)[panel.cell]
     y, x = (np.mgrid[:size, :size] + 0.5) / size * WALL_TILE
     hole = np.hypot((x % 1.0) - 0.5, (y % 1.0) - 0.5)
     fine, cloud = fractal(size, 1.2, rng, 20), fractal(size, 2.6, rng, 1)

@@ -58,6 +58,7 @@ class PanoramaSpec(StrictModel):
             passed into the panorama beyond the second.
         grain: strength of the ground's fine structure, 0 to 1.
         gloss: how much the ground mirrors at a flat angle, 0 to 1.
+        compensation: stops by which a photographer corrects the meter here.
         arc: degrees the place is turned by, counter-clockwise from above, where the factor
             `environment_view` is 0 and where it is 1: the directions in which a car could stand.
     """
@@ -72,6 +73,7 @@ class PanoramaSpec(StrictModel):
     ground_radius: tuple[float, float]
     grain: float = Field(ge=0, le=1)
     gloss: float = Field(ge=0, le=1)
+    compensation: float = 0.0
     arc: tuple[float, float]
     credit: Credit | None
 
@@ -101,6 +103,7 @@ class SiteSpec(StrictModel):
 
     Attributes:
         ground_radius: metres from the car to where the ground ends, behind what stands there.
+        compensation: stops by which a photographer corrects the meter here.
         arc: as of a panorama.
         things: what stands there.
     """
@@ -111,6 +114,7 @@ class SiteSpec(StrictModel):
     title: str
     kind: Literal["site"]
     ground_radius: float = Field(gt=0)
+    compensation: float = 0.5
     arc: tuple[float, float]
     things: tuple[Thing, ...] = ()
     credit: Credit | None = None

@@ -53,6 +53,19 @@ class Tree(Placed):
     height: Metres = 7.0
 
 
+class Treeline(Placed):
+    """Trees all around, far off: what closes the view where nothing else stands.
+
+    Attributes:
+        radius: metres from `at`.
+        height: of the highest.
+    """
+
+    kind: Literal["treeline"]
+    radius: Metres
+    height: Metres = 10.0
+
+
 class Building(Placed):
     """A house or office building; its facade stands at `at`."""
 
@@ -160,6 +173,7 @@ Thing = Annotated[
     Hedge
     | Bush
     | Tree
+    | Treeline
     | Building
     | Hall
     | Wall

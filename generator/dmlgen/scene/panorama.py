@@ -87,7 +87,7 @@ class Panorama:
         direction = tree.add("ShaderNodeTexCoord").outputs["Generated"]
         light = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
         tree.set(light.inputs[0], self._look_up(tree, direction))
-        light.inputs[1].default_value = light_gain(self._card)
+        light.inputs[1].default_value = light_gain(self._card, self._spec.compensation)
         background = tree.add("ShaderNodeBackground", Color=light.outputs[0])
         output = tree.add("ShaderNodeOutputWorld")
         tree.set(output.inputs["Surface"], background.outputs[0])

@@ -14,7 +14,11 @@ from dmlgen.scene.nodes import Tree
 from dmlgen.scene.sky import Sky, sample_light_of
 from dmlgen.scene.surfaces import ground_material
 from dmlgen.scene.things import Things
+from dmlgen.shade import sunlit_share
 from dmlgen.surfaces.spec import load_surface
+
+SHADE = 0.2
+"""Share of the sun that the meter reads where nothing of it reaches the car."""
 
 
 class Site:
@@ -41,7 +45,7 @@ class Site:
     def set(self, values: Mapping[str, Any]) -> None:
         """Sets light, ground and view to the values of their factors."""
         changes = self._changes
-        changes.apply(self._sky.set_sun, values, "sun_elevation", "sun_rotation")
+        changes.apply(self._set_sun, values, "sun_elevation", "sun_rotation", "environment_view")
         changes.apply(self._set_ground, values, "ground")
         changes.apply(self._turn, values, "environment_view")
         self._things.show(self._visible, load_surface(values["ground"]).markings)
@@ -51,9 +55,18 @@ class Site:
             self._grounds[name] = ground_material(name)
         self._ground.data.materials[0] = self._grounds[name]
 
+    def _set_sun(self, elevation: float, rotation: float, view: float) -> None:
+        sunlit = sunlit_share(self._spec.things, elevation, rotation - self._angle(view))
+        # A camera that metered the shade fully would burn out what lies in the sun.
+        metered = SHADE + (1 - SHADE) * sunlit
+        self._sky.set_sun(elevation, rotation, metered, self._spec.compensation)
+
     def _turn(self, view: float) -> None:
+        self._things.turn(self._angle(view))
+
+    def _angle(self, view: float) -> float:
         start, end = self._spec.arc
-        self._things.turn(start + view * (end - start))
+        return start + view * (end - start)
 
     def _build_world(self) -> None:
         self._world = bpy.data.worlds.new(self._spec.name)

@@ -18,6 +18,7 @@ SEEDED: dict[str, Callable[..., list[Any]]] = {
     "hedge": plants.hedge,
     "bush": plants.bush,
     "tree": plants.tree,
+    "treeline": plants.treeline,
     "building": buildings.building,
 }
 FIXED: dict[str, Callable[..., list[Any]]] = {

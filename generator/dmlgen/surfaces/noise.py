@@ -81,8 +81,12 @@ def bond(rows: int, columns: int) -> Array:
 
 
 class Bricks(NamedTuple):
-    """Rectangular stones: the stone (`cell`) that each pixel lies in, and its distance to the border in
-    metres."""
+    """Rectangular stones.
+
+    Attributes:
+        cell: the stone that each pixel lies in.
+        inside: distance to its border, metres.
+    """
 
     cell: Array
     inside: Array

@@ -30,8 +30,9 @@ def plaster(size: int, rng: np.random.Generator) -> Surface:
     fine, cloud = fractal(size, 0.9, rng, 30), fractal(size, 2.8, rng, 1)
     streaks = fractal(size, 1.6, rng, 4).mean(axis=0, keepdims=True) * np.ones((size, 1))
     streaks = warp(streaks, 4 * fractal(size, 2.8, rng, 2), np.zeros((size, size)))
-    streaks = smoothstep(streaks / streaks.std(), 0.4, 2.4)
-    grey = 0.58 * (1 + 0.03 * fine + 0.035 * cloud) * (1 - 0.13 * streaks)
+    down = smoothstep(fractal(size, 2.8, rng, 1), -0.3, 1.5)
+    streaks = smoothstep(streaks / streaks.std(), 0.8, 2.8) * down
+    grey = 0.58 * (1 + 0.03 * fine + 0.045 * cloud) * (1 - 0.09 * streaks)
     return Surface(np.clip(grey[..., None] * np.array([1.0, 0.96, 0.88]), 0.05, 0.85))
 
 

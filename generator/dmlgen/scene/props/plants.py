@@ -53,20 +53,47 @@ def bush(height: float, rng: np.random.Generator) -> list[Any]:
 def tree(height: float, rng: np.random.Generator) -> list[Any]:
     """A broad-leaved tree with a free trunk."""
     shape = Shape("tree")
-    fork = height * 0.32
+    fork = height * 0.28
     shape.tube((0, 0, 0), (0.05, 0.03, fork), (height * 0.024, height * 0.017), plain("bark"))
     middles = []
-    for branch in range(11):
-        angle = branch * 2.4 + rng.normal(0, 0.3)
-        reach = height * rng.uniform(0.10, 0.26)
-        z = height * rng.uniform(0.48, 0.86)
+    for branch in range(17):
+        angle = branch * 2.4 + rng.normal(0, 0.4)
+        z = height * rng.uniform(0.42, 0.90)
+        reach = height * rng.uniform(0.08, 0.34) * (1.25 - z / height)
         end = (reach * math.cos(angle), reach * math.sin(angle), z)
         shape.tube(
             (0.05, 0.03, fork * 0.96), end, (height * 0.011, height * 0.003), plain("bark"), 6
         )
         middles.append(end)
     middles.append((0.0, 0.0, height * 0.85))
-    _crown(shape, np.array(middles), height * 0.15, 16000, height * 0.016, rng)
+    _crown(shape, np.array(middles), height * 0.125, 19000, height * 0.015, rng)
+    return [shape.finish()]
+
+
+def treeline(radius: float, height: float, rng: np.random.Generator) -> list[Any]:
+    """A closed ring of crowns over a dark core."""
+    shape = Shape("treeline")
+    steps = round(2 * math.pi * radius / 2.0)
+    angle = np.arange(steps) * (2 * math.pi / steps)
+    knots = rng.uniform(0.45, 1.0, steps)
+    tops = height * (0.6 * knots + 0.2 * np.roll(knots, 1) + 0.2 * np.roll(knots, -1))
+    middles = np.column_stack([radius * np.cos(angle), radius * np.sin(angle), tops * 0.55])
+    turned = np.roll(middles, -1, axis=0)
+    ground = np.array([1.0, 1.0, 0.0])
+    up = np.array([0.0, 0.0, 1.0])
+    low, high = middles * ground, middles * ground + up * tops[:, None] * 0.75
+    low_next, high_next = turned * ground, turned * ground + up * np.roll(tops, -1)[:, None] * 0.75
+    shape.quads(np.stack([low, high, high_next, low_next], axis=1), plain("earth"))
+    count = 34000
+    which = rng.integers(steps, size=count)
+    direction = rng.normal(0, 1, (count, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    # The half that the middle of the ring sees.
+    inward = -middles[which] * ground
+    direction *= np.where((direction * inward).sum(axis=1) < 0, -1.0, 1.0)[:, None] * ground + up
+    spread = np.stack([np.full(count, 2.0), np.full(count, 2.0), tops[which] * 0.5], axis=1)
+    points = middles[which] + direction * spread * rng.random(count)[:, None] ** 0.3
+    _leaves(shape, points, direction, 0.34, rng)
     return [shape.finish()]
 
 

@@ -56,7 +56,7 @@ class PanoramaSpec(StrictModel):
         tripod_height: metres above the ground at which it was taken.
         ground_radius: metres from the car; the ground takes shadows within the first and has
             passed into the panorama beyond the second.
-        grain: strength of the ground's fine structure, 0 to 1.
+        surface: whose fine structure the ground gets; the panorama is too coarse for it.
         gloss: how much the ground mirrors at a flat angle, 0 to 1.
         compensation: stops by which a photographer corrects the meter here.
         arc: degrees the place is turned by, counter-clockwise from above, where the factor
@@ -71,7 +71,7 @@ class PanoramaSpec(StrictModel):
     panorama: str
     tripod_height: float = Field(gt=0)
     ground_radius: tuple[float, float]
-    grain: float = Field(ge=0, le=1)
+    surface: str
     gloss: float = Field(ge=0, le=1)
     compensation: float = 0.0
     arc: tuple[float, float]

@@ -9,9 +9,11 @@ from dmlgen.assets import car_names, environment_names
 _HUES = tuple(i / 10 for i in range(10))
 _TENTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
+PAINT_FINISHES = ("solid", "metallic", "pearl", "matte")
+WHEEL_STYLES = ("own", "five_spoke", "ten_spoke", "mesh", "steel")
 FLOORS = ("matte", "satin", "polished")
 GROUNDS = ("asphalt", "asphalt_wet", "concrete", "pavers", "cobbles", "gravel")
-OCCLUDERS = ("none", "post", "cone", "bush", "sign")
+OCCLUDERS = ("none", "post", "sign", "bin", "bush")
 VIEW_TRANSFORMS = {"neutral": "Khronos PBR Neutral", "agx": "AgX"}
 """Value -> Blender's name."""
 
@@ -48,20 +50,19 @@ def catalogue() -> dict[str, Factor]:
         _cyclic("paint_hue", "color", "", 1.0, "hue of the paint (HSV)", _HUES),
         _linear("paint_saturation", "color", "", "saturation of the paint (HSV)", _TENTHS),
         _linear("paint_value", "color", "", "value of the paint (HSV)", _TENTHS),
-        _linear(
-            "paint_roughness",
-            "finish",
-            "",
-            "roughness of the paint under its clear coat",
-            (0.25, 0.4, 0.6),
+        _categorical("paint_finish", "finish", "kind of paint", PAINT_FINISHES),
+        _linear("dirt", "finish", "", "dust and mud on the car; 0 is clean", (0.0, 0.4, 0.8)),
+        _categorical(
+            "wheel_style", "wheels", "design of the wheels; own are the car's", WHEEL_STYLES
         ),
         _linear(
-            "paint_flake",
-            "finish",
-            "",
-            "share of metallic flakes in the paint; 0 is solid",
-            (0.0, 0.5, 1.0),
+            "steering_angle",
+            "wheels",
+            "degrees",
+            "how far the front wheels are turned; above 0 to the car's left",
+            (-24.0, -12.0, 0.0, 12.0, 24.0),
         ),
+        _linear("lights_on", "lights", "", "brightness of head and tail lamps", (0.0, 1.0)),
         _linear(
             "sun_elevation",
             "illumination",
@@ -163,8 +164,11 @@ CONSTANTS: dict[str, Value] = {
     "paint_hue": 0.6,
     "paint_saturation": 0.7,
     "paint_value": 0.5,
-    "paint_roughness": 0.4,
-    "paint_flake": 0.5,
+    "paint_finish": "metallic",
+    "dirt": 0.0,
+    "wheel_style": "own",
+    "steering_angle": 0.0,
+    "lights_on": 0.0,
     "sun_elevation": 45.0,
     "sun_rotation": 45.0,
     "environment": "backdrop",

@@ -132,6 +132,7 @@ def with_values(factor: Factor, values: tuple[Value, ...]) -> Factor:
 _RANGES: dict[str, tuple[float, float]] = {
     "car_rotation": (0.0, 360.0),
     "sun_rotation": (0.0, 360.0),
+    "steering_angle": (-35.0, 35.0),
     "camera_height": (0.1, 20.0),
     "camera_distance": (3.5, 50.0),
     "camera_azimuth": (-180.0, 180.0),

@@ -93,8 +93,8 @@ def test_a_sweep_is_shuffled_and_keys_are_unique(paper):
 
 
 def test_sweep_of_a_group_the_recipe_holds_uses_the_catalogue(paper):
-    plan = make_plan(paper, seed=0, sweep=Sweep("finish", scenes=2, variants=9))
-    assert len({(v["paint_roughness"], v["paint_flake"]) for v in values(plan)}) == 9
+    plan = make_plan(paper, seed=0, sweep=Sweep("finish", scenes=2, variants=12))
+    assert len({(v["paint_finish"], v["dirt"]) for v in values(plan)}) == 12
 
 
 @pytest.mark.parametrize(

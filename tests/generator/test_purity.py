@@ -63,7 +63,9 @@ def pixels(item):
         ("sun_elevation", (8.0, 60.0)),
         ("sun_rotation", (0.0, 135.0)),
         ("paint_value", (0.2, 0.9)),
-        ("paint_flake", (0.0, 1.0)),
+        ("paint_finish", ("metallic", "matte")),
+        ("dirt", (0.0, 0.8)),
+        ("lights_on", (0.0, 1.0)),
         ("floor", ("matte", "polished")),
         ("exposure", (-1.0, 1.0)),
         ("white_balance", (4500.0, 9000.0)),
@@ -76,6 +78,34 @@ def test_what_does_not_move_the_car_leaves_its_mask_bit_identical(shoot, key, va
     one, other = shoot([{key: value} for value in values])
     assert one.mask.tobytes() == other.mask.tobytes()
     assert np.abs(pixels(one) - pixels(other)).max() > 8
+
+
+WORN = {"dirt": 0.8, "lights_on": 1.0, "wheel_style": "mesh", "steering_angle": 24.0}
+
+
+@pytest.mark.parametrize("car", ["fordFocus", "smart-car"])
+def test_a_picture_does_not_depend_on_those_before_it(shoot, car):
+    """A car that is loaded later gets the dirt, wheels and lights that are switched on."""
+    dressed = {"car_model": car, **WORN, "occlusion": "post"}
+    (alone,) = shoot([dressed])
+    *_, after = shoot([{"car_model": "van"}, {"car_model": "van", **WORN}, {}, dressed])
+    assert pixels(alone).tobytes() == pixels(after).tobytes()
+    assert alone.mask.tobytes() == after.mask.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["post", "sign", "bin", "bush"])
+def test_what_stands_before_the_car_hides_some_of_it_and_is_no_part_of_it(shoot, kind):
+    free, hidden = shoot([{"occlusion": "none"}, {"occlusion": kind}])
+    seen = hidden.mask > 0
+    assert not (seen & (free.mask == 0)).any()
+    assert 0.6 < seen.sum() / (free.mask > 0).sum() < 0.99
+
+
+def test_turning_the_front_wheels_changes_nothing_but_what_is_near_them(shoot):
+    one, other = shoot([{"car_rotation": 90.0, "steering_angle": a} for a in (0.0, 24.0)])
+    changed = one.mask != other.mask
+    assert changed.any()
+    assert not changed[:, : SIZE // 2].any()
 
 
 def test_turning_the_car_changes_nothing_far_from_it_but_what_the_denoiser_spreads(shoot):

@@ -151,7 +151,8 @@ def _has_images(*meshes: Any) -> bool:
 
 
 def _origin_to_center(mesh: Any) -> None:
-    low, high = _bounds([v.co for v in mesh.data.vertices])
+    # Vertices of no face stay behind where faces were taken away.
+    low, high = _bounds([v.co for v in _used(mesh)])
     center = (low + high) / 2
     mesh.data.transform(Matrix.Translation(-center))
     mesh.matrix_world = Matrix.Translation(center)

@@ -10,10 +10,11 @@ import numpy as np
 
 from dmlgen.assets import car_folder
 from dmlgen.scene.materials import CarMaterials
+from dmlgen.scene.wheels import build_wheel
 
 
 class Car:
-    """The meshes of one car under one empty at the origin.
+    """The meshes of one car under one empty at the origin, and other wheels for it.
 
     The GLB holds the car with its front at +X, wheels on z = 0, metres (see dmlgen.cars.convert).
     """
@@ -28,13 +29,51 @@ class Car:
             mesh.parent = self.root
             for slot in mesh.material_slots:
                 slot.material = materials.like(slot.material)
-
         self._points = np.concatenate([_points(mesh) for mesh in self.meshes])
+        self._materials = materials
+        self._body = [mesh for mesh in self.meshes if not mesh.name.startswith("wheel")]
+        own = {_place(mesh): mesh for mesh in self.meshes if mesh.name.startswith("wheel")}
+        self._wheels = {"own": own}
+        self._style = "own"
+        self._visible = True
 
     def show(self, visible: bool) -> None:
         """Puts the car into the picture, or out of it."""
-        for mesh in self.meshes:
+        self._visible = visible
+        for mesh in self._body:
             mesh.hide_render = not visible
+        for style, wheels in self._wheels.items():
+            for wheel in wheels.values():
+                wheel.hide_render = not (visible and style == self._style)
+
+    def set_wheels(self, style: str, steering: float) -> None:
+        """Design of the wheels, and the angle in degrees to which the front ones are turned, above
+        0 to the left. A car without wheels of its own stays as it is."""
+        if style not in self._wheels:
+            self._wheels[style] = self._fitted(style)
+        if style != self._style:
+            self._style = style
+            self.show(self._visible)
+        for place, wheel in self._wheels[style].items():
+            if place.startswith("front"):
+                wheel.rotation_mode = "XYZ"
+                wheel.rotation_euler = (0.0, 0.0, math.radians(steering))
+
+    def _fitted(self, style: str) -> dict[str, Any]:
+        wheels = {}
+        for place, own in self._wheels["own"].items():
+            wheel = build_wheel(
+                style,
+                own.dimensions.z / 2,
+                own.dimensions.y,
+                place.endswith("left"),
+                self._materials,
+            )
+            bpy.context.scene.collection.objects.link(wheel)
+            wheel.parent = self.root
+            wheel.location = own.location
+            wheels[place] = wheel
+        return wheels
 
     def turn(self, rotation: float) -> None:
         """Yaw in degrees, counter-clockwise seen from above; 0 faces the camera."""
@@ -50,6 +89,11 @@ class Car:
         # Wheels never reach as far as the bumpers.
         body = next(mesh for mesh in self.meshes if mesh.name.startswith("body"))
         return float(body.dimensions.x)
+
+
+def _place(wheel: Any) -> str:
+    """`front_left` of `wheel_front_left`; Blender may have added a number to the name."""
+    return "_".join(wheel.name.split(".")[0].split("_")[1:])
 
 
 def _points(mesh: Any) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import bpy
 
@@ -12,9 +12,28 @@ from dmldata.parts import Part
 from dmlgen.cars.mesh.looks import image_of, role_of
 from dmlgen.roles import ROLES
 from dmlgen.scene.nodes import Tree
+from dmlgen.scene.weathering import PHOTOGRAPH, cover_with_dirt, glow
 
 Shader = Callable[[Tree, str], Any]
 """Builds the nodes of a role's surface and gives their output."""
+
+
+class Finish(NamedTuple):
+    """A kind of paint: share of metallic flakes, strength of the pearl effect, roughness under the
+    clear coat and weight of the clear coat, 0..1 each."""
+
+    flake: float
+    pearl: float
+    roughness: float
+    coat: float
+
+
+FINISHES = {
+    "solid": Finish(0.0, 0.0, 0.4, 1.0),
+    "metallic": Finish(0.5, 0.0, 0.4, 1.0),
+    "pearl": Finish(0.35, 0.8, 0.35, 1.0),
+    "matte": Finish(0.0, 0.0, 0.55, 0.0),
+}
 
 
 def linear_rgb(hue: float, saturation: float, value: float) -> tuple[float, float, float, float]:
@@ -30,7 +49,7 @@ def linear_rgb(hue: float, saturation: float, value: float) -> tuple[float, floa
 class CarMaterials:
     """One Blender material per role, and one for each image that a car keeps for a role.
 
-    `set_paint` is all that changes from row to row.
+    Paint, dirt and lights are all that changes from row to row.
 
     Args:
         background: for cars that are part of a place: the mask does not count them.
@@ -38,6 +57,8 @@ class CarMaterials:
 
     def __init__(self, background: bool = False) -> None:
         self._background = background
+        self._all: list[Any] = []
+        self._switched: dict[str, float] = {}
         self._by_role = {role: self._build(role, _SHADERS.get(role, _opaque)) for role in ROLES}
 
     def __getitem__(self, role: str) -> Any:
@@ -48,29 +69,47 @@ class CarMaterials:
         role, image = role_of(material), image_of(material)
         return self[role] if image is None else self._build(role, _textured(image))
 
-    def set_paint(
-        self, hue: float, saturation: float, value: float, roughness: float, flake: float
-    ) -> None:
-        """Paint under a clear coat.
-
-        Args:
-            hue, saturation, value: colour, 0..1 each.
-            roughness: of the base under the clear coat, 0..1.
-            flake: share of metallic flakes, 0 (solid) to 1.
-        """
+    def set_paint(self, hue: float, saturation: float, value: float, finish: str) -> None:
+        """Paint: its colour, 0..1 each, and the key of its finish in FINISHES."""
+        look = FINISHES[finish]
         nodes = self["paint"].node_tree.nodes
         nodes["color"].outputs[0].default_value = linear_rgb(hue, saturation, value)
-        nodes["shader"].inputs["Roughness"].default_value = roughness
-        nodes["flake"].outputs[0].default_value = flake
+        nodes["flake"].outputs[0].default_value = look.flake
+        nodes["pearl"].outputs[0].default_value = look.pearl
+        nodes["shader"].inputs["Roughness"].default_value = look.roughness
+        nodes["shader"].inputs["Coat Weight"].default_value = look.coat
+
+    def set_dirt(self, amount: float) -> None:
+        """Dust and mud on all that one can touch from outside, 0 (none) to 1."""
+        self._switch("dirt", amount)
+
+    def set_lights(self, brightness: float) -> None:
+        """Head and tail lamps, 0 (off) to 1."""
+        self._switch("light", brightness)
+
+    def _switch(self, name: str, value: float) -> None:
+        """Sets the value nodes of that name, in materials to come as well."""
+        self._switched[name] = value
+        for material in self._all:
+            _set_value(material, name, value)
 
     def _build(self, role: str, shader: Shader) -> Any:
         material = bpy.data.materials.new(f"role:{role}")
         part = Part.BACKGROUND if self._background else ROLES[role].part
         material.pass_index = int(part)
         tree = Tree(material)
-        surface = shader(tree, role)
-        tree.end(surface)
+        surface = glow(tree, role, shader(tree, role))
+        tree.end(cover_with_dirt(tree, role, surface))
+        self._all.append(material)
+        for name, value in self._switched.items():
+            _set_value(material, name, value)
         return material
+
+
+def _set_value(material: Any, name: str, value: float) -> None:
+    node = material.node_tree.nodes.get(name)
+    if node is not None:
+        node.outputs[0].default_value = value
 
 
 def _opaque(tree: Tree, role: str) -> Any:
@@ -84,9 +123,16 @@ def _opaque(tree: Tree, role: str) -> Any:
 
 
 def _paint(tree: Tree, role: str) -> Any:
-    """Base coat, metallic in the share of flakes, under a hard clear coat."""
-    color = tree.add("ShaderNodeRGB", {"name": "color"}).outputs[0]
+    """Base coat, metallic in the share of flakes, under a hard clear coat; pearl is lighter and of
+    another hue where one looks along it."""
+    plain = tree.add("ShaderNodeRGB", {"name": "color"}).outputs[0]
     flake = tree.add("ShaderNodeValue", {"name": "flake"}).outputs[0]
+    pearl = tree.add("ShaderNodeValue", {"name": "pearl"}).outputs[0]
+    shifted = tree.add(
+        "ShaderNodeHueSaturation", Hue=0.54, Saturation=0.7, Value=1.5, Color=plain
+    ).outputs[0]
+    along = tree.add("ShaderNodeLayerWeight", Blend=0.45).outputs["Facing"]
+    color = tree.mix_color(tree.math("MULTIPLY", pearl, along), plain, shifted)
     return tree.add(
         "ShaderNodeBsdfPrincipled",
         {"name": "shader"},
@@ -139,7 +185,8 @@ def _textured(image: Any) -> Shader:
 
     def build(tree: Tree, role: str) -> Any:
         look = ROLES[role]
-        color = tree.add("ShaderNodeTexImage", {"image": image, "interpolation": "Cubic"})
+        settings = {"image": image, "interpolation": "Cubic", "name": PHOTOGRAPH}
+        color = tree.add("ShaderNodeTexImage", settings)
         cover = 1.0 if look.part == Part.LIGHT else 0.0
         # What shines white in the photograph of a headlamp mirrors the sky there; as a colour it
         # would be whiter than paper.

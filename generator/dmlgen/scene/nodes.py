@@ -36,7 +36,14 @@ class Tree:
             self.set(socket, operand)
         return node.outputs[0]
 
-    def smoothstep(self, value: Any, low: float, high: float) -> Any:
+    def scaled(self, vector: Any, factor: Any) -> Any:
+        """`vector` times a number."""
+        node = self.add("ShaderNodeVectorMath", {"operation": "SCALE"})
+        self.set(node.inputs[0], vector)
+        self.set(node.inputs["Scale"], factor)
+        return node.outputs[0]
+
+    def smoothstep(self, value: Any, low: Any, high: Any) -> Any:
         """0 below `low`, 1 above `high`, smooth between."""
         node = self.add(
             "ShaderNodeMapRange",

@@ -59,11 +59,9 @@ def _cloud_cover(tree: Tree) -> Any:
     up = split.outputs["Z"]
     # A flat layer would shrink to nothing at the horizon.
     height = tree.math("ADD", tree.math("MAXIMUM", up, 0.0), 0.09)
-    on_layer = tree.add("ShaderNodeVectorMath", {"operation": "SCALE"})
-    tree.set(on_layer.inputs[0], direction)
-    tree.set(on_layer.inputs["Scale"], tree.math("DIVIDE", CLOUD_SCALE, height))
+    on_layer = tree.scaled(direction, tree.math("DIVIDE", CLOUD_SCALE, height))
     image = {"image": surface_image("clouds", data=True)}
-    cover = tree.add("ShaderNodeTexImage", image, Vector=on_layer.outputs[0]).outputs["Color"]
+    cover = tree.add("ShaderNodeTexImage", image, Vector=on_layer).outputs["Color"]
     return tree.math("MULTIPLY", cover, tree.smoothstep(up, 0.0, 0.12))
 
 

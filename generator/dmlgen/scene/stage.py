@@ -15,15 +15,13 @@ from dmlgen.scene.camera import Camera
 from dmlgen.scene.car import Car
 from dmlgen.scene.changes import Changes
 from dmlgen.scene.materials import CarMaterials
+from dmlgen.scene.occluders import Occluders
 from dmlgen.scene.panorama import Panorama
 from dmlgen.scene.picture import Photographer, Picture
 from dmlgen.scene.site import Site
 from dmlgen.scene.studio import Studio
 
-PAINT_FACTORS = (
-    *("paint_hue", "paint_saturation", "paint_value"),
-    *("paint_roughness", "paint_flake"),
-)
+PAINT_FACTORS = ("paint_hue", "paint_saturation", "paint_value", "paint_finish")
 
 
 class Surroundings(Protocol):
@@ -44,6 +42,7 @@ class Stage:
         _configure(engine)
         self.materials = CarMaterials()
         self.camera = Camera()
+        self._occluders = Occluders()
         self._cars: dict[str, Car] = {}
         self._environments: dict[str, Surroundings] = {}
         self._changes = Changes()
@@ -61,7 +60,11 @@ class Stage:
         changes.apply(self._show_car, values, "car_model")
         changes.apply(self._show_environment, values, "environment")
         self.car.turn(values["car_rotation"])
+        self.car.set_wheels(values["wheel_style"], values["steering_angle"])
         changes.apply(self.materials.set_paint, values, *PAINT_FACTORS)
+        changes.apply(self.materials.set_dirt, values, "dirt")
+        changes.apply(self.materials.set_lights, values, "lights_on")
+        changes.apply(self._occluders.put, values, "occlusion", "camera_distance", "camera_azimuth")
         changes.apply(
             self.camera.place, values, "camera_height", "camera_distance", "camera_azimuth"
         )

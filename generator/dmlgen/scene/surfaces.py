@@ -36,20 +36,17 @@ def surface_image(name: str, file: str = "color.jpg", data: bool = False) -> Any
 
 def ground_nodes(tree: Tree, name: str, position: Any) -> SurfaceNodes:
     """A ground, its tile repeated and its brightness varied over tens of metres."""
-    tiled = _scaled(tree, position, 1.0 / load_surface(name).tile)
+    tiled = tree.scaled(position, 1.0 / load_surface(name).tile)
     color = _look_up(tree, surface_image(name), tiled)
     wander = _look_up(
-        tree, surface_image("grime", data=True), _scaled(tree, position, 1 / MACRO_TILE)
+        tree, surface_image("grime", data=True), tree.scaled(position, 1 / MACRO_TILE)
     )
     offset = tree.math("SUBTRACT", wander, 0.5)
     factor = tree.math("ADD", tree.math("MULTIPLY", offset, MACRO_CONTRAST), 1.0)
-    varied = tree.add("ShaderNodeVectorMath", {"operation": "SCALE"})
-    tree.set(varied.inputs[0], color)
-    tree.set(varied.inputs["Scale"], factor)
     roughness = _look_up(tree, surface_image(name, "roughness.jpg", data=True), tiled)
     bent = tree.add("ShaderNodeNormalMap", {"space": "TANGENT"})
     tree.set(bent.inputs["Color"], _look_up(tree, surface_image(name, "normal.jpg", True), tiled))
-    return SurfaceNodes(varied.outputs[0], roughness, bent.outputs[0])
+    return SurfaceNodes(tree.scaled(color, factor), roughness, bent.outputs[0])
 
 
 def mean_color(name: str) -> tuple[float, float, float]:
@@ -88,19 +85,12 @@ def wall_material(title: str, name: str, tint: tuple[float, float, float]) -> An
     image = tree.add(
         "ShaderNodeTexImage",
         {"image": surface_image(name), "projection": "BOX", "projection_blend": 0.0},
-        Vector=_scaled(tree, position, 1.0 / spec.tile),
+        Vector=tree.scaled(position, 1.0 / spec.tile),
     )
     color = tree.mix_color(1.0, image.outputs["Color"], (*tint, 1.0), blend="MULTIPLY")
     shader = tree.add("ShaderNodeBsdfPrincipled", Base_Color=color, Roughness=spec.roughness)
     tree.end(shader.outputs[0])
     return material
-
-
-def _scaled(tree: Tree, position: Any, factor: float) -> Any:
-    node = tree.add("ShaderNodeVectorMath", {"operation": "SCALE"})
-    tree.set(node.inputs[0], position)
-    node.inputs["Scale"].default_value = factor
-    return node.outputs[0]
 
 
 def _look_up(tree: Tree, image: Any, position: Any) -> Any:

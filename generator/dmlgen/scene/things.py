@@ -89,5 +89,5 @@ def _built(thing: Placed, index: int) -> list[Any]:
 def _parked(thing: ParkedCar) -> Car:
     materials = CarMaterials(background=True)
     hue, saturation, value = thing.paint
-    materials.set_paint(hue, saturation, value, 0.4, 0.5)
+    materials.set_paint(hue, saturation, value, "metallic")
     return Car(thing.car, materials)

@@ -8,6 +8,8 @@ from typing import Any
 import bpy
 import numpy as np
 
+from dmlgen.cars.mesh.surfaces import weld
+
 Point = tuple[float, float, float]
 
 
@@ -56,15 +58,31 @@ class Shape:
         top = np.broadcast_to(finish, (sides, 3))
         self.quads(np.stack([high[:-1], high[1:], top, top], axis=1), material)
 
-    def finish(self, smooth: bool = False) -> Any:
-        """The object, in no collection yet."""
+    def lathe(self, profile: np.ndarray, material: Any, steps: int = 64) -> None:
+        """A profile of y and distance from the y axis [N, 2], turned about that axis.
+
+        Seen with the axis to the right, the profile runs from right to left on the outside.
+        """
+        angle = np.arange(steps + 1) * (2 * math.pi / steps)
+        across = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+        points = np.empty((len(profile), steps + 1, 3))
+        points[:, :, 0] = profile[:, 1:] * across[:, 0]
+        points[:, :, 1] = profile[:, :1]
+        points[:, :, 2] = profile[:, 1:] * across[:, 1]
+        a, b = points[:-1], points[1:]
+        self.quads(np.stack([a[:, :-1], b[:, :-1], b[:, 1:], a[:, 1:]], axis=2), material)
+
+    def finish(self, smooth_angle: float | None = None) -> Any:
+        """The object, in no collection yet; edges below `smooth_angle` degrees are smoothed."""
         mesh = bpy.data.meshes.new(self._name)
         vertices, faces = np.concatenate(self._vertices), np.concatenate(self._faces)
         mesh.from_pydata(vertices.tolist(), [], faces.tolist())
         for material in self._materials:
             mesh.materials.append(material)
         mesh.polygons.foreach_set("material_index", np.concatenate(self._slots).astype(np.int32))
-        if smooth:
-            mesh.shade_smooth()
         mesh.update()
+        if smooth_angle is not None:
+            weld(mesh, 1e-5)
+            mesh.shade_smooth()
+            mesh.set_sharp_from_angle(angle=math.radians(smooth_angle))
         return bpy.data.objects.new(self._name, mesh)

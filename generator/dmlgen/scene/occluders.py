@@ -1,0 +1,47 @@
+"""What stands between camera and car: values of the factor `occlusion`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+import numpy as np
+
+from dmlgen.scene.props import plants, street
+
+KINDS: dict[str, tuple[float, Callable[[], list[Any]]]] = {
+    "post": (0.35, lambda: street.lamp_post(5.0)),
+    "sign": (-0.5, lambda: street.sign(1.35)),
+    "bin": (-0.6, street.bin),
+    "bush": (0.9, lambda: plants.bush(1.2, np.random.default_rng(1))),
+}
+"""Metres to the right of the line from camera to car, as the camera sees it, and its builder."""
+NEARNESS = 0.47
+"""Where it stands: share of the camera's distance from the car."""
+
+
+class Occluders:
+    """Built when first needed; one of them, or none, is in the picture."""
+
+    def __init__(self) -> None:
+        self._built: dict[str, list[Any]] = {}
+
+    def put(self, kind: str, distance: float, azimuth: float) -> None:
+        """Puts `kind`, a key of KINDS or `none`, before a camera at a distance in metres and an
+        azimuth in degrees."""
+        if kind in KINDS and kind not in self._built:
+            self._built[kind] = KINDS[kind][1]()
+            for obj in self._built[kind]:
+                bpy.context.scene.collection.objects.link(obj)
+        for name, objects in self._built.items():
+            for obj in objects:
+                obj.hide_render = name != kind
+        angle = math.radians(azimuth)
+        for obj in self._built.get(kind, ()):
+            along, aside = NEARNESS * distance, KINDS[kind][0]
+            x = along * math.cos(angle) - aside * math.sin(angle)
+            y = along * math.sin(angle) + aside * math.cos(angle)
+            obj.location = (x, y, 0.0)
+            obj.rotation_euler = (0.0, 0.0, angle)

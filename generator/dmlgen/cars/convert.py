@@ -17,6 +17,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from dmlgen.cars.interior import add_generic_interior
+from dmlgen.cars.mesh.liners import add_liner
 from dmlgen.cars.mesh.looks import role_material
 from dmlgen.cars.mesh.plates import add_plate
 from dmlgen.cars.mesh.seams import draw_seam
@@ -56,6 +57,8 @@ def convert(spec: CarSpec, obj_file: Path, glb_file: Path) -> Converted:
         parts.body.append(add_generic_interior(parts.body, role_material))
     parts.decals += [draw_seam(seam, parts.body) for seam in spec.seams]
     parts.body += [add_plate(plate) for plate in spec.plates]
+    if spec.liners is not None:
+        parts.body += [add_liner(spec.liners, pieces) for pieces in parts.wheels.values()]
     groups = parts.groups()
     _stand([obj for pieces in groups.values() for obj in pieces])
     meshes = {name: _join(name, pieces) for name, pieces in groups.items()}

@@ -105,6 +105,18 @@ class Seam(StrictModel):
     width: float = Field(default=0.006, gt=0)
 
 
+class Liners(StrictModel):
+    """Wheel housings that the source lacks.
+
+    Args:
+        radius: of the housing, in radii of the wheel.
+        inset: how far behind the wheel's outer side the housing begins, in widths of the wheel.
+    """
+
+    radius: float = Field(default=1.1, gt=1)
+    inset: float = Field(default=0.3, ge=0, le=1)
+
+
 class Plate(StrictModel):
     """A blank number plate that the source lacks.
 

@@ -11,7 +11,7 @@ from dmldata.errors import UnknownNameError
 from dmldata.manifest import Credit
 from dmldata.strict import StrictModel
 from dmlgen.assets import car_folder
-from dmlgen.cars.edits import Face, Override, Plate, Retouch, Seam, Selector, Subdivision
+from dmlgen.cars.edits import Face, Liners, Override, Plate, Retouch, Seam, Selector, Subdivision
 from dmlgen.documents import load_document
 from dmlgen.roles import ROLES
 
@@ -44,6 +44,7 @@ class CarSpec(StrictModel):
         subdivide: objects that are made smooth.
         seams: shut lines that the source lacks.
         plates: number plates that the source lacks.
+        liners: wheel housings that the source lacks.
         interior: `own` where the source has one, `generic` to add seats and a dashboard.
     """
 
@@ -66,6 +67,7 @@ class CarSpec(StrictModel):
     subdivide: tuple[Subdivision, ...] = ()
     seams: tuple[Seam, ...] = ()
     plates: tuple[Plate, ...] = ()
+    liners: Liners | None = None
     interior: Literal["own", "generic"] = "own"
 
     @field_validator("roles")

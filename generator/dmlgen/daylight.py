@@ -59,21 +59,23 @@ _SUN = np.array(
         [48.590, 40.580, 32.999, 0.044, 0.037, 0.031],
     ]
 ).reshape(-1, 2, 3)
-_CARD_WEIGHTS = np.array([0.5, 0.25, 0.25])
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
-def metered_light(elevation: float, sunlit: float = 1.0) -> np.ndarray:
-    """Linear RGB [3] that a meter reads: half from a white card on the ground, a quarter each from
-    cards standing towards the sun and away from it.
+def metered_light(elevation: float, sunlit: float = 1.0, facing: float = 0.0) -> np.ndarray:
+    """Linear RGB [3] that a meter reads: half from a white card on the ground, the rest from cards
+    standing towards the sun and away from it.
 
     Args:
         elevation: of the sun, degrees.
         sunlit: share of the sun that nothing stands before, 0..1.
+        facing: 1 where the meter sees the sunlit sides of things only, -1 their shaded sides, 0
+            both alike.
     """
+    weights = np.array([0.5, 0.25 * (1 + facing), 0.25 * (1 - facing)])
     sun = sunlit * np.concatenate([_SUN, np.zeros_like(_SUN[:, :1])], axis=1)
     cards = _SKY + SUN_INTENSITY * sun
-    reading = np.einsum("ecr,c->er", cards, _CARD_WEIGHTS)
+    reading = np.einsum("ecr,c->er", cards, weights)
     clear = np.array([np.interp(elevation, _ELEVATION, reading[:, c]) for c in range(3)])
     return (1 - HAZE) * clear + HAZE * float(clear @ LUMINANCE)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import bpy
 
-from dmlgen.daylight import WHITE
+from dmlgen.daylight import WHITE, metered_light
 from dmlgen.environment import BackdropSpec
 from dmlgen.scene.changes import Changes
 from dmlgen.scene.materials import linear_rgb
@@ -41,11 +41,14 @@ class Backdrop:
     def set(self, values: Mapping[str, Any]) -> None:
         """Sets light, finish and colour to the values of their factors."""
         changes = self._changes
-        changes.apply(self.sky.set_sun, values, "sun_elevation", "sun_rotation")
+        changes.apply(self._set_sun, values, "sun_elevation", "sun_rotation")
         changes.apply(self.set_finish, values, "floor")
         changes.apply(
             self.set_color, values, "background_hue", "background_saturation", "background_value"
         )
+
+    def _set_sun(self, elevation: float, rotation: float) -> None:
+        self.sky.set_sun(elevation, rotation, metered_light(elevation))
 
     def set_color(self, hue: float, saturation: float, value: float) -> None:
         """Colour of floor and backdrop, 0..1 each."""

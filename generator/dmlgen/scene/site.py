@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+from dmlgen.daylight import metered_light
 from dmlgen.environment import SiteSpec
 from dmlgen.scene.changes import Changes
 from dmlgen.scene.nodes import Tree
@@ -19,6 +20,8 @@ from dmlgen.surfaces.spec import load_surface
 
 SHADE = 0.2
 """Share of the sun that the meter reads where nothing of it reaches the car."""
+FACING = 0.65
+"""How much the meter minds whether the camera looks at sunlit or at shaded sides, 0..1."""
 
 
 class Site:
@@ -58,8 +61,10 @@ class Site:
     def _set_sun(self, elevation: float, rotation: float, view: float) -> None:
         sunlit = sunlit_share(self._spec.things, elevation, rotation - self._angle(view))
         # A camera that metered the shade fully would burn out what lies in the sun.
-        metered = SHADE + (1 - SHADE) * sunlit
-        self._sky.set_sun(elevation, rotation, metered, self._spec.compensation)
+        sunlit = SHADE + (1 - SHADE) * sunlit
+        facing = FACING * np.cos(np.radians(rotation))
+        reading = metered_light(elevation, sunlit, facing)
+        self._sky.set_sun(elevation, rotation, reading, self._spec.compensation)
 
     def _turn(self, view: float) -> None:
         self._things.turn(self._angle(view))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from dmlgen.daylight import HAZE, SUN_INTENSITY, light_gain, metered_light
+import numpy as np
+
+from dmlgen.daylight import HAZE, SUN_INTENSITY, light_gain
 from dmlgen.scene.nodes import Tree
 from dmlgen.scene.surfaces import surface_image
 
@@ -34,22 +36,19 @@ class Sky:
             self.color = tree.mix_color(_cloud_cover(tree), self.color, (*CLOUD, 1.0))
 
     def set_sun(
-        self, elevation: float, rotation: float, sunlit: float = 1.0, compensation: float = 0.0
+        self, elevation: float, rotation: float, reading: np.ndarray, compensation: float = 0.0
     ) -> None:
         """Where the sun stands, and how the camera meters its light.
 
         Args:
             elevation: degrees.
             rotation: degrees, counter-clockwise seen from above; at 0 the sun stands on +X.
-            sunlit: how much of the sun the car gets, 0..1.
-            compensation: stops, see `light_gain`.
+            reading, compensation: see `light_gain`.
         """
         self._sky.sun_elevation = math.radians(elevation)
         # Blender's rotation 0 is +Y and runs clockwise.
         self._sky.sun_rotation = math.radians(90.0 - rotation)
-        self._gain.inputs[1].default_value = light_gain(
-            metered_light(elevation, sunlit), compensation
-        )
+        self._gain.inputs[1].default_value = light_gain(reading, compensation)
 
 
 def _cloud_cover(tree: Tree) -> Any:

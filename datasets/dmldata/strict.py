@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
-from typing import Any, TypeVar, get_args
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from dmldata.errors import DatasetError, PrismError
@@ -61,10 +62,10 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """
     problems = error.errors(include_url=False, include_context=False)
     first = first_problem(error)
-    location = [part for part in first["loc"] if not _is_type_tag(part)]
+    location, at = _without_tags(model, first["loc"])
     reason = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        reason = _unknown_field(str(location[-1]), _model_at(model, location[:-1]))
+        reason = _unknown_field(str(first["loc"][-1]), at)
     elif "input" in first and isinstance(first["input"], str | int | float | bool):
         reason += f" (got {_short(first['input'])})"
     field = _path(location)
@@ -89,11 +90,6 @@ def _path(location: list[int | str]) -> str:
     return text.removeprefix(".")
 
 
-def _is_type_tag(part: int | str) -> bool:
-    """pydantic names the members of a union ('str', 'float') in a location; no file holds them."""
-    return part in ("str", "float", "int", "bool")
-
-
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
@@ -106,15 +102,56 @@ def _unknown_field(name: str, model: type[BaseModel] | None) -> str:
     return f"unknown field{hint}" + (f"; valid: {', '.join(valid)}" if valid else "")
 
 
-def _model_at(model: type[BaseModel], location: list[int | str]) -> type[BaseModel] | None:
-    """The model that the fields at `location` belong to, where it can be told."""
+def _without_tags(
+    model: type[BaseModel], location: tuple[int | str, ...]
+) -> tuple[list[int | str], type[BaseModel] | None]:
+    """The part of a location that stands in the file, and the model that its last field belongs to.
+
+    pydantic also names the members of a union, by their type ('str') or by their discriminator.
+    """
+    found: list[int | str] = []
+    owner: type[BaseModel] | None = None
     current: Any = model
     for part in location:
-        if isinstance(part, str) and _is_model(current) and part in current.model_fields:
-            current = current.model_fields[part].annotation
+        if _is_model(current) and issubclass(current, RootModel):
+            current = current.model_fields["root"].annotation
+        if isinstance(part, int):
+            found.append(part)
+            current = _first(_arguments(current), default=current)
+        elif _is_model(current):
+            owner = current
+            found.append(part)
+            field = current.model_fields.get(part)
+            current = field.annotation if field else None
+        elif get_origin(current) is dict:
+            found.append(part)
+            current = get_args(current)[1]
         else:
-            current = next((arg for arg in get_args(current) if _is_model(arg)), None)
-    return current if _is_model(current) else None
+            members = [m for m in _members(current) if _is_model(m)]
+            chosen = [m for m in members if part in _tags(m)]
+            current = _first(chosen, default=current)
+    return found, owner
+
+
+def _members(annotation: Any) -> list[Any]:
+    """All members of a union, however nested; the annotation itself if it is none."""
+    if get_origin(annotation) in (Union, UnionType, Annotated):
+        return [inner for arg in _arguments(annotation) for inner in _members(arg)]
+    return [annotation]
+
+
+def _arguments(annotation: Any) -> list[Any]:
+    arguments = get_args(annotation)
+    return list(arguments[:1] if get_origin(annotation) is Annotated else arguments)
+
+
+def _tags(model: type[BaseModel]) -> list[Any]:
+    """The values of the literal fields of a member of a union, one of which tells it apart."""
+    return [value for field in model.model_fields.values() for value in get_args(field.annotation)]
+
+
+def _first(values: list[Any], default: Any) -> Any:
+    return values[0] if values else default
 
 
 def _is_model(annotation: Any) -> bool:

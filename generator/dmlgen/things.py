@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from dmldata.errors import UnknownNameError
 from dmldata.strict import StrictModel
+from dmlgen.assets import car_names
 
 Metres = Annotated[float, Field(gt=0)]
 
@@ -167,6 +169,13 @@ class ParkedCar(Placed):
     kind: Literal["parked_car"]
     car: str
     paint: tuple[float, float, float]
+
+    @field_validator("car")
+    @classmethod
+    def _known_car(cls, car: str) -> str:
+        if car not in car_names():
+            raise ValueError(str(UnknownNameError("car", car, car_names())))
+        return car
 
 
 Thing = Annotated[

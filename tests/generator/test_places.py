@@ -1,0 +1,92 @@
+"""Places: every one shows the car, none gets into its mask, their files are checked."""
+
+import numpy as np
+import pytest
+
+from dmldata import open_dataset
+from dmldata.errors import InputError
+from dmlgen.assets import environment_file, environment_names
+from dmlgen.documents import load_document
+from dmlgen.environment import EnvironmentDocument, SiteSpec, load_environment
+from dmlgen.factors import CONSTANTS
+from dmlgen.plan import Plan, PlannedImage, make_plan
+from dmlgen.presets import Engine
+from dmlgen.recipe import load_recipe, with_values
+from dmlgen.render import render
+
+SITES = [n for n in environment_names() if isinstance(load_environment(n), SiteSpec)]
+
+
+@pytest.fixture(scope="module")
+def everywhere(tmp_path_factory):
+    """The same car under the same camera in every environment."""
+    recipe = load_recipe("paper")
+    factors = {key: with_values(f, (CONSTANTS[key],)) for key, f in recipe.factors().items()}
+    factors["environment"] = with_values(factors["environment"], tuple(environment_names()))
+    images = tuple(
+        PlannedImage(
+            f"{i:06d}",
+            "test",
+            i,
+            0,
+            5,
+            {
+                key: None if key in load_environment(name).inapplicable else value
+                for key, value in {**CONSTANTS, "environment": name}.items()
+            },
+        )
+        for i, name in enumerate(environment_names())
+    )
+    out = tmp_path_factory.mktemp("places") / "out"
+    render(Plan(recipe, 0, None, tuple(factors.values()), images), Engine("draft", 64, "cpu"), out)
+    return {item.row["environment"]: item for item in open_dataset(str(out)).samples_iter()}
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_a_place_is_no_part_of_the_mask(everywhere, name):
+    """Nor are the cars that are parked there."""
+    assert everywhere[name].mask.tobytes() == everywhere["backdrop"].mask.tobytes()
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_a_place_is_neither_black_nor_burnt_out(everywhere, name):
+    around = np.asarray(everywhere[name].image)[everywhere[name].mask == 0]
+    assert 40 < around.mean() < 235
+
+
+@pytest.mark.parametrize("name", SITES)
+def test_credits_of_parked_cars_travel_with_the_picture(everywhere, name):
+    credited = everywhere[name].row["credits_id"].split(";")
+    assert credited[0] == "car-fordFocus"
+    assert {f"car-{car}" for car in load_environment(name).cars()} <= set(credited)
+
+
+def test_the_car_is_in_every_picture_of_photo(tmp_path_factory):
+    out = tmp_path_factory.mktemp("photo") / "out"
+    plan = make_plan(load_recipe("photo"), seed=1, count=26)
+    render(plan, Engine("draft", (64, 48), "cpu"), out)
+    for item in open_dataset(str(out)).samples_iter():
+        box = [item.row[key] for key in ("car_x0", "car_y0", "car_x1", "car_y1")]
+        assert item.row["car_area"] >= 0.08, item.row
+        assert min(box[:2]) > 0, item.row
+        assert (box[2] < 64, box[3] < 48) == (True, True), item.row
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("length: 30", "lenght: 30"), "unknown field (did you mean 'length'?)"),
+        (("kind: hedge", "kind: hedgehog"), "'hedge', 'bush', 'tree'"),
+        (("car: suv", "car: trabant"), "unknown car 'trabant'"),
+        (("height: 1.3", "height: -1"), "greater than 0"),
+    ],
+)
+def test_a_malformed_place_is_refused(tmp_path, change, message):
+    text = environment_file("car_park").read_text()
+    assert change[0] in text
+    path = tmp_path / "own.yaml"
+    path.write_text(text.replace(*change, 1))
+    with pytest.raises(InputError) as caught:
+        load_document(EnvironmentDocument, path)
+    assert message in str(caught.value)
+    assert str(caught.value).count("\n") == 0

@@ -1,0 +1,62 @@
+"""Baked surfaces: they tile, their colours are plausible, baking again gives the same."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dmldata.errors import InputError
+from dmlgen.assets import surface_folder, surface_names
+from dmlgen.documents import load_document
+from dmlgen.factors import GROUNDS
+from dmlgen.surfaces.bake import BAKERS, MASKS, baked
+from dmlgen.surfaces.spec import SurfaceSpec, load_surface
+
+
+def images(name):
+    return {file.name: np.asarray(Image.open(file)) for file in surface_folder(name).glob("*.jpg")}
+
+
+def test_every_surface_has_a_baker_and_every_baker_a_surface():
+    assert surface_names() == sorted(BAKERS)
+
+
+@pytest.mark.parametrize("name", surface_names())
+def test_a_surface_tiles_without_a_seam(name):
+    for pixels in images(name).values():
+        values = pixels.astype(float)
+        for axis in (0, 1):
+            steps = np.abs(values - np.roll(values, 1, axis=axis)).mean(
+                axis=(1 - axis, 2)[: values.ndim - 1]
+            )
+            assert steps[0] <= 1.2 * steps[1:].max()
+
+
+@pytest.mark.parametrize("name", sorted(set(BAKERS) - MASKS))
+def test_albedos_are_those_of_real_materials(name):
+    encoded = images(name)["color.jpg"].astype(float) / 255
+    light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    assert 0.02 < light.mean() < 0.65
+    assert light.std() > 0.005
+
+
+@pytest.mark.parametrize("name", GROUNDS)
+def test_a_ground_has_what_is_seen_from_near(name):
+    found = images(name)
+    assert found.keys() == {"color.jpg", "normal.jpg", "roughness.jpg"}
+    up = found["normal.jpg"][..., 2]
+    assert up.mean() > 200
+    assert load_surface(name).name == name
+
+
+@pytest.mark.parametrize("name", ["cobbles", "brick"])
+def test_baking_twice_gives_the_same(name):
+    one, other = baked(name, 64), baked(name, 64)
+    assert one.keys() == other.keys()
+    assert all(one[file].tobytes() == other[file].tobytes() for file in one)
+
+
+def test_a_surface_without_a_tile_is_refused(tmp_path):
+    path = tmp_path / "surface.yaml"
+    path.write_text("name: x\ntitle: X\ntile: -1\n")
+    with pytest.raises(InputError, match=r"surface\.yaml:3: tile: .*greater than 0"):
+        load_document(SurfaceSpec, path)

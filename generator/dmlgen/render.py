@@ -17,7 +17,7 @@ from dmldata.files import sha256_of, write_whole
 from dmldata.layout import images_per_shard_for
 from dmldata.manifest import Credit, Manifest
 from dmldata.writer import write_dataset
-from dmlgen.assets import car_folder, environment_file, scenes_folder
+from dmlgen.assets import car_folder, environment_file
 from dmlgen.blender import blender_process, died, require_blender
 from dmlgen.cars.spec import load_car
 from dmlgen.environment import load_environment
@@ -112,10 +112,15 @@ def _scene_files(plan: Plan) -> dict[str, str]:
     """Digests of the files of every car and environment of the plan."""
     cars = sorted({str(image.values["car_model"]) for image in plan.images})
     environments = sorted({str(image.values["environment"]) for image in plan.images})
-    files = [car_folder(car) / name for car in cars for name in ("car.yaml", f"{car}.glb")]
-    files += [environment_file(environment) for environment in environments]
-    root = scenes_folder()
-    return {str(file.relative_to(root)): sha256_of(file)[:12] for file in files}
+    files = {
+        f"cars/{car}/{name}": car_folder(car) / name
+        for car in cars
+        for name in ("car.yaml", f"{car}.glb")
+    }
+    for environment in environments:
+        file = environment_file(environment)
+        files[f"environments/{file.name}"] = file
+    return {name: sha256_of(file)[:12] for name, file in files.items()}
 
 
 def _versions() -> dict[str, str]:

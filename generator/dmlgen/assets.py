@@ -1,4 +1,4 @@
-"""What can stand in a picture: cars, environments and recipes, found as files under `scenes/`."""
+"""What can stand in a picture: cars, environments, surfaces, recipes: files under `scenes/`."""
 
 from __future__ import annotations
 
@@ -72,6 +72,24 @@ def environment_file(name: str) -> Path:
     if name not in environment_names():
         raise UnknownNameError("environment", name, environment_names())
     return scenes_folder() / "environments" / f"{name}.yaml"
+
+
+def surface_names() -> list[str]:
+    """Names of all baked surfaces."""
+    return sorted(
+        path.parent.name for path in (scenes_folder() / "surfaces").glob("*/surface.yaml")
+    )
+
+
+def surface_folder(name: str) -> Path:
+    """The folder that holds a surface's surface.yaml and images.
+
+    Raises:
+        UnknownNameError: no such surface; the message lists them.
+    """
+    if name not in surface_names():
+        raise UnknownNameError("surface", name, surface_names())
+    return scenes_folder() / "surfaces" / name
 
 
 def recipe_names() -> list[str]:

@@ -29,8 +29,10 @@ RecipeName = Annotated[
 Group = Annotated[
     str | None, typer.Option("--factor", help="Sweep this factor group (see 'dmlgen factors').")
 ]
-Scenes = Annotated[int, typer.Option(help="Base scenes of a sweep.")]
-Variants = Annotated[int, typer.Option(help="Pictures of each base scene in a sweep.")]
+Scenes = Annotated[int | None, typer.Option(help="Base scenes of a sweep; 4 if not given.")]
+Variants = Annotated[
+    int | None, typer.Option(help="Pictures of each base scene in a sweep; 6 if not given.")
+]
 Count = Annotated[int | None, typer.Option(help="Images of a dataset that is not a sweep.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same dataset.")]
 Size = Annotated[str, typer.Option(help="Pixels: 256, or 384x288 for width and height.")]
@@ -44,8 +46,8 @@ def render(
     out: Annotated[Path, typer.Option(help="A new or empty folder for the dataset.")],
     recipe: RecipeName = "paper",
     group: Group = None,
-    scenes: Scenes = 4,
-    variants: Variants = 6,
+    scenes: Scenes = None,
+    variants: Variants = None,
     count: Count = None,
     seed: Seed = 0,
     size: Size = "256",
@@ -83,8 +85,8 @@ def render(
 def plan(
     recipe: RecipeName = "paper",
     group: Group = None,
-    scenes: Scenes = 4,
-    variants: Variants = 6,
+    scenes: Scenes = None,
+    variants: Variants = None,
     count: Count = None,
     seed: Seed = 0,
     size: Size = "256",
@@ -138,7 +140,8 @@ def recipes() -> None:
     from dmlgen.assets import recipe_names
     from dmlgen.recipe import load_recipe
 
-    console.table(("name", "title"), [(n, load_recipe(n).title) for n in recipe_names()])
+    found = [load_recipe(name) for name in recipe_names()]
+    console.table(("name", "images", "title"), [(r.name, r.images(), r.title) for r in found])
 
 
 @app.command()
@@ -196,21 +199,32 @@ def check() -> None:
 
 
 def _plan(
-    recipe: str, group: str | None, scenes: int, variants: int, count: int | None, seed: int
+    name: str,
+    group: str | None,
+    scenes: int | None,
+    variants: int | None,
+    count: int | None,
+    seed: int,
 ) -> Plan:
     from dmlgen.factors import find_group
-    from dmlgen.plan import Sweep, make_plan
-    from dmlgen.recipe import load_recipe
+    from dmlgen.plan import make_plan
+    from dmlgen.recipe import Sweep, load_recipe
 
-    sweep = None
+    recipe = load_recipe(name)
+    sweep = recipe.sweep
     if group is not None:
         find_group(group)
-        if count is not None:
-            raise InputError(
-                "--count is for datasets without --factor; a sweep has --scenes times --variants"
-            )
-        sweep = Sweep(group, scenes, variants)
-    return make_plan(load_recipe(recipe), seed=seed, count=count, sweep=sweep)
+        sweep = Sweep(group, 4, 6)
+    if sweep is not None:
+        sweep = Sweep(
+            sweep.group,
+            sweep.scenes if scenes is None else scenes,
+            sweep.variants if variants is None else variants,
+        )
+    elif scenes is not None or variants is not None:
+        option = "--variants" if scenes is None else "--scenes"
+        raise InputError(f"{option}: recipe '{name}' is no sweep; name a group with --factor")
+    return make_plan(recipe, seed=seed, count=count, sweep=sweep)
 
 
 def _show_plan(plan: Plan) -> None:

@@ -63,26 +63,31 @@ _CARD_WEIGHTS = np.array([0.5, 0.25, 0.25])
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
-def metered_light(elevation: float) -> np.ndarray:
-    """Linear RGB [3] that a meter reads at a sun elevation in degrees: half from a white card on
-    the ground, a quarter each from cards standing towards the sun and away from it."""
-    sun = np.concatenate([_SUN, np.zeros_like(_SUN[:, :1])], axis=1)
+def metered_light(elevation: float, sunlit: float = 1.0) -> np.ndarray:
+    """Linear RGB [3] that a meter reads: half from a white card on the ground, a quarter each from
+    cards standing towards the sun and away from it.
+
+    Args:
+        elevation: of the sun, degrees.
+        sunlit: share of the sun that nothing stands before, 0..1.
+    """
+    sun = sunlit * np.concatenate([_SUN, np.zeros_like(_SUN[:, :1])], axis=1)
     cards = _SKY + SUN_INTENSITY * sun
     reading = np.einsum("ecr,c->er", cards, _CARD_WEIGHTS)
     clear = np.array([np.interp(elevation, _ELEVATION, reading[:, c]) for c in range(3)])
     return (1 - HAZE) * clear + HAZE * float(clear @ LUMINANCE)
 
 
-def light_gain(reading: np.ndarray, exposure: float = 0.0) -> tuple[float, float, float]:
+def light_gain(reading: np.ndarray, compensation: float = 0.0) -> tuple[float, float, float]:
     """The factor per channel by which light is scaled, so that what the meter read becomes WHITE
     in luminance and ADAPTATION of its colour cast is gone.
 
     Args:
         reading: linear RGB [3] of the meter.
-        exposure: stops above the metered one.
+        compensation: stops by which the picture is made brighter than metered.
 
-    >>> light_gain(np.array([2.0, 2.0, 2.0]), exposure=1.0)
-    (1.0, 1.0, 1.0)
+    >>> light_gain(np.array([2.0, 2.0, 2.0]))
+    (0.5, 0.5, 0.5)
     >>> red, green, blue = light_gain(metered_light(3))
     >>> red < green < blue
     True
@@ -90,5 +95,5 @@ def light_gain(reading: np.ndarray, exposure: float = 0.0) -> tuple[float, float
     luminance = float(reading @ LUMINANCE)
     balance = (luminance / reading) ** ADAPTATION
     balance *= luminance / float((reading * balance) @ LUMINANCE)
-    red, green, blue = balance * (WHITE / luminance * 2.0**exposure)
+    red, green, blue = balance * (WHITE / luminance * 2.0**compensation)
     return (float(red), float(green), float(blue))

@@ -9,6 +9,12 @@ from dmlgen.assets import environment_names, project_car_names
 _HUES = tuple(i / 10 for i in range(10))
 _TENTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
+FLOORS = ("matte", "satin", "polished")
+GROUNDS = ("asphalt", "asphalt_wet", "concrete", "pavers", "cobbles", "gravel")
+OCCLUDERS = ("none", "post", "cone", "bush", "sign")
+VIEW_TRANSFORMS = {"neutral": "Khronos PBR Neutral", "agx": "AgX"}
+"""Value -> Blender's name."""
+
 
 def catalogue() -> dict[str, Factor]:
     """Every factor by key, in the order in which they stand in plans and tables."""
@@ -31,6 +37,13 @@ def catalogue() -> dict[str, Factor]:
             "metres",
             "horizontal distance from camera to car",
             (7.0, 8.5, 10.0),
+        ),
+        _linear(
+            "camera_azimuth",
+            "pose",
+            "degrees",
+            "where the camera stands, counter-clockwise around the car; the scene stays",
+            (-30.0, -15.0, 0.0, 15.0, 30.0),
         ),
         _cyclic("paint_hue", "color", "", 1.0, "hue of the paint (HSV)", _HUES),
         _linear("paint_saturation", "color", "", "saturation of the paint (HSV)", _TENTHS),
@@ -72,7 +85,9 @@ def catalogue() -> dict[str, Factor]:
             "which way a place is seen, as a share of the directions that suit it",
             (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875),
         ),
-        _categorical("ground", "place", "finish of the ground", ("matte", "satin", "polished")),
+        _categorical("ground", "place", "what the ground of an outdoor place is made of", GROUNDS),
+        _categorical("floor", "place", "finish of a studio's floor", FLOORS),
+        _categorical("occlusion", "occlusion", "what stands between camera and car", OCCLUDERS),
         _cyclic("background_hue", "background", "", 1.0, "hue of the backdrop (HSV)", _HUES),
         _linear(
             "background_saturation", "background", "", "saturation of the backdrop (HSV)", _TENTHS
@@ -89,7 +104,14 @@ def catalogue() -> dict[str, Factor]:
             "camera",
             "millimetres",
             "focal length on a sensor 36 mm wide; smaller shows more",
-            (35.0, 42.0, 50.0),
+            (28.0, 35.0, 50.0, 85.0),
+        ),
+        _linear(
+            "crop",
+            "camera",
+            "",
+            "how far the picture is cut down to the car; 0 not at all, 1 to the car's box",
+            (0.0, 0.5, 1.0),
         ),
         _linear(
             "exposure",
@@ -97,6 +119,37 @@ def catalogue() -> dict[str, Factor]:
             "stops",
             "brightness of the whole picture; 0 is metered",
             (-0.7, 0.0, 0.7),
+        ),
+        _linear(
+            "white_balance",
+            "camera",
+            "kelvin",
+            "light for which the camera is set; 6500 is metered, above it is warmer",
+            (5200.0, 6500.0, 8000.0),
+        ),
+        _linear(
+            "aperture",
+            "camera",
+            "f-number",
+            "of the lens, focused on the car; smaller blurs more of the rest, 0 nothing at all",
+            (2.0, 4.0, 8.0),
+        ),
+        _categorical(
+            "view_transform", "camera", "from light to display colours", tuple(VIEW_TRANSFORMS)
+        ),
+        _linear(
+            "sensor_noise",
+            "camera",
+            "percent",
+            "standard deviation of a middle grey's light",
+            (0.0, 2.0, 5.0),
+        ),
+        _linear(
+            "jpeg_quality",
+            "camera",
+            "",
+            "quality at which the picture is compressed",
+            (75.0, 85.0, 95.0),
         ),
     ]
     return {factor.key: factor for factor in factors}
@@ -106,6 +159,7 @@ CONSTANTS: dict[str, Value] = {
     "car_rotation": 40.0,
     "camera_height": 1.6,
     "camera_distance": 7.0,
+    "camera_azimuth": 0.0,
     "paint_hue": 0.6,
     "paint_saturation": 0.7,
     "paint_value": 0.5,
@@ -115,12 +169,20 @@ CONSTANTS: dict[str, Value] = {
     "sun_rotation": 45.0,
     "environment": "backdrop",
     "environment_view": 0.0,
-    "ground": "matte",
+    "ground": "asphalt",
+    "floor": "matte",
+    "occlusion": "none",
     "background_hue": 0.6,
     "background_saturation": 0.1,
     "background_value": 0.7,
     "focal_length": 50.0,
+    "crop": 0.0,
     "exposure": 0.0,
+    "white_balance": 6500.0,
+    "aperture": 0.0,
+    "view_transform": "neutral",
+    "sensor_noise": 0.0,
+    "jpeg_quality": 95.0,
     "car_model": "fordFocus",
 }
 """The value of a factor that a recipe neither varies nor sets."""

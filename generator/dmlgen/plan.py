@@ -16,18 +16,9 @@ from dmldata.errors import InputError
 from dmldata.factors import Factor, Value
 from dmlgen.environment import load_environment
 from dmlgen.factors import find_group
-from dmlgen.recipe import Recipe, with_values
+from dmlgen.recipe import Recipe, Sweep, with_values
 
 MAX_SEED = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Base scenes, each rendered several times with only one group of factors changed."""
-
-    group: str
-    scenes: int
-    variants: int
 
 
 @dataclass(frozen=True)
@@ -69,20 +60,26 @@ def make_plan(
     Args:
         seed: of the dataset, 0 or above; the same seed gives the same plan.
         count: images of an independent dataset, the recipe's own where None.
-        sweep: for a sweep instead.
+        sweep: makes it a sweep, whatever the recipe is; the recipe's own where None.
 
     Raises:
         InputError: a number out of range, or more variants than the group has combinations.
     """
     if seed < 0:
         raise InputError(f"--seed {seed}: has to be 0 or above")
+    sweep = sweep or recipe.sweep
     if sweep is not None:
+        if count is not None:
+            raise InputError(
+                f"--count {count}: is for datasets that are no sweep; a sweep has --scenes times "
+                f"--variants images"
+            )
         return _sweep_plan(recipe, seed, sweep)
     count = recipe.count if count is None else count
     if count < 1:
         raise InputError(f"--count {count}: has to be 1 or above")
     factors = _meaningful(recipe.factors())
-    columns = {key: _draw(factor, seed, count) for key, factor in factors.items()}
+    columns = {key: _draw(f, recipe.weights(f), seed, count) for key, f in factors.items()}
     images = [
         _image(index, recipe, index, 0, seed, {k: column[index] for k, column in columns.items()})
         for index in range(count)
@@ -99,7 +96,10 @@ def _sweep_plan(recipe: Recipe, seed: int, sweep: Sweep) -> Plan:
     factors["environment"] = _where_it_matters(factors["environment"], group, sweep)
     factors = _meaningful(factors | {factor.key: factor for factor in group})
     variants = _variants(group, seed, sweep)
-    columns = {key: _draw(factor, seed, sweep.scenes) for key, factor in factors.items()}
+    columns = {
+        key: _draw(factor, recipe.weights(factor), seed, sweep.scenes)
+        for key, factor in factors.items()
+    }
     images = [
         _image(
             scene * sweep.variants + variant,
@@ -162,8 +162,12 @@ def _variants(group: list[Factor], seed: int, sweep: Sweep) -> list[dict[str, Va
     )
 
 
-def _draw(factor: Factor, seed: int, count: int) -> list[Value]:
-    bins = _stream(seed, factor.key).integers(len(factor.values), size=count)
+def _draw(factor: Factor, weights: tuple[float, ...] | None, seed: int, count: int) -> list[Value]:
+    stream = _stream(seed, factor.key)
+    if weights is None:
+        bins = stream.integers(len(factor.values), size=count)
+    else:
+        bins = stream.choice(len(factor.values), size=count, p=weights)
     return [factor.values[int(b)] for b in bins]
 
 

@@ -31,7 +31,6 @@ PRESETS = {
 
 DEVICES = ("auto", "cpu", "cuda", "optix")
 SIZES = (16, 8192)
-JPEG_QUALITY = 95
 SENSOR_WIDTH_MM = 36.0
 """Of the camera, along the longer side of the picture."""
 
@@ -92,6 +91,5 @@ class Engine:
             "width": self.width,
             "height": self.height,
             "sensor_width_mm": SENSOR_WIDTH_MM,
-            "jpeg_quality": JPEG_QUALITY,
             **settings,
         }

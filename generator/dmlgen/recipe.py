@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal, TypeAlias
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from dmldata.errors import InputError, PrismError
 from dmldata.factors import Factor, Value
@@ -14,6 +16,18 @@ from dmlgen.documents import load_document
 from dmlgen.factors import CONSTANTS, catalogue, find_factor
 
 _CATALOGUE_VALUES = "default"
+Values: TypeAlias = Literal["default"] | tuple[Value, ...] | dict[Value, float]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Base scenes, each rendered several times with only one group of factors changed."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    group: str
+    scenes: int
+    variants: int
 
 
 class Recipe(StrictModel):
@@ -23,9 +37,13 @@ class Recipe(StrictModel):
         name: of the dataset.
         title: one line for people.
         description: what the dataset is for, in the dataset card.
+        extends: the recipe that this one changes: by name, or as a path from this file's folder.
+            Of `vary` and `hold`, single factors are replaced; every other field as a whole.
         count: images of an independent dataset, where the command does not say.
+        sweep: makes this a recipe of controlled interventions instead.
         split: name of the one split.
-        vary: factor -> its values, or `default` for the catalogue's.
+        vary: factor -> its values, equally likely; or value -> how often it is drawn, relative to
+            the others; or `default` for the catalogue's.
         hold: factor -> its one value. A factor in neither stands at `dmlgen.factors.CONSTANTS`.
         assumptions: what is not known from a source and was decided here, one line each.
     """
@@ -33,20 +51,18 @@ class Recipe(StrictModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str
     description: str
-    count: int = Field(ge=1)
+    extends: str | None = None
+    count: int = Field(default=1000, ge=1)
+    sweep: Sweep | None = None
     split: str = Field(default="test", pattern=r"^[a-z][a-z0-9_]*$")
-    vary: dict[str, Literal["default"] | tuple[Value, ...]]
+    vary: dict[str, Values] = Field(default={})
     hold: dict[str, Value] = Field(default={})
     assumptions: tuple[str, ...] = ()
 
     @field_validator("vary")
     @classmethod
-    def _check_vary(
-        cls, vary: dict[str, Literal["default"] | tuple[Value, ...]]
-    ) -> dict[str, Literal["default"] | tuple[Value, ...]]:
-        for key, values in vary.items():
-            _checked(key, values)
-        return vary
+    def _check_vary(cls, vary: dict[str, Values]) -> dict[str, Values]:
+        return {key: _typed(_checked(key, values), values) for key, values in vary.items()}
 
     @field_validator("hold")
     @classmethod
@@ -54,6 +70,18 @@ class Recipe(StrictModel):
         for key, value in hold.items():
             _checked(key, (value,))
         return hold
+
+    def images(self) -> int:
+        """How many images it makes where the command does not say."""
+        return self.count if self.sweep is None else self.sweep.scenes * self.sweep.variants
+
+    def weights(self, factor: Factor) -> tuple[float, ...] | None:
+        """How often each value of a factor is drawn, summing to 1; None where all are alike."""
+        values = self.vary.get(factor.key)
+        if not isinstance(values, dict) or not set(factor.values) <= values.keys():
+            return None
+        weights = [values[value] for value in factor.values]
+        return tuple(weight / sum(weights) for weight in weights)
 
     def factors(self) -> dict[str, Factor]:
         """All factors with the values they take in this recipe; one value means constant."""
@@ -66,15 +94,27 @@ class Recipe(StrictModel):
         return found
 
 
-def _checked(key: str, values: Literal["default"] | tuple[Value, ...]) -> Factor:
+def _checked(key: str, values: Values) -> Factor:
     """The factor `key` with `values`; ValueError, for pydantic, where they don't fit."""
     try:
         factor = find_factor(key)
         if values == _CATALOGUE_VALUES:
             return factor
-        return with_values(factor, tuple(values))
+        if isinstance(values, dict) and min(values.values(), default=1) <= 0:
+            raise InputError(f"factor '{key}': how often a value is drawn has to be above 0")
+        return with_values(factor, tuple(_typed(factor, values)))
     except PrismError as error:
         raise ValueError(str(error)) from error
+
+
+def _typed(factor: Factor, values: Values) -> Values:
+    """`values` with numbers in place of their text, as which the keys of a mapping come."""
+    if not isinstance(values, dict) or not factor.is_numeric:
+        return values
+    try:
+        return {float(value): weight for value, weight in values.items()}
+    except ValueError as error:
+        raise InputError(f"values of factor '{factor.key}' have to be numbers") from error
 
 
 def with_values(factor: Factor, values: tuple[Value, ...]) -> Factor:
@@ -94,9 +134,15 @@ _RANGES: dict[str, tuple[float, float]] = {
     "sun_rotation": (0.0, 360.0),
     "camera_height": (0.1, 20.0),
     "camera_distance": (3.5, 50.0),
+    "camera_azimuth": (-180.0, 180.0),
     "sun_elevation": (1.0, 90.0),
     "focal_length": (10.0, 300.0),
+    "crop": (0.0, 1.5),
     "exposure": (-5.0, 5.0),
+    "white_balance": (2500.0, 15000.0),
+    "aperture": (0.0, 64.0),
+    "sensor_noise": (0.0, 50.0),
+    "jpeg_quality": (1.0, 100.0),
 }
 """What can be rendered; factors not named here take 0..1."""
 
@@ -118,7 +164,31 @@ def _check_value(factor: Factor, value: Value) -> None:
 def load_recipe(name: str) -> Recipe:
     """A recipe of the project by name, or a user's own by the path of its YAML file.
 
+    What it extends is merged in: the recipe that comes back extends nothing.
+
     Raises:
-        InputError: unknown name, or a file that is not valid (file, line, field).
+        InputError: unknown name, a file that is not valid (file, line, field), or recipes that
+            extend each other in a circle.
     """
-    return load_document(Recipe, recipe_file(name))
+    return _load(recipe_file(name), ())
+
+
+def _load(file: Path, below: tuple[Path, ...]) -> Recipe:
+    if file.resolve() in below:
+        chain = " -> ".join(path.name for path in (*below, file))
+        raise InputError(f"{below[0]}: extends itself ({chain})")
+    recipe = load_document(Recipe, file)
+    if recipe.extends is None:
+        return recipe
+    base_file = file.parent / recipe.extends
+    if base_file.suffix not in {".yaml", ".yml"} or not base_file.is_file():
+        base_file = recipe_file(recipe.extends)
+    return _merged(_load(base_file, (*below, file.resolve())), recipe)
+
+
+def _merged(base: Recipe, recipe: Recipe) -> Recipe:
+    """`base` with what `recipe` sets in its place; a factor that one holds the other may vary."""
+    own = {field: getattr(recipe, field) for field in recipe.model_fields_set}
+    own["vary"] = {k: v for k, v in base.vary.items() if k not in recipe.hold} | recipe.vary
+    own["hold"] = {k: v for k, v in base.hold.items() if k not in recipe.vary} | recipe.hold
+    return base.model_copy(update={**own, "extends": None})

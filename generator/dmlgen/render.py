@@ -17,10 +17,10 @@ from dmldata.files import sha256_of, write_whole
 from dmldata.layout import images_per_shard_for
 from dmldata.manifest import Credit, Manifest
 from dmldata.writer import write_dataset
-from dmlgen.assets import car_folder, environment_file
+from dmlgen.assets import car_folder, environment_file, surface_folder
 from dmlgen.blender import blender_process, died, require_blender
 from dmlgen.cars.spec import load_car
-from dmlgen.environment import load_environment
+from dmlgen.environment import SiteSpec, load_environment
 from dmlgen.plan import Plan, PlannedImage
 from dmlgen.presets import Engine
 from dmlgen.worker import measured_file, render_rows
@@ -109,18 +109,17 @@ def _identity(plan: Plan, engine: Engine) -> dict[str, Any]:
 
 
 def _scene_files(plan: Plan) -> dict[str, str]:
-    """Digests of the files of every car and environment of the plan."""
-    cars = sorted({str(image.values["car_model"]) for image in plan.images})
-    environments = sorted({str(image.values["environment"]) for image in plan.images})
-    files = {
-        f"cars/{car}/{name}": car_folder(car) / name
-        for car in cars
-        for name in ("car.yaml", f"{car}.glb")
-    }
-    for environment in environments:
-        file = environment_file(environment)
+    """Digests of the files of all that stands in the pictures of the plan."""
+    environments = {str(image.values["environment"]) for image in plan.images}
+    cars = {car for image in plan.images for car in _cars_in(image)}
+    grounds = {str(ground) for image in plan.images if (ground := image.values.get("ground"))}
+    # A user's own car lies elsewhere; its place says nothing about the pictures.
+    files = {f"cars/{c}/{n}": car_folder(c) / n for c in cars for n in ("car.yaml", f"{c}.glb")}
+    for file in map(environment_file, environments):
         files[f"environments/{file.name}"] = file
-    return {name: sha256_of(file)[:12] for name, file in files.items()}
+    for file in [file for ground in grounds for file in surface_folder(ground).iterdir()]:
+        files[f"surfaces/{file.parent.name}/{file.name}"] = file
+    return {name: sha256_of(files[name])[:12] for name in sorted(files)}
 
 
 def _versions() -> dict[str, str]:
@@ -189,7 +188,10 @@ def _assemble(plan: Plan, engine: Engine, out: Path, staging: Path) -> Manifest:
 def _dataset_name(plan: Plan) -> str:
     if plan.sweep is None:
         return f"{plan.recipe.name}-{len(plan.images)}"
-    return f"{plan.recipe.name}-{plan.sweep.group}-{plan.sweep.scenes}x{plan.sweep.variants}"
+    size = f"{plan.sweep.scenes}x{plan.sweep.variants}"
+    if plan.sweep.group == plan.recipe.name:
+        return f"{plan.recipe.name}-{size}"
+    return f"{plan.recipe.name}-{plan.sweep.group}-{size}"
 
 
 def _description(plan: Plan) -> str:
@@ -224,5 +226,12 @@ def _credits(plan: Plan) -> list[Credit]:
 def _credits_of(image: PlannedImage) -> list[Credit]:
     """Credits of all that stands in an image."""
     place = load_environment(str(image.values["environment"])).credit
-    car = load_car(str(image.values["car_model"])).to_credit()
-    return [car] if place is None else [car, place]
+    cars = [load_car(car).to_credit() for car in _cars_in(image)]
+    return cars if place is None else [*cars, place]
+
+
+def _cars_in(image: PlannedImage) -> list[str]:
+    """The car, and those that are part of its place."""
+    car, place = str(image.values["car_model"]), load_environment(str(image.values["environment"]))
+    parked = place.cars() if isinstance(place, SiteSpec) else ()
+    return [car, *(other for other in parked if other != car)]

@@ -45,7 +45,7 @@ def measured_file(staging: Path, key: str) -> Path:
 
 def _render(image: PlannedImage, stage, photographer, staging: Path) -> None:  # type: ignore[no-untyped-def]
     stage.set(image.values, image.seed)
-    picture = photographer.take()
+    picture = stage.photograph(photographer)
     box = picture.box or (None, None, None, None)
     measured = {
         **dict(zip(("car_x0", "car_y0", "car_x1", "car_y1"), box, strict=True)),

@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from dmlgen.plan import Sweep, make_plan
+from dmlgen.plan import make_plan
 from dmlgen.presets import Engine
-from dmlgen.recipe import load_recipe
+from dmlgen.recipe import Sweep, load_recipe
 from dmlgen.render import render
 
 

@@ -39,7 +39,9 @@ def dmlgen(capsys):
             "unknown device 'gpu' (did you mean 'cpu'?); valid: auto, cpu, cuda, optix",
         ),
         (("--size", "4"), "--size 4: has to be 16 to 8192 pixels"),
-        (("--factor", "color", "--count", "5"), "--count is for datasets without --factor"),
+        (("--factor", "color", "--count", "5"), "--count 5: is for datasets that are no sweep"),
+        (("--scenes", "3"), "--scenes: recipe 'paper' is no sweep; name a group with --factor"),
+        (("color", "--variants", "0"), "--variants 0: has to be 1 or above"),
         (("--size", "big"), "--size big: has to be like 256, or 384x288"),
     ],
 )
@@ -60,7 +62,7 @@ def test_factors_lists_keys_groups_kinds_units_and_values(dmlgen):
     code, out, _ = dmlgen("factors", "--json")
     assert {f["group"] for f in json.loads(out)} == {
         *("model", "pose", "color", "finish", "illumination"),
-        *("place", "background", "camera"),
+        *("place", "background", "camera", "occlusion"),
     }
 
 

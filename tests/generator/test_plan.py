@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dmldata.errors import InputError
-from dmlgen.plan import Sweep, make_plan
-from dmlgen.recipe import load_recipe
+from dmlgen.plan import make_plan
+from dmlgen.recipe import Sweep, load_recipe
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +110,12 @@ def test_sweep_of_a_group_the_recipe_holds_uses_the_catalogue(paper):
 def test_impossible_plans_are_refused(paper, arguments, message):
     with pytest.raises(InputError, match=message):
         make_plan(paper, **arguments)
+
+
+def test_a_value_that_weighs_more_is_drawn_more_often(paper):
+    vary = {**paper.vary, "paint_hue": {0.1: 3.0, 0.5: 1.0}, "car_model": {"suv": 1, "van": 1}}
+    recipe = paper.model_copy(update={"vary": vary})
+    drawn = [v["paint_hue"] for v in values(make_plan(recipe, seed=3, count=4000))]
+    assert drawn.count(0.1) / len(drawn) == pytest.approx(0.75, abs=0.02)
+    swept = make_plan(recipe, seed=3, sweep=Sweep("color", scenes=2, variants=50))
+    assert {v["paint_hue"] for v in values(swept)} == {0.1, 0.5}

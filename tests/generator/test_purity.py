@@ -43,7 +43,11 @@ def shoot(tmp_path_factory):
 
 def applicable(settings):
     outdoors = settings["environment"] != "backdrop"
-    drop = {"sun_elevation", "sun_rotation", "ground"} if outdoors else {"environment_view"}
+    drop = (
+        {"sun_elevation", "sun_rotation", "ground", "floor"}
+        if outdoors
+        else {"environment_view", "ground"}
+    )
     return {k for k in settings if k not in drop and not (outdoors and k.startswith("background"))}
 
 
@@ -60,8 +64,12 @@ def pixels(item):
         ("sun_rotation", (0.0, 135.0)),
         ("paint_value", (0.2, 0.9)),
         ("paint_flake", (0.0, 1.0)),
-        ("ground", ("matte", "polished")),
+        ("floor", ("matte", "polished")),
         ("exposure", (-1.0, 1.0)),
+        ("white_balance", (4500.0, 9000.0)),
+        ("view_transform", ("neutral", "agx")),
+        ("sensor_noise", (0.0, 10.0)),
+        ("jpeg_quality", (10.0, 95.0)),
     ],
 )
 def test_what_does_not_move_the_car_leaves_its_mask_bit_identical(shoot, key, values):
@@ -84,6 +92,30 @@ def test_another_paint_changes_nothing_outside_the_car_but_what_it_mirrors(shoot
     change = np.abs(pixels(one) - pixels(other)).max(axis=2)
     assert np.median(change[one.mask == Part.BACKGROUND]) <= 1
     assert np.median(change[one.mask == Part.PAINT]) > 40
+
+
+@pytest.mark.parametrize("car", ["smart-car", "van"])
+def test_a_crop_of_1_is_the_box_of_the_car_and_beyond_1_cuts_into_it(shoot, car):
+    places = [{"car_model": car, "camera_distance": 12.0, "crop": crop} for crop in (0, 1, 1.3)]
+    whole, cut, cut_into = shoot(places)
+    areas = [item.row["car_area"] for item in (whole, cut, cut_into)]
+    assert areas == sorted(areas)
+    assert widest_margin(whole) > 0.1
+    assert 0 < widest_margin(cut) < 0.06
+    assert min(margins(cut)) > 0
+    assert min(margins(cut_into)) == 0
+
+
+def margins(item):
+    """Empty share of the picture's side, left, above, right and below the car's box."""
+    x0, y0, x1, y1 = (item.row[key] / SIZE for key in ("car_x0", "car_y0", "car_x1", "car_y1"))
+    return x0, y0, 1 - x1, 1 - y1
+
+
+def widest_margin(item):
+    """Of the direction in which the car fills the picture most."""
+    left, above, right, below = margins(item)
+    return min(max(left, right), max(above, below))
 
 
 def hsv_of_paint(item):

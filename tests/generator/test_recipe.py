@@ -5,7 +5,8 @@ import pytest
 from dmldata.errors import InputError
 from dmlgen.assets import recipe_names
 from dmlgen.factors import CONSTANTS, catalogue
-from dmlgen.recipe import load_recipe
+from dmlgen.plan import make_plan
+from dmlgen.recipe import Sweep, load_recipe
 
 GOOD = """\
 name: own
@@ -49,6 +50,8 @@ def test_a_recipe_of_ones_own_varies_what_it_says_and_holds_the_rest(tmp_path):
         (("[0.1, 0.2]", "[0.1, red]"), 5, "unknown value 'red' of factor 'paint_hue'"),
         (("count: 4", "cuont: 4"), 4, "unknown field (did you mean 'count'?)"),
         (("[0.1, 0.2]", "[0.1, 0.1]"), 5, "occur more than once"),
+        (("[0.1, 0.2]", "{0.1: 3, 0.2: 0}"), 5, "how often a value is drawn has to be above 0"),
+        (("[0.1, 0.2]", "{0.1: 3, red: 1}"), 5, "values of factor 'paint_hue' have to be numbers"),
         (("paint_value: 0.5", "car_model: trabant"), 7, "valid: VW-new-beetle, chevrolet, "),
         (("paint_hue: [0.1, 0.2]", "paint_hue: [0.1"), 7, "expected ',' or ']'"),
     ],
@@ -76,7 +79,9 @@ def test_a_file_without_fields_is_refused(tmp_path, text):
 
 
 def test_an_unknown_recipe_lists_the_known_ones():
-    with pytest.raises(InputError, match=r"unknown recipe 'papper' .*'paper'.*valid: mini, paper"):
+    with pytest.raises(
+        InputError, match=r"unknown recipe 'papper' .*'paper'.*valid: background, color,"
+    ):
         load_recipe("papper")
 
 
@@ -99,3 +104,43 @@ def test_the_papers_eleven_properties_vary_in_the_paper_recipe():
         "sun_elevation",
         "sun_rotation",
     }
+
+
+def test_a_recipe_that_extends_another_changes_single_factors_of_it(tmp_path):
+    write(tmp_path, GOOD)
+    child = tmp_path / "child.yaml"
+    child.write_text(
+        "name: child\ntitle: Child\ndescription: Changed.\nextends: own.yaml\n"
+        "vary: {paint_value: [0.2, 0.4]}\nhold: {paint_hue: 0.9}\n"
+    )
+    recipe = load_recipe(str(child))
+    assert (recipe.name, recipe.count, recipe.extends) == ("child", 4, None)
+    assert recipe.vary == {"paint_value": (0.2, 0.4)}
+    assert recipe.hold == {"paint_hue": 0.9}
+
+
+def test_a_recipe_extends_one_of_the_project_by_name(tmp_path):
+    path = write(tmp_path, GOOD.replace("count: 4", "extends: photo"))
+    factors = load_recipe(str(path)).factors()
+    assert factors["paint_hue"].values == (0.1, 0.2)
+    assert factors["environment"].values == load_recipe("photo").factors()["environment"].values
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        ("own.yaml", r"extends itself \(own.yaml -> own.yaml\)"),
+        ("papper", "unknown recipe 'papper'"),
+    ],
+)
+def test_what_cannot_be_extended_is_refused(tmp_path, base, message):
+    path = write(tmp_path, GOOD.replace("count: 4", f"extends: {base}"))
+    with pytest.raises(InputError, match=message):
+        load_recipe(str(path))
+
+
+@pytest.mark.parametrize("group", ["color", "illumination", "pose", "background", "model"])
+def test_sweep_recipes_change_the_group_they_are_named_after(group):
+    plan = make_plan(load_recipe(group), seed=0, sweep=None)
+    assert plan.sweep == Sweep(group, 200, 6)
+    assert len(plan.images) == 1200

@@ -125,7 +125,8 @@ def decide(model: Model, choices: Choices) -> Decision:
         )
     materials = materials_of(model, choices)
     _check_paint(model, materials, choices)
-    facing = find_facing(model, choices.up, choices.forward)
+    rear = frozenset(m.name for m in materials if m.role == "lamp_red")
+    facing = find_facing(model, choices.up, choices.forward, rear)
     turn = turn_to_car_frame(facing.up, facing.forward)
     standing = model.moved(turn)
     try:

@@ -78,11 +78,14 @@ def find_scale(length: float, wanted: float | None) -> float:
     )
 
 
-def find_facing(model: Model, up: str, forward: str) -> Facing:
+def find_facing(model: Model, up: str, forward: str, rear: frozenset[str] = frozenset()) -> Facing:
     """How the model stands, where the user says `auto`.
 
     The up axis is Blender's +Z unless the model is mirrored in that direction and is not in
     another: a car's left and right are alike, its top and bottom are not.
+
+    Args:
+        rear: materials that are found at the rear: of red lamps.
 
     Raises:
         InputError: an axis that the car's length does not lie along.
@@ -99,7 +102,7 @@ def find_facing(model: Model, up: str, forward: str) -> Facing:
             )
         return Facing(up, forward)
     along = standing.centers[:, "XY".index(long)] / max(standing.size[:2])
-    by_name = _sign_by_names(standing, along)
+    by_name = _sign_by_names(standing, along, rear)
     if by_name is not None:
         return Facing(up, f"{by_name}{long}")
     by_roof = _sign_by_roof(standing, along)
@@ -150,8 +153,10 @@ def _sign_up(model: Model, axis: int, long: int) -> str:
     return "+" if lengths[1] <= lengths[0] else "-"
 
 
-def _sign_by_names(model: Model, along: np.ndarray) -> str | None:
-    materials = [words(material.name) for material in model.materials]
+def _sign_by_names(model: Model, along: np.ndarray, rear: frozenset[str]) -> str | None:
+    materials = [
+        ["rear"] if material.name in rear else words(material.name) for material in model.materials
+    ]
     objects = [words(path) for path in model.paths]
 
     def mean_of(wanted: frozenset[str]) -> float | None:

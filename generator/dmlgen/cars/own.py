@@ -21,7 +21,6 @@ from dmlgen.cars.importer import ImportedCar, convert_source
 from dmlgen.cars.model import Model
 from dmlgen.cars.show import show_car
 from dmlgen.cars.spec import NAME, CarSpec, Source
-from dmlgen.recipe import load_recipe
 
 FORMATS = (".glb", ".gltf", ".obj", ".fbx", ".blend")
 UNKNOWN_LICENSE = "unknown licence: do not publish"
@@ -176,12 +175,13 @@ def _spec(name: str, file: Path, decision: Decision, choices: Choices, labels: L
 
 def _recipe(name: str) -> dict[str, Any]:
     """The recipe `photo` with this car alone."""
-    photo = load_recipe("photo").model_dump(mode="json", exclude_defaults=True)
-    photo["name"] = re.sub(r"[^a-z0-9_-]", "-", name.lower())
-    photo["title"] = f"Like casual photographs of one car, {name}"
-    photo["vary"] = {k: v for k, v in photo["vary"].items() if k != "car_model"}
-    photo["hold"] = {"car_model": name, **photo["hold"]}
-    return photo
+    return {
+        "name": re.sub(r"[^a-z0-9_-]", "-", name.lower()),
+        "title": f"Like casual photographs of one car, {name}",
+        "description": f"Renders of the car {name} in real places, like casual photographs.",
+        "extends": "photo",
+        "hold": {"car_model": name},
+    }
 
 
 def _yaml(document: dict[str, Any]) -> str:

@@ -65,5 +65,5 @@ def photograph_sides(name: str, engine: Engine, scratch: Path) -> list[bytes]:
     pictures = []
     for side in SIDES:
         stage.set({**values, "car_rotation": side}, seed=1)
-        pictures.append(photographer.take().jpg)
+        pictures.append(stage.photograph(photographer).jpg)
     return pictures

@@ -7,21 +7,21 @@ the sky above and the backdrop around it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import bpy
 
-from dmlgen.daylight import HAZE, SUN_INTENSITY, WHITE, light_gain, metered_light
+from dmlgen.daylight import WHITE
 from dmlgen.environment import BackdropSpec
 from dmlgen.scene.changes import Changes
 from dmlgen.scene.materials import linear_rgb
 from dmlgen.scene.nodes import Tree
+from dmlgen.scene.sky import Sky, sample_light_of
 
 FLOOR_RADIUS = 60.0
-GROUNDS = {"matte": (0.75, 0.2), "satin": (0.32, 0.45), "polished": (0.1, 0.5)}
-"""Roughness and specular level of the floor, by value of the factor `ground`."""
+FINISHES = {"matte": (0.75, 0.2), "satin": (0.32, 0.45), "polished": (0.1, 0.5)}
+"""Roughness and specular level of the floor, by value of the factor `floor`."""
 
 
 class Backdrop:
@@ -41,22 +41,11 @@ class Backdrop:
     def set(self, values: Mapping[str, Any]) -> None:
         """Sets light, finish and colour to the values of their factors."""
         changes = self._changes
-        changes.apply(self.set_light, values, "sun_elevation", "sun_rotation", "exposure")
-        changes.apply(self.set_ground, values, "ground")
+        changes.apply(self.sky.set_sun, values, "sun_elevation", "sun_rotation")
+        changes.apply(self.set_finish, values, "floor")
         changes.apply(
             self.set_color, values, "background_hue", "background_saturation", "background_value"
         )
-
-    def set_light(self, elevation: float, rotation: float, exposure: float) -> None:
-        """Sun elevation and rotation in degrees, exposure in stops.
-
-        Rotation is counter-clockwise seen from above; at 0 the sun stands behind the camera.
-        """
-        self.sky.sun_elevation = math.radians(elevation)
-        # Blender's rotation 0 is +Y and runs clockwise; the camera stands at +X.
-        self.sky.sun_rotation = math.radians(90.0 - rotation)
-        self.gain.inputs[1].default_value = light_gain(metered_light(elevation), exposure)
-        self.behind.inputs[1].default_value = (WHITE * 2.0**exposure,) * 3
 
     def set_color(self, hue: float, saturation: float, value: float) -> None:
         """Colour of floor and backdrop, 0..1 each."""
@@ -64,9 +53,9 @@ class Backdrop:
         self.backdrop_color.outputs[0].default_value = color
         self.floor_color.outputs[0].default_value = color
 
-    def set_ground(self, ground: str) -> None:
-        """Finish of the floor, a key of GROUNDS."""
-        roughness, specular = GROUNDS[ground]
+    def set_finish(self, finish: str) -> None:
+        """Finish of the floor, a key of FINISHES."""
+        roughness, specular = FINISHES[finish]
         self.floor_shader.inputs["Roughness"].default_value = roughness
         self.floor_shader.inputs["Specular IOR Level"].default_value = specular
 
@@ -88,16 +77,11 @@ class Backdrop:
     def _build_world(self) -> None:
         self.world = bpy.data.worlds.new("backdrop")
         tree = Tree(self.world)
-        self.sky = tree.add(
-            "ShaderNodeTexSky", {"sky_type": "NISHITA", "sun_intensity": SUN_INTENSITY}
-        )
-        self.gain = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
-        grey = tree.add("ShaderNodeRGBToBW", Color=self.sky.outputs[0]).outputs[0]
-        hazy = tree.mix_color(HAZE, self.sky.outputs[0], grey)
-        tree.set(self.gain.inputs[0], hazy)
+        self.sky = Sky(tree)
         self.backdrop_color = tree.add("ShaderNodeRGB")
-        self.behind = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
-        tree.set(self.behind.inputs[0], self.backdrop_color.outputs[0])
+        behind = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
+        tree.set(behind.inputs[0], self.backdrop_color.outputs[0])
+        behind.inputs[1].default_value = (WHITE,) * 3
         direction = tree.add("ShaderNodeNewGeometry").outputs["Incoming"]
         height = tree.add("ShaderNodeSeparateXYZ", Vector=direction).outputs["Z"]
         # A ray that leaves upwards has Incoming pointing down.
@@ -107,10 +91,9 @@ class Backdrop:
             "MULTIPLY", path.outputs["Is Glossy Ray"], tree.math("SUBTRACT", 1.0, above)
         )
         seen = tree.math("MAXIMUM", path.outputs["Is Camera Ray"], mirrored)
-        color = tree.mix_color(seen, self.gain.outputs[0], self.behind.outputs[0])
+        color = tree.mix_color(seen, self.sky.color, behind.outputs[0])
         background = tree.add("ShaderNodeBackground", Color=color)
         output = tree.add("ShaderNodeOutputWorld")
         tree.set(output.inputs["Surface"], background.outputs[0])
-        self.world.cycles.sampling_method = "MANUAL"
-        self.world.cycles.sample_map_resolution = 512
+        sample_light_of(self.world, 512)
         self.world.cycles.max_bounces = 1024

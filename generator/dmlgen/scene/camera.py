@@ -1,19 +1,24 @@
-"""The camera: on the +X side of the car, at a height and distance, looking at the car's middle."""
+"""The camera: where it stands, what of the scene it frames, and how it turns light into colours."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import bpy
+import numpy as np
 from mathutils import Matrix, Vector
 
+from dmlgen.factors import VIEW_TRANSFORMS
+from dmlgen.framing import crop_frame
 from dmlgen.presets import SENSOR_WIDTH_MM
 
 TARGET = Vector((0.0, 0.0, 0.62))
+METERED_KELVIN = 6500.0
 
 
 class Camera:
-    """A 35 mm camera whose pose follows from two factors, whatever the car."""
+    """A 35 mm camera that looks at the middle of the car, whatever the car."""
 
     def __init__(self) -> None:
         data = bpy.data.cameras.new("camera")
@@ -23,12 +28,45 @@ class Camera:
         scene.collection.objects.link(self.object)
         scene.camera = self.object
 
-    def place(self, height: float, distance: float, focal_length: float) -> None:
-        """Height above ground and horizontal distance to the car in metres, focal length in mm."""
-        position = Vector((distance, 0.0, height))
+    def place(self, height: float, distance: float, azimuth: float) -> None:
+        """Height above ground and horizontal distance to the car in metres, azimuth in degrees
+        counter-clockwise from +X."""
+        angle = math.radians(azimuth)
+        position = Vector((distance * math.cos(angle), distance * math.sin(angle), height))
         self.object.location = position
         self.object.rotation_euler = (TARGET - position).to_track_quat("-Z", "Y").to_euler()
-        self.object.data.lens = focal_length
+
+    def frame(self, car: np.ndarray, focal_length: float, aperture: float, crop: float) -> None:
+        """Chooses lens and frame.
+
+        Args:
+            car: points of the car in the world [N, 3], metres.
+            focal_length: millimetres.
+            aperture: f-number, focused on the car's middle; 0 for a pinhole.
+            crop: see `dmlgen.framing.crop_frame`.
+        """
+        data, render = self.object.data, bpy.context.scene.render
+        sides = np.array([render.resolution_x, render.resolution_y])
+        matrix = np.array(self.world_to_camera())
+        seen = car @ matrix[:3, :3].T + matrix[:3, 3]
+        projected = seen[:, :2] / -seen[:, 2:] * (focal_length / SENSOR_WIDTH_MM)
+        scale, center = crop_frame(projected, sides / sides.max(), crop)
+        data.lens = focal_length / scale
+        data.shift_x, data.shift_y = (float(c) / scale for c in center)
+        data.dof.use_dof = aperture > 0
+        if aperture > 0:
+            # A crop enlarges the blur with everything else; the lens stays as wide as it is.
+            data.dof.aperture_fstop = aperture / scale
+            data.dof.focus_distance = (TARGET - self.object.location).length
+
+    def develop(self, exposure: float, white_balance: float, view_transform: str) -> None:
+        """Exposure in stops, white balance in kelvin, view transform by its factor's value."""
+        view = bpy.context.scene.view_settings
+        view.exposure = exposure
+        view.use_white_balance = white_balance != METERED_KELVIN
+        view.white_balance_temperature = white_balance
+        view.view_transform = VIEW_TRANSFORMS[view_transform]
+        view.look = "AgX - Medium High Contrast" if view_transform == "agx" else "None"
 
     def world_to_camera(self) -> Any:
         """The 4 x 4 matrix from world to camera coordinates (x right, y up, z backwards)."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import bpy
+import numpy as np
 
 from dmlgen.assets import car_folder
 from dmlgen.scene.materials import CarMaterials
@@ -27,6 +29,8 @@ class Car:
             for slot in mesh.material_slots:
                 slot.material = materials.like(slot.material)
 
+        self._points = np.concatenate([_points(mesh) for mesh in self.meshes])
+
     def show(self, visible: bool) -> None:
         """Puts the car into the picture, or out of it."""
         for mesh in self.meshes:
@@ -36,8 +40,21 @@ class Car:
         """Yaw in degrees, counter-clockwise seen from above; 0 faces the camera."""
         self.root.rotation_euler = (0.0, 0.0, math.radians(rotation))
 
+    def points(self) -> np.ndarray:
+        """The vertices of body and wheels in the world [N, 3], metres."""
+        turn = np.array(self.root.rotation_euler.to_matrix())
+        return self._points @ turn.T
+
     def length(self) -> float:
         """From bumper to bumper, metres."""
         # Wheels never reach as far as the bumpers.
         body = next(mesh for mesh in self.meshes if mesh.name.startswith("body"))
         return float(body.dimensions.x)
+
+
+def _points(mesh: Any) -> np.ndarray:
+    flat = np.empty(len(mesh.data.vertices) * 3)
+    mesh.data.vertices.foreach_get("co", flat)
+    local = np.array(mesh.matrix_local)
+    points: np.ndarray = flat.reshape(-1, 3) @ local[:3, :3].T + local[:3, 3]
+    return points

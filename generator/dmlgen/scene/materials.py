@@ -31,9 +31,13 @@ class CarMaterials:
     """One Blender material per role, and one for each image that a car keeps for a role.
 
     `set_paint` is all that changes from row to row.
+
+    Args:
+        background: for cars that are part of a place: the mask does not count them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, background: bool = False) -> None:
+        self._background = background
         self._by_role = {role: self._build(role, _SHADERS.get(role, _opaque)) for role in ROLES}
 
     def __getitem__(self, role: str) -> Any:
@@ -61,11 +65,11 @@ class CarMaterials:
 
     def _build(self, role: str, shader: Shader) -> Any:
         material = bpy.data.materials.new(f"role:{role}")
-        material.pass_index = int(ROLES[role].part)
+        part = Part.BACKGROUND if self._background else ROLES[role].part
+        material.pass_index = int(part)
         tree = Tree(material)
         surface = shader(tree, role)
-        output = tree.add("ShaderNodeOutputMaterial")
-        tree.set(output.inputs["Surface"], surface)
+        tree.end(surface)
         return material
 
 

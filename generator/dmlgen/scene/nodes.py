@@ -62,8 +62,12 @@ class Tree:
         self.set(distance.inputs[0], position)
         far = self.smoothstep(distance.outputs["Value"], *radius)
         through = self.add("ShaderNodeBsdfTransparent").outputs[0]
+        self.end(self.mix_shader(far, surface, through))
+
+    def end(self, surface: Any) -> None:
+        """Makes `surface` the material's."""
         output = self.add("ShaderNodeOutputMaterial")
-        self.set(output.inputs["Surface"], self.mix_shader(far, surface, through))
+        self.set(output.inputs["Surface"], surface)
 
     def mix_shader(self, factor: Any, a: Any, b: Any) -> Any:
         """Shader `a` where factor is 0, `b` where it is 1."""

@@ -2,8 +2,8 @@
 
 The ground is a plane whose albedo is the panorama itself, projected down from where it was taken
 and divided by the light that falls there. Where nothing stands in that light, the plane looks
-exactly like the panorama it covers, so no seam shows; where the car does, it is in shadow. A fine
-grain, too small for the panorama's pixels, is multiplied in near the car.
+exactly like the panorama it covers, so no seam shows; where the car does, it is in shadow. The fine
+structure of a baked surface, too small for the panorama's pixels, is multiplied in near the car.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from dmlgen.daylight import light_gain
 from dmlgen.environment import PanoramaSpec
 from dmlgen.scene.changes import Changes
 from dmlgen.scene.nodes import Tree
+from dmlgen.scene.sky import sample_light_of
+from dmlgen.scene.surfaces import ground_nodes, mean_color
 
 
 def panorama_file(name: str) -> Path:
@@ -61,12 +63,8 @@ class Panorama:
             bpy.context.scene.world = self._world
 
     def set(self, values: Mapping[str, Any]) -> None:
-        """Sets exposure and view to the values of their factors."""
-        self._changes.apply(self._expose, values, "exposure")
+        """Sets the view to the value of its factor."""
         self._changes.apply(self._turn, values, "environment_view")
-
-    def _expose(self, exposure: float) -> None:
-        self._gain.inputs[1].default_value = light_gain(self._card, exposure)
 
     def _turn(self, view: float) -> None:
         start, end = self._spec.arc
@@ -88,24 +86,26 @@ class Panorama:
         self._world = bpy.data.worlds.new(self._spec.name)
         tree = Tree(self._world)
         direction = tree.add("ShaderNodeTexCoord").outputs["Generated"]
-        self._gain = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
-        tree.set(self._gain.inputs[0], self._look_up(tree, direction))
-        background = tree.add("ShaderNodeBackground", Color=self._gain.outputs[0])
+        light = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
+        tree.set(light.inputs[0], self._look_up(tree, direction))
+        light.inputs[1].default_value = light_gain(self._card, self._spec.compensation)
+        background = tree.add("ShaderNodeBackground", Color=light.outputs[0])
         output = tree.add("ShaderNodeOutputWorld")
         tree.set(output.inputs["Surface"], background.outputs[0])
-        self._world.cycles.sampling_method = "MANUAL"
-        self._world.cycles.sample_map_resolution = 1024
+        sample_light_of(self._world, 1024)
 
     def _build_ground(self) -> None:
         outer = self._spec.ground_radius[1]
         bpy.ops.mesh.primitive_circle_add(radius=outer, vertices=96, fill_type="NGON")
         self._ground = bpy.context.object
         self._ground.name = f"ground:{self._spec.name}"
+        self._ground.data.uv_layers.new().data.foreach_set("uv", _flat(self._ground.data))
         material = bpy.data.materials.new(self._ground.name)
         tree = Tree(material)
         position = tree.add("ShaderNodeNewGeometry").outputs["Position"]
-        albedo = self._albedo(tree, position)
-        diffuse = tree.add("ShaderNodeBsdfDiffuse", Color=albedo).outputs[0]
+        fine = ground_nodes(tree, self._spec.surface, position)
+        albedo = self._albedo(tree, position, fine.color)
+        diffuse = tree.add("ShaderNodeBsdfDiffuse", Color=albedo, Normal=fine.normal).outputs[0]
         mirror = tree.add("ShaderNodeBsdfGlossy", Roughness=0.28).outputs[0]
         facing = tree.add("ShaderNodeLayerWeight", Blend=0.12).outputs["Facing"]
         flat = tree.math("POWER", facing, 4.0)
@@ -113,28 +113,30 @@ class Panorama:
         tree.end_with_distance(lit, position, self._spec.ground_radius)
         self._ground.data.materials.append(material)
 
-    def _albedo(self, tree: Tree, position: Any) -> Any:
+    def _albedo(self, tree: Tree, position: Any, fine: Any) -> Any:
         """The panorama seen from its tripod, over the light on the ground, with fine structure."""
         from_tripod = tree.add("ShaderNodeVectorMath", {"operation": "SUBTRACT"})
         tree.set(from_tripod.inputs[0], position)
         from_tripod.inputs[1].default_value = (0.0, 0.0, self._spec.tripod_height)
         albedo = tree.add("ShaderNodeVectorMath", {"operation": "DIVIDE"})
         tree.set(albedo.inputs[0], self._look_up(tree, from_tripod.outputs[0]))
-        albedo.inputs[1].default_value = tuple(float(channel) for channel in self._card)
+        mean = mean_color(self._spec.surface)
+        light = [float(channel) * part for channel, part in zip(self._card, mean, strict=True)]
+        albedo.inputs[1].default_value = tuple(light)
         scaled = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
         tree.set(scaled.inputs[0], albedo.outputs[0])
-        tree.set(scaled.inputs[1], self._grain(tree, position))
+        tree.set(scaled.inputs[1], fine)
         limited = tree.add("ShaderNodeVectorMath", {"operation": "MINIMUM"})
         tree.set(limited.inputs[0], scaled.outputs[0])
         limited.inputs[1].default_value = (0.85, 0.85, 0.85)
         return limited.outputs[0]
 
-    def _grain(self, tree: Tree, position: Any) -> Any:
-        """A factor around 1 that varies over centimetres and over half metres."""
-        coarse = tree.add("ShaderNodeTexNoise", {"noise_dimensions": "2D"}, Scale=2.5, Detail=3.0)
-        fine = tree.add("ShaderNodeTexNoise", {"noise_dimensions": "2D"}, Scale=60.0, Detail=2.0)
-        for noise in (coarse, fine):
-            tree.set(noise.inputs["Vector"], position)
-        total = tree.math("ADD", coarse.outputs["Fac"], fine.outputs["Fac"])
-        deviation = tree.math("SUBTRACT", total, 1.0)
-        return tree.math("ADD", tree.math("MULTIPLY", deviation, 2.0 * self._spec.grain), 1.0)
+
+def _flat(mesh: Any) -> np.ndarray:
+    """x and y of every corner of a mesh [2 N], as its UV map."""
+    points = np.empty(len(mesh.vertices) * 3)
+    mesh.vertices.foreach_get("co", points)
+    corners = np.empty(len(mesh.loops), dtype=np.int32)
+    mesh.loops.foreach_get("vertex_index", corners)
+    flat: np.ndarray = points.reshape(-1, 3)[corners, :2].ravel()
+    return flat

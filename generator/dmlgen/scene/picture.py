@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 from PIL import Image
 
-from dmlgen.presets import JPEG_QUALITY
+from dmlgen.sensor import add_noise
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,19 @@ class Photographer:
         layer.pass_alpha_threshold = 0.0
         self._route_mask(scene)
 
-    def take(self) -> Picture:
-        """Renders a picture of the scene as it stands."""
+    def take(self, noise: float, quality: float, seed: int) -> Picture:
+        """Renders a picture of the scene as it stands.
+
+        Args:
+            noise: of the sensor, in percent (see `dmlgen.sensor`).
+            quality: of the JPEG file, 1 to 100.
+            seed: of the sensor's noise.
+        """
         bpy.ops.render.render(write_still=True)
         with Image.open(self._picture) as image:
             jpg = io.BytesIO()
-            image.convert("RGB").save(jpg, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+            pixels = add_noise(np.asarray(image.convert("RGB")), noise, np.random.default_rng(seed))
+            Image.fromarray(pixels).save(jpg, "JPEG", quality=round(quality), subsampling=0)
         with Image.open(self._scratch / "mask0001.png") as image:
             mask = np.asarray(image.convert("L"))
         png = io.BytesIO()

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import bpy
 
 from dmldata.errors import InputError
-from dmlgen.environment import Environment, PanoramaSpec, load_environment
+from dmlgen.environment import Environment, PanoramaSpec, SiteSpec, StudioSpec, load_environment
 from dmlgen.presets import PRESETS, Engine
 from dmlgen.scene.backdrop import Backdrop
 from dmlgen.scene.camera import Camera
@@ -16,6 +16,9 @@ from dmlgen.scene.car import Car
 from dmlgen.scene.changes import Changes
 from dmlgen.scene.materials import CarMaterials
 from dmlgen.scene.panorama import Panorama
+from dmlgen.scene.picture import Photographer, Picture
+from dmlgen.scene.site import Site
+from dmlgen.scene.studio import Studio
 
 PAINT_FACTORS = (
     *("paint_hue", "paint_saturation", "paint_value"),
@@ -59,8 +62,19 @@ class Stage:
         changes.apply(self._show_environment, values, "environment")
         self.car.turn(values["car_rotation"])
         changes.apply(self.materials.set_paint, values, *PAINT_FACTORS)
-        changes.apply(self.camera.place, values, "camera_height", "camera_distance", "focal_length")
+        changes.apply(
+            self.camera.place, values, "camera_height", "camera_distance", "camera_azimuth"
+        )
+        self.camera.frame(
+            self.car.points(), values["focal_length"], values["aperture"], values["crop"]
+        )
+        changes.apply(self.camera.develop, values, "exposure", "white_balance", "view_transform")
         self.environment.set(values)
+        self._sensor = (values["sensor_noise"], values["jpeg_quality"], seed)
+
+    def photograph(self, photographer: Photographer) -> Picture:
+        """The picture of the scene as it is set."""
+        return photographer.take(*self._sensor)
 
     def _show_car(self, name: str) -> None:
         if name not in self._cars:
@@ -80,6 +94,10 @@ class Stage:
 def _build(spec: Environment) -> Surroundings:
     if isinstance(spec, PanoramaSpec):
         return Panorama(spec)
+    if isinstance(spec, StudioSpec):
+        return Studio(spec)
+    if isinstance(spec, SiteSpec):
+        return Site(spec)
     return Backdrop(spec)
 
 

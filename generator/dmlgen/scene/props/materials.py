@@ -1,0 +1,118 @@
+"""Materials of what stands in a place, each made once and shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+
+from dmlgen.scene.nodes import Tree
+from dmlgen.scene.surfaces import surface_image, wall_material
+
+Color = tuple[float, float, float]
+
+PLAIN: dict[str, tuple[Color, float, float]] = {
+    "trim": ((0.62, 0.60, 0.55), 0.7, 0.0),
+    "frame_white": ((0.7, 0.7, 0.68), 0.4, 0.0),
+    "frame_dark": ((0.03, 0.032, 0.035), 0.4, 0.0),
+    "door": ((0.05, 0.028, 0.018), 0.4, 0.0),
+    "roof_red": ((0.17, 0.052, 0.032), 0.8, 0.0),
+    "roof_grey": ((0.055, 0.057, 0.06), 0.7, 0.0),
+    "zinc": ((0.42, 0.43, 0.44), 0.38, 0.85),
+    "metal_grey": ((0.16, 0.165, 0.17), 0.45, 0.3),
+    "metal_green": ((0.02, 0.055, 0.035), 0.45, 0.0),
+    "sheet_light": ((0.42, 0.43, 0.43), 0.45, 0.2),
+    "sheet_blue": ((0.10, 0.16, 0.24), 0.45, 0.1),
+    "stone": ((0.30, 0.29, 0.27), 0.8, 0.0),
+    "bark": ((0.055, 0.042, 0.032), 0.9, 0.0),
+    "earth": ((0.012, 0.018, 0.007), 1.0, 0.0),
+    "curtain": ((0.30, 0.28, 0.25), 0.9, 0.0),
+    "orange": ((0.75, 0.13, 0.015), 0.5, 0.0),
+    "white": ((0.7, 0.7, 0.7), 0.45, 0.0),
+    "blue": ((0.01, 0.06, 0.30), 0.4, 0.0),
+    "lamp_glass": ((0.75, 0.74, 0.70), 0.3, 0.0),
+}
+"""Linear RGB, roughness and metalness of materials without texture."""
+LEAVES: dict[str, Color] = {
+    "leaf_dark": (0.018, 0.045, 0.010),
+    "leaf": (0.035, 0.080, 0.016),
+    "leaf_light": (0.075, 0.125, 0.026),
+    "leaf_yellow": (0.13, 0.13, 0.03),
+}
+
+
+def plain(name: str) -> Any:
+    """One of PLAIN."""
+
+    def build(tree: Tree) -> Any:
+        color, roughness, metallic = PLAIN[name]
+        return tree.add(
+            "ShaderNodeBsdfPrincipled",
+            Base_Color=(*color, 1.0),
+            Roughness=roughness,
+            Metallic=metallic,
+        ).outputs[0]
+
+    return _shared(name, build)
+
+
+def leaf(name: str) -> Any:
+    """One of LEAVES: light goes through."""
+
+    def build(tree: Tree) -> Any:
+        red, green, blue = LEAVES[name]
+        body = tree.add(
+            "ShaderNodeBsdfPrincipled", Base_Color=(red, green, blue, 1.0), Roughness=0.55
+        ).outputs[0]
+        warmer = (red * 1.7, green * 1.5, blue * 0.6, 1.0)
+        through = tree.add("ShaderNodeBsdfTranslucent", Color=warmer).outputs[0]
+        return tree.mix_shader(0.35, body, through)
+
+    return _shared(name, build)
+
+
+def pane(brightness: float) -> Any:
+    """A window from outside: a dark or curtained room under a reflection of the street."""
+
+    def build(tree: Tree) -> Any:
+        return tree.add(
+            "ShaderNodeBsdfPrincipled",
+            Base_Color=(brightness, brightness * 0.97, brightness * 0.92, 1.0),
+            Roughness=0.03,
+            Specular_IOR_Level=0.9,
+        ).outputs[0]
+
+    return _shared(f"pane {brightness}", build)
+
+
+def road_paint(color: Color) -> Any:
+    """Thermoplastic on a road, worn away in places."""
+
+    def build(tree: Tree) -> Any:
+        position = tree.add("ShaderNodeTexCoord").outputs["Object"]
+        image = {"image": surface_image("grime", data=True)}
+        worn = tree.add("ShaderNodeTexImage", image, Vector=position).outputs["Color"]
+        gone = tree.math("MULTIPLY", tree.smoothstep(worn, 0.45, 0.85), 0.85)
+        paint = tree.add("ShaderNodeBsdfPrincipled", Base_Color=(*color, 1.0), Roughness=0.6)
+        through = tree.add("ShaderNodeBsdfTransparent").outputs[0]
+        return tree.mix_shader(gone, paint.outputs[0], through)
+
+    return _shared(f"road paint {color}", build)
+
+
+def wall(surface: str, tint: Color = (1.0, 1.0, 1.0)) -> Any:
+    """A baked surface on something upright."""
+    name = f"prop:{surface} {tint}"
+    return bpy.data.materials.get(name) or wall_material(name, surface, tint)
+
+
+def _shared(name: str, build: Callable[[Tree], Any]) -> Any:
+    """The material of that name, built when first asked for."""
+    name = f"prop:{name}"
+    material = bpy.data.materials.get(name)
+    if material is None:
+        material = bpy.data.materials.new(name)
+        tree = Tree(material)
+        tree.end(build(tree))
+    return material

@@ -1,0 +1,143 @@
+"""Hedges, bushes and trees: thousands of leaves over a dark core."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from dmlgen.scene.props.materials import LEAVES, leaf, plain
+from dmlgen.scene.props.shape import Shape
+
+
+def hedge(length: float, height: float, depth: float, rng: np.random.Generator) -> list[Any]:
+    """A clipped hedge along y, its front towards +x."""
+    shape = Shape("hedge")
+    inset = min(0.12, depth / 4)
+    low = (-depth / 2 + inset, -length / 2 + inset, 0.0)
+    shape.box(low, (depth / 2 - inset, length / 2 - inset, height - inset), plain("earth"))
+    sides = [
+        (length * height, lambda a, b: (depth / 2, (a - 0.5) * length, b * height), (1, 0, 0.2)),
+        (length * height, lambda a, b: (-depth / 2, (a - 0.5) * length, b * height), (-1, 0, 0.2)),
+        (length * depth, lambda a, b: ((b - 0.5) * depth, (a - 0.5) * length, height), (0, 0, 1)),
+        (depth * height, lambda a, b: ((a - 0.5) * depth, length / 2, b * height), (0, 1, 0.2)),
+        (depth * height, lambda a, b: ((a - 0.5) * depth, -length / 2, b * height), (0, -1, 0.2)),
+    ]
+    area = sum(side[0] for side in sides)
+    density = min(420.0, 42000 / area)
+    size = 0.9 / math.sqrt(density)
+    for side_area, place, outward in sides:
+        count = int(side_area * density)
+        a, b = rng.random(count), rng.random(count)
+        points = np.stack(np.broadcast_arrays(*place(a, b)), axis=1)
+        # Clipping leaves waves of a few centimetres over half a metre.
+        waves = 0.03 * np.sin(points[:, 1] * 5.1 + 3 * points[:, 2]) * np.sin(points[:, 2] * 4.3)
+        normal = np.array(outward, dtype=float)
+        points = points + (waves + rng.normal(0, 0.035, count))[:, None] * normal
+        _leaves(shape, points, np.tile(normal, (count, 1)), size, rng)
+    return [shape.finish()]
+
+
+def bush(height: float, rng: np.random.Generator) -> list[Any]:
+    """A loose shrub."""
+    shape = Shape("bush")
+    middles = np.column_stack(
+        [rng.normal(0, height * 0.22, 9), rng.normal(0, height * 0.22, 9), np.zeros(9)]
+    )
+    middles[:, 2] = height * rng.uniform(0.25, 0.68, 9)
+    _crown(shape, middles, height * 0.33, 7000, 0.055, rng)
+    return [shape.finish()]
+
+
+def tree(height: float, rng: np.random.Generator) -> list[Any]:
+    """A broad-leaved tree with a free trunk."""
+    shape = Shape("tree")
+    fork = height * 0.28
+    shape.tube((0, 0, 0), (0.05, 0.03, fork), (height * 0.024, height * 0.017), plain("bark"))
+    middles = []
+    for branch in range(17):
+        angle = branch * 2.4 + rng.normal(0, 0.4)
+        z = height * rng.uniform(0.42, 0.90)
+        reach = height * rng.uniform(0.08, 0.34) * (1.25 - z / height)
+        end = (reach * math.cos(angle), reach * math.sin(angle), z)
+        shape.tube(
+            (0.05, 0.03, fork * 0.96), end, (height * 0.011, height * 0.003), plain("bark"), 6
+        )
+        middles.append(end)
+    middles.append((0.0, 0.0, height * 0.85))
+    _crown(shape, np.array(middles), height * 0.125, 19000, height * 0.015, rng)
+    return [shape.finish()]
+
+
+def treeline(radius: float, height: float, rng: np.random.Generator) -> list[Any]:
+    """A closed ring of crowns over a dark core."""
+    shape = Shape("treeline")
+    steps = round(2 * math.pi * radius / 2.0)
+    angle = np.arange(steps) * (2 * math.pi / steps)
+    knots = rng.uniform(0.45, 1.0, steps)
+    tops = height * (0.6 * knots + 0.2 * np.roll(knots, 1) + 0.2 * np.roll(knots, -1))
+    middles = np.column_stack([radius * np.cos(angle), radius * np.sin(angle), tops * 0.55])
+    turned = np.roll(middles, -1, axis=0)
+    ground = np.array([1.0, 1.0, 0.0])
+    up = np.array([0.0, 0.0, 1.0])
+    low, high = middles * ground, middles * ground + up * tops[:, None] * 0.75
+    low_next, high_next = turned * ground, turned * ground + up * np.roll(tops, -1)[:, None] * 0.75
+    shape.quads(np.stack([low, high, high_next, low_next], axis=1), plain("earth"))
+    count = 34000
+    which = rng.integers(steps, size=count)
+    direction = rng.normal(0, 1, (count, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    # The half that the middle of the ring sees.
+    inward = -middles[which] * ground
+    direction *= np.where((direction * inward).sum(axis=1) < 0, -1.0, 1.0)[:, None] * ground + up
+    spread = np.stack([np.full(count, 2.0), np.full(count, 2.0), tops[which] * 0.5], axis=1)
+    points = middles[which] + direction * spread * rng.random(count)[:, None] ** 0.3
+    _leaves(shape, points, direction, 0.34, rng)
+    return [shape.finish()]
+
+
+def _crown(
+    shape: Shape,
+    middles: np.ndarray,
+    radius: float,
+    count: int,
+    size: float,
+    rng: np.random.Generator,
+) -> None:
+    """Leaves on and in balls around `middles` [K, 3]."""
+    direction = rng.normal(0, 1, (count, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    which = rng.integers(len(middles), size=count)
+    reach = radius * (0.75 + 0.3 * rng.random(len(middles)))[which]
+    reach = reach * rng.random(count) ** 0.25 * (1 + 0.12 * rng.normal(0, 1, count))
+    points = middles[which] + direction * reach[:, None] * [1.0, 1.0, 0.8]
+    points[:, 2] = np.maximum(points[:, 2], 0.03)
+    _leaves(shape, points, direction + np.array([0, 0, 0.35]), size, rng)
+
+
+def _leaves(
+    shape: Shape, points: np.ndarray, normals: np.ndarray, size: float, rng: np.random.Generator
+) -> None:
+    """Pointed leaves at `points` [N, 3], turned at random about `normals` [N, 3]."""
+    count = len(points)
+    normal = normals / np.linalg.norm(normals, axis=1, keepdims=True)
+    normal = normal + rng.normal(0, 0.55, (count, 3))
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    u = np.cross(normal, rng.normal(0, 1, (count, 3)))
+    u /= np.linalg.norm(u, axis=1, keepdims=True)
+    v = np.cross(normal, u)
+    long = (size * rng.uniform(0.7, 1.3, count))[:, None]
+    corners = np.stack(
+        [
+            points - u * long,
+            points + v * long * 0.45 + normal * long * 0.1,
+            points + u * long,
+            points - v * long * 0.45 + normal * long * 0.1,
+        ],
+        axis=1,
+    )
+    names = list(LEAVES)
+    kind = rng.choice(len(names), size=count, p=[0.36, 0.40, 0.20, 0.04])
+    for index, name in enumerate(names):
+        shape.quads(corners[kind == index], leaf(name))

@@ -1,0 +1,132 @@
+"""Kerbs, walls, fences and the furniture of streets."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from dmlgen.scene.props.materials import plain, road_paint, wall
+from dmlgen.scene.props.shape import Shape
+
+KERB_HEIGHT = 0.12
+PAINT_HEIGHT = 0.004
+WHITE = (0.62, 0.62, 0.59)
+YELLOW = (0.62, 0.42, 0.05)
+
+
+def garden_wall(length: float, height: float, surface: str) -> list[Any]:
+    """A wall along y with a coping."""
+    shape = Shape("wall")
+    shape.box((-0.15, -length / 2, 0), (0.15, length / 2, height), wall(surface))
+    shape.box(
+        (-0.20, -length / 2 - 0.05, height),
+        (0.20, length / 2 + 0.05, height + 0.07),
+        plain("stone"),
+    )
+    return [shape.finish()]
+
+
+def fence(length: float, height: float) -> list[Any]:
+    """A fence of vertical steel bars along y."""
+    shape = Shape("fence")
+    for rail in (0.15, height - 0.15):
+        shape.box(
+            (-0.02, -length / 2, rail - 0.02), (0.02, length / 2, rail + 0.02), plain("metal_green")
+        )
+    for y in np.arange(-length / 2, length / 2, 0.13):
+        shape.box((-0.008, y - 0.008, 0.05), (0.008, y + 0.008, height), plain("metal_green"))
+    for y in np.arange(-length / 2, length / 2 + 0.1, 2.6):
+        shape.box((-0.03, y - 0.03, 0), (0.03, y + 0.03, height + 0.05), plain("metal_green"))
+    return [shape.finish()]
+
+
+def pavement(length: float, width: float, surface: str) -> list[Any]:
+    """A raised pavement along y that begins at x = 0 with a kerb and runs towards -x."""
+    shape = Shape("pavement")
+    for y in np.arange(-length / 2, length / 2, 1.0):
+        shape.box((-0.15, y + 0.004, -0.1), (0.0, y + 0.996, KERB_HEIGHT), plain("stone"))
+    low, high = (-width, -length / 2, -0.1), (-0.155, length / 2, KERB_HEIGHT - 0.008)
+    shape.box(low, high, wall(surface))
+    return [shape.finish()]
+
+
+def verge(length: float, width: float) -> list[Any]:
+    """A strip of grass along y, from x = 0 towards -x, seen from afar."""
+    shape = Shape("verge")
+    shape.box((-width, -length / 2, -0.1), (0.0, length / 2, 0.05), wall("grass"))
+    return [shape.finish()]
+
+
+def bays(count: int, width: float, length: float, yellow: bool) -> list[Any]:
+    """The lines of parking bays side by side along y, open towards +x."""
+    shape = Shape("bays")
+    paint = road_paint(YELLOW if yellow else WHITE)
+    for line in range(count + 1):
+        y = (line - count / 2) * width
+        _stripe(shape, (-length, y - 0.05), (0.0, y + 0.05), paint)
+    return [shape.finish()]
+
+
+def line(length: float, width: float, dash: float, yellow: bool) -> list[Any]:
+    """A painted line along y; `dash` metres of line and of gap, 0 for an unbroken one."""
+    shape = Shape("line")
+    paint = road_paint(YELLOW if yellow else WHITE)
+    if dash == 0:
+        _stripe(shape, (-width / 2, -length / 2), (width / 2, length / 2), paint)
+    for y in np.arange(-length / 2, length / 2, 2 * dash) if dash else ():
+        _stripe(shape, (-width / 2, y), (width / 2, y + dash), paint)
+    return [shape.finish()]
+
+
+def bollard() -> list[Any]:
+    """A steel post with a white ring."""
+    shape = Shape("bollard")
+    shape.tube((0, 0, 0), (0, 0, 0.95), (0.06, 0.06), plain("metal_grey"), 20)
+    shape.tube((0, 0, 0.74), (0, 0, 0.84), (0.062, 0.062), plain("white"), 20)
+    return [shape.finish()]
+
+
+def lamp_post(height: float) -> list[Any]:
+    """A street lamp whose arm reaches towards +x."""
+    shape = Shape("lamp post")
+    shape.tube((0, 0, 0), (0, 0, 1.1), (0.09, 0.085), plain("metal_grey"), 16)
+    shape.tube((0, 0, 1.1), (0, 0, height), (0.065, 0.045), plain("metal_grey"), 16)
+    shape.tube((0, 0, height), (1.2, 0, height + 0.25), (0.04, 0.03), plain("metal_grey"), 10)
+    shape.box((0.9, -0.13, height + 0.20), (1.6, 0.13, height + 0.32), plain("metal_grey"))
+    shape.box((0.95, -0.11, height + 0.17), (1.55, 0.11, height + 0.20), plain("lamp_glass"))
+    return [shape.finish()]
+
+
+def sign(height: float) -> list[Any]:
+    """A blue disc with a white rim on a post, facing +x."""
+    shape = Shape("sign")
+    shape.tube((0, 0, 0), (0, 0, height), (0.03, 0.03), plain("zinc"), 12)
+    shape.tube((0.03, 0, height - 0.32), (0.04, 0, height - 0.32), (0.30, 0.30), plain("white"), 32)
+    shape.tube((0.04, 0, height - 0.32), (0.045, 0, height - 0.32), (0.27, 0.27), plain("blue"), 32)
+    return [shape.finish()]
+
+
+def bin() -> list[Any]:
+    """A wheeled refuse bin."""
+    shape = Shape("bin")
+    shape.box((-0.28, -0.28, 0.08), (0.28, 0.28, 1.0), plain("metal_green"))
+    shape.box((-0.32, -0.31, 1.0), (0.32, 0.31, 1.07), plain("metal_green"))
+    return [shape.finish()]
+
+
+def cone() -> list[Any]:
+    """A traffic cone, 75 cm high."""
+    shape = Shape("cone")
+    shape.box((-0.2, -0.2, 0), (0.2, 0.2, 0.035), plain("orange"))
+    edges = [(0.035, 0.145), (0.30, 0.105), (0.45, 0.082), (0.60, 0.058), (0.75, 0.032)]
+    for index, ((z0, r0), (z1, r1)) in enumerate(itertools.pairwise(edges)):
+        shape.tube((0, 0, z0), (0, 0, z1), (r0, r1), plain("white" if index % 2 else "orange"), 24)
+    return [shape.finish()]
+
+
+def _stripe(shape: Shape, low: tuple[float, float], high: tuple[float, float], paint: Any) -> None:
+    (x0, y0), (x1, y1) = low, high
+    z = PAINT_HEIGHT
+    shape.quads(np.array([[(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)]]), paint)

@@ -1,0 +1,91 @@
+"""A place built of its own geometry under sun and sky: a ground, and things that stand on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import bpy
+import numpy as np
+
+from dmlgen.environment import SiteSpec
+from dmlgen.scene.changes import Changes
+from dmlgen.scene.nodes import Tree
+from dmlgen.scene.sky import Sky, sample_light_of
+from dmlgen.scene.surfaces import ground_material
+from dmlgen.scene.things import Things
+from dmlgen.shade import sunlit_share
+from dmlgen.surfaces.spec import load_surface
+
+SHADE = 0.2
+"""Share of the sun that the meter reads where nothing of it reaches the car."""
+
+
+class Site:
+    """Ground, things and world of a built place."""
+
+    def __init__(self, spec: SiteSpec) -> None:
+        self._spec = spec
+        self._changes = Changes()
+        self._grounds: dict[str, Any] = {}
+        self._things = Things(spec.name, spec.things)
+        self._ground = _disc(spec.name, spec.ground_radius)
+        self._ground.parent = self._things.root
+        self._visible = True
+        self._build_world()
+
+    def show(self, visible: bool) -> None:
+        """Makes this the environment of the scene, or takes it away."""
+        self._visible = visible
+        self._ground.hide_render = not visible
+        self._things.show(visible)
+        if visible:
+            bpy.context.scene.world = self._world
+
+    def set(self, values: Mapping[str, Any]) -> None:
+        """Sets light, ground and view to the values of their factors."""
+        changes = self._changes
+        changes.apply(self._set_sun, values, "sun_elevation", "sun_rotation", "environment_view")
+        changes.apply(self._set_ground, values, "ground")
+        changes.apply(self._turn, values, "environment_view")
+        self._things.show(self._visible, load_surface(values["ground"]).markings)
+
+    def _set_ground(self, name: str) -> None:
+        if name not in self._grounds:
+            self._grounds[name] = ground_material(name)
+        self._ground.data.materials[0] = self._grounds[name]
+
+    def _set_sun(self, elevation: float, rotation: float, view: float) -> None:
+        sunlit = sunlit_share(self._spec.things, elevation, rotation - self._angle(view))
+        # A camera that metered the shade fully would burn out what lies in the sun.
+        metered = SHADE + (1 - SHADE) * sunlit
+        self._sky.set_sun(elevation, rotation, metered, self._spec.compensation)
+
+    def _turn(self, view: float) -> None:
+        self._things.turn(self._angle(view))
+
+    def _angle(self, view: float) -> float:
+        start, end = self._spec.arc
+        return start + view * (end - start)
+
+    def _build_world(self) -> None:
+        self._world = bpy.data.worlds.new(self._spec.name)
+        tree = Tree(self._world)
+        self._sky = Sky(tree, clouds=True)
+        background = tree.add("ShaderNodeBackground", Color=self._sky.color)
+        output = tree.add("ShaderNodeOutputWorld")
+        tree.set(output.inputs["Surface"], background.outputs[0])
+        sample_light_of(self._world, 1024)
+
+
+def _disc(name: str, radius: float) -> Any:
+    """A flat ground around the origin, with x and y as its UV map."""
+    angle = np.arange(96) * (2 * np.pi / 96)
+    ring = radius * np.column_stack([np.cos(angle), np.sin(angle), np.zeros(96)])
+    mesh = bpy.data.meshes.new(f"ground:{name}")
+    mesh.from_pydata(ring.tolist(), [], [tuple(range(96))])
+    mesh.uv_layers.new().data.foreach_set("uv", ring[:, :2].ravel())
+    mesh.materials.append(None)
+    ground = bpy.data.objects.new(f"ground:{name}", mesh)
+    bpy.context.scene.collection.objects.link(ground)
+    return ground

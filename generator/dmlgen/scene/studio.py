@@ -1,0 +1,119 @@
+"""A photographer's studio: softboxes light the car, a cyclorama closes the view all around."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Vector
+
+from dmlgen.environment import Softbox, StudioSpec
+from dmlgen.scene.backdrop import FINISHES
+from dmlgen.scene.changes import Changes
+from dmlgen.scene.materials import linear_rgb
+from dmlgen.scene.nodes import Tree
+
+COVE = 2.0
+"""Radius, in metres, with which the floor bends up into the wall."""
+AMBIENT = 0.12
+"""Light from what is not modelled, as a share of a white card."""
+CENTER = Vector((0.0, 0.0, 0.6))
+
+
+class Studio:
+    """Cyclorama, softboxes and a dim world."""
+
+    def __init__(self, spec: StudioSpec) -> None:
+        self._changes = Changes()
+        self._build_world()
+        self._objects = [self._build_cyclorama(spec), *map(_softbox, spec.softboxes)]
+
+    def show(self, visible: bool) -> None:
+        """Makes this the environment of the scene, or takes it away."""
+        for obj in self._objects:
+            obj.hide_render = not visible
+        if visible:
+            bpy.context.scene.world = self._world
+
+    def set(self, values: Mapping[str, Any]) -> None:
+        """Sets finish and colour to the values of their factors."""
+        changes = self._changes
+        changes.apply(self._set_finish, values, "floor")
+        changes.apply(
+            self._set_color, values, "background_hue", "background_saturation", "background_value"
+        )
+
+    def _set_color(self, hue: float, saturation: float, value: float) -> None:
+        for shader in (self._floor, self._wall):
+            shader.inputs["Base Color"].default_value = linear_rgb(hue, saturation, value)
+
+    def _set_finish(self, finish: str) -> None:
+        roughness, specular = FINISHES[finish]
+        self._floor.inputs["Roughness"].default_value = roughness
+        self._floor.inputs["Specular IOR Level"].default_value = specular
+
+    def _build_world(self) -> None:
+        self._world = bpy.data.worlds.new("studio")
+        tree = Tree(self._world)
+        background = tree.add("ShaderNodeBackground", Color=(AMBIENT, AMBIENT, AMBIENT, 1.0))
+        output = tree.add("ShaderNodeOutputWorld")
+        tree.set(output.inputs["Surface"], background.outputs[0])
+
+    def _build_cyclorama(self, spec: StudioSpec) -> Any:
+        mesh = bpy.data.meshes.new("cyclorama")
+        mesh.from_pydata(*_lathe(_profile(spec.radius, spec.height)))
+        mesh.shade_smooth()
+        self._floor, self._wall = (_paper(mesh) for _ in range(2))
+        inside = spec.radius - COVE
+        for face in mesh.polygons:
+            face.material_index = int(face.center.xy.length > inside)
+        cyclorama = bpy.data.objects.new("cyclorama", mesh)
+        bpy.context.scene.collection.objects.link(cyclorama)
+        return cyclorama
+
+
+def _paper(mesh: Any) -> Any:
+    """A new material of the mesh; its shader."""
+    material = bpy.data.materials.new("cyclorama")
+    tree = Tree(material)
+    shader = tree.add("ShaderNodeBsdfPrincipled", Roughness=0.8)
+    tree.end(shader.outputs[0])
+    mesh.materials.append(material)
+    return shader
+
+
+def _profile(radius: float, height: float) -> np.ndarray:
+    """Distance from the middle and height [N, 2] of floor, cove and wall."""
+    bend = np.linspace(0, math.pi / 2, 16)
+    cove = np.stack([radius - COVE + COVE * np.sin(bend), COVE - COVE * np.cos(bend)], axis=1)
+    return np.concatenate([[[2.0, 0.0]], cove, [[radius, height]]])
+
+
+def _lathe(profile: np.ndarray, steps: int = 96) -> tuple[list[Any], list[Any], list[Any]]:
+    """Vertices, edges and faces of a profile turned about Z, closed in the middle."""
+    angles = np.arange(steps) * (2 * math.pi / steps)
+    ring = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    vertices = [(float(r * x), float(r * y), float(z)) for r, z in profile for x, y in ring]
+    faces = [tuple(range(steps))]
+    for row in range(len(profile) - 1):
+        for step in range(steps):
+            left, right = row * steps + step, row * steps + (step + 1) % steps
+            faces.append((left, left + steps, right + steps, right))
+    return vertices, [], faces
+
+
+def _softbox(spec: Softbox) -> Any:
+    light = bpy.data.lights.new("softbox", "AREA")
+    light.shape = "RECTANGLE"
+    light.size, light.size_y = spec.size
+    light.energy = spec.power
+    obj = bpy.data.objects.new("softbox", light)
+    obj.location = spec.at
+    obj.rotation_euler = (CENTER - obj.location).to_track_quat("-Z", "Y").to_euler()
+    # The picture shows what a softbox lights and what mirrors it, not the softbox.
+    obj.visible_camera = False
+    bpy.context.scene.collection.objects.link(obj)
+    return obj

@@ -1,0 +1,107 @@
+"""Baked surfaces in the scene: tiled over grounds, projected onto walls.
+
+Coordinates are an object's own, in metres: what is textured must not be scaled.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import bpy
+import numpy as np
+
+from dmlgen.assets import surface_folder
+from dmlgen.scene.nodes import Tree
+from dmlgen.surfaces.spec import load_surface
+
+MACRO_TILE = 26.7
+"""Metres over which a ground's brightness wanders; hides that its tile repeats every 4."""
+MACRO_CONTRAST = 0.32
+
+
+class SurfaceNodes(NamedTuple):
+    """Output sockets of a surface's colour, roughness and normal."""
+
+    color: Any
+    roughness: Any
+    normal: Any
+
+
+def surface_image(name: str, file: str = "color.jpg", data: bool = False) -> Any:
+    """One of a surface's images; `data` for what is no colour."""
+    image = bpy.data.images.load(str(surface_folder(name) / file), check_existing=True)
+    image.colorspace_settings.name = "Non-Color" if data else "sRGB"
+    return image
+
+
+def ground_nodes(tree: Tree, name: str, position: Any) -> SurfaceNodes:
+    """A ground, its tile repeated and its brightness varied over tens of metres."""
+    tiled = _scaled(tree, position, 1.0 / load_surface(name).tile)
+    color = _look_up(tree, surface_image(name), tiled)
+    wander = _look_up(
+        tree, surface_image("grime", data=True), _scaled(tree, position, 1 / MACRO_TILE)
+    )
+    offset = tree.math("SUBTRACT", wander, 0.5)
+    factor = tree.math("ADD", tree.math("MULTIPLY", offset, MACRO_CONTRAST), 1.0)
+    varied = tree.add("ShaderNodeVectorMath", {"operation": "SCALE"})
+    tree.set(varied.inputs[0], color)
+    tree.set(varied.inputs["Scale"], factor)
+    roughness = _look_up(tree, surface_image(name, "roughness.jpg", data=True), tiled)
+    bent = tree.add("ShaderNodeNormalMap", {"space": "TANGENT"})
+    tree.set(bent.inputs["Color"], _look_up(tree, surface_image(name, "normal.jpg", True), tiled))
+    return SurfaceNodes(varied.outputs[0], roughness, bent.outputs[0])
+
+
+def mean_color(name: str) -> tuple[float, float, float]:
+    """Linear RGB of a surface's albedo on average."""
+    image = surface_image(name)
+    pixels = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(pixels)
+    encoded = pixels.reshape(-1, 4)[:, :3].astype(np.float64)
+    light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    red, green, blue = light.mean(axis=0)
+    return (float(red), float(green), float(blue))
+
+
+def ground_material(name: str) -> Any:
+    """The material of a flat ground; its mesh needs a UV map (of any content) for its normals."""
+    material = bpy.data.materials.new(f"ground:{name}")
+    tree = Tree(material)
+    position = tree.add("ShaderNodeTexCoord").outputs["Object"]
+    nodes = ground_nodes(tree, name, position)
+    shader = tree.add(
+        "ShaderNodeBsdfPrincipled",
+        Base_Color=nodes.color,
+        Roughness=nodes.roughness,
+        Normal=nodes.normal,
+    )
+    tree.end(shader.outputs[0])
+    return material
+
+
+def wall_material(title: str, name: str, tint: tuple[float, float, float]) -> Any:
+    """A material called `title` of something upright; `tint` multiplies the surface's colour."""
+    material = bpy.data.materials.new(title)
+    tree = Tree(material)
+    position = tree.add("ShaderNodeTexCoord").outputs["Object"]
+    spec = load_surface(name)
+    image = tree.add(
+        "ShaderNodeTexImage",
+        {"image": surface_image(name), "projection": "BOX", "projection_blend": 0.0},
+        Vector=_scaled(tree, position, 1.0 / spec.tile),
+    )
+    color = tree.mix_color(1.0, image.outputs["Color"], (*tint, 1.0), blend="MULTIPLY")
+    shader = tree.add("ShaderNodeBsdfPrincipled", Base_Color=color, Roughness=spec.roughness)
+    tree.end(shader.outputs[0])
+    return material
+
+
+def _scaled(tree: Tree, position: Any, factor: float) -> Any:
+    node = tree.add("ShaderNodeVectorMath", {"operation": "SCALE"})
+    tree.set(node.inputs[0], position)
+    node.inputs["Scale"].default_value = factor
+    return node.outputs[0]
+
+
+def _look_up(tree: Tree, image: Any, position: Any) -> Any:
+    return tree.add("ShaderNodeTexImage", {"image": image}, Vector=position).outputs["Color"]

@@ -1,0 +1,93 @@
+"""The things of a place, built and put where its environment file says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import bpy
+import numpy as np
+
+from dmlgen.scene.car import Car
+from dmlgen.scene.materials import CarMaterials
+from dmlgen.scene.props import buildings, plants, street
+from dmlgen.things import MARKINGS, ParkedCar, Placed
+
+SEEDED: dict[str, Callable[..., list[Any]]] = {
+    "hedge": plants.hedge,
+    "bush": plants.bush,
+    "tree": plants.tree,
+    "treeline": plants.treeline,
+    "building": buildings.building,
+}
+FIXED: dict[str, Callable[..., list[Any]]] = {
+    "hall": buildings.hall,
+    "wall": street.garden_wall,
+    "fence": street.fence,
+    "pavement": street.pavement,
+    "verge": street.verge,
+    "bays": street.bays,
+    "line": street.line,
+    "bollard": street.bollard,
+    "bin": street.bin,
+    "cone": street.cone,
+    "lamp_post": street.lamp_post,
+    "sign": street.sign,
+}
+"""Builders by kind of thing; those in SEEDED take a random generator besides the thing's fields."""
+
+
+class Things:
+    """Objects under one root, which turns with the place."""
+
+    def __init__(self, name: str, things: Sequence[Placed]) -> None:
+        self.root = bpy.data.objects.new(f"place:{name}", None)
+        bpy.context.scene.collection.objects.link(self.root)
+        self._solid: list[Any] = []
+        self._markings: list[Any] = []
+        self._visible = True
+        for index, thing in enumerate(things):
+            kept = self._markings if isinstance(thing, MARKINGS) else self._solid
+            kept.extend(self._put(thing, index))
+
+    def show(self, visible: bool, markings: bool = True) -> None:
+        """Puts the things into the picture, or out of it; painted lines by themselves."""
+        for obj in self._solid:
+            obj.hide_render = not visible
+        for obj in self._markings:
+            obj.hide_render = not (visible and markings)
+
+    def turn(self, angle: float) -> None:
+        """Degrees counter-clockwise seen from above."""
+        self.root.rotation_euler = (0.0, 0.0, math.radians(angle))
+
+    def _put(self, thing: Placed, index: int) -> list[Any]:
+        place = bpy.data.objects.new("thing", None)
+        bpy.context.scene.collection.objects.link(place)
+        place.parent = self.root
+        place.location = (*thing.at, 0.0)
+        place.rotation_euler = (0.0, 0.0, math.radians(thing.turn))
+        if isinstance(thing, ParkedCar):
+            car = _parked(thing)
+            car.root.parent = place
+            return list(car.meshes)
+        objects = _built(thing, index)
+        for obj in objects:
+            bpy.context.scene.collection.objects.link(obj)
+            obj.parent = place
+        return objects
+
+
+def _built(thing: Placed, index: int) -> list[Any]:
+    kind = thing.kind  # type: ignore[attr-defined]
+    if kind in SEEDED:
+        return SEEDED[kind](**thing.arguments(), rng=np.random.default_rng([thing.seed, index]))
+    return FIXED[kind](**thing.arguments())
+
+
+def _parked(thing: ParkedCar) -> Car:
+    materials = CarMaterials(background=True)
+    hue, saturation, value = thing.paint
+    materials.set_paint(hue, saturation, value, 0.4, 0.5)
+    return Car(thing.car, materials)

@@ -1,0 +1,72 @@
+"""Bakes the surfaces of scenes/surfaces/: `python -m dmlgen.surfaces.bake [NAME ...]`."""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dmlgen.assets import surface_folder, surface_names
+from dmlgen.surfaces import grounds, walls
+from dmlgen.surfaces.grounds import Surface
+from dmlgen.surfaces.noise import Array, normals
+from dmlgen.surfaces.spec import load_surface
+
+SIZE = 1024
+BAKERS: dict[str, Callable[[int, np.random.Generator], Surface]] = {
+    "asphalt": grounds.asphalt,
+    "asphalt_wet": grounds.asphalt_wet,
+    "concrete": grounds.concrete,
+    "pavers": grounds.pavers,
+    "cobbles": grounds.cobbles,
+    "gravel": grounds.gravel,
+    "grass": grounds.grass,
+    "brick": walls.brick,
+    "plaster": walls.plaster,
+    "concrete_wall": walls.concrete_wall,
+    "grime": walls.grime,
+    "clouds": walls.clouds,
+}
+MASKS = frozenset({"grime", "clouds"})
+"""Images of a share, not of a colour: stored as they are."""
+
+
+def baked(name: str, size: int = SIZE) -> dict[str, Image.Image]:
+    """The images of a surface, by file name."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    surface = BAKERS[name](size, rng)
+    encoded = surface.albedo if name in MASKS else _encode(surface.albedo)
+    images = {"color.jpg": _picture(encoded)}
+    if surface.height is not None:
+        normal = normals(surface.height, load_surface(name).tile)
+        images["normal.jpg"] = _picture(normal * 0.5 + 0.5)
+    if surface.roughness is not None:
+        half = surface.roughness.reshape(size // 2, 2, size // 2, 2).mean(axis=(1, 3))
+        images["roughness.jpg"] = _picture(half)
+    return images
+
+
+def bake(name: str, folder: Path) -> None:
+    """Writes the images of a surface into `folder`."""
+    for file, image in baked(name).items():
+        # The eye forgives a normal less chroma resolution than a renderer does.
+        image.save(folder / file, quality=84, subsampling=0 if file == "normal.jpg" else 2)
+
+
+def _encode(light: Array) -> Array:
+    """sRGB from linear, both 0..1."""
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def _picture(values: Array) -> Image.Image:
+    return Image.fromarray(np.round(np.clip(values, 0, 1) * 255).astype(np.uint8))
+
+
+if __name__ == "__main__":
+    for surface_name in sys.argv[1:] or surface_names():
+        bake(surface_name, surface_folder(surface_name))
+        print(surface_name)

@@ -118,7 +118,7 @@ def decide(model: Model, choices: Choices) -> Decision:
         PaintError: no paint was named, or none that can be set apart.
         InputError: what no car can be made of, or a choice that does not fit the file.
     """
-    if model.size.min() < FLAT * model.size.max():
+    if model.size.min() <= FLAT * model.size.max() or model.areas.sum() == 0:
         raise InputError(
             f"flat ({_extents(model.size)} units): a picture or a floor, not a car; objects that "
             f"are no part of a car can be left out with --ignore"

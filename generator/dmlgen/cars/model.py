@@ -60,6 +60,18 @@ class Model:
         """[T, 3] of the triangles."""
         return self.corners.mean(axis=1, dtype=np.float64)
 
+    @cached_property
+    def samples(self) -> np.ndarray:
+        """[20000, 3] points spread evenly over the surface, the same ones every time."""
+        random = np.random.default_rng(1)
+        which = random.choice(len(self.areas), 20_000, p=self.areas / self.areas.sum())
+        first, second = random.random((2, len(which), 1))
+        outside = first + second > 1
+        first, second = np.where(outside, 1 - first, first), np.where(outside, 1 - second, second)
+        corner = self.corners[which].astype(np.float64)
+        along, across = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
+        return corner[:, 0] + first * along + second * across
+
     @property
     def size(self) -> np.ndarray:
         """[3] extents in units of the source."""

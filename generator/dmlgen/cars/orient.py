@@ -105,7 +105,7 @@ def find_facing(model: Model, up: str, forward: str, rear: frozenset[str] = froz
     by_name = _sign_by_names(standing, along, rear)
     if by_name is not None:
         return Facing(up, f"{by_name}{long}")
-    by_roof = _sign_by_roof(standing, along)
+    by_roof = _sign_by_roof(standing, "XY".index(long))
     other = {"+": "-", "-": "+"}[by_roof or "+"]
     reason = "taken from where the roof is" if by_roof else "could not be told: taken as it is"
     doubt = (
@@ -138,19 +138,22 @@ def _find_up(model: Model) -> str:
 
 def _oddness(model: Model, axis: int, bins: int = 24) -> float:
     """0 where the surface lies alike on both sides along an axis, up to 1 where it does not."""
-    along = model.centers[:, axis]
-    low, high = model.corners[..., axis].min(), model.corners[..., axis].max()
-    where = np.histogram(along, bins, (float(low), float(high)), weights=model.areas)[0]
-    return float(np.abs(where - where[::-1]).sum() / 2 / max(where.sum(), 1e-30))
+    low, high = _ends(model, axis)
+    where = np.histogram(model.samples[:, axis], bins, (low, high))[0]
+    return float(np.abs(where - where[::-1]).sum() / 2 / where.sum())
 
 
 def _sign_up(model: Model, axis: int, long: int) -> str:
     """The roof is shorter than the floor."""
-    along = model.centers[:, axis]
-    low, high = model.corners[..., axis].min(), model.corners[..., axis].max()
+    low, high = _ends(model, axis)
+    along = model.samples[:, axis]
     ends = (along < low + (high - low) / 4, along > high - (high - low) / 4)
-    lengths = [np.ptp(model.centers[end, long]) if end.any() else 0.0 for end in ends]
+    lengths = [np.ptp(model.samples[end, long]) if end.any() else 0.0 for end in ends]
     return "+" if lengths[1] <= lengths[0] else "-"
+
+
+def _ends(model: Model, axis: int) -> tuple[float, float]:
+    return float(model.corners[..., axis].min()), float(model.corners[..., axis].max())
 
 
 def _sign_by_names(model: Model, along: np.ndarray, rear: frozenset[str]) -> str | None:
@@ -172,10 +175,9 @@ def _sign_by_names(model: Model, along: np.ndarray, rear: frozenset[str]) -> str
     return None if abs(ahead) < 0.1 else "+" if ahead > 0 else "-"
 
 
-def _sign_by_roof(model: Model, along: np.ndarray) -> str | None:
+def _sign_by_roof(model: Model, axis: int) -> str | None:
     """A car's roof lies behind its middle, since what is before it is longer."""
-    high = model.centers[:, 2] > 0.8 * model.size[2]
-    if not high.any():
-        return None
-    middle = float((along[high].min() + along[high].max()) / 2)
+    points = model.samples / model.size.max()
+    roof = points[model.samples[:, 2] > 0.8 * model.size[2], axis]
+    middle = (roof.min() + roof.max()) / 2 if len(roof) else 0.0
     return None if abs(middle) < 0.02 else "-" if middle > 0 else "+"

@@ -19,7 +19,7 @@ from dmldata.manifest import Credit, Manifest
 from dmldata.writer import write_dataset
 from dmlgen.assets import car_folder, environment_file, surface_folder
 from dmlgen.blender import blender_process, died, require_blender
-from dmlgen.cars.spec import load_car
+from dmlgen.cars.spec import UNKNOWN_LICENSE, load_car
 from dmlgen.environment import SiteSpec, load_environment
 from dmlgen.plan import Plan, PlannedImage
 from dmlgen.presets import Engine
@@ -27,6 +27,8 @@ from dmlgen.worker import measured_file, render_rows
 
 STAGING = ".render"
 LICENSE = "CC-BY-4.0"
+NO_LICENSE = "LicenseRef-unknown-do-not-publish"
+"""Of a dataset that shows a car whose licence is not known."""
 DATASET_VERSION = "1.0.0"
 
 
@@ -169,7 +171,7 @@ def _assemble(plan: Plan, engine: Engine, out: Path, staging: Path) -> Manifest:
         out,
         name=_dataset_name(plan),
         version=DATASET_VERSION,
-        license=LICENSE,
+        license=_license(plan),
         credits=_credits(plan),
         recipe=plan.recipe.model_dump(mode="json"),
         seed=plan.seed,
@@ -216,6 +218,11 @@ def _row(image: PlannedImage, staging: Path) -> dict[str, Any]:
         **measured,
         "credits_id": ";".join(credit.id for credit in _credits_of(image)),
     }
+
+
+def _license(plan: Plan) -> str:
+    known = all(credit.license != UNKNOWN_LICENSE for credit in _credits(plan))
+    return LICENSE if known else NO_LICENSE
 
 
 def _credits(plan: Plan) -> list[Credit]:

@@ -1,6 +1,7 @@
 """Bring your own car: a user's file becomes a car, or is refused in one line and leaves nothing."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from dmlgen.cars.decide import Choices, decide
 from dmlgen.cars.guess import guess_role
 from dmlgen.cars.importer import import_car
 from dmlgen.cars.model import Model, ModelMaterial
-from dmlgen.cars.own import look_at
+from dmlgen.cars.own import Labels, check_file, look_at
 from dmlgen.cars.spec import load_car
 from dmlgen.cli import app
 from dmlgen.factors import catalogue
@@ -165,7 +166,30 @@ def test_an_own_car_renders_and_its_credit_travels(dmlgen, home, tmp_path):
     credit = next(c for c in manifest.credits if c.id == "car-mine")
     assert (credit.author, credit.license) == ("Ann", "CC-BY-4.0")
     assert credit.source == "mine.glb"
+    assert manifest.license == "CC-BY-4.0"
     assert manifest.images == 1
+
+
+def test_a_dataset_that_shows_a_car_of_unknown_licence_claims_none(dmlgen, home, tmp_path):
+    assert bring(dmlgen, write_glb(tmp_path / "mine.glb", toy_car()))[0] == 0
+    file = home / "mine" / "recipe.yaml"
+    plan = make_plan(load_recipe(str(file)), seed=1, count=1)
+    manifest = render(plan, Engine("draft", 64, "cpu"), tmp_path / "out")
+    assert manifest.license == "LicenseRef-unknown-do-not-publish"
+
+
+def test_a_file_name_becomes_a_name_that_a_car_can_have(home, tmp_path):
+    assert check_file(junk(tmp_path / "Mon Auto (1).glb"), Labels(), False) == "Mon-Auto-1"
+
+
+def test_a_model_without_seats_gets_some_and_one_with_seats_keeps_its_own(home, tmp_path):
+    bare = decide(look_at(write_glb(tmp_path / "a.glb", toy_car())), Choices(paint=("Lack",)))
+    assert bare.interior == "generic"
+    seats = (box((1.0, 1.0, 0.3), (-0.3, 0, 1.1)), "M1")
+    file = write_glb(tmp_path / "b.glb", toy_car() | {"Thing": seats})
+    furnished = decide(look_at(file), Choices(paint=("Lack",)))
+    assert furnished.interior == "own"
+    assert next(m for m in furnished.materials if m.name == "M1").role == "interior"
 
 
 def test_own_cars_do_not_change_what_default_means(dmlgen, home, tmp_path):
@@ -289,13 +313,6 @@ def junk(path):
     return path
 
 
-def unused_paint(path):
-    parts = toy_car()
-    write_obj(path, parts)
-    path.write_text(path.read_text() + "\no Nothing\nv 0 0 0\nusemtl Unused\n")
-    return path
-
-
 REFUSALS = {
     "missing": (lambda p: p / "no.glb", (), "no such file"),
     "format": (
@@ -380,6 +397,13 @@ def test_what_cannot_work_is_refused_in_one_line_and_leaves_nothing(dmlgen, home
     assert message in err
     assert err.count("\n") == 1
     assert not home.exists() or list(home.iterdir()) == []
+
+
+def test_a_paint_without_faces_is_refused_with_the_materials_that_have_some(home, tmp_path):
+    model = look_at(write_glb(tmp_path / "a.glb", toy_car()))
+    spare = replace(model, materials=(*model.materials, ModelMaterial("Spare")))
+    with pytest.raises(InputError, match=r"'Spare' has no faces; valid: Lack, Scheibe, Gummi"):
+        decide(spare, Choices(paint=("Spare",)))
 
 
 def test_without_a_paint_the_materials_are_shown_and_a_likely_one_named(dmlgen, home, tmp_path):

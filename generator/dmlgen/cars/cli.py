@@ -100,6 +100,8 @@ def import_car(
 
     if model in car_names() and not Path(model).exists():
         raise InputError(f"--source is missing: where the file that car.yaml of {model} names is")
+    from shlex import quote
+
     from dmlgen.cars.decide import Choices, PaintError
     from dmlgen.cars.own import Labels, bring_car
 
@@ -141,7 +143,8 @@ def import_car(
             typer.echo(f"  - {doubt}")
     _show_converted(made.converted.file, made.converted.size, made.converted.triangles)
     typer.echo(f"preview: {made.folder / 'preview.png'}")
-    typer.echo(f"next: dmlgen render {made.folder / 'recipe.yaml'} --count 8 --out pictures")
+    recipe = quote(str(made.folder / "recipe.yaml"))
+    typer.echo(f"next: dmlgen render {recipe} --count 8 --size 384x288 --out pictures")
 
 
 def _convert_again(name: str, source: Path) -> None:

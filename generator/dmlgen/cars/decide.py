@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from dmldata.errors import InputError, UnknownNameError
+from dmlgen.cars.cabin import has_interior, inside_cabin
 from dmlgen.cars.edits import Override, Selector
 from dmlgen.cars.guess import Guess, guess_role, looks_like_paint
 from dmlgen.cars.model import Model, ModelMaterial
@@ -135,16 +136,21 @@ def decide(model: Model, choices: Choices) -> Decision:
         raise InputError(f"{error}{_hint_of_extras(model)}") from None
     car = model.moved(turn * scale)
     wheels = find_wheels(car, choices.wheels)
-    materials = _after_wheels(car, materials, wheels)
-    overrides = _overrides(car, materials, wheels)
-    roles = {m.role for m in materials}
-    has_interior = roles & {"interior", "upholstery"}
-    doubts = _doubts(car, materials, facing, wheels)
+    glass, paint = (_faces_of(car, materials, role) for role in ("glass", "paint"))
+    inside = inside_cabin(car, glass) & ~paint
+    materials = tuple(_after_place(car, material, wheels, inside) for material in materials)
+    furnished = has_interior(car, inside) or not glass.any()
     return Decision(
-        *(materials, scale, facing, wheels, overrides),
-        "generic" if "glass" in roles and not has_interior else "own",
+        materials,
+        scale,
+        facing,
+        wheels,
+        _overrides(car, materials, wheels),
+        "own" if furnished else "generic",
         (float(car.size[0]), float(car.size[1]), float(car.size[2])),
-        *(len(car.areas), car.open_edges(), doubts),
+        len(car.areas),
+        car.open_edges(),
+        _doubts(car, materials, facing, wheels),
     )
 
 
@@ -193,23 +199,20 @@ def _check_paint(model: Model, materials: tuple[MaterialRole, ...], choices: Cho
         )
 
 
-def _after_wheels(
-    car: Model, materials: tuple[MaterialRole, ...], wheels: Wheels
-) -> tuple[MaterialRole, ...]:
-    """What makes up most of the wheels and has no telling name is tyre or rim."""
-    if not wheels.faces.any():
-        return materials
-    found = []
-    for material in materials:
-        index = _index(car, material.name)
-        area = car.areas * (car.material == index)
-        on_wheels = area[wheels.faces].sum() > 0.8 * area.sum()
-        if on_wheels and material.reason in ("look", "none") and material.role != "glass":
-            role = _wheel_role(car.materials[index])
-            found.append(MaterialRole(material.name, material.share, role, "on the wheels"))
-        else:
-            found.append(material)
-    return tuple(found)
+def _after_place(
+    car: Model, material: MaterialRole, wheels: Wheels, inside: np.ndarray
+) -> MaterialRole:
+    """What has no telling name gets its role from the wheels, or the cabin, that it is in."""
+    if material.reason not in ("look", "none") or material.role == "glass":
+        return material
+    index = _index(car, material.name)
+    area = car.areas * (car.material == index)
+    if area[wheels.faces].sum() > 0.8 * area.sum():
+        role = _wheel_role(car.materials[index])
+        return replace(material, role=role, reason="on the wheels")
+    if material.role in ("plastic", "gloss_black") and area[inside].sum() > 0.5 * area.sum():
+        return replace(material, role="interior", reason="in the cabin")
+    return material
 
 
 def _overrides(
@@ -283,6 +286,11 @@ def _hint_of_extras(model: Model) -> str:
         return ""
     name = model.objects[order[-1]]
     return f"; if object '{name}' is no part of the car: --ignore '{name}'"
+
+
+def _faces_of(model: Model, materials: tuple[MaterialRole, ...], role: str) -> np.ndarray:
+    named = [_index(model, material.name) for material in materials if material.role == role]
+    return np.isin(model.material, named)
 
 
 def _index(model: Model, name: str) -> int:

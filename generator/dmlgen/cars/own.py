@@ -14,16 +14,16 @@ import yaml
 
 from dmldata.errors import InputError
 from dmldata.files import sha256_of, write_whole
+from dmldata.licences import licence_url
 from dmlgen.assets import own_car_names, own_cars_folder, project_car_names
 from dmlgen.blender import call_in_blender
 from dmlgen.cars.decide import Choices, Decision, decide
 from dmlgen.cars.importer import ImportedCar, convert_source
 from dmlgen.cars.model import Model
 from dmlgen.cars.show import show_car
-from dmlgen.cars.spec import NAME, CarSpec, Source
+from dmlgen.cars.spec import NAME, UNKNOWN_LICENSE, CarSpec, Source
 
 FORMATS = (".glb", ".gltf", ".obj", ".fbx", ".blend")
-UNKNOWN_LICENSE = "unknown licence: do not publish"
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _spec(name: str, file: Path, decision: Decision, choices: Choices, labels: L
             "body_type": "own",
             "author": author,
             "license": license,
-            "license_url": f"https://spdx.org/licenses/{license}.html" if known else "not given",
+            "license_url": licence_url(license) if known else "not given",
             "credit": f"{title} by {author}, {license}",
             "source": Source(member=file.name, sha256=sha256_of(file)),
             "scale": decision.scale,

@@ -18,6 +18,7 @@ from dmlgen.roles import ROLES
 
 Axis = Literal["+X", "-X", "+Y", "-Y"]
 UpAxis = Literal["+Z", "-Z", "+Y", "-Y", "+X", "-X"]
+UNKNOWN_LICENSE = "unknown licence: do not publish"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 
 
@@ -140,6 +141,7 @@ class CarSpec(StrictModel):
 
     def to_credit(self) -> Credit:
         """The credit that travels with every dataset that shows this car."""
+        removed = "" if self.source.archive is None else "logos removed, "
         return Credit(
             id=f"car-{self.name}",
             title=self.title,
@@ -147,7 +149,7 @@ class CarSpec(StrictModel):
             license=self.license,
             license_url=self.license_url,
             source=self.source.describe(),
-            changes="Materials replaced, logos removed, scaled and converted to GLB by dml-prism.",
+            changes=f"Materials replaced, {removed}scaled and converted to GLB by dml-prism.",
         )
 
 

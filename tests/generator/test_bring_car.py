@@ -236,6 +236,14 @@ def test_unit_direction_and_up_axis_are_found(home, tmp_path):
     assert tilted.size == pytest.approx((4.42, 1.8, 1.5), abs=0.03)
 
 
+def test_a_car_that_stands_between_the_axes_is_pointed_out(home, tmp_path):
+    askew = trimesh.transformations.rotation_matrix(0.5, (0, 0, 1))
+    for change, expected in ((askew, True), (np.eye(4), False)):
+        file = write_glb(tmp_path / "a.glb", toy_car(), change)
+        decided = decide(look_at(file), Choices(paint=("Lack",)))
+        assert any("stands straight" in doubt for doubt in decided.doubts) == expected
+
+
 def test_wheels_inside_one_object_are_found_by_shape(dmlgen, home, tmp_path):
     parts = toy_car()
     whole = trimesh.util.concatenate([m for m, look in parts.values() if look != "Scheibe"])
@@ -454,6 +462,35 @@ def test_a_script_in_a_blend_file_is_not_run(home, tmp_path):
     call_in_blender(exec, tmp_path / "log", code)
     assert len(look_at(path).objects) == len(toy_car())
     assert not mark.exists()
+
+
+def test_modifiers_and_instances_of_a_blend_file_count_and_what_is_hidden_does_not(tmp_path):
+    path = tmp_path / "parts.blend"
+    code = f"""
+import bpy
+bpy.ops.wm.read_factory_settings(use_empty=True)
+bpy.ops.mesh.primitive_cube_add(size=1)
+mirrored = bpy.context.object
+mirrored.location.y = 2
+mirrored.modifiers.new("m", "ARRAY").count = 3
+bpy.ops.mesh.primitive_cube_add(size=1)
+bpy.context.object.hide_render = True
+group = bpy.data.collections.new("group")
+group.objects.link(mirrored)
+instance = bpy.data.objects.new("instance", None)
+instance.instance_type, instance.instance_collection = "COLLECTION", group
+instance.scale.x = -1
+bpy.context.scene.collection.objects.link(instance)
+bpy.ops.wm.save_as_mainfile(filepath={str(path)!r})
+"""
+    call_in_blender(exec, tmp_path / "log", code)
+    model = look_at(path)
+    assert len(model.areas) == 2 * 3 * 12
+    assert model.size == pytest.approx((5, 1, 1))
+    # Mirrored, they still face outwards.
+    first, second, third = model.corners.astype(float).swapaxes(0, 1)
+    volume = np.einsum("ij,ij->i", first, np.cross(second, third)).sum() / 6
+    assert volume == pytest.approx(6)
 
 
 def test_own_cars_lie_in_the_users_folder_unless_a_variable_names_another(monkeypatch, tmp_path):

@@ -138,7 +138,7 @@ def import_car(
     if not license:
         doubts.append("the licence: pictures of this car must not be published; give --license")
     if doubts:
-        typer.echo("not sure about:")
+        typer.echo("to check:")
         for doubt in doubts:
             typer.echo(f"  - {doubt}")
     _show_converted(made.converted.file, made.converted.size, made.converted.triangles)

@@ -270,9 +270,22 @@ def _doubts(
             f"whether this is a car alone: {_extents(car.size)} m is an unusual "
             f"shape{_hint_of_extras(car)}"
         )
+    if not _is_straight(car):
+        doubts.append(
+            "whether it stands straight: it seems turned between two axes; turn it in the program "
+            "that it comes from"
+        )
     if len(car.areas) > MANY_TRIANGLES:
         doubts.append(f"{len(car.areas):,} triangles: rendering will be slow to start")
     return tuple(doubts)
+
+
+def _is_straight(car: Model) -> bool:
+    """Whether no turned rectangle holds the outline much closer than one along the axes."""
+    from trimesh.bounds import oriented_bounds_2D
+
+    closest = oriented_bounds_2D(car.samples[:, :2])[1]
+    return float(np.prod(closest)) > 0.85 * float(np.prod(car.size[:2]))
 
 
 def _hint_of_extras(model: Model) -> str:

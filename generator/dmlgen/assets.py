@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -16,9 +17,33 @@ def scenes_folder() -> Path:
     return installed if installed.is_dir() else package.parent.parent / "scenes"
 
 
+OWN_CARS = "DML_PRISM_CARS"
+"""Environment variable that names the folder of the user's own cars."""
+
+
+def project_car_names() -> list[str]:
+    """Names of the cars that come with the project."""
+    return _cars_in(scenes_folder() / "cars")
+
+
+def own_cars_folder() -> Path:
+    """The folder of the user's own cars, which need not exist."""
+    chosen = os.environ.get(OWN_CARS)
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import typer
+
+    return Path(typer.get_app_dir("dml-prism")) / "cars"
+
+
+def own_car_names() -> list[str]:
+    """Names of the user's own cars; one named like a car of the project does not count."""
+    return [name for name in _cars_in(own_cars_folder()) if name not in project_car_names()]
+
+
 def car_names() -> list[str]:
     """Names of all cars that can be rendered."""
-    return sorted(path.parent.name for path in (scenes_folder() / "cars").glob("*/car.yaml"))
+    return sorted([*project_car_names(), *own_car_names()])
 
 
 def car_folder(name: str) -> Path:
@@ -29,7 +54,8 @@ def car_folder(name: str) -> Path:
     """
     if name not in car_names():
         raise UnknownNameError("car", name, car_names())
-    return scenes_folder() / "cars" / name
+    ours = scenes_folder() / "cars"
+    return (ours if name in project_car_names() else own_cars_folder()) / name
 
 
 def environment_names() -> list[str]:
@@ -83,3 +109,8 @@ def recipe_file(name: str) -> Path:
     if name not in recipe_names():
         raise UnknownNameError("recipe", name, [*recipe_names(), "or the path of a .yaml file"])
     return scenes_folder() / "recipes" / f"{name}.yaml"
+
+
+def _cars_in(folder: Path) -> list[str]:
+    names = (path.parent.name for path in folder.glob("*/car.yaml"))
+    return sorted(name for name in names if not name.startswith("."))

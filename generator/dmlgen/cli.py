@@ -10,6 +10,7 @@ import typer
 
 from dmldata import console
 from dmldata.errors import InputError
+from dmlgen.cars.cli import cars
 
 if TYPE_CHECKING:
     from dmlgen.plan import Plan
@@ -20,7 +21,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
-cars = typer.Typer(help="The cars that can stand in a picture.", no_args_is_help=True)
 app.add_typer(cars, name="cars")
 
 RecipeName = Annotated[
@@ -196,53 +196,6 @@ def check() -> None:
 
     require_blender()
     typer.echo("Blender can run here")
-
-
-@cars.command("list")
-def list_cars() -> None:
-    """List the cars with their authors and licences."""
-    from dmlgen.assets import car_names
-    from dmlgen.cars.spec import load_car
-
-    specs = [load_car(name) for name in car_names()]
-    console.table(
-        ("name", "title", "body type", "author", "license"),
-        [(s.name, s.title, s.body_type, s.author, s.license) for s in specs],
-    )
-
-
-@cars.command("show")
-def show(
-    name: Annotated[str, typer.Argument(help="A car (see 'dmlgen cars list').")],
-    out: Annotated[Path | None, typer.Option(help="The PNG file; NAME.png if not given.")] = None,
-    size: Annotated[int, typer.Option(help="Width and height of a picture in pixels.")] = 384,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or optix.")] = "auto",
-) -> None:
-    """Render a car from eight sides."""
-    from dmlgen.cars.show import show_car
-
-    target = out or Path(f"{name}.png")
-    show_car(name, target, size, device)
-    typer.echo(str(target))
-
-
-@cars.command("import")
-def import_car(
-    name: Annotated[str, typer.Argument(help="A folder under scenes/cars/ that holds a car.yaml.")],
-    source: Annotated[
-        Path,
-        typer.Option(help="The archive named in car.yaml (.sh3f), or a folder that holds it."),
-    ],
-) -> None:
-    """Convert a car's source model, as its car.yaml says, to the GLB file that is rendered."""
-    from dmlgen.cars.importer import import_car as convert
-
-    converted = convert(name, source)
-    length, width, height = converted.size
-    typer.echo(
-        f"{converted.file}: {length:.2f} x {width:.2f} x {height:.2f} m, "
-        f"{converted.triangles} triangles, {converted.file.stat().st_size / 1e6:.2f} MB"
-    )
 
 
 def _plan(

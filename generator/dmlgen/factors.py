@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dmldata.errors import UnknownNameError
 from dmldata.factors import Factor, Value
-from dmlgen.assets import car_names, environment_names
+from dmlgen.assets import environment_names, project_car_names
 
 _HUES = tuple(i / 10 for i in range(10))
 _TENTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -21,7 +21,7 @@ VIEW_TRANSFORMS = {"neutral": "Khronos PBR Neutral", "agx": "AgX"}
 def catalogue() -> dict[str, Factor]:
     """Every factor by key, in the order in which they stand in plans and tables."""
     factors = [
-        _categorical("car_model", "model", "which car", tuple(car_names())),
+        _categorical("car_model", "model", "which car", tuple(project_car_names())),
         _cyclic(
             "car_rotation",
             "pose",

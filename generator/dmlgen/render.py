@@ -17,9 +17,9 @@ from dmldata.files import sha256_of, write_whole
 from dmldata.layout import images_per_shard_for
 from dmldata.manifest import Credit, Manifest
 from dmldata.writer import write_dataset
-from dmlgen.assets import car_folder, environment_file, scenes_folder, surface_folder
+from dmlgen.assets import car_folder, environment_file, surface_folder
 from dmlgen.blender import blender_process, died, require_blender
-from dmlgen.cars.spec import load_car
+from dmlgen.cars.spec import UNKNOWN_LICENSE, load_car
 from dmlgen.environment import SiteSpec, load_environment
 from dmlgen.plan import Plan, PlannedImage
 from dmlgen.presets import Engine
@@ -27,6 +27,8 @@ from dmlgen.worker import measured_file, render_rows
 
 STAGING = ".render"
 LICENSE = "CC-BY-4.0"
+NO_LICENSE = "LicenseRef-unknown-do-not-publish"
+"""Of a dataset that shows a car whose licence is not known."""
 DATASET_VERSION = "1.0.0"
 
 
@@ -113,11 +115,13 @@ def _scene_files(plan: Plan) -> dict[str, str]:
     environments = {str(image.values["environment"]) for image in plan.images}
     cars = {car for image in plan.images for car in _cars_in(image)}
     grounds = {str(ground) for image in plan.images if (ground := image.values.get("ground"))}
-    files = [car_folder(car) / name for car in cars for name in ("car.yaml", f"{car}.glb")]
-    files += [environment_file(environment) for environment in environments]
-    files += [file for ground in grounds for file in surface_folder(ground).iterdir()]
-    root = scenes_folder()
-    return {str(file.relative_to(root)): sha256_of(file)[:12] for file in sorted(files)}
+    # A user's own car lies elsewhere; its place says nothing about the pictures.
+    files = {f"cars/{c}/{n}": car_folder(c) / n for c in cars for n in ("car.yaml", f"{c}.glb")}
+    for file in map(environment_file, environments):
+        files[f"environments/{file.name}"] = file
+    for file in [file for ground in grounds for file in surface_folder(ground).iterdir()]:
+        files[f"surfaces/{file.parent.name}/{file.name}"] = file
+    return {name: sha256_of(files[name])[:12] for name in sorted(files)}
 
 
 def _versions() -> dict[str, str]:
@@ -167,7 +171,7 @@ def _assemble(plan: Plan, engine: Engine, out: Path, staging: Path) -> Manifest:
         out,
         name=_dataset_name(plan),
         version=DATASET_VERSION,
-        license=LICENSE,
+        license=_license(plan),
         credits=_credits(plan),
         recipe=plan.recipe.model_dump(mode="json"),
         seed=plan.seed,
@@ -214,6 +218,11 @@ def _row(image: PlannedImage, staging: Path) -> dict[str, Any]:
         **measured,
         "credits_id": ";".join(credit.id for credit in _credits_of(image)),
     }
+
+
+def _license(plan: Plan) -> str:
+    known = all(credit.license != UNKNOWN_LICENSE for credit in _credits(plan))
+    return LICENSE if known else NO_LICENSE
 
 
 def _credits(plan: Plan) -> list[Credit]:

@@ -8,7 +8,7 @@ import trimesh
 from PIL import Image
 
 from dmldata.errors import InputError
-from dmlgen.assets import car_folder, car_names, scenes_folder
+from dmlgen.assets import car_folder, project_car_names, scenes_folder
 from dmlgen.cars.edits import Face, Retouch, Selector
 from dmlgen.cars.importer import import_car
 from dmlgen.cars.show import show_car
@@ -20,7 +20,7 @@ from dmlgen.roles import ROLES
 WHEELS = {"wheel_front_left", "wheel_front_right", "wheel_rear_left", "wheel_rear_right"}
 
 
-@pytest.fixture(scope="module", params=car_names())
+@pytest.fixture(scope="module", params=project_car_names())
 def car(request):
     name = request.param
     return name, trimesh.load(car_folder(name) / f"{name}.glb", force="scene")

@@ -2,7 +2,8 @@
 
 Runs in a process of its own (see `dmlgen.cars.importer`), since it imports Blender.
 The GLB holds one mesh `body` and four meshes `wheel_front_left` ... `wheel_rear_right` whose
-origins lie on their axles; every material is named after its role (`dmlgen.cars.mesh.looks`).
+origins lie on their axles, none of them where the source's wheels cannot be told apart; every
+material is named after its role (`dmlgen.cars.mesh.looks`).
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from dmlgen.cars.interior import add_generic_interior
 from dmlgen.cars.mesh.liners import add_liner
 from dmlgen.cars.mesh.looks import role_material
 from dmlgen.cars.mesh.plates import add_plate
+from dmlgen.cars.mesh.read import read_source
 from dmlgen.cars.mesh.seams import draw_seam
 from dmlgen.cars.mesh.split import WHEELS, split
 from dmlgen.cars.mesh.surfaces import lay_on, subdivide, wall_behind, weld
+from dmlgen.cars.orient import ROLL_TO_UP, YAW_TO_FRONT
 from dmlgen.cars.spec import CarSpec
 
-_YAW_TO_FRONT = {"+X": 0.0, "-Y": 90.0, "-X": 180.0, "+Y": -90.0}
+LARGEST_IMAGE = 1024
+"""Pixels of the longer side of an image in a GLB file."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +40,13 @@ class Converted:
     triangles: int
 
 
-def convert(spec: CarSpec, obj_file: Path, glb_file: Path) -> Converted:
-    """Converts the OBJ file of a car and writes its GLB.
+def convert(spec: CarSpec, source: Path, glb_file: Path) -> Converted:
+    """Converts the source file of a car and writes its GLB.
 
     Raises:
         InputError: what car.yaml says does not fit the source (see `split`).
     """
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    bpy.ops.wm.obj_import(filepath=str(obj_file))
-    objects = list(bpy.context.scene.objects)
+    objects = read_source(source, spec.ignore)
     _to_car_frame(spec, objects)
     for obj in objects:
         subdivide(obj, spec.subdivide)
@@ -52,7 +54,8 @@ def convert(spec: CarSpec, obj_file: Path, glb_file: Path) -> Converted:
     lay_on(parts.decals, parts.body)
     parts.body += [wall_behind(lamp) for lamp in parts.backed]
     for pieces in parts.wheels.values():
-        _straighten(pieces)
+        if pieces:
+            _straighten(pieces)
     if spec.interior == "generic":
         parts.body.append(add_generic_interior(parts.body, role_material))
     parts.decals += [draw_seam(seam, parts.body) for seam in spec.seams]
@@ -64,12 +67,14 @@ def convert(spec: CarSpec, obj_file: Path, glb_file: Path) -> Converted:
     meshes = {name: _join(name, pieces) for name, pieces in groups.items()}
     for mesh in meshes.values():
         _smooth(mesh, spec.smooth_angle)
-    for name in WHEELS:
-        _origin_to_center(meshes[name])
+    wheels = [meshes[name] for name in WHEELS if name in meshes]
+    for wheel in wheels:
+        _origin_to_center(wheel)
+    _shrink_images()
     bpy.ops.export_scene.gltf(
         filepath=str(glb_file),
         export_format="GLB",
-        export_texcoords=_has_images(meshes["body"], *(meshes[name] for name in WHEELS)),
+        export_texcoords=_has_images(meshes["body"], *wheels),
         export_animations=False,
         export_yup=True,
         export_materials="EXPORT",
@@ -89,7 +94,9 @@ def _measure(meshes: list[Any]) -> Converted:
 
 
 def _to_car_frame(spec: CarSpec, objects: list[Any]) -> None:
-    turn = Matrix.Rotation(math.radians(_YAW_TO_FRONT[spec.forward]), 4, "Z")
+    axis, roll = ROLL_TO_UP[spec.up]
+    turn = Matrix.Rotation(math.radians(YAW_TO_FRONT[spec.forward]), 4, "Z")
+    turn = turn @ Matrix.Rotation(math.radians(roll), 4, axis)
     change = turn @ Matrix.Scale(spec.scale, 4)
     for obj in objects:
         obj.data.transform(change @ obj.matrix_world)
@@ -116,9 +123,8 @@ def _straighten(wheel: list[Any]) -> None:
 
     A wheel is wide and flat, so its axle is the direction in which its tyre extends least.
     """
-    points = np.array(
-        [v.co for obj in wheel if obj.data.materials[0].name == "role:tyre" for v in _used(obj)]
-    )
+    tyre = [obj for obj in wheel if obj.data.materials[0].name == "role:tyre"] or wheel
+    points = np.array([v.co for obj in tyre for v in _used(obj)])
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
     axle = np.linalg.svd(points - middle, full_matrices=False)[2][-1]
     steering = math.atan2(-axle[0], axle[1]) if axle[1] > 0 else math.atan2(axle[0], -axle[1])
@@ -151,6 +157,14 @@ def _smooth(mesh: Any, angle: float) -> None:
 
 def _has_images(*meshes: Any) -> bool:
     return any("." in material.name for mesh in meshes for material in mesh.data.materials)
+
+
+def _shrink_images() -> None:
+    for image in bpy.data.images:
+        width, height = image.size
+        if max(width, height) > LARGEST_IMAGE:
+            scale = LARGEST_IMAGE / max(width, height)
+            image.scale(max(1, round(width * scale)), max(1, round(height * scale)))
 
 
 def _origin_to_center(mesh: Any) -> None:

@@ -18,11 +18,13 @@ class Face(NamedTuple):
     Args:
         object, material: their names in the source.
         center: metres; x forward, y left, z up, from the ground below the middle of the source.
+        piece: number of the connected piece of the object, as they first occur.
     """
 
     object: str
     material: str
     center: Point
+    piece: int = 0
 
 
 class Selector(StrictModel):
@@ -30,11 +32,13 @@ class Selector(StrictModel):
 
     Args:
         box: two opposite corners, metres, as in `Face`; faces whose centre lies inside are meant.
+        pieces: connected pieces of the object, as in `Face`.
     """
 
     object: str = "*"
     material: str = "*"
     box: tuple[Point, Point] | None = None
+    pieces: tuple[int, ...] | None = None
 
     def matches(self, face: Face) -> bool:
         """Whether this face is meant."""
@@ -42,6 +46,7 @@ class Selector(StrictModel):
             fnmatch.fnmatchcase(face.object, self.object)
             and fnmatch.fnmatchcase(face.material, self.material)
             and (self.box is None or _inside(face.center, *self.box))
+            and (self.pieces is None or face.piece in self.pieces)
         )
 
 

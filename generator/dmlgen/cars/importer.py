@@ -1,10 +1,12 @@
-"""`dmlgen cars import`: from the published source archive to the GLB file of a car."""
+"""From the source file that a car.yaml names to the GLB file of the car."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -29,51 +31,69 @@ def import_car(name: str, source: Path) -> ImportedCar:
     """Converts the source model that car.yaml names and puts the GLB beside it.
 
     Args:
-        source: the archive (.sh3f, a zip file) or any folder above it.
+        source: the archive (.sh3f, a zip file), the user's own file, or any folder above it.
 
     Raises:
-        InputError: no such archive or member, another version of it, or a car.yaml that does not
+        InputError: no such file or member, another version of it, or a car.yaml that does not
             fit it; the GLB that was there stays.
     """
-    spec = load_car(name)
-    archive = _find_archive(spec, source)
-    with tempfile.TemporaryDirectory() as folder:
-        obj = _extract(spec, archive, Path(folder))
-        prepare_images(obj.parent, spec.retouch)
-        glb = Path(folder) / f"{name}.glb"
-        log = Path(folder) / "blender.log"
-        size, triangles = call_in_blender(_convert, log, spec, obj, glb)
-        target = car_folder(name) / f"{name}.glb"
+    return convert_source(load_car(name), source, car_folder(name))
+
+
+def convert_source(spec: CarSpec, source: Path, folder: Path) -> ImportedCar:
+    """Converts `source` as a car.yaml says and puts the GLB, when it is whole, into `folder`.
+
+    Raises:
+        InputError: as `import_car`.
+    """
+    with tempfile.TemporaryDirectory() as scratch, _source_file(spec, source) as file:
+        glb = Path(scratch) / f"{spec.name}.glb"
+        log = Path(scratch) / "blender.log"
+        size, triangles = call_in_blender(_convert, log, spec, file, glb)
+        target = folder / glb.name
         shutil.move(glb, target)
     return ImportedCar(target, size, triangles)
 
 
-def _convert(spec: CarSpec, obj: Path, glb: Path) -> tuple[tuple[float, float, float], int]:
+def _convert(spec: CarSpec, source: Path, glb: Path) -> tuple[tuple[float, float, float], int]:
     # Plain values: the class of `convert`'s answer would bring Blender into the calling process.
     from dmlgen.cars.convert import convert
 
-    converted = convert(spec, obj, glb)
+    converted = convert(spec, source, glb)
     return converted.size, converted.triangles
 
 
-def _find_archive(spec: CarSpec, source: Path) -> Path:
-    name = spec.source.archive
+@contextmanager
+def _source_file(spec: CarSpec, source: Path) -> Iterator[Path]:
+    """The file to convert: a user's own where it lies, or one out of an archive."""
+    if spec.source.archive is None:
+        yield _find(spec, source, spec.source.member, spec.source.sha256, "yours")
+        return
+    origin = str(spec.source.package)
+    archive = _find(spec, source, spec.source.archive, spec.source.archive_sha256, origin)
+    with tempfile.TemporaryDirectory() as folder:
+        file = _extract(spec, archive, Path(folder))
+        prepare_images(file.parent, spec.retouch)
+        yield file
+
+
+def _find(spec: CarSpec, source: Path, name: str, sha256: str | None, origin: str) -> Path:
     found = [source] if source.is_file() else sorted(source.rglob(name))
     if not found:
+        hint = "" if spec.source.archive is None else f"; it is part of {origin}"
+        hint += " (apt-get download, dpkg -x)" if hint else ""
+        raise InputError(f"--source {source}: no {name} there{hint}")
+    right = next((path for path in found if sha256_of(path) == sha256), None)
+    if right is None:
         raise InputError(
-            f"--source {source}: no {name} there; it is part of {spec.source.package} "
-            f"(apt-get download, dpkg -x)"
-        )
-    if sha256_of(found[0]) != spec.source.archive_sha256:
-        raise InputError(
-            f"{found[0]}: not the {name} of {spec.source.package} that car.yaml of {spec.name} "
+            f"{found[0]}: not the {name} of {origin} that car.yaml of {spec.name} "
             f"names (sha256 differs)"
         )
-    return found[0]
+    return right
 
 
 def _extract(spec: CarSpec, archive: Path, folder: Path) -> Path:
-    """The OBJ file, out of the archive with what lies beside it: materials and images."""
+    """The model's file, out of the archive with what lies beside it: materials and images."""
     member = PurePosixPath(spec.source.member)
     with zipfile.ZipFile(archive) as opened:
         if spec.source.member not in opened.namelist():
@@ -81,9 +101,9 @@ def _extract(spec: CarSpec, archive: Path, folder: Path) -> Path:
         for name in opened.namelist():
             if PurePosixPath(name).parent == member.parent and not name.endswith("/"):
                 (folder / PurePosixPath(name).name).write_bytes(opened.read(name))
-    obj = folder / member.name
-    if sha256_of(obj) != spec.source.sha256:
+    file = folder / member.name
+    if sha256_of(file) != spec.source.sha256:
         raise InputError(
             f"{archive}: {member} is not the file that car.yaml names (sha256 differs)"
         )
-    return obj
+    return file

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from dmldata.errors import UnknownNameError
 from dmldata.manifest import Credit
@@ -16,16 +17,36 @@ from dmlgen.documents import load_document
 from dmlgen.roles import ROLES
 
 Axis = Literal["+X", "-X", "+Y", "-Y"]
+UpAxis = Literal["+Z", "-Z", "+Y", "-Y", "+X", "-X"]
+UNKNOWN_LICENSE = "unknown licence: do not publish"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 
 
 class Source(StrictModel):
-    """The file a car is converted from."""
+    """The file a car is converted from: one in a published archive, or a user's own.
 
-    package: str
-    archive: str
-    archive_sha256: str
+    Args:
+        member: path in the archive, or the name of the user's file.
+        sha256: of that file.
+    """
+
+    package: str | None = None
+    archive: str | None = None
+    archive_sha256: str | None = None
     member: str
     sha256: str
+
+    @model_validator(mode="after")
+    def _whole(self) -> Source:
+        given = [self.package, self.archive, self.archive_sha256]
+        if None in given and any(given):
+            raise ValueError("package, archive and archive_sha256 go together")
+        return self
+
+    def describe(self) -> str:
+        """Where the car was taken from, in one line."""
+        named = (self.package, self.archive, self.member)
+        return ", ".join(name for name in named if name is not None)
 
 
 class CarSpec(StrictModel):
@@ -33,13 +54,15 @@ class CarSpec(StrictModel):
 
     Args:
         scale: metres per unit of the source.
+        up: the axis that points up as Blender reads the source.
         forward: the axis of the source, with Z up, that the car's front points to.
+        ignore: globs of the source's objects that are no part of the car: a ground, a backdrop.
         smooth_angle: edges sharper than this many degrees stay sharp.
         drop: faces that are left out.
         roles: source material -> role.
         overrides: roles of selected faces, stronger than `roles`; the first that matches counts.
         wheels: faces of the four wheels; each goes to the wheel it is nearest to. A plain string
-            is the glob of an object.
+            is the glob of an object. None at all where they cannot be told from the body.
         retouch: places of the source's images that are painted over.
         subdivide: objects that are made smooth.
         seams: shut lines that the source lacks.
@@ -48,7 +71,7 @@ class CarSpec(StrictModel):
         interior: `own` where the source has one, `generic` to add seats and a dashboard.
     """
 
-    name: str
+    name: str = Field(pattern=NAME)
     title: str
     body_type: str
     author: str
@@ -57,7 +80,9 @@ class CarSpec(StrictModel):
     credit: str
     source: Source
     scale: float = Field(gt=0)
+    up: UpAxis = "+Z"
     forward: Axis
+    ignore: tuple[str, ...] = ()
     smooth_angle: float = Field(default=40, ge=0, le=180)
     drop: tuple[Selector, ...] = ()
     roles: dict[str, str]
@@ -86,6 +111,17 @@ class CarSpec(StrictModel):
             _check_role(override.role)
         return overrides
 
+    @model_validator(mode="after")
+    def _retouchable(self) -> CarSpec:
+        if self.retouch and self.source.archive is None:
+            raise ValueError("retouch: only for sources in an archive; change your own image files")
+        return self
+
+    def asks_for_pieces(self) -> bool:
+        """Whether any selector needs to know connected pieces."""
+        selectors = (*self.drop, *self.overrides, *self.wheels)
+        return any(isinstance(s, Selector) and s.pieces is not None for s in selectors)
+
     def dropped(self, face: Face) -> bool:
         """Whether a face is left out."""
         return any(selector.matches(face) for selector in self.drop)
@@ -107,14 +143,15 @@ class CarSpec(StrictModel):
 
     def to_credit(self) -> Credit:
         """The credit that travels with every dataset that shows this car."""
+        removed = "" if self.source.archive is None else "logos removed, "
         return Credit(
             id=f"car-{self.name}",
             title=self.title,
             author=self.author,
             license=self.license,
             license_url=self.license_url,
-            source=f"{self.source.package}, {self.source.archive}, {self.source.member}",
-            changes="Materials replaced, logos removed, scaled and converted to GLB by dml-prism.",
+            source=self.source.describe(),
+            changes=f"Materials replaced, {removed}scaled and converted to GLB by dml-prism.",
         )
 
 
@@ -123,11 +160,16 @@ def _check_role(role: str) -> None:
         raise ValueError(str(UnknownNameError("role", role, ROLES)))
 
 
-@cache
 def load_car(name: str) -> CarSpec:
     """The car.yaml of a car.
 
     Raises:
         InputError: unknown car, or a file that is not valid (file, line, field).
     """
-    return load_document(CarSpec, car_folder(name) / "car.yaml")
+    path = car_folder(name) / "car.yaml"
+    return _loaded(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _loaded(path: Path, changed: int) -> CarSpec:
+    return load_document(CarSpec, path)

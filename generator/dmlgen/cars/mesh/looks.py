@@ -48,7 +48,11 @@ def image_of(material: Any) -> Any:
     """The image that a material shows, None if it has none."""
     if not material.use_nodes:
         return None
-    for node in material.node_tree.nodes:
-        if node.type == "TEX_IMAGE" and node.image is not None:
-            return node.image
-    return None
+    images = [n for n in material.node_tree.nodes if n.type == "TEX_IMAGE" and n.image is not None]
+    # Others give its relief or its gloss.
+    shown = [n for n in images if any(_is_color(link.to_socket) for link in n.outputs[0].links)]
+    return (shown or images)[0].image if images else None
+
+
+def _is_color(socket: Any) -> bool:
+    return str(socket.name) == "Base Color"

@@ -12,6 +12,7 @@ import bmesh
 from dmldata.errors import InputError
 from dmlgen.cars.edits import Face
 from dmlgen.cars.mesh.looks import image_of, role_material
+from dmlgen.cars.mesh.read import face_pieces
 from dmlgen.cars.spec import CarSpec
 from dmlgen.roles import ROLES
 
@@ -36,7 +37,8 @@ class Parts:
 
     def groups(self) -> dict[str, list[Any]]:
         """Name of the mesh in the GLB file -> its objects."""
-        return {"body": self.body + self.decals, **self.wheels}
+        wheels = {name: pieces for name, pieces in self.wheels.items() if pieces}
+        return {"body": self.body + self.decals, **wheels}
 
 
 class _Kind(NamedTuple):
@@ -52,7 +54,7 @@ def split(spec: CarSpec, objects: list[Any]) -> Parts:
 
     Raises:
         InputError: a material without a role, a kept image that the source lacks, or a wheel that
-            no face belongs to.
+            no face belongs to where car.yaml names any.
     """
     parts = Parts()
     for obj in objects:
@@ -66,7 +68,7 @@ def split(spec: CarSpec, objects: list[Any]) -> Parts:
                 parts.backed.append(piece)
         bpy.data.objects.remove(obj)
     empty = [name for name, pieces in parts.wheels.items() if not pieces]
-    if empty:
+    if empty and spec.wheels:
         raise InputError(f"car.yaml of {spec.name}: wheels: nothing matches for {', '.join(empty)}")
     return parts
 
@@ -74,9 +76,11 @@ def split(spec: CarSpec, objects: list[Any]) -> Parts:
 def _sort_faces(spec: CarSpec, obj: Any) -> dict[_Kind, set[int]]:
     materials = list(obj.data.materials)
     kinds: dict[_Kind, set[int]] = defaultdict(set)
+    pieces = face_pieces(obj.data) if spec.asks_for_pieces() else None
     for polygon in obj.data.polygons:
         material = materials[polygon.material_index]
-        face = Face(obj.name, material.name, tuple(polygon.center))
+        piece = 0 if pieces is None else int(pieces[polygon.index])
+        face = Face(obj.name, material.name, tuple(polygon.center), piece)
         if spec.dropped(face):
             continue
         treatment = spec.role_of(face)

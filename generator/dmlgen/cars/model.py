@@ -1,0 +1,133 @@
+"""A source model as plain numbers: what is judged before it is converted. Needs no Blender."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+
+@dataclass(frozen=True)
+class ModelMaterial:
+    """How a material of a source looks.
+
+    Attributes:
+        color: linear RGB, 0..1; the mean of its image where it has one.
+        alpha, metallic, roughness, transmission: 0..1.
+        image: whether an image gives its colour.
+    """
+
+    name: str
+    color: tuple[float, float, float] = (0.8, 0.8, 0.8)
+    alpha: float = 1.0
+    metallic: float = 0.0
+    roughness: float = 0.5
+    transmission: float = 0.0
+    image: bool = False
+
+
+@dataclass(frozen=True)
+class Model:
+    """All triangles of a source.
+
+    Attributes:
+        objects: their names.
+        paths: the same with the names of their parents before them, for guesses.
+        corners: [T, 3, 3] float32, in units of the source, Z up as Blender reads it.
+        object, material: [T] int, indices into `objects` and `materials`.
+        piece: [T] int, the connected piece of the object (see `pieces_of`).
+    """
+
+    objects: tuple[str, ...]
+    paths: tuple[str, ...]
+    materials: tuple[ModelMaterial, ...]
+    corners: np.ndarray
+    object: np.ndarray
+    material: np.ndarray
+    piece: np.ndarray
+
+    @cached_property
+    def areas(self) -> np.ndarray:
+        """[T] of the triangles, in square units."""
+        edges = self.corners[:, 1:].astype(np.float64) - self.corners[:, :1]
+        return np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1) / 2
+
+    @cached_property
+    def centers(self) -> np.ndarray:
+        """[T, 3] of the triangles."""
+        return self.corners.mean(axis=1, dtype=np.float64)
+
+    @cached_property
+    def samples(self) -> np.ndarray:
+        """[20000, 3] points spread evenly over the surface, the same ones every time."""
+        random = np.random.default_rng(1)
+        which = random.choice(len(self.areas), 20_000, p=self.areas / self.areas.sum())
+        first, second = random.random((2, len(which), 1))
+        outside = first + second > 1
+        first, second = np.where(outside, 1 - first, first), np.where(outside, 1 - second, second)
+        corner = self.corners[which].astype(np.float64)
+        along, across = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
+        return corner[:, 0] + first * along + second * across
+
+    @property
+    def size(self) -> np.ndarray:
+        """[3] extents in units of the source."""
+        points = self.corners.reshape(-1, 3)
+        return (points.max(axis=0) - points.min(axis=0)).astype(np.float64)
+
+    def shares(self) -> np.ndarray:
+        """[M] share of the surface that each material has, 0..1."""
+        area = np.bincount(self.material, self.areas, len(self.materials))
+        return area / max(area.sum(), 1e-30)
+
+    def moved(self, change: np.ndarray) -> Model:
+        """The same turned and scaled by `change` [3, 3], then stood on the ground: the middle of
+        its outline above the origin, its lowest point at 0."""
+        points = self.corners.astype(np.float64) @ change.T
+        low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
+        shift = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
+        corners = (points - shift).astype(np.float32)
+        return Model(
+            *(self.objects, self.paths, self.materials),
+            *(corners, self.object, self.material, self.piece),
+        )
+
+    def open_edges(self) -> tuple[float, float]:
+        """Shares of edges with one face only (rims of holes) and with more than two."""
+        import trimesh
+
+        points = self.corners.reshape(-1, 3)
+        mesh = trimesh.Trimesh(points, np.arange(len(points)).reshape(-1, 3), process=True)
+        faces_of_edge = np.bincount(mesh.edges_unique_inverse)
+        return float(np.mean(faces_of_edge == 1)), float(np.mean(faces_of_edge > 2))
+
+
+def pieces_of(points: np.ndarray, edges: np.ndarray, first_points: np.ndarray) -> np.ndarray:
+    """The connected piece that each face of a mesh belongs to, numbered as they first occur.
+
+    Vertices at the very same place are one, whether or not the file says so.
+
+    Args:
+        points: [V, 3] vertices.
+        edges: [E, 2] vertices of the edges.
+        first_points: [F] any vertex of each face.
+
+    Returns:
+        [F] int.
+
+    >>> corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [5, 5, 5], [6, 5, 5], [5, 6, 5]])
+    >>> sides = np.array([[0, 1], [1, 2], [3, 4], [4, 5]])
+    >>> pieces_of(corners, sides, np.array([5, 0, 3]))
+    array([0, 1, 0])
+    """
+    _, same = np.unique(points, axis=0, return_inverse=True)
+    same = same.reshape(-1)
+    pairs = same[edges]
+    count = int(same.max(initial=-1)) + 1
+    graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), (count, count))
+    labels = connected_components(graph, directed=False)[1][same[first_points]]
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse.reshape(-1)]

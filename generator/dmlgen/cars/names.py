@@ -1,0 +1,33 @@
+"""Words in the names of materials and objects."""
+
+from __future__ import annotations
+
+import re
+
+_LONG = 5
+"""Letters of a word that is also found inside another, as in `windowglass`."""
+
+
+def words(name: str) -> list[str]:
+    """The words of a name in lower case, taken apart at case, digits and signs.
+
+    >>> words("carPaint_Red.001"), words("RimFL"), words("WHEEL-front")
+    (['car', 'paint', 'red'], ['rim', 'fl'], ['wheel', 'front'])
+    """
+    found = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
+    return [word.lower() for word in found]
+
+
+def vocabulary(text: str) -> frozenset[str]:
+    """The words of a text, each also with a plural's s."""
+    return frozenset(word + ending for word in text.split() for ending in ("", "s"))
+
+
+def says(name: list[str] | set[str], meant: frozenset[str]) -> bool:
+    """Whether one of the words of a name is among those meant, or holds a long one of them.
+
+    >>> says(["windowglass"], vocabulary("glass rim")), says(["primary"], vocabulary("rim"))
+    (True, False)
+    """
+    long = [word for word in meant if len(word) >= _LONG]
+    return any(word in meant or any(inner in word for inner in long) for word in name)

@@ -1,0 +1,539 @@
+"""Bring your own car: a user's file becomes a car, or is refused in one line and leaves nothing."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import trimesh
+import yaml
+from PIL import Image
+from trimesh.visual.material import PBRMaterial
+
+from dmldata import console
+from dmldata.errors import InputError
+from dmlgen.assets import car_folder, car_names, own_cars_folder, project_car_names
+from dmlgen.blender import call_in_blender
+from dmlgen.cars.decide import Choices, decide
+from dmlgen.cars.guess import guess_role
+from dmlgen.cars.importer import import_car
+from dmlgen.cars.model import Model, ModelMaterial
+from dmlgen.cars.own import Labels, check_file, look_at
+from dmlgen.cars.spec import load_car
+from dmlgen.cli import app
+from dmlgen.factors import catalogue
+from dmlgen.plan import make_plan
+from dmlgen.presets import Engine
+from dmlgen.recipe import load_recipe
+from dmlgen.render import render
+
+COLORS = {
+    "Lack": (0.1, 0.2, 0.6, 1.0),
+    "Scheibe": (0.1, 0.1, 0.1, 0.3),
+    "Gummi": (0.02, 0.02, 0.02, 1.0),
+    "taillight": (0.7, 0.0, 0.0, 1.0),
+}
+
+
+def box(size, center):
+    return trimesh.creation.box(size, trimesh.transformations.translation_matrix(center))
+
+
+def wheel(x, y):
+    tyre = trimesh.creation.cylinder(0.32, 0.2, sections=32)
+    tyre.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0)))
+    return tyre.apply_translation((x, y, 0.32))
+
+
+def toy_car(body="Chassis_1", tyre="Disk_{}"):
+    """Name -> (mesh, material): 4.4 m long, front to +X, Z up, metres."""
+    corners = [(1.35, 0.8), (1.35, -0.8), (-1.35, 0.8), (-1.35, -0.8)]
+    return {
+        body: (box((4.4, 1.8, 0.7), (0, 0, 0.65)), "Lack"),
+        "Cabin": (box((2.2, 1.5, 0.5), (-0.3, 0, 1.25)), "Scheibe"),
+        "Lamp": (box((0.05, 1.4, 0.1), (-2.2, 0, 0.7)), "taillight"),
+        **{tyre.format(i): (wheel(*corner), "Gummi") for i, corner in enumerate(corners)},
+    }
+
+
+def write_glb(path, parts, change=None):
+    """Turned to the format's Y up, then by `change`."""
+    scene = trimesh.Scene()
+    turn = trimesh.transformations.rotation_matrix(-np.pi / 2, (1, 0, 0))
+    for name, (mesh, material) in parts.items():
+        color = COLORS.get(material, (0.5, 0.5, 0.5, 1.0))
+        mode = "OPAQUE" if color[3] == 1 else "BLEND"
+        look = PBRMaterial(material, baseColorFactor=color, metallicFactor=0.0, alphaMode=mode)
+        mesh = mesh.copy().apply_transform(np.eye(4) if change is None else change)
+        mesh.visual = trimesh.visual.TextureVisuals(
+            uv=np.zeros((len(mesh.vertices), 2)), material=look
+        )
+        scene.add_geometry(mesh.apply_transform(turn), node_name=name, geom_name=name)
+    scene.export(path)
+    return path
+
+
+def write_obj(path, parts):
+    lines, count = [f"mtllib {path.stem}.mtl"], 1
+    for name, (mesh, material) in parts.items():
+        lines += [f"o {name}"]
+        # Y up, as Blender expects of an OBJ file.
+        lines += [f"v {x} {z} {-y}" for x, y, z in mesh.vertices]
+        lines += [f"usemtl {material}", *(f"f {a} {b} {c}" for a, b, c in mesh.faces + count)]
+        count += len(mesh.vertices)
+    path.write_text("\n".join(lines))
+    looks = [f"newmtl {n}\nKd {r} {g} {b}\nd {a}\n" for n, (r, g, b, a) in COLORS.items()]
+    path.with_suffix(".mtl").write_text("\n".join(looks))
+    return path
+
+
+def with_blender(path, glb):
+    """`glb` saved in another format."""
+    save = {
+        ".fbx": f"bpy.ops.export_scene.fbx(filepath={str(path)!r})",
+        ".blend": f"bpy.ops.wm.save_as_mainfile(filepath={str(path)!r})",
+    }[path.suffix]
+    code = (
+        "import bpy\nbpy.ops.wm.read_factory_settings(use_empty=True)\n"
+        f"bpy.ops.import_scene.gltf(filepath={str(glb)!r})\n{save}"
+    )
+    call_in_blender(exec, path.with_suffix(".log"), code)
+    return path
+
+
+@pytest.fixture
+def home(monkeypatch, tmp_path):
+    """The user's folder of cars."""
+    folder = tmp_path / "home" / "cars"
+    monkeypatch.setenv("DML_PRISM_CARS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def dmlgen(capsys):
+    """Runs the command; returns (exit code, stdout, stderr)."""
+
+    def call(*args):
+        with pytest.raises(SystemExit) as caught:
+            console.run(app, "dmlgen", [str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return call
+
+
+def bring(dmlgen, file, *options, paint="Lack"):
+    small = ("--size", 16, "--device", "cpu")
+    return dmlgen("cars", "import", file, "--paint-material", paint, *small, *options)
+
+
+def test_a_glb_becomes_a_car_that_recipes_can_name(dmlgen, home, tmp_path):
+    file = write_glb(tmp_path / "My car.glb", toy_car())
+    code, out, err = bring(dmlgen, file)
+    assert code == 0, err
+    folder = home / "My-car"
+    assert {p.name for p in folder.iterdir()} == {
+        *("car.yaml", "My-car.glb", "preview.png", "recipe.yaml")
+    }
+    assert "4.4" in out
+    assert f"next: dmlgen render {folder / 'recipe.yaml'}" in out
+    assert "My-car" in car_names()
+    assert car_folder("My-car") == folder
+    with Image.open(folder / "preview.png") as sheet:
+        assert sheet.size == (64, 32)
+
+    made = trimesh.load(folder / "My-car.glb", force="scene")
+    assert {"body", "wheel_front_left", "wheel_rear_right"} <= set(made.geometry)
+    assert made.extents == pytest.approx((4.4, 1.5, 1.8), abs=0.03)
+    roles = {m.visual.material.name for m in made.dump()}
+    assert {"role:paint", "role:glass", "role:tyre", "role:lamp_red"} <= roles
+
+    code, out, _ = dmlgen("cars", "list")
+    row = next(line for line in out.splitlines() if line.startswith("My-car"))
+    assert row.endswith("you")
+    assert "unknown licence: do not publish" in row
+
+
+def test_an_own_car_renders_and_its_credit_travels(dmlgen, home, tmp_path):
+    file = write_glb(tmp_path / "mine.glb", toy_car())
+    said = ("--title", "Toy", "--author", "Ann", "--license", "CC-BY-4.0")
+    assert bring(dmlgen, file, *said)[0] == 0
+    (tmp_path / "toy.yaml").write_text(
+        "name: toy\ntitle: t\ndescription: d\nextends: paper\nhold: {car_model: mine}\n"
+    )
+    plan = make_plan(load_recipe(str(tmp_path / "toy.yaml")), seed=1, count=1)
+    manifest = render(plan, Engine("draft", 64, "cpu"), tmp_path / "out")
+    credit = next(c for c in manifest.credits if c.id == "car-mine")
+    assert (credit.author, credit.license) == ("Ann", "CC-BY-4.0")
+    assert credit.source == "mine.glb"
+    assert manifest.license == "CC-BY-4.0"
+    assert manifest.images == 1
+
+
+def test_a_dataset_that_shows_a_car_of_unknown_licence_claims_none(dmlgen, home, tmp_path):
+    assert bring(dmlgen, write_glb(tmp_path / "mine.glb", toy_car()))[0] == 0
+    file = home / "mine" / "recipe.yaml"
+    plan = make_plan(load_recipe(str(file)), seed=1, count=1)
+    manifest = render(plan, Engine("draft", 64, "cpu"), tmp_path / "out")
+    assert manifest.license == "LicenseRef-unknown-do-not-publish"
+
+
+def test_a_file_name_becomes_a_name_that_a_car_can_have(home, tmp_path):
+    assert check_file(junk(tmp_path / "Mon Auto (1).glb"), Labels(), False) == "Mon-Auto-1"
+
+
+def test_a_model_without_seats_gets_some_and_one_with_seats_keeps_its_own(home, tmp_path):
+    bare = decide(look_at(write_glb(tmp_path / "a.glb", toy_car())), Choices(paint=("Lack",)))
+    assert bare.interior == "generic"
+    seats = (box((1.0, 1.0, 0.3), (-0.3, 0, 1.1)), "M1")
+    file = write_glb(tmp_path / "b.glb", toy_car() | {"Thing": seats})
+    furnished = decide(look_at(file), Choices(paint=("Lack",)))
+    assert furnished.interior == "own"
+    assert next(m for m in furnished.materials if m.name == "M1").role == "interior"
+
+
+def test_own_cars_do_not_change_what_default_means(dmlgen, home, tmp_path):
+    before = catalogue()["car_model"].values
+    assert bring(dmlgen, write_glb(tmp_path / "mine.glb", toy_car()))[0] == 0
+    assert catalogue()["car_model"].values == before == tuple(project_car_names())
+    (tmp_path / "r.yaml").write_text(
+        "name: r\ntitle: t\ndescription: d\nvary: {car_model: [mine, suv], car_rotation: default}"
+    )
+    assert load_recipe(str(tmp_path / "r.yaml")).factors()["car_model"].values == ("mine", "suv")
+
+
+def test_obj_fbx_and_blend_give_the_same_car_as_glb(home, tmp_path):
+    parts = toy_car()
+    glb = write_glb(tmp_path / "car.glb", parts)
+    files = [
+        glb,
+        write_obj(tmp_path / "car.obj", parts),
+        with_blender(tmp_path / "car.fbx", glb),
+        with_blender(tmp_path / "car.blend", glb),
+    ]
+    for file in files:
+        decided = decide(look_at(file), Choices(paint=("Lack",)))
+        assert decided.size == pytest.approx((4.42, 1.8, 1.5), abs=0.03), file
+        assert (decided.facing.up, decided.facing.forward) == ("+Z", "+X"), file
+        assert {m.name: m.role for m in decided.materials} == {
+            **{"Lack": "paint", "Scheibe": "glass", "Gummi": "tyre", "taillight": "lamp_red"}
+        }, file
+        assert decided.wheels.found_by == "shape", file
+
+
+def test_unit_direction_and_up_axis_are_found(home, tmp_path):
+    rotate = trimesh.transformations.rotation_matrix
+    upright = rotate(np.pi / 2, (0, 0, 1)) @ trimesh.transformations.scale_matrix(100)
+    on_its_side = rotate(np.pi / 2, (1, 0, 0)) @ trimesh.transformations.scale_matrix(1000)
+    turned = decide(
+        look_at(write_glb(tmp_path / "cm.glb", toy_car(), upright)), Choices(paint=("Lack",))
+    )
+    assert (turned.scale, turned.facing.up, turned.facing.forward) == (0.01, "+Z", "+Y")
+    tilted = decide(
+        look_at(write_glb(tmp_path / "mm.glb", toy_car(), on_its_side)), Choices(paint=("Lack",))
+    )
+    assert (tilted.scale, tilted.facing.up, tilted.facing.forward) == (0.001, "-Y", "+X")
+    assert tilted.size == pytest.approx((4.42, 1.8, 1.5), abs=0.03)
+
+
+def test_a_car_that_stands_between_the_axes_is_pointed_out(home, tmp_path):
+    askew = trimesh.transformations.rotation_matrix(0.5, (0, 0, 1))
+    for change, expected in ((askew, True), (np.eye(4), False)):
+        file = write_glb(tmp_path / "a.glb", toy_car(), change)
+        decided = decide(look_at(file), Choices(paint=("Lack",)))
+        assert any("stands straight" in doubt for doubt in decided.doubts) == expected
+
+
+def test_wheels_inside_one_object_are_found_by_shape(dmlgen, home, tmp_path):
+    parts = toy_car()
+    whole = trimesh.util.concatenate([m for m, look in parts.values() if look != "Scheibe"])
+    file = write_glb(tmp_path / "one.glb", {"All": (whole, "Lack"), "Cabin": parts["Cabin"]})
+    code, out, err = bring(dmlgen, file)
+    assert code == 0, err
+    assert "wheels: found by shape" in out
+    made = trimesh.load(home / "one" / "one.glb", force="scene")
+    names = [name for name in made.geometry if name.startswith("wheel_")]
+    assert len(names) >= 4
+    assert len(load_car("one").wheels[0].pieces) == 4
+
+
+def test_a_car_without_wheels_is_one_body_and_that_is_said(dmlgen, home, tmp_path):
+    parts = {n: p for n, p in toy_car().items() if not n.startswith("Disk")}
+    code, out, err = bring(dmlgen, write_glb(tmp_path / "sled.glb", parts))
+    assert code == 0, err
+    assert "wheels: none found" in out
+    assert "they stay part of the body" in out
+    made = trimesh.load(home / "sled" / "sled.glb", force="scene")
+    assert not [name for name in made.geometry if name.startswith("wheel")]
+
+
+def test_what_cannot_be_decided_is_listed(dmlgen, home, tmp_path):
+    parts = toy_car() | {"Thing": (box((0.5, 0.5, 0.2), (0.5, 0, 1.0)), "Material.001")}
+    del parts["Lamp"]
+    _, out, _ = bring(dmlgen, write_glb(tmp_path / "a.glb", parts))
+    assert "what 'Material.001' is (made plastic): --role MATERIAL=ROLE" in out
+    assert "which end is the front (taken from where the roof is)" in out
+    assert "must not be published" in out
+
+
+def test_choices_are_stronger_than_guesses(dmlgen, home, tmp_path):
+    file = write_glb(tmp_path / "a.glb", toy_car())
+    said = ("--role", "taillight=chrome", "--wheels", "Disk_*", "--forward", "-X", "--length", 4)
+    assert bring(dmlgen, file, *said, "--name", "b")[0] == 0
+    spec = load_car("b")
+    assert spec.roles["taillight"] == "chrome"
+    assert spec.wheels[0].object == "Disk_*"
+    assert spec.forward == "-X"
+    assert spec.scale == pytest.approx(4 / 4.425, abs=0.01)
+
+
+def test_a_ground_in_the_file_is_named_and_can_be_left_out(dmlgen, home, tmp_path):
+    floor = (box((30, 30, 0.02), (0, 0, 0)), "Floor")
+    file = write_glb(tmp_path / "a.glb", toy_car() | {"Stage": floor})
+    code, _, err = bring(dmlgen, file)
+    assert code == 2
+    assert not home.exists()
+    assert bring(dmlgen, file, "--ignore", "Stage")[0] == 0, err
+    assert load_car("a").ignore == ("Stage",)
+
+
+def test_an_own_car_is_converted_again_from_its_car_yaml(dmlgen, home, tmp_path):
+    file = write_glb(tmp_path / "mine.glb", toy_car())
+    assert bring(dmlgen, file)[0] == 0
+    glb = home / "mine" / "mine.glb"
+    before = glb.read_bytes()
+    path = home / "mine" / "car.yaml"
+    path.write_text(path.read_text().replace("taillight: lamp_red", "taillight: chrome"))
+    assert dmlgen("cars", "import", "mine", "--source", tmp_path)[0] == 0
+    assert glb.read_bytes() != before
+    write_glb(file, toy_car(body="Other"))
+    with pytest.raises(InputError, match="sha256 differs"):
+        import_car("mine", file)
+
+
+def picture(path):
+    flat = (box((4, 2, 0.001), (0, 0, 0)), "Lack")
+    return write_glb(path, {"a": flat, "b": (box((4, 2, 0.001), (0, 0, 0)), "Glass")})
+
+
+def junk(path):
+    path.write_bytes(b"nothing that a program wrote")
+    return path
+
+
+REFUSALS = {
+    "missing": (lambda p: p / "no.glb", (), "no such file"),
+    "format": (
+        lambda p: junk(p / "a.3ds"),
+        (),
+        "not a format that can be read; valid: .glb, .gltf, .obj, .fbx, .blend",
+    ),
+    "broken glb": (lambda p: junk(p / "a.glb"), (), "a.glb: cannot be read (Bad glTF"),
+    "broken fbx": (lambda p: junk(p / "a.fbx"), (), "a.fbx: cannot be read ("),
+    "broken blend": (lambda p: junk(p / "a.blend"), (), "a.blend: cannot be read ("),
+    "empty": (lambda p: junk(p / "a.obj"), (), "a.obj: holds no faces"),
+    "size": (
+        lambda p: write_glb(p / "a.glb", toy_car(), trimesh.transformations.scale_matrix(4)),
+        (),
+        "the model is 17.7 units long, no car's length in metres, centimetres or millimetres",
+    ),
+    "length": (lambda p: write_glb(p / "a.glb", toy_car()), ("--length", 44), "--length 44: a car"),
+    "paint": (
+        lambda p: write_glb(p / "a.glb", toy_car()),
+        ("--paint-material", "Lacc"),
+        "unknown material 'Lacc' in --paint-material (did you mean 'Lack'?); valid: Lack",
+    ),
+    "one material": (
+        lambda p: write_glb(p / "a.glb", {n: (m, "Lack") for n, (m, _) in toy_car().items()}),
+        (),
+        "no separable paint: everything is 'Lack'",
+    ),
+    "flat": (lambda p: picture(p / "a.glb"), (), "a picture or a floor, not a car"),
+    "role": (
+        lambda p: write_glb(p / "a.glb", toy_car()),
+        ("--role", "Gummi=tire"),
+        "unknown role 'tire' in --role Gummi=tire (did you mean 'tyre'?); valid: paint",
+    ),
+    "role of what": (
+        lambda p: write_glb(p / "a.glb", toy_car()),
+        ("--role", "Gumi=tyre"),
+        "unknown material 'Gumi' in --role (did you mean 'Gummi'?)",
+    ),
+    "role form": (
+        lambda p: write_glb(p / "a.glb", toy_car()),
+        ("--role", "Gummi"),
+        "--role Gummi: has to be MATERIAL=ROLE",
+    ),
+    "forward": (
+        lambda p: write_glb(p / "a.glb", toy_car()),
+        ("--forward", "+Y"),
+        "--forward +Y: the model is longer along X",
+    ),
+    "axis": (
+        lambda p: write_glb(p / "a.glb", toy_car()),
+        ("--forward", "north"),
+        "--forward north: valid: +X, -X, +Y, -Y, auto",
+    ),
+    "wheels": (
+        lambda p: write_glb(p / "a.glb", toy_car()),
+        ("--wheels", "Rad*"),
+        "--wheels 'Rad*': no such object or material; objects: Chassis_1",
+    ),
+    "some wheels": (
+        lambda p: write_glb(p / "a.glb", toy_car()),
+        ("--wheels", "Disk_0"),
+        "--wheels Disk_0: no faces at front right, rear left, rear right",
+    ),
+    "name": (
+        lambda p: write_glb(p / "a.glb", toy_car()),
+        ("--name", "my/car"),
+        "--name 'my/car': has to consist of letters, digits",
+    ),
+    "name of ours": (
+        lambda p: write_glb(p / "a.glb", toy_car()),
+        ("--name", "suv"),
+        "--name suv: a car of the project has that name",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_what_cannot_work_is_refused_in_one_line_and_leaves_nothing(dmlgen, home, tmp_path, case):
+    make, options, message = REFUSALS[case]
+    code, _, err = bring(dmlgen, make(tmp_path), *options)
+    assert code == 2, err
+    assert message in err
+    assert err.count("\n") == 1
+    assert not home.exists() or list(home.iterdir()) == []
+
+
+def test_a_paint_without_faces_is_refused_with_the_materials_that_have_some(home, tmp_path):
+    model = look_at(write_glb(tmp_path / "a.glb", toy_car()))
+    spare = replace(model, materials=(*model.materials, ModelMaterial("Spare")))
+    with pytest.raises(InputError, match=r"'Spare' has no faces; valid: Lack, Scheibe, Gummi"):
+        decide(spare, Choices(paint=("Spare",)))
+
+
+def test_without_a_paint_the_materials_are_shown_and_a_likely_one_named(dmlgen, home, tmp_path):
+    names = {"Lack": "body_paint"}
+    parts = {n: (mesh, names.get(look, look)) for n, (mesh, look) in toy_car().items()}
+    code, out, err = dmlgen("cars", "import", write_glb(tmp_path / "a.glb", parts))
+    assert code == 2
+    assert "give it: --paint-material NAME (likely: 'body_paint')" in err
+    assert "Scheibe" in out
+    assert "glass" in out
+
+
+def test_a_taken_name_needs_force_and_a_failed_replacement_keeps_the_old(
+    dmlgen, home, tmp_path, monkeypatch
+):
+    file = write_glb(tmp_path / "mine.glb", toy_car())
+    assert bring(dmlgen, file)[0] == 0
+    before = (home / "mine" / "mine.glb").read_bytes()
+    code, _, err = bring(dmlgen, file)
+    assert code == 2
+    assert f"taken by {home / 'mine'}" in err
+    longer = ("--force", "--length", "5")
+
+    def fail(*_):
+        raise InputError("no light")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("dmlgen.cars.own.show_car", fail)
+        assert bring(dmlgen, file, *longer)[0] == 2
+    assert (home / "mine" / "mine.glb").read_bytes() == before
+    assert [p.name for p in home.iterdir()] == ["mine"]
+    assert bring(dmlgen, file, *longer)[0] == 0
+    assert (home / "mine" / "mine.glb").read_bytes() != before
+    assert load_car("mine").scale == pytest.approx(5 / 4.425, abs=0.01)
+
+
+def test_a_script_in_a_blend_file_is_not_run(home, tmp_path):
+    glb = write_glb(tmp_path / "car.glb", toy_car())
+    mark = tmp_path / "ran"
+    path = tmp_path / "car.blend"
+    code = (
+        "import bpy\nbpy.ops.wm.read_factory_settings(use_empty=True)\n"
+        f"bpy.ops.import_scene.gltf(filepath={str(glb)!r})\n"
+        "text = bpy.data.texts.new('run.py')\n"
+        f"text.write({f'open({str(mark)!r}, chr(119)).close()'!r})\ntext.use_module = True\n"
+        f"bpy.ops.wm.save_as_mainfile(filepath={str(path)!r})"
+    )
+    call_in_blender(exec, tmp_path / "log", code)
+    assert len(look_at(path).objects) == len(toy_car())
+    assert not mark.exists()
+
+
+def test_modifiers_and_instances_of_a_blend_file_count_and_what_is_hidden_does_not(tmp_path):
+    path = tmp_path / "parts.blend"
+    code = f"""
+import bpy
+bpy.ops.wm.read_factory_settings(use_empty=True)
+bpy.ops.mesh.primitive_cube_add(size=1)
+mirrored = bpy.context.object
+mirrored.location.y = 2
+mirrored.modifiers.new("m", "ARRAY").count = 3
+bpy.ops.mesh.primitive_cube_add(size=1)
+bpy.context.object.hide_render = True
+group = bpy.data.collections.new("group")
+group.objects.link(mirrored)
+instance = bpy.data.objects.new("instance", None)
+instance.instance_type, instance.instance_collection = "COLLECTION", group
+instance.scale.x = -1
+bpy.context.scene.collection.objects.link(instance)
+bpy.ops.wm.save_as_mainfile(filepath={str(path)!r})
+"""
+    call_in_blender(exec, tmp_path / "log", code)
+    model = look_at(path)
+    assert len(model.areas) == 2 * 3 * 12
+    assert model.size == pytest.approx((5, 1, 1))
+    # Mirrored, they still face outwards.
+    first, second, third = model.corners.astype(float).swapaxes(0, 1)
+    volume = np.einsum("ij,ij->i", first, np.cross(second, third)).sum() / 6
+    assert volume == pytest.approx(6)
+
+
+def test_own_cars_lie_in_the_users_folder_unless_a_variable_names_another(monkeypatch, tmp_path):
+    monkeypatch.delenv("DML_PRISM_CARS", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert own_cars_folder().name == "cars"
+    assert own_cars_folder().is_relative_to(tmp_path)
+    monkeypatch.setenv("DML_PRISM_CARS", "~/mine")
+    assert own_cars_folder() == tmp_path / "mine"
+
+
+@pytest.mark.parametrize(
+    ("material", "role"),
+    [
+        (ModelMaterial("windowglass"), "glass"),
+        (ModelMaterial("HeadlightGlass"), "lamp_clear"),
+        (ModelMaterial("rear_light"), "lamp_red"),
+        (ModelMaterial("light_grey"), "plastic"),
+        (ModelMaterial("steering_wheel"), "interior"),
+        (ModelMaterial("Tire.001"), "tyre"),
+        (ModelMaterial("trim"), "plastic"),
+        (ModelMaterial("LicensePlate"), "plate"),
+        (ModelMaterial("m1", (0.9, 0.9, 0.9), metallic=1.0), "chrome"),
+        (ModelMaterial("m2", (0.7, 0.0, 0.0), alpha=0.5), "lamp_red"),
+        (ModelMaterial("m3", (0.01, 0.01, 0.01), roughness=0.1), "gloss_black"),
+    ],
+)
+def test_roles_are_guessed_by_name_else_by_look(material, role):
+    assert guess_role(material).role == role
+
+
+def test_shares_of_the_surface_add_up_and_holes_are_counted():
+    corners = np.array([[[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[1, 0, 0], [1, 1, 0], [0, 1, 0]]])
+    look = (ModelMaterial("a"), ModelMaterial("b"))
+    index = np.array([0, 1])
+    model = Model(("o",), ("o",), look, corners.astype(np.float32), index * 0, index, index * 0)
+    assert list(model.shares()) == [0.5, 0.5]
+    assert model.open_edges() == (pytest.approx(4 / 5), 0.0)
+
+
+def test_car_yaml_of_an_own_car_is_one_that_people_can_read_and_change(dmlgen, home, tmp_path):
+    assert bring(dmlgen, write_glb(tmp_path / "mine.glb", toy_car()))[0] == 0
+    document = yaml.safe_load(io.StringIO((home / "mine" / "car.yaml").read_text()))
+    assert document["source"].keys() == {"member", "sha256"}
+    assert document["roles"]["Lack"] == "paint"

@@ -139,11 +139,25 @@ def catalogue() -> dict[str, Factor]:
             "view_transform", "camera", "from light to display colours", tuple(VIEW_TRANSFORMS)
         ),
         _linear(
+            "flare",
+            "camera",
+            "percent",
+            "of the picture's light that the lens spreads over all of it",
+            (0.0, 1.0, 2.0),
+        ),
+        _linear(
             "sensor_noise",
             "camera",
             "percent",
             "standard deviation of a middle grey's light",
             (0.0, 2.0, 5.0),
+        ),
+        _linear(
+            "sharpening",
+            "camera",
+            "",
+            "amount of the camera's unsharp mask",
+            (0.0, 0.5, 1.0),
         ),
         _linear(
             "jpeg_quality",
@@ -185,7 +199,9 @@ CONSTANTS: dict[str, Value] = {
     "white_balance": 6500.0,
     "aperture": 0.0,
     "view_transform": "neutral",
+    "flare": 0.0,
     "sensor_noise": 0.0,
+    "sharpening": 0.0,
     "jpeg_quality": 95.0,
     "car_model": "fordFocus",
 }

@@ -142,7 +142,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     "exposure": (-5.0, 5.0),
     "white_balance": (2500.0, 15000.0),
     "aperture": (0.0, 64.0),
+    "flare": (0.0, 50.0),
     "sensor_noise": (0.0, 50.0),
+    "sharpening": (0.0, 5.0),
     "jpeg_quality": (1.0, 100.0),
 }
 """What can be rendered; factors not named here take 0..1."""

@@ -70,7 +70,9 @@ def pixels(item):
         ("exposure", (-1.0, 1.0)),
         ("white_balance", (4500.0, 9000.0)),
         ("view_transform", ("neutral", "agx")),
+        ("flare", (0.0, 20.0)),
         ("sensor_noise", (0.0, 10.0)),
+        ("sharpening", (0.0, 2.0)),
         ("jpeg_quality", (10.0, 95.0)),
     ],
 )

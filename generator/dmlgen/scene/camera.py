@@ -66,7 +66,7 @@ class Camera:
         view.use_white_balance = white_balance != METERED_KELVIN
         view.white_balance_temperature = white_balance
         view.view_transform = VIEW_TRANSFORMS[view_transform]
-        view.look = "AgX - Medium High Contrast" if view_transform == "agx" else "None"
+        view.look = "AgX - Punchy" if view_transform == "agx" else "None"
 
     def world_to_camera(self) -> Any:
         """The 4 x 4 matrix from world to camera coordinates (x right, y up, z backwards)."""

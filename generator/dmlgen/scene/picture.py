@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 from PIL import Image
 
-from dmlgen.sensor import add_noise
+from dmlgen.photography import Character, photograph
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,19 @@ class Photographer:
         layer.pass_alpha_threshold = 0.0
         self._route_mask(scene)
 
-    def take(self, noise: float, quality: float, seed: int) -> Picture:
+    def take(self, character: Character, quality: float, seed: int) -> Picture:
         """Renders a picture of the scene as it stands.
 
         Args:
-            noise: of the sensor, in percent (see `dmlgen.sensor`).
+            character: of the camera.
             quality: of the JPEG file, 1 to 100.
-            seed: of the sensor's noise.
+            seed: of the camera's noise.
         """
         bpy.ops.render.render(write_still=True)
         with Image.open(self._picture) as image:
             jpg = io.BytesIO()
-            pixels = add_noise(np.asarray(image.convert("RGB")), noise, np.random.default_rng(seed))
+            rng = np.random.default_rng(seed)
+            pixels = photograph(np.asarray(image.convert("RGB")), character, rng)
             Image.fromarray(pixels).save(jpg, "JPEG", quality=round(quality), subsampling=0)
         with Image.open(self._scratch / "mask0001.png") as image:
             mask = np.asarray(image.convert("L"))

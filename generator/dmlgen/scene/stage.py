@@ -9,6 +9,7 @@ import bpy
 
 from dmldata.errors import InputError
 from dmlgen.environment import Environment, PanoramaSpec, SiteSpec, StudioSpec, load_environment
+from dmlgen.photography import Character
 from dmlgen.presets import PRESETS, Engine
 from dmlgen.scene.backdrop import Backdrop
 from dmlgen.scene.camera import Camera
@@ -73,11 +74,12 @@ class Stage:
         )
         changes.apply(self.camera.develop, values, "exposure", "white_balance", "view_transform")
         self.environment.set(values)
-        self._sensor = (values["sensor_noise"], values["jpeg_quality"], seed)
+        character = Character(values["flare"], values["sensor_noise"], values["sharpening"])
+        self._taking = (character, values["jpeg_quality"], seed)
 
     def photograph(self, photographer: Photographer) -> Picture:
         """The picture of the scene as it is set."""
-        return photographer.take(*self._sensor)
+        return photographer.take(*self._taking)
 
     def _show_car(self, name: str) -> None:
         if name not in self._cars:

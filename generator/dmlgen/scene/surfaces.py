@@ -16,7 +16,7 @@ from dmlgen.surfaces.spec import load_surface
 
 MACRO_TILE = 26.7
 """Metres over which a ground's brightness wanders; hides that its tile repeats every 4."""
-MACRO_CONTRAST = 0.32
+MACRO_CONTRAST = 0.42
 
 
 class SurfaceNodes(NamedTuple):

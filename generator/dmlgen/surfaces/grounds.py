@@ -45,7 +45,7 @@ def asphalt(size: int, rng: np.random.Generator) -> Surface:
     tone = rng.normal(0, 1, coarse.cell.max() + 1)[coarse.cell]
     face = smoothstep(coarse.inside, 0.0002, 0.0016)
     worn = 0.5 + 0.22 * fractal(size, 3.2, rng, 1)
-    grey = 0.062 * (1 + 0.22 * stones + 0.30 * tone * face + 0.28 * (worn - 0.5))
+    grey = 0.062 * (1 + 0.32 * stones + 0.42 * tone * face + 0.28 * (worn - 0.5))
     grey += 0.10 * (tone > 1.9) * face
     crack = _cracks(size, rng, 9, 0.0016)
     patch = _patches(size, rng)
@@ -81,7 +81,7 @@ def concrete(size: int, rng: np.random.Generator) -> Surface:
     stain = smoothstep(fractal(size, 3.0, rng, 2), 0.9, 2.6)
     crack = _cracks(size, rng, 5, 0.0009)
     pores = smoothstep(fractal(size, 0.6, rng, 80), 2.3, 3.0)
-    grey = 0.27 * (1 + tone + 0.075 * cloud + 0.07 * fine) * (1 - 0.4 * stain)
+    grey = 0.27 * (1 + tone + 0.085 * cloud + 0.11 * fine) * (1 - 0.4 * stain)
     grey *= (1 - 0.75 * joint) * (1 - 0.5 * crack) * (1 - 0.4 * pores)
     albedo = grey[..., None] * np.array([1.05, 1.0, 0.92])
     height = 0.0008 * fine + 0.001 * cloud - 0.012 * joint - 0.003 * crack - 0.002 * pores
@@ -96,7 +96,7 @@ def pavers(size: int, rng: np.random.Generator) -> Surface:
     count = stone.cell.max() + 1
     tone, warmth = rng.normal(0, 1, count)[stone.cell], rng.normal(0, 1, count)[stone.cell]
     fine, cloud = fractal(size, 0.8, rng, 40), fractal(size, 2.8, rng, 1)
-    grey = 0.17 * (1 + 0.13 * tone + 0.10 * fine + 0.10 * cloud) * (0.32 + 0.68 * edge)
+    grey = 0.17 * (1 + 0.17 * tone + 0.15 * fine + 0.10 * cloud) * (0.32 + 0.68 * edge)
     dirt = smoothstep(fractal(size, 2.4, rng, 2), 0.8, 2.4)
     grey *= 1 - 0.3 * dirt
     tint = np.stack([1.05 + 0.03 * warmth, np.ones_like(grey), 0.93 - 0.03 * warmth], axis=-1)

@@ -43,10 +43,10 @@ class Style:
 STYLES = {
     "brick": Style("brick", (1, 1, 1), 3.0, 2.9, (1.2, 1.55), 0.85, 2, "frame_white", "roof_grey"),
     "plaster": Style(
-        "plaster", (0.95, 0.86, 0.66), 3.1, 2.7, (1.1, 1.65), 0.8, 2, "frame_white", "roof_red"
+        "plaster", (1.0, 0.80, 0.48), 3.1, 2.7, (1.1, 1.65), 0.8, 2, "frame_white", "roof_red"
     ),
     "render": Style(
-        "plaster", (0.80, 0.84, 0.86), 3.0, 3.1, (1.5, 1.5), 0.9, 2, "frame_dark", "roof_grey"
+        "plaster", (0.86, 0.90, 0.92), 3.0, 3.1, (1.5, 1.5), 0.9, 2, "frame_dark", "roof_grey"
     ),
     "office": Style("concrete_wall", (1, 1, 1), 3.5, 3.6, (3.1, 1.9), 0.9, 3, "frame_dark", None),
 }

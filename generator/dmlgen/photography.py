@@ -1,0 +1,68 @@
+"""What lens, sensor and camera add to a picture: veiling glare, noise, sharpening."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+MIDDLE_GREY = 0.18
+READ_NOISE = 0.004
+"""Light whose shot noise equals the noise of reading the sensor; middle grey is 0.18."""
+GRAIN = 0.55
+"""Standard deviation, in pixels, by which reading colours off a Bayer grid blurs the noise."""
+SHARPENING_RADIUS = 0.9
+"""Standard deviation, in pixels, of the blur that an unsharp mask takes away."""
+
+
+@dataclass(frozen=True)
+class Character:
+    """How a camera renders what it sees.
+
+    Attributes:
+        flare: percent of the picture's mean light that the lens spreads evenly over all of it.
+        noise: percent, standard deviation of a middle grey's light.
+        sharpening: amount of the unsharp mask; 1 doubles the finest detail.
+    """
+
+    flare: float
+    noise: float
+    sharpening: float
+
+
+def photograph(pixels: np.ndarray, character: Character, rng: np.random.Generator) -> np.ndarray:
+    """The picture as a camera of that character would have taken it; one that adds nothing gives
+    it back unchanged.
+
+    The variance of the noise is proportional to the light (shot noise) plus a constant (read
+    noise).
+
+    Args:
+        pixels: uint8 [H, W, 3], sRGB.
+
+    Returns:
+        uint8 [H, W, 3].
+
+    >>> grey = np.full((64, 64, 3), 118, np.uint8)
+    >>> noisy = photograph(grey, Character(0, 5, 0), np.random.default_rng(1))
+    >>> light = (((noisy / 255 + 0.055) / 1.055) ** 2.4)
+    >>> bool(abs(light.std() / light.mean() - 0.05) < 0.005)
+    True
+    """
+    if character == Character(0.0, 0.0, 0.0):
+        return pixels
+    encoded = pixels.astype(np.float32) / 255
+    light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    light = light + character.flare / 100 * light.mean(axis=(0, 1))
+    if character.noise:
+        grain = gaussian_filter(rng.standard_normal(pixels.shape, np.float32), (GRAIN, GRAIN, 0))
+        grain *= character.noise / 100 * MIDDLE_GREY / grain.std()
+        light = light + grain * np.sqrt((light + READ_NOISE) / (MIDDLE_GREY + READ_NOISE))
+    light = np.clip(light, 0, 1)
+    encoded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    if character.sharpening:
+        blurred = gaussian_filter(encoded, (SHARPENING_RADIUS, SHARPENING_RADIUS, 0))
+        encoded = encoded + character.sharpening * (encoded - blurred)
+    taken: np.ndarray = np.round(np.clip(encoded, 0, 1) * 255).astype(np.uint8)
+    return taken

@@ -116,19 +116,27 @@ def plan(
 
 @app.command()
 def factors(as_json: AsJson = False) -> None:
-    """List the factors: keys, groups, kinds, units and values."""
-    from dmlgen.factors import CONSTANTS, catalogue
+    """List the factors: keys, groups, kinds, units, values and ranges."""
+    from dmlgen.factors import CONSTANTS, catalogue, range_of
 
     found = catalogue()
+    ranges = {f.key: range_of(f) if f.is_numeric else () for f in found.values()}
     if as_json:
-        rows = [{**f.model_dump(mode="json"), "held_at": CONSTANTS[f.key]} for f in found.values()]
+        rows = [
+            {**f.model_dump(mode="json"), "range": ranges[f.key], "held_at": CONSTANTS[f.key]}
+            for f in found.values()
+        ]
         typer.echo(json.dumps(rows, indent=1))
         return
-    columns = ("key", "group", "kind", "unit", "values", "held at", "meaning")
+    columns = ("key", "group", "kind", "unit", "values", "range", "held at", "meaning")
     console.table(
         columns,
         [
-            (f.key, f.group, f.kind, f.unit, _shown(f.values), CONSTANTS[f.key], f.meaning)
+            (
+                *(f.key, f.group, f.kind, f.unit, _shown(f.values)),
+                " to ".join(f"{end:g}" for end in ranges[f.key]),
+                *(_shown((CONSTANTS[f.key],)), f.meaning),
+            )
             for f in found.values()
         ],
     )

@@ -208,6 +208,32 @@ CONSTANTS: dict[str, Value] = {
 """The value of a factor that a recipe neither varies nor sets."""
 
 
+_RANGES: dict[str, tuple[float, float]] = {
+    "car_rotation": (0.0, 360.0),
+    "sun_rotation": (0.0, 360.0),
+    "steering_angle": (-35.0, 35.0),
+    "camera_height": (0.1, 20.0),
+    "camera_distance": (3.5, 50.0),
+    "camera_azimuth": (-180.0, 180.0),
+    "sun_elevation": (1.0, 90.0),
+    "focal_length": (10.0, 300.0),
+    "crop": (0.0, 1.5),
+    "exposure": (-5.0, 5.0),
+    "white_balance": (2500.0, 15000.0),
+    "aperture": (0.0, 64.0),
+    "flare": (0.0, 50.0),
+    "sensor_noise": (0.0, 50.0),
+    "sharpening": (0.0, 5.0),
+    "jpeg_quality": (1.0, 100.0),
+}
+"""What can be rendered; factors not named here take 0..1."""
+
+
+def range_of(factor: Factor) -> tuple[float, float]:
+    """Lowest and highest value of a numeric factor that can be rendered, in its unit."""
+    return _RANGES.get(factor.key, (0.0, 1.0))
+
+
 def find_factor(key: str, where: str = "") -> Factor:
     """The factor `key`.
 

@@ -13,7 +13,7 @@ from dmldata.factors import Factor, Value
 from dmldata.strict import StrictModel
 from dmlgen.assets import car_names, environment_names, recipe_file
 from dmlgen.documents import load_document
-from dmlgen.factors import CONSTANTS, catalogue, find_factor
+from dmlgen.factors import CONSTANTS, catalogue, find_factor, range_of
 
 _CATALOGUE_VALUES = "default"
 Values: TypeAlias = Literal["default"] | tuple[Value, ...] | dict[Value, float]
@@ -129,27 +129,6 @@ def with_values(factor: Factor, values: tuple[Value, ...]) -> Factor:
     return Factor.model_validate({**factor.model_dump(), "values": typed})
 
 
-_RANGES: dict[str, tuple[float, float]] = {
-    "car_rotation": (0.0, 360.0),
-    "sun_rotation": (0.0, 360.0),
-    "steering_angle": (-35.0, 35.0),
-    "camera_height": (0.1, 20.0),
-    "camera_distance": (3.5, 50.0),
-    "camera_azimuth": (-180.0, 180.0),
-    "sun_elevation": (1.0, 90.0),
-    "focal_length": (10.0, 300.0),
-    "crop": (0.0, 1.5),
-    "exposure": (-5.0, 5.0),
-    "white_balance": (2500.0, 15000.0),
-    "aperture": (0.0, 64.0),
-    "flare": (0.0, 50.0),
-    "sensor_noise": (0.0, 50.0),
-    "sharpening": (0.0, 5.0),
-    "jpeg_quality": (1.0, 100.0),
-}
-"""What can be rendered; factors not named here take 0..1."""
-
-
 def _check_value(factor: Factor, value: Value) -> None:
     if isinstance(value, str) or not factor.is_numeric:
         names = {"car_model": car_names, "environment": environment_names}
@@ -158,7 +137,7 @@ def _check_value(factor: Factor, value: Value) -> None:
             listed = ", ".join(str(v) for v in valid)
             raise InputError(f"unknown value '{value}' of factor '{factor.key}'; valid: {listed}")
         return
-    low, high = _RANGES.get(factor.key, (0.0, 1.0))
+    low, high = range_of(factor)
     if not low <= value <= high:
         unit = f" {factor.unit}" if factor.unit else ""
         raise InputError(f"factor '{factor.key}': {value} is outside {low:g} to {high:g}{unit}")

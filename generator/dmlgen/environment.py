@@ -114,7 +114,7 @@ class SiteSpec(StrictModel):
     title: str
     kind: Literal["site"]
     ground_radius: float = Field(gt=0)
-    compensation: float = 0.5
+    compensation: float = 0.8
     arc: tuple[float, float]
     things: tuple[Thing, ...] = ()
     credit: Credit | None = None

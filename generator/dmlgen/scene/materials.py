@@ -150,11 +150,15 @@ def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Shader:
     """A thin sheet: what is behind it, tinted and not bent, under a sharp reflection.
 
     Both sides of the sheet reflect, so the Fresnel term is nearly twice that of one surface;
-    no light is refracted, so nothing behind it needs caustics.
+    no light is refracted, so nothing behind it needs caustics. From inside it looks as from
+    outside: there is air on both sides.
     """
 
     def build(tree: Tree, role: str) -> Any:
-        fresnel = tree.add("ShaderNodeFresnel", IOR=ior).outputs[0]
+        # Cycles takes a back face for the inside of solid glass and inverts the index.
+        behind = tree.add("ShaderNodeNewGeometry").outputs["Backfacing"]
+        index = tree.math("SUBTRACT", ior, tree.math("MULTIPLY", behind, ior - 1 / ior))
+        fresnel = tree.add("ShaderNodeFresnel", IOR=index).outputs[0]
         reflectance = tree.math("MULTIPLY", fresnel, 1.7, clamp=True)
         through = tree.add("ShaderNodeBsdfTransparent", Color=(*tint, 1.0)).outputs[0]
         mirror = tree.add("ShaderNodeBsdfGlossy", Roughness=0.0).outputs[0]

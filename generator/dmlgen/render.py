@@ -17,7 +17,7 @@ from dmldata.files import sha256_of, write_whole
 from dmldata.layout import images_per_shard_for
 from dmldata.manifest import Credit, Manifest
 from dmldata.writer import write_dataset
-from dmlgen.assets import car_folder, environment_file, surface_folder
+from dmlgen.assets import car_folder, environment_file, surface_folder, surface_names
 from dmlgen.blender import blender_process, died, require_blender
 from dmlgen.cars.spec import UNKNOWN_LICENSE, load_car
 from dmlgen.environment import SiteSpec, load_environment
@@ -114,12 +114,12 @@ def _scene_files(plan: Plan) -> dict[str, str]:
     """Digests of the files of all that stands in the pictures of the plan."""
     environments = {str(image.values["environment"]) for image in plan.images}
     cars = {car for image in plan.images for car in _cars_in(image)}
-    grounds = {str(ground) for image in plan.images if (ground := image.values.get("ground"))}
     # A user's own car lies elsewhere; its place says nothing about the pictures.
     files = {f"cars/{c}/{n}": car_folder(c) / n for c in cars for n in ("car.yaml", f"{c}.glb")}
     for file in map(environment_file, environments):
         files[f"environments/{file.name}"] = file
-    for file in [file for ground in grounds for file in surface_folder(ground).iterdir()]:
+    # Walls, dirt and clouds are in many places; which ones, only the scene knows.
+    for file in [file for name in surface_names() for file in surface_folder(name).iterdir()]:
         files[f"surfaces/{file.parent.name}/{file.name}"] = file
     return {name: sha256_of(files[name])[:12] for name in sorted(files)}
 

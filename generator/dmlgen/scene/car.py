@@ -20,9 +20,10 @@ class Car:
     """
 
     def __init__(self, name: str, materials: CarMaterials) -> None:
-        before = set(bpy.data.objects)
+        before = set(bpy.data.objects.keys())
         bpy.ops.import_scene.gltf(filepath=str(car_folder(name) / f"{name}.glb"))
-        self.meshes = [o for o in set(bpy.data.objects) - before if o.type == "MESH"]
+        loaded = [o for name, o in sorted(bpy.data.objects.items()) if name not in before]
+        self.meshes = [obj for obj in loaded if obj.type == "MESH"]
         self.root = bpy.data.objects.new(f"car:{name}", None)
         bpy.context.scene.collection.objects.link(self.root)
         for mesh in self.meshes:

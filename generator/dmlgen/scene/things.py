@@ -46,7 +46,6 @@ class Things:
         bpy.context.scene.collection.objects.link(self.root)
         self._solid: list[Any] = []
         self._markings: list[Any] = []
-        self._visible = True
         for index, thing in enumerate(things):
             kept = self._markings if isinstance(thing, MARKINGS) else self._solid
             kept.extend(self._put(thing, index))

@@ -154,6 +154,8 @@ def main() -> None:
         "",
         *classifier_table(rows, best, "environment"),
         "",
+        *classifier_table(rows, best, "occlusion"),
+        "",
         *statistics_table(real, rendered),
         "",
         "Percentile among the photographs of each environment's median:",

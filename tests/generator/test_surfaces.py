@@ -50,7 +50,7 @@ def test_a_ground_has_what_is_seen_from_near(name):
 
 @pytest.mark.parametrize("name", ["cobbles", "brick"])
 def test_baking_twice_gives_the_same(name):
-    one, other = baked(name, 64), baked(name, 64)
+    one, other = baked(name, 512), baked(name, 512)
     assert one.keys() == other.keys()
     assert all(one[file].tobytes() == other[file].tobytes() for file in one)
 

@@ -16,7 +16,7 @@ from time import monotonic
 from dmlgen.plan import make_plan
 from dmlgen.presets import PRESETS, Engine
 from dmlgen.recipe import load_recipe
-from dmlgen.render import render
+from dmlgen.rendering.run import render
 
 SIZES = (128, 256)
 
@@ -30,7 +30,7 @@ def measure(preset: str, size: int, images: int) -> tuple[float, float]:
             plan,
             Engine(preset, size, "cpu"),
             Path(folder) / "out",
-            on_image=lambda stage, done, total: finished.append(monotonic()),
+            on_progress=lambda progress: finished.append(monotonic()),
         )
     seconds = [b - a for a, b in itertools.pairwise(finished[1:])]
     return statistics.median(seconds), sum(s.bytes for s in manifest.shards) / images

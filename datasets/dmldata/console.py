@@ -15,6 +15,7 @@ from dmldata.errors import PrismError
 
 if TYPE_CHECKING:
     import typer
+    from rich.live import Live
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
@@ -191,3 +192,46 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
     for row in rows:
         shown.add_row(*(Text(str(cell)) for cell in row))
     Console().print(shown)
+
+
+class Show:
+    """Lines on stderr: on a terminal a few that are drawn again and again, elsewhere one after the
+    other.
+
+    Args:
+        quiet: shows nothing at all.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._live: Live | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether `update` is seen."""
+        return self._live is not None
+
+    def __enter__(self) -> Show:
+        if not self._quiet and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(console=Console(stderr=True), refresh_per_second=4, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def update(self, lines: Sequence[str]) -> None:
+        """Draws these lines in place of those before."""
+        if self._live is not None:
+            from rich.text import Text
+
+            self._live.update(Text("\n".join(lines)))
+
+    def say(self, text: str) -> None:
+        """Prints a line, where lines are not drawn again and again."""
+        if self._live is None and not self._quiet:
+            print(text, file=sys.stderr, flush=True)

@@ -60,6 +60,13 @@ class Shard(StrictModel):
         return self
 
 
+class SetAside(StrictModel):
+    """An image of the plan that could not be rendered, and why."""
+
+    key: str
+    why: Line
+
+
 class Samples(StrictModel):
     """samples.parquet: its length and digest."""
 
@@ -80,6 +87,7 @@ class Manifest(StrictModel):
         image_size: width and height in pixels, the same for all images and masks.
         sample_files: extensions of the files that every sample has, in their order in a shard.
         splits: images per split.
+        set_aside: images of the plan that the dataset lacks.
         versions: of the packages and the renderer that made it.
         engine: settings of the renderer.
         description, url, date, creator: for people; `date` is the maker's (YYYY-MM-DD).
@@ -105,6 +113,7 @@ class Manifest(StrictModel):
     splits: dict[SplitName, Annotated[int, Field(ge=1)]]
     shards: tuple[Shard, ...]
     samples: Samples
+    set_aside: tuple[SetAside, ...] = ()
     versions: dict[str, str]
     engine: dict[str, Any]
 

@@ -18,7 +18,7 @@ from dmldata.errors import InputError
 from dmldata.factors import Factor
 from dmldata.files import write_whole
 from dmldata.layout import ShardPlan, shard_layout, typed_first
-from dmldata.manifest import MANIFEST_FILE, MAX_SIDE, Credit, Manifest, Samples, Shard
+from dmldata.manifest import MANIFEST_FILE, MAX_SIDE, Credit, Manifest, Samples, SetAside, Shard
 from dmldata.samples import (
     NULLABLE,
     SAMPLES_FILE,
@@ -55,6 +55,7 @@ def write_dataset(
     url: str | None = None,
     date: str | None = None,
     creator: str = "dml-prism",
+    set_aside: Sequence[SetAside] = (),
     progress: Report | None = None,
 ) -> Manifest:
     """Write a whole dataset; the same arguments give the same bytes.
@@ -103,6 +104,7 @@ def write_dataset(
         sweep_group=sweep_group,
         varied=tuple(factor.key for factor in factors if factor.varies),
         factors=tuple(factors),
+        set_aside=tuple(set_aside),
         versions=dict(versions),
         engine=_as_json("engine", engine),
     )

@@ -5,9 +5,11 @@ Nothing else in dmlgen imports `bpy`; this module starts the processes that do.
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from typing import Any
 
 from dmldata.errors import InputError, PrismError
 
+_PR_SET_PDEATHSIG = 1
 _PACKAGES = {
     "libGL.so.1": "libgl1",
     "libEGL.so.1": "libegl1",
@@ -111,6 +114,12 @@ def died(process: multiprocessing.process.BaseProcess, log: Path) -> str:
     return f"Blender's process ended (exit code {process.exitcode}); it last said: {last}"
 
 
+def _end_with_parent() -> None:
+    """Has the system end this process when the one that started it is gone, however it went."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _call(connection: Connection, function: Callable[..., Any], *args: Any) -> None:
     try:
         connection.send(function(*args))
@@ -119,6 +128,9 @@ def _call(connection: Connection, function: Callable[..., Any], *args: Any) -> N
 
 
 def _run(target: Callable[..., None], connection: Connection, log: str, *args: Any) -> None:
+    # Ctrl-C reaches the whole group; what becomes of this process is for the other end to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)

@@ -11,6 +11,19 @@ import typer
 from dmldata import console
 from dmldata.errors import InputError
 from dmlgen.cars.cli import cars
+from dmlgen.cli_plan import (
+    AsJson,
+    Count,
+    Group,
+    PresetName,
+    RecipeName,
+    Scenes,
+    Seed,
+    Size,
+    Variants,
+    plan_of,
+)
+from dmlgen.rendering.cli import merge, render, status
 
 if TYPE_CHECKING:
     from dmlgen.plan import Plan
@@ -21,64 +34,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
+app.command()(render)
+app.command()(status)
+app.command()(merge)
 app.add_typer(cars, name="cars")
 
-RecipeName = Annotated[
-    str, typer.Argument(metavar="[RECIPE]", help="A recipe by name, or the path of a .yaml file.")
-]
-Group = Annotated[
-    str | None, typer.Option("--factor", help="Sweep this factor group (see 'dmlgen factors').")
-]
-Scenes = Annotated[int | None, typer.Option(help="Base scenes of a sweep; 4 if not given.")]
-Variants = Annotated[
-    int | None, typer.Option(help="Pictures of each base scene in a sweep; 6 if not given.")
-]
-Count = Annotated[int | None, typer.Option(help="Images of a dataset that is not a sweep.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same dataset.")]
-Size = Annotated[str, typer.Option(help="Pixels: 256, or 384x288 for width and height.")]
-PresetName = Annotated[str, typer.Option("--preset", help="Quality: draft, standard or final.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, no bars.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The dataset's folder.")]
-
-
-@app.command()
-def render(
-    out: Annotated[Path, typer.Option(help="A new or empty folder for the dataset.")],
-    recipe: RecipeName = "paper",
-    group: Group = None,
-    scenes: Scenes = None,
-    variants: Variants = None,
-    count: Count = None,
-    seed: Seed = 0,
-    size: Size = "256",
-    preset: PresetName = "standard",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or optix.")] = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """Render a dataset. Interrupted, the same command continues."""
-    from time import monotonic
-
-    from dmlgen.presets import Engine, parse_size
-    from dmlgen.render import render as render_plan
-
-    engine = Engine(preset, parse_size(size), device)
-    plan = _plan(recipe, group, scenes, variants, count, seed)
-    began = monotonic()
-    try:
-        with console.progress("starting Blender", len(plan.images), quiet=as_json) as bar:
-            manifest = render_plan(plan, engine, out, on_image=bar.report)
-    except KeyboardInterrupt:
-        typer.echo(f"what is finished is kept in {out}; the same command goes on", err=True)
-        raise
-    seconds = monotonic() - began
-    if as_json:
-        summary = {"out": str(out), "images": manifest.images, "fingerprint": manifest.fingerprint}
-        typer.echo(json.dumps({**summary, "seconds": round(seconds, 1)}))
-        return
-    typer.echo(f"{manifest.images} images in {seconds:.0f} s: {out}")
-    typer.echo(
-        f"next: dmlgen preview {out}   or: dmlbench evaluate MODEL --data {out} --out results"
-    )
 
 
 @app.command()
@@ -100,7 +61,7 @@ def plan(
     from dmlgen.presets import Engine, parse_size
 
     engine = Engine(preset, parse_size(size))
-    made = _plan(recipe, group, scenes, variants, count, seed)
+    made = plan_of(recipe, group, scenes, variants, count, seed)
     expected = estimate(len(made.images), engine)
     if out is not None:
         if out.suffix != ".parquet":
@@ -204,35 +165,6 @@ def check() -> None:
 
     require_blender()
     typer.echo("Blender can run here")
-
-
-def _plan(
-    name: str,
-    group: str | None,
-    scenes: int | None,
-    variants: int | None,
-    count: int | None,
-    seed: int,
-) -> Plan:
-    from dmlgen.factors import find_group
-    from dmlgen.plan import make_plan
-    from dmlgen.recipe import Sweep, load_recipe
-
-    recipe = load_recipe(name)
-    sweep = recipe.sweep
-    if group is not None:
-        find_group(group)
-        sweep = Sweep(group, 4, 6)
-    if sweep is not None:
-        sweep = Sweep(
-            sweep.group,
-            sweep.scenes if scenes is None else scenes,
-            sweep.variants if variants is None else variants,
-        )
-    elif scenes is not None or variants is not None:
-        option = "--variants" if scenes is None else "--scenes"
-        raise InputError(f"{option}: recipe '{name}' is no sweep; name a group with --factor")
-    return make_plan(recipe, seed=seed, count=count, sweep=sweep)
 
 
 def _show_plan(plan: Plan) -> None:

@@ -21,7 +21,7 @@ class Estimate:
 
     def describe(self) -> str:
         """For people: 'about 12 minutes on two CPU cores, about 3.4 MB'."""
-        return f"about {_duration(self.seconds)} on two CPU cores, about {_size(self.bytes)}"
+        return f"about {duration(self.seconds)} on two CPU cores, about {_size(self.bytes)}"
 
     def to_json(self) -> dict[str, Any]:
         """For machines."""
@@ -42,7 +42,12 @@ def estimate(images: int, engine: Engine) -> Estimate:
     )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """For people.
+
+    >>> duration(90), duration(7300)
+    ('90 seconds', '2 hours')
+    """
     for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"

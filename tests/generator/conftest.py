@@ -7,7 +7,7 @@ import pytest
 from dmlgen.plan import make_plan
 from dmlgen.presets import Engine
 from dmlgen.recipe import Sweep, load_recipe
-from dmlgen.render import render
+from dmlgen.rendering.run import render
 
 
 @pytest.fixture(scope="session")

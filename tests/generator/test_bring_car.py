@@ -25,7 +25,7 @@ from dmlgen.factors import catalogue
 from dmlgen.plan import make_plan
 from dmlgen.presets import Engine
 from dmlgen.recipe import load_recipe
-from dmlgen.render import render
+from dmlgen.rendering.run import render
 
 COLORS = {
     "Lack": (0.1, 0.2, 0.6, 1.0),

@@ -12,7 +12,7 @@ from dmlgen.factors import CONSTANTS
 from dmlgen.plan import Plan, PlannedImage, make_plan
 from dmlgen.presets import Engine
 from dmlgen.recipe import load_recipe, with_values
-from dmlgen.render import render
+from dmlgen.rendering.run import render
 
 SIZE = 96
 

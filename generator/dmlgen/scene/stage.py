@@ -36,11 +36,17 @@ class Surroundings(Protocol):
 
 
 class Stage:
-    """Cars and environments are loaded when first needed and kept."""
+    """Cars and environments are loaded when first needed and kept.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        threads: that Cycles may use, 0 for one a core; changes no picture.
+    """
+
+    def __init__(self, engine: Engine, threads: int = 0) -> None:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         _configure(engine)
+        render = bpy.context.scene.render
+        render.threads_mode, render.threads = ("FIXED", threads) if threads else ("AUTO", 1)
         self.materials = CarMaterials()
         self.camera = Camera()
         self._occluders = Occluders()

@@ -1,0 +1,63 @@
+"""Options that say which plan is meant, shared by the commands that take one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dmldata.errors import InputError
+
+if TYPE_CHECKING:
+    from dmlgen.plan import Plan
+
+RecipeName = Annotated[
+    str, typer.Argument(metavar="[RECIPE]", help="A recipe by name, or the path of a .yaml file.")
+]
+Group = Annotated[
+    str | None, typer.Option("--factor", help="Sweep this factor group (see 'dmlgen factors').")
+]
+Scenes = Annotated[int | None, typer.Option(help="Base scenes of a sweep; 4 if not given.")]
+Variants = Annotated[
+    int | None, typer.Option(help="Pictures of each base scene in a sweep; 6 if not given.")
+]
+Count = Annotated[int | None, typer.Option(help="Images of a dataset that is not a sweep.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same dataset.")]
+Size = Annotated[str, typer.Option(help="Pixels: 256, or 384x288 for width and height.")]
+PresetName = Annotated[str, typer.Option("--preset", help="Quality: draft, standard or final.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, no bars.")]
+
+
+def plan_of(
+    name: str,
+    group: str | None,
+    scenes: int | None,
+    variants: int | None,
+    count: int | None,
+    seed: int,
+) -> Plan:
+    """The plan that the options ask for.
+
+    Raises:
+        InputError: an unknown recipe or group, numbers out of range, options that do not go
+            together.
+    """
+    from dmlgen.factors import find_group
+    from dmlgen.plan import make_plan
+    from dmlgen.recipe import Sweep, load_recipe
+
+    recipe = load_recipe(name)
+    sweep = recipe.sweep
+    if group is not None:
+        find_group(group)
+        sweep = Sweep(group, 4, 6)
+    if sweep is not None:
+        sweep = Sweep(
+            sweep.group,
+            sweep.scenes if scenes is None else scenes,
+            sweep.variants if variants is None else variants,
+        )
+    elif scenes is not None or variants is not None:
+        option = "--variants" if scenes is None else "--scenes"
+        raise InputError(f"{option}: recipe '{name}' is no sweep; name a group with --factor")
+    return make_plan(recipe, seed=seed, count=count, sweep=sweep)

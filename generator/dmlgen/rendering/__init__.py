@@ -1,0 +1,1 @@
+"""From a plan to a finished dataset: workers render, a store keeps, a writer assembles."""

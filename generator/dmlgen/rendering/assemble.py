@@ -1,0 +1,114 @@
+"""From the frames of a plan to its dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dmldata.console import Report
+from dmldata.layout import images_per_shard_for
+from dmldata.manifest import Credit, Manifest, SetAside
+from dmldata.writer import write_dataset
+from dmlgen.cars.spec import UNKNOWN_LICENSE, load_car
+from dmlgen.environment import load_environment
+from dmlgen.plan import Plan, PlannedImage
+from dmlgen.presets import Engine
+from dmlgen.rendering.identity import cars_in, versions
+from dmlgen.rendering.store import FrameStore
+
+LICENSE = "CC-BY-4.0"
+NO_LICENSE = "LicenseRef-unknown-do-not-publish"
+"""Of a dataset that shows a car whose licence is not known."""
+DATASET_VERSION = "1.0.0"
+
+StoreOf = Callable[[str], FrameStore]
+
+
+def assemble(
+    plan: Plan,
+    engine: Engine,
+    out: Path,
+    store_of: StoreOf,
+    set_aside: Mapping[str, str],
+    progress: Report | None = None,
+) -> Manifest:
+    """Writes the dataset of a plan; the same frames give the same bytes, whoever rendered them.
+
+    Args:
+        store_of: from a key to the store that has its frame.
+        set_aside: rows without a frame, with the reason; left out, and named in the manifest.
+        progress: called as ('write shards', images done, images in all).
+    """
+    images = [image for image in plan.images if image.key not in set_aside]
+    rows = [_row(image, store_of(image.key).measured(image.key)) for image in images]
+    largest = max(store_of(image.key).bytes_of(image.key) for image in images)
+    return write_dataset(
+        out,
+        name=_dataset_name(plan),
+        version=DATASET_VERSION,
+        license=_license(plan),
+        credits=_credits(plan),
+        recipe=plan.recipe.model_dump(mode="json"),
+        seed=plan.seed,
+        design="independent" if plan.sweep is None else "sweep",
+        sweep_group=None if plan.sweep is None else plan.sweep.group,
+        description=_description(plan),
+        factors=plan.factors,
+        rows=rows,
+        sample_files=lambda key: store_of(key).files(key),
+        versions=versions(),
+        engine=engine.settings(),
+        images_per_shard=images_per_shard_for(largest),
+        set_aside=tuple(SetAside(key=k, why=why) for k, why in sorted(set_aside.items())),
+        progress=progress,
+    )
+
+
+def _dataset_name(plan: Plan) -> str:
+    if plan.sweep is None:
+        return f"{plan.recipe.name}-{len(plan.images)}"
+    size = f"{plan.sweep.scenes}x{plan.sweep.variants}"
+    if plan.sweep.group == plan.recipe.name:
+        return f"{plan.recipe.name}-{size}"
+    return f"{plan.recipe.name}-{plan.sweep.group}-{size}"
+
+
+def _description(plan: Plan) -> str:
+    if plan.sweep is None:
+        return plan.recipe.description
+    return (
+        f"Controlled interventions: {plan.sweep.scenes} scenes drawn from the recipe "
+        f"'{plan.recipe.name}' ({plan.recipe.title}), each rendered {plan.sweep.variants} times "
+        f"with nothing but the factors of the group '{plan.sweep.group}' changed."
+    )
+
+
+def _row(image: PlannedImage, measured: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "key": image.key,
+        "split": image.split,
+        "scene_id": image.scene_id,
+        "variant_id": image.variant_id,
+        "seed": image.seed,
+        **image.values,
+        **measured,
+        "credits_id": ";".join(credit.id for credit in _credits_of(image)),
+    }
+
+
+def _license(plan: Plan) -> str:
+    known = all(credit.license != UNKNOWN_LICENSE for credit in _credits(plan))
+    return LICENSE if known else NO_LICENSE
+
+
+def _credits(plan: Plan) -> list[Credit]:
+    found = {credit.id: credit for image in plan.images for credit in _credits_of(image)}
+    return [found[key] for key in sorted(found)]
+
+
+def _credits_of(image: PlannedImage) -> list[Credit]:
+    """Credits of all that stands in an image."""
+    place = load_environment(str(image.values["environment"])).credit
+    cars = [load_car(car).to_credit() for car in cars_in(image)]
+    return cars if place is None else [*cars, place]

@@ -1,0 +1,274 @@
+"""The commands that render: `dmlgen render`, `status` and `merge`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dmldata import console
+from dmldata.errors import InputError, PrismError, UnknownNameError
+from dmlgen.cli_plan import (
+    AsJson,
+    Count,
+    Group,
+    PresetName,
+    RecipeName,
+    Scenes,
+    Seed,
+    Size,
+    Variants,
+    plan_of,
+)
+
+if TYPE_CHECKING:
+    from dmldata.manifest import Manifest
+    from dmlgen.plan import Plan
+    from dmlgen.presets import Engine
+    from dmlgen.rendering.run import MakeExecutor, Progress
+    from dmlgen.rendering.supervise import Limits
+    from dmlgen.rendering.units import Slice
+
+EXECUTORS = ("local", "ray")
+
+Workers = Annotated[
+    int | None, typer.Option(help="Processes that render; one a core, if memory allows.")
+]
+Threads = Annotated[int | None, typer.Option(help="Threads of each of them.")]
+Events = Annotated[
+    bool, typer.Option("--json", help="Events as JSON on stdout, one a line; the last sums up.")
+]
+Work = Annotated[
+    Path | None,
+    typer.Option(help="Where frames are kept until a dataset at a URL is whole."),
+]
+
+
+def render(
+    out: Annotated[str, typer.Option(help="A new or empty folder for the dataset, or a URL.")],
+    recipe: RecipeName = "paper",
+    group: Group = None,
+    scenes: Scenes = None,
+    variants: Variants = None,
+    count: Count = None,
+    seed: Seed = 0,
+    size: Size = "256",
+    preset: PresetName = "standard",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or optix.")] = "auto",
+    workers: Workers = None,
+    threads: Threads = None,
+    executor: Annotated[
+        str, typer.Option(help="local: this machine; ray: a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster: auto, or host:port.")
+    ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option("--slice", metavar="I/N", help="Render this part only, for 'dmlgen merge'."),
+    ] = None,
+    memory: Annotated[
+        float | None, typer.Option(help="Gigabytes above which a worker is replaced.")
+    ] = None,
+    work: Work = None,
+    as_json: Events = False,
+) -> None:
+    """Render a dataset. Interrupted or killed, the same command continues."""
+    from dmlgen.presets import Engine, parse_size
+    from dmlgen.rendering.remote import Destination, is_url, work_folder
+    from dmlgen.rendering.supervise import Limits
+    from dmlgen.rendering.units import parse_slice
+
+    if executor not in EXECUTORS:
+        raise UnknownNameError("executor", executor, EXECUTORS)
+    if address is not None and executor != "ray":
+        raise InputError("--address: only with --executor ray")
+    engine = Engine(preset, parse_size(size), device)
+    plan = plan_of(recipe, group, scenes, variants, count, seed)
+    crew = _crew(engine, executor, address, workers, threads)
+    limits = Limits() if memory is None else Limits(memory=int(memory * 1e9))
+    if not is_url(out):
+        chosen = None if part is None else parse_slice(part)
+        _render(plan, engine, Path(out), chosen, crew, limits, as_json)
+        return
+    if part is not None:
+        raise InputError(f"--slice {part}: --out has to be a folder; 'dmlgen merge' takes a URL")
+    destination = Destination(out)
+    destination.check()
+    local = work_folder(out, work)
+    if not (local / "dataset.json").is_file():
+        _render(plan, engine, local, None, crew, limits, as_json, named=destination.name)
+    _carry(local, destination, as_json)
+
+
+def status(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="What --out named.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show how far a render is that goes on elsewhere, or was interrupted."""
+    from dmlgen.rendering.job import STAGING, is_held, slices_in
+    from dmlgen.rendering.monitor import line, worker_lines
+
+    found = [s for s in (out / STAGING, *slices_in(out)) if s.is_dir()]
+    if not found:
+        what = "a finished dataset" if (out / "dataset.json").exists() else "no render"
+        raise InputError(f"{out}: {what} there; status is for one that goes on")
+    documents = [{"folder": str(s), "running": is_held(s), **_status_of(s)} for s in found]
+    if as_json:
+        typer.echo(json.dumps(documents))
+        return
+    for document in documents:
+        state = "" if document["running"] else " (not running; the same command goes on)"
+        typer.echo(f"{document['folder']}: {line(document)}{state}")
+        for text in worker_lines(document) if document["running"] else ():
+            typer.echo(f"  {text}")
+
+
+def merge(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Folders that --slice rendered into.")
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option(help="Folder or URL for the dataset; the first DIR where not given."),
+    ] = None,
+    work: Work = None,
+    as_json: AsJson = False,
+) -> None:
+    """Join slices into the dataset that one render would have made."""
+    from dmlgen.rendering.remote import Destination, is_url, work_folder
+    from dmlgen.rendering.run import merge as merge_slices
+
+    where = str(folders[0]) if out is None else out
+    destination = Destination(where) if is_url(where) else None
+    local = Path(where)
+    if destination is not None:
+        destination.check()
+        local = work_folder(where, work)
+    if destination is None or not (local / "dataset.json").is_file():
+        manifest = merge_slices(folders, local)
+        _conclude(manifest, where if destination is None else destination.name, as_json, {})
+    if destination is not None:
+        _carry(local, destination, as_json)
+
+
+def _crew(
+    engine: Engine, executor: str, address: str | None, workers: int | None, threads: int | None
+) -> MakeExecutor:
+    if executor == "local":
+        from dmlgen.rendering.run import local_workers
+
+        return local_workers(engine, workers, threads)
+
+    def on_ray(images: int, logs: Path) -> Any:
+        from dmlgen.rendering.ray_workers import RayExecutor
+
+        return RayExecutor(engine, address, workers, threads or 1)
+
+    return on_ray
+
+
+def _render(
+    plan: Plan,
+    engine: Engine,
+    out: Path,
+    part: Slice | None,
+    crew: MakeExecutor,
+    limits: Limits,
+    as_json: bool,
+    named: str | None = None,
+) -> None:
+    """Renders a plan or a slice of it into a folder and says what came of it."""
+    from dmlgen.blender import require_blender
+    from dmlgen.rendering.job import staging_of
+    from dmlgen.rendering.monitor import time_split, watched
+    from dmlgen.rendering.run import Progress, render_slice
+    from dmlgen.rendering.run import render as render_plan
+
+    require_blender()
+    last = Progress("render", len(plan.images), 0, 0)
+
+    def note(progress: Progress) -> None:
+        nonlocal last
+        last = progress
+        watch(progress)
+
+    arguments: dict[str, Any] = {"executor": crew, "limits": limits, "on_progress": note}
+    try:
+        with watched(staging_of(out, part), as_json) as watch:
+            if part is None:
+                manifest = render_plan(plan, engine, out, **arguments)
+            else:
+                set_aside = render_slice(plan, engine, out, part, **arguments)
+    except KeyboardInterrupt:
+        typer.echo(
+            f"what is finished is kept in {named or out}; the same command goes on", err=True
+        )
+        raise
+    speed = _speed(last)
+    if part is None:
+        _conclude(manifest, named or str(out), as_json, speed, time_split(last))
+        return
+    if as_json:
+        typer.echo(json.dumps({"event": "done", "slice": str(part), "out": str(out), **speed}))
+    else:
+        typer.echo(f"slice {part} is rendered; when all {part.of} are: dmlgen merge {out}")
+    _complain(set_aside)
+
+
+def _speed(progress: Progress) -> dict[str, float]:
+    from time import monotonic
+
+    seconds = monotonic() - progress.began
+    fresh = progress.total - progress.found
+    return {"seconds": round(seconds, 1), "images_per_hour": round(fresh / seconds * 3600)}
+
+
+def _conclude(
+    manifest: Manifest, out: str, as_json: bool, speed: dict[str, float], split: str = ""
+) -> None:
+    if as_json:
+        summary = {"out": out, "images": manifest.images, "fingerprint": manifest.fingerprint}
+        left_out = [image.model_dump() for image in manifest.set_aside]
+        typer.echo(json.dumps({"event": "done", **summary, "set_aside": left_out, **speed}))
+    else:
+        took = f" in {speed['seconds']:.0f} s ({speed['images_per_hour']} an hour)" if speed else ""
+        typer.echo(f"{manifest.images} images{took}: {out}")
+        if split:
+            typer.echo(f"time of the workers: {split}")
+        typer.echo(
+            f"next: dmlgen preview {out}   or: dmlbench evaluate MODEL --data {out} --out results"
+        )
+    _complain({image.key: image.why for image in manifest.set_aside})
+
+
+def _complain(set_aside: dict[str, str]) -> None:
+    """Ends the command with exit code 1 where images are missing."""
+    if set_aside:
+        named = "; ".join(f"{key}: {why}" for key, why in sorted(set_aside.items())[:5])
+        raise PrismError(
+            f"{len(set_aside)} images could not be rendered and are left out, as dataset.json "
+            f"says: {named}"
+        )
+
+
+def _carry(local: Path, destination: Any, as_json: bool) -> None:
+    with console.progress("upload", None, quiet=as_json) as bar:
+        destination.put(local, bar.report)
+    shutil.rmtree(local)
+    if not as_json:
+        typer.echo(f"the dataset is at {destination.name}")
+
+
+def _status_of(staging: Path) -> dict[str, Any]:
+    from dmlgen.rendering.job import holder_of
+    from dmlgen.rendering.monitor import STATUS_FILE
+
+    try:
+        document: dict[str, Any] = json.loads((staging / STATUS_FILE).read_text())
+    except (OSError, ValueError):
+        raise InputError(f"{staging}: nothing is known yet; ask again in some seconds") from None
+    return {**(holder_of(staging) or {}), **document}

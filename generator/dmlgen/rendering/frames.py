@@ -1,0 +1,28 @@
+"""What a worker makes of one row of the plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A rendered row.
+
+    Attributes:
+        key: of the image in its dataset.
+        jpg, mask: bytes of its files.
+        measured: columns of its row that only the picture can tell: box, area, camera matrix.
+        seconds: where its time went, by stage; no part of the dataset.
+    """
+
+    key: str
+    jpg: bytes
+    mask: bytes
+    measured: dict[str, Any]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def files(self) -> dict[str, bytes]:
+        """Its files by extension."""
+        return {"jpg": self.jpg, "mask.png": self.mask}

@@ -1,0 +1,83 @@
+"""What makes two renders the same: compared before an unfinished one goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from typing import Any
+
+from dmldata.files import sha256_of
+from dmlgen.assets import car_folder, environment_file, surface_folder, surface_names
+from dmlgen.environment import SiteSpec, load_environment
+from dmlgen.plan import Plan, PlannedImage
+from dmlgen.presets import Engine
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What two identities differ in, field by field.
+
+    >>> differences({"a": 1, "files": {"x": "0", "y": "1"}}, {"a": 1, "files": {"x": "2"}})
+    ['files.x was 0, is 2', 'files.y was 1, is nothing']
+    """
+    first, second = dict(_leaves(before)), dict(_leaves(now))
+    return [
+        f"{key} was {first.get(key, 'nothing')}, is {second.get(key, 'nothing')}"
+        for key in sorted(first.keys() | second.keys())
+        if first.get(key) != second.get(key)
+    ]
+
+
+def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+def identity(plan: Plan, engine: Engine) -> dict[str, Any]:
+    """What has to be equal for two calls to make the same dataset."""
+    images = repr([(image.key, image.seed, image.values) for image in plan.images])
+    return {
+        "recipe": plan.recipe.name,
+        "seed": plan.seed,
+        "images": len(plan.images),
+        "plan": hashlib.sha256(images.encode()).hexdigest()[:12],
+        "engine": engine.settings(),
+        "device": engine.device,
+        "versions": versions(),
+        "scene_files": _scene_files(plan),
+    }
+
+
+def _scene_files(plan: Plan) -> dict[str, str]:
+    """Digests of the files of all that stands in the pictures of the plan."""
+    environments = {str(image.values["environment"]) for image in plan.images}
+    cars = {car for image in plan.images for car in cars_in(image)}
+    # A user's own car lies elsewhere; its place says nothing about the pictures.
+    files = {f"cars/{c}/{n}": car_folder(c) / n for c in cars for n in ("car.yaml", f"{c}.glb")}
+    for file in map(environment_file, environments):
+        files[f"environments/{file.name}"] = file
+    # Walls, dirt and clouds are in many places; which ones, only the scene knows.
+    for file in [file for name in surface_names() for file in surface_folder(name).iterdir()]:
+        files[f"surfaces/{file.parent.name}/{file.name}"] = file
+    return {name: sha256_of(files[name])[:12] for name in sorted(files)}
+
+
+def versions() -> dict[str, str]:
+    return {
+        "dml-prism": version("dml-prism"),
+        "bpy": version("bpy"),
+        "pillow": version("pillow"),
+        "numpy": version("numpy"),
+        "python": platform.python_version(),
+    }
+
+
+def cars_in(image: PlannedImage) -> list[str]:
+    """The car, and those that are part of its place."""
+    car, place = str(image.values["car_model"]), load_environment(str(image.values["environment"]))
+    parked = place.cars() if isinstance(place, SiteSpec) else ()
+    return [car, *(other for other in parked if other != car)]

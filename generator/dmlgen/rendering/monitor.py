@@ -1,0 +1,129 @@
+"""What a person, a log or a program sees of a render while it goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from dmldata.console import Show
+from dmlgen.estimate import duration
+from dmlgen.rendering.run import OnProgress, Progress
+
+STATUS_FILE = "status.json"
+STATUS_SECONDS = 2.0
+LINE_SECONDS = 15.0
+LAST_PICTURE = "last.jpg"
+
+
+def describe(progress: Progress) -> dict[str, Any]:
+    """How far a render is, in numbers: images, images per second, seconds left, workers."""
+    now = time.monotonic()
+    fresh = progress.done - progress.found
+    speed = fresh / max(now - progress.began, 1e-9)
+    return {
+        "stage": progress.stage,
+        "done": progress.done,
+        "total": progress.total,
+        "images_per_second": round(speed, 3),
+        "seconds_left": round((progress.total - progress.done) / speed) if fresh else None,
+        "replaced_workers": len(progress.replaced),
+        "workers": [
+            {
+                "worker": number,
+                "image": crew.held[0].key if crew.held else None,
+                "seconds": round(now - crew.since, 1),
+                "images": crew.frames,
+                "memory_mb": round(crew.memory / 1e6),
+            }
+            for number, crew in sorted(progress.workers.items())
+        ],
+    }
+
+
+def line(status: dict[str, Any]) -> str:
+    """The same for people, in one line.
+
+    >>> status = {"stage": "render", "done": 3, "total": 9, "images_per_second": 0.5}
+    >>> line(status | {"seconds_left": 12, "replaced_workers": 0, "workers": []})
+    'render: 3 of 9 images, 0.50 a second, 12 seconds left'
+    """
+    parts = [f"{status['stage']}: {status['done']} of {status['total']} images"]
+    if status["images_per_second"]:
+        parts.append(f"{status['images_per_second']:.2f} a second")
+    if status["seconds_left"] is not None and status["done"] < status["total"]:
+        parts.append(f"{duration(status['seconds_left'])} left")
+    if status["replaced_workers"]:
+        parts.append(f"{status['replaced_workers']} workers replaced")
+    return ", ".join(parts)
+
+
+def worker_lines(status: dict[str, Any]) -> list[str]:
+    """A line for each worker."""
+    return [
+        f"worker {w['worker']}: image {w['image'] or '-'} for {w['seconds']:.0f} s, "
+        f"{w['images']} done, {w['memory_mb']} MB"
+        for w in status["workers"]
+    ]
+
+
+def time_split(progress: Progress) -> str:
+    """Where the workers' time went: 'trace 71 %, denoise 12 %, ...', empty if nobody measured."""
+    whole = sum(progress.seconds.values())
+    if not whole:
+        return ""
+    parts = progress.seconds.most_common()
+    return ", ".join(f"{stage} {seconds / whole:.0%}" for stage, seconds in parts)
+
+
+@contextmanager
+def watched(staging: Path, as_json: bool) -> Iterator[OnProgress]:
+    """A callback that shows progress: live on a terminal, a line now and then elsewhere, an event
+    per image with `as_json`. It also keeps what `dmlgen status` reads, and the newest picture."""
+    with Show(quiet=as_json) as show:
+        yield _Watch(staging, show, as_json)
+
+
+class _Watch:
+    def __init__(self, staging: Path, show: Show, as_json: bool) -> None:
+        self._staging, self._show, self._as_json = staging, show, as_json
+        self._written = self._said = float("-inf")
+        self._seen: str | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        frame = progress.frame
+        if self._as_json and frame is not None and frame.key != self._seen:
+            event = {"event": "image", "key": frame.key, "done": progress.done}
+            typer.echo(json.dumps({**event, "total": progress.total, "seconds": frame.seconds}))
+        self._seen = None if frame is None else frame.key
+        now = time.monotonic()
+        if now - self._written >= STATUS_SECONDS:
+            self._written = now
+            self._write(progress)
+        if self._show.is_live:
+            status = describe(progress)
+            picture = f"last picture: {self._staging / LAST_PICTURE}" if frame else "loading"
+            self._show.update([line(status), *worker_lines(status), picture])
+        elif now - self._said >= LINE_SECONDS:
+            self._said = now
+            self._show.say(line(describe(progress)))
+
+    def _write(self, progress: Progress) -> None:
+        try:
+            if progress.frame is not None:
+                _replace(self._staging / LAST_PICTURE, progress.frame.jpg)
+            _replace(self._staging / STATUS_FILE, json.dumps(describe(progress)).encode())
+        except OSError:
+            # Nice to have; what must not be lost is written elsewhere, and complains.
+            pass
+
+
+def _replace(path: Path, data: bytes) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_bytes(data)
+    beside.replace(path)

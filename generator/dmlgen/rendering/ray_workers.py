@@ -1,0 +1,129 @@
+"""Workers on a Ray cluster: an actor each, wherever Ray has room, with a Blender process of its
+own."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import tempfile
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from dmldata.errors import InputError, PrismError
+from dmlgen.plan import PlannedImage
+from dmlgen.presets import Engine
+from dmlgen.rendering.executor import Died, Event, Refused, Rendered
+from dmlgen.rendering.frames import Frame
+from dmlgen.rendering.local import BlenderWorker
+
+GPU_DEVICES = ("cuda", "optix")
+
+
+class RenderActor:
+    """Runs on a node of the cluster; as long as it lives, so does its Blender process."""
+
+    def __init__(self, engine: Engine, threads: int) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="dml-prism-")
+        log = Path(self._folder.name) / "blender.log"
+        self._worker = BlenderWorker(engine, threads, log)
+
+    def render(self, image: PlannedImage) -> tuple[Frame, int] | PrismError:
+        """The frame and the bytes of memory that the process holds, or what went wrong."""
+        try:
+            self._worker.submit(image)
+            return self._worker.receive(), self._worker.memory()
+        except PrismError as error:
+            return error
+
+
+class RayExecutor:
+    """Workers on a Ray cluster. Nodes may come and go while it works.
+
+    Args:
+        address: of the cluster, as `ray.init` takes it; None starts one on this machine.
+        workers: at most; None for as many as the cluster has room for.
+        threads: CPUs that each reserves and uses.
+
+    Raises:
+        InputError: Ray is not installed, or there is no cluster at that address.
+    """
+
+    def __init__(
+        self, engine: Engine, address: str | None, workers: int | None, threads: int
+    ) -> None:
+        self._ray = _connected(address)
+        self._engine, self._workers, self._threads = engine, workers, threads
+        self._gpus = 1 if engine.device in GPU_DEVICES else 0
+        self._actor_class = self._ray.remote(
+            num_cpus=threads, num_gpus=self._gpus, max_restarts=0, max_task_retries=0
+        )(RenderActor)
+        self._numbers = itertools.count()
+        self._actors: dict[int, Any] = {}
+        self._answers: dict[int, deque[Any]] = {}
+
+    def slots(self) -> int:
+        """How many workers the nodes that are there now have room for."""
+        have = self._ray.cluster_resources()
+        room = int(have.get("CPU", 0)) // self._threads
+        if self._gpus:
+            room = min(room, int(have.get("GPU", 0)))
+        return room if self._workers is None else min(room, self._workers)
+
+    def start(self) -> int:
+        """A new actor; Ray places it as soon as it can."""
+        number = next(self._numbers)
+        self._actors[number] = self._actor_class.remote(self._engine, self._threads)
+        self._answers[number] = deque()
+        return number
+
+    def submit(self, worker: int, image: PlannedImage) -> None:
+        """Gives a worker one more row."""
+        self._answers[worker].append(self._actors[worker].render.remote(image))
+
+    def wait(self, seconds: float) -> list[Event]:
+        """What has happened, waiting at most `seconds` for it."""
+        first = {answers[0]: number for number, answers in self._answers.items() if answers}
+        if not first:
+            return []
+        ready, _ = self._ray.wait(list(first), num_returns=1, timeout=seconds)
+        more, _ = self._ray.wait(list(first), num_returns=len(first), timeout=0)
+        return [self._hear(first[answer]) for answer in {*ready, *more}]
+
+    def _hear(self, number: int) -> Event:
+        answer = self._answers[number].popleft()
+        try:
+            result = self._ray.get(answer)
+        except self._ray.exceptions.RayError as error:
+            return Died(number, f"Ray lost it: {str(error).splitlines()[0]}")
+        if isinstance(result, InputError):
+            return Refused(number, result)
+        if isinstance(result, PrismError):
+            return Died(number, str(result))
+        frame, memory = result
+        return Rendered(number, frame, memory)
+
+    def stop(self, worker: int) -> None:
+        """Ends a worker at once."""
+        self._answers.pop(worker)
+        self._ray.kill(self._actors.pop(worker))
+
+    def close(self) -> None:
+        """Ends all workers and leaves the cluster."""
+        for number in list(self._actors):
+            self.stop(number)
+        self._ray.shutdown()
+
+
+def _connected(address: str | None) -> Any:
+    try:
+        import ray
+    except ImportError:
+        raise InputError(
+            "--executor ray needs Ray; install it with: pip install 'dml-prism[cluster]'"
+        ) from None
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise InputError(f"--address {address}: {str(error).splitlines()[0]}") from None
+    return ray

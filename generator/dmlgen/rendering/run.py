@@ -1,0 +1,234 @@
+"""Rendering a plan, or a slice of it, from beginning to end; and joining slices."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dmldata.errors import InputError
+from dmldata.manifest import Manifest
+from dmlgen.blender import require_blender
+from dmlgen.plan import Plan
+from dmlgen.presets import Engine
+from dmlgen.rendering.assemble import assemble
+from dmlgen.rendering.executor import Executor
+from dmlgen.rendering.frames import Frame
+from dmlgen.rendering.job import (
+    claim,
+    finish,
+    held,
+    requested,
+    same_request,
+    set_aside_in,
+    slices_in,
+)
+from dmlgen.rendering.local import LocalExecutor, fitting
+from dmlgen.rendering.store import FrameStore
+from dmlgen.rendering.supervise import Crew, Limits, Supervisor
+from dmlgen.rendering.units import Slice, cut, take_slice
+
+MakeExecutor = Callable[[int, Path], Executor]
+"""From the number of images to be rendered, and a folder for logs."""
+
+
+@dataclass
+class Progress:
+    """How far a render is; the same object each time, changed.
+
+    Attributes:
+        stage: what is being done.
+        total: images in all.
+        done: of them, with what an earlier call had finished.
+        found: images that an earlier call had finished.
+        began: when this call began, in seconds of the monotonic clock.
+        workers: those at work, by number.
+        replaced: why workers had to be replaced.
+        frame: the newest.
+        seconds: where the workers' time went, by stage.
+    """
+
+    stage: str
+    total: int
+    done: int
+    found: int
+    began: float = field(default_factory=time.monotonic)
+    workers: dict[int, Crew] = field(default_factory=dict)
+    replaced: list[str] = field(default_factory=list)
+    frame: Frame | None = None
+    seconds: Counter[str] = field(default_factory=Counter)
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def local_workers(
+    engine: Engine, workers: int | None = None, threads: int | None = None
+) -> MakeExecutor:
+    """Workers on this machine, as many as fit where no number is given."""
+
+    def make(images: int, logs: Path) -> Executor:
+        return LocalExecutor(engine, *fitting(images, workers, threads), logs)
+
+    return make
+
+
+def render(
+    plan: Plan,
+    engine: Engine,
+    out: Path,
+    *,
+    executor: MakeExecutor | None = None,
+    limits: Limits | None = None,
+    on_progress: OnProgress | None = None,
+) -> Manifest:
+    """Renders a plan into the dataset folder `out`.
+
+    What an earlier, interrupted call with the same plan and settings has finished is not rendered
+    again.
+
+    Args:
+        executor: what runs the workers; those of `local_workers` where None.
+        on_progress: called with every frame and several times a second.
+
+    Raises:
+        InputError: no Blender, or `out` holds something else or is being rendered (nothing is
+            touched).
+        PrismError: the renderer failed; what it finished stays for the next call.
+    """
+    if executor is None:
+        require_blender()
+    staging = claim(plan, engine, out, None)
+    with held(staging):
+        progress, set_aside = _render_into(
+            staging, plan, None, executor or local_workers(engine), limits, on_progress
+        )
+        store = FrameStore(staging)
+        manifest = _assembled(plan, engine, out, lambda _: store, set_aside, progress, on_progress)
+    shutil.rmtree(staging)
+    return manifest
+
+
+def render_slice(
+    plan: Plan,
+    engine: Engine,
+    out: Path,
+    part: Slice,
+    *,
+    executor: MakeExecutor | None = None,
+    limits: Limits | None = None,
+    on_progress: OnProgress | None = None,
+) -> dict[str, str]:
+    """Renders one slice of a plan into a folder of its own inside `out`, for `merge` to join.
+
+    Returns:
+        Rows that were set aside, with the reason.
+
+    Raises:
+        as `render`.
+    """
+    if executor is None:
+        require_blender()
+    staging = claim(plan, engine, out, part)
+    with held(staging):
+        _, set_aside = _render_into(
+            staging, plan, part, executor or local_workers(engine), limits, on_progress
+        )
+    return set_aside
+
+
+def merge(folders: Sequence[Path], out: Path, on_progress: OnProgress | None = None) -> Manifest:
+    """Joins the slices that lie in `folders` into the dataset that one render would have made.
+
+    Slices in `out` itself are gone afterwards; others stay.
+
+    Raises:
+        InputError: no slices, slices of different datasets, or not all rows rendered.
+    """
+    stagings = [staging for folder in folders for staging in slices_in(folder)]
+    if not stagings:
+        names = ", ".join(map(str, folders))
+        raise InputError(f"{names}: no slices there; make them with: dmlgen render --slice I/N")
+    plan, engine = requested(stagings[0])
+    stores: dict[str, FrameStore] = {}
+    set_aside: dict[str, str] = {}
+    for staging in stagings:
+        if not same_request(staging, stagings[0]):
+            raise InputError(f"{staging} is a slice of another dataset than {stagings[0]}")
+        rows = set_aside_in(staging)
+        if rows is None:
+            raise InputError(f"{staging} is not finished; the command that made it goes on")
+        store = FrameStore(staging)
+        stores |= dict.fromkeys(store.keys(), store)
+        set_aside |= rows
+    missing = {image.key for image in plan.images} - stores.keys() - set_aside.keys()
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(plan.images)} images are in none of the {len(stagings)} "
+            f"slices; render the others with --slice, or name their folders too"
+        )
+    progress = Progress("write shards", len(plan.images), 0, 0)
+    manifest = _assembled(plan, engine, out, stores.__getitem__, set_aside, progress, on_progress)
+    for staging in stagings:
+        if staging.parent.resolve() == out.resolve():
+            shutil.rmtree(staging)
+    return manifest
+
+
+def _render_into(
+    staging: Path,
+    plan: Plan,
+    part: Slice | None,
+    executor: MakeExecutor,
+    limits: Limits | None,
+    on_progress: OnProgress | None,
+) -> tuple[Progress, dict[str, str]]:
+    """Renders what a staging folder lacks of a plan."""
+    store = FrameStore(staging)
+    images = take_slice(plan.images, part)
+    todo = [image for image in images if image.key not in store]
+    found = len(images) - len(todo)
+    progress = Progress("render", len(images), found, found)
+
+    def report() -> None:
+        if on_progress:
+            on_progress(progress)
+
+    def keep(frame: Frame) -> None:
+        store.add(frame)
+        progress.done, progress.frame = len(store), frame
+        progress.seconds.update(frame.seconds)
+        report()
+
+    report()
+    set_aside: dict[str, str] = {}
+    try:
+        if todo:
+            crew = executor(len(todo), staging)
+            supervisor = Supervisor(crew, limits or Limits(), keep)
+            progress.workers, progress.replaced = supervisor.workers, supervisor.replaced
+            set_aside = supervisor.run(cut(todo, crew.slots() or 1), report)
+    finally:
+        store.close()
+    finish(staging, set_aside)
+    return progress, set_aside
+
+
+def _assembled(
+    plan: Plan,
+    engine: Engine,
+    out: Path,
+    store_of: Callable[[str], FrameStore],
+    set_aside: dict[str, str],
+    progress: Progress,
+    on_progress: OnProgress | None,
+) -> Manifest:
+    def report(stage: str, done: int, total: int) -> None:
+        progress.stage, progress.done, progress.total = stage, done, total
+        if on_progress:
+            on_progress(progress)
+
+    return assemble(plan, engine, out, store_of, set_aside, report)

@@ -1,0 +1,178 @@
+"""Frames kept on disk while a dataset is being rendered: tar files that are only ever added to."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from dmldata.errors import DatasetError, PrismError
+from dmldata.tar import MAX_MEMBER_BYTES, members, write_member
+from dmlgen.rendering.frames import Frame
+
+PACK_BYTES = 256 * 10**6
+"""A pack that has grown this long is followed by another."""
+SYNC_SECONDS = 1.0
+"""How much of the newest frames a power cut may cost; a killed process costs none."""
+_SEAL = "crc32"
+
+
+class _Place(NamedTuple):
+    pack: Path
+    offset: int
+    length: int
+
+
+class FrameStore:
+    """The frames of a run, by key.
+
+    A frame is three members of a tar: its picture, its mask, and a JSON document with what was
+    measured and a checksum of the other two. One process writes; what it had not finished writing
+    when it was killed is not there for the next one. Every opening for writing begins a new pack,
+    so nothing that is whole is ever touched again.
+
+    Args:
+        folder: where the packs lie; made when the first frame is added.
+
+    Raises:
+        PrismError: from `add`, when the disk is full or cannot be written; nothing that was there
+            is lost.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._places: dict[str, _Place] = {}
+        self._measured: dict[str, dict[str, Any]] = {}
+        self._file: BinaryIO | None = None
+        self._synced = 0.0
+        for pack in sorted(folder.glob("frames-*.tar")):
+            self._scan(pack)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def keys(self) -> set[str]:
+        """Keys of all frames."""
+        return set(self._places)
+
+    def add(self, frame: Frame) -> None:
+        """Keeps a frame; it survives the end of this process from now on."""
+        record = _record(frame)
+        try:
+            file = self._open()
+            offset = file.tell()
+            file.write(record)
+            file.flush()
+            self._sync(file)
+        except OSError as error:
+            self._discard()
+            raise PrismError(
+                f"{self._folder}: cannot be written: {error.strerror}; what is finished is kept, "
+                f"and the same command goes on once this is mended"
+            ) from error
+        self._places[frame.key] = _Place(Path(file.name), offset, len(record))
+        self._measured[frame.key] = frame.measured
+
+    def measured(self, key: str) -> dict[str, Any]:
+        """What was measured in a frame."""
+        return self._measured[key]
+
+    def bytes_of(self, key: str) -> int:
+        """Length of a frame in the store."""
+        return self._places[key].length
+
+    def files(self, key: str) -> dict[str, bytes]:
+        """The files of a frame by extension.
+
+        Raises:
+            PrismError: the pack was damaged since it was opened.
+        """
+        place = self._places[key]
+        try:
+            with place.pack.open("rb") as file:
+                file.seek(place.offset)
+                frame = next(_frames(io.BytesIO(file.read(place.length)), place.pack.name))[0]
+        except (OSError, StopIteration):
+            raise PrismError(
+                f"{place.pack}: frame '{key}' is damaged; delete the file, and the same command "
+                f"renders again what it held"
+            ) from None
+        return frame.files()
+
+    def close(self) -> None:
+        """Syncs and closes the pack being written."""
+        if self._file is not None:
+            self._sync(self._file, at_once=True)
+            self._discard()
+
+    def _scan(self, pack: Path) -> None:
+        with pack.open("rb") as file:
+            start = 0
+            for frame, end in _frames(file, pack.name):
+                self._places[frame.key] = _Place(pack, start, end - start)
+                self._measured[frame.key] = frame.measured
+                start = end
+
+    def _open(self) -> BinaryIO:
+        if self._file is None or self._file.tell() >= PACK_BYTES:
+            self._discard()
+            self._folder.mkdir(parents=True, exist_ok=True)
+            number = 1 + max(
+                (int(p.stem.rpartition("-")[2]) for p in self._folder.glob("frames-*.tar")),
+                default=-1,
+            )
+            self._file = (self._folder / f"frames-{number:06d}.tar").open("xb")
+        return self._file
+
+    def _sync(self, file: BinaryIO, at_once: bool = False) -> None:
+        now = time.monotonic()
+        if at_once or now - self._synced >= SYNC_SECONDS:
+            os.fsync(file.fileno())
+            self._synced = now
+
+    def _discard(self) -> None:
+        """Closes the pack; what could not be written of it is not worth another try."""
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):
+                file.close()
+
+
+def _record(frame: Frame) -> bytes:
+    record = io.BytesIO()
+    for extension, data in frame.files().items():
+        write_member(record.write, f"{frame.key}.{extension}", data)
+    seal = json.dumps({_SEAL: _checksum(frame.jpg, frame.mask), **frame.measured})
+    write_member(record.write, f"{frame.key}.json", seal.encode())
+    return record.getvalue()
+
+
+def _frames(file: BinaryIO, name: str) -> Iterator[tuple[Frame, int]]:
+    """Frames from the beginning of a file, each with where it ends, up to the first that is not
+    whole."""
+    try:
+        files: dict[str, bytes] = {}
+        for key, extension, data in members(file, name, MAX_MEMBER_BYTES):
+            files[extension] = data
+            if extension != "json":
+                continue
+            measured = json.loads(files["json"])
+            if measured.pop(_SEAL) != _checksum(files["jpg"], files["mask.png"]):
+                return
+            yield Frame(key, files["jpg"], files["mask.png"], measured), file.tell()
+            files = {}
+    except (DatasetError, ValueError, KeyError):
+        return
+
+
+def _checksum(jpg: bytes, mask: bytes) -> int:
+    return zlib.crc32(mask, zlib.crc32(jpg))

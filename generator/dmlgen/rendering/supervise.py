@@ -1,0 +1,201 @@
+"""The supervisor: hands out rows, watches the workers, replaces those that fail."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from dmldata.errors import PrismError
+from dmlgen.plan import PlannedImage
+from dmlgen.rendering.executor import Died, Event, Executor, Refused, Rendered
+from dmlgen.rendering.frames import Frame
+from dmlgen.rendering.units import Unit
+
+IN_HAND = 2
+"""Rows that a worker holds: the one it renders, and the next, so that it never waits."""
+STRIKES = 2
+"""Workers that a row may end before it is set aside."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a worker is replaced.
+
+    Attributes:
+        starting: seconds for a worker's first frame, with loading.
+        least, medians: a later frame may take this many seconds, or this many times the median of
+            the worker's own, whichever is longer.
+        frames: a worker is replaced after this many, for what it may have leaked.
+        memory: bytes above which it is replaced.
+    """
+
+    starting: float = 900.0
+    least: float = 120.0
+    medians: float = 30.0
+    frames: int = 500
+    memory: int = 8 * 10**9
+
+    def patience(self, durations: Sequence[float]) -> float:
+        """Seconds to wait for the next frame of a worker whose frames took `durations`.
+
+        >>> Limits().patience([]), Limits().patience([2.0, 10.0, 3.0]), Limits().patience([7.0])
+        (900.0, 120.0, 210.0)
+        """
+        if not durations:
+            return self.starting
+        return max(self.least, self.medians * statistics.median(durations))
+
+
+@dataclass
+class Crew:
+    """A worker as the supervisor sees it.
+
+    Attributes:
+        unit: rows that are its to do and that it does not hold yet.
+        held: rows that it holds; the first is being rendered.
+        since: when it was last heard of, in seconds of the monotonic clock.
+        durations: seconds of its last frames.
+    """
+
+    unit: deque[PlannedImage] = field(default_factory=deque)
+    held: deque[PlannedImage] = field(default_factory=deque)
+    since: float = field(default_factory=time.monotonic)
+    durations: deque[float] = field(default_factory=lambda: deque(maxlen=50))
+    frames: int = 0
+    memory: int = 0
+
+
+class Supervisor:
+    """Has units of work rendered by the workers of an executor.
+
+    Args:
+        on_frame: called with each frame as it arrives, in any order.
+    """
+
+    def __init__(
+        self, executor: Executor, limits: Limits, on_frame: Callable[[Frame], None]
+    ) -> None:
+        self.workers: dict[int, Crew] = {}
+        self.replaced: list[str] = []
+        self._executor = executor
+        self._limits = limits
+        self._on_frame = on_frame
+        self._queue: deque[deque[PlannedImage]] = deque()
+        self._strikes: Counter[str] = Counter()
+        self._set_aside: dict[str, str] = {}
+        self._frames = 0
+
+    def run(self, units: Sequence[Unit], tick: Callable[[], None] = lambda: None) -> dict[str, str]:
+        """Renders all rows of the units.
+
+        Args:
+            tick: called several times a second.
+
+        Returns:
+            The rows that were set aside because they ended several workers: key -> what happened.
+
+        Raises:
+            InputError: no worker can do what the user asks.
+            PrismError: workers fail, and not one frame was ever rendered.
+        """
+        self._queue = deque(deque(unit) for unit in units)
+        try:
+            while self._queue or any(crew.held or crew.unit for crew in self.workers.values()):
+                self._staff()
+                for event in self._executor.wait(0.25):
+                    self._hear(event)
+                self._look_for_hangs()
+                tick()
+        finally:
+            self._executor.close()
+        return self._set_aside
+
+    def _staff(self) -> None:
+        """Fills the free slots; each worker has a unit before any looks for a second."""
+        new = []
+        while self._queue and len(self.workers) < self._executor.slots():
+            new.append(self._executor.start())
+            self.workers[new[-1]] = Crew(unit=self._queue.popleft())
+        for worker in new:
+            self._feed(worker)
+
+    def _feed(self, worker: int) -> None:
+        crew = self.workers[worker]
+        if crew.frames + len(crew.held) == 0:
+            crew.since = time.monotonic()
+        while len(crew.held) < IN_HAND and not self._is_spent(crew):
+            if not crew.unit:
+                crew.unit = self._next_unit()
+            if not crew.unit:
+                break
+            image = crew.unit.popleft()
+            crew.held.append(image)
+            self._executor.submit(worker, image)
+        if not crew.held:
+            self._dismiss(worker)
+
+    def _is_spent(self, crew: Crew) -> bool:
+        worn = crew.frames + len(crew.held) >= self._limits.frames
+        return worn or crew.memory > self._limits.memory
+
+    def _next_unit(self) -> deque[PlannedImage]:
+        """A unit from the queue, or else half of the longest that another worker has."""
+        if self._queue:
+            return self._queue.popleft()
+        others = [crew.unit for crew in self.workers.values()]
+        longest = max(others, key=len, default=deque())
+        half = [longest.pop() for _ in range((len(longest) + 1) // 2)]
+        return deque(reversed(half))
+
+    def _dismiss(self, worker: int) -> None:
+        """Ends a worker; what it had not rendered goes back to the queue."""
+        crew = self.workers.pop(worker)
+        self._executor.stop(worker)
+        left = deque([*crew.held, *crew.unit])
+        if left:
+            self._queue.appendleft(left)
+
+    def _hear(self, event: Event) -> None:
+        if event.worker not in self.workers:
+            return
+        if isinstance(event, Refused):
+            raise event.error
+        if isinstance(event, Died):
+            self._lost(event.worker, event.why)
+        elif isinstance(event, Rendered):
+            self._received(event)
+
+    def _received(self, event: Rendered) -> None:
+        crew = self.workers[event.worker]
+        crew.held.popleft()
+        now = time.monotonic()
+        crew.durations.append(now - crew.since)
+        crew.since = now
+        crew.frames += 1
+        crew.memory = event.memory
+        self._frames += 1
+        self._on_frame(event.frame)
+        self._feed(event.worker)
+
+    def _lost(self, worker: int, why: str) -> None:
+        crew = self.workers[worker]
+        self.replaced.append(why)
+        if crew.held:
+            suspect = crew.held[0].key
+            self._strikes[suspect] += 1
+            if self._strikes[suspect] >= STRIKES:
+                crew.held.popleft()
+                self._set_aside[suspect] = why
+        self._dismiss(worker)
+        if not self._frames and len(self.replaced) > STRIKES * self._executor.slots():
+            raise PrismError(f"no picture could be rendered: {why}")
+
+    def _look_for_hangs(self) -> None:
+        now = time.monotonic()
+        for worker, crew in list(self.workers.items()):
+            patience = self._limits.patience(crew.durations)
+            if now - crew.since > patience:
+                self._lost(worker, f"no picture in {patience:.0f} seconds")

@@ -1,0 +1,53 @@
+"""The render worker: one process that keeps a stage loaded and renders the rows it is sent."""
+
+from __future__ import annotations
+
+import tempfile
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from dmldata.errors import PrismError
+from dmlgen.plan import PlannedImage
+from dmlgen.presets import Engine
+from dmlgen.rendering.frames import Frame
+
+
+def render_rows(connection: Connection, engine: Engine, threads: int) -> None:
+    """Renders images until the other end of the connection is closed.
+
+    Receives `PlannedImage`s and answers each with its `Frame`. An exception is sent instead, and
+    ends the worker.
+
+    Args:
+        threads: that Blender may use; 0 for one a core.
+    """
+    try:
+        from dmlgen.scene.picture import Photographer
+        from dmlgen.scene.stage import Stage
+
+        stage = Stage(engine, threads)
+        with tempfile.TemporaryDirectory() as scratch:
+            photographer = Photographer(Path(scratch))
+            while True:
+                image = connection.recv()
+                connection.send(_rendered(image, stage, photographer))
+    except (EOFError, ConnectionError):
+        return
+    except PrismError as error:
+        connection.send(error)
+    except Exception as error:
+        traceback.print_exc()
+        connection.send(PrismError(f"{type(error).__name__}: {error}"))
+
+
+def _rendered(image: PlannedImage, stage, photographer) -> Frame:  # type: ignore[no-untyped-def]
+    stage.set(image.values, image.seed)
+    picture = stage.photograph(photographer)
+    box = picture.box or (None, None, None, None)
+    measured = {
+        **dict(zip(("car_x0", "car_y0", "car_x1", "car_y1"), box, strict=True)),
+        "car_area": picture.area,
+        "camera_matrix": [x for row in stage.camera.world_to_camera() for x in row],
+    }
+    return Frame(image.key, picture.jpg, picture.mask, measured)

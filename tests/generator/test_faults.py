@@ -1,0 +1,206 @@
+"""Renders that are disturbed: real Blender, real kills; the dataset is the undisturbed one's."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dmldata.errors import InputError
+from dmlgen.rendering.job import STAGING, slices_in, staging_of
+from dmlgen.rendering.run import local_workers, merge, render, render_slice
+from dmlgen.rendering.store import FrameStore
+from dmlgen.rendering.units import Slice
+
+COMMAND = [
+    *(sys.executable, "-c", "from dmlgen.cli import main; main()"),
+    *("render", "paper", "--factor", "color", "--scenes", "2", "--variants", "3"),
+    *("--seed", "7", "--size", "64", "--preset", "draft", "--device", "cpu", "--out"),
+]
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def started(out, *options):
+    return subprocess.Popen(
+        [*COMMAND, str(out), *options],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def frames_in(out):
+    return len(FrameStore(out / STAGING))
+
+
+def wait_until(condition, process):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+
+
+def test_killed_with_all_its_processes_it_goes_on_to_identical_bytes(
+    color_sweep, plan, engine, tmp_path
+):
+    out = tmp_path / "out"
+    process = started(out)
+    wait_until(lambda: frames_in(out) >= 2, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (out / "dataset.json").exists()
+    finished = frames_in(out)
+    seen = []
+    render(plan, engine, out, on_progress=lambda progress: seen.append(progress.done))
+    assert seen[0] == finished
+    assert contents(out) == contents(color_sweep)
+
+
+def test_workers_end_when_the_command_is_killed_alone(tmp_path):
+    out = tmp_path / "out"
+    process = started(out)
+    wait_until(lambda: frames_in(out) >= 1, process)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert alive == []
+
+
+def test_killed_workers_are_replaced_and_nothing_is_missing(color_sweep, tmp_path):
+    out, luck = tmp_path / "out", random.Random(1)
+    process = started(out)
+    for frames in (1, 3):
+        wait_until(lambda least=frames: frames_in(out) >= least, process)
+        children = psutil.Process(process.pid).children()
+        blenders = [p for p in children if p.memory_info().rss > 10**8]
+        luck.choice(blenders or children).kill()
+    said, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    assert "6 images" in said
+    assert contents(out) == contents(color_sweep)
+
+
+def test_ctrl_c_says_how_to_go_on_and_leaves_no_process(tmp_path):
+    out = tmp_path / "out"
+    process = started(out)
+    wait_until(lambda: frames_in(out) >= 1, process)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on" in error
+    assert psutil.wait_procs(workers, timeout=60)[1] == []
+    assert frames_in(out) >= 1
+
+
+def test_a_second_run_on_the_same_folder_says_who_holds_it(plan, engine, tmp_path):
+    out = tmp_path / "out"
+    process = started(out)
+    wait_until(lambda: frames_in(out) >= 1, process)
+    with pytest.raises(InputError, match=rf"is being rendered by process {process.pid} on"):
+        render(plan, engine, out)
+    said = subprocess.run(
+        [*COMMAND[:3], "status", str(out), "--json"], capture_output=True, text=True, check=True
+    )
+    (state,) = json.loads(said.stdout)
+    assert state["running"]
+    assert state["total"] == 6
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.parametrize(("workers", "threads"), [(1, 1), (1, 2), (2, 1)])
+def test_number_of_workers_and_threads_changes_no_byte(
+    color_sweep, plan, engine, tmp_path, workers, threads
+):
+    render(plan, engine, tmp_path / "out", executor=local_workers(engine, workers, threads))
+    assert contents(tmp_path / "out") == contents(color_sweep)
+
+
+def test_slices_merge_into_the_dataset_of_one_render(color_sweep, plan, engine, tmp_path):
+    out = tmp_path / "out"
+    render_slice(plan, engine, out, Slice(2, 2))
+    with pytest.raises(InputError, match="3 of 6 images are in none of the 1 slices"):
+        merge([out], out)
+    with pytest.raises(InputError, match="holds slices; join them with: dmlgen merge"):
+        render(plan, engine, out)
+    render_slice(plan, engine, out, Slice(1, 2))
+    merge([out], tmp_path / "elsewhere")
+    assert len(slices_in(out)) == 2
+    merge([out], out)
+    assert contents(out) == contents(tmp_path / "elsewhere") == contents(color_sweep)
+
+
+def test_slices_of_different_datasets_are_not_merged(plan, engine, tmp_path):
+    from dataclasses import replace
+
+    first, second = tmp_path / "first", tmp_path / "second"
+    for out, size in ((first, 64), (second, 32)):
+        small = replace(engine, size=size)
+        render_slice(plan, small, out, Slice(1, 6))
+    with pytest.raises(InputError, match="is a slice of another dataset than"):
+        merge([first, second], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_slice_that_is_not_finished_is_not_merged(plan, engine, tmp_path):
+    def stop(progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        render_slice(plan, engine, tmp_path, Slice(1, 2), on_progress=stop)
+    assert staging_of(tmp_path, Slice(1, 2)).is_dir()
+    with pytest.raises(InputError, match="is not finished"):
+        merge([tmp_path], tmp_path)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own with room for a few frames."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(folder)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("no right to mount a file system here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def remount(folder, options):
+    subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
+
+
+def test_a_full_disk_is_said_and_the_render_goes_on_once_there_is_room(color_sweep, small_disk):
+    out = small_disk / "out"
+    process = started(out)
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "No space left on device" in error
+    assert len(error.strip().splitlines()[-1]) < 400
+    remount(small_disk, "size=50m")
+    process = started(out)
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    assert contents(out) == contents(color_sweep)
+
+
+def test_an_output_that_cannot_be_written_is_named(small_disk):
+    remount(small_disk, "ro")
+    process = started(small_disk / "out")
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "cannot be written: Read-only file system" in error

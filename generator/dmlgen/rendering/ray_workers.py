@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import socket
 import tempfile
 from collections import deque
 from pathlib import Path
@@ -122,8 +123,19 @@ def _connected(address: str | None) -> Any:
         raise InputError(
             "--executor ray needs Ray; install it with: pip install 'dml-prism[cluster]'"
         ) from None
+    if address is not None and ":" in address and "://" not in address:
+        _knock(address)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise InputError(f"--address {address}: {str(error).splitlines()[0]}") from None
     return ray
+
+
+def _knock(address: str) -> None:
+    """Ray itself tries for minutes where nobody answers."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, ValueError) as error:
+        raise InputError(f"--address {address}: no Ray cluster answers there ({error})") from None

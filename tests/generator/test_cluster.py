@@ -1,0 +1,168 @@
+"""Output at a URL (a real S3 server) and workers on Ray (a real cluster of two nodes)."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+import s3fs
+
+from dmldata import open_dataset
+from dmldata.errors import InputError, PrismError
+from dmlgen.rendering.ray_workers import RayExecutor
+from dmlgen.rendering.remote import Destination
+from dmlgen.rendering.run import render
+
+COMMAND = [
+    *(sys.executable, "-c", "from dmlgen.cli import main; main()"),
+    *("render", "paper", "--factor", "color", "--scenes", "2", "--variants", "3"),
+    *("--seed", "7", "--size", "64", "--preset", "draft", "--device", "cpu", "--json", "--out"),
+]
+SECRET = "not-to-be-seen-anywhere"
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    """Starts and stops an S3 server; its environment is set for this process and its children."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tester")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    # Not the proxy or the certificates of the machine: the server is on loopback.
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    # A file system once made keeps the endpoint it was made with.
+    s3fs.S3FileSystem.clear_instance_cache()
+    server = Server(port)
+    server.start()
+    yield server
+    server.stop()
+
+
+class Server:
+    def __init__(self, port):
+        self.url = f"http://127.0.0.1:{port}"
+        self.port = port
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(self.url, timeout=1)
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        s3fs.S3FileSystem(skip_instance_cache=True).mkdir("datasets")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def run(out, work):
+    return subprocess.run(
+        [*COMMAND, out, "--work", str(work)], capture_output=True, text=True, env=os.environ
+    )
+
+
+def test_a_dataset_rendered_to_s3_is_the_one_rendered_to_a_folder(s3, color_sweep, tmp_path):
+    done = run("s3://datasets/color", tmp_path)
+    assert done.returncode == 0, done.stderr
+    last = json.loads(done.stdout.strip().splitlines()[-1])
+    dataset = open_dataset("s3://datasets/color")
+    assert last["fingerprint"] == dataset.fingerprint == open_dataset(str(color_sweep)).fingerprint
+    assert len(list(dataset.samples_iter())) == 6
+    assert list(tmp_path.iterdir()) == []
+    again = run("s3://datasets/color", tmp_path)
+    assert again.returncode == 2
+    assert "already holds a dataset" in again.stderr
+    assert SECRET not in done.stdout + done.stderr + again.stderr
+
+
+def test_when_the_url_is_gone_the_frames_stay_and_the_same_command_goes_on(
+    s3, color_sweep, tmp_path, monkeypatch
+):
+    destination = Destination("s3://datasets/later")
+    destination.check()
+    s3.stop()
+    with pytest.raises(PrismError, match=r"datasets/later/.*cannot be written"):
+        destination.put(color_sweep)
+    gone = run("s3://datasets/later", tmp_path)
+    assert gone.returncode == 1
+    assert "s3://datasets/later: cannot be written" in gone.stderr
+    assert SECRET not in gone.stderr
+    s3.start()
+    Destination("s3://datasets/later").put(color_sweep)
+    assert open_dataset("s3://datasets/later").fingerprint
+
+
+def test_a_url_that_nothing_can_write_is_refused():
+    with pytest.raises(InputError, match=r"--out nosuch://x"):
+        Destination("nosuch://user:secret@x")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes of one CPU each."""
+    cluster_utils = pytest.importorskip("ray.cluster_utils")
+    made = cluster_utils.Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+    )
+    made.add_node(num_cpus=1)
+    yield made
+    made.shutdown()
+
+
+def on(cluster, engine):
+    return lambda images, logs: RayExecutor(engine, cluster.address, None, 1)
+
+
+def test_two_nodes_of_a_ray_cluster_render_identical_bytes(
+    cluster, color_sweep, plan, engine, tmp_path
+):
+    crews = set()
+    render(
+        plan,
+        engine,
+        tmp_path / "out",
+        executor=on(cluster, engine),
+        on_progress=lambda progress: crews.update(progress.workers),
+    )
+    assert contents(tmp_path / "out") == contents(color_sweep)
+    assert len(crews) >= 2
+
+
+def test_a_node_lost_while_it_renders_costs_no_image(cluster, color_sweep, plan, engine, tmp_path):
+    node = cluster.add_node(num_cpus=2)
+    lost = []
+
+    def lose_it(progress):
+        if progress.frame is not None and not lost:
+            lost.append(node)
+            cluster.remove_node(node, allow_graceful=False)
+
+    render(plan, engine, tmp_path / "out", executor=on(cluster, engine), on_progress=lose_it)
+    assert lost
+    assert contents(tmp_path / "out") == contents(color_sweep)
+
+
+def test_without_a_cluster_at_the_address_the_message_names_it(plan, engine, tmp_path):
+    pytest.importorskip("ray")
+    with pytest.raises(InputError, match=r"--address 127\.0\.0\.1:1"):
+        RayExecutor(engine, "127.0.0.1:1", None, 1)

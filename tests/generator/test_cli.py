@@ -116,6 +116,55 @@ def test_unknown_factor_in_a_preview_lists_the_known_ones(dmlgen, color_sweep, t
     assert "paint_hue" in err
 
 
+SMALL = ("--count", 2, "--size", 32, "--preset", "draft", "--device", "cpu")
+
+
+def test_events_of_a_render_name_every_image_and_end_with_the_dataset(dmlgen, tmp_path):
+    code, out, _ = dmlgen("render", "mini", *SMALL, "--json", "--out", tmp_path / "out")
+    events = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert {e["key"] for e in events if e["event"] == "image"} == {"000000", "000001"}
+    assert [e["done"] for e in events if e["event"] == "image"] == [1, 2]
+    assert events[-1]["event"] == "done"
+    assert events[-1]["set_aside"] == []
+    assert events[0]["seconds"].keys() >= {"sync", "trace", "denoise", "encode"}
+
+
+def test_slices_are_rendered_and_merged_by_the_commands_that_each_names(dmlgen, tmp_path):
+    out = tmp_path / "out"
+    for part in ("1/2", "2/2"):
+        code, said, _ = dmlgen("render", "mini", *SMALL, "--slice", part, "--out", out)
+        assert code == 0
+        assert f"dmlgen merge {out}" in said
+    _, said, _ = dmlgen("status", out)
+    assert said.count("render: 1 of 1 images") == 2
+    code, said, _ = dmlgen("merge", out)
+    assert code == 0
+    assert "2 images" in said
+    assert dmlgen("verify", out)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--executor", "slurm"), "unknown executor 'slurm'; valid: local, ray"),
+        (("--address", "auto"), "--address: only with --executor ray"),
+        (("--workers", 0), "--workers 0: has to be 1 or above"),
+        (("--slice", "3/2"), "--slice 3/2: the slices of 2 are 1/2 to 2/2"),
+    ],
+)
+def test_options_of_a_render_that_make_no_sense_are_refused(dmlgen, tmp_path, options, says):
+    code, _, err = dmlgen("render", "mini", *SMALL, *options, "--out", tmp_path / "out")
+    assert code == 2
+    assert says in err
+    assert not (tmp_path / "out" / "dataset.json").exists()
+
+
+def test_status_of_a_folder_without_a_render_says_what_is_there(dmlgen, color_sweep, tmp_path):
+    assert "no render there" in dmlgen("status", tmp_path)[2]
+    assert "a finished dataset there" in dmlgen("status", color_sweep)[2]
+
+
 def test_help_needs_neither_blender_nor_arrow():
     program = (
         "import sys; sys.argv = ['dmlgen', '--help']\n"

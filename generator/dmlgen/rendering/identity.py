@@ -67,9 +67,11 @@ def _scene_files(plan: Plan) -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
+    """Versions of everything that decides what bytes a picture has."""
     return {
         "dml-prism": version("dml-prism"),
         "bpy": version("bpy"),
+        "pyoidn": version("pyoidn"),
         "pillow": version("pillow"),
         "numpy": version("numpy"),
         "python": platform.python_version(),

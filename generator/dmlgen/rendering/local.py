@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import tempfile
 from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -33,15 +34,21 @@ class BlenderWorker:
     Args:
         threads: that it may use; 0 for one a core.
         log: file that takes what Blender says.
+        scratch: folder for its temporary files.
         target: what the process runs, called as `render_rows` is.
     """
 
     def __init__(
-        self, engine: Engine, threads: int, log: Path, target: Target = render_rows
+        self,
+        engine: Engine,
+        threads: int,
+        log: Path,
+        scratch: Path,
+        target: Target = render_rows,
     ) -> None:
         self._log = log
         self.pipe, theirs = get_context("spawn").Pipe()
-        self._process = blender_process(target, theirs, log, engine, threads)
+        self._process = blender_process(target, theirs, log, engine, threads, scratch)
         theirs.close()
 
     def submit(self, image: PlannedImage) -> None:
@@ -99,6 +106,7 @@ class LocalExecutor:
     ) -> None:
         self._engine, self._threads, self._logs, self._target = engine, threads, logs, target
         self._slots = workers
+        self._scratch = tempfile.TemporaryDirectory(prefix="dml-prism-", ignore_cleanup_errors=True)
         self._numbers = itertools.count()
         self._workers: dict[int, BlenderWorker] = {}
 
@@ -110,7 +118,9 @@ class LocalExecutor:
         """A new worker process."""
         number = next(self._numbers)
         log = self._logs / f"blender-{number:03d}.log"
-        self._workers[number] = BlenderWorker(self._engine, self._threads, log, self._target)
+        scratch = Path(self._scratch.name)
+        arguments = (self._engine, self._threads, log, scratch, self._target)
+        self._workers[number] = BlenderWorker(*arguments)
         return number
 
     def submit(self, worker: int, image: PlannedImage) -> None:
@@ -140,18 +150,31 @@ class LocalExecutor:
         """Ends all workers at once."""
         for number in list(self._workers):
             self.stop(number)
+        self._scratch.cleanup()
 
 
-def fitting(images: int, workers: int | None, threads: int | None) -> tuple[int, int]:
+def has_gpu() -> bool:
+    """Whether the driver of an NVIDIA GPU is at work here."""
+    folder = Path("/proc/driver/nvidia/gpus")
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def fitting(
+    images: int, workers: int | None, threads: int | None, gpu: bool = False
+) -> tuple[int, int]:
     """How many workers to start here, and how many threads for each.
 
     One thread a worker keeps every core busy: the parts of a frame that run on one thread overlap
     with the tracing of others (docs/performance.md). Where there are fewer pictures or less memory
-    than cores, workers get several threads.
+    than cores, workers get several threads. On a GPU one worker has the whole of it.
 
     Args:
         images: to be rendered.
         workers, threads: what the user wants, if anything.
+        gpu: whether a GPU traces.
+
+    >>> fitting(100, None, 2, gpu=True), fitting(100, 3, 2)
+    ((1, 2), (3, 2))
 
     Raises:
         InputError: a number below 1.
@@ -161,6 +184,8 @@ def fitting(images: int, workers: int | None, threads: int | None) -> tuple[int,
             raise InputError(f"{option} {number}: has to be 1 or above")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cores = cores or 1
+    if workers is None and gpu:
+        workers = 1
     if workers is None:
         room = max(1, psutil.virtual_memory().available // WORKER_BYTES)
         workers = max(1, min(cores // (threads or 1), room, images))

@@ -26,8 +26,8 @@ class RenderActor:
 
     def __init__(self, engine: Engine, threads: int) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="dml-prism-")
-        log = Path(self._folder.name) / "blender.log"
-        self._worker = BlenderWorker(engine, threads, log)
+        scratch = Path(self._folder.name)
+        self._worker = BlenderWorker(engine, threads, scratch / "blender.log", scratch)
 
     def render(self, image: PlannedImage) -> tuple[Frame, int] | PrismError:
         """The frame and the bytes of memory that the process holds, or what went wrong."""

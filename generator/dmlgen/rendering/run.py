@@ -26,7 +26,7 @@ from dmlgen.rendering.job import (
     set_aside_in,
     slices_in,
 )
-from dmlgen.rendering.local import LocalExecutor, fitting
+from dmlgen.rendering.local import LocalExecutor, fitting, has_gpu
 from dmlgen.rendering.store import FrameStore
 from dmlgen.rendering.supervise import Crew, Limits, Supervisor
 from dmlgen.rendering.units import Slice, cut, take_slice
@@ -71,7 +71,8 @@ def local_workers(
     """Workers on this machine, as many as fit where no number is given."""
 
     def make(images: int, logs: Path) -> Executor:
-        return LocalExecutor(engine, *fitting(images, workers, threads), logs)
+        gpu = engine.device != "cpu" and has_gpu()
+        return LocalExecutor(engine, *fitting(images, workers, threads, gpu), logs)
 
     return make
 

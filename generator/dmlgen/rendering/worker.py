@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import traceback
 from multiprocessing.connection import Connection
@@ -13,7 +14,7 @@ from dmlgen.presets import Engine
 from dmlgen.rendering.frames import Frame
 
 
-def render_rows(connection: Connection, engine: Engine, threads: int) -> None:
+def render_rows(connection: Connection, engine: Engine, threads: int, scratch: Path) -> None:
     """Renders images until the other end of the connection is closed.
 
     Receives `PlannedImage`s and answers each with its `Frame`. An exception is sent instead, and
@@ -21,17 +22,19 @@ def render_rows(connection: Connection, engine: Engine, threads: int) -> None:
 
     Args:
         threads: that Blender may use; 0 for one a core.
+        scratch: folder for temporary files, Blender's own among them; this process may be killed
+            and leaves them to whoever made the folder.
     """
+    os.environ["TMPDIR"] = str(scratch)
     try:
         from dmlgen.scene.picture import Photographer
         from dmlgen.scene.stage import Stage
 
         stage = Stage(engine, threads)
-        with tempfile.TemporaryDirectory() as scratch:
-            photographer = Photographer(Path(scratch))
-            while True:
-                image = connection.recv()
-                connection.send(_rendered(image, stage, photographer))
+        photographer = Photographer(Path(tempfile.mkdtemp(dir=scratch)))
+        while True:
+            image = connection.recv()
+            connection.send(_rendered(image, stage, photographer))
     except (EOFError, ConnectionError):
         return
     except PrismError as error:
@@ -50,4 +53,4 @@ def _rendered(image: PlannedImage, stage, photographer) -> Frame:  # type: ignor
         "car_area": picture.area,
         "camera_matrix": [x for row in stage.camera.world_to_camera() for x in row],
     }
-    return Frame(image.key, picture.jpg, picture.mask, measured)
+    return Frame(image.key, picture.jpg, picture.mask, measured, picture.seconds)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from time import perf_counter
+from typing import Any
 
 import bpy
 import numpy as np
 from PIL import Image
 
 from dmlgen.photography import Character, photograph
+from dmlgen.scene import tracing
+from dmlgen.scene.denoiser import Denoiser
 
 
 @dataclass(frozen=True)
@@ -23,31 +28,38 @@ class Picture:
         box: x0, y0, x1, y1 in pixels around what is seen of the car, x1 and y1 exclusive, None
             when nothing is.
         area: share of the picture that the car covers, 0..1.
+        seconds: what the time went into: `sync` (all before the first light path: scene, BVH,
+            sky), `trace`, `denoise`, `develop` (from light to 8 bits), `encode`.
     """
 
     jpg: bytes
     mask: bytes
     box: tuple[int, int, int, int] | None
     area: float
+    seconds: dict[str, float]
 
 
 class Photographer:
-    """Renders the current scene; picture and mask come from the same rays, pixel by pixel."""
+    """Renders the current scene; picture and mask come from the same rays, pixel by pixel.
+
+    Args:
+        scratch: an existing folder, for the picture on its way out of Blender.
+    """
 
     def __init__(self, scratch: Path) -> None:
-        self._picture = scratch / "picture.png"
-        self._scratch = scratch
+        self._file = scratch / "picture.png"
         scene = bpy.context.scene
         scene.render.image_settings.file_format = "PNG"
         scene.render.image_settings.color_mode = "RGB"
         scene.render.image_settings.compression = 0
-        scene.render.filepath = str(self._picture)
-        scene.render.use_file_extension = True
+        scene.render.filepath = str(self._file)
         layer = scene.view_layers[0]
+        layer.cycles.denoising_store_passes = True
         layer.use_pass_material_index = True
         # Glass counts as glass, not as what is behind it.
         layer.pass_alpha_threshold = 0.0
-        self._route_mask(scene)
+        size = scene.render.resolution_x, scene.render.resolution_y
+        self._denoiser = Denoiser(*size, scene.render.threads)
 
     def take(self, character: Character, quality: float, seed: int) -> Picture:
         """Renders a picture of the scene as it stands.
@@ -57,40 +69,45 @@ class Photographer:
             quality: of the JPEG file, 1 to 100.
             seed: of the camera's noise.
         """
-        bpy.ops.render.render(write_still=True)
-        with Image.open(self._picture) as image:
-            jpg = io.BytesIO()
+        clock = [perf_counter()]
+        tracing.render(partial(self._work, clock))
+        with Image.open(self._file) as image:
+            trace = _seconds(image.info["cycles.ViewLayer.render_time"])
             rng = np.random.default_rng(seed)
-            pixels = photograph(np.asarray(image.convert("RGB")), character, rng)
-            Image.fromarray(pixels).save(jpg, "JPEG", quality=round(quality), subsampling=0)
-        with Image.open(self._scratch / "mask0001.png") as image:
-            mask = np.asarray(image.convert("L"))
-        png = io.BytesIO()
-        Image.fromarray(mask).save(png, "PNG", optimize=True)
-        return Picture(jpg.getvalue(), png.getvalue(), _box(mask), float((mask > 0).mean()))
+            pixels = photograph(np.asarray(image), character, rng)
+        clock.append(perf_counter())
+        jpg, png = io.BytesIO(), io.BytesIO()
+        Image.fromarray(pixels).save(jpg, "JPEG", quality=round(quality), subsampling=0)
+        Image.fromarray(self._mask).save(png, "PNG", optimize=True)
+        clock.append(perf_counter())
+        traced, denoise, develop, encode = np.diff(clock).tolist()
+        seconds = {
+            "sync": traced - trace,
+            "trace": trace,
+            "denoise": denoise,
+            "develop": develop,
+            "encode": encode,
+        }
+        area = float((self._mask > 0).mean())
+        return Picture(jpg.getvalue(), png.getvalue(), _box(self._mask), area, seconds)
 
-    def _route_mask(self, scene: bpy.types.Scene) -> None:
-        scene.use_nodes = True
-        scene.frame_current = 1
-        tree = scene.node_tree
-        tree.nodes.clear()
-        layers = tree.nodes.new("CompositorNodeRLayers")
-        composite = tree.nodes.new("CompositorNodeComposite")
-        tree.links.new(layers.outputs["Image"], composite.inputs[0])
-        to_unit = tree.nodes.new("CompositorNodeMath")
-        to_unit.operation = "DIVIDE"
-        to_unit.inputs[1].default_value = 255.0
-        tree.links.new(layers.outputs["IndexMA"], to_unit.inputs[0])
-        file = tree.nodes.new("CompositorNodeOutputFile")
-        file.base_path = str(self._scratch)
-        file.file_slots[0].path = "mask"
-        file.format.file_format = "PNG"
-        file.format.color_mode = "BW"
-        file.format.color_depth = "8"
-        file.format.compression = 0
-        file.format.color_management = "OVERRIDE"
-        file.format.view_settings.view_transform = "Raw"
-        tree.links.new(to_unit.outputs[0], file.inputs[0])
+    def _work(self, clock: list[float], layer: Any) -> None:
+        """Keeps the mask of what was traced and denoises it."""
+        clock.append(perf_counter())
+        self._mask = np.round(tracing.read(layer, "IndexMA")[::-1, :, 0]).astype(np.uint8)
+        color = tracing.read(layer, "Combined")
+        guides = (tracing.read(layer, f"Denoising {name}") for name in ("Albedo", "Normal"))
+        color[..., :3] = self._denoiser.denoise(color[..., :3], *guides)
+        tracing.write(layer, "Combined", color)
+        clock.append(perf_counter())
+
+
+def _seconds(text: str) -> float:
+    """Of a duration as Blender writes it, `[hours:]minutes:seconds`."""
+    total = 0.0
+    for part in text.split(":"):
+        total = 60 * total + float(part)
+    return total
 
 
 def _box(mask: np.ndarray) -> tuple[int, int, int, int] | None:

@@ -45,8 +45,9 @@ class Stage:
     def __init__(self, engine: Engine, threads: int = 0) -> None:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         _configure(engine)
-        render = bpy.context.scene.render
-        render.threads_mode, render.threads = ("FIXED", threads) if threads else ("AUTO", 1)
+        if threads:
+            bpy.context.scene.render.threads_mode = "FIXED"
+            bpy.context.scene.render.threads = threads
         self.materials = CarMaterials()
         self.camera = Camera()
         self._occluders = Occluders()
@@ -127,9 +128,8 @@ def _configure(engine: Engine) -> None:
     cycles.transparent_max_bounces = 16
     cycles.sample_clamp_indirect = 4.0
     cycles.caustics_reflective = cycles.caustics_refractive = False
-    cycles.use_denoising = True
-    cycles.denoiser = "OPENIMAGEDENOISE"
-    cycles.denoising_prefilter = "ACCURATE"
+    # The photographer denoises.
+    cycles.use_denoising = False
     _use_device(engine.device)
 
 

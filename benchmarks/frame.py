@@ -1,0 +1,99 @@
+"""A frame through dmlgen beside a plain loop over Blender's render operator, and where time goes.
+
+    python benchmarks/frame.py [FRAMES] [ROUNDS]
+
+The Focus in the place `car_park`, 256 pixels, 16 samples; between two frames the car turns and the
+sun moves. The plain loop is `bpy.ops.render.render(write_still=True)` with persistent data and
+Blender's Open Image Denoise (guides prefiltered accurately), on two threads, and writes a PNG.
+Ours also makes the mask and the JPEG. ROUNDS (3) times each way renders FRAMES (8) frames in
+processes of their own, in turn, so that what else the machine does meets all alike; the first two
+frames of a process are not counted. Prints medians.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+WARM = 2
+WAYS = {
+    "plain loop, 1 process x 2 threads": ("plain", 1, 2),
+    "dmlgen, 1 worker x 2 threads": ("ours", 1, 2),
+    "dmlgen, 2 workers x 1 thread": ("ours", 2, 1),
+}
+
+
+def frames(way: str, threads: int, count: int) -> list[dict[str, float]]:
+    """Seconds of each frame by stage, and `all`. Imports Blender."""
+    import bpy
+
+    from dmlgen.factors import CONSTANTS
+    from dmlgen.presets import Engine
+    from dmlgen.scene.picture import Photographer
+    from dmlgen.scene.stage import Stage
+
+    stage = Stage(Engine("standard", 256, "cpu"), threads)
+    photographer = Photographer(Path(tempfile.mkdtemp()))
+    scene = bpy.context.scene
+    scene.cycles.samples, scene.cycles.use_adaptive_sampling = 16, False
+    if way == "plain":
+        scene.cycles.use_denoising, scene.cycles.denoiser = True, "OPENIMAGEDENOISE"
+        scene.cycles.denoising_prefilter = "ACCURATE"
+        scene.view_layers[0].cycles.denoising_store_passes = False
+        scene.view_layers[0].use_pass_material_index = False
+    values = {**CONSTANTS, "environment": "car_park", "camera_distance": 9.0}
+    taken = []
+    for number in range(WARM + count):
+        began = perf_counter()
+        turn = {"car_rotation": 25.0 * number, "sun_rotation": 40.0 * number}
+        stage.set({**values, **turn}, number)
+        stages = {}
+        if way == "plain":
+            bpy.ops.render.render(write_still=True)
+        else:
+            stages = stage.photograph(photographer).seconds
+        taken.append({**stages, "all": perf_counter() - began})
+    return taken[WARM:]
+
+
+def measure(way: str, processes: int, threads: int, count: int) -> list[list[dict[str, float]]]:
+    """Frames of each of several processes that run at once."""
+    command = [sys.executable, __file__, "--frames", way, str(threads), str(count)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(processes)]
+    outputs = [process.communicate()[0] for process in running]
+    return [json.loads(output.strip().splitlines()[-1]) for output in outputs]
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--frames"]:
+        print(
+            "\n" + json.dumps(frames(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))), flush=True
+        )
+        # Blender's own end of a process can hang.
+        os._exit(0)
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 8
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    found: dict[str, list[list[dict[str, float]]]] = {name: [] for name in WAYS}
+    for _ in range(rounds):
+        for name, (way, processes, threads) in WAYS.items():
+            found[name] += measure(way, processes, threads, count)
+    print("| | s a frame | images an hour | times the plain loop | where a frame's time goes |")
+    print("|---|---|---|---|---|")
+    plain = 0.0
+    for name, (_, processes, _) in WAYS.items():
+        rows = [row for process in found[name] for row in process]
+        seconds = statistics.median(row["all"] for row in rows)
+        speed = processes / seconds * 3600
+        plain = plain or speed
+        stages = [stage for stage in rows[0] if stage != "all"]
+        shares = {s: statistics.median(r[s] for r in rows) / seconds for s in stages}
+        split = ", ".join(f"{stage} {share:.1%}" for stage, share in shares.items())
+        print(f"| {name} | {seconds:.2f} | {speed:.0f} | {speed / plain:.2f} | {split} |")
+
+
+if __name__ == "__main__":
+    main()

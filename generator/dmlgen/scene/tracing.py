@@ -1,0 +1,54 @@
+"""Rendering with a look at the light, before Blender makes a picture of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+import cycles
+import numpy as np
+
+
+def render(work: Callable[[Any], None]) -> None:
+    """Renders the current scene into its file.
+
+    Without a window Blender shows the pixels of a render to nobody: its engine is the one place
+    where they can be read and changed.
+
+    Args:
+        work: is given the `bpy.types.RenderLayer` when Cycles has traced it; what it leaves in the
+            pass 'Combined' becomes the picture.
+    """
+    trace = cycles.CyclesRender.render
+    errors: list[Exception] = []
+
+    def trace_and_work(engine: Any, depsgraph: Any) -> None:
+        trace(engine, depsgraph)
+        try:
+            work(engine.get_result().layers[0])
+        except Exception as error:
+            # Blender would print it and save the picture as it is.
+            errors.append(error)
+
+    cycles.CyclesRender.render = trace_and_work
+    try:
+        bpy.ops.render.render(write_still=True)
+    finally:
+        cycles.CyclesRender.render = trace
+    if errors:
+        raise errors[0]
+
+
+def read(layer: Any, name: str) -> np.ndarray:
+    """The pass `name` of a render layer, float32 [H, W, channels], first row at the bottom."""
+    render = bpy.context.scene.render
+    one = layer.passes[name]
+    pixels = np.empty(render.resolution_x * render.resolution_y * one.channels, np.float32)
+    one.rect.foreach_get(pixels)
+    return pixels.reshape(render.resolution_y, render.resolution_x, one.channels)
+
+
+def write(layer: Any, name: str, pixels: np.ndarray) -> None:
+    """Replaces the pass `name` by `pixels`, as `read` gives them."""
+    layer.passes[name].rect.foreach_set(pixels.ravel())

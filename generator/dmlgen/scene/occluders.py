@@ -12,15 +12,13 @@ import numpy as np
 from dmlgen.scene.props import plants, street
 
 KINDS: dict[str, tuple[float, Callable[[], list[Any]]]] = {
-    "post": (0.6, lambda: street.lamp_post(5.0)),
-    "sign": (-0.6, lambda: street.sign(1.35)),
-    "bin": (-0.7, street.bin),
+    "post": (0.35, lambda: street.lamp_post(5.0)),
+    "sign": (-0.5, lambda: street.sign(1.35)),
+    "bin": (-0.6, street.bin),
     "bush": (0.9, lambda: plants.bush(1.2, np.random.default_rng(1))),
 }
-"""Metres to the right of the line from camera to car, as the camera sees it, and its builder. Off
-the middle, as a photographer would have it, and near enough to it to cover some of a car that is
-seen from its end."""
-NEARNESS = 0.42
+"""Metres to the right of the line from camera to car, as the camera sees it, and its builder."""
+NEARNESS = 0.47
 """Where it stands: share of the camera's distance from the car."""
 
 

@@ -122,6 +122,7 @@ def main() -> None:
         sample(samples, 0.0)
         reference = renderer.blenders()
         renderer.stage.set({**image.values, **NEUTRAL}, image.seed)
+        print(f"image {image.key}", file=sys.stderr, flush=True)
         for name, render in candidates(renderer).items():
             began = perf_counter()
             picture = render()

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from dmlgen.rendering.units import Slice
 
 EXECUTORS = ("local", "ray")
+_STANDING = {
+    True: " (all images of it are rendered)",
+    False: " (not running; the same command goes on)",
+}
+"""What `status` says of a render that no process is at, by whether its images are all there."""
 
 Workers = Annotated[
     int | None, typer.Option(help="Processes that render; one a core, if memory allows.")
@@ -109,19 +114,27 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show how far a render is that goes on elsewhere, or was interrupted."""
-    from dmlgen.rendering.job import STAGING, is_held, slices_in
+    from dmlgen.rendering.job import STAGING, is_held, set_aside_in, slices_in
     from dmlgen.rendering.monitor import line, worker_lines
 
     found = [s for s in (out / STAGING, *slices_in(out)) if s.is_dir()]
     if not found:
         what = "a finished dataset" if (out / "dataset.json").exists() else "no render"
         raise InputError(f"{out}: {what} there; status is for one that goes on")
-    documents = [{"folder": str(s), "running": is_held(s), **_status_of(s)} for s in found]
+    documents = [
+        {
+            "folder": str(staging),
+            "running": is_held(staging),
+            "finished": set_aside_in(staging) is not None,
+            **_status_of(staging),
+        }
+        for staging in found
+    ]
     if as_json:
         typer.echo(json.dumps(documents))
         return
     for document in documents:
-        state = "" if document["running"] else " (not running; the same command goes on)"
+        state = "" if document["running"] else _STANDING[document["finished"]]
         typer.echo(f"{document['folder']}: {line(document)}{state}")
         for text in worker_lines(document) if document["running"] else ():
             typer.echo(f"  {text}")

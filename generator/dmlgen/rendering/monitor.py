@@ -86,7 +86,11 @@ def watched(staging: Path, as_json: bool) -> Iterator[OnProgress]:
     """A callback that shows progress: live on a terminal, a line now and then elsewhere, an event
     per image with `as_json`. It also keeps what `dmlgen status` reads, and the newest picture."""
     with Show(quiet=as_json) as show:
-        yield _Watch(staging, show, as_json)
+        watch = _Watch(staging, show, as_json)
+        try:
+            yield watch
+        finally:
+            watch.conclude()
 
 
 class _Watch:
@@ -94,8 +98,15 @@ class _Watch:
         self._staging, self._show, self._as_json = staging, show, as_json
         self._written = self._said = float("-inf")
         self._seen: str | None = None
+        self._latest: Progress | None = None
+
+    def conclude(self) -> None:
+        """Leaves the last state for `dmlgen status`, where there is still a folder to leave it."""
+        if self._latest is not None:
+            self._write(self._latest)
 
     def __call__(self, progress: Progress) -> None:
+        self._latest = progress
         frame = progress.frame
         if self._as_json and frame is not None and frame.key != self._seen:
             event = {"event": "image", "key": frame.key, "done": progress.done}

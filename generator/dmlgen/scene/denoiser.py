@@ -15,7 +15,7 @@ class Denoiser:
 
     The guides are noisy too, where they are out of focus or behind glass: each is filtered by
     itself first, as with Blender's prefilter 'Accurate', but by the network of balanced quality:
-    it takes less than half the time, and the picture is as good (docs/performance.md).
+    it takes less than half the time of the best.
 
     Args:
         width, height: pixels.

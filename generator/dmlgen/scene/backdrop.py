@@ -17,7 +17,7 @@ from dmlgen.environment import BackdropSpec
 from dmlgen.scene.changes import Changes
 from dmlgen.scene.materials import linear_rgb
 from dmlgen.scene.nodes import Tree
-from dmlgen.scene.sky import Sky, sample_light_of
+from dmlgen.scene.sky import SKY_MAP, Sky, sample_light_of
 
 FLOOR_RADIUS = 60.0
 FINISHES = {"matte": (0.75, 0.2), "satin": (0.32, 0.45), "polished": (0.1, 0.5)}
@@ -98,5 +98,5 @@ class Backdrop:
         background = tree.add("ShaderNodeBackground", Color=color)
         output = tree.add("ShaderNodeOutputWorld")
         tree.set(output.inputs["Surface"], background.outputs[0])
-        sample_light_of(self.world, 512)
+        sample_light_of(self.world, SKY_MAP)
         self.world.cycles.max_bounces = 1024

@@ -10,6 +10,7 @@ import numpy as np
 
 from dmlgen.assets import car_folder
 from dmlgen.scene.materials import CarMaterials
+from dmlgen.scene.twins import add_twin, show
 from dmlgen.scene.wheels import build_wheel
 
 
@@ -30,6 +31,7 @@ class Car:
             mesh.parent = self.root
             for slot in mesh.material_slots:
                 slot.material = materials.like(slot.material)
+            add_twin(mesh)
         self._points = np.concatenate([_points(mesh) for mesh in self.meshes])
         self._materials = materials
         self._body = [mesh for mesh in self.meshes if not mesh.name.startswith("wheel")]
@@ -42,10 +44,10 @@ class Car:
         """Puts the car into the picture, or out of it."""
         self._visible = visible
         for mesh in self._body:
-            mesh.hide_render = not visible
+            show(mesh, visible)
         for style, wheels in self._wheels.items():
             for wheel in wheels.values():
-                wheel.hide_render = not (visible and style == self._style)
+                show(wheel, visible and style == self._style)
 
     def set_wheels(self, style: str, steering: float) -> None:
         """Design of the wheels, and the angle in degrees to which the front ones are turned, above
@@ -73,6 +75,7 @@ class Car:
             bpy.context.scene.collection.objects.link(wheel)
             wheel.parent = self.root
             wheel.location = own.location
+            add_twin(wheel)
             wheels[place] = wheel
         return wheels
 

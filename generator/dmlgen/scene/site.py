@@ -12,7 +12,7 @@ from dmlgen.daylight import metered_light
 from dmlgen.environment import SiteSpec
 from dmlgen.scene.changes import Changes
 from dmlgen.scene.nodes import Tree
-from dmlgen.scene.sky import Sky, sample_light_of
+from dmlgen.scene.sky import SKY_MAP, Sky, sample_light_of
 from dmlgen.scene.surfaces import ground_material
 from dmlgen.scene.things import Things
 from dmlgen.shade import sunlit_share
@@ -80,7 +80,7 @@ class Site:
         background = tree.add("ShaderNodeBackground", Color=self._sky.color)
         output = tree.add("ShaderNodeOutputWorld")
         tree.set(output.inputs["Surface"], background.outputs[0])
-        sample_light_of(self._world, 1024)
+        sample_light_of(self._world, SKY_MAP)
 
 
 def _disc(name: str, radius: float) -> Any:

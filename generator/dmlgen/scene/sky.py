@@ -15,6 +15,9 @@ CLOUD = (0.92, 0.94, 0.97)
 """Linear radiance of a cloud, relative to a white card on the ground."""
 CLOUD_SCALE = 0.16
 """Tiles of the cloud image per height of the clouds."""
+SKY_MAP = 128
+"""Width in pixels of the map by which Cycles aims rays at the sky. The sun is aimed at without it,
+and a finer map is slower to make and to search, with more noise (docs/performance.md)."""
 
 
 class Sky:

@@ -128,6 +128,9 @@ def _configure(engine: Engine) -> None:
     cycles.transparent_max_bounces = 16
     cycles.sample_clamp_indirect = 4.0
     cycles.caustics_reflective = cycles.caustics_refractive = False
+    # Measured in docs/performance.md: with few lights a tree of them costs more than it helps.
+    cycles.use_light_tree = False
+    cycles.sampling_pattern = "TABULATED_SOBOL"
     # The photographer denoises.
     cycles.use_denoising = False
     _use_device(engine.device)

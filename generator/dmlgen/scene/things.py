@@ -12,6 +12,7 @@ import numpy as np
 from dmlgen.scene.car import Car
 from dmlgen.scene.materials import CarMaterials
 from dmlgen.scene.props import buildings, plants, street
+from dmlgen.scene.twins import add_twin, show
 from dmlgen.things import MARKINGS, ParkedCar, Placed
 
 SEEDED: dict[str, Callable[..., list[Any]]] = {
@@ -53,9 +54,9 @@ class Things:
     def show(self, visible: bool, markings: bool = True) -> None:
         """Puts the things into the picture, or out of it; painted lines by themselves."""
         for obj in self._solid:
-            obj.hide_render = not visible
+            show(obj, visible)
         for obj in self._markings:
-            obj.hide_render = not (visible and markings)
+            show(obj, visible and markings)
 
     def turn(self, angle: float) -> None:
         """Degrees counter-clockwise seen from above."""
@@ -75,6 +76,7 @@ class Things:
         for obj in objects:
             bpy.context.scene.collection.objects.link(obj)
             obj.parent = place
+            add_twin(obj)
         return objects
 
 

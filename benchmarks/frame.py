@@ -5,10 +5,10 @@
 The Focus in the place `car_park`, 256 pixels, 16 samples; between two frames the car turns and the
 sun moves. The plain loop is `bpy.ops.render.render(write_still=True)` with persistent data and
 Blender's Open Image Denoise (guides prefiltered accurately), on two threads, and writes a PNG; what
-else dmlgen sets for speed is as Blender has it by default, and no mesh has a twin. Ours also makes the mask and the JPEG. ROUNDS (3) times each way renders FRAMES (8) frames in
-processes of their own, in turn, so that what else the machine does meets all alike; the first two
-frames of a process are not counted. Prints medians; the cores' work depends less than the clock on
-what else the machine does.
+else dmlgen sets for speed is as Blender has it by default, and no mesh has a twin. Ours also makes
+the mask and the JPEG. ROUNDS (3) times each way renders FRAMES (8) frames in processes of their
+own, in turn, so that what else the machine does meets all alike; the first two frames of a process
+are not counted. Prints medians; the cores' work depends less than the clock on other work.
 """
 
 import json

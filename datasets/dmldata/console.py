@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from dmldata.errors import PrismError
+from dmldata.errors import PrismError, one_line
 
 if TYPE_CHECKING:
     import typer
@@ -74,14 +74,14 @@ def _call(app: typer.Typer, prog: str, args: list[str]) -> _Outcome:
     except (KeyboardInterrupt, typer.Abort, EOFError) as error:
         return _Outcome(INTERRUPTED, "interrupted", "Interrupted", error)
     except PrismError as error:
-        return _Outcome(error.exit_code, _one_line(error), type(error).__name__, error)
+        return _Outcome(error.exit_code, one_line(error), type(error).__name__, error)
     except click_exception as error:
         return _usage_outcome(error)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _stdout_is_closed():
             return _Outcome(1)
         hint = "(run again with --debug for the traceback)"
-        message = f"unexpected {type(error).__name__}: {_one_line(error)} {hint}"
+        message = f"unexpected {type(error).__name__}: {one_line(error)} {hint}"
         return _Outcome(1, message, type(error).__name__, error)
 
 
@@ -108,11 +108,7 @@ def _usage_outcome(error: Any) -> _Outcome:
         return _Outcome(error.exit_code, error.format_message(), "Help")
     context = getattr(error, "ctx", None)
     hint = f" (see '{context.command_path} --help')" if context else ""
-    return _Outcome(error.exit_code, _one_line(error.format_message()) + hint, "UsageError", error)
-
-
-def _one_line(message: object) -> str:
-    return " ".join(line.strip() for line in str(message).splitlines() if line.strip())
+    return _Outcome(error.exit_code, one_line(error.format_message()) + hint, "UsageError", error)
 
 
 def _stdout_is_closed() -> bool:

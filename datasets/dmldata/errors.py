@@ -10,6 +10,15 @@ import difflib
 from collections.abc import Iterable
 
 
+def one_line(message: object) -> str:
+    """A message on one line, however many it was written on.
+
+    >>> one_line(ValueError("no such pass\\n  in layer 2\\n"))
+    'no such pass in layer 2'
+    """
+    return " ".join(line.strip() for line in str(message).splitlines() if line.strip())
+
+
 class PrismError(Exception):
     """Something failed on the way; the command exits with 1."""
 

@@ -7,13 +7,18 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from dmldata.errors import InputError
+from dmldata import open_dataset
+from dmldata.errors import InputError, PrismError
+from dmldata.verify import verify
+from dmlgen.rendering.executor import Died, Rendered
 from dmlgen.rendering.job import STAGING, slices_in, staging_of
+from dmlgen.rendering.local import LocalExecutor
 from dmlgen.rendering.run import local_workers, merge, render, render_slice
 from dmlgen.rendering.store import FrameStore
 from dmlgen.rendering.units import Slice
@@ -144,8 +149,6 @@ def test_slices_merge_into_the_dataset_of_one_render(color_sweep, plan, engine, 
 
 
 def test_slices_of_different_datasets_are_not_merged(plan, engine, tmp_path):
-    from dataclasses import replace
-
     first, second = tmp_path / "first", tmp_path / "second"
     for out, size in ((first, 64), (second, 32)):
         small = replace(engine, size=size)
@@ -164,6 +167,46 @@ def test_a_slice_that_is_not_finished_is_not_merged(plan, engine, tmp_path):
     assert staging_of(tmp_path, Slice(1, 2)).is_dir()
     with pytest.raises(InputError, match="is not finished"):
         merge([tmp_path], tmp_path)
+
+
+class Breaking(LocalExecutor):
+    """Workers that die where certain rows should come from."""
+
+    def __init__(self, deadly, *arguments):
+        super().__init__(*arguments)
+        self.deadly = deadly
+
+    def wait(self, seconds):
+        return [
+            Died(event.worker, "it broke")
+            if isinstance(event, Rendered) and event.frame.key in self.deadly
+            else event
+            for event in super().wait(seconds)
+        ]
+
+
+def test_a_row_that_breaks_two_workers_is_left_out_and_named(plan, engine, tmp_path):
+    out = tmp_path / "out"
+    manifest = render(
+        plan, engine, out, executor=lambda n, logs: Breaking({"000003"}, engine, 1, 2, logs)
+    )
+    assert manifest.images == 5
+    assert [(image.key, image.why) for image in manifest.set_aside] == [("000003", "it broke")]
+    assert verify(str(out)) == []
+    assert "000003" not in open_dataset(str(out)).samples["key"].to_pylist()
+
+
+def test_where_no_row_is_left_the_render_ends_with_the_reason(plan, engine, tmp_path):
+    one = replace(plan, images=plan.images[:1])
+    (image,) = one.images
+    with pytest.raises(PrismError, match="no picture could be rendered: it broke"):
+        render(
+            one,
+            engine,
+            tmp_path / "out",
+            executor=lambda n, logs: Breaking({image.key}, engine, 1, 2, logs),
+        )
+    assert not (tmp_path / "out" / "dataset.json").exists()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dmldata.console import Report
+from dmldata.errors import PrismError
 from dmldata.layout import images_per_shard_for
 from dmldata.manifest import Credit, Manifest, SetAside
 from dmldata.writer import write_dataset
@@ -39,8 +40,13 @@ def assemble(
         store_of: from a key to the store that has its frame.
         set_aside: rows without a frame, with the reason; left out, and named in the manifest.
         progress: called as ('write shards', images done, images in all).
+
+    Raises:
+        PrismError: not one image is left.
     """
     images = [image for image in plan.images if image.key not in set_aside]
+    if not images:
+        raise PrismError(f"no picture could be rendered: {next(iter(set_aside.values()))}")
     rows = [_row(image, store_of(image.key).measured(image.key)) for image in images]
     largest = max(store_of(image.key).bytes_of(image.key) for image in images)
     return write_dataset(

@@ -162,7 +162,8 @@ def merge(
         destination.check()
         local = work_folder(where, work)
     if destination is None or not (local / "dataset.json").is_file():
-        manifest = merge_slices(folders, local)
+        with console.progress("write shards", None, quiet=as_json) as bar:
+            manifest = merge_slices(folders, local, bar.report)
         _conclude(manifest, where if destination is None else destination.name, as_json, {})
     if destination is not None:
         _carry(local, destination, as_json)
@@ -195,13 +196,11 @@ def _render(
     named: str | None = None,
 ) -> None:
     """Renders a plan or a slice of it into a folder and says what came of it."""
-    from dmlgen.blender import require_blender
     from dmlgen.rendering.job import staging_of
     from dmlgen.rendering.monitor import time_split, watched
     from dmlgen.rendering.run import Progress, render_slice
     from dmlgen.rendering.run import render as render_plan
 
-    require_blender()
     last = Progress("render", len(plan.images), 0, 0)
 
     def note(progress: Progress) -> None:

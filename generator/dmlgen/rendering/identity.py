@@ -6,13 +6,17 @@ import hashlib
 import platform
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+import dmlgen
 from dmldata.files import sha256_of
 from dmlgen.assets import car_folder, environment_file, surface_folder, surface_names
 from dmlgen.environment import SiteSpec, load_environment
 from dmlgen.plan import Plan, PlannedImage
 from dmlgen.presets import Engine
+
+PACKAGE = Path(dmlgen.__file__).parent
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -48,8 +52,17 @@ def identity(plan: Plan, engine: Engine) -> dict[str, Any]:
         "engine": engine.settings(),
         "device": engine.device,
         "versions": versions(),
+        "code": _code(),
         "scene_files": _scene_files(plan),
     }
+
+
+def _code() -> str:
+    """Digest of this package's own code; the same version may be a checkout that was changed."""
+    digest = hashlib.sha256()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _scene_files(plan: Plan) -> dict[str, str]:

@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import os
 import tempfile
-from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -25,8 +24,6 @@ from dmlgen.rendering.worker import render_rows
 WORKER_BYTES = 2 * 10**9
 """Memory to reckon with for a worker at usual picture sizes."""
 
-Target = Callable[..., None]
-
 
 class BlenderWorker:
     """A worker process and the pipe to it.
@@ -35,20 +32,12 @@ class BlenderWorker:
         threads: that it may use; 0 for one a core.
         log: file that takes what Blender says.
         scratch: folder for its temporary files.
-        target: what the process runs, called as `render_rows` is.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        threads: int,
-        log: Path,
-        scratch: Path,
-        target: Target = render_rows,
-    ) -> None:
+    def __init__(self, engine: Engine, threads: int, log: Path, scratch: Path) -> None:
         self._log = log
         self.pipe, theirs = get_context("spawn").Pipe()
-        self._process = blender_process(target, theirs, log, engine, threads, scratch)
+        self._process = blender_process(render_rows, theirs, log, engine, threads, scratch)
         theirs.close()
 
     def submit(self, image: PlannedImage) -> None:
@@ -93,18 +82,10 @@ class LocalExecutor:
     Args:
         workers, threads: see `fitting`.
         logs: folder for what each says.
-        target: see `BlenderWorker`.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        workers: int,
-        threads: int,
-        logs: Path,
-        target: Target = render_rows,
-    ) -> None:
-        self._engine, self._threads, self._logs, self._target = engine, threads, logs, target
+    def __init__(self, engine: Engine, workers: int, threads: int, logs: Path) -> None:
+        self._engine, self._threads, self._logs = engine, threads, logs
         self._slots = workers
         self._scratch = tempfile.TemporaryDirectory(prefix="dml-prism-", ignore_cleanup_errors=True)
         self._numbers = itertools.count()
@@ -119,8 +100,7 @@ class LocalExecutor:
         number = next(self._numbers)
         log = self._logs / f"blender-{number:03d}.log"
         scratch = Path(self._scratch.name)
-        arguments = (self._engine, self._threads, log, scratch, self._target)
-        self._workers[number] = BlenderWorker(*arguments)
+        self._workers[number] = BlenderWorker(self._engine, self._threads, log, scratch)
         return number
 
     def submit(self, worker: int, image: PlannedImage) -> None:

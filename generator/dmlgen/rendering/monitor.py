@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from dmldata.console import Show
+from dmldata.files import write_whole
 from dmlgen.estimate import duration
 from dmlgen.rendering.run import OnProgress, Progress
 
@@ -125,16 +126,10 @@ class _Watch:
             self._show.say(line(describe(progress)))
 
     def _write(self, progress: Progress) -> None:
-        try:
+        if not self._staging.is_dir():
+            return
+        # Nice to have; what must not be lost is written elsewhere, and complains.
+        with suppress(OSError):
             if progress.frame is not None:
-                _replace(self._staging / LAST_PICTURE, progress.frame.jpg)
-            _replace(self._staging / STATUS_FILE, json.dumps(describe(progress)).encode())
-        except OSError:
-            # Nice to have; what must not be lost is written elsewhere, and complains.
-            pass
-
-
-def _replace(path: Path, data: bytes) -> None:
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(data)
-    beside.replace(path)
+                write_whole(self._staging / LAST_PICTURE, progress.frame.jpg)
+            write_whole(self._staging / STATUS_FILE, json.dumps(describe(progress)))

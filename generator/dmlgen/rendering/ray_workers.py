@@ -11,7 +11,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from dmldata.errors import InputError, PrismError
+from dmldata.errors import InputError, PrismError, one_line
 from dmlgen.plan import PlannedImage
 from dmlgen.presets import Engine
 from dmlgen.rendering.executor import Died, Event, Refused, Rendered
@@ -96,7 +96,7 @@ class RayExecutor:
         try:
             result = self._ray.get(answer)
         except self._ray.exceptions.RayError as error:
-            return Died(number, f"Ray lost it: {str(error).splitlines()[0]}")
+            return Died(number, f"Ray lost it: {one_line(error)}")
         if isinstance(result, InputError):
             return Refused(number, result)
         if isinstance(result, PrismError):
@@ -128,7 +128,7 @@ def _connected(address: str | None) -> Any:
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise InputError(f"--address {address}: {str(error).splitlines()[0]}") from None
+        raise InputError(f"--address {address}: {one_line(error)}") from None
     return ray
 
 

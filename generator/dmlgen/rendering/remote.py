@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import fsspec
 
 from dmldata.console import Report
-from dmldata.errors import InputError, PrismError
+from dmldata.errors import InputError, PrismError, one_line
 from dmldata.manifest import MANIFEST_FILE
 
 WORK = "DML_PRISM_WORK"
@@ -76,7 +76,7 @@ class Destination:
                 self._fs.pipe_file(probe, b"can this be written?")
                 self._fs.rm_file(probe)
         except Exception as error:
-            raise PrismError(f"{self.name}: cannot be written: {_reason(error)}") from error
+            raise PrismError(f"{self.name}: cannot be written: {one_line(error)}") from error
         if taken:
             raise InputError(f"{self.name} already holds a dataset; give another --out")
 
@@ -105,12 +105,8 @@ class Destination:
             arrived = self._fs.size(target)
         except Exception as error:
             raise PrismError(
-                f"{self.name}/{file.name}: cannot be written: {_reason(error)}; the dataset is "
+                f"{self.name}/{file.name}: cannot be written: {one_line(error)}; the dataset is "
                 f"kept in {file.parent}, and the same command goes on"
             ) from error
         if arrived != length:
             raise PrismError(f"{self.name}/{file.name}: {arrived} of {length} bytes arrived")
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

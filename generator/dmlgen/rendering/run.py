@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+from dmldata.console import Report
 from dmldata.errors import InputError
 from dmldata.manifest import Manifest
 from dmlgen.blender import require_blender
@@ -100,16 +103,16 @@ def render(
             touched).
         PrismError: the renderer failed; what it finished stays for the next call.
     """
-    if executor is None:
-        require_blender()
-    staging = claim(plan, engine, out, None)
-    with held(staging):
-        progress, set_aside = _render_into(
-            staging, plan, None, executor or local_workers(engine), limits, on_progress
-        )
-        store = FrameStore(staging)
-        manifest = _assembled(plan, engine, out, lambda _: store, set_aside, progress, on_progress)
-    shutil.rmtree(staging)
+    with _rendered(plan, engine, out, None, executor, limits, on_progress) as done:
+
+        def report(stage: str, images: int, total: int) -> None:
+            progress = done.progress
+            progress.stage, progress.done, progress.total = stage, images, total
+            if on_progress:
+                on_progress(progress)
+
+        manifest = assemble(plan, engine, out, lambda _: done.store, done.set_aside, report)
+    shutil.rmtree(done.staging)
     return manifest
 
 
@@ -131,20 +134,17 @@ def render_slice(
     Raises:
         as `render`.
     """
-    if executor is None:
-        require_blender()
-    staging = claim(plan, engine, out, part)
-    with held(staging):
-        _, set_aside = _render_into(
-            staging, plan, part, executor or local_workers(engine), limits, on_progress
-        )
-    return set_aside
+    with _rendered(plan, engine, out, part, executor, limits, on_progress) as done:
+        return done.set_aside
 
 
-def merge(folders: Sequence[Path], out: Path, on_progress: OnProgress | None = None) -> Manifest:
+def merge(folders: Sequence[Path], out: Path, progress: Report | None = None) -> Manifest:
     """Joins the slices that lie in `folders` into the dataset that one render would have made.
 
     Slices in `out` itself are gone afterwards; others stay.
+
+    Args:
+        progress: called as ('write shards', images done, images in all).
 
     Raises:
         InputError: no slices, slices of different datasets, or not all rows rendered.
@@ -171,65 +171,59 @@ def merge(folders: Sequence[Path], out: Path, on_progress: OnProgress | None = N
             f"{len(missing)} of {len(plan.images)} images are in none of the {len(stagings)} "
             f"slices; render the others with --slice, or name their folders too"
         )
-    progress = Progress("write shards", len(plan.images), 0, 0)
-    manifest = _assembled(plan, engine, out, stores.__getitem__, set_aside, progress, on_progress)
+    manifest = assemble(plan, engine, out, stores.__getitem__, set_aside, progress)
     for staging in stagings:
         if staging.parent.resolve() == out.resolve():
             shutil.rmtree(staging)
     return manifest
 
 
-def _render_into(
-    staging: Path,
-    plan: Plan,
-    part: Slice | None,
-    executor: MakeExecutor,
-    limits: Limits | None,
-    on_progress: OnProgress | None,
-) -> tuple[Progress, dict[str, str]]:
-    """Renders what a staging folder lacks of a plan."""
-    store = FrameStore(staging)
-    images = take_slice(plan.images, part)
-    todo = [image for image in images if image.key not in store]
-    found = len(images) - len(todo)
-    progress = Progress("render", len(images), found, found)
-
-    def report() -> None:
-        if on_progress:
-            on_progress(progress)
-
-    def keep(frame: Frame) -> None:
-        store.add(frame)
-        progress.done, progress.frame = len(store), frame
-        progress.seconds.update(frame.seconds)
-        report()
-
-    report()
-    set_aside: dict[str, str] = {}
-    try:
-        if todo:
-            crew = executor(len(todo), staging)
-            supervisor = Supervisor(crew, limits or Limits(), keep)
-            progress.workers, progress.replaced = supervisor.workers, supervisor.replaced
-            set_aside = supervisor.run(cut(todo, crew.slots() or 1), report)
-    finally:
-        store.close()
-    finish(staging, set_aside)
-    return progress, set_aside
+class _Rendered(NamedTuple):
+    staging: Path
+    store: FrameStore
+    progress: Progress
+    set_aside: dict[str, str]
 
 
-def _assembled(
+@contextmanager
+def _rendered(
     plan: Plan,
     engine: Engine,
     out: Path,
-    store_of: Callable[[str], FrameStore],
-    set_aside: dict[str, str],
-    progress: Progress,
+    part: Slice | None,
+    executor: MakeExecutor | None,
+    limits: Limits | None,
     on_progress: OnProgress | None,
-) -> Manifest:
-    def report(stage: str, done: int, total: int) -> None:
-        progress.stage, progress.done, progress.total = stage, done, total
-        if on_progress:
-            on_progress(progress)
+) -> Iterator[_Rendered]:
+    """Renders what the staging folder of a plan or slice lacks, and holds it for the block."""
+    require_blender()
+    staging = claim(plan, engine, out, part)
+    with held(staging):
+        store = FrameStore(staging)
+        images = take_slice(plan.images, part)
+        todo = [image for image in images if image.key not in store]
+        found = len(images) - len(todo)
+        progress = Progress("render", len(images), found, found)
 
-    return assemble(plan, engine, out, store_of, set_aside, report)
+        def report() -> None:
+            if on_progress:
+                on_progress(progress)
+
+        def keep(frame: Frame) -> None:
+            store.add(frame)
+            progress.done, progress.frame = len(store), frame
+            progress.seconds.update(frame.seconds)
+            report()
+
+        report()
+        set_aside: dict[str, str] = {}
+        try:
+            if todo:
+                crew = (executor or local_workers(engine))(len(todo), staging)
+                supervisor = Supervisor(crew, limits or Limits(), keep)
+                progress.workers, progress.replaced = supervisor.workers, supervisor.replaced
+                set_aside = supervisor.run(cut(todo, crew.slots() or 1), report)
+        finally:
+            store.close()
+        finish(staging, set_aside)
+        yield _Rendered(staging, store, progress, set_aside)

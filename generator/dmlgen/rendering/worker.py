@@ -8,7 +8,7 @@ import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from dmldata.errors import PrismError
+from dmldata.errors import PrismError, one_line
 from dmlgen.plan import PlannedImage
 from dmlgen.presets import Engine
 from dmlgen.rendering.frames import Frame
@@ -41,7 +41,7 @@ def render_rows(connection: Connection, engine: Engine, threads: int, scratch: P
         connection.send(error)
     except Exception as error:
         traceback.print_exc()
-        connection.send(PrismError(f"{type(error).__name__}: {error}"))
+        connection.send(PrismError(f"{type(error).__name__}: {one_line(error)}"))
 
 
 def _rendered(image: PlannedImage, stage, photographer) -> Frame:  # type: ignore[no-untyped-def]

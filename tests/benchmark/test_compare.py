@@ -34,7 +34,7 @@ def maps_of(name, seed=0, *, noise_of=None, images=12, signal=1.0):
         prime_seed=seed + 1,
         distance="euclidean",
     )
-    return ModelMaps(name, maps, prime, PLAIN, request)
+    return ModelMaps(name, maps, prime, images * [PLAIN], request)
 
 
 @pytest.fixture(scope="module")

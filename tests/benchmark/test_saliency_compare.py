@@ -88,7 +88,7 @@ def whole(side):
 
 def test_finer_map_is_averaged_by_area_to_the_coarser_grid():
     fine, coarse = np.arange(16.0).reshape(1, 4, 4), np.arange(4.0).reshape(1, 2, 2)
-    a, b = common_grid(fine, coarse, whole(4).geometry(8, 8), whole(2).geometry(8, 8))
+    a, b = common_grid(fine, coarse, [whole(4).geometry(8, 8)], [whole(2).geometry(8, 8)])
     np.testing.assert_allclose(a, [[[2.5, 4.5], [10.5, 12.5]]])
     np.testing.assert_allclose(b, coarse)
 
@@ -99,8 +99,8 @@ def test_maps_are_restricted_to_the_intersection_of_the_crops():
     a, b = common_grid(
         np.arange(16.0).reshape(1, 4, 4),
         np.arange(4.0).reshape(1, 2, 2),
-        whole(4).geometry(8, 8),
-        centre.geometry(8, 8),
+        [whole(4).geometry(8, 8)],
+        [centre.geometry(8, 8)],
     )
     np.testing.assert_allclose(a, [[[5, 6], [9, 10]]])
     np.testing.assert_allclose(b, [[[0, 1], [2, 3]]])
@@ -109,8 +109,8 @@ def test_maps_are_restricted_to_the_intersection_of_the_crops():
 @given(st.integers(6, 20), st.integers(6, 20), st.integers(5, 40), st.integers(5, 40))
 def test_constant_maps_stay_constant_on_any_common_grid(side_a, side_b, width, height):
     geometries = (
-        Preprocessing(input_size=side_a, resize=side_a + 1).geometry(width, height),
-        Preprocessing(input_size=side_b, resize=side_b + 2).geometry(width, height),
+        [Preprocessing(input_size=side_a, resize=side_a + 1).geometry(width, height)],
+        [Preprocessing(input_size=side_b, resize=side_b + 2).geometry(width, height)],
     )
     maps = np.full((1, side_a, side_a), 3.0), np.full((1, side_b, side_b), 0.5)
     a, b = common_grid(*maps, *geometries)
@@ -121,9 +121,22 @@ def test_constant_maps_stay_constant_on_any_common_grid(side_a, side_b, width, h
 
 def test_crops_of_different_images_are_refused():
     with pytest.raises(ValueError, match="different size"):
-        common_grid(
-            np.ones((1, 4, 4)), np.ones((1, 4, 4)), whole(4).geometry(8, 8), whole(4).geometry(8, 9)
-        )
+        common_grid(*np.ones((2, 1, 4, 4)), [whole(4).geometry(8, 8)], [whole(4).geometry(8, 9)])
+
+
+def test_images_of_different_size_share_the_coarsest_of_their_grids():
+    # Squashed: 4 x 4 of any image. Covered: the middle square, in 2 x 2. One image is square, of
+    # the other, twice as wide, the square is half: two of the four columns.
+    squash = Preprocessing(input_size=4, resize=4, fit="squash")
+    sizes = [(8, 8), (16, 8)]
+    a, b = common_grid(
+        np.arange(32.0).reshape(2, 4, 4),
+        np.arange(8.0).reshape(2, 2, 2),
+        [squash.geometry(*size) for size in sizes],
+        [whole(2).geometry(*size) for size in sizes],
+    )
+    np.testing.assert_allclose(a, [[[2.5, 4.5], [10.5, 12.5]], [[19, 20], [27, 28]]])
+    np.testing.assert_allclose(b, np.arange(8.0).reshape(2, 2, 2))
 
 
 def test_models_that_crop_alike_are_compared_as_they_are(maps):

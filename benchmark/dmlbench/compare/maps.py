@@ -38,7 +38,7 @@ class ModelMaps:
     id: str
     maps: Array
     prime: Array
-    geometry: Geometry
+    geometries: list[Geometry]
     request: SaliencyRequest
 
 
@@ -56,10 +56,10 @@ def compare_all_maps(
     for result in results:
         maps = result.maps()
         rows = maps.rows_of(keys)
-        geometry = Geometry(*(tuple(pair) for pair in maps.geometry.tolist()))
+        geometries = [maps.geometry_of(row) for row in rows.tolist()]
         assert result.saliency is not None
         own = ModelMaps(
-            result.model, maps.maps[rows], maps.prime[rows], geometry, result.saliency.request
+            result.model, maps.maps[rows], maps.prime[rows], geometries, result.saliency.request
         )
         loaded.append(own)
         on_car = maps.attention_on_car[rows]
@@ -87,7 +87,7 @@ def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:
         a, b = b, a
     n = len(a.maps)
     stacks = np.concatenate([a.maps, a.prime]), np.concatenate([b.maps, b.prime])
-    of_a, of_b = common_grid(*stacks, a.geometry, b.geometry)
+    of_a, of_b = common_grid(*stacks, 2 * a.geometries, 2 * b.geometries)
     crossed = compare_maps(of_a[:n], of_b[n:])
     agreement, ceiling, floor = _bounds(of_a[:n], of_a[n:], of_b[:n], of_b[n:], scenes, seed)
     divergence = plain_mean(crossed.divergence, scenes, np.random.default_rng(seed))
@@ -125,7 +125,7 @@ def _bound(value: float | None, ci95: Interval | None = None) -> Bound:
 
 
 def _share_noise(a: ModelMaps, b: ModelMaps) -> bool:
-    return a.request.seed == b.request.seed and a.geometry.crop == b.geometry.crop
+    return a.request.seed == b.request.seed and a.maps.shape == b.maps.shape
 
 
 def _shared(a: Array, b: Array) -> SharedNoise:

@@ -89,9 +89,15 @@ def _map_notes(results: Sequence[Result], keys: Sequence[str]) -> Iterator[str]:
             "have maps of"
         )
     yield from _differences("maps were made", [one.request for one in described], "distance")
-    crops = {(one.geometry.resized, one.geometry.crop) for one in described}
-    if len(crops) > 1:
+    if len({_view(one) for one in results}) > 1:
         yield "models crop or resize differently: their maps are compared on a common grid"
+
+
+def _view(result: Result) -> tuple[str, ...]:
+    """What decides which part of an image a model sees, and in how many pixels."""
+    return tuple(
+        str(result.run.model.preprocessing[key]) for key in ("input_size", "resize", "fit")
+    )
 
 
 def _differences(what: str, requests: Sequence[BaseModel], *expected: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from dmlbench.models import LoadedModel
 from dmlbench.models.geometry import Geometry
-from dmlbench.results.files import GeometryFields, SaliencyRequest
+from dmlbench.results.files import SaliencyRequest
 from dmlbench.results.folder import Maps
 from dmlbench.saliency import attention_on_car, mask_in_input, saliency_maps
 from dmldata.dataset import Dataset
@@ -52,11 +52,14 @@ def make_maps(
     wanted = set(keys)
     ordered = [key for key in dataset.samples["key"].to_pylist() if key in wanted]
     masks: list[NDArray[np.uint8]] = []
+    geometries: list[Geometry] = []
 
     def images(with_mask: bool) -> Iterator[Image.Image]:
         for item in dataset.samples_iter(keys=wanted, with_mask=with_mask):
             if item.mask is not None:
                 masks.append(mask_in_input(item.mask, loaded.preprocessing))
+            if with_mask:
+                geometries.append(loaded.preprocessing.geometry(*item.image.size))
             yield item.image
 
     def explained(seed: int, with_mask: bool) -> NDArray[np.float16]:
@@ -85,7 +88,7 @@ def make_maps(
         maps=maps,
         prime=prime,
         attention_on_car=np.array(on_car, np.float32),
-        geometry=np.array(dataclasses.astuple(_geometry(loaded, dataset)), np.int64),
+        geometry=np.array([dataclasses.astuple(one) for one in geometries], np.int64),
     )
 
 
@@ -94,18 +97,7 @@ def merge_maps(parts: Sequence[Maps], keys: Sequence[str]) -> Maps:
     first = parts[0]
     if len(parts) == 1 and first.keys.tolist() == list(keys):
         return first
-    names = ("keys", "maps", "prime", "attention_on_car")
+    names = Maps.__dataclass_fields__
     whole = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    rows = Maps(**whole, geometry=first.geometry).rows_of(keys)
-    return Maps(**{name: array[rows] for name, array in whole.items()}, geometry=first.geometry)
-
-
-def geometry_fields(maps: Maps) -> GeometryFields:
-    """The geometry as JSON holds it."""
-    image, resized, offset, crop = (tuple(pair) for pair in maps.geometry.tolist())
-    return GeometryFields(image=image, resized=resized, offset=offset, crop=crop)
-
-
-def _geometry(loaded: LoadedModel, dataset: Dataset) -> Geometry:
-    width, height = dataset.manifest.image_size
-    return loaded.preprocessing.geometry(width, height)
+    rows = Maps(**whole).rows_of(keys)
+    return Maps(**{name: array[rows] for name, array in whole.items()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dmlbench.evaluate.dataset_input import scene_ids
-from dmlbench.evaluate.map_images import choose_keys, geometry_fields, make_maps, merge_maps
+from dmlbench.evaluate.map_images import choose_keys, make_maps, merge_maps
 from dmlbench.evaluate.workbench import Workbench, changes
 from dmlbench.results.files import SaliencyFile, SaliencyRequest
 from dmlbench.results.folder import MAPS, SALIENCY, Maps
@@ -93,7 +93,6 @@ def _write(bench: Workbench, request: SaliencyRequest, parts: list[Maps]) -> Sal
         images=len(keys),
         keys=tuple(keys),
         scenes=scenes,
-        geometry=geometry_fields(maps),
         attention_on_car=plain_mean(maps.attention_on_car, scenes, np.random.default_rng(seed)),
         self_correlation=fisher_mean(correlation, scenes, np.random.default_rng(seed)),
     )

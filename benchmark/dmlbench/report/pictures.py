@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from dmlbench.compare import Comparison
-from dmlbench.models.geometry import Geometry
 from dmlbench.report.overlays import data_uri, overlay, shrink
 from dmlbench.results import Maps, Result
 from dmlbench.tables import number
@@ -74,12 +73,11 @@ def _card(
     tiles = [Tile(data_uri(small), *small.size, f"Image {item.key}: {described}", "image")]
     for model, own in maps.items():
         row = int(own.rows_of([item.key])[0])
-        geometry = Geometry(*(tuple(pair) for pair in own.geometry.tolist()))
         on_car = float(own.attention_on_car[row])
         label = comparison.label(model)
         tiles.append(
             Tile(
-                data_uri(overlay(small, own.maps[row].astype(np.float32), geometry)),
+                data_uri(overlay(small, own.maps[row].astype(np.float32), own.geometry_of(row))),
                 *small.size,
                 f"Saliency map of {label} over image {item.key}",
                 label,

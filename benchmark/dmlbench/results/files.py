@@ -107,15 +107,6 @@ class SaliencyRequest(StrictModel):
     distance: str
 
 
-class GeometryFields(StrictModel):
-    """Where the maps lie in the images, as `dmlbench.models.Geometry`; (height, width), pixels."""
-
-    image: Size
-    resized: Size
-    offset: Size
-    crop: Size
-
-
 class Mean(StrictModel):
     """A mean over images with its 95 % jackknife interval; `left_out` images had no value."""
 
@@ -142,7 +133,6 @@ class SaliencyFile(StrictModel):
     images: int
     keys: tuple[str, ...]
     scenes: tuple[int, ...] | None
-    geometry: GeometryFields
     attention_on_car: Mean
     self_correlation: Mean
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlbench.models.geometry import Geometry
 from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
 from dmldata.errors import InputError
 from dmldata.files import sha256_of, whole_file, write_whole
@@ -34,8 +35,8 @@ class Maps:
         keys: [n] of the images.
         maps, prime: float16 [n, H, W] in [0, 1], under two noise draws.
         attention_on_car: float32 [n] of `maps`; NaN where there is none.
-        geometry: int64 [4, 2]: image, resized, offset, crop as (height, width); what
-            `dmlbench.models.Geometry` takes, the same for all images.
+        geometry: int64 [n, 4, 2]: image, resized, offset, crop as (height, width); what
+            `dmlbench.models.Geometry` takes.
     """
 
     keys: NDArray[np.str_]
@@ -43,6 +44,10 @@ class Maps:
     prime: NDArray[np.float16]
     attention_on_car: NDArray[np.float32]
     geometry: NDArray[np.int64]
+
+    def geometry_of(self, row: int) -> Geometry:
+        """Where the map of a row lies in its image."""
+        return Geometry(*(tuple(pair) for pair in self.geometry[row].tolist()))
 
     def rows_of(self, keys: Any) -> NDArray[np.int64]:
         """Row of each key."""
@@ -106,6 +111,8 @@ class ResultFolder:
             raise InputError(f"{self.path / MAPS}: {error}; {AGAIN}") from None
         if tuple(maps.keys.tolist()) != described.keys:
             raise InputError(f"{self.path / MAPS}: other keys than in {SALIENCY}; {AGAIN}")
+        if maps.geometry.shape != (len(maps.keys), 4, 2):
+            raise InputError(f"{self.path / MAPS}: not one geometry an image; {AGAIN}")
         return maps
 
     def read_embeddings(self) -> NDArray[np.float32]:

@@ -99,13 +99,9 @@ def compare_models(
     maps_a, maps_b = np.asarray(a), np.asarray(b)
     if not len(maps_a) == len(maps_b) == len(sizes):
         raise ValueError(f"{len(maps_a)} and {len(maps_b)} maps of {len(sizes)} images")
-    correlation, divergence = np.full((2, len(sizes)), np.nan)
-    for size in sorted(set(sizes)):
-        rows = [row for row, other in enumerate(sizes) if other == size]
-        geometries = preprocessing_a.geometry(*size), preprocessing_b.geometry(*size)
-        found = compare_maps(*common_grid(maps_a[rows], maps_b[rows], *geometries))
-        correlation[rows], divergence[rows] = found.correlation, found.divergence
-    return MapComparison(correlation, divergence)
+    geometries_a = [preprocessing_a.geometry(*size) for size in sizes]
+    geometries_b = [preprocessing_b.geometry(*size) for size in sizes]
+    return compare_maps(*common_grid(maps_a, maps_b, geometries_a, geometries_b))
 
 
 def fisher(correlation: ArrayLike) -> NDArray[np.float64]:

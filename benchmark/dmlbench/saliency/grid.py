@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,35 +11,48 @@ from dmlbench.models.geometry import Box, Geometry
 
 
 def common_grid(
-    a: ArrayLike, b: ArrayLike, geometry_a: Geometry, geometry_b: Geometry
+    a: ArrayLike,
+    b: ArrayLike,
+    geometries_a: Sequence[Geometry],
+    geometries_b: Sequence[Geometry],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Maps of the same images on the intersection of both crops, on the coarser of the two grids.
 
     Each map is taken as constant within its pixels and averaged by area; no pixel is interpolated.
-    Along each axis the coarser grid is the one with larger pixels in the original image. The same
-    geometry on both sides leaves the maps as they are.
+    Along each axis the coarser grid is the one with larger pixels in the original image; where
+    images differ in size, the coarsest of all. The same geometries on both sides leave the maps as
+    they are.
 
     Args:
-        a: [N, H, W] maps of images that all have `geometry_a`.
-        b: [N, H', W'] maps of the same images, with `geometry_b`.
+        a: [N, H, W] maps.
+        b: [N, H', W'] maps of the same images.
+        geometries_a, geometries_b: N, where each map lies in its image.
 
     Returns:
         Two arrays [N, h, w].
 
     Raises:
-        ValueError: the geometries are of images of different size, or the crops do not overlap.
+        ValueError: two geometries are of images of different size, or two crops do not overlap.
     """
     maps_a, maps_b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    if geometry_a == geometry_b:
+    pairs = list(zip(geometries_a, geometries_b, strict=True))
+    if all(one == other for one, other in pairs):
         return maps_a, maps_b
-    if geometry_a.image != geometry_b.image:
-        raise ValueError(f"images of different size: {geometry_a.image} and {geometry_b.image}")
-    box = _intersection(geometry_a.box, geometry_b.box)
-    cells = _cells(box, geometry_a, geometry_b)
-    return _average(maps_a, geometry_a, box, cells), _average(maps_b, geometry_b, box, cells)
+    boxes = {pair: _intersection(*pair) for pair in set(pairs)}
+    sides = [_cells(box, *pair) for pair, box in boxes.items()]
+    cells = min(rows for rows, _ in sides), min(columns for _, columns in sides)
+    found_a, found_b = np.empty((2, len(pairs), *cells))
+    for (one, other), box in boxes.items():
+        rows = [row for row, pair in enumerate(pairs) if pair == (one, other)]
+        found_a[rows] = _average(maps_a[rows], one, box, cells)
+        found_b[rows] = _average(maps_b[rows], other, box, cells)
+    return found_a, found_b
 
 
-def _intersection(a: Box, b: Box) -> Box:
+def _intersection(one: Geometry, other: Geometry) -> Box:
+    if one.image != other.image:
+        raise ValueError(f"images of different size: {one.image} and {other.image}")
+    a, b = one.box, other.box
     box = Box(
         max(a.left, b.left), max(a.top, b.top), min(a.right, b.right), min(a.bottom, b.bottom)
     )

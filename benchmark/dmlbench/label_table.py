@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlbench.csv_table import read_csv
 from dmlbench.properties.labels import Property
 from dmldata.errors import InputError
 
@@ -51,64 +50,18 @@ def read_label_table(path: str | Path) -> LabelTable:
         InputError: the file cannot be read, or is not such a table; the message names the line.
     """
     path = Path(path)
-    header, rows, lines = _read(path)
-    columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
+    table = read_csv(path)
+    columns = dict(table.columns)
     scenes = columns.pop(SCENES, None)
     if scenes is not None and "" in scenes:
-        line = lines[scenes.index("")]
+        line = table.lines[scenes.index("")]
         raise InputError(f"{path}, line {line}: no {SCENES}; valid: a scene for each image")
     properties = {
         name: Property(_labels(cells)) for name, cells in columns.items() if name not in IGNORED
     }
     if not properties:
         raise InputError(f"{path}, line 1: no property; valid: a column for each property")
-    return LabelTable(len(rows), properties, None if scenes is None else np.array(scenes))
-
-
-def _read(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
-    """The header, the cells of each row, and the line that each row ends on."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = list(_lines(csv.reader(file, strict=True), path))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; valid: a CSV file of labels") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text; valid: a CSV file of labels") from None
-    if not table:
-        raise InputError(f"{path}: empty; valid: a header that names the properties, then rows")
-    (_, header), *rows = table
-    for column, name in enumerate(header):
-        if not name:
-            raise InputError(f"{path}, line 1: column {column + 1} has no name")
-        if name in header[:column]:
-            raise InputError(f"{path}, line 1: two columns are called '{name}'")
-    for line, cells in rows:
-        if len(cells) != len(header):
-            raise InputError(
-                f"{path}, line {line}: {len(cells)} cells; valid: {len(header)}, as in the header"
-            )
-    if not rows:
-        raise InputError(f"{path}: no rows below the header; valid: a row an image")
-    return header, [cells for _, cells in rows], [line for line, _ in rows]
-
-
-def _lines(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of each row, without blank lines at the end.
-
-    A blank line elsewhere is a row with one empty cell: an image without a label where there is
-    a single column, and too few cells where there are more.
-    """
-    blank: list[int] = []
-    try:
-        for cells in reader:
-            if not cells:
-                blank.append(reader.line_num)
-                continue
-            yield from ((line, [""]) for line in blank)
-            blank.clear()
-            yield reader.line_num, [cell.strip() for cell in cells]
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}; valid: CSV") from None
+    return LabelTable(len(table.lines), properties, None if scenes is None else np.array(scenes))
 
 
 def _labels(cells: list[str]) -> NDArray[Any]:

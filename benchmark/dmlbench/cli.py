@@ -29,6 +29,15 @@ Results = Annotated[
     typer.Argument(metavar="RESULTS...", help="Folders that evaluate wrote: results/*"),
 ]
 
+GroupsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--groups",
+        help="Two groups of models to test, as .csv or .yaml: a model, its name or its loss, and "
+        "its group. By default classification against ranking losses.",
+    ),
+]
+
 
 @app.command()
 def evaluate(
@@ -174,28 +183,31 @@ def score(
 def compare(
     results: Results,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write the tables as .json, .csv or .md.")
+        list[Path] | None,
+        typer.Option("--out", help="Write .json, .csv, .md or .tex; may be given several times."),
     ] = None,
     data: Annotated[
         str | None, typer.Option("--data", help="Fingerprint, where there are several datasets.")
     ] = None,
+    groups: GroupsFile = None,
     as_json: Json = False,
 ) -> None:
     """Compare models on one dataset: do they look at the same pixels, do they learn the same?"""
     from dmlbench.cli_values import check_file
-    from dmlbench.compare import compare_results
+    from dmlbench.compare import compare_results, read_groups
     from dmlbench.compare.export import check_suffix, write_comparison
+    from dmlbench.compare.tables import print_comparison
     from dmlbench.results import find_results
-    from dmlbench.tables import print_comparison
 
-    check_file(out, "--out")
-    if out is not None:
-        check_suffix(out)
+    for path in out or ():
+        check_file(path, "--out")
+        check_suffix(path)
     found = find_results(results, data)
+    grouped = read_groups(groups, found) if groups is not None else None
     with console.progress("compare maps", None, quiet=as_json) as bar:
-        comparison = compare_results(found, progress=bar.report)
-    if out is not None:
-        write_comparison(comparison, out)
+        comparison = compare_results(found, progress=bar.report, groups=grouped)
+    for path in out or ():
+        write_comparison(comparison, path)
     if as_json:
         _print_json(comparison.model_dump(mode="json"))
     else:
@@ -214,10 +226,12 @@ def report(
         int, typer.Option("--images", min=0, help="Images that are shown with their maps.")
     ] = 8,
     title: Annotated[str | None, typer.Option("--title", help="Heading of the page.")] = None,
+    groups: GroupsFile = None,
     as_json: Json = False,
 ) -> None:
     """Write one HTML page with the tables, the maps over the images, and all settings."""
     from dmlbench.cli_values import check_file
+    from dmlbench.compare import read_groups
     from dmlbench.report import find_dataset, write_report
     from dmlbench.results import find_results
     from dmldata import open_dataset
@@ -226,8 +240,11 @@ def report(
     given = open_dataset(data) if data is not None else None
     found = find_results(results, None if given is None else given.fingerprint)
     dataset = find_dataset(found, given, images)
+    grouped = read_groups(groups, found) if groups is not None else None
     with console.progress("compare maps", None, quiet=as_json) as bar:
-        write_report(found, dataset, out, title=title, images=images, progress=bar.report)
+        write_report(
+            found, dataset, out, title=title, images=images, groups=grouped, progress=bar.report
+        )
     if as_json:
         _print_json({"report": str(out), "models": [result.model for result in found]})
     else:

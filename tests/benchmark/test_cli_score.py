@@ -38,6 +38,7 @@ def test_intervals_and_chance_can_be_left_out(dmlbench, files):
         "value": pytest.approx(1.0),
         "ci95": None,
         "chance": None,
+        "replicates": None,
     }
 
 

@@ -132,14 +132,14 @@ def test_csv_holds_one_number_a_row(dmlbench, results, comparison, tmp_path):
 def test_markdown_holds_the_tables(dmlbench, results, tmp_path):
     dmlbench("compare", results, "--out", tmp_path / "compare.md")
     text = (tmp_path / "compare.md").read_text()
-    assert text.count("\n| --- |") == 3
+    assert text.count("\n| --- |") == 5
     assert "| property | cropped | small | wide |" in text
 
 
 def test_other_suffix_is_refused(dmlbench, results, tmp_path):
     answer = dmlbench("compare", results, "--out", tmp_path / "compare.xlsx")
     assert answer.exit_code == 2
-    assert ".json, .csv, .md" in answer.err
+    assert ".json, .csv, .md, .tex" in answer.err
 
 
 def test_one_model_is_not_a_comparison(dmlbench, results):

@@ -15,6 +15,7 @@ from dmlbench import properties
 from dmlbench.properties import Property, score_properties
 from dmlbench.properties.clustering import Clustering, agreement, cluster
 from dmlbench.properties.intervals import drop_groups
+from dmlbench.properties.options import ABSENT
 from dmlbench.properties.order_correlation import Column, correlate_distances, property_distances
 
 CODES = hnp.arrays(np.int64, 30, elements=st.integers(0, 4))
@@ -128,6 +129,6 @@ def test_images_without_a_value_are_left_out_of_distance_spearman():
 def test_distance_spearman_is_null_where_all_embeddings_are_equal():
     prop = Property(np.arange(40) % 4, kind="linear")
     found = score_properties(np.ones((40, 3)), {"p": prop})["properties"]["p"]
-    assert found["distance_spearman"] == {"value": None, "ci95": None, "chance": None}
+    assert found["distance_spearman"] == ABSENT
     assert found["reason"].startswith("distance_spearman: ")
     assert found["arp"]["value"] == pytest.approx(0.0, abs=1e-12)

@@ -166,7 +166,7 @@ def test_a_property_that_cannot_be_scored_is_null_with_a_reason(labels, reason):
     result = score_properties(x, {"p": Property(list(labels), kind="linear", values=np.arange(6))})
     found = result["properties"]["p"]
     assert found["reason"] == reason
-    nothing = {"value": None, "ci95": None, "chance": None}
+    nothing = {"value": None, "ci95": None, "chance": None, "replicates": None}
     for name in (*NEIGHBOUR_SCORES, "ami", "nmi", "distance_spearman"):
         assert found[name] == nothing
     json.dumps(result, allow_nan=False)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
+from dmlbench.compare.clustering import Clustering
+from dmlbench.compare.differences import Difference, leaders
+from dmlbench.compare.group_tests import GroupComparison
 from dmlbench.results.files import DatasetRecord, Interval, Mean, PropertyScores
 from dmldata.strict import StrictModel
 
@@ -57,11 +61,17 @@ class Pair(StrictModel):
     shared_noise: SharedNoise | None
 
 
+def mean_correlations(pairs: Iterable[Pair]) -> dict[frozenset[str], float | None]:
+    """By pair of models, the mean correlation of their maps."""
+    return {frozenset({pair.a, pair.b}): pair.correlation.mean for pair in pairs}
+
+
 class SaliencyTable(StrictModel):
     """The models that have maps and all their pairs, on the images that all of them have maps of.
 
     Attributes:
         attention_on_car, self_correlation: by model; see `results.files.SaliencyFile`.
+        clustering: of the models, by the mean correlation of each pair.
     """
 
     models: tuple[str, ...]
@@ -69,6 +79,7 @@ class SaliencyTable(StrictModel):
     attention_on_car: dict[str, Mean]
     self_correlation: dict[str, Mean]
     pairs: tuple[Pair, ...]
+    clustering: Clustering
 
     def pair(self, one: str, other: str) -> Pair:
         """The pair of two models, in either order."""
@@ -91,7 +102,9 @@ class Comparison(StrictModel):
 
     Attributes:
         properties: by property, then by id of the model.
+        differences: by property, of each pair of models.
         saliency: null where no image has maps of all models that have any.
+        groups: null where the models are not of two groups.
         notes: what a reader of the numbers has to know.
     """
 
@@ -99,8 +112,14 @@ class Comparison(StrictModel):
     dataset: DatasetRecord
     models: tuple[ComparedModel, ...]
     properties: dict[str, dict[str, PropertyScores]]
+    differences: dict[str, tuple[Difference, ...]]
     saliency: SaliencyTable | None
+    groups: GroupComparison | None
     notes: tuple[str, ...]
+
+    def leaders(self, name: str) -> frozenset[str]:
+        """Ids of the models that score highest on a property; see `differences.leaders`."""
+        return leaders(self.properties[name], self.differences[name])
 
     def label(self, model: str) -> str:
         """What to call the model of this id."""

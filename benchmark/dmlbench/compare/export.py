@@ -1,4 +1,4 @@
-"""A comparison as a file: JSON (everything), CSV (one number a row), Markdown (the tables)."""
+"""A comparison as a file: JSON (everything), CSV (one number a row), Markdown, LaTeX (tables)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dmlbench.compare.comparison import Comparison, Pair, Spread
+from dmlbench.compare.group_tests import GroupComparison, GroupTest
+from dmlbench.compare.latex import as_latex
+from dmlbench.compare.tables import comparison_tables
 from dmlbench.results.files import Interval, Mean
-from dmlbench.tables import Table, attention_table, pair_table, property_table
+from dmlbench.tables import Marked, Table
 from dmldata.errors import UnknownNameError
 from dmldata.files import write_whole
 
@@ -31,7 +34,7 @@ Cell = str | float | None
 
 
 def check_suffix(path: Path) -> None:
-    """Refuse a file that is none of the three before anything is computed.
+    """Refuse a file that is none of these before anything is computed.
 
     Raises:
         UnknownNameError: another suffix.
@@ -44,7 +47,7 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
     """Write the file that the suffix names.
 
     Raises:
-        UnknownNameError: another suffix than .json, .csv and .md.
+        UnknownNameError: another suffix than .json, .csv, .md and .tex.
     """
     check_suffix(path)
     write_whole(path, _WRITERS[path.suffix](comparison))
@@ -61,28 +64,25 @@ def as_csv(comparison: Comparison) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(_property_rows(comparison))
+    writer.writerows(_difference_rows(comparison))
     writer.writerows(_map_rows(comparison))
+    writer.writerows(_group_rows(comparison.groups))
     return text.getvalue()
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """The tables as they are printed."""
-    tables = [property_table(comparison)]
-    if comparison.saliency is not None:
-        tables += [pair_table(comparison)] if comparison.saliency.pairs else []
-        tables += [attention_table(comparison)]
+    """The tables as they are printed; bold is what is marked."""
     dataset = comparison.dataset
     head = (
         f"Dataset {dataset.name} {dataset.version} ({dataset.images} images, fingerprint "
         f"`{dataset.fingerprint}`)"
     )
     notes = [f"- {note}" for note in comparison.notes]
-    return (
-        "\n\n".join([head, *map(_markdown, tables), *(["\n".join(notes)] if notes else [])]) + "\n"
-    )
+    parts = [head, *map(_markdown, comparison_tables(comparison)), "\n".join(notes)]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
-_WRITERS = {".json": as_json, ".csv": as_csv, ".md": as_markdown}
+_WRITERS = {".json": as_json, ".csv": as_csv, ".md": as_markdown, ".tex": as_latex}
 
 
 def _property_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
@@ -91,6 +91,13 @@ def _property_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
             for measure, score in found.scores.items():
                 ends = (*_ends(score.ci95), *_ends(score.chance))
                 yield (name, model, None, measure, score.value, None, *ends)
+
+
+def _difference_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
+    for name, differences in comparison.differences.items():
+        for one in differences:
+            ends = (*_ends(one.ci95), None, None)
+            yield (name, one.a, one.b, "nr_precision_difference", one.value, None, *ends)
 
 
 def _map_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
@@ -117,11 +124,44 @@ def _pair_rows(pair: Pair) -> Iterator[tuple[Cell, ...]]:
         yield ("maps", pair.a, pair.b, measure, bound.value, None, *ends)
 
 
+def _group_rows(groups: GroupComparison | None) -> Iterator[tuple[Cell, ...]]:
+    """Groups stand in the columns of the models."""
+    if groups is None:
+        return
+    for name, test in groups.properties.items():
+        yield from _test_rows(name, groups.groups.names, test)
+    if groups.attention_on_car is not None:
+        yield from _test_rows("maps", groups.groups.names, groups.attention_on_car)
+    agreements = {(name, name): found for name, found in groups.within.items()}
+    agreements[groups.groups.names] = groups.between
+    for (one, other), found in agreements.items():
+        yield ("maps", one, other, "group_correlation", found.r, *[None] * 5)
+
+
+def _test_rows(subject: str, names: tuple[str, str], test: GroupTest) -> Iterator[tuple[Cell, ...]]:
+    found, paper = test.corrected, test.paper
+    for name, mean in found.means.items():
+        yield (subject, name, None, "group_mean", mean, *[None] * 5)
+    ends = (*_ends(found.delta_ci95), None, None)
+    yield (subject, *names, "cliffs_delta", found.delta, None, *ends)
+    values = {"group_u": found.u, "group_p": found.p, "group_p_holm": found.p_holm}
+    if paper is not None:
+        values |= {"group_p_paper": paper.p, "group_p_paper_two_sided": paper.p_two_sided}
+    for measure, value in values.items():
+        yield (subject, *names, measure, value, *[None] * 5)
+
+
 def _ends(pair: Interval | None) -> tuple[Cell, Cell]:
     return pair or (None, None)
 
 
 def _markdown(table: Table) -> str:
     rows = [table.columns, ["---"] * len(table.columns), *table.rows]
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join([table.title + ":", "", *lines])
+    lines = ["| " + " | ".join(map(_markdown_cell, row)) + " |" for row in rows]
+    below = ["", table.note] if table.note else []
+    return "\n".join([table.title + ":", "", *lines, *below])
+
+
+def _markdown_cell(cell: str) -> str:
+    escaped = cell.replace("|", "\\|")
+    return Marked(escaped).marked("**", "**") if isinstance(cell, Marked) else escaped

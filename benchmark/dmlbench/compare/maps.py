@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.compare.comparison import Bound, Pair, SaliencyTable, SharedNoise, Spread
+from dmlbench.compare.clustering import cluster_models
+from dmlbench.compare.comparison import (
+    Bound,
+    Pair,
+    SaliencyTable,
+    SharedNoise,
+    Spread,
+    mean_correlations,
+)
 from dmlbench.models.geometry import Geometry
 from dmlbench.results import Result
 from dmlbench.results.files import Interval, SaliencyRequest
@@ -78,6 +86,7 @@ def compare_all_maps(
         attention_on_car=attention,
         self_correlation=agreement,
         pairs=tuple(pairs),
+        clustering=cluster_models([one.id for one in loaded], mean_correlations(pairs)),
     )
 
 

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
 
-from dmlbench.compare.comparison import ComparedModel, Comparison
+from dmlbench.compare.comparison import ComparedModel, Comparison, SaliencyTable, mean_correlations
+from dmlbench.compare.differences import Difference, score_differences
+from dmlbench.compare.group_tests import GroupComparison, compare_groups
+from dmlbench.compare.groups import Groups, loss_groups
 from dmlbench.compare.maps import compare_all_maps
 from dmlbench.results import Result
+from dmlbench.results.files import PropertyScores
 from dmldata.errors import InputError
 
 Progress = Callable[[str, int, int], None]
 
 
 def compare_results(
-    results: Sequence[Result], progress: Progress | None = None, *, at_least: int = 2
+    results: Sequence[Result],
+    progress: Progress | None = None,
+    *,
+    at_least: int = 2,
+    groups: Groups | None = None,
 ) -> Comparison:
-    """The table of the properties and, where there are maps, that of the maps.
+    """The properties and, where there are maps, the maps; two groups of models, where there are.
 
     Args:
         results: of one dataset; see `dmlbench.results.find_results`.
         progress: called as (stage, pairs of models done, pairs in all).
         at_least: fewest models; 1 makes tables of a single model, without pairs.
+        groups: by default classification losses against ranking losses.
 
     Raises:
         InputError: fewer models.
@@ -33,17 +42,35 @@ def compare_results(
         raise InputError(f"a comparison needs results of {at_least} models, found {found}")
     with_maps = [result for result in results if result.saliency is not None]
     keys = _common_keys(with_maps)
-    names = list(results[0].properties.properties)
+    properties = {
+        name: {result.model: result.properties.properties[name] for result in results}
+        for name in results[0].properties.properties
+    }
+    differences = score_differences(results)
+    saliency = compare_all_maps(with_maps, keys, progress) if keys else None
+    groups = groups or loss_groups(results)
     return Comparison(
         dataset=results[0].run.dataset,
         models=tuple(_models(results)),
-        properties={
-            name: {result.model: result.properties.properties[name] for result in results}
-            for name in names
-        },
-        saliency=compare_all_maps(with_maps, keys, progress) if keys else None,
-        notes=tuple(_notes(results, with_maps, keys)),
+        properties=properties,
+        differences=differences,
+        saliency=saliency,
+        groups=_compare_groups(groups, properties, saliency) if groups else None,
+        notes=(
+            *_notes(results, with_maps, keys),
+            *_tie_notes(differences),
+            *_table_notes(results, saliency, groups),
+        ),
     )
+
+
+def _compare_groups(
+    groups: Groups, properties: dict[str, dict[str, PropertyScores]], saliency: SaliencyTable | None
+) -> GroupComparison:
+    on_car = saliency.attention_on_car if saliency else {}
+    values = {model: mean.value for model, mean in on_car.items()}
+    correlations = mean_correlations(saliency.pairs if saliency else ())
+    return compare_groups(groups, properties, values, correlations)
 
 
 def _common_keys(results: Sequence[Result]) -> list[str]:
@@ -76,6 +103,24 @@ def _notes(
     if len(with_maps) >= 2:
         yield from _map_notes(with_maps, keys)
     yield from _differences("properties were scored", [one.properties.request for one in results])
+
+
+def _tie_notes(differences: Mapping[str, Sequence[Difference]]) -> Iterator[str]:
+    found = [one for of_property in differences.values() for one in of_property]
+    reasons = dict.fromkeys(one.reason for one in found if one.value is not None and one.reason)
+    yield from (f"ties between models are not known: {reason}" for reason in reasons)
+
+
+def _table_notes(
+    results: Sequence[Result], saliency: SaliencyTable | None, groups: Groups | None
+) -> Iterator[str]:
+    if saliency is not None and saliency.clustering.left_out:
+        left_out = ", ".join(saliency.clustering.left_out)
+        yield f"in no cluster, as a correlation of maps is missing: {left_out}"
+    if groups is not None and groups.left_out:
+        yield f"in neither of the two groups: {', '.join(groups.left_out)}"
+    if groups is None and any(result.run.model.loss for result in results):
+        yield "no group tests: the models are not of both classification and ranking losses"
 
 
 def _map_notes(results: Sequence[Result], keys: Sequence[str]) -> Iterator[str]:

@@ -21,11 +21,12 @@ def properties_step(bench: Workbench) -> PropertiesFile:
     wanted = bench.settings
     request = PropertyRequest(seed=wanted.seed, intervals=wanted.intervals, chance=wanted.chance)
     left = bench.left(PROPERTIES, bench.folder.read_properties)
-    if left is not None and left.request == request:
+    if left is not None and left.request == request and left.keeps_replicates:
         bench.say("properties: reused")
         return left
     if left is not None:
-        bench.say(f"properties: made again ({changes(left.request, request)})")
+        why = changes(left.request, request) or "an earlier version kept no replicates"
+        bench.say(f"properties: made again ({why})")
     embeddings = _embed(bench) if left is None else bench.folder.read_embeddings()
     with bench.step("properties"), bench.progress("score properties", None) as bar:
         scores = score_properties(

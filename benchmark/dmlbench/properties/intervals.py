@@ -55,16 +55,27 @@ def permuted_codes(codes: Ints, count: int, rng: np.random.Generator) -> Iterato
         yield rng.permutation(codes)
 
 
-def jackknife_interval(
-    value: float, replicates: NDArray[np.float64], scale: NDArray[np.float64] | float = 1.0
-) -> Interval:
+def rescale(
+    replicates: NDArray[np.float64], scale: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """Jackknife replicates [G] of a score that grows with the number of images, as if without loss.
+
+    Args:
+        scale: [1 + G], what the score grows with, for all images and without each group.
+
+    >>> rescale(np.array([0.9, 1.8]), np.array([2.0, 1.0, 2.0])).tolist()
+    [1.8, 1.8]
+    """
+    scales = np.broadcast_to(np.asarray(scale, dtype=np.float64), len(replicates) + 1)
+    return np.asarray(replicates / scales[1:] * scales[0], dtype=np.float64)
+
+
+def jackknife_interval(value: float, replicates: NDArray[np.float64]) -> Interval:
     """95 % interval [low, high] from delete-a-group jackknife replicates.
 
     Args:
         value: the score of all images.
-        replicates: [G], the score without each group.
-        scale: [1 + G], for a score that grows with the number of images, what it grows with: the
-            interval is that of score / scale, scaled back by the first.
+        replicates: [G], the score without each group, rescaled where it grows with their number.
 
     Returns:
         value +- t(G - 1) sqrt((G - 1) / G sum (replicate - mean)^2); None where a replicate has no
@@ -73,11 +84,9 @@ def jackknife_interval(
     >>> [round(bound, 6) for bound in jackknife_interval(1.0, np.array([0.9, 1.1]))]
     [-0.27062, 2.27062]
     """
-    scales = np.broadcast_to(np.asarray(scale, dtype=np.float64), len(replicates) + 1)
-    scaled = replicates / scales[1:] * scales[0]
-    if not (np.isfinite(scaled).all() and np.isfinite(value)):
+    if not (np.isfinite(replicates).all() and np.isfinite(value)):
         return None
-    return list(jackknife.jackknife_interval(float(value), scaled, level=COVERAGE))
+    return list(jackknife.jackknife_interval(float(value), replicates, level=COVERAGE))
 
 
 def chance_interval(permuted: NDArray[np.float64]) -> Interval:

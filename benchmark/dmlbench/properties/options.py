@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.properties.intervals import chance_interval, generator, jackknife_interval
+from dmlbench.properties.intervals import (
+    chance_interval,
+    generator,
+    jackknife_interval,
+    rescale,
+)
 from dmlbench.properties.labels import Ints
 from dmlbench.properties.parallel import Progress
 
@@ -89,21 +94,29 @@ def same_rows(rows: Mapping[str, Ints]) -> list[list[str]]:
     return list(together.values())
 
 
+ABSENT: dict[str, Any] = {"value": None, "ci95": None, "chance": None, "replicates": None}
+"""The entry of a score that does not exist."""
+
+
 def entry(
     value: float,
     replicates: NDArray[np.float64],
     permuted: NDArray[np.float64],
     scale: NDArray[np.float64] | float = 1.0,
 ) -> dict[str, Any]:
-    """A score as it stands in a result: its value, `ci95` and `chance`, null where there is none.
+    """A score as it stands in a result: its value, `ci95`, `chance` and the replicates behind
+    `ci95`, rescaled as `scale` says; null where there is none.
 
     >>> entry(0.5, np.array([]), np.array([]))
-    {'value': 0.5, 'ci95': None, 'chance': None}
+    {'value': 0.5, 'ci95': None, 'chance': None, 'replicates': None}
     """
     if not math.isfinite(value):
-        return {"value": None, "ci95": None, "chance": None}
+        return dict(ABSENT)
+    rescaled = rescale(replicates, scale) if len(replicates) else replicates
+    interval = jackknife_interval(value, rescaled) if len(replicates) else None
     return {
         "value": float(value),
-        "ci95": jackknife_interval(value, replicates, scale) if len(replicates) else None,
+        "ci95": interval,
         "chance": chance_interval(permuted),
+        "replicates": None if interval is None else rescaled.tolist(),
     }

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup, escape
 
-from dmlbench.compare import Comparison, compare_results
+from dmlbench.compare import Comparison, Groups, compare_results
+from dmlbench.compare.tables import attention_table
 from dmlbench.report.details import all_notes, other_scores, pair_details, run_facts, score_details
 from dmlbench.report.grids import correlation_grid, property_grid
 from dmlbench.report.pictures import make_cards, tile_width
 from dmlbench.report.summary import summary
 from dmlbench.results import Result
-from dmlbench.tables import attention_table
+from dmlbench.tables import NEGATIVE
 from dmldata.dataset import Dataset, open_dataset
 from dmldata.errors import DatasetError, InputError
 from dmldata.files import write_whole
@@ -54,6 +54,7 @@ def write_report(
     *,
     title: str | None = None,
     images: int = 8,
+    groups: Groups | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Write the page: one file that needs no other and asks for none.
@@ -64,11 +65,12 @@ def write_report(
         results: of one dataset; one model or more.
         dataset: theirs, for the images; None leaves the images out.
         images: how many are shown.
+        groups: two groups of models to test; see `dmlbench.compare.compare_results`.
 
     Raises:
         DatasetError: a shard is damaged.
     """
-    comparison = compare_results(results, progress, at_least=1)
+    comparison = compare_results(results, progress, at_least=1, groups=groups)
     cards = [] if dataset is None else make_cards(comparison, results, dataset, images)
     page = _environment().get_template("template.html.j2")
     text = page.render(
@@ -129,4 +131,4 @@ def _minus(text: str) -> str:
     >>> _minus("NR-Precision -0.5 to 2026-01-02")
     'NR-Precision −0.5 to 2026-01-02'
     """
-    return re.sub(r"(?<![\w-])-(?=\d)", "\N{MINUS SIGN}", text)
+    return NEGATIVE.sub("\N{MINUS SIGN}", text)

@@ -25,11 +25,18 @@ class Subject(StrictModel):
 
 
 class Score(StrictModel):
-    """A score with its 95 % jackknife interval and the central 95 % of permuted labels."""
+    """A score with its 95 % jackknife interval and the central 95 % of permuted labels.
+
+    Attributes:
+        replicates: the scores without each jackknife group, which `ci95` is made of: from those of
+            two models on the same images and groups comes the interval of their difference. None
+            without an interval, and in files of versions that did not keep them.
+    """
 
     value: float | None
     ci95: Interval | None
     chance: Interval | None
+    replicates: tuple[float, ...] | None = None
 
     @property
     def is_chance(self) -> bool:
@@ -87,6 +94,13 @@ class PropertiesFile(StrictModel):
     dimensions: int
     properties: dict[str, PropertyScores]
     settings: dict[str, Any]
+
+    @property
+    def keeps_replicates(self) -> bool:
+        """Whether the replicates behind the intervals are there; True where there are none."""
+        scores = [score for one in self.properties.values() for score in one.scores.values()]
+        behind = [score.replicates for score in scores if score.ci95 is not None]
+        return not behind or any(one is not None for one in behind)
 
 
 class SaliencyRequest(StrictModel):

@@ -1,0 +1,85 @@
+"""Hierarchical clustering of models by how alike their saliency maps are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from dmldata.strict import StrictModel
+
+
+class Clustering(StrictModel):
+    """Average linkage on 1 - r.
+
+    Attributes:
+        models: the leaves 0, 1, ...
+        merges: as `scipy.cluster.hierarchy.linkage` gives them: two nodes, the distance 1 - r at
+            which they merge, and the number of models below; the n-th merge is node
+            len(models) + n.
+        order: all models, similar ones side by side (optimal leaf ordering: Bar-Joseph et al.
+            2001), then those left out.
+        left_out: models without a correlation with some other that is kept.
+    """
+
+    method: Literal["average"] = "average"
+    distance: Literal["1 - r"] = "1 - r"
+    models: tuple[str, ...]
+    merges: tuple[tuple[int, int, float, int], ...]
+    order: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def cluster_models(
+    models: Sequence[str], correlations: Mapping[frozenset[str], float | None]
+) -> Clustering:
+    """Cluster models by the correlation of each pair.
+
+    Args:
+        models: their ids; the order makes no difference.
+        correlations: by pair; a pair that is missing or None has none.
+
+    >>> pairs = {frozenset("ab"): 0.2, frozenset("ac"): 0.9, frozenset("bc"): 0.4}
+    >>> found = cluster_models("abc", pairs)
+    >>> found.order, round(found.merges[1][2], 6)
+    (('b', 'c', 'a'), 0.7)
+    """
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    ordered = sorted(models)
+    matrix = np.array(
+        [[_distance(correlations, one, other) for other in ordered] for one in ordered]
+    )
+    kept = _complete(matrix)
+    leaves = [ordered[row] for row in kept]
+    left_out = tuple(model for model in ordered if model not in leaves)
+    merges, order = np.empty((0, 4)), np.arange(len(leaves))
+    if len(leaves) > 1:
+        condensed = squareform(matrix[np.ix_(kept, kept)], checks=False)
+        merges = linkage(condensed, method="average", optimal_ordering=True)
+        order = leaves_list(merges)
+    return Clustering(
+        models=tuple(leaves),
+        merges=tuple((int(a), int(b), float(at), int(size)) for a, b, at, size in merges),
+        order=(*(leaves[leaf] for leaf in order), *left_out),
+        left_out=left_out,
+    )
+
+
+def _distance(correlations: Mapping[frozenset[str], float | None], one: str, other: str) -> float:
+    if one == other:
+        return 0.0
+    r = correlations.get(frozenset({one, other}))
+    return float("nan") if r is None else max(1.0 - r, 0.0)
+
+
+def _complete(matrix: np.ndarray) -> list[int]:
+    """Rows that are left when the row with most gaps is dropped until there are none."""
+    kept = list(range(len(matrix)))
+    while True:
+        gaps = np.isnan(matrix[np.ix_(kept, kept)]).sum(axis=1)
+        if not gaps.any():
+            return kept
+        kept.pop(len(kept) - 1 - int(np.argmax(gaps[::-1])))

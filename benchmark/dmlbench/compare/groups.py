@@ -1,0 +1,173 @@
+"""Two groups of models: by the losses they were trained with, or from a file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from dmlbench.distances import loss_named
+from dmlbench.results import Result
+from dmldata.errors import InputError, UnknownNameError
+from dmldata.strict import StrictModel
+
+LOSS_GROUPS = ("classification", "ranking")
+VALID = "valid: .csv with the columns model and group, or .yaml with lines 'model: group'"
+
+
+class Unit(StrictModel):
+    """What counts once in a test: one loss, whose models (ids) are its folds."""
+
+    name: str
+    group: str
+    models: tuple[str, ...]
+
+
+class Groups(StrictModel):
+    """Two groups.
+
+    Attributes:
+        names: in the order in which they are compared.
+        units: what they are made of.
+        left_out: ids of the models that are in neither.
+    """
+
+    names: tuple[str, str]
+    units: tuple[Unit, ...]
+    left_out: tuple[str, ...]
+
+    def of(self, name: str) -> list[Unit]:
+        """The units of one group."""
+        return [unit for unit in self.units if unit.group == name]
+
+
+class Entry(NamedTuple):
+    """A line of a file of groups."""
+
+    line: int
+    model: str
+    group: str
+
+
+def loss_groups(results: Sequence[Result]) -> Groups | None:
+    """Classification losses against ranking losses (protocol, section 6).
+
+    Several results of one loss are its folds. None where one of the groups has no model.
+    """
+    units: dict[str, list[str]] = {}
+    for result in results:
+        if result.run.model.loss is not None:
+            units.setdefault(result.run.model.loss, []).append(result.model)
+    found = [
+        Unit(name=loss, group=loss_named(loss).group, models=tuple(models))
+        for loss, models in sorted(units.items())
+        if loss_named(loss).group in LOSS_GROUPS
+    ]
+    if {unit.group for unit in found} != set(LOSS_GROUPS):
+        return None
+    return _groups(LOSS_GROUPS, found, results)
+
+
+def read_groups(path: Path, results: Sequence[Result]) -> Groups:
+    """Groups from a file that gives each model its group: CSV or YAML.
+
+    A model goes by its id, its name or its loss, the first of them that there is; where a name or a
+    loss is that of several results, these are its folds. A model that is not in the file is in
+    neither group.
+
+    Raises:
+        InputError: the file cannot be read, names a model twice or one that is not compared, or
+            has not two groups.
+    """
+    entries = _read(path)
+    names = tuple(dict.fromkeys(entry.group for entry in entries))
+    if len(names) != 2:
+        listed = ", ".join(names) or "none"
+        raise InputError(f"{path}: {len(names)} groups ({listed}); valid: two groups")
+    taken: dict[str, Entry] = {}
+    units = []
+    for entry in entries:
+        models = _named(entry, path, results)
+        for model in models:
+            other = taken.setdefault(model, entry)
+            if other is not entry:
+                raise InputError(
+                    f"{path}, line {entry.line}: model '{model}' is already there as "
+                    f"'{other.model}' on line {other.line}; valid: a model once"
+                )
+        units.append(Unit(name=entry.model, group=entry.group, models=models))
+    return _groups(names, units, results)
+
+
+def _groups(names: tuple[str, ...], units: Sequence[Unit], results: Sequence[Result]) -> Groups:
+    inside = {model for unit in units for model in unit.models}
+    left_out = tuple(result.model for result in results if result.model not in inside)
+    first, second = names
+    return Groups(names=(first, second), units=tuple(units), left_out=left_out)
+
+
+def _named(entry: Entry, path: Path, results: Sequence[Result]) -> tuple[str, ...]:
+    known = (
+        {result.model: result.model for result in results},
+        {result.model: result.run.name for result in results},
+        {result.model: result.run.model.loss for result in results},
+    )
+    for names in known:
+        found = tuple(model for model, name in names.items() if name == entry.model)
+        if found:
+            return found
+    valid = sorted({name for names in known[1:] for name in names.values() if name is not None})
+    raise UnknownNameError("model", entry.model, valid, where=f"{path}, line {entry.line}")
+
+
+def _read(path: Path) -> list[Entry]:
+    readers = {".csv": _csv_entries, ".yaml": _yaml_entries, ".yml": _yaml_entries}
+    if path.suffix not in readers:
+        raise InputError(f"{path}: '{path.suffix}' is no file of groups; {VALID}")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}; {VALID}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text; {VALID}") from None
+    entries = list(readers[path.suffix](text, path))
+    for entry in entries:
+        if not entry.model or not entry.group:
+            raise InputError(f"{path}, line {entry.line}: empty; valid: a model and its group")
+    return entries
+
+
+def _csv_entries(text: str, path: Path) -> Iterator[Entry]:
+    reader = csv.reader(text.splitlines(), strict=True)
+    try:
+        header = [cell.strip() for cell in next(reader, [])]
+        if sorted(header) != ["group", "model"]:
+            raise InputError(f"{path}, line 1: columns {', '.join(header) or 'none'}; {VALID}")
+        for cells in filter(None, reader):
+            if len(cells) != 2:
+                raise InputError(f"{path}, line {reader.line_num}: {len(cells)} cells; valid: 2")
+            row = dict(zip(header, map(str.strip, cells), strict=True))
+            yield Entry(reader.line_num, row["model"], row["group"])
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: {error}; {VALID}") from None
+
+
+def _yaml_entries(text: str, path: Path) -> Iterable[Entry]:
+    """Read as text, not as values: a model may be called 1 and a group no."""
+    import yaml
+
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or "not valid YAML"
+        raise InputError(f"{path}{place}: {reason}; {VALID}") from None
+    if not isinstance(tree, yaml.MappingNode):
+        raise InputError(f"{path}: no lines 'model: group'; {VALID}")
+    for key, value in tree.value:
+        line = key.start_mark.line + 1
+        if not (isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode)):
+            raise InputError(f"{path}, line {line}: not a model and its group; {VALID}")
+        yield Entry(line, key.value, value.value)

@@ -1,0 +1,266 @@
+"""A comparison as tables of text, the same ones at the terminal, in Markdown and in LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dmlbench.compare.comparison import Bound, Comparison, Pair
+from dmlbench.compare.differences import SCORE, Difference
+from dmlbench.compare.group_tests import GroupComparison, GroupTest, MeanAgreement, Reach
+from dmlbench.results.files import Score
+from dmlbench.tables import NONE, Marked, Table, interval, number, print_table
+
+NR_TITLE = "NR-Precision (95 % interval); in brackets: inside chance"
+MOST_PAIRS = 3
+"""Pairs of models whose differences fit into the columns of a table."""
+
+
+def comparison_tables(comparison: Comparison) -> Iterator[Table]:
+    """All tables that there is something for."""
+    yield property_table(comparison)
+    if 0 < _pairs(comparison) <= MOST_PAIRS:
+        yield difference_table(comparison)
+    if comparison.saliency is not None:
+        if comparison.saliency.pairs:
+            yield correlation_table(comparison)
+            yield pair_table(comparison)
+        yield attention_table(comparison)
+    if comparison.groups is not None:
+        yield group_table(comparison.groups)
+        if comparison.groups.between.pairs:
+            yield agreement_table(comparison.groups)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """All tables, and what a reader has to know."""
+    for table in comparison_tables(comparison):
+        print_table(table)
+    for note in comparison.notes:
+        print(f"note: {note}")
+
+
+def property_table(comparison: Comparison) -> Table:
+    """A row a property, a column a model; the highest and those tied with it are marked."""
+    labels = [model.label for model in comparison.models]
+    rows = []
+    for name, by_model in comparison.properties.items():
+        marked = comparison.leaders(name)
+        cells = [
+            (Marked if model.id in marked else str)(_score(by_model[model.id].scores[SCORE]))
+            for model in comparison.models
+        ]
+        rows.append((name, *cells))
+    note = tie_note(comparison) if len(labels) > 1 else ""
+    return Table(NR_TITLE, ("property", *labels), rows, note)
+
+
+def tie_note(comparison: Comparison) -> str:
+    """What the marks in the table of the properties mean."""
+    known = any(comparison.leaders(name) for name in comparison.properties)
+    return (
+        "Marked: the highest of a property, and what is tied with it: the 95 % interval of the "
+        "paired difference (jackknife, same images, not corrected for the number of pairs) holds 0."
+        if known
+        else ""
+    )
+
+
+def difference_table(comparison: Comparison) -> Table:
+    """A row a property, a column a pair of models."""
+    first = next(iter(comparison.differences.values()), ())
+    names = [f"{comparison.label(one.a)} - {comparison.label(one.b)}" for one in first]
+    rows = [
+        (name, *map(_difference, differences))
+        for name, differences in comparison.differences.items()
+    ]
+    return Table("Differences of NR-Precision (95 % interval, paired)", ("property", *names), rows)
+
+
+def correlation_table(comparison: Comparison) -> Table:
+    """Models by models, similar ones side by side."""
+    found = comparison.saliency
+    assert found is not None
+    order = found.clustering.order
+    rows = []
+    for place, row in enumerate(order, start=1):
+        cells = [
+            f"({number(found.self_correlation[row].value, 3)})"
+            if row == column
+            else number(found.pair(row, column).correlation.mean, 3)
+            for column in order
+        ]
+        rows.append((f"{place} {comparison.label(row)}", *cells))
+    columns = ("model", *(str(place) for place in range(1, len(order) + 1)))
+    note = "In brackets: a model with itself under other noise. Order: average linkage on 1 - r"
+    merges = "; ".join(_merges(comparison))
+    return Table(
+        "Pearson r of saliency maps", columns, rows, f"{note}: {merges}." if merges else f"{note}."
+    )
+
+
+def pair_table(comparison: Comparison) -> Table:
+    """A row a pair of models: how alike their maps are."""
+    columns = (
+        "model A",
+        "model B",
+        "r",
+        "95 % interval",
+        "sd",
+        "floor",
+        "ceiling",
+        "JSD",
+        "sd JSD",
+    )
+    pairs = comparison.saliency.pairs if comparison.saliency else ()
+    rows = [
+        (comparison.label(pair.a), comparison.label(pair.b), *_pair_cells(pair)) for pair in pairs
+    ]
+    return Table("Saliency maps, Pearson r and Jensen-Shannon divergence", columns, rows)
+
+
+def attention_table(comparison: Comparison) -> Table:
+    """A row a model: attention on the car, and the maps' agreement with themselves."""
+    columns = ("model", "attention on car", "95 % interval", "r under other noise", "95 % interval")
+    found = comparison.saliency
+    rows = []
+    for model in found.models if found else ():
+        assert found is not None
+        on_car, itself = found.attention_on_car[model], found.self_correlation[model]
+        rows.append(
+            (
+                comparison.label(model),
+                number(on_car.value, 3),
+                interval(on_car.ci95, 3),
+                number(itself.value, 3),
+                interval(itself.ci95, 3),
+            )
+        )
+    return Table("Saliency maps of each model", columns, rows)
+
+
+def group_table(groups: GroupComparison) -> Table:
+    """A row a property: means of both groups, and the tests of section 5 of the protocol."""
+    first, second = groups.groups.names
+    columns = (
+        "property",
+        *(f"mean {name}" for name in groups.groups.names),
+        *("Cliff's delta", "95 % interval", "U", "p", "p (Holm)"),
+        *("paper: p", "paper: p, two-sided"),
+    )
+    rows = [(name, *_test_cells(test, 2)) for name, test in groups.properties.items()]
+    if groups.attention_on_car is not None:
+        rows.append(("attention on car", *_test_cells(groups.attention_on_car, 3)))
+    title = f"Groups by NR-Precision: {first} against {second}"
+    return Table(title, columns, rows, " ".join(_group_words(groups)))
+
+
+def agreement_table(groups: GroupComparison) -> Table:
+    """Mean r of the maps within each group and between the two."""
+
+    def row(name: str, found: MeanAgreement) -> tuple[str, str, str]:
+        return name, number(found.r, 3), str(found.pairs)
+
+    rows = [row(f"within {name}", found) for name, found in groups.within.items()]
+    rows.append(row("between", groups.between))
+    return Table("Pearson r of saliency maps by group", ("pairs of models", "r", "pairs"), rows)
+
+
+def reach_words(reach: Reach) -> str:
+    """What groups of these sizes can show at all.
+
+    >>> reach_words(Reach(sizes=(2, 2), tests=3, smallest_p=1.0, smallest_delta=None))
+    '2 against 2 over 3 properties cannot reach p < 0.05: the smallest p (Holm) is 1.000.'
+    """
+    start = f"{reach.sizes[0]} against {reach.sizes[1]} over {reach.tests} properties"
+    smallest = f"the smallest p (Holm) is {p_value(reach.smallest_p)}"
+    if reach.smallest_delta is None:
+        return f"{start} cannot reach p < 0.05: {smallest}."
+    delta = number(reach.smallest_delta, 2)
+    return f"{start}: {smallest}; p < 0.05 takes a property with |delta| >= {delta}."
+
+
+def p_value(p: float | None) -> str:
+    """
+    >>> p_value(0.0004), p_value(0.0109), p_value(None)
+    ('<0.001', '0.011', '-')
+    """
+    return "<0.001" if p is not None and p < 0.001 else number(p, 3)
+
+
+def _group_words(groups: GroupComparison) -> Iterator[str]:
+    if groups.reach is not None:
+        yield reach_words(groups.reach)
+    yield "Folds are averaged first; U and p are exact, two-sided; delta: Newcombe's interval."
+    papers = [test.paper for test in groups.properties.values() if test.paper is not None]
+    if papers:
+        sizes = " against ".join(str(size) for size in papers[0].sizes.values())
+        yield (
+            f"Paper: {sizes} models as if independent, NR-Precision (paper), asymptotic, not "
+            "corrected; p is half the two-sided one, as SciPy 1.6.0 gives it by default."
+        )
+
+
+def _test_cells(test: GroupTest, digits: int) -> tuple[str, ...]:
+    found, paper = test.corrected, test.paper
+    return (
+        *(number(mean, digits) for mean in found.means.values()),
+        number(found.delta, 2),
+        interval(found.delta_ci95, 2),
+        number(found.u, 1),
+        p_value(found.p),
+        p_value(found.p_holm),
+        p_value(paper.p if paper else None),
+        p_value(paper.p_two_sided if paper else None),
+    )
+
+
+def _merges(comparison: Comparison) -> Iterator[str]:
+    """Each merge in words, its models by their places in the order."""
+    assert comparison.saliency is not None
+    found = comparison.saliency.clustering
+    nodes = [{found.order.index(model) + 1} for model in found.models]
+    for one, other, distance, _ in found.merges:
+        parts = sorted((nodes[one], nodes[other]), key=min)
+        yield f"{' + '.join(map(_places, parts))} at r = {number(1 - distance, 3)}"
+        nodes.append(nodes[one] | nodes[other])
+
+
+def _places(node: set[int]) -> str:
+    """Places of a node in the order, where its models stand side by side."""
+    return str(min(node)) if len(node) == 1 else f"{min(node)}-{max(node)}"
+
+
+def _pairs(comparison: Comparison) -> int:
+    return len(next(iter(comparison.differences.values()), ()))
+
+
+def _difference(found: Difference) -> str:
+    if found.value is None or found.ci95 is None:
+        return number(found.value, 2)
+    shown = f"{number(found.value, 2)} [{interval(found.ci95, 2)}]"
+    return f"{shown} tied" if found.tied else shown
+
+
+def _score(score: Score) -> str:
+    if score.value is None:
+        return NONE
+    value = number(score.value, 2)
+    shown = f"({value})" if score.is_chance else value
+    return f"{shown} [{interval(score.ci95, 2)}]" if score.ci95 else shown
+
+
+def _pair_cells(pair: Pair) -> tuple[str, ...]:
+    return (
+        number(pair.correlation.mean, 3),
+        interval(pair.correlation.ci95, 3),
+        number(pair.correlation.std, 3),
+        _bound(pair.floor),
+        _bound(pair.ceiling),
+        number(pair.divergence.mean, 4),
+        number(pair.divergence.std, 4),
+    )
+
+
+def _bound(bound: Bound) -> str:
+    shown = number(bound.value, 3)
+    return f"{shown} [{interval(bound.ci95, 3)}]" if bound.ci95 else shown

@@ -42,15 +42,17 @@ def test_the_result_has_the_documented_shape_and_is_json(images):
     assert list(result) == ["n", "dimensions", "properties", "settings"]
     assert (result["n"], result["dimensions"]) == (120, 6)
     head = ["n", "labels", "left_out", "reason"]
-    assert list(result["properties"]["colour"]) == head + SCORES
-    assert list(result["properties"]["angle"]) == [*head, *SCORES, "distance_spearman"]
+    assert list(result["properties"]["colour"]) == [*head, *SCORES, "decodability"]
+    ordered = [*head, *SCORES, "distance_spearman", "decodability"]
+    assert list(result["properties"]["angle"]) == ordered
     for one in result["properties"].values():
         assert one["reason"] is None
         for name in one.keys() - set(head):
             score = one[name]
-            assert list(score) == ["value", "ci95", "chance"]
+            assert list(score) == ["value", "ci95", "chance", "replicates"]
             assert score["ci95"][0] < score["value"] < score["ci95"][1]
-            assert score["chance"][0] < score["chance"][1]
+            if name != "decodability":
+                assert score["chance"][0] < score["chance"][1]
     assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 
@@ -154,7 +156,8 @@ def test_progress_names_each_stage_and_ends_at_its_total(images):
     score_properties(
         *images, progress=lambda stage, done, total: seen.update({stage: (done, total)})
     )
-    assert seen == {"neighbours": (240, 240), "clusters": (2, 2), "order": (1, 1)}
+    neighbours = {"neighbours": (240, 240), "clusters": (2, 2)}
+    assert seen == neighbours | {"order": (1, 1), "probes": (2, 2)}
 
 
 def test_no_properties_give_an_empty_result(images):

@@ -4,6 +4,7 @@
 functions are its single scores.
 """
 
+from dmlbench.properties.interventions import score_interventions
 from dmlbench.properties.labels import Property
 from dmlbench.properties.report import score_properties
 from dmlbench.properties.scores import (
@@ -29,5 +30,6 @@ __all__ = [
     "nr_precision_paper",
     "precision_at_1",
     "r_precision",
+    "score_interventions",
     "score_properties",
 ]

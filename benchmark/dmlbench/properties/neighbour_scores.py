@@ -42,10 +42,10 @@ def neighbour_scores(
     )
     result: dict[str, Entries] = {name: {} for name in labels}
     for names, rows, passes in plans:
-        labellings = [_labelling(name, labels[name], options) for name in names]
+        labellings = [make_labelling(name, labels[name], options) for name in names]
         for scores in passes:
             points = prepare_points(embeddings[rows], normalise=scores.standard)
-            means = _score(points, labellings, rows, scores, options, step)
+            means = labelling_means(points, labellings, rows, scores, options, step)
             for name, labelling, mean in zip(names, labellings, means, strict=True):
                 groups = options.groups_of(rows)
                 result[name] |= {
@@ -71,7 +71,7 @@ def queries_of(labels: Labels, options: Options) -> dict[str, int]:
     return {"scores": some if options.resample else int(everyone.sum()), "map_at_r": some}
 
 
-def _score(
+def labelling_means(
     points: Points,
     labellings: list[Labelling],
     rows: Ints,
@@ -79,6 +79,7 @@ def _score(
     options: Options,
     step: Callable[[int], None],
 ) -> list[Means]:
+    """Means of the scores for labellings of the same points, [N] `rows` of all images."""
     queries = options.choose(np.arange(len(rows)), options.max_queries, "queries")
     counted: list[dict[str, float]] = [{} for _ in labellings]
     if not options.resample and len(queries) < len(rows):
@@ -100,7 +101,8 @@ def _score(
     return ranked
 
 
-def _labelling(name: str, labels: Labels, options: Options) -> Labelling:
+def make_labelling(name: str, labels: Labels, options: Options) -> Labelling:
+    """The labels of the property `name` with their permutations."""
     codes = compact(labels.codes)
     rng = generator(options.seed, "chance", name)
     return Labelling(codes, labels.sizes, list(permuted_codes(codes, options.permutations, rng)))

@@ -9,20 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmlbench.jackknife import GROUPS
-from dmlbench.properties import clustering, order_correlation
+from dmlbench.properties import clustering, decodability, order_correlation, within_class
 from dmlbench.properties.cluster_scores import cluster_scores
+from dmlbench.properties.decodability import decodability_scores
 from dmlbench.properties.distances import TIE_TOLERANCE
 from dmlbench.properties.embeddings import check_embeddings
 from dmlbench.properties.formulas import PAPER_CAP
 from dmlbench.properties.intervals import PERMUTATIONS, drop_groups
 from dmlbench.properties.labels import Labels, Property, check_kind, encode_labels, property_values
 from dmlbench.properties.neighbour_scores import ORDER, neighbour_scores, queries_of
-from dmlbench.properties.options import Options, default_queries
+from dmlbench.properties.options import ABSENT, Options, default_queries
 from dmlbench.properties.order_scores import order_scores
 from dmlbench.properties.parallel import Progress
-from dmldata.errors import InputError
-
-NONE = {"value": None, "ci95": None, "chance": None}
+from dmlbench.properties.within_class import within_class_scores
+from dmldata.errors import InputError, UnknownNameError
 
 
 def score_properties(
@@ -30,6 +30,7 @@ def score_properties(
     properties: Mapping[str, Property],
     *,
     scenes: Any = None,
+    held: str | None = None,
     seed: int = 0,
     intervals: bool = True,
     chance: bool = True,
@@ -44,7 +45,9 @@ def score_properties(
         embeddings: [N, D] floats, as the model gives them.
         properties: by name, labels of the N images.
         scenes: [N] scene of each image, where several images show one scene: the jackknife drops
-            whole scenes.
+            whole scenes, and probes are judged on scenes that they have not seen.
+        held: the property that is the class, such as 'car_model': the others are also scored among
+            the images of one class, as `arp_within_class`.
         seed: of every random choice.
         intervals: whether to compute `ci95`.
         chance: whether to compute `chance`.
@@ -58,8 +61,8 @@ def score_properties(
 
     Returns:
         `{"n", "dimensions", "properties": {name: {"n", "labels", "left_out", "reason", score:
-        {"value", "ci95", "chance"}, ...}}, "settings"}`, all plain Python values. A score that does
-        not exist has the value None, and `reason` says why.
+        {"value", "ci95", "chance", "replicates"}, ...}}, "settings"}`, all plain Python values. A
+        score that does not exist has the value None, and `reason` says why.
 
     Raises:
         InputError: embeddings, labels or a setting are not valid; the message names the place.
@@ -74,6 +77,8 @@ def score_properties(
     max_queries = default_queries(images) if max_queries is None else max_queries
     _check_settings(permutations, max_queries, threads)
     labels, values = _encode(properties, images)
+    if held is not None and held not in properties:
+        raise UnknownNameError("held property", held, properties)
     groups = drop_groups(images, scenes, seed)
     options = Options(
         seed=seed,
@@ -87,12 +92,19 @@ def score_properties(
     near = neighbour_scores(array, scored, options)
     clusters = cluster_scores(array, scored, options)
     order = order_scores(array, scored, values, properties, options)
-    entries = {name: near[name] | clusters[name] | order.get(name, {}) for name in scored}
+    units = np.arange(images) if scenes is None else encode_labels(scenes, images, "scenes").codes
+    probes = decodability_scores(array, scored, values, properties, units, options)
+    within = within_class_scores(array, scored, held, options) if held in scored else {}
+    kinds = (near, clusters, order, probes, within)
+    entries = {
+        name: {k: v for kind in kinds for k, v in kind.get(name, {}).items()} for name in scored
+    }
     return {
         "n": images,
         "dimensions": array.shape[1],
         "properties": {
-            name: _describe(one, entries.get(name), name in values) for name, one in labels.items()
+            name: _describe(one, entries.get(name), name in values, within=held not in (None, name))
+            for name, one in labels.items()
         },
         "settings": {
             "seed": int(seed),
@@ -106,6 +118,8 @@ def score_properties(
             "queries": {name: queries_of(one, options) for name, one in scored.items()},
             "max_cluster_images": clustering.MOST_IMAGES,
             "max_spearman_images": order_correlation.MOST_IMAGES,
+            "max_probe_images": decodability.MOST_IMAGES,
+            "held": held,
         },
     }
 
@@ -132,15 +146,18 @@ def _encode(
     return labels, values
 
 
-def _describe(labels: Labels, scores: dict[str, Any] | None, ordered: bool) -> dict[str, Any]:
-    names = [*ORDER, *clustering.NAMES, *(["distance_spearman"] if ordered else [])]
+def _describe(
+    labels: Labels, scores: dict[str, Any] | None, ordered: bool, *, within: bool
+) -> dict[str, Any]:
+    names = [*ORDER, *clustering.NAMES, *(["distance_spearman"] if ordered else []), "decodability"]
+    names += [within_class.SCORE] if within else []
     reason = labels.reason if scores is None else _why_absent(scores)
     return {
         "n": len(labels.rows),
         "labels": len(labels.sizes),
         "left_out": {"no_label": labels.missing, "label_once": labels.once},
         "reason": reason,
-        **{name: dict(NONE) if scores is None else scores[name] for name in names},
+        **{name: (scores or {}).get(name, dict(ABSENT)) for name in names},
     }
 
 

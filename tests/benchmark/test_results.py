@@ -104,7 +104,7 @@ def test_run_json_of_another_form_is_refused_with_the_field(one):
     (one / "run.json").write_text(json.dumps(run | {"nmae": "x"}))
     with pytest.raises(InputError, match=r"run\.json: nmae: unknown field \(did you mean 'name'"):
         load_result(one)
-    (one / "run.json").write_text(json.dumps(run | {"format": 2}))
+    (one / "run.json").write_text(json.dumps(run | {"format": 1}))
     with pytest.raises(InputError, match=r"run\.json: format"):
         load_result(one)
 

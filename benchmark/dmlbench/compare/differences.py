@@ -84,8 +84,6 @@ def _not_paired(a: Result, b: Result) -> str | None:
     for one in (a, b):
         if one.properties.settings.get("jackknife_groups") is None:
             return f"{one.model} was scored without jackknife intervals"
-        if not one.properties.keeps_replicates:
-            return f"{one.model} was scored by a version that kept no jackknife replicates"
     return _differing(a.properties, b.properties)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dmlbench.evaluate.dataset_input import dataset_properties, embed_dataset, scene_ids
 from dmlbench.evaluate.workbench import Workbench, changes, from_json
-from dmlbench.properties import score_properties
+from dmlbench.properties import score_interventions, score_properties
 from dmlbench.results.files import PropertiesFile, PropertyRequest
 from dmlbench.results.folder import PROPERTIES
+
+CLASSES = ("car_model", "class")
+"""Properties that are what metric learning calls the class, the first one that a dataset has."""
 
 
 def properties_step(bench: Workbench) -> PropertiesFile:
@@ -21,26 +26,43 @@ def properties_step(bench: Workbench) -> PropertiesFile:
     wanted = bench.settings
     request = PropertyRequest(seed=wanted.seed, intervals=wanted.intervals, chance=wanted.chance)
     left = bench.left(PROPERTIES, bench.folder.read_properties)
-    if left is not None and left.request == request and left.keeps_replicates:
+    if left is not None and left.request == request:
         bench.say("properties: reused")
         return left
     if left is not None:
-        why = changes(left.request, request) or "an earlier version kept no replicates"
-        bench.say(f"properties: made again ({why})")
+        bench.say(f"properties: made again ({changes(left.request, request)})")
     embeddings = _embed(bench) if left is None else bench.folder.read_embeddings()
     with bench.step("properties"), bench.progress("score properties", None) as bar:
+        properties = dataset_properties(bench.dataset)
         scores = score_properties(
             embeddings,
-            dataset_properties(bench.dataset),
+            properties,
             scenes=scene_ids(bench.dataset),
+            held=next((name for name in CLASSES if name in properties), None),
             progress=bar.report,
             **request.model_dump(),
         )
+        interventions = _interventions(bench, embeddings)
     digest = left.embeddings_sha256 if left else bench.folder.write_embeddings(embeddings)
     given = {"subject": bench.subject, "request": request, "embeddings_sha256": digest}
-    found = from_json(PropertiesFile, given | scores)
+    found = from_json(PropertiesFile, given | scores | {"interventions": interventions})
     bench.folder.write(found)
     return found
+
+
+def _interventions(bench: Workbench, embeddings: NDArray[np.float32]) -> dict[str, Any] | None:
+    dataset = bench.dataset
+    if dataset.manifest.design != "sweep":
+        return None
+    found = score_interventions(
+        embeddings,
+        scene_ids(dataset),
+        dataset.samples["variant_id"].to_pylist(),
+        dataset.values(CLASSES[0]),
+        seed=bench.settings.seed,
+        intervals=bench.settings.intervals,
+    )
+    return {"group": dataset.manifest.sweep_group, **found}
 
 
 def _embed(bench: Workbench) -> NDArray[np.float32]:

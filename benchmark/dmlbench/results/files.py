@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from dmldata.manifest import Sha256
 from dmldata.strict import StrictModel
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 """Of all three files; another number is another calculation, and results of it are made again."""
 
 Interval = tuple[float, float]
@@ -30,7 +30,7 @@ class Score(StrictModel):
     Attributes:
         replicates: the scores without each jackknife group, which `ci95` is made of: from those of
             two models on the same images and groups comes the interval of their difference. None
-            without an interval, and in files of versions that did not keep them.
+            without an interval.
     """
 
     value: float | None
@@ -78,15 +78,34 @@ class PropertyRequest(StrictModel):
     chance: bool
 
 
+class Interventions(StrictModel):
+    """What changing one group of factors alone does; see `dmlbench.properties.score_interventions`.
+
+    Attributes:
+        group: of factors, that the dataset sweeps.
+    """
+
+    group: str
+    scenes: int
+    variants: int
+    reason: str | None
+    moved: float | None
+    between_cars: float | None
+    sensitivity: Score
+    retrieval_under_intervention: Score
+    retrieval_expected: float | None
+
+
 class PropertiesFile(StrictModel):
     """properties.json: what `dmlbench.properties.score_properties` gives, and of what.
 
     Attributes:
         embeddings_sha256: of the embeddings.npy beside it.
         settings: as `score_properties` states them.
+        interventions: of a sweep dataset; None for others.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     subject: Subject
     embeddings_sha256: Sha256
     request: PropertyRequest
@@ -94,13 +113,7 @@ class PropertiesFile(StrictModel):
     dimensions: int
     properties: dict[str, PropertyScores]
     settings: dict[str, Any]
-
-    @property
-    def keeps_replicates(self) -> bool:
-        """Whether the replicates behind the intervals are there; True where there are none."""
-        scores = [score for one in self.properties.values() for score in one.scores.values()]
-        behind = [score.replicates for score in scores if score.ci95 is not None]
-        return not behind or any(one is not None for one in behind)
+    interventions: Interventions | None
 
 
 class SaliencyRequest(StrictModel):
@@ -140,7 +153,7 @@ class SaliencyFile(StrictModel):
         self_correlation: Pearson r of the maps with those under other noise, mean in Fisher-z.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     subject: Subject
     maps_sha256: Sha256
     request: SaliencyRequest
@@ -209,7 +222,7 @@ class RunFile(StrictModel):
         notes: what had to be assumed, for the reader of a result.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     name: str
     model: ModelRecord
     dataset: DatasetRecord

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from dmlbench.csv_table import read_csv
 from dmlbench.distances import loss_named
 from dmlbench.results import Result
 from dmldata.errors import InputError, UnknownNameError
@@ -125,40 +126,29 @@ def _read(path: Path) -> list[Entry]:
     readers = {".csv": _csv_entries, ".yaml": _yaml_entries, ".yml": _yaml_entries}
     if path.suffix not in readers:
         raise InputError(f"{path}: '{path.suffix}' is no file of groups; {VALID}")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; {VALID}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text; {VALID}") from None
-    entries = list(readers[path.suffix](text, path))
+    entries = list(readers[path.suffix](path))
     for entry in entries:
         if not entry.model or not entry.group:
             raise InputError(f"{path}, line {entry.line}: empty; valid: a model and its group")
     return entries
 
 
-def _csv_entries(text: str, path: Path) -> Iterator[Entry]:
-    reader = csv.reader(text.splitlines(), strict=True)
-    try:
-        header = [cell.strip() for cell in next(reader, [])]
-        if sorted(header) != ["group", "model"]:
-            raise InputError(f"{path}, line 1: columns {', '.join(header) or 'none'}; {VALID}")
-        for cells in filter(None, reader):
-            if len(cells) != 2:
-                raise InputError(f"{path}, line {reader.line_num}: {len(cells)} cells; valid: 2")
-            row = dict(zip(header, map(str.strip, cells), strict=True))
-            yield Entry(reader.line_num, row["model"], row["group"])
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}; {VALID}") from None
+def _csv_entries(path: Path) -> Iterable[Entry]:
+    table = read_csv(path)
+    if sorted(table.columns) != ["group", "model"]:
+        raise InputError(f"{path}, line 1: columns {', '.join(table.columns)}; {VALID}")
+    rows = zip(table.lines, table.columns["model"], table.columns["group"], strict=True)
+    return itertools.starmap(Entry, rows)
 
 
-def _yaml_entries(text: str, path: Path) -> Iterable[Entry]:
+def _yaml_entries(path: Path) -> Iterable[Entry]:
     """Read as text, not as values: a model may be called 1 and a group no."""
     import yaml
 
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        tree = yaml.compose(path.read_bytes(), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}; {VALID}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""

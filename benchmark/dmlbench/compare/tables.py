@@ -26,9 +26,7 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
             yield pair_table(comparison)
         yield attention_table(comparison)
     if comparison.groups is not None:
-        yield group_table(comparison.groups)
-        if comparison.groups.between.pairs:
-            yield agreement_table(comparison.groups)
+        yield from group_tables(comparison.groups)
 
 
 def print_comparison(comparison: Comparison) -> None:
@@ -138,7 +136,14 @@ def attention_table(comparison: Comparison) -> Table:
     return Table("Saliency maps of each model", columns, rows)
 
 
-def group_table(groups: GroupComparison) -> Table:
+def group_tables(groups: GroupComparison) -> Iterator[Table]:
+    """The tests and, where there are maps, how alike they are."""
+    yield _test_table(groups)
+    if groups.between.pairs:
+        yield _agreement_table(groups)
+
+
+def _test_table(groups: GroupComparison) -> Table:
     """A row a property: means of both groups, and the tests of section 5 of the protocol."""
     first, second = groups.groups.names
     columns = (
@@ -154,7 +159,7 @@ def group_table(groups: GroupComparison) -> Table:
     return Table(title, columns, rows, " ".join(_group_words(groups)))
 
 
-def agreement_table(groups: GroupComparison) -> Table:
+def _agreement_table(groups: GroupComparison) -> Table:
     """Mean r of the maps within each group and between the two."""
 
     def row(name: str, found: MeanAgreement) -> tuple[str, str, str]:

@@ -9,7 +9,13 @@ import jinja2
 from markupsafe import Markup, escape
 
 from dmlbench.compare import Comparison, Groups, compare_results
-from dmlbench.compare.tables import attention_table
+from dmlbench.compare.tables import (
+    attention_table,
+    difference_table,
+    group_tables,
+    tie_note,
+)
+from dmlbench.report.dendrogram import dendrogram
 from dmlbench.report.details import all_notes, other_scores, pair_details, run_facts, score_details
 from dmlbench.report.grids import correlation_grid, property_grid
 from dmlbench.report.pictures import make_cards, tile_width
@@ -78,11 +84,15 @@ def write_report(
         comparison=comparison,
         sentences=list(summary(comparison)),
         properties=property_grid(comparison),
+        ties=tie_note(comparison),
+        differences=difference_table(comparison),
         scores=score_details(comparison),
         others=other_scores(comparison),
         correlations=correlation_grid(comparison),
+        tree=dendrogram(comparison),
         pairs=pair_details(comparison),
         attention=attention_table(comparison),
+        groups=list(group_tables(comparison.groups)) if comparison.groups else [],
         cards=cards,
         tile=tile_width(len(cards[0].tiles)) if cards else 0,
         runs=[(comparison.label(result.model), run_facts(result)) for result in results],

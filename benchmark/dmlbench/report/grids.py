@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dmlbench.compare import Comparison, Pair
 from dmlbench.report.colour import GREY, Scale, ink_on, scale_for
@@ -31,6 +31,7 @@ class Cell:
         hover: all that is known of it.
         background, ink: colours.
         below: a second, smaller line.
+        marked: whether it is the highest of its property, or tied with it.
     """
 
     text: str
@@ -39,6 +40,7 @@ class Cell:
     ink: str = "#1a1a1a"
     below: str = ""
     gauge: Gauge | None = None
+    marked: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,11 @@ def property_grid(comparison: Comparison) -> Grid:
     names, models = list(comparison.properties), comparison.models
     cells = {
         (name, model.id): _score_cell(
-            name, model.label, comparison.properties[name][model.id], scale
+            name,
+            model.label,
+            comparison.properties[name][model.id],
+            scale,
+            marked=model.id in comparison.leaders(name),
         )
         for name in names
         for model in models
@@ -83,16 +89,18 @@ def property_grid(comparison: Comparison) -> Grid:
 
 
 def correlation_grid(comparison: Comparison) -> Grid | None:
-    """Pearson r of the maps, models by models; on the diagonal each model under other noise."""
+    """Pearson r of the maps, models by models, similar ones side by side; on the diagonal each
+    model under other noise.
+    """
     found = comparison.saliency
     if found is None or not found.pairs:
         return None
     values = [pair.correlation.mean or 0.0 for pair in found.pairs]
     scale, low = Scale(1.0), min(0.0, *values)
-    rows = []
-    for row in found.models:
+    rows, order = [], found.clustering.order
+    for row in order:
         cells = []
-        for column in found.models:
+        for column in order:
             if row == column:
                 itself = found.self_correlation[row]
                 hover = f"{comparison.label(row)} with itself under other noise: r = "
@@ -101,11 +109,13 @@ def correlation_grid(comparison: Comparison) -> Grid | None:
             else:
                 cells.append(_pair_cell(comparison, found.pair(row, column), scale))
         rows.append((comparison.label(row), cells))
-    labels = [comparison.label(model) for model in found.models]
+    labels = [comparison.label(model) for model in order]
     return Grid("model", labels, rows, _legend(scale, low, 1))
 
 
-def _score_cell(name: str, label: str, found: PropertyScores, scale: Scale) -> Cell:
+def _score_cell(
+    name: str, label: str, found: PropertyScores, scale: Scale, *, marked: bool
+) -> Cell:
     score = found.scores["nr_precision"]
     hover = (
         f"{name}, {label}: NR-Precision {number(score.value, 2)}, 95 % interval "
@@ -113,9 +123,11 @@ def _score_cell(name: str, label: str, found: PropertyScores, scale: Scale) -> C
     )
     if score.value is None:
         return Cell(NONE, f"{name}, {label}: {found.reason}")
+    hover += ": inside chance" if score.is_chance else ""
+    hover += ", the highest or tied with it" if marked else ""
     if score.is_chance:
-        return Cell(number(score.value, 2), f"{hover}: inside chance", GREY, "#595959")
-    return _shaded(score.value, 2, scale, hover)
+        return Cell(number(score.value, 2), hover, GREY, "#595959", marked=marked)
+    return replace(_shaded(score.value, 2, scale, hover), marked=marked)
 
 
 def _pair_cell(comparison: Comparison, pair: Pair, scale: Scale) -> Cell:

@@ -164,4 +164,7 @@ class ResultFolder:
         path = self.path / _NAMES[kind]
         if not path.is_file():
             raise InputError(f"{path}: missing; {AGAIN}")
-        return parse_json(kind, path.read_bytes(), str(path), InputError)
+        try:
+            return parse_json(kind, path.read_bytes(), str(path), InputError)
+        except InputError as error:
+            raise InputError(f"{error}; {AGAIN}") from None

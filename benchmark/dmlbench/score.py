@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.lib import format as npy
-from numpy.typing import NDArray
-
+from dmlbench.embedding_file import load_embeddings
 from dmlbench.label_table import read_label_table
 from dmlbench.properties import score_properties
 from dmlbench.properties.intervals import PERMUTATIONS
@@ -55,30 +52,3 @@ def score_files(
         threads=threads,
         progress=progress,
     )
-
-
-def load_embeddings(path: str | Path) -> NDArray[Any]:
-    """The array in a .npy file; one that holds pickled objects is refused, never executed.
-
-    Raises:
-        InputError: the file cannot be read, is not a .npy file, or holds objects.
-    """
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            version = npy.read_magic(file)
-            read_header = (
-                npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            )
-            dtype = read_header(file)[2]
-        if dtype.hasobject:
-            raise InputError(
-                f"{path}: holds pickled objects (dtype {dtype}); valid: an array of numbers"
-            )
-        loaded: NDArray[Any] = np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; valid: a .npy file") from None
-    except (ValueError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: {reason}; valid: a whole .npy file") from None
-    return loaded

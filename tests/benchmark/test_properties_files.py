@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dmlbench.embedding_file import load_embeddings
 from dmlbench.label_table import read_label_table, read_labels
 from dmlbench.properties import score_properties
-from dmlbench.score import load_embeddings, score_files
+from dmlbench.score import score_files
 from dmldata.errors import InputError
 
 
@@ -127,6 +128,11 @@ def test_files_that_are_no_whole_arrays_are_refused(npy, tmp_path):
     path = npy(np.eye(100))
     path.write_bytes(path.read_bytes()[:-80])
     with pytest.raises(InputError, match=r"embeddings.npy: .*valid: a whole .npy file"):
+        load_embeddings(path)
+    with path.open("wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (10**15, 128)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(InputError, match=r"header says \[1000000000000000, 128\].* 0 bytes follow"):
         load_embeddings(path)
     archive = tmp_path / "archive.npz"
     np.savez(archive, x=np.eye(2))

@@ -9,17 +9,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dmlbench.embedding import embed
-from dmlbench.models import LoadedModel
+from dmlbench.models import LoadedModel, StoredEmbeddings
+from dmlbench.models.plausibility import IMAGES, check_pixels
 from dmlbench.properties import Property
-from dmldata.dataset import Dataset
 from dmldata.errors import ModelError
 
 BATCH = 32
+SCENES = "scene_id"
 
 
 def embed_dataset(
     loaded: LoadedModel,
-    dataset: Dataset,
+    dataset: ImageSource,
     *,
     batch_size: int | None,
     device: str,
@@ -28,9 +29,12 @@ def embed_dataset(
     """Embeddings [N, D] of all images, in the order of the dataset.
 
     Raises:
-        ModelError: an embedding is not finite, zero, or not of D dimensions; with the image's key.
+        ModelError: an embedding is not finite, zero, or not of D dimensions, with the image's key;
+            or stored embeddings are of other images.
         DatasetError: a shard is damaged.
     """
+    if isinstance(loaded, StoredEmbeddings):
+        return loaded.of(dataset.samples["key"].to_pylist())
     keys: list[str] = []
 
     def images() -> Iterator[Image.Image]:
@@ -55,19 +59,45 @@ def embed_dataset(
     return found
 
 
-def dataset_properties(dataset: Dataset) -> dict[str, Property]:
-    """The factors that vary, by key; an image that a factor does not apply to has no label."""
+def input_notes(loaded: LoadedModel, dataset: ImageSource) -> Iterator[str]:
+    """What a reader has to know of how this model takes this dataset."""
+    if loaded.no_maps is not None:
+        yield f"no saliency maps: {loaded.no_maps}"
+    if isinstance(loaded, StoredEmbeddings):
+        return
+    keys = dataset.samples["key"].to_pylist()[:IMAGES]
+    items = dataset.samples_iter(keys=keys, with_mask=False)
+    warning = check_pixels(loaded.preprocessing, (item.image for item in items))
+    if warning is not None:
+        yield f"{warning}; check --mean, --std and --scale"
+
+
+def dataset_properties(dataset: ImageSource) -> dict[str, Property]:
+    """The properties that vary, by key; an image that one does not apply to has no label."""
     properties = {}
     for key in dataset.manifest.varied:
         factor, values = dataset.manifest.factor(key), dataset.values(key)
-        numbers = values if factor.is_numeric else None
-        properties[key] = Property(values, factor.kind, numbers, factor.period)
+        if factor.is_numeric:
+            labels = _lowest_of_bin(values, dataset.labels(key))
+            properties[key] = Property(labels, factor.kind, values, factor.period)
+        else:
+            properties[key] = Property(values, factor.kind)
     return properties
 
 
-def scene_ids(dataset: Dataset) -> list[int] | None:
-    """[N] scenes of a sweep, where one scene is in several images; None in other designs."""
-    if dataset.manifest.design != "sweep":
+def scene_ids(dataset: ImageSource) -> list[int] | None:
+    """[N] scenes, where one scene is in several images; None in other designs."""
+    if dataset.manifest.design == "independent" or SCENES not in dataset.samples.column_names:
         return None
-    scenes: list[int] = dataset.samples["scene_id"].to_pylist()
+    scenes: list[int] = dataset.samples[SCENES].to_pylist()
     return scenes
+
+
+def _lowest_of_bin(values: NDArray[Any], bins: NDArray[Any]) -> NDArray[np.float64]:
+    """Each bin's lowest value as the label of its images: a name that says where the bin is."""
+    known = bins >= 0
+    lowest = np.full(bins.max(initial=-1) + 1, np.inf)
+    np.minimum.at(lowest, bins[known], values[known])
+    labels = np.full(len(bins), np.nan)
+    labels[known] = lowest[bins[known]]
+    return labels

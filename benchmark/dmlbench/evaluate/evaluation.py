@@ -5,13 +5,15 @@ What is there and was made with the same settings is not made again.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from dmlbench.evaluate import provenance
+from dmlbench.evaluate.dataset_input import input_notes
 from dmlbench.evaluate.properties_step import properties_step
 from dmlbench.evaluate.saliency_step import saliency_step
 from dmlbench.evaluate.workbench import Say, Workbench, from_json
-from dmlbench.models import LoadedModel
+from dmlbench.models import LoadedModel, StoredEmbeddings
 from dmlbench.results.files import (
     DatasetRecord,
     ModelRecord,
@@ -22,14 +24,14 @@ from dmlbench.results.files import (
 )
 from dmlbench.results.find import Result
 from dmlbench.results.folder import EMBEDDINGS, MAPS, PROPERTIES, RUN, SALIENCY, ResultFolder
-from dmldata.dataset import Dataset
+from dmlbench.sources import ImageSource
 
 PARTS = ("embeddings", "properties", "saliency")
 
 
 def evaluate(
     loaded: LoadedModel,
-    dataset: Dataset,
+    dataset: ImageSource,
     out: Path,
     settings: Settings,
     *,
@@ -51,6 +53,9 @@ def evaluate(
         ModelError, DatasetError: the model or the dataset is not valid.
         PrismError: the device has not enough memory.
     """
+    if not isinstance(loaded, StoredEmbeddings):
+        say(f"preprocessing: {loaded.preprocessing}")
+    loaded = dataclasses.replace(loaded, notes=(*loaded.notes, *input_notes(loaded, dataset)))
     subject = Subject(
         model=loaded.id,
         weights_sha256=provenance.weights_sha256(loaded),
@@ -59,7 +64,7 @@ def evaluate(
     folder = ResultFolder(out / loaded.id / dataset.fingerprint)
     bench = Workbench(loaded, dataset, settings, folder, subject, say, quiet)
     earlier = bench.left(RUN, folder.read_run)
-    for note in loaded.notes:
+    for note in (*loaded.notes, *dataset.notes):
         say(f"note: {note}")
     properties = properties_step(bench)
     saliency = saliency_step(bench)
@@ -87,17 +92,18 @@ def _finish(
         files=bench.folder.digests(
             EMBEDDINGS, PROPERTIES, *((MAPS, SALIENCY) if saliency is not None else ())
         ),
-        notes=bench.loaded.notes,
+        notes=(*bench.loaded.notes, *bench.dataset.notes),
     )
     if run != earlier:
         bench.folder.write(run)
     return run
 
 
-def _dataset_record(dataset: Dataset) -> DatasetRecord:
+def _dataset_record(dataset: ImageSource) -> DatasetRecord:
     manifest = dataset.manifest
     return DatasetRecord(
         url=dataset.url,
+        options=dict(dataset.options),
         name=manifest.name,
         version=manifest.version,
         fingerprint=manifest.fingerprint,

@@ -20,11 +20,14 @@ def saliency_step(bench: Workbench) -> SaliencyFile | None:
     """The maps that are wanted: reused one by one, the missing ones made; none are thrown away.
 
     Returns:
-        What saliency.json says; None where no maps are wanted and none are there.
+        What saliency.json says; None where no maps are wanted and none are there, and where the
+        model allows none.
 
     Raises:
         ModelError, DatasetError: from making the maps.
     """
+    if bench.loaded.no_maps is not None:
+        return None
     request = _request(bench)
     left = _left(bench)
     if bench.settings.maps == 0:
@@ -93,7 +96,12 @@ def _write(bench: Workbench, request: SaliencyRequest, parts: list[Maps]) -> Sal
         images=len(keys),
         keys=tuple(keys),
         scenes=scenes,
-        attention_on_car=plain_mean(maps.attention_on_car, scenes, np.random.default_rng(seed)),
+        attention_on_car=plain_mean(
+            maps.attention_on_car,
+            scenes,
+            np.random.default_rng(seed),
+            absent=None if bench.dataset.has_masks else "the images have no masks",
+        ),
         self_correlation=fisher_mean(correlation, scenes, np.random.default_rng(seed)),
     )
     bench.folder.write(found)

@@ -38,6 +38,7 @@ class LoadedModel:
             the loss, else euclidean.
         dimensions: D.
         notes: what had to be assumed, for the reader of a result.
+        no_maps: why no saliency map of it can be made; None where one can.
     """
 
     model: EmbeddingModel
@@ -48,6 +49,7 @@ class LoadedModel:
     distance: str = ""
     dimensions: int = 0
     notes: tuple[str, ...] = ()
+    no_maps: str | None = None
 
     def __post_init__(self) -> None:
         own = loss_named(self.loss).distance if self.loss is not None else DEFAULT_DISTANCE

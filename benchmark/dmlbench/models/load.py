@@ -8,11 +8,25 @@ from collections.abc import Callable
 
 from dmlbench.models.contract import LoadedModel, count_dimensions
 from dmlbench.models.options import Options
+from dmlbench.models.stored_embeddings import StoredEmbeddings
 from dmldata.errors import ModelError
 
-_SCHEMES = {"timm": "timm_source", "python": "python_function"}
-_SUFFIXES = {".pt": "torchscript"}
-_VALID = "FILE.pt (TorchScript), timm:NAME, python:module:function"
+_SCHEMES = {
+    "timm": "timm_source",
+    "python": "python_function",
+    "reality-check": "reality_check",
+    "embeddings": "stored_embeddings",
+}
+_SUFFIXES = {
+    ".pt": "torchscript",
+    ".pt2": "torch_export",
+    ".safetensors": "safetensors_file",
+    ".onnx": "onnx_file",
+}
+_VALID = (
+    "FILE.pt (TorchScript), FILE.pt2, FILE.safetensors, FILE.onnx, timm:NAME, "
+    "python:module:function, reality-check:FOLDER, embeddings:FILE.npy"
+)
 
 
 def load_model(
@@ -31,8 +45,12 @@ def load_model(
 ) -> LoadedModel:
     """Load a model on the CPU, in eval mode, and check that it gives embeddings.
 
+    `embeddings:FILE.npy` gives `StoredEmbeddings`, which a dataset's images are looked up in.
+
     Args:
-        reference: `model.pt`, `timm:NAME`, `timm:NAME?weights=FILE` or `python:module:function`.
+        reference: `model.pt`, `.pt2`, `.safetensors` or `.onnx`, `timm:NAME`,
+            `timm:NAME?weights=FILE`, `python:module:function`, `reality-check:FOLDER` or
+            `embeddings:FILE.npy`.
         distance: name of the distance that its maps explain; by default that of its loss, else
             euclidean.
         loss: key of the loss it was trained with (protocol, section 6).
@@ -41,7 +59,7 @@ def load_model(
         bgr: whether the model takes blue first.
         scale: value of a white pixel before mean and std, 1 or 255.
         interpolation: Pillow's name of the resampling filter.
-        trust_pickle: load a `.pt` that is a pickle, which runs the code in it.
+        trust_pickle: load a `.pt` that is a pickle, or a `.pt2`, which runs the code in it.
         seed: of random weights; 0 is a seed like any other.
 
     Raises:
@@ -52,6 +70,8 @@ def load_model(
         distance, loss, input_size, mean, std, bgr, scale, interpolation, trust_pickle, seed
     )
     loaded = _loader(reference)(reference, options)
+    if isinstance(loaded, StoredEmbeddings):
+        return loaded
     dimensions = count_dimensions(loaded.model, loaded.preprocessing, reference)
     return dataclasses.replace(loaded, dimensions=dimensions)
 

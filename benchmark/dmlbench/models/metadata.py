@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmldata.errors import ModelError, UnknownNameError
 
 FILE_NAME = "dmlprism.json"
 FORMAT = 1
-_FIELDS = ("format", "preprocessing", "loss", "distance")
+_FIELDS = ("format", "trunk", "preprocessing", "loss", "distance")
+_TEXTS = ("trunk", "loss", "distance")
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """Preprocessing, and the loss and distance where they are known."""
+    """Preprocessing, and the loss and distance where they are known.
+
+    Attributes:
+        trunk: the network behind the tensors of a `.safetensors` file; None in files that hold
+            their own code.
+    """
 
     preprocessing: Preprocessing
     loss: str | None = None
     distance: str = ""
+    trunk: str | None = None
 
     def to_json(self) -> str:
         content: dict[str, Any] = {
@@ -29,6 +38,8 @@ class Metadata:
             "loss": self.loss,
             "distance": self.distance or None,
         }
+        if self.trunk is not None:
+            content["trunk"] = self.trunk
         return json.dumps(content, indent=1)
 
 
@@ -40,7 +51,7 @@ def read_metadata(text: str | bytes, where: str) -> Metadata:
     """
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{where}: not JSON: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("preprocessing"), dict):
         raise ModelError(f"{where}: expected an object with 'preprocessing'")
@@ -49,5 +60,43 @@ def read_metadata(text: str | bytes, where: str) -> Metadata:
             raise UnknownNameError("field", name, _FIELDS, where)
     if content.get("format", FORMAT) != FORMAT:
         raise ModelError(f"{where}: format {content['format']} is not known; valid: {FORMAT}")
-    preprocessing = Preprocessing.from_description(content["preprocessing"], where)
-    return Metadata(preprocessing, content.get("loss"), content.get("distance") or "")
+    for name in _TEXTS:
+        if not isinstance(content.get(name), str | None):
+            raise ModelError(f"{where}: {name} {content[name]} is not valid; valid: text or null")
+    return Metadata(
+        Preprocessing.from_description(content["preprocessing"], where),
+        content.get("loss"),
+        content.get("distance") or "",
+        content.get("trunk"),
+    )
+
+
+def find_metadata(path: Path, embedded: str | bytes) -> Metadata | None:
+    """What the file itself holds, else its sidecar (`model.json` beside `model.pt`), else None.
+
+    Raises:
+        ModelError, UnknownNameError: what is wrong, and in which of the two.
+    """
+    sidecar = path.with_suffix(".json")
+    if embedded:
+        return read_metadata(embedded, f"{path}:{FILE_NAME}")
+    if sidecar.is_file():
+        return read_metadata(sidecar.read_bytes(), str(sidecar))
+    return None
+
+
+def metadata_of(
+    path: Path, embedded: str | bytes, options: Options, size: tuple[int, int] | None = None
+) -> tuple[Metadata, tuple[str, ...]]:
+    """`find_metadata`, or ImageNet's preprocessing with a note on what had to be assumed.
+
+    Args:
+        size: (H, W) in pixels, where the model takes no other input.
+    """
+    found = find_metadata(path, embedded)
+    if found is not None:
+        return found, ()
+    assumed = [name for name in options.assumed() if not (size and name == "input_size")]
+    note = f"{path.name} holds no preprocessing; ImageNet's assumed for {', '.join(assumed)}"
+    preprocessing = Preprocessing(input_size=size) if size else Preprocessing()
+    return Metadata(preprocessing), (note,) if assumed else ()

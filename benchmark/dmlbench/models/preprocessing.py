@@ -19,6 +19,7 @@ from dmldata.errors import ModelError, UnknownNameError
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 CROP_FRACTION = 0.875
+LARGEST = 4096
 FITS = ("cover", "squash")
 INTERPOLATIONS = {
     name: Image.Resampling[name.upper()]
@@ -71,6 +72,8 @@ class Preprocessing:
             raise ModelError(f"std {list(self.std)} must be above 0")
         if self.scale not in (1, 255):
             raise ModelError(f"scale {self.scale} is not valid; valid: 1, 255")
+        if not isinstance(self.bgr, bool):
+            raise ModelError(f"bgr {self.bgr} is not valid; valid: true, false")
         if self.interpolation not in INTERPOLATIONS:
             raise UnknownNameError("interpolation", self.interpolation, INTERPOLATIONS)
         if self.fit not in FITS:
@@ -135,17 +138,40 @@ class Preprocessing:
             return cls(**fields)
         except (ModelError, UnknownNameError) as error:
             raise ModelError(f"{where}: {error}" if where else str(error)) from error
+        except TypeError as error:
+            raise ModelError(f"{where}: a preprocessing field has a wrong type: {error}") from error
+
+    def __str__(self) -> str:
+        """
+        >>> print(Preprocessing())
+        224 x 224 of 256 x 256 (cover, bilinear), RGB 0..1, mean 0.485 0.456 0.406, \
+std 0.229 0.224 0.225
+        """
+        size, resize = (f"{h} x {w}" for h, w in (self.input_size, _size("resize", self.resize)))
+        mean, std = (" ".join(f"{v:g}" for v in values) for values in (self.mean, self.std))
+        order = "BGR" if self.bgr else "RGB"
+        return (
+            f"{size} of {resize} ({self.fit}, {self.interpolation}), {order} 0..{self.scale}, "
+            f"mean {mean}, std {std}"
+        )
 
 
 def _size(field: str, value: Any) -> tuple[int, int]:
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(v, int) and v > 0 for v in pair):
-        raise ModelError(f"{field} {value} is not valid; valid: pixels, or height and width")
-    return pair
+    pair = (value, value) if isinstance(value, int) else value
+    if (
+        not isinstance(pair, list | tuple)
+        or len(pair) != 2
+        or not all(type(side) is int and 0 < side <= LARGEST for side in pair)
+    ):
+        raise ModelError(
+            f"{field} {value} is not valid; valid: 1 to {LARGEST} pixels, or height and width"
+        )
+    return pair[0], pair[1]
 
 
 def _channels(field: str, value: Any) -> tuple[float, float, float]:
-    numbers = tuple(float(v) for v in value) if isinstance(value, list | tuple) else ()
-    if len(numbers) != 3 or not all(map(math.isfinite, numbers)):
+    given = value if isinstance(value, list | tuple) else ()
+    numbers = tuple(float(v) for v in given if isinstance(v, int | float))
+    if not len(given) == len(numbers) == 3 or not all(map(math.isfinite, numbers)):
         raise ModelError(f"{field} {value} is not valid; valid: one number for each of 3 channels")
     return numbers

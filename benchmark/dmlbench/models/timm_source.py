@@ -46,7 +46,7 @@ def load(reference: str, options: Options) -> LoadedModel:
     """
     query = _parse(reference, options.seed)
     _check_name(query.name)
-    arguments = _fixed_size(query.name, options)
+    arguments = {} if options.input_size is None else _fixed_size(query.name, options.input_size)
     model = _build(query, reference, arguments)
     if query.weights is not None:
         _load_weights(model, query, reference, arguments)
@@ -61,6 +61,16 @@ def load(reference: str, options: Options) -> LoadedModel:
         distance=distance,
         notes=notes,
     )
+
+
+def create_trunk(name: str, size: tuple[int, int], reference: str) -> nn.Module:
+    """The network of this name without classifier, random, for inputs of `size` (H, W).
+
+    Raises:
+        ModelError, UnknownNameError: no such architecture, or timm cannot build it so.
+    """
+    _check_name(name)
+    return _build(_Query(name, False, 0, None), reference, _fixed_size(name, size))
 
 
 def _parse(reference: str, seed: int) -> _Query:
@@ -113,12 +123,10 @@ def _create(query: _Query, **arguments: Any) -> nn.Module:
     return model
 
 
-def _fixed_size(name: str, options: Options) -> dict[str, Any]:
+def _fixed_size(name: str, size: int | tuple[int, int]) -> dict[str, Any]:
     # Transformers are built for one input size; convolutional networks take any.
     config = _timm().get_pretrained_cfg(name, allow_unregistered=True)
-    if options.input_size is None or config is None or not config.fixed_input_size:
-        return {}
-    return {"img_size": options.input_size}
+    return {"img_size": size} if config is not None and config.fixed_input_size else {}
 
 
 def _load_weights(

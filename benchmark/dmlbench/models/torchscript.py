@@ -1,7 +1,9 @@
 """`model.pt`: a TorchScript archive, its preprocessing inside (`dmlprism.json`) or beside it.
 
-A TorchScript archive holds tensors and code in TorchScript's own language, and loading it runs no
-Python. A pickle under the same suffix does, so it is refused unless the user trusts the file.
+A TorchScript archive holds tensors and code in TorchScript's own language, and neither loading nor
+running it runs Python. It is a program all the same, with operators that read and write files, and
+may run for ever: docs/models.md says so. A pickle under the same suffix runs any code, so it is
+refused unless the user trusts the file.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import torch
 from torch import nn
 
 from dmlbench.models.contract import LoadedModel, make_id, one_line
-from dmlbench.models.metadata import FILE_NAME, Metadata, read_metadata
+from dmlbench.models.metadata import FILE_NAME, Metadata, metadata_of
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.weights import hash_file
@@ -35,7 +37,7 @@ def load(reference: str, options: Options) -> LoadedModel:
         model, embedded = _load_archive(path)
     else:
         model, embedded = _load_pickle(path, options.trust_pickle), b""
-    metadata, notes = _metadata(path, embedded, options)
+    metadata, notes = metadata_of(path, embedded, options)
     preprocessing = options.apply(metadata.preprocessing)
     loss, distance = options.explained_by(metadata.loss, metadata.distance)
     return LoadedModel(
@@ -127,14 +129,3 @@ def _load_pickle(path: Path, trusted: bool) -> nn.Module:
             "timm:NAME?weights=FILE"
         )
     return model
-
-
-def _metadata(path: Path, embedded: bytes, options: Options) -> tuple[Metadata, tuple[str, ...]]:
-    sidecar = path.with_suffix(".json")
-    if embedded:
-        return read_metadata(embedded, f"{path}:{FILE_NAME}"), ()
-    if sidecar.is_file():
-        return read_metadata(sidecar.read_bytes(), str(sidecar)), ()
-    assumed = options.assumed()
-    note = f"{path.name} holds no preprocessing; ImageNet's assumed for {', '.join(assumed)}"
-    return Metadata(Preprocessing()), (note,) if assumed else ()

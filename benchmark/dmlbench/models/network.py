@@ -1,0 +1,24 @@
+"""A trunk with a linear embedder: the kind of network that metric learning trains."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class EmbeddingNetwork(nn.Module):
+    """Images [B, 3, H, W] -> embeddings [B, D].
+
+    Args:
+        trunk: images -> pooled features [B, F].
+        embedder: linear layer from F to D; None gives the features themselves.
+    """
+
+    def __init__(self, trunk: nn.Module, embedder: nn.Linear | None = None) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.embedder: nn.Module = nn.Identity() if embedder is None else embedder
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Preprocessed images [B, 3, H, W] -> [B, D]."""
+        embeddings: Tensor = self.embedder(self.trunk(images))
+        return embeddings

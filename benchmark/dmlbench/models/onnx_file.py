@@ -1,0 +1,156 @@
+"""`model.onnx`: embeddings by onnxruntime; maps where onnx2torch can rebuild the graph in PyTorch.
+
+Neither runs code from the file: an ONNX graph is made of operators that the runtime knows.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dmlbench.models.contract import LoadedModel, make_id, one_line
+from dmlbench.models.fixed_batch import in_batches
+from dmlbench.models.metadata import FILE_NAME, metadata_of
+from dmlbench.models.options import Options
+from dmlbench.models.weights import hash_file
+from dmlbench.torchvision_schemas import ensure_torchvision_imports
+from dmldata.errors import ModelError
+
+_INSTALL = "pip install 'dml-prism[onnx]'"
+_AGREEMENT = 1e-3
+_QUIET = 3
+
+
+class OnnxModel:
+    """Images [B, 3, H, W] -> embeddings [B, D], on the CPU by onnxruntime.
+
+    Images that require gradients go through `graph`, the same network in PyTorch.
+    """
+
+    def __init__(self, session: Any, batch: int | None) -> None:
+        self.session = session
+        self.batch = batch
+        self.graph: nn.Module | None = None
+        self._input = session.get_inputs()[0].name
+
+    def __call__(self, images: Tensor) -> Tensor:
+        if images.requires_grad and self.graph is not None:
+            return in_batches(self.graph.to(images.device), images.contiguous(), self.batch)
+        return in_batches(self._run, images, self.batch)
+
+    def _run(self, images: Tensor) -> Tensor:
+        fed = {self._input: np.ascontiguousarray(images.detach().cpu().numpy())}
+        return torch.from_numpy(self.session.run(None, fed)[0]).to(images.device)
+
+
+def load(reference: str, options: Options) -> LoadedModel:
+    """The model in a `.onnx` file, with its preprocessing in its metadata or beside it.
+
+    Raises:
+        ModelError: no such file, no onnxruntime, not a whole ONNX file, more than one input or
+            output, or metadata that is not valid.
+    """
+    path = Path(reference)
+    if not path.is_file():
+        raise ModelError(f"{reference}: no such file")
+    session = _session(path)
+    batch, size = _input_shape(session, reference)
+    embedded = session.get_modelmeta().custom_metadata_map.get(FILE_NAME, "")
+    metadata, notes = metadata_of(path, embedded, options, size)
+    preprocessing = options.apply(metadata.preprocessing)
+    loss, distance = options.explained_by(metadata.loss, metadata.distance)
+    model = OnnxModel(session, batch)
+    return LoadedModel(
+        model=model,
+        preprocessing=preprocessing,
+        reference=reference,
+        id=make_id(path.stem, hash_file(path), preprocessing),
+        loss=loss,
+        distance=distance,
+        notes=notes,
+        no_maps=_add_graph(model, path, preprocessing.input_size),
+    )
+
+
+def _session(path: Path) -> Any:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ModelError(f"{path}: onnxruntime is not installed: {_INSTALL}") from None
+    settings = onnxruntime.SessionOptions()
+    settings.log_severity_level = _QUIET
+    settings.intra_op_num_threads = torch.get_num_threads()
+    try:
+        return onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelError(f"{path}: onnxruntime cannot load it: {one_line(error)}") from error
+
+
+def _input_shape(session: Any, reference: str) -> tuple[int | None, tuple[int, int] | None]:
+    """Batch size and (H, W), each None where any will do."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    shape = inputs[0].shape if len(inputs) == 1 and len(outputs) == 1 else []
+    if len(shape) != 4 or shape[1] not in (3, None) or inputs[0].type != "tensor(float)":
+        takes = ", ".join(f"{one.type} {one.shape}" for one in inputs)
+        raise ModelError(
+            f"{reference}: from {takes or 'no input'} to {len(outputs)} outputs; valid: from one "
+            "tensor(float) [B, 3, H, W] to one [B, D]"
+        )
+    batch, _, height, width = (side if isinstance(side, int) else None for side in shape)
+    return batch, (height, width) if height and width else None
+
+
+def _add_graph(model: OnnxModel, path: Path, size: tuple[int, int]) -> str | None:
+    """Give the model its graph in PyTorch; why there is none, if there is none."""
+    noise = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0))
+    try:
+        graph = _in_pytorch(path)
+        expected = model(noise)
+        model.graph = graph
+        found = model(noise.requires_grad_())
+        torch.autograd.grad(found.sum(), noise)
+        difference = float((found.detach() - expected).norm() / expected.norm())
+    except ImportError:
+        return f"onnx2torch is not installed: {_INSTALL}"
+    except Exception as error:
+        model.graph = None
+        return (
+            f"onnx2torch cannot rebuild {path.name} in PyTorch ({one_line(error)}); exported at "
+            "opset 17 or below more networks can be, and as TorchScript all"
+        )
+    if not difference <= _AGREEMENT:
+        model.graph = None
+        return f"{path.name} rebuilt in PyTorch gives other embeddings (by {difference:.1%})"
+    return None
+
+
+def _in_pytorch(path: Path) -> nn.Module:
+    ensure_torchvision_imports()
+    import onnx
+    from onnx2torch import convert
+
+    model = onnx.load(path)
+    _resolve_identities(model.graph)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph: nn.Module = convert(model).eval()
+    return graph.requires_grad_(False)
+
+
+def _resolve_identities(graph: Any) -> None:
+    """Take out the Identity nodes by which PyTorch's exporter shares tensors.
+
+    onnx2torch looks for weights among the tensors of the file only.
+    """
+    same: dict[str, str] = {}
+    outputs = {output.name for output in graph.output}
+    for node in list(graph.node):
+        node.input[:] = [same.get(name, name) for name in node.input]
+        if node.op_type == "Identity" and node.output[0] not in outputs:
+            same[node.output[0]] = node.input[0]
+            graph.node.remove(node)

@@ -1,0 +1,126 @@
+"""`reality-check:FOLDER`: BN-Inception with a linear embedder, as its authors' code saves it.
+
+Source: Musgrave et al., "A Metric Learning Reality Check" (ECCV 2020); the layout and the
+preprocessing are in the protocol, section 6.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from dmlbench.distances import LOSSES
+from dmlbench.models.bn_inception import FEATURES, BNInception
+from dmlbench.models.contract import LoadedModel, make_id
+from dmlbench.models.network import EmbeddingNetwork
+from dmlbench.models.options import Options
+from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.weights import difference, fits, hash_tensors, read_weights
+from dmldata.errors import ModelError
+
+PREPROCESSING = Preprocessing(
+    input_size=(227, 227),
+    resize=(256, 256),
+    mean=(104.0, 117.0, 128.0),
+    std=(1.0, 1.0, 1.0),
+    bgr=True,
+    scale=255,
+)
+TRUNK, EMBEDDER = "trunk_best.pth", "embedder_best.pth"
+_FOLDER = "saved_models"
+_WRAPPER = "module."
+_COUNTERS = ".num_batches_tracked"
+
+
+def load(reference: str, options: Options) -> LoadedModel:
+    """The network behind `reality-check:FOLDER`, in eval mode.
+
+    FOLDER is `Test50_50_Partitions4_<fold>`, its `saved_models`, or a folder with one fold in it.
+    Where the folder above the fold is named after a loss (`arcface`, `MultiSimilarity`), that is
+    the model's loss.
+
+    Raises:
+        ModelError: files that are missing, cannot be read without running code, or do not fit.
+    """
+    folder = _saved_models(Path(reference.removeprefix("reality-check:")), reference)
+    network = EmbeddingNetwork(_read_trunk(folder / TRUNK), _read_embedder(folder / EMBEDDER))
+    fold = folder.absolute().parent
+    preprocessing = options.apply(PREPROCESSING)
+    loss, distance = options.explained_by(_loss_of(fold.parent.name), "")
+    note = f"the loss is not in the name '{fold.parent.name}'; --loss says it"
+    return LoadedModel(
+        model=network.eval(),
+        preprocessing=preprocessing,
+        reference=reference,
+        id=make_id(
+            f"{fold.parent.name}_{fold.name.removeprefix('Test50_50_Partitions4_')}",
+            hash_tensors(network.state_dict()),
+            preprocessing,
+        ),
+        loss=loss,
+        distance=distance,
+        notes=() if loss is not None else (note,),
+    )
+
+
+def _saved_models(folder: Path, reference: str) -> Path:
+    if (folder / TRUNK).is_file():
+        return folder
+    folds = sorted(path.parent for path in folder.glob(f"*/{_FOLDER}"))
+    found = [folder] if (folder / _FOLDER).is_dir() else folds
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise ModelError(f"{reference}: holds {len(found)} folds; valid: one of {names}")
+    if not found:
+        raise ModelError(
+            f"{reference}: no {_FOLDER}/{TRUNK} in it; valid: a folder "
+            f"Test50_50_Partitions4_<fold> with {_FOLDER}/{TRUNK} and {_FOLDER}/{EMBEDDER}"
+        )
+    return found[0] / _FOLDER
+
+
+def _read_trunk(path: Path) -> BNInception:
+    trunk = BNInception()
+    expected, found = trunk.state_dict(), _read(path)
+    # Files of PyTorch before 0.4.1 have no such counters; in eval mode nothing reads them.
+    counters = {name: value for name, value in expected.items() if name.endswith(_COUNTERS)}
+    if not counters.keys() & found.keys():
+        found |= counters
+    if not fits(expected, found):
+        raise ModelError(f"{path}: not a BN-Inception: {difference(expected, found)}")
+    trunk.load_state_dict(found)
+    return trunk
+
+
+def _read_embedder(path: Path) -> nn.Linear:
+    found = _read(path)
+    weight = found.get("net.0.weight")
+    dimensions = weight.shape[0] if weight is not None and weight.ndim == 2 else 128
+    linear = nn.Linear(FEATURES, dimensions)
+    expected = {f"net.0.{name}": value for name, value in linear.state_dict().items()}
+    for name in expected:
+        # The authors' embedder holds its last layer under two names.
+        again = found.pop(name.replace("net.0", "last_linear"), None)
+        if again is not None and name in found and not torch.equal(again, found[name]):
+            raise ModelError(f"{path}: last_linear differs from net.0; valid: one linear layer")
+    if not fits(expected, found):
+        raise ModelError(f"{path}: not a linear embedder: {difference(expected, found)}")
+    linear.load_state_dict({name.removeprefix("net.0."): found[name] for name in expected})
+    return linear
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    return {name.removeprefix(_WRAPPER): value for name, value in read_weights(path).items()}
+
+
+def _loss_of(name: str) -> str | None:
+    spelled = {_letters(key): key for key in LOSSES}
+    return spelled.get(_letters(name))
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).lower()

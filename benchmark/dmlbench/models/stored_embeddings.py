@@ -1,0 +1,130 @@
+"""`embeddings:FILE.npy`: embeddings that are there already; the step of the properties alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dmlbench.embedding_file import load_embeddings
+from dmlbench.models.contract import LoadedModel, make_id
+from dmlbench.models.options import Options
+from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.weights import hash_file
+from dmlbench.properties.embeddings import check_embeddings
+from dmldata.errors import InputError, ModelError
+
+_INPUT_OPTIONS = ("input_size", "mean", "std", "bgr", "scale", "interpolation")
+
+
+@dataclass(frozen=True)
+class StoredEmbeddings(LoadedModel):
+    """What a model left, in place of the model.
+
+    Attributes:
+        rows: [N, D], as finite float32.
+        keys: of the image of each row; None where rows are in the order of the dataset.
+    """
+
+    rows: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    keys: tuple[str, ...] | None = None
+
+    def of(self, keys: Sequence[str]) -> NDArray[np.float32]:
+        """Rows of a dataset's images, given their keys in the order of the dataset.
+
+        Raises:
+            ModelError: other images than those of the dataset, or another number of them.
+        """
+        if self.keys is None:
+            if len(self.rows) != len(keys):
+                raise ModelError(
+                    f"{self.reference}: {len(self.rows)} rows for the {len(keys)} images of the "
+                    "dataset; valid: a row an image in the dataset's order, or keys in "
+                    f"{_key_file(self.reference).name}"
+                )
+            return self.rows
+        row = {key: number for number, key in enumerate(self.keys)}
+        missing = [key for key in keys if key not in row]
+        surplus = sorted(row.keys() - set(keys))
+        if missing or surplus:
+            what = f"no row for image '{missing[0]}'" if missing else f"no image '{surplus[0]}'"
+            raise ModelError(
+                f"{_key_file(self.reference)}: {what} of the dataset ({len(missing)} images "
+                f"without a row, {len(surplus)} rows without an image); valid: the dataset's keys"
+            )
+        return self.rows[[row[key] for key in keys]]
+
+    def describe(self) -> dict[str, Any]:
+        """As of a model, without preprocessing, which nobody knows."""
+        return super().describe() | {"preprocessing": {}}
+
+
+def load(reference: str, options: Options) -> StoredEmbeddings:
+    """The embeddings in a .npy file, with the keys in `FILE.keys.txt` (one a line) if it is there.
+
+    Raises:
+        ModelError: not finite numbers [N, D], a row of zeros, keys that are not one a row or not
+            unique, or options on an input that there is none of.
+    """
+    path = _file(reference)
+    useless = [name for name in _INPUT_OPTIONS if getattr(options, name) is not None]
+    if useless:
+        raise ModelError(f"{reference}: {useless[0]} says how images are read, and none are")
+    try:
+        rows = _as_float32(load_embeddings(path))
+    except InputError as error:
+        text = str(error)
+        raise ModelError(text if str(path) in text else f"{path}: {text}") from None
+    loss, distance = options.explained_by(None, "")
+    return StoredEmbeddings(
+        model=_refuse_images,
+        preprocessing=Preprocessing(),
+        reference=reference,
+        id=make_id(path.stem, hash_file(path), Preprocessing()),
+        loss=loss,
+        distance=distance,
+        dimensions=rows.shape[1],
+        no_maps="the file holds embeddings, not the model",
+        rows=rows,
+        keys=_read_keys(_key_file(reference), len(rows)),
+    )
+
+
+def _as_float32(array: NDArray[Any]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        single = check_embeddings(array).astype(np.float32)
+    return check_embeddings(single).astype(np.float32, copy=False)
+
+
+def _file(reference: str) -> Path:
+    return Path(reference.removeprefix("embeddings:"))
+
+
+def _key_file(reference: str) -> Path:
+    return _file(reference).with_suffix(".keys.txt")
+
+
+def _read_keys(path: Path, rows: int) -> tuple[str, ...] | None:
+    if not path.is_file():
+        return None
+    try:
+        keys = tuple(path.read_text(encoding="utf-8").splitlines())
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path}: not UTF-8 text: {error.reason}; valid: a key a line") from None
+    if len(keys) != rows:
+        raise ModelError(f"{path}: {len(keys)} keys for {rows} rows; valid: a key a line, a row")
+    seen: set[str] = set()
+    for line, key in enumerate(keys, 1):
+        if key in seen:
+            raise ModelError(f"{path}: line {line}: '{key}' is there twice; valid: unique keys")
+        seen.add(key)
+    return keys
+
+
+def _refuse_images(images: Tensor) -> Tensor:
+    raise ModelError("these are stored embeddings: there is no model that images could be given to")

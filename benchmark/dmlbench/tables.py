@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dmlbench.results.files import Interval, PropertyScores
+from dmlbench.results.files import Interval, Mean, PropertyScores
 from dmldata import console
 
 if TYPE_CHECKING:
@@ -62,10 +62,17 @@ def interval(pair: Interval | None, digits: int) -> str:
 
 def score_table(properties: Mapping[str, PropertyScores]) -> Table:
     """One model: a row a property."""
-    columns = ("property", "images", "NR-Precision", "95 % interval", "chance", "ARP", "note")
+    within = any("arp_within_class" in found.scores for found in properties.values())
+    columns = (
+        *("property", "images", "NR-Precision", "95 % interval", "chance", "ARP"),
+        *(["ARP within class"] if within else []),
+        *("decodability", "note"),
+    )
     rows = []
     for name, found in properties.items():
-        main, arp = found.scores["nr_precision"], found.scores["arp"]
+        scores = found.scores
+        main = scores["nr_precision"]
+        inside = scores.get("arp_within_class")
         rows.append(
             (
                 name,
@@ -73,7 +80,9 @@ def score_table(properties: Mapping[str, PropertyScores]) -> Table:
                 number(main.value, 2),
                 interval(main.ci95, 2),
                 interval(main.chance, 2),
-                number(arp.value, 3),
+                number(scores["arp"].value, 3),
+                *([number(None if inside is None else inside.value, 3)] if within else []),
+                number(scores["decodability"].value, 2),
                 found.reason or ("inside chance" if main.is_chance else ""),
             )
         )
@@ -85,13 +94,33 @@ def print_result(result: Result) -> None:
     print_table(score_table(result.properties.properties))
     if result.saliency is not None:
         found = result.saliency
-        mean = found.attention_on_car
         print(
-            f"attention on car: {number(mean.value, 3)} (95 % interval "
-            f"{interval(mean.ci95, 3)}) over {mean.images} images; maps agree with themselves "
+            f"attention on car: {_attention(found.attention_on_car)}; maps agree with themselves "
             f"under other noise: r = {number(found.self_correlation.value, 3)}"
         )
     print(f"results: {result.folder.path}")
+
+
+def _attention(mean: Mean) -> str:
+    if mean.value is None:
+        return f"none ({mean.reason})"
+    return (
+        f"{number(mean.value, 3)} (95 % interval {interval(mean.ci95, 3)}) over {mean.images} "
+        "images"
+    )
+
+
+def intervention_line(found: Interventions) -> str:
+    """What the swept group does to the embeddings, in words."""
+    if found.reason is not None:
+        return f"changing {found.group}: no sensitivity, {found.reason}"
+    moves, stays = found.sensitivity, found.retrieval_under_intervention
+    return (
+        f"changing {found.group} alone moves an embedding {number(moves.value, 3)} times as far as "
+        f"another car is (95 % interval {interval(moves.ci95, 3)}); the nearest is the same car, "
+        f"not the same {found.group}, for {number(stays.value, 3)} of the images (95 % interval "
+        f"{interval(stays.ci95, 3)}; by chance {number(found.retrieval_expected, 3)})"
+    )
 
 
 def print_scores(scores: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dmlbench.results.files import Interval, Mean, PropertyScores
+from dmlbench.results.files import Interval, Interventions, Mean, PropertyScores
 from dmldata import console
 
 if TYPE_CHECKING:

@@ -8,14 +8,10 @@ import torch
 from torch import nn
 
 from dmlbench.distances import DISTANCES, euclidean
-from dmlbench.saliency import (
-    METHODS,
-    gradient,
-    smoothgrad,
-    smoothgrad_paper,
-)
+from dmlbench.saliency import METHODS, MapInput, explain
 
 KEYS = ["car_a", "car_b", "car_c"]
+OF_PIXELS = [name for name in METHODS if name != "grad_cam"]
 
 
 class TinyNet(nn.Module):
@@ -54,6 +50,12 @@ def reference(model):
     return model(torch.zeros(1, 3, 12, 10).double()).detach()
 
 
+def maps_of(method, model, images, reference, distance, *, keys=KEYS, black=None, **settings):
+    """Maps by a method, from black pixels of 0 unless told otherwise."""
+    black = torch.zeros_like(images[:1]) if black is None else black
+    return explain(method, MapInput(model, images, keys, black, reference, distance, **settings))
+
+
 def five_steps(model, image, black, distance, samples, sigma, seed, key):
     """The protocol's section 4 word by word: one copy at a time, NumPy's percentile."""
     digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
@@ -74,8 +76,8 @@ def five_steps(model, image, black, distance, samples, sigma, seed, key):
 
 @pytest.mark.parametrize("distance", DISTANCES)
 def test_map_is_that_of_the_five_steps(model, images, reference, distance):
-    found = smoothgrad_paper(
-        model, images, reference, DISTANCES[distance], samples=7, seed=3, keys=KEYS
+    found = maps_of(
+        "smoothgrad_paper", model, images, reference, DISTANCES[distance], samples=7, seed=3
     )
     for row, key in enumerate(KEYS):
         expected = five_steps(model, images[row], reference, DISTANCES[distance], 7, 0.15, 3, key)
@@ -97,15 +99,20 @@ def first_dimension(a, b):
     return a[:, 0] - b[:, 0]
 
 
-@pytest.mark.parametrize("method", METHODS.values())
-def test_map_of_a_linear_model_is_its_weights(images, method):
-    weights = torch.randn(2, 3, 12, 10, generator=torch.Generator().manual_seed(2)).double()
-    found = method(Linear(weights), images, torch.zeros(1, 2), first_dimension, keys=KEYS)
+@pytest.mark.parametrize("method", OF_PIXELS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_map_of_a_linear_model_is_its_weights_where_the_image_is_black_plus_one(method, dtype):
+    # Of W x the gradient is W; times (x - black) = 1, or with single pixels covered, W again.
+    weights = torch.randn(2, 3, 12, 10, generator=torch.Generator().manual_seed(2)).to(dtype)
+    images, black = torch.full((3, 3, 12, 10), 3.0, dtype=dtype), torch.full((1, 3, 12, 10), 2.0)
+    arguments = (Linear(weights), images, torch.zeros(1, 2), first_dimension)
+    found = maps_of(method, *arguments, black=black.to(dtype))
     by_hand = weights[0].mean(0).abs().numpy()
     low, high = by_hand.min(), np.percentile(by_hand, 99)
     expected = np.clip((by_hand - low) / (high - low), 0, 1)
+    assert found.dtype == dtype
     for row in found.numpy():
-        np.testing.assert_allclose(row, expected, atol=1e-9)
+        np.testing.assert_allclose(row, expected, atol=1e-5 if dtype == torch.float32 else 1e-6)
 
 
 def test_absolute_value_is_per_copy_in_the_paper_and_after_the_mean_in_the_textbook():
@@ -117,38 +124,53 @@ def test_absolute_value_is_per_copy_in_the_paper_and_after_the_mean_in_the_textb
         return x[..., 0].mean(1).abs() + 0.3 * x[..., 1].mean(1)
 
     arguments = (near_zero, corner, torch.zeros(1, 1), first_dimension)
-    paper = smoothgrad_paper(*arguments, samples=200, keys=["a"])
-    textbook = smoothgrad(*arguments, samples=200, keys=["a"])
+    paper = maps_of("smoothgrad_paper", *arguments, samples=200, keys=["a"])
+    textbook = maps_of("smoothgrad", *arguments, samples=200, keys=["a"])
     assert paper[0, 0].tolist() == [1, 0]
     assert textbook[0, 0].tolist() == [0, 1]
 
 
 def test_gradient_without_noise_is_the_limit_of_little_noise(model, images, reference):
-    plain = gradient(model, images, reference, euclidean, keys=KEYS)
-    little = smoothgrad(model, images, reference, euclidean, sigma=1e-9, samples=2, keys=KEYS)
+    plain = maps_of("gradient", model, images, reference, euclidean)
+    little = maps_of("smoothgrad", model, images, reference, euclidean, sigma=1e-9, samples=2)
     torch.testing.assert_close(plain, little, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("method", METHODS.values())
+@pytest.mark.parametrize("method", METHODS)
 def test_map_depends_on_its_image_key_and_seed_alone(method):
     torch.manual_seed(0)
     model, black = TinyNet().eval(), torch.ones(1, 5)
     images = torch.randn(3, 3, 12, 10)
-    whole = method(model, images, black, euclidean, samples=9, keys=KEYS)
+
+    def run(rows, **settings):
+        keys = [KEYS[row] for row in rows]
+        return maps_of(method, model, images[rows], black, euclidean, keys=keys, **settings)
+
+    whole = run([0, 1, 2], samples=9)
     for chunk in (1, 4, 100):
-        again = method(model, images, black, euclidean, samples=9, keys=KEYS, chunk=chunk)
+        again = run([0, 1, 2], samples=9, chunk=chunk)
         torch.testing.assert_close(whole, again, rtol=1e-4, atol=1e-4)
-    back = method(model, images.flip(0), black, euclidean, samples=9, keys=KEYS[::-1]).flip(0)
+    back = run([2, 1, 0], samples=9).flip(0)
     torch.testing.assert_close(whole, back, rtol=1e-4, atol=1e-4)
-    alone = method(model, images[1:2], black, euclidean, samples=9, keys=KEYS[1:2])
-    torch.testing.assert_close(whole[1:2], alone, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(whole[1:2], run([1], samples=9), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_pass_holds_more_than_a_chunk(model, images, reference, method):
+    seen = []
+
+    def watched(a, b):
+        seen.append(len(a))
+        return euclidean(a, b)
+
+    maps_of(method, model, images, reference, watched, samples=5, chunk=2)
+    assert max(seen) <= 2
 
 
 def test_other_seed_and_other_key_draw_other_noise(model, images, reference):
     def run(seed, key):
-        return smoothgrad_paper(
-            model, images[:1], reference, euclidean, samples=3, seed=seed, keys=[key]
-        )
+        arguments = (model, images[:1], reference, euclidean)
+        return maps_of("smoothgrad_paper", *arguments, samples=3, seed=seed, keys=[key])
 
     zero = run(0, "a")
     assert torch.equal(zero, run(0, "a"))
@@ -158,5 +180,5 @@ def test_other_seed_and_other_key_draw_other_noise(model, images, reference):
 
 def test_noise_leaves_the_global_random_state_alone(model, images, reference):
     before = torch.get_rng_state()
-    smoothgrad_paper(model, images, reference, euclidean, samples=2, keys=KEYS)
+    maps_of("smoothgrad_paper", model, images, reference, euclidean, samples=2)
     assert torch.equal(before, torch.get_rng_state())

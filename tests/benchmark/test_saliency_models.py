@@ -10,12 +10,12 @@ from dmlbench.distances import euclidean
 from dmlbench.models import LoadedModel, Preprocessing, load_model, save_torchscript
 from dmlbench.saliency import (
     METHODS,
+    MapInput,
     black_reference,
     compare_maps,
-    gradient,
+    explain,
     method_named,
     saliency_maps,
-    smoothgrad_paper,
 )
 from dmldata.errors import ModelError, UnknownNameError
 
@@ -60,6 +60,11 @@ def reference(model):
     return model(torch.zeros(1, 3, 12, 10).double()).detach()
 
 
+def maps_of(method, model, images, reference, distance, *, keys=KEYS, **settings):
+    black = torch.zeros_like(images[:1])
+    return explain(method, MapInput(model, images, keys, black, reference, distance, **settings))
+
+
 class Linear(nn.Module):
     """f(x) = W x with a gradient known by hand."""
 
@@ -75,7 +80,7 @@ def first_dimension(a, b):
     return a[:, 0] - b[:, 0]
 
 
-@pytest.mark.parametrize("method", METHODS.values())
+@pytest.mark.parametrize("method", METHODS)
 def test_parameters_are_frozen_meanwhile_and_as_before_afterwards(images, method):
     model = TinyNet().double().train()
     model.layers[1].eval()
@@ -90,7 +95,8 @@ def test_parameters_are_frozen_meanwhile_and_as_before_afterwards(images, method
         inside.append([module.training for module in model.modules()])
         return euclidean(a, b)
 
-    method(model, images, torch.ones(1, 5).double(), distance, samples=2, keys=KEYS)
+    maps_of(method, model, images, torch.ones(1, 5).double(), distance, samples=2)
+    assert inside
     assert not any(flag for row in inside for flag in row)
     assert [parameter.requires_grad for parameter in model.parameters()] == flags
     assert [module.training for module in model.modules()] == modes
@@ -101,23 +107,24 @@ def test_parameters_are_frozen_meanwhile_and_as_before_afterwards(images, method
 def test_parameters_come_back_after_an_error(images):
     model = TinyNet().double().train()
     with pytest.raises(ZeroDivisionError):
-        gradient(model, images, torch.ones(1, 5), lambda a, b: 1 / 0, keys=KEYS)
+        maps_of("gradient", model, images, torch.ones(1, 5), lambda a, b: 1 / 0)
     assert all(parameter.requires_grad for parameter in model.parameters())
     assert model.training
 
 
 def test_maps_can_be_made_inside_inference_mode(model, images, reference):
-    outside = smoothgrad_paper(model, images, reference, euclidean, samples=2, keys=KEYS)
+    outside = maps_of("smoothgrad_paper", model, images, reference, euclidean, samples=2)
     with torch.inference_mode():
         fresh = images.clone()
-        found = smoothgrad_paper(model, fresh, reference, euclidean, samples=2, keys=KEYS)
+        found = maps_of("smoothgrad_paper", model, fresh, reference, euclidean, samples=2)
     assert torch.equal(outside, found)
 
 
 def test_constant_map_is_zeros(images):
-    found = gradient(
-        lambda x: x.sum((1, 2, 3))[:, None], images, torch.zeros(1, 1), first_dimension, keys=KEYS
-    )
+    def model(x):
+        return x.sum((1, 2, 3))[:, None]
+
+    found = maps_of("gradient", model, images, torch.zeros(1, 1), first_dimension)
     assert found.tolist() == torch.zeros(3, 12, 10).tolist()
 
 
@@ -126,25 +133,34 @@ def test_map_of_few_pixels_keeps_them():
     weights = torch.zeros(1, 3, 12, 10)
     weights[0, :, 4, 5] = 2
     image = torch.rand(1, 3, 12, 10)
-    found = gradient(Linear(weights), image, torch.zeros(1, 1), first_dimension, keys=["a"])
+    found = maps_of(
+        "gradient", Linear(weights), image, torch.zeros(1, 1), first_dimension, keys=["a"]
+    )
     assert found.sum() == 1
     assert found[0, 4, 5] == 1
 
 
 def test_map_that_is_not_finite_names_its_image(images):
+    def model(x):
+        return x.sum((2, 3)) * torch.tensor([[1.0], [float("nan")], [1.0]])
+
     with pytest.raises(ModelError, match="'car_b' is not finite"):
-        gradient(
-            lambda x: x.sum((2, 3)) * torch.tensor([[1.0], [float("nan")], [1.0]]),
-            images,
-            torch.zeros(1, 3),
-            first_dimension,
-            keys=KEYS,
-        )
+        maps_of("gradient", model, images, torch.zeros(1, 3), first_dimension)
 
 
-def test_model_without_gradients_is_refused(images):
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"occlusion"}))
+def test_model_without_gradients_is_refused(images, method):
     with pytest.raises(ModelError, match="passes no gradient"):
-        gradient(lambda x: x.detach().mean((2, 3)), images, torch.zeros(1, 3), euclidean, keys=KEYS)
+        maps_of(method, lambda x: x.detach().mean((2, 3)), images, torch.zeros(1, 3), euclidean)
+
+
+def test_occlusion_needs_no_gradient(images):
+    def left_half(x):
+        return x[..., :5].detach().mean(3).mean(2)
+
+    found = maps_of("occlusion", left_half, images + 5, torch.ones(1, 3), first_dimension)
+    assert (found[..., :5] > 0).any(dim=2).all()
+    assert (found[..., 5:] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -153,11 +169,13 @@ def test_model_without_gradients_is_refused(images):
         ({"keys": ["a"]}, "1 keys for 3 images"),
         ({"keys": "abc"}, "keys"),
         ({"samples": 0}, "samples 0"),
+        ({"chunk": 0}, "chunk 0"),
+        ({"precision": "fp8"}, "unknown precision 'fp8'"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(model, images, reference, change, message):
-    with pytest.raises(ValueError, match=message):
-        smoothgrad_paper(model, images, reference, euclidean, **{"keys": KEYS, **change})
+    with pytest.raises((ValueError, UnknownNameError), match=message):
+        maps_of("smoothgrad_paper", model, images, reference, euclidean, **change)
 
 
 def test_unknown_method_lists_the_valid_ones():

@@ -11,7 +11,7 @@ from dmlbench.results.files import SaliencyFile, SaliencyRequest
 from dmlbench.results.folder import MAPS, SALIENCY, Maps
 from dmlbench.results.means import fisher_mean, plain_mean
 from dmlbench.saliency import pearson
-from dmlbench.saliency.gradient_maps import SIGMA
+from dmlbench.saliency.map_input import SIGMA
 
 METHOD = "smoothgrad_paper"
 

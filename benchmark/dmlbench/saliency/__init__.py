@@ -15,30 +15,31 @@ from dmlbench.saliency.compare import (
     summarize_correlations,
     summarize_divergences,
 )
-from dmlbench.saliency.explain import METHODS, method_named, saliency_maps
-from dmlbench.saliency.gradient_maps import gradient, smoothgrad, smoothgrad_paper
+from dmlbench.saliency.explain import METHODS, NOISY, explain, method_named, saliency_maps
 from dmlbench.saliency.grid import common_grid
-from dmlbench.saliency.reference import black_reference
+from dmlbench.saliency.map_input import MapInput
+from dmlbench.saliency.reference import black_image, black_reference
 
 __all__ = [
     "METHODS",
+    "NOISY",
+    "MapInput",
     "agreement_with_bounds",
     "attention_on_car",
+    "black_image",
     "black_reference",
     "common_grid",
     "compare_maps",
     "compare_models",
     "derangement",
+    "explain",
     "floor_correlations",
-    "gradient",
     "jensen_shannon",
     "mask_in_input",
     "method_named",
     "noise_ceiling",
     "pearson",
     "saliency_maps",
-    "smoothgrad",
-    "smoothgrad_paper",
     "summarize_correlations",
     "summarize_divergences",
 ]

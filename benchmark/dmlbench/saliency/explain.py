@@ -1,4 +1,4 @@
-"""Maps of many images: from PIL images to an array that can be stored."""
+"""Saliency maps by any method: of a batch of tensors, and of many images."""
 
 from __future__ import annotations
 
@@ -13,15 +13,31 @@ from torch import Tensor
 
 from dmlbench.distances import distance_named
 from dmlbench.models.contract import LoadedModel
-from dmlbench.models.execution import pick_device
-from dmlbench.saliency.gradient_maps import SAMPLES, SIGMA, gradient, smoothgrad, smoothgrad_paper
-from dmlbench.saliency.reference import black_reference
+from dmlbench.models.execution import frozen, full_precision, pick_device
+from dmlbench.saliency.clip import clip_maps
+from dmlbench.saliency.grad_cam import grad_cam
+from dmlbench.saliency.gradient_maps import (
+    gradient,
+    integrated_gradients,
+    smoothgrad,
+    smoothgrad_paper,
+)
+from dmlbench.saliency.map_input import PRECISIONS, SAMPLES, SIGMA, MapInput
+from dmlbench.saliency.occlusion_maps import occlusion
+from dmlbench.saliency.reference import black_image, black_reference
 from dmldata.errors import UnknownNameError
 
-Method = Callable[..., Tensor]
+Method = Callable[[MapInput], Tensor]
+"""From images to magnitudes [B, H, W], not clipped."""
 
-METHODS: dict[str, Method] = {
-    function.__name__: function for function in (smoothgrad_paper, smoothgrad, gradient)
+NOISY: dict[str, Method] = {
+    function.__name__: function for function in (smoothgrad_paper, smoothgrad)
+}
+"""The methods that draw noise: their maps differ between seeds."""
+
+METHODS: dict[str, Method] = NOISY | {
+    function.__name__: function
+    for function in (gradient, integrated_gradients, grad_cam, occlusion)
 }
 
 
@@ -36,6 +52,25 @@ def method_named(name: str) -> Method:
     return METHODS[name]
 
 
+def explain(method: str, given: MapInput) -> Tensor:
+    """One map an image, clipped into [0, 1]: [B, H, W] of the images' dtype.
+
+    A module runs in eval mode with its parameters frozen; modes and `requires_grad` are as before
+    afterwards. A map depends on its image, key and the settings alone.
+
+    Args:
+        method: a name in METHODS.
+
+    Raises:
+        UnknownNameError: no such method.
+        ModelError: a map is not finite, or the method needs what the model does not have:
+            gradients that reach the pixels, a convolutional stage.
+    """
+    make, ours = method_named(method), given.outside_inference_mode()
+    with torch.inference_mode(False), torch.no_grad(), frozen(given.model), full_precision():
+        return clip_maps(make(ours), list(given.keys))
+
+
 def saliency_maps(
     loaded: LoadedModel,
     images: Iterable[Image.Image],
@@ -48,6 +83,7 @@ def saliency_maps(
     device: str = "auto",
     batch_size: int = 16,
     chunk: int | None = None,
+    precision: str = PRECISIONS[0],
     progress: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
     """One map an image, of the model's distance to the black image. The model stays on `device`.
@@ -58,35 +94,38 @@ def saliency_maps(
         keys: their keys, which seed the noise.
         method: a name in METHODS.
         batch_size: images held at once.
-        chunk: (image, copy) pairs in one pass; by default what suits the device.
+        chunk: inputs in one pass; by default what suits the device.
+        precision: "fp32" or "bf16"; see `MapInput`.
         progress: called after each batch with the number of images in it.
 
     Returns:
         [N, H, W] float32 in [0, 1], H and W the model's input size.
 
     Raises:
-        UnknownNameError: no such method.
-        ModelError: a map is not finite, or no gradient reaches the pixels.
+        UnknownNameError: no such method or precision.
+        ModelError: see `explain`.
     """
-    explain, distance = method_named(method), distance_named(loaded.distance)
+    method_named(method)
     place = pick_device(device)
-    reference = black_reference(loaded, place)
+    reference, black = black_reference(loaded, place), black_image(loaded, place)
     pairs = zip(images, keys, strict=True)
     maps: list[NDArray[np.float32]] = []
     while batch := list(itertools.islice(pairs, batch_size)):
         tensors = torch.stack([loaded.preprocessing.to_tensor(image) for image, _ in batch])
-        found = explain(
-            loaded.model,
-            tensors.to(place),
-            reference,
-            distance,
+        given = MapInput(
+            model=loaded.model,
+            images=tensors.to(place),
+            keys=[key for _, key in batch],
+            black=black,
+            reference=reference,
+            distance=distance_named(loaded.distance),
             samples=samples,
             sigma=sigma,
             seed=seed,
-            keys=[key for _, key in batch],
             chunk=chunk,
+            precision=precision,
         )
-        maps.append(found.float().cpu().numpy())
+        maps.append(explain(method, given).float().cpu().numpy())
         if progress is not None:
             progress(len(batch))
     empty = np.zeros((0, *loaded.preprocessing.input_size), np.float32)

@@ -1,4 +1,4 @@
-"""The embedding that maps are measured from."""
+"""The black image, whose embedding maps are measured from."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from dmlbench.models.execution import evaluated, full_precision, move_model
 SIDE = 500
 
 
+def black_image(loaded: LoadedModel, device: torch.device | str = "cpu") -> Tensor:
+    """500 x 500 black pixels through the model's own preprocessing: [1, 3, H, W]."""
+    return loaded.preprocessing.to_tensor(Image.new("RGB", (SIDE, SIDE)))[None].to(device)
+
+
 def black_reference(loaded: LoadedModel, device: torch.device | str = "cpu") -> Tensor:
-    """The embedding [1, D] of 500 x 500 black pixels through the model's own preprocessing.
+    """The embedding [1, D] of the black image.
 
     A constant: it carries no gradient. The model is moved to `device`. Source: protocol, section 4.
     """
     place = torch.device(device)
     move_model(loaded.model, place)
-    black = loaded.preprocessing.to_tensor(Image.new("RGB", (SIDE, SIDE)))[None].to(place)
     with evaluated(loaded.model), full_precision(), torch.no_grad():
-        return loaded.model(black).detach()
+        return loaded.model(black_image(loaded, place)).detach()

@@ -1,0 +1,109 @@
+"""What every saliency method takes: images, and the distance that their maps explain."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dmlbench.distances import Distance
+from dmlbench.models.contract import EmbeddingModel
+from dmldata.errors import ModelError, UnknownNameError
+
+SAMPLES = 50
+SIGMA = 0.15
+PRECISIONS = ("fp32", "bf16")
+
+# Inputs of 224 x 224 in one pass. On a CPU small enough that the C allocator keeps the memory of
+# activations instead of returning it after each layer (32 MiB), on a GPU enough to fill it.
+_INPUTS = {"cpu": 6, "cuda": 128}
+_PIXELS = 224 * 224
+
+
+@dataclass(frozen=True)
+class MapInput:
+    """Images and the question D(f(x), f(black)) that maps of them answer.
+
+    Attributes:
+        model: images [B, 3, H, W] -> embeddings [B, D].
+        images: [B, 3, H, W], preprocessed, on the model's device, float32 or float64.
+        keys: one image key a row.
+        black: [1, 3, H, W], the black image after the model's preprocessing.
+        reference: [1, D], its embedding.
+        distance: D(a [B, D], b [1, D]) -> [B].
+        samples: S, noisy copies per image.
+        sigma: standard deviation of the noise over the range (max - min) of the image's tensor.
+        seed: of the noise, together with the image's key.
+        chunk: inputs in one pass through the model; by default what suits size and device.
+        precision: "fp32", or "bf16": the model under autocast, distance and map in full precision.
+
+    Raises:
+        ValueError: shapes or numbers do not fit each other.
+        UnknownNameError: no such precision.
+    """
+
+    model: EmbeddingModel
+    images: Tensor
+    keys: Sequence[str]
+    black: Tensor
+    reference: Tensor
+    distance: Distance
+    samples: int = SAMPLES
+    sigma: float = SIGMA
+    seed: int = 0
+    chunk: int | None = None
+    precision: str = PRECISIONS[0]
+
+    def __post_init__(self) -> None:
+        shape = list(self.images.shape)
+        if len(shape) != 4 or shape[0] == 0:
+            raise ValueError(f"images of shape {shape}, expected [B, 3, H, W]")
+        if list(self.black.shape) != [1, *shape[1:]]:
+            raise ValueError(f"black of shape {list(self.black.shape)}, expected {[1, *shape[1:]]}")
+        if self.reference.ndim != 2 or len(self.reference) != 1:
+            raise ValueError(f"reference of shape {list(self.reference.shape)}, expected [1, D]")
+        if isinstance(self.keys, str) or len(self.keys) != shape[0]:
+            raise ValueError(f"{len(self.keys)} keys for {shape[0]} images")
+        for name in ("samples", "chunk"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} {value}, expected at least 1")
+        if self.precision not in PRECISIONS:
+            raise UnknownNameError("precision", self.precision, PRECISIONS)
+
+    @property
+    def step(self) -> int:
+        """Inputs in one pass: `chunk`, or what suits images of this size on their device."""
+        inputs = _INPUTS.get(self.images.device.type, _INPUTS["cpu"])
+        pixels = self.images.shape[2] * self.images.shape[3]
+        return self.chunk or max(1, inputs * _PIXELS // pixels)
+
+    def chunks(self) -> tuple[Tensor, ...]:
+        """The images, `step` at a time."""
+        return self.images.split(self.step)
+
+    def distances(self, inputs: Tensor) -> Tensor:
+        """D(f(x), f(black)) of any inputs: [P, 3, H, W] -> [P].
+
+        Raises:
+            ModelError: a gradient is wanted and none reaches the pixels.
+        """
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        lower = self.precision == "bf16"
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=lower):
+            embeddings = self.model(inputs)
+        found = self.distance(embeddings.to(inputs.dtype), self.reference)
+        if torch.is_grad_enabled() and inputs.requires_grad and not found.requires_grad:
+            raise ModelError("the model passes no gradient from its embeddings to the pixels")
+        return found
+
+    def outside_inference_mode(self) -> MapInput:
+        """The same with tensors that autograd takes, whatever mode they were made in."""
+        names = ("images", "black", "reference")
+        with torch.inference_mode(False):
+            return dataclasses.replace(
+                self, **{name: getattr(self, name).clone() for name in names}
+            )

@@ -68,7 +68,7 @@ class _Stage:
         if self.tokens:
             raise ModelError(
                 "grad_cam needs a convolutional stage, and tokens follow the last convolution of "
-                f"this model (a vision transformer); {_OTHERS}"
+                f"this model, as in vision transformers; {_OTHERS}"
             )
         return self.last
 

@@ -38,6 +38,27 @@ GroupsFile = Annotated[
     ),
 ]
 
+Split = Annotated[
+    str | None,
+    typer.Option(
+        "--split",
+        help="Of Cars196, CUB-200-2011 and Stanford Online Products: train, test (by default; the "
+        "classes that no model is trained on) or all.",
+    ),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option("--labels", help="CSV file of a folder of images, if it is not in the folder."),
+]
+Properties = Annotated[
+    str | None,
+    typer.Option(
+        "--properties",
+        help="YAML or JSON file with the kind (categorical, linear, cyclic, ignore), unit, period "
+        "and bins of properties; by default inferred from their values.",
+    ),
+]
+
 
 @app.command()
 def evaluate(
@@ -49,7 +70,18 @@ def evaluate(
             "timm:NAME?pretrained=false&seed=0 or python:module:function.",
         ),
     ],
-    data: Annotated[str, typer.Option("--data", help="Dataset: a folder or a URL.")],
+    data: Annotated[
+        str,
+        typer.Option(
+            "--data",
+            help="Images: a dataset of dmlgen (folder or URL), tar shards of a WebDataset "
+            "(DIR/*.tar, URL/{000..012}.tar), a folder with labels.csv or metadata.csv, or a "
+            "folder of Cars196, CUB-200-2011 or Stanford Online Products as distributed.",
+        ),
+    ],
+    split: Split = None,
+    labels: Labels = None,
+    properties: Properties = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of all results.")] = Path("results"),
     name: Annotated[
         str | None, typer.Option("--name", help="What tables and reports call the model.")
@@ -104,8 +136,8 @@ def evaluate(
     from dmlbench.evaluate import evaluate as evaluate_model
     from dmlbench.models.execution import pick_device
     from dmlbench.results.files import Settings
+    from dmlbench.sources import open_source
     from dmlbench.tables import print_result
-    from dmldata import open_dataset
 
     settings = Settings(
         seed=seed,
@@ -129,7 +161,7 @@ def evaluate(
         "seed": seed,
     }
     check_folder(out, "--out")
-    dataset = open_dataset(data)
+    dataset = open_source(data, split=split, labels=labels, properties=properties)
     pick_device(device)
     loaded = load_model(model, **options)
     said: list[str] = []
@@ -220,8 +252,11 @@ def report(
     out: Annotated[Path, typer.Option("--out", help="The page.")] = Path("report.html"),
     data: Annotated[
         str | None,
-        typer.Option("--data", help="Dataset folder for the images; by default as evaluated."),
+        typer.Option("--data", help="Where the images are; by default as evaluated."),
     ] = None,
+    split: Split = None,
+    labels: Labels = None,
+    properties: Properties = None,
     images: Annotated[
         int, typer.Option("--images", min=0, help="Images that are shown with their maps.")
     ] = 8,
@@ -234,10 +269,15 @@ def report(
     from dmlbench.compare import read_groups
     from dmlbench.report import find_dataset, write_report
     from dmlbench.results import find_results
-    from dmldata import open_dataset
+    from dmlbench.sources import open_source
+    from dmldata.errors import InputError
 
     check_file(out, "--out")
-    given = open_dataset(data) if data is not None else None
+    given = None
+    if data is not None:
+        given = open_source(data, split=split, labels=labels, properties=properties)
+    elif split or labels or properties:
+        raise InputError("--split, --labels and --properties go with --data, which is missing")
     found = find_results(results, None if given is None else given.fingerprint)
     dataset = find_dataset(found, given, images)
     grouped = read_groups(groups, found) if groups is not None else None

@@ -6,9 +6,10 @@ import hashlib
 import io
 import os
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import fsspec
@@ -56,7 +57,14 @@ def open_dataset(url: str | os.PathLike[str]) -> Dataset:
 
 
 class Dataset:
-    """A dataset on disk or behind a URL; made by `open_dataset`."""
+    """A dataset on disk or behind a URL; made by `open_dataset`.
+
+    Attributes:
+        notes, options: empty; see `dmlbench.sources.ImageSource`, which a dataset is.
+    """
+
+    notes: tuple[str, ...] = ()
+    options: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self, url: str, fs: fsspec.AbstractFileSystem, root: str, manifest: Manifest
@@ -73,6 +81,11 @@ class Dataset:
     def fingerprint(self) -> str:
         """See `Manifest.fingerprint`."""
         return self.manifest.fingerprint
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether every image has a mask of its parts."""
+        return "mask.png" in self.manifest.sample_files
 
     @cached_property
     def samples(self) -> pa.Table:

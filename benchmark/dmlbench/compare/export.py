@@ -73,10 +73,7 @@ def as_csv(comparison: Comparison) -> str:
 def as_markdown(comparison: Comparison) -> str:
     """The tables as they are printed; bold is what is marked."""
     dataset = comparison.dataset
-    head = (
-        f"Dataset {dataset.name} {dataset.version} ({dataset.images} images, fingerprint "
-        f"`{dataset.fingerprint}`)"
-    )
+    head = f"Dataset {dataset.title} ({dataset.images} images, fingerprint `{dataset.fingerprint}`)"
     notes = [f"- {note}" for note in comparison.notes]
     parts = [head, *map(_markdown, comparison_tables(comparison)), "\n".join(notes)]
     return "\n\n".join(filter(None, parts)) + "\n"

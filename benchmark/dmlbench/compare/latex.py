@@ -26,8 +26,7 @@ def as_latex(comparison: Comparison) -> str:
     dataset = comparison.dataset
     head = [
         r"% Needs \usepackage{booktabs} and, for quotation marks, \usepackage[T1]{fontenc}.",
-        f"% Dataset {dataset.name} {dataset.version}, {dataset.images} images, fingerprint "
-        f"{dataset.fingerprint}.",
+        f"% Dataset {dataset.title}, {dataset.images} images, fingerprint {dataset.fingerprint}.",
         *(f"% Note: {one_line(note)}" for note in comparison.notes),
     ]
     tables = map(latex_table, comparison_tables(comparison))

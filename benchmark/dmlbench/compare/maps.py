@@ -71,7 +71,8 @@ def compare_all_maps(
         )
         loaded.append(own)
         on_car = maps.attention_on_car[rows]
-        attention[own.id] = plain_mean(on_car, scenes, np.random.default_rng(seed))
+        why = result.saliency.attention_on_car.reason
+        attention[own.id] = plain_mean(on_car, scenes, np.random.default_rng(seed), absent=why)
         with_itself = pearson(own.maps.astype(np.float64), own.prime.astype(np.float64))
         agreement[own.id] = fisher_mean(with_itself, scenes, np.random.default_rng(seed))
     couples = list(itertools.combinations(sorted(loaded, key=lambda one: one.id), 2))

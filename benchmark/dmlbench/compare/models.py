@@ -114,6 +114,9 @@ def _tie_notes(differences: Mapping[str, Sequence[Difference]]) -> Iterator[str]
 def _table_notes(
     results: Sequence[Result], saliency: SaliencyTable | None, groups: Groups | None
 ) -> Iterator[str]:
+    absent = saliency.attention_on_car.values() if saliency is not None else ()
+    for reason in dict.fromkeys(mean.reason for mean in absent if mean.value is None):
+        yield f"no attention on the car: {reason}"
     if saliency is not None and saliency.clustering.left_out:
         left_out = ", ".join(saliency.clustering.left_out)
         yield f"in no cluster, as a correlation of maps is missing: {left_out}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from dmlbench.embedding import embed
 from dmlbench.models import LoadedModel, StoredEmbeddings
 from dmlbench.models.plausibility import IMAGES, check_pixels
 from dmlbench.properties import Property
+from dmlbench.sources import ImageSource
 from dmldata.errors import ModelError
 
 BATCH = 32

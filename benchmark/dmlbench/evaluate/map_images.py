@@ -14,11 +14,11 @@ from dmlbench.models.geometry import Geometry
 from dmlbench.results.files import SaliencyRequest
 from dmlbench.results.folder import Maps
 from dmlbench.saliency import attention_on_car, mask_in_input, saliency_maps
-from dmldata.dataset import Dataset
+from dmlbench.sources import ImageSource
 from dmldata.errors import ModelError
 
 
-def choose_keys(dataset: Dataset, count: int) -> list[str]:
+def choose_keys(dataset: ImageSource, count: int) -> list[str]:
     """Keys of at most `count` images, in the order of the dataset.
 
     The choice depends on the dataset's fingerprint and the count alone, so that all models are
@@ -31,7 +31,7 @@ def choose_keys(dataset: Dataset, count: int) -> list[str]:
 
 def make_maps(
     loaded: LoadedModel,
-    dataset: Dataset,
+    dataset: ImageSource,
     keys: Collection[str],
     request: SaliencyRequest,
     *,
@@ -54,19 +54,19 @@ def make_maps(
     masks: list[NDArray[np.uint8]] = []
     geometries: list[Geometry] = []
 
-    def images(with_mask: bool) -> Iterator[Image.Image]:
-        for item in dataset.samples_iter(keys=wanted, with_mask=with_mask):
+    def images(first: bool) -> Iterator[Image.Image]:
+        for item in dataset.samples_iter(keys=wanted, with_mask=first and dataset.has_masks):
             if item.mask is not None:
                 masks.append(mask_in_input(item.mask, loaded.preprocessing))
-            if with_mask:
+            if first:
                 geometries.append(loaded.preprocessing.geometry(*item.image.size))
             yield item.image
 
-    def explained(seed: int, with_mask: bool) -> NDArray[np.float16]:
+    def explained(seed: int, first: bool) -> NDArray[np.float16]:
         try:
             found = saliency_maps(
                 loaded,
-                images(with_mask),
+                images(first),
                 ordered,
                 method=request.method,
                 samples=request.samples,
@@ -80,9 +80,11 @@ def make_maps(
             raise ModelError(f"{loaded.reference}: {error}") from error
         return found.astype(np.float16)
 
-    maps = explained(request.seed, with_mask=True)
-    prime = explained(request.prime_seed, with_mask=False)
-    on_car = [attention_on_car(one, mask) for one, mask in zip(maps, masks, strict=True)]
+    maps = explained(request.seed, first=True)
+    prime = explained(request.prime_seed, first=False)
+    on_car: list[float | None] = [None] * len(maps)
+    if dataset.has_masks:
+        on_car = [attention_on_car(one, mask) for one, mask in zip(maps, masks, strict=True)]
     return Maps(
         keys=np.array(ordered, np.str_),
         maps=maps,

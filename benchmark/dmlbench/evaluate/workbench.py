@@ -16,8 +16,8 @@ from dmlbench.evaluate import provenance
 from dmlbench.models import LoadedModel
 from dmlbench.results.files import Settings, Step, Subject
 from dmlbench.results.folder import ResultFolder
+from dmlbench.sources import ImageSource
 from dmldata import console
-from dmldata.dataset import Dataset
 from dmldata.errors import InputError, PrismError
 
 Say = Callable[[str], None]
@@ -38,7 +38,7 @@ class Workbench:
     """
 
     loaded: LoadedModel
-    dataset: Dataset
+    dataset: ImageSource
     settings: Settings
     folder: ResultFolder
     subject: Subject

@@ -21,8 +21,8 @@ from dmlbench.report.grids import correlation_grid, property_grid
 from dmlbench.report.pictures import make_cards, tile_width
 from dmlbench.report.summary import summary
 from dmlbench.results import Result
+from dmlbench.sources import ImageSource, open_source
 from dmlbench.tables import NEGATIVE
-from dmldata.dataset import Dataset, open_dataset
 from dmldata.errors import DatasetError, InputError
 from dmldata.files import write_whole
 
@@ -31,7 +31,9 @@ FOLDER = Path(__file__).parent
 Progress = Callable[[str, int, int], None]
 
 
-def find_dataset(results: Sequence[Result], given: Dataset | None, images: int) -> Dataset | None:
+def find_dataset(
+    results: Sequence[Result], given: ImageSource | None, images: int
+) -> ImageSource | None:
     """The dataset that the page's images come from: as given, else where the results remember it.
 
     Returns:
@@ -45,7 +47,7 @@ def find_dataset(results: Sequence[Result], given: Dataset | None, images: int) 
     expected = results[0].run.dataset
     hint = f"give the folder of {expected.name} {expected.fingerprint} with --data, or --images 0"
     try:
-        dataset = given or open_dataset(expected.url)
+        dataset = given or open_source(expected.url, **expected.options)
     except DatasetError as error:
         raise InputError(f"images for the report: {error}; {hint}") from None
     if dataset.fingerprint != expected.fingerprint:
@@ -55,7 +57,7 @@ def find_dataset(results: Sequence[Result], given: Dataset | None, images: int) 
 
 def write_report(
     results: Sequence[Result],
-    dataset: Dataset | None,
+    dataset: ImageSource | None,
     path: Path,
     *,
     title: str | None = None,

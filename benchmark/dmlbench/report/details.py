@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from dmlbench.compare import Comparison
 from dmlbench.compare.comparison import Bound, Spread
@@ -163,7 +163,14 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def all_notes(comparison: Comparison, results: Iterable[Result]) -> list[str]:
+def all_notes(comparison: Comparison, results: Sequence[Result]) -> list[str]:
     """What a reader has to know: of the comparison, and of each model."""
-    own = [f"{comparison.label(one.model)}: {note}" for one in results for note in one.run.notes]
-    return [*comparison.notes, *own]
+    runs = [one.run for one in results]
+    shared = [note for note in runs[0].notes if all(note in run.notes for run in runs)]
+    own = [
+        f"{comparison.label(run.model.id)}: {note}"
+        for run in runs
+        for note in run.notes
+        if note not in shared
+    ]
+    return [*comparison.notes, *shared, *own]

@@ -10,8 +10,9 @@ import numpy as np
 from dmlbench.compare import Comparison
 from dmlbench.report.overlays import data_uri, overlay, shrink
 from dmlbench.results import Maps, Result
+from dmlbench.sources import ImageSource
 from dmlbench.tables import number
-from dmldata.dataset import Dataset, Item
+from dmldata.dataset import Item
 
 WIDTH, SMALL_WIDTH = 320, 200
 MANY_MODELS = 8
@@ -45,7 +46,7 @@ def tile_width(tiles: int) -> float:
 
 
 def make_cards(
-    comparison: Comparison, results: Sequence[Result], dataset: Dataset, count: int
+    comparison: Comparison, results: Sequence[Result], dataset: ImageSource, count: int
 ) -> list[Card]:
     """The first images that all models have maps of, in the order of the dataset.
 
@@ -65,7 +66,7 @@ def make_cards(
 
 
 def _card(
-    item: Item, comparison: Comparison, maps: dict[str, Maps], dataset: Dataset, width: int
+    item: Item, comparison: Comparison, maps: dict[str, Maps], dataset: ImageSource, width: int
 ) -> Card:
     small = shrink(item.image, width)
     values = [(key, _value(item, dataset, key)) for key in dataset.manifest.varied]
@@ -81,13 +82,13 @@ def _card(
                 *small.size,
                 f"Saliency map of {label} over image {item.key}",
                 label,
-                f"on car {number(None if np.isnan(on_car) else on_car, 2)}",
+                "" if np.isnan(on_car) else f"on car {number(on_car, 2)}",
             )
         )
     return Card(item.key, values, tiles)
 
 
-def _value(item: Item, dataset: Dataset, key: str) -> str:
+def _value(item: Item, dataset: ImageSource, key: str) -> str:
     """A factor's value with its unit, for reading."""
     value, unit = item.row[key], dataset.manifest.factor(key).unit
     if value is None:

@@ -135,12 +135,17 @@ class SaliencyRequest(StrictModel):
 
 
 class Mean(StrictModel):
-    """A mean over images with its 95 % jackknife interval; `left_out` images had no value."""
+    """A mean over images with its 95 % jackknife interval; `left_out` images had no value.
+
+    Attributes:
+        reason: why there is no mean.
+    """
 
     value: float | None
     ci95: Interval | None
     images: int
     left_out: int
+    reason: str | None = None
 
 
 class SaliencyFile(StrictModel):
@@ -178,15 +183,28 @@ class ModelRecord(StrictModel):
 
 
 class DatasetRecord(StrictModel):
-    """The dataset, and where it was (`url`, as given)."""
+    """The dataset, and how it was opened.
+
+    Attributes:
+        url, options: as given; see `dmlbench.sources.open_source`.
+        version: empty for images that were not made for this project.
+        image_size: width and height of all images; None where they may differ.
+        design: "independent", "sweep", or "observed" where no property was controlled.
+    """
 
     url: str
+    options: dict[str, str] = Field(default_factory=dict)
     name: str
     version: str
     fingerprint: str
     images: int
-    image_size: Size
+    image_size: Size | None
     design: str
+
+    @property
+    def title(self) -> str:
+        """Name and, where there is one, version."""
+        return f"{self.name} {self.version}".strip()
 
 
 class Settings(StrictModel):

@@ -14,12 +14,15 @@ Scenes = Sequence[int] | None
 Statistic = Callable[[NDArray[np.float64]], float]
 
 
-def plain_mean(values: ArrayLike, scenes: Scenes, rng: np.random.Generator) -> Mean:
+def plain_mean(
+    values: ArrayLike, scenes: Scenes, rng: np.random.Generator, absent: str | None = None
+) -> Mean:
     """Mean of values [N], NaN left out and counted.
 
     Args:
         scenes: scene of each image where several images show one, else None.
         rng: draws the jackknife groups.
+        absent: why no image has a value, where none has.
 
     >>> plain_mean([1.0, 2.0, 3.0, float("nan")], None, np.random.default_rng(0)).value
     2.0
@@ -27,15 +30,16 @@ def plain_mean(values: ArrayLike, scenes: Scenes, rng: np.random.Generator) -> M
     array = np.asarray(values, np.float64)
     known = ~np.isnan(array)
     groups = assign_groups(len(array), rng, units=scenes)
-    counts = {"images": int(known.sum()), "left_out": int((~known).sum())}
-    if not known.any():
-        return Mean(value=None, ci95=None, **counts)
+    images, left_out = int(known.sum()), int((~known).sum())
+    if not images:
+        why = absent or "no image has a value"
+        return Mean(value=None, ci95=None, images=0, left_out=left_out, reason=why)
     kept = [known & (groups != group) for group in range(groups.max() + 1)]
     full = float(array[known].mean())
     if len(kept) < 2 or not all(rows.any() for rows in kept):
-        return Mean(value=full, ci95=None, **counts)
+        return Mean(value=full, ci95=None, images=images, left_out=left_out)
     interval = jackknife_interval(full, [array[rows].mean() for rows in kept])
-    return Mean(value=full, ci95=interval, **counts)
+    return Mean(value=full, ci95=interval, images=images, left_out=left_out)
 
 
 def fisher_mean(correlations: ArrayLike, scenes: Scenes, rng: np.random.Generator) -> Mean:

@@ -1,0 +1,58 @@
+"""A folder of images and a CSV file of their labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dmlbench.csv_table import read_csv
+from dmlbench.sources.folder import count_images, find_images
+from dmlbench.sources.listing import Listing
+from dmldata.errors import InputError
+
+LABEL_FILES = ("labels.csv", "metadata.csv")
+FILE_COLUMNS = ("file", "file_name")
+"""`file_name` is the one of Hugging Face `imagefolder` (`metadata.csv` beside the images)."""
+
+
+def find_label_file(folder: Path) -> Path | None:
+    """The label file in a folder, if there is one.
+
+    Raises:
+        InputError: there are several.
+    """
+    found = [folder / name for name in LABEL_FILES if (folder / name).is_file()]
+    if len(found) > 1:
+        raise InputError(f"{folder}: holds {' and '.join(LABEL_FILES)}; choose one with --labels")
+    return found[0] if found else None
+
+
+def read_csv_folder(folder: Path, labels: Path) -> Listing:
+    """The images that a CSV file names, in its order; its other columns are properties.
+
+    Paths are relative to the folder. An empty cell is an image without a label. Images in the
+    folder that the file does not name are left out, and counted in a note.
+
+    Raises:
+        InputError: no such table, no column of files.
+        DatasetError: a row whose image is not there, or that is named twice; with its line.
+    """
+    table = read_csv(labels)
+    named = [column for column in FILE_COLUMNS if column in table.columns]
+    if len(named) != 1:
+        raise InputError(
+            f"{labels}, line 1: {len(named)} of the columns {' and '.join(FILE_COLUMNS)}; "
+            f"valid: one of them; columns: {', '.join(table.columns)}"
+        )
+    names = table.columns[named[0]]
+    places = [f"{labels}, line {line}" for line in table.lines]
+    files, sizes = find_images(folder, names, places)
+    left_out = count_images(folder) - len(files.names)
+    notes = (f"{left_out} images in {folder} have no row in {labels.name}: left out",)
+    return Listing(
+        name=folder.resolve().name,
+        keys=list(files.names),
+        sizes=sizes,
+        labels={name: list(cells) for name, cells in table.columns.items() if name != named[0]},
+        files=files,
+        notes=notes if left_out > 0 else (),
+    )

@@ -1,0 +1,64 @@
+"""Bytes of a photograph to pixels, without trust in the bytes."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+from PIL import Image
+
+from dmldata.errors import DatasetError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
+EXTENSIONS = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "ppm")
+LONGEST_ASPECT = 100
+"""Longer side over shorter one: beyond it, an image of few bytes is resized to many pixels."""
+
+_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "La", "RGBa")
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name ends as an image's does.
+
+    >>> is_image("bicycle_final/1_0.JPG"), is_image("model.pkl")
+    (True, False)
+    """
+    return name.rpartition(".")[2].lower() in EXTENSIONS
+
+
+def decode_photograph(data: bytes, where: str) -> Image.Image:
+    """Decode an image to RGB; the format is the one that the bytes are of.
+
+    As in torchvision's image folders, transparency is dropped and an orientation in EXIF data is
+    not applied.
+
+    Args:
+        where: file and key, for messages.
+
+    Raises:
+        DatasetError: of no known format, more pixels than Pillow's MAX_IMAGE_PIXELS (checked before
+            a pixel is decoded), sides of a ratio beyond LONGEST_ASPECT, not of 8 bits, damaged.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+            reason = str(error).partition(",")[0]
+            raise DatasetError(f"{where}: {reason}: refused as a decompression bomb") from None
+        except Exception as error:  # Pillow's decoders raise many kinds for damaged headers
+            reason = str(error).partition("<")[0].strip()
+            raise DatasetError(
+                f"{where}: not a picture: {reason}; valid: {', '.join(FORMATS)}"
+            ) from None
+    if max(image.size) > LONGEST_ASPECT * min(image.size):
+        raise DatasetError(
+            f"{where}: {image.width} x {image.height} pixels; valid: sides of a ratio up to "
+            f"{LONGEST_ASPECT}"
+        )
+    if image.mode not in _MODES:
+        raise DatasetError(f"{where}: mode {image.mode}; valid: 8 bits a channel")
+    try:
+        return image.convert("RGB")
+    except Exception as error:  # as above, for damaged pixels
+        raise DatasetError(f"{where}: damaged: {error}") from None

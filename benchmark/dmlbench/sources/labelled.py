@@ -1,0 +1,203 @@
+"""Labelled images that were not made for this project, as the image source they are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dmlbench.sources.decode import decode_photograph
+from dmlbench.sources.fingerprint import fingerprint_of
+from dmlbench.sources.listing import ImageFiles, Listing
+from dmlbench.sources.properties import ImageProperty, describe
+from dmlbench.sources.property_file import PropertySpec
+from dmldata.dataset import Item
+from dmldata.errors import DatasetError, InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEY, SCENES = "key", "scene_id"
+
+
+@dataclass(frozen=True)
+class ObservedDescription:
+    """See `protocol.Description`: photographs are taken as they are, no property is controlled."""
+
+    name: str
+    fingerprint: str
+    images: int
+    properties: Mapping[str, ImageProperty]
+    version: str = ""
+    design: str = "observed"
+    sweep_group: str | None = None
+    image_size: tuple[int, int] | None = None
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """Keys of the properties."""
+        return tuple(self.properties)
+
+    def factor(self, key: str) -> ImageProperty:
+        """The property of that key.
+
+        Raises:
+            UnknownNameError: no such property; lists those there are.
+        """
+        if key not in self.properties:
+            raise UnknownNameError("property", key, self.properties, where=self.name)
+        return self.properties[key]
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """An image source without masks; made by `sources.open_source`."""
+
+    url: str
+    manifest: ObservedDescription
+    keys: tuple[str, ...]
+    scenes: tuple[int, ...] | None
+    files: ImageFiles
+    notes: tuple[str, ...]
+    options: Mapping[str, str]
+    has_masks: bool = False
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def fingerprint(self) -> str:
+        """See `fingerprint.fingerprint_of`."""
+        return self.manifest.fingerprint
+
+    @cached_property
+    def samples(self) -> pa.Table:
+        """N rows: `key`, `scene_id` where there are scenes, and the properties' values."""
+        import pyarrow as pa
+
+        scenes = {} if self.scenes is None else {SCENES: pa.array(self.scenes, pa.int64())}
+        values = {
+            name: pa.array(found.values, from_pandas=True)
+            for name, found in self.manifest.properties.items()
+        }
+        return pa.table({KEY: pa.array(self.keys), **scenes, **values})
+
+    def values(self, factor: str) -> np.ndarray:
+        """See `protocol.ImageSource`.
+
+        Raises:
+            UnknownNameError: no such property.
+        """
+        return self.manifest.factor(factor).values
+
+    def labels(self, factor: str) -> np.ndarray:
+        """See `protocol.ImageSource`.
+
+        Raises:
+            UnknownNameError: no such property.
+        """
+        return self.manifest.factor(factor).labels
+
+    def samples_iter(
+        self,
+        splits: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
+        with_mask: bool = True,
+        *,
+        shards: Collection[str] | None = None,
+    ) -> Iterator[Item]:
+        """Decoded images, in order. There are no splits, no shards and no masks to choose.
+
+        Raises:
+            UnknownNameError: a split or shard.
+            DatasetError: a key that is not there; an image that is gone, damaged or too large, with
+                its file and key.
+        """
+        for kind, names in (("split", splits), ("shard", shards)):
+            if names:
+                raise UnknownNameError(kind, min(names), [], where=self.url)
+        unknown = set(keys or ()).difference(self.keys)
+        if unknown:
+            raise DatasetError(f"{self.url}: no image '{min(unknown)}'")
+        wanted = None if keys is None else set(keys)
+        rows = [row for row, key in enumerate(self.keys) if wanted is None or key in wanted]
+        return self._items(rows)
+
+    def _items(self, rows: list[int]) -> Iterator[Item]:
+        for row, (where, data) in zip(rows, self.files.read(rows), strict=True):
+            yield Item(self.keys[row], decode_photograph(data, where), None, self._row(row))
+
+    def _row(self, row: int) -> dict[str, Any]:
+        values = {name: one.values[row] for name, one in self.manifest.properties.items()}
+        absent = {name for name, value in values.items() if value != value}  # NaN
+        return {KEY: self.keys[row], **values, **dict.fromkeys(absent)}
+
+
+def labelled_images(
+    listing: Listing, specs: Mapping[str, PropertySpec], url: str, options: Mapping[str, str]
+) -> LabelledImages:
+    """A listing with its properties described.
+
+    A property called `key` is left out; `scene_id` names the scene of each image, and is none
+    either: see `dmlbench.jackknife`.
+
+    Args:
+        specs: by name of a property, what a file says of it.
+
+    Raises:
+        InputError: a file names a property that is not there.
+        DatasetError: a name that cannot be printed, or labels that are not of their kind.
+    """
+    labels = {name: cells for name, cells in listing.labels.items() if name not in (KEY, SCENES)}
+    for name in specs:
+        if name not in labels:
+            raise UnknownNameError("property", name, labels, where=options["properties"])
+    for name in (*labels, *listing.keys):
+        if not name.isprintable():
+            raise DatasetError(f"{url}: name {name[:80]!r} holds characters that cannot be printed")
+    found = [
+        describe(name, cells, specs.get(name, PropertySpec()), url)
+        for name, cells in labels.items()
+    ]
+    properties = {one.key: one for one in found if one is not None}
+    scenes = _scenes(listing, url)
+    fingerprint = fingerprint_of(listing.keys, listing.sizes, properties, scenes)
+    described = ObservedDescription(listing.name, fingerprint, len(listing.keys), properties)
+    return LabelledImages(
+        url=url,
+        manifest=described,
+        keys=tuple(listing.keys),
+        scenes=scenes,
+        files=listing.files,
+        notes=(*listing.notes, *_notes(properties)),
+        options=options,
+    )
+
+
+def _notes(properties: Mapping[str, ImageProperty]) -> Iterator[str]:
+    if not properties:
+        yield "the images have no properties: maps can be made, nothing can be scored"
+    inferred = [str(one) for one in properties.values() if one.inferred]
+    if inferred:
+        yield f"kinds inferred from the values ({'; '.join(inferred)}); --properties can tell them"
+    if len(properties) > 1:
+        yield (
+            "the properties were observed, not drawn independently: what one scores may be due to "
+            "another"
+        )
+
+
+def _scenes(listing: Listing, url: str) -> tuple[int, ...] | None:
+    cells = listing.labels.get(SCENES)
+    if cells is None:
+        return None
+    if None in cells or "" in cells:
+        row = next(row for row, cell in enumerate(cells) if cell in (None, ""))
+        raise InputError(
+            f"{url}: image '{listing.keys[row]}' has no {SCENES}; valid: a scene for each image"
+        )
+    numbers: dict[str, int] = {}
+    return tuple(numbers.setdefault(str(cell), len(numbers)) for cell in cells)

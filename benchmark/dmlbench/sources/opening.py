@@ -1,0 +1,100 @@
+"""From what `--data` says to an image source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dmlbench.sources.cars196 import is_cars196, read_cars196
+from dmlbench.sources.csv_folder import LABEL_FILES, find_label_file, read_csv_folder
+from dmlbench.sources.cub200 import is_cub200, read_cub200
+from dmlbench.sources.labelled import labelled_images
+from dmlbench.sources.listing import Listing
+from dmlbench.sources.online_products import is_online_products, read_online_products
+from dmlbench.sources.property_file import PropertySpec, read_property_file
+from dmlbench.sources.protocol import ImageSource
+from dmlbench.sources.shards import read_shards
+from dmlbench.sources.splits import check_split
+from dmldata.dataset import open_dataset
+from dmldata.errors import DatasetError, InputError
+from dmldata.manifest import MANIFEST_FILE
+
+BENCHMARKS: tuple[tuple[Callable[[Path], bool], Callable[[Path, str], Listing]], ...] = (
+    (is_cars196, read_cars196),
+    (is_cub200, read_cub200),
+    (is_online_products, read_online_products),
+)
+"""Datasets of metric learning, as distributed."""
+
+VALID = (
+    f"a dataset of this project ({MANIFEST_FILE}), tar shards of a WebDataset, images with "
+    f"{' or '.join(LABEL_FILES)} or --labels, Cars196 (cars_annos.mat), CUB-200-2011 (images.txt) "
+    "or Stanford Online Products (Ebay_test.txt)"
+)
+
+
+def open_source(
+    url: str,
+    *,
+    split: str | None = None,
+    labels: str | None = None,
+    properties: str | None = None,
+) -> ImageSource:
+    """Open whatever holds images: known by its files.
+
+    Args:
+        url: a folder or URL of a dataset of this project; tar files as `DIR/*.tar`,
+            `DIR/{000..012}.tar` or URLs of these, or a folder of them; a folder of images.
+        split: of Cars196, CUB-200-2011 and Stanford Online Products: 'test' (the classes that
+            models of metric learning are not trained on; the default), 'train' or 'all'.
+        labels: CSV file of a folder of images; by default the one in it.
+        properties: file that says what the properties are; see `property_file`.
+
+    Raises:
+        InputError: nothing of the kind there, or an option that does not go with it.
+        DatasetError: what is there is damaged, incomplete or not safe.
+    """
+    given = {"split": split, "labels": labels, "properties": properties}
+    options = {name: value for name, value in given.items() if value is not None}
+    folder = Path(url)
+    if split is not None:
+        check_split(split)
+    if url.endswith(".tar") and not folder.is_dir():
+        _check_options(url, options, "tar shards", "properties")
+        return _labelled(read_shards(url), url, options)
+    if labels is not None and folder.is_dir():
+        _check_options(url, options, "images with a CSV file", "labels", "properties")
+        return _labelled(read_csv_folder(folder, Path(labels)), url, options)
+    if (folder / MANIFEST_FILE).is_file() or not folder.is_dir():
+        _check_options(url, options, "a dataset of this project")
+        return open_dataset(url)
+    for recognised, read in BENCHMARKS:
+        if recognised(folder):
+            _check_options(url, options, "this dataset", "split", "properties")
+            return _labelled(read(folder, split or "test"), url, options, class_is_categorical=True)
+    label_file = find_label_file(folder)
+    if label_file is not None:
+        _check_options(url, options, "images with a CSV file", "labels", "properties")
+        return _labelled(read_csv_folder(folder, label_file), url, options)
+    if any(folder.glob("*.tar")):
+        _check_options(url, options, "tar shards", "properties")
+        return _labelled(read_shards(f"{url.rstrip('/')}/*.tar"), url, options)
+    raise DatasetError(f"{url}: no {MANIFEST_FILE} there, nor anything else known; valid: {VALID}")
+
+
+def _check_options(url: str, options: dict[str, str], what: str, *valid: str) -> None:
+    for name in options:
+        if name not in valid:
+            known = ", ".join(f"--{one}" for one in valid) or "none of these options"
+            raise InputError(f"--{name} {options[name]}: {url} is {what}; valid with it: {known}")
+
+
+def _labelled(
+    listing: Listing, url: str, options: dict[str, str], *, class_is_categorical: bool = False
+) -> ImageSource:
+    told = options.get("properties")
+    specs = {} if told is None else read_property_file(told)
+    if class_is_categorical:
+        known = {name: PropertySpec(kind="categorical") for name in listing.labels}
+        specs = known | specs
+    return labelled_images(listing, specs, url, options)

@@ -1,0 +1,170 @@
+"""What the properties of images are: kinds told by a file, or inferred from the values."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmlbench.sources.property_file import PropertySpec
+from dmldata.errors import DatasetError
+
+Cell = str | int | float | bool | None
+"""A label as a file spells it; None where the image has none."""
+
+MOST_VALUES = 20
+"""Up to so many different numbers are labels as they are; more are put into bins."""
+
+BINS = 10
+
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[nN][aA][nN]")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+
+
+@dataclass(frozen=True)
+class ImageProperty:
+    """One property of N images.
+
+    Attributes:
+        values: [N] float64 with NaN where there is none for linear and cyclic ones (these in
+            0..period), object (str, None) for categorical ones.
+        labels: int32 [N], number of the value or of its bin; -1 where there is none.
+        binned: how many bins the values were put into; None where each value is a label.
+        inferred: False where a file told the kind.
+    """
+
+    key: str
+    kind: Literal["categorical", "linear", "cyclic"]
+    unit: str
+    period: float | None
+    values: NDArray[np.float64] | NDArray[np.object_]
+    labels: NDArray[np.int32]
+    binned: int | None
+    inferred: bool
+
+    @property
+    def is_numeric(self) -> bool:
+        """True for linear and cyclic properties."""
+        return self.kind != "categorical"
+
+    def __str__(self) -> str:
+        """
+        >>> print(describe("year", ["1999", "2001", "1999", "2001", ""], PropertySpec(), "cars"))
+        year: categorical, 2 values
+        """
+        text = f"{self.key}: {self.kind}, {int(self.labels.max(initial=-1)) + 1} "
+        return text + ("values" if self.binned is None else "bins of equally many images")
+
+
+def describe(
+    key: str, cells: Sequence[Cell], spec: PropertySpec, where: str
+) -> ImageProperty | None:
+    """A property from the labels of N images; None where the file leaves it out.
+
+    Without a file, text and truth values are categorical, as are whole numbers that occur twice or
+    more on average; other numbers are linear. Where numbers take more than MOST_VALUES different
+    values, a label is one of BINS bins of equally many images. Empty text and NaN are no label.
+
+    Args:
+        where: the source, for messages.
+
+    Raises:
+        DatasetError: a label that is infinite or not Unicode, or no number where the property is
+            linear or cyclic.
+    """
+    if spec.kind == "ignore":
+        return None
+    place = f"{where}: property '{key}'"
+    present = [
+        _present(cell, f"{place}: label of image {row}") for row, cell in enumerate(cells, 1)
+    ]
+    kind = spec.kind or ("linear" if spec.bins else _kind(present))
+    if kind == "categorical":
+        texts = _texts(present, place)
+        return ImageProperty(
+            key, kind, spec.unit, None, texts, _codes(texts), None, spec.kind is None
+        )
+    numbers = _numbers(present, place)
+    if spec.period is not None:
+        numbers = np.mod(numbers, spec.period)
+    labels, binned = _binned(numbers, spec.bins)
+    return ImageProperty(
+        key, kind, spec.unit, spec.period, numbers, labels, binned, spec.kind is None
+    )
+
+
+def _present(cell: Cell, place: str) -> Cell:
+    if isinstance(cell, float) and math.isinf(cell):
+        raise DatasetError(f"{place} is infinite; valid: a number, or null for none")
+    missing = cell == "" or (isinstance(cell, float) and math.isnan(cell))
+    return None if missing else cell
+
+
+def _kind(cells: Sequence[Cell]) -> Literal["categorical", "linear"]:
+    """
+    >>> _kind([3, 3, 5, 5]), _kind(["0.5", "1"]), _kind(["a", "1"]), _kind([1, 2, None])
+    ('categorical', 'linear', 'categorical', 'linear')
+    """
+    texts = [text for cell in cells if (text := _text(cell)) is not None]
+    if not all(_NUMBER.fullmatch(text) for text in texts):
+        return "categorical"
+    if all(_WHOLE.fullmatch(text) for text in texts):
+        return "categorical" if 2 * len(set(texts)) <= len(texts) else "linear"
+    return "linear"
+
+
+def _text(cell: Cell) -> str | None:
+    if cell is None or isinstance(cell, str):
+        return cell
+    return str(cell).lower() if isinstance(cell, bool) else repr(cell)
+
+
+def _texts(cells: Sequence[Cell], place: str) -> NDArray[np.object_]:
+    texts = np.array([_text(cell) for cell in cells], object)
+    for row, text in enumerate(texts.tolist()):
+        try:
+            (text or "").encode()
+        except UnicodeEncodeError:
+            raise DatasetError(f"{place}: label of image {row + 1} is not Unicode text") from None
+    return texts
+
+
+def _numbers(cells: Sequence[Cell], place: str) -> NDArray[np.float64]:
+    numbers = np.full(len(cells), np.nan)
+    for row, cell in enumerate(cells):
+        text = _text(cell)
+        if text is None:
+            continue
+        if not _NUMBER.fullmatch(text) or math.isinf(float(text)):
+            raise DatasetError(f"{place}: label of image {row + 1}: {text[:60]!r}; valid: a number")
+        numbers[row] = float(text)
+    return numbers
+
+
+def _codes(texts: NDArray[np.object_]) -> NDArray[np.int32]:
+    seen: dict[str | None, int] = {None: -1}
+    return np.array([seen.setdefault(text, len(seen) - 1) for text in texts.tolist()], np.int32)
+
+
+def _binned(numbers: NDArray[np.float64], bins: int | None) -> tuple[NDArray[np.int32], int | None]:
+    """
+    >>> _binned(np.array([5.0, np.nan, 1.0, 5.0]), None)[0].tolist()
+    [1, -1, 0, 1]
+    >>> _binned(np.arange(100.0), None)[0].tolist()[::25]
+    [0, 2, 5, 7]
+    """
+    known = ~np.isnan(numbers)
+    distinct = np.unique(numbers[known])
+    labels = np.full(len(numbers), -1, np.int32)
+    if len(distinct) <= (bins or MOST_VALUES):
+        labels[known] = np.searchsorted(distinct, numbers[known])
+        return labels, None
+    edges = np.unique(np.quantile(numbers[known], np.linspace(0, 1, (bins or BINS) + 1)[1:-1]))
+    found = np.searchsorted(edges, numbers[known], side="right")
+    labels[known] = np.unique(found, return_inverse=True)[1]
+    return labels, int(labels.max()) + 1

@@ -1,0 +1,178 @@
+"""A WebDataset: tar files whose samples hold an image and a json of its labels."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO, cast
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from dmlbench.sources.decode import EXTENSIONS
+from dmlbench.sources.listing import Listing
+from dmlbench.sources.properties import Cell
+from dmlbench.sources.tar_index import Member, index_samples, read_member
+from dmldata.errors import DatasetError, InputError
+from dmldata.files import CHUNK
+
+_RANGE = re.compile(r"([0-9]+)\.\.([0-9]+)")
+
+
+@dataclass(frozen=True)
+class TarImages:
+    """Images inside of tar files: for each image its key, the number of its tar and where in it."""
+
+    urls: tuple[str, ...]
+    places: tuple[tuple[str, int, Member], ...]
+
+    def read(self, rows: Sequence[int]) -> Iterator[tuple[str, bytes]]:
+        """See `listing.ImageFiles`; each tar is opened once where rows are in order."""
+        for number, group in itertools.groupby(rows, lambda row: self.places[row][1]):
+            with _opened(self.urls[number]) as file:
+                for row in group:
+                    _, _, member = self.places[row]
+                    where = f"{self.urls[number]}: {member.name}"
+                    data = read_member(file, member)
+                    if len(data) < member.size:
+                        raise DatasetError(f"{where}: truncated since it was opened")
+                    yield where, data
+
+
+def expand_shards(pattern: str) -> list[str]:
+    """Files that a pattern names, in its order: braces with ranges or lists, then `*`, sorted.
+
+    Raises:
+        InputError: braces that are neither, or `*` that matches nothing.
+
+    >>> expand_shards("s3://b/{train,val}-{08..10}.tar")[1:4]
+    ['s3://b/train-09.tar', 's3://b/train-10.tar', 's3://b/val-08.tar']
+    """
+    parts = re.split(r"\{([^{}]*)\}", pattern)
+    choices = [
+        _alternatives(part, pattern) if number % 2 else [part] for number, part in enumerate(parts)
+    ]
+    return [
+        url for choice in itertools.product(*choices) for url in _matching("".join(choice), pattern)
+    ]
+
+
+def read_shards(pattern: str) -> Listing:
+    """All samples of the shards, in their order; members of the jsons are properties.
+
+    An absent member, or null, is an image without a label, as is an image without a json.
+
+    Raises:
+        InputError: no shard, or one that cannot be read.
+        DatasetError: a damaged shard, a key in two of them, no image at all.
+    """
+    urls = expand_shards(pattern)
+    places: dict[str, tuple[str, int, Member]] = {}
+    labels: list[dict[str, object] | None] = []
+    without_image = 0
+    for number, url in enumerate(urls):
+        with _opened(url) as file:
+            samples, others = index_samples(file, url)
+        without_image += others
+        for sample in samples:
+            other = places.setdefault(sample.key, (sample.key, number, sample.image))
+            if other[1] != number:
+                raise DatasetError(
+                    f"{url}: sample '{sample.key}' is also in {urls[other[1]]}; "
+                    "valid: a key names one sample"
+                )
+            labels.append(sample.labels)
+    if not places:
+        raise DatasetError(
+            f"{pattern}: no images in {len(urls)} shards; valid: samples <key>.<extension> with "
+            f"an image ({', '.join(EXTENSIONS)}) and a json"
+        )
+    columns, notes = _columns(list(places), labels)
+    if without_image:
+        notes.append(f"{without_image} samples hold no image: left out")
+    return Listing(
+        name=PurePosixPath(urls[0]).parent.name or PurePosixPath(urls[0]).name,
+        keys=list(places),
+        sizes=[member.size for _, _, member in places.values()],
+        labels=columns,
+        files=TarImages(tuple(urls), tuple(places.values())),
+        notes=tuple(notes),
+    )
+
+
+def _columns(
+    keys: Sequence[str], labels: Sequence[dict[str, object] | None]
+) -> tuple[dict[str, list[Cell]], list[str]]:
+    """Labels by property; a property that is a list or an object in any sample is left out."""
+    columns: dict[str, list[Cell]] = {}
+    containers: dict[str, str] = {}
+    for row, own in enumerate(labels):
+        for name, label in (own or {}).items():
+            if label is None or isinstance(label, str | int | float):
+                columns.setdefault(name, [None] * len(keys))[row] = label
+            else:
+                containers.setdefault(name, keys[row])
+    notes = [
+        f"property '{name}' left out: a list or an object, as in '{key}'"
+        for name, key in containers.items()
+    ]
+    bare = sum(own is None for own in labels)
+    if bare:
+        notes.append(f"{bare} of {len(labels)} images have no json: no labels")
+    return {name: cells for name, cells in columns.items() if name not in containers}, notes
+
+
+def _alternatives(text: str, pattern: str) -> list[str]:
+    matched = _RANGE.fullmatch(text)
+    if matched is None and "," not in text:
+        raise InputError(f"{pattern}: '{{{text}}}'; valid: {{000..012}} or {{train,val}}")
+    if matched is None:
+        return text.split(",")
+    first, last = matched.groups()
+    return [f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)]
+
+
+def _matching(url: str, pattern: str) -> list[str]:
+    if "*" not in url:
+        return [url]
+    try:
+        fs, path = fsspec.core.url_to_fs(url)
+        found = sorted(fs.glob(path)) if not isinstance(fs, LocalFileSystem) else _local(url)
+    except Exception as error:  # file systems raise many kinds
+        raise InputError(f"{pattern}: cannot be read: {error}") from None
+    if not found:
+        raise InputError(f"{pattern}: no file matches '{url}'")
+    return found if isinstance(fs, LocalFileSystem) else [fs.unstrip_protocol(one) for one in found]
+
+
+def _local(url: str) -> list[str]:
+    """As given, relative where it is relative; only `*` is special."""
+    path = url.removeprefix("file://")
+    return sorted(glob.glob(path.replace("[", "[[]").replace("?", "[?]")))  # noqa: PTH207
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[BinaryIO]:
+    """A shard, seekable: from another machine it is first copied to a temporary file."""
+    try:
+        fs, path = fsspec.core.url_to_fs(url)
+        source = cast(BinaryIO, fs.open(path, "rb"))
+    except FileNotFoundError:
+        raise InputError(f"{url}: no such shard") from None
+    except Exception as error:  # file systems raise many kinds
+        raise InputError(f"{url}: cannot be read: {error}") from None
+    with source:
+        if isinstance(fs, LocalFileSystem):
+            yield source
+            return
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(source, copy, CHUNK)
+            copy.seek(0)
+            yield copy

@@ -218,3 +218,28 @@ def write() -> Callable[..., Path]:
 def rows() -> Callable[..., list[dict[str, Any]]]:
     """Rows for `write`; see `shape_rows`."""
     return shape_rows
+
+
+class Spring:
+    """An object whose pickle makes a file when it is loaded."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (open, (str(self.mark), "w"))
+
+    def save(self, path: Path) -> None:
+        """Pickle it as PyTorch does."""
+        import torch
+
+        torch.save(self, path)
+
+    def assert_not_sprung(self) -> None:
+        assert not self.mark.exists()
+
+
+@pytest.fixture
+def spring(tmp_path: Path) -> Spring:
+    """A trap in a pickle."""
+    return Spring(tmp_path / "sprung")

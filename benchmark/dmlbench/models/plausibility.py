@@ -11,7 +11,7 @@ from dmlbench.models.preprocessing import Preprocessing
 
 IMAGES = 32
 FARTHEST_MEAN = 2.0
-SPREADS = (0.1, 3.0)
+SPREADS = (0.05, 3.0)
 
 
 def check_pixels(preprocessing: Preprocessing, images: Iterable[Image.Image]) -> str | None:
@@ -20,7 +20,7 @@ def check_pixels(preprocessing: Preprocessing, images: Iterable[Image.Image]) ->
     Mean and standard deviation are taken over all pixels and channels of the images. In units of
     `std` they should be near 0 and 1; where `std` is 1 (only the mean is subtracted), the unit is
     a quarter of the scale, about the spread of a photograph. Far is a mean beyond 2 or a spread
-    outside 0.1 to 3: no photograph on the right scale gets there, a wrong scale always does. With
+    outside 0.05 to 3: no photograph on the right scale gets there, a wrong scale always does. With
     mean 0 and std 1 nothing is suggested and nothing checked. Two channels that were swapped cannot
     be seen so.
 

@@ -89,7 +89,8 @@ def cliffs_delta(u: float, a: int, b: int) -> tuple[float, tuple[float, float]]:
     """Cliff's delta = P(x > y) - P(x < y) for x of group a and y of group b, and a 95 % interval.
 
     The interval is Newcombe's fifth (Statistics in Medicine 25, 2006, 559-573), a score interval
-    for U / (ab): it holds its level with groups of five, also where the groups do not overlap.
+    for U / (ab). With groups of 5 and 9 it covers in 91 to 98 % of draws from normals up to 2.5
+    standard deviations apart, and it is no single point where the groups do not overlap.
 
     Args:
         u: Mann-Whitney U of group a.

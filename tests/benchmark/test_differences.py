@@ -1,0 +1,167 @@
+"""Ties: the paired difference of two models' scores on the same images and groups."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from dmlbench.compare.differences import Difference, leaders, score_differences
+from dmlbench.evaluate.workbench import from_json
+from dmlbench.jackknife import jackknife_interval
+from dmlbench.properties import Property, score_properties
+from dmlbench.properties.intervals import drop_groups
+from dmlbench.properties.labels import encode_labels
+from dmlbench.properties.neighbour_scores import neighbour_scores
+from dmlbench.properties.options import Options
+from dmlbench.results import find_results
+from dmlbench.results.files import PropertyScores, Score
+
+
+@pytest.fixture(scope="module")
+def two(results):
+    """Results of two models."""
+    return find_results([results])[:2]
+
+
+def changed(result, **settings):
+    """The result of a model as if it had been scored with other settings."""
+    properties = result.properties.model_copy(
+        update={"settings": result.properties.settings | settings}
+    )
+    return dataclasses.replace(result, properties=properties)
+
+
+def scored(result, embeddings, name, **options):
+    """A result of its own name, its properties scored from these embeddings."""
+    labels = np.arange(len(embeddings)) % 4
+    found = score_properties(embeddings, {"p": Property(labels)}, chance=False, **options)
+    scores = {key: from_json(PropertyScores, one) for key, one in found["properties"].items()}
+    properties = result.properties.model_copy(
+        update={"properties": scores, "settings": found["settings"]}
+    )
+    model = result.run.model.model_copy(update={"id": name})
+    run = result.run.model_copy(update={"model": model})
+    return dataclasses.replace(result, run=run, properties=properties)
+
+
+def test_difference_is_that_of_the_files_with_the_interval_of_its_replicates(two):
+    a, b = sorted(two, key=lambda one: one.model)
+    for name, (found,) in score_differences(two).items():
+        one, other = (
+            result.properties.properties[name].scores["nr_precision"] for result in (a, b)
+        )
+        assert (found.a, found.b) == (a.model, b.model)
+        assert found.value == one.value - other.value
+        left_out = np.array(one.replicates) - np.array(other.replicates)
+        assert found.ci95 == pytest.approx(jackknife_interval(found.value, left_out))
+        assert found.tied == (found.ci95[0] <= 0 <= found.ci95[1])
+
+
+def test_interval_of_a_score_is_that_of_the_replicates_in_its_file(two):
+    for one in two[0].properties.properties.values():
+        for score in one.scores.values():
+            if score.ci95 is not None:
+                assert len(score.replicates) == 20
+                expected = jackknife_interval(score.value, score.replicates)
+                assert score.ci95 == pytest.approx(expected)
+
+
+def test_rotated_embeddings_are_tied_however_wide_their_intervals(two):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 8))
+    x[:, :4] += 2 * np.eye(4)[np.arange(60) % 4]
+    turned = x @ np.linalg.qr(rng.normal(size=(8, 8)))[0]
+    ((found,),) = score_differences([scored(two[0], x, "a"), scored(two[0], turned, "b")]).values()
+    assert found.tied
+    assert np.ptp(found.ci95) < 1e-6
+
+
+def test_models_of_different_strength_are_not_tied(two):
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(60, 8))
+    strong = noise + np.pad(3 * np.eye(4)[np.arange(60) % 4], ((0, 0), (0, 4)))
+    ((found,),) = score_differences(
+        [scored(two[0], strong, "strong"), scored(two[0], noise, "weak")]
+    ).values()
+    assert found.a == "strong"
+    assert found.ci95[0] > 0
+    assert not found.tied
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"seed": 7}, "not comparable: seed 0 and 7"),
+        ({"jackknife_unit": "scene"}, "not comparable: jackknife_unit image and scene"),
+        ({"max_queries": 9}, "not comparable: max_queries 5000 and 9"),
+    ],
+)
+def test_models_on_other_groups_are_not_comparable(two, settings, reason):
+    for (found,) in score_differences([two[0], changed(two[1], **settings)]).values():
+        assert found.value is not None
+        assert (found.ci95, found.tied, found.reason) == (None, None, reason)
+
+
+def test_ties_of_a_model_without_intervals_are_not_known(two):
+    for (found,) in score_differences([two[0], changed(two[1], jackknife_groups=None)]).values():
+        assert found.tied is None
+        assert found.reason == f"{two[1].model} was scored without jackknife intervals"
+
+
+def test_paired_intervals_of_equal_models_hold_0_in_about_95_percent_of_seeds():
+    """Two models that see the same property through noise of their own."""
+    labels = {"p": encode_labels(np.arange(80) % 4, 80, "p")}
+    held = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        options = Options(seed, drop_groups(80, None, seed), 0, 80, 1, None)
+        shared = 1.5 * np.eye(4)[np.arange(80) % 4]
+        one, other = (
+            neighbour_scores(shared + rng.normal(size=(80, 4)), labels, options)["p"][
+                "nr_precision"
+            ]
+            for _ in range(2)
+        )
+        left_out = np.subtract(one["replicates"], other["replicates"])
+        low, high = jackknife_interval(one["value"] - other["value"], left_out)
+        held.append(low <= 0 <= high)
+    assert np.mean(held) >= 0.9
+
+
+def scores(**values):
+    return {
+        model: PropertyScores.model_validate(
+            {
+                "n": 20,
+                "labels": 2,
+                "left_out": {},
+                "reason": None,
+                "nr_precision": Score(value=value, ci95=None, chance=None),
+            }
+        )
+        for model, value in values.items()
+    }
+
+
+def difference(a, b, tied):
+    return Difference(a=a, b=b, value=0.0, ci95=None, tied=tied, reason=None)
+
+
+def test_leaders_are_the_highest_and_those_tied_with_it():
+    found = [difference("a", "b", True), difference("a", "c", False), difference("b", "c", True)]
+    assert leaders(scores(a=3.0, b=2.0, c=1.0), found) == {"a", "b"}
+    assert leaders(scores(a=1.0, b=2.0, c=3.0), found) == {"b", "c"}
+
+
+def test_nobody_leads_where_a_tie_with_the_highest_is_not_known():
+    found = [difference("a", "b", None), difference("a", "c", True), difference("b", "c", True)]
+    assert leaders(scores(a=3.0, b=2.0, c=1.0), found) == frozenset()
+    assert leaders(scores(a=1.0, b=2.0, c=3.0), found) == {"a", "b", "c"}
+
+
+def test_model_without_a_score_and_a_single_model_do_not_lead():
+    found = [difference("a", "b", None), difference("a", "c", True), difference("b", "c", None)]
+    assert leaders(scores(a=3.0, b=None, c=1.0), found) == {"a", "c"}
+    assert leaders(scores(a=3.0), []) == frozenset()

@@ -1,0 +1,271 @@
+"""Two groups of models: from their losses or a file, and the tests of section 5."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.stats import mannwhitneyu
+
+from dmlbench.compare.group_tests import compare_groups
+from dmlbench.compare.groups import Groups, Unit, loss_groups, read_groups
+from dmlbench.compare.tables import group_tables, reach_words
+from dmlbench.distances import LOSSES
+from dmlbench.results import find_results
+from dmlbench.results.files import PropertyScores, Score
+from dmldata.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def found(results):
+    """Results of three models: cropped, small, wide."""
+    return find_results([results])
+
+
+def trained(result, loss, name):
+    model = result.run.model.model_copy(update={"loss": loss, "id": name})
+    return dataclasses.replace(result, run=result.run.model_copy(update={"model": model}))
+
+
+def trained_with(found, *losses):
+    return [trained(found[0], loss, f"m{n}") for n, loss in enumerate(losses)]
+
+
+def scores(nr, paper=None):
+    def score(value):
+        return Score(value=value, ci95=None, chance=None)
+
+    named = {"nr_precision": score(nr), "nr_precision_paper": score(nr if paper is None else paper)}
+    head = {"n": 20, "labels": 2, "left_out": {}, "reason": None}
+    return PropertyScores.model_validate(head | named)
+
+
+def group_of(name, units):
+    return [Unit(name=unit, group=name, models=models) for unit, models in units.items()]
+
+
+def test_losses_make_two_groups_with_several_results_of_one_as_its_folds(found):
+    groups = loss_groups(
+        trained_with(found, "triplet", "arcface", "none", "triplet", None, "cosface")
+    )
+    assert groups.names == ("classification", "ranking")
+    assert {unit.name: (unit.group, unit.models) for unit in groups.units} == {
+        "arcface": ("classification", ("m1",)),
+        "cosface": ("classification", ("m5",)),
+        "triplet": ("ranking", ("m0", "m3")),
+    }
+    assert groups.left_out == ("m2", "m4")
+
+
+def test_fourteen_losses_are_five_against_nine(found):
+    groups = loss_groups(trained_with(found, *LOSSES))
+    assert [len(groups.of(name)) for name in groups.names] == [5, 9]
+    assert groups.left_out == ("m14", "m15")
+
+
+def test_losses_of_one_group_alone_make_none(found):
+    assert loss_groups(trained_with(found, "triplet", "margin", "none")) is None
+    assert loss_groups(found) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("groups.yaml", "small: narrow\ncropped: narrow\nwide: wide\n"),
+        ("groups.csv", "model,group\nsmall,narrow\n cropped , narrow\nwide,wide\n"),
+        ("groups.csv", "group,model\nnarrow,small\nnarrow,cropped\nwide,wide\n"),
+    ],
+)
+def test_file_gives_each_model_by_name_its_group(found, tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    groups = read_groups(tmp_path / name, found)
+    assert groups.names == ("narrow", "wide")
+    assert [unit.name for unit in groups.of("narrow")] == ["small", "cropped"]
+    ids = {result.run.name: result.model for result in found}
+    assert [unit.models for unit in groups.of("wide")] == [(ids["wide"],)]
+
+
+def test_id_goes_before_name_and_name_before_loss(found, tmp_path):
+    models = trained_with(found, "arcface", "triplet", "triplet")
+    file = tmp_path / "g.yaml"
+    file.write_text("m0: one\ntriplet: other\n")
+    groups = read_groups(file, models)
+    assert [unit.models for unit in groups.units] == [("m0",), ("m1", "m2")]
+    file.write_text(f"m0: one\n{models[1].run.name}: other\n")
+    with pytest.raises(InputError, match="line 2: model 'm0' is already there as 'm0' on line 1"):
+        read_groups(file, models)
+
+
+def test_yaml_is_read_as_text(found, tmp_path):
+    models = [trained(found[0], None, "1"), trained(found[0], None, "2")]
+    (tmp_path / "g.yml").write_text("1: no\n2: yes\n")
+    assert read_groups(tmp_path / "g.yml", models).names == ("no", "yes")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        (
+            "g.yaml",
+            "small: a\nwde: b\n",
+            "line 2 .did you mean 'wide'.*valid: cropped, small, wide",
+        ),
+        ("g.yaml", "small: a\nwide: a\n", "g.yaml: 1 groups .a.; valid: two groups"),
+        ("g.yaml", "small: a\nwide: b\ncropped: c\n", "3 groups .a, b, c.; valid: two groups"),
+        ("g.yaml", "small: a\nsmall: b\n", "line 2: model 'small-.*' is already there as 'small'"),
+        ("g.yaml", "- small\n", "g.yaml: no lines 'model: group'; valid: "),
+        ("g.yaml", "", "g.yaml: no lines 'model: group'; valid: "),
+        ("g.yaml", "small: [a]\nwide: b\n", "line 1: not a model and its group; valid: "),
+        ("g.yaml", "small: a\nwide:\n", "line 2: empty; valid: a model and its group"),
+        ("g.yaml", "small: 'a\n", "line 2: .*; valid: "),
+        ("g.csv", "name,group\nsmall,a\nwide,b\n", "line 1: columns name, group; valid: "),
+        ("g.csv", "model,group\nsmall\n", "line 2: 1 cells; valid: 2"),
+        ("g.csv", "model,group\nsmall,a\nwide,\n", "line 3: empty; valid: a model and its group"),
+        ("g.txt", "small: a\n", "'.txt' is no file of groups; valid: .csv"),
+    ],
+)
+def test_file_that_gives_no_two_groups_is_refused(found, tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=message) as error:
+        read_groups(tmp_path / name, found)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_file_is_refused(found, tmp_path):
+    for name in ("g.yaml", "g.csv"):
+        with pytest.raises(InputError, match=f"{name}: No such file"):
+            read_groups(tmp_path / name, found)
+
+
+PAIR = Groups(
+    names=("classification", "ranking"),
+    units=(
+        *group_of("classification", {"arcface": ("a1", "a2"), "cosface": ("c1", "c2")}),
+        *group_of("ranking", {"triplet": ("t1", "t2"), "margin": ("m1",)}),
+    ),
+    left_out=(),
+)
+VALUES = {"a1": 1.0, "a2": 3.0, "c1": 4.0, "c2": 6.0, "t1": 1.0, "t2": 0.0, "m1": 3.0}
+
+
+def test_corrected_averages_folds_first():
+    properties = {"hue": {model: scores(value) for model, value in VALUES.items()}}
+    test = compare_groups(PAIR, properties, {}, {}).properties["hue"].corrected
+    assert test.values == {"arcface": 2.0, "cosface": 5.0, "triplet": 0.5, "margin": 3.0}
+    assert test.means == {"classification": 3.5, "ranking": 1.75}
+    assert test.u == 3
+    assert test.p == pytest.approx(mannwhitneyu([2, 5], [0.5, 3], method="exact").pvalue)
+    assert test.delta == 0.5
+    assert test.delta_ci95[0] < 0.5 < test.delta_ci95[1]
+
+
+def test_paper_takes_every_model_as_independent_and_halves_p():
+    properties = {"hue": {model: scores(0.0, paper=value) for model, value in VALUES.items()}}
+    paper = compare_groups(PAIR, properties, {}, {}).properties["hue"].paper
+    expected = mannwhitneyu([1, 3, 4, 6], [1, 0, 3], alternative="two-sided", method="asymptotic")
+    assert paper.sizes == {"classification": 4, "ranking": 3}
+    assert paper.means == {"classification": 3.5, "ranking": pytest.approx(4 / 3)}
+    assert paper.u == expected.statistic
+    assert paper.p_two_sided == pytest.approx(expected.pvalue)
+    assert paper.p == pytest.approx(expected.pvalue / 2)
+
+
+def test_holm_goes_over_the_properties_and_not_over_the_attention():
+    rng = np.random.default_rng(0)
+    groups = Groups(
+        names=("one", "other"),
+        units=(
+            *group_of("one", {f"a{n}": (f"a{n}",) for n in range(5)}),
+            *group_of("other", {f"b{n}": (f"b{n}",) for n in range(9)}),
+        ),
+        left_out=(),
+    )
+    models = [model for unit in groups.units for model in unit.models]
+    properties = {
+        f"p{n}": {model: scores(float(rng.normal())) for model in models} for n in range(10)
+    }
+    properties["apart"] = {model: scores(float(model[0] == "a") + rng.random()) for model in models}
+    on_car = {model: float(rng.random()) for model in models}
+    found = compare_groups(groups, properties, on_car, {})
+    assert len(found.properties) == 11
+    assert found.properties["apart"].corrected.p_holm == pytest.approx(11 * 2 / 2002)
+    assert found.properties["apart"].corrected.delta == 1
+    assert all(one.corrected.p_holm >= one.corrected.p for one in found.properties.values())
+    assert found.attention_on_car.corrected.p_holm is None
+    assert found.reach.smallest_p == pytest.approx(0.011, abs=5e-4)
+    words = reach_words(found.reach)
+    assert words == (
+        "5 against 9 over 11 properties: the smallest p (Holm) is 0.011; p < 0.05 takes a property "
+        "with |delta| >= 0.91."
+    )
+    assert words in next(group_tables(found)).note
+
+
+def test_property_without_scores_is_not_tested():
+    properties = {
+        "hue": {model: scores(value) for model, value in VALUES.items()},
+        "none": {model: scores(None) for model in VALUES},
+    }
+    found = compare_groups(PAIR, properties, {}, {})
+    assert list(found.properties) == ["hue"]
+    assert found.reach.tests == 1
+
+
+def test_agreement_leaves_out_folds_of_one_loss():
+    def r(a, b, value):
+        return {frozenset({a, b}): value}
+
+    pairs = r("a1", "a2", 0.99) | r("a1", "c1", 0.5) | r("a2", "c1", 0.5) | r("a1", "t1", 0.2)
+    pairs |= r("c1", "m1", None) | r("t1", "t2", 0.98)
+    found = compare_groups(PAIR, {}, {}, pairs)
+    assert found.within["classification"].r == pytest.approx(0.5)
+    assert found.within["classification"].pairs == 2
+    assert (found.within["ranking"].r, found.within["ranking"].pairs) == (None, 0)
+    assert (found.between.r, found.between.pairs) == (pytest.approx(0.2), 1)
+    assert found.reach is None
+
+
+@pytest.fixture(scope="module")
+def answer(dmlbench, results, tmp_path_factory):
+    """Compared with a file of groups, in all forms."""
+    out = tmp_path_factory.mktemp("out")
+    (out / "groups.yaml").write_text("small: narrow\ncropped: narrow\nwide: broad\n")
+    outs = [part for suffix in ("csv", "md", "tex") for part in ("--out", out / f"c.{suffix}")]
+    answer = dmlbench("compare", results, "--groups", out / "groups.yaml", *outs)
+    assert answer.exit_code == 0, answer.err
+    return answer.out, out
+
+
+def test_command_tests_the_groups_of_the_file(answer):
+    printed, out = answer
+    assert "2 against 1 over 3 properties cannot reach p < 0.05" in printed
+    for file in ("c.md", "c.tex"):
+        text = (out / file).read_text()
+        assert "narrow against broad" in text
+        assert "cannot reach" in text
+    rows = (out / "c.csv").read_text().splitlines()
+    assert sum(",narrow,broad,group_p_holm," in row for row in rows) == 3 + 1
+    assert sum(",group_mean," in row for row in rows) == 2 * (3 + 1)
+    assert sum(",group_correlation," in row for row in rows) == 3
+
+
+def test_command_refuses_a_wrong_file_before_it_writes(dmlbench, results, tmp_path):
+    (tmp_path / "g.csv").write_text("model,group\nsmal,a\nwide,b\n")
+    out = tmp_path / "c.md"
+    found = dmlbench("compare", results, "--groups", tmp_path / "g.csv", "--out", out)
+    assert found.exit_code == 2
+    assert "line 2 (did you mean 'small'?)" in found.err
+    assert found.err.count("\n") == 1
+    assert not out.exists()
+
+
+def test_report_shows_the_tests(dmlbench, results, tmp_path):
+    (tmp_path / "g.yaml").write_text("small: narrow\ncropped: narrow\nwide: broad\n")
+    out = tmp_path / "r.html"
+    options = ["--groups", tmp_path / "g.yaml", "--images", 0]
+    assert dmlbench("report", results, "--out", out, *options).exit_code == 0
+    text = out.read_text()
+    assert "Two groups of models" in text
+    assert "mean narrow" in text
+    assert "cannot reach" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 
 import numpy as np
@@ -14,6 +15,7 @@ from dmlbench.compare.maps import ModelMaps, compare_pair
 from dmlbench.models.geometry import Geometry
 from dmlbench.results import find_results
 from dmlbench.results.files import SaliencyRequest
+from dmlbench.tables import number
 
 PLAIN = Geometry((8, 8), (8, 8), (0, 0), (8, 8))
 
@@ -127,6 +129,56 @@ def test_csv_holds_one_number_a_row(dmlbench, results, comparison, tmp_path):
     assert float(row["ci95_low"]) == pair.correlation.ci95[0]
     scores = [row for row in rows if row["measure"] == "nr_precision"]
     assert len(scores) == 9
+
+
+def test_csv_holds_the_differences_of_all_pairs(dmlbench, results, comparison, tmp_path):
+    dmlbench("compare", results, "--out", tmp_path / "compare.csv")
+    with (tmp_path / "compare.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["measure"] == "nr_precision_difference"]
+    assert len(rows) == 3 * 3
+    for row in rows:
+        (found,) = (
+            one
+            for one in comparison.differences[row["subject"]]
+            if (one.a, one.b) == (row["model"], row["other_model"])
+        )
+        assert float(row["value"]) == found.value
+        assert (float(row["ci95_low"]), float(row["ci95_high"])) == found.ci95
+
+
+def test_highest_and_what_is_tied_with_it_are_marked(dmlbench, results, comparison, tmp_path):
+    answer = dmlbench("compare", results, "--out", tmp_path / "c.md", "--out", tmp_path / "c.tex")
+    for file, mark in (("c.md", r"\*\*\(?-?\d"), ("c.tex", r"\\textbf\{\(?\$?-?\$?\d")):
+        rows = (tmp_path / file).read_text().splitlines()
+        for name in comparison.properties:
+            shown = name if file == "c.md" else name.replace("_", r"\_")
+            row = next(row for row in rows if row.startswith((f"| {shown} |", f"{shown} &")))
+            assert len(re.findall(mark, row)) == len(comparison.leaders(name)) > 0
+    printed = next(line for line in answer.out.splitlines() if line.startswith("car_model"))
+    assert printed.count("*") == len(comparison.leaders("car_model"))
+    assert "not corrected for the number of pairs" in answer.out
+
+
+def test_ties_are_not_known_without_intervals(dmlbench, copy_of_results, models, shapes):
+    quick = ["--out", copy_of_results, "--maps", 0, "--no-intervals", "--name", "wide"]
+    dmlbench("evaluate", models["wide"], "--data", shapes, *quick)
+    answer = dmlbench("compare", copy_of_results)
+    assert re.search(r"ties .* not known: wide-\w+ was scored without jackknife", answer.out)
+    assert "*" not in answer.out
+
+
+def test_matrix_has_the_order_of_the_clustering(dmlbench, results, comparison, tmp_path):
+    dmlbench("compare", results, "--out", tmp_path / "c.md")
+    table = (tmp_path / "c.md").read_text().partition("Pearson r of saliency maps:")[2]
+    rows = [line.split(" | ") for line in table.splitlines() if re.match(r"\| \d ", line)]
+    order = comparison.saliency.clustering.order
+    assert sorted(order) == sorted(comparison.saliency.models)
+    for place, model in enumerate(order):
+        assert rows[place][0] == f"| {place + 1} {comparison.label(model)}"
+        for column, other in enumerate(order):
+            if model != other:
+                r = comparison.saliency.pair(model, other).correlation.mean
+                assert rows[place][1 + column].strip(" |") == number(r, 3)
 
 
 def test_markdown_holds_the_tables(dmlbench, results, tmp_path):

@@ -104,6 +104,31 @@ def test_property_table_prints_every_score_of_the_files(page, results):
             assert ("#e4e4e4" in hovered[0]["style"]) == score.is_chance
 
 
+def test_highest_and_what_is_tied_with_it_stand_out(page, results):
+    from dmlbench.compare import compare_results
+
+    comparison = compare_results(find_results([results]))
+    expected = sum(len(comparison.leaders(name)) for name in comparison.properties)
+    marked = page.all("td", **{"class": "marked"})
+    assert len(marked) == expected > 0
+    assert all("the highest or tied with it" in cell["title"] for cell in marked)
+    assert "Differences of NR-Precision" in page.text
+
+
+def test_matrix_and_tree_have_the_order_of_the_clustering(page, results):
+    from dmlbench.compare import compare_results
+
+    comparison = compare_results(find_results([results]))
+    order = [comparison.label(model) for model in comparison.saliency.clustering.order]
+    grid = page.all("table", **{"class": "heat"})[1]["text"]
+    places = [grid.rindex(name) for name in order]
+    assert places == sorted(places)
+    (tree,) = page.all("svg")
+    assert [one["text"] for one in page.all("text") if one.get("class") != "tick"] == order
+    assert len(page.all("path")) == 2
+    assert "3 models at r = " in tree["text"]
+
+
 def test_details_hold_intervals_and_chance(page):
     heads = [element["text"] for element in page.all("th", scope="col")]
     for name in ("95 % interval", "chance", "ARP", "AMI", "floor", "ceiling", "JSD"):

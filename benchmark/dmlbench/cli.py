@@ -66,8 +66,9 @@ def evaluate(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="FILE.pt (TorchScript), timm:NAME, timm:NAME?weights=FILE, "
-            "timm:NAME?pretrained=false&seed=0 or python:module:function.",
+            help="FILE.pt (TorchScript), FILE.pt2, FILE.safetensors, FILE.onnx, timm:NAME, "
+            "timm:NAME?weights=FILE, timm:NAME?pretrained=false&seed=0, python:module:function, "
+            "reality-check:FOLDER or embeddings:FILE.npy; each explained in docs/models.md.",
         ),
     ],
     data: Annotated[
@@ -121,7 +122,8 @@ def evaluate(
         str | None, typer.Option("--interpolation", help="Resampling: bilinear, bicubic, ...")
     ] = None,
     trust_pickle: Annotated[
-        bool, typer.Option("--trust-pickle", help="Load a pickled model: runs the code in it.")
+        bool,
+        typer.Option("--trust-pickle", help="Load a pickled model or a .pt2: runs code in it."),
     ] = False,
     no_intervals: NoIntervals = False,
     no_chance: NoChance = False,

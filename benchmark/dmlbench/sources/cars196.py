@@ -11,8 +11,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dmlbench.sources.folder import find_images
 from dmlbench.sources.listing import Listing
 from dmlbench.sources.mat_file import read_mat
@@ -20,6 +18,7 @@ from dmlbench.sources.splits import class_number, in_split
 from dmldata.errors import DatasetError
 
 ANNOTATIONS = "cars_annos.mat"
+VALID = "the cars_annos.mat of Cars196"
 
 
 def is_cars196(folder: Path) -> bool:
@@ -35,21 +34,23 @@ def read_cars196(folder: Path, split: str) -> Listing:
     """
     path = folder / ANNOTATIONS
     content = read_mat(path, ("annotations", "class_names"))
-    names = [str(name) for name in np.atleast_1d(content["class_names"]).tolist()]
+    names, annotations = content["class_names"], content["annotations"]
+    if not isinstance(names, list) or not isinstance(annotations, list):
+        raise DatasetError(f"{path}: no lists of annotations and class names; valid: {VALID}")
     chosen, places, cells = [], [], []
-    for number, one in enumerate(np.atleast_1d(content["annotations"]).tolist(), start=1):
+    for number, one in enumerate(annotations, start=1):
         place = f"{path}, annotation {number}"
         image, label = (_field(one, name, place) for name in ("relative_im_path", "class"))
         found = class_number(label, len(names), place)
         if in_split(found, len(names), split):
             chosen.append(str(image))
             places.append(place)
-            cells.append(names[found - 1])
+            cells.append(str(names[found - 1]))
     files, sizes = find_images(folder, chosen, places)
     return Listing(f"Cars196 {split}", list(files.names), sizes, {"class": [*cells]}, files)
 
 
 def _field(annotation: Any, name: str, place: str) -> Any:
     if not isinstance(annotation, dict) or name not in annotation:
-        raise DatasetError(f"{place}: no field '{name}'; valid: the cars_annos.mat of Cars196")
+        raise DatasetError(f"{place}: no field '{name}'; valid: {VALID}")
     return annotation[name]

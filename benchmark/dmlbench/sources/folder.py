@@ -67,7 +67,7 @@ def find_images(
         else:
             sizes.append(size)
     if missing:
-        more = f" (nor are {len(missing) - 1} others)" if len(missing) > 1 else ""
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise DatasetError(f"{missing[0]} is not in {folder}{more}")
     return FolderFiles(folder, tuple(seen)), sizes
 

@@ -1,71 +1,191 @@
-"""MATLAB files, without trust in them."""
+"""MATLAB files of lists and structs, read without trust in them.
+
+Source of the format: MathWorks, "MAT-File Format", level 5 (also what MATLAB 7 writes): a header of
+128 bytes, then elements: a type and a length, each 32 bits, and the bytes. SciPy reads many more
+kinds of content, but its reader takes types and lengths on trust: one wrong byte can end the
+process. Here they are checked, and no memory is taken before the bytes for it are there.
+"""
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from dmldata.errors import DatasetError
 
-MOST_BYTES = 256 * 1024**2
-"""Of a file, and of what it unpacks to."""
+MOST_BYTES = 64 * 1024**2
+"""Of a file, and of what one of its variables unpacks to."""
 
-_HEADER, _COMPRESSED = 128, 15
+_HEADER = 128
+_MATRIX, _COMPRESSED = 14, 15
+_NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8"}
+_NUMBERS |= {13: "u8"}
+_TEXTS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16"}
+_CELL, _STRUCT, _CHAR, _NUMERIC = 1, 2, 4, range(6, 16)
+_COMPLEX = 0x0800
+
+
+class _Damaged(Exception):
+    """The bytes are not what the format says."""
+
+
+class _Element(NamedTuple):
+    kind: int
+    data: memoryview
 
 
 def read_mat(path: Path, names: Sequence[str]) -> dict[str, Any]:
-    """Variables of a MATLAB 5 file: arrays, and structs as dictionaries. No code in it is run.
+    """Variables of a MATLAB 5 or 7 file, flat: cells and struct arrays as lists, structs as
+    dictionaries, text as str, numbers as a number or a list of them.
 
     Raises:
-        DatasetError: it cannot be read, is damaged, unpacks to more than MOST_BYTES, or lacks a
+        DatasetError: it cannot be read, is damaged, holds more than MOST_BYTES, or lacks a
             variable.
     """
-    import scipy.io
-
     try:
-        data = path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise DatasetError(f"{path}: {error.strerror}") from None
-    if data is None or _unpacked(data) > MOST_BYTES:
+    if len(data) > MOST_BYTES:
         raise DatasetError(f"{path}: holds more than {MOST_BYTES} bytes")
+    found: dict[str, Any] = {}
     try:
-        found: dict[str, Any] = scipy.io.loadmat(
-            path, variable_names=list(names), simplify_cells=True
-        )
-    except Exception as error:  # SciPy raises many kinds for damaged files
-        raise DatasetError(f"{path}: not a MATLAB 5 file, or damaged: {error}") from None
+        order = {b"IM": "<", b"MI": ">"}.get(data[_HEADER - 2 : _HEADER])
+        if order is None:
+            raise _Damaged("no such header")
+        for element in _elements(memoryview(data)[_HEADER:], order):
+            _read_variable(_unpacked(element, order), order, names, found)
+    except (_Damaged, RecursionError) as error:
+        raise DatasetError(f"{path}: not a MATLAB 5 or 7 file, or damaged: {error}") from None
     for name in names:
         if name not in found:
             raise DatasetError(f"{path}: holds no variable '{name}'")
     return found
 
 
-def _unpacked(data: bytes) -> int:
-    """Length of all elements once unpacked, or more than MOST_BYTES where it is that.
-
-    Source: MAT-File Format, level 5: a header of 128 bytes, then elements with a tag of two 32-bit
-    integers, type and length, in the byte order that the header's last two bytes show.
-    """
-    order = ">" if data[_HEADER - 2 : _HEADER] == b"MI" else "<"
-    start, total = _HEADER, 0
-    while start + 8 <= len(data) and total <= MOST_BYTES:
+def _elements(data: memoryview, order: str) -> Iterator[_Element]:
+    start = 0
+    while start < len(data):
+        if start + 8 > len(data):
+            raise _Damaged("it ends inside of an element")
         kind, length = struct.unpack_from(f"{order}II", data, start)
-        total += length
-        if kind == _COMPRESSED:
-            total += _inflated(data[start + 8 : start + 8 + length])
-        start += 8 + length
-    return total
+        first, padding = start + 8, 0 if kind == _COMPRESSED else -length % 8
+        if kind >> 16:  # up to four bytes, in the place of the length
+            kind, length, first, padding = kind & 0xFFFF, kind >> 16, start + 4, 0
+            start += 8
+            if length > 4:
+                raise _Damaged(f"{length} bytes in an element of four")
+        else:
+            start = first + length + padding
+        if first + length > len(data):
+            raise _Damaged(f"an element of {length} bytes, more than there are")
+        yield _Element(kind, data[first : first + length])
 
 
-def _inflated(data: bytes) -> int:
-    unpacker, total = zlib.decompressobj(), 0
+def _unpacked(element: _Element, order: str) -> _Element:
+    if element.kind != _COMPRESSED:
+        return element
+    unpacker = zlib.decompressobj()
     try:
-        while data and total <= MOST_BYTES:
-            total += len(unpacker.decompress(data, 1 << 20))
-            data = unpacker.unconsumed_tail
-    except zlib.error:  # for SciPy to say
-        pass
-    return total
+        data = unpacker.decompress(element.data, MOST_BYTES)
+    except zlib.error as error:
+        raise _Damaged(str(error)) from None
+    if unpacker.unconsumed_tail:
+        raise _Damaged(f"a variable unpacks to more than {MOST_BYTES} bytes")
+    return next(_elements(memoryview(data), order), _Element(0, memoryview(b"")))
+
+
+def _read_variable(
+    element: _Element, order: str, names: Sequence[str], found: dict[str, Any]
+) -> None:
+    if element.kind != _MATRIX:
+        raise _Damaged(f"an element of type {element.kind} where a variable has to be")
+    parts = _elements(element.data, order)
+    flags, count, name = _head(parts, order)
+    if name in names:
+        found[name] = _content(flags, count, parts, order)
+
+
+def _head(parts: Iterator[_Element], order: str) -> tuple[int, int, str]:
+    """Flags of an array, with its class in the last byte, its number of elements, its name."""
+    flags, sides, name = _numbers(parts, order), _numbers(parts, order), _text(parts, order)
+    if not flags or not isinstance(flags[0], int) or min(sides, default=-1) < 0:
+        raise _Damaged("an array without flags or size")
+    return flags[0], math.prod(map(int, sides)), name
+
+
+def _content(flags: int, count: int, parts: Iterator[_Element], order: str) -> Any:
+    kind = flags & 0xFF
+    if flags & _COMPLEX:
+        raise _Damaged("complex numbers")
+    if kind == _CHAR:
+        return _text(parts, order)
+    if kind in _NUMERIC:
+        numbers = _numbers(parts, order)
+        if len(numbers) != count:
+            raise _Damaged(f"{len(numbers)} numbers in an array of {count}")
+        return numbers[0] if count == 1 else numbers
+    if kind == _CELL:
+        return _arrays(parts, count, order)
+    if kind == _STRUCT:
+        (width,) = _numbers(parts, order) or (0,)
+        fields = _field_names(_next(parts).data, int(width))
+        values = _arrays(parts, count * len(fields), order)
+        rows = range(0, len(values), len(fields) or 1)
+        return [dict(zip(fields, values[row : row + len(fields)], strict=True)) for row in rows]
+    raise _Damaged(f"an array of class {kind}; valid: cells, structs, text and numbers")
+
+
+def _arrays(parts: Iterator[_Element], count: int, order: str) -> list[Any]:
+    found = []
+    for element in parts:
+        if element.kind != _MATRIX:
+            raise _Damaged(f"an element of type {element.kind} where an array has to be")
+        inner = _elements(element.data, order)
+        flags, size, _ = _head(inner, order) if len(element.data) else (_CELL, 0, "")
+        found.append(_content(flags, size, inner, order))
+    if len(found) != count:
+        raise _Damaged(f"{len(found)} arrays in one of {count}")
+    return found
+
+
+def _field_names(data: memoryview, width: int) -> list[str]:
+    if width < 1 or len(data) % width:
+        raise _Damaged("a struct without names")
+    names = [bytes(data[start : start + width]) for start in range(0, len(data), width)]
+    return [name.partition(b"\0")[0].decode("latin-1") for name in names]
+
+
+def _numbers(parts: Iterator[_Element], order: str) -> list[Any]:
+    kind, data = _next(parts)
+    if kind not in _NUMBERS:
+        raise _Damaged(f"an element of type {kind} where numbers have to be")
+    dtype = np.dtype(order + _NUMBERS[kind])
+    if len(data) % dtype.itemsize:
+        raise _Damaged("part of a number")
+    found: list[Any] = np.frombuffer(data, dtype).tolist()
+    return found
+
+
+def _text(parts: Iterator[_Element], order: str) -> str:
+    kind, data = _next(parts)
+    if kind not in _TEXTS:
+        raise _Damaged(f"an element of type {kind} where text has to be")
+    encoding = _TEXTS[kind]
+    if encoding == "utf-16":
+        encoding += "-le" if order == "<" else "-be"
+    return bytes(data).decode(encoding, "replace")
+
+
+def _next(parts: Iterator[_Element]) -> _Element:
+    element = next(parts, None)
+    if element is None:
+        raise _Damaged("it ends inside of an array")
+    return element

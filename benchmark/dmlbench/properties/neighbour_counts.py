@@ -8,6 +8,7 @@ query's label with the one at its rank.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -20,8 +21,8 @@ from dmlbench.properties.embeddings import Floats
 from dmlbench.properties.labels import Ints
 from dmlbench.properties.parallel import in_order, nothing, query_blocks
 
-BLOCK_ELEMENTS = 4_000_000
-"""Distances held at once by a thread (16 or 32 MB)."""
+BLOCK_ELEMENTS = 16_000_000
+"""Distances held at once by a thread (64 or 128 MB): fewer rows make slower products."""
 SAMPLE = 1024
 """Distances that are looked at to guess how far a query's neighbours reach."""
 
@@ -74,12 +75,18 @@ def count_hits(
     members = [_members(question.codes) for question in questions]
     table = np.concatenate([question.ranks for question in questions], axis=1)
 
+    mine = threading.local()
+
     def count(block: Ints) -> list[NDArray[np.float64]]:
-        distances = fast.squared_distances(block)
+        # Fresh memory for each block would take as long as the product that fills it.
+        if not hasattr(mine, "buffer"):
+            mine.buffer = np.empty((len(blocks[0]), len(points)), fast.left.dtype)
+        distances = mine.buffer[: len(block)]
+        fast.squared_distances(block, out=distances)
         distances[np.arange(len(block)), block] = np.inf
         places = [
-            _places(mine, table[row], points.tolerance)
-            for mine, row in zip(distances, block, strict=True)
+            _places(one, table[row], points.tolerance)
+            for one, row in zip(distances, block, strict=True)
         ]
         return [
             _hits(distances, places, question.ranks[block], own, question.codes[block])
@@ -128,7 +135,7 @@ def _near(distances: Floats, most: int) -> tuple[Floats, float]:
     place = int(1.1 * most * len(sample) / len(distances)) + SAMPLE // 64
     if place < len(sample):
         bound = np.partition(sample, place)[place]
-        near = distances[distances <= bound]
+        near = distances.take(np.flatnonzero(distances <= bound))
         if len(near) >= most:
             return near, float(bound)
     return distances, np.inf
@@ -141,7 +148,7 @@ def _hits(
     hits = np.full(ranks.shape, np.nan)
     for i, (code, asked) in enumerate(zip(own.tolist(), ranks.tolist(), strict=True)):
         if any(asked):
-            mine = distances[i][members[code]]
+            mine = distances[i].take(members[code])
             for m, rank in enumerate(asked):
                 if rank:
                     place = places[i][rank]

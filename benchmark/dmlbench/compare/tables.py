@@ -64,14 +64,17 @@ def tie_note(comparison: Comparison) -> str:
 
 
 def difference_table(comparison: Comparison) -> Table:
-    """A row a property, a column a pair of models."""
-    first = next(iter(comparison.differences.values()), ())
+    """A row a property, a column a pair of models; where there are many pairs, these are rows."""
+    title = "Differences of NR-Precision (95 % interval, paired)"
+    found = comparison.differences
+    first = next(iter(found.values()), ())
     names = [f"{comparison.label(one.a)} - {comparison.label(one.b)}" for one in first]
-    rows = [
-        (name, *map(_difference, differences))
-        for name, differences in comparison.differences.items()
-    ]
-    return Table("Differences of NR-Precision (95 % interval, paired)", ("property", *names), rows)
+    cells = [list(map(_difference, of_property)) for of_property in found.values()]
+    if len(names) <= MOST_PAIRS:
+        rows = [(name, *row) for name, row in zip(found, cells, strict=True)]
+        return Table(title, ("property", *names), rows)
+    rows = [(name, *row) for name, row in zip(names, zip(*cells, strict=True), strict=True)]
+    return Table(title, ("models", *found), rows)
 
 
 def correlation_table(comparison: Comparison) -> Table:

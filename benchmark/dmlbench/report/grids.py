@@ -70,13 +70,14 @@ def property_grid(comparison: Comparison) -> Grid:
     ]
     scale, low = scale_for(values, root=True)
     names, models = list(comparison.properties), comparison.models
+    leaders = {name: comparison.leaders(name) for name in names}
     cells = {
         (name, model.id): _score_cell(
             name,
             model.label,
             comparison.properties[name][model.id],
             scale,
-            marked=model.id in comparison.leaders(name),
+            marked=model.id in leaders[name],
         )
         for name in names
         for model in models

@@ -135,7 +135,8 @@ def print_scores(scores: Mapping[str, Any]) -> None:
 def print_table(table: Table) -> None:
     """At the terminal, where `*` is the mark."""
     rows = [
-        [f"{cell} *" if isinstance(cell, Marked) else cell for cell in row] for row in table.rows
+        [cell.marked("", "*") if isinstance(cell, Marked) else cell for cell in row]
+        for row in table.rows
     ]
     console.table(table.columns, rows, title=table.title)
     if table.note:

@@ -130,7 +130,7 @@ def test_paired_intervals_of_equal_models_hold_0_in_about_95_percent_of_seeds():
     assert np.mean(held) >= 0.9
 
 
-def scores(**values):
+def scores(chance=None, **values):
     return {
         model: PropertyScores.model_validate(
             {
@@ -138,7 +138,7 @@ def scores(**values):
                 "labels": 2,
                 "left_out": {},
                 "reason": None,
-                "nr_precision": Score(value=value, ci95=None, chance=None),
+                "nr_precision": Score(value=value, ci95=None, chance=chance),
             }
         )
         for model, value in values.items()
@@ -165,3 +165,9 @@ def test_model_without_a_score_and_a_single_model_do_not_lead():
     found = [difference("a", "b", None), difference("a", "c", True), difference("b", "c", None)]
     assert leaders(scores(a=3.0, b=None, c=1.0), found) == {"a", "c"}
     assert leaders(scores(a=3.0), []) == frozenset()
+
+
+def test_nobody_leads_where_the_highest_lies_inside_chance():
+    found = [difference("a", "b", False)]
+    assert leaders(scores(a=2.0, b=-3.0, chance=(-2.1, 2.1)), found) == frozenset()
+    assert leaders(scores(a=2.2, b=-3.0, chance=(-2.1, 2.1)), found) == {"a"}

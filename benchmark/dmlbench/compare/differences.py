@@ -48,13 +48,16 @@ def leaders(
 ) -> frozenset[str]:
     """The model with the highest NR-Precision and those tied with it.
 
-    None of them where a tie with the highest is not known, and where it is the only model.
+    None of them where the highest lies inside chance, where a tie with it is not known, and where
+    it is the only model.
     """
     values = {model: found.scores[SCORE].value for model, found in scores.items()}
     known = {model: value for model, value in values.items() if value is not None}
     if len(known) < 2:
         return frozenset()
     highest = max(sorted(known), key=lambda model: known[model])
+    if scores[highest].scores[SCORE].is_chance:
+        return frozenset()
     with_it = [
         one for one in differences if highest in (one.a, one.b) and {one.a, one.b} <= {*known}
     ]

@@ -23,7 +23,7 @@ from dmlbench.report.summary import summary
 from dmlbench.results import Result
 from dmlbench.sources import ImageSource, open_source
 from dmlbench.tables import NEGATIVE
-from dmldata.errors import DatasetError, InputError
+from dmldata.errors import InputError
 from dmldata.files import write_whole
 
 FOLDER = Path(__file__).parent
@@ -48,7 +48,7 @@ def find_dataset(
     hint = f"give the folder of {expected.name} {expected.fingerprint} with --data, or --images 0"
     try:
         dataset = given or open_source(expected.url, **expected.options)
-    except DatasetError as error:
+    except InputError as error:
         raise InputError(f"images for the report: {error}; {hint}") from None
     if dataset.fingerprint != expected.fingerprint:
         raise InputError(f"{dataset.url}: holds dataset {dataset.fingerprint}; {hint}")

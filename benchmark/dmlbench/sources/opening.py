@@ -66,8 +66,9 @@ def open_source(
         _check_options(url, options, "images with a CSV file", "labels", "properties")
         return _labelled(read_csv_folder(folder, Path(labels)), url, options)
     if (folder / MANIFEST_FILE).is_file() or not folder.is_dir():
+        dataset = open_dataset(url)
         _check_options(url, options, "a dataset of this project")
-        return open_dataset(url)
+        return dataset
     for recognised, read in BENCHMARKS:
         if recognised(folder):
             _check_options(url, options, "this dataset", "split", "properties")

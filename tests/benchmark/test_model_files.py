@@ -223,7 +223,7 @@ def onnx_file(net, tmp_path):
     """Write a network as ONNX."""
     pytest.importorskip("onnxruntime")
 
-    def write(network=net, batch=None, metadata=None):
+    def write(network=net, batch=None, metadata=None, opset=17):
         import onnx
 
         path = tmp_path / "m.onnx"
@@ -232,7 +232,7 @@ def onnx_file(net, tmp_path):
             (torch.zeros(batch or 2, 3, 16, 16),),
             path,
             dynamo=False,
-            opset_version=17,
+            opset_version=opset,
             input_names=["images"],
             output_names=["embeddings"],
             dynamic_axes=None if batch else {"images": {0: "b"}, "embeddings": {0: "b"}},
@@ -277,9 +277,25 @@ def test_onnx_gives_the_network_s_embeddings_and_gradients(onnx_file, net, image
     assert_gives_what(net, loaded, images)
 
 
-def test_onnx_of_residual_networks_can_be_differentiated(onnx_file, images):
-    network = load_model("timm:test_resnet?pretrained=false").model
-    assert load_model(onnx_file(network)).no_maps is None
+@pytest.mark.parametrize("opset", [17, 18])
+@pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet"])
+def test_onnx_of_convolutional_networks_can_be_differentiated(onnx_file, name, opset):
+    network = load_model(f"timm:{name}?pretrained=false").model
+    assert load_model(onnx_file(network, opset=opset)).no_maps is None
+
+
+def test_onnx_with_the_reshape_of_newer_exporters_can_be_differentiated(onnx_file, net, images):
+    import onnx
+
+    path = onnx_file()
+    model = onnx.load(path)
+    node = next(node for node in model.graph.node if node.op_type == "Flatten")
+    shape = onnx.numpy_helper.from_array(np.array([-1, 8]), "shape")
+    model.graph.initializer.append(shape)
+    names = [node.input[0], "shape"]
+    node.CopyFrom(onnx.helper.make_node("Reshape", names, node.output, allowzero=1))
+    onnx.save(model, path)
+    assert_gives_what(net, load_model(path), images)
 
 
 def test_onnx_brings_its_metadata(onnx_file):

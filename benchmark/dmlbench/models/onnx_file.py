@@ -23,6 +23,8 @@ from dmldata.errors import ModelError
 
 _INSTALL = "pip install 'dml-prism[onnx]'"
 _AGREEMENT = 1e-3
+_OPSET = 17
+"""The last one that onnx2torch knows well; newer graphs are converted back where they can be."""
 _QUIET = 3
 
 
@@ -121,7 +123,7 @@ def _add_graph(model: OnnxModel, path: Path, size: tuple[int, int]) -> str | Non
         model.graph = None
         return (
             f"onnx2torch cannot rebuild {path.name} in PyTorch ({one_line(error)}); exported at "
-            "opset 17 or below more networks can be, and as TorchScript all"
+            f"opset {_OPSET} more networks can be, and as TorchScript all"
         )
     if not difference <= _AGREEMENT:
         model.graph = None
@@ -132,25 +134,37 @@ def _add_graph(model: OnnxModel, path: Path, size: tuple[int, int]) -> str | Non
 def _in_pytorch(path: Path) -> nn.Module:
     ensure_torchvision_imports()
     import onnx
+    from onnx.version_converter import convert_version
     from onnx2torch import convert
 
     model = onnx.load(path)
-    _resolve_identities(model.graph)
+    _simplify(model.graph)
+    if any(not one.domain and one.version > _OPSET for one in model.opset_import):
+        model = convert_version(model, _OPSET)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         graph: nn.Module = convert(model).eval()
     return graph.requires_grad_(False)
 
 
-def _resolve_identities(graph: Any) -> None:
-    """Take out the Identity nodes by which PyTorch's exporter shares tensors.
+def _simplify(graph: Any) -> None:
+    """Spell two things as onnx2torch expects them.
 
-    onnx2torch looks for weights among the tensors of the file only.
+    It looks for weights among the tensors of the file only, where PyTorch's older exporter shares
+    tensors by Identity nodes; and it refuses the Reshape with `allowzero` of the newer one, which
+    differs only for sizes of 0.
     """
-    same: dict[str, str] = {}
+    tensors = {tensor.name: tensor.name for tensor in graph.initializer}
     outputs = {output.name for output in graph.output}
     for node in list(graph.node):
-        node.input[:] = [same.get(name, name) for name in node.input]
-        if node.op_type == "Identity" and node.output[0] not in outputs:
-            same[node.output[0]] = node.input[0]
+        node.input[:] = [tensors.get(name, name) for name in node.input]
+        if (
+            node.op_type == "Identity"
+            and node.input[0] in tensors
+            and node.output[0] not in outputs
+        ):
+            tensors[node.output[0]] = node.input[0]
             graph.node.remove(node)
+        for attribute in list(node.attribute):
+            if node.op_type == "Reshape" and attribute.name == "allowzero":
+                node.attribute.remove(attribute)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
+from dmlbench.compare.group_tables import group_tables, reach_words
 from dmlbench.compare.group_tests import compare_groups
 from dmlbench.compare.groups import Groups, Unit, loss_groups, read_groups
-from dmlbench.compare.tables import group_tables, reach_words
 from dmlbench.distances import LOSSES
 from dmlbench.results import find_results
 from dmlbench.results.files import PropertyScores, Score

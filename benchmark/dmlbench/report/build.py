@@ -9,10 +9,10 @@ import jinja2
 from markupsafe import Markup, escape
 
 from dmlbench.compare import Comparison, Groups, compare_results
+from dmlbench.compare.group_tables import group_tables
 from dmlbench.compare.tables import (
     attention_table,
     difference_table,
-    group_tables,
     tie_note,
 )
 from dmlbench.report.dendrogram import dendrogram

@@ -100,6 +100,17 @@ def evaluate(
     samples: Annotated[
         int, typer.Option("--samples", min=1, help="Noisy copies of an image behind a map.")
     ] = 50,
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            help="Of the maps: smoothgrad_paper, smoothgrad, gradient, integrated_gradients, "
+            "grad_cam or occlusion.",
+        ),
+    ] = "smoothgrad_paper",
+    precision: Annotated[
+        str, typer.Option("--precision", help="Of the model behind the maps: fp32 or bf16.")
+    ] = "fp32",
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", min=1, help="Images in one pass of the model.")
     ] = None,
@@ -138,6 +149,7 @@ def evaluate(
     from dmlbench.evaluate import evaluate as evaluate_model
     from dmlbench.models.execution import pick_device
     from dmlbench.results.files import Settings
+    from dmlbench.saliency import check_precision, method_named
     from dmlbench.sources import open_source
     from dmlbench.tables import print_result
 
@@ -147,6 +159,8 @@ def evaluate(
         chance=not no_chance,
         maps=maps,
         samples=samples,
+        method=method,
+        precision=precision,
         batch_size=batch_size,
         device=device,
     )
@@ -165,6 +179,8 @@ def evaluate(
     check_folder(out, "--out")
     dataset = open_source(data, split=split, labels=labels, properties=properties)
     pick_device(device)
+    method_named(method)
+    check_precision(precision)
     loaded = load_model(model, **options)
     said: list[str] = []
     say = said.append if as_json else print

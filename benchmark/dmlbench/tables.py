@@ -96,9 +96,13 @@ def print_result(result: Result) -> None:
         found = result.saliency
         print(
             f"attention on car: {_attention(found.attention_on_car)}; maps agree with themselves "
-            f"under other noise: r = {number(found.self_correlation.value, 3)}"
+            f"under other noise: {_agreement(found.self_correlation)}"
         )
     print(f"results: {result.folder.path}")
+
+
+def _agreement(mean: Mean) -> str:
+    return f"none ({mean.reason})" if mean.value is None else f"r = {number(mean.value, 3)}"
 
 
 def _attention(mean: Mean) -> str:

@@ -23,7 +23,7 @@ from dmlbench.compare.comparison import (
 from dmlbench.models.geometry import Geometry
 from dmlbench.results import Result
 from dmlbench.results.files import Interval, SaliencyRequest
-from dmlbench.results.means import Scenes, fisher_mean, plain_mean
+from dmlbench.results.means import Scenes, plain_mean, self_agreement
 from dmlbench.saliency import (
     agreement_with_bounds,
     common_grid,
@@ -73,8 +73,8 @@ def compare_all_maps(
         on_car = maps.attention_on_car[rows]
         why = result.saliency.attention_on_car.reason
         attention[own.id] = plain_mean(on_car, scenes, np.random.default_rng(seed), absent=why)
-        with_itself = pearson(own.maps.astype(np.float64), own.prime.astype(np.float64))
-        agreement[own.id] = fisher_mean(with_itself, scenes, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        agreement[own.id] = self_agreement(own.maps, own.prime, own.request, scenes, rng)
     couples = list(itertools.combinations(sorted(loaded, key=lambda one: one.id), 2))
     pairs = []
     for done, (a, b) in enumerate(couples, start=1):
@@ -93,7 +93,8 @@ def compare_all_maps(
 
 def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:
     """Two models, A under its first noise draw and B under its second."""
-    if b.request.prime_seed == a.request.seed:
+    noisy = a.request.draws_noise or b.request.draws_noise
+    if noisy and b.request.prime_seed == a.request.seed:
         a, b = b, a
     n = len(a.maps)
     stacks = np.concatenate([a.maps, a.prime]), np.concatenate([b.maps, b.prime])
@@ -106,7 +107,7 @@ def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:
         b=b.id,
         correlation=_spread(summarize_correlations(crossed.correlation), agreement.ci95),
         divergence=_spread(summarize_divergences(crossed.divergence), divergence.ci95),
-        ceiling=ceiling,
+        ceiling=ceiling if noisy else _bound(None),
         floor=floor,
         shared_noise=_shared(of_a[:n], of_b[:n]) if _share_noise(a, b) else None,
     )
@@ -135,7 +136,8 @@ def _bound(value: float | None, ci95: Interval | None = None) -> Bound:
 
 
 def _share_noise(a: ModelMaps, b: ModelMaps) -> bool:
-    return a.request.seed == b.request.seed and a.maps.shape == b.maps.shape
+    same = a.request.seed == b.request.seed and a.maps.shape == b.maps.shape
+    return same and a.request.draws_noise
 
 
 def _shared(a: Array, b: Array) -> SharedNoise:

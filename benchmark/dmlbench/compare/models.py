@@ -137,6 +137,12 @@ def _map_notes(results: Sequence[Result], keys: Sequence[str]) -> Iterator[str]:
             "have maps of"
         )
     yield from _differences("maps were made", [one.request for one in described], "distance")
+    quiet = sorted({one.request.method for one in described if not one.request.draws_noise})
+    if quiet:
+        yield (
+            f"maps by {_words(quiet)} draw no noise: they have no agreement under other noise, and "
+            "two models with such maps no ceiling"
+        )
     if len({_view(one) for one in results}) > 1:
         yield "models crop or resize differently: their maps are compared on a common grid"
 
@@ -151,7 +157,7 @@ def _view(result: Result) -> tuple[str, ...]:
 def _differences(what: str, requests: Sequence[BaseModel], *expected: str) -> Iterator[str]:
     """Settings that are not the same for all models, though it is not `expected` of them."""
     for setting in type(requests[0]).model_fields:
-        values = sorted({getattr(one, setting) for one in requests})
+        values = sorted({getattr(one, setting) for one in requests}, key=str)
         if len(values) > 1 and setting not in expected:
             yield f"{what} with different settings: {setting} {_words(values)}"
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from dmlbench.models import LoadedModel
-from dmlbench.models.geometry import Geometry
 from dmlbench.results.files import SaliencyRequest
 from dmlbench.results.folder import Maps
-from dmlbench.saliency import attention_on_car, mask_in_input, saliency_maps
+from dmlbench.saliency import (
+    attention_on_car,
+    mask_in_input,
+    pearson,
+    saliency_maps,
+    summarize_correlations,
+)
 from dmlbench.sources import ImageSource
+from dmldata.dataset import Item
 from dmldata.errors import ModelError
 
 
@@ -39,59 +44,90 @@ def make_maps(
     chunk: int | None,
     progress: Callable[[int], None] | None = None,
 ) -> Maps:
-    """Maps of these images, in the order of the dataset.
+    """Maps of these images, in the order of the dataset: one block, whoever makes it and when.
 
     Args:
-        chunk: (image, noisy copy) pairs in one pass; None for what suits the device.
-        progress: called with the number of maps made, two an image.
+        keys: of few images, as all of them are held at once.
+        chunk: inputs in one pass; None for what suits the device.
+        progress: called with the number of images done, twice an image: for `maps` and `prime`.
 
     Raises:
-        ModelError: no gradient reaches the pixels, or a map is not finite.
+        ModelError: the method does not suit the model, or a map is not finite.
         DatasetError: a shard is damaged.
     """
-    wanted = set(keys)
-    ordered = [key for key in dataset.samples["key"].to_pylist() if key in wanted]
-    masks: list[NDArray[np.uint8]] = []
-    geometries: list[Geometry] = []
+    items = list(dataset.samples_iter(keys=set(keys), with_mask=dataset.has_masks))
 
-    def images(first: bool) -> Iterator[Image.Image]:
-        for item in dataset.samples_iter(keys=wanted, with_mask=first and dataset.has_masks):
-            if item.mask is not None:
-                masks.append(mask_in_input(item.mask, loaded.preprocessing))
-            if first:
-                geometries.append(loaded.preprocessing.geometry(*item.image.size))
-            yield item.image
-
-    def explained(seed: int, first: bool) -> NDArray[np.float16]:
-        try:
-            found = saliency_maps(
-                loaded,
-                images(first),
-                ordered,
-                method=request.method,
-                samples=request.samples,
-                sigma=request.sigma,
-                seed=seed,
-                device=device,
-                chunk=chunk,
-                progress=progress,
-            )
-        except ModelError as error:
-            raise ModelError(f"{loaded.reference}: {error}") from error
+    def explained(seed: int | None) -> NDArray[np.float16]:
+        changed = request.model_copy(update={"seed": seed})
+        found = explain_items(loaded, items, changed, device, chunk, progress)
         return found.astype(np.float16)
 
-    maps = explained(request.seed, first=True)
-    prime = explained(request.prime_seed, first=False)
-    on_car: list[float | None] = [None] * len(maps)
-    if dataset.has_masks:
-        on_car = [attention_on_car(one, mask) for one, mask in zip(maps, masks, strict=True)]
+    maps = explained(request.seed)
+    prime = explained(request.prime_seed) if request.draws_noise else maps
+    if progress is not None and not request.draws_noise:
+        progress(len(items))
+    geometries = [loaded.preprocessing.geometry(*item.image.size) for item in items]
     return Maps(
-        keys=np.array(ordered, np.str_),
+        keys=np.array([item.key for item in items], np.str_),
         maps=maps,
         prime=prime,
-        attention_on_car=np.array(on_car, np.float32),
+        attention_on_car=np.array(
+            [_on_car(loaded, item, one) for item, one in zip(items, maps, strict=True)], np.float32
+        ),
         geometry=np.array([dataclasses.astuple(one) for one in geometries], np.int64),
     )
+
+
+def explain_items(
+    loaded: LoadedModel,
+    items: Sequence[Item],
+    request: SaliencyRequest,
+    device: str,
+    chunk: int | None,
+    progress: Callable[[int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Maps [n, H, W] of decoded images under `request.seed`; see `make_maps`."""
+    names = ("samples", "sigma", "seed") if request.draws_noise else ()
+    try:
+        return saliency_maps(
+            loaded,
+            (item.image for item in items),
+            [item.key for item in items],
+            method=request.method,
+            device=device,
+            chunk=chunk,
+            precision=request.precision,
+            progress=progress,
+            **{name: getattr(request, name) for name in names},
+        )
+    except ModelError as error:
+        raise ModelError(f"{loaded.reference}: {error}") from error
+
+
+def precision_agreement(
+    loaded: LoadedModel,
+    dataset: ImageSource,
+    keys: Collection[str],
+    request: SaliencyRequest,
+    *,
+    device: str,
+    chunk: int | None,
+) -> float | None:
+    """Mean Pearson r (in Fisher-z) of maps in the wanted precision with those in fp32."""
+    items = list(dataset.samples_iter(keys=set(keys), with_mask=False))
+    lower, full = (
+        explain_items(
+            loaded, items, request.model_copy(update={"precision": precision}), device, chunk
+        )
+        for precision in (request.precision, "fp32")
+    )
+    return summarize_correlations(pearson(lower, full)).mean
+
+
+def _on_car(loaded: LoadedModel, item: Item, saliency: NDArray[np.float16]) -> float | None:
+    if item.mask is None:
+        return None
+    return attention_on_car(saliency, mask_in_input(item.mask, loaded.preprocessing))
 
 
 def merge_maps(parts: Sequence[Maps], keys: Sequence[str]) -> Maps:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dmlbench.evaluate.dataset_input import dataset_properties, embed_dataset, scene_ids
 from dmlbench.evaluate.workbench import Workbench, changes, from_json
 from dmlbench.properties import score_interventions, score_properties
+from dmlbench.results.blocks import Blocks
 from dmlbench.results.files import PropertiesFile, PropertyRequest
 from dmlbench.results.folder import PROPERTIES
 
@@ -31,7 +32,8 @@ def properties_step(bench: Workbench) -> PropertiesFile:
         return left
     if left is not None:
         bench.say(f"properties: made again ({changes(left.request, request)})")
-    embeddings = _embed(bench) if left is None else bench.folder.read_embeddings()
+    blocks = bench.blocks("embeddings")
+    embeddings = _embed(bench, blocks) if left is None else bench.folder.read_embeddings()
     with bench.step("properties"), bench.progress("score properties", None) as bar:
         properties = dataset_properties(bench.dataset)
         scores = score_properties(
@@ -47,6 +49,7 @@ def properties_step(bench: Workbench) -> PropertiesFile:
     given = {"subject": bench.subject, "request": request, "embeddings_sha256": digest}
     found = from_json(PropertiesFile, given | scores | {"interventions": interventions})
     bench.folder.write(found)
+    blocks.remove()
     return found
 
 
@@ -65,11 +68,12 @@ def _interventions(bench: Workbench, embeddings: NDArray[np.float32]) -> dict[st
     return {"group": dataset.manifest.sweep_group, **found}
 
 
-def _embed(bench: Workbench) -> NDArray[np.float32]:
+def _embed(bench: Workbench, blocks: Blocks) -> NDArray[np.float32]:
     with bench.step("embeddings"), bench.progress("embed images", len(bench.dataset)) as bar:
         return embed_dataset(
             bench.loaded,
             bench.dataset,
+            blocks,
             batch_size=bench.settings.batch_size,
             device=bench.settings.device,
             progress=bar.advance,

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from dmlbench.evaluate.dataset_input import scene_ids
-from dmlbench.evaluate.map_images import choose_keys, make_maps, merge_maps
+from dmlbench.evaluate.map_images import (
+    choose_keys,
+    make_maps,
+    merge_maps,
+    precision_agreement,
+)
 from dmlbench.evaluate.workbench import Workbench, changes
+from dmlbench.results.blocks import Blocks, unfinished
 from dmlbench.results.files import SaliencyFile, SaliencyRequest
 from dmlbench.results.folder import MAPS, SALIENCY, Maps
-from dmlbench.results.means import fisher_mean, plain_mean
-from dmlbench.saliency import pearson
-from dmlbench.saliency.map_input import SIGMA
+from dmlbench.results.means import plain_mean, self_agreement
+from dmlbench.saliency import NOISY
+from dmlbench.saliency.map_input import FULL, SIGMA
 
-METHOD = "smoothgrad_paper"
+BLOCK = 8
+"""Images whose maps are finished together: what an interruption costs at most."""
+
+COMPARED = 4
+"""Images by which a lower precision is compared with full precision."""
 
 
 def saliency_step(bench: Workbench) -> SaliencyFile | None:
@@ -46,18 +58,24 @@ def saliency_step(bench: Workbench) -> SaliencyFile | None:
         return left[0]
     if left is not None:
         bench.say(f"maps: {len(present)} images reused, {len(missing)} to make")
-    made = _make(bench, request, missing)
-    return _write(bench, request, [made] if left is None else [left[1], made])
+    blocks = bench.blocks("saliency", request)
+    parts = [left[1]] if left is not None else []
+    found = _write(bench, request, [*parts, *_make(bench, request, missing, blocks)])
+    blocks.remove()
+    return found
 
 
 def _request(bench: Workbench) -> SaliencyRequest:
+    wanted = bench.settings
+    noisy = wanted.method in NOISY
     return SaliencyRequest(
-        method=METHOD,
-        samples=bench.settings.samples,
-        sigma=SIGMA,
-        seed=bench.settings.seed,
-        prime_seed=bench.settings.seed + 1,
+        method=wanted.method,
+        samples=wanted.samples if noisy else None,
+        sigma=SIGMA if noisy else None,
+        seed=wanted.seed if noisy else None,
+        prime_seed=wanted.seed + 1 if noisy else None,
         distance=bench.loaded.distance,
+        precision=wanted.precision,
     )
 
 
@@ -69,17 +87,33 @@ def _left(bench: Workbench) -> tuple[SaliencyFile, Maps] | None:
     return None if maps is None else (described, maps)
 
 
-def _make(bench: Workbench, request: SaliencyRequest, keys: list[str]) -> Maps:
-    with bench.step("saliency"), bench.progress("saliency maps", 2 * len(keys)) as bar:
-        return make_maps(
-            bench.loaded,
-            bench.dataset,
-            keys,
-            request,
-            device=bench.settings.device,
-            chunk=bench.settings.batch_size,
-            progress=bar.advance,
-        )
+def _make(
+    bench: Workbench, request: SaliencyRequest, keys: list[str], blocks: Blocks
+) -> list[Maps]:
+    """Maps of these images, block by block; those that an interrupted call left are taken."""
+    finished = blocks.read()
+    todo = list(unfinished(keys, BLOCK, finished))
+    if finished:
+        images = sum(len(block["keys"]) for block in finished)
+        bench.say(f"maps: {images} images taken from an interrupted call")
+    parts = [Maps(**block) for block in finished]
+    where: dict[str, Any] = {"device": bench.settings.device, "chunk": bench.settings.batch_size}
+    with bench.step("saliency"), bench.progress("saliency maps", 2 * sum(map(len, todo))) as bar:
+        if request.precision != FULL:
+            compared = keys[:COMPARED]
+            r = precision_agreement(bench.loaded, bench.dataset, compared, request, **where)
+            shown = "none" if r is None else f"{r:.5f}"
+            bench.say(
+                f"maps: {request.precision} against {FULL} on {len(compared)} images: "
+                f"mean r = {shown}"
+            )
+        for block in todo:
+            part = make_maps(
+                bench.loaded, bench.dataset, block, request, progress=bar.advance, **where
+            )
+            blocks.write(vars(part))
+            parts.append(part)
+    return parts
 
 
 def _write(bench: Workbench, request: SaliencyRequest, parts: list[Maps]) -> SaliencyFile:
@@ -87,7 +121,6 @@ def _write(bench: Workbench, request: SaliencyRequest, parts: list[Maps]) -> Sal
     keys = [key for key in bench.dataset.samples["key"].to_pylist() if key in held]
     maps = merge_maps(parts, keys)
     scenes = _scenes_of(bench, keys)
-    correlation = pearson(maps.maps.astype(np.float64), maps.prime.astype(np.float64))
     seed = int(bench.dataset.fingerprint, 16)
     found = SaliencyFile(
         subject=bench.subject,
@@ -102,7 +135,9 @@ def _write(bench: Workbench, request: SaliencyRequest, parts: list[Maps]) -> Sal
             np.random.default_rng(seed),
             absent=None if bench.dataset.has_masks else "the images have no masks",
         ),
-        self_correlation=fisher_mean(correlation, scenes, np.random.default_rng(seed)),
+        self_correlation=self_agreement(
+            maps.maps, maps.prime, request, scenes, np.random.default_rng(seed)
+        ),
     )
     bench.folder.write(found)
     return found

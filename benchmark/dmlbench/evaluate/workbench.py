@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from dmlbench.evaluate import provenance
 from dmlbench.models import LoadedModel
+from dmlbench.results.blocks import Blocks
 from dmlbench.results.files import Settings, Step, Subject
 from dmlbench.results.folder import ResultFolder
 from dmlbench.sources import ImageSource
@@ -59,6 +60,10 @@ class Workbench:
             self.say(f"not reused: {self.folder.path / name}: measured with other weights")
             return None
         return found
+
+    def blocks(self, part: str, *decided_by: BaseModel) -> Blocks:
+        """Finished blocks of a part that is decided by the subject and these."""
+        return Blocks(self.folder.path, part, self.subject, *decided_by)
 
     def progress(self, description: str, total: int | None) -> AbstractContextManager[Any]:
         """A progress bar, if any is wanted."""

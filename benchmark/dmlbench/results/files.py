@@ -120,18 +120,28 @@ class SaliencyRequest(StrictModel):
     """Settings that decide every single map.
 
     Attributes:
+        method: a name in `dmlbench.saliency.METHODS`.
         samples: noisy copies an image.
         sigma: standard deviation of the noise over the range of the image's tensor.
         seed, prime_seed: of the noise of `maps` and of `prime`.
         distance: what the maps explain.
+        precision: "fp32", or "bf16" for a model run under autocast.
+
+    All four of the noise are null for a method that draws none.
     """
 
     method: str
-    samples: int
-    sigma: float
-    seed: int
-    prime_seed: int
+    samples: int | None
+    sigma: float | None
+    seed: int | None
+    prime_seed: int | None
     distance: str
+    precision: str = "fp32"
+
+    @property
+    def draws_noise(self) -> bool:
+        """Whether `maps` and `prime` differ at all."""
+        return self.seed is not None
 
 
 class Mean(StrictModel):
@@ -155,7 +165,8 @@ class SaliencyFile(StrictModel):
         keys: of the images, in the order of the maps, which is that of the dataset.
         scenes: scene of each image in a sweep dataset, where jackknife groups are whole scenes.
         attention_on_car: Kobs & Hotho (2022), 0 is chance, 1 is everything on the car.
-        self_correlation: Pearson r of the maps with those under other noise, mean in Fisher-z.
+        self_correlation: Pearson r of the maps with those under other noise, mean in Fisher-z;
+            None where the method draws no noise.
     """
 
     format: Literal[2] = FORMAT
@@ -215,6 +226,8 @@ class Settings(StrictModel):
     chance: bool
     maps: int = Field(ge=0)
     samples: int = Field(ge=1)
+    method: str = "smoothgrad_paper"
+    precision: str = "fp32"
     batch_size: int | None = Field(default=None, ge=1)
     device: str = "auto"
 

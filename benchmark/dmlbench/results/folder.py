@@ -33,7 +33,8 @@ class Maps:
 
     Attributes:
         keys: [n] of the images.
-        maps, prime: float16 [n, H, W] in [0, 1], under two noise draws.
+        maps, prime: float16 [n, H, W] in [0, 1], under two noise draws; equal where the method
+            draws no noise.
         attention_on_car: float32 [n] of `maps`; NaN where there is none.
         geometry: int64 [n, 4, 2]: image, resized, offset, crop as (height, width); what
             `dmlbench.models.Geometry` takes.

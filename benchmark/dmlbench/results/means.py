@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dmlbench.jackknife import assign_groups, jackknife_interval
-from dmlbench.results.files import Mean
+from dmlbench.results.files import Mean, SaliencyRequest
 
 Scenes = Sequence[int] | None
 Statistic = Callable[[NDArray[np.float64]], float]
@@ -42,16 +42,37 @@ def plain_mean(
     return Mean(value=full, ci95=interval, images=images, left_out=left_out)
 
 
-def fisher_mean(correlations: ArrayLike, scenes: Scenes, rng: np.random.Generator) -> Mean:
+def fisher_mean(
+    correlations: ArrayLike, scenes: Scenes, rng: np.random.Generator, absent: str | None = None
+) -> Mean:
     """Mean of correlations [N] in Fisher-z, transformed back with its interval.
+
+    Arguments as of `plain_mean`.
 
     >>> round(fisher_mean([0.5, 0.5], None, np.random.default_rng(0)).value, 6)
     0.5
     """
     from dmlbench.saliency.compare import fisher
 
-    found = plain_mean(fisher(correlations), scenes, rng)
+    found = plain_mean(fisher(correlations), scenes, rng, absent)
     if found.value is None:
         return found
     ci95 = None if found.ci95 is None else tuple(np.tanh(found.ci95).tolist())
     return found.model_copy(update={"value": float(np.tanh(found.value)), "ci95": ci95})
+
+
+def self_agreement(
+    maps: ArrayLike,
+    prime: ArrayLike,
+    request: SaliencyRequest,
+    scenes: Scenes,
+    rng: np.random.Generator,
+) -> Mean:
+    """Pearson r of maps [N, H, W] with those under other noise; no mean where there is no noise."""
+    from dmlbench.saliency.compare import pearson
+
+    if not request.draws_noise:
+        none = np.full(len(np.asarray(maps)), np.nan)
+        return plain_mean(none, scenes, rng, absent=f"{request.method} draws no noise")
+    correlation = pearson(np.asarray(maps, np.float64), np.asarray(prime, np.float64))
+    return fisher_mean(correlation, scenes, rng)

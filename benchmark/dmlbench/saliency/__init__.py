@@ -17,7 +17,7 @@ from dmlbench.saliency.compare import (
 )
 from dmlbench.saliency.explain import METHODS, NOISY, explain, method_named, saliency_maps
 from dmlbench.saliency.grid import common_grid
-from dmlbench.saliency.map_input import MapInput
+from dmlbench.saliency.map_input import MapInput, check_precision
 from dmlbench.saliency.reference import black_image, black_reference
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "attention_on_car",
     "black_image",
     "black_reference",
+    "check_precision",
     "common_grid",
     "compare_maps",
     "compare_models",

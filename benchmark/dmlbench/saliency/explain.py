@@ -22,7 +22,7 @@ from dmlbench.saliency.gradient_maps import (
     smoothgrad,
     smoothgrad_paper,
 )
-from dmlbench.saliency.map_input import PRECISIONS, SAMPLES, SIGMA, MapInput
+from dmlbench.saliency.map_input import FULL, SAMPLES, SIGMA, MapInput
 from dmlbench.saliency.occlusion_maps import occlusion
 from dmlbench.saliency.reference import black_image, black_reference
 from dmldata.errors import UnknownNameError
@@ -83,7 +83,7 @@ def saliency_maps(
     device: str = "auto",
     batch_size: int = 16,
     chunk: int | None = None,
-    precision: str = PRECISIONS[0],
+    precision: str = FULL,
     progress: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
     """One map an image, of the model's distance to the black image. The model stays on `device`.

@@ -15,7 +15,7 @@ from dmldata.errors import ModelError, UnknownNameError
 
 SAMPLES = 50
 SIGMA = 0.15
-PRECISIONS = ("fp32", "bf16")
+FULL, LOWER = PRECISIONS = ("fp32", "bf16")
 
 # Inputs of 224 x 224 in one pass. On a CPU small enough that the C allocator keeps the memory of
 # activations instead of returning it after each layer (32 MiB), on a GPU enough to fill it.
@@ -55,7 +55,7 @@ class MapInput:
     sigma: float = SIGMA
     seed: int = 0
     chunk: int | None = None
-    precision: str = PRECISIONS[0]
+    precision: str = FULL
 
     def __post_init__(self) -> None:
         shape = list(self.images.shape)
@@ -71,8 +71,7 @@ class MapInput:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} {value}, expected at least 1")
-        if self.precision not in PRECISIONS:
-            raise UnknownNameError("precision", self.precision, PRECISIONS)
+        check_precision(self.precision)
 
     @property
     def step(self) -> int:
@@ -92,7 +91,7 @@ class MapInput:
             ModelError: a gradient is wanted and none reaches the pixels.
         """
         inputs = inputs.contiguous(memory_format=torch.channels_last)
-        lower = self.precision == "bf16"
+        lower = self.precision == LOWER
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=lower):
             embeddings = self.model(inputs)
         found = self.distance(embeddings.to(inputs.dtype), self.reference)
@@ -107,3 +106,12 @@ class MapInput:
             return dataclasses.replace(
                 self, **{name: getattr(self, name).clone() for name in names}
             )
+
+
+def check_precision(name: str) -> None:
+    """
+    Raises:
+        UnknownNameError: no such precision.
+    """
+    if name not in PRECISIONS:
+        raise UnknownNameError("precision", name, PRECISIONS)

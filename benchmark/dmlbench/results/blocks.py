@@ -1,0 +1,86 @@
+"""Finished blocks of a part of the results that is still being made.
+
+A block is the keys of some images and the arrays made of them. Each lies in a file of its own,
+which appears when it is whole: an evaluation that was killed goes on after the last one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from dmlbench.results.files import FORMAT
+from dmldata.files import whole_file
+
+FOLDER = "unfinished"
+KEYS = "keys"
+_DIGITS = 16
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Blocks:
+    """The blocks of one part, in a folder named by a hash of all that decides what is in them.
+
+    Those of another model, dataset or setting lie in another folder and are never taken.
+
+    Args:
+        folder: the results folder; the blocks lie in `unfinished/<part>-<hash>/` in it.
+        part: "embeddings" or "saliency".
+        decided_by: what decides the content of a block, beside its keys.
+    """
+
+    def __init__(self, folder: Path, part: str, *decided_by: BaseModel) -> None:
+        content = [str(FORMAT), *(one.model_dump_json() for one in decided_by)]
+        self._root, self._part = folder / FOLDER, part
+        self._path = self._root / f"{part}-{_hash(content)}"
+
+    def read(self) -> list[Arrays]:
+        """The finished blocks, each with its `keys`; a damaged file is as none, and removed."""
+        found: list[Arrays] = []
+        for path in sorted(self._path.glob("*.npz")):
+            try:
+                with np.load(path, allow_pickle=False) as arrays:
+                    found.append(dict(arrays))
+            except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+                path.unlink()
+        return found
+
+    def write(self, block: Arrays) -> None:
+        """Keep a finished block; `keys` names its images."""
+        with whole_file(self._path / f"{_hash(block[KEYS].tolist())}.npz") as file:
+            np.savez(file, **block)
+
+    def remove(self) -> None:
+        """Remove all blocks of this part, of other settings too: the part is finished."""
+        for path in self._root.glob(f"{self._part}-*"):
+            shutil.rmtree(path)
+        if self._root.is_dir() and not any(self._root.iterdir()):
+            self._root.rmdir()
+
+
+def unfinished(keys: Sequence[str], size: int, finished: Sequence[Arrays]) -> Iterator[list[str]]:
+    """The keys in blocks of `size` images, without those in a finished block.
+
+    Cut before they are left out: an interrupted call and an uninterrupted one make the same blocks.
+
+    >>> list(unfinished("abcde", 2, [{"keys": np.array(["a", "b"])}]))
+    [['c', 'd'], ['e']]
+    """
+    there = {key for block in finished for key in block[KEYS].tolist()}
+    for start in range(0, len(keys), size):
+        left = [key for key in keys[start : start + size] if key not in there]
+        if left:
+            yield left
+
+
+def _hash(parts: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:_DIGITS]

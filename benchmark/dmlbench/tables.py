@@ -92,6 +92,8 @@ def score_table(properties: Mapping[str, PropertyScores]) -> Table:
 def print_result(result: Result) -> None:
     """One evaluation: its properties, its maps, and where they are."""
     print_table(score_table(result.properties.properties))
+    if result.properties.interventions is not None:
+        print(intervention_line(result.properties.interventions))
     if result.saliency is not None:
         found = result.saliency
         print(

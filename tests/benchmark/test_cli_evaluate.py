@@ -141,6 +141,29 @@ def test_sweep_keeps_scenes_whole(evaluate, write, rows, tmp_path):
     assert saliency["scenes"] == [int(key[3:]) // 3 for key in saliency["keys"]]
 
 
+def test_sweep_says_what_the_swept_group_alone_does(evaluate, dmlbench, write, rows, tmp_path):
+    # 20 scenes, three hues each; scenes alternate between the two shapes.
+    made = rows(60, scene_of=lambda n: n // 3)
+    for number, row in enumerate(made):
+        scene, variant = divmod(number, 3)
+        row |= {"variant_id": variant, "paint_hue": (0.0, 0.25, 0.5)[variant], "seed": scene}
+        row |= {"car_model": ("disc", "box")[scene % 2], "background_value": 0.5}
+    sweep = write(tmp_path / "sweep", made, design="sweep", sweep_group="color")
+    for model in ("small", "wide"):
+        answer = evaluate("--json", "--maps", 0, model=model, data=sweep)
+        found = answer.json["properties"]["interventions"]
+        assert (found["group"], found["scenes"], found["variants"]) == ("color", 20, 3)
+        assert found["reason"] is None
+        low, high = found["sensitivity"]["ci95"]
+        assert 0 < low < found["sensitivity"]["value"] < high
+    assert "changing color alone moves an embedding" in evaluate("--maps", 0, data=sweep).out
+    compared = dmlbench("compare", tmp_path / "out", "--out", tmp_path / "table.csv")
+    assert "same car first" in compared.out
+    assert "color," in (tmp_path / "table.csv").read_text()
+    assert dmlbench("report", tmp_path / "out", "--out", tmp_path / "page.html").exit_code == 0
+    assert "Changing color alone" in (tmp_path / "page.html").read_text()
+
+
 def test_table_names_properties_and_attention(evaluate):
     answer = evaluate()
     assert answer.exit_code == 0

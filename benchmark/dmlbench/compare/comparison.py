@@ -8,7 +8,7 @@ from typing import Literal
 from dmlbench.compare.clustering import Clustering
 from dmlbench.compare.differences import Difference, leaders
 from dmlbench.compare.group_tests import GroupComparison
-from dmlbench.results.files import DatasetRecord, Interval, Mean, PropertyScores
+from dmlbench.results.files import DatasetRecord, Interval, Interventions, Mean, PropertyScores
 from dmldata.strict import StrictModel
 
 FORMAT: Literal[1] = 1
@@ -103,6 +103,7 @@ class Comparison(StrictModel):
     Attributes:
         properties: by property, then by id of the model.
         differences: by property, of each pair of models.
+        interventions: by id of the model, on a sweep dataset; empty on others.
         saliency: null where no image has maps of all models that have any.
         groups: null where the models are not of two groups.
         notes: what a reader of the numbers has to know.
@@ -113,6 +114,7 @@ class Comparison(StrictModel):
     models: tuple[ComparedModel, ...]
     properties: dict[str, dict[str, PropertyScores]]
     differences: dict[str, tuple[Difference, ...]]
+    interventions: dict[str, Interventions]
     saliency: SaliencyTable | None
     groups: GroupComparison | None
     notes: tuple[str, ...]

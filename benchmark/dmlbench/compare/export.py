@@ -12,7 +12,7 @@ from dmlbench.compare.comparison import Comparison, Pair, Spread
 from dmlbench.compare.group_tests import GroupComparison, GroupTest
 from dmlbench.compare.latex import as_latex
 from dmlbench.compare.tables import comparison_tables
-from dmlbench.results.files import Interval, Mean
+from dmlbench.results.files import Interval, Mean, Score
 from dmlbench.tables import Marked, Table
 from dmldata.errors import UnknownNameError
 from dmldata.files import write_whole
@@ -65,6 +65,7 @@ def as_csv(comparison: Comparison) -> str:
     writer.writerow(COLUMNS)
     writer.writerows(_property_rows(comparison))
     writer.writerows(_difference_rows(comparison))
+    writer.writerows(_intervention_rows(comparison))
     writer.writerows(_map_rows(comparison))
     writer.writerows(_group_rows(comparison.groups))
     return text.getvalue()
@@ -95,6 +96,14 @@ def _difference_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
         for one in differences:
             ends = (*_ends(one.ci95), None, None)
             yield (name, one.a, one.b, "nr_precision_difference", one.value, None, *ends)
+
+
+def _intervention_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
+    for model, found in comparison.interventions.items():
+        for measure in ("sensitivity", "retrieval_under_intervention"):
+            score: Score = getattr(found, measure)
+            ends = (*_ends(score.ci95), None, None)
+            yield (found.group, model, None, measure, score.value, None, *ends)
 
 
 def _map_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:

@@ -54,6 +54,11 @@ def compare_results(
         models=tuple(_models(results)),
         properties=properties,
         differences=differences,
+        interventions={
+            result.model: result.properties.interventions
+            for result in results
+            if result.properties.interventions is not None
+        },
         saliency=saliency,
         groups=_compare_groups(groups, properties, saliency) if groups else None,
         notes=(

@@ -20,6 +20,8 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
     yield property_table(comparison)
     if 0 < _pairs(comparison) <= MOST_PAIRS:
         yield difference_table(comparison)
+    if comparison.interventions:
+        yield intervention_table(comparison)
     if comparison.saliency is not None:
         if comparison.saliency.pairs:
             yield correlation_table(comparison)
@@ -76,6 +78,30 @@ def difference_table(comparison: Comparison) -> Table:
         return Table(title, ("property", *names), rows)
     rows = [(name, *row) for name, row in zip(names, zip(*cells, strict=True), strict=True)]
     return Table(title, ("models", *found), rows)
+
+
+def intervention_table(comparison: Comparison) -> Table:
+    """A row a model: what changing the swept group alone does to its embeddings."""
+    found = comparison.interventions
+    group = next(iter(found.values())).group
+    columns = ("model", "sensitivity", "same car first", "by chance")
+    rows = [
+        (
+            comparison.label(model),
+            _score(one.sensitivity),
+            _score(one.retrieval_under_intervention),
+            number(one.retrieval_expected, 3),
+        )
+        for model, one in found.items()
+    ]
+    reasons = {f"No sensitivity: {one.reason}." for one in found.values() if one.reason}
+    note = (
+        "Sensitivity: how far an embedding moves, over how far another car is; 0 is not at all. "
+        f"Same car first: how often an image of the same car with another {group} is nearer than "
+        f"one of another car with the same {group}."
+    )
+    title = f"Changing {group} alone (95 % interval)"
+    return Table(title, columns, rows, " ".join([note, *sorted(reasons)]))
 
 
 def correlation_table(comparison: Comparison) -> Table:

@@ -13,6 +13,7 @@ from dmlbench.compare.group_tables import group_tables
 from dmlbench.compare.tables import (
     attention_table,
     difference_table,
+    intervention_table,
     tie_note,
 )
 from dmlbench.report.dendrogram import dendrogram
@@ -90,6 +91,7 @@ def write_report(
         differences=difference_table(comparison),
         scores=score_details(comparison),
         others=other_scores(comparison),
+        interventions=intervention_table(comparison) if comparison.interventions else None,
         correlations=correlation_grid(comparison),
         tree=dendrogram(comparison),
         pairs=pair_details(comparison),

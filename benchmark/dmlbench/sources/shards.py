@@ -7,10 +7,11 @@ import itertools
 import re
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 import fsspec
@@ -111,12 +112,12 @@ def _columns(
     keys: Sequence[str], labels: Sequence[dict[str, object] | None]
 ) -> tuple[dict[str, list[Cell]], list[str]]:
     """Labels by property; a property that is a list or an object in any sample is left out."""
-    columns: dict[str, list[Cell]] = {}
+    columns: dict[str, list[Cell]] = defaultdict(lambda: [None] * len(keys))
     containers: dict[str, str] = {}
     for row, own in enumerate(labels):
         for name, label in (own or {}).items():
             if label is None or isinstance(label, str | int | float):
-                columns.setdefault(name, [None] * len(keys))[row] = label
+                columns[name][row] = label
             else:
                 containers.setdefault(name, keys[row])
     notes = [
@@ -161,18 +162,17 @@ def _local(url: str) -> list[str]:
 @contextmanager
 def _opened(url: str) -> Iterator[BinaryIO]:
     """A shard, seekable: from another machine it is first copied to a temporary file."""
-    try:
-        fs, path = fsspec.core.url_to_fs(url)
-        source = cast(BinaryIO, fs.open(path, "rb"))
-    except FileNotFoundError:
-        raise InputError(f"{url}: no such shard") from None
-    except Exception as error:  # file systems raise many kinds
-        raise InputError(f"{url}: cannot be read: {error}") from None
-    with source:
-        if isinstance(fs, LocalFileSystem):
-            yield source
-            return
-        with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(source, copy, CHUNK)
-            copy.seek(0)
-            yield copy
+    with ExitStack() as files:
+        try:
+            fs, path = fsspec.core.url_to_fs(url)
+            local = isinstance(fs, LocalFileSystem)
+            opened = fs.open(path, "rb") if not local else Path(path).open("rb")  # noqa: SIM115
+            source = cast(BinaryIO, files.enter_context(opened))
+            if not local:
+                copy = cast(BinaryIO, files.enter_context(tempfile.TemporaryFile()))
+                shutil.copyfileobj(source, copy, CHUNK)
+        except FileNotFoundError:
+            raise InputError(f"{url}: no such shard") from None
+        except Exception as error:  # file systems raise many kinds
+            raise InputError(f"{url}: cannot be read: {error}") from None
+        yield source if local else copy

@@ -6,7 +6,6 @@ import json
 import re
 import tarfile
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import BinaryIO, NamedTuple
 
 from dmlbench.sources.decode import EXTENSIONS
@@ -115,10 +114,10 @@ def _checked(header: tarfile.TarInfo, length: int, name: str) -> Member | None:
         raise DatasetError(f"{place}: {problem}")
     if header.size < 0 or header.offset_data + header.size > length:
         raise DatasetError(f"{place}: {header.size} bytes by its header, more than the file has")
-    path = PurePosixPath(header.name)
-    if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
+    path = header.name.removeprefix("./")
+    if path.startswith((".", "__MACOSX/")) or "/." in path:
         return None
-    return Member(path.as_posix(), header.offset_data, header.size)
+    return Member(path, header.offset_data, header.size)
 
 
 def _labels(file: BinaryIO, member: Member, name: str) -> dict[str, object]:

@@ -10,7 +10,6 @@ import time
 import numpy as np
 import pytest
 
-from dmlbench.results import load_result
 from dmlbench.results.blocks import Blocks, unfinished
 from dmlbench.results.files import Subject
 
@@ -186,19 +185,3 @@ def test_blocks_are_cut_alike_whatever_is_finished():
     for done in whole:
         left = list(unfinished(keys, 3, [{"keys": np.array(done)}]))
         assert left == [block for block in whole if block != done]
-
-
-def test_noise_free_method_is_recorded_and_has_no_agreement_with_itself(
-    evaluate, stopping, tmp_path
-):
-    answer = evaluate("out", "--maps", 4, "--method", "gradient")
-    assert "under other noise: none (gradient draws no noise)" in answer.out
-    (folder,) = (tmp_path / "out").glob("*/*")
-    result = load_result(folder)
-    request = result.saliency.request
-    assert (request.method, request.samples, request.seed) == ("gradient", None, None)
-    assert result.saliency.self_correlation.value is None
-    maps = result.maps()
-    assert np.array_equal(maps.maps, maps.prime)
-    again = evaluate("out", "--maps", 4, "--method", "gradient", "--samples", 9)
-    assert "maps: reused" in again.out

@@ -1,0 +1,107 @@
+"""`dmlbench evaluate --method --precision`: recorded, refused, and what comparisons say of them."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from dmlbench.results import load_result
+
+
+@pytest.fixture
+def evaluate(dmlbench, shapes, models, tmp_path):
+    def call(*options, model="small"):
+        given = ["--data", shapes, "--out", tmp_path / "out", "--maps", 4, "--samples", 2]
+        quick = ["--no-chance", "--no-intervals"]
+        return dmlbench("evaluate", models.get(model, model), *given, *quick, *options)
+
+    return call
+
+
+def saliency_in(out):
+    (folder,) = out.glob("*/*")
+    return load_result(folder)
+
+
+def test_method_without_noise_has_no_agreement_with_itself(evaluate, tmp_path):
+    answer = evaluate("--method", "gradient")
+    assert "under other noise: none (gradient draws no noise)" in answer.out
+    result = saliency_in(tmp_path / "out")
+    request = result.saliency.request
+    assert (request.method, request.samples, request.sigma, request.seed, request.prime_seed) == (
+        "gradient",
+        *[None] * 4,
+    )
+    assert result.run.settings.method == "gradient"
+    assert result.saliency.self_correlation.value is None
+    maps = result.maps()
+    assert np.array_equal(maps.maps, maps.prime)
+    assert "maps: reused" in evaluate("--method", "gradient", "--samples", 9, "--seed", 1).out
+
+
+def test_other_method_makes_the_maps_again(evaluate, tmp_path):
+    evaluate()
+    before = saliency_in(tmp_path / "out").maps().maps
+    answer = evaluate("--method", "occlusion")
+    assert "maps: made again (method: occlusion, was smoothgrad_paper" in answer.out
+    assert not np.array_equal(saliency_in(tmp_path / "out").maps().maps, before)
+
+
+def test_two_models_without_noise_have_no_ceiling_and_the_table_says_why(
+    evaluate, dmlbench, tmp_path
+):
+    for model in ("small", "wide"):
+        evaluate("--method", "integrated_gradients", model=model)
+    answer = dmlbench("compare", tmp_path / "out", "--json")
+    (pair,) = answer.json["saliency"]["pairs"]
+    assert pair["ceiling"]["value"] is None
+    assert pair["shared_noise"] is None
+    assert pair["correlation"]["mean"] is not None
+    assert any("integrated_gradients draw no noise" in note for note in answer.json["notes"])
+
+
+def test_models_with_and_without_noise_are_compared_with_a_note(evaluate, dmlbench, tmp_path):
+    evaluate("--method", "gradient")
+    evaluate("--method", "smoothgrad", model="wide")
+    answer = dmlbench("compare", tmp_path / "out", "--json")
+    assert answer.exit_code == 0, answer.err
+    assert answer.json["saliency"]["pairs"][0]["ceiling"]["value"] < 1
+    assert any("method gradient and smoothgrad" in note for note in answer.json["notes"])
+
+
+def test_lower_precision_is_recorded_with_its_measured_agreement(evaluate, tmp_path):
+    answer = evaluate("--precision", "bf16")
+    (r,) = re.findall(r"maps: bf16 against fp32 on 4 images: mean r = ([0-9.]+)", answer.out)
+    assert 0.9 < float(r) < 1
+    assert saliency_in(tmp_path / "out").saliency.request.precision == "bf16"
+    assert "maps: made again (precision: fp32, was bf16)" in evaluate().out
+    assert "against" not in evaluate().out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--method", "gradcam"], ["unknown saliency method", "did you mean 'grad_cam'"]),
+        (["--precision", "fp16"], ["unknown precision 'fp16'", "valid: fp32, bf16"]),
+    ],
+)
+def test_unknown_name_is_refused_before_anything_is_written(evaluate, tmp_path, options, words):
+    answer = evaluate(*options)
+    assert answer.exit_code == 2
+    assert answer.err.count("\n") == 1
+    for word in words:
+        assert word in answer.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("model", ["small", "timm:test_vit?pretrained=false"])
+def test_grad_cam_that_cannot_be_made_is_one_line_and_properties_stay(evaluate, tmp_path, model):
+    answer = evaluate("--method", "grad_cam", "--input-size", 32, model=model)
+    assert answer.exit_code == 2
+    assert answer.err.count("\n") == 1
+    assert "grad_cam needs a convolutional stage" in answer.err
+    assert "valid for any model" in answer.err
+    (folder,) = (tmp_path / "out").glob("*/*")
+    assert sorted(path.name for path in folder.iterdir()) == ["embeddings.npy", "properties.json"]

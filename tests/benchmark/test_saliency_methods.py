@@ -1,0 +1,202 @@
+"""Integrated gradients, Grad-CAM, occlusion and lower precision: known answers, real networks."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from dmlbench.distances import euclidean, squared_euclidean
+from dmlbench.models import load_model
+from dmlbench.saliency import METHODS, MapInput, explain, pearson, saliency_maps
+from dmlbench.saliency.gradient_maps import integrated_gradients
+from dmlbench.saliency.occlusion_maps import occlusion
+from dmldata.errors import ModelError
+
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+
+CONVOLUTIONAL = ["test_resnet", "test_efficientnet", "test_convnext", "test_byobnet", "test_nfnet"]
+
+
+def first_dimension(a, b):
+    return a[:, 0] - b[:, 0]
+
+
+def given(model, images, distance=first_dimension, **settings):
+    black = torch.zeros_like(images[:1])
+    keys = [f"image_{row}" for row in range(len(images))]
+    with torch.no_grad():
+        reference = model(black)
+    return MapInput(model, images, keys, black, reference, distance, **settings)
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    rng = np.random.default_rng(0)
+    return [Image.fromarray(rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)) for _ in range(2)]
+
+
+def smooth_network(dtype=torch.float64):
+    torch.manual_seed(0)
+    return (
+        nn.Sequential(
+            nn.Conv2d(3, 6, 3, padding=1),
+            nn.Softplus(),
+            nn.AdaptiveAvgPool2d(3),
+            nn.Flatten(),
+            nn.Linear(54, 4),
+        )
+        .eval()
+        .to(dtype)
+    )
+
+
+@pytest.mark.parametrize("distance", [euclidean, squared_euclidean, first_dimension])
+def test_integrated_gradients_sum_to_the_distance_from_black(monkeypatch, distance):
+    from captum.attr import IntegratedGradients
+
+    signed = []
+    attribute = IntegratedGradients.attribute
+
+    def kept(*args, **options):
+        signed.append(attribute(*args, **options))
+        return signed[-1]
+
+    monkeypatch.setattr(IntegratedGradients, "attribute", kept)
+    images = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1)).double()
+    asked = given(smooth_network(), images, distance, chunk=7)
+    integrated_gradients(asked)
+    expected = asked.distances(images) - asked.distances(asked.black)
+    sums = torch.stack([one.sum() for one in signed])
+    torch.testing.assert_close(sums, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_occlusion_is_the_mean_change_over_the_windows_that_cover_a_pixel():
+    def total(x):
+        return (x * torch.arange(16.0).view(1, 1, 1, 16)).sum((1, 2, 3))[:, None]
+
+    images = torch.ones(1, 1, 1, 16)
+    found = occlusion(given(total, images))[0, 0]
+    # Windows of 2 columns that move by 1 cover w and w + 1: they take 2w + 1 away.
+    inner = [(2 * w - 1 + 2 * w + 1) / 2 for w in range(1, 15)]
+    assert found.tolist() == [1, *inner, 29]
+
+
+class LastStage(nn.Module):
+    """Embeds the mean of one feature map, which is the image's first channel at half size."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 2, 2, stride=2, bias=False)
+        self.stem.weight.data.zero_()
+        self.stem.weight.data[0, 0] = 0.25
+        self.stem.weight.data[1, 1] = 0.25
+        self.excite = nn.Conv2d(2, 2, 1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+
+    def forward(self, x):
+        x = self.stem(x)
+        scale = torch.sigmoid(self.excite(x.mean((2, 3), keepdim=True)) * 0)
+        return self.pool(x * scale).flatten(1)
+
+
+def test_grad_cam_of_a_network_by_hand():
+    # The embedding's first dimension is half the mean of the first channel: it alone has weight.
+    images = torch.zeros(1, 3, 8, 8)
+    images[0, 0, :4, :4] = 1
+    images[0, 1, 4:, 4:] = 5
+    found = explain("grad_cam", given(LastStage(), images))[0]
+    assert found.shape == (8, 8)
+    assert (found[:3, :3] == 1).all()
+    assert (found[5:] == 0).all()
+    assert (found[:, 5:] == 0).all()
+
+
+def test_grad_cam_keeps_the_magnitude_so_that_similarities_and_distances_agree():
+    images = torch.rand(1, 3, 8, 8)
+    model = LastStage()
+    ahead = explain("grad_cam", given(model, images, first_dimension))
+    back = explain("grad_cam", given(model, images, lambda a, b: b[:, 0] - a[:, 0]))
+    assert torch.equal(ahead, back)
+    assert ahead.max() == 1
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+def test_grad_cam_takes_what_goes_into_the_pooling_of_timms_networks(name, monkeypatch):
+    from dmlbench.saliency import grad_cam
+
+    taken = []
+    features = grad_cam._Stage.features
+    monkeypatch.setattr(
+        grad_cam._Stage, "features", lambda stage: taken.append(features(stage)) or taken[-1]
+    )
+    loaded = load_model(f"timm:{name}?pretrained=false", input_size=96)
+    images = torch.randn(2, 3, 96, 96)
+    explain("grad_cam", given(loaded.model, images, euclidean))
+    with torch.no_grad():
+        expected = loaded.model.forward_features(images)
+    torch.testing.assert_close(taken[0].detach(), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "mobilenet_v3_small", "convnext_tiny"])
+def test_grad_cam_finds_the_last_stage_of_torchvisions_networks(name):
+    from dmlbench.torchvision_schemas import ensure_torchvision_imports
+
+    ensure_torchvision_imports()
+    import torchvision
+
+    torch.manual_seed(0)
+    model = getattr(torchvision.models, name)(weights=None).eval()
+    found = explain("grad_cam", given(model, torch.randn(1, 3, 64, 64), squared_euclidean))
+    assert found.shape == (1, 64, 64)
+    assert found.max() == 1
+
+
+@pytest.mark.parametrize("name", ["test_vit", "test_vit3"])
+def test_vision_transformer_has_every_map_but_grad_cam(name, photographs):
+    loaded = load_model(f"timm:{name}?pretrained=false", input_size=64)
+    for method in sorted(set(METHODS) - {"grad_cam"}):
+        options = {"method": method, "samples": 2, "device": "cpu"}
+        maps = saliency_maps(loaded, photographs, ["a", "b"], **options)
+        assert maps.shape == (2, 64, 64)
+        assert maps.max() == 1
+    with pytest.raises(ModelError, match="tokens follow the last convolution") as refused:
+        saliency_maps(loaded, photographs, ["a", "b"], method="grad_cam", device="cpu")
+    assert "\n" not in str(refused.value)
+
+
+def test_grad_cam_says_that_torchscript_shows_no_convolution(models, photographs):
+    loaded = load_model(str(models["small"]))
+    with pytest.raises(ModelError, match="no convolution of this model can be seen"):
+        saliency_maps(loaded, photographs, ["a", "b"], method="grad_cam", device="cpu")
+
+
+def test_grad_cam_leaves_no_hooks(photographs):
+    loaded = load_model("timm:test_resnet?pretrained=false", input_size=64)
+    saliency_maps(loaded, photographs, ["a", "b"], method="grad_cam", device="cpu")
+    for module in loaded.model.modules():
+        assert not module._forward_hooks
+        assert not module._forward_pre_hooks
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_lower_precision_gives_nearly_the_same_map_and_not_the_same(method, photographs):
+    loaded = load_model("timm:test_resnet?pretrained=false", input_size=64)
+    options = {"method": method, "samples": 4, "device": "cpu"}
+    full, lower = (
+        saliency_maps(loaded, photographs, ["a", "b"], precision=precision, **options)
+        for precision in ("fp32", "bf16")
+    )
+    assert lower.dtype == np.float32
+    assert not np.array_equal(full, lower)
+    assert pearson(full, lower).min() > 0.9
+
+
+def test_lower_precision_reaches_into_torchscript(models, photographs):
+    loaded = load_model(str(models["small"]))
+    full, lower = (
+        saliency_maps(loaded, photographs, ["a", "b"], samples=2, device="cpu", precision=precision)
+        for precision in ("fp32", "bf16")
+    )
+    assert not np.array_equal(full, lower)
+    assert pearson(full, lower).min() > 0.9

@@ -21,6 +21,7 @@ from dmlbench.sources.decode import decode_photograph
 from dmlbench.sources.mat_file import MOST_BYTES, read_mat
 from dmlbench.sources.tar_index import index_samples
 from dmldata.errors import DatasetError
+from dmldata.tar import MAX_MEMBER_BYTES
 
 
 @pytest.fixture
@@ -174,6 +175,20 @@ def test_bomb_in_a_folder_is_refused_by_key(evaluate, csv_folder, tmp_path):
     folder = csv_folder(tmp_path / "photos", ["file,p", "a.jpg,1", "b.png,2"])
     (folder / "b.png").write_bytes(png_of_size(20_000, 20_000))
     assert_refused(evaluate(folder), "photos: b.png: ", "bomb", out=tmp_path / "out")
+
+
+def test_file_beyond_the_limit_is_refused_unread(evaluate, csv_folder, tmp_path):
+    size = MAX_MEMBER_BYTES + 1
+    folder = csv_folder(tmp_path / "photos", ["file,p", "a.jpg,1", "b.jpg,2"])
+    with (folder / "b.jpg").open("r+b") as file:
+        file.truncate(size)
+    assert_refused(evaluate(folder), "'b.jpg'", f"{size} bytes", out=tmp_path / "out")
+    for name in ("a.jpg", "a.json"):
+        with (tmp_path / "x.tar").open("wb") as file:
+            file.write(header(name, size))
+            file.truncate(512 + size + 2048 - size % 512)
+        answer = evaluate(tmp_path / "x.tar")
+        assert_refused(answer, f"x.tar: member '{name}'", f"{size} bytes", out=tmp_path / "out")
 
 
 def test_needle_that_a_resize_would_blow_up_is_refused(evaluate, csv_folder, tmp_path):

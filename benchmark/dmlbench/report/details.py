@@ -12,6 +12,7 @@ from dmlbench.tables import Table, interval, number
 
 _OTHERS = {
     "nr_precision_paper": ("NR-Precision (paper)", 2),
+    "r_precision": ("R-Precision", 3),
     "map_at_r": ("MAP@R", 3),
     "precision_at_1": ("precision@1", 3),
     "ami": ("AMI", 3),

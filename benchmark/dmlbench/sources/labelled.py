@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -102,31 +102,27 @@ class LabelledImages:
         return self.manifest.factor(factor).labels
 
     def samples_iter(
-        self,
-        splits: Collection[str] | None = None,
-        keys: Collection[str] | None = None,
-        with_mask: bool = True,
-        *,
-        shards: Collection[str] | None = None,
+        self, *, keys: Collection[str] | None = None, with_mask: bool = True
     ) -> Iterator[Item]:
-        """Decoded images, in order. There are no splits, no shards and no masks to choose.
+        """Decoded images, in order; there is no mask, whether asked for or not.
 
         Raises:
-            UnknownNameError: a split or shard.
             DatasetError: a key that is not there; an image that is gone, damaged or too large, with
                 its file and key.
         """
-        for kind, names in (("split", splits), ("shard", shards)):
-            if names:
-                raise UnknownNameError(kind, min(names), [], where=self.url)
-        unknown = set(keys or ()).difference(self.keys)
+        if keys is None:
+            return self._items(range(len(self)))
+        unknown = set(keys).difference(self._row_of)
         if unknown:
             raise DatasetError(f"{self.url}: no image '{min(unknown)}'")
-        wanted = None if keys is None else set(keys)
-        rows = [row for row, key in enumerate(self.keys) if wanted is None or key in wanted]
+        rows = sorted(self._row_of[key] for key in set(keys))
         return self._items(rows)
 
-    def _items(self, rows: list[int]) -> Iterator[Item]:
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {key: row for row, key in enumerate(self.keys)}
+
+    def _items(self, rows: Sequence[int]) -> Iterator[Item]:
         for row, (where, data) in zip(rows, self.files.read(rows), strict=True):
             yield Item(self.keys[row], decode_photograph(data, where), None, self._row(row))
 

@@ -92,11 +92,6 @@ class ImageSource(Protocol):
         """int32 [N], the bin of each value; -1 for 'none'."""
 
     def samples_iter(
-        self,
-        splits: Collection[str] | None = None,
-        keys: Collection[str] | None = None,
-        with_mask: bool = True,
-        *,
-        shards: Collection[str] | None = None,
+        self, *, keys: Collection[str] | None = None, with_mask: bool = True
     ) -> Iterator[Item]:
         """Decoded images in the order of `samples`; all, or those of `keys`."""

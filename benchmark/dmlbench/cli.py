@@ -115,6 +115,18 @@ def evaluate(
         int | None, typer.Option("--batch-size", min=1, help="Images in one pass of the model.")
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    executor: Annotated[
+        str, typer.Option("--executor", help="Who works on the images: local, or ray.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option("--address", help="Of a Ray cluster; 'auto' finds one here.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="On Ray, at most; by default all it has.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="CPUs of each worker; on Ray 1.")
+    ] = None,
     seed: Seed = 0,
     input_size: Annotated[
         str | None, typer.Option("--input-size", help="Pixels: 224, or height x width: 224x320.")
@@ -147,6 +159,7 @@ def evaluate(
     from dmlbench import load_model
     from dmlbench.cli_values import channels, check_folder, pixels
     from dmlbench.evaluate import evaluate as evaluate_model
+    from dmlbench.evaluate.executor import check_executor, open_executor
     from dmlbench.models.execution import pick_device
     from dmlbench.results.files import Settings
     from dmlbench.saliency import check_precision, method_named
@@ -177,14 +190,25 @@ def evaluate(
         "seed": seed,
     }
     check_folder(out, "--out")
+    check_executor(executor, address, workers)
     dataset = open_source(data, split=split, labels=labels, properties=properties)
-    pick_device(device)
+    if executor == "local":
+        pick_device(device)
     method_named(method)
     check_precision(precision)
     loaded = load_model(model, **options)
     said: list[str] = []
     say = said.append if as_json else print
-    result = evaluate_model(loaded, dataset, out, settings, name=name, say=say, quiet=as_json)
+    cluster: dict[str, Any] = {
+        "address": address,
+        "workers": workers,
+        "threads": threads,
+        "device": device,
+    }
+    with open_executor(executor, loaded, dataset, options, **cluster) as crew:
+        result = evaluate_model(
+            loaded, dataset, out, settings, executor=crew, name=name, say=say, quiet=as_json
+        )
     if as_json:
         _print_json(result.as_json() | {"log": said})
     else:

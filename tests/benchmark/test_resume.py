@@ -113,9 +113,9 @@ def test_interrupted_evaluation_makes_only_what_is_missing(
 
 
 def test_embeddings_resume_at_the_last_finished_block(evaluate, stopping, tmp_path, monkeypatch):
-    from dmlbench.evaluate import dataset_input
+    from dmlbench.evaluate import properties_step
 
-    monkeypatch.setattr(dataset_input, "BLOCK", 8)
+    monkeypatch.setattr(properties_step, "BLOCK", 8)
     evaluate("whole", "--maps", 0, "--batch-size", 4)
     # One pass when the model is loaded, two for each block of eight.
     stopping.left = 6

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dmlbench.evaluate import provenance
 from dmlbench.evaluate.dataset_input import input_notes
+from dmlbench.evaluate.executor import Executor, LocalExecutor
 from dmlbench.evaluate.properties_step import properties_step
 from dmlbench.evaluate.saliency_step import saliency_step
 from dmlbench.evaluate.workbench import Say, Workbench, from_json
@@ -35,6 +36,7 @@ def evaluate(
     out: Path,
     settings: Settings,
     *,
+    executor: Executor | None = None,
     name: str | None = None,
     say: Say = print,
     quiet: bool = False,
@@ -45,6 +47,7 @@ def evaluate(
         loaded: from `dmlbench.load_model`.
         out: results are written to `out/<model id>/<dataset fingerprint>/`.
         settings: what to measure.
+        executor: who works on the images; by default this process.
         name: what tables call the model; by default its id without the hash.
         say: told in one line each what is reused, what is made again and why, what was assumed.
         quiet: no progress bars.
@@ -62,7 +65,8 @@ def evaluate(
         dataset=dataset.fingerprint,
     )
     folder = ResultFolder(out / loaded.id / dataset.fingerprint)
-    bench = Workbench(loaded, dataset, settings, folder, subject, say, quiet)
+    executor = executor or LocalExecutor(loaded, dataset)
+    bench = Workbench(loaded, dataset, settings, folder, subject, executor, say, quiet)
     earlier = bench.left(RUN, folder.read_run)
     for note in (*loaded.notes, *dataset.notes):
         say(f"note: {note}")

@@ -36,26 +36,22 @@ def choose_keys(dataset: ImageSource, count: int) -> list[str]:
 
 def make_maps(
     loaded: LoadedModel,
-    dataset: ImageSource,
-    keys: Collection[str],
+    items: Sequence[Item],
     request: SaliencyRequest,
     *,
     device: str,
     chunk: int | None,
     progress: Callable[[int], None] | None = None,
 ) -> Maps:
-    """Maps of these images, in the order of the dataset: one block, whoever makes it and when.
+    """Maps of these images, in their order: one block, whoever makes it and when.
 
     Args:
-        keys: of few images, as all of them are held at once.
         chunk: inputs in one pass; None for what suits the device.
         progress: called with the number of images done, twice an image: for `maps` and `prime`.
 
     Raises:
         ModelError: the method does not suit the model, or a map is not finite.
-        DatasetError: a shard is damaged.
     """
-    items = list(dataset.samples_iter(keys=set(keys), with_mask=dataset.has_masks))
 
     def explained(seed: int | None) -> NDArray[np.float16]:
         changed = request.model_copy(update={"seed": seed})

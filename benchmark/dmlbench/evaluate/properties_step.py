@@ -7,12 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.evaluate.dataset_input import dataset_properties, embed_dataset, scene_ids
+from dmlbench.evaluate.dataset_input import dataset_properties, scene_ids
+from dmlbench.evaluate.tasks import EmbedTask
 from dmlbench.evaluate.workbench import Workbench, changes, from_json
+from dmlbench.models import StoredEmbeddings
 from dmlbench.properties import score_interventions, score_properties
-from dmlbench.results.blocks import Blocks
+from dmlbench.results.blocks import KEYS, Blocks
 from dmlbench.results.files import PropertiesFile, PropertyRequest
 from dmlbench.results.folder import PROPERTIES
+
+BATCH = 32
+BLOCK = 1024
+"""Images whose embeddings are finished together: what an interruption costs at most."""
 
 CLASSES = ("car_model", "class")
 """Properties that are what metric learning calls the class, the first one that a dataset has."""
@@ -69,12 +75,16 @@ def _interventions(bench: Workbench, embeddings: NDArray[np.float32]) -> dict[st
 
 
 def _embed(bench: Workbench, blocks: Blocks) -> NDArray[np.float32]:
-    with bench.step("embeddings"), bench.progress("embed images", len(bench.dataset)) as bar:
-        return embed_dataset(
-            bench.loaded,
-            bench.dataset,
-            blocks,
-            batch_size=bench.settings.batch_size,
-            device=bench.settings.device,
-            progress=bar.advance,
-        )
+    """Embeddings [N, D] of all images, in the order of the dataset."""
+    keys: list[str] = bench.dataset.samples["key"].to_pylist()
+    if isinstance(bench.loaded, StoredEmbeddings):
+        return bench.loaded.of(keys)
+    task = EmbedTask(bench.settings.batch_size or BATCH, bench.settings.device)
+    with bench.step("embeddings"), bench.progress("embed images", len(keys)) as bar:
+        finished = bench.finish(task, keys, BLOCK, blocks, bar.advance)
+    rows = {
+        key: row
+        for block in finished
+        for key, row in zip(block[KEYS].tolist(), block["embeddings"], strict=True)
+    }
+    return np.stack([rows[key] for key in keys])

@@ -7,14 +7,10 @@ from typing import Any
 import numpy as np
 
 from dmlbench.evaluate.dataset_input import scene_ids
-from dmlbench.evaluate.map_images import (
-    choose_keys,
-    make_maps,
-    merge_maps,
-    precision_agreement,
-)
+from dmlbench.evaluate.map_images import choose_keys, merge_maps, precision_agreement
+from dmlbench.evaluate.tasks import MapTask
 from dmlbench.evaluate.workbench import Workbench, changes
-from dmlbench.results.blocks import Blocks, unfinished
+from dmlbench.results.blocks import Blocks
 from dmlbench.results.files import SaliencyFile, SaliencyRequest
 from dmlbench.results.folder import MAPS, SALIENCY, Maps
 from dmlbench.results.means import plain_mean, self_agreement
@@ -91,29 +87,23 @@ def _make(
     bench: Workbench, request: SaliencyRequest, keys: list[str], blocks: Blocks
 ) -> list[Maps]:
     """Maps of these images, block by block; those that an interrupted call left are taken."""
-    finished = blocks.read()
-    todo = list(unfinished(keys, BLOCK, finished))
-    if finished:
-        images = sum(len(block["keys"]) for block in finished)
-        bench.say(f"maps: {images} images taken from an interrupted call")
-    parts = [Maps(**block) for block in finished]
-    where: dict[str, Any] = {"device": bench.settings.device, "chunk": bench.settings.batch_size}
-    with bench.step("saliency"), bench.progress("saliency maps", 2 * sum(map(len, todo))) as bar:
+    task = MapTask(
+        request, bench.settings.device, bench.settings.batch_size, bench.dataset.has_masks
+    )
+    total = task.passes * len(keys)
+    with bench.step("saliency"), bench.progress("saliency maps", total) as bar:
         if request.precision != FULL:
-            compared = keys[:COMPARED]
-            r = precision_agreement(bench.loaded, bench.dataset, compared, request, **where)
-            shown = "none" if r is None else f"{r:.5f}"
-            bench.say(
-                f"maps: {request.precision} against {FULL} on {len(compared)} images: "
-                f"mean r = {shown}"
-            )
-        for block in todo:
-            part = make_maps(
-                bench.loaded, bench.dataset, block, request, progress=bar.advance, **where
-            )
-            blocks.write(vars(part))
-            parts.append(part)
-    return parts
+            _say_agreement(bench, request, keys[:COMPARED])
+        found = bench.finish(task, keys, BLOCK, blocks, bar.advance)
+    return [Maps(**block) for block in found]
+
+
+def _say_agreement(bench: Workbench, request: SaliencyRequest, keys: list[str]) -> None:
+    settings = bench.settings
+    where: dict[str, Any] = {"device": settings.device, "chunk": settings.batch_size}
+    r = precision_agreement(bench.loaded, bench.dataset, keys, request, **where)
+    shown = "none" if r is None else f"{r:.5f}"
+    bench.say(f"maps: {request.precision} against {FULL} on {len(keys)} images: mean r = {shown}")
 
 
 def _write(bench: Workbench, request: SaliencyRequest, parts: list[Maps]) -> SaliencyFile:

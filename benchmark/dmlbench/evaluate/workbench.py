@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -13,8 +13,10 @@ import torch
 from pydantic import BaseModel
 
 from dmlbench.evaluate import provenance
+from dmlbench.evaluate.executor import Executor
+from dmlbench.evaluate.tasks import Progress, Task
 from dmlbench.models import LoadedModel
-from dmlbench.results.blocks import Blocks
+from dmlbench.results.blocks import Arrays, Blocks, unfinished
 from dmlbench.results.files import Settings, Step, Subject
 from dmlbench.results.folder import ResultFolder
 from dmlbench.sources import ImageSource
@@ -33,6 +35,7 @@ class Workbench:
     Attributes:
         folder: where the results go.
         subject: what is measured.
+        executor: works on the blocks.
         say: told, in one line each, what is reused and what is made again.
         quiet: no progress bars.
         made: how each part was made that this evaluation made.
@@ -43,6 +46,7 @@ class Workbench:
     settings: Settings
     folder: ResultFolder
     subject: Subject
+    executor: Executor
     say: Say
     quiet: bool
     made: dict[str, Step] = field(default_factory=dict)
@@ -64,6 +68,22 @@ class Workbench:
     def blocks(self, part: str, *decided_by: BaseModel) -> Blocks:
         """Finished blocks of a part that is decided by the subject and these."""
         return Blocks(self.folder.path, part, self.subject, *decided_by)
+
+    def finish(
+        self, task: Task, keys: Sequence[str], size: int, blocks: Blocks, progress: Progress
+    ) -> list[Arrays]:
+        """The arrays of all blocks of these images: those that an interrupted call left, and the
+        rest, kept as they are made."""
+        found = blocks.read()
+        todo = list(unfinished(keys, size, found))
+        there = len(keys) - sum(map(len, todo))
+        if there:
+            self.say(f"{task.makes}: {there} images taken from an interrupted call")
+            progress(task.passes * there)
+        for block in self.executor.run(task, todo, progress):
+            blocks.write(block)
+            found.append(block)
+        return found
 
     def progress(self, description: str, total: int | None) -> AbstractContextManager[Any]:
         """A progress bar, if any is wanted."""

@@ -4,13 +4,12 @@ own."""
 from __future__ import annotations
 
 import itertools
-import logging
-import socket
 import tempfile
 from collections import deque
 from pathlib import Path
 from typing import Any
 
+from dmldata.cluster import connect
 from dmldata.errors import InputError, PrismError, one_line
 from dmlgen.plan import PlannedImage
 from dmlgen.presets import Engine
@@ -53,7 +52,7 @@ class RayExecutor:
     def __init__(
         self, engine: Engine, address: str | None, workers: int | None, threads: int
     ) -> None:
-        self._ray = _connected(address)
+        self._ray = connect(address)
         self._engine, self._workers, self._threads = engine, workers, threads
         self._gpus = 1 if engine.device in GPU_DEVICES else 0
         self._actor_class = self._ray.remote(
@@ -114,28 +113,3 @@ class RayExecutor:
         for number in list(self._actors):
             self.stop(number)
         self._ray.shutdown()
-
-
-def _connected(address: str | None) -> Any:
-    try:
-        import ray
-    except ImportError:
-        raise InputError(
-            "--executor ray needs Ray; install it with: pip install 'dml-prism[cluster]'"
-        ) from None
-    if address is not None and ":" in address and "://" not in address:
-        _knock(address)
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise InputError(f"--address {address}: {one_line(error)}") from None
-    return ray
-
-
-def _knock(address: str) -> None:
-    """Ray itself tries for minutes where nobody answers."""
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=5).close()
-    except (OSError, ValueError) as error:
-        raise InputError(f"--address {address}: no Ray cluster answers there ({error})") from None

@@ -1,0 +1,111 @@
+"""Who works on the blocks of an evaluation: this process, or others that do the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from dmlbench.evaluate.tasks import Progress, Task
+from dmlbench.models import LoadedModel
+from dmlbench.results.blocks import Arrays
+from dmlbench.sources import ImageSource
+from dmldata.errors import InputError, UnknownNameError
+
+EXECUTORS = ("local", "ray")
+
+
+class Executor(Protocol):
+    """Does a task on blocks of images."""
+
+    def run(self, task: Task, blocks: Sequence[list[str]], progress: Progress) -> Iterator[Arrays]:
+        """The arrays of each block as it is finished, in any order.
+
+        Args:
+            blocks: keys of images, in the order of the dataset.
+            progress: called with a number of images done, `task.passes` times for each.
+        """
+
+    def close(self) -> None:
+        """Lets go of what it holds."""
+
+
+class LocalExecutor:
+    """This process, one block after the other."""
+
+    def __init__(self, loaded: LoadedModel, dataset: ImageSource) -> None:
+        self._loaded, self._dataset = loaded, dataset
+
+    def run(self, task: Task, blocks: Sequence[list[str]], progress: Progress) -> Iterator[Arrays]:
+        """See `Executor`; the images are read in one go."""
+        keys = set(chain.from_iterable(blocks))
+        if not keys:
+            return
+        items = self._dataset.samples_iter(keys=keys, with_mask=task.with_mask)
+        for block in blocks:
+            yield task(self._loaded, islice(items, len(block)), block, progress)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def check_executor(name: str, address: str | None, workers: int | None) -> None:
+    """Refuse what does not go together, before anything is loaded.
+
+    Raises:
+        UnknownNameError, InputError
+    """
+    if name not in EXECUTORS:
+        raise UnknownNameError("executor", name, EXECUTORS)
+    for option, value in (("--address", address), ("--workers", workers)):
+        if value is not None and name != "ray":
+            raise InputError(f"{option} {value}: only with --executor ray")
+
+
+@contextmanager
+def open_executor(
+    name: str,
+    loaded: LoadedModel,
+    dataset: ImageSource,
+    model_options: Mapping[str, Any],
+    *,
+    address: str | None = None,
+    workers: int | None = None,
+    threads: int | None = None,
+    device: str = "auto",
+) -> Iterator[Executor]:
+    """The executor of that name, closed afterwards.
+
+    Args:
+        model_options: that `dmlbench.load_model` was called with.
+        address, workers, device: of a cluster; see `ray_workers.RayExecutor`.
+        threads: of each worker; None for one on Ray and for what PyTorch chooses in this process.
+
+    Raises:
+        InputError: Ray is not installed, or there is no cluster at that address.
+    """
+    if name == "ray":
+        from dmlbench.evaluate.ray_workers import Origin, RayExecutor
+
+        origin = Origin(
+            folder=str(Path.cwd()),
+            reference=loaded.reference,
+            options=model_options,
+            url=dataset.url,
+            opened_as=dict(dataset.options),
+            model=loaded.id,
+            fingerprint=dataset.fingerprint,
+        )
+        executor: Executor = RayExecutor(origin, address, workers, threads or 1, device)
+    else:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        executor = LocalExecutor(loaded, dataset)
+    try:
+        yield executor
+    finally:
+        executor.close()

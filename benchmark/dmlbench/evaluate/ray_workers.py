@@ -1,0 +1,159 @@
+"""Evaluation on a Ray cluster: actors that hold the model and read the images themselves.
+
+Model and dataset have to be reachable from every node under the same name: on a shared file system,
+or at a URL.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dmlbench.evaluate.tasks import Progress, Task
+from dmlbench.models import LoadedModel
+from dmlbench.results.blocks import Arrays
+from dmldata.cluster import connect
+from dmldata.errors import PrismError, one_line
+
+MOST_LOSSES = 2
+"""A block that was lost with that many workers is given up: it may be what ends them."""
+GPU_DEVICES = ("auto", "cuda")
+
+
+class Origin(NamedTuple):
+    """How a worker gets model and dataset, and how it knows that they are the right ones.
+
+    Attributes:
+        folder: where the command was given; relative paths start there.
+        reference, options: of `dmlbench.load_model`.
+        url, opened_as: of `dmlbench.sources.open_source`.
+        model, fingerprint: ids of model and dataset.
+    """
+
+    folder: str
+    reference: str
+    options: Mapping[str, Any]
+    url: str
+    opened_as: Mapping[str, str]
+    model: str
+    fingerprint: str
+
+
+class EvaluationActor:
+    """Runs on a node; loads model and dataset with its first block."""
+
+    def __init__(self, origin: Origin, threads: int) -> None:
+        self._origin, self._threads = origin, threads
+        self._loaded: LoadedModel | None = None
+
+    def do(self, task: Task, keys: list[str]) -> Arrays | PrismError:
+        """The arrays of a block, or what went wrong."""
+        try:
+            loaded = self._open()
+            items = self._dataset.samples_iter(keys=set(keys), with_mask=task.with_mask)
+            return task(loaded, items, keys, lambda images: None)
+        except PrismError as error:
+            return error
+
+    def _open(self) -> LoadedModel:
+        if self._loaded is None:
+            import torch
+
+            from dmlbench import load_model
+            from dmlbench.sources import open_source
+
+            origin = self._origin
+            if Path(origin.folder).is_dir():
+                os.chdir(origin.folder)
+            torch.set_num_threads(self._threads)
+            self._dataset = open_source(origin.url, **origin.opened_as)
+            loaded = load_model(origin.reference, **origin.options)
+            found = (loaded.id, self._dataset.fingerprint)
+            if found != (origin.model, origin.fingerprint):
+                raise PrismError(
+                    f"node {os.uname().nodename}: has model {found[0]} and dataset {found[1]}, not "
+                    f"{origin.model} and {origin.fingerprint}"
+                )
+            self._loaded = loaded
+        return self._loaded
+
+
+class RayExecutor:
+    """Actors on a Ray cluster. Nodes may come and go; a lost one costs the block it worked on.
+
+    Args:
+        address: of the cluster, as `ray.init` takes it; None starts one on this machine.
+        workers: at most; None for as many as the cluster has room for.
+        threads: CPUs that each reserves and uses.
+        device: as of the evaluation; where it can be a GPU and the cluster has some, each worker
+            reserves one.
+
+    Raises:
+        InputError: Ray is not installed, or there is no cluster at that address.
+    """
+
+    def __init__(
+        self, origin: Origin, address: str | None, workers: int | None, threads: int, device: str
+    ) -> None:
+        self._ray = connect(address)
+        self._origin, self._most, self._threads = origin, workers, threads
+        has_gpus = self._ray.cluster_resources().get("GPU", 0) > 0
+        self._gpus = int(device == "cuda" or (device == "auto" and has_gpus))
+        self._actor_class = self._ray.remote(
+            num_cpus=threads, num_gpus=self._gpus, max_restarts=0, max_task_retries=0
+        )(EvaluationActor)
+        self._idle: list[Any] = []
+
+    def run(self, task: Task, blocks: Sequence[list[str]], progress: Progress) -> Iterator[Arrays]:
+        """See `dmlbench.evaluate.executor.Executor`.
+
+        Raises:
+            PrismError: from a worker; or a block was lost with two of them.
+        """
+        waiting, losses = deque(blocks), Counter[str]()
+        working: dict[Any, tuple[Any, list[str]]] = {}
+        while waiting or working:
+            while waiting and (actor := self._free(len(working))) is not None:
+                block = waiting.popleft()
+                working[actor.do.remote(task, block)] = actor, block
+            (answer,), _ = self._ray.wait(list(working), num_returns=1)
+            actor, block = working.pop(answer)
+            try:
+                found = self._ray.get(answer)
+            except self._ray.exceptions.RayError as error:
+                losses[block[0]] += 1
+                if losses[block[0]] == MOST_LOSSES:
+                    raise PrismError(
+                        f"images '{block[0]}' to '{block[-1]}': {MOST_LOSSES} workers were lost "
+                        f"with them, the last one by: {one_line(error)}; what is finished is kept"
+                    ) from error
+                waiting.append(block)
+                continue
+            self._idle.append(actor)
+            if isinstance(found, PrismError):
+                raise found
+            progress(task.passes * len(block))
+            yield found
+
+    def close(self) -> None:
+        """Ends all workers and leaves the cluster."""
+        self._idle.clear()
+        self._ray.shutdown()
+
+    def _free(self, working: int) -> Any | None:
+        """An idle worker, or a new one where there is room; at least one, for which Ray waits."""
+        if self._idle:
+            return self._idle.pop()
+        if working >= max(1, self._room()):
+            return None
+        return self._actor_class.remote(self._origin, self._threads)
+
+    def _room(self) -> int:
+        have = self._ray.cluster_resources()
+        room = int(have.get("CPU", 0)) // self._threads
+        if self._gpus:
+            room = min(room, int(have.get("GPU", 0)))
+        return room if self._most is None else min(room, self._most)

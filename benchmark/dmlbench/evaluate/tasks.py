@@ -1,0 +1,107 @@
+"""What is done with a block of images: functions of model and images alone, wherever they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmlbench.embedding import embed
+from dmlbench.evaluate.map_images import make_maps
+from dmlbench.models import LoadedModel
+from dmlbench.results.blocks import KEYS, Arrays
+from dmlbench.results.files import SaliencyRequest
+from dmldata.dataset import Item
+from dmldata.errors import ModelError
+
+Progress = Callable[[int], None]
+
+
+class Task(Protocol):
+    """Can be pickled.
+
+    Attributes:
+        makes: what, for people.
+        passes: how often its progress counts an image.
+        with_mask: whether it needs the masks of the images.
+    """
+
+    @property
+    def makes(self) -> str: ...
+    @property
+    def passes(self) -> int: ...
+    @property
+    def with_mask(self) -> bool: ...
+
+    def __call__(
+        self, loaded: LoadedModel, items: Iterator[Item], keys: list[str], progress: Progress
+    ) -> Arrays:
+        """The arrays of a block, with its `keys`; `items` are its images, in that order."""
+
+
+@dataclass(frozen=True)
+class EmbedTask:
+    """Embeddings, as `embeddings` [n, D]."""
+
+    makes: ClassVar[str] = "embeddings"
+    passes: ClassVar[int] = 1
+    with_mask: ClassVar[bool] = False
+    batch_size: int
+    device: str
+
+    def __call__(
+        self, loaded: LoadedModel, items: Iterator[Item], keys: list[str], progress: Progress
+    ) -> Arrays:
+        images = (item.image for item in items)
+        found = embed(
+            loaded,
+            images,
+            batch_size=self.batch_size,
+            device=self.device,
+            keys=keys,
+            progress=progress,
+        )
+        _check_directions(found, keys, loaded.reference)
+        return {KEYS: np.array(keys, np.str_), "embeddings": found}
+
+
+@dataclass(frozen=True)
+class MapTask:
+    """Saliency maps under two noise draws, as the fields of `results.folder.Maps`.
+
+    Attributes:
+        chunk: inputs in one pass; None for what suits the device.
+    """
+
+    makes: ClassVar[str] = "maps"
+    passes: ClassVar[int] = 2
+    request: SaliencyRequest
+    device: str
+    chunk: int | None
+    with_mask: bool
+
+    def __call__(
+        self, loaded: LoadedModel, items: Iterator[Item], keys: list[str], progress: Progress
+    ) -> Arrays:
+        return vars(
+            make_maps(
+                loaded,
+                list(items),
+                self.request,
+                device=self.device,
+                chunk=self.chunk,
+                progress=progress,
+            )
+        )
+
+
+def _check_directions(embeddings: NDArray[np.float32], keys: list[str], reference: str) -> None:
+    zero = np.flatnonzero(~embeddings.any(axis=1))
+    if len(zero):
+        raise ModelError(
+            f"{reference}: embedding of image '{keys[zero[0]]}' is zero, as are {len(zero)} of "
+            f"{len(keys)}; valid: embeddings with a direction"
+        )

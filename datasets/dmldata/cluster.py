@@ -1,0 +1,42 @@
+"""Joining a Ray cluster, with errors that say what is wrong."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import Any
+
+from dmldata.errors import InputError, one_line
+
+
+def connect(address: str | None) -> Any:
+    """The module `ray`, connected to a cluster.
+
+    Args:
+        address: of the cluster, as `ray.init` takes it; None starts one on this machine.
+
+    Raises:
+        InputError: Ray is not installed, or there is no cluster at that address.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise InputError(
+            "--executor ray needs Ray; install it with: pip install 'dml-prism[cluster]'"
+        ) from None
+    if address is not None and ":" in address and "://" not in address:
+        _knock(address)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise InputError(f"--address {address}: {one_line(error)}") from None
+    return ray
+
+
+def _knock(address: str) -> None:
+    """Ray itself tries for minutes where nobody answers."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, ValueError) as error:
+        raise InputError(f"--address {address}: no Ray cluster answers there ({error})") from None

@@ -7,11 +7,14 @@ import pytest
 from dmlbench.models import Preprocessing
 from dmlbench.models.load import _SCHEMES, _SUFFIXES
 from dmlbench.models.metadata import read_metadata
+from dmlbench.saliency import METHODS
 from dmlgen.assets import environment_names, project_car_names
 from dmlgen.factors import catalogue
 
 DOCS = Path(__file__).parents[2] / "docs"
-SCENES, MODELS = ((DOCS / page).read_text() for page in ("scenes.md", "models.md"))
+SCENES, MODELS, SALIENCY = (
+    (DOCS / page).read_text() for page in ("scenes.md", "models.md", "saliency.md")
+)
 
 
 @pytest.mark.parametrize("name", [*project_car_names(), *environment_names(), *catalogue()])
@@ -29,3 +32,8 @@ def test_the_config_on_the_page_on_models_is_valid_and_holds_the_defaults():
     shown = read_metadata(MODELS.partition("```json\n")[2].partition("```")[0], "models.md")
     assert (shown.trunk, shown.loss) == ("timm:resnet50", "arcface")
     assert shown.preprocessing == Preprocessing()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_page_on_saliency_maps_has_a_row_for_every_method(method):
+    assert f"| `{method}`" in SALIENCY

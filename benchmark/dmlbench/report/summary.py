@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from dmlbench.compare import Comparison
+from dmlbench.compare import Comparison, Pair
 from dmlbench.results.files import Interval, Score
 from dmlbench.tables import interval, number
 
@@ -87,16 +87,23 @@ def _agreement(comparison: Comparison) -> Iterator[str]:
             f"Saliency maps of {comparison.label(pair.a)} and {comparison.label(pair.b)} "
             f"correlate with r = {_with_interval(pair.correlation.mean, pair.correlation.ci95)}, "
             f"over {images} images. Maps of different images give {number(pair.floor.value, 2)} "
-            f"(floor); the maps' own noise allows {number(pair.ceiling.value, 2)} (ceiling)."
+            f"(floor); {_ceiling(known)}."
         )
         return
     yield (
         f"Saliency maps of different models correlate with r from "
         f"{_range(pair.correlation.mean for pair in known)} over {len(known)} pairs of models and "
         f"{images} images; maps of different images give "
-        f"{_range(pair.floor.value for pair in known)} (floor); the maps' own noise "
-        f"allows {_range(pair.ceiling.value for pair in known)} (ceiling)."
+        f"{_range(pair.floor.value for pair in known)} (floor); {_ceiling(known)}."
     )
+
+
+def _ceiling(pairs: Sequence[Pair]) -> str:
+    known = [pair.ceiling.value for pair in pairs if pair.ceiling.value is not None]
+    if not known:
+        return "a ceiling is not known"
+    shown = number(known[0], 2) if len(pairs) == 1 else _range(iter(known))
+    return f"the maps' own noise allows {shown} (ceiling)"
 
 
 def _range(values: Iterator[float | None]) -> str:

@@ -171,6 +171,25 @@ def test_grad_cam_says_that_torchscript_shows_no_convolution(models, photographs
         saliency_maps(loaded, photographs, ["a", "b"], method="grad_cam", device="cpu")
 
 
+class Aside(nn.Module):
+    """A convolution that the embedding does not depend on."""
+
+    def __init__(self, detached):
+        super().__init__()
+        self.detached = detached
+        self.aside = nn.Conv2d(3, 2, 3)
+
+    def forward(self, x):
+        self.aside(x.detach() if self.detached else x)
+        return x.mean((2, 3))
+
+
+@pytest.mark.parametrize("detached", [True, False])
+def test_grad_cam_refuses_a_convolution_aside(detached):
+    with pytest.raises(ModelError, match="do not depend on the last convolution"):
+        explain("grad_cam", given(Aside(detached), torch.rand(1, 3, 8, 8)))
+
+
 def test_grad_cam_leaves_no_hooks(photographs):
     loaded = load_model("timm:test_resnet?pretrained=false", input_size=64)
     saliency_maps(loaded, photographs, ["a", "b"], method="grad_cam", device="cpu")

@@ -35,8 +35,9 @@ def grad_cam(given: MapInput) -> Tensor:
 def _activation_maps(given: MapInput, images: Tensor) -> Tensor:
     with torch.enable_grad(), _watched(given.model) as stage:
         total = given.distances(images.detach().requires_grad_()).sum()
-        features = stage.features()
-        (gradients,) = torch.autograd.grad(total, features, allow_unused=True)
+        features, gradients = stage.features(), None
+        if features.requires_grad:
+            (gradients,) = torch.autograd.grad(total, features, allow_unused=True)
     if gradients is None:
         raise ModelError(f"the embeddings do not depend on the last convolution; {_OTHERS}")
     weights = gradients.mean((2, 3), keepdim=True)
@@ -98,9 +99,10 @@ class _Stage:
 def _watched(model: EmbeddingModel) -> Iterator[_Stage]:
     stage = _Stage()
     modules = list(model.modules()) if isinstance(model, nn.Module) else []
-    scripted = isinstance(model, torch.jit.ScriptModule)
     handles = []
-    for module in [] if scripted else modules:
+    for module in modules:
+        if isinstance(module, torch.jit.ScriptModule):
+            continue
         handles.append(module.register_forward_pre_hook(stage.before))
         handles.append(module.register_forward_hook(stage.after))
     try:

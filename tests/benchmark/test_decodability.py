@@ -117,3 +117,13 @@ def test_holding_a_property_that_is_not_there_is_refused(rng):
         score_properties(
             rng.normal(size=(8, 2)), {"car_model": Property([0, 1] * 4)}, held="car_modl"
         )
+
+
+@pytest.mark.parametrize(("images", "labels"), [(1500, 300), (40, 10)])
+def test_a_probe_of_very_many_labels_or_few_images_is_not_fitted(rng, images, labels, recwarn):
+    prop = Property(np.arange(images) % labels)
+    result = score_properties(rng.normal(size=(images, 4)), {"p": prop}, chance=False)
+    assert result["properties"]["p"]["decodability"]["value"] is None
+    assert "decodability: too many labels" in result["properties"]["p"]["reason"]
+    assert result["properties"]["p"]["arp"]["value"] is not None
+    assert not recwarn.list

@@ -23,6 +23,9 @@ from dmlbench.properties.parallel import one_thread_each
 FOLDS = 5
 MOST_IMAGES = 10_000
 """More images than that are not needed to fit a few hundred weights; a seeded subset is taken."""
+MOST_LABELS = 200
+"""A probe of more, or of labels with fewer than IMAGES_A_LABEL images on average, is not fitted."""
+IMAGES_A_LABEL = 5
 Judge = Callable[[NDArray[np.bool_]], float]
 """From a mask [n] of images to the score of what was predicted for them."""
 PENALTIES = np.logspace(-2, 5, 15)
@@ -43,8 +46,9 @@ def decodability_scores(
     the score is 1 - squared error / squared error of the mean of the images it was fitted to.
     Categorical ones: multinomial logistic regression; the score is the mean over the labels of the
     share of images that are told right, adjusted for guessing, (a - 1/C) / (1 - 1/C). Either way 1
-    is perfect, 0 is what needs no embedding, and below 0 is worse. Embeddings are normalised, then
-    each dimension is standardised. Images of one unit stay in one of the five folds.
+    is perfect, 0 is what needs no embedding, and below 0 is worse. Categorical properties with more
+    than MOST_LABELS labels, or fewer than IMAGES_A_LABEL images a label, have none. Embeddings are
+    normalised, then each dimension is standardised. Images of one unit stay in one of five folds.
 
     `ci95` drops images from those that are judged, not from those that a probe is fitted to.
 
@@ -106,6 +110,9 @@ def _judge_labels(features: Floats, codes: Ints, folds: Ints) -> Judge:
     from sklearn.linear_model import LogisticRegression
 
     right = np.full(len(codes), np.nan)
+    labels = len(np.unique(codes))
+    if labels > min(MOST_LABELS, len(codes) // IMAGES_A_LABEL):
+        return lambda kept: float("nan")
     for train, test in _split(folds):
         if len(np.unique(codes[train])) >= 2:
             fitted, unseen = _standardised(features[train], features[test])

@@ -165,6 +165,8 @@ def _why_absent(scores: dict[str, Any]) -> str | None:
     reasons = []
     if scores["ami"]["value"] is None:
         reasons.append("nr_precision_paper, ami, nmi: only one label occurs more than once")
+    if scores["decodability"]["value"] is None:
+        reasons.append("decodability: too many labels, or too few images")
     if scores.get("distance_spearman", {"value": 0.0})["value"] is None:
         reasons.append("distance_spearman: all distances are equal, or fewer than 3 images")
     return "; ".join(reasons) or None

@@ -17,9 +17,9 @@ SAMPLES = 50
 SIGMA = 0.15
 FULL, LOWER = PRECISIONS = ("fp32", "bf16")
 
-# Inputs of 224 x 224 in one pass. On a CPU enough that what a pass costs whatever its size is spread
-# out, and small enough that the C allocator keeps the memory of most activations (up to 32 MiB each)
-# instead of returning it after each layer; on a GPU enough to fill it.
+# Inputs of 224 x 224 in one pass. On a CPU enough to spread out what a pass costs at any size, and
+# small enough that the C allocator keeps the memory of most activations (up to 32 MiB each) instead
+# of returning it after each layer; on a GPU enough to fill it.
 _INPUTS = {"cpu": 10, "cuda": 128}
 _PIXELS = 224 * 224
 

@@ -17,18 +17,6 @@ from dmldata.errors import InputError, PrismError
 QUICK = ["--maps", 5, "--samples", 3, "--batch-size", 4, "--no-chance"]
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """Two nodes of one CPU each."""
-    cluster_utils = pytest.importorskip("ray.cluster_utils")
-    made = cluster_utils.Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
-    )
-    made.add_node(num_cpus=1)
-    yield made
-    made.shutdown()
-
-
 @pytest.fixture
 def origin(models, shapes):
     loaded, dataset = load_model(str(models["small"])), open_dataset(str(shapes))

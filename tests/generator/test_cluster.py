@@ -117,18 +117,6 @@ def test_a_url_that_nothing_can_write_is_refused():
         Destination("nosuch://user:secret@x")
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """Two nodes of one CPU each."""
-    cluster_utils = pytest.importorskip("ray.cluster_utils")
-    made = cluster_utils.Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
-    )
-    made.add_node(num_cpus=1)
-    yield made
-    made.shutdown()
-
-
 def on(cluster, engine):
     return lambda images, logs: RayExecutor(engine, cluster.address, None, 1)
 

@@ -195,6 +195,21 @@ def test_guessing_how_far_neighbours_reach_changes_no_count(kind, dtype, monkeyp
             np.testing.assert_array_equal(count_hits(points, [question])[0], hits)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_ranking_only_the_nearest_changes_no_score(kind, monkeypatch):
+    rng = np.random.default_rng(17)
+    x, labels = embeddings(kind, 300, 3, rng), rng.integers(0, 60, 300)
+    props = {"p": properties.Property(labels)}
+    ranked = []
+    for slack in (1000, 40, 0):
+        monkeypatch.setattr(resampled, "SLACK", slack)
+        ranked.append(properties.score_properties(x, props)["properties"]["p"])
+    for score in SCORES:
+        for one in ranked[1:]:
+            for part in ("value", "ci95", "chance", "replicates"):
+                assert one[score][part] == pytest.approx(ranked[0][score][part], abs=1e-9)
+
+
 @pytest.mark.parametrize("kind", ["random", "duplicates", "grid", "all the same"])
 def test_float32_embeddings_score_like_their_float64_copies(kind):
     rng = np.random.default_rng(11)

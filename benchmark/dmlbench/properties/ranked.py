@@ -1,4 +1,4 @@
-"""A block of queries with all their neighbours in order of distance, and what ties among them.
+"""A block of queries with their neighbours in order of distance, and what ties among them.
 
 Sorting costs more than counting (`neighbour_counts`) but lets one sort serve MAP@R, every
 permutation of the labels and every jackknife group.
@@ -18,7 +18,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Ranked:
-    """Neighbours of B queries, nearest first, the query itself excluded.
+    """Neighbours of B queries, nearest first, the query itself excluded: all, or the nearest M.
 
     Attributes:
         order: [B, M] rows of the neighbours.
@@ -33,16 +33,37 @@ class Ranked:
         which queries; all these queries must be among the images kept."""
         order = self.order[queries]
         staying = kept[order]
-        places = (len(order), int(kept.sum()) - 1)
+        left = staying.sum(axis=1)
+        places = (len(order), int(left.min(initial=staying.shape[1])))
+        if (left > places[1]).any():
+            staying &= np.cumsum(staying, axis=1) <= places[1]
         squared = self.squared[queries][staying].reshape(places)
         return Ranked(order[staying].reshape(places), squared)
 
+    def reaches(self, rank: int, tolerance: float) -> bool:
+        """Whether the list holds all that decides the `rank` nearest, ties with the last included,
+        even where it is not the list of all neighbours."""
+        if self.order.shape[1] <= rank:
+            return False
+        return bool((self.squared[:, -1] - self.squared[:, rank - 1] > tolerance).all())
 
-def rank_neighbours(squared: NDArray[np.float64], queries: Ints) -> Ranked:
-    """Sort squared distances [B, N] of `queries` [B] to all N points; overwrites its input."""
+
+def rank_neighbours(squared: NDArray[np.float64], queries: Ints, most: int | None = None) -> Ranked:
+    """Sort squared distances [B, N] of `queries` [B] to all N points; overwrites its input.
+
+    Args:
+        most: neighbours to keep, the nearest; None for all.
+    """
     squared[np.arange(len(queries)), queries] = -1.0
-    order = np.argsort(squared, axis=1)[:, 1:]
-    return Ranked(order, np.take_along_axis(squared, order, axis=1))
+    if most is None or most >= squared.shape[1] - 1:
+        order = np.argsort(squared, axis=1)[:, 1:]
+        return Ranked(order, np.take_along_axis(squared, order, axis=1))
+    nearest = np.argpartition(squared, most, axis=1)[:, : most + 1]
+    distances = np.take_along_axis(squared, nearest, axis=1)
+    order = np.argsort(distances, axis=1)[:, 1:]
+    return Ranked(
+        np.take_along_axis(nearest, order, axis=1), np.take_along_axis(distances, order, axis=1)
+    )
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,10 @@ from dmlbench.properties.distances import Points
 from dmlbench.properties.labels import Ints
 from dmlbench.properties.parallel import in_order, nothing, query_blocks
 from dmlbench.properties.ranked import Bools, Ranked, rank_neighbours
-from dmlbench.properties.tally import Block, Scores, Sums, prepare_block, tally
+from dmlbench.properties.tally import Scores, Sums, prepare_block, tally
 
+SLACK = 256
+"""Neighbours beyond twice the last rank that are ranked where not all have to be."""
 BLOCK_ELEMENTS = 2_000_000
 """Distances ranked at once by a thread; some 100 MB with all that is made of them."""
 
@@ -74,15 +76,31 @@ def resampled_means(
     variants = _variants(labellings, groups, scores)
     codes = [labelling.codes for labelling in labellings]
     permuted = [labelling.permuted for labelling in labellings]
+    last = max((int(one.ranks[-1]) for one in variants if len(one.ranks)), default=1)
+    most = 2 * last + SLACK if 2 * (2 * last + SLACK) < len(points) else None
     harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, len(points) + 1))])
 
     def work(rows: Ints) -> list[Sums]:
+        some = rank_neighbours(points.squared_distances(rows), rows, most)
+        # Where a list of the nearest ends in the middle of a tie, or a jackknife group leaves too
+        # few of it, all have to be ranked.
+        sums = None if most is None else tallied(some, rows, all_ranked=False)
+        if sums is None:
+            whole = some if most is None else rank_neighbours(points.squared_distances(rows), rows)
+            sums = tallied(whole, rows, all_ranked=True)
+            assert sums is not None
+        return sums
+
+    def tallied(ranked: Ranked, rows: Ints, *, all_ranked: bool) -> list[Sums] | None:
+        """The sums; None where the neighbours that are ranked do not decide them."""
         sums = [np.zeros((len(variants) + len(p), 1 + len(scores.names))) for p in permuted]
-        ranked = rank_neighbours(points.squared_distances(rows), rows)
         for v, variant in enumerate(variants):
             if len(variant.ranks) == 0:
                 continue
-            block, inside = _block(ranked, rows, variant)
+            near, inside = _left(ranked, rows, variant)
+            if not (all_ranked or near.reaches(int(variant.ranks[-1]), points.tolerance)):
+                return None
+            block = prepare_block(near, variant.ranks, points.tolerance, harmonic, scores)
             for p, labels in enumerate(codes):
                 sums[p][v] = tally(block, labels, labels[inside], variant.sizes[p], scores)
             if variant.kept is None:
@@ -91,12 +109,6 @@ def resampled_means(
                     sums[p][len(variants) + shuffle] = tally(block, labels, own, sizes, scores)
         return sums
 
-    def _block(ranked: Ranked, rows: Ints, variant: _Variant) -> tuple[Block, Ints]:
-        if variant.kept is not None:
-            staying = variant.kept[rows]
-            ranked, rows = ranked.without(variant.kept, staying), rows[staying]
-        return prepare_block(ranked, variant.ranks, points.tolerance, harmonic, scores), rows
-
     blocks = query_blocks(queries, len(points), BLOCK_ELEMENTS)
     totals = [np.zeros((len(variants) + len(p), 1 + len(scores.names))) for p in permuted]
     for rows, sums in in_order(work, blocks, threads):
@@ -104,6 +116,14 @@ def resampled_means(
         for total, one in zip(totals, sums, strict=True):
             total += one
     return [_means(total, len(variants), scores) for total in totals]
+
+
+def _left(ranked: Ranked, rows: Ints, variant: _Variant) -> tuple[Ranked, Ints]:
+    """Neighbours and queries that a variant keeps."""
+    if variant.kept is None:
+        return ranked, rows
+    staying = variant.kept[rows]
+    return ranked.without(variant.kept, staying), rows[staying]
 
 
 def _variants(

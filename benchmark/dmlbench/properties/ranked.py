@@ -23,10 +23,12 @@ class Ranked:
     Attributes:
         order: [B, M] rows of the neighbours.
         squared: float64 [B, M], their squared distances, ascending.
+        whole: whether these are all neighbours.
     """
 
     order: Ints
     squared: NDArray[np.float64]
+    whole: bool
 
     def without(self, kept: Bools, queries: Bools) -> Ranked:
         """The same with images dropped: `kept` [N] says which neighbours stay, `queries` [B]
@@ -38,13 +40,12 @@ class Ranked:
         if (left > places[1]).any():
             staying &= np.cumsum(staying, axis=1) <= places[1]
         squared = self.squared[queries][staying].reshape(places)
-        return Ranked(order[staying].reshape(places), squared)
+        return Ranked(order[staying].reshape(places), squared, self.whole)
 
     def reaches(self, rank: int, tolerance: float) -> bool:
-        """Whether the list holds all that decides the `rank` nearest, ties with the last included,
-        even where it is not the list of all neighbours."""
-        if self.order.shape[1] <= rank:
-            return False
+        """Whether these decide the `rank` nearest, ties with the last of them included."""
+        if self.whole or self.order.shape[1] <= rank:
+            return self.whole
         return bool((self.squared[:, -1] - self.squared[:, rank - 1] > tolerance).all())
 
 
@@ -57,13 +58,12 @@ def rank_neighbours(squared: NDArray[np.float64], queries: Ints, most: int | Non
     squared[np.arange(len(queries)), queries] = -1.0
     if most is None or most >= squared.shape[1] - 1:
         order = np.argsort(squared, axis=1)[:, 1:]
-        return Ranked(order, np.take_along_axis(squared, order, axis=1))
+        return Ranked(order, np.take_along_axis(squared, order, axis=1), whole=True)
     nearest = np.argpartition(squared, most, axis=1)[:, : most + 1]
     distances = np.take_along_axis(squared, nearest, axis=1)
     order = np.argsort(distances, axis=1)[:, 1:]
-    return Ranked(
-        np.take_along_axis(nearest, order, axis=1), np.take_along_axis(distances, order, axis=1)
-    )
+    squared = np.take_along_axis(distances, order, axis=1)
+    return Ranked(np.take_along_axis(nearest, order, axis=1), squared, whole=False)
 
 
 @dataclass(frozen=True)

@@ -81,24 +81,21 @@ def resampled_means(
     harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, len(points) + 1))])
 
     def work(rows: Ints) -> list[Sums]:
-        some = rank_neighbours(points.squared_distances(rows), rows, most)
-        # Where a list of the nearest ends in the middle of a tie, or a jackknife group leaves too
-        # few of it, all have to be ranked.
-        sums = None if most is None else tallied(some, rows, all_ranked=False)
+        sums = tallied(rank_neighbours(points.squared_distances(rows), rows, most), rows)
         if sums is None:
-            whole = some if most is None else rank_neighbours(points.squared_distances(rows), rows)
-            sums = tallied(whole, rows, all_ranked=True)
-            assert sums is not None
+            sums = tallied(rank_neighbours(points.squared_distances(rows), rows), rows)
+        assert sums is not None
         return sums
 
-    def tallied(ranked: Ranked, rows: Ints, *, all_ranked: bool) -> list[Sums] | None:
-        """The sums; None where the neighbours that are ranked do not decide them."""
+    def tallied(ranked: Ranked, rows: Ints) -> list[Sums] | None:
+        """The sums; None where the nearest alone do not decide them: their list ends in the middle
+        of a tie, or a jackknife group leaves too few of it."""
         sums = [np.zeros((len(variants) + len(p), 1 + len(scores.names))) for p in permuted]
         for v, variant in enumerate(variants):
             if len(variant.ranks) == 0:
                 continue
             near, inside = _left(ranked, rows, variant)
-            if not (all_ranked or near.reaches(int(variant.ranks[-1]), points.tolerance)):
+            if not near.reaches(int(variant.ranks[-1]), points.tolerance):
                 return None
             block = prepare_block(near, variant.ranks, points.tolerance, harmonic, scores)
             for p, labels in enumerate(codes):

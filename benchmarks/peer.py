@@ -4,14 +4,15 @@
 
 PYTHON is the interpreter of an environment of its own with the packages `blenderproc==2.8.0
 bpy==4.2.0 numpy<2 trimesh scipy scikit-image scikit-learn opencv-python-headless imageio rich
-gitpython pypng pytz pyrender` (BlenderProc's version of Blender, and what it installs into Blender).
-The Focus under a panorama, without a ground, 256 pixels, 16 samples, Open Image Denoise, two
-threads; between two frames the camera goes round the car by 25 degrees. BlenderProc gets the car as
-dmlgen builds it, and keeps its own default light paths (3 bounces, no glossy ones). It renders
-FRAMES (12) poses in one call of `bproc.renderer.render`, its fastest way, where nothing but what has
-keyframes can change; and then a pose a call, as where anything may change between two images, which
-is how dmlgen renders. The first two frames do not count. ROUNDS (3) times, in turn with dmlgen,
-which also makes the mask; medians. Both last pictures stay in the folder that is printed.
+gitpython pypng pytz pyrender` (BlenderProc's version of Blender, and what it installs into
+Blender). The Focus under a panorama, without a ground, 256 pixels, 16 samples, Open Image Denoise,
+two threads; between two frames the camera goes round the car by 25 degrees. BlenderProc gets the
+car as dmlgen builds it, and keeps its own default light paths (3 bounces, no glossy ones). It
+renders FRAMES (12) poses in one call of `bproc.renderer.render`, its fastest way, where nothing but
+what has keyframes can change; and then a pose a call, as where anything may change between two
+images, which is how dmlgen renders. The first two frames do not count. ROUNDS (3) times, in turn
+with dmlgen, which also makes the mask; medians. Both last pictures stay in the folder that is
+printed.
 """
 
 import json

@@ -99,7 +99,8 @@ def test_killed_workers_are_replaced_and_nothing_is_missing(color_sweep, tmp_pat
 
 def test_ctrl_c_says_how_to_go_on_and_leaves_no_process(tmp_path):
     out = tmp_path / "out"
-    process = started(out)
+    # Far more than are made before the signal comes.
+    process = started(out, "--scenes", "100")
     wait_until(lambda: frames_in(out) >= 1, process)
     workers = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from dmldata.errors import UnknownNameError
+from dmlgen.cars.derive.names import parse_derived
 
 
 @cache
@@ -46,16 +47,35 @@ def car_names() -> list[str]:
     return sorted([*project_car_names(), *own_car_names()])
 
 
-def car_folder(name: str) -> Path:
-    """The folder that holds a car's car.yaml and GLB file.
+def real_car(name: str) -> str:
+    """The car whose files are those of `name`: itself, or the base of a derived model.
 
     Raises:
         UnknownNameError: no such car; the message lists them.
+        InputError: not the name of a derived model.
     """
-    if name not in car_names():
-        raise UnknownNameError("car", name, car_names())
+    derived = parse_derived(name)
+    real = name if derived is None else derived.base
+    if real not in car_names():
+        valid = [*car_names(), "or derived:NAME-001 to -999"]
+        raise UnknownNameError("car", name, valid)
+    return real
+
+
+def car_folder(name: str) -> Path:
+    """The folder that holds the car.yaml and the GLB file of a car, or of its base.
+
+    Raises:
+        InputError: no such car.
+    """
+    real = real_car(name)
     ours = scenes_folder() / "cars"
-    return (ours if name in project_car_names() else own_cars_folder()) / name
+    return (ours if real in project_car_names() else own_cars_folder()) / real
+
+
+def car_mesh(name: str) -> Path:
+    """The GLB file of a car, or of the base of a derived one."""
+    return car_folder(name) / f"{real_car(name)}.glb"
 
 
 def environment_names() -> list[str]:

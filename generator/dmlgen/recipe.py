@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, field_validator
 from dmldata.errors import InputError, PrismError
 from dmldata.factors import Factor, Value
 from dmldata.strict import StrictModel
-from dmlgen.assets import car_names, environment_names, recipe_file
+from dmlgen.assets import environment_names, real_car, recipe_file
 from dmlgen.documents import load_document
 from dmlgen.factors import CONSTANTS, catalogue, find_factor, range_of
 
@@ -131,8 +131,11 @@ def with_values(factor: Factor, values: tuple[Value, ...]) -> Factor:
 
 def _check_value(factor: Factor, value: Value) -> None:
     if isinstance(value, str) or not factor.is_numeric:
-        names = {"car_model": car_names, "environment": environment_names}
-        valid = names[factor.key]() if factor.key in names else list(catalogue()[factor.key].values)
+        if factor.key == "car_model":
+            real_car(str(value))
+            return
+        environments = factor.key == "environment"
+        valid = environment_names() if environments else list(catalogue()[factor.key].values)
         if value not in valid:
             listed = ", ".join(str(v) for v in valid)
             raise InputError(f"unknown value '{value}' of factor '{factor.key}'; valid: {listed}")

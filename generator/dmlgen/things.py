@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from dmldata.errors import UnknownNameError
+from dmldata.errors import InputError
 from dmldata.strict import StrictModel
-from dmlgen.assets import car_names
+from dmlgen.assets import real_car
 
 Metres = Annotated[float, Field(gt=0)]
 
@@ -173,8 +173,10 @@ class ParkedCar(Placed):
     @field_validator("car")
     @classmethod
     def _known_car(cls, car: str) -> str:
-        if car not in car_names():
-            raise ValueError(str(UnknownNameError("car", car, car_names())))
+        try:
+            real_car(car)
+        except InputError as error:
+            raise ValueError(str(error)) from None
         return car
 
 

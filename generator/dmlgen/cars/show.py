@@ -10,7 +10,7 @@ from PIL import Image
 
 from dmldata.errors import InputError
 from dmldata.files import write_whole
-from dmlgen.assets import car_folder
+from dmlgen.assets import car_mesh
 from dmlgen.blender import call_in_blender
 from dmlgen.factors import CONSTANTS
 from dmlgen.presets import Engine
@@ -36,7 +36,7 @@ def show_car(name: str, out: Path, size: int = 384, device: str = "auto") -> Non
     """
     if out.suffix.lower() != ".png":
         raise InputError(f"--out {out}: has to end in .png")
-    if not (car_folder(name) / f"{name}.glb").is_file():
+    if not car_mesh(name).is_file():
         raise InputError(f"{name}: has no {name}.glb yet; make it with: dmlgen cars import {name}")
     engine = Engine("standard", size, device)
     with tempfile.TemporaryDirectory() as folder:

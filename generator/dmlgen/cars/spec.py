@@ -12,6 +12,7 @@ from dmldata.errors import UnknownNameError
 from dmldata.manifest import Credit
 from dmldata.strict import StrictModel
 from dmlgen.assets import car_folder
+from dmlgen.cars.derive.names import parse_derived
 from dmlgen.cars.edits import Face, Liners, Override, Plate, Retouch, Seam, Selector, Subdivision
 from dmlgen.documents import load_document
 from dmlgen.roles import ROLES
@@ -144,14 +145,18 @@ class CarSpec(StrictModel):
     def to_credit(self) -> Credit:
         """The credit that travels with every dataset that shows this car."""
         removed = "" if self.source.archive is None else "logos removed, "
+        changes = f"Materials replaced, {removed}scaled and converted to GLB by dml-prism."
+        derived = parse_derived(self.name)
+        if derived is not None:
+            changes += " Length, height, width and their parts changed smoothly."
         return Credit(
-            id=f"car-{self.name}",
+            id=f"car-{self.name}" if derived is None else f"car-{derived.base}-{derived.number:03}",
             title=self.title,
             author=self.author,
             license=self.license,
             license_url=self.license_url,
             source=self.source.describe(),
-            changes=f"Materials replaced, {removed}scaled and converted to GLB by dml-prism.",
+            changes=changes,
         )
 
 
@@ -161,13 +166,18 @@ def _check_role(role: str) -> None:
 
 
 def load_car(name: str) -> CarSpec:
-    """The car.yaml of a car.
+    """The car.yaml of a car; of a derived one its base's, under the model's own name and title.
 
     Raises:
         InputError: unknown car, or a file that is not valid (file, line, field).
     """
     path = car_folder(name) / "car.yaml"
-    return _loaded(path, path.stat().st_mtime_ns)
+    base = _loaded(path, path.stat().st_mtime_ns)
+    derived = parse_derived(name)
+    if derived is None:
+        return base
+    title = f"{base.title}, in other proportions ({derived.number})"
+    return base.model_copy(update={"name": name, "title": title})
 
 
 @cache

@@ -11,7 +11,14 @@ from typing import Any
 
 import dmlgen
 from dmldata.files import sha256_of
-from dmlgen.assets import car_folder, environment_file, surface_folder, surface_names
+from dmlgen.assets import (
+    car_folder,
+    car_mesh,
+    environment_file,
+    real_car,
+    surface_folder,
+    surface_names,
+)
 from dmlgen.environment import SiteSpec, load_environment
 from dmlgen.plan import Plan, PlannedImage
 from dmlgen.presets import Engine
@@ -70,7 +77,10 @@ def _scene_files(plan: Plan) -> dict[str, str]:
     environments = {str(image.values["environment"]) for image in plan.images}
     cars = {car for image in plan.images for car in cars_in(image)}
     # A user's own car lies elsewhere; its place says nothing about the pictures.
-    files = {f"cars/{c}/{n}": car_folder(c) / n for c in cars for n in ("car.yaml", f"{c}.glb")}
+    files = {}
+    for car in map(real_car, cars):
+        files[f"cars/{car}/car.yaml"] = car_folder(car) / "car.yaml"
+        files[f"cars/{car}/{car}.glb"] = car_mesh(car)
     for file in map(environment_file, environments):
         files[f"environments/{file.name}"] = file
     # Walls, dirt and clouds are in many places; which ones, only the scene knows.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from typing import Any
 
 import bpy
 import numpy as np
 
-from dmlgen.assets import car_folder
+from dmlgen.assets import car_mesh
+from dmlgen.cars.derive.models import derived_glb
+from dmlgen.cars.derive.names import parse_derived
 from dmlgen.scene.materials import CarMaterials
 from dmlgen.scene.twins import add_twin, show
 from dmlgen.scene.wheels import build_wheel
@@ -22,7 +25,7 @@ class Car:
 
     def __init__(self, name: str, materials: CarMaterials) -> None:
         before = set(bpy.data.objects.keys())
-        bpy.ops.import_scene.gltf(filepath=str(car_folder(name) / f"{name}.glb"))
+        _import(name)
         loaded = [o for name, o in sorted(bpy.data.objects.items()) if name not in before]
         self.meshes = [obj for obj in loaded if obj.type == "MESH"]
         self.root = bpy.data.objects.new(f"car:{name}", None)
@@ -48,6 +51,16 @@ class Car:
         for style, wheels in self._wheels.items():
             for wheel in wheels.values():
                 show(wheel, visible and style == self._style)
+
+    def remove(self) -> None:
+        """Takes the car out of Blender's memory."""
+        wheels = [wheel for style in self._wheels.values() for wheel in style.values()]
+        for obj in {*self.meshes, *wheels}:
+            mesh = obj.data
+            bpy.data.objects.remove(obj["twin"])
+            bpy.data.objects.remove(obj)
+            bpy.data.meshes.remove(mesh)
+        bpy.data.objects.remove(self.root)
 
     def set_wheels(self, style: str, steering: float) -> None:
         """Design of the wheels, and the angle in degrees to which the front ones are turned, above
@@ -93,6 +106,17 @@ class Car:
         # Wheels never reach as far as the bumpers.
         body = next(mesh for mesh in self.meshes if mesh.name.startswith("body"))
         return float(body.dimensions.x)
+
+
+def _import(name: str) -> None:
+    derived = parse_derived(name)
+    if derived is None:
+        bpy.ops.import_scene.gltf(filepath=str(car_mesh(name)))
+        return
+    with tempfile.NamedTemporaryFile(suffix=".glb") as file:
+        file.write(derived_glb(car_mesh(name), derived.number))
+        file.flush()
+        bpy.ops.import_scene.gltf(filepath=file.name)
 
 
 def _place(wheel: Any) -> str:

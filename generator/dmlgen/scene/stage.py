@@ -24,6 +24,9 @@ from dmlgen.scene.studio import Studio
 
 PAINT_FACTORS = ("paint_hue", "paint_saturation", "paint_value", "paint_finish")
 
+MOST_CARS = 24
+"""Cars that stay loaded; of more, the one that was not shown for longest goes."""
+
 
 class Surroundings(Protocol):
     """What an environment can do, whatever its kind."""
@@ -51,6 +54,7 @@ class Stage:
         self.materials = CarMaterials()
         self.camera = Camera()
         self._occluders = Occluders()
+        # In the order in which they were last shown.
         self._cars: dict[str, Car] = {}
         self._environments: dict[str, Surroundings] = {}
         self._changes = Changes()
@@ -89,7 +93,11 @@ class Stage:
         return photographer.take(*self._taking)
 
     def _show_car(self, name: str) -> None:
-        if name not in self._cars:
+        if name in self._cars:
+            self._cars[name] = self._cars.pop(name)
+        else:
+            while len(self._cars) >= MOST_CARS:
+                self._cars.pop(next(iter(self._cars))).remove()
             self._cars[name] = Car(name, self.materials)
         for other in self._cars.values():
             other.show(other is self._cars[name])

@@ -1,0 +1,144 @@
+"""Derived models: which proportions a number stands for, and the mesh."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from dmlgen.cars.derive.glb import Glb, to_car, to_file
+from dmlgen.cars.derive.names import MOST
+from dmlgen.cars.derive.warp import Measures, Proportions, Warp
+
+RANGES = {
+    "front_overhang": (0.86, 1.16),
+    "rear_overhang": (0.72, 1.38),
+    "bonnet": (0.82, 1.28),
+    "cabin": (0.86, 1.2),
+    "lower": (0.9, 1.14),
+    "upper": (0.84, 1.24),
+    "width": (0.95, 1.06),
+    "ride": (-0.02, 0.08),
+    "taper": (-0.1, 0.04),
+    "lean": (-0.12, 0.1),
+}
+"""Of the fields of `Proportions`."""
+
+
+def derived_glb(base: Path, number: int) -> bytes:
+    """The GLB file of the model `number` of the car in the GLB file `base`."""
+    glb = Glb(base)
+    car = measure(glb)
+    warp = Warp(car, proportions(car, number))
+    for node in glb.nodes():
+        if node["name"].startswith("wheel"):
+            middle = to_car(np.array([node["translation"]]))[0]
+            node["translation"] = to_file(warp.wheel(middle)[None])[0].tolist()
+            continue
+        points = glb.attributes(node, "POSITION")
+        normals = glb.attributes(node, "NORMAL")
+        for here, turned in zip(points, normals, strict=True):
+            before = to_car(here)
+            turned[:] = to_file(warp.normals(before, to_car(turned)))
+            here[:] = to_file(warp.points(before))
+    return glb.to_bytes()
+
+
+def measure(glb: Glb) -> Measures:
+    """Of the car in a GLB file."""
+    body = next(node for node in glb.nodes() if node["name"].startswith("body"))
+    wheels = {n["name"]: n["translation"] for n in glb.nodes() if n["name"].startswith("wheel")}
+    parts = {
+        material.split(".")[0]: to_car(points)
+        for material, points in zip(
+            glb.material_of(body), glb.attributes(body, "POSITION"), strict=True
+        )
+    }
+    paint, windows = parts["role:paint"], parts["role:glass"]
+    everything = np.concatenate(list(parts.values()))
+
+    def axle(place: str) -> float:
+        return float(np.mean([at[0] for name, at in wheels.items() if place in name]))
+
+    half_width = float(np.percentile(np.abs(paint[:, 1]), 99.5))
+    beside = windows[np.abs(windows[:, 1]) > 0.6 * half_width]
+    return Measures(
+        front=float(everything[:, 0].max()),
+        rear=float(everything[:, 0].min()),
+        front_axle=axle("front"),
+        rear_axle=axle("rear"),
+        radius=float(np.mean([at[1] for at in wheels.values()])),
+        height=float(np.percentile(everything[:, 2], 99)),
+        belt=float(np.percentile(beside[:, 2], 10)),
+        half_width=half_width,
+    )
+
+
+def proportions(car: Measures, number: int) -> Proportions:
+    """Those of model `number`: the `number`-th point of a sequence that fills the ranges evenly and
+    gives a plausible car.
+
+    The sequence is Roberts' additive recurrence (2018), whose points keep their distance from each
+    other however many are taken.
+    """
+    return _sequence(car, number)[number - 1]
+
+
+@cache
+def _sequence(car: Measures, count: int) -> list[Proportions]:
+    found: list[Proportions] = []
+    for candidate in _candidates():
+        if is_plausible(car, candidate):
+            found.append(candidate)
+            if len(found) == count:
+                return found
+    raise AssertionError("the sequence does not end")
+
+
+def _candidates() -> Iterator[Proportions]:
+    dimensions = len(RANGES)
+    root = 2.0
+    for _ in range(64):
+        root = (1 + root) ** (1 / (dimensions + 1))
+    steps = root ** -np.arange(1.0, dimensions + 1)
+    low, high = np.array(list(RANGES.values())).T
+    for index in range(1, 100 * MOST):
+        share = (0.5 + index * steps) % 1.0
+        yield Proportions(*(low + share * (high - low)).tolist())
+
+
+def is_plausible(car: Measures, to: Proportions) -> bool:
+    """Whether the warped car has the proportions of a real one.
+
+    Within what cars on the road have, from coupe to van: wheelbase 0.54 to 0.74 of the length,
+    height 0.25 to 0.62 of the length and 0.56 to 1.4 of the width; 0.3 m or more before and behind
+    the axles; and windows that take 0.24 to 0.5 of the height.
+    """
+    warp = Warp(car, to)
+    ends = np.array([[x, 0.0, z] for x, z in _outline(car)])
+    (front, _, _), (rear, _, _), (_, _, roof), (_, _, belt) = warp.points(ends)
+    axles = [float(warp.wheel(np.array([x, 0.0, 0.0]))[0]) for x in (car.front_axle, car.rear_axle)]
+    length, wheelbase = front - rear, axles[0] - axles[1]
+    width = 2 * car.half_width * to.width
+    return bool(
+        0.54 <= wheelbase / length <= 0.74
+        and 0.25 <= roof / length <= 0.62
+        and 0.56 <= roof / width <= 1.4
+        and min(front - axles[0], axles[1] - rear) >= 0.3
+        and 0.24 <= (roof - belt) / roof <= 0.5
+        and not math.isclose(_strength(to), 0.0, abs_tol=0.25)
+    )
+
+
+def _outline(car: Measures) -> list[tuple[float, float]]:
+    return [(car.front, 0.4), (car.rear, 0.4), (0.0, car.height), (0.0, car.belt)]
+
+
+def _strength(to: Proportions) -> float:
+    """How far from the base car, each dimension in halves of its range, as the largest."""
+    low, high = np.array(list(RANGES.values())).T
+    unchanged = np.array(Proportions())
+    return float(np.abs((np.array(to) - unchanged) / ((high - low) / 2)).max())

@@ -1,0 +1,213 @@
+"""Derived models: smooth, whole, plausible, all different, and the same whenever they are made."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dmldata import open_dataset
+from dmldata.errors import InputError
+from dmlgen.assets import car_folder, car_mesh, project_car_names
+from dmlgen.blender import call_in_blender
+from dmlgen.cars.derive.glb import Glb, to_car
+from dmlgen.cars.derive.models import RANGES, derived_glb, is_plausible, measure, proportions
+from dmlgen.cars.derive.names import parse_derived
+from dmlgen.cars.derive.warp import ARCH, Proportions, Warp
+from dmlgen.cars.spec import load_car
+from dmlgen.plan import make_plan
+from dmlgen.recipe import Recipe, load_recipe
+from dmlgen.rendering.run import render
+
+BASES = project_car_names()
+A_BASE = 15
+"""Models of each base that the project's recipes take."""
+
+any_proportions = st.builds(
+    Proportions, **{name: st.floats(low, high) for name, (low, high) in RANGES.items()}
+)
+
+
+@pytest.fixture(scope="module")
+def cars():
+    return {name: measure(Glb(car_mesh(name))) for name in BASES}
+
+
+def body_of(glb):
+    node = next(node for node in glb.nodes() if node["name"].startswith("body"))
+    return np.concatenate([to_car(points) for points in glb.attributes(node, "POSITION")])
+
+
+def opened(data, folder):
+    path = folder / "model.glb"
+    path.write_bytes(data)
+    return Glb(path)
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_proportions_that_change_nothing_leave_every_point_where_it_is(name, cars):
+    points = body_of(Glb(car_mesh(name)))
+    warp = Warp(cars[name], Proportions())
+    middle = (cars[name].front_axle + cars[name].rear_axle) / 2
+    np.testing.assert_allclose(warp.points(points) + np.array([middle, 0, 0]), points, atol=1e-6)
+
+
+@settings(max_examples=40)
+@given(to=any_proportions)
+def test_arches_stay_round_and_wheels_stay_in_them(cars, to):
+    for car in cars.values():
+        warp = Warp(car, to)
+        for axle in (car.front_axle, car.rear_axle):
+            angle = np.linspace(0, np.pi, 40)
+            arch = 1.1 * car.radius * np.stack([np.cos(angle), 0 * angle, np.sin(angle)], axis=1)
+            arch += [axle, 0.9 * car.half_width, car.radius]
+            arch = arch[arch[:, 2] < 1.9 * car.radius]
+            middle = warp.wheel(np.array([axle, 0.9 * car.half_width, car.radius]))
+            around = warp.points(arch) - middle
+            radii = np.hypot(around[:, 0], around[:, 2] - to.ride)
+            np.testing.assert_allclose(radii, 1.1 * car.radius, atol=0.004)
+            assert ARCH > 1.1
+
+
+@settings(max_examples=40)
+@given(to=any_proportions)
+def test_nothing_folds_and_normals_are_those_of_the_warped_surface(cars, to):
+    rng = np.random.default_rng(0)
+    for car in cars.values():
+        warp = Warp(car, to)
+        low = [car.rear, -car.half_width, 0.1]
+        at = rng.uniform(low, [car.front, car.half_width, car.height], (200, 3))
+        first, second = rng.normal(size=(2, 200, 3))
+        normal = np.cross(first, second)
+        step = 1e-5
+
+        def edge(direction, at=at, warp=warp, step=step):
+            return (warp.points(at + step * direction) - warp.points(at - step * direction)) / step
+
+        expected = np.cross(edge(first), edge(second))
+        expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+        found = warp.normals(at, normal / np.linalg.norm(normal, axis=1, keepdims=True))
+        # The maps are tabulated at 2 mm: their slopes are right to a little more than that allows.
+        assert (np.einsum("nd,nd->n", found, expected) > 0.999).all()
+        axes = np.eye(3)
+        volume = np.linalg.det(np.stack([edge(np.tile(axis, (200, 1))) for axis in axes], axis=1))
+        assert (volume > 0).all()
+
+
+def test_models_are_plausible_and_no_two_of_a_base_are_alike(cars):
+    low, high = np.array(list(RANGES.values())).T
+    for car in cars.values():
+        models = [proportions(car, number) for number in range(1, A_BASE + 1)]
+        assert all(is_plausible(car, model) for model in models)
+        for one, other in itertools.combinations([Proportions(), *models], 2):
+            apart = np.abs(np.array(one) - np.array(other)) / (high - low)
+            assert apart.max() > 0.3
+
+
+def test_the_same_name_gives_the_same_bytes_and_another_name_others():
+    base = car_mesh("fordFocus")
+    one, again, other = (derived_glb(base, number) for number in (3, 3, 4))
+    assert one == again != other
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_the_file_says_the_bounds_of_its_points_and_the_wheels_keep_their_mesh(name, tmp_path):
+    base = Glb(car_mesh(name))
+    made = opened(derived_glb(car_mesh(name), 7), tmp_path)
+    for before, after in zip(base.nodes(), made.nodes(), strict=True):
+        assert before["name"] == after["name"]
+        moved = before["name"].startswith("wheel")
+        for old, new in zip(
+            base.attributes(before, "POSITION"), made.attributes(after, "POSITION"), strict=True
+        ):
+            assert np.isfinite(new).all()
+            assert np.array_equal(old, new) == moved
+        for normals in made.attributes(after, "NORMAL"):
+            np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-3)
+        if moved:
+            assert before["translation"][1] == after["translation"][1]
+    accessors = made.document["accessors"]
+    for mesh in made.document["meshes"]:
+        for primitive in mesh["primitives"]:
+            index = primitive["attributes"]["POSITION"]
+            points = made._array(index)
+            assert accessors[index]["min"] == pytest.approx(points.min(axis=0).tolist())
+            assert accessors[index]["max"] == pytest.approx(points.max(axis=0).tolist())
+    length = struct.unpack_from("<I", (tmp_path / "model.glb").read_bytes(), 8)[0]
+    assert length == (tmp_path / "model.glb").stat().st_size
+    json.dumps(made.document, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("derived:fordFocus", "has to be like derived:fordFocus-017"),
+        ("derived:fordFocus-000", "from 001 to 999"),
+        ("derived:fordFocus-1000", "has to be like"),
+        ("derived:fordFokus-001", "unknown car 'derived:fordFokus-001'"),
+        ("derived:../x-001", "has to be like"),
+    ],
+)
+def test_names_that_are_no_model_are_refused(name, message):
+    with pytest.raises(InputError, match=message):
+        car_folder(name)
+    text = {"name": "x", "title": "x", "description": "x", "vary": {"car_model": (name, "suv")}}
+    with pytest.raises(ValueError, match=message):
+        Recipe.model_validate(text)
+
+
+def test_the_credit_of_the_base_travels_with_its_models():
+    base, derived = load_car("seat_leon").to_credit(), load_car("derived:seat_leon-012").to_credit()
+    assert (derived.author, derived.license, derived.source) == (
+        base.author,
+        base.license,
+        base.source,
+    )
+    assert derived.id == "car-seat_leon-012"
+    assert "changed smoothly" in derived.changes
+    assert parse_derived("seat_leon") is None
+
+
+PICTURES = """
+from pathlib import Path
+from dmlgen.factors import CONSTANTS
+from dmlgen.presets import Engine
+from dmlgen.scene import stage as stages
+from dmlgen.scene.picture import Photographer
+
+stages.MOST_CARS = {most}
+stage = stages.Stage(Engine("draft", 64, "cpu"))
+folder = Path({folder!r})
+photographer = Photographer(folder)
+for number, car in enumerate({names} * 2):
+    stage.set({{**CONSTANTS, "car_model": car}}, seed=1)
+    (folder / f"{{number}}.jpg").write_bytes(stage.photograph(photographer).jpg)
+"""
+
+
+def test_pictures_do_not_depend_on_how_many_cars_stay_loaded(tmp_path):
+    names = ["fordFocus", "derived:fordFocus-001", "derived:suv-002"]
+    pictures = []
+    for most in (24, 1):
+        folder = tmp_path / str(most)
+        folder.mkdir()
+        code = PICTURES.format(most=most, folder=str(folder), names=names)
+        call_in_blender(exec, tmp_path / "log", code)
+        pictures.append([(folder / f"{number}.jpg").read_bytes() for number in range(6)])
+    assert pictures[0] == pictures[1]
+    assert pictures[0][:3] == pictures[0][3:]
+    assert len(set(pictures[0])) == 3
+
+
+def test_a_dataset_of_derived_models_has_their_names_and_credits(engine, tmp_path):
+    mini = load_recipe("mini")
+    names = ("fordFocus", "derived:fordFocus-001")
+    recipe = mini.model_copy(update={"vary": {**mini.vary, "car_model": names}})
+    manifest = render(make_plan(recipe, seed=1, count=4), engine, tmp_path / "out")
+    assert {credit.id for credit in manifest.credits} == {"car-fordFocus", "car-fordFocus-001"}
+    assert set(open_dataset(str(tmp_path / "out")).values("car_model")) == set(names)

@@ -33,6 +33,20 @@ def connect(address: str | None) -> Any:
     return ray
 
 
+def room(ray: Any, threads: int, gpus: int, most: int | None) -> int:
+    """How many workers the nodes that are there now have room for, `most` at most.
+
+    Args:
+        ray: connected.
+        threads, gpus: that each worker reserves.
+    """
+    have = ray.cluster_resources()
+    places = int(have.get("CPU", 0)) // threads
+    if gpus:
+        places = min(places, int(have.get("GPU", 0)) // gpus)
+    return places if most is None else min(places, most)
+
+
 def _knock(address: str) -> None:
     """Ray itself tries for minutes where nobody answers."""
     host, _, port = address.rpartition(":")

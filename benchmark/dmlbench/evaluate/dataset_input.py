@@ -1,4 +1,4 @@
-"""What the two steps take from a dataset: embeddings of all images, and the properties."""
+"""What the two steps take from a dataset: properties, scenes, and how it suits the model."""
 
 from __future__ import annotations
 

@@ -15,12 +15,11 @@ from typing import Any, NamedTuple
 from dmlbench.evaluate.tasks import Progress, Task
 from dmlbench.models import LoadedModel
 from dmlbench.results.blocks import Arrays
-from dmldata.cluster import connect
+from dmldata.cluster import connect, room
 from dmldata.errors import PrismError, one_line
 
 MOST_LOSSES = 2
 """A block that was lost with that many workers is given up: it may be what ends them."""
-GPU_DEVICES = ("auto", "cuda")
 
 
 class Origin(NamedTuple):
@@ -147,13 +146,6 @@ class RayExecutor:
         """An idle worker, or a new one where there is room; at least one, for which Ray waits."""
         if self._idle:
             return self._idle.pop()
-        if working >= max(1, self._room()):
+        if working >= max(1, room(self._ray, self._threads, self._gpus, self._most)):
             return None
         return self._actor_class.remote(self._origin, self._threads)
-
-    def _room(self) -> int:
-        have = self._ray.cluster_resources()
-        room = int(have.get("CPU", 0)) // self._threads
-        if self._gpus:
-            room = min(room, int(have.get("GPU", 0)))
-        return room if self._most is None else min(room, self._most)

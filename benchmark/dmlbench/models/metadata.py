@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dmlbench.models.contract import EmbeddingModel, LoadedModel, make_id
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmldata.errors import ModelError, UnknownNameError
+from dmldata.files import sha256_of
 
 FILE_NAME = "dmlprism.json"
 FORMAT = 1
@@ -85,14 +87,42 @@ def find_metadata(path: Path, embedded: str | bytes) -> Metadata | None:
     return None
 
 
-def metadata_of(
-    path: Path, embedded: str | bytes, options: Options, size: tuple[int, int] | None = None
-) -> tuple[Metadata, tuple[str, ...]]:
-    """`find_metadata`, or ImageNet's preprocessing with a note on what had to be assumed.
+def describe_model(
+    model: EmbeddingModel,
+    reference: str,
+    embedded: str | bytes,
+    options: Options,
+    size: tuple[int, int] | None = None,
+) -> LoadedModel:
+    """The model of the file `reference`, with what travels with it and what the user says of it.
+
+    Without metadata, ImageNet's preprocessing, with a note on what had to be assumed.
 
     Args:
+        embedded: the metadata that the file itself holds; empty for none.
         size: (H, W) in pixels, where the model takes no other input.
+
+    Raises:
+        ModelError, UnknownNameError: metadata that is not valid.
     """
+    path = Path(reference)
+    metadata, notes = _metadata_of(path, embedded, options, size)
+    preprocessing = options.apply(metadata.preprocessing)
+    loss, distance = options.explained_by(metadata.loss, metadata.distance)
+    return LoadedModel(
+        model=model,
+        preprocessing=preprocessing,
+        reference=reference,
+        id=make_id(path.stem, sha256_of(path), preprocessing),
+        loss=loss,
+        distance=distance,
+        notes=notes,
+    )
+
+
+def _metadata_of(
+    path: Path, embedded: str | bytes, options: Options, size: tuple[int, int] | None
+) -> tuple[Metadata, tuple[str, ...]]:
     found = find_metadata(path, embedded)
     if found is not None:
         return found, ()

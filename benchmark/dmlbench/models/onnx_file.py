@@ -5,6 +5,7 @@ Neither runs code from the file: an ONNX graph is made of operators that the run
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dmlbench.models.contract import LoadedModel, make_id, one_line
+from dmlbench.models.contract import LoadedModel, one_line
 from dmlbench.models.fixed_batch import in_batches
-from dmlbench.models.metadata import FILE_NAME, metadata_of
+from dmlbench.models.metadata import FILE_NAME, describe_model
 from dmlbench.models.options import Options
-from dmlbench.models.weights import hash_file
 from dmlbench.torchvision_schemas import ensure_torchvision_imports
 from dmldata.errors import ModelError
 
@@ -63,20 +63,10 @@ def load(reference: str, options: Options) -> LoadedModel:
     session = _session(path)
     batch, size = _input_shape(session, reference)
     embedded = session.get_modelmeta().custom_metadata_map.get(FILE_NAME, "")
-    metadata, notes = metadata_of(path, embedded, options, size)
-    preprocessing = options.apply(metadata.preprocessing)
-    loss, distance = options.explained_by(metadata.loss, metadata.distance)
     model = OnnxModel(session, batch)
-    return LoadedModel(
-        model=model,
-        preprocessing=preprocessing,
-        reference=reference,
-        id=make_id(path.stem, hash_file(path), preprocessing),
-        loss=loss,
-        distance=distance,
-        notes=notes,
-        no_maps=_add_graph(model, path, preprocessing.input_size),
-    )
+    loaded = describe_model(model, reference, embedded, options, size)
+    no_maps = _add_graph(model, path, loaded.preprocessing.input_size)
+    return dataclasses.replace(loaded, no_maps=no_maps)
 
 
 def _session(path: Path) -> Any:

@@ -18,8 +18,9 @@ from dmlbench.models.contract import LoadedModel, make_id, one_line
 from dmlbench.models.execution import seeded
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
-from dmlbench.models.weights import hash_file, hash_tensors
+from dmlbench.models.weights import hash_tensors
 from dmldata.errors import ModelError
+from dmldata.files import sha256_of
 
 
 def load(reference: str, options: Options) -> LoadedModel:
@@ -93,7 +94,7 @@ def _hash(model: Any, reference: str, function: Callable[[], Any]) -> str:
         return hash_tensors(model.state_dict())
     # No weights to tell models apart by: the source they come from does.
     source = getattr(sys.modules.get(function.__module__), "__file__", None)
-    content = hash_file(Path(source)) if source else ""
+    content = sha256_of(Path(source)) if source else ""
     return hashlib.sha256(f"{reference}\n{content}".encode()).hexdigest()
 
 

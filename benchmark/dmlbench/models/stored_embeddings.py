@@ -15,9 +15,9 @@ from dmlbench.embedding_file import load_embeddings
 from dmlbench.models.contract import LoadedModel, make_id
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
-from dmlbench.models.weights import hash_file
 from dmlbench.properties.embeddings import check_embeddings
 from dmldata.errors import InputError, ModelError
+from dmldata.files import sha256_of
 
 _INPUT_OPTIONS = ("input_size", "mean", "std", "bgr", "scale", "interpolation")
 
@@ -85,7 +85,7 @@ def load(reference: str, options: Options) -> StoredEmbeddings:
         model=_refuse_images,
         preprocessing=Preprocessing(),
         reference=reference,
-        id=make_id(path.stem, hash_file(path), Preprocessing()),
+        id=make_id(path.stem, sha256_of(path), Preprocessing()),
         loss=loss,
         distance=distance,
         dimensions=rows.shape[1],

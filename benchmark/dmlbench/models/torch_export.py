@@ -12,11 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dmlbench.models.contract import LoadedModel, make_id, one_line
+from dmlbench.models.contract import LoadedModel, one_line
 from dmlbench.models.fixed_batch import in_batches
-from dmlbench.models.metadata import FILE_NAME, metadata_of
+from dmlbench.models.metadata import FILE_NAME, describe_model
 from dmlbench.models.options import Options
-from dmlbench.models.weights import hash_file
 from dmldata.errors import ModelError
 
 
@@ -43,18 +42,8 @@ def load(reference: str, options: Options) -> LoadedModel:
     if any(map(_is_training, program.graph.nodes)):
         raise ModelError(f"{reference}: exported in training mode; valid: model.eval() before it")
     batch, size = _input_shape(program, reference)
-    metadata, notes = metadata_of(path, extra[FILE_NAME], options, size)
-    preprocessing = options.apply(metadata.preprocessing)
-    loss, distance = options.explained_by(metadata.loss, metadata.distance)
-    return LoadedModel(
-        model=_ExportedModel(program.module(), batch),
-        preprocessing=preprocessing,
-        reference=reference,
-        id=make_id(path.stem, hash_file(path), preprocessing),
-        loss=loss,
-        distance=distance,
-        notes=notes,
-    )
+    model = _ExportedModel(program.module(), batch)
+    return describe_model(model, reference, extra[FILE_NAME], options, size)
 
 
 class _ExportedModel(nn.Module):

@@ -15,11 +15,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from dmlbench.models.contract import LoadedModel, make_id, one_line
-from dmlbench.models.metadata import FILE_NAME, Metadata, metadata_of
+from dmlbench.models.contract import LoadedModel, one_line
+from dmlbench.models.metadata import FILE_NAME, Metadata, describe_model
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
-from dmlbench.models.weights import hash_file
 from dmldata.errors import ModelError
 
 
@@ -37,18 +36,7 @@ def load(reference: str, options: Options) -> LoadedModel:
         model, embedded = _load_archive(path)
     else:
         model, embedded = _load_pickle(path, options.trust_pickle), b""
-    metadata, notes = metadata_of(path, embedded, options)
-    preprocessing = options.apply(metadata.preprocessing)
-    loss, distance = options.explained_by(metadata.loss, metadata.distance)
-    return LoadedModel(
-        model=model.eval(),
-        preprocessing=preprocessing,
-        reference=reference,
-        id=make_id(path.stem, hash_file(path), preprocessing),
-        loss=loss,
-        distance=distance,
-        notes=notes,
-    )
+    return describe_model(model.eval(), reference, embedded, options)
 
 
 def save_torchscript(

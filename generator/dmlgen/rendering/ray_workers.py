@@ -9,7 +9,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from dmldata.cluster import connect
+from dmldata.cluster import connect, room
 from dmldata.errors import InputError, PrismError, one_line
 from dmlgen.plan import PlannedImage
 from dmlgen.presets import Engine
@@ -64,11 +64,7 @@ class RayExecutor:
 
     def slots(self) -> int:
         """How many workers the nodes that are there now have room for."""
-        have = self._ray.cluster_resources()
-        room = int(have.get("CPU", 0)) // self._threads
-        if self._gpus:
-            room = min(room, int(have.get("GPU", 0)))
-        return room if self._workers is None else min(room, self._workers)
+        return room(self._ray, self._threads, self._gpus, self._workers)
 
     def start(self) -> int:
         """A new actor; Ray places it as soon as it can."""

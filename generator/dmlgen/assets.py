@@ -48,17 +48,17 @@ def car_names() -> list[str]:
 
 
 def real_car(name: str) -> str:
-    """The car whose files are those of `name`: itself, or the base of a derived model.
+    """The car whose files are those of `name`: itself, or the base of a derived model, which is
+    one of the project's cars.
 
     Raises:
         UnknownNameError: no such car; the message lists them.
         InputError: not the name of a derived model.
     """
     derived = parse_derived(name)
-    real = name if derived is None else derived.base
-    if real not in car_names():
-        valid = [*car_names(), "or derived:NAME-001 to -999"]
-        raise UnknownNameError("car", name, valid)
+    real, known = (name, car_names()) if derived is None else (derived.base, project_car_names())
+    if real not in known:
+        raise UnknownNameError("car", name, [*car_names(), "or derived:NAME-001 to -999"])
     return real
 
 

@@ -161,6 +161,15 @@ def test_names_that_are_no_model_are_refused(name, message):
         Recipe.model_validate(text)
 
 
+def test_a_car_of_the_users_own_is_no_base(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "car.yaml").touch()
+    monkeypatch.setenv("DML_PRISM_CARS", str(tmp_path))
+    assert car_folder("mine") == tmp_path / "mine"
+    with pytest.raises(InputError, match="unknown car 'derived:mine-001'"):
+        car_folder("derived:mine-001")
+
+
 def test_the_credit_of_the_base_travels_with_its_models():
     base, derived = load_car("seat_leon").to_credit(), load_car("derived:seat_leon-012").to_credit()
     assert (derived.author, derived.license, derived.source) == (

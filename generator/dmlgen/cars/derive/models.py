@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dmlgen.cars.derive.glb import Glb, to_car, to_file
 from dmlgen.cars.derive.names import MOST
@@ -51,14 +51,17 @@ def measure(glb: Glb) -> Measures:
     """Of the car in a GLB file."""
     body = next(node for node in glb.nodes() if node["name"].startswith("body"))
     wheels = {n["name"]: n["translation"] for n in glb.nodes() if n["name"].startswith("wheel")}
-    parts = {
-        material.split(".")[0]: to_car(points)
-        for material, points in zip(
-            glb.material_of(body), glb.attributes(body, "POSITION"), strict=True
+    materials, positions = glb.material_of(body), glb.attributes(body, "POSITION")
+    # A role stands in several primitives where some of it is textured.
+    roles = [material.split(".")[0] for material in materials]
+
+    def points_of(role: str) -> NDArray[np.float64]:
+        return np.concatenate(
+            [to_car(at) for name, at in zip(roles, positions, strict=True) if name == role]
         )
-    }
-    paint, windows = parts["role:paint"], parts["role:glass"]
-    everything = np.concatenate(list(parts.values()))
+
+    paint, windows = points_of("role:paint"), points_of("role:glass")
+    everything = np.concatenate([to_car(at) for at in positions])
 
     def axle(place: str) -> float:
         return float(np.mean([at[0] for name, at in wheels.items() if place in name]))
@@ -129,7 +132,7 @@ def is_plausible(car: Measures, to: Proportions) -> bool:
         and 0.56 <= roof / width <= 1.4
         and min(front - axles[0], axles[1] - rear) >= 0.3
         and 0.24 <= (roof - belt) / roof <= 0.5
-        and not math.isclose(_strength(to), 0.0, abs_tol=0.25)
+        and _strength(to) > 0.25
     )
 
 

@@ -34,7 +34,7 @@ class Measures:
         radius: of the wheels.
         height: of the roof.
         belt: height of the lower edge of the windows.
-        half_width: of the body, without mirrors or with them.
+        half_width: of the painted body; mirrors hardly count.
     """
 
     front: float

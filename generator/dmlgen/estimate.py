@@ -7,7 +7,7 @@ from typing import Any
 
 from dmlgen.presets import Engine
 
-_SECONDS = {"draft": (0.3, 31.0), "standard": (0.4, 66.0), "final": (0.2, 137.0)}
+_SECONDS = {"draft": (0.2, 22.0), "standard": (0.5, 30.0), "final": (0.0, 240.0)}
 _BYTES = (7_000.0, 183_000.0)
 """Fixed part and part per megapixel, from the table in docs/performance.md."""
 

@@ -43,7 +43,8 @@ Split = Annotated[
     typer.Option(
         "--split",
         help="Of Cars196, CUB-200-2011 and Stanford Online Products: train, test (by default; the "
-        "classes that no model is trained on) or all.",
+        "classes that no model is trained on) or all. Of a dataset of dmlgen: one of its splits, or "
+        "all (by default).",
     ),
 ]
 Labels = Annotated[

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import fsspec
@@ -39,13 +38,17 @@ class Item(NamedTuple):
     row: dict[str, Any]
 
 
-def open_dataset(url: str | os.PathLike[str]) -> Dataset:
+def open_dataset(url: str | os.PathLike[str], *, split: str | None = None) -> Dataset:
     """Open a dataset in a folder or at any URL that fsspec reads.
 
     Only dataset.json is read here; the rest when asked for.
 
+    Args:
+        split: open the images of this split alone; all when None.
+
     Raises:
         InputError: a URL that cannot be read at all (unknown protocol).
+        UnknownNameError: no such split.
         DatasetError: no dataset there, a manifest that breaks the contract, or no images in it.
     """
     url = os.fspath(url)
@@ -53,26 +56,36 @@ def open_dataset(url: str | os.PathLike[str]) -> Dataset:
     manifest = read_manifest(data, f"{url.rstrip('/')}/{MANIFEST_FILE}")
     if not manifest.images:
         raise DatasetError(f"{url}: the dataset is empty: {MANIFEST_FILE} lists no shards")
-    return Dataset(url, fs, root, manifest)
+    return Dataset(url, fs, root, manifest, split)
 
 
 class Dataset:
-    """A dataset on disk or behind a URL; made by `open_dataset`.
+    """A dataset on disk or behind a URL, or one split of it; made by `open_dataset`.
 
     Attributes:
-        notes, options: empty; see `dmlbench.sources.ImageSource`, which a dataset is.
+        manifest: dataset.json; of one split, with the shards of that split alone, so that its
+            fingerprint is the split's own.
+        notes: empty; see `dmlbench.sources.ImageSource`, which a dataset is.
+        options: the split, where one was chosen.
     """
 
     notes: tuple[str, ...] = ()
-    options: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
-        self, url: str, fs: fsspec.AbstractFileSystem, root: str, manifest: Manifest
+        self,
+        url: str,
+        fs: fsspec.AbstractFileSystem,
+        root: str,
+        manifest: Manifest,
+        split: str | None = None,
     ) -> None:
+        _check_names("split", split and [split], list(manifest.splits), url)
         self.url = url
         self.fs = fs
         self.root = root
-        self.manifest = manifest
+        self.options: Mapping[str, str] = {"split": split} if split else {}
+        self._whole = manifest
+        self.manifest = _of_split(manifest, split) if split else manifest
 
     def __len__(self) -> int:
         return self.manifest.images
@@ -89,7 +102,7 @@ class Dataset:
 
     @cached_property
     def samples(self) -> pa.Table:
-        """samples.parquet, N rows, in the order of the shards and of the samples inside them.
+        """N rows of samples.parquet, in the order of the shards and of the samples inside them.
 
         Raises:
             DatasetError: missing, altered, other columns or another order than the manifest's.
@@ -102,12 +115,13 @@ class Dataset:
         expected = self.manifest.samples
         check_digest(name, expected, len(data), hashlib.sha256(data).hexdigest())
         table = read_samples(io.BytesIO(data))
-        problem = columns_problem(table, self.manifest.factors) or order_problem(
-            table, self.manifest
-        )
+        problem = columns_problem(table, self._whole.factors) or order_problem(table, self._whole)
         if problem:
             raise DatasetError(f"{name}: {problem}")
-        return table
+        if self.manifest is self._whole:
+            return table
+        wanted = np.isin(table["split"].to_numpy(zero_copy_only=False), list(self.manifest.splits))
+        return table.filter(wanted)
 
     def labels(self, factor: str) -> np.ndarray:
         """Bins of a factor, int32 [N]; -1 where it does not apply.
@@ -242,6 +256,12 @@ class Dataset:
             raise DatasetError(f"{where}: has no mask.png")
         mask = decode_mask(sample.files["mask.png"], size, f"{where}.mask.png")
         return Item(sample.key, image, mask, row)
+
+
+def _of_split(manifest: Manifest, split: str) -> Manifest:
+    shards = tuple(shard for shard in manifest.shards if shard.split == split)
+    parts = {"shards": shards, "splits": {split: manifest.splits[split]}}
+    return Manifest(**(dict(manifest) | parts))
 
 
 def _check_names(kind: str, names: Collection[str] | None, valid: list[str], where: str) -> None:

@@ -65,6 +65,24 @@ def test_splits_keys_and_shards_select(tiny: Path) -> None:
     assert [item.mask for item in dataset.samples_iter(with_mask=False)] == [None] * 10
 
 
+def test_a_split_opens_as_a_dataset_of_its_own(tiny: Path) -> None:
+    whole = open_dataset(tiny)
+    test = open_dataset(tiny, split="test")
+    items = list(test.samples_iter())
+    assert [item.key for item in items] == test.samples["key"].to_pylist() == ["img0004", "img0009"]
+    assert len(test) == 2
+    chosen = [key in {"img0004", "img0009"} for key in whole.samples["key"].to_pylist()]
+    assert np.array_equal(test.labels("car_model"), whole.labels("car_model")[chosen])
+    assert test.fingerprint not in (
+        whole.fingerprint,
+        open_dataset(tiny, split="train").fingerprint,
+    )
+    with pytest.raises(DatasetError, match="no sample 'img0000'"):
+        test.samples_iter(keys=["img0000"])
+    with pytest.raises(UnknownNameError, match=r"'tset'.*did you mean 'test'"):
+        open_dataset(tiny, split="tset")
+
+
 def test_what_is_not_there_is_named(tiny: Path) -> None:
     dataset = open_dataset(tiny)
     with pytest.raises(UnknownNameError, match=r"'trian'.*did you mean 'train'"):

@@ -26,6 +26,8 @@ BENCHMARKS: tuple[tuple[Callable[[Path], bool], Callable[[Path, str], Listing]],
 )
 """Datasets of metric learning, as distributed."""
 
+TRAIN, ALL = "train", "all"
+
 VALID = (
     f"a dataset of this project ({MANIFEST_FILE}), tar shards of a WebDataset, images with "
     f"{' or '.join(LABEL_FILES)} or --labels, Cars196 (cars_annos.mat), CUB-200-2011 (images.txt) "
@@ -39,6 +41,7 @@ def open_source(
     split: str | None = None,
     labels: str | None = None,
     properties: str | None = None,
+    to_train: bool = False,
 ) -> ImageSource:
     """Open whatever holds images: known by its files.
 
@@ -46,9 +49,11 @@ def open_source(
         url: a folder or URL of a dataset of this project; tar files as `DIR/*.tar`,
             `DIR/{000..012}.tar` or URLs of these, or a folder of them; a folder of images.
         split: of Cars196, CUB-200-2011 and Stanford Online Products: 'test' (the classes that
-            models of metric learning are not trained on; the default), 'train' or 'all'.
+            models of metric learning are not trained on; the default), 'train' or 'all'; of a
+            dataset of this project, one of its splits or 'all' (the default).
         labels: CSV file of a folder of images; by default the one in it.
         properties: file that says what the properties are; see `property_file`.
+        to_train: 'train' is the default split, of whatever has one.
 
     Raises:
         InputError: nothing of the kind there, or an option that does not go with it.
@@ -57,8 +62,6 @@ def open_source(
     given = {"split": split, "labels": labels, "properties": properties}
     options = {name: value for name, value in given.items() if value is not None}
     folder = Path(url)
-    if split is not None:
-        check_split(split)
     if url.endswith(".tar") and not folder.is_dir():
         _check_options(url, options, "tar shards", "properties")
         return _labelled(read_shards(url), url, options)
@@ -67,12 +70,19 @@ def open_source(
         return _labelled(read_csv_folder(folder, Path(labels)), url, options)
     if (folder / MANIFEST_FILE).is_file() or not folder.is_dir():
         dataset = open_dataset(url)
-        _check_options(url, options, "a dataset of this project")
-        return dataset
+        _check_options(url, options, "a dataset of this project", "split")
+        default = TRAIN if to_train and TRAIN in dataset.manifest.splits else ALL
+        chosen = split or default
+        return dataset if chosen == ALL else open_dataset(url, split=chosen)
     for recognised, read in BENCHMARKS:
         if recognised(folder):
             _check_options(url, options, "this dataset", "split", "properties")
-            return _labelled(read(folder, split or "test"), url, options, class_is_categorical=True)
+            if split is not None:
+                check_split(split)
+            elif to_train:
+                options["split"] = TRAIN
+            listing = read(folder, options.get("split", "test"))
+            return _labelled(listing, url, options, class_is_categorical=True)
     label_file = find_label_file(folder)
     if label_file is not None:
         _check_options(url, options, "images with a CSV file", "labels", "properties")

@@ -24,8 +24,32 @@ def test_datasets_of_the_project_are_image_sources(shapes):
     source = open_source(str(shapes))
     assert source.has_masks
     assert (source.notes, dict(source.options)) == ((), {})
-    with pytest.raises(InputError, match=r"--split test: .* is a dataset of this project"):
-        open_source(str(shapes), split="test")
+    with pytest.raises(InputError, match=r"--properties p: .* is a dataset of this project"):
+        open_source(str(shapes), properties="p")
+
+
+def test_a_split_of_a_dataset_of_the_project_is_a_source_of_its_own(shapes):
+    whole, test = open_source(str(shapes)), open_source(str(shapes), split="test")
+    assert set(test.samples["split"].to_pylist()) == {"test"}
+    assert len(test) == len(rows(test)) == whole.samples["split"].to_pylist().count("test")
+    assert dict(test.options) == {"split": "test"}
+    assert open_source(test.url, **test.options).fingerprint == test.fingerprint
+    fingerprints = {one.fingerprint for one in (whole, test, open_source(test.url, split="train"))}
+    assert len(fingerprints) == 3
+    assert open_source(test.url, split="all").fingerprint == whole.fingerprint
+    with pytest.raises(UnknownNameError, match=r"unknown split 'tset' .*valid: test, train"):
+        open_source(str(shapes), split="tset")
+
+
+def test_training_opens_the_training_split_where_there_is_one(
+    shapes, cars196, csv_folder, tmp_path
+):
+    assert dict(open_source(str(shapes), to_train=True).options) == {"split": "train"}
+    assert dict(open_source(str(shapes), to_train=True, split="all").options) == {}
+    source = open_source(str(cars196), to_train=True)
+    assert (source.manifest.name, dict(source.options)) == ("Cars196 train", {"split": "train"})
+    photos = csv_folder(tmp_path / "photos", ["file,p", "a.jpg,1"])
+    assert dict(open_source(str(photos), to_train=True).options) == {}
 
 
 def test_cars196_gives_the_second_half_of_its_classes(cars196):

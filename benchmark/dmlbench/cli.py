@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dmlbench import cli_train
 from dmldata import console
 
 app = typer.Typer(
@@ -43,8 +44,8 @@ Split = Annotated[
     typer.Option(
         "--split",
         help="Of Cars196, CUB-200-2011 and Stanford Online Products: train, test (by default; the "
-        "classes that no model is trained on) or all. Of a dataset of dmlgen: one of its splits, or "
-        "all (by default).",
+        "classes that no model is trained on) or all. Of a dataset of dmlgen: one of its splits, "
+        "or all (by default).",
     ),
 ]
 Labels = Annotated[
@@ -332,6 +333,10 @@ def report(
         _print_json({"report": str(out), "models": [result.model for result in found]})
     else:
         print(f"report: {out}")
+
+
+app.command()(cli_train.train)
+app.command()(cli_train.export)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from dmldata.files import sha256_of
 
 FILE_NAME = "dmlprism.json"
 FORMAT = 1
-_FIELDS = ("format", "trunk", "preprocessing", "loss", "distance")
+_FIELDS = ("format", "trunk", "preprocessing", "loss", "distance", "training")
 _TEXTS = ("trunk", "loss", "distance")
 
 
@@ -26,12 +26,14 @@ class Metadata:
     Attributes:
         trunk: the network behind the tensors of a `.safetensors` file; None in files that hold
             their own code.
+        training: how it was trained, as `dmlbench train` tells it; None where nothing is known.
     """
 
     preprocessing: Preprocessing
     loss: str | None = None
     distance: str = ""
     trunk: str | None = None
+    training: dict[str, Any] | None = None
 
     def to_json(self) -> str:
         content: dict[str, Any] = {
@@ -42,6 +44,8 @@ class Metadata:
         }
         if self.trunk is not None:
             content["trunk"] = self.trunk
+        if self.training is not None:
+            content["training"] = self.training
         return json.dumps(content, indent=1)
 
 
@@ -65,11 +69,14 @@ def read_metadata(text: str | bytes, where: str) -> Metadata:
     for name in _TEXTS:
         if not isinstance(content.get(name), str | None):
             raise ModelError(f"{where}: {name} {content[name]} is not valid; valid: text or null")
+    if not isinstance(content.get("training"), dict | None):
+        raise ModelError(f"{where}: training is not valid; valid: an object or null")
     return Metadata(
         Preprocessing.from_description(content["preprocessing"], where),
         content.get("loss"),
         content.get("distance") or "",
         content.get("trunk"),
+        content.get("training"),
     )
 
 

@@ -23,7 +23,7 @@ from dmldata.errors import ModelError
 
 _INSTALL = "pip install 'dml-prism[onnx]'"
 _AGREEMENT = 1e-3
-_OPSET = 17
+OPSET = 17
 """The last one that onnx2torch knows well; newer graphs are converted back where they can be."""
 _QUIET = 3
 
@@ -113,7 +113,7 @@ def _add_graph(model: OnnxModel, path: Path, size: tuple[int, int]) -> str | Non
         model.graph = None
         return (
             f"onnx2torch cannot rebuild {path.name} in PyTorch ({one_line(error)}); exported at "
-            f"opset {_OPSET} more networks can be, and as TorchScript all"
+            f"opset {OPSET} more networks can be, and as TorchScript all"
         )
     if not difference <= _AGREEMENT:
         model.graph = None
@@ -129,8 +129,8 @@ def _in_pytorch(path: Path) -> nn.Module:
 
     model = onnx.load(path)
     _simplify(model.graph)
-    if any(not one.domain and one.version > _OPSET for one in model.opset_import):
-        model = convert_version(model, _OPSET)
+    if any(not one.domain and one.version > OPSET for one in model.opset_import):
+        model = convert_version(model, OPSET)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         graph: nn.Module = convert(model).eval()

@@ -8,6 +8,7 @@ file is ever executed.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -36,7 +37,7 @@ def load(reference: str, options: Options) -> LoadedModel:
     if not path.is_file():
         raise ModelError(f"{reference}: no such file")
     found = read_weights(path)
-    metadata = find_metadata(path, _embedded(path))
+    metadata = find_metadata(path, embedded_metadata(path))
     if metadata is None or metadata.trunk is None:
         raise ModelError(
             f"{reference}: nothing says which network its tensors are of; valid: '{FILE_NAME}' in "
@@ -72,6 +73,7 @@ def save_safetensors(
     *,
     loss: str | None = None,
     distance: str | None = None,
+    training: dict[str, Any] | None = None,
 ) -> Path:
     """Write a network and what has to travel with it into one file that `load_model` reads.
 
@@ -80,18 +82,20 @@ def save_safetensors(
         trunk: `timm:NAME` (without classifier) or `bn_inception`.
         path: the file; appears only when whole.
         loss, distance: keys of the protocol's section 6.
+        training: how it was trained, for those who read the file.
     """
     from safetensors.torch import save
 
     options = Options(loss=loss, distance=distance)
-    metadata = Metadata(preprocessing, *options.explained_by(None, ""), trunk)
+    metadata = Metadata(preprocessing, *options.explained_by(None, ""), trunk, training)
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     with whole_file(path) as file:
         file.write(save(tensors, {FILE_NAME: metadata.to_json()}))
     return Path(path)
 
 
-def _embedded(path: Path) -> str:
+def embedded_metadata(path: Path) -> str:
+    """The text of `dmlprism.json` in a `.safetensors` file; empty where there is none."""
     from safetensors import safe_open
 
     with safe_open(path, "pt") as file:

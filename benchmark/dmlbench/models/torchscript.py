@@ -57,14 +57,18 @@ def save_torchscript(
     """
     options = Options(loss=loss, distance=distance)
     metadata = Metadata(preprocessing, *options.explained_by(None, ""))
-    path = Path(path)
+    return write_torchscript(model, metadata, Path(path))
+
+
+def write_torchscript(model: nn.Module, metadata: Metadata, path: Path) -> Path:
+    """`save_torchscript` with metadata as it is."""
     beside = path.with_name(f".{path.name}.part")
     training = model.training
     model.eval()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            script = _script_or_trace(model, preprocessing)
+            script = _script_or_trace(model, metadata.preprocessing)
             torch.jit.save(script, str(beside), _extra_files={FILE_NAME: metadata.to_json()})
     finally:
         model.train(training)

@@ -14,7 +14,7 @@ from dmlbench.sources.online_products import is_online_products, read_online_pro
 from dmlbench.sources.property_file import PropertySpec, read_property_file
 from dmlbench.sources.protocol import ImageSource
 from dmlbench.sources.shards import read_shards
-from dmlbench.sources.splits import check_split
+from dmlbench.sources.splits import SPLITS, check_split
 from dmldata.dataset import open_dataset
 from dmldata.errors import DatasetError, InputError
 from dmldata.manifest import MANIFEST_FILE
@@ -26,7 +26,7 @@ BENCHMARKS: tuple[tuple[Callable[[Path], bool], Callable[[Path, str], Listing]],
 )
 """Datasets of metric learning, as distributed."""
 
-TRAIN, ALL = "train", "all"
+ALL = "all"
 
 VALID = (
     f"a dataset of this project ({MANIFEST_FILE}), tar shards of a WebDataset, images with "
@@ -41,7 +41,7 @@ def open_source(
     split: str | None = None,
     labels: str | None = None,
     properties: str | None = None,
-    to_train: bool = False,
+    default_split: str | None = None,
 ) -> ImageSource:
     """Open whatever holds images: known by its files.
 
@@ -53,7 +53,7 @@ def open_source(
             dataset of this project, one of its splits or 'all' (the default).
         labels: CSV file of a folder of images; by default the one in it.
         properties: file that says what the properties are; see `property_file`.
-        to_train: 'train' is the default split, of whatever has one.
+        default_split: another default than these, for whatever has this split.
 
     Raises:
         InputError: nothing of the kind there, or an option that does not go with it.
@@ -71,16 +71,16 @@ def open_source(
     if (folder / MANIFEST_FILE).is_file() or not folder.is_dir():
         dataset = open_dataset(url)
         _check_options(url, options, "a dataset of this project", "split")
-        default = TRAIN if to_train and TRAIN in dataset.manifest.splits else ALL
-        chosen = split or default
+        has_default = default_split in dataset.manifest.splits
+        chosen = split or (default_split if has_default else None) or ALL
         return dataset if chosen == ALL else open_dataset(url, split=chosen)
     for recognised, read in BENCHMARKS:
         if recognised(folder):
             _check_options(url, options, "this dataset", "split", "properties")
             if split is not None:
                 check_split(split)
-            elif to_train:
-                options["split"] = TRAIN
+            elif default_split in SPLITS:
+                options["split"] = default_split
             listing = read(folder, options.get("split", "test"))
             return _labelled(listing, url, options, class_is_categorical=True)
     label_file = find_label_file(folder)

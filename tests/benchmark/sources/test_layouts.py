@@ -44,12 +44,12 @@ def test_a_split_of_a_dataset_of_the_project_is_a_source_of_its_own(shapes):
 def test_training_opens_the_training_split_where_there_is_one(
     shapes, cars196, csv_folder, tmp_path
 ):
-    assert dict(open_source(str(shapes), to_train=True).options) == {"split": "train"}
-    assert dict(open_source(str(shapes), to_train=True, split="all").options) == {}
-    source = open_source(str(cars196), to_train=True)
+    assert dict(open_source(str(shapes), default_split="train").options) == {"split": "train"}
+    assert dict(open_source(str(shapes), default_split="train", split="all").options) == {}
+    source = open_source(str(cars196), default_split="train")
     assert (source.manifest.name, dict(source.options)) == ("Cars196 train", {"split": "train"})
     photos = csv_folder(tmp_path / "photos", ["file,p", "a.jpg,1"])
-    assert dict(open_source(str(photos), to_train=True).options) == {}
+    assert dict(open_source(str(photos), default_split="train").options) == {}
 
 
 def test_cars196_gives_the_second_half_of_its_classes(cars196):

@@ -1,0 +1,135 @@
+"""Which images come in which batch, and how each is changed: a function of the seed and the step.
+
+Nothing here depends on what came before, on worker processes or on their number, so that a
+training that was interrupted goes on with the very batches that it would have had.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from pytorch_metric_learning.samplers import MPerClassSampler
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from dmlbench.models import Preprocessing
+from dmlbench.models.execution import seeded
+from dmlbench.models.preprocessing import INTERPOLATIONS
+from dmlbench.torchvision_schemas import ensure_torchvision_imports
+from dmlbench.training.decoded import DecodedImages
+from dmlbench.training.hyperparameters import Hyperparameters
+
+
+class Draw(NamedTuple):
+    """An image in a batch: its row, and the seed of its augmentation."""
+
+    row: int
+    seed: int
+
+
+class ClassBatches(Sampler[Draw]):
+    """The draws of an epoch, batch after batch, each with M images of each of its classes.
+
+    Args:
+        rows: images to draw from.
+        classes: of each of them.
+        per_class, batch, steps: M, images in a batch, batches in an epoch.
+        seed: of all epochs; `rank` tells devices apart that train together.
+    """
+
+    def __init__(
+        self,
+        rows: NDArray[np.int64],
+        classes: Sequence[int],
+        per_class: int,
+        batch: int,
+        steps: int,
+        seed: int,
+        rank: int = 0,
+    ) -> None:
+        self._rows, self._classes = rows, list(classes)
+        self._per_class, self._batch, self._length = per_class, batch, batch * steps
+        self._key = (seed, rank)
+        self._epoch = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning says so before each epoch."""
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[Draw]:
+        rng = np.random.default_rng((*self._key, self._epoch))
+        seeds = rng.integers(2**31, size=self._length + 1).tolist()
+        # The sampler draws all at once, from NumPy's global generator, in an order it keeps.
+        with seeded(seeds.pop()):
+            chosen = list(
+                MPerClassSampler(self._classes, self._per_class, self._batch, self._length)
+            )
+        for place, seed in zip(chosen, seeds, strict=True):
+            yield Draw(int(self._rows[place]), seed)
+
+
+class TrainingImages(Dataset[tuple[Tensor, int]]):
+    """Draws -> (input [3, H, W] float32, class): a random part of the image, flipped or not.
+
+    Source: Musgrave et al., "A Metric Learning Reality Check" (ECCV 2020): resized, random resized
+    crop, horizontal flip.
+    """
+
+    def __init__(
+        self,
+        images: DecodedImages,
+        classes: Sequence[int],
+        preprocessing: Preprocessing,
+        hyperparameters: Hyperparameters,
+    ) -> None:
+        self._images, self._classes = images, list(classes)
+        self._given = hyperparameters
+        self._size = preprocessing.input_size
+        self._filter = INTERPOLATIONS[preprocessing.interpolation]
+        self._as_cropped = dataclasses.replace(preprocessing, resize=preprocessing.input_size)
+
+    def __getitem__(self, draw: Any) -> tuple[Tensor, int]:
+        row, seed = draw
+        with seeded(seed):
+            image = self._changed(self._images[row])
+        return self._as_cropped.to_tensor(image), self._classes[row]
+
+    def _changed(self, image: Image.Image) -> Image.Image:
+        scale, ratio = self._given.crop_scale, self._given.crop_ratio
+        crop = _transforms().RandomResizedCrop.get_params(image, list(scale), list(ratio))
+        top, left, height, width = crop
+        part = image.crop((left, top, left + width, top + height))
+        part = part.resize((self._size[1], self._size[0]), self._filter)
+        flipped = float(torch.rand(())) < self._given.flip
+        return part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flipped else part
+
+
+class EvaluationImages(Dataset[tuple[Tensor, int]]):
+    """Places 0..N-1 -> (input [3, H, W], place), as in evaluation."""
+
+    def __init__(
+        self, images: DecodedImages, rows: NDArray[np.int64], preprocessing: Preprocessing
+    ) -> None:
+        self._images, self._rows, self._preprocessing = images, rows, preprocessing
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: int) -> tuple[Tensor, int]:
+        return self._preprocessing.to_tensor(self._images[int(self._rows[place])]), place
+
+
+def _transforms() -> Any:
+    ensure_torchvision_imports()
+    from torchvision import transforms
+
+    return transforms

@@ -1,0 +1,84 @@
+"""What Lightning does after an epoch: stop where nothing gets better, keep a checkpoint, log."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+
+from dmlbench.training.learner import MONITORED, Learner
+from dmldata.files import whole_file, write_whole
+
+CHECKPOINT = "last"
+METRICS = "metrics.csv"
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints that take their name only when they are whole and on disk."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
+        import torch
+
+        with whole_file(path) as file:
+            torch.save(checkpoint, file)
+
+
+class Stopping(EarlyStopping):
+    """Early stopping that a resumed training remembers: one that has stopped stays stopped."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
+
+
+class Report(Callback):
+    """Writes the history and tells of it, after each validation."""
+
+    def __init__(self, folder: Path, tell: Callable[[dict[str, Any]], None]) -> None:
+        self._folder, self._tell = folder, tell
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if isinstance(pl_module, Learner) and trainer.is_global_zero:
+            write_metrics(pl_module.history, self._folder / METRICS)
+            self._tell(dict(pl_module.history[-1]))
+
+
+class Steps(Callback):
+    """Tells how many steps are done, after each."""
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell = tell
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        self._tell(trainer.fit_loop.total_batch_idx + 1)
+
+
+def stopping(patience: int) -> Callback:
+    """Ends training after this many validations without a better one."""
+    return Stopping(
+        MONITORED, mode="max", patience=patience, check_on_train_epoch_end=False, verbose=False
+    )
+
+
+def checkpoints(folder: Path) -> Callback:
+    """Keeps one checkpoint, of the end of the last epoch."""
+    return ModelCheckpoint(
+        folder, CHECKPOINT, save_on_train_epoch_end=True, enable_version_counter=False
+    )
+
+
+def write_metrics(history: list[dict[str, float | None]], path: Path) -> None:
+    """The history as CSV, whole."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_whole(path, text.getvalue())

@@ -1,0 +1,113 @@
+"""What is trained on: the images of a source, and the class of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmlbench.sources import ImageSource
+from dmldata.errors import InputError
+
+USUAL = ("car_model", "class")
+"""Labels that are classes where nothing else is said: of this project, and of benchmarks."""
+
+
+@dataclass(frozen=True)
+class ClassImages:
+    """N images that have a class.
+
+    Attributes:
+        keys: N, in the order of the source.
+        names: N names of classes.
+    """
+
+    keys: tuple[str, ...]
+    names: tuple[str, ...]
+
+    def of(self, classes: Collection[str]) -> NDArray[np.int64]:
+        """Rows of the images of these classes."""
+        wanted = set(classes)
+        return np.array([row for row, name in enumerate(self.names) if name in wanted], np.int64)
+
+    def counts(self, classes: Collection[str]) -> list[int]:
+        """Images of each of these classes."""
+        counted = Counter(self.names)
+        return [counted[name] for name in classes]
+
+
+def class_images(source: ImageSource, label: str) -> ClassImages:
+    """The images of a source that have this label. See `find_label`."""
+    cells = zip(source.samples["key"].to_pylist(), source.values(label).tolist(), strict=True)
+    found = [(key, name) for key, name in cells if name]
+    keys, classes = zip(*found, strict=True) if found else ((), ())
+    return ClassImages(keys, classes)
+
+
+def find_label(source: ImageSource, label: str | None) -> str:
+    """The property that is the class: the one asked for, else the usual one.
+
+    Raises:
+        InputError: it is not there, cannot be guessed, or is not categorical.
+    """
+    kinds = {key: source.manifest.factor(key).kind for key in source.manifest.varied}
+    categorical = [key for key, kind in kinds.items() if kind == "categorical"]
+    valid = f"valid: --label with one of {', '.join(categorical) or 'none: it has no categories'}"
+    if label is None:
+        usual = [key for key in USUAL if key in categorical][:1] or categorical
+        if len(usual) != 1:
+            raise InputError(f"{source.url}: which property is the class? {valid}")
+        return usual[0]
+    if label not in categorical:
+        kind = f"is {kinds[label]}, not categorical" if label in kinds else "is not there"
+        raise InputError(f"{source.url}: label '{label}' {kind}; {valid}")
+    return label
+
+
+def check_sampling(
+    images: ClassImages, classes: Collection[str], batch: int, per_class: int, where: str
+) -> str | None:
+    """A note where some classes have too few images, which are then drawn more than once.
+
+    Args:
+        batch, per_class: images in a batch, and of each class in it.
+
+    Raises:
+        InputError: batches of this kind cannot be drawn from these classes.
+    """
+    counts = images.counts(classes)
+    if batch % per_class:
+        raise InputError(
+            f"--batch {batch} is not made of {per_class} images of each class; valid: a multiple "
+            f"of {per_class}"
+        )
+    if batch // per_class > len(counts):
+        raise InputError(
+            f"{where}: a batch of {batch} takes {per_class} images of each of "
+            f"{batch // per_class} classes, the fold trains on {len(counts)}; valid: --batch "
+            f"{per_class * len(counts)} or less"
+        )
+    if max(counts) < per_class:
+        raise InputError(
+            f"{where}: a batch takes {per_class} images of a class, no class has more than "
+            f"{max(counts)}; valid: data with at least {per_class} images of a class"
+        )
+    short = sum(count < per_class for count in counts)
+    if not short:
+        return None
+    return (
+        f"{short} of {len(counts)} classes have fewer than the {per_class} images that a batch "
+        "takes of a class: they are drawn more than once"
+    )
+
+
+def check_validation(images: ClassImages, classes: Collection[str], where: str) -> None:
+    """Raise InputError where no image has another of its class, so that nothing can be scored."""
+    if max(images.counts(classes)) < 2:
+        raise InputError(
+            f"{where}: none of the {len(classes)} classes to validate on has two images; valid: "
+            "another --fold, or data with at least two images of a class"
+        )

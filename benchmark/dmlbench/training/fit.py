@@ -1,0 +1,165 @@
+"""A learner and its images through Lightning's loop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from dmlbench.models import Preprocessing
+from dmlbench.training import callbacks
+from dmlbench.training.batches import ClassBatches, EvaluationImages, TrainingImages
+from dmlbench.training.decoded import DecodedImages
+from dmlbench.training.hyperparameters import Hyperparameters
+from dmlbench.training.learner import Learner
+from dmlbench.training.settings import TrainSettings
+
+PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+TENSORBOARD = "tensorboard"
+MOST_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class Material:
+    """The images of a fold.
+
+    Attributes:
+        images: all, decoded.
+        classes: number of the class of each; of an image to validate on, any.
+        train, validation: rows.
+    """
+
+    images: DecodedImages
+    classes: list[int]
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    preprocessing: Preprocessing
+
+
+def fit(
+    learner: Learner,
+    material: Material,
+    given: Hyperparameters,
+    settings: TrainSettings,
+    tell: Callable[[dict[str, Any]], None],
+    advance: Callable[[int], None],
+) -> None:
+    """Train to the end, from the checkpoint in the folder of the training where there is one.
+
+    Args:
+        tell: called with each new row of the history.
+        advance: called with the steps done.
+    """
+    found = [callbacks.checkpoints(settings.folder), callbacks.Steps(advance)]
+    found.append(callbacks.Report(settings.folder, tell))
+    if given.patience is not None:
+        found.append(callbacks.stopping(given.patience))
+    checkpoint = checkpoint_of(settings.folder)
+    with _quiet():
+        trainer = make_trainer(settings, given, found)
+        workers = _workers(settings.workers, trainer)
+        loaders = make_loaders(material, given, settings.seed, workers, trainer.global_rank)
+        resumed = str(checkpoint) if checkpoint.is_file() else None
+        try:
+            trainer.fit(learner, *loaders, ckpt_path=resumed, weights_only=True)
+        except SystemExit:
+            if trainer.interrupted:
+                raise KeyboardInterrupt from None
+            raise
+
+
+def checkpoint_of(folder: Path) -> Path:
+    """Where a training in this folder keeps its checkpoint."""
+    return folder / f"{callbacks.CHECKPOINT}.ckpt"
+
+
+def make_trainer(
+    settings: TrainSettings, given: Hyperparameters, found: list[Callback]
+) -> pl.Trainer:
+    """Lightning's trainer for these settings."""
+    count = 1 if settings.devices in ("auto", "cpu") else int(settings.devices)
+    return pl.Trainer(
+        accelerator="cpu" if settings.devices == "cpu" else "auto",
+        devices=count,
+        strategy="ddp" if count > 1 else "auto",
+        precision=PRECISIONS[settings.precision],  # type: ignore[arg-type]
+        max_epochs=given.epochs,
+        check_val_every_n_epoch=given.validate_every,
+        num_sanity_val_steps=-1,
+        callbacks=found,
+        plugins=[callbacks.WholeCheckpoints()],
+        logger=TensorBoardLogger(settings.folder, name="", version=TENSORBOARD),
+        log_every_n_steps=10,
+        use_distributed_sampler=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=settings.folder,
+    )
+
+
+def make_loaders(
+    material: Material, given: Hyperparameters, seed: int, workers: int, rank: int = 0
+) -> tuple[DataLoader[Any], DataLoader[Any]]:
+    """Batches to train on and to validate on."""
+    pixels = (material.images, material.classes, material.preprocessing)
+    draws = ClassBatches(
+        material.train,
+        [material.classes[row] for row in material.train],
+        given.images_per_class,
+        given.batch,
+        given.steps,
+        seed,
+        rank,
+    )
+    common: dict[str, Any] = {
+        "batch_size": given.batch,
+        "num_workers": workers,
+        "persistent_workers": workers > 0,
+        "pin_memory": torch.cuda.is_available(),
+    }
+    train = DataLoader(TrainingImages(*pixels, given), sampler=draws, **common)
+    rows = EvaluationImages(material.images, material.validation, material.preprocessing)
+    return train, DataLoader(rows, shuffle=False, **common)
+
+
+def _workers(asked: int | None, trainer: pl.Trainer) -> int:
+    if asked is not None:
+        return asked
+    on_cpu = trainer.strategy.root_device.type == "cpu"
+    # On a CPU the cores are busy with the network, and preparing a batch takes it a hundredth.
+    return 0 if on_cpu else min(MOST_WORKERS, os.cpu_count() or 1)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Lightning's advice to its own users is none to ours."""
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes, of those that train together."""
+    return int(rank_zero_only.rank or 0) == 0  # type: ignore[attr-defined]

@@ -1,0 +1,59 @@
+"""Class-disjoint folds: which classes a model is trained on, and which it is validated on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from dmldata.errors import InputError
+
+FEWEST = 2
+"""Classes on either side: with one class nothing can be told apart."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Names of classes, disjoint; in their natural order."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+
+
+def split_classes(names: Collection[str], fold: int, folds: int, where: str) -> Fold:
+    """Fold number `fold` of `folds`: that part of the ordered classes validates, the rest trains.
+
+    The parts are consecutive in the natural order of the names, as in Musgrave et al., "A Metric
+    Learning Reality Check" (ECCV 2020), whose classes are numbered: neighbours in such an order
+    are often alike (one make of cars, one genus of birds), and stay on one side.
+
+    Args:
+        where: the data, for messages.
+
+    Raises:
+        InputError: no such fold, or fewer than FEWEST classes on one side of it.
+
+    >>> split_classes(["b2", "b10", "a", "c"], fold=1, folds=2, where="")
+    Fold(train=('a', 'b2'), validation=('b10', 'c'))
+    """
+    if folds < 2 or not 0 <= fold < folds:
+        raise InputError(
+            f"fold {fold} of {folds}; valid: --folds 2 or more, --fold 0 to {max(folds, 2) - 1}"
+        )
+    ordered = sorted(names, key=natural)
+    first, last = (len(ordered) * part // folds for part in (fold, fold + 1))
+    found = Fold((*ordered[:first], *ordered[last:]), tuple(ordered[first:last]))
+    for side, classes in (("train on", found.train), ("validate on", found.validation)):
+        if len(classes) < FEWEST:
+            raise InputError(
+                f"{where}: fold {fold} of {folds} leaves {len(classes)} of {len(ordered)} classes "
+                f"to {side}; valid: at least {FEWEST}, so --folds up to {len(ordered) // FEWEST} "
+                "and more classes"
+            )
+    return found
+
+
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key by which 'car 2' comes before 'car 10'."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)

@@ -1,0 +1,131 @@
+"""The hyperparameters of each loss: one file a loss, two profiles, every value with its source."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from dmlbench.distances import LOSSES, loss_named
+from dmldata.errors import PrismError, UnknownNameError
+from dmldata.strict import StrictModel, explain
+
+PROFILES = ("quick", "reality_check")
+COMMON = "common"
+
+Positive = Field(gt=0)
+Fraction = Field(ge=0, le=1)
+
+
+class OptimiserSettings(StrictModel):
+    """What every optimiser takes; `momentum` is of rmsprop and sgd."""
+
+    optimiser: Literal["adam", "adamw", "rmsprop", "sgd"]
+    weight_decay: float = Field(ge=0)
+    momentum: float | None = Field(ge=0, lt=1)
+
+
+class NetworkOptimiser(OptimiserSettings):
+    """Of the trunk and the embedder."""
+
+    trunk_lr: float = Field(ge=0)
+    embedder_lr: float = Field(ge=0)
+
+
+class LossOptimiser(OptimiserSettings):
+    """Of a loss's own parameters: proxies, class weights, boundaries."""
+
+    lr: float = Positive
+
+
+class Hyperparameters(StrictModel):
+    """How a loss is trained.
+
+    Attributes:
+        loss, miner: arguments of the loss and of its miner; see `losses`.
+        loss_parameters: optimiser of the parameters of the loss; None where it has none.
+        size: of the model's input, pixels; None for the trunk's own.
+        embedding: dimensions.
+        batch, images_per_class: images in a batch, and of each class in it.
+        epochs, steps: epochs at most, and batches in one.
+        validate_every: epochs.
+        patience: validations without a better one after which training ends; None never ends it.
+        freeze_batch_norm: whether its statistics stay those of the weights at the start.
+        crop_scale, crop_ratio: of the random crop: part of the image's area, and width / height.
+        flip: probability of a horizontal flip.
+        schedule: of the learning rates: constant, or cosine to 0 at the last epoch.
+        warmup: steps over which they grow to their value.
+    """
+
+    loss: dict[str, float]
+    miner: dict[str, float] | None = None
+    loss_parameters: LossOptimiser | None = None
+    network: NetworkOptimiser
+    size: int | None = Field(gt=0)
+    embedding: int = Positive
+    batch: int = Field(ge=2)
+    images_per_class: int = Positive
+    epochs: int = Positive
+    steps: int = Positive
+    validate_every: int = Positive
+    patience: int | None = Field(ge=1)
+    freeze_batch_norm: bool
+    crop_scale: tuple[float, float]
+    crop_ratio: tuple[float, float]
+    flip: float = Fraction
+    schedule: Literal["constant", "cosine"]
+    warmup: int = Field(ge=0)
+
+
+def read_hyperparameters(loss: str, profile: str, **changes: Any) -> Hyperparameters:
+    """The hyperparameters of a loss.
+
+    Args:
+        loss: key of the protocol's section 6.
+        profile: one of PROFILES.
+        changes: fields to replace; None leaves one as it is.
+
+    Raises:
+        UnknownNameError: no such loss or profile.
+
+    >>> read_hyperparameters("arcface", "reality_check").loss
+    {'margin': 20.52, 'scale': 49.5}
+    """
+    loss_named(loss)
+    if profile not in PROFILES:
+        raise UnknownNameError("profile", profile, PROFILES)
+    fields = {**read_file(COMMON)[profile], **_own(loss)[profile]}
+    fields.pop("sources")
+    fields |= {name: value for name, value in changes.items() if value is not None}
+    pairs = {name: tuple(fields[name]) for name in ("crop_scale", "crop_ratio")}
+    try:
+        return Hyperparameters.model_validate(fields | pairs)
+    except ValidationError as error:
+        raise PrismError(f"hyperparameters of {loss}: {explain(error, Hyperparameters)}") from None
+
+
+def sources_of(loss: str, profile: str) -> dict[str, str]:
+    """By dotted name of a value or of a group of values: where it is from.
+
+    >>> sources_of("arcface", "quick")["embedding"]
+    'Musgrave, Belongie, Lim, "A Metric Learning Reality Check" (ECCV 2020)'
+    """
+    common = read_file(COMMON)
+    named = {**common[profile]["sources"], **_own(loss)[profile]["sources"]}
+    return {name: common["citations"][citation] for name, citation in named.items()}
+
+
+def read_file(name: str) -> dict[str, Any]:
+    """The file of a loss, or `common`, as it is."""
+    folder = resources.files("dmlbench.training") / "hyperparameters"
+    content: dict[str, Any] = yaml.safe_load((folder / f"{name}.yaml").read_text("utf-8"))
+    return content
+
+
+def _own(loss: str) -> dict[str, Any]:
+    # A control is trained with nothing and shares only what decides its network and its input.
+    if LOSSES[loss].group != "control":
+        return read_file(loss)
+    return {profile: {"loss": {}, "sources": {}} for profile in PROFILES}

@@ -1,0 +1,211 @@
+"""What happens in a step and in a validation; Lightning does the rest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dmlbench.models import EmbeddingNetwork
+from dmlbench.properties import map_at_r, precision_at_1
+from dmlbench.training.hyperparameters import Hyperparameters, OptimiserSettings
+from dmlbench.training.losses import MetricLoss
+from dmlbench.training.trunks import freeze_batch_norm
+from dmldata.errors import PrismError
+
+MONITORED = "map_at_r"
+
+OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+    "sgd": torch.optim.SGD,
+}
+
+
+class Learner(pl.LightningModule):
+    """A network that learns by a loss, and is validated by retrieval on other classes.
+
+    Two optimisers, the network's and that of the loss's own parameters, step together.
+
+    Attributes:
+        history: a row a validation, the first one before training: `epoch`, `step`, `train_loss`
+            (mean since the row before), `map_at_r`, `precision_at_1`, `seconds` (since the start).
+        best: the network's tensors at the best validation after the first; empty until there is
+            one.
+    """
+
+    def __init__(
+        self,
+        network: EmbeddingNetwork,
+        loss: MetricLoss,
+        given: Hyperparameters,
+        validation: Sequence[str],
+        name: str,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.network, self.loss = network, loss
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.history: list[dict[str, float | None]] = []
+        self.best: dict[str, Tensor] = {}
+        self._given, self._validation, self._name, self._seed = given, list(validation), name, seed
+        self._losses: list[float] = []
+        self._embedded: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+        self._seconds, self._started, self._step = 0.0, monotonic(), 0
+
+    def train(self, mode: bool = True) -> Learner:
+        """As of any module, with batch normalisation as the hyperparameters want it."""
+        super().train(mode)
+        if self._given.freeze_batch_norm:
+            freeze_batch_norm(self.network.trunk)
+        return self
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """The network's, and that of the loss's parameters where it has some."""
+        given = self._given
+        network = [
+            {"params": self.network.trunk.parameters(), "lr": given.network.trunk_lr},
+            {"params": self.network.embedder.parameters(), "lr": given.network.embedder_lr},
+        ]
+        found = [_optimiser(network, given.network)]
+        own = list(self.loss.parameters())
+        if own and given.loss_parameters is not None:
+            groups = [{"params": own, "lr": given.loss_parameters.lr}]
+            found.append(_optimiser(groups, given.loss_parameters))
+        return found
+
+    def loss_of(self, images: Tensor, classes: Tensor) -> Tensor:
+        """The loss of a batch [B, 3, H, W] of classes [B]; the loss itself in float32.
+
+        Raises:
+            PrismError: an embedding or the loss is not finite.
+        """
+        embeddings = self.network(images.contiguous(memory_format=torch.channels_last))
+        with torch.autocast(self.device.type, enabled=False):
+            loss = self.loss(embeddings.float(), classes)
+        # Some losses leave out pairs that are not above 0, NaN among them.
+        if not bool(torch.isfinite(loss) & torch.isfinite(embeddings).all()):
+            raise self._diverged("the loss" if torch.isfinite(embeddings).all() else "an embedding")
+        return loss
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """One step of both optimisers."""
+        self._step = step = self.current_epoch * self._given.steps + batch_idx
+        # What layers draw is a function of the step, so that a resumed training draws the same.
+        torch.manual_seed(np.random.SeedSequence((self._seed, step)).generate_state(1)[0].item())
+        found = self.optimizers()
+        optimisers: list[Any] = found if isinstance(found, list) else [found]
+        rate = self._rate(step)
+        loss = self.loss_of(*batch)
+        for optimiser in optimisers:
+            optimiser.zero_grad()
+        self.manual_backward(loss)
+        for optimiser in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate * group["initial_lr"]
+            optimiser.step()
+        self._losses.append(float(loss.detach()))
+        self.log("train_loss", loss.detach())
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Embeds some of the images, in full float32."""
+        images, places = batch
+        with torch.autocast(self.device.type, enabled=False):
+            found = self.network(images.contiguous(memory_format=torch.channels_last))
+        if not bool(torch.isfinite(found).all()):
+            raise self._diverged("an embedding")
+        self._embedded.append((places.cpu().numpy(), found.float().cpu().numpy()))
+
+    def on_validation_epoch_end(self) -> None:
+        """Scores them, with those of the other devices."""
+        parts = _of_all_devices(self._embedded)
+        self._embedded = []
+        places, first = np.unique(np.concatenate([one[0] for one in parts]), return_index=True)
+        embeddings = np.concatenate([one[1] for one in parts])[first]
+        names = [self._validation[place] for place in places]
+        scores = {
+            MONITORED: map_at_r(embeddings, names) or 0.0,
+            "precision_at_1": precision_at_1(embeddings, names) or 0.0,
+        }
+        self._note(scores)
+        self.log_dict(scores)
+
+    @property
+    def best_row(self) -> dict[str, Any]:
+        """Of the history: the best validation after the first; of equal ones the earliest."""
+        return max(self.history[1:], key=lambda row: row[MONITORED] or 0.0)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Puts what is known so far into a checkpoint: one file holds everything."""
+        seconds = self._seconds + monotonic() - self._started
+        checkpoint["known"] = {
+            "history": self.history,
+            "best": self.best,
+            "losses": self._losses,
+            "seconds": seconds,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes it back."""
+        known = checkpoint["known"]
+        self.history, self.best, self._losses = known["history"], known["best"], known["losses"]
+        self._seconds, self._started = known["seconds"], monotonic()
+
+    def _note(self, scores: dict[str, float]) -> None:
+        epoch = 0 if self.trainer.sanity_checking else self.current_epoch + 1
+        if epoch and (not self.best or scores[MONITORED] > self.best_row[MONITORED]):
+            tensors = self.network.state_dict().items()
+            self.best = {name: tensor.detach().cpu().clone() for name, tensor in tensors}
+        row: dict[str, float | None] = {
+            "epoch": epoch,
+            "step": epoch * self._given.steps,
+            "train_loss": float(np.mean(self._losses)) if self._losses else None,
+            **scores,
+            "seconds": round(self._seconds + monotonic() - self._started, 1),
+        }
+        self._losses = []
+        self.history.append(row)
+
+    def _rate(self, step: int) -> float:
+        """Part of the learning rates in force at a step."""
+        given = self._given
+        rate = min(1.0, (step + 1) / given.warmup) if given.warmup else 1.0
+        if given.schedule == "cosine":
+            rate *= (1 + math.cos(math.pi * step / (given.epochs * given.steps))) / 2
+        return rate
+
+    def _diverged(self, what: str) -> PrismError:
+        network, own = self._given.network, self._given.loss_parameters
+        rates = f"trunk {network.trunk_lr:g}, embedder {network.embedder_lr:g}"
+        rates += f", the loss's own parameters {own.lr:g}" if own else ""
+        return PrismError(
+            f"{self._name}: {what} is not a finite number at step {self._step}: training "
+            f"diverged; lower the learning rates ({rates}) or the scale of the loss "
+            f"({self._given.loss}), or use --precision fp32"
+        )
+
+
+def _optimiser(groups: list[dict[str, Any]], given: OptimiserSettings) -> torch.optim.Optimizer:
+    options: dict[str, Any] = {"weight_decay": given.weight_decay}
+    if given.momentum is not None:
+        options["momentum"] = given.momentum
+    for group in groups:
+        group["initial_lr"] = group["lr"]
+    return OPTIMISERS[given.optimiser](groups, **options)
+
+
+def _of_all_devices(parts: list[Any]) -> list[Any]:
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        return parts
+    found: list[list[Any]] = [[] for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather_object(found, parts)
+    return [one for part in found for one in part]

@@ -1,0 +1,161 @@
+"""The fourteen losses, as pytorch-metric-learning has them, with the distances of the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytorch_metric_learning import distances, losses, miners, regularizers
+from torch import Tensor, nn
+
+from dmlbench.distances import LOSSES
+from dmldata.errors import InputError, UnknownNameError
+
+Parameters = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a loss with parameters of its own needs to know: classes C and dimensions D."""
+
+    classes: int
+    dimensions: int
+
+
+class MetricLoss(nn.Module):
+    """Embeddings [B, D] and classes [B] -> a number.
+
+    Attributes:
+        loss: of pytorch-metric-learning; its distance is the protocol's.
+        miner: chooses the pairs that count; None where all do.
+    """
+
+    def __init__(self, loss: nn.Module, miner: nn.Module | None = None) -> None:
+        super().__init__()
+        self.loss = loss
+        self.miner = miner
+
+    def forward(self, embeddings: Tensor, classes: Tensor) -> Tensor:
+        """Embeddings [B, D] float32, not normalised (the distance does); classes [B], 0..C-1."""
+        pairs = None if self.miner is None else self.miner(embeddings, classes)
+        value: Tensor = self.loss(embeddings, classes, pairs)
+        return value
+
+
+def build_loss(
+    key: str, parameters: Parameters, miner: Parameters | None, size: Size
+) -> MetricLoss:
+    """The loss of a key of the protocol's section 6, with parameters of its own as it draws them.
+
+    Args:
+        parameters: arguments of the loss.
+        miner: arguments of the miner; None for none.
+
+    Raises:
+        UnknownNameError: no such loss.
+        InputError: a control, which is not trained; or arguments that the loss does not take.
+    """
+    if key not in LOSSES:
+        raise UnknownNameError("loss", key, LOSSES)
+    if key not in _BUILDERS:
+        raise InputError(f"loss '{key}' is a control: it is saved, not trained")
+    try:
+        built = _BUILDERS[key](dict(parameters), size)
+        chosen = None if miner is None else miners.MultiSimilarityMiner(**miner)
+    except (TypeError, KeyError) as error:
+        raise InputError(f"loss '{key}': parameters {dict(parameters)}: {error}") from None
+    return MetricLoss(built, chosen)
+
+
+def _contrastive(given: dict[str, float], _: Size) -> nn.Module:
+    return losses.ContrastiveLoss(**given, distance=distances.LpDistance())
+
+
+def _triplet(given: dict[str, float], _: Size) -> nn.Module:
+    return losses.TripletMarginLoss(**given, distance=distances.LpDistance())
+
+
+def _ntxent(given: dict[str, float], _: Size) -> nn.Module:
+    return losses.NTXentLoss(**given, distance=distances.CosineSimilarity())
+
+
+def _proxy_nca(given: dict[str, float], size: Size) -> nn.Module:
+    return losses.ProxyNCALoss(**_sized(size), **given, distance=distances.LpDistance(power=2))
+
+
+def _margin(given: dict[str, float], _: Size) -> nn.Module:
+    return losses.MarginLoss(**given, learn_beta=True, distance=distances.LpDistance())
+
+
+def _margin_class(given: dict[str, float], size: Size) -> nn.Module:
+    boundaries = {"learn_beta": True, "num_classes": size.classes}
+    return losses.MarginLoss(**given, **boundaries, distance=distances.LpDistance())
+
+
+def _normalized_softmax(given: dict[str, float], size: Size) -> nn.Module:
+    product = distances.DotProductSimilarity()
+    return losses.NormalizedSoftmaxLoss(**_sized(size), **given, distance=product)
+
+
+def _cosface(given: dict[str, float], size: Size) -> nn.Module:
+    return losses.CosFaceLoss(**_sized(size), **given, distance=distances.CosineSimilarity())
+
+
+def _arcface(given: dict[str, float], size: Size) -> nn.Module:
+    return losses.ArcFaceLoss(**_sized(size), **given, distance=distances.CosineSimilarity())
+
+
+def _fastap(given: dict[str, float], _: Size) -> nn.Module:
+    bins = int(given.pop("num_bins"))
+    return losses.FastAPLoss(num_bins=bins, **given, distance=distances.LpDistance(power=2))
+
+
+def _snr_contrastive(given: dict[str, float], _: Size) -> nn.Module:
+    weight = given.pop("regularizer_weight")
+    if weight:
+        given |= {
+            "embedding_regularizer": regularizers.ZeroMeanRegularizer(),
+            "embedding_reg_weight": weight,
+        }
+    return losses.SignalToNoiseRatioContrastiveLoss(**given, distance=distances.SNRDistance())
+
+
+def _multi_similarity(given: dict[str, float], _: Size) -> nn.Module:
+    return losses.MultiSimilarityLoss(**given, distance=distances.CosineSimilarity())
+
+
+def _soft_triple(given: dict[str, float], size: Size) -> nn.Module:
+    centers, weight = int(given.pop("centers_per_class")), given.pop("reg_weight")
+    regularizer: dict[str, Any] = {}
+    if centers > 1 and weight:
+        regularizer = {
+            "weight_regularizer": regularizers.SparseCentersRegularizer(size.classes, centers),
+            "weight_reg_weight": weight,
+        }
+    cosine = distances.CosineSimilarity()
+    return losses.SoftTripleLoss(
+        **_sized(size), centers_per_class=centers, **given, **regularizer, distance=cosine
+    )
+
+
+def _sized(size: Size) -> dict[str, int]:
+    return {"num_classes": size.classes, "embedding_size": size.dimensions}
+
+
+_BUILDERS: dict[str, Callable[[dict[str, float], Size], nn.Module]] = {
+    "contrastive": _contrastive,
+    "triplet": _triplet,
+    "ntxent": _ntxent,
+    "proxy_nca": _proxy_nca,
+    "margin": _margin,
+    "margin_class": _margin_class,
+    "normalized_softmax": _normalized_softmax,
+    "cosface": _cosface,
+    "arcface": _arcface,
+    "fastap": _fastap,
+    "snr_contrastive": _snr_contrastive,
+    "multi_similarity": _multi_similarity,
+    "multi_similarity_miner": _multi_similarity,
+    "soft_triple": _soft_triple,
+}

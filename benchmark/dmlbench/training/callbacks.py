@@ -12,7 +12,7 @@ import lightning.pytorch as pl
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
-from dmlbench.training.learner import MONITORED, Learner
+from dmlbench.training.learner import MONITORED, History, Learner
 from dmldata.files import whole_file, write_whole
 
 CHECKPOINT = "last"
@@ -75,7 +75,7 @@ def checkpoints(folder: Path) -> Callback:
     )
 
 
-def write_metrics(history: list[dict[str, float | None]], path: Path) -> None:
+def write_metrics(history: History, path: Path) -> None:
     """The history as CSV, whole."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")

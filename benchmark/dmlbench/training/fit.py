@@ -69,11 +69,12 @@ def fit(
     if given.patience is not None:
         found.append(callbacks.stopping(given.patience))
     checkpoint = checkpoint_of(settings.folder)
+    resumed = str(checkpoint) if checkpoint.is_file() else None
     with _quiet():
-        trainer = make_trainer(settings, given, found)
+        trainer = make_trainer(settings, given, found, resumed is not None)
         workers = _workers(settings.workers, trainer)
-        loaders = make_loaders(material, given, settings.seed, workers, trainer.global_rank)
-        resumed = str(checkpoint) if checkpoint.is_file() else None
+        key = (settings.seed, trainer.global_rank)
+        loaders = make_loaders(material, given, workers, key, lambda: learner.epochs_done)
         try:
             trainer.fit(learner, *loaders, ckpt_path=resumed, weights_only=True)
         except SystemExit:
@@ -88,9 +89,9 @@ def checkpoint_of(folder: Path) -> Path:
 
 
 def make_trainer(
-    settings: TrainSettings, given: Hyperparameters, found: list[Callback]
+    settings: TrainSettings, given: Hyperparameters, found: list[Callback], resumed: bool
 ) -> pl.Trainer:
-    """Lightning's trainer for these settings."""
+    """Lightning's trainer for these settings; the first row of the history is its sanity check."""
     count = 1 if settings.devices in ("auto", "cpu") else int(settings.devices)
     return pl.Trainer(
         accelerator="cpu" if settings.devices == "cpu" else "auto",
@@ -99,7 +100,7 @@ def make_trainer(
         precision=PRECISIONS[settings.precision],  # type: ignore[arg-type]
         max_epochs=given.epochs,
         check_val_every_n_epoch=given.validate_every,
-        num_sanity_val_steps=-1,
+        num_sanity_val_steps=0 if resumed else -1,
         callbacks=found,
         plugins=[callbacks.WholeCheckpoints()],
         logger=TensorBoardLogger(settings.folder, name="", version=TENSORBOARD),
@@ -112,9 +113,18 @@ def make_trainer(
 
 
 def make_loaders(
-    material: Material, given: Hyperparameters, seed: int, workers: int, rank: int = 0
+    material: Material,
+    given: Hyperparameters,
+    workers: int,
+    key: tuple[int, int],
+    epoch: Callable[[], int],
 ) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    """Batches to train on and to validate on."""
+    """Batches to train on and to validate on.
+
+    Args:
+        workers: processes that prepare them.
+        key, epoch: seed and rank, and the epoch; see `ClassBatches`.
+    """
     pixels = (material.images, material.classes, material.preprocessing)
     draws = ClassBatches(
         material.train,
@@ -122,8 +132,8 @@ def make_loaders(
         given.images_per_class,
         given.batch,
         given.steps,
-        seed,
-        rank,
+        *key,
+        epoch,
     )
     common: dict[str, Any] = {
         "batch_size": given.batch,

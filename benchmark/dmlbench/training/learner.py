@@ -22,6 +22,10 @@ from dmldata.errors import PrismError
 
 MONITORED = "map_at_r"
 
+History = list[dict[str, float | None]]
+"""A row a validation, the first one before training: `epoch`, `step`, `train_loss` (mean since the
+row before), `map_at_r`, `precision_at_1`, `seconds` (since the start)."""
+
 OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -36,8 +40,8 @@ class Learner(pl.LightningModule):
     Two optimisers, the network's and that of the loss's own parameters, step together.
 
     Attributes:
-        history: a row a validation, the first one before training: `epoch`, `step`, `train_loss`
-            (mean since the row before), `map_at_r`, `precision_at_1`, `seconds` (since the start).
+        epochs_done: whole epochs.
+        history: of the validations so far.
         best: the network's tensors at the best validation after the first; empty until there is
             one.
     """
@@ -55,7 +59,8 @@ class Learner(pl.LightningModule):
         self.automatic_optimization = False
         self.network, self.loss = network, loss
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.history: list[dict[str, float | None]] = []
+        self.epochs_done = 0
+        self.history: History = []
         self.best: dict[str, Tensor] = {}
         self._given, self._validation, self._name, self._seed = given, list(validation), name, seed
         self._losses: list[float] = []
@@ -99,7 +104,7 @@ class Learner(pl.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """One step of both optimisers."""
-        self._step = step = self.current_epoch * self._given.steps + batch_idx
+        self._step = step = self.epochs_done * self._given.steps + batch_idx
         # What layers draw is a function of the step, so that a resumed training draws the same.
         torch.manual_seed(np.random.SeedSequence((self._seed, step)).generate_state(1)[0].item())
         found = self.optimizers()
@@ -139,10 +144,9 @@ class Learner(pl.LightningModule):
         self._note(scores)
         self.log_dict(scores)
 
-    @property
-    def best_row(self) -> dict[str, Any]:
-        """Of the history: the best validation after the first; of equal ones the earliest."""
-        return max(self.history[1:], key=lambda row: row[MONITORED] or 0.0)
+    def on_train_epoch_end(self) -> None:
+        """Counts the epoch; checkpoints come after it."""
+        self.epochs_done += 1
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Puts what is known so far into a checkpoint: one file holds everything."""
@@ -151,6 +155,7 @@ class Learner(pl.LightningModule):
             "history": self.history,
             "best": self.best,
             "losses": self._losses,
+            "epochs": self.epochs_done,
             "seconds": seconds,
         }
 
@@ -158,11 +163,14 @@ class Learner(pl.LightningModule):
         """Takes it back."""
         known = checkpoint["known"]
         self.history, self.best, self._losses = known["history"], known["best"], known["losses"]
+        self.epochs_done = known["epochs"]
         self._seconds, self._started = known["seconds"], monotonic()
 
     def _note(self, scores: dict[str, float]) -> None:
-        epoch = 0 if self.trainer.sanity_checking else self.current_epoch + 1
-        if epoch and (not self.best or scores[MONITORED] > self.best_row[MONITORED]):
+        epoch = 0 if self.trainer.sanity_checking else self.epochs_done + 1
+        if epoch and (
+            not self.best or scores[MONITORED] > (best_of(self.history)[MONITORED] or 0.0)
+        ):
             tensors = self.network.state_dict().items()
             self.best = {name: tensor.detach().cpu().clone() for name, tensor in tensors}
         row: dict[str, float | None] = {
@@ -192,6 +200,11 @@ class Learner(pl.LightningModule):
             f"diverged; lower the learning rates ({rates}) or the scale of the loss "
             f"({self._given.loss}), or use --precision fp32"
         )
+
+
+def best_of(history: History) -> dict[str, float | None]:
+    """The best validation after the first, by MAP@R; of equal ones the earliest."""
+    return max(history[1:], key=lambda row: row[MONITORED] or 0.0)
 
 
 def _optimiser(groups: list[dict[str, Any]], given: OptimiserSettings) -> torch.optim.Optimizer:

@@ -1,0 +1,110 @@
+"""What is to be done, from the settings and the data, before a network is built."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from dmlbench.distances import loss_named
+from dmlbench.sources import ImageSource, open_source
+from dmlbench.training.data import (
+    ClassImages,
+    check_sampling,
+    check_validation,
+    class_images,
+    find_label,
+)
+from dmlbench.training.folds import Fold, split_classes
+from dmlbench.training.hyperparameters import Hyperparameters, read_hyperparameters
+from dmlbench.training.saved import describe_classes
+from dmlbench.training.settings import TrainSettings
+from dmlbench.training.trunks import Start, starting_network
+
+
+@dataclass(frozen=True)
+class Task:
+    """Made by `plan_task`.
+
+    Attributes:
+        given: the hyperparameters, with what the settings replace.
+        label: the property that is the class.
+        images: all that have a class.
+        notes: for the user.
+    """
+
+    settings: TrainSettings
+    given: Hyperparameters
+    source: ImageSource
+    label: str
+    images: ClassImages
+    fold: Fold
+    notes: tuple[str, ...]
+
+    @property
+    def is_control(self) -> bool:
+        """Whether nothing is trained."""
+        return loss_named(self.settings.loss).group == "control"
+
+    @cached_property
+    def plan(self) -> dict[str, Any]:
+        """Everything that decides the result, as JSON."""
+        return {
+            "settings": self.settings.deciding(),
+            "hyperparameters": self.given.model_dump(mode="json"),
+            "data": {
+                "name": self.source.manifest.name,
+                "fingerprint": self.source.fingerprint,
+                "options": dict(self.source.options),
+            },
+            "label": self.label,
+            "classes": {
+                "train": describe_classes(self.fold.train),
+                "validation": describe_classes(self.fold.validation),
+            },
+        }
+
+    def start(self) -> Start:
+        """The network that training begins with."""
+        return starting_network(
+            self.settings.trunk,
+            self.given.embedding,
+            self.settings.seed,
+            self.given.size,
+            random=self.settings.loss == "random",
+        )
+
+
+def plan_task(settings: TrainSettings) -> Task:
+    """Opens the data, and checks that the settings suit it.
+
+    Raises:
+        InputError: no such loss, profile, data, label or fold; or batches that cannot be drawn.
+    """
+    given = _hyperparameters(settings)
+    source = open_source(
+        settings.data,
+        split=settings.split,
+        labels=settings.labels,
+        properties=settings.properties,
+        default_split="train",
+    )
+    label = find_label(source, settings.label)
+    images = class_images(source, label)
+    fold = split_classes(set(images.names), settings.fold, settings.folds, settings.data)
+    check_validation(images, fold.validation, settings.data)
+    task = Task(settings, given, source, label, images, fold, ())
+    if task.is_control:
+        return task
+    note = check_sampling(images, fold.train, given.batch, given.images_per_class, settings.data)
+    return Task(settings, given, source, label, images, fold, (note,) if note else ())
+
+
+def _hyperparameters(settings: TrainSettings) -> Hyperparameters:
+    replaced = ("epochs", "steps", "size", "batch", "images_per_class")
+    changes = {name: getattr(settings, name) for name in replaced}
+    given = read_hyperparameters(settings.loss, settings.profile, **changes)
+    # So that the last epoch is validated, too.
+    every = math.gcd(given.epochs, given.validate_every)
+    return given.model_copy(update={"validate_every": every})

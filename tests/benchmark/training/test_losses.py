@@ -1,0 +1,102 @@
+"""Every loss trains: on a toy problem, in one epoch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from dmlbench.distances import LOSSES, distance_named
+from dmlbench.training.fit import Material, fit
+from dmlbench.training.hyperparameters import (
+    PROFILES,
+    read_file,
+    read_hyperparameters,
+    sources_of,
+)
+from dmlbench.training.learner import Learner
+from dmlbench.training.losses import Size, build_loss
+from dmlbench.training.task import plan_task
+from dmlbench.training.train import make_learner
+from dmldata.errors import InputError, UnknownNameError
+
+TRAINED = [key for key, loss in LOSSES.items() if loss.group != "control"]
+
+
+@pytest.mark.parametrize("key", TRAINED)
+def test_an_epoch_lowers_the_loss_and_raises_retrieval_of_other_classes(key, settings):
+    given = settings(key, epochs=1, steps=20)
+    task = plan_task(given)
+    learner, material = make_learner(task, task.start(), quiet=True)
+    before = loss_of_all(learner, material)
+    fit(learner, material, task.given, given, lambda row: None, lambda done: None)
+    assert loss_of_all(learner, material) < before
+    untrained, trained = learner.history
+    assert trained["map_at_r"] > untrained["map_at_r"]
+
+
+def loss_of_all(learner: Learner, material: Material) -> float:
+    """Over all images that are trained on, as they are."""
+    places = material.train.tolist()
+    images = torch.stack([material.preprocessing.to_tensor(material.images[i]) for i in places])
+    classes = torch.tensor([material.classes[i] for i in places])
+    with torch.no_grad():
+        return float(learner.eval().loss_of(images, classes))
+
+
+@pytest.mark.parametrize("key", TRAINED)
+def test_a_loss_has_the_distance_of_the_protocol(key):
+    given = read_hyperparameters(key, "reality_check")
+    loss = build_loss(key, given.loss, given.miner, Size(6, 8)).loss
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(5, 8, generator=generator), torch.randn(1, 8, generator=generator)
+    expected = distance_named(LOSSES[key].distance)(a, b)
+    torch.testing.assert_close(loss.distance(a, b)[:, 0], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("key", TRAINED)
+def test_every_hyperparameter_has_a_source(key, profile):
+    read_hyperparameters(key, profile)
+    sources = sources_of(key, profile)
+    for name in ("common", key):
+        values = dict(read_file(name)[profile])
+        values.pop("sources")
+        for part, value in values.items():
+            fields = [f"{part}.{field}" for field in value] if isinstance(value, dict) else [part]
+            assert all(field in sources or part in sources for field in fields), (name, part)
+
+
+def test_published_values_are_those_of_the_reality_check():
+    def published(key):
+        given = read_hyperparameters(key, "reality_check")
+        return given.loss, given.loss_parameters and given.loss_parameters.lr
+
+    assert published("contrastive") == ({"pos_margin": 0.2652, "neg_margin": 0.5409}, None)
+    assert published("cosface") == ({"margin": 0.4324, "scale": 161.5}, 7.41e-3)
+    assert published("proxy_nca") == ({"softmax_scale": 7.97}, 4.43e-3)
+    given = read_hyperparameters("margin", "reality_check")
+    assert (given.network.optimiser, given.network.trunk_lr) == ("rmsprop", 1e-6)
+    assert (given.network.weight_decay, given.network.momentum) == (1e-4, 0.9)
+    # The boundary of the margin loss is not decayed, the network is.
+    assert given.loss_parameters.weight_decay == 0.0
+    assert (given.batch, given.images_per_class) == (32, 4)
+    assert read_hyperparameters("arcface", "reality_check").images_per_class == 1
+
+
+def test_losses_of_the_classification_group_are_those_with_proxies():
+    for key in TRAINED:
+        given = read_hyperparameters(key, "quick")
+        own = list(build_loss(key, given.loss, given.miner, Size(6, 8)).parameters())
+        assert bool(own) == (given.loss_parameters is not None)
+        assert (given.images_per_class == 1) == (LOSSES[key].group == "classification")
+
+
+def test_what_cannot_be_trained_is_named():
+    with pytest.raises(UnknownNameError, match=r"'arcfase' \(did you mean 'arcface'"):
+        read_hyperparameters("arcfase", "quick")
+    with pytest.raises(UnknownNameError, match=r"profile 'fast'; valid: quick, reality_check"):
+        read_hyperparameters("arcface", "fast")
+    with pytest.raises(InputError, match="'none' is a control"):
+        build_loss("none", {}, None, Size(2, 2))
+    with pytest.raises(InputError, match=r"'triplet': parameters .*marging"):
+        build_loss("triplet", {"marging": 1.0}, None, Size(2, 2))

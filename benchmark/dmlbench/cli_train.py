@@ -90,6 +90,7 @@ def train(
     _need("lightning", "pytorch_metric_learning", "tensorboard")
     from dmlbench.training import TrainSettings, read_training
     from dmlbench.training import train as train_model
+    from dmlbench.training.fit import is_first
 
     options: dict[str, Any] = {
         "loss": loss,
@@ -121,6 +122,8 @@ def train(
         raise InputError(explain(error, TrainSettings)) from None
     said: list[str] = []
     path = train_model(settings, say=said.append if as_json else print, quiet=as_json)
+    if not is_first():
+        return
     training = read_training(path)
     if as_json:
         result = {"model": str(path), "metrics": training["metrics"], "log": said}

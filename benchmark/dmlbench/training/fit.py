@@ -149,9 +149,9 @@ def make_loaders(
 def _workers(asked: int | None, trainer: pl.Trainer) -> int:
     if asked is not None:
         return asked
+    # A step on a CPU takes many times what preparing its batch takes: one is always ahead.
     on_cpu = trainer.strategy.root_device.type == "cpu"
-    # On a CPU the cores are busy with the network, and preparing a batch takes it a hundredth.
-    return 0 if on_cpu else min(MOST_WORKERS, os.cpu_count() or 1)
+    return 1 if on_cpu else min(MOST_WORKERS, os.cpu_count() or 1)
 
 
 @contextmanager
@@ -173,3 +173,9 @@ def _quiet() -> Iterator[None]:
 def is_first() -> bool:
     """Whether this process is the one that writes, of those that train together."""
     return int(rank_zero_only.rank or 0) == 0  # type: ignore[attr-defined]
+
+
+def wait_for_all() -> None:
+    """Until each of the processes that train together is here; alone, not at all."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()

@@ -13,7 +13,7 @@ from dmlbench.models.weights import hash_tensors
 from dmlbench.training.control import score_untrained
 from dmlbench.training.data import ClassImages
 from dmlbench.training.decoded import decode_images
-from dmlbench.training.fit import Material, checkpoint_of, fit, is_first
+from dmlbench.training.fit import Material, checkpoint_of, fit, is_first, wait_for_all
 from dmlbench.training.folder import alone_in, check_same, keep_plan
 from dmlbench.training.learner import MONITORED, History, Learner, best_of
 from dmlbench.training.losses import Size, build_loss
@@ -63,6 +63,7 @@ def train(settings: TrainSettings, *, say: Say = print, quiet: bool = False) -> 
         if first:
             _save(task, start, weights, history)
             checkpoint_of(settings.folder).unlink(missing_ok=True)
+        wait_for_all()
     return settings.file
 
 

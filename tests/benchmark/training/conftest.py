@@ -80,7 +80,7 @@ def settings(toys: Path, tmp_path: Path) -> Callable[..., Any]:
     def make(loss: str, **changes: Any) -> Any:
         batch = 16 if LOSSES[loss].group == "ranking" else 8
         small = {"trunk": TINY, "size": 32, "folds": 2, "epochs": 2, "steps": 10, "batch": batch}
-        given = {"data": str(toys), "out": tmp_path / "models", "devices": "cpu"} | small
-        return TrainSettings(loss=loss, **(given | changes))
+        given = {"data": str(toys), "out": tmp_path / "models", "devices": "cpu", "workers": 0}
+        return TrainSettings(loss=loss, **(given | small | changes))
 
     return make

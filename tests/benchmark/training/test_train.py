@@ -94,6 +94,7 @@ def test_killed_training_resumes_to_the_same_metrics(settings, toys, tmp_path):
         "--steps": given.steps,
         "--batch": given.batch,
         "--devices": given.devices,
+        "--workers": given.workers,
     }
     words = [str(word) for pair in options.items() for word in pair]
     command = [sys.executable, "-c", "from dmlbench.cli import main; main()", "train", *words]

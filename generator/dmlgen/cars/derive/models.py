@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlgen.cars.derive.glb import Glb, to_car, to_file
+from dmlgen.cars.derive.glb import CarFile
 from dmlgen.cars.derive.names import MOST
 from dmlgen.cars.derive.warp import Measures, Proportions, Warp
 
@@ -30,50 +30,40 @@ RANGES = {
 
 def derived_glb(base: Path, number: int) -> bytes:
     """The GLB file of the model `number` of the car in the GLB file `base`."""
-    glb = Glb(base)
-    car = measure(glb)
-    warp = Warp(car, proportions(car, number))
-    for node in glb.nodes():
-        if node["name"].startswith("wheel"):
-            middle = to_car(np.array([node["translation"]]))[0]
-            node["translation"] = to_file(warp.wheel(middle)[None])[0].tolist()
-            continue
-        points = glb.attributes(node, "POSITION")
-        normals = glb.attributes(node, "NORMAL")
-        for here, turned in zip(points, normals, strict=True):
-            before = to_car(here)
-            turned[:] = to_file(warp.normals(before, to_car(turned)))
-            here[:] = to_file(warp.points(before))
-    return glb.to_bytes()
+    return derive(CarFile(base), number).to_bytes()
 
 
-def measure(glb: Glb) -> Measures:
-    """Of the car in a GLB file."""
-    body = next(node for node in glb.nodes() if node["name"].startswith("body"))
-    wheels = {n["name"]: n["translation"] for n in glb.nodes() if n["name"].startswith("wheel")}
-    materials, positions = glb.material_of(body), glb.attributes(body, "POSITION")
-    # A role stands in several primitives where some of it is textured.
-    roles = [material.split(".")[0] for material in materials]
+def derive(car: CarFile, number: int) -> CarFile:
+    """`car` made into its model `number`, in place."""
+    measures = measure(car)
+    warp = Warp(measures, proportions(measures, number))
+    for wheel in car.wheels:
+        wheel.middle = warp.wheel(wheel.middle)
+    for part in car.body.parts:
+        part.normals = warp.normals(part.points, part.normals)
+        part.points = warp.points(part.points)
+    return car
+
+
+def measure(car: CarFile) -> Measures:
+    """Of a car."""
+    body = car.body
 
     def points_of(role: str) -> NDArray[np.float64]:
-        return np.concatenate(
-            [to_car(at) for name, at in zip(roles, positions, strict=True) if name == role]
-        )
-
-    paint, windows = points_of("role:paint"), points_of("role:glass")
-    everything = np.concatenate([to_car(at) for at in positions])
+        return np.concatenate([part.points for part in body.of_role(role)])
 
     def axle(place: str) -> float:
-        return float(np.mean([at[0] for name, at in wheels.items() if place in name]))
+        return float(np.mean([wheel.middle[0] for wheel in car.wheels if place in wheel.name]))
 
-    half_width = float(np.percentile(np.abs(paint[:, 1]), 99.5))
+    everything, windows = body.points, points_of("glass")
+    half_width = float(np.percentile(np.abs(points_of("paint")[:, 1]), 99.5))
     beside = windows[np.abs(windows[:, 1]) > 0.6 * half_width]
     return Measures(
         front=float(everything[:, 0].max()),
         rear=float(everything[:, 0].min()),
         front_axle=axle("front"),
         rear_axle=axle("rear"),
-        radius=float(np.mean([at[1] for at in wheels.values()])),
+        radius=float(np.mean([wheel.middle[2] for wheel in car.wheels])),
         height=float(np.percentile(everything[:, 2], 99)),
         belt=float(np.percentile(beside[:, 2], 10)),
         half_width=half_width,

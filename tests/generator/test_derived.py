@@ -109,18 +109,23 @@ def test_the_same_name_gives_the_same_bytes_and_another_name_others():
 
 
 @pytest.mark.parametrize("name", BASES)
-def test_the_warp_moves_the_body_and_leaves_the_wheels_their_mesh(name, tmp_path):
+def test_the_warp_moves_the_body_and_wheels_keep_their_radius_and_the_ground(name, tmp_path):
     base = CarFile(car_mesh(name))
     made = opened(derived_glb(car_mesh(name), 7), tmp_path)
     for before, after in zip(base.nodes, made.nodes, strict=True):
         assert before.name == after.name
+        for new in after.parts:
+            assert np.isfinite(new.points).all()
+            np.testing.assert_allclose(np.linalg.norm(new.normals, axis=1), 1, atol=1e-3)
         if before.is_wheel:
             assert before.middle[2] == after.middle[2]
+            radii = [np.hypot(*node.points[:, [0, 2]].T).max() for node in (before, after)]
+            assert radii[0] == pytest.approx(radii[1], rel=0.02)
+            assert (after.points + after.middle)[:, 2].min() == pytest.approx(0, abs=1e-3)
+            continue
         for old, new in zip(before.parts, after.parts, strict=True):
-            assert np.isfinite(new.points).all()
-            assert np.array_equal(old.points, new.points) == before.is_wheel
+            assert not np.array_equal(old.points, new.points)
             assert np.array_equal(old.triangles, new.triangles)
-            np.testing.assert_allclose(np.linalg.norm(new.normals, axis=1), 1, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", BASES)

@@ -78,10 +78,12 @@ class CarFile:
     """All of a GLB file of the converter's.
 
     Attributes:
+        name: of the file, without its ending: the car's.
         nodes: body and wheels.
     """
 
     def __init__(self, path: Path) -> None:
+        self.name = path.stem
         data = path.read_bytes()
         magic, _, length = _HEADER.unpack_from(data)
         if magic != b"glTF" or length != len(data):

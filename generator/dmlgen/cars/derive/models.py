@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dmlgen.cars.derive.glb import CarFile
 from dmlgen.cars.derive.names import MOST
 from dmlgen.cars.derive.warp import Measures, Proportions, Warp
+from dmlgen.cars.derive.wheels import exchange_wheels
 
 RANGES = {
     "front_overhang": (0.86, 1.16),
@@ -42,6 +43,7 @@ def derive(car: CarFile, number: int) -> CarFile:
     for part in car.body.parts:
         part.normals = warp.normals(part.points, part.normals)
         part.points = warp.points(part.points)
+    exchange_wheels(car, number)
     return car
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import bpy
 import numpy as np
 
+from dmlgen.cars import quads
 from dmlgen.cars.mesh.surfaces import weld
-
-Point = tuple[float, float, float]
+from dmlgen.cars.quads import Point
 
 
 class Shape:
@@ -36,41 +36,17 @@ class Shape:
 
     def box(self, low: Point, high: Point, material: Any) -> None:
         """An axis-aligned box between two corners."""
-        (x0, y0, z0), (x1, y1, z1) = low, high
-        p = np.array([[x, y, z] for x in (x0, x1) for y in (y0, y1) for z in (z0, z1)])
-        faces = [(4, 6, 7, 5), (0, 1, 3, 2), (2, 3, 7, 6), (0, 4, 5, 1), (1, 5, 7, 3), (0, 2, 6, 4)]
-        self.quads(p[np.array(faces)], material)
+        self.quads(quads.box(low, high), material)
 
     def tube(
         self, start: Point, end: Point, radii: tuple[float, float], material: Any, sides: int = 12
     ) -> None:
         """A cone or cylinder from `start` to `end`, closed at its end."""
-        begin, finish = np.array(start), np.array(end)
-        axis = (finish - begin) / np.linalg.norm(finish - begin)
-        other = np.array([1.0, 0, 0]) if abs(axis[0]) < 0.9 else np.array([0, 1.0, 0])
-        u = np.cross(axis, other)
-        u /= np.linalg.norm(u)
-        v = np.cross(axis, u)
-        angle = np.arange(sides + 1) * (2 * math.pi / sides)
-        ring = np.cos(angle)[:, None] * u + np.sin(angle)[:, None] * v
-        low, high = begin + radii[0] * ring, finish + radii[1] * ring
-        self.quads(np.stack([low[:-1], low[1:], high[1:], high[:-1]], axis=1), material)
-        top = np.broadcast_to(finish, (sides, 3))
-        self.quads(np.stack([high[:-1], high[1:], top, top], axis=1), material)
+        self.quads(quads.tube(start, end, radii, sides), material)
 
     def lathe(self, profile: np.ndarray, material: Any, steps: int = 64) -> None:
-        """A profile of y and distance from the y axis [N, 2], turned about that axis.
-
-        Seen with the axis to the right, the profile runs from right to left on the outside.
-        """
-        angle = np.arange(steps + 1) * (2 * math.pi / steps)
-        across = np.stack([np.sin(angle), np.cos(angle)], axis=1)
-        points = np.empty((len(profile), steps + 1, 3))
-        points[:, :, 0] = profile[:, 1:] * across[:, 0]
-        points[:, :, 1] = profile[:, :1]
-        points[:, :, 2] = profile[:, 1:] * across[:, 1]
-        a, b = points[:-1], points[1:]
-        self.quads(np.stack([a[:, :-1], b[:, :-1], b[:, 1:], a[:, 1:]], axis=2), material)
+        """A profile turned about the y axis, as in `dmlgen.cars.quads.lathe`."""
+        self.quads(quads.lathe(profile, steps), material)
 
     def finish(self, smooth_angle: float | None = None) -> Any:
         """The object, in no collection yet; edges below `smooth_angle` degrees are smoothed."""

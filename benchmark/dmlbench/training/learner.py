@@ -66,6 +66,7 @@ class Learner(pl.LightningModule):
         self._losses: list[float] = []
         self._embedded: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
         self._seconds, self._started, self._step = 0.0, monotonic(), 0
+        self.train()
 
     def train(self, mode: bool = True) -> Learner:
         """As of any module, with batch normalisation as the hyperparameters want it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dmldata.errors import UnknownNameError
 from dmldata.factors import Factor, Value
 from dmlgen.assets import environment_names, project_car_names
+from dmlgen.car_labels import BODY_TYPE
 
 _HUES = tuple(i / 10 for i in range(10))
 _TENTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -22,6 +23,7 @@ def catalogue() -> dict[str, Factor]:
     """Every factor by key, in the order in which they stand in plans and tables."""
     factors = [
         _categorical("car_model", "model", "which car", tuple(project_car_names())),
+        *_shape(),
         _cyclic(
             "car_rotation",
             "pose",
@@ -170,7 +172,35 @@ def catalogue() -> dict[str, Factor]:
     return {factor.key: factor for factor in factors}
 
 
+def _shape() -> list[Factor]:
+    """Proportions: see `dmlgen.cars.derive.shape`."""
+    scales = {
+        "wheelbase": ("of the length between the wheel arches", (0.93, 0.97, 1.0, 1.04, 1.08)),
+        "bonnet_length": ("of the bonnet behind the front arches", (0.88, 1.0, 1.12)),
+        "front_overhang": ("of the length before the front arches", (0.88, 1.0, 1.12)),
+        "rear_overhang": ("of the length behind the rear arches", (0.8, 1.0, 1.25)),
+        "roof_height": ("of the height from belt to roof", (0.88, 0.94, 1.0, 1.08, 1.16)),
+        "body_width": ("of the width", (0.97, 1.0, 1.04)),
+    }
+    return [
+        *(
+            _linear(key, "shape", "", f"scale {what}; 1 is the car model's own", values)
+            for key, (what, values) in scales.items()
+        ),
+        _linear(
+            "ride_height", "shape", "metres", "body lifted above its wheels", (0.0, 0.03, 0.06)
+        ),
+    ]
+
+
 CONSTANTS: dict[str, Value] = {
+    "wheelbase": 1.0,
+    "bonnet_length": 1.0,
+    "front_overhang": 1.0,
+    "rear_overhang": 1.0,
+    "roof_height": 1.0,
+    "body_width": 1.0,
+    "ride_height": 0.0,
     "car_rotation": 40.0,
     "camera_height": 1.6,
     "camera_distance": 7.0,
@@ -209,6 +239,13 @@ CONSTANTS: dict[str, Value] = {
 
 
 _RANGES: dict[str, tuple[float, float]] = {
+    "wheelbase": (0.8, 1.25),
+    "bonnet_length": (0.7, 1.4),
+    "front_overhang": (0.7, 1.3),
+    "rear_overhang": (0.6, 1.5),
+    "roof_height": (0.75, 1.35),
+    "body_width": (0.9, 1.12),
+    "ride_height": (-0.03, 0.12),
     "car_rotation": (0.0, 360.0),
     "sun_rotation": (0.0, 360.0),
     "steering_angle": (-35.0, 35.0),
@@ -248,7 +285,7 @@ def find_factor(key: str, where: str = "") -> Factor:
 
 def groups() -> list[str]:
     """Names of the factor groups, each of which a sweep can change."""
-    return list(dict.fromkeys(factor.group for factor in catalogue().values()))
+    return [*dict.fromkeys(factor.group for factor in catalogue().values()), BODY_TYPE]
 
 
 def find_group(name: str) -> list[Factor]:
@@ -259,6 +296,9 @@ def find_group(name: str) -> list[Factor]:
     """
     if name not in groups():
         raise UnknownNameError("factor group", name, groups())
+    if name == BODY_TYPE:
+        # A body type follows from the car.
+        return [catalogue()["car_model"]]
     return [factor for factor in catalogue().values() if factor.group == name]
 
 

@@ -7,6 +7,7 @@ that no factor's values depend on which others vary, and a longer plan begins wi
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -14,6 +15,8 @@ import numpy as np
 
 from dmldata.errors import InputError
 from dmldata.factors import Factor, Value
+from dmlgen.car_labels import BODY_TYPE, LabelColumn, label_columns
+from dmlgen.cars.spec import load_car
 from dmlgen.environment import load_environment
 from dmlgen.factors import find_group
 from dmlgen.recipe import Recipe, Sweep, with_values
@@ -80,11 +83,19 @@ def make_plan(
         raise InputError(f"--count {count}: has to be 1 or above")
     factors = _meaningful(recipe.factors())
     columns = {key: _draw(f, recipe.weights(f), seed, count) for key, f in factors.items()}
+    if recipe.car_splits is not None:
+        columns["car_model"] = _draw_in_rounds(factors["car_model"], seed, count)
+    labels = label_columns(recipe.labels, factors["car_model"].values, recipe.car_splits)
     images = [
-        _image(index, recipe, index, 0, seed, {k: column[index] for k, column in columns.items()})
+        _image(
+            *(index, recipe, index, 0, seed),
+            {key: column[index] for key, column in columns.items()},
+            labels,
+        )
         for index in range(count)
     ]
-    return Plan(recipe, seed, None, tuple(factors.values()), tuple(images))
+    every = (*factors.values(), *(label.factor() for label in labels))
+    return Plan(recipe, seed, None, every, tuple(images))
 
 
 def _sweep_plan(recipe: Recipe, seed: int, sweep: Sweep) -> Plan:
@@ -95,6 +106,8 @@ def _sweep_plan(recipe: Recipe, seed: int, sweep: Sweep) -> Plan:
     group = [_swept(factor, factors) for factor in find_group(sweep.group)]
     factors["environment"] = _where_it_matters(factors["environment"], group, sweep)
     factors = _meaningful(factors | {factor.key: factor for factor in group})
+    names = recipe.labels if sweep.group != BODY_TYPE else (*recipe.labels, BODY_TYPE)
+    labels = label_columns(names, factors["car_model"].values, recipe.car_splits)
     variants = _variants(group, seed, sweep)
     columns = {
         key: _draw(factor, recipe.weights(factor), seed, sweep.scenes)
@@ -108,12 +121,14 @@ def _sweep_plan(recipe: Recipe, seed: int, sweep: Sweep) -> Plan:
             variant,
             seed,
             {key: values.get(key, column[scene]) for key, column in columns.items()},
+            labels,
         )
         for scene in range(sweep.scenes)
         for variant, values in enumerate(variants)
     ]
     order = _stream(seed, "order").permutation(len(images))
-    return Plan(recipe, seed, sweep, tuple(factors.values()), tuple(images[i] for i in order))
+    every = (*factors.values(), *(label.factor() for label in labels))
+    return Plan(recipe, seed, sweep, every, tuple(images[i] for i in order))
 
 
 def _swept(factor: Factor, in_recipe: dict[str, Factor]) -> Factor:
@@ -146,16 +161,26 @@ def _where_it_matters(environment: Factor, group: list[Factor], sweep: Sweep) ->
 def _variants(group: list[Factor], seed: int, sweep: Sweep) -> list[dict[str, Value]]:
     """Distinct combinations of the group's values, drawn uniformly.
 
-    Combinations that differ only in factors that mean nothing in their environment are one.
+    Combinations that differ only in factors that mean nothing in their environment are one; of body
+    types, so are cars of one type.
     """
     sizes = [len(factor.values) for factor in group]
     drawn = _stream(seed, f"variants:{sweep.group}").permutation(prod(sizes))
     distinct: dict[tuple[Value | None, ...], dict[str, Value]] = {}
     for bins in zip(*np.unravel_index(drawn, sizes), strict=True):
         values = {f.key: f.values[int(b)] for f, b in zip(group, bins, strict=True)}
-        distinct.setdefault(tuple(_without_inapplicable(values).values()), values)
+        if sweep.group == BODY_TYPE:
+            distinct.setdefault((load_car(str(values["car_model"])).body_type,), values)
+        else:
+            distinct.setdefault(tuple(_without_inapplicable(values).values()), values)
         if len(distinct) == sweep.variants:
             return list(distinct.values())
+    if sweep.group == BODY_TYPE:
+        types = ", ".join(sorted(str(name) for (name,) in distinct))
+        raise InputError(
+            f"--variants {sweep.variants}: the cars of this recipe have {len(distinct)} body types "
+            f"({types})"
+        )
     raise InputError(
         f"--variants {sweep.variants}: group '{sweep.group}' has {len(distinct)} combinations "
         f"({', '.join(f'{f.key}: {n}' for f, n in zip(group, sizes, strict=True))})"
@@ -171,6 +196,14 @@ def _draw(factor: Factor, weights: tuple[float, ...] | None, seed: int, count: i
     return [factor.values[int(b)] for b in bins]
 
 
+def _draw_in_rounds(factor: Factor, seed: int, count: int) -> list[Value]:
+    """Every value once in random order, and again, so that no value is drawn much more often."""
+    stream = _stream(seed, factor.key)
+    rounds = -(-count // len(factor.values))
+    order = np.concatenate([stream.permutation(len(factor.values)) for _ in range(rounds)])
+    return [factor.values[int(b)] for b in order[:count]]
+
+
 def _stream(seed: int, name: str) -> np.random.Generator:
     sequence = np.random.SeedSequence(seed, spawn_key=(zlib.crc32(name.encode()),))
     return np.random.Generator(np.random.PCG64(sequence))
@@ -183,16 +216,18 @@ def _image(
     variant: int,
     seed: int,
     values: dict[str, Value],
+    labels: Sequence[LabelColumn],
 ) -> PlannedImage:
     sequence = np.random.SeedSequence(seed, spawn_key=(scene,))
     noise = int(sequence.generate_state(1)[0]) & MAX_SEED
     return PlannedImage(
         key=f"{index:06d}",
-        split=recipe.split,
+        split=recipe.split_of(values["car_model"]),
         scene_id=scene,
         variant_id=variant,
         seed=noise,
-        values=_without_inapplicable(values),
+        values=_without_inapplicable(values)
+        | {label.key: label.of_car[str(values["car_model"])] for label in labels},
     )
 
 

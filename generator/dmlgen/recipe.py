@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from dmldata.errors import InputError, PrismError
 from dmldata.factors import Factor, Value
+from dmldata.manifest import SplitName
 from dmldata.strict import StrictModel
 from dmlgen.assets import environment_names, real_car, recipe_file
+from dmlgen.car_labels import CarLabel
+from dmlgen.cars.derive.names import expand
 from dmlgen.documents import load_document
 from dmlgen.factors import CONSTANTS, catalogue, find_factor, range_of
 
 _CATALOGUE_VALUES = "default"
+_CAR = "car_model"
 Values: TypeAlias = Literal["default"] | tuple[Value, ...] | dict[Value, float]
 
 
@@ -41,8 +45,11 @@ class Recipe(StrictModel):
             Of `vary` and `hold`, single factors are replaced; every other field as a whole.
         count: images of an independent dataset, where the command does not say.
         sweep: makes this a recipe of controlled interventions instead.
-        split: name of the one split.
-        vary: factor -> its values, equally likely; or value -> how often it is drawn, relative to
+        split: name of the one split; or split -> the car models that it alone shows, each about
+            equally often. `car_model` is then not in `vary`.
+        labels: what follows from the car model and is written beside it.
+        vary: factor -> its values, equally likely (of cars also ranges, as in
+            `derived:suv-001..014`); or value -> how often it is drawn, relative to
             the others; or `default` for the catalogue's.
         hold: factor -> its one value. A factor in neither stands at `dmlgen.factors.CONSTANTS`.
         assumptions: what is not known from a source and was decided here, one line each.
@@ -54,14 +61,56 @@ class Recipe(StrictModel):
     extends: str | None = None
     count: int = Field(default=1000, ge=1)
     sweep: Sweep | None = None
-    split: str = Field(default="test", pattern=r"^[a-z][a-z0-9_]*$")
+    split: SplitName | dict[SplitName, tuple[str, ...]] = "test"
+    labels: tuple[CarLabel, ...] = ()
     vary: dict[str, Values] = Field(default={})
     hold: dict[str, Value] = Field(default={})
     assumptions: tuple[str, ...] = ()
 
+    @field_validator("split")
+    @classmethod
+    def _expand_split(
+        cls, split: str | dict[str, tuple[str, ...]]
+    ) -> str | dict[str, tuple[str, ...]]:
+        if isinstance(split, str):
+            return split
+        for name, cars in split.items():
+            if not cars:
+                raise ValueError(f"'{name}' has no car models")
+        expanded = {name: _expanded(cars) for name, cars in split.items()}
+        _checked(_CAR, tuple(car for cars in expanded.values() for car in cars))
+        return expanded
+
+    @model_validator(mode="after")
+    def _check_splits(self) -> Recipe:
+        splits = self.car_splits
+        if "seen_base" in self.labels and (splits is None or set(splits) != {"train", "test"}):
+            raise ValueError(
+                "labels: 'seen_base' needs split with the car models of train and test"
+            )
+        if splits is None:
+            return self
+        if _CAR in self.vary or _CAR in self.hold:
+            raise ValueError(f"split: says which cars there are; {_CAR} can't be varied or held")
+        return self
+
+    @property
+    def car_splits(self) -> dict[str, tuple[str, ...]] | None:
+        """Split -> its car models, where every split has its own; else None."""
+        return self.split if isinstance(self.split, dict) else None
+
+    def split_of(self, car: Value) -> str:
+        """The split of an image of this car."""
+        if isinstance(self.split, str):
+            return self.split
+        return next(name for name, cars in self.split.items() if car in cars)
+
     @field_validator("vary")
     @classmethod
     def _check_vary(cls, vary: dict[str, Values]) -> dict[str, Values]:
+        cars = vary.get(_CAR)
+        if isinstance(cars, tuple):
+            vary = {**vary, _CAR: _expanded(cars)}
         return {key: _typed(_checked(key, values), values) for key, values in vary.items()}
 
     @field_validator("hold")
@@ -87,11 +136,23 @@ class Recipe(StrictModel):
         """All factors with the values they take in this recipe; one value means constant."""
         found = {}
         for key in catalogue():
-            if key in self.vary:
+            if key == _CAR and self.car_splits is not None:
+                cars = tuple(car for some in self.car_splits.values() for car in some)
+                found[key] = _checked(key, cars)
+            elif key in self.vary:
                 found[key] = _checked(key, self.vary[key])
             else:
                 found[key] = _checked(key, (self.hold.get(key, CONSTANTS[key]),))
         return found
+
+
+def _expanded(cars: tuple[Any, ...]) -> tuple[Any, ...]:
+    try:
+        return tuple(
+            one for car in cars for one in (expand(car) if isinstance(car, str) else [car])
+        )
+    except InputError as error:
+        raise ValueError(str(error)) from error
 
 
 def _checked(key: str, values: Values) -> Factor:
@@ -176,4 +237,7 @@ def _merged(base: Recipe, recipe: Recipe) -> Recipe:
     own = {field: getattr(recipe, field) for field in recipe.model_fields_set}
     own["vary"] = {k: v for k, v in base.vary.items() if k not in recipe.hold} | recipe.vary
     own["hold"] = {k: v for k, v in base.hold.items() if k not in recipe.vary} | recipe.hold
+    if recipe.car_splits is not None:
+        own["vary"].pop(_CAR, None)
+        own["hold"].pop(_CAR, None)
     return base.model_copy(update={**own, "extends": None})

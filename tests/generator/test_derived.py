@@ -14,12 +14,21 @@ from dmldata.errors import InputError
 from dmlgen.assets import car_folder, car_mesh, project_car_names
 from dmlgen.blender import call_in_blender
 from dmlgen.cars.derive.glb import CarFile
-from dmlgen.cars.derive.models import RANGES, derived_glb, is_plausible, measure, proportions
+from dmlgen.cars.derive.models import (
+    RANGES,
+    derive,
+    derived_glb,
+    is_plausible,
+    measure,
+    proportions,
+)
 from dmlgen.cars.derive.names import parse_derived
+from dmlgen.cars.derive.shape import shape_of
 from dmlgen.cars.derive.warp import ARCH, Proportions, Warp
 from dmlgen.cars.spec import load_car
+from dmlgen.factors import CONSTANTS
 from dmlgen.plan import make_plan
-from dmlgen.recipe import Recipe, load_recipe
+from dmlgen.recipe import Recipe, Sweep, load_recipe
 from dmlgen.rendering.run import render
 
 BASES = project_car_names()
@@ -222,6 +231,48 @@ def test_pictures_do_not_depend_on_how_many_cars_stay_loaded(tmp_path):
     assert pictures[0] == pictures[1]
     assert pictures[0][:3] == pictures[0][3:]
     assert len(set(pictures[0])) == 3
+
+
+def outer(name, **shape):
+    """Smallest and largest x and z of the body, and the wheelbase, in metres."""
+    parsed = parse_derived(name)
+    proportions = shape_of({**CONSTANTS, **shape})
+    car = derive(CarFile(car_mesh(name)), None if parsed is None else parsed.number, proportions)
+    x, _, z = car.body.points.T
+    axles = [wheel.middle[0] for wheel in car.wheels]
+    return np.array([x.min(), x.max(), z.min(), z.max(), max(axles) - min(axles)])
+
+
+@pytest.mark.parametrize("name", ["fordFocus", "derived:suv-003"])
+def test_each_factor_of_shape_changes_what_its_name_says(name):
+    own = outer(name)
+    rear, front, bottom, top, wheelbase = range(5)
+    longer = outer(name, wheelbase=1.08)
+    assert longer[wheelbase] > 1.03 * own[wheelbase]
+    assert longer[[bottom, top]] == pytest.approx(own[[bottom, top]], abs=1e-6)
+    assert outer(name, bonnet_length=1.12)[wheelbase] > own[wheelbase]
+    nose = outer(name, front_overhang=1.12)
+    assert nose[wheelbase] == pytest.approx(own[wheelbase], abs=1e-6)
+    assert nose[front] - nose[rear] > own[front] - own[rear]
+    tail = outer(name, rear_overhang=1.25)
+    assert tail[front] - tail[rear] > own[front] - own[rear]
+    assert outer(name, roof_height=1.16)[top] > own[top] + 0.03
+    lifted = outer(name, ride_height=0.05)
+    assert lifted[[bottom, top]] == pytest.approx(own[[bottom, top]] + 0.05, abs=0.02)
+
+
+def test_shape_factors_are_seen_and_nothing_but_the_car_changes(engine, tmp_path):
+    mini = load_recipe("mini")
+    vary = {"wheelbase": (1.0, 1.08), "roof_height": (0.88, 1.0, 1.16)}
+    recipe = mini.model_copy(update={"vary": vary, "hold": {"car_model": "fordFocus"}})
+    render(make_plan(recipe, seed=1, sweep=Sweep("shape", 1, 6)), engine, tmp_path / "out")
+    items = list(open_dataset(str(tmp_path / "out")).samples_iter())
+    masks = {item.mask.tobytes() for item in items}
+    assert len(masks) == 6
+    for item in items:
+        assert {item.row[key] for key in ("car_model", "car_rotation", "paint_hue")} == {
+            *(items[0].row[key] for key in ("car_model", "car_rotation", "paint_hue"))
+        }
 
 
 def test_a_dataset_of_derived_models_has_their_names_and_credits(engine, tmp_path):

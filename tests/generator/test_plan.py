@@ -1,6 +1,7 @@
 """The plan: all randomness is spent here, and the same seed spends it alike."""
 
 import itertools
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dmldata.errors import InputError
+from dmlgen.car_labels import base_of
+from dmlgen.cars.spec import load_car
 from dmlgen.plan import make_plan
 from dmlgen.recipe import Sweep, load_recipe
 
@@ -58,7 +61,7 @@ def test_held_factors_have_one_value(paper):
 
 
 @pytest.mark.parametrize(
-    "group", ["color", "illumination", "pose", "background", "camera", "model"]
+    "group", ["color", "illumination", "pose", "background", "camera", "model", "shape"]
 )
 def test_a_sweep_changes_one_group_only(paper, group):
     variants = 2
@@ -110,6 +113,47 @@ def test_sweep_of_a_group_the_recipe_holds_uses_the_catalogue(paper):
 def test_impossible_plans_are_refused(paper, arguments, message):
     with pytest.raises(InputError, match=message):
         make_plan(paper, **arguments)
+
+
+def test_a_sweep_of_body_types_shows_one_car_of_each_and_says_its_type():
+    plan = make_plan(load_recipe("body_type"), seed=0)
+    scene = [image.values for image in plan.images if image.scene_id == 0]
+    assert len({v["body_type"] for v in scene}) == len(scene) == 8
+    assert all(load_car(v["car_model"]).body_type == v["body_type"] for v in scene)
+
+
+def test_more_body_types_than_the_cars_have_are_refused(paper):
+    with pytest.raises(InputError, match="--variants 9: the cars of this recipe have 5 body types"):
+        make_plan(paper, seed=0, sweep=Sweep("body_type", 2, 9))
+
+
+@pytest.fixture(scope="module")
+def train196():
+    return make_plan(load_recipe("train196"), seed=0, count=3 * 196)
+
+
+def test_train196_has_98_classes_on_each_side_and_shows_each_as_often(train196):
+    seen = Counter((image.split, image.values["car_model"]) for image in train196.images)
+    assert Counter(split for split, _ in seen) == {"train": 98, "test": 98}
+    assert len({car for _, car in seen}) == 196
+    assert set(seen.values()) == {3}
+
+
+def test_labels_say_which_test_classes_have_a_base_that_training_shows(train196):
+    base = {"train": set(), "test": set()}
+    for image in train196.images:
+        base[image.split].add(image.values["car_base"])
+    for image in train196.images:
+        row = image.values
+        assert row["car_base"] == base_of(row["car_model"])
+        assert row["body_type"] == load_car(row["car_model"]).body_type
+        seen = image.split == "test" and row["car_base"] in base["train"]
+        unseen = image.split == "test" and not seen
+        assert row["seen_base"] == (row["car_model"] if seen else None)
+        assert row["unseen_base"] == (row["car_model"] if unseen else None)
+    columns = {factor.key: factor for factor in train196.factors}
+    assert len(columns["seen_base"].values) == 38
+    assert len(columns["unseen_base"].values) == 60
 
 
 def test_a_value_that_weighs_more_is_drawn_more_often(paper):

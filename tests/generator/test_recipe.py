@@ -67,6 +67,43 @@ def test_a_malformed_recipe_names_file_line_and_field(tmp_path, change, line, me
         assert text.startswith(f"{path}:{line}:")
 
 
+SPLIT = GOOD.replace(
+    "count: 4",
+    "split: {train: ['derived:suv-001..003', suv], test: ['derived:suv-004..005']}\n"
+    "labels: [seen_base]",
+)
+
+
+def test_a_split_can_have_car_models_of_its_own_given_as_ranges(tmp_path):
+    recipe = load_recipe(str(write(tmp_path, SPLIT)))
+    assert recipe.car_splits == {
+        "train": ("derived:suv-001", "derived:suv-002", "derived:suv-003", "suv"),
+        "test": ("derived:suv-004", "derived:suv-005"),
+    }
+    assert recipe.factors()["car_model"].values == sum(recipe.car_splits.values(), ())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("004..005", "003..005"), "split: values of 'car_model' occur more than once"),
+        (("004..005", "005..004"), "'derived:suv-005..004': the first number is above the last"),
+        (("004..005", "004..5"), "car 'derived:suv-004..5': has to be like derived:fordFocus-017"),
+        (("test:", "query:"), "labels: 'seen_base' needs split with the car models of train and"),
+        (("paint_value: 0.5", "car_model: suv"), "car_model can't be varied or held"),
+        (("['derived:suv-004..005']", "[]"), "split: 'test' has no car models"),
+    ],
+)
+def test_impossible_splits_are_refused(tmp_path, change, message):
+    with pytest.raises(InputError, match=message):
+        load_recipe(str(write(tmp_path, SPLIT.replace(*change))))
+
+
+def test_a_recipe_with_split_classes_extends_one_that_varies_the_car(tmp_path):
+    path = write(tmp_path, SPLIT.replace("title:", "extends: paper\ntitle:"))
+    assert len(load_recipe(str(path)).factors()["car_model"].values) == 6
+
+
 def test_a_missing_field_is_named(tmp_path):
     with pytest.raises(InputError, match="title: Field required"):
         load_recipe(str(write(tmp_path, GOOD.replace("title: Own\n", ""))))
@@ -80,7 +117,7 @@ def test_a_file_without_fields_is_refused(tmp_path, text):
 
 def test_an_unknown_recipe_lists_the_known_ones():
     with pytest.raises(
-        InputError, match=r"unknown recipe 'papper' .*'paper'.*valid: background, color,"
+        InputError, match=r"unknown recipe 'papper' .*'paper'.*valid: background, body_type,"
     ):
         load_recipe("papper")
 

@@ -10,8 +10,9 @@ import bpy
 import numpy as np
 
 from dmlgen.assets import car_mesh
-from dmlgen.cars.derive.models import derived_glb
+from dmlgen.cars.derive.models import UNCHANGED, derived_glb
 from dmlgen.cars.derive.names import parse_derived
+from dmlgen.cars.derive.warp import Proportions
 from dmlgen.scene.materials import CarMaterials
 from dmlgen.scene.twins import add_twin, show
 from dmlgen.scene.wheels import build_wheel
@@ -23,9 +24,9 @@ class Car:
     The GLB holds the car with its front at +X, wheels on z = 0, metres (see dmlgen.cars.convert).
     """
 
-    def __init__(self, name: str, materials: CarMaterials) -> None:
+    def __init__(self, name: str, materials: CarMaterials, shape: Proportions = UNCHANGED) -> None:
         before = set(bpy.data.objects.keys())
-        _import(name)
+        _import(name, shape)
         loaded = [o for name, o in sorted(bpy.data.objects.items()) if name not in before]
         self.meshes = [obj for obj in loaded if obj.type == "MESH"]
         self.root = bpy.data.objects.new(f"car:{name}", None)
@@ -108,13 +109,14 @@ class Car:
         return float(body.dimensions.x)
 
 
-def _import(name: str) -> None:
+def _import(name: str, shape: Proportions) -> None:
     derived = parse_derived(name)
-    if derived is None:
+    if derived is None and shape == UNCHANGED:
         bpy.ops.import_scene.gltf(filepath=str(car_mesh(name)))
         return
     with tempfile.NamedTemporaryFile(suffix=".glb") as file:
-        file.write(derived_glb(car_mesh(name), derived.number))
+        number = None if derived is None else derived.number
+        file.write(derived_glb(car_mesh(name), number, shape))
         file.flush()
         bpy.ops.import_scene.gltf(filepath=file.name)
 

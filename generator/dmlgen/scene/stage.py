@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import bpy
 
 from dmldata.errors import InputError
+from dmlgen.cars.derive.shape import SHAPE_FACTORS, shape_of
 from dmlgen.environment import Environment, PanoramaSpec, SiteSpec, StudioSpec, load_environment
 from dmlgen.photography import Character
 from dmlgen.presets import PRESETS, Engine
@@ -55,7 +56,7 @@ class Stage:
         self.camera = Camera()
         self._occluders = Occluders()
         # In the order in which they were last shown.
-        self._cars: dict[str, Car] = {}
+        self._cars: dict[tuple[str | float, ...], Car] = {}
         self._environments: dict[str, Surroundings] = {}
         self._changes = Changes()
         self.car: Car
@@ -69,7 +70,7 @@ class Stage:
         # persistent data would go on with the seed of its first frame.
         scene.update_tag()
         changes = self._changes
-        changes.apply(self._show_car, values, "car_model")
+        changes.apply(self._show_car, values, "car_model", *SHAPE_FACTORS)
         changes.apply(self._show_environment, values, "environment")
         self.car.turn(values["car_rotation"])
         self.car.set_wheels(values["wheel_style"], values["steering_angle"])
@@ -92,16 +93,18 @@ class Stage:
         """The picture of the scene as it is set."""
         return photographer.take(*self._taking)
 
-    def _show_car(self, name: str) -> None:
-        if name in self._cars:
-            self._cars[name] = self._cars.pop(name)
+    def _show_car(self, name: str, *shape: float) -> None:
+        wanted: tuple[str | float, ...] = (name, *shape)
+        if wanted in self._cars:
+            self._cars[wanted] = self._cars.pop(wanted)
         else:
             while len(self._cars) >= MOST_CARS:
                 self._cars.pop(next(iter(self._cars))).remove()
-            self._cars[name] = Car(name, self.materials)
+            proportions = shape_of(dict(zip(SHAPE_FACTORS, shape, strict=True)))
+            self._cars[wanted] = Car(name, self.materials, proportions)
+        self.car = self._cars[wanted]
         for other in self._cars.values():
-            other.show(other is self._cars[name])
-        self.car = self._cars[name]
+            other.show(other is self.car)
 
     def _show_environment(self, name: str) -> None:
         if name not in self._environments:

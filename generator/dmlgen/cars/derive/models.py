@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dmldata.errors import InputError
 from dmlgen.cars.derive.glb import CarFile
 from dmlgen.cars.derive.names import MOST
+from dmlgen.cars.derive.shape import together
 from dmlgen.cars.derive.warp import Measures, Proportions, Warp
 from dmlgen.cars.derive.wheels import exchange_wheels
 
@@ -27,23 +29,30 @@ RANGES = {
     "lean": (-0.12, 0.1),
 }
 """Of the fields of `Proportions`."""
+UNCHANGED = Proportions()
 
 
-def derived_glb(base: Path, number: int) -> bytes:
-    """The GLB file of the model `number` of the car in the GLB file `base`."""
-    return derive(CarFile(base), number).to_bytes()
+def derived_glb(base: Path, number: int | None, shape: Proportions = UNCHANGED) -> bytes:
+    """The GLB file of the model `number` of the car in the GLB file `base`, or of the car itself,
+    changed by `shape`."""
+    car = CarFile(base)
+    if not car.wheels:
+        raise InputError(f"{base}: its shape can't be changed: it has no wheels of its own")
+    return derive(car, number, shape).to_bytes()
 
 
-def derive(car: CarFile, number: int) -> CarFile:
-    """`car` made into its model `number`, in place."""
+def derive(car: CarFile, number: int | None, shape: Proportions = UNCHANGED) -> CarFile:
+    """`car` made into its model `number`, in place; None: only changed by `shape`."""
     measures = measure(car)
-    warp = Warp(measures, proportions(measures, number))
+    own = UNCHANGED if number is None else proportions(measures, number)
+    warp = Warp(measures, together(own, shape))
     for wheel in car.wheels:
         wheel.middle = warp.wheel(wheel.middle)
     for part in car.body.parts:
         part.normals = warp.normals(part.points, part.normals)
         part.points = warp.points(part.points)
-    exchange_wheels(car, number)
+    if number is not None:
+        exchange_wheels(car, number)
     return car
 
 

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, RootModel
 
+from dmldata.documents import load_document
 from dmldata.manifest import Credit
 from dmldata.strict import StrictModel
 from dmlgen.assets import environment_file
-from dmlgen.documents import load_document
 from dmlgen.things import ParkedCar, Thing
 
 _SUN = frozenset({"sun_elevation", "sun_rotation"})

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from dmldata.documents import load_document
 from dmldata.errors import InputError, PrismError
 from dmldata.factors import Factor, Value
 from dmldata.manifest import SplitName
@@ -15,7 +16,6 @@ from dmldata.strict import StrictModel
 from dmlgen.assets import environment_names, real_car, recipe_file
 from dmlgen.car_labels import CarLabel
 from dmlgen.cars.derive.names import expand
-from dmlgen.documents import load_document
 from dmlgen.factors import CONSTANTS, catalogue, find_factor, range_of
 
 _CATALOGUE_VALUES = "default"

@@ -7,6 +7,7 @@ import pytest
 import trimesh
 from PIL import Image
 
+from dmldata.documents import load_document
 from dmldata.errors import InputError
 from dmlgen.assets import car_folder, project_car_names, scenes_folder
 from dmlgen.cars.edits import Face, Retouch, Selector
@@ -14,7 +15,6 @@ from dmlgen.cars.importer import import_car
 from dmlgen.cars.show import show_car
 from dmlgen.cars.spec import CarSpec, load_car
 from dmlgen.cars.textures import prepare_images
-from dmlgen.documents import load_document
 from dmlgen.roles import ROLES
 
 WHEELS = {"wheel_front_left", "wheel_front_right", "wheel_rear_left", "wheel_rear_right"}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dmldata import open_dataset
+from dmldata.documents import load_document
 from dmldata.errors import InputError
 from dmlgen.assets import environment_file, environment_names
-from dmlgen.documents import load_document
 from dmlgen.environment import EnvironmentDocument, SiteSpec, load_environment
 from dmlgen.factors import CONSTANTS
 from dmlgen.plan import Plan, PlannedImage, make_plan

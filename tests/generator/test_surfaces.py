@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dmldata.documents import load_document
 from dmldata.errors import InputError
 from dmlgen.assets import surface_folder, surface_names
-from dmlgen.documents import load_document
 from dmlgen.factors import GROUNDS
 from dmlgen.surfaces.bake import BAKERS, MASKS, baked
 from dmlgen.surfaces.spec import SurfaceSpec, load_surface

@@ -8,13 +8,13 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from dmldata.documents import load_document
 from dmldata.errors import UnknownNameError
 from dmldata.manifest import Credit
 from dmldata.strict import StrictModel
 from dmlgen.assets import car_folder
 from dmlgen.cars.derive.names import parse_derived
 from dmlgen.cars.edits import Face, Liners, Override, Plate, Retouch, Seam, Selector, Subdivision
-from dmlgen.documents import load_document
 from dmlgen.roles import ROLES
 
 Axis = Literal["+X", "-X", "+Y", "-Y"]

@@ -6,9 +6,9 @@ from functools import cache
 
 from pydantic import Field
 
+from dmldata.documents import load_document
 from dmldata.strict import StrictModel
 from dmlgen.assets import surface_folder
-from dmlgen.documents import load_document
 
 
 class SurfaceSpec(StrictModel):

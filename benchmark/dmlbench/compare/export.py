@@ -76,7 +76,7 @@ def as_markdown(comparison: Comparison) -> str:
     dataset = comparison.dataset
     head = f"Dataset {dataset.title} ({dataset.images} images, fingerprint `{dataset.fingerprint}`)"
     notes = [f"- {note}" for note in comparison.notes]
-    parts = [head, *map(_markdown, comparison_tables(comparison)), "\n".join(notes)]
+    parts = [head, *map(markdown_table, comparison_tables(comparison)), "\n".join(notes)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -161,7 +161,8 @@ def _ends(pair: Interval | None) -> tuple[Cell, Cell]:
     return pair or (None, None)
 
 
-def _markdown(table: Table) -> str:
+def markdown_table(table: Table) -> str:
+    """A table with its title above and its note below; bold is what is marked."""
     rows = [table.columns, ["---"] * len(table.columns), *table.rows]
     lines = ["| " + " | ".join(map(_markdown_cell, row)) + " |" for row in rows]
     below = ["", table.note] if table.note else []

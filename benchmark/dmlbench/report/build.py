@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup, escape
-
 from dmlbench.compare import Comparison, Groups, compare_results
 from dmlbench.compare.group_tables import group_tables
 from dmlbench.compare.tables import (
@@ -19,15 +16,13 @@ from dmlbench.compare.tables import (
 from dmlbench.report.dendrogram import dendrogram
 from dmlbench.report.details import all_notes, other_scores, pair_details, run_facts, score_details
 from dmlbench.report.grids import correlation_grid, property_grid
+from dmlbench.report.page import render_page
 from dmlbench.report.pictures import make_cards, tile_width
 from dmlbench.report.summary import summary
 from dmlbench.results import Result
 from dmlbench.sources import ImageSource, open_source
-from dmlbench.tables import NEGATIVE
 from dmldata.errors import InputError
 from dmldata.files import write_whole
-
-FOLDER = Path(__file__).parent
 
 Progress = Callable[[str, int, int], None]
 
@@ -81,8 +76,8 @@ def write_report(
     """
     comparison = compare_results(results, progress, at_least=1, groups=groups)
     cards = [] if dataset is None else make_cards(comparison, results, dataset, images)
-    page = _environment().get_template("template.html.j2")
-    text = page.render(
+    text = render_page(
+        "template.html.j2",
         title=title or _title(comparison),
         comparison=comparison,
         sentences=list(summary(comparison)),
@@ -102,7 +97,6 @@ def write_report(
         runs=[(comparison.label(result.model), run_facts(result)) for result in results],
         notes=all_notes(comparison, results),
         measured=_measured(results),
-        style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
     )
     write_whole(path, text)
     return comparison
@@ -120,29 +114,3 @@ def _measured(results: Sequence[Result]) -> str:
     steps = [step for result in results for step in result.run.steps.values() if step is not None]
     days = sorted({step.finished[:10] for step in steps})
     return " to ".join(days[:1] + days[-1:] if len(days) > 1 else days)
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"breakable": _breakable, "minus": _minus}
-    return environment
-
-
-def _breakable(name: str) -> Markup:
-    """A long name with places to break it."""
-    return Markup("_<wbr>").join(escape(part) for part in name.split("_"))
-
-
-def _minus(text: str) -> str:
-    """Numbers below zero with a minus sign in place of a hyphen.
-
-    >>> _minus("NR-Precision -0.5 to 2026-01-02")
-    'NR-Precision −0.5 to 2026-01-02'
-    """
-    return NEGATIVE.sub("\N{MINUS SIGN}", text)

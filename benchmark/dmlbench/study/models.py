@@ -1,0 +1,181 @@
+"""One model of a study: trained, or loaded, and measured."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from dmlbench import load_model
+from dmlbench.distances import loss_named
+from dmlbench.evaluate import evaluate
+from dmlbench.models import LoadedModel
+from dmlbench.results import Result
+from dmlbench.results.files import FORMAT, PropertiesFile, RunFile, Settings
+from dmlbench.results.folder import ResultFolder
+from dmlbench.sources import ImageSource, open_source
+from dmlbench.study.recipe import Images, StudyRecipe
+from dmlbench.study.steps import Steps, key_of
+from dmldata.errors import InputError
+from dmldata.strict import StrictModel, explain
+
+if TYPE_CHECKING:
+    from dmlbench.training.task import Task
+
+Say = Callable[[str], None]
+
+
+class Training(StrictModel):
+    """What a training came to.
+
+    Attributes:
+        metrics, history: see `dmlbench.training.read_training`.
+        made_with: versions and hardware.
+    """
+
+    metrics: dict[str, Any]
+    history: list[dict[str, Any]]
+    made_with: dict[str, Any]
+
+
+class Measurement(StrictModel):
+    """A model on a dataset, without maps: two of the files of its results."""
+
+    run: RunFile
+    properties: PropertiesFile
+
+    def result(self, folder: Path) -> Result:
+        """As `dmlbench.compare` takes it."""
+        return Result(ResultFolder(folder), self.run, self.properties, None)
+
+
+class StudyModel:
+    """The model of one loss and fold.
+
+    Args:
+        out: folder of the study.
+        say: called with a line for people.
+    """
+
+    def __init__(
+        self, recipe: StudyRecipe, loss: str, fold: int, out: Path, say: Say, *, quiet: bool = False
+    ) -> None:
+        self.recipe, self.loss, self.fold = recipe, loss, fold
+        self.name = f"{loss}-fold{fold}"
+        self._out, self._say, self._quiet = out, say, quiet
+        self._steps = Steps(out / "steps")
+
+    @cached_property
+    def decides(self) -> dict[str, Any]:
+        """All that decides the model.
+
+        Raises:
+            InputError: the training cannot be, or there is no such model.
+        """
+        if self.recipe.model is not None:
+            return {"model": self._loaded.id}
+        return self._task.plan
+
+    def training(self) -> Training | None:
+        """What its training came to, which is done where it was not; None for a loaded model."""
+        if self.recipe.model is not None:
+            return None
+        return self._steps.take(f"{self.name}.training", self.decides, Training, self._train)
+
+    def measure(self, what: str, images: Images) -> Measurement:
+        """Scores on these images.
+
+        Args:
+            what: name of the step.
+        """
+        source = open_images(images)
+        settings = self._settings(0)
+        asked = settings.model_dump(mode="json", include={"seed", "intervals", "chance"})
+        decides = [FORMAT, self.decides, self.name, source.fingerprint, asked]
+
+        def make() -> Measurement:
+            result = self._evaluate(source, settings)
+            return Measurement(run=result.run, properties=result.properties)
+
+        return self._steps.take(f"{self.name}.{what}", decides, Measurement, make)
+
+    def explain(self) -> Result:
+        """Its maps, as many as the recipe wants of its fold."""
+        images = self.recipe.saliency
+        assert images is not None
+        settings = self._settings(self.recipe.maps[self.fold])
+        return self._evaluate(open_images(images), settings)
+
+    def _settings(self, maps: int) -> Settings:
+        images = self.recipe.saliency
+        settings = Settings(
+            seed=self.recipe.seed, intervals=True, chance=True, maps=maps, samples=50
+        )
+        if images is None:
+            return settings
+        return settings.model_copy(update={"samples": images.samples, "method": images.method})
+
+    def _evaluate(self, source: ImageSource, settings: Settings) -> Result:
+        return evaluate(
+            self._loaded,
+            source,
+            self._out / "results",
+            settings,
+            name=self.name,
+            say=lambda line: None,
+            quiet=self._quiet,
+        )
+
+    @cached_property
+    def _loaded(self) -> LoadedModel:
+        if self.recipe.model is not None:
+            reference = self.recipe.model.format(loss=self.loss, fold=self.fold)
+            return load_model(reference, loss=self.loss)
+        self._train()
+        return load_model(str(self._task.settings.file))
+
+    @cached_property
+    def _task(self) -> Task:
+        from dmlbench.training import TrainSettings
+        from dmlbench.training.task import plan_task
+
+        own: dict[str, Any] = {"loss": self.loss, "fold": self.fold, "out": self._out / "models"}
+        try:
+            settings = TrainSettings(**(self.recipe.training or {}), **own)
+        except ValidationError as error:
+            raise InputError(
+                f"study '{self.recipe.name}': training: {explain(error, TrainSettings)}"
+            ) from None
+        task = plan_task(settings)
+        # Another training of the same loss and fold has a file of its own.
+        named = settings.model_copy(update={"name": f"{self.name}-{key_of(task.plan)[:8]}"})
+        return dataclasses.replace(task, settings=named)
+
+    def _train(self) -> Training:
+        from dmlbench.training import read_training, train
+
+        settings = self._task.settings
+        if not settings.file.is_file():
+            self._say(f"{self.name}: train")
+        path = train(settings, say=lambda line: None, quiet=self._quiet)
+        found = read_training(path)
+        return Training(**{name: found[name] for name in Training.model_fields})
+
+
+def open_images(images: Images) -> ImageSource:
+    """What the recipe names.
+
+    Raises:
+        InputError: it is not there, or damaged.
+    """
+    options = {name: value for name, value in images.options().items() if value is not None}
+    return open_source(images.data, **options)
+
+
+def title_of(loss: str) -> str:
+    """What tables call a loss."""
+    return loss_named(loss).title

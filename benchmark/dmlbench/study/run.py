@@ -1,0 +1,251 @@
+"""A study from its recipe to its numbers: which steps there are, and who takes them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dmlbench.compare import read_groups
+from dmlbench.compare.groups import Groups, loss_groups
+from dmlbench.compare.maps import compare_all_maps
+from dmlbench.results import Result
+from dmlbench.results.files import FORMAT
+from dmlbench.study.findings import Findings, MapComparison, Model, find
+from dmlbench.study.models import Measurement, StudyModel, Training, open_images
+from dmlbench.study.recipe import ClassImages, StudyRecipe
+from dmlbench.study.steps import Steps
+from dmldata.cluster import connect, room
+from dmldata.errors import InputError, PrismError, one_line
+
+Say = Callable[[str], None]
+PROPERTIES, CLASSES, MAPS, REPEATS = "properties", "classes", "maps", "maps.folds"
+
+
+def run_study(
+    recipe: StudyRecipe,
+    out: Path,
+    *,
+    executor: str = "local",
+    address: str | None = None,
+    workers: int | None = None,
+    threads: int | None = None,
+    say: Say = print,
+    quiet: bool = False,
+) -> Findings:
+    """Take all steps that are still to be taken, and bring their numbers together.
+
+    A step that was interrupted goes on where it was; a finished one is not taken again, and a loss
+    or a fold that is new to the recipe costs its own steps alone (and the comparison of maps).
+
+    Args:
+        out: folder of the study: `steps/` (a JSON file a step), `models/` and `results/`, which may
+            be removed once all steps are taken.
+        executor: `local`, or `ray`: models side by side, each on `threads` CPUs.
+        address, workers: of a Ray cluster whose nodes share the file system.
+        say: told which step is taken.
+
+    Raises:
+        InputError: what the recipe asks for is not there or cannot be.
+    """
+    models = [
+        StudyModel(recipe, loss, fold, out, say, quiet=quiet)
+        for fold in recipe.folds
+        for loss in recipe.compared
+    ]
+    _check(recipe, models)
+    wanted = _wanted_maps(recipe, models, out)
+    if executor == "ray":
+        _side_by_side(recipe, models, wanted, out, address, workers, threads or 1, say)
+    else:
+        for number, model in enumerate(models, start=1):
+            say(f"model {number} of {len(models)}: {model.name}")
+            _measure(model, with_maps=model.name in wanted)
+    return _gather(recipe, models, out)
+
+
+def _check(recipe: StudyRecipe, models: Sequence[StudyModel]) -> None:
+    """Everything that can be wrong is found before anything is computed."""
+    for images in (recipe.properties, recipe.classes, recipe.saliency):
+        if images is not None:
+            open_images(images)
+    if recipe.groups is not None and not Path(recipe.groups).is_file():
+        raise InputError(f"study '{recipe.name}': groups: {recipe.groups}: no such file")
+    for model in models:
+        _ = model.decides
+
+
+def _measure(model: StudyModel, *, with_maps: bool) -> None:
+    """All steps of one model."""
+    recipe = model.recipe
+    model.training()
+    model.measure(PROPERTIES, recipe.properties)
+    if recipe.classes is not None:
+        model.measure(CLASSES, recipe.classes)
+    if with_maps:
+        model.explain()
+
+
+def _wanted_maps(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> set[str]:
+    """Names of the models whose maps some comparison still needs."""
+    steps = Steps(out / "steps")
+    return {
+        model.name
+        for name, of_it in _map_steps(recipe, models)
+        if steps.read(name, _decides(recipe, of_it), MapComparison) is None
+        for model in of_it
+    }
+
+
+def _map_steps(
+    recipe: StudyRecipe, models: Sequence[StudyModel]
+) -> Iterator[tuple[str, list[StudyModel]]]:
+    """The comparisons of maps: all models of the fold with most maps, and the folds of a loss."""
+    if not recipe.maps:
+        return
+    most = max(recipe.maps, key=lambda fold: recipe.maps[fold])
+    yield MAPS, [model for model in models if model.fold == most]
+    if len(recipe.maps) > 1:
+        yield REPEATS, [model for model in models if model.fold in recipe.maps]
+
+
+def _decides(recipe: StudyRecipe, models: Sequence[StudyModel]) -> Any:
+    images = recipe.saliency
+    assert images is not None
+    return [
+        FORMAT,
+        {model.name: model.decides for model in models},
+        {model.name: recipe.maps[model.fold] for model in models},
+        open_images(images).fingerprint,
+        [recipe.seed, images.samples, images.method],
+    ]
+
+
+def _gather(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> Findings:
+    measured: dict[str, dict[Model, Measurement]] = {PROPERTIES: {}, CLASSES: {}}
+    trainings: dict[Model, Training] = {}
+    for model in models:
+        at = model.loss, model.fold
+        measured[PROPERTIES][at] = model.measure(PROPERTIES, recipe.properties)
+        if recipe.classes is not None:
+            measured[CLASSES][at] = model.measure(CLASSES, recipe.classes)
+        training = model.training()
+        if training is not None:
+            trainings[at] = training
+    steps = Steps(out / "steps")
+    maps = {}
+    for name, of_it in _map_steps(recipe, models):
+        compare = partial(_compare, of_it)
+        maps[name] = steps.take(name, _decides(recipe, of_it), MapComparison, compare)
+    return find(
+        recipe,
+        trainings,
+        measured[PROPERTIES],
+        measured[CLASSES],
+        _labels(recipe.classes),
+        maps.get(MAPS),
+        maps.get(REPEATS),
+        _groups(recipe, [one.result(out) for one in measured[PROPERTIES].values()]),
+    )
+
+
+def _compare(models: Sequence[StudyModel]) -> MapComparison:
+    """Every pair of these models, on the images that all of them have maps of."""
+    results = [model.explain() for model in models]
+    held = [set(one.saliency.keys) for one in results if one.saliency is not None]
+    if len(held) < len(results):
+        raise InputError("a model of the study allows no maps; valid: a recipe without saliency")
+    common = set.intersection(*held)
+    first = results[0].saliency
+    assert first is not None
+    table = compare_all_maps(results, [key for key in first.keys if key in common])
+    names = {
+        result.model: (model.loss, model.fold)
+        for result, model in zip(results, models, strict=True)
+    }
+    return MapComparison(**dict(table), names=names)
+
+
+def _labels(images: ClassImages | None) -> tuple[str, ...]:
+    """The properties that are classes."""
+    from dmlbench.training.data import find_label
+
+    if images is None:
+        return ()
+    source = open_images(images)
+    return tuple(find_label(source, name) for name in images.label or (None,))
+
+
+def _groups(recipe: StudyRecipe, results: Sequence[Result]) -> Groups | None:
+    if recipe.groups is not None:
+        return read_groups(Path(recipe.groups), results)
+    return loss_groups(results)
+
+
+def _side_by_side(
+    recipe: StudyRecipe,
+    models: Sequence[StudyModel],
+    wanted: set[str],
+    out: Path,
+    address: str | None,
+    workers: int | None,
+    threads: int,
+    say: Say,
+) -> None:
+    """The models on a Ray cluster; what fails is told once the others are done."""
+    ray = connect(address)
+    try:
+        remote = ray.remote(num_cpus=threads, max_retries=1)(_measure_there)
+        waiting = iter(models)
+        most = max(1, room(ray, threads, 0, workers))
+        working: dict[Any, str] = {}
+        failed: list[PrismError] = []
+        for model in itertools.islice(waiting, most):
+            working[_send(remote, recipe, model, wanted, out, threads)] = model.name
+        while working:
+            (done,), _ = ray.wait(list(working), num_returns=1)
+            name = working.pop(done)
+            try:
+                error = ray.get(done)
+            except ray.exceptions.RayError as lost:
+                error = PrismError(f"{name}: its worker was lost: {one_line(lost)}")
+            say(f"model {name}: {'failed' if error else 'done'}")
+            failed += [error] if error else []
+            for model in itertools.islice(waiting, 1):
+                working[_send(remote, recipe, model, wanted, out, threads)] = model.name
+    finally:
+        ray.shutdown()
+    if failed:
+        raise failed[0]
+
+
+def _send(
+    remote: Any, recipe: StudyRecipe, model: StudyModel, wanted: set[str], out: Path, threads: int
+) -> Any:
+    asked = recipe.model_dump_json()
+    with_maps = model.name in wanted
+    where = (str(Path.cwd()), str(out.absolute()))
+    return remote.remote(asked, model.loss, model.fold, where, threads, with_maps)
+
+
+def _measure_there(
+    recipe: str, loss: str, fold: int, where: tuple[str, str], threads: int, with_maps: bool
+) -> PrismError | None:
+    """On a node: all steps of one model, or what went wrong."""
+    import os
+
+    import torch
+
+    folder, out = where
+    if Path(folder).is_dir():
+        os.chdir(folder)
+    torch.set_num_threads(threads)
+    parsed = StudyRecipe.model_validate_json(recipe)
+    try:
+        model = StudyModel(parsed, loss, fold, Path(out), lambda line: None, quiet=True)
+        _measure(model, with_maps=with_maps)
+    except PrismError as error:
+        return error
+    return None

@@ -147,7 +147,8 @@ def _retrieval(found: Findings) -> Iterator[str]:
             if loss not in trained
         ]
         beside = f" (controls, MAP@R: {', '.join(controls)})" if controls else ""
-        yield f"Retrieval of {label} on classes that were not trained on: {', '.join(shown)}{beside}."
+        scores = ", ".join(shown)
+        yield f"Retrieval of {label} on classes that were not trained on: {scores}{beside}."
 
 
 def _training(found: Findings) -> Iterator[str]:

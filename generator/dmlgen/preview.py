@@ -39,7 +39,8 @@ def contact_sheet(
     """Writes a contact sheet of the dataset in `folder` to the PNG file `out`.
 
     In a sweep, a row is a base scene and its pictures are the variants. Otherwise pictures come in
-    the order of the dataset, or, with `factor`, a row holds one picture for each of its values.
+    the order of the dataset, or, with `factor`, one picture for each of its values, then another
+    for each, in as many rows as that takes.
 
     Args:
         factor: orders the pictures of a row; in a sweep, the first factor of the swept group.
@@ -98,8 +99,14 @@ def _lay_out(
     for sample in samples:
         if sample[f"{key}_bin"] is not None:
             by_bin.setdefault(sample[f"{key}_bin"], []).append(sample)
-    lists = [by_bin[b] for b in sorted(by_bin)][:columns]
-    return [_row("", [found[i] for found in lists if i < len(found)]) for i in range(rows)]
+    lists = [by_bin[b] for b in sorted(by_bin)]
+    found_rows: list[_Row] = []
+    for place in range(max(map(len, lists))):
+        one_each = [found[place] for found in lists if place < len(found)]
+        found_rows += [
+            _row("", one_each[i : i + columns]) for i in range(0, len(one_each), columns)
+        ]
+    return found_rows[:rows]
 
 
 def _bins(sample: dict[str, Any], keys: Sequence[str]) -> list[int]:

@@ -62,7 +62,7 @@ def test_factors_lists_keys_groups_kinds_units_and_values(dmlgen):
     code, out, _ = dmlgen("factors", "--json")
     assert {f["group"] for f in json.loads(out)} == {
         *("model", "pose", "color", "finish", "illumination"),
-        *("place", "background", "camera", "occlusion", "wheels", "lights"),
+        *("place", "background", "camera", "occlusion", "wheels", "lights", "shape"),
     }
 
 

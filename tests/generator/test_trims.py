@@ -9,6 +9,7 @@ from dmlgen.cars.derive.glb import CarFile, Part
 from dmlgen.cars.derive.models import derive, measure
 from dmlgen.cars.derive.outline import outline
 from dmlgen.cars.derive.trims import CLADDINGS, NO_ROOF, OWN, choose, cladding, exchange_trim, roof
+from dmlgen.cars.derive.wheels import choose as choose_wheels
 
 BASES = project_car_names()
 
@@ -76,6 +77,14 @@ def test_models_of_a_base_take_all_combinations_in_turn(name):
     assert len(set(trims)) == every
     assert {trim.cladding for trim in trims} == set(CLADDINGS)
     assert OWN in trims
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_no_two_of_fifteen_models_in_a_row_have_the_same_wheels_and_trim(name):
+    car = CarFile(car_mesh(name))
+    found = [(choose(car, number), choose_wheels(car, number)) for number in range(1, 31)]
+    for first in range(len(found) - 14):
+        assert len(set(found[first : first + 15])) == 15
 
 
 @pytest.mark.parametrize("name", BASES)

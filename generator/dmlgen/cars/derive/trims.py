@@ -37,12 +37,16 @@ OWN = Trim("none", False, False)
 
 
 def choose(car: CarFile, number: int) -> Trim:
-    """The trim of a model; a base takes all combinations in turn, in an order of its own."""
+    """The trim of a model; a base takes all combinations in turn, in an order of its own.
+
+    Every round starts one later, so that models do not meet the same wheels again.
+    """
     roofs = (False,) if car.name in NO_ROOF else (False, True)
     chromes = (False, True) if car.body.of_role("chrome") else (False,)
     every = [Trim(*one) for one in itertools.product(CLADDINGS, roofs, chromes)]
     rng = np.random.default_rng(zlib.crc32(f"trim of {car.name}".encode()))
-    return every[int(rng.permutation(len(every))[number % len(every)])]
+    turn, place = divmod(number - 1, len(every))
+    return every[int(rng.permutation(len(every))[(place + turn) % len(every)])]
 
 
 def exchange_trim(car: CarFile, measures: Measures, number: int) -> None:

@@ -165,7 +165,7 @@ def _compare(models: Sequence[StudyModel]) -> MapComparison:
         result.model: (model.loss, model.fold)
         for result, model in zip(results, models, strict=True)
     }
-    return MapComparison(**dict(table), names=names)
+    return MapComparison(**vars(table), names=names)
 
 
 def _labels(images: ClassImages | None) -> tuple[str, ...]:

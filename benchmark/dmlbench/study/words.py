@@ -49,11 +49,16 @@ def _between_groups(found: Findings) -> Iterator[str]:
     large = [
         name
         for name, test in tests.items()
-        if name not in sure and abs(test.corrected.delta) >= LARGE_DELTA
+        if name not in sure
+        and abs(test.corrected.delta) >= LARGE_DELTA
+        and test.corrected.delta_ci95[0] * test.corrected.delta_ci95[1] > 0
     ]
     if large:
         listed = "; ".join(_difference(name, tests[name]) for name in large)
-        yield f"Large differences (|delta| >= {LARGE_DELTA}) that are not beyond doubt: {listed}."
+        yield (
+            f"Differences that are large and have a sign (|delta| >= {LARGE_DELTA}, its interval "
+            f"without 0), but not beyond the doubt of so many tests: {listed}."
+        )
 
 
 def _difference(name: str, test: GroupTest) -> str:

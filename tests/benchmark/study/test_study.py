@@ -1,0 +1,158 @@
+"""A study from training to the page: its numbers are those of its steps, and none is made twice."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+MODELS = [f"{loss}-fold{fold}" for fold in (0, 1) for loss in ("arcface", "contrastive", "none")]
+
+
+@pytest.fixture(scope="module")
+def study(make_recipe, dmlbench, tmp_path_factory):
+    """A finished one; tests only read it."""
+    folder = tmp_path_factory.mktemp("study")
+    answer = dmlbench("study", make_recipe(folder), "--out", folder / "study")
+    assert answer.exit_code == 0, answer.err
+    assert answer.out.endswith(f"study: {folder / 'study' / 'study.html'}\n")
+    return folder / "study"
+
+
+@pytest.fixture
+def steps(study):
+    """What every step gave, by name."""
+    return {path.stem: json.loads(path.read_text())["gave"] for path in (study / "steps").iterdir()}
+
+
+def scores(steps, model):
+    """By property and score."""
+    return steps[f"{model}.properties"]["properties"]["properties"]
+
+
+@pytest.fixture
+def numbers(study):
+    return json.loads((study / "study.json").read_text())
+
+
+def test_every_model_is_trained_and_measured(steps):
+    of_models = {f"{m}.{s}" for m in MODELS for s in ("training", "properties", "classes")}
+    assert set(steps) == of_models | {"maps", "maps.folds"}
+
+
+def test_scores_are_means_over_folds(steps, numbers):
+    for loss in ("arcface", "contrastive", "none"):
+        values = [
+            scores(steps, f"{loss}-fold{fold}")["paint_hue"]["nr_precision"]["value"]
+            for fold in (0, 1)
+        ]
+        found = numbers["properties"]["nr_precision"]["paint_hue"][loss]
+        assert found["mean"] == pytest.approx(np.mean(values))
+        assert found["std"] == pytest.approx(np.std(values, ddof=1))
+        assert found["ci95"][0] < found["mean"] < found["ci95"][1]
+        assert found["folds"] == 2
+
+
+def test_maps_are_of_the_fold_with_most_and_agreement_of_the_same_loss(numbers):
+    maps = numbers["maps"]
+    assert len(maps["keys"]) == 4
+    assert sorted(maps["names"].values()) == [[m, 0] for m in ("arcface", "contrastive", "none")]
+    assert set(numbers["fold_agreement"]) == {"arcface", "contrastive", "none"}
+    assert {one["pairs"] for one in numbers["fold_agreement"].values()} == {1}
+
+
+def test_untrained_control_is_the_same_network_in_every_fold(steps, numbers):
+    assert scores(steps, "none-fold0") == scores(steps, "none-fold1")
+    assert numbers["trainings"]["none"]["trained"] is None
+
+
+def test_tables_page_and_summary_say_the_same(study, numbers):
+    with (study / "tables" / "nr_precision.csv").open() as file:
+        rows = {row["loss"]: row for row in csv.DictReader(file)}
+    page, summary = ((study / name).read_text() for name in ("study.html", "summary.md"))
+    shown = numbers["properties"]["nr_precision"]["paint_hue"]["arcface"]
+    assert f"{shown['mean']:.2f}" in rows["ArcFace"]["paint_hue"].replace("−", "-")
+    names = {path.name for path in (study / "tables").iterdir()}
+    assert {f"{name}.{kind}" for name in _tables() for kind in ("tex", "csv")} == names
+    for title in ("Pearson r of saliency maps", "Retrieval of car_model", "Training"):
+        assert title in page
+        assert title in summary
+    assert "<script" not in page
+
+
+def _tables():
+    return (
+        *("saliency_correlations", "nr_precision", "nr_precision_paper", "group_tests"),
+        *("group_correlations", "retrieval_car_model", "saliency_bounds", "training"),
+    )
+
+
+def test_no_step_is_taken_twice_even_without_models_and_results(
+    study, make_recipe, dmlbench, tmp_path
+):
+    copy = shutil.copytree(study, tmp_path / "study")
+    for name in ("models", "results"):
+        shutil.rmtree(copy / name)
+    before = _times(copy)
+    answer = dmlbench("study", make_recipe(tmp_path), "--out", copy, "--json")
+    assert answer.exit_code == 0, answer.err
+    assert answer.json == json.loads((study / "study.json").read_text())
+    assert _times(copy) == before
+    assert not (copy / "models").exists()
+
+
+def test_a_new_loss_costs_its_own_steps_alone(study, make_recipe, dmlbench, tmp_path):
+    copy = shutil.copytree(study, tmp_path / "study")
+    before = _times(copy)
+    losses = ["arcface", "contrastive", "triplet"]
+    path = make_recipe(tmp_path, losses=losses, saliency=None)
+    answer = dmlbench("study", path, "--out", copy)
+    assert answer.exit_code == 0, answer.err
+    after = _times(copy)
+    new = {f"triplet-fold{f}.{s}" for f in (0, 1) for s in ("training", "properties", "classes")}
+    assert after.keys() - before.keys() == new
+    assert {name: after[name] for name in before} == before
+
+
+def test_changed_training_is_another_model(study, make_recipe, dmlbench, tmp_path):
+    copy = shutil.copytree(study, tmp_path / "study")
+    recipe = make_recipe(tmp_path, folds=[0], saliency=None, controls=[])
+    recipe.write_text(recipe.read_text().replace("steps: 3", "steps: 2"))
+    answer = dmlbench("study", recipe, "--out", copy)
+    assert answer.exit_code == 0, answer.err
+    assert len(list((copy / "models").glob("arcface-fold0-*.safetensors"))) == 2
+
+
+def test_study_of_reality_check_checkpoints(make_recipe, dmlbench, shapes, tmp_path):
+    torch = pytest.importorskip("torch")
+    from dmlbench.models.bn_inception import BNInception
+
+    for seed, loss in enumerate(("arcface", "contrastive")):
+        folder = tmp_path / "downloads" / loss / "Test50_50_Partitions4_0" / "saved_models"
+        folder.mkdir(parents=True)
+        torch.manual_seed(seed)
+        trunk = BNInception().state_dict()
+        assert len(trunk) == 483
+        torch.save(trunk, folder / "trunk_best.pth")
+        linear = torch.nn.Linear(1024, 128).state_dict()
+        embedder = {f"net.0.{name}": value for name, value in linear.items()}
+        torch.save(embedder, folder / "embedder_best.pth")
+    downloads = tmp_path / "downloads"
+    model = f"reality-check:{downloads}/{{loss}}/Test50_50_Partitions4_{{fold}}"
+    recipe = make_recipe(
+        tmp_path,
+        model=model,
+        training=None,
+        folds=[0],
+        saliency={"data": str(shapes), "images": {0: 2}, "samples": 2},
+    )
+    answer = dmlbench("study", recipe, "--out", tmp_path / "study", "--json")
+    assert answer.exit_code == 0, answer.err
+    assert answer.json["losses"] == ["arcface", "contrastive"]
+    assert answer.json["trainings"] == {}
+    assert len(answer.json["maps"]["pairs"]) == 1
+
+
+def _times(folder):
+    return {path.stem: path.stat().st_mtime_ns for path in (folder / "steps").iterdir()}

@@ -1,0 +1,95 @@
+"""Study recipes: what they say is checked before anything is computed."""
+
+import pytest
+from pydantic import Field
+
+from dmlbench.distances import LOSSES
+from dmlbench.study.recipe import load_study, recipe_names
+from dmlbench.study.steps import Steps
+from dmldata.errors import InputError, UnknownNameError
+from dmldata.strict import StrictModel
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_studies_of_the_project_are_valid(name):
+    recipe = load_study(name)
+    assert recipe.name == name
+    assert set(recipe.compared) <= set(LOSSES)
+
+
+def test_all_losses_are_the_fourteen_of_the_paper_group_by_group(make_recipe, tmp_path):
+    recipe = load_study(str(make_recipe(tmp_path, losses="all")))
+    groups = [LOSSES[loss].group for loss in recipe.trained]
+    assert len(groups) == 14
+    assert groups == sorted(groups)
+    assert recipe.compared == (*recipe.trained, "none")
+
+
+def test_unknown_study_is_named_with_those_there_are():
+    with pytest.raises(UnknownNameError, match=r"unknown study 'fulll'.*mini.*\.yaml"):
+        load_study("fulll")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"losses": ["arcfacy"]}, "arcfacy"),
+        ({"model": "models/{loss}.pt"}, "either training or model"),
+        ({"training": None}, "either training or model"),
+        ({"training": None, "model": "models/arcface.pt"}, "has to hold {loss}"),
+        ({"training": {"data": "x", "fold": 1}}, "fold is given by the study itself"),
+        ({"folds": [0]}, "fold 1 is not one of folds"),
+        ({"folds": []}, "folds"),
+        ({"loses": ["arcface"]}, "loses"),
+    ],
+)
+def test_what_cannot_be_studied_is_one_line(changes, message, make_recipe, tmp_path, dmlbench):
+    path = make_recipe(tmp_path, **changes)
+    answer = dmlbench("study", path, "--out", tmp_path / "study")
+    assert (answer.exit_code, answer.out) == (2, "")
+    assert message in answer.err
+    assert answer.err.count("\n") == 1
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training": {"data": "x", "epoch": 1}}, "training: "),
+        ({"properties": {"data": "no/such/folder"}}, "no/such/folder"),
+        ({"groups": "no-such.csv"}, "groups: no-such.csv: no such file"),
+    ],
+)
+def test_what_is_not_there_is_found_before_anything_is_trained(
+    changes, message, make_recipe, tmp_path, dmlbench
+):
+    answer = dmlbench("study", make_recipe(tmp_path, **changes), "--out", tmp_path / "study")
+    assert (answer.exit_code, answer.out) == (2, "")
+    assert message in answer.err
+    assert not (tmp_path / "study").exists()
+
+
+class Number(StrictModel):
+    """What the steps below give."""
+
+    value: int = Field(ge=0)
+
+
+def test_a_step_is_taken_once_and_again_where_what_decides_it_changed(tmp_path):
+    steps, taken = Steps(tmp_path), []
+
+    def make():
+        taken.append(1)
+        return Number(value=len(taken))
+
+    found = [steps.take("step", {"seed": seed}, Number, make).value for seed in (1, 1, 2, 2)]
+    assert found == [1, 1, 2, 2]
+    assert steps.read("step", {"seed": 1}, Number) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{"])
+def test_damaged_step_is_named(text, tmp_path):
+    Steps(tmp_path).take("step", 1, Number, lambda: Number(value=1))
+    (tmp_path / "step.json").write_text(text)
+    with pytest.raises(InputError, match=r"step\.json: damaged; remove it to take the step again"):
+        Steps(tmp_path).read("step", 1, Number)

@@ -48,6 +48,17 @@ def test_scenes_travel_inside_the_wheel(installed, tmp_path):
     assert "VW-new-beetle" in cars
 
 
+def test_studies_and_hyperparameters_travel_inside_the_wheel(installed, tmp_path):
+    show = """
+from dmlbench.study.recipe import load_study, recipe_names
+from dmlbench.training.hyperparameters import read_hyperparameters
+print([load_study(name).title for name in recipe_names()])
+read_hyperparameters("arcface", "quick")
+"""
+    titles = run(installed / "python", "-c", show, cwd=tmp_path)
+    assert "Three losses, trained for a minute" in titles
+
+
 def test_the_installed_command_renders(installed, tmp_path):
     options = ("--count", 1, "--size", 32, "--preset", "draft", "--device", "cpu")
     run(installed / "dmlgen", "render", "paper", *options, "--out", "out", cwd=tmp_path)

@@ -115,6 +115,23 @@ def test_a_new_loss_costs_its_own_steps_alone(study, make_recipe, dmlbench, tmp_
     assert {name: after[name] for name in before} == before
 
 
+def test_models_side_by_side_on_a_cluster_are_the_same(
+    steps, cluster, make_recipe, dmlbench, tmp_path
+):
+    recipe = make_recipe(tmp_path, folds=[0], controls=[], saliency=None)
+    options = ("--executor", "ray", "--address", cluster.address, "--threads", 1)
+    answer = dmlbench("study", recipe, "--out", tmp_path / "study", *options)
+    assert answer.exit_code == 0, answer.err
+    assert answer.out.count("done\n") == 2
+    for loss in ("arcface", "contrastive"):
+        path = tmp_path / "study" / "steps" / f"{loss}-fold0.properties.json"
+        there = json.loads(path.read_text())["gave"]["properties"]["properties"]
+        for name, scored in scores(steps, f"{loss}-fold0").items():
+            assert there[name]["nr_precision"]["value"] == pytest.approx(
+                scored["nr_precision"]["value"], abs=1e-3
+            )
+
+
 def test_changed_training_is_another_model(study, make_recipe, dmlbench, tmp_path):
     copy = shutil.copytree(study, tmp_path / "study")
     recipe = make_recipe(tmp_path, folds=[0], saliency=None, controls=[])

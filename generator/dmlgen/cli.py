@@ -23,6 +23,7 @@ from dmlgen.cli_plan import (
     Variants,
     plan_of,
 )
+from dmlgen.publish.cli import publish
 from dmlgen.rendering.cli import merge, render, status
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command()(render)
 app.command()(status)
 app.command()(merge)
+app.command()(publish)
 app.add_typer(cars, name="cars")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The dataset's folder.")]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from rich.filesize import decimal
+
 from dmlgen.presets import Engine
 
 _SECONDS = {"draft": (0.2, 22.0), "standard": (0.5, 30.0), "final": (0.0, 240.0)}
@@ -21,7 +23,9 @@ class Estimate:
 
     def describe(self) -> str:
         """For people: 'about 12 minutes on two CPU cores, about 3.4 MB'."""
-        return f"about {duration(self.seconds)} on two CPU cores, about {_size(self.bytes)}"
+        return (
+            f"about {duration(self.seconds)} on two CPU cores, about {decimal(round(self.bytes))}"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """For machines."""
@@ -52,10 +56,3 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} seconds"
-
-
-def _size(count: float) -> str:
-    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count / 1e3:.0f} kB"

@@ -1,13 +1,23 @@
-"""Datasets rendered once for all tests: real Blender, 64 pixels."""
+"""Datasets rendered once for all tests (real Blender, 64 pixels), and servers on loopback."""
 
 import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 
 import pytest
+import s3fs
 
+from dmldata import console
+from dmlgen.cli import app
 from dmlgen.plan import make_plan
 from dmlgen.presets import Engine
 from dmlgen.recipe import Sweep, load_recipe
 from dmlgen.rendering.run import render
+
+SECRET = "not-to-be-seen-anywhere"
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +43,66 @@ def color_sweep(tmp_path_factory, plan, engine):
 def own_copy(color_sweep, tmp_path):
     """A copy of `color_sweep` for a test to change."""
     return shutil.copytree(color_sweep, tmp_path / "copy")
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    """Starts and stops an S3 server; its environment is set for this process and its children."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tester")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    # Not the proxy or the certificates of the machine: the server is on loopback.
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    # A file system once made keeps the endpoint it was made with.
+    s3fs.S3FileSystem.clear_instance_cache()
+    server = Server(port)
+    server.start()
+    yield server
+    server.stop()
+
+
+class Server:
+    """S3, by moto, with a bucket `datasets`; `secret` is the key that opens it."""
+
+    secret = SECRET
+
+    def __init__(self, port):
+        self.url = f"http://127.0.0.1:{port}"
+        self.port = port
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(self.url, timeout=1)
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        s3fs.S3FileSystem(skip_instance_cache=True).mkdir("datasets")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def dmlgen(capsys):
+    """Runs the command; returns (exit code, stdout, stderr)."""
+
+    def call(*args):
+        with pytest.raises(SystemExit) as caught:
+            console.run(app, "dmlgen", [str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return call

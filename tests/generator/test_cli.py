@@ -8,24 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from dmldata import console
-from dmlgen.cli import app
 from dmlgen.plan import make_plan
 from dmlgen.plan_table import plan_rows
 from dmlgen.recipe import load_recipe
-
-
-@pytest.fixture
-def dmlgen(capsys):
-    """Runs the command; returns (exit code, stdout, stderr)."""
-
-    def call(*args):
-        with pytest.raises(SystemExit) as caught:
-            console.run(app, "dmlgen", [str(arg) for arg in args])
-        captured = capsys.readouterr()
-        return caught.value.code, captured.out, captured.err
-
-    return call
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,10 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 
 import pytest
-import s3fs
 
 from dmldata import open_dataset
 from dmldata.errors import InputError, PrismError
@@ -22,57 +18,10 @@ COMMAND = [
     *("render", "paper", "--factor", "color", "--scenes", "2", "--variants", "3"),
     *("--seed", "7", "--size", "64", "--preset", "draft", "--device", "cpu", "--json", "--out"),
 ]
-SECRET = "not-to-be-seen-anywhere"
 
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-@pytest.fixture
-def s3(monkeypatch):
-    """Starts and stops an S3 server; its environment is set for this process and its children."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tester")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    # Not the proxy or the certificates of the machine: the server is on loopback.
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    # A file system once made keeps the endpoint it was made with.
-    s3fs.S3FileSystem.clear_instance_cache()
-    server = Server(port)
-    server.start()
-    yield server
-    server.stop()
-
-
-class Server:
-    def __init__(self, port):
-        self.url = f"http://127.0.0.1:{port}"
-        self.port = port
-
-    def start(self):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(self.url, timeout=1)
-                break
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        s3fs.S3FileSystem(skip_instance_cache=True).mkdir("datasets")
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
 
 
 def run(out, work):
@@ -92,7 +41,7 @@ def test_a_dataset_rendered_to_s3_is_the_one_rendered_to_a_folder(s3, color_swee
     again = run("s3://datasets/color", tmp_path)
     assert again.returncode == 2
     assert "already holds a dataset" in again.stderr
-    assert SECRET not in done.stdout + done.stderr + again.stderr
+    assert s3.secret not in done.stdout + done.stderr + again.stderr
 
 
 def test_when_the_url_is_gone_the_frames_stay_and_the_same_command_goes_on(
@@ -106,7 +55,7 @@ def test_when_the_url_is_gone_the_frames_stay_and_the_same_command_goes_on(
     gone = run("s3://datasets/later", tmp_path)
     assert gone.returncode == 1
     assert "s3://datasets/later: cannot be written" in gone.stderr
-    assert SECRET not in gone.stderr
+    assert s3.secret not in gone.stderr
     s3.start()
     Destination("s3://datasets/later").put(color_sweep)
     assert open_dataset("s3://datasets/later").fingerprint

@@ -1,0 +1,1 @@
+"""Publishing: a dataset checked, carried to where others find it, and checked there."""

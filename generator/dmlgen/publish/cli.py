@@ -1,0 +1,99 @@
+"""The command dmlgen publish."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dmldata import console
+
+if TYPE_CHECKING:
+    from dmldata.verify import Problem
+
+
+def publish(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a dataset.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="PLACE",
+            help="hf://owner/name on the Hugging Face Hub, a folder, or a URL such as s3://...",
+        ),
+    ],
+    version: Annotated[
+        str | None,
+        typer.Option(
+            "--version",
+            help="Give the dataset this version first: changed pictures ask for another first "
+            "number, added ones for the second, a new card for the third.",
+        ),
+    ] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="A repository that is made on the Hub is private.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check, show what would go, and put nothing there.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check a dataset, put it where others find it, and check it there.
+
+    Everything is checked first: all that 'verify' checks, licences and credits, the card, and that
+    no path or user name of this machine is inside. The same command goes on after an interruption.
+    On the Hub it is one commit, tagged with the version; the token is that of 'hf auth login' or
+    HF_TOKEN.
+    """
+    from rich.filesize import decimal
+
+    from dmlgen.publish.publish import plan_publication, problems_of, set_version
+    from dmlgen.publish.publish import publish as publish_to
+    from dmlgen.publish.stores import open_store
+
+    store = open_store(to, private=private, quiet=as_json)
+    if version is not None and not dry_run:
+        set_version(folder, version)
+    with console.progress("verify", None, quiet=as_json) as bar:
+        problems = problems_of(folder, bar.report)
+    if problems:
+        _show_problems(problems, folder, as_json)
+        raise typer.Exit(1)
+    planned = plan_publication(folder, store)
+    shown = {
+        "to": store.name,
+        "version": planned.manifest.version,
+        "files": len(planned.files),
+        "new": planned.new,
+        "gone": planned.gone,
+        "bytes": planned.bytes,
+    }
+    if dry_run:
+        if as_json:
+            typer.echo(json.dumps({**shown, "published": False}))
+            return
+        for name in planned.new:
+            typer.echo(f"would put {name} ({decimal((folder / name).stat().st_size)})")
+        for name in planned.gone:
+            typer.echo(f"would remove {name}")
+        typer.echo(f"{store.name}: {len(planned.new)} files to put, {decimal(planned.bytes)}")
+        return
+    publish_to(planned, store, (lambda line: None) if as_json else typer.echo)
+    if as_json:
+        typer.echo(json.dumps({**shown, "published": True}))
+    else:
+        name = f"{planned.manifest.name} {planned.manifest.version}"
+        typer.echo(f"{store.name}: {name}, {len(planned.files)} files, all checksums right")
+
+
+def _show_problems(problems: list[Problem], folder: Path, as_json: bool) -> None:
+    if as_json:
+        found = [{"file": problem.file, "what": problem.what} for problem in problems]
+        typer.echo(json.dumps({"published": False, "problems": found}))
+        return
+    for problem in problems:
+        typer.echo(f"{problem.file}: {problem.what}")
+    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    typer.echo(f"{count} in {folder}; nothing was published")

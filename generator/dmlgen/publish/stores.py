@@ -1,0 +1,236 @@
+"""Places that datasets are published to: what is there, and putting files there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import fsspec
+
+from dmldata.errors import InputError, PrismError, one_line
+from dmldata.files import sha256_of
+from dmldata.manifest import MANIFEST_FILE
+from dmlgen.rendering.remote import shown
+
+HUB = "hf://"
+Say = Callable[[str], None]
+
+
+class Store(Protocol):
+    """A place that holds at most one dataset.
+
+    Attributes:
+        name: of the place, without what may be secret.
+    """
+
+    name: str
+
+    def read(self, file: str) -> bytes | None:
+        """A file's bytes; None where it is not there."""
+
+    def files(self) -> set[str]:
+        """Names of the files there, without those that start with a dot."""
+
+    def holds(self, file: Path) -> bool:
+        """Whether the file is there, by its checksum."""
+
+    def publish(self, files: Sequence[Path], gone: Sequence[str], version: str, say: Say) -> None:
+        """Puts `files` there, the last one last, and takes away those that are `gone`.
+
+        What an earlier, interrupted call has put there is not put there again.
+
+        Raises:
+            PrismError: something could not be written; the same call goes on.
+        """
+
+
+def open_store(to: str, *, private: bool = False, quiet: bool = False) -> Store:
+    """The place that `--to` names: `hf://owner/name`, a folder, or any URL that fsspec can write.
+
+    Args:
+        private: a repository that has to be made is private.
+        quiet: no bars of uploads.
+
+    Raises:
+        InputError: no such kind of place.
+    """
+    if to.startswith(HUB):
+        return HubStore(to.removeprefix(HUB), private, quiet)
+    return FolderStore(to)
+
+
+class FolderStore:
+    """A folder, here or at a URL."""
+
+    def __init__(self, url: str) -> None:
+        self.name = shown(url) if "://" in url else url
+        try:
+            self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        except (ValueError, ImportError) as error:
+            raise InputError(f"--to {self.name}: {error}") from None
+        self._root = root.rstrip("/")
+
+    def read(self, file: str) -> bytes | None:
+        """See `Store`."""
+        try:
+            return bytes(self._fs.cat_file(f"{self._root}/{file}"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except Exception as error:
+            raise self._failed("read", error) from error
+
+    def files(self) -> set[str]:
+        """See `Store`."""
+        try:
+            found = self._fs.ls(self._root, detail=False)
+        except FileNotFoundError:
+            return set()
+        except Exception as error:
+            raise self._failed("read", error) from error
+        names = {str(path).rstrip("/").rpartition("/")[2] for path in found}
+        return {name for name in names if name and not name.startswith(".")}
+
+    def holds(self, file: Path) -> bool:
+        """See `Store`. The file is read back whole."""
+        target = f"{self._root}/{file.name}"
+        try:
+            if self._fs.size(target) != file.stat().st_size:
+                return False
+            with self._fs.open(target, "rb") as there:
+                return sha256_of(there) == sha256_of(file)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except Exception as error:
+            raise self._failed("read", error) from error
+
+    def publish(self, files: Sequence[Path], gone: Sequence[str], version: str, say: Say) -> None:
+        """See `Store`. While files of one version take the place of another's there is no manifest,
+        so that nobody reads a mixture."""
+        wanted = [file for file in files if not self.holds(file)]
+        try:
+            self._fs.makedirs(self._root, exist_ok=True)
+            if (wanted or gone) and self._fs.exists(f"{self._root}/{MANIFEST_FILE}"):
+                self._fs.rm_file(f"{self._root}/{MANIFEST_FILE}")
+                wanted = [*(f for f in wanted if f.name != MANIFEST_FILE), files[-1]]
+            for name in gone:
+                self._fs.rm_file(f"{self._root}/{name}")
+            for file in wanted:
+                say(f"put {file.name}")
+                self._fs.put_file(str(file), f"{self._root}/{file.name}")
+        except Exception as error:
+            raise self._failed("written", error) from error
+
+    def _failed(self, what: str, error: Exception) -> PrismError:
+        return PrismError(f"{self.name}: cannot be {what}: {one_line(error)}")
+
+
+class HubStore:
+    """A dataset repository of the Hugging Face Hub, or of a server at HF_ENDPOINT.
+
+    The token is that of `hf auth login` or HF_TOKEN; it is never read here.
+    """
+
+    def __init__(self, repository: str, private: bool, quiet: bool) -> None:
+        from huggingface_hub import HfApi
+        from huggingface_hub.utils import (
+            HFValidationError,
+            disable_progress_bars,
+            validate_repo_id,
+        )
+
+        if quiet:
+            disable_progress_bars()
+
+        repository = repository.removeprefix("datasets/").rstrip("/")
+        self.name = f"{HUB}{repository}"
+        try:
+            validate_repo_id(repository)
+        except HFValidationError:
+            repository = ""
+        if repository.count("/") != 1:
+            raise InputError(f"--to {self.name}: has to be like hf://owner/name")
+        self._repository, self._private = repository, private
+        self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+        self._there: dict[str, Any] | None = None
+
+    def read(self, file: str) -> bytes | None:
+        """See `Store`."""
+        if file not in self._tree():
+            return None
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                path = self._api.hf_hub_download(
+                    self._repository, file, repo_type="dataset", local_dir=folder
+                )
+            except Exception as error:
+                raise self._failed("read", error) from error
+            return Path(path).read_bytes()
+
+    def files(self) -> set[str]:
+        """See `Store`."""
+        return {name for name in self._tree() if not name.startswith(".") and "/" not in name}
+
+    def holds(self, file: Path) -> bool:
+        """See `Store`. By the SHA-256 of a large file, the git hash of a small one."""
+        there = self._tree().get(file.name)
+        if there is None:
+            return False
+        if there.lfs is not None:
+            return bool(there.lfs.sha256 == sha256_of(file))
+        return bool(there.blob_id == git_hash(file.read_bytes()))
+
+    def publish(self, files: Sequence[Path], gone: Sequence[str], version: str, say: Say) -> None:
+        """See `Store`. One commit, tagged with the version: all of it is there, or nothing."""
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+        wanted = [file for file in files if not self.holds(file)]
+        operations: list[Any] = [CommitOperationDelete(name) for name in gone]
+        operations += [CommitOperationAdd(file.name, str(file)) for file in wanted]
+        try:
+            self._api.create_repo(
+                self._repository, repo_type="dataset", private=self._private, exist_ok=True
+            )
+            if operations:
+                say(f"put {len(wanted)} files in one commit")
+                self._api.create_commit(
+                    self._repository,
+                    operations,
+                    commit_message=f"Version {version}",
+                    repo_type="dataset",
+                )
+            self._api.create_tag(
+                self._repository, tag=f"v{version}", repo_type="dataset", exist_ok=True
+            )
+        except Exception as error:
+            raise self._failed("written", error) from error
+        self._there = None
+
+    def _tree(self) -> dict[str, Any]:
+        from huggingface_hub.errors import RepositoryNotFoundError
+        from huggingface_hub.hf_api import RepoFile
+
+        if self._there is None:
+            try:
+                found = list(self._api.list_repo_tree(self._repository, repo_type="dataset"))
+            except RepositoryNotFoundError:
+                found = []
+            except Exception as error:
+                raise self._failed("read", error) from error
+            self._there = {one.path: one for one in found if isinstance(one, RepoFile)}
+        return self._there
+
+    def _failed(self, what: str, error: Exception) -> PrismError:
+        return PrismError(f"{self.name}: cannot be {what}: {one_line(error)}")
+
+
+def git_hash(data: bytes) -> str:
+    """What git calls a file of these bytes.
+
+    >>> git_hash(b"")
+    'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
+    """
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

@@ -161,6 +161,23 @@ def preview(
 
 
 @app.command()
+def gallery(
+    folder: Folder,
+    out: Annotated[
+        Path | None, typer.Option(help="A new folder; DIR.gallery where not given.")
+    ] = None,
+    width: Annotated[int, typer.Option(help="Of a small picture, in pixels.")] = 128,
+) -> None:
+    """Make a page to look through a dataset: filters, sweeps as strips, all values, masks."""
+    from dmlgen.gallery.build import build_gallery
+
+    target = out or folder.with_name(f"{folder.resolve().name}.gallery")
+    with console.progress("gallery", None) as bar:
+        build_gallery(folder, target, width=width, progress=bar.report)
+    typer.echo(str(target / "index.html"))
+
+
+@app.command()
 def check() -> None:
     """Check that Blender can run here; says what to install where it can't."""
     from dmlgen.blender import require_blender

@@ -135,13 +135,18 @@ class HubStore:
     """
 
     def __init__(self, repository: str, private: bool, quiet: bool) -> None:
-        from huggingface_hub import HfApi
-        from huggingface_hub.utils import (
-            HFValidationError,
-            disable_progress_bars,
-            validate_repo_id,
-        )
-
+        try:
+            from huggingface_hub import HfApi
+            from huggingface_hub.utils import (
+                HFValidationError,
+                disable_progress_bars,
+                validate_repo_id,
+            )
+        except ImportError:
+            raise InputError(
+                "--to hf://... needs huggingface_hub; install it with: "
+                "pip install 'dml-prism[publish]'"
+            ) from None
         if quiet:
             disable_progress_bars()
 

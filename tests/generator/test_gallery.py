@@ -1,0 +1,160 @@
+"""The gallery, in a real browser: filters, strips, values, masks, keys."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dmldata import open_dataset
+from dmldata.errors import InputError
+from dmlgen.gallery.build import Cell, build_gallery, coloured
+from dmlgen.gallery.build import page as page_text
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return Path(__file__).parents[2] / "datasets" / "sample"
+
+
+@pytest.fixture(scope="module")
+def gallery(sample, tmp_path_factory):
+    out = tmp_path_factory.mktemp("gallery") / "gallery"
+    build_gallery(sample, out, width=64)
+    return out
+
+
+@pytest.fixture(scope="module")
+def strips(color_sweep, tmp_path_factory):
+    out = tmp_path_factory.mktemp("gallery") / "sweep"
+    build_gallery(color_sweep, out, width=64)
+    return out
+
+
+def opened(page, gallery, view=""):
+    page.goto(f"{(gallery / 'index.html').as_uri()}{view}")
+    return page
+
+
+def tiles(page):
+    return page.locator(".tile").count()
+
+
+def test_all_images_are_there_and_load_as_they_come_into_view(page, gallery, sample):
+    opened(page, gallery)
+    assert tiles(page) == len(open_dataset(str(sample)))
+    assert page.locator("#found").inner_text() == "64 of 64 images"
+    first = page.locator(".tile").first
+    page.wait_for_function("document.querySelector('.tile').style.backgroundImage !== ''")
+    assert "sheets/00000.webp" in first.get_attribute("style")
+
+
+def test_a_filter_shows_its_images_alone_and_the_address_keeps_it(page, gallery, sample):
+    dataset = open_dataset(str(sample))
+    bins = dataset.labels("car_model").tolist()
+    opened(page, gallery)
+    page.locator("summary", has_text="car_model").click()
+    page.get_by_role("checkbox", name="fordFocus").check()
+    assert tiles(page) == bins.count(1)
+    kept = page.url.partition("#")
+    assert kept[2] == "car_model=1"
+    page.get_by_role("button", name="Show all").click()
+    assert tiles(page) == len(dataset)
+    opened(page, gallery, "#car_model=1")
+    page.reload()
+    assert tiles(page) == bins.count(1)
+
+
+def test_two_factors_are_both_asked_for_and_two_values_either(page, gallery, sample):
+    dataset = open_dataset(str(sample))
+    models, hues = (dataset.labels(key).tolist() for key in ("car_model", "paint_hue"))
+    expected = sum(m in (0, 1) and h == 2 for m, h in zip(models, hues, strict=True))
+    opened(page, gallery, "#car_model=0,1&paint_hue=2")
+    assert tiles(page) == expected
+
+
+def test_a_click_shows_all_values_and_the_mask(page, gallery, sample):
+    dataset = open_dataset(str(sample))
+    row = dataset.samples.to_pylist()[0]
+    opened(page, gallery)
+    page.locator(".tile").first.click()
+    assert page.locator("#key").inner_text() == row["key"]
+    values = page.locator("#values tr").all_inner_texts()
+    assert f"car_model\t{row['car_model']}" in values
+    assert len(values) == len(dataset.manifest.factors) + 1
+    mask = page.locator("#mask")
+    assert not mask.is_visible()
+    page.keyboard.press("m")
+    assert mask.is_visible()
+    loaded = "document.getElementById('mask').naturalWidth"
+    page.wait_for_function(f"{loaded} > 0")
+    assert page.evaluate(loaded) == dataset.manifest.image_size[0]
+    assert "CC-BY" in page.locator("#credit").inner_text()
+
+
+def test_keys_lead_from_picture_to_picture_and_back_to_the_page(page, gallery, sample):
+    keys = open_dataset(str(sample)).samples["key"].to_pylist()
+    opened(page, gallery)
+    page.locator(".tile").first.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#key").inner_text() == keys[1]
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#key").inner_text() == keys[0]
+    page.keyboard.press("Escape")
+    assert not page.locator("#one").is_visible()
+    focused = page.evaluate("document.activeElement.dataset.index")
+    assert focused == "0"
+
+
+def test_a_sweep_is_shown_scene_by_scene(page, strips):
+    opened(page, strips)
+    headings = page.locator(".strip h2").all_inner_texts()
+    assert headings == ["scene 0 (3)", "scene 1 (3)"]
+
+
+def test_ordered_by_a_factor_there_is_a_strip_for_each_value(page, gallery):
+    opened(page, gallery)
+    page.get_by_label("Order").select_option("car_model")
+    headings = [text.split(" (")[0] for text in page.locator(".strip h2").all_inner_texts()]
+    assert headings == ["chevrolet", "fordFocus", "renault-scenic", "VW-new-beetle"]
+
+
+def test_masks_have_the_colours_of_their_parts_and_a_clear_background(sample):
+    item = next(iter(open_dataset(str(sample)).samples_iter()))
+    found = coloured(item.mask)
+    assert found.getpixel((0, 0)) == (0, 0, 0, 0)
+    painted = (np.asarray(found) == (230, 159, 0, 255)).all(axis=-1)
+    np.testing.assert_array_equal(painted, item.mask == 1)
+
+
+def test_files_are_small_and_nothing_is_left_behind(gallery):
+    assert {path.name for path in gallery.iterdir()} == {"index.html", "sheets", "images", "masks"}
+    assert not list(gallery.parent.glob(".*"))
+    with Image.open(gallery / "sheets" / "00000.webp") as sheet:
+        assert sheet.size == (512, 512)
+
+
+def test_texts_of_a_dataset_cannot_end_the_script(gallery, sample, tmp_path, page):
+    dataset = open_dataset(str(sample))
+    text = "</script><h1>no</h1>"
+    vars(dataset)["manifest"] = dataset.manifest.model_copy(update={"description": text})
+    folder = shutil.copytree(gallery, tmp_path / "gallery")
+    (folder / "index.html").write_text(page_text(dataset, Cell(64, 64)))
+    opened(page, folder)
+    assert text in page.locator("#facts").inner_text()
+
+
+@pytest.mark.parametrize("width", [8, 4096])
+def test_a_width_out_of_range_is_refused(sample, tmp_path, width):
+    with pytest.raises(InputError, match=f"--width {width}: has to be from 32 to 512"):
+        build_gallery(sample, tmp_path / "out", width=width)
+
+
+def test_a_folder_that_holds_something_is_left_alone(sample, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="has to name a new or an empty folder"):
+        build_gallery(sample, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

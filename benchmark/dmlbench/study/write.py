@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,7 @@ from dmlbench.report.page import render_page
 from dmlbench.study.findings import Findings
 from dmlbench.study.tables import study_tables
 from dmlbench.study.words import findings_in_words
-from dmlbench.tables import Table
+from dmlbench.tables import Table, csv_text
 from dmldata.files import write_whole
 
 PAGE, SUMMARY, NUMBERS, TABLES = "study.html", "summary.md", "study.json", "tables"
@@ -27,7 +25,7 @@ def write_study(found: Findings, out: Path) -> None:
     (out / TABLES).mkdir(parents=True, exist_ok=True)
     for name, table in tables:
         write_whole(out / TABLES / f"{name}.tex", latex_table(table) + "\n")
-        write_whole(out / TABLES / f"{name}.csv", _csv(table))
+        write_whole(out / TABLES / f"{name}.csv", csv_text(table))
     write_whole(out / SUMMARY, _summary(found, sentences, [table for _, table in tables]))
     numbers = found.model_dump(mode="json")
     write_whole(out / NUMBERS, json.dumps(numbers, indent=1, ensure_ascii=False) + "\n")
@@ -40,14 +38,6 @@ def write_study(found: Findings, out: Path) -> None:
         facts=list(_facts(found)),
     )
     write_whole(out / PAGE, page)
-
-
-def _csv(table: Table) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.columns)
-    writer.writerows(table.rows)
-    return text.getvalue()
 
 
 def _summary(found: Findings, sentences: list[str], tables: list[Table]) -> str:

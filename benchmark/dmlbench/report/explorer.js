@@ -1,0 +1,205 @@
+"use strict";
+const data = JSON.parse(document.getElementById("explorer-content").textContent);
+const at = (id) => document.getElementById(id);
+const make = (name, text) => {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  return made;
+};
+const option = (value, text) => Object.assign(make("option", text), { value });
+const load = (uri) => new Promise((done) => {
+  const image = new Image();
+  image.onload = () => done(image);
+  image.src = uri;
+});
+const rgb = (hex) => [1, 3, 5].map((place) => parseInt(hex.slice(place, place + 2), 16));
+
+/* Any image, with the maps of any models over it. */
+function explore(found) {
+  const colours = data.colours.map(rgb);
+  const chosen = new Set(found.models.slice(0, 4).map((_, index) => index));
+  let order = found.images.map((_, index) => index);
+  let opened = 0;
+  let drawing = 0;
+
+  const sort = () => {
+    order = found.images.map((_, index) => index);
+    if (at("image-order").value === "disagreement") {
+      const of = (index) => found.images[index].agreement ?? 2;
+      order.sort((a, b) => of(a) - of(b));
+    }
+    at("image-list").replaceChildren(...order.map((index) => {
+      const { key, uri, agreement } = found.images[index];
+      const button = Object.assign(make("button"), { type: "button" });
+      button.dataset.index = index;
+      const picture = Object.assign(make("img"), { src: uri, alt: `Image ${key}`, width: 72, loading: "lazy" });
+      button.append(picture, make("span", agreement === null ? "–" : `r ${agreement.toFixed(2)}`));
+      button.addEventListener("click", () => open(index));
+      return button;
+    }));
+    open(order[0]);
+  };
+
+  const open = (index) => {
+    opened = index;
+    for (const button of at("image-list").children) {
+      button.setAttribute("aria-pressed", String(Number(button.dataset.index) === index));
+    }
+    const { key, values } = found.images[index];
+    at("image-values").replaceChildren(make("code", key), ...values.flatMap(([name, value]) => {
+      const entry = make("span", `${name} `);
+      entry.append(make("strong", value));
+      return [" ", entry];
+    }));
+    draw();
+  };
+
+  const draw = async () => {
+    drawing += 1;
+    const mine = drawing;
+    const image = found.images[opened];
+    const [picture, strip, outline] = await Promise.all([
+      load(image.uri), load(image.maps), image.outline ? load(image.outline) : null,
+    ]);
+    if (mine !== drawing) return;
+    const opacity = at("map-opacity").value / 100;
+    const figures = [...chosen].sort((a, b) => a - b).map((model) => {
+      const [width, height] = image.size;
+      const canvas = Object.assign(make("canvas"), { width, height });
+      const context = canvas.getContext("2d");
+      context.filter = `grayscale(${opacity}) brightness(${1 - 0.45 * opacity})`;
+      context.drawImage(picture, 0, 0, width, height);
+      context.filter = "none";
+      const glow = colour(strip, model, opacity);
+      const [left, top, wide, tall] = image.boxes[model];
+      context.drawImage(glow, left * width, top * height, wide * width, tall * height);
+      if (outline && at("map-outline").checked) context.drawImage(outline, 0, 0, width, height);
+      const figure = make("figure");
+      const car = image.car[model];
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", `Saliency map of ${found.models[model]} over image ${image.key}`);
+      const caption = make("figcaption", found.models[model]);
+      if (car !== null) caption.append(make("span", `on car ${car.toFixed(2)}`));
+      figure.append(canvas, caption);
+      return figure;
+    });
+    at("image-maps").replaceChildren(...figures);
+  };
+
+  const colour = (strip, model, opacity) => {
+    const side = found.map;
+    const canvas = Object.assign(make("canvas"), { width: side, height: side });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.drawImage(strip, model * side, 0, side, side, 0, 0, side, side);
+    const pixels = context.getImageData(0, 0, side, side);
+    for (let place = 0; place < pixels.data.length; place += 4) {
+      const root = pixels.data[place] / 255;
+      const [red, green, blue] = colours[Math.round(255 * root * root)];
+      pixels.data.set([red, green, blue, 255 * 0.9 * root * opacity], place);
+    }
+    context.putImageData(pixels, 0, 0);
+    return canvas;
+  };
+
+  found.models.forEach((name, index) => {
+    const label = make("label");
+    const box = Object.assign(make("input"), { type: "checkbox", checked: chosen.has(index) });
+    box.addEventListener("change", () => {
+      if (box.checked) chosen.add(index);
+      else chosen.delete(index);
+      draw();
+    });
+    label.append(box, ` ${name}`);
+    at("map-models").append(label);
+  });
+  at("image-order").addEventListener("change", sort);
+  at("map-opacity").addEventListener("input", draw);
+  at("map-outline").addEventListener("change", draw);
+  sort();
+}
+
+/* Embeddings as points. */
+function plot(found) {
+  const canvas = at("points");
+  const context = canvas.getContext("2d");
+  const margin = 14;
+  const thumbs = load(found.thumbs);
+  found.models.forEach((model, index) => at("points-model").append(option(index, model.label)));
+  found.properties.forEach((one, index) => at("points-property").append(option(index, one.name)));
+
+  const colouring = (property) => {
+    const known = property.values.filter((value) => value !== null);
+    if (property.kind === "categorical") {
+      const names = [...new Set(known)].sort();
+      const tones = names.map((_, place) => names.length <= 10
+        ? data.hues[place] : `hsl(${(360 * place) / names.length} 65% ${place % 2 ? 40 : 55}%)`);
+      return { of: (value) => tones[names.indexOf(value)], keys: names.map((name, i) => [name, tones[i]]) };
+    }
+    const values = [...new Set(known)].sort((a, b) => a - b);
+    const ramp = property.kind === "cyclic" ? data.wheel : data.ramp;
+    const tone = (value) => ramp[Math.round(((ramp.length - 1) * values.indexOf(value)) / Math.max(1, values.length - (property.kind === "cyclic" ? 0 : 1)))];
+    return { of: tone, keys: values.map((value) => [String(+value.toPrecision(4)), tone(value)]) };
+  };
+
+  let places = [];
+  const draw = () => {
+    const model = found.models[Number(at("points-model").value)];
+    const property = found.properties[Number(at("points-property").value)];
+    const [xs, ys] = model[at("points-method").value];
+    const scale = (canvas.width - 2 * margin) / 1000;
+    places = xs.map((x, index) => [margin + x * scale, canvas.height - margin - ys[index] * scale]);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    const tones = property ? colouring(property) : null;
+    places.forEach(([x, y], index) => {
+      const value = property ? property.values[index] : null;
+      context.beginPath();
+      context.arc(x, y, 3.2, 0, 2 * Math.PI);
+      context.fillStyle = value === null ? "#bbb" : tones.of(value);
+      context.fill();
+    });
+    canvas.setAttribute("aria-label", `Embeddings of ${model.label}${property ? `, coloured by ${property.name}` : ""}`);
+    const shown = tones ? tones.keys.slice(0, 24) : [];
+    at("points-key").replaceChildren(...shown.map(([name, tone]) => {
+      const entry = make("span");
+      const swatch = make("i");
+      swatch.style.background = tone;
+      entry.append(swatch, name, " ");
+      return entry;
+    }));
+    if (tones && tones.keys.length > shown.length) at("points-key").append(`and ${tones.keys.length - shown.length} more`);
+  };
+
+  const point = async (event) => {
+    const box = canvas.getBoundingClientRect();
+    const ratio = canvas.width / box.width;
+    const [x, y] = [(event.clientX - box.left) * ratio, (event.clientY - box.top) * ratio];
+    let best = -1;
+    let least = 15 ** 2;
+    places.forEach(([px, py], index) => {
+      const distance = (px - x) ** 2 + (py - y) ** 2;
+      if (distance < least) [best, least] = [index, distance];
+    });
+    at("point").hidden = best < 0;
+    if (best < 0) return;
+    const side = found.thumb;
+    const picture = at("point-picture").getContext("2d");
+    const [column, row] = [best % found.columns, Math.floor(best / found.columns)];
+    picture.drawImage(await thumbs, column * side, row * side, side, side, 0, 0, 96, 96);
+    at("point-text").textContent = [found.keys[best], ...found.properties.map(
+      ({ name, values }) => `${name} ${values[best] === null ? "–" : typeof values[best] === "number" ? +values[best].toPrecision(4) : values[best]}`,
+    )].join("\n");
+  };
+
+  for (const id of ["points-model", "points-property", "points-method"]) at(id).addEventListener("change", draw);
+  canvas.addEventListener("mousemove", point);
+  canvas.addEventListener("mouseleave", () => { at("point").hidden = true; });
+  at("points-save").addEventListener("click", () => {
+    const link = Object.assign(make("a"), { href: canvas.toDataURL("image/png"), download: "embeddings.png" });
+    link.click();
+  });
+  draw();
+}
+
+if (data.images) explore(data.images);
+plot(data.points);
+for (const element of document.querySelectorAll(".scripted")) element.hidden = false;

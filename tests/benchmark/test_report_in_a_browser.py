@@ -1,0 +1,128 @@
+"""The page of `dmlbench report` as a reader uses it: images, maps, embeddings as points."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from dmlbench.report.explorer import neighbours, principal
+from dmlbench.results import find_results
+
+PIXELS = """place => [...document.querySelectorAll('#image-maps canvas')][place]
+    .getContext('2d').getImageData(0, 0, 96, 96).data.join()"""
+
+
+@pytest.fixture(scope="module")
+def written(dmlbench, results, tmp_path_factory):
+    file = tmp_path_factory.mktemp("report") / "report.html"
+    answer = dmlbench("report", *sorted(results.iterdir()), "--out", file)
+    assert answer.exit_code == 0, answer.err
+    return file
+
+
+@pytest.fixture
+def report(page, written):
+    page.goto(written.as_uri())
+    expect(maps(page)).to_have_count(3)
+    return page
+
+
+def maps(page):
+    return page.locator("#image-maps canvas")
+
+
+def content(written):
+    text = written.read_text().partition('id="explorer-content" type="application/json">')[2]
+    return json.loads(text.partition("</script>")[0])
+
+
+def test_images_come_where_models_disagree_most_and_in_the_order_of_the_dataset(report, written):
+    images = content(written)["images"]["images"]
+    labels = report.locator("#image-list button")
+    shown = [float(text.split()[1]) for text in labels.all_inner_texts()]
+    assert shown == sorted(shown)
+    assert len(shown) == len(images) == 6
+    report.get_by_label("Order").select_option("dataset")
+    alts = [image.get_attribute("alt") for image in report.locator("#image-list img").all()]
+    assert alts == [f"Image {image['key']}" for image in images]
+
+
+def test_maps_of_the_chosen_models_are_shown_of_the_chosen_image(report, written):
+    key = content(written)["images"]["images"][2]["key"]
+    report.get_by_label("Order").select_option("dataset")
+    report.locator("#image-list button").nth(2).click()
+    expect(maps(report).first).to_have_attribute("aria-label", re.compile(f"over image {key}"))
+    expect(maps(report)).to_have_count(3)
+    report.get_by_label("wide", exact=True).uncheck()
+    expect(maps(report)).to_have_count(2)
+    expect(report.locator("#image-maps")).not_to_contain_text("wide")
+    assert "car_model disc" in report.locator("#image-values").inner_text()
+
+
+def test_opacity_leads_from_the_map_to_the_picture(report):
+    report.get_by_label("outline").uncheck()
+    assert report.evaluate(PIXELS, 0) != report.evaluate(PIXELS, 1)
+    report.get_by_label("Opacity").fill("0")
+    deadline = time.monotonic() + 20
+    while report.evaluate(PIXELS, 0) != report.evaluate(PIXELS, 1):
+        assert time.monotonic() < deadline
+        report.wait_for_timeout(50)
+
+
+def test_points_have_the_colour_of_a_property_and_show_their_picture(report, written):
+    canvas = report.locator("#points")
+    report.locator("#points-property").select_option(label="car_model")
+    expect(report.locator("#points-key span")).to_have_text(["box", "disc"])
+    report.locator("#points-method").select_option("pca")
+    assert "coloured by car_model" in canvas.get_attribute("aria-label")
+    points = content(written)["points"]
+    x, y = (axis[0] for axis in points["models"][0]["pca"])
+    canvas.hover(position={"x": 14 + x * 0.692, "y": 706 - y * 0.692})
+    expect(report.locator("#point")).to_be_visible()
+    assert "car_model" in report.locator("#point-text").text_content()
+
+
+def test_points_are_all_images_in_the_order_of_the_dataset(written, results):
+    points = content(written)["points"]
+    embeddings = {one.run.name: one.folder.read_embeddings() for one in find_results([results])}
+    for model in points["models"]:
+        x, y = np.array(model["pca"])
+        assert len(x) == 24
+        expected = principal(embeddings[model["label"]])
+        assert np.corrcoef(x, expected[:, 0])[0, 1] > 0.999
+        assert {min(x), min(y)} == {0}
+        assert max(*x, *y) == 1000
+
+
+def test_principal_components_are_those_of_a_known_cloud():
+    rng = np.random.default_rng(0)
+    cloud = rng.normal(size=(500, 3)) * (3.0, 1.0, 0.1)
+    found = principal(cloud.astype(np.float32))
+    np.testing.assert_allclose(np.abs(found), np.abs(cloud[:, :2] - cloud[:, :2].mean(0)), atol=0.3)
+    assert principal(np.ones((4, 1), np.float32)).shape == (4, 2)
+
+
+def test_tsne_keeps_clusters_together_and_is_the_same_again():
+    rng = np.random.default_rng(0)
+    centres = np.repeat(np.eye(3, 8), 20, axis=0)
+    points = (centres + 0.05 * rng.normal(size=centres.shape)).astype(np.float32)
+    found = neighbours(points)
+    np.testing.assert_array_equal(found, neighbours(points))
+    groups = found.reshape(3, 20, 2)
+    within = np.linalg.norm(groups - groups.mean(1, keepdims=True), axis=-1).max()
+    between = np.linalg.norm(groups.mean(1)[0] - groups.mean(1)[1])
+    assert within < between
+
+
+def test_without_a_script_the_page_has_all_but_what_is_drawn_by_it(chromium, written):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(written.as_uri())
+    assert page.locator("table").count() > 4
+    assert not page.locator("#points").is_visible()
+    context.close()

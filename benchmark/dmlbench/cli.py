@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dmlbench import cli_study, cli_train
+from dmlbench import cli_leaderboard, cli_study, cli_train
 from dmldata import console
 
 app = typer.Typer(
@@ -338,6 +338,8 @@ def report(
 app.command()(cli_train.train)
 app.command()(cli_train.export)
 app.command()(cli_study.study)
+app.command()(cli_leaderboard.submit)
+app.command()(cli_leaderboard.leaderboard)
 
 
 def main() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from dmlbench.jackknife import jackknife_interval
-from dmlbench.results import Result
 from dmlbench.results.files import Interval, PropertiesFile, PropertyScores
 from dmldata.strict import StrictModel
 
@@ -15,8 +15,20 @@ SAME = ("seed", "jackknife_groups", "jackknife_unit", "max_queries")
 """Settings that decide which images are queries and which are left out together."""
 
 
+class Scored(Protocol):
+    """A model with its scores: a result, or what is left of one in a leaderboard."""
+
+    @property
+    def model(self) -> str:
+        """Id of the model."""
+
+    @property
+    def properties(self) -> PropertiesFile:
+        """Its scores."""
+
+
 class Difference(StrictModel):
-    """NR-Precision of model `a` minus that of model `b`.
+    """A score (NR-Precision) of model `a` minus that of model `b`.
 
     Attributes:
         ci95: from the differences of the two models' jackknife replicates: what both models share,
@@ -33,12 +45,14 @@ class Difference(StrictModel):
     reason: str | None
 
 
-def score_differences(results: Sequence[Result]) -> dict[str, tuple[Difference, ...]]:
+def score_differences(
+    results: Sequence[Scored], score: str = SCORE
+) -> dict[str, tuple[Difference, ...]]:
     """By property, all pairs of models, a before b in the order of their ids."""
     ordered = sorted(results, key=lambda one: one.model)
     pairs = [(a, b, _not_paired(a, b)) for a, b in itertools.combinations(ordered, 2)]
     return {
-        name: tuple(_difference(name, a, b, reason) for a, b, reason in pairs)
+        name: tuple(_difference(name, score, a, b, reason) for a, b, reason in pairs)
         for name in results[0].properties.properties
     }
 
@@ -66,9 +80,9 @@ def leaders(
     return frozenset({highest}.union(*({one.a, one.b} for one in with_it if one.tied)))
 
 
-def _difference(name: str, a: Result, b: Result, not_paired: str | None) -> Difference:
+def _difference(name: str, score: str, a: Scored, b: Scored, not_paired: str | None) -> Difference:
     of_a, of_b = (one.properties.properties[name] for one in (a, b))
-    one, other = of_a.scores[SCORE], of_b.scores[SCORE]
+    one, other = of_a.scores[score], of_b.scores[score]
     value = None if one.value is None or other.value is None else one.value - other.value
     if value is None or not_paired is not None:
         reason = (of_a.reason or of_b.reason) if value is None else not_paired
@@ -82,7 +96,7 @@ def _difference(name: str, a: Result, b: Result, not_paired: str | None) -> Diff
     return Difference(a=a.model, b=b.model, value=value, ci95=ci95, tied=tied, reason=None)
 
 
-def _not_paired(a: Result, b: Result) -> str | None:
+def _not_paired(a: Scored, b: Scored) -> str | None:
     """Why the scores of two models have no replicates to pair."""
     for one in (a, b):
         if one.properties.settings.get("jackknife_groups") is None:

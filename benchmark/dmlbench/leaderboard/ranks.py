@@ -1,0 +1,46 @@
+"""Ranks where scores can be told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dmlbench.compare.differences import Scored, score_differences
+
+
+class Rank(NamedTuple):
+    """The best and the worst place that a model may have.
+
+    >>> str(Rank(1, 1)), str(Rank(2, 5))
+    ('1', '2 to 5')
+    """
+
+    best: int
+    worst: int
+
+    def __str__(self) -> str:
+        return str(self.best) if self.best == self.worst else f"{self.best} to {self.worst}"
+
+
+def ranks(models: Sequence[Scored], name: str, score: str) -> dict[str, Rank]:
+    """By id, of the models that have the score of this property.
+
+    A model stands behind those that are better beyond the 95 % interval of the paired difference,
+    and before those that are worse. As in `compare`, this is not corrected for the number of pairs.
+    """
+    scored = [
+        one
+        for one in models
+        if name in one.properties.properties
+        and (found := one.properties.properties[name].scores.get(score)) is not None
+        and found.value is not None
+    ]
+    better = {one.model: 0 for one in scored}
+    worse = dict(better)
+    if scored:
+        for pair in score_differences(scored, score)[name]:
+            if pair.tied is False and pair.value is not None:
+                ahead, behind = (pair.a, pair.b) if pair.value > 0 else (pair.b, pair.a)
+                better[behind] += 1
+                worse[ahead] += 1
+    return {model: Rank(1 + better[model], len(scored) - worse[model]) for model in better}

@@ -1,0 +1,165 @@
+"""A leaderboard: what may go in, ranks where scores differ, and the page in a browser."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+from dmlbench.compare.differences import score_differences
+from dmlbench.leaderboard import read_board
+from dmlbench.leaderboard.ranks import Rank, ranks
+from dmlbench.results import find_results
+
+CARD = ("--trunk", "tiny", "--trained-on", "nothing")
+
+
+@pytest.fixture(scope="module")
+def board(dmlbench, results, tmp_path_factory):
+    """Of all three models; tests only read it."""
+    folder = tmp_path_factory.mktemp("board") / "board"
+    for number, path in enumerate(sorted(results.iterdir())):
+        options = ("--trunk", f"trunk{number % 2}", "--trained-on", "nothing", "--loss", "triplet")
+        answer = dmlbench("submit", path, "--board", folder, *options)
+        assert answer.exit_code == 0, answer.err
+    return folder
+
+
+@pytest.fixture(scope="module")
+def written(dmlbench, board, tmp_path_factory):
+    file = tmp_path_factory.mktemp("page") / "index.html"
+    answer = dmlbench("leaderboard", board, "--out", file, "--title", "Shapes")
+    assert answer.exit_code == 0, answer.err
+    assert answer.out == f"leaderboard: {file}, 3 entries on 1 datasets\n"
+    return file
+
+
+def test_a_submission_has_all_scores_and_no_path(board, results):
+    (fingerprint,) = [path.name for path in board.iterdir()]
+    found = {one.model: one for one in read_board(board)[fingerprint]}
+    for result in find_results([results]):
+        one = found[result.model]
+        assert one.properties == result.properties
+        assert one.saliency == result.saliency
+        assert one.card.loss == "triplet"
+        text = (board / fingerprint / f"{one.model}.json").read_text()
+        assert str(results.parent) not in text
+        assert "/" not in one.run.model.reference + one.run.dataset.url
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("--no-chance", "made without chance"), ("--no-intervals", "made without intervals")],
+)
+def test_incomplete_results_are_refused(dmlbench, models, shapes, tmp_path, option, message):
+    quick = ("--out", tmp_path / "r", "--maps", 0, option)
+    assert dmlbench("evaluate", models["small"], "--data", shapes, *quick).exit_code == 0
+    answer = dmlbench("submit", tmp_path / "r", "--board", tmp_path / "board", *CARD)
+    assert answer.exit_code == 2
+    assert message in answer.err
+    assert f"evaluate it again without {option}" in answer.err
+    assert not (tmp_path / "board").exists()
+
+
+def test_results_of_another_seed_cannot_be_ranked_beside_the_others(
+    dmlbench, models, shapes, board, tmp_path
+):
+    options = ("--out", tmp_path / "r", "--maps", 0, "--seed", 5)
+    assert dmlbench("evaluate", models["small"], "--data", shapes, *options).exit_code == 0
+    answer = dmlbench("submit", tmp_path / "r", "--board", board, *CARD)
+    assert answer.exit_code == 2
+    assert "seed is 5, in this leaderboard it is 0" in answer.err
+
+
+def test_an_address_that_is_a_script_is_refused(dmlbench, results, tmp_path):
+    one = sorted(results.iterdir())[0]
+    options = (*CARD, "--url", "javascript:alert(1)")
+    answer = dmlbench("submit", one, "--board", tmp_path / "b", *options)
+    assert answer.exit_code == 2
+    assert "url" in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_damaged_submission_is_named(dmlbench, tmp_path):
+    file = tmp_path / "board" / "0123456789abcdef" / "x.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{")
+    answer = dmlbench("leaderboard", tmp_path / "board", "--out", tmp_path / "i.html")
+    assert answer.exit_code == 2
+    assert "x.json" in answer.err
+    assert not (tmp_path / "i.html").exists()
+
+
+def test_a_folder_without_submissions_says_how_to_make_one(dmlbench, tmp_path):
+    answer = dmlbench("leaderboard", tmp_path, "--out", tmp_path / "i.html")
+    assert (answer.exit_code, "dmlbench submit" in answer.err) == (2, True)
+
+
+def test_ranks_are_ranges_where_scores_are_tied(results):
+    found = find_results([results])
+    for name in found[0].properties.properties:
+        by_model = ranks(found, name, "nr_precision")
+        pairs = score_differences(found)[name]
+        if all(pair.tied for pair in pairs):
+            assert set(by_model.values()) == {Rank(1, 3)}
+        values = {
+            one.model: one.properties.properties[name].scores["nr_precision"].value for one in found
+        }
+        best = max(values, key=values.get)
+        assert by_model[best].best == 1
+        for pair in pairs:
+            if pair.tied is False:
+                ahead, behind = (pair.a, pair.b) if pair.value > 0 else (pair.b, pair.a)
+                assert by_model[ahead].worst < 3
+                assert by_model[behind].best > 1
+
+
+def test_the_page_sorts_by_any_column_and_shows_the_rank_of_it(page, written):
+    page.goto(written.as_uri())
+    head = page.locator("th", has_text="paint_hue")
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "descending")
+    rows = page.locator("table.board tbody tr")
+    column = page.locator("table.board thead th").all_inner_texts().index(head.inner_text())
+    values = [float(cell.get_attribute("data-value")) for cell in _cells(rows, column)]
+    assert values == sorted(values, reverse=True)
+    ranked = [cell.get_attribute("data-rank") for cell in _cells(rows, column)]
+    assert [cell.inner_text() for cell in _cells(rows, 0)] == ranked
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "ascending")
+
+
+def test_the_page_filters_by_trunk_and_opens_cards(page, written):
+    page.goto(written.as_uri())
+    page.get_by_label("Trunk").select_option("trunk1")
+    expect(page.locator("#found")).to_have_text("1 of 3 entries")
+    link = page.locator("table.board tbody tr:visible a")
+    name = link.inner_text()
+    link.click()
+    card = page.locator("details[open]")
+    expect(card.locator("summary")).to_have_text(name)
+    expect(card).to_contain_text("triplet")
+
+
+def test_the_page_says_the_same_as_the_files(written, board):
+    text = written.read_text()
+    for models in read_board(board).values():
+        for one in models:
+            value = one.properties.properties["paint_hue"].scores["nr_precision"].value
+            assert repr(value) in text
+            assert one.run.model.weights_sha256 in text
+
+
+def test_names_are_text_and_not_markup(dmlbench, results, tmp_path, page):
+    one = sorted(results.iterdir())[0]
+    name = "<script>alert(1)</script>"
+    dmlbench("submit", one, "--board", tmp_path / "b", *CARD, "--name", name)
+    dmlbench("leaderboard", tmp_path / "b", "--out", tmp_path / "i.html")
+    page.goto((tmp_path / "i.html").as_uri())
+    expect(page.locator("table.board tbody a")).to_have_text(name)
+    assert json.loads(next((tmp_path / "b").glob("*/*.json")).read_text())["card"]["name"] == name
+
+
+def _cells(rows, column):
+    return [row.locator("th, td").nth(column) for row in rows.all()]

@@ -126,3 +126,29 @@ def test_without_a_script_the_page_has_all_but_what_is_drawn_by_it(chromium, wri
     assert page.locator("table").count() > 4
     assert not page.locator("#points").is_visible()
     context.close()
+
+
+def test_scenes_of_a_sweep_show_how_far_each_variant_moves(
+    dmlbench, models, write, rows, tmp_path, page
+):
+    made = rows(24, scene_of=lambda number: number // 3)
+    for number, row in enumerate(made):
+        row["variant_id"] = number % 3
+        row["car_model"] = ("disc", "box")[number // 3 % 2]
+        row["background_value"] = 0.5
+        row["paint_hue"] = (0.0, 0.25, 0.5)[number % 3]
+        row["seed"] = number // 3
+    sweep = write(tmp_path / "sweep", made, design="sweep", sweep_group="color")
+    for name in ("small", "wide"):
+        quick = ("--data", sweep, "--out", tmp_path / "r", "--maps", 0, "--name", name)
+        assert dmlbench("evaluate", models[name], *quick).exit_code == 0
+    file = tmp_path / "report.html"
+    assert dmlbench("report", tmp_path / "r", "--out", file).exit_code == 0
+    page.goto(file.as_uri())
+    expect(page.locator("h4")).to_have_count(8)
+    first = page.locator(".strip").first.locator(".move")
+    expect(first).to_have_count(3)
+    # The first picture of a scene has not moved, the others have.
+    assert "small 0.00" in first.nth(0).inner_text()
+    assert "small 0.00" not in first.nth(1).inner_text()
+    assert "paint_hue 0.25" in first.nth(1).inner_text()

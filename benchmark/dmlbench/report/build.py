@@ -21,6 +21,7 @@ from dmlbench.report.explorer import MAP, explorer_content
 from dmlbench.report.grids import correlation_grid, property_grid
 from dmlbench.report.page import render_page, script
 from dmlbench.report.pictures import make_cards, tile_width
+from dmlbench.report.strips import make_strips
 from dmlbench.report.summary import summary
 from dmlbench.results import Result
 from dmlbench.sources import ImageSource, open_source
@@ -36,18 +37,20 @@ def find_dataset(
     """The dataset that the page's images come from: as given, else where the results remember it.
 
     Returns:
-        None where no images are to be shown.
+        None where no images are to be shown, and where none has maps and they are not there.
 
     Raises:
         InputError: another dataset than the results', or none where they remember it.
     """
-    if images == 0 or all(result.saliency is None for result in results):
+    if images == 0:
         return None
     expected = results[0].run.dataset
     hint = f"give the folder of {expected.name} {expected.fingerprint} with --data, or --images 0"
     try:
         dataset = given or open_source(expected.url, **expected.options)
     except InputError as error:
+        if all(result.saliency is None for result in results):
+            return None
         raise InputError(f"images for the report: {error}; {hint}") from None
     if dataset.fingerprint != expected.fingerprint:
         raise InputError(f"{dataset.url}: holds dataset {dataset.fingerprint}; {hint}")
@@ -98,6 +101,7 @@ def write_report(
         attention=attention_table(comparison),
         groups=list(group_tables(comparison.groups)) if comparison.groups else [],
         cards=cards,
+        strips=[] if dataset is None else make_strips(comparison, results, dataset),
         explorer=Markup(explorer),
         map_side=MAP,
         script=text_of_script,

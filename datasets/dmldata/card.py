@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from PIL import Image
 
 from dmldata.attribution import citation_text, credits_text, licence_text
 from dmldata.checksums import CHECKSUMS_FILE, checksums_text
 from dmldata.croissant import croissant_text
 from dmldata.files import write_whole
 from dmldata.manifest import Manifest
-from dmldata.readme import description, readme_text
+from dmldata.readme import EXAMPLES_FILE, description, readme_text
+from dmldata.shards import read_shard
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 TIMM_FILE = "_info.json"
+EXAMPLES, EXAMPLE_COLUMNS, EXAMPLE_WIDTH = 24, 8, 128
 CARD_FILES = (
     "README.md",
+    EXAMPLES_FILE,
     "CREDITS.md",
     "LICENSE",
     "CITATION.cff",
@@ -36,12 +44,13 @@ def write_card(folder: str | os.PathLike[str], manifest: Manifest, samples: pa.T
     written afterwards, as `manifest.to_json()`.
 
     Args:
-        folder: the dataset's.
+        folder: the dataset's, with its shards.
         manifest: what dataset.json says or will say.
         samples: samples.parquet.
     """
-    texts = {
+    texts: dict[str, str | bytes] = {
         "README.md": readme_text(manifest, samples),
+        EXAMPLES_FILE: examples(Path(folder), manifest),
         "CREDITS.md": credits_text(manifest),
         "LICENSE": licence_text(manifest),
         "CITATION.cff": citation_text(manifest),
@@ -51,6 +60,29 @@ def write_card(folder: str | os.PathLike[str], manifest: Manifest, samples: pa.T
     texts[CHECKSUMS_FILE] = checksums_text(manifest, texts)
     for name, text in texts.items():
         write_whole(Path(folder) / name, text)
+
+
+def examples(folder: Path, manifest: Manifest) -> bytes:
+    """A JPEG of the first pictures of the first shard in rows, none picked."""
+    pictures = list(islice(_pictures(folder / manifest.shards[0].file), EXAMPLES))
+    width, height = manifest.image_size
+    cell = (EXAMPLE_WIDTH, max(1, round(EXAMPLE_WIDTH * height / width)))
+    columns = min(EXAMPLE_COLUMNS, len(pictures))
+    sheet = Image.new("RGB", (columns * cell[0], -(-len(pictures) // columns) * cell[1]))
+    for place, picture in enumerate(pictures):
+        row, column = divmod(place, columns)
+        small = picture.resize(cell, Image.Resampling.LANCZOS)
+        sheet.paste(small, (column * cell[0], row * cell[1]))
+    jpeg = io.BytesIO()
+    sheet.save(jpeg, "JPEG", quality=88)
+    return jpeg.getvalue()
+
+
+def _pictures(shard: Path) -> Iterator[Image.Image]:
+    with shard.open("rb") as file:
+        for sample in read_shard(file, shard.name):
+            with Image.open(io.BytesIO(sample.files[sample.image_extension])) as image:
+                yield image.convert("RGB")
 
 
 def timm_text(manifest: Manifest, samples: pa.Table) -> str:

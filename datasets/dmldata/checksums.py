@@ -15,12 +15,14 @@ CHECKSUMS_FILE = "checksums.sha256"
 _LINE = re.compile(r"([0-9a-f]{64}) [ *]([^/\\]+)")
 
 
-def checksums_text(manifest: Manifest, texts: Mapping[str, str]) -> str:
+def checksums_text(manifest: Manifest, texts: Mapping[str, str | bytes]) -> str:
     """One line a file, sorted by name: shards, samples.parquet, dataset.json and `texts`."""
     digests = {shard.file: shard.sha256 for shard in manifest.shards}
     digests[SAMPLES_FILE] = manifest.samples.sha256
     digests[MANIFEST_FILE] = hashlib.sha256(manifest.to_json()).hexdigest()
-    digests |= {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    for name, text in texts.items():
+        data = text.encode() if isinstance(text, str) else text
+        digests[name] = hashlib.sha256(data).hexdigest()
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
 
 

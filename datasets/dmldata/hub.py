@@ -27,8 +27,22 @@ def hub_metadata(manifest: Manifest) -> dict[str, Any]:
         "size_categories": [size],
         "tags": ["synthetic", "deep-metric-learning", "saliency", "webdataset"],
         "configs": [{"config_name": "default", "data_files": files}],
-        "dataset_info": {"features": _features(manifest)},
+        "dataset_info": {"features": _features(manifest), **_sizes(manifest)},
     }
+
+
+def _sizes(manifest: Manifest) -> dict[str, Any]:
+    """Images and bytes of the shards, by split and in all."""
+    splits = [
+        {
+            "name": split,
+            "num_bytes": sum(shard.bytes for shard in manifest.shards if shard.split == split),
+            "num_examples": images,
+        }
+        for split, images in manifest.splits.items()
+    ]
+    total = sum(shard.bytes for shard in manifest.shards)
+    return {"splits": splits, "download_size": total, "dataset_size": total}
 
 
 def _licence(spdx: str) -> dict[str, str]:

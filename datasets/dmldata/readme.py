@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import yaml
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+EXAMPLES_FILE = "examples.jpg"
+
+
 def readme_text(manifest: Manifest, samples: pa.Table) -> str:
     """README.md: YAML that the Hugging Face hub reads, then the card for people.
 
@@ -25,10 +29,12 @@ def readme_text(manifest: Manifest, samples: pa.Table) -> str:
     """
     sections = [
         f"# {manifest.name} {manifest.version}\n\n{description(manifest)}",
+        f"![The first images of the dataset]({EXAMPLES_FILE})",
         f"## What varies\n\n{_factor_table(manifest, samples)}",
         _constants(manifest),
         f"## Files\n\n{_files(manifest)}",
         f"## Loading\n\n{_loading(manifest)}",
+        f"## Intended use and limits\n\n{_use(manifest)}",
         f"## How it was made\n\n{_made(manifest)}",
         f"## Credits and licence\n\n{_rights(manifest)}",
         f"## Citation\n\n{_citation(manifest)}",
@@ -54,15 +60,16 @@ def description(manifest: Manifest) -> str:
 
 def _factor_table(manifest: Manifest, samples: pa.Table) -> str:
     lines = [
-        "| factor | group | kind | values | applies to | meaning |",
-        "|---|---|---|---|---|---|",
+        "| factor | group | kind | values | images a value | applies to | meaning |",
+        "|---|---|---|---|---|---|---|",
     ]
     for factor in manifest.factors:
         if factor.varies:
             applies = samples.num_rows - samples[factor.key].null_count
             lines.append(
                 f"| `{factor.key}` | {factor.group} | {factor.kind} | {_cell(_values(factor))} "
-                f"| {applies} of {samples.num_rows} images | {_cell(factor.meaning)} |"
+                f"| {_counts(factor, samples)} | {applies} of {samples.num_rows} images "
+                f"| {_cell(factor.meaning)} |"
             )
     return "\n".join(lines) if len(lines) > 2 else "Nothing: every factor is constant."
 
@@ -74,6 +81,14 @@ def _values(factor: Factor) -> str:
     numbers = [float(value) for value in factor.values]
     circle = f", period {factor.period:g}" if factor.period else ""
     return f"{len(numbers)} from {min(numbers):g} to {max(numbers):g}{unit}{circle}"
+
+
+def _counts(factor: Factor, samples: pa.Table) -> str:
+    """Fewest to most images that have a value."""
+    bins = [one for one in samples[f"{factor.key}_bin"].to_pylist() if one is not None]
+    counted = Counter(bins)
+    found = [counted[place] for place in range(len(factor.values))]
+    return str(found[0]) if min(found) == max(found) else f"{min(found)} to {max(found)}"
 
 
 def _constants(manifest: Manifest) -> str:
@@ -112,6 +127,18 @@ def _loading(manifest: Manifest) -> str:
         "```\n\n"
         f'Also in `datasets.load_dataset("FOLDER", split="{split}")`, in `webdataset`, and in '
         f'timm as `wds/` (split `{split}`, `target_key="<factor>_bin"`).'
+    )
+
+
+def _use(manifest: Manifest) -> str:
+    classes = " Its car models may be trained on as classes." if "train" in manifest.splits else ""
+    return (
+        "To measure which properties of images the embeddings of a model are organised by, and "
+        f"which pixels decide them: every property is known and was controlled.{classes}\n\n"
+        "The pictures are rendered. What holds for them need not hold for photographs: there are "
+        "few real car bodies, no people, no dents, no weather but sun and cloud. Properties that "
+        "go together in the world (a place and its light, a car and its colours) are independent "
+        "here, which is the purpose. Number plates are blank or invented."
     )
 
 

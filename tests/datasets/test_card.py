@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
+
+from dmldata import open_dataset
 
 
 @pytest.fixture
@@ -80,3 +83,27 @@ def test_croissant_is_valid_and_reads_the_rows(tiny: Path) -> None:
     assert dataset.metadata.ctx.is_v1_1()
     keys = [record["samples/key"] for record in dataset.records("samples")]
     assert sorted(keys) == [f"img{number:04d}".encode() for number in range(10)]
+
+
+def test_the_card_shows_the_first_pictures_and_how_often_values_occur(tiny: Path) -> None:
+    text = (tiny / "README.md").read_text()
+    assert "![The first images of the dataset](examples.jpg)" in text
+    with Image.open(tiny / "examples.jpg") as sheet:
+        assert sheet.format == "JPEG"
+        assert sheet.size[1] % 128 == 0
+    dataset = open_dataset(str(tiny))
+    bins = [one for one in dataset.samples["car_model_bin"].to_pylist() if one is not None]
+    counts = [bins.count(place) for place in range(3)]
+    row = next(line for line in text.splitlines() if line.startswith("| `car_model`"))
+    assert f"| {min(counts)} to {max(counts)} |" in row or f"| {counts[0]} |" in row
+    assert "## Intended use and limits" in text
+
+
+def test_the_hub_is_told_images_and_bytes_of_every_split(tiny: Path) -> None:
+    manifest = open_dataset(str(tiny)).manifest
+    head = yaml.safe_load((tiny / "README.md").read_text().split("---\n")[1])
+    told = {split["name"]: split for split in head["dataset_info"]["splits"]}
+    assert {name: split["num_examples"] for name, split in told.items()} == manifest.splits
+    shards = sum(path.stat().st_size for path in tiny.glob("*.tar"))
+    assert head["dataset_info"]["dataset_size"] == shards
+    assert sum(split["num_bytes"] for split in told.values()) == shards

@@ -50,14 +50,15 @@ def test_in_sha256sum(tiny: Path) -> None:
     )
 
 
-def test_in_webdataset(tiny: Path, by_key: Rows) -> None:
+@pytest.mark.parametrize("workers", [0, 2])
+def test_in_webdataset(tiny: Path, by_key: Rows, workers: int) -> None:
     wds = pytest.importorskip("webdataset")
     pipeline = (
         wds.WebDataset(shards(tiny), shardshuffle=False)
         .decode("pil")
         .to_tuple("__key__", "jpg", "mask.png", "json")
     )
-    samples = list(wds.WebLoader(pipeline, num_workers=0, batch_size=None))
+    samples = list(wds.WebLoader(pipeline, num_workers=workers, batch_size=None))
     assert sorted(sample[0] for sample in samples) == TRAIN
     for key, image, mask, row in samples:
         assert image.size == mask.size == (32, 32)

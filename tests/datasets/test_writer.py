@@ -33,7 +33,7 @@ def test_a_dataset_is_these_files_and_has_no_problems(tiny: Path) -> None:
     shards = {"test-000000.tar", "train-000000.tar", "train-000001.tar"}
     data = {"dataset.json", "samples.parquet", *shards}
     card = {"README.md", "CREDITS.md", "LICENSE", "CITATION.cff", "_info.json", "croissant.json"}
-    assert set(contents(tiny)) == data | card | {"checksums.sha256"}
+    assert set(contents(tiny)) == data | card | {"checksums.sha256", "examples.jpg"}
     assert verify(tiny) == []
 
 

@@ -11,6 +11,7 @@ from dmldata.card import CARD_FILES
 from dmldata.checksums import CHECKSUMS_FILE
 from dmldata.dataset import open_dataset
 from dmldata.manifest import MANIFEST_FILE
+from dmldata.readme import EXAMPLES_FILE
 from dmldata.samples import SAMPLES_FILE
 from dmldata.verify import Problem
 
@@ -30,7 +31,7 @@ def private_problems(folder: Path) -> Iterator[Problem]:
     """Absolute paths, and the name of the user, in texts and in text columns of the samples."""
     users = _user_names()
     for name in (MANIFEST_FILE, *CARD_FILES):
-        if name == CHECKSUMS_FILE or not (folder / name).is_file():
+        if name in (CHECKSUMS_FILE, EXAMPLES_FILE) or not (folder / name).is_file():
             continue
         for number, line in enumerate((folder / name).read_text("utf-8").splitlines(), start=1):
             for what in private_words(line, users):

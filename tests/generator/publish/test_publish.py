@@ -45,11 +45,11 @@ def test_dry_run_says_what_would_go_and_puts_nothing_there(dmlgen, dataset, tmp_
     code, out, _ = dmlgen("publish", dataset, "--to", tmp_path / "public", "--dry-run")
     assert code == 0
     assert "would put test-000000.tar (1.2 MB)" in out or "would put test-000000.tar" in out
-    assert out.splitlines()[-1].startswith(f"{tmp_path / 'public'}: 10 files to put")
+    assert out.splitlines()[-1].startswith(f"{tmp_path / 'public'}: 11 files to put")
     assert not (tmp_path / "public").exists()
     code, out, _ = dmlgen("publish", dataset, "--to", tmp_path / "public", "--dry-run", "--json")
     assert json.loads(out)["published"] is False
-    assert len(json.loads(out)["new"]) == 10
+    assert len(json.loads(out)["new"]) == 11
 
 
 def test_published_to_s3_it_opens_from_there(dmlgen, dataset, s3):
@@ -93,7 +93,7 @@ def test_what_arrives_altered_is_found(dmlgen, dataset, hub):
     hub.alters = "README.md"
     code, _, err = dmlgen("publish", dataset, "--to", f"hf://{NAME}")
     assert code == 1
-    assert "README.md arrived altered (1 of 10 files)" in err
+    assert "README.md arrived altered (1 of 11 files)" in err
 
 
 def test_a_file_that_was_damaged_there_is_put_there_again(dmlgen, dataset, tmp_path):

@@ -143,14 +143,15 @@ class CarSpec(StrictModel):
         )
 
     def to_credit(self) -> Credit:
-        """The credit that travels with every dataset that shows this car."""
+        """The credit that travels with every dataset that shows this car; the models derived from
+        one car have one."""
         removed = "" if self.source.archive is None else "logos removed, "
         changes = f"Materials replaced, {removed}scaled and converted to GLB by dml-prism."
         derived = parse_derived(self.name)
         if derived is not None:
-            changes += " Length, height, width and their parts changed smoothly."
+            changes += " Proportions, wheels and trim changed."
         return Credit(
-            id=f"car-{self.name}" if derived is None else f"car-{derived.base}-{derived.number:03}",
+            id=f"car-{self.name}" if derived is None else f"car-{derived.base}-derived",
             title=self.title,
             author=self.author,
             license=self.license,
@@ -176,7 +177,7 @@ def load_car(name: str) -> CarSpec:
     derived = parse_derived(name)
     if derived is None:
         return base
-    title = f"{base.title}, in other proportions ({derived.number})"
+    title = f"{base.title}, models derived from it"
     return base.model_copy(update={"name": name, "title": title})
 
 

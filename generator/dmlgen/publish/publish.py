@@ -16,6 +16,7 @@ from dmldata.verify import Problem, verify
 from dmlgen.publish.privacy import private_problems
 from dmlgen.publish.stores import Say, Store
 from dmlgen.publish.versions import version_problem
+from dmlgen.rendering.assemble import NO_LICENSE
 
 
 class Publication(NamedTuple):
@@ -53,8 +54,11 @@ def problems_of(folder: Path, progress: Report | None = None) -> list[Problem]:
 
 
 def _rights(manifest: Manifest) -> list[Problem]:
-    """Credits that do not allow the dataset's licence."""
+    """Licences that are not known, and credits that do not allow the dataset's."""
     found = []
+    if manifest.license == NO_LICENSE:
+        what = "the licence of a car in the pictures is not known; say it in its car.yaml"
+        found.append(Problem(MANIFEST_FILE, what))
     for credit in manifest.credits:
         if "-ND" in credit.license:
             what = f"credit '{credit.id}': {credit.license} allows no pictures of the work"

@@ -155,6 +155,13 @@ def test_credits_that_forbid_the_licence_are_named(dmlgen, dataset, tmp_path, th
     assert problem in out
 
 
+def test_pictures_of_a_car_of_unknown_licence_are_not_published(dmlgen, dataset, tmp_path):
+    edit(dataset, license="LicenseRef-unknown-do-not-publish")
+    code, out, _ = dmlgen("publish", dataset, "--to", tmp_path / "public")
+    assert code == 1
+    assert "the licence of a car in the pictures is not known" in out
+
+
 def test_a_new_card_asks_for_a_patch_and_the_old_files_go(dmlgen, dataset, tmp_path):
     target = tmp_path / "public"
     assert dmlgen("publish", dataset, "--to", target)[0] == 0

@@ -10,7 +10,6 @@ import yaml
 from PIL import Image
 from trimesh.visual.material import PBRMaterial
 
-from dmldata import console
 from dmldata.errors import InputError
 from dmlgen.assets import car_folder, car_names, own_cars_folder, project_car_names
 from dmlgen.blender import call_in_blender
@@ -20,7 +19,6 @@ from dmlgen.cars.importer import import_car
 from dmlgen.cars.model import Model, ModelMaterial
 from dmlgen.cars.own import Labels, check_file, look_at
 from dmlgen.cars.spec import load_car
-from dmlgen.cli import app
 from dmlgen.factors import catalogue
 from dmlgen.plan import make_plan
 from dmlgen.presets import Engine
@@ -107,19 +105,6 @@ def home(monkeypatch, tmp_path):
     folder = tmp_path / "home" / "cars"
     monkeypatch.setenv("DML_PRISM_CARS", str(folder))
     return folder
-
-
-@pytest.fixture
-def dmlgen(capsys):
-    """Runs the command; returns (exit code, stdout, stderr)."""
-
-    def call(*args):
-        with pytest.raises(SystemExit) as caught:
-            console.run(app, "dmlgen", [str(arg) for arg in args])
-        captured = capsys.readouterr()
-        return caught.value.code, captured.out, captured.err
-
-    return call
 
 
 def bring(dmlgen, file, *options, paint="Lack"):

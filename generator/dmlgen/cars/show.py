@@ -10,6 +10,7 @@ from PIL import Image
 
 from dmldata.errors import InputError
 from dmldata.files import write_whole
+from dmldata.grid import grid
 from dmlgen.assets import car_mesh
 from dmlgen.blender import call_in_blender
 from dmlgen.factors import CONSTANTS
@@ -42,11 +43,8 @@ def show_car(name: str, out: Path, size: int = 384, device: str = "auto") -> Non
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "blender.log"
         pictures = call_in_blender(photograph_sides, log, name, engine, Path(folder))
-    rows = -(-len(pictures) // COLUMNS)
-    sheet = Image.new("RGB", (COLUMNS * size, rows * size))
-    for index, picture in enumerate(pictures):
-        with Image.open(io.BytesIO(picture)) as image:
-            sheet.paste(image, ((index % COLUMNS) * size, index // COLUMNS * size))
+    opened = [Image.open(io.BytesIO(picture)) for picture in pictures]
+    sheet = grid(opened, COLUMNS, (size, size))
     png = io.BytesIO()
     sheet.save(png, "PNG", optimize=True)
     write_whole(out, png.getvalue())

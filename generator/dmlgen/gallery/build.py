@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from PIL import Image
 from dmldata.console import Report
 from dmldata.dataset import Dataset, open_dataset
 from dmldata.errors import InputError
+from dmldata.grid import grid
 from dmldata.parts import Part
 
 COLUMNS = 8
@@ -83,22 +84,13 @@ def _write_pictures(dataset: Dataset, out: Path, cell: Cell, progress: Report | 
         item.image.save(out / "images" / f"{item.key}.webp", quality=QUALITY)
         assert item.mask is not None
         coloured(item.mask).save(out / "masks" / f"{item.key}.webp", lossless=True)
-        small.append(item.image.resize(cell, Image.Resampling.LANCZOS))
+        small.append(item.image)
         if len(small) == COLUMNS**2 or done == len(dataset):
-            sheet(small, cell).save(out / "sheets" / f"{sheets:05d}.webp", quality=QUALITY)
+            sheet = grid(small, COLUMNS, cell)
+            sheet.save(out / "sheets" / f"{sheets:05d}.webp", quality=QUALITY)
             sheets, small = sheets + 1, []
         if progress:
             progress("gallery", done, len(dataset))
-
-
-def sheet(pictures: Sequence[Image.Image], cell: Cell) -> Image.Image:
-    """Pictures of the size of `cell` in rows of COLUMNS."""
-    rows = -(-len(pictures) // COLUMNS)
-    found = Image.new("RGB", (COLUMNS * cell.width, rows * cell.height))
-    for place, picture in enumerate(pictures):
-        row, column = divmod(place, COLUMNS)
-        found.paste(picture, (column * cell.width, row * cell.height))
-    return found
 
 
 def coloured(mask: NDArray[np.uint8]) -> Image.Image:

@@ -28,8 +28,8 @@ def publish(
         str | None,
         typer.Option(
             "--version",
-            help="Give the dataset this version first: changed pictures ask for another first "
-            "number, added ones for the second, a new card for the third.",
+            help="Give the dataset this version, once it is checked: changed pictures ask for "
+            "another first number, added ones for the second, a new card for the third.",
         ),
     ] = None,
     private: Annotated[
@@ -54,13 +54,13 @@ def publish(
     from dmlgen.publish.stores import open_store
 
     store = open_store(to, private=private, quiet=as_json)
-    if version is not None and not dry_run:
-        set_version(folder, version)
     with console.progress("verify", None, quiet=as_json) as bar:
         problems = problems_of(folder, bar.report)
     if problems:
         _show_problems(problems, folder, as_json)
         raise typer.Exit(1)
+    if version is not None and not dry_run:
+        set_version(folder, version)
     planned = plan_publication(folder, store)
     shown = {
         "to": store.name,

@@ -102,13 +102,18 @@ def plan_publication(folder: Path, store: Store) -> Publication:
 def publish(publication: Publication, store: Store, say: Say) -> None:
     """Puts the files there, and reads them back by checksum.
 
+    Files that were there already have been read by `plan_publication`.
+
     Raises:
         PrismError: something could not be written, or is there in another form; the same call
             goes on.
     """
+    new = [file for file in publication.files if file.name in publication.new]
     version = publication.manifest.version
-    store.publish(publication.files, publication.gone, version, say)
-    wrong = [file.name for file in publication.files if not store.holds(file)]
+    manifest = publication.files[-1]
+    store.publish(new, publication.gone, manifest, version, say)
+    # The manifest is put there again with any other file.
+    wrong = [file.name for file in {*new, manifest} if not store.holds(file)]
     if wrong:
         raise PrismError(
             f"{store.name}: {wrong[0]} arrived altered ({len(wrong)} of {len(publication.files)} "

@@ -38,10 +38,10 @@ class Store(Protocol):
     def holds(self, file: Path) -> bool:
         """Whether the file is there, by its checksum."""
 
-    def publish(self, files: Sequence[Path], gone: Sequence[str], version: str, say: Say) -> None:
-        """Puts `files` there, the last one last, and takes away those that are `gone`.
-
-        What an earlier, interrupted call has put there is not put there again.
+    def publish(
+        self, new: Sequence[Path], gone: Sequence[str], manifest: Path, version: str, say: Say
+    ) -> None:
+        """Puts what is `new` there, the manifest last, and takes away those that are `gone`.
 
         Raises:
             PrismError: something could not be written; the same call goes on.
@@ -107,18 +107,20 @@ class FolderStore:
         except Exception as error:
             raise self._failed("read", error) from error
 
-    def publish(self, files: Sequence[Path], gone: Sequence[str], version: str, say: Say) -> None:
+    def publish(
+        self, new: Sequence[Path], gone: Sequence[str], manifest: Path, version: str, say: Say
+    ) -> None:
         """See `Store`. While files of one version take the place of another's there is no manifest,
         so that nobody reads a mixture."""
-        wanted = [file for file in files if not self.holds(file)]
+        if not new and not gone:
+            return
         try:
             self._fs.makedirs(self._root, exist_ok=True)
-            if (wanted or gone) and self._fs.exists(f"{self._root}/{MANIFEST_FILE}"):
+            if self._fs.exists(f"{self._root}/{MANIFEST_FILE}"):
                 self._fs.rm_file(f"{self._root}/{MANIFEST_FILE}")
-                wanted = [*(f for f in wanted if f.name != MANIFEST_FILE), files[-1]]
             for name in gone:
                 self._fs.rm_file(f"{self._root}/{name}")
-            for file in wanted:
+            for file in [*(file for file in new if file != manifest), manifest]:
                 say(f"put {file.name}")
                 self._fs.put_file(str(file), f"{self._root}/{file.name}")
         except Exception as error:
@@ -188,19 +190,20 @@ class HubStore:
             return bool(there.lfs.sha256 == sha256_of(file))
         return bool(there.blob_id == git_hash(file.read_bytes()))
 
-    def publish(self, files: Sequence[Path], gone: Sequence[str], version: str, say: Say) -> None:
+    def publish(
+        self, new: Sequence[Path], gone: Sequence[str], manifest: Path, version: str, say: Say
+    ) -> None:
         """See `Store`. One commit, tagged with the version: all of it is there, or nothing."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-        wanted = [file for file in files if not self.holds(file)]
         operations: list[Any] = [CommitOperationDelete(name) for name in gone]
-        operations += [CommitOperationAdd(file.name, str(file)) for file in wanted]
+        operations += [CommitOperationAdd(file.name, str(file)) for file in new]
         try:
             self._api.create_repo(
                 self._repository, repo_type="dataset", private=self._private, exist_ok=True
             )
             if operations:
-                say(f"put {len(wanted)} files in one commit")
+                say(f"put {len(new)} files in one commit")
                 self._api.create_commit(
                     self._repository,
                     operations,

@@ -15,8 +15,8 @@ from dmlbench.distances import loss_named
 from dmlbench.evaluate import evaluate
 from dmlbench.models import LoadedModel
 from dmlbench.results import Result
-from dmlbench.results.files import FORMAT, PropertiesFile, RunFile, Settings
-from dmlbench.results.folder import ResultFolder
+from dmlbench.results.files import FORMAT, PropertiesFile, RunFile, SaliencyFile, Settings
+from dmlbench.results.folder import MAPS, ResultFolder
 from dmlbench.sources import ImageSource, open_source
 from dmlbench.study.recipe import Images, StudyRecipe
 from dmlbench.study.steps import Steps, key_of
@@ -43,14 +43,20 @@ class Training(StrictModel):
 
 
 class Measurement(StrictModel):
-    """A model on a dataset, without maps: two of the files of its results."""
+    """A model on a dataset: the JSON files of its results; `saliency` where maps were asked for."""
 
     run: RunFile
     properties: PropertiesFile
+    saliency: SaliencyFile | None = None
 
-    def result(self, folder: Path) -> Result:
-        """As `dmlbench.compare` takes it."""
-        return Result(ResultFolder(folder), self.run, self.properties, None)
+    def result(self, results: Path) -> Result:
+        """As `dmlbench.compare` takes it.
+
+        Args:
+            results: folder of all results, where `evaluate` puts them.
+        """
+        folder = ResultFolder(results / self.run.model.id / self.run.dataset.fingerprint)
+        return Result(folder, self.run, self.properties, self.saliency)
 
 
 class StudyModel:
@@ -92,10 +98,8 @@ class StudyModel:
         Args:
             what: name of the step.
         """
-        source = open_images(images)
-        settings = self._settings(0)
-        asked = settings.model_dump(mode="json", include={"seed", "intervals", "chance"})
-        decides = [FORMAT, self.decides, self.name, source.fingerprint, asked]
+        source, settings = open_images(images), self._settings(0)
+        decides = self._decides(source, settings, {"seed", "intervals", "chance"})
 
         def make() -> Measurement:
             result = self._evaluate(source, settings)
@@ -104,11 +108,30 @@ class StudyModel:
         return self._steps.take(f"{self.name}.{what}", decides, Measurement, make)
 
     def explain(self) -> Result:
-        """Its maps, as many as the recipe wants of its fold."""
+        """Its maps, as many as the recipe wants of its fold: a step whose maps stay in `results/`,
+        and that is taken again for want of them."""
         images = self.recipe.saliency
         assert images is not None
-        settings = self._settings(self.recipe.maps[self.fold])
-        return self._evaluate(open_images(images), settings)
+        source, settings = open_images(images), self._settings(self.recipe.maps[self.fold])
+        step = f"{self.name}.saliency"
+        decides = self._decides(source, settings, {"seed", "maps", "samples", "method"})
+        kept = self._steps.read(step, decides, Measurement)
+        if kept is not None and _has_maps(found := kept.result(self.results)):
+            return found
+        result = self._evaluate(source, settings)
+        taken = Measurement(run=result.run, properties=result.properties, saliency=result.saliency)
+        self._steps.keep(step, decides, taken)
+        return result
+
+    @property
+    def results(self) -> Path:
+        """Folder of the results of all models."""
+        return self._out / "results"
+
+    def _decides(self, source: ImageSource, settings: Settings, asked: set[str]) -> Any:
+        """All that decides a measurement."""
+        wanted = settings.model_dump(mode="json", include=asked)
+        return [FORMAT, self.decides, self.name, source.fingerprint, wanted]
 
     def _settings(self, maps: int) -> Settings:
         images = self.recipe.saliency
@@ -123,7 +146,7 @@ class StudyModel:
         return evaluate(
             self._loaded,
             source,
-            self._out / "results",
+            self.results,
             settings,
             name=self.name,
             say=lambda line: None,
@@ -174,6 +197,13 @@ def open_images(images: Images) -> ImageSource:
     """
     options = {name: value for name, value in images.options().items() if value is not None}
     return open_source(images.data, **options)
+
+
+def _has_maps(result: Result) -> bool:
+    """Whether the maps are still where they were left."""
+    if result.saliency is None or not result.folder.holds(MAPS):
+        return False
+    return result.folder.digests(MAPS) == {MAPS: result.saliency.maps_sha256}
 
 
 def title_of(loss: str) -> str:

@@ -147,7 +147,7 @@ def _gather(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> Fin
         _labels(recipe.classes),
         maps.get(MAPS),
         maps.get(REPEATS),
-        _groups(recipe, [one.result(out) for one in measured[PROPERTIES].values()]),
+        _groups(recipe, [one.result(out / "results") for one in measured[PROPERTIES].values()]),
     )
 
 

@@ -57,12 +57,14 @@ class Steps:
             decides: JSON of all that decides what `make` gives.
         """
         found = self.read(name, decides, model)
-        if found is None:
-            found = make()
-            gave = found.model_dump(mode="json")
-            text = json.dumps({"key": key_of(decides), "gave": gave}, ensure_ascii=False)
-            self._folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self.path(name), text + "\n")
+        return self.keep(name, decides, make()) if found is None else found
+
+    def keep(self, name: str, decides: Any, found: Found) -> Found:
+        """Write what the step gave, in place of what it gave before."""
+        gave = found.model_dump(mode="json")
+        text = json.dumps({"key": key_of(decides), "gave": gave}, ensure_ascii=False)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self.path(name), text + "\n")
         return found
 
 

@@ -37,7 +37,8 @@ def numbers(study):
 
 
 def test_every_model_is_trained_and_measured(steps):
-    of_models = {f"{m}.{s}" for m in MODELS for s in ("training", "properties", "classes")}
+    taken = ("training", "properties", "classes", "saliency")
+    of_models = {f"{model}.{step}" for model in MODELS for step in taken}
     assert set(steps) == of_models | {"maps", "maps.folds"}
 
 
@@ -99,6 +100,23 @@ def test_no_step_is_taken_twice_even_without_models_and_results(
     assert answer.exit_code == 0, answer.err
     assert answer.json == json.loads((study / "study.json").read_text())
     assert _times(copy) == before
+    assert not (copy / "models").exists()
+
+
+def test_maps_that_are_there_are_compared_without_their_models(
+    study, make_recipe, dmlbench, tmp_path
+):
+    copy = shutil.copytree(study, tmp_path / "study")
+    shutil.rmtree(copy / "models")
+    for name in ("maps", "maps.folds"):
+        (copy / "steps" / f"{name}.json").unlink()
+    before = _times(copy)
+    answer = dmlbench("study", make_recipe(tmp_path), "--out", copy, "--json")
+    assert answer.exit_code == 0, answer.err
+    assert answer.json == json.loads((study / "study.json").read_text())
+    after = _times(copy)
+    assert after.keys() - before.keys() == {"maps", "maps.folds"}
+    assert {name: after[name] for name in before} == before
     assert not (copy / "models").exists()
 
 

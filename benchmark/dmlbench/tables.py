@@ -56,6 +56,15 @@ def number(value: float | None, digits: int) -> str:
     return text.removeprefix("-") if float(text) == 0 else text
 
 
+def minus(text: str) -> str:
+    """Numbers below zero with a minus sign in place of a hyphen, in a text for reading.
+
+    >>> minus("NR-Precision -0.5 to 2026-01-02")
+    'NR-Precision −0.5 to 2026-01-02'
+    """
+    return NEGATIVE.sub("\N{MINUS SIGN}", text)
+
+
 def interval(pair: Interval | None, digits: int) -> str:
     """
     >>> interval((0.5, 1.25), 1)

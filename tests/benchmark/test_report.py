@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -77,7 +78,8 @@ def test_page_asks_for_nothing(written, page):
     style = page.all("style")[0]["text"]
     assert "url(" not in style
     assert "@import" not in style
-    assert "http" not in re.sub(r"http-equiv", "", written.read_text())
+    text = re.sub(r"http-equiv|base64,[A-Za-z0-9+/=]+", "", written.read_text())
+    assert "http" not in text
 
 
 def test_no_script_but_its_own_can_run(page):
@@ -89,16 +91,39 @@ def test_no_script_but_its_own_can_run(page):
 
 
 def test_tables_are_files_in_the_page(page):
-    links = page.all("a")
-    assert {link["text"] for link in links} == {"CSV", "LaTeX"}
     texts = {
-        link["download"]: base64.b64decode(link["href"].partition("base64,")[2]).decode()
-        for link in links
+        name: content.decode()
+        for name, content in files_in(page).items()
+        if name.endswith((".csv", ".tex"))
     }
     rows = list(csv.reader(io.StringIO(texts["all_pairs.csv"])))
     assert rows[0][:2] == ["model A", "model B"]
     assert len(rows) == 1 + 3
     assert texts["all_pairs.tex"].startswith(r"\begin{table}")
+
+
+def files_in(page):
+    """By name."""
+    return {
+        link["download"]: base64.b64decode(link["href"].partition("base64,")[2])
+        for link in page.all("a")
+    }
+
+
+def test_figures_are_files_in_the_page(page, results):
+    files = files_in(page)
+    figures = ("nr_precision", "correlation_of_saliency_maps", "clustering_of_the_models")
+    for name in figures:
+        drawn = ElementTree.fromstring(files[f"{name}.svg"])
+        words = {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
+        assert {"cropped", "small", "wide"} <= words
+        assert files[f"{name}.pdf"].startswith(b"%PDF-")
+        with Image.open(io.BytesIO(files[f"{name}.png"])) as picture:
+            assert picture.info["dpi"] == pytest.approx((300, 300), abs=1)
+            assert np.asarray(picture.convert("L")).min() < 50
+    first = find_results([results])[0].properties.properties["car_model"]
+    score = number(first.scores["nr_precision"].value, 2).replace("-", "−")
+    assert f">{score}<" in files["nr_precision.svg"].decode()
 
 
 def test_page_names_models_dataset_and_size(page):

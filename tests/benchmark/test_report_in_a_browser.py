@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from dmlbench.report.explorer import neighbours, principal
@@ -72,6 +73,19 @@ def test_opacity_leads_from_the_map_to_the_picture(report):
     while report.evaluate(PIXELS, 0) != report.evaluate(PIXELS, 1):
         assert time.monotonic() < deadline
         report.wait_for_timeout(50)
+
+
+def test_what_is_drawn_can_be_kept_as_a_picture(report):
+    for button, name, wide in (
+        ("#maps-save", "maps_", 3 * 96),
+        ("#points-save", "embeddings", 720),
+    ):
+        with report.expect_download() as kept:
+            report.locator(button).click()
+        assert kept.value.suggested_filename.startswith(name)
+        with Image.open(kept.value.path()) as picture:
+            assert picture.width >= wide
+            assert len(picture.convert("RGB").getcolors(1 << 20)) > 2
 
 
 def test_points_have_the_colour_of_a_property_and_show_their_picture(report, written):

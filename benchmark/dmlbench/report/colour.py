@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from matplotlib import colormaps
 
-GREY = "#e4e4e4"
+GREY, GREY_INK = "#e4e4e4", "#595959"
 DARK_INK, LIGHT_INK = "#000000", "#ffffff"
 _PALEST, _DARKEST = 0.04, 0.86
 
@@ -36,10 +36,9 @@ class Scale:
         depth = _PALEST + (_DARKEST - _PALEST) * (math.sqrt(share) if self.root else share)
         return _hex(colormaps["Blues" if value >= 0 else "Oranges"](depth)[:3])
 
-    def gradient(self, low: float) -> str:
-        """A CSS gradient from `low` to the limit, for a legend."""
-        stops = [low + (self.limit - low) * step / 16 for step in range(17)]
-        return f"linear-gradient(to right, {', '.join(map(self.colour, stops))})"
+    def stops(self, low: float) -> list[str]:
+        """Colours from `low` to the limit at equal steps, for a legend."""
+        return [self.colour(low + (self.limit - low) * step / 16) for step in range(17)]
 
     def ticks(self, low: float) -> list[tuple[float, float]]:
         """(value, position in percent) of marks under the legend, where they do not collide."""

@@ -14,10 +14,15 @@ ROW, SPAN = 24, 360
 
 @dataclass(frozen=True)
 class Join:
-    """A merge drawn from right to left: SVG path data, and what it says."""
+    """A merge: corners (x, y) of its line from the upper to the lower branch, and what it says."""
 
-    path: str
+    points: Sequence[tuple[float, float]]
     hover: str
+
+    @property
+    def path(self) -> str:
+        """SVG path data."""
+        return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in self.points)
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,8 @@ def dendrogram(comparison: Comparison) -> Dendrogram | None:
     for one, other, distance, size in found.merges:
         (top, top_x), (bottom, bottom_x) = sorted((nodes[one], nodes[other]))
         x = across(distance)
-        path = f"M{top_x:.1f} {top:.1f}H{x:.1f}V{bottom:.1f}H{bottom_x:.1f}"
-        joins.append(Join(path, f"{size} models at r = {number(1 - distance, 3)}"))
+        points = [(top_x, top), (x, top), (x, bottom), (bottom_x, bottom)]
+        joins.append(Join(points, f"{size} models at r = {number(1 - distance, 3)}"))
         nodes.append(((top + bottom) / 2, x))
     return Dendrogram(
         height=ROW * len(leaves),

@@ -12,6 +12,9 @@ const load = (uri) => new Promise((done) => {
   image.onload = () => done(image);
   image.src = uri;
 });
+const save = (canvas, name) => {
+  Object.assign(make("a"), { href: canvas.toDataURL("image/png"), download: `${name}.png` }).click();
+};
 const rgb = (hex) => [1, 3, 5].map((place) => parseInt(hex.slice(place, place + 2), 16));
 
 /* Any image, with the maps of any models over it. */
@@ -86,6 +89,29 @@ function explore(found) {
     at("image-maps").replaceChildren(...figures);
   };
 
+  /* The maps that are shown, side by side with what stands below them. */
+  const sheet = () => {
+    const figures = [...at("image-maps").children];
+    const [gap, line] = [12, 20];
+    const [width, height] = found.images[opened].size;
+    const canvas = make("canvas");
+    canvas.width = figures.length * (width + gap) - gap;
+    canvas.height = height + 2 * line;
+    const context = canvas.getContext("2d");
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.fillStyle = "#1a1a1a";
+    context.font = "14px sans-serif";
+    figures.forEach((figure, place) => {
+      const x = place * (width + gap);
+      context.drawImage(figure.querySelector("canvas"), x, 0);
+      [...figure.querySelector("figcaption").childNodes].forEach((node, row) => {
+        context.fillText(node.textContent, x, height + line * (row + 1) - 5, width);
+      });
+    });
+    return canvas;
+  };
+
   const colour = (strip, model, opacity) => {
     const side = found.map;
     const canvas = Object.assign(make("canvas"), { width: side, height: side });
@@ -115,6 +141,9 @@ function explore(found) {
   at("image-order").addEventListener("change", sort);
   at("map-opacity").addEventListener("input", draw);
   at("map-outline").addEventListener("change", draw);
+  at("maps-save").addEventListener("click", () => {
+    if (chosen.size) save(sheet(), `maps_${found.images[opened].key}`);
+  });
   sort();
 }
 
@@ -194,8 +223,7 @@ function plot(found) {
   canvas.addEventListener("mousemove", point);
   canvas.addEventListener("mouseleave", () => { at("point").hidden = true; });
   at("points-save").addEventListener("click", () => {
-    const link = Object.assign(make("a"), { href: canvas.toDataURL("image/png"), download: "embeddings.png" });
-    link.click();
+    save(canvas, "embeddings");
   });
   draw();
 }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dmlbench.compare import Comparison, Pair
-from dmlbench.report.colour import GREY, Scale, ink_on, scale_for
+from dmlbench.report.colour import GREY, GREY_INK, Scale, ink_on, scale_for
 from dmlbench.results.files import PropertyScores
 from dmlbench.tables import NONE, interval, number
 
@@ -45,20 +45,32 @@ class Cell:
 
 @dataclass(frozen=True)
 class Legend:
-    """The colours in words: a CSS gradient, and (text, position in percent) under it."""
+    """The colours in words: at equal steps, and (text, position in percent) under them."""
 
-    gradient: str
+    stops: Sequence[str]
     ticks: Sequence[tuple[str, float]]
+
+    @property
+    def gradient(self) -> str:
+        """In CSS."""
+        return f"linear-gradient(to right, {', '.join(self.stops)})"
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A heat map: `corner` names what the rows are, each row is its name and cells."""
+    """A heat map.
+
+    Attributes:
+        corner: names what the rows are.
+        rows: name and cells.
+        breaks: rows that stand apart from the one before.
+    """
 
     corner: str
     columns: Sequence[str]
     rows: Sequence[tuple[str, Sequence[Cell]]]
     legend: Legend
+    breaks: Sequence[int] = ()
 
 
 def property_grid(comparison: Comparison) -> Grid:
@@ -84,9 +96,9 @@ def property_grid(comparison: Comparison) -> Grid:
     }
     if len(models) > MOST_COLUMNS:
         rows = [(model.label, [cells[name, model.id] for name in names]) for model in models]
-        return Grid("model", names, rows, _legend(scale, low, 1))
+        return Grid("model", names, rows, legend_of(scale, low, 1))
     by_name = [(name, [cells[name, model.id] for model in models]) for name in names]
-    return Grid("property", [model.label for model in models], by_name, _legend(scale, low, 1))
+    return Grid("property", [model.label for model in models], by_name, legend_of(scale, low, 1))
 
 
 def correlation_grid(comparison: Comparison) -> Grid | None:
@@ -106,12 +118,12 @@ def correlation_grid(comparison: Comparison) -> Grid | None:
                 itself = found.self_correlation[row]
                 hover = f"{comparison.label(row)} with itself under other noise: r = "
                 hover += f"{number(itself.value, 3)}, 95 % interval {interval(itself.ci95, 3)}"
-                cells.append(_shaded(itself.value, 2, scale, hover, below="itself"))
+                cells.append(shaded(itself.value, 2, scale, hover, below="itself"))
             else:
                 cells.append(_pair_cell(comparison, found.pair(row, column), scale))
         rows.append((comparison.label(row), cells))
     labels = [comparison.label(model) for model in order]
-    return Grid("model", labels, rows, _legend(scale, low, 1))
+    return Grid("model", labels, rows, legend_of(scale, low, 1))
 
 
 def _score_cell(
@@ -127,8 +139,8 @@ def _score_cell(
     hover += ": inside chance" if score.is_chance else ""
     hover += ", the highest or tied with it" if marked else ""
     if score.is_chance:
-        return Cell(number(score.value, 2), hover, GREY, "#595959", marked=marked)
-    return replace(_shaded(score.value, 2, scale, hover), marked=marked)
+        return Cell(number(score.value, 2), hover, GREY, GREY_INK, marked=marked)
+    return replace(shaded(score.value, 2, scale, hover), marked=marked)
 
 
 def _pair_cell(comparison: Comparison, pair: Pair, scale: Scale) -> Cell:
@@ -144,10 +156,10 @@ def _pair_cell(comparison: Comparison, pair: Pair, scale: Scale) -> Cell:
     bounds = None
     if floor is not None and ceiling is not None:
         bounds = Gauge(*(100 * min(max(value, 0.0), 1.0) for value in (floor, ceiling, found.mean)))
-    return _shaded(found.mean, 2, scale, hover, below=below, gauge=bounds)
+    return shaded(found.mean, 2, scale, hover, below=below, gauge=bounds)
 
 
-def _shaded(
+def shaded(
     value: float | None,
     digits: int,
     scale: Scale,
@@ -156,12 +168,14 @@ def _shaded(
     below: str = "",
     gauge: Gauge | None = None,
 ) -> Cell:
+    """A number on its colour."""
     if value is None:
         return Cell(NONE, hover)
     background = scale.colour(value)
     return Cell(number(value, digits), hover, background, ink_on(background), below, gauge=gauge)
 
 
-def _legend(scale: Scale, low: float, digits: int) -> Legend:
+def legend_of(scale: Scale, low: float, digits: int) -> Legend:
+    """Of the colours from `low` up."""
     ticks = [(number(value, digits), position) for value, position in scale.ticks(low)]
-    return Legend(scale.gradient(low), ticks)
+    return Legend(scale.stops(low), ticks)

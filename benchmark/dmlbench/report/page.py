@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,20 @@ import jinja2
 from markupsafe import Markup, escape
 
 from dmlbench.compare.latex import latex_table
-from dmlbench.tables import NEGATIVE, Table, csv_text
+from dmlbench.report.dendrogram import Dendrogram
+from dmlbench.report.figures import grid_files, tree_files
+from dmlbench.report.grids import Grid
+from dmlbench.tables import Table, csv_text, minus
 
 FOLDER = Path(__file__).parent
+_KINDS = {
+    "csv": ("CSV", "text/csv"),
+    "tex": ("LaTeX", "application/x-tex"),
+    "svg": ("SVG", "image/svg+xml"),
+    "pdf": ("PDF", "application/pdf"),
+    "png": ("PNG", "image/png"),
+}
+"""What files are called, and their media type, by suffix."""
 
 
 def render_page(template: str, **values: Any) -> str:
@@ -38,7 +50,8 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"breakable": _breakable, "minus": _minus, "downloads": _downloads}
+    environment.filters |= {"breakable": _breakable, "minus": minus}
+    environment.filters |= {"downloads": _table_links, "figures": _figure_links}
     return environment
 
 
@@ -47,26 +60,28 @@ def _breakable(name: str) -> Markup:
     return Markup("_<wbr>").join(escape(part) for part in name.split("_"))
 
 
-def _minus(text: str) -> str:
-    """Numbers below zero with a minus sign in place of a hyphen.
+def _table_links(table: Table) -> Markup:
+    """Links to a table as files."""
+    return _links(
+        table.title,
+        {"csv": csv_text(table).encode(), "tex": (latex_table(table) + "\n").encode()},
+    )
 
-    >>> _minus("NR-Precision -0.5 to 2026-01-02")
-    'NR-Precision −0.5 to 2026-01-02'
-    """
-    return NEGATIVE.sub("\N{MINUS SIGN}", text)
+
+def _figure_links(figure: Grid | Dendrogram, title: str) -> Markup:
+    """Links to a heat map or a clustering as files."""
+    files = grid_files(figure) if isinstance(figure, Grid) else tree_files(figure)
+    return _links(title, files)
 
 
-def _downloads(table: Table) -> Markup:
-    """Links to a table as files, which lie in the page itself."""
-    name = file_name(table.title)
+def _links(title: str, files: Mapping[str, bytes]) -> Markup:
+    """Links to files, by suffix, that lie in the page itself."""
     links = [
         Markup('<a download="{}.{}" href="data:{};base64,{}">{}</a>').format(
-            name, suffix, kind, base64.b64encode(text.encode()).decode(), title
+            file_name(title), suffix, kind, base64.b64encode(files[suffix]).decode(), name
         )
-        for title, suffix, kind, text in (
-            ("CSV", "csv", "text/csv", csv_text(table)),
-            ("LaTeX", "tex", "application/x-tex", latex_table(table) + "\n"),
-        )
+        for suffix, (name, kind) in _KINDS.items()
+        if suffix in files
     ]
     return Markup(" ").join(links)
 

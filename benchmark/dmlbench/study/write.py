@@ -8,24 +8,32 @@ from pathlib import Path
 
 from dmlbench.compare.export import markdown_table
 from dmlbench.compare.latex import latex_table
+from dmlbench.report.figures import grid_files
 from dmlbench.report.page import render_page
 from dmlbench.study.findings import Findings
+from dmlbench.study.grids import study_grids
 from dmlbench.study.tables import study_tables
 from dmlbench.study.words import findings_in_words
 from dmlbench.tables import Table, csv_text
 from dmldata.files import write_whole
 
-PAGE, SUMMARY, NUMBERS, TABLES = "study.html", "summary.md", "study.json", "tables"
+PAGE, SUMMARY, NUMBERS = "study.html", "summary.md", "study.json"
+TABLES, FIGURES = "tables", "figures"
 
 
 def write_study(found: Findings, out: Path) -> None:
-    """Write `study.html`, `summary.md`, `study.json`, and `tables/` as LaTeX and CSV."""
-    tables = list(study_tables(found))
+    """Write `study.html`, `summary.md`, `study.json`, `tables/` as LaTeX and CSV, and `figures/` as
+    SVG, PDF and PNG."""
+    tables, grids = list(study_tables(found)), list(study_grids(found))
     sentences = list(findings_in_words(found))
     (out / TABLES).mkdir(parents=True, exist_ok=True)
     for name, table in tables:
         write_whole(out / TABLES / f"{name}.tex", latex_table(table) + "\n")
         write_whole(out / TABLES / f"{name}.csv", csv_text(table))
+    (out / FIGURES).mkdir(exist_ok=True)
+    for name, _, grid in grids:
+        for suffix, content in grid_files(grid).items():
+            write_whole(out / FIGURES / f"{name}.{suffix}", content)
     write_whole(out / SUMMARY, _summary(found, sentences, [table for _, table in tables]))
     numbers = found.model_dump(mode="json")
     write_whole(out / NUMBERS, json.dumps(numbers, indent=1, ensure_ascii=False) + "\n")
@@ -35,6 +43,7 @@ def write_study(found: Findings, out: Path) -> None:
         scale=_scale(found),
         sentences=sentences,
         tables=tables,
+        grids=grids,
         facts=list(_facts(found)),
     )
     write_whole(out / PAGE, page)

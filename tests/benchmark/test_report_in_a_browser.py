@@ -101,6 +101,20 @@ def test_points_have_the_colour_of_a_property_and_show_their_picture(report, wri
     assert "car_model" in report.locator("#point-text").text_content()
 
 
+def test_arrow_keys_go_from_point_to_point(report, written):
+    keys = content(written)["points"]["keys"]
+    x, _ = content(written)["points"]["models"][0]["tsne"]
+    report.locator("#points").focus()
+    seen = []
+    for _ in range(len(keys)):
+        report.keyboard.press("ArrowRight")
+        expect(report.locator("#point")).to_be_visible()
+        seen.append(keys.index(report.locator("#point-text").text_content().splitlines()[0]))
+    places = [x[index] for index in seen]
+    assert places == sorted(places)
+    assert places[-1] == max(x)
+
+
 def test_points_are_all_images_in_the_order_of_the_dataset(written, results):
     points = content(written)["points"]
     embeddings = {one.run.name: one.folder.read_embeddings() for one in find_results([results])}

@@ -171,6 +171,7 @@ function plot(found) {
   };
 
   let places = [];
+  let selected = -1;
   const draw = () => {
     const model = found.models[Number(at("points-model").value)];
     const property = found.properties[Number(at("points-property").value)];
@@ -186,6 +187,13 @@ function plot(found) {
       context.fillStyle = value === null ? "#bbb" : tones.of(value);
       context.fill();
     });
+    if (selected >= 0) {
+      context.beginPath();
+      context.arc(...places[selected], 6, 0, 2 * Math.PI);
+      context.strokeStyle = "#1a1a1a";
+      context.lineWidth = 1.5;
+      context.stroke();
+    }
     canvas.setAttribute("aria-label", `Embeddings of ${model.label}${property ? `, coloured by ${property.name}` : ""}`);
     const shown = tones ? tones.keys.slice(0, 24) : [];
     at("points-key").replaceChildren(...shown.map(([name, tone]) => {
@@ -198,7 +206,21 @@ function plot(found) {
     if (tones && tones.keys.length > shown.length) at("points-key").append(`and ${tones.keys.length - shown.length} more`);
   };
 
-  const point = async (event) => {
+  const select = async (index) => {
+    selected = index;
+    draw();
+    at("point").hidden = index < 0;
+    if (index < 0) return;
+    const side = found.thumb;
+    const picture = at("point-picture").getContext("2d");
+    const [column, row] = [index % found.columns, Math.floor(index / found.columns)];
+    at("point-text").textContent = [found.keys[index], ...found.properties.map(
+      ({ name, values }) => `${name} ${values[index] === null ? "–" : typeof values[index] === "number" ? +values[index].toPrecision(4) : values[index]}`,
+    )].join("\n");
+    picture.drawImage(await thumbs, column * side, row * side, side, side, 0, 0, 96, 96);
+  };
+
+  const point = (event) => {
     const box = canvas.getBoundingClientRect();
     const ratio = canvas.width / box.width;
     const [x, y] = [(event.clientX - box.left) * ratio, (event.clientY - box.top) * ratio];
@@ -208,20 +230,30 @@ function plot(found) {
       const distance = (px - x) ** 2 + (py - y) ** 2;
       if (distance < least) [best, least] = [index, distance];
     });
-    at("point").hidden = best < 0;
-    if (best < 0) return;
-    const side = found.thumb;
-    const picture = at("point-picture").getContext("2d");
-    const [column, row] = [best % found.columns, Math.floor(best / found.columns)];
-    picture.drawImage(await thumbs, column * side, row * side, side, side, 0, 0, 96, 96);
-    at("point-text").textContent = [found.keys[best], ...found.properties.map(
-      ({ name, values }) => `${name} ${values[best] === null ? "–" : typeof values[best] === "number" ? +values[best].toPrecision(4) : values[best]}`,
-    )].join("\n");
+    if (best !== selected) select(best);
+  };
+
+  /* Arrow keys go to the next point to that side, the nearest by the distance along and across. */
+  const step = (event) => {
+    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (!way) return;
+    event.preventDefault();
+    const [fromX, fromY] = selected < 0 ? [canvas.width / 2, canvas.height / 2] : places[selected];
+    let best = selected;
+    let least = Infinity;
+    places.forEach(([x, y], index) => {
+      const along = (x - fromX) * way[0] + (y - fromY) * way[1];
+      const across = Math.abs((x - fromX) * way[1]) + Math.abs((y - fromY) * way[0]);
+      const far = along + 2 * across;
+      if (index !== selected && along > 0 && far < least) [best, least] = [index, far];
+    });
+    if (best !== selected) select(best);
   };
 
   for (const id of ["points-model", "points-property", "points-method"]) at(id).addEventListener("change", draw);
   canvas.addEventListener("mousemove", point);
-  canvas.addEventListener("mouseleave", () => { at("point").hidden = true; });
+  canvas.addEventListener("mouseleave", () => select(-1));
+  canvas.addEventListener("keydown", step);
   at("points-save").addEventListener("click", () => {
     save(canvas, "embeddings");
   });

@@ -143,11 +143,11 @@ def _retrieval(found: Findings) -> Iterator[str]:
     for label, by_loss in found.classes.items():
         trained = [loss for loss in found.losses if loss_named(loss).group != "control"]
         shown = [
-            f"{title} {_range(by_loss[loss][score].mean for loss in trained)}"
+            f"{title} {_range((by_loss[loss][score].mean for loss in trained), 3)}"
             for score, title in (("precision_at_1", "P@1"), ("map_at_r", "MAP@R"))
         ]
         controls = [
-            f"{loss} {number(by_loss[loss]['map_at_r'].mean, 2)}"
+            f"{loss} {number(by_loss[loss]['map_at_r'].mean, 3)}"
             for loss in found.losses
             if loss not in trained
         ]
@@ -175,6 +175,8 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names)
 
 
-def _range(values: Iterable[float | None]) -> str:
+def _range(values: Iterable[float | None], digits: int = 2) -> str:
     known = [value for value in values if value is not None]
-    return f"{number(min(known), 2)} to {number(max(known), 2)}" if known else "- (not known)"
+    if not known:
+        return "- (not known)"
+    return f"{number(min(known), digits)} to {number(max(known), digits)}"

@@ -7,10 +7,15 @@ import json
 import pytest
 from playwright.sync_api import expect
 
+from dmlbench import load_model
 from dmlbench.compare.differences import score_differences
+from dmlbench.evaluate import evaluate
 from dmlbench.leaderboard import read_board
 from dmlbench.leaderboard.ranks import Rank, ranks
 from dmlbench.results import find_results
+from dmlbench.results.files import Settings
+from dmlbench.sources import open_source
+from dmldata.errors import UnknownNameError
 
 CARD = ("--trunk", "tiny", "--trained-on", "nothing")
 
@@ -60,6 +65,20 @@ def test_incomplete_results_are_refused(dmlbench, models, shapes, tmp_path, opti
     assert message in answer.err
     assert f"evaluate it again without {option}" in answer.err
     assert not (tmp_path / "board").exists()
+
+
+def test_results_of_some_properties_alone_are_refused(dmlbench, models, shapes, tmp_path):
+    settings = Settings(seed=0, intervals=True, chance=True, maps=0, samples=1, only=("car_model",))
+    source = open_source(str(shapes))
+    small = load_model(str(models["small"]))
+    found = evaluate(small, source, tmp_path / "r", settings, quiet=True)
+    assert list(found.properties.properties) == ["car_model"]
+    answer = dmlbench("submit", tmp_path / "r", "--board", tmp_path / "board", *CARD)
+    assert answer.exit_code == 2
+    assert "some properties alone" in answer.err
+    other = settings.model_copy(update={"only": ("colour",)})
+    with pytest.raises(UnknownNameError, match="'colour'"):
+        evaluate(small, source, tmp_path / "r", other, quiet=True)
 
 
 def test_results_of_another_seed_cannot_be_ranked_beside_the_others(

@@ -12,6 +12,7 @@ from dmlbench.models import LoadedModel, StoredEmbeddings
 from dmlbench.models.plausibility import IMAGES, check_pixels
 from dmlbench.properties import Property
 from dmlbench.sources import ImageSource
+from dmldata.errors import UnknownNameError
 
 SCENES = "scene_id"
 
@@ -29,10 +30,23 @@ def input_notes(loaded: LoadedModel, dataset: ImageSource) -> Iterator[str]:
         yield f"{warning}; check --mean, --std and --scale"
 
 
-def dataset_properties(dataset: ImageSource) -> dict[str, Property]:
-    """The properties that vary, by key; an image that one does not apply to has no label."""
+def dataset_properties(
+    dataset: ImageSource, only: tuple[str, ...] | None = None
+) -> dict[str, Property]:
+    """The properties that vary, by key; an image that one does not apply to has no label.
+
+    Args:
+        only: of them, these.
+
+    Raises:
+        UnknownNameError: one of these does not vary.
+    """
+    varied = dataset.manifest.varied
+    for key in only or ():
+        if key not in varied:
+            raise UnknownNameError("property", key, varied)
     properties = {}
-    for key in dataset.manifest.varied:
+    for key in varied if only is None else only:
         factor, values = dataset.manifest.factor(key), dataset.values(key)
         if factor.is_numeric:
             labels = _lowest_of_bin(values, dataset.labels(key))

@@ -29,9 +29,12 @@ def properties_step(bench: Workbench) -> PropertiesFile:
 
     Raises:
         ModelError, DatasetError: from embedding the images.
+        UnknownNameError: a property that is wanted does not vary.
     """
     wanted = bench.settings
-    request = PropertyRequest(seed=wanted.seed, intervals=wanted.intervals, chance=wanted.chance)
+    request = PropertyRequest(
+        seed=wanted.seed, intervals=wanted.intervals, chance=wanted.chance, only=wanted.only
+    )
     left = bench.left(PROPERTIES, bench.folder.read_properties)
     if left is not None and left.request == request:
         bench.say("properties: reused")
@@ -41,14 +44,14 @@ def properties_step(bench: Workbench) -> PropertiesFile:
     blocks = bench.blocks("embeddings")
     embeddings = _embed(bench, blocks) if left is None else bench.folder.read_embeddings()
     with bench.step("properties"), bench.progress("score properties", None) as bar:
-        properties = dataset_properties(bench.dataset)
+        properties = dataset_properties(bench.dataset, wanted.only)
         scores = score_properties(
             embeddings,
             properties,
             scenes=scene_ids(bench.dataset),
             held=next((name for name in CLASSES if name in properties), None),
             progress=bar.report,
-            **request.model_dump(),
+            **request.model_dump(exclude={"only"}),
         )
         interventions = _interventions(bench, embeddings)
     digest = left.embeddings_sha256 if left else bench.folder.write_embeddings(embeddings)

@@ -109,6 +109,8 @@ def _check_complete(result: Result) -> None:
     for part in ("intervals", "chance"):
         if not getattr(result.properties.request, part):
             raise InputError(f"{where}: made without {part}; evaluate it again without --no-{part}")
+    if result.properties.request.only is not None:
+        raise InputError(f"{where}: some properties alone were scored; valid: all that vary")
     if run.model.weights_sha256 is None:
         raise InputError(f"{where}: of embeddings without a model, which nobody can check")
 

@@ -71,11 +71,12 @@ class PropertyScores(StrictModel):
 
 
 class PropertyRequest(StrictModel):
-    """Settings that decide properties.json."""
+    """Settings that decide properties.json; `only` as in `Settings`."""
 
     seed: int
     intervals: bool
     chance: bool
+    only: tuple[str, ...] | None = None
 
 
 class Interventions(StrictModel):
@@ -219,11 +220,16 @@ class DatasetRecord(StrictModel):
 
 
 class Settings(StrictModel):
-    """What was asked for. `batch_size` and `device` change float rounding at most."""
+    """What was asked for. `batch_size` and `device` change float rounding at most.
+
+    Attributes:
+        only: the properties to score; None for all that vary.
+    """
 
     seed: int
     intervals: bool
     chance: bool
+    only: tuple[str, ...] | None = None
     maps: int = Field(ge=0)
     samples: int = Field(ge=1)
     method: str = "smoothgrad_paper"

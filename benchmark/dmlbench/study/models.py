@@ -92,14 +92,18 @@ class StudyModel:
             return None
         return self._steps.take(f"{self.name}.training", self.decides, Training, self._train)
 
-    def measure(self, what: str, images: Images) -> Measurement:
+    def measure(
+        self, what: str, images: Images, only: tuple[str, ...] | None = None
+    ) -> Measurement:
         """Scores on these images.
 
         Args:
             what: name of the step.
+            only: properties to score; by default all that vary.
         """
-        source, settings = open_images(images), self._settings(0)
-        decides = self._decides(source, settings, {"seed", "intervals", "chance"})
+        source = open_images(images)
+        settings = self._settings(0).model_copy(update={"only": only})
+        decides = self._decides(source, settings, {"seed", "intervals", "chance", "only"})
 
         def make() -> Measurement:
             result = self._evaluate(source, settings)

@@ -83,7 +83,7 @@ def _measure(model: StudyModel, *, with_maps: bool) -> None:
     model.training()
     model.measure(PROPERTIES, recipe.properties)
     if recipe.classes is not None:
-        model.measure(CLASSES, recipe.classes)
+        model.measure(CLASSES, recipe.classes, _labels(recipe.classes))
     if with_maps:
         model.explain()
 
@@ -126,11 +126,12 @@ def _decides(recipe: StudyRecipe, models: Sequence[StudyModel]) -> Any:
 def _gather(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> Findings:
     measured: dict[str, dict[Model, Measurement]] = {PROPERTIES: {}, CLASSES: {}}
     trainings: dict[Model, Training] = {}
+    labels = _labels(recipe.classes)
     for model in models:
         at = model.loss, model.fold
         measured[PROPERTIES][at] = model.measure(PROPERTIES, recipe.properties)
         if recipe.classes is not None:
-            measured[CLASSES][at] = model.measure(CLASSES, recipe.classes)
+            measured[CLASSES][at] = model.measure(CLASSES, recipe.classes, labels)
         training = model.training()
         if training is not None:
             trainings[at] = training
@@ -144,7 +145,7 @@ def _gather(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> Fin
         trainings,
         measured[PROPERTIES],
         measured[CLASSES],
-        _labels(recipe.classes),
+        labels,
         maps.get(MAPS),
         maps.get(REPEATS),
         _groups(recipe, [one.result(out / "results") for one in measured[PROPERTIES].values()]),

@@ -42,6 +42,12 @@ def test_every_model_is_trained_and_measured(steps):
     assert set(steps) == of_models | {"maps", "maps.folds"}
 
 
+def test_of_classes_their_labels_alone_are_scored(steps):
+    for model in MODELS:
+        assert list(steps[f"{model}.classes"]["properties"]["properties"]) == ["car_model"]
+        assert len(scores(steps, model)) > 1
+
+
 def test_scores_are_means_over_folds(steps, numbers):
     for loss in ("arcface", "contrastive", "none"):
         values = [

@@ -263,7 +263,11 @@ def compare(
         typer.Option("--out", help="Write .json, .csv, .md or .tex; may be given several times."),
     ] = None,
     data: Annotated[
-        str | None, typer.Option("--data", help="Fingerprint, where there are several datasets.")
+        str | None,
+        typer.Option(
+            "--data",
+            help="Where there are several datasets: the folder of one, or its fingerprint.",
+        ),
     ] = None,
     groups: GroupsFile = None,
     as_json: Json = False,
@@ -274,10 +278,13 @@ def compare(
     from dmlbench.compare.export import check_suffix, write_comparison
     from dmlbench.compare.tables import print_comparison
     from dmlbench.results import find_results
+    from dmlbench.sources import open_source
 
     for path in out or ():
         check_file(path, "--out")
         check_suffix(path)
+    if data is not None and Path(data).is_dir():
+        data = open_source(data).fingerprint
     found = find_results(results, data)
     grouped = read_groups(groups, found) if groups is not None else None
     with console.progress("compare maps", None, quiet=as_json) as bar:

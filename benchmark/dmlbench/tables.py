@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from dmlbench.results import Result
 
 NONE = "-"
-RETRIEVED = "class"
+RETRIEVED = ("class", "car_model")
+"""Properties that metric learning calls the class."""
 RETRIEVAL = {"precision_at_1": "P@1", "r_precision": "R-Precision", "map_at_r": "MAP@R"}
 NEGATIVE = re.compile(r"(?<![\w-])-(?=\d)")
 """The hyphen before a number below zero, in a text for reading."""
@@ -118,8 +119,9 @@ def score_table(properties: Mapping[str, PropertyScores]) -> Table:
 def print_result(result: Result) -> None:
     """One evaluation: its properties, its maps, and where they are."""
     print_table(score_table(result.properties.properties))
-    if RETRIEVED in result.properties.properties:
-        print(retrieval_line(result.properties.properties[RETRIEVED]))
+    for name in RETRIEVED:
+        if name in result.properties.properties:
+            print(retrieval_line(name, result.properties.properties[name]))
     if result.properties.interventions is not None:
         print(intervention_line(result.properties.interventions))
     if result.saliency is not None:
@@ -131,14 +133,14 @@ def print_result(result: Result) -> None:
     print(f"results: {result.folder.path}")
 
 
-def retrieval_line(found: PropertyScores) -> str:
-    """The scores that papers on metric learning report, of the property `class`."""
+def retrieval_line(name: str, found: PropertyScores) -> str:
+    """The scores that papers on metric learning report, of a property that is the class."""
     parts = [
         f"{title} {number(found.scores[name].value, 3)} (95 % interval "
         f"{interval(found.scores[name].ci95, 3)})"
         for name, title in RETRIEVAL.items()
     ]
-    return f"retrieval of the class: {', '.join(parts)}"
+    return f"retrieval of {name}: {', '.join(parts)}"
 
 
 def _agreement(mean: Mean) -> str:

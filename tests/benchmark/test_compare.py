@@ -215,6 +215,8 @@ def test_mixed_datasets_are_refused(dmlbench, copy_of_results, models, write, ro
     assert fingerprint in answer.err
     chosen = dmlbench("compare", copy_of_results, "--data", fingerprint[:6], "--json")
     assert len(chosen.json["models"]) == 3
+    again = dmlbench("compare", copy_of_results, "--data", other, "--json")
+    assert [model["label"] for model in again.json["models"]] == ["small"]
 
 
 def test_models_with_different_maps_are_compared_on_what_they_share(

@@ -61,10 +61,14 @@ def _between_groups(found: Findings) -> Iterator[str]:
         )
 
 
+def _means(test: GroupTest) -> str:
+    means = test.corrected.means.items()
+    return ", ".join(f"{group} {number(mean, 2)}" for group, mean in means)
+
+
 def _difference(name: str, test: GroupTest) -> str:
     one = test.corrected
-    means = ", ".join(f"{group} {number(mean, 2)}" for group, mean in one.means.items())
-    return f"{name} ({means}; delta {number(one.delta, 2)}, p (Holm) {p_value(one.p_holm)})"
+    return f"{name} ({_means(test)}; delta {number(one.delta, 2)}, p (Holm) {p_value(one.p_holm)})"
 
 
 def _above_chance(found: Findings) -> Iterator[str]:
@@ -136,7 +140,8 @@ def _group_maps(found: Findings) -> Iterator[str]:
     yield f"By group, maps correlate with r = {within}, {number(groups.between.r, 2)} between."
     test = groups.attention_on_car
     if test is not None:
-        yield f"Attention on the car: {_difference('the groups', test).partition(', p (')[0]})."
+        delta = number(test.corrected.delta, 2)
+        yield f"Attention on the car: {_means(test)} (delta {delta})."
 
 
 def _retrieval(found: Findings) -> Iterator[str]:

@@ -76,7 +76,7 @@ def test_a_model_whose_classes_are_apart_retrieves_them(dmlbench, cars196, tmp_p
     reference = f"embeddings:{tmp_path / 'apart.npy'}"
     given = ["evaluate", reference, "--data", cars196, "--out", tmp_path / "out"]
     said = dmlbench(*given).out
-    assert "retrieval of the class: P@1 1.000 (" in said
+    assert "retrieval of class: P@1 1.000 (" in said
     answer = dmlbench(*given, "--json")
     assert answer.exit_code == 0, answer.err
     scores = answer.json["properties"]["properties"]["class"]

@@ -1,13 +1,17 @@
-"""Cars196 as distributed.
+"""Cars196 as distributed, in both forms.
 
 Krause, Stark, Deng, Fei-Fei, "3D Object Representations for Fine-Grained Categorization" (3dRR
-2013). `cars_annos.mat` has `annotations`, an array of structs with `relative_im_path`
-(`car_ims/000001.jpg`), a bounding box, `class` (from 1) and `test`, and `class_names`. Its own
-`test` splits images of the same classes, and is not the one of metric learning.
+2013). In one form `cars_annos.mat` has `annotations`, an array of structs with `relative_im_path`
+(`car_ims/000001.jpg`), a bounding box, `class` (from 1) and `test`, and `class_names`. In the
+other, torchvision's `StanfordCars`, images are in `cars_train/` and `cars_test/`, each with a file
+of annotations whose structs name the image `fname`, and `devkit/cars_meta.mat` has the
+`class_names`. The parts that are called train and test there split images of the same classes, and
+are not the splits of metric learning.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +22,17 @@ from dmlbench.sources.splits import class_number, in_split
 from dmldata.errors import DatasetError
 
 ANNOTATIONS = "cars_annos.mat"
-VALID = "the cars_annos.mat of Cars196"
+META = "devkit/cars_meta.mat"
+PARTS = {
+    "cars_train": "devkit/cars_train_annos.mat",
+    "cars_test": "cars_test_annos_withlabels.mat",
+}
+"""Folder of images -> its annotations, with the classes of the images."""
 
 
 def is_cars196(folder: Path) -> bool:
     """Whether a folder holds the annotations of Cars196."""
-    return (folder / ANNOTATIONS).is_file()
+    return (folder / ANNOTATIONS).is_file() or (folder / META).is_file()
 
 
 def read_cars196(folder: Path, split: str) -> Listing:
@@ -32,25 +41,46 @@ def read_cars196(folder: Path, split: str) -> Listing:
     Raises:
         DatasetError: a file that breaks the layout; the message names file and annotation.
     """
-    path = folder / ANNOTATIONS
-    content = read_mat(path, ("annotations", "class_names"))
-    names, annotations = content["class_names"], content["annotations"]
-    if not isinstance(names, list) or not isinstance(annotations, list):
-        raise DatasetError(f"{path}: no lists of annotations and class names; valid: {VALID}")
+    whole = (folder / ANNOTATIONS).is_file()
+    names = _list(folder / (ANNOTATIONS if whole else META), "class_names")
     chosen, places, cells = [], [], []
-    for number, one in enumerate(annotations, start=1):
-        place = f"{path}, annotation {number}"
-        image, label = (_field(one, name, place) for name in ("relative_im_path", "class"))
+    for place, image, label in _whole(folder) if whole else _in_parts(folder):
         found = class_number(label, len(names), place)
         if in_split(found, len(names), split):
-            chosen.append(str(image))
+            chosen.append(image)
             places.append(place)
             cells.append(str(names[found - 1]))
     files, sizes = find_images(folder, chosen, places)
     return Listing(f"Cars196 {split}", list(files.names), sizes, {"class": [*cells]}, files)
 
 
+def _whole(folder: Path) -> Iterator[tuple[str, str, Any]]:
+    """(place, image, class) of every annotation."""
+    for place, one in _annotations(folder / ANNOTATIONS):
+        yield place, str(_field(one, "relative_im_path", place)), _field(one, "class", place)
+
+
+def _in_parts(folder: Path) -> Iterator[tuple[str, str, Any]]:
+    for part, file in PARTS.items():
+        if not (folder / file).is_file():
+            raise DatasetError(f"{folder}: no {file}, which says the classes of {part}/")
+        for place, one in _annotations(folder / file):
+            yield place, f"{part}/{_field(one, 'fname', place)}", _field(one, "class", place)
+
+
+def _annotations(path: Path) -> Iterator[tuple[str, Any]]:
+    for number, one in enumerate(_list(path, "annotations"), start=1):
+        yield f"{path}, annotation {number}", one
+
+
+def _list(path: Path, name: str) -> list[Any]:
+    found = read_mat(path, (name,))[name]
+    if not isinstance(found, list):
+        raise DatasetError(f"{path}: '{name}' is no list; valid: the {path.name} of Cars196")
+    return found
+
+
 def _field(annotation: Any, name: str, place: str) -> Any:
     if not isinstance(annotation, dict) or name not in annotation:
-        raise DatasetError(f"{place}: no field '{name}'; valid: {VALID}")
+        raise DatasetError(f"{place}: no field '{name}'; valid: the annotations of Cars196")
     return annotation[name]

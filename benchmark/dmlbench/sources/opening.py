@@ -30,8 +30,8 @@ ALL = "all"
 
 VALID = (
     f"a dataset of this project ({MANIFEST_FILE}), tar shards of a WebDataset, images with "
-    f"{' or '.join(LABEL_FILES)} or --labels, Cars196 (cars_annos.mat), CUB-200-2011 (images.txt) "
-    "or Stanford Online Products (Ebay_test.txt)"
+    f"{' or '.join(LABEL_FILES)} or --labels, Cars196 (cars_annos.mat or devkit/cars_meta.mat), "
+    "CUB-200-2011 (images.txt) or Stanford Online Products (Ebay_test.txt)"
 )
 
 

@@ -45,6 +45,26 @@ def write_cars196(folder: Path, classes: int = 4, each: int = 5) -> Path:
     return folder
 
 
+def write_cars196_in_parts(folder: Path, classes: int = 4, each: int = 5) -> Path:
+    """`cars_train/`, `cars_test/` and `devkit/`, as torchvision's `StanfordCars` has them."""
+    fields = ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2", "class", "fname")
+    files = ("devkit/cars_train_annos.mat", "cars_test_annos_withlabels.mat")
+    (folder / "devkit").mkdir(parents=True)
+    for place, (part, file) in enumerate(zip(("cars_train", "cars_test"), files, strict=True)):
+        (folder / part).mkdir()
+        numbers = range(place, classes * each, 2)
+        annotations = np.empty((1, len(numbers)), [(name, object) for name in fields])
+        for row, number in enumerate(numbers):
+            name, label = f"{row + 1:05d}.jpg", number // each
+            (folder / part / name).write_bytes(picture(number, label))
+            annotations[0, row] = (1, 2, 30, 31, label + 1, name)
+        scipy.io.savemat(folder / file, {"annotations": annotations})
+    names = np.empty((1, classes), object)
+    names[0] = [f"Make {label + 1} Sedan 2012" for label in range(classes)]
+    scipy.io.savemat(folder / "devkit/cars_meta.mat", {"class_names": names})
+    return folder
+
+
 def write_cub200(folder: Path, classes: int = 5, each: int = 2) -> Path:
     """`images/`, `images.txt`, `image_class_labels.txt`, `classes.txt`, `train_test_split.txt`."""
     images, labels, split = [], [], []
@@ -114,6 +134,12 @@ def write_tar(path: Path, files: Mapping[str, bytes | object]) -> Path:
 def cars196(tmp_path: Path) -> Path:
     """Four classes of five images."""
     return write_cars196(tmp_path / "cars196")
+
+
+@pytest.fixture
+def cars196_in_parts(tmp_path: Path) -> Path:
+    """The same images in the other form."""
+    return write_cars196_in_parts(tmp_path / "stanford_cars")
 
 
 @pytest.fixture

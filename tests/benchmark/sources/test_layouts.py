@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import fsspec
 import numpy as np
@@ -62,6 +63,20 @@ def test_cars196_gives_the_second_half_of_its_classes(cars196):
     assert source.manifest.factor("class").kind == "categorical"
     assert len(open_source(str(cars196), split="train")) == 10
     assert len(open_source(str(cars196), split="all")) == 20
+
+
+def test_cars196_in_two_parts_has_the_same_classes(cars196_in_parts):
+    source = open_source(str(cars196_in_parts))
+    keys = source.samples["key"].to_pylist()
+    assert [key.partition("/")[0] for key in keys] == 5 * ["cars_train"] + 5 * ["cars_test"]
+    assert Counter(source.values("class").tolist()) == {
+        "Make 3 Sedan 2012": 5,
+        "Make 4 Sedan 2012": 5,
+    }
+    assert len(open_source(str(cars196_in_parts), split="all")) == 20
+    (cars196_in_parts / "cars_test_annos_withlabels.mat").unlink()
+    with pytest.raises(DatasetError, match=r"no cars_test_annos_withlabels\.mat, which says"):
+        open_source(str(cars196_in_parts))
 
 
 @pytest.mark.parametrize("compressed", [False, True])

@@ -207,7 +207,8 @@ def test_one_model_is_not_a_comparison(dmlbench, results):
 def test_mixed_datasets_are_refused(dmlbench, copy_of_results, models, write, rows, tmp_path):
     other = write(tmp_path / "other", rows(20))
     quick = ["--out", copy_of_results, "--maps", 0, "--no-chance", "--no-intervals"]
-    assert dmlbench("evaluate", models["small"], "--data", other, *quick).exit_code == 0
+    for name in ("small", "cropped"):
+        assert dmlbench("evaluate", models[name], "--data", other, *quick).exit_code == 0
     answer = dmlbench("compare", *sorted(copy_of_results.iterdir()))
     assert answer.exit_code == 2
     assert "results of 2 datasets" in answer.err
@@ -216,7 +217,7 @@ def test_mixed_datasets_are_refused(dmlbench, copy_of_results, models, write, ro
     chosen = dmlbench("compare", copy_of_results, "--data", fingerprint[:6], "--json")
     assert len(chosen.json["models"]) == 3
     again = dmlbench("compare", copy_of_results, "--data", other, "--json")
-    assert [model["label"] for model in again.json["models"]] == ["small"]
+    assert [model["label"] for model in again.json["models"]] == ["cropped", "small"]
 
 
 def test_models_with_different_maps_are_compared_on_what_they_share(

@@ -73,4 +73,5 @@ def main(models: int, images: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, (sys.argv[1:] + ["15", "200"][len(sys.argv) - 1 :])))
+    given = [int(argument) for argument in sys.argv[1:]]
+    main(*given, *(15, 200)[len(given) :])

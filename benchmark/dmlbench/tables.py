@@ -9,15 +9,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dmlbench.results.files import Interval, Interventions, Mean, PropertyScores
+from dmlbench.results.files import CLASSES, Interval, Interventions, Mean, PropertyScores
 from dmldata import console
 
 if TYPE_CHECKING:
     from dmlbench.results import Result
 
 NONE = "-"
-RETRIEVED = ("class", "car_model")
-"""Properties that metric learning calls the class."""
 RETRIEVAL = {"precision_at_1": "P@1", "r_precision": "R-Precision", "map_at_r": "MAP@R"}
 NEGATIVE = re.compile(r"(?<![\w-])-(?=\d)")
 """The hyphen before a number below zero, in a text for reading."""
@@ -119,7 +117,7 @@ def score_table(properties: Mapping[str, PropertyScores]) -> Table:
 def print_result(result: Result) -> None:
     """One evaluation: its properties, its maps, and where they are."""
     print_table(score_table(result.properties.properties))
-    for name in RETRIEVED:
+    for name in CLASSES:
         if name in result.properties.properties:
             print(retrieval_line(name, result.properties.properties[name]))
     if result.properties.interventions is not None:

@@ -91,6 +91,7 @@ def test_no_script_but_its_own_can_run(page):
 
 
 def test_tables_are_files_in_the_page(page):
+    assert {link["text"] for link in page.all("a")} == {"CSV", "LaTeX", "SVG", "PDF", "PNG"}
     texts = {
         name: content.decode()
         for name, content in files_in(page).items()

@@ -42,11 +42,10 @@ def dataset_properties(
         UnknownNameError: one of these does not vary.
     """
     varied = dataset.manifest.varied
-    for key in only or ():
-        if key not in varied:
-            raise UnknownNameError("property", key, varied)
     properties = {}
     for key in varied if only is None else only:
+        if key not in varied:
+            raise UnknownNameError("property", key, varied)
         factor, values = dataset.manifest.factor(key), dataset.values(key)
         if factor.is_numeric:
             labels = _lowest_of_bin(values, dataset.labels(key))

@@ -13,15 +13,12 @@ from dmlbench.evaluate.workbench import Workbench, changes, from_json
 from dmlbench.models import StoredEmbeddings
 from dmlbench.properties import score_interventions, score_properties
 from dmlbench.results.blocks import KEYS, Blocks
-from dmlbench.results.files import PropertiesFile, PropertyRequest
+from dmlbench.results.files import CLASSES, PropertiesFile, PropertyRequest
 from dmlbench.results.folder import PROPERTIES
 
 BATCH = 32
 BLOCK = 1024
 """Images whose embeddings are finished together: what an interruption costs at most."""
-
-CLASSES = ("car_model", "class")
-"""Properties that are what metric learning calls the class, the first one that a dataset has."""
 
 
 def properties_step(bench: Workbench) -> PropertiesFile:

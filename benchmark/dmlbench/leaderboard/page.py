@@ -11,13 +11,10 @@ from markupsafe import Markup
 from dmlbench.leaderboard.ranks import Rank, ranks
 from dmlbench.leaderboard.submission import Submission
 from dmlbench.report.page import render_page, script
-from dmlbench.results.files import DatasetRecord, Score
+from dmlbench.results.files import CLASSES, DatasetRecord, Score
 from dmlbench.tables import NONE, Table, interval, number
 from dmldata.errors import InputError
 from dmldata.files import write_whole
-
-RETRIEVED = ("class", "car_model")
-"""Properties whose MAP@R is what papers on metric learning report; the first that there is."""
 
 
 class Cell(NamedTuple):
@@ -105,7 +102,7 @@ def _board(models: Sequence[Submission]) -> Board:
 
 def _wanted(names: Sequence[str]) -> Iterator[tuple[str, str, str, int]]:
     """(title, property, score, digits) of the columns."""
-    retrieved = next((name for name in RETRIEVED if name in names), None)
+    retrieved = next((name for name in CLASSES if name in names), None)
     if retrieved is not None:
         yield f"MAP@R of {retrieved}", retrieved, "map_at_r", 3
     for name in names:

@@ -19,6 +19,8 @@ DPI = 300
 CELL, LINE = 0.46, 0.22
 """Width and height of a field, inches."""
 GAP = 0.06
+MARGIN = 0.3
+"""Left of a clustering, for its first tick."""
 LETTER = 0.075
 """Width of a letter at 8 points, inches: labels are given room by their length."""
 _STYLE: Any = {
@@ -111,22 +113,22 @@ def _tree(tree: Dendrogram) -> Figure:
     scale = LINE / ROW
     width, height = SPAN * scale, tree.height * scale
     labels = LETTER * max(len(name) for name, _ in tree.leaves) + 0.2
-    figure, axes = _blank(0.3 + width + labels, height + 0.4)
-    axes.plot([0.3, 0.3 + width], [height + 0.08] * 2, color="#888888", linewidth=0.6)
+    figure, axes = _blank(MARGIN + width + labels, height + 0.4)
+    axes.plot([MARGIN, MARGIN + width], [height + 0.08] * 2, color="#888888", linewidth=0.6)
     for join in tree.joins:
         xs, ys = _scaled(join.points, scale)
         axes.plot(xs, ys, color="#1a1a1a", linewidth=1, solid_joinstyle="miter")
     for name, y in tree.leaves:
-        axes.text(0.3 + width + 0.08, y * scale, name, va="center")
+        axes.text(MARGIN + width + 0.08, y * scale, name, va="center")
     for text, x in tree.ticks:
-        at = 0.3 + x * scale
+        at = MARGIN + x * scale
         axes.plot([at, at], [height + 0.08, height + 0.12], color="#888888", linewidth=0.6)
         axes.text(at, height + 0.15, minus(text), ha="center", va="top", fontsize=7)
     return figure
 
 
 def _scaled(points: Sequence[tuple[float, float]], scale: float) -> tuple[list[float], list[float]]:
-    return [0.3 + x * scale for x, _ in points], [y * scale for _, y in points]
+    return [MARGIN + x * scale for x, _ in points], [y * scale for _, y in points]
 
 
 def _blank(width: float, height: float) -> tuple[Figure, Any]:

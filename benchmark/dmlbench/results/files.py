@@ -12,6 +12,9 @@ from dmldata.strict import StrictModel
 FORMAT: Literal[2] = 2
 """Of all three files; another number is another calculation, and results of it are made again."""
 
+CLASSES = ("car_model", "class")
+"""Properties that are what metric learning calls the class: of this project, and of benchmarks."""
+
 Interval = tuple[float, float]
 Size = tuple[int, int]
 

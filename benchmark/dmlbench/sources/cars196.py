@@ -11,6 +11,7 @@ are not the splits of metric learning.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ PARTS = {
 }
 """Folder of images -> its annotations, with the classes of the images."""
 
+Annotation = tuple[str, str, Any]
+"""Where it stands, the image, its class."""
+
 
 def is_cars196(folder: Path) -> bool:
     """Whether a folder holds the annotations of Cars196."""
@@ -42,9 +46,9 @@ def read_cars196(folder: Path, split: str) -> Listing:
         DatasetError: a file that breaks the layout; the message names file and annotation.
     """
     whole = (folder / ANNOTATIONS).is_file()
-    names = _list(folder / (ANNOTATIONS if whole else META), "class_names")
+    names, annotations = _whole(folder) if whole else _in_parts(folder)
     chosen, places, cells = [], [], []
-    for place, image, label in _whole(folder) if whole else _in_parts(folder):
+    for place, image, label in annotations:
         found = class_number(label, len(names), place)
         if in_split(found, len(names), split):
             chosen.append(image)
@@ -54,30 +58,39 @@ def read_cars196(folder: Path, split: str) -> Listing:
     return Listing(f"Cars196 {split}", list(files.names), sizes, {"class": [*cells]}, files)
 
 
-def _whole(folder: Path) -> Iterator[tuple[str, str, Any]]:
-    """(place, image, class) of every annotation."""
-    for place, one in _annotations(folder / ANNOTATIONS):
-        yield place, str(_field(one, "relative_im_path", place)), _field(one, "class", place)
+def _whole(folder: Path) -> tuple[list[Any], Iterator[Annotation]]:
+    """Names of the classes, and the annotations."""
+    path = folder / ANNOTATIONS
+    annotations, names = _lists(path, "annotations", "class_names")
+    return names, _annotations(path, annotations, "relative_im_path", "")
 
 
-def _in_parts(folder: Path) -> Iterator[tuple[str, str, Any]]:
+def _in_parts(folder: Path) -> tuple[list[Any], Iterator[Annotation]]:
     for part, file in PARTS.items():
         if not (folder / file).is_file():
             raise DatasetError(f"{folder}: no {file}, which says the classes of {part}/")
-        for place, one in _annotations(folder / file):
-            yield place, f"{part}/{_field(one, 'fname', place)}", _field(one, "class", place)
+    (names,) = _lists(folder / META, "class_names")
+    parts = []
+    for part, file in PARTS.items():
+        (annotations,) = _lists(folder / file, "annotations")
+        parts.append(_annotations(folder / file, annotations, "fname", f"{part}/"))
+    return names, itertools.chain(*parts)
 
 
-def _annotations(path: Path) -> Iterator[tuple[str, Any]]:
-    for number, one in enumerate(_list(path, "annotations"), start=1):
-        yield f"{path}, annotation {number}", one
+def _annotations(path: Path, listed: list[Any], image: str, before: str) -> Iterator[Annotation]:
+    """With the image's path in the folder: `before` and its field `image`."""
+    for number, one in enumerate(listed, start=1):
+        place = f"{path}, annotation {number}"
+        yield place, f"{before}{_field(one, image, place)}", _field(one, "class", place)
 
 
-def _list(path: Path, name: str) -> list[Any]:
-    found = read_mat(path, (name,))[name]
-    if not isinstance(found, list):
-        raise DatasetError(f"{path}: '{name}' is no list; valid: the {path.name} of Cars196")
-    return found
+def _lists(path: Path, *names: str) -> list[list[Any]]:
+    """Variables of a file, in this order."""
+    content = read_mat(path, names)
+    for name in names:
+        if not isinstance(content[name], list):
+            raise DatasetError(f"{path}: '{name}' is no list; valid: the {path.name} of Cars196")
+    return [content[name] for name in names]
 
 
 def _field(annotation: Any, name: str, place: str) -> Any:

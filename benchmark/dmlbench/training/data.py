@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlbench.results.files import CLASSES
 from dmlbench.sources import ImageSource
 from dmldata.errors import InputError
-
-USUAL = ("car_model", "class")
-"""Labels that are classes where nothing else is said: of this project, and of benchmarks."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def find_label(source: ImageSource, label: str | None) -> str:
     categorical = [key for key, kind in kinds.items() if kind == "categorical"]
     valid = f"valid: --label with one of {', '.join(categorical) or 'none: it has no categories'}"
     if label is None:
-        usual = [key for key in USUAL if key in categorical][:1] or categorical
+        usual = [key for key in CLASSES if key in categorical][:1] or categorical
         if len(usual) != 1:
             raise InputError(f"{source.url}: which property is the class? {valid}")
         return usual[0]

@@ -273,8 +273,8 @@ def test_mat_file_without_the_variables_is_refused(evaluate, tmp_path):
     names = np.empty((1, 2), object)
     names[0] = ["a", "b"]
     for content, word in (
-        ({"x": np.eye(2)}, "no variable 'class_names'"),
-        ({"annotations": 1.0, "class_names": 2.0}, "'class_names' is no list"),
+        ({"x": np.eye(2)}, "no variable 'annotations'"),
+        ({"annotations": 1.0, "class_names": 2.0}, "'annotations' is no list"),
         ({"annotations": names, "class_names": names}, "annotation 1: no field"),
     ):
         buffer = io.BytesIO()

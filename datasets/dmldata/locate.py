@@ -9,7 +9,10 @@ import fsspec
 from dmldata.errors import DatasetError, InputError
 from dmldata.manifest import MANIFEST_FILE
 
-CONTENTS = "a dataset folder holds dataset.json, samples.parquet and <split>-000000.tar shards"
+CONTENTS = (
+    "a dataset folder holds dataset.json, samples.parquet and <split>-000000.tar shards; "
+    "`dmlgen render` makes one, and datasets/sample in a checkout of dml-prism is one"
+)
 
 
 def connect(url: str | os.PathLike[str]) -> tuple[fsspec.AbstractFileSystem, str, bytes]:

@@ -296,6 +296,26 @@ def test_printed_values_can_be_read_on_their_colours(value):
     assert contrast(ink_on(colour), colour) >= 4.5
 
 
+@pytest.mark.parametrize("value", np.linspace(-1, 1, 21))
+def test_correlations_can_be_read_on_their_colours(value):
+    colour = Scale(0.94, low=0.75, origin=0.75).colour(float(value))
+    assert contrast(ink_on(colour), colour) >= 4.5
+
+
+def test_colours_of_correlations_run_from_the_floor_to_the_highest_pair(results):
+    from dmlbench.compare import compare_results
+    from dmlbench.report.grids import correlation_scale
+
+    pairs = compare_results(find_results([results])).saliency.pairs
+    scale = correlation_scale(pairs)
+    floors = sorted(pair.floor.value for pair in pairs)
+    assert len(floors) == 3
+    assert scale.low == scale.origin == floors[1]
+    assert scale.limit == max(pair.correlation.mean for pair in pairs)
+    assert scale.colour(floors[1] - 0.1) == scale.colour(floors[1]) == Scale(1.0).colour(0.0)
+    assert scale.ticks == [(scale.low, 0), ((scale.low + scale.limit) / 2, 50), (scale.limit, 100)]
+
+
 def test_map_lies_over_the_part_of_the_image_that_the_model_saw():
     image = Image.new("RGB", (100, 100), "white")
     saliency = np.zeros((50, 50), np.float32)

@@ -1,4 +1,4 @@
-"""Colours that stand for numbers: blue above zero, orange below, safe for colour-blind eyes."""
+"""Colours that stand for numbers, safe for colour-blind eyes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ _PALEST, _DARKEST = 0.04, 0.86
 
 @dataclass(frozen=True)
 class Scale:
-    """Colours of numbers from -limit to limit.
+    """Colours of numbers: the palest at `origin`, blue above it, orange below.
 
     Attributes:
-        limit: above 0; what lies beyond has the colour of the limit.
-        root: colour by the square root of the magnitude, so that small values stay apart beside
-            large ones.
+        limit: above `origin`; what lies beyond has the colour of the limit.
+        low: where the legend begins, at most `origin`; what lies below has the colour of `low`.
+        root: colour by the square root of the distance from the origin, so that small values stay
+            apart beside large ones.
     """
 
     limit: float
+    low: float = 0.0
+    origin: float = 0.0
     root: bool = False
 
     def colour(self, value: float) -> str:
@@ -32,28 +35,33 @@ class Scale:
         >>> Scale(1.0).colour(0.0), Scale(1.0).colour(2.0) == Scale(1.0).colour(1.0)
         ('#eff6fc', True)
         """
-        share = min(abs(value) / self.limit, 1.0)
+        away = max(value, self.low) - self.origin
+        share = min(abs(away) / (self.limit - self.origin), 1.0)
         depth = _PALEST + (_DARKEST - _PALEST) * (math.sqrt(share) if self.root else share)
-        return _hex(colormaps["Blues" if value >= 0 else "Oranges"](depth)[:3])
+        return _hex(colormaps["Blues" if away >= 0 else "Oranges"](depth)[:3])
 
-    def stops(self, low: float) -> list[str]:
+    @property
+    def stops(self) -> list[str]:
         """Colours from `low` to the limit at equal steps, for a legend."""
-        return [self.colour(low + (self.limit - low) * step / 16) for step in range(17)]
+        return [self.colour(self.low + self._span * step / 16) for step in range(17)]
 
-    def ticks(self, low: float) -> list[tuple[float, float]]:
+    @property
+    def ticks(self) -> list[tuple[float, float]]:
         """(value, position in percent) of marks under the legend, where they do not collide."""
-        span = self.limit - low
-        values = [0.0, self.limit / 2, self.limit]
-        if -low > 0.15 * span:
-            values = [low, *values]
-        return [(value, 100 * (value - low) / span) for value in values]
+        values = [self.origin, (self.origin + self.limit) / 2, self.limit]
+        if self.origin - self.low > 0.15 * self._span:
+            values = [self.low, *values]
+        return [(value, 100 * (value - self.low) / self._span) for value in values]
+
+    @property
+    def _span(self) -> float:
+        return self.limit - self.low
 
 
-def scale_for(values: Iterable[float], *, root: bool) -> tuple[Scale, float]:
-    """A scale that holds the values, and the low end of its legend (0 where none is negative)."""
+def scale_for(values: Iterable[float], *, root: bool) -> Scale:
+    """A scale around 0 that holds the values."""
     known = [*values, 0.0]
-    limit = max(map(abs, known)) or 1.0
-    return Scale(limit, root), min(known)
+    return Scale(max(map(abs, known)) or 1.0, low=min(known), root=root)
 
 
 def ink_on(colour: str) -> str:

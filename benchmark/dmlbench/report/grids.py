@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 from dmlbench.compare import Comparison, Pair
 from dmlbench.report.colour import GREY, GREY_INK, Scale, ink_on, scale_for
@@ -80,7 +81,7 @@ def property_grid(comparison: Comparison) -> Grid:
         for by_model in comparison.properties.values()
         for found in by_model.values()
     ]
-    scale, low = scale_for(values, root=True)
+    scale = scale_for(values, root=True)
     names, models = list(comparison.properties), comparison.models
     leaders = {name: comparison.leaders(name) for name in names}
     cells = {
@@ -96,9 +97,9 @@ def property_grid(comparison: Comparison) -> Grid:
     }
     if len(models) > MOST_COLUMNS:
         rows = [(model.label, [cells[name, model.id] for name in names]) for model in models]
-        return Grid("model", names, rows, legend_of(scale, low, 1))
+        return Grid("model", names, rows, legend_of(scale, 1))
     by_name = [(name, [cells[name, model.id] for model in models]) for name in names]
-    return Grid("property", [model.label for model in models], by_name, legend_of(scale, low, 1))
+    return Grid("property", [model.label for model in models], by_name, legend_of(scale, 1))
 
 
 def correlation_grid(comparison: Comparison) -> Grid | None:
@@ -108,8 +109,7 @@ def correlation_grid(comparison: Comparison) -> Grid | None:
     found = comparison.saliency
     if found is None or not found.pairs:
         return None
-    values = [pair.correlation.mean or 0.0 for pair in found.pairs]
-    scale, low = Scale(1.0), min(0.0, *values)
+    scale = correlation_scale(found.pairs)
     rows, order = [], found.clustering.order
     for row in order:
         cells = []
@@ -123,7 +123,16 @@ def correlation_grid(comparison: Comparison) -> Grid | None:
                 cells.append(_pair_cell(comparison, found.pair(row, column), scale))
         rows.append((comparison.label(row), cells))
     labels = [comparison.label(model) for model in order]
-    return Grid("model", labels, rows, legend_of(scale, low, 1))
+    return Grid("model", labels, rows, legend_of(scale, 2, origin="floor"))
+
+
+def correlation_scale(pairs: Sequence[Pair]) -> Scale:
+    """Of correlations: from the pairs' median floor, as models that look at different pixels still
+    agree that far, to the highest pair."""
+    floors = [pair.floor.value for pair in pairs if pair.floor.value is not None]
+    known = [pair.correlation.mean for pair in pairs if pair.correlation.mean is not None]
+    floor, highest = median(floors or [0.0]), max(known, default=1.0)
+    return Scale(highest if highest > floor else 1.0, low=floor, origin=floor)
 
 
 def _score_cell(
@@ -175,7 +184,14 @@ def shaded(
     return Cell(number(value, digits), hover, background, ink_on(background), below, gauge=gauge)
 
 
-def legend_of(scale: Scale, low: float, digits: int) -> Legend:
-    """Of the colours from `low` up."""
-    ticks = [(number(value, digits), position) for value, position in scale.ticks(low)]
-    return Legend(scale.stops(low), ticks)
+def legend_of(scale: Scale, digits: int, *, origin: str = "") -> Legend:
+    """Of all colours of the scale.
+
+    Args:
+        origin: what the number is where colours begin, if it is not just 0.
+    """
+    ticks = [
+        (f"{origin if value == scale.origin else ''} {number(value, digits)}".strip(), position)
+        for value, position in scale.ticks
+    ]
+    return Legend(scale.stops, ticks)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from dmlbench.distances import loss_named
 from dmlbench.report.colour import GREY, GREY_INK, Scale, scale_for
-from dmlbench.report.grids import Cell, Grid, legend_of, shaded
+from dmlbench.report.grids import Cell, Grid, correlation_scale, legend_of, shaded
 from dmlbench.study.findings import Averaged, Findings
 from dmlbench.tables import interval, number
 
@@ -22,7 +22,7 @@ def score_grid(found: Findings) -> Grid:
     """NR-Precision: losses by properties; grey where some fold is not above chance."""
     scores = found.properties["nr_precision"]
     values = [one.mean or 0.0 for by_loss in scores.values() for one in by_loss.values()]
-    scale, low = scale_for(values, root=True)
+    scale = scale_for(values, root=True)
     rows = [
         (
             loss_named(loss).title,
@@ -30,7 +30,7 @@ def score_grid(found: Findings) -> Grid:
         )
         for loss in found.losses
     ]
-    return Grid("loss", list(scores), rows, legend_of(scale, low, 1), _breaks(found.losses))
+    return Grid("loss", list(scores), rows, legend_of(scale, 1), _breaks(found.losses))
 
 
 def map_grid(found: Findings) -> Grid:
@@ -39,8 +39,7 @@ def map_grid(found: Findings) -> Grid:
     assert maps is not None
     model_of = {loss: model for model, (loss, _) in maps.names.items()}
     losses = [loss for loss in found.losses if loss in model_of]
-    known = [pair.correlation.mean or 0.0 for pair in maps.pairs]
-    scale, low = Scale(1.0), min(0.0, *known)
+    scale = correlation_scale(maps.pairs)
     rows = []
     for one in losses:
         cells = []
@@ -60,7 +59,7 @@ def map_grid(found: Findings) -> Grid:
             cells.append(shaded(r.mean, 2, scale, hover))
         rows.append((loss_named(one).title, cells))
     columns = [name for name, _ in rows]
-    return Grid("loss", columns, rows, legend_of(scale, low, 1), _breaks(losses))
+    return Grid("loss", columns, rows, legend_of(scale, 2, origin="floor"), _breaks(losses))
 
 
 def _score(name: str, loss: str, score: Averaged, scale: Scale) -> Cell:

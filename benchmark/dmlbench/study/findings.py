@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from dmlbench.compare.comparison import Pair, SaliencyTable, mean_correlations
 from dmlbench.compare.group_tests import GroupComparison, compare_groups
 from dmlbench.compare.groups import Groups
+from dmlbench.distances import loss_named
 from dmlbench.jackknife import jackknife_interval
 from dmlbench.results.files import DatasetRecord, Interval, Score
 from dmlbench.study.models import Measurement, Training
@@ -22,6 +24,8 @@ Model = tuple[str, int]
 
 SCORES = ("nr_precision", "nr_precision_paper", "arp")
 RETRIEVAL = ("precision_at_1", "r_precision", "map_at_r")
+FEWEST_LOSSES = 5
+"""That a rank correlation over losses is given for."""
 
 
 class MapComparison(SaliencyTable):
@@ -83,6 +87,9 @@ class Findings(StrictModel):
         trainings: by loss.
         properties: by score, property and loss.
         classes: by label, loss and score.
+        retrieval_spearman: by property, Spearman's rho over the trained losses between MAP@R of the
+            first label of `classes` and NR-Precision: losses that retrieve better may differ in
+            the property for that alone.
         maps: of the fold with most maps.
         fold_agreement: by loss, where several folds have maps.
         groups: None where the losses are not of two groups.
@@ -94,6 +101,7 @@ class Findings(StrictModel):
     trainings: dict[str, Trained]
     properties: dict[str, dict[str, dict[str, Averaged]]]
     classes: dict[str, dict[str, dict[str, Averaged]]]
+    retrieval_spearman: dict[str, float]
     maps: MapComparison | None
     fold_agreement: dict[str, FoldAgreement]
     groups: GroupComparison | None
@@ -121,25 +129,28 @@ def find(
     datasets = {"properties": first.run.dataset}
     if classes:
         datasets["classes"] = next(iter(classes.values())).run.dataset
+    by_score = {
+        score: {
+            name: {loss: _averaged(properties, loss, name, score) for loss in losses}
+            for name in first.properties.properties
+        }
+        for score in SCORES
+    }
+    by_label = {
+        label: {
+            loss: {score: _averaged(classes, loss, label, score) for score in RETRIEVAL}
+            for loss in losses
+        }
+        for label in labels
+    }
     return Findings(
         recipe=recipe,
         losses=losses,
         datasets=datasets,
         trainings={loss: _trained(trainings, loss) for loss in losses} if trainings else {},
-        properties={
-            score: {
-                name: {loss: _averaged(properties, loss, name, score) for loss in losses}
-                for name in first.properties.properties
-            }
-            for score in SCORES
-        },
-        classes={
-            label: {
-                loss: {score: _averaged(classes, loss, label, score) for score in RETRIEVAL}
-                for loss in losses
-            }
-            for label in labels
-        },
+        properties=by_score,
+        classes=by_label,
+        retrieval_spearman=retrieval_spearman(by_score["nr_precision"], by_label),
         maps=maps,
         fold_agreement=_fold_agreement(losses, repeats) if repeats else {},
         groups=_groups(groups, properties, maps),
@@ -214,6 +225,32 @@ def _means(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         score: float(np.mean([row[score] for row in rows]))
         for score in ("map_at_r", "precision_at_1")
     }
+
+
+def retrieval_spearman(
+    properties: Mapping[str, Mapping[str, Averaged]],
+    classes: Mapping[str, Mapping[str, Mapping[str, Averaged]]],
+) -> dict[str, float]:
+    """See `Findings`; properties that have no score for some loss, or the same for all, are left
+    out.
+
+    Args:
+        properties: by name and loss.
+        classes: by label, loss and score.
+    """
+    retrieval = next(iter(classes.values()), {})
+    trained = [loss for loss in retrieval if loss_named(loss).group != "control"]
+    if len(trained) < FEWEST_LOSSES:
+        return {}
+    found = {}
+    for name, by_loss in properties.items():
+        columns = [
+            [retrieval[loss]["map_at_r"].mean for loss in trained],
+            [by_loss[loss].mean for loss in trained],
+        ]
+        if all(None not in column and len(set(column)) > 1 for column in columns):
+            found[name] = float(spearmanr(*columns).statistic)
+    return found
 
 
 def _fold_agreement(losses: Sequence[str], maps: MapComparison) -> dict[str, FoldAgreement]:

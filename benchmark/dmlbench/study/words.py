@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from statistics import mean
 
 from dmlbench.compare.group_tables import p_value, reach_words
 from dmlbench.compare.group_tests import GroupTest
@@ -18,6 +19,7 @@ LARGE_DELTA = 0.474
 def findings_in_words(found: Findings) -> Iterator[str]:
     """Sentences: groups, chance, maps, retrieval, training."""
     yield from _between_groups(found)
+    yield from _with_retrieval(found)
     yield from _above_chance(found)
     yield from _maps(found)
     yield from _group_maps(found)
@@ -63,12 +65,30 @@ def _between_groups(found: Findings) -> Iterator[str]:
 
 def _means(test: GroupTest) -> str:
     means = test.corrected.means.items()
-    return ", ".join(f"{group} {number(mean, 2)}" for group, mean in means)
+    return ", ".join(f"{group} {number(score, 2)}" for group, score in means)
 
 
 def _difference(name: str, test: GroupTest) -> str:
     one = test.corrected
     return f"{name} ({_means(test)}; delta {number(one.delta, 2)}, p (Holm) {p_value(one.p_holm)})"
+
+
+def _with_retrieval(found: Findings) -> Iterator[str]:
+    if not found.retrieval_spearman:
+        return
+    label, by_loss = next(iter(found.classes.items()))
+    means: dict[str, list[float]] = {}
+    for loss, scores in by_loss.items():
+        score = scores["map_at_r"].mean
+        if score is not None:
+            means.setdefault(loss_named(loss).group, []).append(score)
+    reached = [f"{group} {number(mean(scores), 3)}" for group, scores in means.items()]
+    rhos = [f"{name} {number(rho, 2)}" for name, rho in found.retrieval_spearman.items()]
+    yield (
+        f"Retrieval of {label} (MAP@R on average: {_listed(reached)}) goes with NR-Precision "
+        f"(Spearman's rho over the losses: {_listed(rhos)}): where rho is far from 0, losses and "
+        "groups may differ for no other reason than how far their training got."
+    )
 
 
 def _above_chance(found: Findings) -> Iterator[str]:

@@ -1,0 +1,61 @@
+"""What is said of a study: by hand, and of the full one that stands in the docs."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dmlbench.study.findings import Averaged, retrieval_spearman
+
+ROOT = Path(__file__).parents[3]
+LOSSES = ("arcface", "cosface", "triplet", "margin", "fastap")
+
+
+def averaged(*values):
+    """A score a loss; of a control, too, which is worse than all."""
+    given = dict(zip((*LOSSES, "none"), (*values, -9.0), strict=True))
+    return {
+        loss: Averaged(mean=value, std=None, ci95=None, beyond_chance=0, folds=1)
+        for loss, value in given.items()
+    }
+
+
+def retrieved(*values):
+    return {"car_model": {loss: {"map_at_r": one} for loss, one in averaged(*values).items()}}
+
+
+def test_rank_correlation_with_retrieval_is_over_trained_losses_alone():
+    properties = {
+        "rises": averaged(1, 2, 3, 4, 50),
+        "falls": averaged(5, 4, 3, 2, 1),
+        "swapped": averaged(2, 1, 3, 4, 5),
+    }
+    found = retrieval_spearman(properties, retrieved(0.1, 0.2, 0.3, 0.4, 0.5))
+    # One swap of neighbours among five: 1 - 6 * 2 / (5 * 24).
+    assert found == pytest.approx({"rises": 1.0, "falls": -1.0, "swapped": 0.9})
+
+
+def test_what_has_no_ranks_has_no_rank_correlation():
+    classes = retrieved(0.1, 0.2, 0.3, 0.4, 0.5)
+    properties = {"same": averaged(1, 1, 1, 1, 1), "missing": averaged(1, 2, None, 4, 5)}
+    assert retrieval_spearman(properties, classes) == {}
+    few = {"car_model": {loss: classes["car_model"][loss] for loss in (*LOSSES[:4], "none")}}
+    assert retrieval_spearman({"rises": averaged(1, 2, 3, 4, 5)}, few) == {}
+    assert retrieval_spearman({"rises": averaged(1, 2, 3, 4, 5)}, {}) == {}
+
+
+def test_the_full_study_in_the_docs_is_what_its_steps_come_to(dmlbench, tmp_path, monkeypatch):
+    docs = ROOT / "docs" / "study"
+    shutil.copytree(docs / "steps", tmp_path / "study" / "steps")
+    monkeypatch.chdir(ROOT)
+    answer = dmlbench("study", "full", "--out", tmp_path / "study")
+    assert answer.exit_code == 0, answer.err
+    for written in ("study.json", "summary.md", *(f"tables/{path.name}" for path in _tables(docs))):
+        assert (tmp_path / "study" / written).read_text() == (docs / written).read_text()
+    assert len(json.loads((docs / "study.json").read_text())["losses"]) == 16
+    assert not (tmp_path / "study" / "models").exists()
+
+
+def _tables(docs):
+    return (docs / "tables").iterdir()

@@ -79,9 +79,9 @@ def _with_retrieval(found: Findings) -> Iterator[str]:
     label, by_loss = next(iter(found.classes.items()))
     means: dict[str, list[float]] = {}
     for loss, scores in by_loss.items():
-        score = scores["map_at_r"].mean
-        if score is not None:
-            means.setdefault(loss_named(loss).group, []).append(score)
+        group, score = loss_named(loss).group, scores["map_at_r"].mean
+        if group != "control" and score is not None:
+            means.setdefault(group, []).append(score)
     reached = [f"{group} {number(mean(scores), 3)}" for group, scores in means.items()]
     rhos = [f"{name} {number(rho, 2)}" for name, rho in found.retrieval_spearman.items()]
     yield (

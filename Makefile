@@ -40,8 +40,9 @@ demo/report.html: demo/paper/dataset.json demo/color/dataset.json
 	$(BIN)/dmlbench compare demo/results/*
 	$(BIN)/dmlbench report demo/results/* --data demo/paper --out demo/report.html
 
+# A worker a core, each with one thread of torch: more would wait for each other.
 test: setup
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist loadfile
 
 lint: setup
 	@$(BIN)/ruff format --check .

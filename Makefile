@@ -42,7 +42,7 @@ demo/report.html: demo/paper/dataset.json demo/color/dataset.json
 
 # A worker a core, each with one thread of torch: more would wait for each other.
 test: setup
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	@$(BIN)/ruff format --check .

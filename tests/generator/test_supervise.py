@@ -18,12 +18,13 @@ class Workers:
     """An executor whose workers do one row per `wait`, in an order drawn from `luck`.
 
     deadly: keys of rows that end the worker at them. deaths: numbers of waits in which some worker
-    dies of something else. stuck: keys at which a worker does nothing the first time.
+    dies of something else. stuck: keys at which a worker does nothing the first time. lost: workers
+    that die do so without a word.
     """
 
-    def __init__(self, slots=2, deadly=(), deaths=(), stuck=(), memory=0, luck=None):
+    def __init__(self, slots=2, deadly=(), deaths=(), stuck=(), memory=0, luck=None, *, lost=False):
         self._slots, self.deadly, self.deaths, self.memory = slots, deadly, deaths, memory
-        self.stuck = set(stuck)
+        self.stuck, self.lost = set(stuck), lost
         self.luck = luck or (lambda names: names[0])
         self.held = {}
         self.started = self.turns = 0
@@ -48,7 +49,7 @@ class Workers:
         worker = self.luck(busy)
         key = self.held[worker][0]
         if key in self.deadly or self.turns in self.deaths:
-            return [Died(worker, f"died at {key}")]
+            return [Died(worker, f"died at {key}", self.lost)]
         self.held[worker].popleft()
         return [Rendered(worker, Frame(key, b"", b"", {}), self.memory)]
 
@@ -104,6 +105,18 @@ def test_a_row_that_ends_two_workers_is_set_aside_and_the_others_are_rendered():
 def test_a_row_that_ends_one_worker_is_rendered_by_another():
     seen, set_aside, supervisor = rendered_by(Workers(slots=1, deaths={3}), 6)
     assert (len(seen), set_aside, len(supervisor.replaced)) == (6, {}, 1)
+
+
+def test_a_row_is_not_blamed_for_workers_that_are_lost_with_their_machine():
+    workers = Workers(slots=1, deaths={2, 3, 4, 5, 6}, lost=True)
+    seen, set_aside, supervisor = rendered_by(workers, 6)
+    assert (len(seen), set_aside, len(supervisor.replaced)) == (6, {}, 5)
+
+
+def test_a_row_at_which_workers_are_lost_again_and_again_is_set_aside():
+    seen, set_aside, supervisor = rendered_by(Workers(deadly={"004"}, lost=True), 12)
+    assert set_aside == {"004": "died at 004"}
+    assert (len(seen), len(supervisor.replaced)) == (11, 6)
 
 
 def test_a_worker_that_hangs_is_replaced_and_its_rows_go_to_others():

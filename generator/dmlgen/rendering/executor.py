@@ -25,10 +25,16 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Died:
-    """A worker is gone, with all it was given and had not rendered."""
+    """A worker is gone, with all it was given and had not rendered.
+
+    Attributes:
+        lost: it went without a word, perhaps with the machine that it ran on; else it was the row
+            that it was rendering that ended it.
+    """
 
     worker: int
     why: str
+    lost: bool = False
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ class RayExecutor:
         try:
             result = self._ray.get(answer)
         except self._ray.exceptions.RayError as error:
-            return Died(number, f"Ray lost it: {one_line(error)}")
+            return Died(number, f"Ray lost it: {one_line(error)}", lost=True)
         if isinstance(result, InputError):
             return Refused(number, result)
         if isinstance(result, PrismError):

@@ -18,6 +18,9 @@ IN_HAND = 2
 """Rows that a worker holds: the one it renders, and the next, so that it never waits."""
 STRIKES = 2
 """Workers that a row may end before it is set aside."""
+LOSSES = 6
+"""Workers that may be lost at a row before it is set aside: a machine that goes takes several with
+it, and those that are started there before its end is known."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class Supervisor:
         self._on_frame = on_frame
         self._queue: deque[deque[PlannedImage]] = deque()
         self._strikes: Counter[str] = Counter()
+        self._losses: Counter[str] = Counter()
         self._set_aside: dict[str, str] = {}
         self._frames = 0
 
@@ -164,7 +168,7 @@ class Supervisor:
         if isinstance(event, Refused):
             raise event.error
         if isinstance(event, Died):
-            self._lost(event.worker, event.why)
+            self._gone(event.worker, event.why, lost=event.lost)
         elif isinstance(event, Rendered):
             self._received(event)
 
@@ -180,13 +184,14 @@ class Supervisor:
         self._on_frame(event.frame)
         self._feed(event.worker)
 
-    def _lost(self, worker: int, why: str) -> None:
+    def _gone(self, worker: int, why: str, *, lost: bool = False) -> None:
         crew = self.workers[worker]
         self.replaced.append(why)
         if crew.held:
             suspect = crew.held[0].key
-            self._strikes[suspect] += 1
-            if self._strikes[suspect] >= STRIKES:
+            counted, most = (self._losses, LOSSES) if lost else (self._strikes, STRIKES)
+            counted[suspect] += 1
+            if counted[suspect] >= most:
                 crew.held.popleft()
                 self._set_aside[suspect] = why
         self._dismiss(worker)
@@ -198,4 +203,4 @@ class Supervisor:
         for worker, crew in list(self.workers.items()):
             patience = self._limits.patience(crew.durations)
             if now - crew.since > patience:
-                self._lost(worker, f"no picture in {patience:.0f} seconds")
+                self._gone(worker, f"no picture in {patience:.0f} seconds")

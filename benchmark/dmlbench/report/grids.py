@@ -128,11 +128,15 @@ def correlation_grid(comparison: Comparison) -> Grid | None:
 
 def correlation_scale(pairs: Sequence[Pair]) -> Scale:
     """Of correlations: from the pairs' median floor, as models that look at different pixels still
-    agree that far, to the highest pair."""
-    floors = [pair.floor.value for pair in pairs if pair.floor.value is not None]
-    known = [pair.correlation.mean for pair in pairs if pair.correlation.mean is not None]
-    floor, highest = median(floors or [0.0]), max(known, default=1.0)
-    return Scale(highest if highest > floor else 1.0, low=floor, origin=floor)
+    agree that far, to their median ceiling."""
+    floor, ceiling = (
+        median([bound.value for bound in bounds if bound.value is not None] or [unknown])
+        for bounds, unknown in (
+            ([pair.floor for pair in pairs], 0.0),
+            ([pair.ceiling for pair in pairs], 1.0),
+        )
+    )
+    return Scale(ceiling if ceiling > floor else 1.0, low=floor, origin=floor)
 
 
 def _score_cell(

@@ -129,13 +129,9 @@ def correlation_grid(comparison: Comparison) -> Grid | None:
 def correlation_scale(pairs: Sequence[Pair]) -> Scale:
     """Of correlations: from the pairs' median floor, as models that look at different pixels still
     agree that far, to their median ceiling."""
-    floor, ceiling = (
-        median([bound.value for bound in bounds if bound.value is not None] or [unknown])
-        for bounds, unknown in (
-            ([pair.floor for pair in pairs], 0.0),
-            ([pair.ceiling for pair in pairs], 1.0),
-        )
-    )
+    floors = [pair.floor.value for pair in pairs if pair.floor.value is not None]
+    ceilings = [pair.ceiling.value for pair in pairs if pair.ceiling.value is not None]
+    floor, ceiling = median(floors or [0.0]), median(ceilings or [1.0])
     return Scale(ceiling if ceiling > floor else 1.0, low=floor, origin=floor)
 
 

@@ -6,8 +6,19 @@ than to run it.
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
-import pyoidn
+
+# pyoidn brings PyTorch along where that is installed: seconds of each worker's start and 200 MB of
+# its memory, for tensors that nothing here uses.
+_unused = "torch" not in sys.modules
+if _unused:
+    sys.modules["torch"] = None  # type: ignore[assignment]
+import pyoidn  # noqa: E402
+
+if _unused:
+    del sys.modules["torch"]
 
 
 class Denoiser:

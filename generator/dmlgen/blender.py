@@ -6,6 +6,7 @@ Nothing else in dmlgen imports `bpy`; this module starts the processes that do.
 from __future__ import annotations
 
 import ctypes
+import importlib
 import importlib.util
 import multiprocessing
 import os
@@ -105,6 +106,26 @@ def call_in_blender(function: Callable[..., Any], log: Path, *args: Any) -> Any:
     if isinstance(outcome, BaseException):
         raise outcome
     return outcome
+
+
+def import_blender(threads: int) -> None:
+    """Imports `bpy` with no more than `threads` threads for what Blender does beside tracing.
+
+    Its thread pool takes one per core that the process may use at that moment, whatever the scene
+    says, and they wait for work by spinning, which takes the cores from other workers.
+
+    Args:
+        threads: 0 for one a core.
+    """
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    fewer = 0 < threads < len(cores)
+    if fewer:
+        os.sched_setaffinity(0, sorted(cores)[:threads])
+    try:
+        importlib.import_module("bpy")
+    finally:
+        if fewer:
+            os.sched_setaffinity(0, cores)
 
 
 def died(process: multiprocessing.process.BaseProcess, log: Path) -> str:

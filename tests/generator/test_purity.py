@@ -1,6 +1,7 @@
 """Changing one factor changes nothing else: measured on real renders."""
 
 import colorsys
+import functools
 import itertools
 
 import numpy as np
@@ -15,30 +16,70 @@ from dmlgen.recipe import load_recipe, with_values
 from dmlgen.rendering.run import render
 
 SIZE = 96
+STILL = [
+    ("background_hue", (0.0, 0.5)),
+    ("background_value", (0.3, 0.8)),
+    ("sun_elevation", (8.0, 60.0)),
+    ("sun_rotation", (0.0, 135.0)),
+    ("paint_value", (0.2, 0.9)),
+    ("paint_finish", ("metallic", "matte")),
+    ("dirt", (0.0, 0.8)),
+    ("lights_on", (0.0, 1.0)),
+    ("floor", ("matte", "polished")),
+    ("exposure", (-1.0, 1.0)),
+    ("white_balance", (4500.0, 9000.0)),
+    ("view_transform", ("neutral", "agx")),
+    ("flare", (0.0, 20.0)),
+    ("sensor_noise", (0.0, 10.0)),
+    ("sharpening", (0.0, 2.0)),
+    ("jpeg_quality", (10.0, 95.0)),
+]
+"""What does not move the car, and two values of each."""
+
+OCCLUSIONS = ["post", "sign", "bin", "bush"]
+HUES = [i / 12 for i in range(12)]
+ASKED = [0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0]
+CHANNELS = [("paint_saturation", 1), ("paint_value", 2)]
+"""Properties of the paint, and where they lie in HSV."""
+
+
+def rendered(tmp_path_factory, changes):
+    """The constant scene with each of the changes: items in their order."""
+    paper = load_recipe("paper")
+    factors = paper.factors()
+    settings = [{**CONSTANTS, **change} for change in changes]
+    settings = [{key: s[key] for key in s if key in applicable(s)} for s in settings]
+    factors = tuple(
+        with_values(factors[key], tuple(dict.fromkeys(s[key] for s in settings)))
+        for key in settings[0]
+    )
+    images = tuple(
+        PlannedImage(f"{i:06d}", "test", i, 0, 11, dict(values))
+        for i, values in enumerate(settings)
+    )
+    out = tmp_path_factory.mktemp("purity") / "out"
+    render(Plan(paper, 0, None, factors, images), Engine("draft", SIZE, "cpu"), out)
+    return sorted(open_dataset(str(out)).samples_iter(), key=lambda item: item.key)
 
 
 @pytest.fixture(scope="module")
 def shoot(tmp_path_factory):
-    """Renders the constant scene with changes; a list of changes gives a list of items."""
+    """Renders the constant scene with changes: `rendered` in a dataset of its own."""
+    return functools.partial(rendered, tmp_path_factory)
 
-    def call(changes):
-        paper = load_recipe("paper")
-        factors = paper.factors()
-        settings = [{**CONSTANTS, **change} for change in changes]
-        settings = [{key: s[key] for key in s if key in applicable(s)} for s in settings]
-        factors = tuple(
-            with_values(factors[key], tuple(dict.fromkeys(s[key] for s in settings)))
-            for key in settings[0]
-        )
-        images = tuple(
-            PlannedImage(f"{i:06d}", "test", i, 0, 11, dict(values))
-            for i, values in enumerate(settings)
-        )
-        out = tmp_path_factory.mktemp("purity") / "out"
-        render(Plan(paper, 0, None, factors, images), Engine("draft", SIZE, "cpu"), out)
-        return sorted(open_dataset(str(out)).samples_iter(), key=lambda item: item.key)
 
-    return call
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory):
+    """Looks pictures of the studio up by their change, all of which are rendered together."""
+    changes = [
+        *({key: value} for key, pair in STILL for value in pair),
+        *({"occlusion": kind} for kind in ("none", *OCCLUSIONS)),
+        *({"paint_hue": hue} for hue in HUES),
+        *({key: value} for key, _ in CHANNELS for value in ASKED),
+    ]
+    distinct = list({tuple(change.items()): change for change in changes}.values())
+    items = rendered(tmp_path_factory, distinct)
+    return lambda wanted: [items[distinct.index(change)] for change in wanted]
 
 
 def applicable(settings):
@@ -55,29 +96,9 @@ def pixels(item):
     return np.asarray(item.image, dtype=float)
 
 
-@pytest.mark.parametrize(
-    ("key", "values"),
-    [
-        ("background_hue", (0.0, 0.5)),
-        ("background_value", (0.3, 0.8)),
-        ("sun_elevation", (8.0, 60.0)),
-        ("sun_rotation", (0.0, 135.0)),
-        ("paint_value", (0.2, 0.9)),
-        ("paint_finish", ("metallic", "matte")),
-        ("dirt", (0.0, 0.8)),
-        ("lights_on", (0.0, 1.0)),
-        ("floor", ("matte", "polished")),
-        ("exposure", (-1.0, 1.0)),
-        ("white_balance", (4500.0, 9000.0)),
-        ("view_transform", ("neutral", "agx")),
-        ("flare", (0.0, 20.0)),
-        ("sensor_noise", (0.0, 10.0)),
-        ("sharpening", (0.0, 2.0)),
-        ("jpeg_quality", (10.0, 95.0)),
-    ],
-)
-def test_what_does_not_move_the_car_leaves_its_mask_bit_identical(shoot, key, values):
-    one, other = shoot([{key: value} for value in values])
+@pytest.mark.parametrize(("key", "values"), STILL)
+def test_what_does_not_move_the_car_leaves_its_mask_bit_identical(studio, key, values):
+    one, other = studio([{key: value} for value in values])
     assert one.mask.tobytes() == other.mask.tobytes()
     assert np.abs(pixels(one) - pixels(other)).max() > 8
 
@@ -95,9 +116,9 @@ def test_a_picture_does_not_depend_on_those_before_it(shoot, car):
     assert alone.mask.tobytes() == after.mask.tobytes()
 
 
-@pytest.mark.parametrize("kind", ["post", "sign", "bin", "bush"])
-def test_what_stands_before_the_car_hides_some_of_it_and_is_no_part_of_it(shoot, kind):
-    free, hidden = shoot([{"occlusion": "none"}, {"occlusion": kind}])
+@pytest.mark.parametrize("kind", OCCLUSIONS)
+def test_what_stands_before_the_car_hides_some_of_it_and_is_no_part_of_it(studio, kind):
+    free, hidden = studio([{"occlusion": "none"}, {"occlusion": kind}])
     seen = hidden.mask > 0
     assert not (seen & (free.mask == 0)).any()
     assert 0.6 < seen.sum() / (free.mask > 0).sum() < 0.99
@@ -119,8 +140,8 @@ def test_turning_the_car_changes_nothing_far_from_it_but_what_the_denoiser_sprea
     assert change.max() > 50
 
 
-def test_another_paint_changes_nothing_outside_the_car_but_what_it_mirrors(shoot):
-    one, other = shoot([{"paint_hue": hue} for hue in (0.0, 0.33)])
+def test_another_paint_changes_nothing_outside_the_car_but_what_it_mirrors(studio):
+    one, other = studio([{"paint_hue": hue} for hue in (HUES[0], HUES[4])])
     change = np.abs(pixels(one) - pixels(other)).max(axis=2)
     assert np.median(change[one.mask == Part.BACKGROUND]) <= 1
     assert np.median(change[one.mask == Part.PAINT]) > 40
@@ -157,17 +178,15 @@ def hsv_of_paint(item):
     return colorsys.rgb_to_hsv(*lit.mean(axis=0))
 
 
-def test_the_hue_asked_for_is_the_hue_seen(shoot):
-    hues = [i / 12 for i in range(12)]
-    seen = [hsv_of_paint(item)[0] for item in shoot([{"paint_hue": hue} for hue in hues])]
-    assert circular_correlation(np.array(hues), np.array(seen)) >= 0.99
+def test_the_hue_asked_for_is_the_hue_seen(studio):
+    seen = [hsv_of_paint(item)[0] for item in studio([{"paint_hue": hue} for hue in HUES])]
+    assert circular_correlation(np.array(HUES), np.array(seen)) >= 0.99
 
 
-@pytest.mark.parametrize(("key", "channel"), [("paint_saturation", 1), ("paint_value", 2)])
-def test_saturation_and_value_are_monotone(shoot, key, channel):
-    asked = [0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0]
-    seen = [hsv_of_paint(item)[channel] for item in shoot([{key: value} for value in asked])]
-    assert stats.spearmanr(asked, seen).statistic >= 0.98
+@pytest.mark.parametrize(("key", "channel"), CHANNELS)
+def test_saturation_and_value_are_monotone(studio, key, channel):
+    seen = [hsv_of_paint(item)[channel] for item in studio([{key: value} for value in ASKED])]
+    assert stats.spearmanr(ASKED, seen).statistic >= 0.98
 
 
 def circular_correlation(a, b):

@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from dmldata.errors import PrismError, one_line
+from dmlgen.blender import import_blender
 from dmlgen.plan import PlannedImage
 from dmlgen.presets import Engine
 from dmlgen.rendering.frames import Frame
@@ -27,6 +28,7 @@ def render_rows(connection: Connection, engine: Engine, threads: int, scratch: P
     """
     os.environ["TMPDIR"] = str(scratch)
     try:
+        import_blender(threads)
         from dmlgen.scene.picture import Photographer
         from dmlgen.scene.stage import Stage
 

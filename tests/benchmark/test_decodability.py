@@ -68,6 +68,15 @@ def test_the_interval_covers_the_value_on_many_images(rng):
     assert inside >= 16
 
 
+def test_a_dimension_that_hardly_varies_where_the_probe_is_fitted_does_not_decide(rng):
+    """As those of a network without a last linear layer, of which a ReLU lets little through."""
+    value = np.arange(40) % 5 / 4
+    x = np.concatenate([value[:, None], rng.normal(size=(40, 6)), np.zeros((40, 30))], axis=1)
+    x[rng.integers(0, 40, 30), 7 + np.arange(30)] = 0.05
+    x[:, 7:] += 1e-5 * rng.normal(size=(40, 30))
+    assert -0.5 < decodability(x, Property(value, kind="linear", values=value))["value"] < 1
+
+
 def test_images_of_a_scene_are_never_on_both_sides(rng):
     # Each scene has a look of its own and a label of its own: nothing to learn for other scenes,
     # but a probe that has seen the scene knows the label.

@@ -82,6 +82,13 @@ def test_jackknife_intervals_cover_the_large_sample_value():
         assert 0.92 <= count / SEEDS <= 1.0, (name, count / SEEDS)
 
 
+def test_an_interval_ends_where_its_score_does():
+    x, labels = sample(np.random.default_rng(4), 40)
+    x[:, :4] += 2 * np.eye(4)[labels]
+    found = score_properties(x, {"p": Property(labels)}, chance=False)["properties"]["p"]
+    assert found["precision_at_1"]["value"] < found["precision_at_1"]["ci95"][1] == 1.0
+
+
 def test_dropping_whole_scenes_widens_the_interval_where_scenes_repeat_themselves():
     rng = np.random.default_rng(5)
     scenes = np.repeat(np.arange(60), 6)

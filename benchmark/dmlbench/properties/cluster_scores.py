@@ -36,7 +36,7 @@ def cluster_scores(
         )
         if len(found) < 2:
             nothing = np.zeros(0)
-            result[name] = {score: entry(float("nan"), nothing, nothing) for score in NAMES}
+            result[name] = {score: entry(score, float("nan"), nothing, nothing) for score in NAMES}
         else:
             key = (len(found), rows.tobytes())
             if key not in known:
@@ -46,7 +46,9 @@ def cluster_scores(
             permuted = permuted_codes(codes, options.permutations, rng)
             agreed = agreement(codes, known[key], permuted)
             result[name] = {
-                score: entry(agreed.values[score], agreed.replicates[score], agreed.permuted[score])
+                score: entry(
+                    score, agreed.values[score], agreed.replicates[score], agreed.permuted[score]
+                )
                 for score in NAMES
             }
         step(1)

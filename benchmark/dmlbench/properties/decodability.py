@@ -30,6 +30,8 @@ Judge = Callable[[NDArray[np.bool_]], float]
 """From a mask [n] of images to the score of what was predicted for them."""
 PENALTIES = np.logspace(-2, 5, 15)
 """Of the ridge, chosen on the images it is fitted to by leave-one-out; features have variance 1."""
+LEAST_SPREAD = 0.1
+"""Least standard deviation that a dimension is divided by, of the dimensions' root mean square."""
 
 
 def decodability_scores(
@@ -48,7 +50,9 @@ def decodability_scores(
     share of images that are told right, adjusted for guessing, (a - 1/C) / (1 - 1/C). Either way 1
     is perfect, 0 is what needs no embedding, and below 0 is worse. Categorical properties with more
     than MOST_LABELS labels, or fewer than IMAGES_A_LABEL images a label, have none. Embeddings are
-    normalised, then each dimension is standardised. Images of one unit stay in one of five folds.
+    normalised, then each dimension is standardised; one that hardly varies over the fitted images,
+    as where a ReLU lets little through, is divided by LEAST_SPREAD instead: in another image it may
+    lie thousands of its standard deviations away. Images of one unit stay in one of five folds.
 
     `ci95` drops images from those that are judged, not from those that a probe is fitted to.
 
@@ -74,7 +78,9 @@ def decodability_scores(
         everyone = np.ones(len(rows), bool)
         kept = [] if groups is None else [groups != group for group in range(GROUPS)]
         value, *replicates = (judge(some) for some in (everyone, *kept))
-        result[name] = {"decodability": entry(value, np.array(replicates), np.zeros(0))}
+        result[name] = {
+            "decodability": entry("decodability", value, np.array(replicates), np.zeros(0))
+        }
         step(1)
     return result
 
@@ -140,7 +146,7 @@ def _split(folds: Ints) -> Iterator[tuple[Ints, Ints]]:
 
 
 def _standardised(train: Floats, test: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    from sklearn.preprocessing import StandardScaler
-
-    scaler = StandardScaler().fit(train)
-    return scaler.transform(train), scaler.transform(test)
+    spread = train.std(axis=0, dtype=np.float64)
+    least = LEAST_SPREAD * np.sqrt(np.square(spread).mean())
+    mean, spread = train.mean(axis=0, dtype=np.float64), np.maximum(spread, least or 1.0)
+    return (train - mean) / spread, (test - mean) / spread

@@ -200,7 +200,7 @@ def _retrieval(points: Points, images: _Images) -> dict[str, Any]:
     left = []
     if images.group is not None:
         left = [share(np.arange(GROUPS) != g, images.group != g) for g in range(GROUPS)]
-    score = entry(value, np.array(left), np.zeros(0))
+    score = entry("retrieval_under_intervention", value, np.array(left), np.zeros(0))
     known = expected[np.isfinite(expected)]
     return {
         "retrieval_under_intervention": score,

@@ -50,6 +50,7 @@ def neighbour_scores(
                 groups = options.groups_of(rows)
                 result[name] |= {
                     score: entry(
+                        score,
                         mean.values[score],
                         mean.replicates[score],
                         mean.permuted[score],

@@ -98,16 +98,31 @@ ABSENT: dict[str, Any] = {"value": None, "ci95": None, "chance": None, "replicat
 """The entry of a score that does not exist."""
 
 
+_FROM_0 = ("r_precision", "map_at_r", "precision_at_1", "nmi", "retrieval_under_intervention")
+_UNBOUNDED = ("nr_precision", "nr_precision_paper")
+
+
+def score_range(score: str) -> tuple[float, float]:
+    """The least and the greatest value that a score can have.
+
+    >>> score_range("precision_at_1"), score_range("arp"), score_range("nr_precision")
+    ((0.0, 1.0), (-inf, 1.0), (-inf, inf))
+    """
+    least = {"distance_spearman": -1.0} | dict.fromkeys(_FROM_0, 0.0)
+    return least.get(score, -math.inf), math.inf if score in _UNBOUNDED else 1.0
+
+
 def entry(
+    score: str,
     value: float,
     replicates: NDArray[np.float64],
     permuted: NDArray[np.float64],
     scale: NDArray[np.float64] | float = 1.0,
 ) -> dict[str, Any]:
     """A score as it stands in a result: its value, `ci95`, `chance` and the replicates behind
-    `ci95`, rescaled as `scale` says; null where there is none.
+    `ci95`, rescaled as `scale` says; null where there is none. `ci95` ends where the score does.
 
-    >>> entry(0.5, np.array([]), np.array([]))
+    >>> entry("arp", 0.5, np.array([]), np.array([]))
     {'value': 0.5, 'ci95': None, 'chance': None, 'replicates': None}
     """
     if not math.isfinite(value):
@@ -116,7 +131,7 @@ def entry(
     interval = jackknife_interval(value, rescaled) if len(replicates) else None
     return {
         "value": float(value),
-        "ci95": interval,
+        "ci95": None if interval is None else np.clip(interval, *score_range(score)).tolist(),
         "chance": chance_interval(permuted),
         "replicates": None if interval is None else rescaled.tolist(),
     }

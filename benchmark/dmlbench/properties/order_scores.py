@@ -60,7 +60,8 @@ def order_scores(
         else:
             found = [Correlation(float("nan"), np.zeros(0), np.zeros(0)) for _ in names]
         result |= {
-            name: {"distance_spearman": entry(*one)} for name, one in zip(names, found, strict=True)
+            name: {"distance_spearman": entry("distance_spearman", *one)}
+            for name, one in zip(names, found, strict=True)
         }
         step(len(names))
     return result

@@ -68,7 +68,7 @@ def _restrict(labels: Labels, members: Ints) -> Labels:
 
 def _average(parts: list[tuple[int, Means]]) -> dict[str, Any]:
     if not parts:
-        return entry(float("nan"), np.zeros(0), np.zeros(0))
+        return entry(SCORE, float("nan"), np.zeros(0), np.zeros(0))
     queries = np.array([count for count, _ in parts], dtype=np.float64)
 
     def mean(columns: list[Any]) -> Any:
@@ -81,4 +81,4 @@ def _average(parts: list[tuple[int, Means]]) -> dict[str, Any]:
     value = mean([means.values["arp"] for _, means in parts])
     replicates = mean([means.replicates["arp"] for _, means in parts])
     permuted = mean([means.permuted["arp"] for _, means in parts])
-    return entry(float(value), replicates, permuted)
+    return entry(SCORE, float(value), replicates, permuted)

@@ -24,7 +24,7 @@ from dmldata.grid import grid
 
 MOST_IMAGES, MOST_POINTS = 200, 2000
 """A page of 15 models stays under 10 MB."""
-WIDTH, MAP, THUMB = 240, 72, 40
+WIDTH, MAP, THUMB = 240, 56, 40
 """Sides of an image, a map and the picture of a point, pixels."""
 THUMB_COLUMNS = 40
 PERPLEXITY = 30.0

@@ -51,8 +51,8 @@ def decodability_scores(
     is perfect, 0 is what needs no embedding, and below 0 is worse. Categorical properties with more
     than MOST_LABELS labels, or fewer than IMAGES_A_LABEL images a label, have none. Embeddings are
     normalised, then each dimension is standardised; one that hardly varies over the fitted images,
-    as where a ReLU lets little through, is divided by LEAST_SPREAD instead: in another image it may
-    lie thousands of its standard deviations away. Images of one unit stay in one of five folds.
+    as where a ReLU lets little through, is divided by a bound (LEAST_SPREAD): in another image it
+    may lie thousands of its standard deviations away. Images of one unit stay in one of five folds.
 
     `ci95` drops images from those that are judged, not from those that a probe is fitted to.
 

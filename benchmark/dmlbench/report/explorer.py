@@ -23,7 +23,7 @@ from dmldata.dataset import Item
 from dmldata.grid import grid
 
 MOST_IMAGES, MOST_POINTS = 200, 2000
-"""A page of 15 models stays under 10 MB."""
+"""A page of 15 models is to stay under 10 MB; benchmarks/report_page.py says what it takes."""
 WIDTH, MAP, THUMB = 240, 56, 40
 """Sides of an image, a map and the picture of a point, pixels."""
 THUMB_COLUMNS = 40

@@ -10,8 +10,8 @@ import sys
 
 import numpy as np
 
-# pyoidn brings PyTorch along where that is installed: seconds of each worker's start and 200 MB of
-# its memory, for tensors that nothing here uses.
+# pyoidn imports PyTorch where that is installed, which takes each worker seconds at its start, for
+# tensors that nothing here uses.
 _unused = "torch" not in sys.modules
 if _unused:
     sys.modules["torch"] = None  # type: ignore[assignment]

@@ -23,8 +23,9 @@ import torch
 from torch import Tensor
 
 from dmlbench.distances import distance_named
+from dmlbench.maps import pearson
 from dmlbench.models import LoadedModel, Preprocessing, load_model
-from dmlbench.saliency import MapInput, black_image, black_reference, explain, pearson
+from dmlbench.saliency import MapInput, black_image, black_reference, explain
 from dmlbench.saliency.clip import clip_maps
 from dmlbench.saliency.noise import draw_noise, noise_generator
 from dmldata import open_dataset

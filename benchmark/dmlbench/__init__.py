@@ -1,8 +1,8 @@
 """From a model and a dataset to scores: what a deep metric learning model has learned to look at.
 
-`dmlbench.load_model` and `dmlbench.embed` are functions, `dmlbench.properties` and
-`dmlbench.saliency` packages. All four are imported at first use: a command answers `--help`
-without waiting for torch.
+`dmlbench.load_model` and `dmlbench.embed` are functions, `dmlbench.properties`,
+`dmlbench.saliency` and `dmlbench.maps` packages. All are imported at first use: a command answers
+`--help` without waiting for torch, and what reads results never needs it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dmlbench.models import load_model as load_model
 
 _FUNCTIONS = {"embed": "dmlbench.embedding", "load_model": "dmlbench.models"}
-_PACKAGES = ("properties", "saliency")
+_PACKAGES = ("maps", "properties", "saliency")
 
 
 def __getattr__(name: str) -> Any:

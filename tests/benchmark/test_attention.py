@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from dmlbench.maps import attention_on_car, mask_in_input
 from dmlbench.models import Preprocessing
-from dmlbench.saliency import attention_on_car, mask_in_input
 
 MASK = np.array([[0, 0, 0, 0], [0, 1, 3, 0], [0, 2, 5, 0], [0, 0, 0, 0]], np.uint8)
 

@@ -12,7 +12,7 @@ import pytest
 
 from dmlbench.compare import Comparison, compare_results
 from dmlbench.compare.maps import ModelMaps, compare_pair
-from dmlbench.models.geometry import Geometry
+from dmlbench.geometry import Geometry
 from dmlbench.results import find_results
 from dmlbench.results.files import SaliencyRequest
 from dmlbench.tables import number

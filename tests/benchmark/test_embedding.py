@@ -81,3 +81,11 @@ def test_the_package_imports_without_torch_and_offers_its_functions():
         "assert callable(dmlbench.saliency.saliency_maps)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_results_are_compared_reported_and_ranked_without_torch():
+    code = (
+        "import sys, dmlbench.compare, dmlbench.report, dmlbench.leaderboard, dmlbench.maps\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dmlbench.models.geometry import Geometry
+from dmlbench.geometry import Geometry
 from dmlbench.report.colour import Scale, contrast, ink_on
 from dmlbench.report.overlays import overlay
 from dmlbench.results import find_results

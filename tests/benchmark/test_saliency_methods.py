@@ -7,8 +7,9 @@ from PIL import Image
 from torch import nn
 
 from dmlbench.distances import euclidean, squared_euclidean
+from dmlbench.maps import pearson
 from dmlbench.models import load_model
-from dmlbench.saliency import METHODS, MapInput, explain, pearson, saliency_maps
+from dmlbench.saliency import METHODS, MapInput, explain, saliency_maps
 from dmlbench.saliency.gradient_maps import integrated_gradients
 from dmlbench.saliency.occlusion_maps import occlusion
 from dmldata.errors import ModelError

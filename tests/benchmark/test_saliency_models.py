@@ -7,12 +7,12 @@ from PIL import Image
 from torch import nn
 
 from dmlbench.distances import euclidean
+from dmlbench.maps import compare_maps
 from dmlbench.models import LoadedModel, Preprocessing, load_model, save_torchscript
 from dmlbench.saliency import (
     METHODS,
     MapInput,
     black_reference,
-    compare_maps,
     explain,
     method_named,
     saliency_maps,

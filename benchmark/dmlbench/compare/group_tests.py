@@ -9,6 +9,7 @@ import numpy as np
 
 from dmlbench.compare.groups import Groups
 from dmlbench.compare.rank_tests import asymptotic_test, cliffs_delta, exact_test, holm, reach
+from dmlbench.maps import summarize_correlations
 from dmlbench.results.files import Interval, PropertyScores
 from dmldata.strict import StrictModel
 
@@ -186,8 +187,6 @@ def _agreement(
     groups: Groups, of: set[str], correlations: Mapping[frozenset[str], float | None]
 ) -> MeanAgreement:
     """Over pairs of units whose groups are `of`: one group, or one of each."""
-    from dmlbench.saliency import summarize_correlations
-
     pairs = [
         correlations.get(frozenset({a, b}))
         for one, other in itertools.combinations(groups.units, 2)

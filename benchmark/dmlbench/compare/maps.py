@@ -20,11 +20,8 @@ from dmlbench.compare.comparison import (
     Spread,
     mean_correlations,
 )
-from dmlbench.models.geometry import Geometry
-from dmlbench.results import Result
-from dmlbench.results.files import Interval, SaliencyRequest
-from dmlbench.results.means import Scenes, plain_mean, self_agreement
-from dmlbench.saliency import (
+from dmlbench.geometry import Geometry
+from dmlbench.maps import (
     agreement_with_bounds,
     common_grid,
     compare_maps,
@@ -33,7 +30,10 @@ from dmlbench.saliency import (
     summarize_correlations,
     summarize_divergences,
 )
-from dmlbench.saliency.compare import Summary
+from dmlbench.maps.compare import Summary
+from dmlbench.results import Result
+from dmlbench.results.files import Interval, SaliencyRequest
+from dmlbench.results.means import Scenes, plain_mean, self_agreement
 
 Progress = Callable[[str, int, int], None]
 Array = NDArray[Any]

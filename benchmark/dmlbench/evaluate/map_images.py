@@ -8,16 +8,11 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlbench.maps import attention_on_car, mask_in_input, pearson, summarize_correlations
 from dmlbench.models import LoadedModel
 from dmlbench.results.files import SaliencyRequest
 from dmlbench.results.folder import Maps
-from dmlbench.saliency import (
-    attention_on_car,
-    mask_in_input,
-    pearson,
-    saliency_maps,
-    summarize_correlations,
-)
+from dmlbench.saliency import saliency_maps
 from dmlbench.sources import ImageSource
 from dmldata.dataset import Item
 from dmldata.errors import ModelError

@@ -1,7 +1,7 @@
 """The model contract, and where models come from: one file per kind of reference."""
 
+from dmlbench.geometry import Box, Geometry
 from dmlbench.models.contract import EmbeddingModel, LoadedModel
-from dmlbench.models.geometry import Box, Geometry
 from dmlbench.models.load import load_model
 from dmlbench.models.network import EmbeddingNetwork
 from dmlbench.models.preprocessing import Preprocessing

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dmlbench.models.geometry import Geometry
+from dmlbench.geometry import Geometry
 from dmldata.errors import ModelError, UnknownNameError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image, features
 
-from dmlbench.models.geometry import Geometry
+from dmlbench.geometry import Geometry
 
 DIMMED, OUTSIDE = 0.55, 0.25
 _WEIGHTS = np.array([0.299, 0.587, 0.114])

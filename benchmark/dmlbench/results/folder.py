@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.models.geometry import Geometry
+from dmlbench.geometry import Geometry
 from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
 from dmldata.errors import InputError
 from dmldata.files import sha256_of, whole_file, write_whole

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dmlbench.jackknife import assign_groups, jackknife_interval
+from dmlbench.maps.compare import fisher, pearson
 from dmlbench.results.files import Mean, SaliencyRequest
 
 Scenes = Sequence[int] | None
@@ -52,8 +53,6 @@ def fisher_mean(
     >>> round(fisher_mean([0.5, 0.5], None, np.random.default_rng(0)).value, 6)
     0.5
     """
-    from dmlbench.saliency.compare import fisher
-
     found = plain_mean(fisher(correlations), scenes, rng, absent)
     if found.value is None:
         return found
@@ -69,8 +68,6 @@ def self_agreement(
     rng: np.random.Generator,
 ) -> Mean:
     """Pearson r of maps [N, H, W] with those under other noise; no mean where there is no noise."""
-    from dmlbench.saliency.compare import pearson
-
     if not request.draws_noise:
         none = np.full(len(np.asarray(maps)), np.nan)
         return plain_mean(none, scenes, rng, absent=f"{request.method} draws no noise")

@@ -14,6 +14,7 @@ from dmlbench.compare.group_tests import GroupComparison, compare_groups
 from dmlbench.compare.groups import Groups
 from dmlbench.distances import loss_named
 from dmlbench.jackknife import jackknife_interval
+from dmlbench.maps import summarize_correlations
 from dmlbench.results.files import DatasetRecord, Interval, Score
 from dmlbench.study.models import Measurement, Training
 from dmlbench.study.recipe import StudyRecipe
@@ -159,16 +160,12 @@ def find(
 
 def mean_r(pairs: Iterable[Pair]) -> float | None:
     """Mean in Fisher-z of the pairs' correlations."""
-    from dmlbench.saliency import summarize_correlations
-
     known = [pair.correlation.mean for pair in pairs if pair.correlation.mean is not None]
     return summarize_correlations(known).mean
 
 
 def mean_ceiling(pairs: Iterable[Pair]) -> float | None:
     """Mean in Fisher-z of the pairs' ceilings."""
-    from dmlbench.saliency import summarize_correlations
-
     return summarize_correlations(
         [pair.ceiling.value for pair in pairs if pair.ceiling.value is not None]
     ).mean

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmlbench.saliency import agreement_with_bounds, derangement, floor_correlations, noise_ceiling
+from dmlbench.maps import agreement_with_bounds, derangement, floor_correlations, noise_ceiling
 
 
 def noisy(signal, noise, rng):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import rel_entr
 
-from dmlbench.models.preprocessing import Preprocessing
-from dmlbench.saliency.grid import common_grid
+from dmlbench.maps.grid import common_grid
+
+if TYPE_CHECKING:
+    from dmlbench.models.preprocessing import Preprocessing
 
 LARGEST_CORRELATION = 1 - 1e-7
 

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance
 
-from dmlbench.models import Preprocessing
-from dmlbench.saliency import (
+from dmlbench.maps import (
     common_grid,
     compare_maps,
     compare_models,
@@ -17,6 +16,7 @@ from dmlbench.saliency import (
     summarize_correlations,
     summarize_divergences,
 )
+from dmlbench.models import Preprocessing
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dmlbench.jackknife import assign_groups, jackknife_interval
-from dmlbench.saliency.compare import fisher, pearson, summarize_correlations
+from dmlbench.maps.compare import fisher, pearson, summarize_correlations
 
 Correlations = NDArray[np.float64]
 Statistic = Callable[[NDArray[np.bool_]], float | None]

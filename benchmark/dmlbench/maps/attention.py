@@ -5,11 +5,14 @@ Source: protocol, section 4; Kobs & Hotho, "On Background Bias in Deep Metric Le
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from dmlbench.models.preprocessing import Preprocessing
+if TYPE_CHECKING:
+    from dmlbench.models.preprocessing import Preprocessing
 
 
 def attention_on_car(saliency: ArrayLike, mask: ArrayLike) -> float | None:

@@ -1,0 +1,34 @@
+"""Saliency maps once they are made: compared between models and with the mask. Needs no torch."""
+
+from dmlbench.maps.attention import attention_on_car, mask_in_input
+from dmlbench.maps.bounds import (
+    agreement_with_bounds,
+    derangement,
+    floor_correlations,
+    noise_ceiling,
+)
+from dmlbench.maps.compare import (
+    compare_maps,
+    compare_models,
+    jensen_shannon,
+    pearson,
+    summarize_correlations,
+    summarize_divergences,
+)
+from dmlbench.maps.grid import common_grid
+
+__all__ = [
+    "agreement_with_bounds",
+    "attention_on_car",
+    "common_grid",
+    "compare_maps",
+    "compare_models",
+    "derangement",
+    "floor_correlations",
+    "jensen_shannon",
+    "mask_in_input",
+    "noise_ceiling",
+    "pearson",
+    "summarize_correlations",
+    "summarize_divergences",
+]

@@ -304,16 +304,17 @@ def test_correlations_can_be_read_on_their_colours(value):
 
 def test_colours_of_correlations_run_from_the_floor_to_the_ceiling(results):
     from dmlbench.compare import compare_results
-    from dmlbench.report.grids import correlation_scale
+    from dmlbench.report.grids import correlation_colours
 
     pairs = compare_results(find_results([results])).saliency.pairs
-    scale = correlation_scale(pairs)
+    scale, legend = correlation_colours(pairs)
     floors = sorted(pair.floor.value for pair in pairs)
     assert len(floors) == 3
     assert scale.low == scale.origin == floors[1]
     assert scale.limit == sorted(pair.ceiling.value for pair in pairs)[1]
     assert scale.colour(floors[1] - 0.1) == scale.colour(floors[1]) == Scale(1.0).colour(0.0)
-    assert [at for _, at in scale.ticks] == pytest.approx([0, 50, 100])
+    assert [at for _, at in legend.ticks] == pytest.approx([0, 50, 100])
+    assert [text.split()[0] for text, _ in legend.ticks][::2] == ["floor", "ceiling"]
 
 
 def test_map_lies_over_the_part_of_the_image_that_the_model_saw():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from matplotlib import colormaps
+from matplotlib.colors import to_hex
 
 GREY, GREY_INK = "#e4e4e4", "#595959"
 DARK_INK, LIGHT_INK = "#000000", "#ffffff"
@@ -38,7 +39,7 @@ class Scale:
         away = max(value, self.low) - self.origin
         share = min(abs(away) / (self.limit - self.origin), 1.0)
         depth = _PALEST + (_DARKEST - _PALEST) * (math.sqrt(share) if self.root else share)
-        return _hex(colormaps["Blues" if away >= 0 else "Oranges"](depth)[:3])
+        return to_hex(colormaps["Blues" if away >= 0 else "Oranges"](depth))
 
     @property
     def stops(self) -> list[str]:
@@ -79,7 +80,3 @@ def _luminance(colour: str) -> float:
     parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def _hex(parts: Sequence[float]) -> str:
-    return "#" + "".join(f"{round(255 * part):02x}" for part in parts)

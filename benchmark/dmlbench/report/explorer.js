@@ -184,7 +184,13 @@ function plot(found) {
       const value = property ? property.values[index] : null;
       context.beginPath();
       context.arc(x, y, 3.2, 0, 2 * Math.PI);
-      context.fillStyle = value === null ? "#bbb" : tones.of(value);
+      if (value === null) {
+        context.strokeStyle = "#767676";
+        context.lineWidth = 1;
+        context.stroke();
+        return;
+      }
+      context.fillStyle = tones.of(value);
       context.fill();
     });
     if (selected >= 0) {

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
+from matplotlib import color_sequences, colormaps
+from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -43,10 +44,10 @@ def explorer_content(
     content = {
         "images": _images(comparison, by_id, dataset),
         "points": _points(comparison, by_id, dataset, progress),
-        "colours": [_hex(colormaps["inferno"](share / 255)) for share in range(256)],
-        "hues": [_hex(colormaps["tab10"](place)) for place in range(10)],
-        "ramp": [_hex(colormaps["viridis"](share / 31)) for share in range(32)],
-        "wheel": [_hex(colormaps["twilight"](share / 32)) for share in range(32)],
+        "colours": [to_hex(colormaps["inferno"](share / 255)) for share in range(256)],
+        "hues": [to_hex(colour) for colour in color_sequences["petroff10"]],
+        "ramp": [to_hex(colormaps["viridis"](share / 31)) for share in range(32)],
+        "wheel": [to_hex(colormaps["twilight"](share / 32)) for share in range(32)],
     }
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
@@ -218,7 +219,3 @@ def _scaled(points: NDArray[np.float64]) -> list[list[int]]:
     low = points.min(axis=0)
     span = float((points.max(axis=0) - low).max()) or 1.0
     return [column.tolist() for column in ((points - low) / span * 1000).round().astype(int).T]
-
-
-def _hex(colour: Sequence[float]) -> str:
-    return "#" + "".join(f"{round(255 * part):02x}" for part in colour[:3])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -109,7 +109,7 @@ def correlation_grid(comparison: Comparison) -> Grid | None:
     found = comparison.saliency
     if found is None or not found.pairs:
         return None
-    scale = correlation_scale(found.pairs)
+    scale, legend = correlation_colours(found.pairs)
     rows, order = [], found.clustering.order
     for row in order:
         cells = []
@@ -123,16 +123,20 @@ def correlation_grid(comparison: Comparison) -> Grid | None:
                 cells.append(_pair_cell(comparison, found.pair(row, column), scale))
         rows.append((comparison.label(row), cells))
     labels = [comparison.label(model) for model in order]
-    return Grid("model", labels, rows, legend_of(scale, 2, origin="floor"))
+    return Grid("model", labels, rows, legend)
 
 
-def correlation_scale(pairs: Sequence[Pair]) -> Scale:
+def correlation_colours(pairs: Sequence[Pair]) -> tuple[Scale, Legend]:
     """Of correlations: from the pairs' median floor, as models that look at different pixels still
-    agree that far, to their median ceiling."""
+    agree that far, to their median ceiling; 0 and 1 where there is none."""
     floors = [pair.floor.value for pair in pairs if pair.floor.value is not None]
     ceilings = [pair.ceiling.value for pair in pairs if pair.ceiling.value is not None]
     floor, ceiling = median(floors or [0.0]), median(ceilings or [1.0])
-    return Scale(ceiling if ceiling > floor else 1.0, low=floor, origin=floor)
+    scale = Scale(ceiling if ceiling > floor else 1.0, low=floor, origin=floor)
+    words = {floor: "floor"} if floors else {}
+    if ceilings and ceiling > floor:
+        words[ceiling] = "ceiling"
+    return scale, legend_of(scale, 2, words)
 
 
 def _score_cell(
@@ -184,14 +188,14 @@ def shaded(
     return Cell(number(value, digits), hover, background, ink_on(background), below, gauge=gauge)
 
 
-def legend_of(scale: Scale, digits: int, *, origin: str = "") -> Legend:
+def legend_of(scale: Scale, digits: int, words: Mapping[float, str] | None = None) -> Legend:
     """Of all colours of the scale.
 
     Args:
-        origin: what the number is where colours begin, if it is not just 0.
+        words: what numbers under the legend are, where they are more than numbers.
     """
     ticks = [
-        (f"{origin if value == scale.origin else ''} {number(value, digits)}".strip(), position)
+        (f"{(words or {}).get(value, '')} {number(value, digits)}".strip(), position)
         for value, position in scale.ticks
     ]
     return Legend(scale.stops, ticks)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from dmlbench.distances import loss_named
 from dmlbench.report.colour import GREY, GREY_INK, Scale, scale_for
-from dmlbench.report.grids import Cell, Grid, correlation_scale, legend_of, shaded
+from dmlbench.report.grids import Cell, Grid, correlation_colours, legend_of, shaded
 from dmlbench.study.findings import Averaged, Findings
 from dmlbench.tables import interval, number
 
@@ -39,7 +39,7 @@ def map_grid(found: Findings) -> Grid:
     assert maps is not None
     model_of = {loss: model for model, (loss, _) in maps.names.items()}
     losses = [loss for loss in found.losses if loss in model_of]
-    scale = correlation_scale(maps.pairs)
+    scale, legend = correlation_colours(maps.pairs)
     rows = []
     for one in losses:
         cells = []
@@ -59,7 +59,7 @@ def map_grid(found: Findings) -> Grid:
             cells.append(shaded(r.mean, 2, scale, hover))
         rows.append((loss_named(one).title, cells))
     columns = [name for name, _ in rows]
-    return Grid("loss", columns, rows, legend_of(scale, 2, origin="floor"), _breaks(losses))
+    return Grid("loss", columns, rows, legend, _breaks(losses))
 
 
 def _score(name: str, loss: str, score: Averaged, scale: Scale) -> Cell:

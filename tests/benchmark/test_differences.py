@@ -171,3 +171,8 @@ def test_nobody_leads_where_the_highest_lies_inside_chance():
     found = [difference("a", "b", False)]
     assert leaders(scores(a=2.0, b=-3.0, chance=(-2.1, 2.1)), found) == frozenset()
     assert leaders(scores(a=2.2, b=-3.0, chance=(-2.1, 2.1)), found) == {"a"}
+
+
+def test_a_model_inside_chance_is_not_marked_however_wide_the_interval_of_its_difference():
+    found = [difference("a", "b", True)]
+    assert leaders(scores(a=2.0, b=-0.1, chance=(-0.4, 0.4)), found) == {"a"}

@@ -6,10 +6,12 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dmlbench import properties
 from dmlbench.properties import Property, score_properties
-from dmlbench.properties.intervals import drop_groups, generator, permuted_codes
+from dmlbench.properties.intervals import drop_groups, generator, permuted_codes, permuted_orders
 from dmlbench.properties.labels import compact
 
 SEEDS = 200
@@ -134,6 +136,40 @@ def test_chance_is_that_of_scores_recomputed_with_permuted_labels():
     for name in ("arp", "map_at_r", "nr_precision_paper"):
         scores = sorted(getattr(properties, name)(x, one) for one in permuted)
         assert found[name]["chance"] == pytest.approx([scores[4], scores[194]], abs=1e-9)
+
+
+@pytest.mark.parametrize("of_scene", [True, False])
+def test_embeddings_that_know_the_scene_alone_are_inside_chance_in_95_percent_of_seeds(of_scene):
+    hits = dict.fromkeys(("nr_precision", "ami", "distance_spearman"), 0)
+    scenes = np.repeat(np.arange(12), 4)
+    for seed in range(SEEDS // 2):
+        rng = np.random.default_rng([seed, 3])
+        x = np.repeat(rng.normal(size=(12, 6)), 4, axis=0) + 0.1 * rng.normal(size=(48, 6))
+        labels = rng.integers(0, 3, 12)[scenes] if of_scene else rng.permuted(scenes % 4)
+        prop = {"p": Property(labels, kind="linear")}
+        found = score_properties(x, prop, scenes=scenes, seed=seed, intervals=False, threads=1)[
+            "properties"
+        ]["p"]
+        for name in hits:
+            hits[name] += inside(found[name]["chance"], found[name]["value"])
+    for name, count in hits.items():
+        assert count / SEEDS >= 0.92, (name, count / SEEDS)
+
+
+@given(st.data())
+def test_orders_leave_scenes_whole_and_labels_where_they_belong(data):
+    sizes = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=8))
+    scenes = np.repeat(np.arange(len(sizes)), sizes)
+    scenes = np.array(data.draw(st.permutations(scenes.tolist())))
+    of_scene = data.draw(st.booleans())
+    labels = scenes % 3 if of_scene else np.arange(len(scenes)) % 3
+    (order,) = permuted_orders(labels, 1, np.random.default_rng(0), scenes)
+    assert sorted(order) == list(range(len(scenes)))
+    whole = all(len(set(labels[scenes == scene])) == 1 for scene in scenes)
+    for scene in set(scenes):
+        came_from = set(scenes[order[scenes == scene]])
+        assert len(came_from) == 1
+        assert whole or came_from == {scene}
 
 
 def test_groups_hold_whole_scenes_in_equal_numbers():

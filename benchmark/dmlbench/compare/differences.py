@@ -60,7 +60,7 @@ def score_differences(
 def leaders(
     scores: Mapping[str, PropertyScores], differences: Sequence[Difference]
 ) -> frozenset[str]:
-    """The model with the highest NR-Precision and those tied with it.
+    """Of the models beyond chance, the one with the highest NR-Precision and those tied with it.
 
     None of them where the highest lies inside chance, where a tie with it is not known, and where
     it is the only model.
@@ -77,7 +77,8 @@ def leaders(
     ]
     if any(one.tied is None for one in with_it):
         return frozenset()
-    return frozenset({highest}.union(*({one.a, one.b} for one in with_it if one.tied)))
+    tied = {highest}.union(*({one.a, one.b} for one in with_it if one.tied))
+    return frozenset(model for model in tied if not scores[model].scores[SCORE].is_chance)
 
 
 def _difference(name: str, score: str, a: Scored, b: Scored, not_paired: str | None) -> Difference:

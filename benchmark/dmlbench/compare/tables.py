@@ -58,8 +58,8 @@ def tie_note(comparison: Comparison) -> str:
     """What the marks in the table of the properties mean."""
     known = any(comparison.leaders(name) for name in comparison.properties)
     return (
-        "Marked: the highest of a property, where it is beyond chance, and what is tied with it: "
-        "the 95 % interval of the paired difference (jackknife, same images, not corrected for the "
+        "Marked, where beyond chance: the highest of a property, and what is tied with it: the "
+        "95 % interval of the paired difference (jackknife, same images, not corrected for the "
         "number of pairs) holds 0."
         if known
         else ""

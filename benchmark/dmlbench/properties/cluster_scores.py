@@ -43,7 +43,8 @@ def cluster_scores(
                 x = unit_rows(embeddings[rows]).astype(np.float32)
                 known[key] = cluster(x, len(found), seed, options.groups_of(rows))
             rng = generator(options.seed, "chance of clusters", name)
-            permuted = permuted_codes(codes, options.permutations, rng)
+            scenes = options.scenes_of(rows)
+            permuted = permuted_codes(codes, options.permutations, rng, scenes)
             agreed = agreement(codes, known[key], permuted)
             result[name] = {
                 score: entry(

@@ -6,6 +6,7 @@ read off along any direction. A property can be decodable and yet explain no nei
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -26,6 +27,8 @@ MOST_IMAGES = 10_000
 MOST_LABELS = 200
 """A probe of more, or of labels with fewer than IMAGES_A_LABEL images on average, is not fitted."""
 IMAGES_A_LABEL = 5
+FEWEST_UNITS = GROUPS
+"""Images, or scenes, that a probe needs, as an interval does: of three scenes it learns nothing."""
 Judge = Callable[[NDArray[np.bool_]], float]
 """From a mask [n] of images to the score of what was predicted for them."""
 PENALTIES = np.logspace(-2, 5, 15)
@@ -48,8 +51,9 @@ def decodability_scores(
     the score is 1 - squared error / squared error of the mean of the images it was fitted to.
     Categorical ones: multinomial logistic regression; the score is the mean over the labels of the
     share of images that are told right, adjusted for guessing, (a - 1/C) / (1 - 1/C). Either way 1
-    is perfect, 0 is what needs no embedding, and below 0 is worse. Categorical properties with more
-    than MOST_LABELS labels, or fewer than IMAGES_A_LABEL images a label, have none. Embeddings are
+    is perfect, 0 is what needs no embedding, and below 0 is worse. Fewer than FEWEST_UNITS units
+    have none, nor have categorical properties with more than MOST_LABELS labels, or fewer than
+    IMAGES_A_LABEL images a label. Embeddings are
     normalised, then each dimension is standardised; one that hardly varies over the fitted images,
     as where a ReLU lets little through, is divided by a bound (LEAST_SPREAD): in another image it
     may lie thousands of its standard deviations away. Images of one unit stay in one of five folds.
@@ -64,6 +68,11 @@ def decodability_scores(
     for name, one in labels.items():
         usable = one.rows if name not in values else one.rows[np.isfinite(values[name][one.rows])]
         rows = options.choose(usable, MOST_IMAGES, "probes")
+        if len(np.unique(units[rows])) < FEWEST_UNITS:
+            nothing = np.zeros(0)
+            result[name] = {"decodability": entry("decodability", math.nan, nothing, nothing)}
+            step(1)
+            continue
         rng = generator(options.seed, "folds")
         folds = assign_groups(len(rows), rng, groups=FOLDS, units=units[rows].tolist())
         features = unit_rows(embeddings[rows])

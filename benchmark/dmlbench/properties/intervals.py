@@ -49,10 +49,43 @@ def drop_groups(images: int, scenes: Any, seed: int) -> Ints | None:
     return assign_groups(images, generator(seed, "groups"), units=unit.tolist())
 
 
-def permuted_codes(codes: Ints, count: int, rng: np.random.Generator) -> Iterator[Ints]:
-    """`count` random permutations of label codes."""
+def permuted_orders(
+    codes: Ints, count: int, rng: np.random.Generator, scenes: Ints | None = None
+) -> Iterator[Ints]:
+    """`count` random orders [n] of images, in which their labels mean nothing to an embedding.
+
+    Images of one scene are alike whatever the label, so an order leaves scenes whole: a label that
+    belongs to the scene (all its images have it) changes places with that of another scene of as
+    many images, any other label with those within its scene. Source: restricted permutations of
+    grouped observations, as in Anderson and ter Braak, 2003.
+
+    Args:
+        codes: [n] of labels.
+        scenes: [n] of the scene that each image shows; None where each shows its own.
+    """
+    if scenes is None:
+        for _ in range(count):
+            yield rng.permutation(len(codes))
+        return
+    sizes = np.bincount(scenes)[scenes]
+    by_scene = np.argsort(scenes, kind="stable")
+    blocks = [
+        by_scene[sizes[by_scene] == size].reshape(-1, size) for size in np.unique(sizes).tolist()
+    ]
+    whole = all((codes[block] == codes[block][:, :1]).all() for block in blocks)
     for _ in range(count):
-        yield rng.permutation(codes)
+        order = np.empty(len(codes), dtype=np.intp)
+        for block in blocks:
+            order[block] = rng.permutation(block) if whole else rng.permuted(block, axis=1)
+        yield order
+
+
+def permuted_codes(
+    codes: Ints, count: int, rng: np.random.Generator, scenes: Ints | None = None
+) -> Iterator[Ints]:
+    """`count` random permutations of label codes; see `permuted_orders`."""
+    for order in permuted_orders(codes, count, rng, scenes):
+        yield codes[order]
 
 
 def rescale(

@@ -106,7 +106,9 @@ def make_labelling(name: str, labels: Labels, options: Options) -> Labelling:
     """The labels of the property `name` with their permutations."""
     codes = compact(labels.codes)
     rng = generator(options.seed, "chance", name)
-    return Labelling(codes, labels.sizes, list(permuted_codes(codes, options.permutations, rng)))
+    scenes = options.scenes_of(labels.rows)
+    permuted = permuted_codes(codes, options.permutations, rng, scenes)
+    return Labelling(codes, labels.sizes, list(permuted))
 
 
 def _growth(score: str, one: Labelling, groups: Ints | None) -> NDArray[np.float64] | float:

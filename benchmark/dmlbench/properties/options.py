@@ -45,6 +45,7 @@ class Options:
         max_queries: queries whose neighbours are put in order at most.
         threads: None for one a core.
         progress: called with a stage, what is done and how much there is.
+        scenes: [N] codes of the scene of each image; None where each shows its own.
     """
 
     seed: int
@@ -53,6 +54,7 @@ class Options:
     max_queries: int
     threads: int | None
     progress: Progress | None
+    scenes: Ints | None = None
 
     @property
     def resample(self) -> bool:
@@ -62,6 +64,10 @@ class Options:
     def groups_of(self, rows: Ints) -> Ints | None:
         """Jackknife groups of some images."""
         return None if self.groups is None else self.groups[rows]
+
+    def scenes_of(self, rows: Ints) -> Ints | None:
+        """Scenes of some images."""
+        return None if self.scenes is None else self.scenes[rows]
 
     def choose(self, rows: Ints, most: int, purpose: str) -> Ints:
         """At most `most` of the rows, seeded, in ascending order."""

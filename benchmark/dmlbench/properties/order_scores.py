@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dmlbench.properties.distances import prepare_points
 from dmlbench.properties.embeddings import Floats
-from dmlbench.properties.intervals import generator
+from dmlbench.properties.intervals import generator, permuted_orders
 from dmlbench.properties.labels import Ints, Labels, Property
 from dmlbench.properties.options import Options, entry, same_rows
 from dmlbench.properties.order_correlation import (
@@ -47,7 +47,7 @@ def order_scores(
                 Column(
                     values[name][rows],
                     properties[name].period if properties[name].kind == "cyclic" else None,
-                    _orders(len(rows), name, options),
+                    _orders(values[name][rows], rows, name, options),
                 )
                 for name in names
             ]
@@ -67,6 +67,7 @@ def order_scores(
     return result
 
 
-def _orders(images: int, name: str, options: Options) -> list[Ints]:
+def _orders(values: NDArray[np.float64], rows: Ints, name: str, options: Options) -> list[Ints]:
+    codes = np.unique(values, return_inverse=True)[1]
     rng = generator(options.seed, "mantel", name)
-    return [rng.permutation(images) for _ in range(options.permutations)]
+    return list(permuted_orders(codes, options.permutations, rng, options.scenes_of(rows)))

@@ -45,7 +45,8 @@ def score_properties(
         embeddings: [N, D] floats, as the model gives them.
         properties: by name, labels of the N images.
         scenes: [N] scene of each image, where several images show one scene: the jackknife drops
-            whole scenes, and probes are judged on scenes that they have not seen.
+            whole scenes, labels are permuted among scenes or within them, and probes are judged on
+            scenes that they have not seen.
         held: the property that is the class, such as 'car_model': the others are also scored among
             the images of one class, as `arp_within_class`.
         seed: of every random choice.
@@ -81,19 +82,22 @@ def score_properties(
     if held is not None and held not in properties:
         raise UnknownNameError("held property", held, properties)
     groups = drop_groups(images, scenes, seed)
+    codes = None if scenes is None else encode_labels(scenes, images, "scenes").codes
     options = Options(
         seed=seed,
         groups=groups if intervals else None,
+        scenes=codes,
         permutations=permutations if chance else 0,
         max_queries=max_queries,
         threads=threads,
         progress=progress,
     )
     scored = {name: one for name, one in labels.items() if one.reason is None}
+    collapsed = bool((array == array[0]).all())
     near = neighbour_scores(array, scored, options)
     clusters = cluster_scores(array, scored, options)
     order = order_scores(array, scored, values, properties, options)
-    units = np.arange(images) if scenes is None else encode_labels(scenes, images, "scenes").codes
+    units = np.arange(images) if codes is None else codes
     probes = decodability_scores(array, scored, values, properties, units, options)
     within = within_class_scores(array, scored, held, options) if held in scored else {}
     kinds = (near, clusters, order, probes, within)
@@ -104,7 +108,13 @@ def score_properties(
         "n": images,
         "dimensions": array.shape[1],
         "properties": {
-            name: _describe(one, entries.get(name), name in values, within=held not in (None, name))
+            name: _describe(
+                one,
+                entries.get(name),
+                name in values,
+                within=held not in (None, name),
+                collapsed=collapsed,
+            )
             for name, one in labels.items()
         },
         "settings": {
@@ -148,11 +158,11 @@ def _encode(
 
 
 def _describe(
-    labels: Labels, scores: dict[str, Any] | None, ordered: bool, *, within: bool
+    labels: Labels, scores: dict[str, Any] | None, ordered: bool, *, within: bool, collapsed: bool
 ) -> dict[str, Any]:
     names = [*ORDER, *clustering.NAMES, *(["distance_spearman"] if ordered else []), "decodability"]
     names += [within_class.SCORE] if within else []
-    reason = labels.reason if scores is None else _why_absent(scores)
+    reason = labels.reason if scores is None else _why_absent(scores, collapsed=collapsed)
     return {
         "n": len(labels.rows),
         "labels": len(labels.sizes),
@@ -162,12 +172,14 @@ def _describe(
     }
 
 
-def _why_absent(scores: dict[str, Any]) -> str | None:
+def _why_absent(scores: dict[str, Any], *, collapsed: bool) -> str | None:
+    if collapsed:
+        return "all embeddings are equal"
     reasons = []
     if scores["ami"]["value"] is None:
         reasons.append("nr_precision_paper, ami, nmi: only one label occurs more than once")
     if scores["decodability"]["value"] is None:
-        reasons.append("decodability: too many labels, or too few images")
+        reasons.append("decodability: too many labels, or too few images or scenes")
     if scores.get("distance_spearman", {"value": 0.0})["value"] is None:
         reasons.append("distance_spearman: all distances are equal, or fewer than 3 images")
     return "; ".join(reasons) or None

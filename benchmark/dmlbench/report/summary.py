@@ -14,11 +14,32 @@ MOST_NAMED = 6
 
 
 def summary(comparison: Comparison) -> Iterator[str]:
-    """Sentences: the strongest property, what lies inside chance, how alike the maps are."""
+    """Sentences: what the swept group does, the strongest property, what lies inside chance, how
+    alike the maps are."""
+    yield from _interventions(comparison)
     yield from _strongest(comparison)
     yield from _chance(comparison)
     yield from _agreement(comparison)
     yield from _attention(comparison)
+
+
+def _interventions(comparison: Comparison) -> Iterator[str]:
+    found = comparison.interventions
+    known = {model: one for model, one in found.items() if one.sensitivity.value is not None}
+    if not known:
+        return
+    begin = f"Changing {next(iter(known.values())).group} alone moves an embedding"
+    end = "times as far as another car is"
+    if len(known) <= MOST_NAMED:
+        parts = [
+            f"{comparison.label(model)} "
+            f"{_with_interval(one.sensitivity.value, one.sensitivity.ci95)}"
+            for model, one in known.items()
+        ]
+        yield f"{begin} this many {end}: {'; '.join(parts)}."
+    else:
+        spread = _range(one.sensitivity.value for one in known.values())
+        yield f"{begin} {spread} {end}, over {len(known)} models."
 
 
 def _strongest(comparison: Comparison) -> Iterator[str]:

@@ -6,9 +6,11 @@ import json
 import os
 import select
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from dmldata.errors import PrismError, one_line
@@ -16,8 +18,6 @@ from dmldata.errors import PrismError, one_line
 if TYPE_CHECKING:
     import typer
     from rich.live import Live
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
 
 Report = Callable[[str, int, int], None]
 """A progress callback: (stage, done, total), called as often as the work likes."""
@@ -124,41 +124,77 @@ def _stdout_is_closed() -> bool:
     return closed
 
 
-class Progress:
-    """A bar that moves on a terminal and is silent everywhere else."""
+LINE_SECONDS = 15.0
+"""Between two lines of progress, where there is no terminal to draw a bar on."""
 
-    def __init__(self, bar: RichProgress | None, task: TaskID | None) -> None:
-        self._bar = bar
-        self._task = task
+
+class Progress:
+    """A bar that moves on a terminal; elsewhere a line now and then, of what takes long."""
+
+    def __init__(self, show: Callable[..., None]) -> None:
+        self._show = show
 
     def advance(self, n: int = 1) -> None:
         """`n` more units are done."""
-        self._update(advance=n)
+        self._show(advance=n)
 
     def describe(self, text: str) -> None:
         """Say what is being done now."""
-        self._update(description=text)
+        self._show(description=text)
 
     def report(self, stage: str, done: int, total: int) -> None:
         """A `Report`: pass this bound method where a function takes a progress callback."""
-        self._update(description=stage, completed=done, total=total)
+        self._show(description=stage, completed=done, total=total)
 
-    def _update(self, **changes: Any) -> None:
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, **changes)
+
+class _Lines:
+    """`maps: 3 of 8, 2 minutes left` on stderr, the first after LINE_SECONDS."""
+
+    def __init__(self, description: str, total: int | None) -> None:
+        self._description, self._total = description, total
+        self._done = 0
+        self._began = self._said = time.monotonic()
+
+    def update(
+        self,
+        *,
+        advance: int = 0,
+        completed: int | None = None,
+        total: int | None = None,
+        description: str | None = None,
+    ) -> None:
+        now = time.monotonic()
+        if description is not None and description != self._description:
+            self._description, self._done, self._began = description, 0, now
+        self._done = self._done + advance if completed is None else completed
+        self._total = self._total if total is None else total
+        if now - self._said >= LINE_SECONDS:
+            self._said = now
+            print(self._line(now - self._began), file=sys.stderr, flush=True)
+
+    def _line(self, seconds: float) -> str:
+        if self._total is None:
+            return self._description
+        line = f"{self._description}: {self._done} of {self._total}"
+        if self._done and seconds > 0:
+            line += f", {duration(seconds / self._done * (self._total - self._done))} left"
+        return line
 
 
 @contextmanager
 def progress(description: str, total: int | None, *, quiet: bool = False) -> Iterator[Progress]:
-    """A progress bar on stderr while the block runs, when stderr is a terminal.
+    """Progress on stderr while the block runs: a bar on a terminal, lines elsewhere.
 
     Args:
         description: what is being done.
         total: units in all; None when not known yet.
-        quiet: True shows nothing even on a terminal.
+        quiet: True shows nothing.
     """
-    if quiet or not sys.stderr.isatty():
-        yield Progress(None, None)
+    if quiet:
+        yield Progress(lambda **_: None)
+        return
+    if not sys.stderr.isatty():
+        yield Progress(_Lines(description, total).update)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -171,23 +207,75 @@ def progress(description: str, total: int | None, *, quiet: bool = False) -> Ite
         TimeRemainingColumn(),
     )
     with RichProgress(*columns, console=Console(stderr=True)) as bar:
-        yield Progress(bar, bar.add_task(description, total=total))
+        yield Progress(partial(bar.update, bar.add_task(description, total=total)))
+
+
+def duration(seconds: float) -> str:
+    """For people.
+
+    >>> duration(90), duration(7300)
+    ('90 seconds', '2 hours')
+    """
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+LONGEST = 40
+"""Letters from which on a cell of a table is broken into lines."""
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
-    """Print rows to stdout: aligned on a terminal, tab-separated and never cut elsewhere."""
+    """Print rows to stdout: aligned on a terminal, tab-separated elsewhere, the title above.
+
+    No name and no number is cut: where the terminal is too narrow, the columns that do not fit
+    stand below in a table of their own, the first column beside them.
+    """
+    cells = [[str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        for row in (columns, *rows):
-            print("\t".join(str(cell) for cell in row))
+        if title:
+            print(title)
+        for line in (columns, *cells):
+            print("\t".join(line))
         return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(*columns, title=title or None)
-    for row in rows:
-        shown.add_row(*(Text(str(cell)) for cell in row))
-    Console().print(shown)
+    console = Console()
+    longest = [
+        min(max(map(len, column), default=0), LONGEST) for column in zip(*cells, strict=True)
+    ] or [0] * len(columns)
+    # A name of several words may be broken into lines.
+    least = [
+        max([cell, *map(len, name.split())]) for name, cell in zip(columns, longest, strict=True)
+    ]
+    for place, chosen in enumerate(_parts(least, console.width)):
+        shown = Table(title=title if title and place == 0 else None)
+        fits = sum(3 + max(len(columns[i]), longest[i]) for i in chosen) < console.width
+        for i in chosen:
+            shown.add_column(columns[i], width=None if fits else min(least[i], console.width - 4))
+        for row in cells:
+            shown.add_row(*(Text(row[i]) for i in chosen))
+        console.print(shown)
+
+
+def _parts(widths: Sequence[int], width: int) -> list[list[int]]:
+    """Columns of tables that are no wider than `width`; the first column is in all of them.
+
+    >>> _parts([10, 8, 8, 8], 40)
+    [[0, 1, 2], [0, 3]]
+    """
+    parts, room = [[0]], width - 1 - (widths[0] + 3)
+    left = room
+    for column, needed in enumerate(widths[1:], 1):
+        if needed + 3 > left and len(parts[-1]) > 1:
+            parts.append([0])
+            left = room
+        parts[-1].append(column)
+        left -= needed + 3
+    return parts
 
 
 class Show:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.filesize import decimal
 
+from dmldata.console import duration
 from dmlgen.presets import Engine
 
 _SECONDS = {"draft": (0.2, 22.0), "standard": (0.5, 30.0), "final": (0.0, 240.0)}
@@ -44,15 +45,3 @@ def estimate(images: int, engine: Engine) -> Estimate:
         seconds=images * (fixed + per_megapixel * megapixels),
         bytes=images * (_BYTES[0] + _BYTES[1] * megapixels),
     )
-
-
-def duration(seconds: float) -> str:
-    """For people.
-
-    >>> duration(90), duration(7300)
-    ('90 seconds', '2 hours')
-    """
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} seconds"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -176,7 +177,21 @@ def test_the_console_imports_nothing_heavy() -> None:
     assert done.stdout == "[]\n", done.stderr
 
 
-def test_progress_is_silent_where_stderr_is_no_terminal(capsys: Capture) -> None:
+def test_what_takes_long_says_how_far_it_is_where_stderr_is_no_terminal(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter([0.0, 10.0, 16.0, 20.0, 40.0, 50.0])
+    monkeypatch.setattr("dmldata.console.time.monotonic", lambda: next(seconds))
+    with console.progress("maps", 8) as bar:
+        bar.advance()
+        bar.advance()
+        bar.advance()
+        bar.report("write", 0, 5)
+        bar.report("write", 1, 5)
+    assert capsys.readouterr() == ("", "maps: 2 of 8, 48 seconds left\nwrite: 0 of 5\n")
+
+
+def test_progress_of_what_is_quick_is_silent_where_stderr_is_no_terminal(capsys: Capture) -> None:
     with console.progress("render", 3) as bar:
         bar.advance()
         bar.describe("still")
@@ -213,3 +228,19 @@ def test_progress_shows_a_bar_on_a_terminal(quiet: bool, monkeypatch: pytest.Mon
 def test_a_table_is_tab_separated_where_stdout_is_no_terminal(capsys: Capture) -> None:
     console.table(("factor", "arp"), [("paint_hue", 0.5), ("x" * 200, 1)])
     assert capsys.readouterr().out == f"factor\tarp\npaint_hue\t0.5\n{'x' * 200}\t1\n"
+
+
+@pytest.mark.parametrize("width", [40, 60, 200])
+def test_a_table_on_a_terminal_cuts_nothing(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", str(width))
+    columns = ("property", *(f"a long name {i}" for i in range(5)))
+    rows = [("background_value", *(f"-0.{n}{i} to 1.25" for i in range(5))) for n in range(3)]
+    console.table(columns, rows, title="Scores")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", terminal.text).splitlines()
+    assert max(map(len, lines)) <= width
+    assert "…" not in terminal.text
+    cells = [cell.strip() for line in lines for cell in line.split("│")]
+    assert {cell for row in rows for cell in row} <= set(cells)
+    assert terminal.text.count("Scores") == 1

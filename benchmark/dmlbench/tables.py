@@ -135,7 +135,7 @@ def retrieval_line(name: str, found: PropertyScores) -> str:
     """The scores that papers on metric learning report, of a property that is the class."""
     parts = [
         f"{title} {number(found.scores[name].value, 3)} (95 % interval "
-        f"{interval(found.scores[name].ci95, 3)})"
+        f"{interval(found.scores[name].ci95, 3)}; chance {interval(found.scores[name].chance, 3)})"
         for name, title in RETRIEVAL.items()
     ]
     return f"retrieval of {name}: {', '.join(parts)}"

@@ -118,15 +118,25 @@ def _files(manifest: Manifest) -> str:
 
 def _loading(manifest: Manifest) -> str:
     split = next(iter(manifest.splits), "train")
+    shards = sum(shard.split == split for shard in manifest.shards)
+    # A worker of a DataLoader that gets no shard is an error where this is not said.
     return (
+        "```python\n"
+        "import webdataset\n\n"
+        f'shards = [f"FOLDER/{split}-{{number:06d}}.tar" for number in range({shards})]\n'
+        "images = webdataset.WebDataset(shards, shardshuffle=False, empty_check=False)\n"
+        'images = images.decode("pil").to_tuple("jpg;png", "json")\n'
+        "for image, row in images:\n"
+        "    ...\n"
+        "```\n\n"
+        f'Also in `datasets.load_dataset("FOLDER", split="{split}")`, in timm as `wds/` (split '
+        f'`{split}`, `target_key="<factor>_bin"`), and, with masks, from where it was made:\n\n'
         "```python\n"
         "from dmldata import open_dataset\n\n"
         'dataset = open_dataset("FOLDER")  # or any fsspec URL\n'
         "for key, image, mask, row in dataset.samples_iter():\n"
         "    ...\n"
-        "```\n\n"
-        f'Also in `datasets.load_dataset("FOLDER", split="{split}")`, in `webdataset`, and in '
-        f'timm as `wds/` (split `{split}`, `target_key="<factor>_bin"`).'
+        "```"
     )
 
 

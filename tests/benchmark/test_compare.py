@@ -218,6 +218,8 @@ def test_mixed_datasets_are_refused(dmlbench, copy_of_results, models, write, ro
     assert len(chosen.json["models"]) == 3
     again = dmlbench("compare", copy_of_results, "--data", other, "--json")
     assert [model["label"] for model in again.json["models"]] == ["cropped", "small"]
+    printed = dmlbench("compare", copy_of_results, "--data", other).out
+    assert "note: left out, as they have no results on this dataset: wide-" in printed
 
 
 def test_models_with_different_maps_are_compared_on_what_they_share(

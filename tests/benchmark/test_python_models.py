@@ -72,6 +72,11 @@ def test_random_python_model_depends_on_the_seed_alone(module):
             "make",
             "the function fails: KeyError: 'weights'",
         ),
+        (
+            "def make(): nn.Linear(2, 2).load_state_dict({'fc.weight': torch.ones(2, 2)})",
+            "make",
+            'Missing key.*: "weight", "bias"',
+        ),
         ("def make(): return nn.LazyLinear(2)", "make", "the model is lazy"),
         ("def make(): return None", "build", "has no function 'build'"),
         ("import no_such_module_here", "make", "cannot be imported: ModuleNotFoundError"),

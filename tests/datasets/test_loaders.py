@@ -66,6 +66,19 @@ def test_in_webdataset(tiny: Path, by_key: Rows, workers: int) -> None:
         assert by_key[key].items() <= row.items()
 
 
+def test_as_the_card_shows_in_more_workers_than_shards(tiny: Path) -> None:
+    wds = pytest.importorskip("webdataset")
+    card = (tiny / "README.md").read_text()
+    snippet = card.split("```python\n")[1].split("```")[0].replace("FOLDER", str(tiny))
+    found: dict[str, Any] = {}
+    exec(snippet, found)
+    assert found["row"]["key"]
+    assert found["image"].size == (32, 32)
+    workers = len(found["shards"]) + 1
+    loaded = list(wds.WebLoader(found["images"], num_workers=workers, batch_size=None))
+    assert sorted(row["key"] for _, row in loaded) == TRAIN
+
+
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """`datasets`, without network and with its cache in a temporary folder."""

@@ -144,14 +144,15 @@ class Preprocessing:
     def __str__(self) -> str:
         """
         >>> print(Preprocessing())
-        224 x 224 of 256 x 256 (cover, bilinear), RGB 0..1, mean 0.485 0.456 0.406, \
-std 0.229 0.224 0.225
+        resized to 256 x 256 (cover, bilinear), middle 224 x 224, RGB 0..1, \
+mean 0.485 0.456 0.406, std 0.229 0.224 0.225
         """
         size, resize = (f"{h} x {w}" for h, w in (self.input_size, _size("resize", self.resize)))
         mean, std = (" ".join(f"{v:g}" for v in values) for values in (self.mean, self.std))
         order = "BGR" if self.bgr else "RGB"
         return (
-            f"{size} of {resize} ({self.fit}, {self.interpolation}), {order} 0..{self.scale}, "
+            f"resized to {resize} ({self.fit}, {self.interpolation}), middle {size}, {order} "
+            f"0..{self.scale}, "
             f"mean {mean}, std {std}"
         )
 

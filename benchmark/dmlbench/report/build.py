@@ -17,7 +17,7 @@ from dmlbench.compare.tables import (
 )
 from dmlbench.report.dendrogram import dendrogram
 from dmlbench.report.details import all_notes, other_scores, pair_details, run_facts, score_details
-from dmlbench.report.explorer import MAP, explorer_content
+from dmlbench.report.explorer import MAP, MOST_POINTS, explorer_content, perplexity
 from dmlbench.report.grids import correlation_grid, property_grid
 from dmlbench.report.page import render_page, script
 from dmlbench.report.pictures import make_cards, tile_width
@@ -104,6 +104,7 @@ def write_report(
         strips=[] if dataset is None else make_strips(comparison, results, dataset),
         explorer=Markup(explorer),
         map_side=MAP,
+        perplexity=f"{perplexity(min(comparison.dataset.images, MOST_POINTS)):.3g}",
         script=text_of_script,
         script_hash=Markup(script_hash),
         tile=tile_width(len(cards[0].tiles)) if cards else 0,

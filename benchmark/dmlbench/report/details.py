@@ -18,7 +18,18 @@ _OTHERS = {
     "ami": ("AMI", 3),
     "nmi": ("NMI", 3),
     "distance_spearman": ("Spearman of distances", 3),
+    "arp_within_class": ("ARP within class", 3),
+    "decodability": ("decodability", 2),
 }
+_OTHERS_NOTE = (
+    "NR-Precision (paper): as in the released code of Kobs et al., of embeddings that are not "
+    "normalised and of at most 1,023 neighbours. R-Precision, MAP@R, precision@1: 1 is perfect, "
+    "chance is about the label's share of the images. AMI: k-means against the labels, 0 is "
+    "chance; NMI is not adjusted for it. Spearman of distances: of those in the embedding and "
+    "those in the property. ARP within class: among the images of one class, such as one car "
+    "model. Decodability: what a linear probe reads off embeddings, near or not; 1 is all, 0 "
+    "nothing, below 0 worse than a guess."
+)
 _ABSENT = Score(value=None, ci95=None, chance=None)
 
 
@@ -53,7 +64,7 @@ def other_scores(comparison: Comparison) -> Table:
         )
         for name, model, found in _entries(comparison)
     ]
-    return Table("Other scores", columns, rows)
+    return Table("Other scores", columns, rows, _OTHERS_NOTE)
 
 
 def pair_details(comparison: Comparison) -> Table:
@@ -62,9 +73,9 @@ def pair_details(comparison: Comparison) -> Table:
         "model A",
         "model B",
         "images",
-        *("r", "95 % interval", "sd"),
-        *("floor", "95 % interval", "ceiling", "95 % interval"),
-        *("JSD", "95 % interval", "sd"),
+        *("r", "95 % interval of r", "sd of r"),
+        *("floor", "95 % interval of floor", "ceiling", "95 % interval of ceiling"),
+        *("JSD", "95 % interval of JSD", "sd of JSD"),
         "r, same noise",
     )
     rows = []
@@ -153,7 +164,8 @@ def _made(steps: dict[str, Step | None]) -> Iterator[tuple[str, str]]:
 
 
 def _listed(mapping: dict[str, object] | dict[str, str], separator: str = ", ") -> str:
-    return separator.join(f"{name} {_text(value)}" for name, value in mapping.items())
+    known = {name: value for name, value in mapping.items() if value is not None}
+    return separator.join(f"{name} {_text(value)}" for name, value in known.items())
 
 
 def _text(value: object) -> str:

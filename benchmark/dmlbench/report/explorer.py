@@ -28,7 +28,6 @@ MOST_IMAGES, MOST_POINTS = 200, 2000
 WIDTH, MAP, THUMB = 240, 56, 40
 """Sides of an image, a map and the picture of a point, pixels."""
 THUMB_COLUMNS = 40
-PERPLEXITY = 30.0
 
 Progress = Callable[[str, int, int], None]
 
@@ -202,16 +201,24 @@ def principal(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def neighbours(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-    """[N, 2]: t-SNE of unit vectors from their principal components, perplexity 30; the components
-    themselves of fewer than ten images."""
+    """[N, 2]: t-SNE of unit vectors from their principal components; the components themselves of
+    fewer than ten images."""
     from sklearn.manifold import TSNE
 
     if len(embeddings) < 10:
         return principal(embeddings)
     unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
-    perplexity = min(PERPLEXITY, (len(unit) - 1) / 3)
-    found = TSNE(init="pca", perplexity=perplexity, random_state=0).fit_transform(unit)
-    return np.asarray(found, np.float64)
+    tsne = TSNE(init="pca", perplexity=perplexity(len(unit)), random_state=0)
+    return np.asarray(tsne.fit_transform(unit), np.float64)
+
+
+def perplexity(points: int) -> float:
+    """Of t-SNE: 30, less where there are too few points for that.
+
+    >>> perplexity(2000), perplexity(13)
+    (30.0, 4.0)
+    """
+    return min(30.0, (points - 1) / 3)
 
 
 def _scaled(points: NDArray[np.float64]) -> list[list[int]]:

@@ -70,6 +70,22 @@ def find_results(paths: Iterable[Path], data: str | None = None) -> list[Result]
     Raises:
         InputError: nothing there, incomplete results, several datasets, a model twice.
     """
+    folders = _all_run_folders(paths)
+    if not folders:
+        raise InputError("no results given; valid: folders that dmlbench evaluate wrote")
+    chosen = _of_dataset(folders, data)
+    results = [load_result(path) for path in chosen]
+    _check_models(results)
+    return results
+
+
+def models_left_out(paths: Iterable[Path], results: Iterable[Result]) -> list[str]:
+    """Ids of the models that have results in `paths`, but on other datasets than `results`."""
+    there = {folder.resolve().parent.name for folder in _all_run_folders(paths)}
+    return sorted(there - {result.folder.path.resolve().parent.name for result in results})
+
+
+def _all_run_folders(paths: Iterable[Path]) -> list[Path]:
     folders: dict[Path, Path] = {}
     for path in paths:
         if path.is_file():
@@ -78,12 +94,7 @@ def find_results(paths: Iterable[Path], data: str | None = None) -> list[Result]
             raise InputError(f"{path}: no such folder; valid: results folders of dmlbench evaluate")
         for found in _run_folders(path):
             folders.setdefault(found.resolve(), found)
-    if not folders:
-        raise InputError("no results given; valid: folders that dmlbench evaluate wrote")
-    chosen = _of_dataset(list(folders.values()), data)
-    results = [load_result(path) for path in chosen]
-    _check_models(results)
-    return results
+    return list(folders.values())
 
 
 def _run_folders(path: Path) -> list[Path]:

@@ -95,18 +95,18 @@ function explore(found) {
     const [gap, line] = [12, 20];
     const [width, height] = found.images[opened].size;
     const canvas = make("canvas");
-    canvas.width = figures.length * (width + gap) - gap;
-    canvas.height = height + 2 * line;
+    canvas.width = figures.length * (width + gap) + gap;
+    canvas.height = gap + height + 2 * line + gap / 2;
     const context = canvas.getContext("2d");
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.fillStyle = "#1a1a1a";
     context.font = "14px sans-serif";
     figures.forEach((figure, place) => {
-      const x = place * (width + gap);
-      context.drawImage(figure.querySelector("canvas"), x, 0);
+      const x = gap + place * (width + gap);
+      context.drawImage(figure.querySelector("canvas"), x, gap);
       [...figure.querySelector("figcaption").childNodes].forEach((node, row) => {
-        context.fillText(node.textContent, x, height + line * (row + 1) - 5, width);
+        context.fillText(node.textContent, x, gap + height + line * (row + 1) - 5, width);
       });
     });
     return canvas;
@@ -260,9 +260,41 @@ function plot(found) {
   canvas.addEventListener("mousemove", point);
   canvas.addEventListener("mouseleave", () => select(-1));
   canvas.addEventListener("keydown", step);
-  at("points-save").addEventListener("click", () => {
-    save(canvas, "embeddings");
-  });
+  /* The points with what they are and what their colours say. */
+  const sheet = () => {
+    const [edge, line, side] = [16, 22, canvas.width];
+    const tones = found.properties.length ? colouring(found.properties[Number(at("points-property").value)]) : null;
+    const keys = tones ? tones.keys.slice(0, 24) : [];
+    const paper = make("canvas");
+    const pen = paper.getContext("2d");
+    pen.font = "14px sans-serif";
+    const rows = [[]];
+    let x = edge;
+    for (const [name, tone] of keys) {
+      const width = pen.measureText(name).width + 34;
+      if (x + width > side && rows.at(-1).length) { rows.push([]); x = edge; }
+      rows.at(-1).push([name, tone, x]);
+      x += width;
+    }
+    Object.assign(paper, { width: side + 2 * edge, height: side + line * (rows.length + 1) + 3 * edge });
+    pen.fillStyle = "#fff";
+    pen.fillRect(0, 0, paper.width, paper.height);
+    pen.font = "14px sans-serif";
+    pen.fillStyle = "#1a1a1a";
+    const chosen = (id) => at(id).selectedOptions[0]?.textContent ?? "";
+    pen.fillText(`${chosen("points-model")}: ${chosen("points-method")}${keys.length ? `, by ${chosen("points-property")}` : ""}`, edge, edge + 14);
+    pen.drawImage(canvas, edge, edge + line);
+    rows.forEach((row, place) => row.forEach(([name, tone, left]) => {
+      const top = side + line * (place + 1) + 2 * edge;
+      pen.fillStyle = tone;
+      pen.fillRect(left, top, 12, 12);
+      pen.fillStyle = "#1a1a1a";
+      pen.fillText(name, left + 17, top + 11);
+    }));
+    return paper;
+  };
+
+  at("points-save").addEventListener("click", () => save(sheet(), "embeddings"));
   draw();
 }
 

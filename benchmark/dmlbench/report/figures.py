@@ -10,6 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from dmlbench.report.colour import GREY
 from dmlbench.report.dendrogram import ROW, SPAN, Dendrogram
 from dmlbench.report.grids import Grid, Legend
 from dmlbench.tables import minus
@@ -53,7 +54,14 @@ def _files(figure: Figure) -> dict[str, bytes]:
     found = {}
     for suffix in SUFFIXES:
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=suffix, dpi=DPI, metadata=_UNDATED[suffix])
+        figure.savefig(
+            buffer,
+            format=suffix,
+            dpi=DPI,
+            bbox_inches="tight",
+            pad_inches=0.05,
+            metadata=_UNDATED[suffix],
+        )
         found[suffix] = buffer.getvalue()
     return found
 
@@ -65,8 +73,9 @@ def _heat(grid: Grid) -> Figure:
     # The last slanted name leans out of the table.
     right = top if slanted else 0.1
     heights = [LINE + (GAP if row in grid.breaks else 0) for row in range(len(grid.rows))]
-    size = (left + CELL * len(grid.columns) + right, top + sum(heights) + 0.5)
-    figure, axes = _blank(*size)
+    words = LETTER * max(len(grid.legend.title), len(grid.legend.grey) + 3)
+    width = left + max(CELL * len(grid.columns) + right, words)
+    figure, axes = _blank(width, top + sum(heights) + (0.85 if grid.legend.grey else 0.65))
     y = top
     for row, (name, cells) in enumerate(grid.rows):
         y += GAP if row in grid.breaks else 0
@@ -94,12 +103,13 @@ def _heat(grid: Grid) -> Figure:
             else {"ha": "center"}
         )
         axes.text(x, top - 0.06, name, va="bottom", **turned)
-    _legend(axes, grid.legend, left, y + 0.14)
+    _legend(axes, grid.legend, left, y + 0.28)
     return figure
 
 
 def _legend(axes: Any, legend: Legend, left: float, top: float) -> None:
     width, height = 1.8, 0.09
+    axes.text(left, top - 0.05, legend.title, fontsize=7)
     step = width / len(legend.stops)
     for place, colour in enumerate(legend.stops):
         part = (left + step * place, top), step * 1.02, height
@@ -107,13 +117,16 @@ def _legend(axes: Any, legend: Legend, left: float, top: float) -> None:
     for text, percent in legend.ticks:
         x = left + width * percent / 100
         axes.text(x, top + height + 0.04, minus(text), ha="center", va="top", fontsize=7)
+    if legend.grey:
+        axes.add_patch(Rectangle((left, top + 0.34), 0.16, height, facecolor=GREY, linewidth=0))
+        axes.text(left + 0.22, top + 0.34 + height / 2, legend.grey, va="center", fontsize=7)
 
 
 def _tree(tree: Dendrogram) -> Figure:
     scale = LINE / ROW
     width, height = SPAN * scale, tree.height * scale
     labels = LETTER * max(len(name) for name, _ in tree.leaves) + 0.2
-    figure, axes = _blank(MARGIN + width + labels, height + 0.4)
+    figure, axes = _blank(MARGIN + width + labels, height + 0.52)
     axes.plot([MARGIN, MARGIN + width], [height + 0.08] * 2, color="#888888", linewidth=0.6)
     for join in tree.joins:
         xs, ys = _scaled(join.points, scale)
@@ -124,6 +137,7 @@ def _tree(tree: Dendrogram) -> Figure:
         at = MARGIN + x * scale
         axes.plot([at, at], [height + 0.08, height + 0.12], color="#888888", linewidth=0.6)
         axes.text(at, height + 0.15, minus(text), ha="center", va="top", fontsize=7)
+    axes.text(MARGIN, height + 0.3, "mean Pearson r of saliency maps", va="top", fontsize=7)
     return figure
 
 

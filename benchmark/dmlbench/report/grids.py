@@ -14,6 +14,9 @@ from dmlbench.tables import NONE, interval, number
 MOST_COLUMNS = 8
 
 
+INSIDE_CHANCE = "inside chance: within the central 95 % of permuted labels"
+
+
 @dataclass(frozen=True)
 class Gauge:
     """A correlation between its bounds, in percent of 0 to 1."""
@@ -46,10 +49,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Legend:
-    """The colours in words: at equal steps, and (text, position in percent) under them."""
+    """What the colours say.
 
+    Attributes:
+        title: what the numbers are.
+        stops: colours at equal steps.
+        ticks: (text, position in percent) under them.
+        grey: what a grey field says; empty where none is grey.
+    """
+
+    title: str
     stops: Sequence[str]
     ticks: Sequence[tuple[str, float]]
+    grey: str = ""
 
     @property
     def gradient(self) -> str:
@@ -82,6 +94,7 @@ def property_grid(comparison: Comparison) -> Grid:
         for found in by_model.values()
     ]
     scale = scale_for(values, root=True)
+    legend = legend_of("NR-Precision", scale, 1, grey=INSIDE_CHANCE)
     names, models = list(comparison.properties), comparison.models
     leaders = {name: comparison.leaders(name) for name in names}
     cells = {
@@ -97,9 +110,9 @@ def property_grid(comparison: Comparison) -> Grid:
     }
     if len(models) > MOST_COLUMNS:
         rows = [(model.label, [cells[name, model.id] for name in names]) for model in models]
-        return Grid("model", names, rows, legend_of(scale, 1))
+        return Grid("model", names, rows, legend)
     by_name = [(name, [cells[name, model.id] for model in models]) for name in names]
-    return Grid("property", [model.label for model in models], by_name, legend_of(scale, 1))
+    return Grid("property", [model.label for model in models], by_name, legend)
 
 
 def correlation_grid(comparison: Comparison) -> Grid | None:
@@ -136,7 +149,7 @@ def correlation_colours(pairs: Sequence[Pair]) -> tuple[Scale, Legend]:
     words = {floor: "floor"} if floors else {}
     if ceilings and ceiling > floor:
         words[ceiling] = "ceiling"
-    return scale, legend_of(scale, 2, words)
+    return scale, legend_of("Pearson r of saliency maps", scale, 2, words)
 
 
 def _score_cell(
@@ -188,14 +201,22 @@ def shaded(
     return Cell(number(value, digits), hover, background, ink_on(background), below, gauge=gauge)
 
 
-def legend_of(scale: Scale, digits: int, words: Mapping[float, str] | None = None) -> Legend:
+def legend_of(
+    title: str,
+    scale: Scale,
+    digits: int,
+    words: Mapping[float, str] | None = None,
+    *,
+    grey: str = "",
+) -> Legend:
     """Of all colours of the scale.
 
     Args:
         words: what numbers under the legend are, where they are more than numbers.
+        grey: what a grey field says.
     """
     ticks = [
         (f"{(words or {}).get(value, '')} {number(value, digits)}".strip(), position)
         for value, position in scale.ticks
     ]
-    return Legend(scale.stops, ticks)
+    return Legend(title, scale.stops, ticks, grey)

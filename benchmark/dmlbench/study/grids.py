@@ -30,7 +30,9 @@ def score_grid(found: Findings) -> Grid:
         )
         for loss in found.losses
     ]
-    return Grid("loss", list(scores), rows, legend_of(scale, 1), _breaks(found.losses))
+    grey = "not above what permuted labels score, in some fold"
+    legend = legend_of("NR-Precision", scale, 1, grey=grey)
+    return Grid("loss", list(scores), rows, legend, _breaks(found.losses))
 
 
 def map_grid(found: Findings) -> Grid:

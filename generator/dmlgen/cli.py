@@ -64,7 +64,7 @@ def plan(
 
     engine = Engine(preset, parse_size(size))
     made = plan_of(recipe, group, scenes, variants, count, seed)
-    expected = estimate(len(made.images), engine)
+    expected = estimate(made.images, engine)
     if out is not None:
         if out.suffix != ".parquet":
             raise InputError(f"--out {out}: has to end in .parquet")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rich.filesize import decimal
 
 from dmldata.console import duration
+from dmlgen.plan import PlannedImage
 from dmlgen.presets import Engine
 
-_SECONDS = {"draft": (0.2, 22.0), "standard": (0.5, 30.0), "final": (0.0, 240.0)}
-_BYTES = (7_000.0, 183_000.0)
-"""Fixed part and part per megapixel, from the table in docs/performance.md."""
+_PLAIN = {"draft": (0.24, 16.7), "standard": (0.13, 36.6), "final": (0.23, 161.5)}
+_PLACE = {"draft": (0.57, 44.4), "standard": (0.77, 69.6), "final": (0.44, 394.0)}
+"""Seconds an image, before a backdrop and in a place: a fixed part and one per megapixel."""
+_START = 3.0
+_PLAIN_BYTES, _PLACE_BYTES = (7_000.0, 183_000.0), (8_000.0, 326_000.0)
+"""All from the table in docs/performance.md."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +38,23 @@ class Estimate:
         return {"seconds_on_two_cores": round(self.seconds), "bytes": round(self.bytes)}
 
 
-def estimate(images: int, engine: Engine) -> Estimate:
-    """What `images` images will take.
+def estimate(images: Sequence[PlannedImage], engine: Engine) -> Estimate:
+    """What these images of a plan will take.
 
-    A frame costs a fixed part and one that grows with its pixels; both were measured by
-    benchmarks/render.py with the recipe `paper`, and so was the size of a sample.
+    An image costs a fixed part and one that grows with its pixels, more in a place than before a
+    backdrop: measured by benchmarks/render.py with the recipes `paper` and `photo`. Starting, with
+    two workers, takes as long as one image more, and some seconds.
     """
     megapixels = engine.width * engine.height / 1e6
-    fixed, per_megapixel = _SECONDS[engine.preset]
+    places = sum(image.values["environment"] != "backdrop" for image in images)
+    plain = len(images) - places
+
+    def total(of_plain: tuple[float, float], of_place: tuple[float, float]) -> float:
+        a_plain, a_place = (part + more * megapixels for part, more in (of_plain, of_place))
+        return plain * a_plain + places * a_place
+
+    seconds = total(_PLAIN[engine.preset], _PLACE[engine.preset])
     return Estimate(
-        seconds=images * (fixed + per_megapixel * megapixels),
-        bytes=images * (_BYTES[0] + _BYTES[1] * megapixels),
+        seconds=_START + seconds * (1 + 1 / len(images)),
+        bytes=total(_PLAIN_BYTES, _PLACE_BYTES),
     )

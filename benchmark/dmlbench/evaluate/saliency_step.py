@@ -93,7 +93,8 @@ def _make(
         request, bench.settings.device, bench.settings.batch_size, bench.dataset.has_masks
     )
     total = task.passes * len(keys)
-    with bench.step("saliency"), bench.progress("saliency maps", total) as bar:
+    said = f"saliency maps, {task.passes} an image"
+    with bench.step("saliency"), bench.progress(said, total) as bar:
         if request.precision != FULL:
             _say_agreement(bench, request, keys[:COMPARED])
         found = bench.finish(task, keys, BLOCK, blocks, bar.advance)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def attention_on_car(saliency: ArrayLike, mask: ArrayLike) -> float | None:
-    """(mass of the map inside the mask - area share) / (1 - area share): 1 is all, 0 is chance.
+    """(mass of the map inside the mask - area share) / (1 - area share): 1 is all, 0 is even.
 
     Args:
         saliency: [H, W] one map, not negative.

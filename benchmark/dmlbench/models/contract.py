@@ -17,6 +17,10 @@ from dmlbench.models.execution import evaluated
 from dmlbench.models.preprocessing import Preprocessing
 from dmldata.errors import ModelError
 
+FOR_WEIGHTS = (
+    "weights alone load in a function of yours, python:module:function, or with "
+    "timm:NAME?weights=FILE"
+)
 LONGEST_ERROR = 300
 """Letters of an error of others that stand in ours; `--debug` shows all of it."""
 

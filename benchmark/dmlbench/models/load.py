@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 from collections.abc import Callable
 
-from dmlbench.models.contract import LoadedModel, count_dimensions
+from dmlbench.models.contract import FOR_WEIGHTS, LoadedModel, count_dimensions
 from dmlbench.models.options import Options
 from dmlbench.models.stored_embeddings import StoredEmbeddings
 from dmldata.errors import ModelError
@@ -83,7 +83,9 @@ def _loader(reference: str) -> Callable[[str, Options], LoadedModel]:
         if name is None and reference.endswith(suffix):
             name = module
     if name is None:
-        raise ModelError(f"model reference '{reference}' is not valid; valid: {_VALID}")
+        raise ModelError(
+            f"model reference '{reference}' is not valid; valid: {_VALID}; {FOR_WEIGHTS}"
+        )
     loader: Callable[[str, Options], LoadedModel]
     loader = importlib.import_module(f"dmlbench.models.{name}").load
     return loader

@@ -61,7 +61,8 @@ def _find(module: str, name: str, reference: str) -> Callable[[], Any]:
         found = importlib.import_module(module)
     except Exception as error:
         raise ModelError(
-            f"{reference}: '{module}' cannot be imported: {one_line(error)}"
+            f"{reference}: '{module}' cannot be imported (from {Path.cwd()} or what is installed): "
+            f"{one_line(error)}"
         ) from error
     function = getattr(found, name, None)
     if not callable(function):

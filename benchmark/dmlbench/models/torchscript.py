@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from dmlbench.models.contract import LoadedModel, one_line
+from dmlbench.models.contract import FOR_WEIGHTS, LoadedModel, one_line
 from dmlbench.models.metadata import FILE_NAME, Metadata, describe_model
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
@@ -109,15 +109,13 @@ def _load_pickle(path: Path, trusted: bool) -> nn.Module:
     if not trusted:
         raise ModelError(
             f"{path}: not a TorchScript archive; if it is a pickled model, loading it runs the "
-            "code in it: give --trust-pickle if you trust its source, or save it as TorchScript"
+            "code in it: give --trust-pickle if you trust its source, or save it as TorchScript; "
+            f"{FOR_WEIGHTS}"
         )
     try:
         model = torch.load(path, map_location="cpu", weights_only=False)
     except Exception as error:
         raise ModelError(f"{path}: cannot be unpickled: {one_line(error)}") from error
     if not isinstance(model, nn.Module):
-        raise ModelError(
-            f"{path}: holds {type(model).__name__}, expected a model; weights alone load with "
-            "timm:NAME?weights=FILE"
-        )
+        raise ModelError(f"{path}: holds {type(model).__name__}, expected a model; {FOR_WEIGHTS}")
     return model

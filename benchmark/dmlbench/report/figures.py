@@ -54,14 +54,7 @@ def _files(figure: Figure) -> dict[str, bytes]:
     found = {}
     for suffix in SUFFIXES:
         buffer = io.BytesIO()
-        figure.savefig(
-            buffer,
-            format=suffix,
-            dpi=DPI,
-            bbox_inches="tight",
-            pad_inches=0.05,
-            metadata=_UNDATED[suffix],
-        )
+        figure.savefig(buffer, format=suffix, dpi=DPI, metadata=_UNDATED[suffix])
         found[suffix] = buffer.getvalue()
     return found
 

@@ -168,7 +168,7 @@ class SaliencyFile(StrictModel):
     Attributes:
         keys: of the images, in the order of the maps, which is that of the dataset.
         scenes: scene of each image in a sweep dataset, where jackknife groups are whole scenes.
-        attention_on_car: Kobs & Hotho (2022), 0 is chance, 1 is everything on the car.
+        attention_on_car: Kobs & Hotho (2022), 0 is an even map, 1 is everything on the car.
         self_correlation: Pearson r of the maps with those under other noise, mean in Fisher-z;
             None where the method draws no noise.
     """

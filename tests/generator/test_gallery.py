@@ -115,6 +115,14 @@ def test_a_sweep_is_shown_scene_by_scene(page, strips):
     assert headings == ["scene 0 (3)", "scene 1 (3)"]
 
 
+def test_a_variant_stands_in_the_same_column_of_every_strip(page, strips, color_sweep):
+    opened(page, strips)
+    shown = page.locator(".tile").evaluate_all("all => all.map((one) => one.dataset.index)")
+    variants = open_dataset(str(color_sweep)).samples["variant_id"].to_pylist()
+    rows = np.array([variants[int(index)] for index in shown]).reshape(2, 3)
+    assert rows[0].tolist() == rows[1].tolist()
+
+
 def test_ordered_by_a_factor_there_is_a_strip_for_each_value(page, gallery):
     opened(page, gallery)
     page.get_by_label("Order").select_option("car_model")

@@ -119,6 +119,12 @@ function strips() {
     if (!groups.has(name(index))) groups.set(name(index), []);
     groups.get(name(index)).push(index);
   }
+  if (order === "scene") {
+    // By what was changed, so that a variant stands in the same column of every strip.
+    const swept = data.factors.filter((one) => one.group === data.sweep).map((one) => data.bins[one.key]);
+    const apart = (a, b) => swept.map((bins) => bins[a] - bins[b]).find((one) => one !== 0) ?? 0;
+    for (const members of groups.values()) members.sort(apart);
+  }
   const sorted = [...groups].sort(([a], [b]) => (a === null) - (b === null) || a - b);
   return sorted.map(([group, members]) => [axis ? shown(axis, group) : `scene ${group}`, members]);
 }

@@ -108,7 +108,7 @@ def score_table(properties: Mapping[str, PropertyScores]) -> Table:
                 number(scores["arp"].value, 3),
                 *([number(None if inside is None else inside.value, 3)] if within else []),
                 number(scores["decodability"].value, 2),
-                found.reason or ("inside chance" if main.is_chance else ""),
+                found.note,
             )
         )
     return Table("Properties", columns, rows)

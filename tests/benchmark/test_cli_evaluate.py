@@ -163,6 +163,7 @@ def test_sweep_says_what_the_swept_group_alone_does(evaluate, dmlbench, write, r
     assert dmlbench("report", tmp_path / "out", "--out", tmp_path / "page.html").exit_code == 0
     page = (tmp_path / "page.html").read_text()
     assert "Changing color alone moves an embedding this many times as far as another car" in page
+    assert "Embeddings cluster most strongly" not in page
 
 
 def test_table_names_properties_and_attention(evaluate):

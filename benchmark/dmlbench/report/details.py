@@ -44,9 +44,8 @@ def score_details(comparison: Comparison) -> Table:
     rows = []
     for name, model, found in _entries(comparison):
         main, arp = found.scores["nr_precision"], found.scores["arp"]
-        note = found.reason or ("inside chance" if main.is_chance else "")
         counts = (str(found.n), str(found.labels))
-        rows.append((name, model, *counts, *_full(main, 2), *_full(arp, 3), note))
+        rows.append((name, model, *counts, *_full(main, 2), *_full(arp, 3), found.note))
     return Table("Scores with intervals", columns, rows)
 
 

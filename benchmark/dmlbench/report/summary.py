@@ -14,10 +14,9 @@ MOST_NAMED = 6
 
 
 def summary(comparison: Comparison) -> Iterator[str]:
-    """Sentences: what the swept group does, the strongest property, what lies inside chance, how
-    alike the maps are."""
-    yield from _interventions(comparison)
-    yield from _strongest(comparison)
+    """Sentences: the strongest property (of a sweep, where properties go with scenes, what the
+    swept group does), what lies inside chance, how alike the maps are."""
+    yield from _interventions(comparison) if comparison.interventions else _strongest(comparison)
     yield from _chance(comparison)
     yield from _agreement(comparison)
     yield from _attention(comparison)
@@ -92,7 +91,8 @@ def _chance(comparison: Comparison) -> Iterator[str]:
         inside = sum(score.is_chance for score in judged)
         yield (
             f"{inside} of {len(judged)} scores lie inside the central 95 % of what the same "
-            "embeddings score with permuted labels."
+            "embeddings score with permuted labels"
+            f"{', scenes kept whole' if comparison.interventions else ''}."
         )
 
 

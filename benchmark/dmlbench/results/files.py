@@ -72,6 +72,13 @@ class PropertyScores(StrictModel):
         """By name: `nr_precision`, `arp`, ..."""
         return dict(self.__pydantic_extra__)
 
+    @property
+    def note(self) -> str:
+        """For a table: whether NR-Precision is inside chance, and why scores are missing."""
+        main = self.scores.get("nr_precision")
+        inside = "inside chance" if main is not None and main.is_chance else ""
+        return "; ".join(filter(None, (inside, self.reason)))
+
 
 class PropertyRequest(StrictModel):
     """Settings that decide properties.json; `only` as in `Settings`."""

@@ -19,6 +19,7 @@ from dmlbench.models.execution import seeded
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.weights import hash_tensors
+from dmlbench.torchvision_schemas import ensure_torchvision_imports
 from dmldata.errors import ModelError
 from dmldata.files import sha256_of
 
@@ -35,6 +36,7 @@ def load(reference: str, options: Options) -> LoadedModel:
     module, separator, name = reference.removeprefix("python:").partition(":")
     if not (module and separator and name):
         raise ModelError(f"{reference}: expected python:module:function")
+    ensure_torchvision_imports()
     with _working_directory_importable(), seeded(options.seed):
         function = _find(module, name, reference)
         try:

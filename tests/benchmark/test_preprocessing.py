@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dmlbench.models import Box, Preprocessing
+from dmlbench.geometry import Box
+from dmlbench.models import Preprocessing
 from dmlbench.torchvision_schemas import ensure_torchvision_imports
 from dmldata.errors import ModelError, UnknownNameError
 

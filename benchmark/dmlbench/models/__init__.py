@@ -1,6 +1,5 @@
 """The model contract, and where models come from: one file per kind of reference."""
 
-from dmlbench.geometry import Box, Geometry
 from dmlbench.models.contract import EmbeddingModel, LoadedModel
 from dmlbench.models.load import load_model
 from dmlbench.models.network import EmbeddingNetwork
@@ -10,10 +9,8 @@ from dmlbench.models.stored_embeddings import StoredEmbeddings
 from dmlbench.models.torchscript import save_torchscript
 
 __all__ = [
-    "Box",
     "EmbeddingModel",
     "EmbeddingNetwork",
-    "Geometry",
     "LoadedModel",
     "Preprocessing",
     "StoredEmbeddings",

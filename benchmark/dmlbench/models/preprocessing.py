@@ -152,8 +152,7 @@ mean 0.485 0.456 0.406, std 0.229 0.224 0.225
         order = "BGR" if self.bgr else "RGB"
         return (
             f"resized to {resize} ({self.fit}, {self.interpolation}), middle {size}, {order} "
-            f"0..{self.scale}, "
-            f"mean {mean}, std {std}"
+            f"0..{self.scale}, mean {mean}, std {std}"
         )
 
 

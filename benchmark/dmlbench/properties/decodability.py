@@ -6,7 +6,6 @@ read off along any direction. A property can be decodable and yet explain no nei
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -18,7 +17,7 @@ from dmlbench.properties.distances import unit_rows
 from dmlbench.properties.embeddings import Floats
 from dmlbench.properties.intervals import generator
 from dmlbench.properties.labels import Ints, Labels, Property
-from dmlbench.properties.options import Options, entry
+from dmlbench.properties.options import ABSENT, Options, entry
 from dmlbench.properties.parallel import one_thread_each
 
 FOLDS = 5
@@ -42,7 +41,6 @@ def decodability_scores(
     labels: Mapping[str, Labels],
     values: Mapping[str, NDArray[np.float64]],
     properties: Mapping[str, Property],
-    units: Ints,
     options: Options,
 ) -> dict[str, dict[str, Any]]:
     """By property, the entry of `decodability`: what a probe reads off images it has not seen.
@@ -53,28 +51,26 @@ def decodability_scores(
     share of images that are told right, adjusted for guessing, (a - 1/C) / (1 - 1/C). Either way 1
     is perfect, 0 is what needs no embedding, and below 0 is worse. Fewer than FEWEST_UNITS units
     have none, nor have categorical properties with more than MOST_LABELS labels, or fewer than
-    IMAGES_A_LABEL images a label. Embeddings are
-    normalised, then each dimension is standardised; one that hardly varies over the fitted images,
-    as where a ReLU lets little through, is divided by a bound (LEAST_SPREAD): in another image it
-    may lie thousands of its standard deviations away. Images of one unit stay in one of five folds.
+    IMAGES_A_LABEL images a label. Embeddings are normalised, then each dimension is standardised;
+    one that hardly varies over the fitted images, as where a ReLU lets little through, is divided
+    by a bound (LEAST_SPREAD): in another image it may lie thousands of its standard deviations
+    away. Images of one unit, which is a scene where there are scenes, stay in one of five folds.
 
     `ci95` drops images from those that are judged, not from those that a probe is fitted to.
-
-    Args:
-        units: [N] scene of each image, or its own number where there are no scenes.
     """
     step = options.stage("probes", len(labels))
     result = {}
     for name, one in labels.items():
         usable = one.rows if name not in values else one.rows[np.isfinite(values[name][one.rows])]
         rows = options.choose(usable, MOST_IMAGES, "probes")
-        if len(np.unique(units[rows])) < FEWEST_UNITS:
-            nothing = np.zeros(0)
-            result[name] = {"decodability": entry("decodability", math.nan, nothing, nothing)}
+        scenes = options.scenes_of(rows)
+        units = rows if scenes is None else scenes
+        if len(np.unique(units)) < FEWEST_UNITS:
+            result[name] = {"decodability": dict(ABSENT)}
             step(1)
             continue
         rng = generator(options.seed, "folds")
-        folds = assign_groups(len(rows), rng, groups=FOLDS, units=units[rows].tolist())
+        folds = assign_groups(len(rows), rng, groups=FOLDS, units=units.tolist())
         features = unit_rows(embeddings[rows])
         with one_thread_each():
             if name in values:

@@ -82,23 +82,21 @@ def score_properties(
     if held is not None and held not in properties:
         raise UnknownNameError("held property", held, properties)
     groups = drop_groups(images, scenes, seed)
-    codes = None if scenes is None else encode_labels(scenes, images, "scenes").codes
     options = Options(
         seed=seed,
         groups=groups if intervals else None,
-        scenes=codes,
         permutations=permutations if chance else 0,
         max_queries=max_queries,
         threads=threads,
         progress=progress,
+        scenes=None if scenes is None else encode_labels(scenes, images, "scenes").codes,
     )
     scored = {name: one for name, one in labels.items() if one.reason is None}
     collapsed = bool((array == array[0]).all())
     near = neighbour_scores(array, scored, options)
     clusters = cluster_scores(array, scored, options)
     order = order_scores(array, scored, values, properties, options)
-    units = np.arange(images) if codes is None else codes
-    probes = decodability_scores(array, scored, values, properties, units, options)
+    probes = decodability_scores(array, scored, values, properties, options)
     within = within_class_scores(array, scored, held, options) if held in scored else {}
     kinds = (near, clusters, order, probes, within)
     entries = {

@@ -170,16 +170,22 @@ function plot(found) {
     return { of: tone, keys: values.map((value) => [String(+value.toPrecision(4)), tone(value)]) };
   };
 
+  /* What the points are coloured by, if anything, and which of its colours are named. */
+  const chosenColours = () => {
+    const property = found.properties[Number(at("points-property").value)];
+    const tones = property ? colouring(property) : null;
+    return { property, tones, shown: tones ? tones.keys.slice(0, 24) : [] };
+  };
+
   let places = [];
   let selected = -1;
   const draw = () => {
     const model = found.models[Number(at("points-model").value)];
-    const property = found.properties[Number(at("points-property").value)];
+    const { property, tones, shown } = chosenColours();
     const [xs, ys] = model[at("points-method").value];
     const scale = (canvas.width - 2 * margin) / 1000;
     places = xs.map((x, index) => [margin + x * scale, canvas.height - margin - ys[index] * scale]);
     context.clearRect(0, 0, canvas.width, canvas.height);
-    const tones = property ? colouring(property) : null;
     places.forEach(([x, y], index) => {
       const value = property ? property.values[index] : null;
       context.beginPath();
@@ -201,7 +207,6 @@ function plot(found) {
       context.stroke();
     }
     canvas.setAttribute("aria-label", `Embeddings of ${model.label}${property ? `, coloured by ${property.name}` : ""}`);
-    const shown = tones ? tones.keys.slice(0, 24) : [];
     at("points-key").replaceChildren(...shown.map(([name, tone]) => {
       const entry = make("span");
       const swatch = make("i");
@@ -263,14 +268,13 @@ function plot(found) {
   /* The points with what they are and what their colours say. */
   const sheet = () => {
     const [edge, line, side] = [16, 22, canvas.width];
-    const tones = found.properties.length ? colouring(found.properties[Number(at("points-property").value)]) : null;
-    const keys = tones ? tones.keys.slice(0, 24) : [];
+    const { property, shown } = chosenColours();
     const paper = make("canvas");
     const pen = paper.getContext("2d");
     pen.font = "14px sans-serif";
     const rows = [[]];
     let x = edge;
-    for (const [name, tone] of keys) {
+    for (const [name, tone] of shown) {
       const width = pen.measureText(name).width + 34;
       if (x + width > side && rows.at(-1).length) { rows.push([]); x = edge; }
       rows.at(-1).push([name, tone, x]);
@@ -281,8 +285,8 @@ function plot(found) {
     pen.fillRect(0, 0, paper.width, paper.height);
     pen.font = "14px sans-serif";
     pen.fillStyle = "#1a1a1a";
-    const chosen = (id) => at(id).selectedOptions[0]?.textContent ?? "";
-    pen.fillText(`${chosen("points-model")}: ${chosen("points-method")}${keys.length ? `, by ${chosen("points-property")}` : ""}`, edge, edge + 14);
+    const chosen = (id) => at(id).selectedOptions[0].textContent;
+    pen.fillText(`${chosen("points-model")}: ${chosen("points-method")}${property ? `, by ${property.name}` : ""}`, edge, edge + 14);
     pen.drawImage(canvas, edge, edge + line);
     rows.forEach((row, place) => row.forEach(([name, tone, left]) => {
       const top = side + line * (place + 1) + 2 * edge;

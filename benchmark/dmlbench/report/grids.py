@@ -12,8 +12,6 @@ from dmlbench.results.files import PropertyScores
 from dmlbench.tables import NONE, interval, number
 
 MOST_COLUMNS = 8
-
-
 INSIDE_CHANCE = "inside chance: within the central 95 % of permuted labels"
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from dmlbench.compare import Comparison, Pair
-from dmlbench.results.files import Interval, Score
+from dmlbench.results.files import Interval, Mean, Score
 from dmlbench.tables import interval, number
 
 MOST_NAMED = 6
@@ -24,21 +24,12 @@ def summary(comparison: Comparison) -> Iterator[str]:
 
 def _interventions(comparison: Comparison) -> Iterator[str]:
     found = comparison.interventions
-    known = {model: one for model, one in found.items() if one.sensitivity.value is not None}
-    if not known:
-        return
-    begin = f"Changing {next(iter(known.values())).group} alone moves an embedding"
-    end = "times as far as another car is"
-    if len(known) <= MOST_NAMED:
-        parts = [
-            f"{comparison.label(model)} "
-            f"{_with_interval(one.sensitivity.value, one.sensitivity.ci95)}"
-            for model, one in known.items()
-        ]
-        yield f"{begin} this many {end}: {'; '.join(parts)}."
-    else:
-        spread = _range(one.sensitivity.value for one in known.values())
-        yield f"{begin} {spread} {end}, over {len(known)} models."
+    if named := _named(comparison, {model: one.sensitivity for model, one in found.items()}):
+        group = next(iter(found.values())).group
+        yield (
+            f"Changing {group} alone moves an embedding this many times as far as another car is: "
+            f"{named}."
+        )
 
 
 def _strongest(comparison: Comparison) -> Iterator[str]:
@@ -136,17 +127,18 @@ def _range(values: Iterator[float | None]) -> str:
 
 def _attention(comparison: Comparison) -> Iterator[str]:
     means = comparison.saliency.attention_on_car if comparison.saliency else {}
-    known = {model: mean for model, mean in means.items() if mean.value is not None}
-    if 0 < len(known) <= MOST_NAMED:
-        parts = [
-            f"{comparison.label(model)} {_with_interval(mean.value, mean.ci95)}"
-            for model, mean in known.items()
-        ]
-        text = "; ".join(parts)
-        yield f"Attention on the car, where 0 is what its area explains and 1 is all of it: {text}."
-    elif known:
-        spread = _range(mean.value for mean in known.values())
+    if named := _named(comparison, means):
         yield (
-            f"Attention on the car, where 0 is what its area explains and 1 is all of it: {spread} "
-            f"over {len(known)} models."
+            f"Attention on the car, where 0 is what its area explains and 1 is all of it: {named}."
         )
+
+
+def _named(comparison: Comparison, scores: Mapping[str, Score | Mean]) -> str:
+    """The models' scores one by one, of many models their range; empty where none is known."""
+    known = {model: one for model, one in scores.items() if one.value is not None}
+    if len(known) > MOST_NAMED:
+        return f"{_range(one.value for one in known.values())} over {len(known)} models"
+    return "; ".join(
+        f"{comparison.label(model)} {_with_interval(one.value, one.ci95)}"
+        for model, one in known.items()
+    )

@@ -37,7 +37,7 @@ class Maps:
             draws no noise.
         attention_on_car: float32 [n] of `maps`; NaN where there is none.
         geometry: int64 [n, 4, 2]: image, resized, offset, crop as (height, width); what
-            `dmlbench.models.Geometry` takes.
+            `dmlbench.geometry.Geometry` takes.
     """
 
     keys: NDArray[np.str_]

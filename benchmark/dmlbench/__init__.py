@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from dmldata.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from dmlbench.embedding import embed as embed
     from dmlbench.models import load_model as load_model

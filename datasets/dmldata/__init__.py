@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dmldata.version import __version__
+
 if TYPE_CHECKING:
     from dmldata.dataset import open_dataset
     from dmldata.parts import Part
 
-__all__ = ["Part", "open_dataset"]
+__all__ = ["Part", "__version__", "open_dataset"]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from dmlgen.photography import Character, photograph
 from dmlgen.scene import tracing
+from dmlgen.scene.blender_names import MATERIAL_INDEX_PASS
 from dmlgen.scene.denoiser import Denoiser
 
 
@@ -94,7 +95,7 @@ class Photographer:
     def _work(self, clock: list[float], layer: Any) -> None:
         """Keeps the mask of what was traced and denoises it."""
         clock.append(perf_counter())
-        self._mask = np.round(tracing.read(layer, "IndexMA")[::-1, :, 0]).astype(np.uint8)
+        self._mask = np.round(tracing.read(layer, MATERIAL_INDEX_PASS)[::-1, :, 0]).astype(np.uint8)
         color = tracing.read(layer, "Combined")
         guides = (tracing.read(layer, f"Denoising {name}") for name in ("Albedo", "Normal"))
         color[..., :3] = self._denoiser.denoise(color[..., :3], *guides)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dmlgen.daylight import HAZE, SUN_INTENSITY, light_gain
+from dmlgen.scene.blender_names import SINGLE_SCATTERING_SKY
 from dmlgen.scene.nodes import Tree
 from dmlgen.scene.surfaces import surface_image
 
@@ -29,7 +30,7 @@ class Sky:
 
     def __init__(self, tree: Tree, clouds: bool = False) -> None:
         self._sky = tree.add(
-            "ShaderNodeTexSky", {"sky_type": "NISHITA", "sun_intensity": SUN_INTENSITY}
+            "ShaderNodeTexSky", {"sky_type": SINGLE_SCATTERING_SKY, "sun_intensity": SUN_INTENSITY}
         )
         self._gain = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
         grey = tree.add("ShaderNodeRGBToBW", Color=self._sky.outputs[0]).outputs[0]

@@ -10,15 +10,16 @@ import typer
 
 from dmlbench import cli_leaderboard, cli_study, cli_train
 from dmldata import console
+from dmldata.versions import add_version_option
 
 if TYPE_CHECKING:
     from dmlbench.results import Result
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     help="Measures what deep metric learning models look at, and which properties they learn.",
 )
+add_version_option(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")]

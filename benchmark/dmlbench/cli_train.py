@@ -84,10 +84,12 @@ def train(
 
     from dmlbench.cli_values import check_folder
     from dmldata.errors import InputError
+    from dmldata.extras import import_extra
     from dmldata.strict import explain
 
     check_folder(out, "--out")
-    _need("lightning", "pytorch_metric_learning", "tensorboard")
+    for module in ("lightning", "pytorch_metric_learning", "tensorboard"):
+        import_extra(module)
     from dmlbench.training import TrainSettings, read_training
     from dmlbench.training import train as train_model
     from dmlbench.training.fit import is_first
@@ -166,13 +168,3 @@ def _print_metrics(loss: str, metrics: dict[str, Any]) -> None:
             f"note: {loss} does not beat the untrained network on the validation classes, so it is "
             "not trained yet: more --epochs or --steps, or other learning rates"
         )
-
-
-def _need(*modules: str) -> None:
-    from importlib.util import find_spec
-
-    from dmldata.errors import InputError
-
-    for module in modules:
-        if find_spec(module) is None:
-            raise InputError(f"{module} is not installed: pip install 'dml-prism[train]'")

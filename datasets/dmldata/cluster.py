@@ -7,6 +7,7 @@ import socket
 from typing import Any
 
 from dmldata.errors import InputError, one_line
+from dmldata.extras import import_extra
 
 
 def connect(address: str | None) -> Any:
@@ -16,14 +17,10 @@ def connect(address: str | None) -> Any:
         address: of the cluster, as `ray.init` takes it; None starts one on this machine.
 
     Raises:
-        InputError: Ray is not installed, or there is no cluster at that address.
+        MissingPackageError: Ray is not installed.
+        InputError: there is no cluster at that address.
     """
-    try:
-        import ray
-    except ImportError:
-        raise InputError(
-            "--executor ray needs Ray; install it with: pip install 'dml-prism[cluster]'"
-        ) from None
+    ray = import_extra("ray")
     if address is not None and ":" in address and "://" not in address:
         _knock(address)
     try:

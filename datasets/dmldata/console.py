@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from dmldata.errors import PrismError, one_line
+from dmldata.extras import as_missing_package
 
 if TYPE_CHECKING:
     import typer
@@ -77,12 +78,21 @@ def _call(app: typer.Typer, prog: str, args: list[str]) -> _Outcome:
         return _Outcome(error.exit_code, one_line(error), type(error).__name__, error)
     except click_exception as error:
         return _usage_outcome(error)
+    except ModuleNotFoundError as error:
+        missing = as_missing_package(error)
+        if missing is None:
+            return _unexpected(error)
+        return _Outcome(missing.exit_code, str(missing), type(missing).__name__, error)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _stdout_is_closed():
             return _Outcome(1)
-        hint = "(run again with --debug for the traceback)"
-        message = f"unexpected {type(error).__name__}: {one_line(error)} {hint}"
-        return _Outcome(1, message, type(error).__name__, error)
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> _Outcome:
+    hint = "(run again with --debug for the traceback)"
+    message = f"unexpected {type(error).__name__}: {one_line(error)} {hint}"
+    return _Outcome(1, message, type(error).__name__, error)
 
 
 def _invoke(app: typer.Typer, prog: str, args: list[str]) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from dmldata.errors import InputError, PrismError
+from dmldata.extras import MissingPackageError, extra_requirements
 
 _PR_SET_PDEATHSIG = 1
 _PACKAGES = {
@@ -44,16 +45,7 @@ def require_blender() -> None:
         InputError: wrong Python, `bpy` not installed, or system libraries missing; says what to do.
     """
     if importlib.util.find_spec("bpy") is None:
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        if version != "3.11":
-            raise InputError(
-                f"rendering needs Blender's Python module bpy 4.5, which exists for Python 3.11 "
-                f"only; this is Python {version}"
-            )
-        raise InputError(
-            "rendering needs Blender's Python module; install it with: "
-            "pip install 'dml-prism[render]'"
-        )
+        raise InputError(f"rendering needs Blender as a Python module: {_why_no_module()}")
     missing = missing_libraries()
     if missing:
         packages = " ".join(sorted({_PACKAGES.get(name, name) for name in missing}))
@@ -61,6 +53,15 @@ def require_blender() -> None:
             f"Blender needs system libraries that are not installed ({', '.join(missing)}); "
             f"on Debian: apt-get install -y {packages}"
         )
+
+
+def _why_no_module() -> str:
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    releases = [one for one in extra_requirements() if one.distribution == "bpy"]
+    if not releases or python in {one.python for one in releases}:
+        return str(MissingPackageError("bpy"))
+    valid = " and ".join(f"Python {one.python} (bpy {one.specifier})" for one in releases)
+    return f"bpy exists for {valid}; this is Python {python}"
 
 
 def missing_libraries() -> list[str]:

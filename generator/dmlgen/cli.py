@@ -10,6 +10,7 @@ import typer
 
 from dmldata import console
 from dmldata.errors import InputError
+from dmldata.versions import add_version_option
 from dmlgen.cars.cli import cars
 from dmlgen.cli_plan import (
     AsJson,
@@ -33,8 +34,8 @@ app = typer.Typer(
     name="dmlgen",
     help="Renders image datasets whose properties are controlled one by one.",
     no_args_is_help=True,
-    add_completion=False,
 )
+add_version_option(app)
 app.command()(render)
 app.command()(status)
 app.command()(merge)

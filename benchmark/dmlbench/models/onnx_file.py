@@ -20,8 +20,8 @@ from dmlbench.models.metadata import FILE_NAME, describe_model
 from dmlbench.models.options import Options
 from dmlbench.torchvision_schemas import ensure_torchvision_imports
 from dmldata.errors import ModelError
+from dmldata.extras import MissingPackageError, import_extra
 
-_INSTALL = "pip install 'dml-prism[onnx]'"
 _AGREEMENT = 1e-3
 OPSET = 17
 """The last one that onnx2torch knows well; newer graphs are converted back where they can be."""
@@ -71,9 +71,9 @@ def load(reference: str, options: Options) -> LoadedModel:
 
 def _session(path: Path) -> Any:
     try:
-        import onnxruntime
-    except ImportError:
-        raise ModelError(f"{path}: onnxruntime is not installed: {_INSTALL}") from None
+        onnxruntime = import_extra("onnxruntime")
+    except MissingPackageError as error:
+        raise ModelError(f"{path}: {error}") from None
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = _QUIET
     settings.intra_op_num_threads = torch.get_num_threads()
@@ -108,7 +108,7 @@ def _add_graph(model: OnnxModel, path: Path, size: tuple[int, int]) -> str | Non
         torch.autograd.grad(found.sum(), noise)
         difference = float((found.detach() - expected).norm() / expected.norm())
     except ImportError:
-        return f"onnx2torch is not installed: {_INSTALL}"
+        return str(MissingPackageError("onnx2torch"))
     except Exception as error:
         model.graph = None
         return (

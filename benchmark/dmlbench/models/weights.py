@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dmldata.errors import ModelError
+from dmldata.extras import MissingPackageError
 
 State = Mapping[str, Tensor]
 
@@ -32,7 +33,7 @@ def find_weights(location: str) -> Path:
         return path
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or spec.origin is None:
-        raise ModelError(f"weights '{location}': Python package '{package}' is not installed")
+        raise ModelError(f"weights '{location}': {MissingPackageError(package)}")
     folder = Path(spec.origin).parent
     found = sorted(path for path in folder.rglob("*") if path.suffix in _SUFFIXES)
     if len(found) != 1:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import fsspec
 
 from dmldata.errors import InputError, PrismError, one_line
+from dmldata.extras import import_extra
 from dmldata.files import sha256_of
 from dmldata.manifest import MANIFEST_FILE
 from dmlgen.rendering.remote import shown
@@ -137,18 +138,14 @@ class HubStore:
     """
 
     def __init__(self, repository: str, private: bool, quiet: bool) -> None:
-        try:
-            from huggingface_hub import HfApi
-            from huggingface_hub.utils import (
-                HFValidationError,
-                disable_progress_bars,
-                validate_repo_id,
-            )
-        except ImportError:
-            raise InputError(
-                "--to hf://... needs huggingface_hub; install it with: "
-                "pip install 'dml-prism[publish]'"
-            ) from None
+        import_extra("huggingface_hub")
+        from huggingface_hub import HfApi
+        from huggingface_hub.utils import (
+            HFValidationError,
+            disable_progress_bars,
+            validate_repo_id,
+        )
+
         if quiet:
             disable_progress_bars()
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import dmlgen
 from dmldata.files import sha256_of
+from dmldata.version import __version__
 from dmlgen.assets import (
     car_folder,
     car_mesh,
@@ -92,7 +93,7 @@ def _scene_files(plan: Plan) -> dict[str, str]:
 def versions() -> dict[str, str]:
     """Versions of everything that decides what bytes a picture has."""
     return {
-        "dml-prism": version("dml-prism"),
+        "dml-prism": __version__,
         "bpy": version("bpy"),
         "pyoidn": version("pyoidn"),
         "pillow": version("pillow"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,10 +11,13 @@ import typer
 
 from dmlbench import cli_leaderboard, cli_study, cli_train
 from dmldata import console
+from dmldata.errors import InputError
+from dmldata.locate import PACKAGE, SETS
 from dmldata.versions import add_version_option
 
 if TYPE_CHECKING:
     from dmlbench.results import Result
+    from dmlbench.sources import ImageSource
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,9 +34,14 @@ NoChance = Annotated[
     bool, typer.Option("--no-chance", help="Leave out what permuted labels would score.")
 ]
 Results = Annotated[
-    list[Path],
-    typer.Argument(metavar="RESULTS...", help="Folders that evaluate wrote: results/*"),
+    list[Path] | None,
+    typer.Argument(
+        metavar="[RESULTS]...",
+        help="Folders that evaluate wrote, such as results/*; ./results if none is given.",
+        show_default=False,
+    ),
 ]
+RESULTS = Path("results")
 
 GroupsFile = Annotated[
     Path | None,
@@ -68,28 +77,31 @@ Properties = Annotated[
 
 @app.command()
 def evaluate(
-    model: Annotated[
-        str,
+    models: Annotated[
+        list[str],
         typer.Argument(
-            metavar="MODEL",
+            metavar="MODEL...",
             help="FILE.pt (TorchScript), FILE.pt2, FILE.safetensors, FILE.onnx, timm:NAME, "
             "timm:NAME?weights=FILE, timm:NAME?pretrained=false&seed=0, python:module:function, "
-            "reality-check:FOLDER or embeddings:FILE.npy; each explained in docs/models.md.",
+            "reality-check:FOLDER or embeddings:FILE.npy; each explained in docs/models.md. Several models are compared at the end.",
         ),
     ],
     data: Annotated[
         str,
         typer.Option(
             "--data",
-            help="Images: a dataset of dmlgen (folder or URL), tar shards of a WebDataset "
-            "(DIR/*.tar, URL/{000..012}.tar), a folder with labels.csv or metadata.csv, or a "
-            "folder of Cars196, CUB-200-2011 or Stanford Online Products as distributed.",
+            help="Images: a set that comes with dml-prism (paper, sample, train196), a dataset of "
+            "dmlgen (folder or URL), hf://owner/name[@revision] for one of the Hugging Face Hub, "
+            "tar shards of a WebDataset (DIR/*.tar, URL/{000..012}.tar), a folder with labels.csv "
+            "or metadata.csv, or a folder of Cars196, CUB-200-2011 or Stanford Online Products as "
+            "distributed.",
+            show_default="paper",
         ),
-    ],
+    ] = "package:paper",
     split: Split = None,
     labels: Labels = None,
     properties: Properties = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder of all results.")] = Path("results"),
+    out: Annotated[Path, typer.Option("--out", help="Folder of all results.")] = RESULTS,
     name: Annotated[
         str | None, typer.Option("--name", help="What tables and reports call the model.")
     ] = None,
@@ -101,8 +113,14 @@ def evaluate(
         typer.Option("--distance", help="Distance that maps explain; by default the loss's own."),
     ] = None,
     maps: Annotated[
-        int, typer.Option("--maps", min=0, help="Images that get a saliency map; 0 makes none.")
-    ] = 100,
+        int | None,
+        typer.Option(
+            "--maps",
+            min=0,
+            help="Number of images that get a saliency map; 0 makes none. By default 100 on a GPU "
+            "or a cluster, and elsewhere as many as fit about five minutes (8 to 100).",
+        ),
+    ] = None,
     samples: Annotated[
         int, typer.Option("--samples", min=1, help="Noisy copies of an image behind a map.")
     ] = 50,
@@ -158,14 +176,15 @@ def evaluate(
     no_chance: NoChance = False,
     as_json: Json = False,
 ) -> None:
-    """Measure one model on one dataset: embeddings, property scores, saliency maps.
+    """Measure models on one dataset: embeddings, property scores, saliency maps.
 
     Results go to OUT/<model>/<dataset>/; what is there with the same settings is not made again.
     """
-    from dmlbench import load_model
     from dmlbench.cli_values import channels, check_folder, pixels
-    from dmlbench.evaluate import evaluate as evaluate_model
-    from dmlbench.evaluate.executor import check_executor, open_executor
+    from dmlbench.compare import compare_results
+    from dmlbench.compare.tables import print_comparison
+    from dmlbench.evaluate.executor import check_executor
+    from dmlbench.evaluate.several import evaluate_models
     from dmlbench.models.execution import pick_device
     from dmlbench.results.files import Settings
     from dmlbench.saliency import check_precision, method_named
@@ -197,28 +216,50 @@ def evaluate(
     }
     check_folder(out, "--out")
     check_executor(executor, address, workers)
+    if name is not None and len(models) > 1:
+        raise InputError(f"--name {name}: names one model, and {len(models)} are given")
     dataset = open_source(data, split=split, labels=labels, properties=properties)
     if executor == "local":
         pick_device(device)
     method_named(method)
     check_precision(precision)
-    loaded = load_model(model, **options)
     said: list[str] = []
     say = said.append if as_json else print
-    cluster: dict[str, Any] = {
-        "address": address,
-        "workers": workers,
-        "threads": threads,
-        "device": device,
-    }
-    with open_executor(executor, loaded, dataset, options, **cluster) as crew:
-        result = evaluate_model(
-            loaded, dataset, out, settings, executor=crew, name=name, say=say, quiet=as_json
-        )
+    say(_dataset_line(dataset, data))
+    results = []
+    for result in evaluate_models(
+        models,
+        dataset,
+        out,
+        settings,
+        options,
+        executor=executor,
+        cluster={"address": address, "workers": workers, "threads": threads, "device": device},
+        name=name,
+        say=say,
+        quiet=as_json,
+    ):
+        results.append(result)
+        if not as_json:
+            print_result(result)
+    if len(results) == 1:
+        if as_json:
+            _print_json(results[0].as_json() | {"log": said})
+        else:
+            print(f"next: dmlbench report {_shell_words(out, default=RESULTS)}".rstrip())
+        return
+    with console.progress("compare maps", None, quiet=as_json) as bar:
+        comparison = compare_results(results, progress=bar.report)
     if as_json:
-        _print_json(result.as_json() | {"log": said})
+        everything = {
+            "results": [result.as_json() for result in results],
+            "comparison": comparison.model_dump(mode="json"),
+            "log": said,
+        }
+        _print_json(everything)
     else:
-        print_result(result)
+        print_comparison(comparison)
+        print(f"next: dmlbench report {_shell_words(out, default=RESULTS)}".rstrip())
 
 
 @app.command()
@@ -261,7 +302,7 @@ def score(
 
 @app.command()
 def compare(
-    results: Results,
+    results: Results = None,
     out: Annotated[
         list[Path] | None,
         typer.Option("--out", help="Write .json, .csv, .md or .tex; may be given several times."),
@@ -270,7 +311,8 @@ def compare(
         str | None,
         typer.Option(
             "--data",
-            help="Where there are several datasets: the folder of one, or its fingerprint.",
+            help="Which dataset, where there are results of several: as evaluate takes it, or its "
+            "fingerprint.",
         ),
     ] = None,
     groups: GroupsFile = None,
@@ -281,15 +323,16 @@ def compare(
     from dmlbench.compare import compare_results, read_groups
     from dmlbench.compare.export import check_suffix, write_comparison
     from dmlbench.compare.tables import print_comparison
-    from dmlbench.results import find_results
+    from dmlbench.results import find_results, is_fingerprint
     from dmlbench.sources import open_source
 
     for path in out or ():
         check_file(path, "--out")
         check_suffix(path)
-    if data is not None and Path(data).is_dir():
+    if data is not None and not is_fingerprint(data):
         data = open_source(data).fingerprint
-    found = find_results(results, data)
+    paths = results or [RESULTS]
+    found = find_results(paths, data)
     grouped = read_groups(groups, found) if groups is not None else None
     with console.progress("compare maps", None, quiet=as_json) as bar:
         comparison = compare_results(found, progress=bar.report, groups=grouped)
@@ -299,12 +342,12 @@ def compare(
         _print_json(comparison.model_dump(mode="json"))
     else:
         print_comparison(comparison)
-        _name_left_out(results, found)
+        _name_left_out(paths, found)
 
 
 @app.command()
 def report(
-    results: Results,
+    results: Results = None,
     out: Annotated[Path, typer.Option("--out", help="The page.")] = Path("report.html"),
     data: Annotated[
         str | None,
@@ -326,7 +369,6 @@ def report(
     from dmlbench.report import find_dataset, write_report
     from dmlbench.results import find_results
     from dmlbench.sources import open_source
-    from dmldata.errors import InputError
 
     check_file(out, "--out")
     given = None
@@ -334,7 +376,8 @@ def report(
         given = open_source(data, split=split, labels=labels, properties=properties)
     elif split or labels or properties:
         raise InputError("--split, --labels and --properties go with --data, which is missing")
-    found = find_results(results, None if given is None else given.fingerprint)
+    paths = results or [RESULTS]
+    found = find_results(paths, None if given is None else given.fingerprint)
     dataset = find_dataset(found, given, images)
     grouped = read_groups(groups, found) if groups is not None else None
     with console.progress("compare maps", None, quiet=as_json) as bar:
@@ -344,7 +387,7 @@ def report(
     if as_json:
         _print_json({"report": str(out), "models": [result.model for result in found]})
     else:
-        _name_left_out(results, found)
+        _name_left_out(paths, found)
         print(f"report: {out}")
 
 
@@ -366,6 +409,21 @@ def _name_left_out(paths: list[Path], found: list[Result]) -> None:
     names = models_left_out(paths, found)
     if names:
         print(f"note: left out, as they have no results on this dataset: {', '.join(names)}")
+
+
+def _dataset_line(dataset: ImageSource, given: str) -> str:
+    """What is measured on, and where it is: a set of the project may be called like a folder."""
+    manifest = dataset.manifest
+    origin = dataset.url
+    if origin.startswith(PACKAGE):
+        origin = f"the set '{origin.removeprefix(PACKAGE)}' that comes with dml-prism"
+    elif given in SETS:
+        origin = f"the folder ./{given}; the set that comes with dml-prism: {PACKAGE}{given}"
+    return f"dataset: {manifest.name}, {manifest.images} images: {origin}"
+
+
+def _shell_words(out: Path, default: Path) -> str:
+    return "" if out == default else shlex.quote(str(out))
 
 
 def _print_json(content: dict[str, Any]) -> None:

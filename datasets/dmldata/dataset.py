@@ -20,7 +20,7 @@ from dmldata.checks import check_digest, columns_problem, order_problem
 from dmldata.decode import decode_image, decode_mask
 from dmldata.errors import DatasetError, UnknownNameError
 from dmldata.files import CHUNK
-from dmldata.locate import connect
+from dmldata.locate import Location, connect, locate
 from dmldata.manifest import MANIFEST_FILE, Manifest, Shard, read_manifest
 from dmldata.samples import SAMPLES_FILE, read_samples
 from dmldata.shards import Sample, read_shard
@@ -38,12 +38,13 @@ class Item(NamedTuple):
     row: dict[str, Any]
 
 
-def open_dataset(url: str | os.PathLike[str], *, split: str | None = None) -> Dataset:
-    """Open a dataset in a folder or at any URL that fsspec reads.
+def open_dataset(url: str | os.PathLike[str] | Location, *, split: str | None = None) -> Dataset:
+    """Open a dataset in a folder, at any URL that fsspec reads, of the Hub, or of the project.
 
     Only dataset.json is read here; the rest when asked for.
 
     Args:
+        url: as `dmldata.locate.locate` takes it, or what it returned.
         split: open the images of this split alone; all when None.
 
     Raises:
@@ -51,8 +52,9 @@ def open_dataset(url: str | os.PathLike[str], *, split: str | None = None) -> Da
         UnknownNameError: no such split.
         DatasetError: no dataset there, a manifest that breaks the contract, or no images in it.
     """
-    url = os.fspath(url)
-    fs, root, data = connect(url)
+    location = url if isinstance(url, Location) else locate(url)
+    url = location.url
+    fs, root, data = connect(location)
     manifest = read_manifest(data, f"{url.rstrip('/')}/{MANIFEST_FILE}")
     if not manifest.images:
         raise DatasetError(f"{url}: the dataset is empty: {MANIFEST_FILE} lists no shards")

@@ -34,16 +34,25 @@ class InputError(PrismError):
 class UnknownNameError(InputError):
     """A name that does not exist, with the names that do.
 
+    Args:
+        kind: what is named.
+        where: the file or field that holds the name.
+        hint: what is probably meant, where something better is known than the closest name.
+
     >>> print(UnknownNameError("factor", "colour", ["color", "pose"]))
     unknown factor 'colour' (did you mean 'color'?); valid: color, pose
     """
 
-    def __init__(self, kind: str, name: str, valid: Iterable[str], where: str = "") -> None:
+    def __init__(
+        self, kind: str, name: str, valid: Iterable[str], where: str = "", hint: str = ""
+    ) -> None:
         names = list(valid)
         close = difflib.get_close_matches(name, names, n=1)
-        hint = f" (did you mean '{close[0]}'?)" if close else ""
+        if not hint and close:
+            hint = f"did you mean '{close[0]}'?"
+        told = f" ({hint})" if hint else ""
         place = f" in {where}" if where else ""
-        super().__init__(f"unknown {kind} '{name}'{place}{hint}; valid: {', '.join(names)}")
+        super().__init__(f"unknown {kind} '{name}'{place}{told}; valid: {', '.join(names)}")
 
 
 class DatasetError(InputError):

@@ -1,33 +1,151 @@
-"""Finding a dataset: a folder or any URL that fsspec reads."""
+"""Finding a dataset: a set that comes with the project, a folder, any URL, or the Hub."""
 
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import fsspec
 
-from dmldata.errors import DatasetError, InputError
+from dmldata.errors import DatasetError, InputError, UnknownNameError, one_line
+from dmldata.extras import import_extra
 from dmldata.manifest import MANIFEST_FILE
+
+HUB, PACKAGE = "hf://", "package:"
+
+SETS = {
+    "paper": "1,500 images to measure on: eleven properties of six cars (18 MB)",
+    "sample": "64 images to try things on (1 MB)",
+    "train196": "2,352 images of 196 car models to train on (38 MB)",
+}
+"""The datasets that come with the project, and what they are for."""
 
 CONTENTS = (
     "a dataset folder holds dataset.json, samples.parquet and <split>-000000.tar shards; "
-    "`dmlgen render` makes one, and datasets/sample in a checkout of dml-prism is one"
+    "`dmlgen render` makes one"
+)
+VALID = f"a folder, a URL, hf://owner/name, or a set that comes with dml-prism ({', '.join(SETS)})"
+OFFLINE = (
+    "without a network, copy the dataset into a folder and give the folder, or give a set that "
+    f"comes with dml-prism ({', '.join(SETS)})"
 )
 
+_WITH_HOST = ("http", "https", "ftp", "sftp")
+"""URLs whose second part is a host; that of `s3://` is a bucket."""
 
-def connect(url: str | os.PathLike[str]) -> tuple[fsspec.AbstractFileSystem, str, bytes]:
+
+class Location(NamedTuple):
+    """A dataset that was asked for.
+
+    Attributes:
+        url: its name in results: as given, but `package:NAME` for a set of the project and
+            `hf://owner/name@commit` for one of the Hub.
+        place: the folder or URL where it can be read.
+    """
+
+    url: str
+    place: str
+
+
+def locate(url: str | os.PathLike[str]) -> Location:
+    """Find out where a dataset can be read; one of the Hub is downloaded into the Hub's cache.
+
+    Args:
+        url: a folder, a URL that fsspec reads, `hf://owner/name[@revision]`, or the name of one of
+            `SETS`. Where there is a folder of that name, the folder is meant; `package:NAME` is
+            always the set.
+
+    Raises:
+        InputError: a set that is not installed, or a dataset of the Hub that cannot be had.
+    """
+    url = os.fspath(url)
+    if url.startswith(HUB):
+        return _from_hub(url)
+    if url.startswith(PACKAGE):
+        return _from_package(url.removeprefix(PACKAGE))
+    if url in SETS and not Path(url).is_dir():
+        return _from_package(url)
+    return Location(url, url)
+
+
+def connect(location: Location) -> tuple[fsspec.AbstractFileSystem, str, bytes]:
     """File system, folder in it (no slash at its end) and bytes of dataset.json.
 
     Raises:
         InputError: a URL that cannot be read at all.
-        DatasetError: no dataset.json there.
+        DatasetError: no folder, or no dataset.json in it.
     """
-    url = os.fspath(url)
+    url, place = location
     try:
-        fs, root = fsspec.core.url_to_fs(url)
+        fs, root = fsspec.core.url_to_fs(place)
         root = root.rstrip("/")
         return fs, root, fs.cat_file(f"{root}/{MANIFEST_FILE}")
     except (FileNotFoundError, NotADirectoryError):
+        if "://" not in place and not Path(place).is_dir():
+            raise DatasetError(no_folder(place)) from None
         raise DatasetError(f"{url}: no {MANIFEST_FILE} there; {CONTENTS}") from None
-    except (ValueError, ImportError, OSError) as error:
-        raise InputError(f"{url}: cannot be read: {error}") from None
+    except (ValueError, ImportError) as error:
+        raise InputError(f"{url}: cannot be read: {one_line(error)}") from None
+    except Exception as error:
+        # Each file system raises errors of its own for a network or a host that is not there.
+        parts = urlsplit(place)
+        at_host = f" from {parts.hostname}" if parts.scheme in _WITH_HOST else ""
+        hint = f"; {OFFLINE}" if "://" in place else ""
+        raise InputError(f"{url}: cannot be read{at_host}: {_reason(error)}{hint}") from None
+
+
+def _reason(error: Exception) -> str:
+    return one_line(error).rstrip(".") or type(error).__name__
+
+
+def no_folder(place: str) -> str:
+    """Say that there is no such folder, and what would be valid."""
+    if Path(place).exists():
+        return f"{place}: is a file; valid: {VALID}"
+    return f"{place}: no such folder; valid: {VALID}"
+
+
+def _from_package(name: str) -> Location:
+    if name not in SETS:
+        raise UnknownNameError("set", name, SETS)
+    here = Path(__file__).resolve().parent
+    for folder in (here / "sets" / name, here.parent / name):
+        if (folder / MANIFEST_FILE).is_file():
+            return Location(f"{PACKAGE}{name}", str(folder))
+    raise InputError(
+        f"set '{name}' ({SETS[name]}) is in a checkout of dml-prism, not in the installed package; "
+        f"give the path of a checkout's datasets/{name}, or render it (1.5 hours on two "
+        f"cores) with: dmlgen render {name} --size 160 --preset draft"
+    )
+
+
+def _from_hub(url: str) -> Location:
+    found = re.fullmatch(r"hf://(?:datasets/)?([\w.-]+/[\w.-]+?)(?:@([^@\s]+))?/?", url)
+    if found is None:
+        raise InputError(f"{url}: has to be like hf://owner/name or hf://owner/name@revision")
+    repository, revision = found.groups()
+    import_extra("huggingface_hub")
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    endpoint = os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
+    try:
+        folder = snapshot_download(
+            repository, repo_type="dataset", revision=revision, endpoint=endpoint
+        )
+    except RevisionNotFoundError:
+        raise InputError(f"{url}: the dataset has no revision '{revision}'") from None
+    except RepositoryNotFoundError:
+        raise InputError(
+            f"{url}: no such dataset on {urlsplit(endpoint).hostname}, or a private one "
+            "(log in with: hf auth login)"
+        ) from None
+    except Exception as error:
+        raise InputError(
+            f"{url}: cannot be read from {urlsplit(endpoint).hostname}: {_reason(error)}; a "
+            f"dataset that was downloaded before is found in the cache; else {OFFLINE}"
+        ) from error
+    return Location(f"{HUB}{repository}@{Path(folder).name}", folder)

@@ -15,7 +15,7 @@ from dmldata.checksums import CHECKSUMS_FILE, read_checksums
 from dmldata.console import Report
 from dmldata.errors import DatasetError, InputError
 from dmldata.files import CHUNK
-from dmldata.locate import connect
+from dmldata.locate import connect, locate
 from dmldata.manifest import MANIFEST_FILE, Manifest, Samples, Shard, read_manifest
 from dmldata.samples import SAMPLES_FILE, read_samples
 from dmldata.shards import read_shard
@@ -52,7 +52,7 @@ def verify(url: str | os.PathLike[str], progress: Report | None = None) -> list[
         InputError: a URL that cannot be read, or whose files cannot be listed.
         DatasetError: no dataset.json there.
     """
-    fs, root, manifest_bytes = connect(url)
+    fs, root, manifest_bytes = connect(locate(url))
     return list(_Verification(fs, root, progress).problems(manifest_bytes))
 
 

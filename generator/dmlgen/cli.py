@@ -13,6 +13,7 @@ from dmldata.errors import InputError
 from dmldata.versions import add_version_option
 from dmlgen.cars.cli import cars
 from dmlgen.cli_plan import (
+    DEFAULT_RECIPE,
     AsJson,
     Count,
     Group,
@@ -47,7 +48,7 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The dataset's folde
 
 @app.command()
 def plan(
-    recipe: RecipeName = "paper",
+    recipe: RecipeName = DEFAULT_RECIPE,
     group: Group = None,
     scenes: Scenes = None,
     variants: Variants = None,

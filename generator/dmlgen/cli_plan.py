@@ -11,11 +11,16 @@ from dmldata.errors import InputError
 if TYPE_CHECKING:
     from dmlgen.plan import Plan
 
+DEFAULT_RECIPE = "paper"
+
 RecipeName = Annotated[
     str, typer.Argument(metavar="[RECIPE]", help="A recipe by name, or the path of a .yaml file.")
 ]
 Group = Annotated[
-    str | None, typer.Option("--factor", help="Sweep this factor group (see 'dmlgen factors').")
+    str | None,
+    typer.Option(
+        "--factor", metavar="GROUP", help="Sweep this factor group (see 'dmlgen factors')."
+    ),
 ]
 Scenes = Annotated[int | None, typer.Option(help="Base scenes of a sweep; 4 if not given.")]
 Variants = Annotated[
@@ -61,3 +66,18 @@ def plan_of(
         option = "--variants" if scenes is None else "--scenes"
         raise InputError(f"{option}: recipe '{name}' is no sweep; name a group with --factor")
     return make_plan(recipe, seed=seed, count=count, sweep=sweep)
+
+
+def folder_name(recipe: str, group: str | None) -> str:
+    """Return the name of the folder that a recipe is rendered into where none is given.
+
+    Args:
+        recipe: name in the recipe's file.
+        group: of --factor.
+
+    >>> folder_name("paper", "color"), folder_name("wet", None), folder_name("wet", "color")
+    ('color', 'wet', 'wet-color')
+    """
+    if group is None or group == recipe:
+        return recipe
+    return group if recipe == DEFAULT_RECIPE else f"{recipe}-{group}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from dmldata.errors import UnknownNameError
 from dmldata.factors import Factor, Value
 from dmlgen.assets import environment_names, project_car_names
@@ -279,7 +281,9 @@ def find_factor(key: str, where: str = "") -> Factor:
     """
     factors = catalogue()
     if key not in factors:
-        raise UnknownNameError("factor", key, factors, where)
+        members = [factor.key for factor in factors.values() if factor.group == key]
+        hint = f"'{key}' is a group of factors: {', '.join(members)}" if members else ""
+        raise UnknownNameError("factor", key, factors, where, hint)
     return factors[key]
 
 
@@ -295,11 +299,22 @@ def find_group(name: str) -> list[Factor]:
         UnknownNameError: no such group; lists those there are.
     """
     if name not in groups():
-        raise UnknownNameError("factor group", name, groups())
+        raise UnknownNameError("factor group", name, groups(), hint=_group_meant_by(name))
     if name == BODY_TYPE:
         # A body type follows from the car.
         return [catalogue()["car_model"]]
     return [factor for factor in catalogue().values() if factor.group == name]
+
+
+def _group_meant_by(name: str) -> str:
+    """What to say where a factor, or a part of its name, is given in place of a group."""
+    group_of = {factor.key: factor.group for factor in catalogue().values()}
+    if name in group_of:
+        return f"'{name}' is a factor of the group '{group_of[name]}'"
+    if get_close_matches(name, groups(), n=1):
+        return ""
+    close = get_close_matches(name, group_of, n=1) or [key for key in group_of if name in key]
+    return f"did you mean '{group_of[close[0]]}', the group of '{close[0]}'?" if close else ""
 
 
 def _categorical(key: str, group: str, meaning: str, values: tuple[Value, ...]) -> Factor:

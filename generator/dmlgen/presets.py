@@ -67,7 +67,8 @@ class Engine:
         if self.preset not in PRESETS:
             raise UnknownNameError("preset", self.preset, PRESETS)
         if self.device not in DEVICES:
-            raise UnknownNameError("device", self.device, DEVICES)
+            hint = "did you mean 'cuda'?" if self.device == "gpu" else ""
+            raise UnknownNameError("device", self.device, DEVICES, hint=hint)
         for side in (self.width, self.height):
             if not SIZES[0] <= side <= SIZES[1]:
                 raise InputError(f"--size {side}: has to be {SIZES[0]} to {SIZES[1]} pixels")

@@ -115,8 +115,11 @@ def test_a_dataset_goes_to_a_worker_process(tiny: Path) -> None:
 def test_a_folder_without_a_dataset_says_what_one_holds(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"no dataset\.json there; a dataset folder holds"):
         open_dataset(tmp_path)
-    with pytest.raises(DatasetError, match=r"no dataset\.json there"):
+    with pytest.raises(DatasetError, match=r"nothing: no such folder; valid: a folder, a URL, hf:"):
         open_dataset(tmp_path / "nothing")
+    (tmp_path / "a.txt").write_text("")
+    with pytest.raises(DatasetError, match=r"a\.txt: is a file; valid: a folder"):
+        open_dataset(tmp_path / "a.txt")
     with pytest.raises(InputError, match="cannot be read"):
         open_dataset("nosuchprotocol://bucket/dataset")
 

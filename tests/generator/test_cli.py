@@ -21,7 +21,7 @@ from dmlgen.recipe import load_recipe
         (("--preset", "best"), "unknown preset 'best'; valid: draft, standard, final"),
         (
             ("--device", "gpu"),
-            "unknown device 'gpu' (did you mean 'cpu'?); valid: auto, cpu, cuda, optix",
+            "unknown device 'gpu' (did you mean 'cuda'?); valid: auto, cpu, cuda, optix",
         ),
         (("--size", "4"), "--size 4: has to be 16 to 8192 pixels"),
         (("--factor", "color", "--count", "5"), "--count 5: is for datasets that are no sweep"),

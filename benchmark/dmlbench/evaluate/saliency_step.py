@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from dmlbench.evaluate.dataset_input import scene_ids
+from dmlbench.evaluate.executor import LocalExecutor
 from dmlbench.evaluate.map_images import choose_keys, merge_maps, precision_agreement
 from dmlbench.evaluate.tasks import MapTask
 from dmlbench.evaluate.workbench import Workbench, changes
-from dmlbench.results.blocks import Blocks
+from dmlbench.models.execution import pick_device
+from dmlbench.results.blocks import KEYS, SECONDS, Arrays, Blocks
 from dmlbench.results.files import SaliencyFile, SaliencyRequest
 from dmlbench.results.folder import MAPS, SALIENCY, Maps
 from dmlbench.results.means import plain_mean, self_agreement
@@ -18,7 +20,14 @@ from dmlbench.saliency import NOISY
 from dmlbench.saliency.map_input import FULL, SIGMA
 
 BLOCK = 8
-"""Images whose maps are finished together: what an interruption costs at most."""
+"""Images whose maps are finished together: what an interruption costs at most. Where the number of
+maps is left to the time they take, one block is timed: the fewest maps that are made."""
+
+MAX_MAPS = 100
+"""Maps that are made where no number is asked for and time is no matter, as in the paper."""
+
+MAP_SECONDS = 300.0
+"""What the maps of one model may take where no number is asked for and there is no GPU."""
 
 COMPARED = 4
 """Images by which a lower precision is compared with full precision."""
@@ -38,17 +47,25 @@ def saliency_step(bench: Workbench) -> SaliencyFile | None:
         return None
     request = _request(bench)
     left = _left(bench)
-    if bench.settings.maps == 0:
+    wanted = bench.settings.maps
+    if wanted == 0:
         if left is not None:
             bench.say(f"maps: none wanted; the {left[0].images} that are there stay")
         return left[0] if left else None
     if left is not None and left[0].request != request:
         bench.say(f"maps: made again ({changes(left[0].request, request)})")
         left = None
-    if bench.settings.maps > len(bench.dataset):
+    if wanted is not None and wanted > len(bench.dataset):
         bench.say(f"maps: the dataset has {len(bench.dataset)} images; maps of all of them")
+    limited = wanted is None and _takes_long(bench)
+    if limited and left is not None:
+        bench.say(
+            f"maps: reused ({left[0].images} images{_how_to_get_more(bench, left[0].images)})"
+        )
+        return left[0]
+    count = MAX_MAPS if wanted is None else wanted
     present = set(left[0].keys) if left else set()
-    missing = [key for key in choose_keys(bench.dataset, bench.settings.maps) if key not in present]
+    missing = [key for key in choose_keys(bench.dataset, count) if key not in present]
     if left is not None and not missing:
         bench.say(f"maps: reused ({len(present)} images)")
         return left[0]
@@ -56,11 +73,33 @@ def saliency_step(bench: Workbench) -> SaliencyFile | None:
         bench.say(f"maps: {len(present)} images reused, {len(missing)} to make")
     blocks = bench.blocks("saliency", request)
     parts = [left[1]] if left is not None else []
-    found = _write(bench, request, [*parts, *_make(bench, request, missing, blocks)])
+    found = _write(bench, request, [*parts, *_make(bench, request, missing, blocks, limited)])
     blocks.remove()
-    if found.images > bench.settings.maps:
-        bench.say(f"maps: of {found.images} images; more were there than {bench.settings.maps}")
+    if found.images > count:
+        bench.say(f"maps: of {found.images} images; more were there than {count}")
     return found
+
+
+def maps_in_time(seconds: float, most: int) -> int:
+    """How many maps fit in MAP_SECONDS, at least BLOCK and at most `most`.
+
+    Args:
+        seconds: that the maps of one image take.
+
+    >>> maps_in_time(5.0, 100), maps_in_time(60.0, 100), maps_in_time(0.1, 64)
+    (60, 8, 64)
+    """
+    return min(max(round(MAP_SECONDS / seconds), BLOCK), most)
+
+
+def _takes_long(bench: Workbench) -> bool:
+    on_cpu = pick_device(bench.settings.device).type == "cpu"
+    return on_cpu and isinstance(bench.executor, LocalExecutor)
+
+
+def _how_to_get_more(bench: Workbench, images: int) -> str:
+    most = min(MAX_MAPS, len(bench.dataset))
+    return f"; --maps {most} makes {most}" if images < most else ""
 
 
 def _request(bench: Workbench) -> SaliencyRequest:
@@ -86,19 +125,43 @@ def _left(bench: Workbench) -> tuple[SaliencyFile, Maps] | None:
 
 
 def _make(
-    bench: Workbench, request: SaliencyRequest, keys: list[str], blocks: Blocks
+    bench: Workbench, request: SaliencyRequest, keys: list[str], blocks: Blocks, limited: bool
 ) -> list[Maps]:
-    """Maps of these images, block by block; those that an interrupted call left are taken."""
+    """Maps of these images, block by block; those that an interrupted call left are taken.
+
+    Args:
+        limited: make the maps of as many of them as fit in MAP_SECONDS.
+    """
     task = MapTask(
         request, bench.settings.device, bench.settings.batch_size, bench.dataset.has_masks
     )
-    total = task.passes * len(keys)
-    said = f"saliency maps, {task.passes} an image"
-    with bench.step("saliency"), bench.progress(said, total) as bar:
+    with bench.step("saliency"):
         if request.precision != FULL:
             _say_agreement(bench, request, keys[:COMPARED])
+        first = choose_keys(bench.dataset, BLOCK)
+        if limited and len(first) < len(keys):
+            timed = _finish(bench, task, first, blocks, "the first saliency maps")
+            images = sum(len(block[KEYS]) for block in timed)
+            seconds = sum(float(block[SECONDS]) for block in timed)
+            count = maps_in_time(seconds / images, len(keys))
+            chosen = set(choose_keys(bench.dataset, count)) - set(first)
+            keys = [key for key in keys if key in chosen]
+            bench.say(
+                f"maps: {count} images, as many as fit about {MAP_SECONDS / 60:.0f} minutes here"
+                f"{_how_to_get_more(bench, count)}"
+            )
+        _finish(bench, task, keys, blocks, "saliency maps")
+    return [
+        Maps(**{name: block[name] for name in Maps.__dataclass_fields__}) for block in blocks.read()
+    ]
+
+
+def _finish(
+    bench: Workbench, task: MapTask, keys: list[str], blocks: Blocks, what: str
+) -> list[Arrays]:
+    with bench.progress(f"{what}, {task.passes} an image", task.passes * len(keys)) as bar:
         found = bench.finish(task, keys, BLOCK, blocks, bar.advance)
-    return [Maps(**block) for block in found]
+    return [block for block in found if not set(keys).isdisjoint(block[KEYS].tolist())]
 
 
 def _say_agreement(bench: Workbench, request: SaliencyRequest, keys: list[str]) -> None:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from pydantic import BaseModel
 
@@ -16,7 +17,7 @@ from dmlbench.evaluate import provenance
 from dmlbench.evaluate.executor import Executor
 from dmlbench.evaluate.tasks import Progress, Task
 from dmlbench.models import LoadedModel
-from dmlbench.results.blocks import Arrays, Blocks, unfinished
+from dmlbench.results.blocks import SECONDS, Arrays, Blocks, unfinished
 from dmlbench.results.files import Settings, Step, Subject
 from dmlbench.results.folder import ResultFolder
 from dmlbench.sources import ImageSource
@@ -80,9 +81,13 @@ class Workbench:
         if there:
             self.say(f"{task.makes}: {there} images taken from an interrupted call")
             progress(task.passes * there)
-        for block in self.executor.run(task, todo, progress):
+        began = time.perf_counter()
+        for made in self.executor.run(task, todo, progress):
+            now = time.perf_counter()
+            block = {**made, SECONDS: np.array(now - began)}
             blocks.write(block)
             found.append(block)
+            began = now
         return found
 
     def progress(self, description: str, total: int | None) -> AbstractContextManager[Any]:

@@ -9,7 +9,15 @@ saliency.json    which images, which settings, what can be said of this model's 
 run.json         model, dataset, settings, versions, hardware, times; written last
 """
 
-from dmlbench.results.find import Result, find_results, load_result, models_left_out
+from dmlbench.results.find import Result, find_results, is_fingerprint, load_result, models_left_out
 from dmlbench.results.folder import Maps, ResultFolder
 
-__all__ = ["Maps", "Result", "ResultFolder", "find_results", "load_result", "models_left_out"]
+__all__ = [
+    "Maps",
+    "Result",
+    "ResultFolder",
+    "find_results",
+    "is_fingerprint",
+    "load_result",
+    "models_left_out",
+]

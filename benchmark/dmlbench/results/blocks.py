@@ -21,7 +21,8 @@ from dmlbench.results.files import FORMAT
 from dmldata.files import whole_file
 
 FOLDER = "unfinished"
-KEYS = "keys"
+KEYS, SECONDS = "keys", "seconds"
+"""What a block holds beside its results: the images, and the time that it took."""
 _DIGITS = 16
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -55,7 +56,7 @@ class Blocks:
         return found
 
     def write(self, block: Arrays) -> None:
-        """Keep a finished block; `keys` names its images."""
+        """Keep a finished block; `keys` names its images, `seconds` tells what it took."""
         with whole_file(self._path / f"{_hash(block[KEYS].tolist())}.npz") as file:
             np.savez(file, **block)
 

@@ -234,13 +234,15 @@ class Settings(StrictModel):
 
     Attributes:
         only: the properties to score; None for all that vary.
+        maps: images that get a saliency map; None for MAX_MAPS on a GPU or a cluster, and else for
+            as many as can be made in MAP_SECONDS.
     """
 
     seed: int
     intervals: bool
     chance: bool
     only: tuple[str, ...] | None = None
-    maps: int = Field(ge=0)
+    maps: int | None = Field(ge=0)
     samples: int = Field(ge=1)
     method: str = "smoothgrad_paper"
     precision: str = "fp32"

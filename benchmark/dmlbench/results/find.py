@@ -56,6 +56,15 @@ def load_result(path: Path) -> Result:
     return Result(folder, run, folder.read_properties(), saliency)
 
 
+def is_fingerprint(data: str) -> bool:
+    """Whether a text is meant as the fingerprint of a dataset, or its beginning.
+
+    >>> is_fingerprint("91c839"), is_fingerprint("paper")
+    (True, False)
+    """
+    return re.fullmatch(r"[0-9a-f]{1,16}", data) is not None and not Path(data).exists()
+
+
 def find_results(paths: Iterable[Path], data: str | None = None) -> list[Result]:
     """Results of models on one and the same dataset.
 

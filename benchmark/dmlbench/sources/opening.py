@@ -17,6 +17,7 @@ from dmlbench.sources.shards import read_shards
 from dmlbench.sources.splits import SPLITS, check_split
 from dmldata.dataset import open_dataset
 from dmldata.errors import DatasetError, InputError
+from dmldata.locate import locate
 from dmldata.manifest import MANIFEST_FILE
 
 BENCHMARKS: tuple[tuple[Callable[[Path], bool], Callable[[Path, str], Listing]], ...] = (
@@ -46,8 +47,9 @@ def open_source(
     """Open whatever holds images: known by its files.
 
     Args:
-        url: a folder or URL of a dataset of this project; tar files as `DIR/*.tar`,
-            `DIR/{000..012}.tar` or URLs of these, or a folder of them; a folder of images.
+        url: a dataset of this project, as `dmldata.locate.locate` takes it; tar files as
+            `DIR/*.tar`, `DIR/{000..012}.tar` or URLs of these, or a folder of them; a folder of
+            images; any of these on the Hub.
         split: of Cars196, CUB-200-2011 and Stanford Online Products: 'test' (the classes that
             models of metric learning are not trained on; the default), 'train' or 'all'; of a
             dataset of this project, one of its splits or 'all' (the default).
@@ -61,19 +63,20 @@ def open_source(
     """
     given = {"split": split, "labels": labels, "properties": properties}
     options = {name: value for name, value in given.items() if value is not None}
-    folder = Path(url)
-    if url.endswith(".tar") and not folder.is_dir():
+    if url.endswith(".tar") and not Path(url).is_dir():
         _check_options(url, options, "tar shards", "properties")
         return _labelled(read_shards(url), url, options)
+    location = locate(url)
+    url, folder = location.url, Path(location.place)
     if labels is not None and folder.is_dir():
         _check_options(url, options, "images with a CSV file", "labels", "properties")
         return _labelled(read_csv_folder(folder, Path(labels)), url, options)
     if (folder / MANIFEST_FILE).is_file() or not folder.is_dir():
-        dataset = open_dataset(url)
+        dataset = open_dataset(location)
         _check_options(url, options, "a dataset of this project", "split")
         has_default = default_split in dataset.manifest.splits
         chosen = split or (default_split if has_default else None) or ALL
-        return dataset if chosen == ALL else open_dataset(url, split=chosen)
+        return dataset if chosen == ALL else open_dataset(location, split=chosen)
     for recognised, read in BENCHMARKS:
         if recognised(folder):
             _check_options(url, options, "this dataset", "split", "properties")
@@ -89,7 +92,7 @@ def open_source(
         return _labelled(read_csv_folder(folder, label_file), url, options)
     if any(folder.glob("*.tar")):
         _check_options(url, options, "tar shards", "properties")
-        return _labelled(read_shards(f"{url.rstrip('/')}/*.tar"), url, options)
+        return _labelled(read_shards(f"{folder}/*.tar"), url, options)
     raise DatasetError(f"{url}: no {MANIFEST_FILE} there, nor anything else known; valid: {VALID}")
 
 

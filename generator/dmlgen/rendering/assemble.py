@@ -51,7 +51,7 @@ def assemble(
     largest = max(store_of(image.key).bytes_of(image.key) for image in images)
     return write_dataset(
         out,
-        name=_dataset_name(plan),
+        name=dataset_name(plan),
         version=DATASET_VERSION,
         license=_license(plan),
         credits=_credits(plan),
@@ -71,7 +71,8 @@ def assemble(
     )
 
 
-def _dataset_name(plan: Plan) -> str:
+def dataset_name(plan: Plan) -> str:
+    """Return the name of a plan's dataset: its recipe, its swept group and its size."""
     if plan.sweep is None:
         return f"{plan.recipe.name}-{len(plan.images)}"
     size = f"{plan.sweep.scenes}x{plan.sweep.variants}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,7 @@ import typer
 from dmldata import console
 from dmldata.errors import InputError, PrismError, UnknownNameError
 from dmlgen.cli_plan import (
+    DEFAULT_RECIPE,
     AsJson,
     Count,
     Group,
@@ -21,6 +23,7 @@ from dmlgen.cli_plan import (
     Seed,
     Size,
     Variants,
+    folder_name,
     plan_of,
 )
 
@@ -53,9 +56,15 @@ Work = Annotated[
 
 
 def render(
-    out: Annotated[str, typer.Option(help="A new or empty folder for the dataset, or a URL.")],
-    recipe: RecipeName = "paper",
+    recipe: RecipeName = DEFAULT_RECIPE,
     group: Group = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            help="A new or empty folder for the dataset, or a URL; by default ./ and the name of "
+            "the recipe, or of the group after --factor.",
+        ),
+    ] = None,
     scenes: Scenes = None,
     variants: Variants = None,
     count: Count = None,
@@ -81,8 +90,9 @@ def render(
     work: Work = None,
     as_json: Events = False,
 ) -> None:
-    """Render a dataset. Interrupted or killed, the same command continues."""
+    """Render a dataset. Interrupted or killed, the same command continues where it was."""
     from dmlgen.presets import Engine, parse_size
+    from dmlgen.rendering.finished import check_request, finished
     from dmlgen.rendering.remote import Destination, is_url, work_folder
     from dmlgen.rendering.supervise import Limits
     from dmlgen.rendering.units import parse_slice
@@ -95,13 +105,26 @@ def render(
     plan = plan_of(recipe, group, scenes, variants, count, seed)
     crew = _crew(engine, executor, address, workers, threads)
     limits = Limits() if memory is None else Limits(memory=int(memory * 1e9))
+    chosen = None if part is None else parse_slice(part)
+    if out is None:
+        out = folder_name(plan.recipe.name, group)
     if not is_url(out):
-        chosen = None if part is None else parse_slice(part)
-        _render(plan, engine, Path(out), chosen, crew, limits, as_json)
+        there = finished(plan, engine, Path(out))
+        if not as_json:
+            typer.echo(f"folder: {out}")
+        if there is not None:
+            _already(there, out, as_json)
+        else:
+            _render(plan, engine, Path(out), chosen, crew, limits, as_json)
         return
     if part is not None:
         raise InputError(f"--slice {part}: --out has to be a folder; 'dmlgen merge' takes a URL")
     destination = Destination(out)
+    there = destination.manifest()
+    if there is not None:
+        check_request(there, plan, engine, destination.name)
+        _already(there, destination.name, as_json)
+        return
     destination.check()
     local = work_folder(out, work)
     if not (local / "dataset.json").is_file():
@@ -251,10 +274,30 @@ def _conclude(
         typer.echo(f"{manifest.images} images{took}: {out}")
         if split:
             typer.echo(f"time of the workers: {split}")
-        typer.echo(
-            f"next: dmlgen preview {out}   or: dmlbench evaluate MODEL --data {out} --out results"
-        )
+        typer.echo(_next_commands(out))
     _complain({image.key: image.why for image in manifest.set_aside})
+
+
+def _already(manifest: Manifest, out: str, as_json: bool) -> None:
+    """Says that a dataset was rendered before, and ends as the render that made it did."""
+    if not as_json:
+        made_with = f"Blender {manifest.versions['bpy']}" if "bpy" in manifest.versions else ""
+        typer.echo(
+            f"all {manifest.images} images are there already, rendered"
+            f"{f' with {made_with}' if made_with else ''} (dataset {manifest.name}, fingerprint "
+            f"{manifest.fingerprint}); nothing to do"
+        )
+        typer.echo(_next_commands(out))
+        _complain({image.key: image.why for image in manifest.set_aside})
+    else:
+        _conclude(manifest, out, as_json, {})
+
+
+def _next_commands(out: str) -> str:
+    from dmldata.locate import SETS
+
+    named = shlex.quote(f"./{out}" if out in SETS else out)
+    return f"next: dmlgen preview {named}   or: dmlbench evaluate MODEL --data {named}"
 
 
 def _complain(set_aside: dict[str, str]) -> None:

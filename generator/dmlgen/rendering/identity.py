@@ -6,10 +6,8 @@ import hashlib
 import platform
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-import dmlgen
 from dmldata.files import sha256_of
 from dmldata.version import __version__
 from dmlgen.assets import (
@@ -23,8 +21,7 @@ from dmlgen.assets import (
 from dmlgen.environment import SiteSpec, load_environment
 from dmlgen.plan import Plan, PlannedImage
 from dmlgen.presets import Engine
-
-PACKAGE = Path(dmlgen.__file__).parent
+from dmlgen.rendering.pixel_code import pixel_code_digest
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -60,17 +57,9 @@ def identity(plan: Plan, engine: Engine) -> dict[str, Any]:
         "engine": engine.settings(),
         "device": engine.device,
         "versions": versions(),
-        "code": _code(),
+        "code": pixel_code_digest(),
         "scene_files": _scene_files(plan),
     }
-
-
-def _code() -> str:
-    """Digest of this package's own code; the same version may be a checkout that was changed."""
-    digest = hashlib.sha256()
-    for file in sorted(PACKAGE.rglob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _scene_files(plan: Plan) -> dict[str, str]:

@@ -50,7 +50,7 @@ def claim(plan: Plan, engine: Engine, out: Path, part: Slice | None) -> Path:
     if (out / "dataset.json").exists():
         raise InputError(f"{out} already holds a dataset; give another --out, or delete it first")
     if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; --out has to name a new or an empty folder")
+        raise InputError(f"{out} is a file; choose a new or an empty folder with --out")
     if not (staging / _JOB).is_file():
         _check_free(out, part)
         job = {"identity": identity(plan, engine), **_request(plan, engine, part)}
@@ -75,8 +75,10 @@ def _check_free(out: Path, part: Slice | None) -> None:
         raise InputError(f"{out} holds slices; join them with: dmlgen merge {out}")
     others = sorted(set(present) - set(slices))
     if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         raise InputError(
-            f"{out} is not empty ({others[0]}); --out has to name a new or an empty folder"
+            f"{out} is not empty (it holds {', '.join(others[:3])}{more}); choose a new or an "
+            "empty folder with --out"
         )
 
 

@@ -11,7 +11,7 @@ import fsspec
 
 from dmldata.console import Report
 from dmldata.errors import InputError, PrismError, one_line
-from dmldata.manifest import MANIFEST_FILE
+from dmldata.manifest import MANIFEST_FILE, Manifest, read_manifest
 
 WORK = "DML_PRISM_WORK"
 """Environment variable that names the folder for frames of datasets that go to a URL."""
@@ -60,6 +60,20 @@ class Destination:
         except (ValueError, ImportError) as error:
             raise InputError(f"--out {self.name}: {error}") from None
         self._root = root.rstrip("/")
+
+    def manifest(self) -> Manifest | None:
+        """Read the manifest of the dataset that is there; None where there is none.
+
+        Raises:
+            DatasetError: its dataset.json is not valid.
+            PrismError: the place cannot be reached.
+        """
+        file = f"{self._root}/{MANIFEST_FILE}"
+        try:
+            data = self._fs.cat_file(file) if self._fs.exists(file) else None
+        except Exception as error:
+            raise PrismError(f"{self.name}: cannot be read: {one_line(error)}") from error
+        return None if data is None else read_manifest(data, f"{self.name}/{MANIFEST_FILE}")
 
     def check(self) -> None:
         """Whether a dataset can be put there.

@@ -303,7 +303,7 @@ def test_webdataset_that_makes_no_sense_is_refused(tar, draw, tmp_path, files, m
         ("none-*.tar", "no file matches"),
         ("none.tar", "no such shard"),
         ("{0-3}.tar", r"'\{0-3\}'; valid: \{000..012\}"),
-        ("nowhere", "no dataset.json there"),
+        ("nowhere", "nowhere: no such folder; valid: a folder, a URL, hf://owner/name, or a set"),
         (".", "nor anything else known; valid: a dataset of this project"),
     ],
 )

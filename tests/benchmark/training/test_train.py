@@ -325,7 +325,7 @@ def test_the_training_split_of_a_rendered_dataset_is_trained_on(
         ({"batch": 64}, "a batch of 64 takes 4 images of each of 16 classes, the fold trains on 8"),
         ({"images_per_class": 8}, "takes 8 images of a class, no class has more than 6"),
         ({"folds": 9}, r"fold 0 of 9 leaves 1 of 16 classes to validate on"),
-        ({"data": "nowhere"}, "nowhere: no dataset.json there"),
+        ({"data": "nowhere"}, "nowhere: no such folder; valid: a folder, a URL"),
         ({"trunk": "resnet50"}, "--trunk resnet50; valid: timm:NAME, timm:NAME.weights=FILE"),
         ({"trunk": "bn_inception"}, "its ImageNet weights are not part of this project; valid"),
         ({"trunk": "bn_inception?weights=no.pth"}, "weights 'no.pth': no such file"),

@@ -1,0 +1,64 @@
+"""Several models on one dataset, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dmlbench.evaluate.evaluation import evaluate
+from dmlbench.evaluate.executor import open_executor
+from dmlbench.evaluate.workbench import Say
+from dmlbench.models import load_model
+from dmlbench.results import Result
+from dmlbench.results.files import Settings
+from dmlbench.sources import ImageSource
+from dmldata.errors import InputError
+
+
+def evaluate_models(
+    references: Sequence[str],
+    dataset: ImageSource,
+    out: Path,
+    settings: Settings,
+    options: Mapping[str, Any],
+    *,
+    executor: str = "local",
+    cluster: Mapping[str, Any],
+    name: str | None = None,
+    say: Say = print,
+    quiet: bool = False,
+) -> Iterator[Result]:
+    """Evaluate models, and yield the result of each when it is there.
+
+    Where there are several, each is loaded once before any is measured, so that a wrong reference
+    does not come to light after hours.
+
+    Args:
+        references: of the models, as `load_model` takes them.
+        options: for `load_model`, of every model.
+        executor, cluster: who works on the images, for `open_executor`.
+        name: what tables call the model, where there is one; see `evaluate`.
+
+    Raises:
+        InputError: two references to the same model.
+        ModelError, DatasetError, PrismError: see `evaluate`.
+    """
+    if len(references) > 1:
+        _check_all(references, options)
+    for reference in references:
+        if len(references) > 1:
+            say(f"model: {reference}")
+        loaded = load_model(reference, **options)
+        with open_executor(executor, loaded, dataset, options, **cluster) as crew:
+            yield evaluate(
+                loaded, dataset, out, settings, executor=crew, name=name, say=say, quiet=quiet
+            )
+
+
+def _check_all(references: Sequence[str], options: Mapping[str, Any]) -> None:
+    reference_of: dict[str, str] = {}
+    for reference in references:
+        other = reference_of.setdefault(load_model(reference, **options).id, reference)
+        if other is not reference:
+            raise InputError(f"{reference}: is the same model as {other}; give each once")

@@ -1,0 +1,64 @@
+"""Whether a dataset that is there is the one that a command asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dmldata.errors import InputError
+from dmldata.manifest import MANIFEST_FILE, Manifest, read_manifest
+from dmlgen.plan import Plan
+from dmlgen.presets import Engine
+from dmlgen.rendering.assemble import dataset_name
+from dmlgen.rendering.identity import differences
+
+
+def finished(plan: Plan, engine: Engine, out: Path) -> Manifest | None:
+    """Return the manifest of the dataset in `out`; None where there is none yet.
+
+    Raises:
+        InputError: the dataset there is another one than a plan and an engine make.
+        DatasetError: its dataset.json is not valid.
+    """
+    file = out / MANIFEST_FILE
+    if not file.is_file():
+        return None
+    manifest = read_manifest(file.read_bytes(), str(file))
+    check_request(manifest, plan, engine, str(out))
+    return manifest
+
+
+def check_request(manifest: Manifest, plan: Plan, engine: Engine, where: str) -> None:
+    """Make sure that a finished dataset is what a plan and an engine make.
+
+    The versions of the packages do not count: what is finished is not rendered again.
+
+    Args:
+        where: its folder or URL, for the message.
+
+    Raises:
+        InputError: it is another one; says in what.
+    """
+    there: dict[str, Any] = {
+        "name": manifest.name,
+        "seed": manifest.seed,
+        "images": manifest.images + len(manifest.set_aside),
+        "engine": manifest.engine,
+    }
+    asked: dict[str, Any] = {
+        "name": dataset_name(plan),
+        "seed": plan.seed,
+        "images": len(plan.images),
+        "engine": engine.settings(),
+    }
+    differs = differences(there, asked)
+    recipe = plan.recipe.model_dump(mode="json")
+    # Whole recipes are too long for one line.
+    changed = [field for field in recipe if recipe[field] != manifest.recipe.get(field)]
+    if changed:
+        differs.append(f"the recipe differs in {', '.join(changed)}")
+    if differs:
+        raise InputError(
+            f"{where} holds another dataset, {manifest.name} ({'; '.join(differs)}); choose a new "
+            "or an empty folder with --out"
+        )

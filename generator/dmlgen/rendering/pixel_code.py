@@ -1,0 +1,67 @@
+"""Digest of the code that can change a pixel: with other such code no render is resumed."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import dmlgen
+
+_ROOT = Path(dmlgen.__file__).parent.parent
+_SCENE = "dmlgen/scene"
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def pixel_code_digest() -> str:
+    """Return 12 hex digits that depend on what the modules of `pixel_modules` do.
+
+    Comments, docstrings and layout do not count, nor do commands and their help, publishing, the
+    gallery or the import of cars: an unfinished render goes on after a change of those.
+    """
+    digest = hashlib.sha256()
+    for file in pixel_modules():
+        digest.update(file.relative_to(_ROOT).as_posix().encode())
+        digest.update(_code_of(file.read_text("utf-8")).encode())
+    return digest.hexdigest()[:12]
+
+
+def pixel_modules() -> list[Path]:
+    """Return the files of `dmlgen.scene` and of all that it imports from `dmlgen`, sorted."""
+    found: set[Path] = set()
+    todo = [*(_ROOT / _SCENE).rglob("*.py")]
+    while todo:
+        file = todo.pop()
+        if file not in found:
+            found.add(file)
+            todo += _imported_by(file)
+    return sorted(found)
+
+
+def _imported_by(file: Path) -> Iterator[Path]:
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            module = _ROOT / name.replace(".", "/")
+            candidates = (module.with_suffix(".py"), module / "__init__.py")
+            yield from (
+                path for path in candidates if name.startswith("dmlgen.") and path.is_file()
+            )
+
+
+def _code_of(source: str) -> str:
+    """
+    >>> _code_of("x = 1  # one") == _code_of('"Docs."\\nx = 1') != _code_of("x = 2")
+    True
+    """
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+    return ast.dump(tree)

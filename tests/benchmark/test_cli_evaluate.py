@@ -72,7 +72,8 @@ def assert_refused(answer, *words, out):
     assert answer.exit_code == 2
     assert answer.err.startswith("error: ")
     assert answer.err.count("\n") == 1
-    assert all(line.startswith(("dataset: ", "note: ", "preprocessing: ")) for line in answer.out.splitlines())
+    told = ("dataset: ", "note: ", "preprocessing: ")
+    assert all(line.startswith(told) for line in answer.out.splitlines())
     for word in words:
         assert str(word) in answer.err
     assert not list(out.rglob("*.*"))

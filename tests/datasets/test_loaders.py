@@ -55,6 +55,7 @@ def test_in_sha256sum(tiny: Path) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_in_webdataset(tiny: Path, by_key: Rows, workers: int) -> None:
     wds = pytest.importorskip("webdataset")
+    pytest.importorskip("torch")  # WebLoader is a DataLoader of torch.
     pipeline = (
         wds.WebDataset(shards(tiny), shardshuffle=False)
         .decode("pil")
@@ -70,6 +71,7 @@ def test_in_webdataset(tiny: Path, by_key: Rows, workers: int) -> None:
 
 def test_as_the_card_shows_in_more_workers_than_shards(tiny: Path) -> None:
     wds = pytest.importorskip("webdataset")
+    pytest.importorskip("torch")
     card = (tiny / "README.md").read_text()
     snippet = card.split("```python\n")[1].split("```")[0].replace("FOLDER", str(tiny))
     found: dict[str, Any] = {}

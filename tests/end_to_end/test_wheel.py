@@ -1,5 +1,6 @@
 """A wheel built from the checkout works outside it."""
 
+import json
 import subprocess
 import sys
 import sysconfig
@@ -63,6 +64,35 @@ def test_the_installed_command_renders(installed, tmp_path):
     options = ("--count", 1, "--size", 32, "--preset", "draft", "--device", "cpu")
     run(installed / "dmlgen", "render", "paper", *options, "--out", "out", cwd=tmp_path)
     assert len(open_dataset(str(tmp_path / "out"))) == 1
+
+
+def test_both_commands_work_as_typed(installed, tmp_path):
+    """The two commands that the project exists for, outside a checkout, without a path."""
+    small = ("--scenes", 1, "--variants", 2, "--size", 32, "--preset", "draft", "--device", "cpu")
+    said = run(installed / "dmlgen", "render", "--factor", "color", *small, cwd=tmp_path)
+    assert said.startswith("folder: color\n")
+    assert len(open_dataset(tmp_path / "color")) == 2
+    make = """
+import torch
+torch.manual_seed(0)
+network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(4), torch.nn.Flatten())
+torch.jit.script(network.eval()).save("model.pt")
+"""
+    run(installed / "python", "-c", make, cwd=tmp_path)
+    fast = ("--maps", 2, "--samples", 2, "--no-chance", "--no-intervals", "--input-size", 32)
+    said = run(installed / "dmlbench", "evaluate", "model.pt", *fast, cwd=tmp_path)
+    assert "1500 images: the set 'paper' that comes with dml-prism" in said
+    assert "paint_hue" in said
+    (folder,) = (tmp_path / "results").glob("model-*/*")
+    assert json.loads((folder / "run.json").read_text())["dataset"]["url"] == "package:paper"
+    assert "model" in run(installed / "dmlbench", "compare", cwd=tmp_path)
+    run(installed / "dmlbench", "report", "--images", 1, cwd=tmp_path)
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_the_wheel_stays_small(installed):
+    (wheel,) = installed.parent.parent.glob("*.whl")
+    assert wheel.stat().st_size < 100e6
 
 
 def test_both_commands_show_their_help(installed, tmp_path):

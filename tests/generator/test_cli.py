@@ -115,6 +115,73 @@ def test_events_of_a_render_name_every_image_and_end_with_the_dataset(dmlgen, tm
     assert events[0]["seconds"].keys() >= {"sync", "trace", "denoise", "encode"}
 
 
+SWEEP = ("--scenes", 1, "--variants", 2, "--size", 32, "--preset", "draft", "--device", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("words", "folder"),
+    [
+        (("--factor", "color", *SWEEP), "color"),
+        (("mini", *SMALL), "mini"),
+        (("wet.yaml", *SMALL), "puddles"),
+    ],
+)
+def test_a_render_names_its_folder_first_and_is_done_the_second_time(
+    dmlgen, tmp_path, monkeypatch, words, folder
+):
+    monkeypatch.chdir(tmp_path)
+    recipe = "name: puddles\ntitle: t\ndescription: d\nextends: paper\n"
+    (tmp_path / "wet.yaml").write_text(recipe)
+    code, out, _ = dmlgen("render", *words)
+    assert code == 0
+    assert out.splitlines()[0] == f"folder: {folder}"
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / folder).iterdir()}
+    code, out, _ = dmlgen("render", *words)
+    assert code == 0
+    assert "all 2 images are there already, rendered with Blender" in out
+    assert f"dmlbench evaluate MODEL --data {folder}" in out.splitlines()[-1]
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / folder).iterdir()} == before
+    code, _, err = dmlgen("render", *words, "--seed", 1)
+    assert code == 2
+    assert f"{folder} holds another dataset, " in err
+    assert "(seed was 0, is 1); choose a new or an empty folder with --out" in err
+
+
+def test_a_folder_that_holds_something_else_is_refused_with_what_it_holds(
+    dmlgen, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pose").mkdir()
+    for name in "abcd":
+        (tmp_path / "pose" / name).touch()
+    code, _, err = dmlgen("render", "--factor", "pose", *SWEEP)
+    assert code == 2
+    assert "pose is not empty (it holds a, b, c and 1 more); choose a new or an empty fold" in err
+    assert sorted(path.name for path in (tmp_path / "pose").iterdir()) == list("abcd")
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("paint_hue", "('paint_hue' is a factor of the group 'color')"),
+        ("hue", "(did you mean 'color', the group of 'paint_hue'?)"),
+        ("camera_heigth", "(did you mean 'pose', the group of 'camera_height'?)"),
+    ],
+)
+def test_a_factor_in_place_of_a_group_is_told_its_group(dmlgen, word, meant):
+    code, _, err = dmlgen("plan", "--factor", word)
+    assert code == 2
+    assert f"unknown factor group '{word}' {meant}; valid: model, " in err
+
+
+def test_a_group_in_place_of_a_factor_is_told_its_factors(dmlgen, color_sweep, tmp_path):
+    recipe = "name: a\ntitle: t\ndescription: d\nextends: paper\nvary: {color: default}\n"
+    (tmp_path / "a.yaml").write_text(recipe)
+    code, _, err = dmlgen("plan", tmp_path / "a.yaml")
+    assert code == 2
+    assert "('color' is a group of factors: paint_hue, paint_saturation, paint_value)" in err
+
+
 def test_slices_are_rendered_and_merged_by_the_commands_that_each_names(dmlgen, tmp_path):
     out = tmp_path / "out"
     for part in ("1/2", "2/2"):

@@ -101,7 +101,8 @@ def test_an_unfinished_dataset_is_not_continued_with_other_settings(
 def test_without_blender_the_message_names_the_python_it_needs(plan, engine, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr("dmlgen.blender.sys.version_info", FakeVersion())
-    with pytest.raises(InputError, match=r"Python 3\.11 \(bpy .*\) and Python 3\.13 \(bpy .*\); this is Python 3\.12"):
+    exists_for = r"Python 3\.11 \(bpy .*\) and Python 3\.13 \(bpy .*\); this is Python 3\.12"
+    with pytest.raises(InputError, match=exists_for):
         render(plan, engine, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -15,6 +15,7 @@ from dmlbench.models import LoadedModel
 from dmlbench.results.blocks import Arrays
 from dmlbench.sources import ImageSource
 from dmldata.errors import InputError, UnknownNameError
+from dmldata.extras import import_extra
 
 EXECUTORS = ("local", "ray")
 
@@ -58,9 +59,12 @@ def check_executor(name: str, address: str | None, workers: int | None) -> None:
 
     Raises:
         UnknownNameError, InputError
+        MissingPackageError: Ray is not installed.
     """
     if name not in EXECUTORS:
         raise UnknownNameError("executor", name, EXECUTORS)
+    if name == "ray":
+        import_extra("ray")
     for option, value in (("--address", address), ("--workers", workers)):
         if value is not None and name != "ray":
             raise InputError(f"{option} {value}: only with --executor ray")

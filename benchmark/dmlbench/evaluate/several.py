@@ -59,6 +59,9 @@ def evaluate_models(
 def _check_all(references: Sequence[str], options: Mapping[str, Any]) -> None:
     reference_of: dict[str, str] = {}
     for reference in references:
-        other = reference_of.setdefault(load_model(reference, **options).id, reference)
-        if other is not reference:
-            raise InputError(f"{reference}: is the same model as {other}; give each once")
+        model = load_model(reference, **options).id
+        if model in reference_of:
+            raise InputError(
+                f"{reference}: is the same model as {reference_of[model]}; give each once"
+            )
+        reference_of[model] = reference

@@ -12,6 +12,7 @@ import typer
 
 from dmldata import console
 from dmldata.errors import InputError, PrismError, UnknownNameError
+from dmldata.extras import import_extra
 from dmlgen.cli_plan import (
     DEFAULT_RECIPE,
     AsJson,
@@ -199,6 +200,8 @@ def _crew(
         from dmlgen.rendering.run import local_workers
 
         return local_workers(engine, workers, threads)
+
+    import_extra("ray")
 
     def on_ray(images: int, logs: Path) -> Any:
         from dmlgen.rendering.ray_workers import RayExecutor

@@ -1,0 +1,85 @@
+"""Installing the package takes nothing back that a researcher's environment has."""
+
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+HAVE = {"numpy": "2.4.6", "pandas": "3.0.6", "pyarrow": "26.0.1", "torch": "2.14.1"}
+"""Newer than what Blender 4.5 pins: what an environment of today holds."""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """An environment that holds HAVE, as far as pip can tell: their metadata, without the files."""
+    folder = tmp_path_factory.mktemp("env")
+    venv.create(folder, with_pip=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    for name, version in HAVE.items():
+        metadata = packages / f"{name}-{version}.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
+        (metadata / "INSTALLER").write_text("pip\n")
+        (metadata / "RECORD").write_text("")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    build = ["-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", str(folder)]
+    subprocess.run([sys.executable, *build, str(CHECKOUT)], check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+def would_install(environment, *what):
+    """Name -> version of what pip would install; fails as pip does."""
+    pip = [environment / "bin" / "python", "-m", "pip", "install", "--quiet", "--dry-run"]
+    report = environment / "report.json"
+    done = subprocess.run(
+        [*pip, "--report", report, *what], capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    installs = json.loads(report.read_text())["install"]
+    return {one["metadata"]["name"].lower(): one["metadata"]["version"] for one in installs}
+
+
+@pytest.fixture(scope="module")
+def package_index(environment):
+    """Skips where no package index answers."""
+    try:
+        would_install(environment, "--ignore-installed", "--no-deps", "six")
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        pytest.skip(f"NOT TESTED, as no package index can be reached: {str(error)[-200:]}")
+
+
+@pytest.mark.parametrize("extras", ["bench", "bench,train,onnx,cluster,publish"])
+@pytest.mark.usefixtures("package_index")
+def test_installing_changes_no_version_that_is_there(environment, wheel, extras):
+    found = would_install(environment, f"{wheel}[{extras}]")
+    assert "dml-prism" in found
+    assert "timm" in found
+    assert found.keys().isdisjoint(HAVE)
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 13), reason="Blender 5.2 is for Python 3.13")
+@pytest.mark.usefixtures("package_index")
+def test_rendering_with_python_3_13_changes_no_version_that_is_there(environment, wheel):
+    found = would_install(environment, f"{wheel}[render]")
+    assert found["bpy"].startswith("5.2.")
+    assert found.keys().isdisjoint(HAVE)
+
+
+def test_the_core_asks_for_no_upper_bound():
+    """A cap on a version is a version that somebody's environment loses."""
+    import tomllib
+
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["bench"]]
+    assert [line for line in (*asked, project["requires-python"]) if "<" in line] == []

@@ -2,10 +2,10 @@
 
     python benchmarks/blenders.py PYTHON OTHER_PYTHON [IMAGES] [ROUNDS]
 
-Each Python has dml-prism with the extra `render`. The two render in turn, one worker with one thread,
-so that a change of the machine's speed meets both. Prints a row per Blender: seconds of a core per
-image, after subtracting those of a render of one image of the same plan, which stands for starting;
-and how far the pictures and masks of the second are from those of the first.
+Each Python has dml-prism with the extra `render`. The two render in turn, one worker with one
+thread, so that a change of the machine's speed meets both. Prints a row per Blender: seconds of a
+core per image, after subtracting those of a render of one image of the same plan, which stands for
+starting; and how far the pictures and masks of the second are from those of the first.
 """
 
 import json

@@ -84,12 +84,11 @@ def train(
 
     from dmlbench.cli_values import check_folder
     from dmldata.errors import InputError
-    from dmldata.extras import import_extra
+    from dmldata.extras import require_extras
     from dmldata.strict import explain
 
     check_folder(out, "--out")
-    for module in ("lightning", "pytorch_metric_learning", "tensorboard"):
-        import_extra(module)
+    require_extras("torch", "pytorch_metric_learning", "lightning", "tensorboard")
     from dmlbench.training import TrainSettings, read_training
     from dmlbench.training import train as train_model
     from dmlbench.training.fit import is_first

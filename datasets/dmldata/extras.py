@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, requires
+from importlib.util import find_spec
 from types import ModuleType
 from typing import NamedTuple
 
@@ -70,6 +71,21 @@ def import_extra(module: str) -> ModuleType:
         if missing is None:
             raise
         raise missing from error
+
+
+def require_extras(*modules: str) -> None:
+    """Check that optional modules are installed, without importing any.
+
+    Raises:
+        MissingPackageError: the first that is not.
+    """
+    for module in modules:
+        try:
+            found = find_spec(module)
+        except ModuleNotFoundError:
+            found = None
+        if found is None:
+            raise MissingPackageError(module)
 
 
 def as_missing_package(error: ModuleNotFoundError) -> MissingPackageError | None:

@@ -181,7 +181,11 @@ def test_json_is_one_object_and_all_of_stdout(evaluate, tmp_path):
     assert answer.json["run"] == json.loads((folder_of(tmp_path / "out") / "run.json").read_text())
     again = evaluate("--json")
     assert again.json | {"log": answer.json["log"]} == answer.json
-    assert again.json["log"][1:] == ["properties: reused", "maps: reused (3 images)"]
+    assert [line.partition(": ")[0] for line in again.json["log"][:2]] == [
+        "dataset",
+        "preprocessing",
+    ]
+    assert again.json["log"][2:] == ["properties: reused", "maps: reused (3 images)"]
     assert again.err == ""
 
 

@@ -61,7 +61,7 @@ def test_safetensors_end_to_end(evaluate, result, tmp_path):
     )
     answer = evaluate(tmp_path / "m.safetensors")
     assert answer.exit_code == 0, answer.err
-    assert answer.out.startswith(f"preprocessing: {preprocessing}\n")
+    assert f"preprocessing: {preprocessing}\n" in answer.out
     run = result().run
     assert (run.model.loss, run.model.distance) == ("arcface", "cosine_similarity")
     assert run.model.preprocessing == preprocessing.describe()
@@ -115,7 +115,7 @@ def test_stored_embeddings_score_like_the_model_that_left_them(
     (tmp_path / "E.keys.txt").write_text("\n".join(reversed(keys)))
     answer = evaluate(f"embeddings:{tmp_path / 'E.npy'}")
     assert answer.exit_code == 0, answer.err
-    assert answer.out.startswith("note: no saliency maps: the file holds embeddings")
+    assert "\nnote: no saliency maps: the file holds embeddings" in answer.out
     (folder,) = (tmp_path / "out").glob("E-*/*")
     stored = load_result(folder)
     assert stored.properties.properties == from_model.properties.properties

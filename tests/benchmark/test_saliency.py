@@ -112,7 +112,8 @@ def test_map_of_a_linear_model_is_its_weights_where_the_image_is_black_plus_one(
     expected = np.clip((by_hand - low) / (high - low), 0, 1)
     assert found.dtype == dtype
     for row in found.numpy():
-        np.testing.assert_allclose(row, expected, atol=1e-5 if dtype == torch.float32 else 1e-6)
+        # Sums of 360 float32 products: what is left after their difference depends on the CPU.
+        np.testing.assert_allclose(row, expected, atol=3e-5 if dtype == torch.float32 else 1e-6)
 
 
 def test_absolute_value_is_per_copy_in_the_paper_and_after_the_mean_in_the_textbook():

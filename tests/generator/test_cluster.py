@@ -24,9 +24,12 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def run(out, work):
+def run(out, work, *options):
     return subprocess.run(
-        [*COMMAND, out, "--work", str(work)], capture_output=True, text=True, env=os.environ
+        [*COMMAND, out, "--work", str(work), *options],
+        capture_output=True,
+        text=True,
+        env=os.environ,
     )
 
 
@@ -39,8 +42,12 @@ def test_a_dataset_rendered_to_s3_is_the_one_rendered_to_a_folder(s3, color_swee
     assert len(list(dataset.samples_iter())) == 6
     assert list(tmp_path.iterdir()) == []
     again = run("s3://datasets/color", tmp_path)
-    assert again.returncode == 2
-    assert "already holds a dataset" in again.stderr
+    assert again.returncode == 0
+    assert json.loads(again.stdout)["fingerprint"] == dataset.fingerprint
+    other = run("s3://datasets/color", tmp_path, "--seed", "8")
+    assert other.returncode == 2
+    assert "s3://datasets/color holds another dataset, " in other.stderr
+    assert "seed was 7, is 8" in other.stderr
     assert s3.secret not in done.stdout + done.stderr + again.stderr
 
 
@@ -54,7 +61,7 @@ def test_when_the_url_is_gone_the_frames_stay_and_the_same_command_goes_on(
         destination.put(color_sweep)
     gone = run("s3://datasets/later", tmp_path)
     assert gone.returncode == 1
-    assert "s3://datasets/later: cannot be written" in gone.stderr
+    assert "s3://datasets/later: cannot be read" in gone.stderr
     assert s3.secret not in gone.stderr
     s3.start()
     Destination("s3://datasets/later").put(color_sweep)

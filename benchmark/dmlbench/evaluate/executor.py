@@ -15,7 +15,7 @@ from dmlbench.models import LoadedModel
 from dmlbench.results.blocks import Arrays
 from dmlbench.sources import ImageSource
 from dmldata.errors import InputError, UnknownNameError
-from dmldata.extras import import_extra
+from dmldata.extras import require_extras
 
 EXECUTORS = ("local", "ray")
 
@@ -64,7 +64,7 @@ def check_executor(name: str, address: str | None, workers: int | None) -> None:
     if name not in EXECUTORS:
         raise UnknownNameError("executor", name, EXECUTORS)
     if name == "ray":
-        import_extra("ray")
+        require_extras("ray")
     for option, value in (("--address", address), ("--workers", workers)):
         if value is not None and name != "ray":
             raise InputError(f"{option} {value}: only with --executor ray")

@@ -12,7 +12,7 @@ import typer
 
 from dmldata import console
 from dmldata.errors import InputError, PrismError, UnknownNameError
-from dmldata.extras import import_extra
+from dmldata.extras import require_extras
 from dmlgen.cli_plan import (
     DEFAULT_RECIPE,
     AsJson,
@@ -201,7 +201,7 @@ def _crew(
 
         return local_workers(engine, workers, threads)
 
-    import_extra("ray")
+    require_extras("ray")
 
     def on_ray(images: int, logs: Path) -> Any:
         from dmlgen.rendering.ray_workers import RayExecutor

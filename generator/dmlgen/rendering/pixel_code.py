@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import io
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +19,7 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 def pixel_code_digest() -> str:
     """Return 12 hex digits that depend on what the modules of `pixel_modules` do.
 
-    Comments, docstrings and layout do not count, nor do commands and their help, publishing, the
+    Comments and docstrings do not count, nor do commands and their help, publishing, the
     gallery or the import of cars: an unfinished render goes on after a change of those.
     """
     digest = hashlib.sha256()
@@ -56,12 +58,22 @@ def _imported_by(file: Path) -> Iterator[Path]:
 
 
 def _code_of(source: str) -> str:
-    """
+    """Return the text without comments, docstrings and blank lines: the same in every Python.
+
     >>> _code_of("x = 1  # one") == _code_of('"Docs."\\nx = 1') != _code_of("x = 2")
     True
     """
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
+    lines = source.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            del node.body[0]
-    return ast.dump(tree)
+            docstring = node.body[0]
+            lines[docstring.lineno - 1 : docstring.end_lineno] = [""] * _height(docstring)
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def _height(node: ast.stmt) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1

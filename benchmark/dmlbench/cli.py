@@ -173,6 +173,14 @@ def evaluate(
         bool,
         typer.Option("--trust-pickle", help="Load a pickled model or a .pt2: runs code in it."),
     ] = False,
+    allow_unstable: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unstable",
+            help="Measure a model whose embedding of an image changes from pass to pass or with "
+            "the batch; the result is marked.",
+        ),
+    ] = False,
     no_intervals: NoIntervals = False,
     no_chance: NoChance = False,
     as_json: Json = False,
@@ -214,6 +222,7 @@ def evaluate(
         "interpolation": interpolation,
         "trust_pickle": trust_pickle,
         "seed": seed,
+        "allow_unstable": allow_unstable,
     }
     check_folder(out, "--out")
     check_executor(executor, address, workers)

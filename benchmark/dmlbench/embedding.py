@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from dmlbench.models.contract import LoadedModel
+from dmlbench.models.contract import LoadedModel, run_model
 from dmlbench.models.execution import evaluated, full_precision, move_model, pick_device
 from dmldata.errors import ModelError
 
@@ -53,7 +53,12 @@ def embed(
             (model.preprocessing.to_tensor(image) for image in images), batch_size
         ):
             filled = _fill(batch, batch_size) if rows else batch
-            embeddings = model.model(filled.to(place, memory_format=torch.channels_last))
+            try:
+                embeddings = run_model(
+                    model.model, filled.to(place, memory_format=torch.channels_last)
+                )
+            except ModelError as error:
+                raise ModelError(f"{model.reference}: {error}") from error
             found = embeddings[: len(batch)].float().cpu().numpy()
             _check(found, len(batch), model, keys, sum(map(len, rows)))
             rows.append(found)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import fsspec
 
 from dmldata.errors import DatasetError, InputError, UnknownNameError, one_line
-from dmldata.extras import import_extra
+from dmldata.hub_access import hub_endpoint, offline_if_hub_is_silent
 from dmldata.manifest import MANIFEST_FILE
 
 HUB, PACKAGE = "hf://", "package:"
@@ -127,15 +127,15 @@ def _from_hub(url: str) -> Location:
     if found is None:
         raise InputError(f"{url}: has to be like hf://owner/name or hf://owner/name@revision")
     repository, revision = found.groups()
-    import_extra("huggingface_hub")
-    from huggingface_hub import constants, snapshot_download
+    endpoint = hub_endpoint()
+    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
-    endpoint = os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
     try:
-        folder = snapshot_download(
-            repository, repo_type="dataset", revision=revision, endpoint=endpoint
-        )
+        with offline_if_hub_is_silent():
+            folder = snapshot_download(
+                repository, repo_type="dataset", revision=revision, endpoint=endpoint
+            )
     except RevisionNotFoundError:
         raise InputError(f"{url}: the dataset has no revision '{revision}'") from None
     except RepositoryNotFoundError:

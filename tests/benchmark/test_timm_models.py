@@ -53,15 +53,47 @@ def test_weights_load_by_name_from_pth_and_safetensors(tmp_path):
         assert loaded.id == first.id
 
 
-def test_weights_of_a_classifier_with_any_number_of_classes_load(tmp_path):
+def test_a_trained_head_is_measured_or_dropped_as_the_reference_says(tmp_path):
     ensure_torchvision_imports()
     import timm
 
-    whole = timm.create_model("test_resnet", num_classes=7).state_dict()
+    network = timm.create_model("test_resnet", num_classes=7).eval()
+    whole = network.state_dict()
     torch.save(whole, tmp_path / "seven.pth")
-    state = load_model(f"timm:test_resnet?weights={tmp_path / 'seven.pth'}").model.state_dict()
+    reference = f"timm:test_resnet?weights={tmp_path / 'seven.pth'}"
+    with pytest.raises(ModelError, match=r"head '(fc|head.fc)' with 7 outputs; \?head=keep meas"):
+        load_model(reference)
+    dropped = load_model(f"{reference}&head=drop")
+    state = dropped.model.state_dict()
     assert state.keys() < whole.keys()
     assert all(torch.equal(tensor, whole[name]) for name, tensor in state.items())
+    kept = load_model(f"{reference}&head=keep")
+    assert (kept.dimensions, dropped.dimensions > 7) == (7, True)
+    images = torch.rand(2, 3, 160, 160)
+    with torch.no_grad():
+        torch.testing.assert_close(kept.model(images), network(images))
+
+
+def test_the_classifier_of_the_library_is_left_out_with_a_note(tmp_path):
+    ensure_torchvision_imports()
+    import timm
+
+    network = timm.create_model("test_resnet", num_classes=1000)
+    torch.save(network.state_dict(), tmp_path / "imagenet.pth")
+    loaded = load_model(f"timm:test_resnet?weights={tmp_path / 'imagenet.pth'}")
+    assert loaded.dimensions != 1000
+    assert "the classifier of 1000 classes in imagenet.pth is left out" in loaded.notes
+
+
+def test_tensors_that_a_network_does_not_use_are_named(tmp_path):
+    body = load_model("timm:test_resnet?pretrained=false").model.state_dict()
+    torch.save(body | {"loss.proxies": torch.zeros(3, 4)}, tmp_path / "more.pth")
+    reference = f"timm:test_resnet?weights={tmp_path / 'more.pth'}"
+    with pytest.raises(ModelError, match=r"'loss\.proxies'.*\?head=drop"):
+        load_model(reference)
+    assert same_weights(
+        load_model(f"{reference}&head=drop"), load_model("timm:test_resnet?pretrained=false")
+    )
 
 
 def test_weights_of_another_network_are_refused_with_what_differs(tmp_path):

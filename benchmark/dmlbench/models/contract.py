@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import textwrap
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -21,6 +24,8 @@ FOR_WEIGHTS = (
     "weights alone load in a function of yours, python:module:function, or with "
     "timm:NAME?weights=FILE"
 )
+_PACKAGE = Path(__file__).resolve().parents[1]
+_STANDARD_LIBRARY = Path(os.__file__).resolve().parent
 LONGEST_ERROR = 300
 """Letters of an error of others that stand in ours; `--debug` shows all of it."""
 
@@ -40,7 +45,8 @@ class LoadedModel:
         model: images [B, 3, H, W] -> embeddings [B, D]; in eval mode where it is a module.
         preprocessing: from a PIL image to one row of the model's input.
         reference: what the user typed.
-        id: a short, safe folder name: the reference's name and a hash of weights and preprocessing.
+        id: a short, safe folder name: the reference's name and a hash of weights, source,
+            preprocessing and what the model does on a few fixed images.
         loss: key of the loss it was trained with (protocol, section 6); None where not known.
         distance: name of the distance that saliency maps of this model explain; by default that of
             the loss, else euclidean.
@@ -102,6 +108,23 @@ def count_dimensions(model: EmbeddingModel, preprocessing: Preprocessing, refere
     return int(found.shape[1])
 
 
+def run_model(model: EmbeddingModel, images: Tensor) -> Tensor:
+    """Embed images [B, 3, H, W]; the model gets a copy, which it may change in place.
+
+    Raises:
+        ModelError: the model fails; names where in the user's own code, if it was there.
+        torch.OutOfMemoryError: as it is.
+    """
+    try:
+        return model(images.clone())
+    except (ModelError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"the model fails on images {list(images.shape)}: {one_line(error)}"
+        ) from error
+
+
 def make_id(name: str, weights_hash: str, preprocessing: Preprocessing) -> str:
     """`name-xxxxxxxx`: letters, digits, `_`, `-` only; the same for the same weights and input."""
     safe = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:48] or "model"
@@ -109,11 +132,44 @@ def make_id(name: str, weights_hash: str, preprocessing: Preprocessing) -> str:
     return f"{safe}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
-def one_line(error: BaseException) -> str:
-    """An error's type and text on one line, without the end of a long text.
+def with_behavior(model_id: str, digest: str) -> str:
+    """Return an id of `make_id` that also depends on what the model does.
+
+    Args:
+        digest: of its embeddings of fixed images; see `probe`.
+
+    >>> with_behavior("a-01234567", "x") != with_behavior("a-01234567", "y")
+    True
+    """
+    name, _, first = model_id.rpartition("-")
+    return f"{name}-{hashlib.sha256(f'{first} {digest}'.encode()).hexdigest()[:8]}"
+
+
+def one_line(error: BaseException | None) -> str:
+    """An error's type and text on one line, without the end of a long text, and where it was.
 
     >>> one_line(RuntimeError("Missing keys:\\n\\tfc.weight"))
     'RuntimeError: Missing keys: fc.weight'
     """
     text = textwrap.shorten(str(error), LONGEST_ERROR, placeholder=" ...")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    named = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return named + (_last_own_frame(error) if error is not None else "")
+
+
+def _last_own_frame(error: BaseException) -> str:
+    """Where in the user's own code an error was raised; empty where it was in none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if _is_own(frame.filename)]
+    if not own:
+        return ""
+    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno}, in {own[-1].name})"
+
+
+def _is_own(file: str) -> bool:
+    path = Path(file)
+    return (
+        path.is_file()
+        and not path.is_relative_to(_PACKAGE)
+        and not {"site-packages", "dist-packages"} & set(path.parts)
+        and not path.is_relative_to(_STANDARD_LIBRARY)
+    )

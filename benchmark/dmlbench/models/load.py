@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Callable
+from urllib.parse import unquote
 
-from dmlbench.models.contract import FOR_WEIGHTS, LoadedModel, count_dimensions
+from dmlbench.models.adapt import adapt
+from dmlbench.models.contract import FOR_WEIGHTS, LoadedModel, count_dimensions, with_behavior
 from dmlbench.models.options import Options
+from dmlbench.models.probe import probe
 from dmlbench.models.stored_embeddings import StoredEmbeddings
 from dmldata.errors import ModelError
 
@@ -42,8 +45,12 @@ def load_model(
     interpolation: str | None = None,
     trust_pickle: bool = False,
     seed: int = 0,
+    allow_unstable: bool = False,
 ) -> LoadedModel:
-    """Load a model on the CPU, in eval mode, and check that it gives embeddings.
+    """Load a model on the CPU, in eval mode, and check that it gives embeddings of images.
+
+    It is fitted to the contract where it can be (see `adapt`), and embeds a few fixed images, one
+    of them twice, alone and in a batch: an embedding has to be a function of its image alone.
 
     `embeddings:FILE.npy` gives `StoredEmbeddings`, which a dataset's images are looked up in.
 
@@ -61,19 +68,65 @@ def load_model(
         interpolation: Pillow's name of the resampling filter.
         trust_pickle: load a `.pt` that is a pickle, or a `.pt2`, which runs the code in it.
         seed: of random weights; 0 is a seed like any other.
+        allow_unstable: take a model whose embedding of an image changes from pass to pass or with
+            the batch; `notes` say so.
 
     Raises:
         ModelError: the reference cannot be loaded, or the model breaks the contract.
         UnknownNameError: an option, loss, distance or filter that does not exist.
     """
     options = Options(
-        distance, loss, input_size, mean, std, bgr, scale, interpolation, trust_pickle, seed
+        distance,
+        loss,
+        input_size,
+        mean,
+        std,
+        bgr,
+        scale,
+        interpolation,
+        trust_pickle,
+        seed,
+        allow_unstable,
     )
-    loaded = _loader(reference)(reference, options)
+    bare, output = split_output(reference)
+    loaded = dataclasses.replace(_loader(bare)(bare, options), reference=reference)
     if isinstance(loaded, StoredEmbeddings):
         return loaded
+    loaded = adapt(loaded, output)
     dimensions = count_dimensions(loaded.model, loaded.preprocessing, reference)
-    return dataclasses.replace(loaded, dimensions=dimensions)
+    return _probed(dataclasses.replace(loaded, dimensions=dimensions), options)
+
+
+def split_output(reference: str) -> tuple[str, str | None]:
+    """A reference without its option `output`, and that.
+
+    >>> split_output("timm:resnet18?seed=1&output=features"), split_output("model.pt")
+    (('timm:resnet18?seed=1', 'features'), ('model.pt', None))
+    """
+    bare, _, query = reference.partition("?")
+    options = query.split("&") if query else []
+    given = [option for option in options if option.startswith("output=")]
+    left = "&".join(option for option in options if option not in given)
+    output = unquote(given[-1].partition("=")[2]) if given else None
+    return (f"{bare}?{left}" if left else bare), output
+
+
+def _probed(loaded: LoadedModel, options: Options) -> LoadedModel:
+    found = probe(loaded)
+    if found.instability is None:
+        return dataclasses.replace(loaded, id=with_behavior(loaded.id, found.digest))
+    if not options.allow_unstable:
+        raise ModelError(
+            f"{loaded.reference}: its embedding is no function of the image: {found.instability}; "
+            "valid: a model in eval mode, without dropout, random numbers or batch statistics; "
+            "--allow-unstable measures it as it is"
+        )
+    note = f"UNSTABLE: the embedding is no function of the image: {found.instability}"
+    return dataclasses.replace(
+        loaded,
+        id=with_behavior(loaded.id, f"unstable {loaded.notes}"),
+        notes=(*loaded.notes, note),
+    )
 
 
 def _loader(reference: str) -> Callable[[str, Options], LoadedModel]:

@@ -25,6 +25,7 @@ class Options:
     interpolation: str | None = None
     trust_pickle: bool = False
     seed: int = 0
+    allow_unstable: bool = False
 
     def __post_init__(self) -> None:
         if self.loss is not None:

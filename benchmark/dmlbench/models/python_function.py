@@ -91,14 +91,15 @@ def _as_loaded(returned: Any, reference: str, options: Options) -> LoadedModel:
 
 
 def _hash(model: Any, reference: str, function: Callable[[], Any]) -> str:
+    weights = ""
     if isinstance(model, nn.Module) and model.state_dict():
         if any(map(is_lazy, model.parameters())):
             raise ModelError(f"{reference}: the model is lazy; run it once before returning it")
-        return hash_tensors(model.state_dict())
-    # No weights to tell models apart by: the source they come from does.
+        weights = hash_tensors(model.state_dict())
+    # What a network does stands in its source as well as in its weights.
     source = getattr(sys.modules.get(function.__module__), "__file__", None)
     content = sha256_of(Path(source)) if source else ""
-    return hashlib.sha256(f"{reference}\n{content}".encode()).hexdigest()
+    return hashlib.sha256(f"{reference}\n{content}\n{weights}".encode()).hexdigest()
 
 
 @contextmanager

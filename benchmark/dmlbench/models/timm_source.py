@@ -5,36 +5,22 @@ from __future__ import annotations
 import difflib
 import math
 import warnings
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 from torch import nn
 
+from dmlbench.models.architecture import Architecture, Query, fill, parse_query
 from dmlbench.models.contract import LoadedModel, make_id, one_line
 from dmlbench.models.execution import seeded
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
-from dmlbench.models.weights import (
-    difference,
-    find_weights,
-    hash_tensors,
-    match_weights,
-    read_weights,
-)
+from dmlbench.models.weights import hash_tensors
 from dmlbench.torchvision_schemas import ensure_torchvision_imports
 from dmldata.errors import ModelError, UnknownNameError
+from dmldata.hub_access import offline_if_hub_is_silent
 
-_QUERY = ("pretrained", "seed", "weights")
-_BOOLEANS = {"true": True, "false": False}
-
-
-@dataclass(frozen=True)
-class _Query:
-    name: str
-    pretrained: bool
-    seed: int
-    weights: str | None
+_HUBS = ("hf-hub:", "hf_hub:", "local-dir:")
+"""Names that timm itself looks up, in a repository of the Hub or in a folder."""
 
 
 def load(reference: str, options: Options) -> LoadedModel:
@@ -44,13 +30,14 @@ def load(reference: str, options: Options) -> LoadedModel:
         ModelError: unknown architecture (with close matches), weights that cannot be had or do not
             fit; UnknownNameError for an unknown option.
     """
-    query = _parse(reference, options.seed)
+    query = parse_query(reference, options.seed)
     _check_name(query.name)
     arguments = {} if options.input_size is None else _fixed_size(query.name, options.input_size)
     model = _build(query, reference, arguments)
-    if query.weights is not None:
-        _load_weights(model, query, reference, arguments)
     preprocessing, notes = _preprocessing(_config(model), options)
+    if query.weights is not None:
+        model, told = fill(_architecture(model, query, arguments), query, reference)
+        notes += told
     loss, distance = options.explained_by(None, "")
     return LoadedModel(
         model=model.eval(),
@@ -70,28 +57,13 @@ def create_trunk(name: str, size: tuple[int, int], reference: str) -> nn.Module:
         ModelError, UnknownNameError: no such architecture, or timm cannot build it so.
     """
     _check_name(name)
-    return _build(_Query(name, False, 0, None), reference, _fixed_size(name, size))
-
-
-def _parse(reference: str, seed: int) -> _Query:
-    name, _, text = reference.removeprefix("timm:").partition("?")
-    values: dict[str, str] = {}
-    for part in filter(None, text.split("&")):
-        key, _, value = part.partition("=")
-        if key not in _QUERY:
-            raise UnknownNameError("option", key, _QUERY, reference)
-        values[key] = unquote(value)
-    weights = values.get("weights")
-    pretrained = values.get("pretrained", "false" if weights else "true").lower()
-    if pretrained not in _BOOLEANS:
-        raise ModelError(f"{reference}: pretrained={pretrained} is not valid; valid: true, false")
-    if not values.get("seed", "0").isdecimal():
-        raise ModelError(f"{reference}: seed={values['seed']} is not valid; valid: 0, 1, 2, ...")
-    return _Query(name, _BOOLEANS[pretrained], int(values.get("seed", seed)), weights)
+    return _build(Query(name, False, 0), reference, _fixed_size(name, size))
 
 
 def _check_name(name: str) -> None:
     timm = _timm()
+    if name.startswith(_HUBS):
+        return
     architecture, dot, tag = name.partition(".")
     if timm.is_model(name):
         tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{architecture}.*")]
@@ -103,9 +75,12 @@ def _check_name(name: str) -> None:
     raise ModelError(f"unknown timm model '{name}'{hint}; all: timm.list_models()")
 
 
-def _build(query: _Query, reference: str, arguments: dict[str, Any]) -> nn.Module:
+def _build(query: Query, reference: str, arguments: dict[str, Any]) -> nn.Module:
     try:
-        return _create(query, pretrained=query.pretrained, num_classes=0, **arguments)
+        if not query.pretrained:
+            return _create(query, pretrained=False, num_classes=0, **arguments)
+        with offline_if_hub_is_silent():
+            return _create(query, pretrained=True, num_classes=0, **arguments)
     except Exception as error:
         if not query.pretrained:
             raise ModelError(f"{reference}: timm cannot build it: {one_line(error)}") from error
@@ -116,7 +91,7 @@ def _build(query: _Query, reference: str, arguments: dict[str, Any]) -> nn.Modul
         ) from error
 
 
-def _create(query: _Query, **arguments: Any) -> nn.Module:
+def _create(query: Query, **arguments: Any) -> nn.Module:
     with seeded(query.seed), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model: nn.Module = _timm().create_model(query.name, **arguments)
@@ -129,33 +104,20 @@ def _fixed_size(name: str, size: int | tuple[int, int]) -> dict[str, Any]:
     return {"img_size": size} if config is not None and config.fixed_input_size else {}
 
 
-def _load_weights(
-    model: nn.Module, query: _Query, reference: str, arguments: dict[str, Any]
-) -> None:
-    path = find_weights(query.weights or "")
-    found = read_weights(path)
-    body = model.state_dict()
-    matched = match_weights(body, found)
-    if matched is None:
-        # The file of a classifier: match it to the whole network, then keep what is not classifier.
-        classes = _classes(found, _config(model))
-        whole = _create(query, num_classes=classes, **arguments).state_dict()
-        matched = match_weights(whole, found)
-        if matched is None or not body.keys() <= whole.keys():
-            raise ModelError(
-                f"{reference}: weights '{path.name}' do not fit: {difference(whole, found)}"
-            )
-    model.load_state_dict({name: matched[name] for name in body})
+def _architecture(model: nn.Module, query: Query, arguments: dict[str, Any]) -> Architecture:
+    config = _config(model)
+    classifier = config.get("classifier") or "head"
+    return Architecture(
+        body=model,
+        whole=lambda classes: _create(query, num_classes=classes, **arguments).eval(),
+        head=classifier if isinstance(classifier, str) else classifier[0],
+        classes=int(config["num_classes"]),
+    )
 
 
 def _config(model: nn.Module) -> dict[str, Any]:
     config: dict[str, Any] = vars(model)["pretrained_cfg"]
     return config
-
-
-def _classes(found: dict[str, Any], config: dict[str, Any]) -> int:
-    named = found.get(f"{config.get('classifier')}.weight")
-    return int(named.shape[0]) if named is not None else int(config["num_classes"])
 
 
 def _preprocessing(

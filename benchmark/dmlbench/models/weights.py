@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from dmlbench.models.checkpoint import read_checkpoint
 from dmldata.errors import ModelError
 from dmldata.extras import MissingPackageError
 
 State = Mapping[str, Tensor]
 
 _SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
-_WRAPPERS = ("state_dict", "model")
 
 
 def find_weights(location: str) -> Path:
@@ -27,7 +27,7 @@ def find_weights(location: str) -> Path:
     """
     kind, _, package = location.partition(":")
     if kind != "package":
-        path = Path(location)
+        path = Path(location).expanduser()
         if not path.is_file():
             raise ModelError(f"weights '{location}': no such file")
         return path
@@ -45,32 +45,12 @@ def find_weights(location: str) -> Path:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors by name, in the file's order, on the CPU; pickled objects of other kinds are refused.
+    """Tensors under the names that the file gives them; see `checkpoint.read_checkpoint`.
 
     Raises:
         ModelError: the file cannot be read so.
     """
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # Whatever a damaged or hostile file makes the readers raise: none of them runs its code.
-        raise ModelError(
-            f"weights '{path}': not a file of tensors ({type(error).__name__}); "
-            "valid: a state dict (.pth) or .safetensors"
-        ) from error
-    for wrapper in _WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
-    if not isinstance(content, dict) or not content:
-        raise ModelError(f"weights '{path}': holds {type(content).__name__}, expected a state dict")
-    strangers = [name for name, value in content.items() if not isinstance(value, Tensor)]
-    if strangers:
-        raise ModelError(f"weights '{path}': '{strangers[0]}' is not a tensor")
-    return content
+    return read_checkpoint(path, strip=False).state
 
 
 def match_weights(expected: State, found: State) -> dict[str, Tensor] | None:
@@ -101,13 +81,21 @@ def difference(expected: State, found: State) -> str:
     surplus = [name for name in found if name not in expected]
     if missing or surplus:
         parts = [
-            f"{len(names)} {word} ('{names[0]}', ...)"
+            f"{len(names)} {word} ({_named(names)})"
             for names, word in ((missing, "missing"), (surplus, "not in the model"))
             if names
         ]
         return f"{len(found)} tensors for {len(expected)}: {', '.join(parts)}"
     name = next(name for name in expected if expected[name].shape != found[name].shape)
     return f"'{name}' is {list(found[name].shape)}, expected {list(expected[name].shape)}"
+
+
+def _named(names: list[str]) -> str:
+    """
+    >>> _named(["a", "b", "c", "d"])
+    "'a', 'b', 'c', ..."
+    """
+    return ", ".join([*(f"'{name}'" for name in names[:3]), *(["..."] if names[3:] else [])])
 
 
 def hash_tensors(state: State) -> str:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dmlbench.distances import Distance
-from dmlbench.models.contract import EmbeddingModel
+from dmlbench.models.contract import EmbeddingModel, run_model
 from dmldata.errors import ModelError, UnknownNameError
 
 SAMPLES = 50
@@ -94,10 +94,13 @@ class MapInput:
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         lower = self.precision == LOWER
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=lower):
-            embeddings = self.model(inputs)
+            embeddings = run_model(self.model, inputs)
         found = self.distance(embeddings.to(inputs.dtype), self.reference)
         if torch.is_grad_enabled() and inputs.requires_grad and not found.requires_grad:
-            raise ModelError("the model passes no gradient from its embeddings to the pixels")
+            raise ModelError(
+                "the model passes no gradient from its embeddings to the pixels; valid: "
+                "--method occlusion, which needs none"
+            )
         return found
 
     def outside_inference_mode(self) -> MapInput:

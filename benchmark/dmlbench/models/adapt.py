@@ -1,0 +1,202 @@
+"""Fitting a model to the contract: which of its outputs, and what input, as it is found to take."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dmlbench.models.contract import EmbeddingModel, LoadedModel, one_line
+from dmlbench.models.execution import evaluated
+from dmlbench.models.fixed_batch import in_batches
+from dmldata.errors import ModelError
+
+EMBEDDING_NAMES = ("embedding", "embeddings", "image_embeds", "image_embedding", "emb")
+"""Names of an output that is the embedding, whatever else a model returns."""
+
+_BATCHES = (1, 2, 4, 8, 16, 32, 64)
+_TOLERANCE = 1e-3
+
+
+class FittedModel(nn.Module):
+    """A model with what has to be done before and after it.
+
+    Args:
+        model: images [B, 3, H, W] -> an output that `pick_output` takes.
+        output: name or number of the entry that is the embedding; None where there is no choice.
+        batch: the one number of images that the model takes; None for any.
+        contiguous: whether the model takes no images whose channels lie last in memory.
+    """
+
+    def __init__(
+        self,
+        model: EmbeddingModel,
+        output: str | None = None,
+        batch: int | None = None,
+        contiguous: bool = False,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.output, self.batch, self.contiguous = output, batch, contiguous
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Preprocessed images [B, 3, H, W] -> [B, D]."""
+        if self.contiguous:
+            images = images.contiguous()
+        return in_batches(self._embed, images, self.batch)
+
+    def _embed(self, images: Tensor) -> Tensor:
+        return pick_output(self.model(images), self.output)
+
+
+def adapt(loaded: LoadedModel, output: str | None) -> LoadedModel:
+    """Find out what a model returns and takes, and wrap it where that is not the contract's.
+
+    Half precision becomes float32; of several outputs the embedding is taken; a model that was made
+    for one batch size gets batches of that size; and one that cannot read channels-last images (a
+    `view` after a convolution) gets them contiguous.
+
+    Args:
+        output: the name or number of the output that is the embedding, where the user gave one.
+
+    Raises:
+        ModelError: no forward pass succeeds, or it is not clear which output is the embedding.
+    """
+    model, reference = loaded.model, loaded.reference
+    notes = list(loaded.notes)
+    if isinstance(model, nn.Module) and _is_half(model):
+        model.float()
+        notes.append("half-precision weights: run in float32")
+    with evaluated(model), torch.no_grad():
+        batch, returned = _first_pass(model, loaded.preprocessing.input_size, reference)
+        chosen = choose_output(returned, output, reference)
+        if chosen is not None and output is None:
+            notes.append(f"of what the model returns, '{chosen}' is taken as the embedding")
+        fitted = FittedModel(model, chosen, batch if batch > 1 else None)
+        images = _noise(3, loaded.preprocessing.input_size)
+        if fitted.batch is None and not _takes(fitted, images):
+            fitted.batch = 1
+        fitted.contiguous = not _same_in_channels_last(fitted, images)
+    if fitted.batch is not None:
+        notes.append(f"made for batches of {fitted.batch}: images are given to it in such")
+    plain = isinstance(returned, Tensor) and returned.ndim == 2
+    needed = not plain or fitted.batch is not None or fitted.contiguous
+    return dataclasses.replace(loaded, model=fitted.eval() if needed else model, notes=tuple(notes))
+
+
+def choose_output(returned: Any, output: str | None, reference: str) -> str | None:
+    """Return the entry of what a model returned that is the embedding; None where it is a tensor.
+
+    Args:
+        returned: for a batch of images.
+        output: the entry that the user named.
+
+    Raises:
+        ModelError: no such entry, or several that could be it; lists them with their shapes.
+    """
+    entries = _entries(returned)
+    if entries is None:
+        if output is not None:
+            raise ModelError(f"{reference}: output={output}: the model returns one tensor")
+        if not isinstance(returned, Tensor):
+            raise ModelError(
+                f"{reference}: returns {type(returned).__name__}, expected a tensor [B, D]"
+            )
+        return None
+    listed = ", ".join(f"{name} {_shape(value)}" for name, value in entries.items())
+    if output is not None:
+        if output not in entries:
+            raise ModelError(f"{reference}: output={output}: no such output; valid: {listed}")
+        return output
+    named = [name for name in EMBEDDING_NAMES if name in entries]
+    flat = [name for name, value in entries.items() if _is_embedding(value)]
+    if named or len(flat) == 1:
+        return (named or flat)[0]
+    raise ModelError(
+        f"{reference}: returns several outputs; choose the embedding with ?output=NAME: {listed}"
+    )
+
+
+def pick_output(returned: Any, output: str | None) -> Tensor:
+    """Return the entry `output` of what a model returned, [B, D, 1, 1] as [B, D]."""
+    if output is not None:
+        entries = _entries(returned)
+        returned = returned if entries is None else entries[output]
+    if (
+        isinstance(returned, Tensor)
+        and returned.ndim > 2
+        and returned[0].numel() == len(returned[0])
+    ):
+        returned = returned.flatten(1)
+    return returned
+
+
+def _entries(returned: Any) -> dict[str, Any] | None:
+    """
+    >>> list(_entries((torch.zeros(1), torch.zeros(2))))
+    ['0', '1']
+    """
+    if isinstance(returned, Mapping):
+        return {str(name): value for name, value in returned.items()}
+    if isinstance(returned, tuple) and hasattr(returned, "_asdict"):
+        return dict(returned._asdict())
+    if isinstance(returned, list | tuple):
+        return {str(number): value for number, value in enumerate(returned)}
+    return None
+
+
+def _is_embedding(value: Any) -> bool:
+    return (
+        isinstance(value, Tensor)
+        and value.is_floating_point()
+        and (value.ndim == 2 or (value.ndim == 4 and value.shape[2:] == (1, 1)))
+    )
+
+
+def _shape(value: Any) -> str:
+    return str(list(value.shape)) if isinstance(value, Tensor) else type(value).__name__
+
+
+def _first_pass(model: EmbeddingModel, size: tuple[int, int], reference: str) -> tuple[int, Any]:
+    """A batch size that the model takes, 1 if it can be, and what it returned for it."""
+    first: Exception | None = None
+    for batch in _BATCHES:
+        zeros = torch.zeros(batch, 3, *size)
+        try:
+            return batch, model(zeros)
+        except Exception as error:
+            first = first or error
+    raise ModelError(
+        f"{reference}: a forward pass on zeros {[1, 3, *size]} fails: {one_line(first)}"
+    ) from first
+
+
+def _takes(model: FittedModel, images: Tensor) -> bool:
+    try:
+        found = model(images)
+    except Exception:
+        return False
+    return isinstance(found, Tensor) and len(found) == len(images)
+
+
+def _same_in_channels_last(model: FittedModel, images: Tensor) -> bool:
+    expected = model(images.clone())
+    try:
+        found = model(images.contiguous(memory_format=torch.channels_last))
+    except Exception:
+        return False
+    if not isinstance(expected, Tensor) or not expected.isfinite().all():
+        return True
+    return bool((found - expected).norm() <= _TOLERANCE * expected.norm())
+
+
+def _is_half(model: nn.Module) -> bool:
+    kinds = {tensor.dtype for tensor in model.parameters()}
+    return bool(kinds & {torch.float16, torch.bfloat16})
+
+
+def _noise(count: int, size: tuple[int, int]) -> Tensor:
+    return torch.randn(count, 3, *size, generator=torch.Generator().manual_seed(0))

@@ -1,0 +1,152 @@
+"""Checkpoints: the state dict in a file that a training left, read without running anything."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dmldata.errors import ModelError
+
+PREFIXES = ("_orig_mod.", "module.", "model.", "net.", "network.", "backbone.", "encoder.")
+"""What wrappers and training loops write before the names of a network's tensors."""
+
+_KEYS = ("state_dict", "model", "model_state_dict", "net", "network", "weights")
+_AVERAGED = ("state_dict_ema", "model_ema", "ema")
+_LFS = b"version https://git-lfs"
+_GLOBAL = re.compile(r"GLOBAL (\S+)|[Uu]nsupported (?:global|class) (\S+)")
+
+
+class Checkpoint(NamedTuple):
+    """A network's tensors.
+
+    Attributes:
+        state: by name, without the prefixes of wrappers; in the file's order, on the CPU.
+        note: what was chosen where a file holds several; None where there was no choice.
+    """
+
+    state: dict[str, Tensor]
+    note: str | None = None
+
+
+def read_checkpoint(path: Path, key: str | None = None, *, strip: bool = True) -> Checkpoint:
+    """Read a state dict from a `.safetensors` file, or one that `torch.save` wrote.
+
+    It may lie under `state_dict`, `model` or another common key (as Lightning and timm write it),
+    beside numbers, NumPy scalars and an `argparse.Namespace`, and its names may begin with the
+    prefix of a wrapper.
+
+    Args:
+        key: where in the file the state dict lies, where the user says so.
+        strip: take away the prefixes of wrappers.
+
+    Raises:
+        ModelError: no file of tensors; says what it is instead, and how to make one.
+    """
+    content = _read(path)
+    name, state = _chosen(content, key, path)
+    strangers = [entry for entry, value in state.items() if not isinstance(value, Tensor)]
+    if strangers:
+        kind = type(state[strangers[0]]).__name__
+        raise ModelError(f"weights '{path}': '{strangers[0]}' is not a tensor but {kind}")
+    averaged = [entry for entry in _AVERAGED if isinstance(content.get(entry), dict)]
+    note = None
+    if name and averaged and name not in averaged:
+        note = f"{path.name}: '{name}' is taken; ?key={averaged[0]} takes the averaged weights"
+    return Checkpoint(without_prefixes(state) if strip else state, note)
+
+
+def without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Take away prefixes of wrappers that all names share.
+
+    >>> list(without_prefixes({"module.model.a": torch.zeros(1), "module.model.b": torch.zeros(1)}))
+    ['a', 'b']
+    """
+    for prefix in PREFIXES:
+        if state and all(name.startswith(prefix) for name in state):
+            return without_prefixes({name[len(prefix) :]: value for name, value in state.items()})
+    return state
+
+
+def what_it_is_instead(path: Path) -> str | None:
+    """Say what a file is that is no model at all: a Git-LFS pointer, a web page, nothing."""
+    with path.open("rb") as file:
+        start = file.read(200)
+    if not start:
+        return "is empty"
+    if start.startswith(_LFS):
+        return "is a Git-LFS pointer, not the file itself; fetch it with: git lfs pull"
+    if start.lstrip().lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
+        return "is a web page, not the file itself; download it anew"
+    return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    other = what_it_is_instead(path)
+    if other is not None:
+        raise ModelError(f"weights '{path}': {other}")
+    try:
+        if _is_safetensors(path):
+            from safetensors.torch import load_file
+
+            return dict(load_file(path))
+        with _harmless_types():
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # Whatever a damaged or hostile file makes the readers raise: none of them runs its code.
+        raise ModelError(f"weights '{path}': {_refusal(error, path)}") from error
+    if not isinstance(content, dict) or not content:
+        raise ModelError(f"weights '{path}': holds {type(content).__name__}, expected a state dict")
+    return content
+
+
+def _is_safetensors(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(9)
+    return len(start) == 9 and start[8:9] == b"{"
+
+
+@contextlib.contextmanager
+def _harmless_types() -> Iterator[None]:
+    """Let `weights_only` read what training loops store beside tensors and what runs no code."""
+    allowed: list[Any] = [argparse.Namespace, np.dtype, np.float64(0).__reduce__()[0]]
+    allowed += [type(np.dtype(kind)) for kind in "?bhilqBHILQefd"]
+    with torch.serialization.safe_globals(allowed):
+        yield
+
+
+def _refusal(error: Exception, path: Path) -> str:
+    found = _GLOBAL.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
+    if found is None:
+        return (
+            f"not a file of tensors ({type(error).__name__}); valid: a state dict (.pth, .ckpt) or "
+            ".safetensors"
+        )
+    return (
+        f"not a file of tensors alone: it holds a {(found[1] or found[2]).rstrip('.,')}, and "
+        "loading that can run code; if you trust it, strip it in Python: "
+        f"checkpoint = torch.load({path.name!r}, weights_only=False); "
+        "torch.save(checkpoint['state_dict'], 'weights.pth')"
+    )
+
+
+def _chosen(content: dict[str, Any], key: str | None, path: Path) -> tuple[str, dict[str, Any]]:
+    if key is not None:
+        if not isinstance(content.get(key), dict):
+            inside = [name for name, value in content.items() if isinstance(value, dict)]
+            valid = ", ".join(inside) or "a file with a state dict under it"
+            raise ModelError(f"weights '{path}': no state dict under key={key}; valid: {valid}")
+        return key, content[key]
+    for name in (*_KEYS, *_AVERAGED):
+        if isinstance(content.get(name), dict):
+            inner, state = _chosen(content[name], None, path)
+            return inner or name, state
+    return "", content

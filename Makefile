@@ -6,7 +6,7 @@ PYTHON ?= $(shell .ci/find_python 3.11 3.13)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-EXTRAS := render,bench,train,onnx,demo,publish,cluster,docs,dev
+EXTRAS := render,bench,transformers,train,onnx,demo,publish,cluster,docs,dev
 # The versions that the tests ran with, where there are any for this Python; empty for the newest.
 CONSTRAINTS = $(if $(PYTHON),$(wildcard constraints/python$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])').txt))
 # make test TESTS=tests/datasets runs a part of them.

@@ -14,7 +14,12 @@ from typing import NamedTuple
 from dmldata.errors import InputError
 
 _DISTRIBUTION = "dml-prism"
-_DISTRIBUTION_OF = {"sklearn": "scikit-learn", "skimage": "scikit-image", "faiss": "faiss-cpu"}
+_DISTRIBUTION_OF = {
+    "sklearn": "scikit-learn",
+    "skimage": "scikit-image",
+    "faiss": "faiss-cpu",
+    "open_clip": "open_clip_torch",
+}
 """Distributions that are not called like the module that they bring."""
 
 

@@ -94,7 +94,7 @@ def _read(path: Path) -> dict[str, Any]:
     if other is not None:
         raise ModelError(f"weights '{path}': {other}")
     try:
-        if _is_safetensors(path):
+        if is_safetensors(path):
             from safetensors.torch import load_file
 
             return dict(load_file(path))
@@ -108,7 +108,8 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _is_safetensors(path: Path) -> bool:
+def is_safetensors(path: Path) -> bool:
+    """Return whether a file begins as a `.safetensors` file does."""
     with path.open("rb") as file:
         start = file.read(9)
     return len(start) == 9 and start[8:9] == b"{"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
 import re
 import textwrap
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -106,6 +108,17 @@ def count_dimensions(model: EmbeddingModel, preprocessing: Preprocessing, refere
     if not bool(torch.isfinite(found).all()):
         raise ModelError(f"{reference}: the embedding of zeros is not finite")
     return int(found.shape[1])
+
+
+def unknown_network(library: str, name: str, names: Iterable[str], listed_by: str) -> ModelError:
+    """Return the error for a network that a library does not have: it names a few that are close.
+
+    Args:
+        listed_by: how a user gets all names in Python.
+    """
+    close = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
+    hint = f"; close to it: {', '.join(close)}" if close else ""
+    return ModelError(f"unknown {library} model '{name}'{hint}; all: {listed_by}")
 
 
 def run_model(model: EmbeddingModel, images: Tensor) -> Tensor:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -89,3 +92,19 @@ def seeded(seed: int) -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(numpy)  # noqa: NPY002
+
+
+@contextmanager
+def working_directory_importable() -> Iterator[None]:
+    """Let modules of the working directory be imported inside, without our command line."""
+    directory = str(Path.cwd())
+    importlib.invalidate_caches()
+    sys.path.insert(0, directory)
+    # A script that reads its command line on import is not to read ours.
+    words = sys.argv
+    sys.argv = words[:1]
+    try:
+        yield
+    finally:
+        sys.argv = words
+        sys.path.remove(directory)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import unquote
 
 from dmlbench.models.adapt import adapt
+from dmlbench.models.checkpoint import is_safetensors, what_it_is_instead
 from dmlbench.models.contract import FOR_WEIGHTS, LoadedModel, count_dimensions, with_behavior
 from dmlbench.models.options import Options
 from dmlbench.models.probe import probe
@@ -16,19 +19,25 @@ from dmldata.errors import ModelError
 
 _SCHEMES = {
     "timm": "timm_source",
+    "torchvision": "torchvision_source",
+    "hf": "hugging_face",
+    "open_clip": "open_clip_source",
     "python": "python_function",
     "reality-check": "reality_check",
     "embeddings": "stored_embeddings",
 }
 _SUFFIXES = {
     ".pt": "torchscript",
+    ".pth": "torchscript",
     ".pt2": "torch_export",
     ".safetensors": "safetensors_file",
     ".onnx": "onnx_file",
 }
+"""Where a file does not say what it is: it is not there, or is none of these."""
 _VALID = (
-    "FILE.pt (TorchScript), FILE.pt2, FILE.safetensors, FILE.onnx, timm:NAME, "
-    "python:module:function, reality-check:FOLDER, embeddings:FILE.npy"
+    "FILE.pt (TorchScript), FILE.pt2, FILE.safetensors, FILE.onnx, timm:NAME, torchvision:NAME, "
+    "hf:FOLDER or hf:owner/name, open_clip:NAME, python:module:function, reality-check:FOLDER, "
+    "embeddings:FILE.npy"
 )
 
 
@@ -88,7 +97,7 @@ def load_model(
         seed,
         allow_unstable,
     )
-    bare, output = split_output(reference)
+    bare, output = split_output(_with_home(reference))
     loaded = dataclasses.replace(_loader(bare)(bare, options), reference=reference)
     if isinstance(loaded, StoredEmbeddings):
         return loaded
@@ -109,6 +118,12 @@ def split_output(reference: str) -> tuple[str, str | None]:
     left = "&".join(option for option in options if option not in given)
     output = unquote(given[-1].partition("=")[2]) if given else None
     return (f"{bare}?{left}" if left else bare), output
+
+
+def _with_home(reference: str) -> str:
+    """`~/` at the beginning of a path, after a scheme too, as the user's folder."""
+    head, colon, path = reference.rpartition(":") if "://" not in reference else ("", "", reference)
+    return f"{head}{colon}{Path(path).expanduser()}" if path.startswith("~/") else reference
 
 
 def _probed(loaded: LoadedModel, options: Options) -> LoadedModel:
@@ -132,6 +147,12 @@ def _probed(loaded: LoadedModel, options: Options) -> LoadedModel:
 def _loader(reference: str) -> Callable[[str, Options], LoadedModel]:
     scheme, separator, _ = reference.partition(":")
     name = _SCHEMES.get(scheme) if separator else None
+    path = Path(reference).expanduser()
+    if name is None and path.is_file():
+        other = what_it_is_instead(path)
+        if other is not None:
+            raise ModelError(f"{reference}: {other}")
+        name = _loader_of_content(path)
     for suffix, module in _SUFFIXES.items():
         if name is None and reference.endswith(suffix):
             name = module
@@ -142,3 +163,19 @@ def _loader(reference: str) -> Callable[[str, Options], LoadedModel]:
     loader: Callable[[str, Options], LoadedModel]
     loader = importlib.import_module(f"dmlbench.models.{name}").load
     return loader
+
+
+def _loader_of_content(path: Path) -> str | None:
+    """The kind of a model file by what is in it, whatever its name; None where it does not say."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        if any(name.endswith("/constants.pkl") for name in names):
+            return "torchscript"
+        if any(
+            name.endswith(("models/model.json", "serialized_exported_program.json"))
+            for name in names
+        ):
+            return "torch_export"
+        return "torchscript" if any(name.endswith("data.pkl") for name in names) else None
+    return "safetensors_file" if is_safetensors(path) else None

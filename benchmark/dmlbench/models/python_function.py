@@ -6,8 +6,7 @@ import dataclasses
 import hashlib
 import importlib
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from dmlbench.models.contract import LoadedModel, make_id, one_line
-from dmlbench.models.execution import seeded
+from dmlbench.models.execution import seeded, working_directory_importable
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.weights import hash_tensors
@@ -37,11 +36,11 @@ def load(reference: str, options: Options) -> LoadedModel:
     if not (module and separator and name):
         raise ModelError(f"{reference}: expected python:module:function")
     ensure_torchvision_imports()
-    with _working_directory_importable(), seeded(options.seed):
+    with working_directory_importable(), seeded(options.seed):
         function = _find(module, name, reference)
         try:
             returned = function()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ModelError(f"{reference}: the function fails: {one_line(error)}") from error
     found = _as_loaded(returned, reference, options)
     preprocessing = options.apply(found.preprocessing)
@@ -61,7 +60,7 @@ def load(reference: str, options: Options) -> LoadedModel:
 def _find(module: str, name: str, reference: str) -> Callable[[], Any]:
     try:
         found = importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelError(
             f"{reference}: '{module}' cannot be imported (from {Path.cwd()} or what is installed): "
             f"{one_line(error)}"
@@ -100,14 +99,3 @@ def _hash(model: Any, reference: str, function: Callable[[], Any]) -> str:
     source = getattr(sys.modules.get(function.__module__), "__file__", None)
     content = sha256_of(Path(source)) if source else ""
     return hashlib.sha256(f"{reference}\n{content}\n{weights}".encode()).hexdigest()
-
-
-@contextmanager
-def _working_directory_importable() -> Iterator[None]:
-    directory = str(Path.cwd())
-    importlib.invalidate_caches()
-    sys.path.insert(0, directory)
-    try:
-        yield
-    finally:
-        sys.path.remove(directory)

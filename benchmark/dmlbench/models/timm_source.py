@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import warnings
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from dmlbench.models.architecture import Architecture, Query, fill, parse_query
-from dmlbench.models.contract import LoadedModel, make_id, one_line
+from dmlbench.models.contract import LoadedModel, make_id, one_line, unknown_network
 from dmlbench.models.execution import seeded
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
@@ -70,9 +69,7 @@ def _check_name(name: str) -> None:
         if dot and tag not in tags:
             raise UnknownNameError("weights tag", tag, tags, f"timm:{name}")
         return
-    close = difflib.get_close_matches(name, timm.list_models(), n=5, cutoff=0.5)
-    hint = f"; close to it: {', '.join(close)}" if close else ""
-    raise ModelError(f"unknown timm model '{name}'{hint}; all: timm.list_models()")
+    raise unknown_network("timm", name, timm.list_models(), "timm.list_models()")
 
 
 def _build(query: Query, reference: str, arguments: dict[str, Any]) -> nn.Module:

@@ -15,7 +15,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from dmlbench.models.checkpoint import read_checkpoint
 from dmlbench.models.contract import FOR_WEIGHTS, LoadedModel, one_line
+from dmlbench.models.execution import working_directory_importable
 from dmlbench.models.metadata import FILE_NAME, Metadata, describe_model
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
@@ -105,15 +107,30 @@ def _load_archive(path: Path) -> tuple[nn.Module, bytes]:
     return model, extra[FILE_NAME]
 
 
+def _refuse_state_dict(path: Path) -> None:
+    try:
+        state = read_checkpoint(path).state
+    except ModelError:
+        return
+    names = ", ".join(f"'{name}'" for name in list(state)[:2])
+    raise ModelError(
+        f"{path}: holds the weights of a network ({len(state)} tensors: {names}, ...), not the "
+        f"network itself; valid: timm:NAME?weights={path}, torchvision:NAME?weights={path}, or a "
+        "function of yours, python:module:function"
+    )
+
+
 def _load_pickle(path: Path, trusted: bool) -> nn.Module:
     if not trusted:
+        _refuse_state_dict(path)
         raise ModelError(
             f"{path}: not a TorchScript archive; if it is a pickled model, loading it runs the "
             "code in it: give --trust-pickle if you trust its source, or save it as TorchScript; "
             f"{FOR_WEIGHTS}"
         )
     try:
-        model = torch.load(path, map_location="cpu", weights_only=False)
+        with working_directory_importable():
+            model = torch.load(path, map_location="cpu", weights_only=False)
     except Exception as error:
         raise ModelError(f"{path}: cannot be unpickled: {one_line(error)}") from error
     if not isinstance(model, nn.Module):

@@ -1,0 +1,254 @@
+"""`hf:FOLDER` and `hf:owner/name`: a vision model of transformers, or of sentence-transformers.
+
+Code in a repository is never run (`trust_remote_code` stays off).
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from dmlbench.models.contract import LoadedModel, make_id, one_line
+from dmlbench.models.options import Options
+from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.weights import hash_tensors
+from dmlbench.torchvision_schemas import ensure_torchvision_imports
+from dmldata.errors import ModelError, UnknownNameError
+from dmldata.extras import require_extras
+from dmldata.hub_access import offline_if_hub_is_silent
+
+POOLS = ("pooler", "cls", "mean")
+_OPTIONS = ("pool", "revision")
+_PROJECTED = {
+    "clip": "CLIPVisionModelWithProjection",
+    "clip_vision_model": "CLIPVisionModelWithProjection",
+    "siglip": "SiglipVisionModel",
+    "siglip_vision_model": "SiglipVisionModel",
+}
+"""Types of models of images and texts, and the class of their image side."""
+
+
+class PooledModel(nn.Module):
+    """Images [B, 3, H, W] -> embeddings [B, D] of a vision model of transformers.
+
+    Args:
+        pool: 'projection' (`image_embeds`), 'pooler' (`pooler_output`), 'cls' (the first token), or
+            'mean' (of all tokens or places).
+    """
+
+    def __init__(self, network: nn.Module, pool: str) -> None:
+        super().__init__()
+        self.network = network
+        self.pool = pool
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Preprocessed images -> [B, D]."""
+        found = self.network(pixel_values=images)
+        if self.pool == "projection":
+            return found.image_embeds
+        if self.pool == "pooler":
+            return found.pooler_output.flatten(1)
+        hidden: Tensor = found.last_hidden_state
+        if hidden.ndim == 4:
+            return hidden.mean((2, 3))
+        return hidden[:, 0] if self.pool == "cls" else hidden.mean(1)
+
+
+def load(reference: str, options: Options) -> LoadedModel:
+    """The vision model in a folder or a repository of the Hub, with its own preprocessing.
+
+    Pooled as its class says: the projected embedding of CLIP, else `pooler_output` where the
+    weights hold a pooler or it has none to learn, else the first token; `?pool=` chooses.
+
+    Raises:
+        MissingPackageError: transformers is not installed.
+        ModelError: no such folder or repository, no vision model, or weights that do not fit.
+    """
+    require_extras("transformers")
+    place, pool, revision = _parse(reference)
+    folder = _folder(place, revision, reference)
+    folder = _transformer_of_sentence_transformers(folder)
+    config = _json(folder / "config.json", reference)
+    network, missing = _network(folder, config, reference)
+    chosen = _pool(network, config, missing, pool, reference)
+    if chosen == "pooler" and any("pooler" in name for name in missing):
+        raise ModelError(
+            f"{reference}: its weights hold no pooler ({missing[0]}); valid: ?pool=cls, ?pool=mean"
+        )
+    model = PooledModel(network, chosen).eval()
+    preprocessing, notes = _preprocessing(folder, reference)
+    preprocessing = options.apply(preprocessing)
+    loss, distance = options.explained_by(None, "")
+    return LoadedModel(
+        model=model,
+        preprocessing=preprocessing,
+        reference=reference,
+        id=make_id(
+            place.rstrip("/").rpartition("/")[2],
+            f"{chosen} {hash_tensors(model.state_dict())}",
+            preprocessing,
+        ),
+        loss=loss,
+        distance=distance,
+        notes=(*notes, f"pooling: {chosen}"),
+    )
+
+
+def _parse(reference: str) -> tuple[str, str | None, str | None]:
+    place, _, text = reference.removeprefix("hf:").partition("?")
+    values: dict[str, str] = {}
+    for part in filter(None, text.split("&")):
+        key, _, value = part.partition("=")
+        if key not in _OPTIONS:
+            raise UnknownNameError("option", key, (*_OPTIONS, "output"), reference)
+        values[key] = unquote(value)
+    pool = values.get("pool")
+    if pool is not None and pool not in POOLS:
+        raise UnknownNameError("pool", pool, POOLS, reference)
+    return place, pool, values.get("revision")
+
+
+def _folder(place: str, revision: str | None, reference: str) -> Path:
+    folder = Path(place)
+    if folder.is_dir():
+        return folder
+    if place.count("/") != 1 or place.startswith((".", "/", "~")):
+        raise ModelError(f"{reference}: no such folder; valid: hf:FOLDER or hf:owner/name")
+    from huggingface_hub import snapshot_download
+
+    patterns = ["*.json", "*.safetensors", "*/*.json", "*/*.safetensors"]
+    try:
+        with offline_if_hub_is_silent():
+            return Path(snapshot_download(place, revision=revision, allow_patterns=patterns))
+    except Exception as error:
+        raise ModelError(
+            f"{reference}: neither a folder here nor to be had from the Hub: {one_line(error)}; "
+            "download it where there is a network and give the folder: hf:FOLDER"
+        ) from error
+
+
+def _transformer_of_sentence_transformers(folder: Path) -> Path:
+    """The folder of the model itself, where it is one part of a sentence-transformers model."""
+    modules = folder / "modules.json"
+    if (folder / "config.json").is_file() or not modules.is_file():
+        return folder
+    parts = json.loads(modules.read_text("utf-8"))
+    return folder / str(parts[0].get("path", "")) if parts else folder
+
+
+def _json(file: Path, reference: str) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{reference}: no {file.name} of transformers in {file.parent}: {one_line(error)}"
+        ) from None
+    if not isinstance(content, dict):
+        raise ModelError(f"{reference}: {file} holds no object")
+    return content
+
+
+def _network(
+    folder: Path, config: dict[str, Any], reference: str
+) -> tuple[nn.Module, tuple[str, ...]]:
+    """The network and the names of the tensors that its weights lack."""
+    ensure_torchvision_imports()
+    import transformers
+    from transformers.utils import logging
+
+    name = _PROJECTED.get(str(config.get("model_type")), "AutoModel")
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            network, told = getattr(transformers, name).from_pretrained(
+                folder, local_files_only=True, output_loading_info=True, dtype=torch.float32
+            )
+    except Exception as error:
+        raise ModelError(f"{reference}: transformers cannot load it: {one_line(error)}") from error
+    finally:
+        logging.set_verbosity(level)
+    missing = sorted(told["missing_keys"])
+    lacking = [tensor for tensor in missing if "pooler" not in tensor]
+    if lacking or told["mismatched_keys"]:
+        named = lacking or [str(one[0]) for one in told["mismatched_keys"]]
+        raise ModelError(
+            f"{reference}: its weights lack {len(named)} tensors of the network ('{named[0]}', ...)"
+        )
+    if "pixel_values" not in str(getattr(network, "main_input_name", "")):
+        raise ModelError(
+            f"{reference}: {type(network).__name__} takes {network.main_input_name}, not images"
+        )
+    return network, tuple(missing)
+
+
+def _pool(
+    network: nn.Module,
+    config: dict[str, Any],
+    missing: tuple[str, ...],
+    pool: str | None,
+    reference: str,
+) -> str:
+    if pool is not None:
+        return pool
+    size = 2 * [_input_side(config)]
+    with torch.no_grad():
+        found = network.eval()(pixel_values=torch.zeros(1, 3, *size))
+    if found.get("image_embeds") is not None:
+        return "projection"
+    if found.get("pooler_output") is not None and not any("pooler" in name for name in missing):
+        return "pooler"
+    return "cls" if found.last_hidden_state.ndim == 3 else "mean"
+
+
+def _input_side(config: dict[str, Any]) -> int:
+    size = config.get("image_size") or config.get("vision_config", {}).get("image_size") or 224
+    return int(size[0] if isinstance(size, list) else size)
+
+
+def _preprocessing(folder: Path, reference: str) -> tuple[Preprocessing, tuple[str, ...]]:
+    """From preprocessor_config.json."""
+    file = folder / "preprocessor_config.json"
+    if not file.is_file():
+        return Preprocessing(), (f"no {file.name}; ImageNet's preprocessing assumed",)
+    told = _json(file, reference)
+    size, crop = _sides(told.get("size", 224)), told.get("crop_size")
+    cropped = crop is not None and bool(told.get("do_center_crop", True))
+    cover = cropped or (isinstance(told.get("size"), dict) and "shortest_edge" in told["size"])
+    input_size = _sides(crop) if cropped else size
+    if "crop_pct" in told and not cropped:
+        # ConvNeXt: below 384 pixels the image is enlarged and its middle taken.
+        cover = size[0] < 384
+        size = _sides(int(size[0] / told["crop_pct"])) if cover else size
+    normalized = bool(told.get("do_normalize", True))
+    number = told.get("resample", Image.Resampling.BILINEAR)
+    preprocessing = Preprocessing(
+        input_size=input_size,
+        resize=(max(size[0], input_size[0]), max(size[1], input_size[1])),
+        mean=tuple(told.get("image_mean", (0.5,) * 3)) if normalized else (0.0, 0.0, 0.0),
+        std=tuple(told.get("image_std", (0.5,) * 3)) if normalized else (1.0, 1.0, 1.0),
+        scale=1 if told.get("do_rescale", True) else 255,
+        interpolation=Image.Resampling(number).name.lower(),
+        fit="cover" if cover else "squash",
+    )
+    return preprocessing, ()
+
+
+def _sides(size: Any) -> tuple[int, int]:
+    """
+    >>> _sides({"shortest_edge": 256}), _sides({"height": 224, "width": 224}), _sides(224)
+    ((256, 256), (224, 224), (224, 224))
+    """
+    if isinstance(size, dict):
+        if "shortest_edge" in size:
+            return int(size["shortest_edge"]), int(size["shortest_edge"])
+        return int(size["height"]), int(size["width"])
+    return (int(size[0]), int(size[1])) if isinstance(size, list | tuple) else (int(size),) * 2

@@ -1,0 +1,104 @@
+"""`open_clip:NAME?pretrained=TAG or FILE`: the image side of a model of open_clip."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from torch import Tensor, nn
+
+from dmlbench.models.contract import LoadedModel, make_id, one_line, unknown_network
+from dmlbench.models.execution import seeded
+from dmlbench.models.options import Options
+from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.weights import hash_tensors
+from dmlbench.torchvision_schemas import ensure_torchvision_imports
+from dmldata.errors import ModelError, UnknownNameError
+from dmldata.extras import require_extras
+from dmldata.hub_access import offline_if_hub_is_silent
+
+_OPTIONS = ("pretrained", "seed")
+
+
+class ImageSide(nn.Module):
+    """Images [B, 3, H, W] -> embeddings [B, D], not normalized."""
+
+    def __init__(self, visual: nn.Module) -> None:
+        super().__init__()
+        self.visual = visual
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Preprocessed images -> [B, D]."""
+        found = self.visual(images)
+        return found[0] if isinstance(found, tuple) else found
+
+
+def load(reference: str, options: Options) -> LoadedModel:
+    """The image side of the model, with the preprocessing that open_clip gives it.
+
+    Raises:
+        MissingPackageError: open_clip is not installed.
+        ModelError: an unknown name, or weights that cannot be had; UnknownNameError for an option.
+    """
+    require_extras("open_clip")
+    name, _, text = reference.removeprefix("open_clip:").partition("?")
+    values: dict[str, str] = {}
+    for part in filter(None, text.split("&")):
+        key, _, value = part.partition("=")
+        if key not in _OPTIONS:
+            raise UnknownNameError("option", key, (*_OPTIONS, "output"), reference)
+        values[key] = unquote(value)
+    network = _create(name, values, options.seed, reference)
+    model = ImageSide(network.visual).eval()
+    preprocessing = options.apply(_preprocessing(network.visual))
+    loss, distance = options.explained_by(None, "")
+    random = (f"{reference} names no weights: random ones; ?pretrained=TAG or FILE",)
+    return LoadedModel(
+        model=model,
+        preprocessing=preprocessing,
+        reference=reference,
+        id=make_id(name, hash_tensors(model.state_dict()), preprocessing),
+        loss=loss,
+        distance=distance,
+        notes=() if "pretrained" in values else random,
+    )
+
+
+def _create(name: str, values: dict[str, str], seed: int, reference: str) -> Any:
+    ensure_torchvision_imports()
+    import open_clip
+
+    if name not in open_clip.list_models():
+        raise unknown_network("open_clip", name, open_clip.list_models(), "open_clip.list_models()")
+    pretrained = values.get("pretrained")
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if pretrained is not None and pretrained not in tags and not Path(pretrained).is_file():
+        raise UnknownNameError("weights", pretrained, [*tags, "or a file"], reference)
+    try:
+        with (
+            seeded(int(values.get("seed", seed))),
+            offline_if_hub_is_silent(),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")
+            return open_clip.create_model(name, pretrained=pretrained)
+    except Exception as error:
+        raise ModelError(
+            f"{reference}: its weights cannot be had ({one_line(error)}); use a local file: "
+            f"open_clip:{name}?pretrained=FILE"
+        ) from error
+
+
+def _preprocessing(visual: Any) -> Preprocessing:
+    told = visual.preprocess_cfg
+    size = told["size"] if isinstance(told["size"], tuple | list) else (told["size"],) * 2
+    return Preprocessing(
+        input_size=tuple(size),
+        resize=tuple(size),
+        mean=tuple(told["mean"]),
+        std=tuple(told["std"]),
+        interpolation=told["interpolation"],
+        fit="squash" if told["resize_mode"] == "squash" else "cover",
+    )

@@ -1,0 +1,106 @@
+"""`torchvision:NAME[?weights=FILE&...]`: a network of torchvision, without its classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from dmlbench.models.architecture import Architecture, Query, fill, parse_query
+from dmlbench.models.contract import LoadedModel, make_id, one_line, unknown_network
+from dmlbench.models.execution import seeded
+from dmlbench.models.options import Options
+from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.weights import hash_tensors
+from dmlbench.torchvision_schemas import ensure_torchvision_imports
+from dmldata.errors import ModelError
+
+CLASSES = 1000
+
+
+def load(reference: str, options: Options) -> LoadedModel:
+    """The model that `torchvision:...` names, in eval mode: images -> what its classifier takes.
+
+    Raises:
+        ModelError: an unknown architecture, or weights that cannot be had or do not fit;
+            UnknownNameError for an unknown option.
+    """
+    query = parse_query(reference, options.seed)
+    models = _models()
+    names = models.list_models(module=models)
+    if query.name not in names:
+        raise unknown_network("torchvision", query.name, names, "torchvision.models.list_models()")
+    network = _create(query, CLASSES, reference)
+    head = _classifier(network, reference)
+    body = _create(query, CLASSES, reference)
+    body.set_submodule(head, nn.Identity())
+    architecture = Architecture(
+        body=body,
+        whole=lambda classes: _create(query, classes, reference),
+        head=head,
+        classes=CLASSES,
+    )
+    notes: tuple[str, ...] = ()
+    if query.weights is not None:
+        body, notes = fill(architecture, query, reference)
+    preprocessing = options.apply(_preprocessing(query.name))
+    loss, distance = options.explained_by(None, "")
+    return LoadedModel(
+        model=body.eval(),
+        preprocessing=preprocessing,
+        reference=reference,
+        id=make_id(query.name, hash_tensors(body.state_dict()), preprocessing),
+        loss=loss,
+        distance=distance,
+        notes=notes,
+    )
+
+
+def _create(query: Query, classes: int, reference: str) -> nn.Module:
+    models = _models()
+    options: dict[str, Any] = {} if query.pretrained else {"num_classes": classes}
+    try:
+        with seeded(query.seed):
+            network: nn.Module = models.get_model(
+                query.name, weights="DEFAULT" if query.pretrained else None, **options
+            )
+    except Exception as error:
+        raise ModelError(
+            f"{reference}: torchvision cannot build it ({one_line(error)}); use local weights, "
+            f"torchvision:{query.name}?weights=FILE, or random ones, "
+            f"torchvision:{query.name}?pretrained=false"
+        ) from error
+    return network.eval()
+
+
+def _classifier(network: nn.Module, reference: str) -> str:
+    """The name of the last linear layer."""
+    linear = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise ModelError(
+            f"{reference}: has no linear classifier to leave out; valid: a function of yours, "
+            "python:module:function"
+        )
+    return linear[-1]
+
+
+def _preprocessing(name: str) -> Preprocessing:
+    transforms = _models().get_model_weights(name).DEFAULT.transforms()
+    return Preprocessing(
+        input_size=_side(transforms.crop_size),
+        resize=_side(transforms.resize_size),
+        mean=tuple(transforms.mean),
+        std=tuple(transforms.std),
+        interpolation=transforms.interpolation.value,
+    )
+
+
+def _side(size: list[int]) -> tuple[int, int]:
+    return (size[0], size[-1])
+
+
+def _models() -> Any:
+    ensure_torchvision_imports()
+    import torchvision.models
+
+    return torchvision.models

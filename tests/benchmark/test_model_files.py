@@ -6,11 +6,20 @@ import sys
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
-from dmlbench.models import EmbeddingNetwork, Preprocessing, load_model, save_safetensors
+from dmlbench.embedding import embed
+from dmlbench.models import (
+    EmbeddingNetwork,
+    Preprocessing,
+    load_model,
+    save_safetensors,
+    save_torchscript,
+)
 from dmlbench.models.bn_inception import BNInception
 from dmlbench.models.execution import frozen
+from dmlbench.models.export import export_model
 from dmldata.errors import ModelError, UnknownNameError
 
 pytestmark = [
@@ -369,3 +378,59 @@ def test_onnx_cannot_read_files_outside_its_folder(onnx_file, tmp_path):
 def test_file_that_is_not_there_is_named(suffix):
     with pytest.raises(ModelError, match=rf"nowhere\.{suffix}: no such file"):
         load_model(f"nowhere.{suffix}")
+
+
+class Normalized(nn.Module):
+    """As most embedding models end."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        return nn.functional.normalize(self.conv(x).mean((2, 3)))
+
+
+@pytest.mark.parametrize("opset", [13, 17, 18])
+def test_maps_of_an_onnx_model_that_normalizes_its_embedding(tmp_path, opset):
+    pytest.importorskip("onnxruntime")
+    path = tmp_path / "m.onnx"
+    torch.onnx.export(
+        Normalized().eval(),
+        (torch.zeros(2, 3, 16, 16),),
+        path,
+        dynamo=False,
+        opset_version=opset,
+        input_names=["images"],
+        output_names=["embeddings"],
+        dynamic_axes={"images": {0: "b"}, "embeddings": {0: "b"}},
+    )
+    assert load_model(str(path), input_size=16).no_maps is None
+
+
+def test_our_own_export_of_a_normalizing_model_has_maps(tmp_path):
+    pytest.importorskip("onnxruntime")
+    save_torchscript(Normalized(), Preprocessing(input_size=16), tmp_path / "m.pt")
+    export_model(str(tmp_path / "m.pt"), "onnx", tmp_path / "m.onnx")
+    assert load_model(str(tmp_path / "m.onnx")).no_maps is None
+
+
+def test_a_network_with_a_view_exports_to_a_file_that_can_be_evaluated(tmp_path):
+    class Viewed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x):
+            x = self.conv(x)
+            return x.view(x.size(0), -1)
+
+    save_torchscript(Viewed(), Preprocessing(input_size=16), tmp_path / "m.pt")
+    export_model(str(tmp_path / "m.pt"), "torchscript", tmp_path / "again.pt")
+    images = [Image.new("RGB", (20, 20), color) for color in ("red", "blue", "gray")]
+    first, again = (
+        embed(load_model(str(tmp_path / name)), images, batch_size=2)
+        for name in ("m.pt", "again.pt")
+    )
+    np.testing.assert_allclose(again, first, rtol=1e-5, atol=1e-6)

@@ -77,11 +77,11 @@ def adapt(loaded: LoadedModel, output: str | None) -> LoadedModel:
             notes.append(f"of what the model returns, '{chosen}' is taken as the embedding")
         fitted = FittedModel(model, chosen, batch if batch > 1 else None)
         images = _noise(3, loaded.preprocessing.input_size)
-        if fitted.batch is None and not _takes(fitted, images):
+        if fitted.batch is None and (_is_quantized(model) or not _takes(fitted, images)):
             fitted.batch = 1
         fitted.contiguous = not _same_in_channels_last(fitted, images)
     if fitted.batch is not None:
-        notes.append(f"made for batches of {fitted.batch}: images are given to it in such")
+        notes.append(f"images are given to the model in batches of {fitted.batch}, as it needs it")
     plain = isinstance(returned, Tensor) and returned.ndim == 2
     needed = not plain or fitted.batch is not None or fitted.contiguous
     return dataclasses.replace(loaded, model=fitted.eval() if needed else model, notes=tuple(notes))
@@ -196,6 +196,14 @@ def _same_in_channels_last(model: FittedModel, images: Tensor) -> bool:
 def _is_half(model: nn.Module) -> bool:
     kinds = {tensor.dtype for tensor in model.parameters()}
     return bool(kinds & {torch.float16, torch.bfloat16})
+
+
+def _is_quantized(model: EmbeddingModel) -> bool:
+    """Whether activations are rounded by their range in the batch, as dynamic quantization does."""
+    if isinstance(model, torch.jit.ScriptModule):
+        return "quantized::" in str(model.inlined_graph)
+    modules = model.modules() if isinstance(model, nn.Module) else ()
+    return any("quantized.dynamic" in type(module).__module__ for module in modules)
 
 
 def _noise(count: int, size: tuple[int, int]) -> Tensor:

@@ -156,6 +156,9 @@ def _loader(reference: str) -> Callable[[str, Options], LoadedModel]:
     for suffix, module in _SUFFIXES.items():
         if name is None and reference.endswith(suffix):
             name = module
+    if name is None and path.is_file() and zipfile.is_zipfile(path):
+        # What torch.save writes, under a name of its own (.ckpt, .bin): that loader says so.
+        name = "torchscript"
     if name is None:
         raise ModelError(
             f"model reference '{reference}' is not valid; valid: {_VALID}; {FOR_WEIGHTS}"
@@ -177,5 +180,4 @@ def _loader_of_content(path: Path) -> str | None:
             for name in names
         ):
             return "torch_export"
-        return "torchscript" if any(name.endswith("data.pkl") for name in names) else None
     return "safetensors_file" if is_safetensors(path) else None

@@ -138,12 +138,20 @@ def _in_pytorch(path: Path) -> nn.Module:
 
 
 def _simplify(graph: Any) -> None:
-    """Spell two things as onnx2torch expects them.
+    """Spell some things as onnx2torch expects them.
 
-    It looks for weights among the tensors of the file only, where PyTorch's older exporter shares
-    tensors by Identity nodes; and it refuses the Reshape with `allowzero` of the newer one, which
-    differs only for sizes of 0.
+    It looks for weights and bounds (of Clip, in what normalizes an embedding) among the tensors of
+    the file only, where exporters write Constant nodes, and PyTorch's older one shares tensors by
+    Identity nodes; and it refuses the Reshape with `allowzero` of the newer one, which differs only
+    for sizes of 0.
     """
+    for node in list(graph.node):
+        value = next((a.t for a in node.attribute if a.name == "value"), None)
+        if node.op_type == "Constant" and value is not None:
+            tensor = graph.initializer.add()
+            tensor.CopyFrom(value)
+            tensor.name = node.output[0]
+            graph.node.remove(node)
     tensors = {tensor.name: tensor.name for tensor in graph.initializer}
     outputs = {output.name for output in graph.output}
     for node in list(graph.node):
@@ -155,6 +163,9 @@ def _simplify(graph: Any) -> None:
         ):
             tensors[node.output[0]] = node.input[0]
             graph.node.remove(node)
+        while node.op_type == "Clip" and node.input and not node.input[-1]:
+            # A bound that is not given is spelled as an empty name at the end, or not at all.
+            node.input.pop()
         for attribute in list(node.attribute):
             if node.op_type == "Reshape" and attribute.name == "allowzero":
                 node.attribute.remove(attribute)

@@ -90,7 +90,7 @@ def _embed(loaded: LoadedModel, images: Tensor) -> NDArray[np.float64]:
 
 def _apart(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Largest distance of two embeddings of an image, in parts of the longest; 0 if not finite."""
-    length = np.linalg.norm(first, axis=1).max()
+    length = np.linalg.norm([first, second], axis=2).max()
     distance = np.linalg.norm(first - second, axis=1).max()
     return float(distance / length) if np.isfinite(distance) and length > 0 else 0.0
 

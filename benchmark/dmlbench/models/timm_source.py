@@ -55,13 +55,13 @@ def create_trunk(name: str, size: tuple[int, int], reference: str) -> nn.Module:
     Raises:
         ModelError, UnknownNameError: no such architecture, or timm cannot build it so.
     """
-    _check_name(name)
+    _check_name(name, hubs=False)
     return _build(Query(name, False, 0), reference, _fixed_size(name, size))
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: str, *, hubs: bool = True) -> None:
     timm = _timm()
-    if name.startswith(_HUBS):
+    if hubs and name.startswith(_HUBS):
         return
     architecture, dot, tag = name.partition(".")
     if timm.is_model(name):

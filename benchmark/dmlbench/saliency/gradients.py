@@ -7,8 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dmlbench.saliency.map_input import MapInput
+from dmlbench.saliency.map_input import NO_GRADIENT, MapInput
 from dmlbench.saliency.noise import draw_noise, noise_generator
+from dmldata.errors import ModelError
 
 
 def distance_gradients(given: MapInput, inputs: Tensor) -> Tensor:
@@ -21,7 +22,11 @@ def distance_gradients(given: MapInput, inputs: Tensor) -> Tensor:
     """
     with torch.enable_grad():
         pixels = inputs.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
-        return torch.autograd.grad(given.distances(pixels).sum(), pixels)[0]
+        total = given.distances(pixels).sum()
+        (found,) = torch.autograd.grad(total, pixels, allow_unused=True)
+    if found is None:
+        raise ModelError(NO_GRADIENT)
+    return found
 
 
 def sum_over_copies(given: MapInput, each: Callable[[Tensor], Tensor]) -> Tensor:

@@ -23,6 +23,11 @@ FULL, LOWER = PRECISIONS = ("fp32", "bf16")
 _INPUTS = {"cpu": 10, "cuda": 128}
 _PIXELS = 224 * 224
 
+NO_GRADIENT = (
+    "the model passes no gradient from its embeddings to the pixels; valid: --method occlusion, "
+    "which needs none"
+)
+
 
 @dataclass(frozen=True)
 class MapInput:
@@ -97,10 +102,7 @@ class MapInput:
             embeddings = run_model(self.model, inputs)
         found = self.distance(embeddings.to(inputs.dtype), self.reference)
         if torch.is_grad_enabled() and inputs.requires_grad and not found.requires_grad:
-            raise ModelError(
-                "the model passes no gradient from its embeddings to the pixels; valid: "
-                "--method occlusion, which needs none"
-            )
+            raise ModelError(NO_GRADIENT)
         return found
 
     def outside_inference_mode(self) -> MapInput:

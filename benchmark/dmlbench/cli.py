@@ -139,7 +139,7 @@ def evaluate(
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", min=1, help="Images in one pass of the model.")
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
     executor: Annotated[
         str, typer.Option("--executor", help="Who works on the images: local, or ray.")
     ] = "local",
@@ -278,9 +278,20 @@ def score(
         Path, typer.Option("--embeddings", help="[N, D] numbers as .npy, a row an image.")
     ],
     labels: Annotated[
-        Path, typer.Option("--labels", help="CSV: a row an image, a column a property.")
+        Path,
+        typer.Option(
+            "--labels",
+            help="Table with a row per image and a column per property: CSV, TSV, JSON lines or "
+            "parquet.",
+        ),
     ],
-    out: Annotated[Path | None, typer.Option("--out", help="Write the scores as JSON.")] = None,
+    properties: Properties = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="Write the scores: .json, .csv, .md or .tex; - for stdout (JSON)."
+        ),
+    ] = None,
     seed: Seed = 0,
     no_intervals: NoIntervals = False,
     no_chance: NoChance = False,
@@ -289,21 +300,26 @@ def score(
     """Score embeddings from any source by the properties in a CSV file."""
     from dmlbench.cli_values import check_file
     from dmlbench.score import score_files
+    from dmlbench.score_file import check_suffix, write_scores
     from dmlbench.tables import print_scores
-    from dmldata.files import write_whole
 
     check_file(out, "--out")
+    if out is not None:
+        check_suffix(out)
     with console.progress("score properties", None, quiet=as_json) as bar:
         scores = score_files(
             embeddings,
             labels,
+            properties=properties,
             seed=seed,
             intervals=not no_intervals,
             chance=not no_chance,
             progress=bar.report,
         )
     if out is not None:
-        write_whole(out, json.dumps(scores, indent=1, ensure_ascii=False) + "\n")
+        write_scores(scores, out)
+    if str(out) == "-":
+        return
     if as_json:
         _print_json(scores)
     else:
@@ -348,6 +364,8 @@ def compare(
         comparison = compare_results(found, progress=bar.report, groups=grouped)
     for path in out or ():
         write_comparison(comparison, path)
+    if out and Path("-") in out:
+        return
     if as_json:
         _print_json(comparison.model_dump(mode="json"))
     else:
@@ -394,6 +412,8 @@ def report(
         write_report(
             found, dataset, out, title=title, images=images, groups=grouped, progress=bar.report
         )
+    if str(out) == "-":
+        return
     if as_json:
         _print_json({"report": str(out), "models": [result.model for result in found]})
     else:

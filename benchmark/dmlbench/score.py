@@ -10,6 +10,7 @@ from dmlbench.label_table import read_label_table
 from dmlbench.properties import score_properties
 from dmlbench.properties.intervals import PERMUTATIONS
 from dmlbench.properties.parallel import Progress
+from dmlbench.sources.property_file import read_property_file
 from dmldata.errors import InputError
 
 
@@ -17,6 +18,7 @@ def score_files(
     embeddings: str | Path,
     labels: str | Path,
     *,
+    properties: str | Path | None = None,
     seed: int = 0,
     intervals: bool = True,
     chance: bool = True,
@@ -25,22 +27,25 @@ def score_files(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Score embeddings [N, D] in a .npy file by the properties in a CSV file of N rows.
+    """Score embeddings [N, D] in a .npy file by the properties in a table of N rows.
 
-    The settings and the result are those of `properties.score_properties`; the table is that of
-    `label_table.read_label_table`.
+    Args:
+        properties: file that says what the properties are (`sources.property_file`).
+
+    The other settings and the result are those of `properties.score_properties`; the table is that
+    of `label_table.read_label_table`.
 
     Raises:
         InputError: a file cannot be read, or the two do not go together.
     """
     array = load_embeddings(embeddings)
-    table = read_label_table(labels)
+    table = read_label_table(labels, read_property_file(properties) if properties else None)
     if array.ndim == 2 and len(array) != table.images:
         raise InputError(
             f"{labels}: {table.images} rows for {len(array)} embeddings in {embeddings}; "
             "valid: a row an embedding, in the same order"
         )
-    return score_properties(
+    scores = score_properties(
         array,
         table.properties,
         scenes=table.scenes,
@@ -52,3 +57,4 @@ def score_files(
         threads=threads,
         progress=progress,
     )
+    return {**scores, "notes": list(table.notes)}

@@ -128,6 +128,9 @@ def print_result(result: Result) -> None:
             f"attention on car: {_attention(found.attention_on_car)}; maps agree with themselves "
             f"under other noise: {_agreement(found.self_correlation)}"
         )
+    note = queries_note(result.properties.n, result.properties.settings)
+    if note is not None:
+        print(f"note: {note}")
     print(f"results: {result.folder.path}")
 
 
@@ -169,11 +172,33 @@ def intervention_line(found: Interventions) -> str:
 
 def print_scores(scores: Mapping[str, Any]) -> None:
     """What `dmlbench.score.score_files` gives."""
-    found = {
+    print_table(score_table(scores_by_property(scores)))
+    notes = (queries_note(scores["n"], scores["settings"]), *scores["notes"])
+    for note in filter(None, notes):
+        print(f"note: {note}")
+
+
+def scores_by_property(scores: Mapping[str, Any]) -> dict[str, PropertyScores]:
+    """The properties of what `dmlbench.score.score_files` gives."""
+    return {
         name: PropertyScores.model_validate_json(json.dumps(one))
         for name, one in scores["properties"].items()
     }
-    print_table(score_table(found))
+
+
+def queries_note(images: int, settings: Mapping[str, Any]) -> str | None:
+    """Say how many images are queries; None where all are.
+
+    Args:
+        images: that were embedded.
+        settings: as `properties.score_properties` states them.
+    """
+    if settings["max_queries"] >= images:
+        return None
+    queries = [one["scores"] for one in settings["queries"].values()]
+    if min(queries, default=images) > settings["max_queries"]:
+        return f"MAP@R comes from {settings['max_queries']:,} queries among {images:,} images"
+    return f"scores come from {settings['max_queries']:,} queries among {images:,} images"
 
 
 def print_table(table: Table) -> None:

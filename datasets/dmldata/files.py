@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +18,17 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A binary file that takes its name when the block ends, and leaves nothing when it fails.
 
     Written beside (a hidden name), synced, renamed: a reader never meets half a file, and what was
-    there before stays until the new one is whole. Missing parent folders are made.
+    there before stays until the new one is whole. Missing parent folders are made. A link is
+    followed: what it points to is written. What is no regular file (a pipe, a device) is written
+    into as it is.
     """
     path = Path(path)
+    if path.is_symlink():
+        path = path.resolve()
+    if is_stream(path):
+        with path.open("wb") as file:
+            yield file
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -34,8 +43,17 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
+def is_stream(path: str | os.PathLike[str]) -> bool:
+    """Return whether what is written there goes on elsewhere: `-` (stdout), a pipe, a device."""
+    path = Path(path)
+    return str(path) == "-" or (path.exists() and not path.is_file() and not path.is_dir())
+
+
 def write_whole(path: str | os.PathLike[str], data: bytes | str) -> None:
-    """Write a whole file at once; text as UTF-8."""
+    """Write a whole file at once; text as UTF-8. `-` is stdout."""
+    if str(path) == "-":
+        sys.stdout.write(data if isinstance(data, str) else data.decode())
+        return
     with whole_file(path) as file:
         file.write(data.encode() if isinstance(data, str) else data)
 

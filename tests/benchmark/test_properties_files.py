@@ -36,15 +36,19 @@ def test_columns_are_properties_and_empty_cells_are_no_label(csv):
     table = read_label_table(csv("key,car,paint,scene_id\na,3, red ,s1\nb,,blue,s1\nc,-4,,s2\n"))
     assert table.images == 3
     assert list(table.properties) == ["car", "paint"]
-    assert table.properties["car"].labels.tolist() == [3, None, -4]
+    np.testing.assert_equal(table.properties["car"].labels, [3.0, np.nan, -4.0])
     assert table.properties["paint"].labels.tolist() == ["red", "blue", None]
-    assert table.properties["car"].kind == "categorical"
+    assert table.properties["car"].kind == "linear"
+    assert table.properties["paint"].kind == "categorical"
     assert table.scenes.tolist() == ["s1", "s1", "s2"]
 
 
-def test_a_column_with_anything_but_integers_is_text(csv):
-    labels = read_labels(csv("size\n1\n01\n2.5\n"))["size"].labels
-    assert labels.tolist() == ["1", "01", "2.5"]
+def test_numbers_are_linear_and_whole_ones_that_occur_twice_are_names(csv):
+    found = read_labels(csv("size,class\n1,7\n01,8\n2.5,7\n3,8\n"))
+    assert found["size"].kind == "linear"
+    assert found["size"].labels.tolist() == [1.0, 1.0, 2.5, 3.0]
+    assert found["class"].kind == "categorical"
+    assert found["class"].labels.tolist() == ["7", "8", "7", "8"]
 
 
 def test_quotes_byte_order_marks_and_windows_lines_are_read(csv):
@@ -54,7 +58,7 @@ def test_quotes_byte_order_marks_and_windows_lines_are_read(csv):
 
 
 def test_a_blank_line_is_a_missing_label_of_a_single_column(csv):
-    assert read_labels(csv("car\n1\n\n2\n\n"))["car"].labels.tolist() == [1, None, 2]
+    assert read_labels(csv("car\na\n\nb\n\n"))["car"].labels.tolist() == ["a", None, "b"]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +84,9 @@ def test_a_broken_table_is_refused_with_its_line(csv, text, message):
 
 
 def test_a_label_file_that_cannot_be_read_is_refused(csv, tmp_path):
-    with pytest.raises(InputError, match=r"missing.csv: No such file or directory; valid: a CSV"):
+    with pytest.raises(
+        InputError, match=r"missing.csv: No such file or directory; valid: a table of labels"
+    ):
         read_labels(tmp_path / "missing.csv")
     with pytest.raises(InputError, match=r"labels.csv: not UTF-8 text"):
         read_labels(csv("farbe\ngrün\n", encoding="latin-1"))
@@ -93,7 +99,9 @@ def test_files_score_like_arrays(csv, npy):
     rows = "".join(f"{i},{i % 3},{scenes[i]}\n" for i in range(60))
     labels = csv("key,car,scene_id\n" + rows)
     expected = score_properties(x, read_labels(labels), scenes=scenes, seed=2)
-    assert score_files(npy(x), labels, seed=2) == expected
+    found = score_files(npy(x), labels, seed=2)
+    assert found.pop("notes") == ["kinds inferred from the values (car: categorical, 3 values)"]
+    assert found == expected
 
 
 def test_files_of_different_length_are_refused(csv, npy):
@@ -136,5 +144,6 @@ def test_files_that_are_no_whole_arrays_are_refused(npy, tmp_path):
         load_embeddings(path)
     archive = tmp_path / "archive.npz"
     np.savez(archive, x=np.eye(2))
-    with pytest.raises(InputError, match=r"archive.npz: .*valid: a whole .npy file"):
+    archive.write_bytes(archive.read_bytes()[:-30])
+    with pytest.raises(InputError, match=r"archive.npz: .*valid: a whole .npz file"):
         load_embeddings(archive)

@@ -28,7 +28,7 @@ def brute_force(x, labels, *, normalise=True):
     x, labels = np.asarray(x, dtype=np.float64)[kept], [labels[i] for i in kept]
     if normalise:
         x = x / np.linalg.norm(x, axis=1, keepdims=True)
-    tolerance = TOLERANCE * float((x**2).sum(axis=1).mean())
+    tolerance = TOLERANCE * float(((x - x.mean(axis=0)) ** 2).sum(axis=1).mean())
     n, size = len(x), {label: labels.count(label) for label in labels}
     repeated = sum(1 for label in labels if size[label] >= 2)
     rows = []

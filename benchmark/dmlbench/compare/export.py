@@ -15,7 +15,7 @@ from dmlbench.compare.tables import comparison_tables
 from dmlbench.results.files import Interval, Mean, Score
 from dmlbench.tables import Marked, Table
 from dmldata.errors import UnknownNameError
-from dmldata.files import write_whole
+from dmldata.files import is_stream, write_whole
 
 COLUMNS = (
     "subject",
@@ -39,7 +39,7 @@ def check_suffix(path: Path) -> None:
     Raises:
         UnknownNameError: another suffix.
     """
-    if path.suffix not in _WRITERS:
+    if not is_stream(path) and path.suffix not in _WRITERS:
         raise UnknownNameError("suffix", path.suffix, _WRITERS, where=str(path))
 
 
@@ -47,10 +47,10 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
     """Write the file that the suffix names.
 
     Raises:
-        UnknownNameError: another suffix than .json, .csv, .md and .tex.
+        UnknownNameError: another suffix than .json, .csv, .md and .tex; into a pipe goes JSON.
     """
     check_suffix(path)
-    write_whole(path, _WRITERS[path.suffix](comparison))
+    write_whole(path, _WRITERS.get(path.suffix, as_json)(comparison))
 
 
 def as_json(comparison: Comparison) -> str:

@@ -14,6 +14,7 @@ from dmlbench.compare.groups import Groups, loss_groups
 from dmlbench.compare.maps import compare_all_maps
 from dmlbench.results import Result
 from dmlbench.results.files import PropertyScores
+from dmlbench.tables import queries_note
 from dmldata.errors import InputError
 
 Progress = Callable[[str, int, int], None]
@@ -107,6 +108,8 @@ def _notes(
         yield f"no saliency maps: {', '.join(without)}"
     if len(with_maps) >= 2:
         yield from _map_notes(with_maps, keys)
+    subsets = (queries_note(one.properties.n, one.properties.settings) for one in results)
+    yield from dict.fromkeys(filter(None, subsets))
     yield from _differences("properties were scored", [one.properties.request for one in results])
 
 

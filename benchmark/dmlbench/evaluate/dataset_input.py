@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from dmlbench.models import LoadedModel, StoredEmbeddings
 from dmlbench.models.plausibility import IMAGES, check_pixels
 from dmlbench.properties import Property
+from dmlbench.properties.labels import lowest_of_bin
 from dmlbench.sources import ImageSource
 from dmldata.errors import UnknownNameError
 
@@ -48,7 +45,7 @@ def dataset_properties(
             raise UnknownNameError("property", key, varied)
         factor, values = dataset.manifest.factor(key), dataset.values(key)
         if factor.is_numeric:
-            labels = _lowest_of_bin(values, dataset.labels(key))
+            labels = lowest_of_bin(values, dataset.labels(key))
             properties[key] = Property(labels, factor.kind, values, factor.period)
         else:
             properties[key] = Property(values, factor.kind)
@@ -61,13 +58,3 @@ def scene_ids(dataset: ImageSource) -> list[int] | None:
         return None
     scenes: list[int] = dataset.samples[SCENES].to_pylist()
     return scenes
-
-
-def _lowest_of_bin(values: NDArray[Any], bins: NDArray[Any]) -> NDArray[np.float64]:
-    """Each bin's lowest value as the label of its images: a name that says where the bin is."""
-    known = bins >= 0
-    lowest = np.full(bins.max(initial=-1) + 1, np.inf)
-    np.minimum.at(lowest, bins[known], values[known])
-    labels = np.full(len(bins), np.nan)
-    labels[known] = lowest[bins[known]]
-    return labels

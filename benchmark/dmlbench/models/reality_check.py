@@ -32,6 +32,14 @@ TRUNK, EMBEDDER = "trunk_best.pth", "embedder_best.pth"
 _FOLDER = "saved_models"
 _WRAPPER = "module."
 _COUNTERS = ".num_batches_tracked"
+_OTHER_NAMES = {
+    "snr": "snr_contrastive",
+    "normsoftmax": "normalized_softmax",
+    "normalizedsoftmax": "normalized_softmax",
+    "softtriplet": "soft_triple",
+    "marginperclass": "margin_class",
+    "classmargin": "margin_class",
+}
 
 
 def load(reference: str, options: Options) -> LoadedModel:
@@ -48,7 +56,7 @@ def load(reference: str, options: Options) -> LoadedModel:
     network = EmbeddingNetwork(_read_trunk(folder / TRUNK), _read_embedder(folder / EMBEDDER))
     fold = folder.absolute().parent
     preprocessing = options.apply(PREPROCESSING)
-    loss, distance = options.explained_by(_loss_of(fold.parent.name), "")
+    loss, distance = options.explained_by(loss_of(fold.parent.name), "")
     note = f"the loss is not in the name '{fold.parent.name}'; --loss says it"
     return LoadedModel(
         model=network.eval(),
@@ -117,10 +125,24 @@ def _read(path: Path) -> dict[str, Tensor]:
     return {name.removeprefix(_WRAPPER): value for name, value in read_weights(path).items()}
 
 
-def _loss_of(name: str) -> str | None:
-    spelled = {_letters(key): key for key in LOSSES}
-    return spelled.get(_letters(name))
+def loss_of(name: str) -> str | None:
+    """The loss that the name of a folder holds; the longest where one name holds another.
+
+    >>> loss_of("cars_arcface33_reproduction0"), loss_of("Multi-Similarity"), loss_of("run7")
+    ('arcface', 'multi_similarity', None)
+    """
+    letters = _letters(name)
+    if letters in _SPELLED:
+        return _SPELLED[letters]
+    trained = {spelled: key for spelled, key in _SPELLED.items() if LOSSES[key].group != "control"}
+    held = [spelled for spelled in trained if spelled in letters]
+    if "multisimilarity" in letters and "miner" in letters:
+        return "multi_similarity_miner"
+    return trained[max(held, key=len)] if held else None
 
 
 def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text)).lower()
+
+
+_SPELLED = {_letters(key): key for key in LOSSES} | _OTHER_NAMES

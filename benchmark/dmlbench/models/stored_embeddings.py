@@ -1,4 +1,4 @@
-"""`embeddings:FILE.npy`: embeddings that are there already; the step of the properties alone."""
+"""`embeddings:FILE`: embeddings that are there already; the step of the properties alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dmlbench.embedding_file import load_embeddings
+from dmlbench.embedding_file import read_embeddings
 from dmlbench.models.contract import LoadedModel, make_id
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
@@ -65,7 +65,7 @@ class StoredEmbeddings(LoadedModel):
 
 
 def load(reference: str, options: Options) -> StoredEmbeddings:
-    """The embeddings in a .npy file, with the keys in `FILE.keys.txt` (one a line) if it is there.
+    """The embeddings in a file, with the keys in `FILE.keys.txt` (one per line) if it is there.
 
     Raises:
         ModelError: not finite numbers [N, D], a row of zeros, keys that are not one a row or not
@@ -76,7 +76,8 @@ def load(reference: str, options: Options) -> StoredEmbeddings:
     if useless:
         raise ModelError(f"{reference}: {useless[0]} says how images are read, and none are")
     try:
-        rows = _as_float32(load_embeddings(path))
+        stored = read_embeddings(path)
+        rows = _as_float32(stored.rows)
     except InputError as error:
         text = str(error)
         raise ModelError(text if str(path) in text else f"{path}: {text}") from None
@@ -91,7 +92,7 @@ def load(reference: str, options: Options) -> StoredEmbeddings:
         dimensions=rows.shape[1],
         no_maps="the file holds embeddings, not the model",
         rows=rows,
-        keys=_read_keys(_key_file(reference), len(rows)),
+        keys=_read_keys(_key_file(reference), len(rows)) or stored.keys,
     )
 
 
@@ -113,7 +114,7 @@ def _read_keys(path: Path, rows: int) -> tuple[str, ...] | None:
     if not path.is_file():
         return None
     try:
-        keys = tuple(path.read_text(encoding="utf-8").splitlines())
+        keys = tuple(path.read_text(encoding="utf-8-sig").splitlines())
     except UnicodeDecodeError as error:
         raise ModelError(f"{path}: not UTF-8 text: {error.reason}; valid: a key a line") from None
     if len(keys) != rows:

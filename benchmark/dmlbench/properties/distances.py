@@ -12,15 +12,19 @@ from dmlbench.properties.embeddings import Floats
 from dmlbench.properties.labels import Ints
 
 TIE_TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
+"""Squared distances that differ by at most this part of the mean squared distance of an embedding
+from the mean embedding are tied (protocol, section 3)."""
+
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class Points:
     """Embeddings prepared for distances.
 
-    They are scaled to a mean squared norm of 1 and then centred: the scale makes the tolerance of
-    a tie an absolute one, and centring keeps |a|^2 + |b|^2 - 2ab from cancelling where all
-    embeddings lie in one direction. Neither changes which neighbour is closer.
+    They are centred and then scaled to a mean squared norm of 1: the scale makes the tolerance of
+    a tie one of the embeddings' spread, and centring keeps |a|^2 + |b|^2 - 2ab from cancelling
+    where all embeddings lie in one direction. Neither changes which neighbour is closer.
 
     Attributes:
         x: float64 [N, D].
@@ -79,8 +83,11 @@ def prepare_points(embeddings: Floats, *, normalise: bool) -> Points:
         x = unit_rows(x)
     else:
         x /= max(np.abs(x).max(), np.finfo(np.float64).tiny)
-        x /= max(np.sqrt((x**2).sum(axis=1).mean()), np.finfo(np.float64).tiny)
+    length = np.sqrt(np.einsum("nd,nd->n", x, x).mean())
     x -= x.mean(axis=0)
+    spread = np.sqrt(np.einsum("nd,nd->n", x, x).mean())
+    # What float64 leaves of equal embeddings after centring is no spread.
+    x /= spread if spread > _ROUNDING * length else max(length, np.finfo(np.float64).tiny)
     norms: NDArray[np.float64] = np.einsum("nd,nd->n", x, x)
     single = embeddings.dtype == np.float32 and bool(norms.max() <= 4.0)
     return Points(x, norms, tolerance, single)

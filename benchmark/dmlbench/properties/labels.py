@@ -175,3 +175,13 @@ def _distinct(labels: NDArray[Any], name: str) -> tuple[Sequence[Any], Ints]:
 
 def _absent(label: Any) -> bool:
     return label is None or (isinstance(label, float) and math.isnan(label))
+
+
+def lowest_of_bin(values: NDArray[Any], bins: NDArray[Any]) -> NDArray[np.float64]:
+    """Each bin's lowest value as the label of its images: a name that says where the bin is."""
+    known = bins >= 0
+    lowest = np.full(bins.max(initial=-1) + 1, np.inf)
+    np.minimum.at(lowest, bins[known], values[known])
+    labels = np.full(len(bins), np.nan)
+    labels[known] = lowest[bins[known]]
+    return labels

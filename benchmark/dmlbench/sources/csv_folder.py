@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
-from dmlbench.csv_table import read_csv
-from dmlbench.sources.folder import count_images, find_images
+from dmlbench.csv_table import read_csv, tidy_numbers
+from dmlbench.sources.folder import count_images, find_images, first_other_image
 from dmlbench.sources.listing import Listing
 from dmldata.errors import InputError
 
-LABEL_FILES = ("labels.csv", "metadata.csv")
+LABEL_FILES = (
+    "labels.csv",
+    "metadata.csv",
+    "labels.tsv",
+    "metadata.jsonl",
+    "labels.parquet",
+    "metadata.parquet",
+)
 FILE_COLUMNS = ("file", "file_name")
-"""`file_name` is the one of Hugging Face `imagefolder` (`metadata.csv` beside the images)."""
+"""`file_name` is the one of Hugging Face `imagefolder` (`metadata.csv` or
+`metadata.jsonl` beside the images)."""
 
 
 def find_label_file(folder: Path) -> Path | None:
@@ -22,12 +31,16 @@ def find_label_file(folder: Path) -> Path | None:
     """
     found = [folder / name for name in LABEL_FILES if (folder / name).is_file()]
     if len(found) > 1:
-        raise InputError(f"{folder}: holds {' and '.join(LABEL_FILES)}; choose one with --labels")
+        names = " and ".join(path.name for path in found)
+        raise InputError(f"{folder}: holds {names}; choose one with --labels")
     return found[0] if found else None
 
 
-def read_csv_folder(folder: Path, labels: Path) -> Listing:
+def read_csv_folder(folder: Path, labels: Path, names_of_kinds: Collection[str] = ()) -> Listing:
     """The images that a CSV file names, in its order; its other columns are properties.
+
+    Args:
+        names_of_kinds: columns that are told to be categorical, or to be left out.
 
     Paths are relative to the folder. An empty cell is an image without a label. Images in the
     folder that the file does not name are left out, and counted in a note.
@@ -37,6 +50,7 @@ def read_csv_folder(folder: Path, labels: Path) -> Listing:
         DatasetError: a row whose image is not there, or that is named twice; with its line.
     """
     table = read_csv(labels)
+    table = tidy_numbers(table, labels, keep={*FILE_COLUMNS, "key", "scene_id", *names_of_kinds})
     named = [column for column in FILE_COLUMNS if column in table.columns]
     if len(named) != 1:
         raise InputError(
@@ -47,12 +61,16 @@ def read_csv_folder(folder: Path, labels: Path) -> Listing:
     places = [f"{labels}, line {line}" for line in table.lines]
     files, sizes = find_images(folder, names, places)
     left_out = count_images(folder) - len(files.names)
-    notes = (f"{left_out} images in {folder} have no row in {labels.name}: left out",)
+    notes = table.notes
+    if left_out > 0:
+        example = first_other_image(folder, files.names)
+        what = f"{left_out} images in {folder} have no row in {labels.name}"
+        notes += (f"{what}: left out ({example}, ...)",)
     return Listing(
         name=folder.resolve().name,
         keys=list(files.names),
         sizes=sizes,
         labels={name: list(cells) for name, cells in table.columns.items() if name != named[0]},
         files=files,
-        notes=notes if left_out > 0 else (),
+        notes=notes,
     )

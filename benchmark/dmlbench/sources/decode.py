@@ -9,8 +9,8 @@ from PIL import Image
 
 from dmldata.errors import DatasetError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
-EXTENSIONS = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "ppm")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
+EXTENSIONS = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "ppm", "gif", "jfif")
 LONGEST_ASPECT = 100
 """Longer side over shorter one: beyond it, an image of few bytes is resized to many pixels."""
 
@@ -29,8 +29,8 @@ def is_image(name: str) -> bool:
 def decode_photograph(data: bytes, where: str) -> Image.Image:
     """Decode an image to RGB; the format is the one that the bytes are of.
 
-    As in torchvision's image folders, transparency is dropped and an orientation in EXIF data is
-    not applied.
+    Of several frames (GIF, TIFF) it is the first. As in torchvision's image folders, transparency
+    is dropped and an orientation in EXIF data is not applied.
 
     Args:
         where: file and key, for messages.

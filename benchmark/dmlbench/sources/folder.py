@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -57,7 +58,7 @@ def find_images(
             problem = f"no image; valid: {', '.join(EXTENSIONS)}"
         if problem:
             raise DatasetError(f"{place}: {name[:80]!r}: {problem}")
-        key = PurePosixPath(name).as_posix()
+        key = _as_on_disk(folder, PurePosixPath(name).as_posix())
         if key in seen:
             raise DatasetError(f"{place}: '{key}' occurs more than once, as in {seen[key]}")
         seen[key] = place
@@ -81,6 +82,17 @@ def count_images(folder: Path) -> int:
     )
 
 
+def first_other_image(folder: Path, names: Collection[str]) -> str:
+    """Return an image in a folder or below that is not among these; empty where all are."""
+    listed = set(names)
+    for place, _, files in os.walk(folder):
+        for name in sorted(files):
+            path = (Path(place) / name).relative_to(folder).as_posix()
+            if is_image(name) and not name.startswith(".") and path not in listed:
+                return path
+    return ""
+
+
 def read_text(path: Path, limit: int = MAX_MEMBER_BYTES) -> list[str]:
     """Lines of a UTF-8 file that comes with a dataset.
 
@@ -95,6 +107,17 @@ def read_text(path: Path, limit: int = MAX_MEMBER_BYTES) -> list[str]:
         raise InputError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text") from None
+
+
+def _as_on_disk(folder: Path, name: str) -> str:
+    """The name of a file as the disk spells it: composed or decomposed accents are one name."""
+    if name.isascii() or (folder / name).exists():
+        return name
+    for form in ("NFC", "NFD"):
+        spelled = unicodedata.normalize(form, name)
+        if (folder / spelled).exists():
+            return spelled
+    return name
 
 
 def _size(path: Path, where: str) -> int | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 from dmlbench.sources.cars196 import is_cars196, read_cars196
+from dmlbench.sources.class_folders import is_class_folders, read_class_folders
 from dmlbench.sources.csv_folder import LABEL_FILES, find_label_file, read_csv_folder
 from dmlbench.sources.cub200 import is_cub200, read_cub200
+from dmlbench.sources.decode import is_image
 from dmlbench.sources.labelled import labelled_images
 from dmlbench.sources.listing import Listing
 from dmlbench.sources.online_products import is_online_products, read_online_products
@@ -28,10 +32,12 @@ BENCHMARKS: tuple[tuple[Callable[[Path], bool], Callable[[Path, str], Listing]],
 """Datasets of metric learning, as distributed."""
 
 ALL = "all"
+_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".parquet")
 
 VALID = (
     f"a dataset of this project ({MANIFEST_FILE}), tar shards of a WebDataset, images with "
-    f"{' or '.join(LABEL_FILES)} or --labels, Cars196 (cars_annos.mat or devkit/cars_meta.mat), "
+    f"{', '.join(LABEL_FILES)} or --labels, a folder per class, "
+    "Cars196 (cars_annos.mat or devkit/cars_meta.mat), "
     "CUB-200-2011 (images.txt) or Stanford Online Products (Ebay_test.txt)"
 )
 
@@ -63,15 +69,23 @@ def open_source(
     """
     given = {"split": split, "labels": labels, "properties": properties}
     options = {name: value for name, value in given.items() if value is not None}
-    if url.endswith(".tar") and not Path(url).is_dir():
+    place, image = _split_image(url)
+    if place.endswith(".tar") and not Path(place).is_dir():
         _check_options(url, options, "tar shards", "properties")
-        return _labelled(read_shards(url), url, options)
+        return _labelled(read_shards(place, image), url, options)
+    if image is not None:
+        folder = Path(place)
+        if not any(folder.glob("*.tar")):
+            raise InputError(f"{url}: ?image= goes with tar shards, and there are none in {place}")
+        return _labelled(read_shards(f"{folder}/*.tar", image), url, options)
+    _refuse_file(Path(url))
     location = locate(url)
     url, folder = location.url, Path(location.place)
     if labels is not None and folder.is_dir():
         _check_options(url, options, "images with a CSV file", "labels", "properties")
-        return _labelled(read_csv_folder(folder, Path(labels)), url, options)
-    if (folder / MANIFEST_FILE).is_file() or not folder.is_dir():
+        listing = read_csv_folder(folder, Path(labels), _categorical(options))
+        return _labelled(listing, url, options)
+    if not folder.is_dir() or _is_ours(folder):
         dataset = open_dataset(location)
         _check_options(url, options, "a dataset of this project", "split")
         has_default = default_split in dataset.manifest.splits
@@ -89,11 +103,61 @@ def open_source(
     label_file = find_label_file(folder)
     if label_file is not None:
         _check_options(url, options, "images with a CSV file", "labels", "properties")
-        return _labelled(read_csv_folder(folder, label_file), url, options)
+        listing = read_csv_folder(folder, label_file, _categorical(options))
+        return _labelled(listing, url, options)
     if any(folder.glob("*.tar")):
         _check_options(url, options, "tar shards", "properties")
         return _labelled(read_shards(f"{folder}/*.tar"), url, options)
+    if is_class_folders(folder):
+        _check_options(url, options, "a folder per class", "properties")
+        return _labelled(read_class_folders(folder), url, options, class_is_categorical=True)
+    if (folder / MANIFEST_FILE).is_file():
+        return open_dataset(location)
     raise DatasetError(f"{url}: no {MANIFEST_FILE} there, nor anything else known; valid: {VALID}")
+
+
+def _split_image(url: str) -> tuple[str, str | None]:
+    """
+    >>> _split_image("DIR/*.tar?image=left.jpg"), _split_image("s3://b/a?b.tar")
+    (('DIR/*.tar', 'left.jpg'), ('s3://b/a?b.tar', None))
+    """
+    place, mark, image = url.rpartition("?image=")
+    return (place, image.lower()) if mark else (url, None)
+
+
+def _refuse_file(path: Path) -> None:
+    """A file in place of a folder, told as what it is."""
+    if not path.is_file():
+        return
+    if path.suffix.lower() in _TABLES:
+        raise InputError(
+            f"{path}: is a table; valid: the folder of its images, with --labels {path} where the "
+            "table lies elsewhere"
+        )
+    if zipfile.is_zipfile(path):
+        raise InputError(f"{path}: is a zip archive; unpack it and give the folder")
+    if is_image(path.name):
+        raise InputError(f"{path}: is one image; valid: the folder of the images")
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder's dataset.json is one of this project; others have files of that name."""
+    file = folder / MANIFEST_FILE
+    if not file.is_file():
+        return False
+    try:
+        content = json.loads(file.read_bytes())
+    except (ValueError, RecursionError):
+        return True
+    others = find_label_file(folder) is not None
+    return not others or (isinstance(content, dict) and "schema_version" in content)
+
+
+def _categorical(options: dict[str, str]) -> list[str]:
+    """The properties that a file says are no numbers."""
+    told = options.get("properties")
+    specs = {} if told is None else read_property_file(told)
+    return [name for name, spec in specs.items() if spec.kind in ("categorical", "ignore")]
 
 
 def _check_options(url: str, options: dict[str, str], what: str, *valid: str) -> None:

@@ -65,10 +65,13 @@ def expand_shards(pattern: str) -> list[str]:
     ]
 
 
-def read_shards(pattern: str) -> Listing:
+def read_shards(pattern: str, image: str | None = None) -> Listing:
     """All samples of the shards, in their order; members of the jsons are properties.
 
     An absent member, or null, is an image without a label, as is an image without a json.
+
+    Args:
+        image: extension of the image, where a sample holds several.
 
     Raises:
         InputError: no shard, or one that cannot be read.
@@ -77,10 +80,10 @@ def read_shards(pattern: str) -> Listing:
     urls = expand_shards(pattern)
     places: dict[str, tuple[str, int, Member]] = {}
     labels: list[dict[str, object] | None] = []
-    without_image = 0
+    without_image: list[str] = []
     for number, url in enumerate(urls):
         with _opened(url) as file:
-            samples, others = index_samples(file, url)
+            samples, others = index_samples(file, url, image)
         without_image += others
         for sample in samples:
             other = places.setdefault(sample.key, (sample.key, number, sample.image))
@@ -97,7 +100,10 @@ def read_shards(pattern: str) -> Listing:
         )
     columns, notes = _columns(list(places), labels)
     if without_image:
-        notes.append(f"{without_image} samples hold no image: left out")
+        what = f"no {image}" if image else "no image"
+        notes.append(
+            f"{len(without_image)} samples hold {what}: left out ('{without_image[0]}', ...)"
+        )
     return Listing(
         name=PurePosixPath(urls[0]).parent.name or PurePosixPath(urls[0]).name,
         keys=list(places),

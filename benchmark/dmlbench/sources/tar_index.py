@@ -13,8 +13,12 @@ from dmlbench.sources.listing import path_problem
 from dmldata.errors import DatasetError
 from dmldata.tar import MAX_MEMBER_BYTES
 
-_NAME = re.compile(r"((?:.*/)?[^./]+)\.([^/]+)")
-"""Key and extension, as in WebDataset: the key ends at the first dot of the file's name."""
+_AT_FIRST_DOT = re.compile(r"((?:.*/)?[^./]+)\.([^/]+)")
+_AT_LAST_DOT = re.compile(r"((?:.*/)?[^/]+)\.([^./]+)")
+"""Key and extension: WebDataset ends a key at the first dot of the file's name."""
+_LABELS = ("json", "cls")
+_LONGEST_CLASS = 200
+"""Bytes of a class; what is longer is none."""
 
 
 class Member(NamedTuple):
@@ -33,29 +37,59 @@ class TarSample(NamedTuple):
     labels: dict[str, object] | None
 
 
-def index_samples(file: BinaryIO, name: str) -> tuple[list[TarSample], int]:
-    """Samples of a tar, and how many more have no image.
+def index_samples(
+    file: BinaryIO, name: str, image: str | None = None
+) -> tuple[list[TarSample], list[str]]:
+    """Samples of a tar, and the keys of those that have no image.
 
-    Only headers and `json` members are read; whatever else is in it (pickles, arrays) is passed
-    over. Nothing is ever written to disk.
+    A key ends at the first dot of a file's name, as in WebDataset; where that gives samples of
+    several images, and each file without its last extension gives one, keys hold dots. Labels are
+    the members of a `json`, and what is in a `cls` as `class`. Whatever else is in it (pickles,
+    arrays) is passed over. Nothing is ever written to disk.
 
     Args:
         file: the tar, open for reading and seekable.
         name: of the shard, for messages.
+        image: extension of the image where samples hold several, such as `left.jpg`.
 
     Raises:
         DatasetError: names shard, member and reason: not a tar file, truncated, damaged, a size
             beyond the end of the file, a link or device, a path that leaves the folder, a sample
             with two images, a file given twice, a json that is no object.
     """
+    members = list(_members(file, name))
+    samples = _grouped(members, _AT_FIRST_DOT, name)
+    if image is None and any(len(_images(files)) > 1 for files in samples.values()):
+        by_last_dot = _grouped(members, _AT_LAST_DOT, name)
+        if all(len(_images(files)) == 1 for files in by_last_dot.values()):
+            samples = by_last_dot
+    found, without = [], []
+    for key, files in samples.items():
+        images = [image] if image in files else _images(files) if image is None else []
+        if len(images) > 1:
+            raise DatasetError(
+                f"{name}: sample '{key}' has several images: {', '.join(images)}; choose one with "
+                f"?image={images[0]} after the shards"
+            )
+        if images:
+            found.append(TarSample(key, files[images[0]], _labels_of(file, files, name)))
+        else:
+            without.append(key)
+    return found, without
+
+
+def _grouped(
+    members: list[Member], pattern: re.Pattern[str], name: str
+) -> dict[str, dict[str, Member]]:
+    """By key, the files that count, by extension."""
     samples: dict[str, dict[str, Member]] = {}
-    for member in _members(file, name):
-        matched = _NAME.fullmatch(member.name)
+    for member in members:
+        matched = pattern.fullmatch(member.name)
         if matched is None:
             continue
         key, extension = matched[1], matched[2].lower()
         files = samples.setdefault(key, {})
-        if extension not in (*EXTENSIONS, "json"):
+        if extension.rpartition(".")[2] not in (*EXTENSIONS, *_LABELS):
             continue
         place = f"{name}: member '{member.name}'"
         if extension in files:
@@ -63,15 +97,22 @@ def index_samples(file: BinaryIO, name: str) -> tuple[list[TarSample], int]:
         if member.size > MAX_MEMBER_BYTES:
             raise DatasetError(f"{place}: {member.size} bytes: the limit is {MAX_MEMBER_BYTES}")
         files[extension] = member
-    found = []
-    for key, files in samples.items():
-        images = [extension for extension in EXTENSIONS if extension in files]
-        if len(images) > 1:
-            raise DatasetError(f"{name}: sample '{key}' has several images: {', '.join(images)}")
-        if images:
-            labels = _labels(file, files["json"], name) if "json" in files else None
-            found.append(TarSample(key, files[images[0]], labels))
-    return found, len(samples) - len(found)
+    return samples
+
+
+def _images(files: dict[str, Member]) -> list[str]:
+    """Extensions of images; a mask is none."""
+    images = [one for one in files if one.rpartition(".")[2] in EXTENSIONS]
+    return [one for one in images if not one.startswith("mask.")] or images
+
+
+def _labels_of(file: BinaryIO, files: dict[str, Member], name: str) -> dict[str, object] | None:
+    found: dict[str, object] = {}
+    if "cls" in files:
+        found["class"] = _class(file, files["cls"])
+    if "json" in files:
+        found |= _labels(file, files["json"], name)
+    return found if {"cls", "json"} & files.keys() else None
 
 
 def read_member(file: BinaryIO, member: Member) -> bytes:
@@ -129,3 +170,14 @@ def _labels(file: BinaryIO, member: Member, name: str) -> dict[str, object]:
     if not isinstance(content, dict):
         raise DatasetError(f'{place}: no object; valid: {{"property": label, ...}}')
     return content
+
+
+def _class(file: BinaryIO, member: Member) -> str | None:
+    """The class in a `cls` member; None where it holds something else than a word."""
+    if member.size > _LONGEST_CLASS:
+        return None
+    try:
+        text = read_member(file, member).decode().strip()
+    except UnicodeDecodeError:
+        return None
+    return text if text.isprintable() else None

@@ -1,0 +1,60 @@
+"""Scores as a file: JSON (everything), CSV (a number per row), Markdown, LaTeX (the table)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dmlbench.compare.export import markdown_table
+from dmlbench.compare.latex import latex_table
+from dmlbench.tables import score_table, scores_by_property
+from dmldata.errors import UnknownNameError
+from dmldata.files import is_stream, write_whole
+
+COLUMNS = ("property", "measure", "value", "ci95_low", "ci95_high", "chance_low", "chance_high")
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a file that is none of these before anything is computed; `-` is stdout.
+
+    Raises:
+        UnknownNameError: another suffix.
+    """
+    if is_stream(path):
+        return
+    if path.suffix not in _WRITERS:
+        raise UnknownNameError("suffix", path.suffix, _WRITERS, where=str(path))
+
+
+def write_scores(scores: Mapping[str, Any], path: Path) -> None:
+    """Write scores into the file that the suffix names; JSON into a pipe."""
+    write_whole(path, _WRITERS.get(path.suffix, as_json)(scores))
+
+
+def as_json(scores: Mapping[str, Any]) -> str:
+    """Everything."""
+    return json.dumps(scores, indent=1, ensure_ascii=False) + "\n"
+
+
+def as_csv(scores: Mapping[str, Any]) -> str:
+    """A number per row, with `COLUMNS`; a cell without a value is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for name, found in scores_by_property(scores).items():
+        for measure, score in found.scores.items():
+            ends = (*(score.ci95 or (None, None)), *(score.chance or (None, None)))
+            writer.writerow((name, measure, score.value, *ends))
+    return text.getvalue()
+
+
+_WRITERS = {
+    ".json": as_json,
+    ".csv": as_csv,
+    ".md": lambda scores: markdown_table(score_table(scores_by_property(scores))) + "\n",
+    ".tex": lambda scores: latex_table(score_table(scores_by_property(scores))) + "\n",
+}

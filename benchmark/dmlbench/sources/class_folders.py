@@ -1,0 +1,55 @@
+"""A folder with a folder of images per class, as torchvision's ImageFolder reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dmlbench.sources.decode import is_image
+from dmlbench.sources.folder import find_images
+from dmlbench.sources.listing import Listing
+from dmldata.errors import InputError
+
+_SPLITS = ("train", "val", "valid", "validation", "test")
+
+
+def is_class_folders(folder: Path) -> bool:
+    """Whether there are images in folders of this folder, and none beside them."""
+    beside = any(is_image(path.name) and path.is_file() for path in _visible(folder))
+    return not beside and any(True for _ in _images(folder))
+
+
+def read_class_folders(folder: Path) -> Listing:
+    """Every image with the name of its folder as `class`.
+
+    Raises:
+        InputError: the folders are splits, with the classes' folders in them.
+        DatasetError: an image that cannot be read.
+    """
+    places = [path for path in _visible(folder) if path.is_dir()]
+    splits = [path.name for path in places if path.name in _SPLITS]
+    if splits and not any(is_image(file.name) for place in places for file in _visible(place)):
+        raise InputError(f"{folder}: holds splits; valid: one of them, as {folder / splits[0]}")
+    found = sorted(_images(folder))
+    names = [path.relative_to(folder).as_posix() for path in found]
+    files, sizes = find_images(folder, names, names)
+    return Listing(
+        name=folder.resolve().name,
+        keys=list(files.names),
+        sizes=sizes,
+        labels={"class": [name.partition("/")[0] for name in names]},
+        files=files,
+    )
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    for place in _visible(folder):
+        if place.is_dir():
+            for path in place.rglob("*"):
+                hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+                if is_image(path.name) and not hidden and path.is_file():
+                    yield path
+
+
+def _visible(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if not path.name.startswith(".")]

@@ -1,0 +1,230 @@
+"""Images and their labels in the layouts that other tools write and read."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import unicodedata
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dmlbench.models import load_model
+from dmlbench.sources import open_source
+from dmldata.errors import InputError
+
+
+def encoded(number, form="JPEG"):
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 16), (40 * number % 256, 80, 120)).save(buffer, form)
+    return buffer.getvalue()
+
+
+def put(path, data):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+
+
+def tar(path, files):
+    with tarfile.open(path, "w") as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+
+
+def labels(source, name):
+    return source.values(name).tolist()
+
+
+def test_a_folder_per_class(tmp_path):
+    for number, name in enumerate(("bmw/1.jpg", "audi/1.jpg", "bmw/2.png", ".hidden/3.jpg")):
+        put(tmp_path / name, encoded(number))
+    source = open_source(str(tmp_path))
+    assert source.samples["key"].to_pylist() == ["audi/1.jpg", "bmw/1.jpg", "bmw/2.png"]
+    assert labels(source, "class") == ["audi", "bmw", "bmw"]
+    assert len(list(source.samples_iter())) == 3
+
+
+def test_splits_of_class_folders_are_named(tmp_path):
+    put(tmp_path / "train/bmw/1.jpg", encoded(1))
+    put(tmp_path / "val/bmw/2.jpg", encoded(2))
+    with pytest.raises(InputError, match=r"holds splits; valid: one of them, as .*/(train|val)"):
+        open_source(str(tmp_path))
+    assert labels(open_source(str(tmp_path / "train")), "class") == ["bmw"]
+
+
+def test_metadata_in_json_lines(tmp_path):
+    rows = [{"file_name": f"{n}.jpg", "color": c} for n, c in enumerate(("red", "blue", None))]
+    put(tmp_path / "metadata.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    for number in range(3):
+        put(tmp_path / f"{number}.jpg", encoded(number))
+    assert labels(open_source(str(tmp_path)), "color") == ["red", "blue", None]
+
+
+@pytest.mark.parametrize("spelled", ["./{}", "{}"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_may_be_spelled_otherwise_in_the_table(tmp_path, spelled, form):
+    put(tmp_path / unicodedata.normalize("NFC", "grün.jpg"), encoded(1))
+    put(tmp_path / "b.jpg", encoded(2))
+    names = [spelled.format(unicodedata.normalize(form, name)) for name in ("grün.jpg", "b.jpg")]
+    put(tmp_path / "labels.csv", "file,color\n" + f"{names[1]},x\n{names[0]},y\n")
+    source = open_source(str(tmp_path))
+    assert labels(source, "color") == ["x", "y"]
+    assert len(list(source.samples_iter())) == 2
+
+
+def test_images_without_a_row_are_counted_with_an_example(tmp_path):
+    for number in range(3):
+        put(tmp_path / f"{number}.jpg", encoded(number))
+    put(tmp_path / "labels.csv", "file,color\n1.jpg,red\n")
+    notes = open_source(str(tmp_path)).notes
+    assert any("2 images in" in note and "left out (0.jpg, ...)" in note for note in notes)
+
+
+@pytest.mark.parametrize(("suffix", "form"), [("gif", "GIF"), ("jfif", "JPEG")])
+def test_formats_that_browsers_save(tmp_path, suffix, form):
+    put(tmp_path / f"red/a.{suffix}", encoded(1, form))
+    (item,) = open_source(str(tmp_path)).samples_iter()
+    assert item.image.mode == "RGB"
+
+
+# WebDataset
+
+
+def test_webdataset_with_a_class(tmp_path):
+    tar(
+        tmp_path / "0.tar", {"a.jpg": encoded(1), "a.cls": b"3", "b.jpg": encoded(2), "b.cls": b"5"}
+    )
+    assert labels(open_source(str(tmp_path)), "class") in (["3", "5"], [3.0, 5.0])
+
+
+def test_webdataset_with_dotted_keys(tmp_path):
+    files = {}
+    for number, key in enumerate(("n01.car.1", "n01.car.2", "n02.car.1")):
+        files[f"{key}.jpg"] = encoded(number)
+        files[f"{key}.json"] = json.dumps({"color": f"c{number}"}).encode()
+    tar(tmp_path / "0.tar", files)
+    source = open_source(str(tmp_path))
+    assert source.samples["key"].to_pylist() == ["n01.car.1", "n01.car.2", "n02.car.1"]
+    assert labels(source, "color") == ["c0", "c1", "c2"]
+
+
+def test_webdataset_with_two_images_a_sample(tmp_path):
+    files = {}
+    for number, key in enumerate("ab"):
+        files[f"{key}.left.jpg"] = encoded(number)
+        files[f"{key}.right.jpg"] = encoded(number + 3)
+        files[f"{key}.json"] = json.dumps({"color": key}).encode()
+    tar(tmp_path / "0.tar", files)
+    with pytest.raises(
+        InputError, match=r"several images: left.jpg, right.jpg; choose .*\?image=l"
+    ):
+        open_source(str(tmp_path))
+    for place in (f"{tmp_path}/0.tar", str(tmp_path)):
+        source = open_source(f"{place}?image=right.jpg")
+        assert labels(source, "color") == ["a", "b"]
+        first = next(iter(source.samples_iter())).image
+        assert first.getpixel((0, 0)) == Image.open(io.BytesIO(encoded(3))).getpixel((0, 0))
+
+
+def test_samples_without_an_image_are_counted_with_an_example(tmp_path):
+    tar(tmp_path / "0.tar", {"a.jpg": encoded(1), "b.json": b"{}", "c.json": b"{}"})
+    notes = open_source(str(tmp_path)).notes
+    assert "2 samples hold no image: left out ('b', ...)" in notes
+
+
+# What is no folder of images
+
+
+def test_what_is_given_in_place_of_a_folder_is_told_as_what_it_is(tmp_path):
+    put(tmp_path / "labels.csv", "file,color\n1.jpg,red\n")
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.writestr("1.jpg", encoded(1))
+    put(tmp_path / "1.jpg", encoded(1))
+    for name, what in {
+        "labels.csv": "is a table; valid: the folder of its images, with --labels",
+        "photos.zip": "is a zip archive; unpack it and give the folder",
+        "1.jpg": "is one image; valid: the folder of the images",
+        "nowhere": "no such folder",
+    }.items():
+        with pytest.raises(InputError, match=what):
+            open_source(str(tmp_path / name))
+
+
+def test_a_manifest_of_another_project_beside_labels_is_passed_over(tmp_path):
+    put(tmp_path / "dataset.json", '{"name": "mine", "files": 3}')
+    put(tmp_path / "labels.csv", "file,color\n1.jpg,red\n")
+    put(tmp_path / "1.jpg", encoded(1))
+    assert labels(open_source(str(tmp_path)), "color") == ["red"]
+
+
+# Embeddings that are there already
+
+ROWS = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
+
+
+def save_npz(path):
+    np.savez(path, embeddings=ROWS, other=np.zeros(2))
+
+
+def save_pt(path):
+    import torch
+
+    torch.save(torch.from_numpy(ROWS), path)
+
+
+def save_dict_pt(path):
+    import torch
+
+    torch.save({"embeddings": torch.from_numpy(ROWS), "names": ["a", "b"]}, path)
+
+
+def save_parquet(path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"key": list("abcd"), "embedding": ROWS.tolist()}), path)
+
+
+def save_columns(path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"key": list("abcd"), **{f"d{n}": ROWS[:, n] for n in range(3)}}), path)
+
+
+SAVED = {
+    "e.npz": save_npz,
+    "e.pt": save_pt,
+    "dict.pt": save_dict_pt,
+    "e.parquet": save_parquet,
+    "columns.parquet": save_columns,
+    "half.npy": lambda path: np.save(path, ROWS.astype(np.float16)),
+    "double.npy": lambda path: np.save(path, ROWS.astype(np.float64)),
+    "long.npy": lambda path: np.save(path, ROWS.astype(np.longdouble)),
+    "whole.npy": lambda path: np.save(path, ROWS.astype(np.int64)),
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_embeddings_in_any_file_are_the_same(tmp_path, name):
+    SAVED[name](tmp_path / name)
+    loaded = load_model(f"embeddings:{tmp_path / name}")
+    np.testing.assert_array_equal(loaded.rows, ROWS)
+    assert loaded.keys == (tuple("abcd") if name.endswith(".parquet") else None)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_key(tmp_path):
+    np.save(tmp_path / "e.npy", ROWS)
+    (tmp_path / "e.keys.txt").write_bytes(b"\xef\xbb\xbfa\nb\nc\nd\n")
+    assert load_model(f"embeddings:{tmp_path / 'e.npy'}").keys == tuple("abcd")
+
+
+def test_several_arrays_have_to_be_told_apart(tmp_path):
+    np.savez(tmp_path / "e.npz", train=ROWS, test=ROWS)
+    with pytest.raises(InputError, match=r"holds train \[4, 3\], test \[4, 3\]; valid: one array"):
+        load_model(f"embeddings:{tmp_path / 'e.npz'}")

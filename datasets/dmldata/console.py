@@ -86,6 +86,9 @@ def _call(app: typer.Typer, prog: str, args: list[str]) -> _Outcome:
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _stdout_is_closed():
             return _Outcome(1)
+        if isinstance(error, OSError) and error.strerror:
+            place = f"{error.filename}: " if error.filename else ""
+            return _Outcome(1, f"{place}{error.strerror}", type(error).__name__, error)
         return _unexpected(error)
 
 

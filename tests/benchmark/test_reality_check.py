@@ -6,7 +6,7 @@ from PIL import Image
 
 from dmlbench.models import load_model
 from dmlbench.models.bn_inception import BNInception
-from dmldata.errors import ModelError
+from dmldata.errors import InputError, ModelError
 
 FOLD = "Test50_50_Partitions4_2"
 
@@ -139,3 +139,45 @@ def test_truncated_checkpoint_is_named(save):
     file.write_bytes(file.read_bytes()[:-1000])
     with pytest.raises(ModelError, match=r"trunk_best\.pth': not a file of tensors"):
         load_model(f"reality-check:{file.parent}")
+
+
+RELEASED = {
+    "contrastive": "cars_contrastive50_reproduction0",
+    "triplet": "cars_triplet50_reproduction0",
+    "ntxent": "cars_ntxent50_reproduction0",
+    "proxy_nca": "cars_proxy_nca50_reproduction0",
+    "margin": "cars_margin50_reproduction0",
+    "margin_class": "cars_margin_class50_reproduction0",
+    "normalized_softmax": "cars_normalized_softmax50_reproduction0",
+    "cosface": "cars_cosface50_reproduction0",
+    "arcface": "cars_arcface33_reproduction0",
+    "fastap": "cars_fastap50_reproduction0",
+    "snr_contrastive": "cars_snr_contrastive50_reproduction0",
+    "multi_similarity": "cars_multi_similarity50_reproduction0",
+    "multi_similarity_miner": "cars_multi_similarity_with_ms_miner50_reproduction0",
+    "soft_triple": "cars_soft_triple50_reproduction0",
+}
+
+
+@pytest.mark.parametrize("loss", RELEASED)
+def test_the_loss_is_in_the_name_of_a_released_folder(loss, tmp_path, monkeypatch):
+    from dmlbench.models.reality_check import fill_in_loss, loss_of
+
+    assert loss_of(RELEASED[loss]) == loss
+    for name in RELEASED.values():
+        (tmp_path / name / "Test50_50_Partitions4_2").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    found = fill_in_loss("reality-check:{loss}/Test50_50_Partitions4_{fold}", loss, 2)
+    assert found == f"reality-check:{RELEASED[loss]}/Test50_50_Partitions4_2"
+
+
+def test_folders_of_one_loss_have_to_be_told_apart(tmp_path, monkeypatch):
+    from dmlbench.models.reality_check import fill_in_loss
+
+    for number in range(2):
+        (tmp_path / f"cars_arcface33_reproduction{number}").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="several folders of 'arcface': cars_arcface33_repr"):
+        fill_in_loss("reality-check:{loss}/x", "arcface", 0)
+    found = fill_in_loss("reality-check:cars_{loss}*1/x", "arcface", 0)
+    assert found == "reality-check:cars_arcface33_reproduction1/x"

@@ -157,3 +157,25 @@ def test_a_hub_that_does_not_answer_is_named_with_how_to_work_offline(
         InputError, match=r"cannot be read from 127\.0\.0\.1: .*without a network, co"
     ):
         open_dataset("hf://me/tiny")
+
+
+def test_a_silent_hub_is_found_out_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("huggingface_hub")
+    from huggingface_hub import constants
+
+    from dmldata.hub_access import hub_answers, offline_if_hub_is_silent
+
+    for name in (
+        "https_proxy",
+        "HTTPS_PROXY",
+        "http_proxy",
+        "HTTP_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert not hub_answers()
+    with offline_if_hub_is_silent():
+        assert constants.HF_HUB_OFFLINE
+    assert not constants.HF_HUB_OFFLINE

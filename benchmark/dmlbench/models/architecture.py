@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from torch import Tensor, nn
 
 from dmlbench.models.checkpoint import read_checkpoint
 from dmlbench.models.network import EmbeddingNetwork
+from dmlbench.models.reference_query import parse_reference
 from dmlbench.models.weights import difference, find_weights, match_weights
 from dmldata.errors import ModelError, UnknownNameError
 
@@ -74,13 +74,7 @@ def parse_query(reference: str, seed: int) -> Query:
     Raises:
         UnknownNameError, ModelError: an option or a value that is not valid.
     """
-    name, _, text = reference.partition(":")[2].partition("?")
-    values: dict[str, str] = {}
-    for part in filter(None, text.split("&")):
-        key, _, value = part.partition("=")
-        if key not in OPTIONS:
-            raise UnknownNameError("option", key, (*OPTIONS, "output"), reference)
-        values[key] = unquote(value)
+    name, values = parse_reference(reference, OPTIONS)
     pretrained = values.get("pretrained", "false" if "weights" in values else "true").lower()
     if pretrained not in _BOOLEANS:
         raise ModelError(f"{reference}: pretrained={pretrained} is not valid; valid: true, false")

@@ -9,7 +9,6 @@ import json
 import warnings
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import torch
 from PIL import Image
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from dmlbench.models.contract import LoadedModel, make_id, one_line
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.reference_query import parse_reference
 from dmlbench.models.weights import hash_tensors
 from dmlbench.torchvision_schemas import ensure_torchvision_imports
 from dmldata.errors import ModelError, UnknownNameError
@@ -102,13 +102,7 @@ def load(reference: str, options: Options) -> LoadedModel:
 
 
 def _parse(reference: str) -> tuple[str, str | None, str | None]:
-    place, _, text = reference.removeprefix("hf:").partition("?")
-    values: dict[str, str] = {}
-    for part in filter(None, text.split("&")):
-        key, _, value = part.partition("=")
-        if key not in _OPTIONS:
-            raise UnknownNameError("option", key, (*_OPTIONS, "output"), reference)
-        values[key] = unquote(value)
+    place, values = parse_reference(reference, _OPTIONS)
     pool = values.get("pool")
     if pool is not None and pool not in POOLS:
         raise UnknownNameError("pool", pool, POOLS, reference)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from torch import Tensor, nn
 
@@ -13,6 +12,7 @@ from dmlbench.models.contract import LoadedModel, make_id, one_line, unknown_net
 from dmlbench.models.execution import seeded
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.reference_query import parse_reference
 from dmlbench.models.weights import hash_tensors
 from dmlbench.torchvision_schemas import ensure_torchvision_imports
 from dmldata.errors import ModelError, UnknownNameError
@@ -43,13 +43,7 @@ def load(reference: str, options: Options) -> LoadedModel:
         ModelError: an unknown name, or weights that cannot be had; UnknownNameError for an option.
     """
     require_extras("open_clip")
-    name, _, text = reference.removeprefix("open_clip:").partition("?")
-    values: dict[str, str] = {}
-    for part in filter(None, text.split("&")):
-        key, _, value = part.partition("=")
-        if key not in _OPTIONS:
-            raise UnknownNameError("option", key, (*_OPTIONS, "output"), reference)
-        values[key] = unquote(value)
+    name, values = parse_reference(reference, _OPTIONS)
     network = _create(name, values, options.seed, reference)
     model = ImageSide(network.visual).eval()
     preprocessing = options.apply(_preprocessing(network.visual))

@@ -6,7 +6,7 @@ preprocessing are in the protocol, section 6.
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from dmlbench.models.network import EmbeddingNetwork
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.weights import difference, fits, hash_tensors, read_weights
-from dmldata.errors import ModelError
+from dmldata.errors import InputError, ModelError
 
 PREPROCESSING = Preprocessing(
     input_size=(227, 227),
@@ -28,6 +28,7 @@ PREPROCESSING = Preprocessing(
     bgr=True,
     scale=255,
 )
+SCHEME = "reality-check:"
 TRUNK, EMBEDDER = "trunk_best.pth", "embedder_best.pth"
 _FOLDER = "saved_models"
 _WRAPPER = "module."
@@ -123,6 +124,32 @@ def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
     return {name.removeprefix(_WRAPPER): value for name, value in read_weights(path).items()}
+
+
+def fill_in_loss(template: str, loss: str, fold: int) -> str:
+    """Return the reference of a loss and fold, from one with {loss} and {fold} in it.
+
+    Where no folder is called like the loss, the one whose name holds it is taken, as
+    `cars_arcface33_reproduction0` for `{loss}`.
+
+    Raises:
+        InputError: several folders whose names hold the loss.
+    """
+    filled = template.format(loss=loss, fold=fold)
+    if not template.startswith(SCHEME) or Path(filled.removeprefix(SCHEME)).exists():
+        return filled
+    parts = PurePath(template.removeprefix(SCHEME)).parts
+    place = next(number for number, part in enumerate(parts) if "{loss}" in part)
+    above = Path(*(part.format(loss=loss, fold=fold) for part in parts[:place]))
+    pattern = parts[place].replace("{loss}", "*").replace("{fold}", str(fold))
+    pattern = pattern.replace("**", "*")
+    found = sorted(path.name for path in above.glob(pattern) if loss_of(path.name) == loss)
+    if len(found) > 1:
+        raise InputError(f"{template}: several folders of '{loss}': {', '.join(found)}")
+    if not found:
+        return filled
+    below = (part.format(loss=found[0], fold=fold) for part in parts[place + 1 :])
+    return SCHEME + str(above.joinpath(found[0], *below))
 
 
 def loss_of(name: str) -> str | None:

@@ -14,6 +14,7 @@ from dmlbench import load_model
 from dmlbench.distances import loss_named
 from dmlbench.evaluate import evaluate
 from dmlbench.models import LoadedModel
+from dmlbench.models.reality_check import fill_in_loss
 from dmlbench.results import Result
 from dmlbench.results.files import FORMAT, PropertiesFile, RunFile, SaliencyFile, Settings
 from dmlbench.results.folder import MAPS, ResultFolder
@@ -160,7 +161,7 @@ class StudyModel:
     @cached_property
     def _loaded(self) -> LoadedModel:
         if self.recipe.model is not None:
-            reference = self.recipe.model.format(loss=self.loss, fold=self.fold)
+            reference = fill_in_loss(self.recipe.model, self.loss, self.fold)
             return load_model(reference, loss=self.loss)
         self._train()
         return load_model(str(self._task.settings.file))

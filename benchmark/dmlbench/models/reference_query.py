@@ -1,0 +1,30 @@
+"""The options after a reference: `timm:NAME?weights=FILE&head=drop`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import unquote
+
+from dmldata.errors import UnknownNameError
+
+
+def parse_reference(reference: str, options: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Return what a reference names, and its options.
+
+    Args:
+        options: that references of this kind take; `output` is taken before.
+
+    Raises:
+        UnknownNameError: another option.
+
+    >>> parse_reference("hf:owner/name?pool=mean", ["pool"])
+    ('owner/name', {'pool': 'mean'})
+    """
+    name, _, text = reference.partition(":")[2].partition("?")
+    values: dict[str, str] = {}
+    for part in filter(None, text.split("&")):
+        key, _, value = part.partition("=")
+        if key not in options:
+            raise UnknownNameError("option", key, (*options, "output"), reference)
+        values[key] = unquote(value)
+    return name, values

@@ -36,7 +36,7 @@ NoChance = Annotated[
 Results = Annotated[
     list[Path] | None,
     typer.Argument(
-        metavar="[RESULTS]...",
+        metavar="RESULTS",
         help="Folders that evaluate wrote, such as results/*; ./results if none is given.",
         show_default=False,
     ),
@@ -63,7 +63,9 @@ Split = Annotated[
 ]
 Labels = Annotated[
     str | None,
-    typer.Option("--labels", help="CSV file of a folder of images, if it is not in the folder."),
+    typer.Option(
+        "--labels", help="Table of the labels of a folder of images, if it is not in the folder."
+    ),
 ]
 Properties = Annotated[
     str | None,
@@ -80,10 +82,11 @@ def evaluate(
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL...",
+            metavar="MODEL",
             help="FILE.pt (TorchScript), FILE.pt2, FILE.safetensors, FILE.onnx, timm:NAME, "
-            "timm:NAME?weights=FILE, timm:NAME?pretrained=false&seed=0, python:module:function, "
-            "reality-check:FOLDER or embeddings:FILE.npy; each explained in docs/models.md. "
+            "timm:NAME?weights=FILE, timm:NAME?pretrained=false&seed=0, torchvision:NAME, "
+            "hf:FOLDER or hf:owner/name, open_clip:NAME, python:module:function, "
+            "reality-check:FOLDER or embeddings:FILE; each explained in docs/models.md. "
             "Several models are compared at the end.",
         ),
     ],
@@ -92,10 +95,10 @@ def evaluate(
         typer.Option(
             "--data",
             help="Images: a set that comes with dml-prism (paper, sample, train196), a dataset of "
-            "dmlgen (folder or URL), hf://owner/name[@revision] for one of the Hugging Face Hub, "
-            "tar shards of a WebDataset (DIR/*.tar, URL/{000..012}.tar), a folder with labels.csv "
-            "or metadata.csv, or a folder of Cars196, CUB-200-2011 or Stanford Online Products as "
-            "distributed.",
+            "dmlgen (folder or URL), hf://owner/name or hf://owner/name@revision for one of the "
+            "Hugging Face Hub, tar shards of a WebDataset (DIR/*.tar, URL/{000..012}.tar), a folder "
+            "with labels.csv, metadata.csv or metadata.jsonl, a folder per class, or a folder of "
+            "Cars196, CUB-200-2011 or Stanford Online Products as distributed.",
             show_default="paper",
         ),
     ] = "package:paper",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DEFAULT_RECIPE = "paper"
 
 RecipeName = Annotated[
-    str, typer.Argument(metavar="[RECIPE]", help="A recipe by name, or the path of a .yaml file.")
+    str, typer.Argument(metavar="RECIPE", help="A recipe by name, or the path of a .yaml file.")
 ]
 Group = Annotated[
     str | None,

@@ -96,8 +96,8 @@ def evaluate(
             "--data",
             help="Images: a set that comes with dml-prism (paper, sample, train196), a dataset of "
             "dmlgen (folder or URL), hf://owner/name or hf://owner/name@revision for one of the "
-            "Hugging Face Hub, tar shards of a WebDataset (DIR/*.tar, URL/{000..012}.tar), a folder "
-            "with labels.csv, metadata.csv or metadata.jsonl, a folder per class, or a folder of "
+            "Hugging Face Hub, tar shards of a WebDataset (DIR/*.tar, URL/{000..012}.tar), a "
+            "folder with labels.csv, metadata.csv or metadata.jsonl, a folder per class, or one of "
             "Cars196, CUB-200-2011 or Stanford Online Products as distributed.",
             show_default="paper",
         ),

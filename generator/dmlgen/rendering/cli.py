@@ -166,7 +166,7 @@ def status(
 
 def merge(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Folders that --slice rendered into.")
+        list[Path], typer.Argument(metavar="DIR", help="Folders that --slice rendered into.")
     ],
     out: Annotated[
         str | None,

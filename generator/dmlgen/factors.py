@@ -311,7 +311,8 @@ def _group_meant_by(name: str) -> str:
     group_of = {factor.key: factor.group for factor in catalogue().values()}
     if name in group_of:
         return f"'{name}' is a factor of the group '{group_of[name]}'"
-    if get_close_matches(name, groups(), n=1):
+    closest = get_close_matches(name, [*groups(), *group_of], n=1)
+    if closest and closest[0] in groups():
         return ""
     close = get_close_matches(name, group_of, n=1) or [key for key in group_of if name in key]
     return f"did you mean '{group_of[close[0]]}', the group of '{close[0]}'?" if close else ""

@@ -94,12 +94,24 @@ def test_killed_evaluation_resumes_to_identical_results(dmlbench, shapes, models
     assert not list((tmp_path / "killed").rglob("unfinished"))
 
 
-@pytest.mark.parametrize(("passes", "finished"), [(5, 0), (12, 1), (19, 2)])
+@pytest.fixture
+def load(stopping):
+    """Passes of the model that loading it takes."""
+    from dmlbench.models import load_model
+
+    stopping.left = 1000
+    load_model("python:stopping:model")
+    passes = 1000 - stopping.left
+    stopping.left = None
+    return passes
+
+
+@pytest.mark.parametrize(("passes", "finished"), [(4, 0), (11, 1), (18, 2)])
 def test_interrupted_evaluation_makes_only_what_is_missing(
-    evaluate, stopping, tmp_path, passes, finished
+    evaluate, stopping, load, tmp_path, passes, finished
 ):
     evaluate("whole", "--batch-size", 8)
-    stopping.left = passes
+    stopping.left = load + passes
     assert evaluate("cut", "--batch-size", 8).exit_code != 0
     assert len(blocks_in(tmp_path / "cut", "saliency")) == finished
     stopping.left = 10_000
@@ -112,22 +124,24 @@ def test_interrupted_evaluation_makes_only_what_is_missing(
     assert after < 10_000 - stopping.left
 
 
-def test_embeddings_resume_at_the_last_finished_block(evaluate, stopping, tmp_path, monkeypatch):
+def test_embeddings_resume_at_the_last_finished_block(
+    evaluate, stopping, load, tmp_path, monkeypatch
+):
     from dmlbench.evaluate import properties_step
 
     monkeypatch.setattr(properties_step, "BLOCK", 8)
     evaluate("whole", "--maps", 0, "--batch-size", 4)
-    # One pass when the model is loaded, two for each block of eight.
-    stopping.left = 6
+    # After loading, two passes for each block of eight.
+    stopping.left = load + 5
     assert evaluate("cut", "--maps", 0, "--batch-size", 4).exit_code != 0
     assert len(blocks_in(tmp_path / "cut", "embeddings")) == 2
-    stopping.left = 1 + 2
+    stopping.left = load + 2
     assert evaluate("cut", "--maps", 0, "--batch-size", 4).exit_code == 0
     assert results_in(tmp_path / "cut") == results_in(tmp_path / "whole")
 
 
-def test_other_setting_takes_nothing_from_an_interrupted_call(evaluate, stopping, tmp_path):
-    stopping.left = 12
+def test_other_setting_takes_nothing_from_an_interrupted_call(evaluate, stopping, load, tmp_path):
+    stopping.left = load + 11
     evaluate("cut", "--batch-size", 8)
     assert blocks_in(tmp_path / "cut", "saliency")
     stopping.left = None

@@ -85,7 +85,6 @@ torch.jit.script(network.eval()).save("model.pt")
     assert "paint_hue" in said
     (folder,) = (tmp_path / "results").glob("model-*/*")
     assert json.loads((folder / "run.json").read_text())["dataset"]["url"] == "package:paper"
-    assert "model" in run(installed / "dmlbench", "compare", cwd=tmp_path)
     run(installed / "dmlbench", "report", "--images", 1, cwd=tmp_path)
     assert (tmp_path / "report.html").is_file()
 

@@ -31,12 +31,14 @@ class Points:
         norms: float64 [N], squared norms of the rows of x.
         tolerance: squared distances that differ by at most this are tied.
         single: whether float32 products are accurate enough for this tolerance.
+        unit: length of 1 in x, in units of the (normalised) embeddings.
     """
 
     x: NDArray[np.float64]
     norms: NDArray[np.float64]
     tolerance: float
     single: bool
+    unit: float = 1.0
 
     def __len__(self) -> int:
         return len(self.x)
@@ -87,10 +89,11 @@ def prepare_points(embeddings: Floats, *, normalise: bool) -> Points:
     x -= x.mean(axis=0)
     spread = np.sqrt(np.einsum("nd,nd->n", x, x).mean())
     # What float64 leaves of equal embeddings after centring is no spread.
-    x /= spread if spread > _ROUNDING * length else max(length, np.finfo(np.float64).tiny)
+    unit = spread if spread > _ROUNDING * length else max(length, np.finfo(np.float64).tiny)
+    x /= unit
     norms: NDArray[np.float64] = np.einsum("nd,nd->n", x, x)
     single = embeddings.dtype == np.float32 and bool(norms.max() <= 4.0)
-    return Points(x, norms, tolerance, single)
+    return Points(x, norms, tolerance, single, float(unit))
 
 
 def unit_rows(embeddings: Floats) -> NDArray[np.float64]:

@@ -117,7 +117,7 @@ def _within_scenes(points: Points, images: _Images) -> tuple[Distances, Ints]:
     for rows in np.split(order, np.flatnonzero(np.diff(images.scene[order])) + 1):
         first, second = np.triu_indices(len(rows), 1)
         difference = points.x[rows[first]] - points.x[rows[second]]
-        found.append(np.linalg.norm(difference, axis=1))
+        found.append(points.unit * np.linalg.norm(difference, axis=1))
         group.append(np.full(len(first), 0 if images.group is None else images.group[rows[0]]))
     return np.concatenate(found), np.concatenate(group)
 
@@ -131,7 +131,7 @@ def _between_cars(points: Points, images: _Images, seed: int) -> tuple[Distances
         rows = np.flatnonzero(chosen & (images.variant == variant))
         squared = np.maximum(points.squared_distances(rows)[:, rows], 0.0)
         first, second = np.nonzero(np.triu(images.car[rows][:, None] != images.car[rows]))
-        found.append(np.sqrt(squared[first, second]))
+        found.append(points.unit * np.sqrt(squared[first, second]))
         group = np.zeros(len(rows), np.int64) if images.group is None else images.group[rows]
         groups.append(np.stack([group[first], group[second]], axis=1))
     return np.concatenate(found), np.concatenate(groups)

@@ -202,6 +202,13 @@ def test_the_result_of_an_unstable_model_is_marked(module, dmlbench, shapes, tmp
     taken = dmlbench(*words, "--no-chance", "--allow-unstable")
     assert taken.exit_code == 0, taken.err
     assert "note: UNSTABLE: " in taken.out
+    module(WRAPPERS.format(epoch="1"))
+    out = ["--out", tmp_path / "both"]
+    for reference in ("python:mine:as_list", "python:mine:as_object"):
+        assert dmlbench("evaluate", reference, *words[2:], "--no-chance", *out).exit_code == 0
+    module(UNSTABLE)
+    assert dmlbench(*words, "--no-chance", "--allow-unstable", *out).exit_code == 0
+    assert "mine_dropout-" in dmlbench("compare", tmp_path / "both").out.split("note: ")[-1]
 
 
 @pytest.mark.parametrize("kind", ["random", "batch"])

@@ -182,6 +182,19 @@ def test_a_link_is_followed_and_a_pipe_is_streamed_to(dmlbench, words, tmp_path)
     assert not (tmp_path / "pipe").is_file()
 
 
+def test_a_device_without_room_is_named_and_stays_what_it_is(dmlbench, words):
+    import stat
+    from pathlib import Path
+
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full here")
+    answer = dmlbench(*words, "--out", full)
+    assert answer.exit_code == 1
+    assert answer.err == "error: No space left on device\n"
+    assert stat.S_ISCHR(full.stat().st_mode)
+
+
 # What a score stands on
 
 

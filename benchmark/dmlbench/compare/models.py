@@ -13,7 +13,7 @@ from dmlbench.compare.group_tests import GroupComparison, compare_groups
 from dmlbench.compare.groups import Groups, loss_groups
 from dmlbench.compare.maps import compare_all_maps
 from dmlbench.results import Result
-from dmlbench.results.files import PropertyScores
+from dmlbench.results.files import UNSTABLE, PropertyScores
 from dmlbench.tables import queries_note
 from dmldata.errors import InputError
 
@@ -108,6 +108,10 @@ def _notes(
         yield f"no saliency maps: {', '.join(without)}"
     if len(with_maps) >= 2:
         yield from _map_notes(with_maps, keys)
+    for result in results:
+        for note in result.run.notes:
+            if note.startswith(UNSTABLE):
+                yield f"{result.model}: {note}"
     subsets = (queries_note(one.properties.n, one.properties.settings) for one in results)
     yield from dict.fromkeys(filter(None, subsets))
     yield from _differences("properties were scored", [one.properties.request for one in results])

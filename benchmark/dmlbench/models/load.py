@@ -15,6 +15,7 @@ from dmlbench.models.contract import FOR_WEIGHTS, LoadedModel, count_dimensions,
 from dmlbench.models.options import Options
 from dmlbench.models.probe import probe
 from dmlbench.models.stored_embeddings import StoredEmbeddings
+from dmlbench.results.files import UNSTABLE
 from dmldata.errors import ModelError
 
 _SCHEMES = {
@@ -136,7 +137,7 @@ def _probed(loaded: LoadedModel, options: Options) -> LoadedModel:
             "valid: a model in eval mode, without dropout, random numbers or batch statistics; "
             "--allow-unstable measures it as it is"
         )
-    note = f"UNSTABLE: the embedding is no function of the image: {found.instability}"
+    note = f"{UNSTABLE}: the embedding is no function of the image: {found.instability}"
     return dataclasses.replace(
         loaded,
         id=with_behavior(loaded.id, f"unstable {loaded.notes}"),

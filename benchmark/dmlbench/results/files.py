@@ -229,6 +229,10 @@ class DatasetRecord(StrictModel):
         return f"{self.name} {self.version}".strip()
 
 
+UNSTABLE = "UNSTABLE"
+"""How the note on a model begins whose embedding is no function of the image alone."""
+
+
 class Settings(StrictModel):
     """What was asked for. `batch_size` and `device` change float rounding at most.
 

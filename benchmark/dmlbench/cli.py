@@ -259,7 +259,7 @@ def evaluate(
         if as_json:
             _print_json(results[0].as_json() | {"log": said})
         else:
-            print(f"next: dmlbench report {_shell_words(out, default=RESULTS)}".rstrip())
+            print(_next_command(out))
         return
     with console.progress("compare maps", None, quiet=as_json) as bar:
         comparison = compare_results(results, progress=bar.report)
@@ -272,13 +272,16 @@ def evaluate(
         _print_json(everything)
     else:
         print_comparison(comparison)
-        print(f"next: dmlbench report {_shell_words(out, default=RESULTS)}".rstrip())
+        print(_next_command(out))
 
 
 @app.command()
 def score(
     embeddings: Annotated[
-        Path, typer.Option("--embeddings", help="[N, D] numbers as .npy, a row an image.")
+        Path,
+        typer.Option(
+            "--embeddings", help="[N, D] numbers, a row per image: .npy, .npz, .pt or .parquet."
+        ),
     ],
     labels: Annotated[
         Path,
@@ -300,7 +303,7 @@ def score(
     no_chance: NoChance = False,
     as_json: Json = False,
 ) -> None:
-    """Score embeddings from any source by the properties in a CSV file."""
+    """Score embeddings from any source by the properties in a table."""
     from dmlbench.cli_values import check_file
     from dmlbench.score import score_files
     from dmlbench.score_file import check_suffix, write_scores
@@ -455,8 +458,9 @@ def _dataset_line(dataset: ImageSource, given: str) -> str:
     return f"dataset: {manifest.name}, {manifest.images} images: {origin}"
 
 
-def _shell_words(out: Path, default: Path) -> str:
-    return "" if out == default else shlex.quote(str(out))
+def _next_command(out: Path) -> str:
+    report = "next: dmlbench report"
+    return report if out == RESULTS else f"{report} {shlex.quote(str(out))}"
 
 
 def _print_json(content: dict[str, Any]) -> None:

@@ -182,3 +182,19 @@ def test_names_are_text_and_not_markup(dmlbench, results, tmp_path, page):
 
 def _cells(rows, column):
     return [row.locator("th, td").nth(column) for row in rows.all()]
+
+
+@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "a/b", "", "a\\b", "x" * 300, "a\n"])
+@pytest.mark.parametrize(("part", "field"), [("model", "id"), ("dataset", "fingerprint")])
+def test_a_name_in_somebodys_results_is_never_a_path(
+    dmlbench, copy_of_results, tmp_path, part, field, name
+):
+    (folder, *_) = sorted(copy_of_results.glob("*/*"))
+    run = json.loads((folder / "run.json").read_text())
+    run[part][field] = name
+    (folder / "run.json").write_text(json.dumps(run))
+    before = sorted(path for path in tmp_path.rglob("*"))
+    answer = dmlbench("submit", folder, "--board", tmp_path / "deep" / "board", *CARD)
+    assert answer.exit_code == 2
+    assert f"{part}.{field}" in answer.err
+    assert sorted(path for path in tmp_path.rglob("*")) == before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -47,6 +47,10 @@ class Score(StrictModel):
         if self.value is None or self.chance is None:
             return False
         return self.chance[0] <= self.value <= self.chance[1]
+
+
+FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+"""A name that is one folder, never a path."""
 
 
 class PropertyScores(StrictModel):
@@ -192,9 +196,13 @@ class SaliencyFile(StrictModel):
 
 
 class ModelRecord(StrictModel):
-    """The model as it was loaded; see `dmlbench.models.LoadedModel`."""
+    """The model as it was loaded; see `dmlbench.models.LoadedModel`.
 
-    id: str
+    Attributes:
+        id: names a folder: no path, in whatever file it stands.
+    """
+
+    id: FolderName
     reference: str
     loss: str | None
     distance: str
@@ -209,6 +217,7 @@ class DatasetRecord(StrictModel):
 
     Attributes:
         url, options: as given; see `dmlbench.sources.open_source`.
+        fingerprint: names a folder, as the model's id.
         version: empty for images that were not made for this project.
         image_size: width and height of all images; None where they may differ.
         design: "independent", "sweep", or "observed" where no property was controlled.
@@ -218,7 +227,7 @@ class DatasetRecord(StrictModel):
     options: dict[str, str] = Field(default_factory=dict)
     name: str
     version: str
-    fingerprint: str
+    fingerprint: FolderName
     images: int
     image_size: Size | None
     design: str

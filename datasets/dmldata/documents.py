@@ -9,10 +9,14 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from dmldata.errors import InputError
+from dmldata.errors import InputError, one_line
 from dmldata.strict import explain, first_problem
 
 M = TypeVar("M", bound=BaseModel)
+
+_UNDER_WAY = -1
+MAX_NODES = 1_000_000
+"""Values of a document that are read; an alias counts as often as it repeats what it stands for."""
 
 
 def load_document(model: type[M], path: Path) -> M:
@@ -21,15 +25,7 @@ def load_document(model: type[M], path: Path) -> M:
     Raises:
         InputError: no such file, not YAML, or not valid: names file, line and field.
     """
-    text = _read(path)
-    try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        problem = getattr(error, "problem", None) or "not valid YAML"
-        raise InputError(f"{place}: {problem}") from error
+    data, tree = parse_yaml(_read(path), str(path))
     if not isinstance(data, dict) or tree is None:
         raise InputError(f"{path}: expected fields like 'name: value', found {_kind_of(data)}")
     try:
@@ -37,6 +33,60 @@ def load_document(model: type[M], path: Path) -> M:
     except ValidationError as error:
         line = line_of(tree, first_problem(error)["loc"])
         raise InputError(f"{path}:{line}: {explain(error, model)}") from error
+
+
+def parse_yaml(text: str, where: str) -> tuple[Any, yaml.Node | None]:
+    """Parse YAML that somebody else may have written: its content, and its nodes for `line_of`.
+
+    Args:
+        where: the file, for messages.
+
+    Raises:
+        InputError: not YAML, a key that stands twice in one mapping, more than MAX_NODES values
+            once aliases are followed, or nested too deeply; names the line.
+    """
+    try:
+        loader = yaml.SafeLoader(text)
+        tree = loader.get_single_node()
+        if tree is None:
+            return None, None
+        _count_nodes(tree, where, {})
+        return loader.construct_document(tree), tree
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
+        problem = getattr(error, "problem", None) or "not valid YAML"
+        raise InputError(f"{place}: {problem}") from error
+    except RecursionError:
+        raise InputError(f"{where}: nested too deeply; valid: some levels") from None
+    except ValueError as error:
+        raise InputError(f"{where}: {one_line(error)}") from None
+
+
+def _count_nodes(node: yaml.Node, where: str, counted: dict[int, int]) -> int:
+    """Values in a node, each as often as an alias repeats it; refuses keys that stand twice."""
+    if id(node) in counted:
+        if counted[id(node)] == _UNDER_WAY:
+            raise InputError(f"{where}:{node.start_mark.line + 1}: a value that contains itself")
+        return counted[id(node)]
+    counted[id(node)] = _UNDER_WAY
+    children = []
+    if isinstance(node, yaml.MappingNode):
+        seen: set[tuple[str, str]] = set()
+        for key, value in node.value:
+            named = (key.tag, str(key.value))
+            if named in seen and isinstance(key, yaml.ScalarNode):
+                line = key.start_mark.line + 1
+                raise InputError(f"{where}:{line}: '{key.value}' stands twice; valid: once")
+            seen.add(named)
+            children += [key, value]
+    elif isinstance(node, yaml.SequenceNode):
+        children = node.value
+    counted[id(node)] = 1 + sum(_count_nodes(child, where, counted) for child in children)
+    if counted[id(node)] > MAX_NODES:
+        line = node.start_mark.line + 1
+        raise InputError(f"{where}:{line}: more than {MAX_NODES:,} values, with its aliases")
+    return counted[id(node)]
 
 
 def line_of(tree: yaml.Node, location: tuple[int | str, ...]) -> int:

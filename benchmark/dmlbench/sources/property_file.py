@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import Field, RootModel, ValidationError, model_validator
 
+from dmldata.documents import parse_yaml
 from dmldata.errors import InputError
 from dmldata.strict import StrictModel, explain
 
@@ -49,11 +49,13 @@ def read_property_file(path: str | Path) -> dict[str, PropertySpec]:
     """
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content, _ = parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; valid: {VALID}") from None
-    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: not YAML: {error}; valid: {VALID}") from None
+    except InputError as error:
+        raise InputError(f"{error}; not YAML; valid: {VALID}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: no mapping; valid: {VALID}")
     try:

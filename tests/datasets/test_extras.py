@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dmldata.errors import InputError
@@ -110,7 +111,8 @@ def test_an_optional_module_that_is_missing_is_an_input_error(
 def test_a_command_without_its_packages_says_which_extra_brings_them(
     extra: str, command: tuple[str, ...], tmp_path: Path
 ) -> None:
-    np = pytest.importorskip("numpy")
+    if command[0] == "dmlbench" and extra != "bench":
+        pytest.importorskip("torch", reason="without the extra bench its packages are named first")
     np.save(tmp_path / "e.npy", np.arange(1, 9, dtype=np.float32).reshape(4, 2))
     (tmp_path / "l.csv").write_text("color\na\na\nb\nb\n")
     (tmp_path / "results").mkdir()

@@ -1,12 +1,18 @@
 """Installing the package takes nothing back that a researcher's environment has."""
 
+import ast
 import json
+import re
 import subprocess
 import sys
+import tomllib
 import venv
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+
+from dmldata.extras import extras_with
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HAVE = {"numpy": "2.4.6", "pandas": "3.0.6", "pyarrow": "26.0.1", "torch": "2.14.1"}
@@ -78,8 +84,46 @@ def test_rendering_with_python_3_13_changes_no_version_that_is_there(environment
 
 def test_the_core_asks_for_no_upper_bound():
     """A cap on a version is a version that somebody's environment loses."""
-    import tomllib
-
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     asked = [*project["dependencies"], *project["optional-dependencies"]["bench"]]
     assert [line for line in (*asked, project["requires-python"]) if "<" in line] == []
+
+
+INSIDE_OTHERS = {"bmesh", "cycles", "mathutils", "pydantic_core"}
+"""Modules that come inside a declared package: Blender's, and pydantic's own core."""
+
+
+def test_every_package_that_is_imported_is_declared():
+    """What comes with another package today may be gone tomorrow, and no extra would name it."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    declared = {
+        normalized(re.match(r"[A-Za-z0-9._-]+", line)[0]) for line in project["dependencies"]
+    }
+    brought_by = packages_distributions()
+    undeclared = {
+        module
+        for folder in ("generator", "datasets/dmldata", "benchmark")
+        for file in (CHECKOUT / folder).rglob("*.py")
+        for module in imported(file)
+        if module not in INSIDE_OTHERS
+        and not extras_with(module)
+        and not declared & set(map(normalized, brought_by.get(module, [module])))
+    }
+    assert undeclared == set()
+
+
+def imported(file):
+    """Top-level modules that a file imports, without Python's own and ours."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module]
+        for name in (name.partition(".")[0] for name in names):
+            if name not in sys.stdlib_module_names | {"dmlgen", "dmldata", "dmlbench"}:
+                yield name
+
+
+def normalized(name):
+    return re.sub(r"[-_.]+", "-", name).lower()

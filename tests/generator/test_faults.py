@@ -19,6 +19,7 @@ from dmldata.verify import verify
 from dmlgen.rendering.executor import Died, Rendered
 from dmlgen.rendering.job import STAGING, slices_in, staging_of
 from dmlgen.rendering.local import LocalExecutor
+from dmlgen.rendering.monitor import STATUS_FILE
 from dmlgen.rendering.run import local_workers, merge, render, render_slice
 from dmlgen.rendering.store import FrameStore
 from dmlgen.rendering.units import Slice
@@ -115,7 +116,9 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_no_process(tmp_path):
 def test_a_second_run_on_the_same_folder_says_who_holds_it(plan, engine, tmp_path):
     out = tmp_path / "out"
     process = started(out)
-    wait_until(lambda: frames_in(out) >= 1, process)
+    wait_until(lambda: frames_in(out) >= 1 and (out / STAGING / STATUS_FILE).is_file(), process)
+    # Six small pictures are done in less time than another process takes to ask.
+    os.killpg(process.pid, signal.SIGSTOP)
     with pytest.raises(InputError, match=rf"is being rendered by process {process.pid} on"):
         render(plan, engine, out)
     said = subprocess.run(

@@ -30,9 +30,8 @@ def load(reference: str, options: Options) -> LoadedModel:
     names = models.list_models(module=models)
     if query.name not in names:
         raise unknown_network("torchvision", query.name, names, "torchvision.models.list_models()")
-    network = _create(query, CLASSES, reference)
-    head = _classifier(network, reference)
     body = _create(query, CLASSES, reference)
+    head = _classifier(body, reference)
     body.set_submodule(head, nn.Identity())
     architecture = Architecture(
         body=body,

@@ -283,17 +283,16 @@ def _conclude(
 
 def _already(manifest: Manifest, out: str, as_json: bool) -> None:
     """Says that a dataset was rendered before, and ends as the render that made it did."""
-    if not as_json:
-        made_with = f"Blender {manifest.versions['bpy']}" if "bpy" in manifest.versions else ""
-        typer.echo(
-            f"all {manifest.images} images are there already, rendered"
-            f"{f' with {made_with}' if made_with else ''} (dataset {manifest.name}, fingerprint "
-            f"{manifest.fingerprint}); nothing to do"
-        )
-        typer.echo(_next_commands(out))
-        _complain({image.key: image.why for image in manifest.set_aside})
-    else:
+    if as_json:
         _conclude(manifest, out, as_json, {})
+        return
+    made_with = f" with Blender {manifest.versions['bpy']}" if "bpy" in manifest.versions else ""
+    typer.echo(
+        f"all {manifest.images} images are there already, rendered{made_with} (dataset "
+        f"{manifest.name}, fingerprint {manifest.fingerprint}); nothing to do"
+    )
+    typer.echo(_next_commands(out))
+    _complain({image.key: image.why for image in manifest.set_aside})
 
 
 def _next_commands(out: str) -> str:

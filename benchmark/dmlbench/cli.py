@@ -11,6 +11,7 @@ import typer
 
 from dmlbench import cli_leaderboard, cli_study, cli_train
 from dmldata import console
+from dmldata.console import say
 from dmldata.errors import InputError
 from dmldata.locate import PACKAGE, SETS
 from dmldata.versions import add_version_option
@@ -237,8 +238,8 @@ def evaluate(
     method_named(method)
     check_precision(precision)
     said: list[str] = []
-    say = said.append if as_json else print
-    say(_dataset_line(dataset, data))
+    tell = said.append if as_json else say
+    tell(_dataset_line(dataset, data))
     results = []
     for result in evaluate_models(
         models,
@@ -249,7 +250,7 @@ def evaluate(
         executor=executor,
         cluster={"address": address, "workers": workers, "threads": threads, "device": device},
         name=name,
-        say=say,
+        say=tell,
         quiet=as_json,
     ):
         results.append(result)
@@ -259,7 +260,7 @@ def evaluate(
         if as_json:
             _print_json(results[0].as_json() | {"log": said})
         else:
-            print(_next_command(out))
+            say(_next_command(out, dataset.url))
         return
     with console.progress("compare maps", None, quiet=as_json) as bar:
         comparison = compare_results(results, progress=bar.report)
@@ -272,7 +273,7 @@ def evaluate(
         _print_json(everything)
     else:
         print_comparison(comparison)
-        print(_next_command(out))
+        say(_next_command(out, dataset.url))
 
 
 @app.command()
@@ -424,7 +425,7 @@ def report(
         _print_json({"report": str(out), "models": [result.model for result in found]})
     else:
         _name_left_out(paths, found)
-        print(f"report: {out}")
+        say(f"report: {out}")
 
 
 app.command()(cli_train.train)
@@ -444,7 +445,7 @@ def _name_left_out(paths: list[Path], found: list[Result]) -> None:
 
     names = models_left_out(paths, found)
     if names:
-        print(f"note: left out, as they have no results on this dataset: {', '.join(names)}")
+        say(f"note: left out, as they have no results on this dataset: {', '.join(names)}")
 
 
 def _dataset_line(dataset: ImageSource, given: str) -> str:
@@ -458,10 +459,13 @@ def _dataset_line(dataset: ImageSource, given: str) -> str:
     return f"dataset: {manifest.name}, {manifest.images} images: {origin}"
 
 
-def _next_command(out: Path) -> str:
-    report = "next: dmlbench report"
-    return report if out == RESULTS else f"{report} {shlex.quote(str(out))}"
+def _next_command(out: Path, url: str) -> str:
+    """The report of what was measured; it opens no URL that it was not given."""
+    words = ["dmlbench", "report"]
+    words += [] if out == RESULTS else [str(out)]
+    words += ["--data", url] if "://" in url else []
+    return f"next: {shlex.join(words)}"
 
 
 def _print_json(content: dict[str, Any]) -> None:
-    print(json.dumps(content, indent=1, ensure_ascii=False))
+    say(json.dumps(content, indent=1, ensure_ascii=False))

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from dmldata.console import say
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -59,7 +61,7 @@ def submit(
     except ValidationError as error:
         raise InputError(f"submit: {explain(error, Card)}") from None
     path = submit_result(one, card, board)
-    print(json.dumps({"file": str(path)}) if as_json else f"submitted: {path}")
+    say(json.dumps({"file": str(path)}) if as_json else f"submitted: {path}")
 
 
 def leaderboard(
@@ -78,6 +80,6 @@ def leaderboard(
     write_leaderboard(found, out, title)
     models = sum(map(len, found.values()))
     if as_json:
-        print(json.dumps({"leaderboard": str(out), "models": models}))
+        say(json.dumps({"leaderboard": str(out), "models": models}))
     else:
-        print(f"leaderboard: {out}, {models} entries on {len(found)} datasets")
+        say(f"leaderboard: {out}, {models} entries on {len(found)} datasets")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from dmldata.console import say
+
 
 def study(
     recipe: Annotated[
@@ -60,8 +62,8 @@ def study(
     )
     write_study(found, folder)
     if as_json:
-        print(json.dumps(found.model_dump(mode="json"), indent=1, ensure_ascii=False))
+        say(json.dumps(found.model_dump(mode="json"), indent=1, ensure_ascii=False))
         return
     for sentence in findings_in_words(found):
-        print(f"- {sentence}")
-    print(f"study: {folder / 'study.html'}")
+        say(f"- {sentence}")
+    say(f"study: {folder / 'study.html'}")

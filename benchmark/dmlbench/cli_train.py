@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from dmldata.console import say
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -128,10 +130,10 @@ def train(
     training = read_training(path)
     if as_json:
         result = {"model": str(path), "metrics": training["metrics"], "log": said}
-        print(json.dumps(result, indent=1, ensure_ascii=False))
+        say(json.dumps(result, indent=1, ensure_ascii=False))
     else:
         _print_metrics(loss, training["metrics"])
-        print(f"model: {path}")
+        say(f"model: {path}")
 
 
 def export(
@@ -147,9 +149,9 @@ def export(
     check_file(out, "--out")
     difference = export_model(model, to, out)
     if as_json:
-        print(json.dumps({"file": str(out), "largest_difference": difference}))
+        say(json.dumps({"file": str(out), "largest_difference": difference}))
     else:
-        print(f"model: {out}; its embeddings differ by at most {difference:.1e} of their length")
+        say(f"model: {out}; its embeddings differ by at most {difference:.1e} of their length")
 
 
 def _print_metrics(loss: str, metrics: dict[str, Any]) -> None:
@@ -163,7 +165,7 @@ def _print_metrics(loss: str, metrics: dict[str, Any]) -> None:
     console.table(("network", "validation MAP@R", "precision@1", "epoch"), rows)
     trained = metrics["trained"]
     if trained is not None and trained["map_at_r"] <= metrics["untrained"]["map_at_r"]:
-        print(
+        say(
             f"note: {loss} does not beat the untrained network on the validation classes, so it is "
             "not trained yet: more --epochs or --steps, or other learning rates"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import re
 from collections.abc import Collection, Iterator
@@ -12,6 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dmldata.errors import InputError
+from dmldata.files import read_file
+from dmldata.foreign import read_parquet
+from dmldata.strict import parse_plain_json
 
 Cell = str | int | float | bool | None
 
@@ -23,6 +25,8 @@ MISSING = frozenset(
 )
 """Cells that hold no label, beside empty ones: those that pandas reads so."""
 
+MAX_BYTES = 256 * 1024**2
+"""Of a table of text."""
 _DELIMITERS = (",", ";", "\t", "|")
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _ENCODINGS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -57,7 +61,7 @@ def read_csv(path: Path) -> CsvTable:
         InputError: it cannot be read, or is not such a table; the message names the line.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path, MAX_BYTES)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; valid: a table of labels") from None
     if data.startswith(b"PAR1"):
@@ -212,10 +216,7 @@ def _read_json_lines(text: str, path: Path) -> CsvTable:
     for line, one in enumerate(text.splitlines(), 1):
         if not one.strip():
             continue
-        try:
-            row = json.loads(one)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}, line {line}: not JSON: {error}") from None
+        row = parse_plain_json(one, f"{path}, line {line}", InputError)
         if not isinstance(row, dict):
             raise InputError(f"{path}, line {line}: valid: an object")
         rows.append((line, row))
@@ -227,19 +228,18 @@ def _read_json_lines(text: str, path: Path) -> CsvTable:
 
 
 def _read_parquet(path: Path) -> CsvTable:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        found = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: not a parquet file: {error}") from None
+    found = read_parquet(path, str(path), error=InputError, leave_out=True)
+    names = pq.read_schema(path).names
+    nested = tuple(_left_out(path, name) for name in names if name not in found.column_names)
     if not found.num_rows:
         raise InputError(f"{path}: no rows; valid: a row per image")
     columns = {
         name: [_flat(cell) for cell in found[name].to_pylist()] for name in found.column_names
     }
-    return _without_containers(columns, list(range(1, found.num_rows + 1)), path)
+    table = _without_containers(columns, list(range(1, found.num_rows + 1)), path)
+    return table._replace(notes=nested + table.notes)
 
 
 def _flat(cell: Any) -> Any:
@@ -251,12 +251,16 @@ def _flat(cell: Any) -> Any:
     return cell if cell is None or isinstance(cell, int | float | dict | list) else str(cell)
 
 
+def _left_out(path: Path, name: str) -> str:
+    return f"{path.name}: column '{name}' holds lists or objects: left out"
+
+
 def _without_containers(columns: dict[str, list[Any]], lines: list[int], path: Path) -> CsvTable:
     held = [
         name
         for name, cells in columns.items()
         if any(isinstance(cell, dict | list) for cell in cells)
     ]
-    notes = tuple(f"{path.name}: column '{name}' holds lists or objects: left out" for name in held)
+    notes = tuple(_left_out(path, name) for name in held)
     kept = {name: cells for name, cells in columns.items() if name not in held}
     return CsvTable(kept, lines, notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zipfile
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -11,6 +12,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from dmldata.errors import InputError
+from dmldata.files import check_regular
+from dmldata.foreign import archive_names, check_expansion, read_parquet, reading
 
 _KEY_COLUMNS = ("key", "file", "file_name", "id", "image")
 _NAMES = ("embeddings", "embedding", "features", "emb")
@@ -40,28 +43,47 @@ def read_embeddings(path: str | Path) -> StoredRows:
         InputError: the file cannot be read, holds objects, or is shorter than its header says.
     """
     path = Path(path)
-    try:
+    with reading(str(path), "a whole .npy, .npz, .pt or .parquet file of embeddings"):
+        check_regular(path)
         with path.open("rb") as file:
             start = file.read(6)
         if start.startswith(b"PAR1"):
             return _from_parquet(path)
         if path.suffix == ".npz":
-            return StoredRows(_from_npz(path))
+            return StoredRows(_only_one(load_arrays(path), path))
         if path.suffix in (".pt", ".pth"):
             return StoredRows(_from_torch(path))
-        return StoredRows(_from_npy(path))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; valid: a .npy file") from None
-    except (ValueError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: {reason}; valid: a whole .npy file") from None
+        return StoredRows(load_array(path))
 
 
-def _from_npy(path: Path) -> NDArray[Any]:
-    with path.open("rb") as file:
-        _check_npy(file, path.stat().st_size, str(path))
-    loaded: NDArray[Any] = np.load(path, allow_pickle=False)
-    return loaded
+def load_array(path: Path) -> NDArray[Any]:
+    """The array in a .npy file, whose header is checked against its length first.
+
+    Raises:
+        InputError: it cannot be read, holds objects, or is shorter than its header says.
+    """
+    with reading(str(path), "a whole .npy file"):
+        check_regular(path)
+        with path.open("rb") as file:
+            _check_npy(file, path.stat().st_size, str(path))
+        loaded: NDArray[Any] = np.load(path, allow_pickle=False)
+        return loaded
+
+
+def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays in a .npz file, by name.
+
+    Raises:
+        InputError: as `load_array`, or it expands too far.
+    """
+    with reading(str(path), "a whole .npz file"):
+        archive_names(path)
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                with archive.open(member) as file:
+                    _check_npy(file, member.file_size, f"{path}: {member.filename}")
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
 
 
 def _check_npy(file: IO[bytes], size: int, where: str) -> None:
@@ -73,32 +95,21 @@ def _check_npy(file: IO[bytes], size: int, where: str) -> None:
         raise InputError(
             f"{where}: holds pickled objects (dtype {dtype}); valid: an array of numbers"
         )
-    if math.prod(shape) * dtype.itemsize > held:
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > held:
         raise InputError(
             f"{where}: its header says {list(shape)} of {dtype}, but {held} bytes follow; "
             "valid: a whole .npy file"
         )
 
 
-def _from_npz(path: Path) -> NDArray[Any]:
-    import zipfile
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                with archive.open(member) as file:
-                    _check_npy(file, member.file_size, f"{path}: {member.filename}")
-    except zipfile.BadZipFile as error:
-        raise InputError(f"{path}: {error}; valid: a whole .npz file") from None
-    with np.load(path, allow_pickle=False) as arrays:
-        return _only_one({name: arrays[name] for name in arrays.files}, path)
-
-
 def _from_torch(path: Path) -> NDArray[Any]:
     import torch
 
     try:
+        archive_names(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(
             f"{path}: no file of tensors ({type(error).__name__}); valid: a tensor [N, D] saved "
@@ -106,6 +117,12 @@ def _from_torch(path: Path) -> NDArray[Any]:
         ) from None
     found = content if isinstance(content, dict) else {"tensor": content}
     tensors = {name: one for name, one in found.items() if isinstance(one, torch.Tensor)}
+    check_expansion(
+        str(path),
+        sum(one.numel() * 4 for one in tensors.values()),
+        path.stat().st_size,
+        InputError,
+    )
     arrays = {str(name): one.detach().float().numpy() for name, one in tensors.items()}
     return _only_one(arrays, path)
 
@@ -120,12 +137,8 @@ def _only_one(arrays: dict[str, NDArray[Any]], path: Path) -> NDArray[Any]:
 
 def _from_parquet(path: Path) -> StoredRows:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    try:
-        table = pq.read_table(path)
-    except pa.ArrowException as error:
-        raise InputError(f"{path}: not a parquet file: {error}") from None
+    table = read_parquet(path, str(path), error=InputError, leave_out=True)
     types = {field.name: field.type for field in table.schema}
     keyed = [name for name in _KEY_COLUMNS if name in types and pa.types.is_string(types[name])]
     keys = tuple(table[keyed[0]].to_pylist()) if keyed else None

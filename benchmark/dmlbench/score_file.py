@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dmlbench.compare.export import markdown_table
 from dmlbench.compare.latex import latex_table
-from dmlbench.tables import score_table, scores_by_property
+from dmlbench.tables import csv_document, score_table, scores_by_property
 from dmldata.errors import UnknownNameError
 from dmldata.files import is_stream, write_whole
 
@@ -42,14 +40,14 @@ def as_json(scores: Mapping[str, Any]) -> str:
 
 def as_csv(scores: Mapping[str, Any]) -> str:
     """A number per row, with `COLUMNS`; a cell without a value is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    return csv_document(COLUMNS, _rows(scores))
+
+
+def _rows(scores: Mapping[str, Any]) -> Iterator[tuple[str | float | None, ...]]:
     for name, found in scores_by_property(scores).items():
         for measure, score in found.scores.items():
             ends = (*(score.ci95 or (None, None)), *(score.chance or (None, None)))
-            writer.writerow((name, measure, score.value, *ends))
-    return text.getvalue()
+            yield (name, measure, score.value, *ends)
 
 
 _WRITERS = {

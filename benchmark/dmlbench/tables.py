@@ -6,17 +6,22 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dmlbench.results.files import CLASSES, Interval, Interventions, Mean, PropertyScores
 from dmldata import console
+from dmldata.console import say
 
 if TYPE_CHECKING:
     from dmlbench.results import Result
 
 NONE = "-"
 RETRIEVAL = {"precision_at_1": "P@1", "r_precision": "R-Precision", "map_at_r": "MAP@R"}
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a cell begins with that spreadsheets take for a formula."""
+_NUMBERS = re.compile(r"[-+0-9. to\[\]*()%]+")
+"""A number, or numbers as the tables write them: `-0.5 to 1.2`."""
 NEGATIVE = re.compile(r"(?<![\w-])-(?=\d)")
 """The hyphen before a number below zero, in a text for reading."""
 
@@ -78,11 +83,29 @@ def csv_text(table: Table) -> str:
     >>> csv_text(Table("T", ("name", "r"), [("a, b", "0.5")]))
     'name,r\\n"a, b",0.5\\n'
     """
+    return csv_document(table.columns, table.rows)
+
+
+def csv_document(columns: Sequence[str], rows: Iterable[Sequence[str | float | None]]) -> str:
+    """A CSV file; a cell without a value is empty.
+
+    A spreadsheet would run a text that begins as a formula does: it gets an apostrophe before it,
+    as spreadsheets write text.
+
+    >>> csv_document(("name", "r"), [("=1+A1", -0.5), ("-", None)]).splitlines()
+    ['name,r', "'=1+A1,-0.5", '-,']
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.columns)
-    writer.writerows(table.rows)
+    writer.writerow(map(_harmless, columns))
+    writer.writerows(map(_harmless, row) for row in rows)
     return text.getvalue()
+
+
+def _harmless(cell: str | float | None) -> str | float | None:
+    if not isinstance(cell, str) or not cell.startswith(FORMULA) or _NUMBERS.fullmatch(cell):
+        return cell
+    return f"'{cell}"
 
 
 def score_table(properties: Mapping[str, PropertyScores]) -> Table:
@@ -119,19 +142,19 @@ def print_result(result: Result) -> None:
     print_table(score_table(result.properties.properties))
     for name in CLASSES:
         if name in result.properties.properties:
-            print(retrieval_line(name, result.properties.properties[name]))
+            say(retrieval_line(name, result.properties.properties[name]))
     if result.properties.interventions is not None:
-        print(intervention_line(result.properties.interventions))
+        say(intervention_line(result.properties.interventions))
     if result.saliency is not None:
         found = result.saliency
-        print(
+        say(
             f"attention on car: {_attention(found.attention_on_car)}; maps agree with themselves "
             f"under other noise: {_agreement(found.self_correlation)}"
         )
     note = queries_note(result.properties.n, result.properties.settings)
     if note is not None:
-        print(f"note: {note}")
-    print(f"results: {result.folder.path}")
+        say(f"note: {note}")
+    say(f"results: {result.folder.path}")
 
 
 def retrieval_line(name: str, found: PropertyScores) -> str:
@@ -175,7 +198,7 @@ def print_scores(scores: Mapping[str, Any]) -> None:
     print_table(score_table(scores_by_property(scores)))
     notes = (queries_note(scores["n"], scores["settings"]), *scores["notes"])
     for note in filter(None, notes):
-        print(f"note: {note}")
+        say(f"note: {note}")
 
 
 def scores_by_property(scores: Mapping[str, Any]) -> dict[str, PropertyScores]:
@@ -209,4 +232,4 @@ def print_table(table: Table) -> None:
     ]
     console.table(table.columns, rows, title=table.title)
     if table.note:
-        print(f"note: {table.note}")
+        say(f"note: {table.note}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from dmldata.errors import PrismError, one_line
 from dmldata.extras import as_missing_package
+from dmldata.text import printable, without_credentials
 
 if TYPE_CHECKING:
     import typer
@@ -44,8 +45,22 @@ def run(app: typer.Typer, prog: str, args: Sequence[str] | None = None) -> NoRet
     rest = [arg for arg in options if arg != "--debug"] + given[len(options) :]
     failure = _call(app, prog, rest)
     if failure.message:
-        print(failure.text(as_json=as_json, debug=debug), file=sys.stderr)
+        say(failure.text(as_json=as_json, debug=debug), error=True)
     sys.exit(failure.exit_code)
+
+
+def say(text: object, *, error: bool = False) -> None:
+    """Print a line for the user: without credentials, and without what would act on a terminal.
+
+    Args:
+        error: to stderr in place of stdout.
+    """
+    print(shown(text), file=sys.stderr if error else sys.stdout, flush=error)
+
+
+def shown(text: object) -> str:
+    """Return text as it may be shown to a user: `printable` and `without_credentials`."""
+    return printable(without_credentials(str(text)))
 
 
 class _Outcome(NamedTuple):
@@ -153,11 +168,11 @@ class Progress:
 
     def describe(self, text: str) -> None:
         """Say what is being done now."""
-        self._show(description=text)
+        self._show(description=shown(text))
 
     def report(self, stage: str, done: int, total: int) -> None:
         """A `Report`: pass this bound method where a function takes a progress callback."""
-        self._show(description=stage, completed=done, total=total)
+        self._show(description=shown(stage), completed=done, total=total)
 
 
 class _Lines:
@@ -183,7 +198,7 @@ class _Lines:
         self._total = self._total if total is None else total
         if now - self._said >= LINE_SECONDS:
             self._said = now
-            print(self._line(now - self._began), file=sys.stderr, flush=True)
+            say(self._line(now - self._began), error=True)
 
     def _line(self, seconds: float) -> str:
         if self._total is None:
@@ -248,14 +263,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
     cells = [[str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         if title:
-            print(title)
+            say(title)
         for line in (columns, *cells):
-            print("\t".join(line))
+            say("\t".join(line))
         return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    columns = [shown(name) for name in columns]
+    cells = [[shown(cell) for cell in row] for row in cells]
     console = Console()
     longest = [
         min(max(map(len, column), default=0), LONGEST) for column in zip(*cells, strict=True)
@@ -265,13 +282,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
         max([cell, *map(len, name.split())]) for name, cell in zip(columns, longest, strict=True)
     ]
     for place, chosen in enumerate(_parts(least, console.width)):
-        shown = Table(title=title if title and place == 0 else None)
+        drawn = Table(title=shown(title) if title and place == 0 else None)
         fits = sum(3 + max(len(columns[i]), longest[i]) for i in chosen) < console.width
         for i in chosen:
-            shown.add_column(columns[i], width=None if fits else min(least[i], console.width - 4))
+            drawn.add_column(columns[i], width=None if fits else min(least[i], console.width - 4))
         for row in cells:
-            shown.add_row(*(Text(row[i]) for i in chosen))
-        console.print(shown)
+            drawn.add_row(*(Text(row[i]) for i in chosen))
+        console.print(drawn)
 
 
 def _parts(widths: Sequence[int], width: int) -> list[list[int]]:
@@ -326,9 +343,9 @@ class Show:
         if self._live is not None:
             from rich.text import Text
 
-            self._live.update(Text("\n".join(lines)))
+            self._live.update(Text(shown("\n".join(lines))))
 
     def say(self, text: str) -> None:
         """Prints a line, where lines are not drawn again and again."""
         if self._live is None and not self._quiet:
-            print(text, file=sys.stderr, flush=True)
+            say(text, error=True)

@@ -9,14 +9,14 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import fsspec
 import numpy as np
-from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
 from dmldata.checks import check_digest, columns_problem, order_problem
+from dmldata.dataset_files import is_local, open_dataset_file
 from dmldata.decode import decode_image, decode_mask
 from dmldata.errors import DatasetError, UnknownNameError
 from dmldata.files import CHUNK
@@ -111,12 +111,13 @@ class Dataset:
         """
         name = SAMPLES_FILE
         try:
-            data = self.fs.cat_file(self.path(name))
+            with open_dataset_file(self.fs, self.path(name)) as file:
+                data = file.read(self.manifest.samples.bytes + 1)
         except FileNotFoundError:
             raise DatasetError(f"{name}: missing") from None
         expected = self.manifest.samples
         check_digest(name, expected, len(data), hashlib.sha256(data).hexdigest())
-        table = read_samples(io.BytesIO(data))
+        table = read_samples(io.BytesIO(data), self._whole.images)
         problem = columns_problem(table, self._whole.factors) or order_problem(table, self._whole)
         if problem:
             raise DatasetError(f"{name}: {problem}")
@@ -204,12 +205,12 @@ class Dataset:
             DatasetError: missing, truncated or altered.
         """
         try:
-            source = cast(BinaryIO, self.fs.open(self.path(shard.file), "rb"))
+            source = open_dataset_file(self.fs, self.path(shard.file))
         except FileNotFoundError:
             raise DatasetError(f"{shard.file}: missing") from None
         with ExitStack() as files:
             files.enter_context(source)
-            local = isinstance(self.fs, LocalFileSystem)
+            local = is_local(self.fs)
             checked = source if local else files.enter_context(tempfile.TemporaryFile())
             length, digest = 0, hashlib.sha256()
             while length <= shard.bytes and (chunk := source.read(CHUNK)):

@@ -10,6 +10,9 @@ from PIL import Image
 from dmldata.errors import DatasetError
 from dmldata.parts import Part
 
+EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "La", "RGBa")
+"""Pillow's modes that become RGB without loss; those of more bits would be cut off at 255."""
+
 _FORMATS = {"jpg": "JPEG", "png": "PNG", "mask.png": "PNG", "depth.png": "PNG"}
 
 
@@ -31,9 +34,21 @@ def decode_image(data: bytes, extension: str, size: tuple[int, int], where: str)
         where: shard and member, for the messages.
 
     Raises:
-        DatasetError: another format, another size, damaged.
+        DatasetError: another format, another size, not of 8 bits, damaged.
     """
-    return _load(_open(data, extension, where), size, where).convert("RGB")
+    image = _open(data, extension, where)
+    check_eight_bits(image, where)
+    return _load(image, size, where).convert("RGB")
+
+
+def check_eight_bits(image: Image.Image, where: str) -> None:
+    """Refuse an image whose pixels RGB cannot hold.
+
+    Raises:
+        DatasetError: not of 8 bits a channel.
+    """
+    if image.mode not in EIGHT_BIT_MODES:
+        raise DatasetError(f"{where}: mode {image.mode}; valid: 8 bits a channel")
 
 
 def decode_mask(data: bytes, size: tuple[int, int], where: str) -> np.ndarray:

@@ -15,6 +15,8 @@ from dmldata.strict import explain, first_problem
 M = TypeVar("M", bound=BaseModel)
 
 _UNDER_WAY = -1
+MAX_YAML_BYTES = 1024**2
+"""Of a file of YAML."""
 MAX_NODES = 1_000_000
 """Values of a document that are read; an alias counts as often as it repeats what it stands for."""
 

@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 CHUNK = 1 << 20
+MAX_DOCUMENT_BYTES = 32 * 1024**2
+"""Of a file that is read as a whole before it is parsed (JSON, lists, tables of text)."""
+
+_OPEN_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
+"""Paths of what a shell has opened already, as `<(command)` is."""
+
+
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """Refuse what is no regular file: a pipe that nobody writes into would be waited for.
+
+    Raises:
+        OSError: with a `strerror` and the path: a folder, pipe, socket or device, or not there.
+    """
+    mode = os.stat(path).st_mode  # noqa: PTH116
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", os.fspath(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "is a pipe or device, not a file", os.fspath(path))
+
+
+def read_file(path: str | os.PathLike[str], limit: int = MAX_DOCUMENT_BYTES) -> bytes:
+    """Read a file whose size is checked first.
+
+    Args:
+        limit: bytes.
+
+    Raises:
+        OSError: with a `strerror` and the path: see `check_regular`, or larger than `limit`.
+    """
+    name = os.fspath(path)
+    if not name.startswith(_OPEN_DESCRIPTORS):
+        check_regular(name)
+    with Path(name).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(limit + 1) if size <= limit else b""
+    if max(size, len(data)) > limit:
+        raise OSError(errno.EFBIG, f"is larger than the limit of {limit:,} bytes", name)
+    return data
 
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A binary file that takes its name when the block ends, and leaves nothing when it fails.
+
+    An error of the disk names the file.
 
     Written beside (a hidden name), synced, renamed: a reader never meets half a file, and what was
     there before stays until the new one is whole. Missing parent folders are made. A link is
@@ -37,8 +79,11 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename in (None, str(beside)):
+            error.filename = str(path)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
 

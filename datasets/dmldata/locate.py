@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import fsspec
 
+from dmldata.dataset_files import read_dataset_file
 from dmldata.errors import DatasetError, InputError, UnknownNameError, one_line
 from dmldata.hub_access import hub_endpoint, offline_if_hub_is_silent
 from dmldata.manifest import MANIFEST_FILE
@@ -82,11 +83,13 @@ def connect(location: Location) -> tuple[fsspec.AbstractFileSystem, str, bytes]:
     try:
         fs, root = fsspec.core.url_to_fs(place)
         root = root.rstrip("/")
-        return fs, root, fs.cat_file(f"{root}/{MANIFEST_FILE}")
+        return fs, root, read_dataset_file(fs, f"{root}/{MANIFEST_FILE}")
     except (FileNotFoundError, NotADirectoryError):
         if "://" not in place and not Path(place).is_dir():
             raise DatasetError(no_folder(place)) from None
         raise DatasetError(f"{url}: no {MANIFEST_FILE} there; {CONTENTS}") from None
+    except DatasetError as error:
+        raise DatasetError(f"{url}: {error}") from None
     except (ValueError, ImportError) as error:
         raise InputError(f"{url}: cannot be read: {one_line(error)}") from None
     except Exception as error:

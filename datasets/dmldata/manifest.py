@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from dmldata.errors import DatasetError, UnknownNameError
 from dmldata.factors import Factor
-from dmldata.strict import StrictModel, parse_json
+from dmldata.strict import StrictModel, parse_json, parse_plain_json
 
 MANIFEST_FILE = "dataset.json"
 SCHEMA_VERSION: Literal["1.0"] = "1.0"
@@ -168,10 +168,7 @@ def read_manifest(data: bytes | str, where: str = MANIFEST_FILE) -> Manifest:
         DatasetError: one line that names the file, the field and the reason; a schema version that
             this package does not read is refused with the one it does.
     """
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        document = None
+    document = parse_plain_json(data, where)
     if isinstance(document, dict):
         version = document.get("schema_version")
         if version != SCHEMA_VERSION:

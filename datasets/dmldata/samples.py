@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from dmldata.errors import DatasetError, InputError, UnknownNameError
 from dmldata.factors import Factor
 from dmldata.files import sha256_of, whole_file
+from dmldata.foreign import read_parquet
 from dmldata.manifest import Samples
 
 if TYPE_CHECKING:
@@ -125,22 +126,20 @@ def write_samples_table(path: str | os.PathLike[str], table: pa.Table) -> Sample
     return Samples(bytes=Path(path).stat().st_size, sha256=sha256_of(path))
 
 
-def read_samples(path: str | os.PathLike[str] | BinaryIO) -> pa.Table:
+def read_samples(path: str | os.PathLike[str] | BinaryIO, rows: int | None = None) -> pa.Table:
     """Read samples.parquet from a path or an open binary file.
 
-    Raises:
-        DatasetError: it is missing or not a Parquet file.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    Args:
+        rows: that it has to have; any number where None.
 
-    source = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    Raises:
+        DatasetError: it is missing, not a Parquet file, of another number of rows, or it would fill
+            the memory.
+    """
     try:
-        return pq.ParquetFile(source).read()
+        return read_parquet(path, SAMPLES_FILE, rows=rows)
     except FileNotFoundError:
-        raise DatasetError(f"{source}: missing") from None
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{SAMPLES_FILE}: not readable as Parquet: {error}") from None
+        raise DatasetError(f"{path}: missing") from None
 
 
 def sample_json(row: Row) -> bytes:

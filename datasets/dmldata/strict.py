@@ -8,7 +8,7 @@ from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 
 from dmldata.errors import DatasetError, PrismError
 
@@ -36,17 +36,35 @@ def parse_json(
     Raises:
         error: one line with the file, the field (or line and column) and the reason.
     """
+    document = parse_plain_json(data, where, error)
     try:
-        json.loads(data)
-    except json.JSONDecodeError as reason:
-        place = f"line {reason.lineno}, column {reason.colno}"
-        raise error(f"{where}: not valid JSON at {place}: {reason.msg}") from None
-    except (UnicodeDecodeError, RecursionError) as reason:
-        raise error(f"{where}: not valid JSON: {reason}") from None
-    try:
-        return model.model_validate_json(data)
+        found = model.model_validate_json(data)
     except ValidationError as reason:
         raise error(f"{where}: {explain(reason, model)}") from None
+    _check_finite(document, where, error)
+    return found
+
+
+def parse_plain_json(data: bytes | str, where: str, error: type[PrismError] = DatasetError) -> Any:
+    """Parse a JSON document that somebody else may have written.
+
+    As in Python's own reader, NaN and infinity pass.
+
+    Raises:
+        error: not JSON, nested beyond some 200 levels, or an integer of thousands of digits; names
+            the line and column.
+    """
+    try:
+        return from_json(data)
+    except ValueError as reason:
+        raise error(f"{where}: not valid JSON: {reason}") from None
+
+
+def _check_finite(document: Any, where: str, error: type[PrismError]) -> None:
+    try:
+        json.dumps(document, allow_nan=False)
+    except ValueError:
+        raise error(f"{where}: holds NaN or an infinite number; valid: finite numbers") from None
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

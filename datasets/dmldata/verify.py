@@ -13,8 +13,9 @@ import fsspec
 from dmldata.card import CARD_FILES
 from dmldata.checksums import CHECKSUMS_FILE, read_checksums
 from dmldata.console import Report
+from dmldata.dataset_files import open_dataset_file, read_dataset_file
 from dmldata.errors import DatasetError, InputError
-from dmldata.files import CHUNK
+from dmldata.files import CHUNK, MAX_DOCUMENT_BYTES
 from dmldata.locate import connect, locate
 from dmldata.manifest import MANIFEST_FILE, Manifest, Samples, Shard, read_manifest
 from dmldata.samples import SAMPLES_FILE, read_samples
@@ -85,7 +86,7 @@ class _Verification:
     def _samples(self, manifest: Manifest) -> Generator[Problem, None, Rows | None]:
         """Problems of samples.parquet; returns its rows, or None where there are none to use."""
         try:
-            data = self._read(SAMPLES_FILE)
+            data = self._read(SAMPLES_FILE, manifest.samples.bytes + CHUNK)
             yield from self._digest_problems(SAMPLES_FILE, manifest.samples)
             table = read_samples(io.BytesIO(data))
         except DatasetError as error:
@@ -126,7 +127,7 @@ class _Verification:
         """One pass: digest and samples at once."""
         keys: list[str] = []
         whole = True
-        with self.fs.open(f"{self.root}/{shard.file}", "rb") as file:
+        with open_dataset_file(self.fs, f"{self.root}/{shard.file}") as file:
             source = _Digesting(file)
             try:
                 for sample in read_shard(cast(BinaryIO, source), shard.file):
@@ -173,16 +174,16 @@ class _Verification:
 
     def _digest(self, name: str) -> tuple[int, str]:
         if name not in self.digests:
-            with self.fs.open(f"{self.root}/{name}", "rb") as file:
+            with open_dataset_file(self.fs, f"{self.root}/{name}") as file:
                 source = _Digesting(file)
                 while source.read(CHUNK):
                     pass
             self.digests[name] = (source.length, source.digest.hexdigest())
         return self.digests[name]
 
-    def _read(self, name: str) -> bytes:
+    def _read(self, name: str, limit: int = MAX_DOCUMENT_BYTES) -> bytes:
         try:
-            return self.fs.cat_file(f"{self.root}/{name}")
+            return read_dataset_file(self.fs, f"{self.root}/{name}", limit)
         except FileNotFoundError:
             raise DatasetError(f"{name}: missing") from None
 

@@ -79,7 +79,7 @@ def test_a_factor_must_be_given_even_where_it_does_not_apply(
 
 def test_what_is_not_parquet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "samples.parquet").write_bytes(b"PAR1 not really")
-    with pytest.raises(DatasetError, match=r"samples\.parquet: not readable as Parquet"):
+    with pytest.raises(DatasetError, match=r"samples\.parquet: not a Parquet file"):
         read_samples(tmp_path / "samples.parquet")
     with pytest.raises(DatasetError, match="missing"):
         read_samples(tmp_path / "nothing.parquet")

@@ -128,7 +128,7 @@ DEFECTS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "no table": (lambda f: (f / "samples.parquet").unlink(), ["samples.parquet: missing"]),
     "altered table": (
         write_bytes("samples.parquet", b"PAR1PAR1"),
-        ["samples.parquet: 8 bytes", "samples.parquet: not readable"],
+        ["samples.parquet: 8 bytes", "samples.parquet: not a Parquet file"],
     ),
     "damaged picture": (
         lambda f: repack(f, with_file("jpg", b"\xff\xd8\xff\xe0 no picture")),

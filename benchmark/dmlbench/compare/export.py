@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from dmlbench.compare.group_tests import GroupComparison, GroupTest
 from dmlbench.compare.latex import as_latex
 from dmlbench.compare.tables import comparison_tables
 from dmlbench.results.files import Interval, Mean, Score
-from dmlbench.tables import Marked, Table
+from dmlbench.tables import Marked, Table, csv_document
 from dmldata.errors import UnknownNameError
 from dmldata.files import is_stream, write_whole
 
@@ -60,15 +59,14 @@ def as_json(comparison: Comparison) -> str:
 
 def as_csv(comparison: Comparison) -> str:
     """One number a row, with `COLUMNS`: for a data frame. A cell without a value is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(_property_rows(comparison))
-    writer.writerows(_difference_rows(comparison))
-    writer.writerows(_intervention_rows(comparison))
-    writer.writerows(_map_rows(comparison))
-    writer.writerows(_group_rows(comparison.groups))
-    return text.getvalue()
+    rows = itertools.chain(
+        _property_rows(comparison),
+        _difference_rows(comparison),
+        _intervention_rows(comparison),
+        _map_rows(comparison),
+        _group_rows(comparison.groups),
+    )
+    return csv_document(COLUMNS, rows)
 
 
 def as_markdown(comparison: Comparison) -> str:

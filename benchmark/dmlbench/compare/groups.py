@@ -10,7 +10,10 @@ from typing import NamedTuple
 from dmlbench.csv_table import read_csv
 from dmlbench.distances import loss_named
 from dmlbench.results import Result
+from dmldata.documents import MAX_YAML_BYTES
 from dmldata.errors import InputError, UnknownNameError
+from dmldata.files import read_file
+from dmldata.foreign import reading
 from dmldata.strict import StrictModel
 
 LOSS_GROUPS = ("classification", "ranking")
@@ -145,10 +148,12 @@ def _yaml_entries(path: Path) -> Iterable[Entry]:
     """Read as text, not as values: a model may be called 1 and a group no."""
     import yaml
 
+    with reading(str(path), "a file of groups"):
+        text = read_file(path, MAX_YAML_BYTES).decode()
     try:
-        tree = yaml.compose(path.read_bytes(), Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; {VALID}") from None
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+    except RecursionError:
+        raise InputError(f"{path}: nested too deeply; {VALID}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""

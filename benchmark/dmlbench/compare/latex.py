@@ -26,7 +26,8 @@ def as_latex(comparison: Comparison) -> str:
     dataset = comparison.dataset
     head = [
         r"% Needs \usepackage{booktabs} and, for quotation marks, \usepackage[T1]{fontenc}.",
-        f"% Dataset {dataset.title}, {dataset.images} images, fingerprint {dataset.fingerprint}.",
+        f"% Dataset {one_line(dataset.title)}, {dataset.images} images, fingerprint "
+        f"{dataset.fingerprint}.",
         *(f"% Note: {one_line(note)}" for note in comparison.notes),
     ]
     tables = map(latex_table, comparison_tables(comparison))

@@ -9,6 +9,7 @@ from dmlbench.compare.differences import SCORE, Difference
 from dmlbench.compare.group_tables import group_tables
 from dmlbench.results.files import Score
 from dmlbench.tables import NONE, Marked, Table, interval, number, print_table
+from dmldata.console import say
 
 NR_TITLE = "NR-Precision (95 % interval); in brackets: inside chance"
 MOST_PAIRS = 3
@@ -36,7 +37,7 @@ def print_comparison(comparison: Comparison) -> None:
     for table in comparison_tables(comparison):
         print_table(table)
     for note in comparison.notes:
-        print(f"note: {note}")
+        say(f"note: {note}")
 
 
 def property_table(comparison: Comparison) -> Table:

@@ -26,6 +26,7 @@ from dmlbench.results.files import (
 from dmlbench.results.find import Result
 from dmlbench.results.folder import EMBEDDINGS, MAPS, PROPERTIES, RUN, SALIENCY, ResultFolder
 from dmlbench.sources import ImageSource
+from dmldata.text import without_credentials
 
 PARTS = ("embeddings", "properties", "saliency")
 
@@ -106,7 +107,7 @@ def _finish(
 def _dataset_record(dataset: ImageSource) -> DatasetRecord:
     manifest = dataset.manifest
     return DatasetRecord(
-        url=dataset.url,
+        url=without_credentials(dataset.url),
         options=dict(dataset.options),
         name=manifest.name,
         version=manifest.version,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -11,11 +12,14 @@ from pydantic import Field
 from dmlbench.compare.differences import SAME
 from dmlbench.results import Result
 from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
+from dmlbench.sources.protocol import without_folders
 from dmldata.errors import InputError
-from dmldata.files import write_whole
+from dmldata.files import read_file, write_whole
+from dmldata.foreign import reading
 from dmldata.strict import StrictModel, parse_json
 
 FORMAT: Literal[1] = 1
+_FOLDERS = re.compile(r"(?<![\w.:/])(?:[A-Za-z]:|~)?[/\\](?:[^\s'\",;:/\\]+[/\\])+")
 
 
 class Card(StrictModel):
@@ -69,10 +73,20 @@ def submit(result: Result, card: Card, board: Path) -> Path:
         run=run.model_copy(
             update={
                 "name": card.name,
+                "notes": _without_folders(run.notes),
                 "model": run.model.model_copy(
-                    update={"reference": Path(run.model.reference).name, "loss": card.loss}
+                    update={
+                        "reference": Path(run.model.reference).name,
+                        "notes": _without_folders(run.model.notes),
+                        "loss": card.loss,
+                    }
                 ),
-                "dataset": run.dataset.model_copy(update={"url": Path(run.dataset.url).name}),
+                "dataset": run.dataset.model_copy(
+                    update={
+                        "url": Path(run.dataset.url).name,
+                        "options": without_folders(run.dataset.options),
+                    }
+                ),
             }
         ),
         properties=result.properties,
@@ -93,13 +107,23 @@ def read_board(board: Path) -> dict[str, list[Submission]]:
     """
     found: dict[str, list[Submission]] = {}
     for path in sorted(board.glob("*/*.json")):
-        one = parse_json(Submission, path.read_text("utf-8"), str(path), InputError)
+        one = _read(path)
         if one.run.dataset.fingerprint != path.parent.name:
             raise InputError(f"{path}: is of dataset {one.run.dataset.fingerprint}")
         found.setdefault(path.parent.name, []).append(one)
     return {
         dataset: sorted(models, key=lambda one: one.card.name) for dataset, models in found.items()
     }
+
+
+def _read(path: Path) -> Submission:
+    with reading(str(path), "a submission of dmlbench submit"):
+        return parse_json(Submission, read_file(path), str(path), InputError)
+
+
+def _without_folders(notes: Sequence[str]) -> tuple[str, ...]:
+    """Notes with the last part of each path that begins at the root or at home."""
+    return tuple(_FOLDERS.sub("", note) for note in notes)
 
 
 def _check_complete(result: Result) -> None:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from dmldata.errors import ModelError
+from dmldata.foreign import archive_names, check_expansion
 
 PREFIXES = ("_orig_mod.", "module.", "model.", "net.", "network.", "backbone.", "encoder.")
 """What wrappers and training loops write before the names of a network's tensors."""
@@ -57,6 +58,9 @@ def read_checkpoint(path: Path, key: str | None = None, *, strip: bool = True) -
     if strangers:
         kind = type(state[strangers[0]]).__name__
         raise ModelError(f"weights '{path}': '{strangers[0]}' is not a tensor but {kind}")
+    # A tensor may be a view that repeats few bytes.
+    expanded = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
+    check_expansion(f"weights '{path}'", expanded, path.stat().st_size, ModelError)
     averaged = [entry for entry in _AVERAGED if isinstance(content.get(entry), dict)]
     note = None
     if name and averaged and name not in averaged:
@@ -98,13 +102,18 @@ def _read(path: Path) -> dict[str, Any]:
             from safetensors.torch import load_file
 
             return dict(load_file(path))
+        archive_names(path, ModelError)
         with _harmless_types():
             content = torch.load(path, map_location="cpu", weights_only=True)
+    except ModelError:
+        raise
     except Exception as error:
         # Whatever a damaged or hostile file makes the readers raise: none of them runs its code.
         raise ModelError(f"weights '{path}': {_refusal(error, path)}") from error
     if not isinstance(content, dict) or not content:
         raise ModelError(f"weights '{path}': holds {type(content).__name__}, expected a state dict")
+    if not all(isinstance(name, str) for name in content):
+        raise ModelError(f"weights '{path}': holds names that are no text, expected a state dict")
     return content
 
 

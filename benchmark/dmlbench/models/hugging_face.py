@@ -5,7 +5,6 @@ Code in a repository is never run (`trust_remote_code` stays off).
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,10 @@ from dmlbench.models.weights import hash_tensors
 from dmlbench.torchvision_schemas import ensure_torchvision_imports
 from dmldata.errors import ModelError, UnknownNameError
 from dmldata.extras import require_extras
+from dmldata.files import read_file
+from dmldata.foreign import reading
 from dmldata.hub_access import offline_if_hub_is_silent
+from dmldata.strict import parse_plain_json
 
 POOLS = ("pooler", "cls", "mean")
 _OPTIONS = ("pool", "revision")
@@ -133,17 +135,21 @@ def _transformer_of_sentence_transformers(folder: Path) -> Path:
     modules = folder / "modules.json"
     if (folder / "config.json").is_file() or not modules.is_file():
         return folder
-    parts = json.loads(modules.read_text("utf-8"))
-    return folder / str(parts[0].get("path", "")) if parts else folder
+    with reading(str(modules), "modules.json of sentence-transformers", ModelError):
+        parts = parse_plain_json(read_file(modules), str(modules), ModelError)
+        part = folder / str(parts[0].get("path", "")) if parts else folder
+    if not part.resolve().is_relative_to(folder.resolve()):
+        raise ModelError(
+            f"{modules}: '{parts[0]['path']}' leaves the folder; valid: a folder in it"
+        )
+    return part
 
 
 def _json(file: Path, reference: str) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{reference}: no {file.name} of transformers in {file.parent}: {one_line(error)}"
-        ) from None
+    if not file.is_file():
+        raise ModelError(f"{reference}: no {file.name} of transformers in {file.parent}")
+    with reading(reference, f"{file.name} of transformers", ModelError):
+        content = parse_plain_json(read_file(file), str(file), ModelError)
     if not isinstance(content, dict):
         raise ModelError(f"{reference}: {file} holds no object")
     return content

@@ -17,6 +17,7 @@ from dmlbench.models.probe import probe
 from dmlbench.models.stored_embeddings import StoredEmbeddings
 from dmlbench.results.files import UNSTABLE
 from dmldata.errors import ModelError
+from dmldata.foreign import archive_names, reading
 
 _SCHEMES = {
     "timm": "timm_source",
@@ -99,12 +100,14 @@ def load_model(
         allow_unstable,
     )
     bare, output = split_output(_with_home(reference))
-    loaded = dataclasses.replace(_loader(bare)(bare, options), reference=reference)
-    if isinstance(loaded, StoredEmbeddings):
-        return loaded
-    loaded = adapt(loaded, output)
-    dimensions = count_dimensions(loaded.model, loaded.preprocessing, reference)
-    return _probed(dataclasses.replace(loaded, dimensions=dimensions), options)
+    # Libraries raise many kinds of errors over a damaged file, some only when it is first run.
+    with reading(reference, "a model that can be loaded", ModelError):
+        loaded = dataclasses.replace(_loader(bare)(bare, options), reference=reference)
+        if isinstance(loaded, StoredEmbeddings):
+            return loaded
+        loaded = adapt(loaded, output)
+        dimensions = count_dimensions(loaded.model, loaded.preprocessing, reference)
+        return _probed(dataclasses.replace(loaded, dimensions=dimensions), options)
 
 
 def split_output(reference: str) -> tuple[str, str | None]:
@@ -171,14 +174,11 @@ def _loader(reference: str) -> Callable[[str, Options], LoadedModel]:
 
 def _loader_of_content(path: Path) -> str | None:
     """The kind of a model file by what is in it, whatever its name; None where it does not say."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-        if any(name.endswith("/constants.pkl") for name in names):
-            return "torchscript"
-        if any(
-            name.endswith(("models/model.json", "serialized_exported_program.json"))
-            for name in names
-        ):
-            return "torch_export"
+    names = archive_names(path, ModelError)
+    if any(name.endswith("/constants.pkl") for name in names):
+        return "torchscript"
+    if any(
+        name.endswith(("models/model.json", "serialized_exported_program.json")) for name in names
+    ):
+        return "torch_export"
     return "safetensors_file" if is_safetensors(path) else None

@@ -11,7 +11,9 @@ from dmlbench.models.contract import EmbeddingModel, LoadedModel, make_id
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmldata.errors import ModelError, UnknownNameError
-from dmldata.files import sha256_of
+from dmldata.files import read_file, sha256_of
+from dmldata.foreign import reading
+from dmldata.strict import parse_plain_json
 
 FILE_NAME = "dmlprism.json"
 FORMAT = 1
@@ -55,10 +57,7 @@ def read_metadata(text: str | bytes, where: str) -> Metadata:
     Raises:
         ModelError, UnknownNameError: what is wrong in `where`.
     """
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{where}: not JSON: {error}") from error
+    content = parse_plain_json(text, where, ModelError)
     if not isinstance(content, dict) or not isinstance(content.get("preprocessing"), dict):
         raise ModelError(f"{where}: expected an object with 'preprocessing'")
     for name in content:
@@ -90,7 +89,9 @@ def find_metadata(path: Path, embedded: str | bytes) -> Metadata | None:
     if embedded:
         return read_metadata(embedded, f"{path}:{FILE_NAME}")
     if sidecar.is_file():
-        return read_metadata(sidecar.read_bytes(), str(sidecar))
+        with reading(str(sidecar), FILE_NAME, ModelError):
+            text = read_file(sidecar)
+        return read_metadata(text, str(sidecar))
     return None
 
 

@@ -19,7 +19,8 @@ from dmldata.errors import ModelError, UnknownNameError
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 CROP_FRACTION = 0.875
-LARGEST = 4096
+LARGEST = 1024
+"""Of a side of the input, in pixels: a batch of such images takes some hundred megabytes."""
 FITS = ("cover", "squash")
 INTERPOLATIONS = {
     name: Image.Resampling[name.upper()]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from dmlbench.models.bn_inception import BNInception
@@ -21,6 +22,7 @@ from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.weights import difference, fits, hash_tensors, read_weights
 from dmldata.errors import InputError, ModelError
 from dmldata.files import whole_file
+from dmldata.foreign import reading
 
 BN_INCEPTION = "bn_inception"
 _EMBEDDER = ("embedder.weight", "embedder.bias")
@@ -44,14 +46,15 @@ def load(reference: str, options: Options) -> LoadedModel:
             f"its metadata or {path.with_suffix('.json').name} beside it, with 'trunk'; weights "
             "alone load with timm:NAME?weights=FILE"
         )
-    network = EmbeddingNetwork(
-        _trunk(metadata.trunk, metadata.preprocessing, reference), _embedder(found, reference)
-    )
-    if not fits(network.state_dict(), found):
+    # First without memory for its tensors: a small file may name a large network.
+    with torch.device("meta"):
+        outline = _network(metadata, found, reference).state_dict()
+    if not fits(outline, found):
         raise ModelError(
             f"{reference}: its tensors do not fit the trunk {metadata.trunk}: "
-            f"{difference(network.state_dict(), found)}"
+            f"{difference(outline, found)}"
         )
+    network = _network(metadata, found, reference)
     network.load_state_dict(found)
     preprocessing = options.apply(metadata.preprocessing)
     loss, distance = options.explained_by(metadata.loss, metadata.distance)
@@ -98,8 +101,13 @@ def embedded_metadata(path: Path) -> str:
     """The text of `dmlprism.json` in a `.safetensors` file; empty where there is none."""
     from safetensors import safe_open
 
-    with safe_open(path, "pt") as file:
+    with reading(str(path), "a .safetensors file", ModelError), safe_open(path, "pt") as file:
         return (file.metadata() or {}).get(FILE_NAME, "")
+
+
+def _network(metadata: Metadata, found: dict[str, Tensor], reference: str) -> EmbeddingNetwork:
+    trunk = _trunk(metadata.trunk or "", metadata.preprocessing, reference)
+    return EmbeddingNetwork(trunk, _embedder(found, reference))
 
 
 def _trunk(name: str, preprocessing: Preprocessing, reference: str) -> nn.Module:

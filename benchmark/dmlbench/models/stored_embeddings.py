@@ -17,7 +17,8 @@ from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.properties.embeddings import check_embeddings
 from dmldata.errors import InputError, ModelError
-from dmldata.files import sha256_of
+from dmldata.files import read_file, sha256_of
+from dmldata.foreign import reading
 
 _INPUT_OPTIONS = ("input_size", "mean", "std", "bgr", "scale", "interpolation")
 
@@ -113,10 +114,8 @@ def _key_file(reference: str) -> Path:
 def _read_keys(path: Path, rows: int) -> tuple[str, ...] | None:
     if not path.is_file():
         return None
-    try:
-        keys = tuple(path.read_text(encoding="utf-8-sig").splitlines())
-    except UnicodeDecodeError as error:
-        raise ModelError(f"{path}: not UTF-8 text: {error.reason}; valid: a key a line") from None
+    with reading(str(path), "UTF-8 text, a key a line", ModelError):
+        keys = tuple(read_file(path).decode("utf-8-sig").splitlines())
     if len(keys) != rows:
         raise ModelError(f"{path}: {len(keys)} keys for {rows} rows; valid: a key a line, a row")
     seen: set[str] = set()

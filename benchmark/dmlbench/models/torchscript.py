@@ -8,6 +8,8 @@ refused unless the user trusts the file.
 
 from __future__ import annotations
 
+import collections
+import pickletools
 import warnings
 import zipfile
 from pathlib import Path
@@ -22,6 +24,7 @@ from dmlbench.models.metadata import FILE_NAME, Metadata, describe_model
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmldata.errors import ModelError
+from dmldata.foreign import archive_names, reading
 
 
 def load(reference: str, options: Options) -> LoadedModel:
@@ -87,10 +90,7 @@ def _script_or_trace(model: nn.Module, preprocessing: Preprocessing) -> torch.ji
 
 
 def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+    names = archive_names(path, ModelError)
     return any("/code/" in name for name in names) and any(
         name.endswith("/constants.pkl") for name in names
     )
@@ -98,6 +98,7 @@ def _is_torchscript(path: Path) -> bool:
 
 def _load_archive(path: Path) -> tuple[nn.Module, bytes]:
     extra = {FILE_NAME: b""}
+    _check_structure(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -105,6 +106,19 @@ def _load_archive(path: Path) -> tuple[nn.Module, bytes]:
     except Exception as error:
         raise ModelError(f"{path}: TorchScript cannot load it: {one_line(error)}") from error
     return model, extra[FILE_NAME]
+
+
+def _check_structure(path: Path) -> None:
+    """Refuse an archive whose lists of tensors are cut off or damaged.
+
+    PyTorch's own reader takes the lengths in them on trust, gigabytes if they say so. Nothing is
+    unpickled here: the instructions are counted.
+    """
+    what = "a whole TorchScript archive"
+    with reading(str(path), what, ModelError), zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith(".pkl"):
+                collections.deque(pickletools.genops(archive.read(name)), maxlen=0)
 
 
 def _refuse_state_dict(path: Path) -> None:

@@ -36,6 +36,8 @@ def find_dataset(
 ) -> ImageSource | None:
     """The dataset that the page's images come from: as given, else where the results remember it.
 
+    Results may be of others: a URL that they remember is not opened.
+
     Returns:
         None where no images are to be shown, and where none has maps and they are not there.
 
@@ -47,6 +49,8 @@ def find_dataset(
     expected = results[0].run.dataset
     hint = f"give the folder of {expected.name} {expected.fingerprint} with --data, or --images 0"
     try:
+        if given is None and "://" in expected.url:
+            raise InputError(f"{expected.url}: is a URL, which the results alone do not open")
         dataset = given or open_source(expected.url, **expected.options)
     except InputError as error:
         if all(result.saliency is None for result in results):

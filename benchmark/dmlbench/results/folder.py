@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,10 +10,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlbench.embedding_file import load_array, load_arrays
 from dmlbench.geometry import Geometry
 from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
 from dmldata.errors import InputError
-from dmldata.files import sha256_of, whole_file, write_whole
+from dmldata.files import read_file, sha256_of, whole_file, write_whole
+from dmldata.foreign import reading
 from dmldata.strict import parse_json
 
 EMBEDDINGS, PROPERTIES = "embeddings.npy", "properties.json"
@@ -106,10 +107,12 @@ class ResultFolder:
         """
         self.check(MAPS, described.maps_sha256)
         try:
-            with np.load(self.path / MAPS, allow_pickle=False) as arrays:
-                maps = Maps(**{name: arrays[name] for name in Maps.__dataclass_fields__})
-        except (KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise InputError(f"{self.path / MAPS}: {error}; {AGAIN}") from None
+            arrays = load_arrays(self.path / MAPS)
+            maps = Maps(**{name: arrays[name] for name in Maps.__dataclass_fields__})
+        except KeyError as error:
+            raise InputError(f"{self.path / MAPS}: holds no {error}; {AGAIN}") from None
+        except InputError as error:
+            raise InputError(f"{error}; {AGAIN}") from None
         if tuple(maps.keys.tolist()) != described.keys:
             raise InputError(f"{self.path / MAPS}: other keys than in {SALIENCY}; {AGAIN}")
         if maps.geometry.shape != (len(maps.keys), 4, 2):
@@ -118,7 +121,7 @@ class ResultFolder:
 
     def read_embeddings(self) -> NDArray[np.float32]:
         """[N, D] float32, rows in the order of the dataset."""
-        array: NDArray[np.float32] = np.load(self.path / EMBEDDINGS, allow_pickle=False)
+        array: NDArray[np.float32] = load_array(self.path / EMBEDDINGS)
         return array
 
     def check(self, name: str, sha256: str) -> None:
@@ -163,9 +166,10 @@ class ResultFolder:
 
     def _parse(self, kind: type[File]) -> File:
         path = self.path / _NAMES[kind]
-        if not path.is_file():
+        if not path.exists():
             raise InputError(f"{path}: missing; {AGAIN}")
         try:
-            return parse_json(kind, path.read_bytes(), str(path), InputError)
+            with reading(str(path), "results of dmlbench evaluate"):
+                return parse_json(kind, read_file(path), str(path), InputError)
         except InputError as error:
             raise InputError(f"{error}; {AGAIN}") from None

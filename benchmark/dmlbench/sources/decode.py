@@ -7,14 +7,13 @@ import warnings
 
 from PIL import Image
 
+from dmldata.decode import check_eight_bits
 from dmldata.errors import DatasetError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
 EXTENSIONS = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "ppm", "gif", "jfif")
 LONGEST_ASPECT = 100
 """Longer side over shorter one: beyond it, an image of few bytes is resized to many pixels."""
-
-_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "La", "RGBa")
 
 
 def is_image(name: str) -> bool:
@@ -56,8 +55,7 @@ def decode_photograph(data: bytes, where: str) -> Image.Image:
             f"{where}: {image.width} x {image.height} pixels; valid: sides of a ratio up to "
             f"{LONGEST_ASPECT}"
         )
-    if image.mode not in _MODES:
-        raise DatasetError(f"{where}: mode {image.mode}; valid: 8 bits a channel")
+    check_eight_bits(image, where)
     try:
         return image.convert("RGB")
     except Exception as error:  # as above, for damaged pixels

@@ -11,7 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from dmlbench.sources.decode import EXTENSIONS, is_image
 from dmlbench.sources.listing import path_problem
-from dmldata.errors import DatasetError, InputError
+from dmldata.errors import DatasetError
+from dmldata.files import read_file
+from dmldata.foreign import reading
 from dmldata.tar import MAX_MEMBER_BYTES
 
 
@@ -99,14 +101,8 @@ def read_text(path: Path, limit: int = MAX_MEMBER_BYTES) -> list[str]:
     Raises:
         InputError: it cannot be read.
     """
-    try:
-        if path.stat().st_size > limit:
-            raise InputError(f"{path}: longer than {limit} bytes")
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text") from None
+    with reading(str(path), "UTF-8 text"):
+        return read_file(path, limit).decode("utf-8-sig").splitlines()
 
 
 def _as_on_disk(folder: Path, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +20,11 @@ from dmlbench.sources.shards import read_shards
 from dmlbench.sources.splits import SPLITS, check_split
 from dmldata.dataset import open_dataset
 from dmldata.errors import DatasetError, InputError
+from dmldata.files import read_file
 from dmldata.locate import locate
 from dmldata.manifest import MANIFEST_FILE
+from dmldata.samples import SAMPLES_FILE
+from dmldata.strict import parse_plain_json
 
 BENCHMARKS: tuple[tuple[Callable[[Path], bool], Callable[[Path, str], Listing]], ...] = (
     (is_cars196, read_cars196),
@@ -105,6 +107,11 @@ def open_source(
         _check_options(url, options, "images with a CSV file", "labels", "properties")
         listing = read_csv_folder(folder, label_file, _categorical(options))
         return _labelled(listing, url, options)
+    if (folder / SAMPLES_FILE).is_file():
+        raise DatasetError(
+            f"{url}: {MANIFEST_FILE} is missing, {SAMPLES_FILE} is there: a dataset of dmlgen that "
+            "is not whole; valid: all of its files"
+        )
     if any(folder.glob("*.tar")):
         _check_options(url, options, "tar shards", "properties")
         return _labelled(read_shards(f"{folder}/*.tar"), url, options)
@@ -146,8 +153,8 @@ def _is_ours(folder: Path) -> bool:
     if not file.is_file():
         return False
     try:
-        content = json.loads(file.read_bytes())
-    except (ValueError, RecursionError):
+        content = parse_plain_json(read_file(file), file.name)
+    except (OSError, DatasetError):
         return True
     others = find_label_file(folder) is not None
     return not others or (isinstance(content, dict) and "schema_version" in content)

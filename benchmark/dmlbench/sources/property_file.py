@@ -7,8 +7,10 @@ from typing import Literal
 
 from pydantic import Field, RootModel, ValidationError, model_validator
 
-from dmldata.documents import parse_yaml
+from dmldata.documents import MAX_YAML_BYTES, parse_yaml
 from dmldata.errors import InputError
+from dmldata.files import read_file
+from dmldata.foreign import reading
 from dmldata.strict import StrictModel, explain
 
 VALID = "a YAML or JSON file as 'angle: {kind: cyclic, period: 360, unit: degrees}'"
@@ -48,12 +50,10 @@ def read_property_file(path: str | Path) -> dict[str, PropertySpec]:
         InputError: it cannot be read, or is not such a file; the message names the field.
     """
     path = Path(path)
+    with reading(str(path), VALID):
+        text = read_file(path, MAX_YAML_BYTES).decode()
     try:
-        content, _ = parse_yaml(path.read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; valid: {VALID}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not YAML: {error}; valid: {VALID}") from None
+        content, _ = parse_yaml(text, str(path))
     except InputError as error:
         raise InputError(f"{error}; not YAML; valid: {VALID}") from None
     if not isinstance(content, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -55,6 +56,17 @@ class Description(Protocol):
     @property
     def varied(self) -> tuple[str, ...]: ...
     def factor(self, key: str) -> DescribedProperty: ...
+
+
+PATH_OPTIONS = ("labels", "properties")
+"""Those of `ImageSource.options` that are files."""
+
+
+def without_folders(options: Mapping[str, str]) -> dict[str, str]:
+    """Return how a source was opened, for a file that others get: of paths the last part."""
+    return {
+        name: Path(value).name if name in PATH_OPTIONS else value for name, value in options.items()
+    }
 
 
 class ImageSource(Protocol):

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
+from urllib.parse import urlsplit
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -105,13 +106,22 @@ def read_shards(pattern: str, image: str | None = None) -> Listing:
             f"{len(without_image)} samples hold {what}: left out ('{without_image[0]}', ...)"
         )
     return Listing(
-        name=PurePosixPath(urls[0]).parent.name or PurePosixPath(urls[0]).name,
+        name=_folder_name(urls[0]),
         keys=list(places),
         sizes=[member.size for _, _, member in places.values()],
         labels=columns,
         files=TarImages(tuple(urls), tuple(places.values())),
         notes=tuple(notes),
     )
+
+
+def _folder_name(url: str) -> str:
+    """
+    >>> _folder_name("http://ann:pw@host/a.tar"), _folder_name("s3://b/cars/a.tar?image=jpg")
+    ('a.tar', 'cars')
+    """
+    path = PurePosixPath(urlsplit(url).path if "://" in url else url)
+    return path.parent.name or path.name
 
 
 def _columns(

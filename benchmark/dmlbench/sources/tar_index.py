@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tarfile
 from collections.abc import Iterator
@@ -11,12 +10,15 @@ from typing import BinaryIO, NamedTuple
 from dmlbench.sources.decode import EXTENSIONS
 from dmlbench.sources.listing import path_problem
 from dmldata.errors import DatasetError
+from dmldata.strict import parse_plain_json
 from dmldata.tar import MAX_MEMBER_BYTES
 
 _AT_FIRST_DOT = re.compile(r"((?:.*/)?[^./]+)\.([^/]+)")
 _AT_LAST_DOT = re.compile(r"((?:.*/)?[^/]+)\.([^./]+)")
 """Key and extension: WebDataset ends a key at the first dot of the file's name."""
 _LABELS = ("json", "cls")
+MAX_LABEL_BYTES = 1024**2
+"""Of the json of one sample."""
 _LONGEST_CLASS = 200
 """Bytes of a class; what is longer is none."""
 
@@ -163,10 +165,9 @@ def _checked(header: tarfile.TarInfo, length: int, name: str) -> Member | None:
 
 def _labels(file: BinaryIO, member: Member, name: str) -> dict[str, object]:
     place = f"{name}: {member.name}"
-    try:
-        content = json.loads(read_member(file, member))
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"{place}: not valid JSON: {error}") from None
+    if member.size > MAX_LABEL_BYTES:
+        raise DatasetError(f"{place}: {member.size:,} bytes: the limit is {MAX_LABEL_BYTES:,}")
+    content = parse_plain_json(read_member(file, member), place)
     if not isinstance(content, dict):
         raise DatasetError(f'{place}: no object; valid: {{"property": label, ...}}')
     return content

@@ -9,6 +9,7 @@ from typing import Any
 
 from dmlbench.distances import loss_named
 from dmlbench.sources import ImageSource, open_source
+from dmlbench.sources.protocol import without_folders
 from dmlbench.training.data import (
     ClassImages,
     check_sampling,
@@ -56,7 +57,7 @@ class Task:
             "data": {
                 "name": self.source.manifest.name,
                 "fingerprint": self.source.fingerprint,
-                "options": dict(self.source.options),
+                "options": without_folders(self.source.options),
             },
             "label": self.label,
             "classes": {

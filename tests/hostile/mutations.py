@@ -1,0 +1,110 @@
+"""Changes to the bytes of a valid file, as damage and malice make them."""
+
+from __future__ import annotations
+
+import random
+import re
+import struct
+
+TOKENS = (
+    *("-1", "0", "1e11", "100000000000", "9" * 40, "9" * 5000, "1e999", "NaN", "-Infinity", ".inf"),
+    *(
+        "null",
+        "true",
+        "[]",
+        "{}",
+        '""',
+        "'",
+        '"',
+        "[" * 3000,
+        "{a: " * 300,
+        "\\ud800",
+        "2026-01-02",
+    ),
+    *(
+        "../../outside",
+        "/etc/passwd",
+        "~/.ssh",
+        "C:\\x",
+        "file:///etc/passwd",
+        "http://127.0.0.1:9/",
+    ),
+    *(
+        "\x1b[31m",
+        "\x00",
+        "\u202e",
+        "=1+1",
+        "\n",
+        "&a [*a]",
+        "!!python/object:os.system x",
+        "<<: *x",
+    ),
+    *("a" * 5000, "é" * 70, "- " * 200, "x: x: x", "|", ",", "\t", "%", "{{7*7}}", "<script>"),
+)
+"""What stands in place of a word of a text."""
+
+_WORD = re.compile(rb"[\w.+-]+")
+_NUMBERS = (0, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1)
+
+
+def mutate(data: bytes, draw: random.Random, *, text: bool) -> bytes:
+    """Change the bytes of a file in one to four places.
+
+    Args:
+        draw: where every choice comes from.
+        text: whether the words of a text are replaced, too.
+    """
+    changes = [_flip, _cut, _repeat, _remove, _insert, _number]
+    if text:
+        changes += [_word] * 12
+    for _ in range(draw.choice((1, 1, 1, 2, 4))):
+        data = draw.choice(changes)(data, draw)
+    return data
+
+
+def _place(data: bytes, draw: random.Random) -> int:
+    return draw.randint(0, max(len(data) - 1, 0))
+
+
+def _flip(data: bytes, draw: random.Random) -> bytes:
+    changed = bytearray(data or b"\0")
+    changed[_place(changed, draw)] ^= 1 << draw.randint(0, 7)
+    return bytes(changed)
+
+
+def _cut(data: bytes, draw: random.Random) -> bytes:
+    return data[: _place(data, draw)]
+
+
+def _repeat(data: bytes, draw: random.Random) -> bytes:
+    start = _place(data, draw)
+    part = data[start : start + draw.randint(1, 600)]
+    return data[:start] + part * draw.choice((2, 3, 50)) + data[start:]
+
+
+def _remove(data: bytes, draw: random.Random) -> bytes:
+    start = _place(data, draw)
+    return data[:start] + data[start + draw.randint(1, 64) :]
+
+
+def _insert(data: bytes, draw: random.Random) -> bytes:
+    start = _place(data, draw)
+    return data[:start] + draw.randbytes(draw.randint(1, 16)) + data[start:]
+
+
+def _number(data: bytes, draw: random.Random) -> bytes:
+    """Overwrite an integer, as sizes and offsets of binary formats are stored."""
+    form = draw.choice(("<I", ">I", "<Q", "<H", "B"))
+    size = struct.calcsize(form)
+    packed = struct.pack(form, draw.choice(_NUMBERS) % (1 << 8 * size))
+    start = _place(data, draw) // size * size
+    return data[:start] + packed + data[start + size :]
+
+
+def _word(data: bytes, draw: random.Random) -> bytes:
+    words = list(_WORD.finditer(data))
+    if not words:
+        return data
+    found = draw.choice(words)
+    token = draw.choice(TOKENS).encode("utf-8", "surrogatepass")
+    return data[: found.start()] + token + data[found.end() :]

@@ -41,6 +41,9 @@ MEMORY_LIMIT = 2 * GIGABYTE
 ADDRESS_LIMIT = 16 * GIGABYTE
 """Beyond which a reader fails in place of taking the machine's memory."""
 
+LONGEST_MESSAGE = 1000
+"""Letters; a longer one is as good as none."""
+
 VERDICTS = ("read", "refused", "unexpected", "hang", "above 2 GB")
 
 
@@ -124,18 +127,19 @@ def damage(target: Target, base: Path, folder: Path, draw: random.Random) -> Non
     chosen = draw.choice([path for path in files if path.is_file()])
     chosen.write_bytes(mutate(chosen.read_bytes(), draw, text=target.text))
     if draw.random() < 0.5:
-        with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
+        with contextlib.suppress(ValueError, KeyError, TypeError, OSError, RecursionError):
             target.seal(folder)
 
 
 def judge(target: Target, folder: Path) -> tuple[str, str]:
-    """What reading does; a message has to be one line."""
+    """What reading does, and what was told."""
     try:
         target.read(folder)
     except PrismError as error:
-        if error.exit_code == 2:
-            return "refused", str(error)
-        return "unexpected", f"exit {error.exit_code}: {error}"
+        told = str(error)
+        if error.exit_code != 2 or len(told) > LONGEST_MESSAGE:
+            return "unexpected", f"exit {error.exit_code}: {told}"
+        return "refused", told
     except BaseException:
         return "unexpected", traceback.format_exc()
     return "read", ""

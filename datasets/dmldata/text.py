@@ -6,8 +6,9 @@ import json
 import re
 import unicodedata
 
-_URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
-_USER = re.compile(r"(?<=://)(?:[^/?#]*|[^/?#:]*:(?!\d+(?:[/?#]|$)).*)@")
+_URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]+:/{1,2}[^\s'\"<>]+")
+"""Of a URL that was taken for a path, one slash is left."""
+_USER = re.compile(r"(:/{1,2})(?:[^/?#]*|[^/?#:]*:(?!\d+(?:[/?#]|$)).*)@")
 """A password with a slash in it, which should be spelled %2F, is one too; a port is none."""
 _SECRET = re.compile(
     r"([?&;][^=&#;]*(?:token|key|secret|signature|sig|password|passwd|pwd|credential|auth)"
@@ -50,10 +51,10 @@ def without_credentials(text: str) -> str:
     >>> without_credentials("cannot read http://ann:pw@host/d?part=1&token=abc.")
     'cannot read http://***@host/d?part=1&token=***'
     """
-    if "://" not in text:
+    if ":/" not in text:
         return text
     return _URL.sub(lambda found: _without(found[0]), text)
 
 
 def _without(url: str) -> str:
-    return _SECRET.sub(rf"\1{HIDDEN}", _USER.sub(f"{HIDDEN}@", url))
+    return _SECRET.sub(rf"\1{HIDDEN}", _USER.sub(rf"\1{HIDDEN}@", url))

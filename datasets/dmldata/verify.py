@@ -13,9 +13,9 @@ import fsspec
 from dmldata.card import CARD_FILES
 from dmldata.checksums import CHECKSUMS_FILE, read_checksums
 from dmldata.console import Report
-from dmldata.dataset_files import open_dataset_file, read_dataset_file
+from dmldata.dataset_files import is_local, open_dataset_file, read_dataset_file
 from dmldata.errors import DatasetError, InputError
-from dmldata.files import CHUNK, MAX_DOCUMENT_BYTES
+from dmldata.files import CHUNK, MAX_DOCUMENT_BYTES, check_regular
 from dmldata.locate import connect, locate
 from dmldata.manifest import MANIFEST_FILE, Manifest, Samples, Shard, read_manifest
 from dmldata.samples import SAMPLES_FILE, read_samples
@@ -66,6 +66,12 @@ class _Verification:
 
     def problems(self, manifest_bytes: bytes) -> Iterator[Problem]:
         present = self._present()
+        for name in sorted(present if is_local(self.fs) else ()):
+            try:
+                check_regular(f"{self.root}/{name}")
+            except OSError as error:
+                yield Problem(name, error.strerror or str(error))
+                present.remove(name)
         try:
             manifest = read_manifest(manifest_bytes)
         except DatasetError as error:

@@ -339,7 +339,7 @@ def write_results(folder: Path) -> None:
             write(made)
     settings = Settings(seed=0, intervals=True, chance=True, maps=2, samples=2)
     loaded = load_model(str(models / "model.pt"))
-    evaluate(loaded, open_source(str(data)), folder, settings, quiet=True)
+    evaluate(loaded, open_source(str(data)), folder, settings, quiet=True, say=lambda line: None)
 
 
 def seal_results(folder: Path) -> None:

@@ -26,6 +26,7 @@ from dmlbench.results.files import (
 from dmlbench.results.find import Result
 from dmlbench.results.folder import EMBEDDINGS, MAPS, PROPERTIES, RUN, SALIENCY, ResultFolder
 from dmlbench.sources import ImageSource
+from dmldata.console import say
 from dmldata.text import without_credentials
 
 PARTS = ("embeddings", "properties", "saliency")
@@ -39,7 +40,7 @@ def evaluate(
     *,
     executor: Executor | None = None,
     name: str | None = None,
-    say: Say = print,
+    say: Say = say,
     quiet: bool = False,
 ) -> Result:
     """Measure a model on a dataset, or take what an earlier call left.

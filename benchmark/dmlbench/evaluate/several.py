@@ -13,6 +13,7 @@ from dmlbench.models import load_model
 from dmlbench.results import Result
 from dmlbench.results.files import Settings
 from dmlbench.sources import ImageSource
+from dmldata.console import say
 from dmldata.errors import InputError
 
 
@@ -26,7 +27,7 @@ def evaluate_models(
     executor: str = "local",
     cluster: Mapping[str, Any],
     name: str | None = None,
-    say: Say = print,
+    say: Say = say,
     quiet: bool = False,
 ) -> Iterator[Result]:
     """Evaluate models, and yield the result of each when it is there.

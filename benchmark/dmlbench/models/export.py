@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from dmlbench.models.onnx_file import OPSET
 from dmlbench.models.safetensors_file import embedded_metadata
 from dmlbench.models.torchscript import write_torchscript
 from dmldata.errors import ModelError, PrismError, UnknownNameError
-from dmldata.files import whole_file
+from dmldata.files import whole_file, write_whole
 
 TOLERANCE = 1e-4
 """Of embeddings, in parts of their length; float rounding of other kernels is below 1e-5."""
@@ -111,7 +112,9 @@ def _write_pt2(model: nn.Module, loaded: LoadedModel, metadata: Metadata, path: 
     batch = torch.export.Dim("batch")
     shapes = ({0: batch},)
     program = torch.export.export(model, (_noise(2, loaded),), dynamic_shapes=shapes)
-    torch.export.save(program, path, extra_files={FILE_NAME: metadata.to_json()})
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer, extra_files={FILE_NAME: metadata.to_json()})
+    write_whole(path, buffer.getvalue())
 
 
 def _write_onnx(model: nn.Module, loaded: LoadedModel, metadata: Metadata, path: Path) -> None:

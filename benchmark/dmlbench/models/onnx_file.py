@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from dmlbench.models.contract import LoadedModel, one_line
 from dmlbench.models.fixed_batch import in_batches
 from dmlbench.models.metadata import FILE_NAME, describe_model
+from dmlbench.models.onnx_graph import check_graph
 from dmlbench.models.options import Options
 from dmlbench.torchvision_schemas import ensure_torchvision_imports
 from dmldata.errors import ModelError
@@ -60,6 +61,7 @@ def load(reference: str, options: Options) -> LoadedModel:
     path = Path(reference)
     if not path.is_file():
         raise ModelError(f"{reference}: no such file")
+    check_graph(path)
     session = _session(path)
     batch, size = _input_shape(session, reference)
     embedded = session.get_modelmeta().custom_metadata_map.get(FILE_NAME, "")

@@ -9,6 +9,7 @@ refused unless the user trusts the file.
 from __future__ import annotations
 
 import collections
+import io
 import pickletools
 import warnings
 import zipfile
@@ -24,6 +25,7 @@ from dmlbench.models.metadata import FILE_NAME, Metadata, describe_model
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmldata.errors import ModelError
+from dmldata.files import write_whole
 from dmldata.foreign import archive_names, reading
 
 
@@ -67,17 +69,19 @@ def save_torchscript(
 
 def write_torchscript(model: nn.Module, metadata: Metadata, path: Path) -> Path:
     """`save_torchscript` with metadata as it is."""
-    beside = path.with_name(f".{path.name}.part")
+    # PyTorch ends the process where it writes to a disk that is full, so it writes to memory.
+    buffer = io.BytesIO()
     training = model.training
     model.eval()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             script = _script_or_trace(model, metadata.preprocessing)
-            torch.jit.save(script, str(beside), _extra_files={FILE_NAME: metadata.to_json()})
+            torch.jit.save(script, buffer, _extra_files={FILE_NAME: metadata.to_json()})
     finally:
         model.train(training)
-    return beside.replace(path)
+    write_whole(path, buffer.getvalue())
+    return path
 
 
 def _script_or_trace(model: nn.Module, preprocessing: Preprocessing) -> torch.jit.ScriptModule:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import itertools
+import math
 import re
 import shutil
 import tempfile
@@ -11,20 +12,21 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
 import fsspec
-from fsspec.implementations.local import LocalFileSystem
 
 from dmlbench.sources.decode import EXTENSIONS
 from dmlbench.sources.listing import Listing
 from dmlbench.sources.properties import Cell
 from dmlbench.sources.tar_index import Member, index_samples, read_member
+from dmldata.dataset_files import is_local, open_dataset_file
 from dmldata.errors import DatasetError, InputError
 from dmldata.files import CHUNK
 
+MAX_SHARDS = 100_000
 _RANGE = re.compile(r"([0-9]+)\.\.([0-9]+)")
 
 
@@ -52,7 +54,8 @@ def expand_shards(pattern: str) -> list[str]:
     """Files that a pattern names, in its order: braces with ranges or lists, then `*`, sorted.
 
     Raises:
-        InputError: braces that are neither, or `*` that matches nothing.
+        InputError: braces that are neither, more than MAX_SHARDS files, or `*` that matches
+            nothing.
 
     >>> expand_shards("s3://b/{train,val}-{08..10}.tar")[1:4]
     ['s3://b/train-09.tar', 's3://b/train-10.tar', 's3://b/val-08.tar']
@@ -61,6 +64,8 @@ def expand_shards(pattern: str) -> list[str]:
     choices = [
         _alternatives(part, pattern) if number % 2 else [part] for number, part in enumerate(parts)
     ]
+    if math.prod(map(len, choices)) > MAX_SHARDS:
+        raise InputError(f"{pattern}: valid: up to {MAX_SHARDS:,} shards")
     return [
         url for choice in itertools.product(*choices) for url in _matching("".join(choice), pattern)
     ]
@@ -153,6 +158,8 @@ def _alternatives(text: str, pattern: str) -> list[str]:
     if matched is None:
         return text.split(",")
     first, last = matched.groups()
+    if int(last) - int(first) >= MAX_SHARDS:
+        raise InputError(f"{pattern}: '{{{text}}}'; valid: up to {MAX_SHARDS:,} shards")
     return [f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)]
 
 
@@ -161,12 +168,12 @@ def _matching(url: str, pattern: str) -> list[str]:
         return [url]
     try:
         fs, path = fsspec.core.url_to_fs(url)
-        found = sorted(fs.glob(path)) if not isinstance(fs, LocalFileSystem) else _local(url)
+        found = sorted(fs.glob(path)) if not is_local(fs) else _local(url)
     except Exception as error:  # file systems raise many kinds
         raise InputError(f"{pattern}: cannot be read: {error}") from None
     if not found:
         raise InputError(f"{pattern}: no file matches '{url}'")
-    return found if isinstance(fs, LocalFileSystem) else [fs.unstrip_protocol(one) for one in found]
+    return found if is_local(fs) else [fs.unstrip_protocol(one) for one in found]
 
 
 def _local(url: str) -> list[str]:
@@ -181,14 +188,12 @@ def _opened(url: str) -> Iterator[BinaryIO]:
     with ExitStack() as files:
         try:
             fs, path = fsspec.core.url_to_fs(url)
-            local = isinstance(fs, LocalFileSystem)
-            opened = fs.open(path, "rb") if not local else Path(path).open("rb")  # noqa: SIM115
-            source = cast(BinaryIO, files.enter_context(opened))
-            if not local:
+            source = files.enter_context(open_dataset_file(fs, path))
+            if not is_local(fs):
                 copy = cast(BinaryIO, files.enter_context(tempfile.TemporaryFile()))
                 shutil.copyfileobj(source, copy, CHUNK)
         except FileNotFoundError:
             raise InputError(f"{url}: no such shard") from None
         except Exception as error:  # file systems raise many kinds
             raise InputError(f"{url}: cannot be read: {error}") from None
-        yield source if local else copy
+        yield source if is_local(fs) else copy

@@ -18,6 +18,7 @@ from dmlbench.study.models import Measurement, StudyModel, Training, open_images
 from dmlbench.study.recipe import ClassImages, StudyRecipe
 from dmlbench.study.steps import Steps
 from dmldata.cluster import connect, room
+from dmldata.console import say
 from dmldata.errors import InputError, PrismError, one_line
 
 Say = Callable[[str], None]
@@ -32,7 +33,7 @@ def run_study(
     address: str | None = None,
     workers: int | None = None,
     threads: int | None = None,
-    say: Say = print,
+    say: Say = say,
     quiet: bool = False,
 ) -> Findings:
     """Take all steps that are still to be taken, and bring their numbers together.

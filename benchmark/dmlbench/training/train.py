@@ -22,11 +22,12 @@ from dmlbench.training.settings import TrainSettings
 from dmlbench.training.task import Task, plan_task
 from dmlbench.training.trunks import Start
 from dmldata import console
+from dmldata.console import say
 
 Say = Callable[[str], None]
 
 
-def train(settings: TrainSettings, *, say: Say = print, quiet: bool = False) -> Path:
+def train(settings: TrainSettings, *, say: Say = say, quiet: bool = False) -> Path:
     """Train a model, or go on with one whose training was interrupted.
 
     A model that is there already, trained with the same settings on the same data, is not trained

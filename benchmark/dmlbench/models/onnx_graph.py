@@ -1,0 +1,60 @@
+"""What an ONNX file would do, read before it is run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dmldata.errors import ModelError
+from dmldata.extras import MissingPackageError, import_extra
+from dmldata.foreign import reading
+
+LOOPS = ("Loop", "Scan")
+MAX_ELEMENTS = 1 << 28
+"""Of one tensor for one image: 1 GB of float32."""
+_MAX_BYTES = (1 << 31) - 1
+"""Of a file that the `onnx` package can look into as a whole."""
+
+
+def check_graph(path: Path) -> None:
+    """Refuse a graph that may run for ever, or whose tensors would fill the memory.
+
+    Sizes are those that follow from the file. What depends on the image cannot be known here.
+
+    Raises:
+        ModelError: not a whole ONNX file, a loop in it, or a tensor of more than MAX_ELEMENTS; the
+            message names the node.
+    """
+    try:
+        onnx = import_extra("onnx")
+    except MissingPackageError as error:
+        raise ModelError(f"{path}: {error}") from None
+    with reading(str(path), "a whole ONNX file", ModelError):
+        if path.stat().st_size > _MAX_BYTES:
+            return
+        model = onnx.load(path, load_external_data=False)
+        for node in _nodes(model.graph):
+            if node.op_type in LOOPS:
+                raise ModelError(
+                    f"{path}: node '{node.name or node.output[0]}' is a {node.op_type}, which may "
+                    "run for ever; valid: a graph without loops, or the model as TorchScript"
+                )
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        for value in inferred.graph.value_info:
+            shape = [max(dim.dim_value, 1) for dim in value.type.tensor_type.shape.dim]
+            if math.prod(shape) > MAX_ELEMENTS:
+                raise ModelError(
+                    f"{path}: tensor '{value.name}' is {shape}; valid: up to {MAX_ELEMENTS:,} "
+                    "numbers"
+                )
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    """Nodes of a graph and of the graphs inside of its nodes."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _nodes(inner)

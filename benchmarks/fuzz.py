@@ -2,10 +2,10 @@
 
     python benchmarks/fuzz.py 500
 
-damages a valid file 500 times for each kind of file (`tests/hostile/targets.py`), as often as not
-with digests that fit, and prints for each kind how many were refused with a message and how many
-read, and what must not be: other errors, readers that did not end within a minute, and more than
-2 GB of memory. What was damaged so is kept in the folder `fuzz` (or `--out`).
+damages a valid file 500 times for each kind of file (`tests/hostile/hostile_targets.py`), as often
+as not with digests that fit, and prints for each kind how many were refused with a message and how
+many read, and what must not be: other errors, readers that did not end within a minute, and more
+than 2 GB of memory. What was damaged so is kept in the folder `fuzz` (or `--out`).
 
     python benchmarks/fuzz.py 500 recipe csv --seed 1
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import collections
-import contextlib
 import multiprocessing
 import random
 import resource
@@ -30,19 +29,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "hostile"))
 
-from mutations import mutate  # noqa: E402
-from targets import TARGETS, Target  # noqa: E402
-
-from dmldata.errors import PrismError  # noqa: E402
+from hostile_targets import TARGETS, Target  # noqa: E402
 
 HANG_SECONDS = 60
 GIGABYTE = 1024**3
 MEMORY_LIMIT = 2 * GIGABYTE
 ADDRESS_LIMIT = 16 * GIGABYTE
 """Beyond which a reader fails in place of taking the machine's memory."""
-
-LONGEST_MESSAGE = 1000
-"""Letters; a longer one is as good as none."""
 
 VERDICTS = ("read", "refused", "unexpected", "hang", "above 2 GB")
 
@@ -111,7 +104,7 @@ def read_all(target, base, first, count, seed, results) -> None:
     warnings.simplefilter("ignore")
     for number in range(first, count):
         folder = base.parent / str(number)
-        damage(target, base, folder, random.Random(f"{target.name} {seed} {number}"))
+        target.damage(base, folder, random.Random(f"{target.name} {seed} {number}"))
         before = reset_peak()
         verdict, told = judge(target, folder)
         memory = max(peak() - before, 0)
@@ -120,29 +113,13 @@ def read_all(target, base, first, count, seed, results) -> None:
         results.send((verdict, memory, told))
 
 
-def damage(target: Target, base: Path, folder: Path, draw: random.Random) -> None:
-    """Write the valid files into `folder`, one of them damaged."""
-    shutil.copytree(base, folder)
-    files = sorted({path for pattern in target.mutated for path in folder.glob(pattern)})
-    chosen = draw.choice([path for path in files if path.is_file()])
-    chosen.write_bytes(mutate(chosen.read_bytes(), draw, text=target.text))
-    if draw.random() < 0.5:
-        with contextlib.suppress(ValueError, KeyError, TypeError, OSError, RecursionError):
-            target.seal(folder)
-
-
 def judge(target: Target, folder: Path) -> tuple[str, str]:
     """What reading does, and what was told."""
     try:
-        target.read(folder)
-    except PrismError as error:
-        told = str(error)
-        if error.exit_code != 2 or len(told) > LONGEST_MESSAGE:
-            return "unexpected", f"exit {error.exit_code}: {told}"
-        return "refused", told
+        told = target.refusal(folder)
     except BaseException:
         return "unexpected", traceback.format_exc()
-    return "read", ""
+    return ("read", "") if told is None else ("refused", told)
 
 
 def reset_peak() -> int:

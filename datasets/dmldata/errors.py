@@ -19,10 +19,23 @@ def one_line(message: object) -> str:
     return " ".join(line.strip() for line in str(message).splitlines() if line.strip())
 
 
+LONGEST_MESSAGE = 2000
+"""Letters. What a file holds may be of any length, and stands in messages about it."""
+
+
 class PrismError(Exception):
-    """Something failed on the way; the command exits with 1."""
+    """Something failed on the way; the command exits with 1.
+
+    Of a message that is longer than LONGEST_MESSAGE the middle is left out.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: object = "") -> None:
+        text = str(message)
+        if len(text) > LONGEST_MESSAGE:
+            text = f"{text[:1200]} ... {text[-700:]}"
+        super().__init__(text)
 
 
 class InputError(PrismError):

@@ -52,7 +52,7 @@ def find_dataset(
         if given is None and "://" in expected.url:
             raise InputError(f"{expected.url}: is a URL, which the results alone do not open")
         dataset = given or open_source(expected.url, **expected.options)
-    except InputError as error:
+    except (InputError, OSError) as error:
         if all(result.saliency is None for result in results):
             return None
         raise InputError(f"images for the report: {error}; {hint}") from None

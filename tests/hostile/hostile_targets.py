@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
+import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from hostile_mutations import mutate
 from PIL import Image
 
+from dmldata.errors import LONGEST_MESSAGE, PrismError
 from dmldata.factors import Factor
 from dmldata.writer import write_dataset
 
@@ -36,6 +41,30 @@ class Target(NamedTuple):
     read: Callable[[Path], object]
     text: bool
     seal: Callable[[Path], object] = lambda folder: None
+
+    def damage(self, base: Path, folder: Path, draw: random.Random) -> None:
+        """Copy the valid files in `base`, one of them damaged, into a new folder."""
+        shutil.copytree(base, folder)
+        files = sorted({path for pattern in self.mutated for path in folder.glob(pattern)})
+        chosen = draw.choice([path for path in files if path.is_file()])
+        chosen.write_bytes(mutate(chosen.read_bytes(), draw, text=self.text))
+        if draw.random() < 0.5:
+            with contextlib.suppress(ValueError, KeyError, TypeError, OSError, RecursionError):
+                self.seal(folder)
+
+    def refusal(self, folder: Path) -> str | None:
+        """What is said where reading refuses the files; None where it reads them.
+
+        Raises:
+            BaseException: what it must not be: another error, or a message that nobody reads.
+        """
+        try:
+            self.read(folder)
+        except PrismError as error:
+            if error.exit_code != 2 or len(str(error)) > LONGEST_MESSAGE:
+                raise RuntimeError(f"exit {error.exit_code}: {error}") from error
+            return str(error)
+        return None
 
 
 FACTORS = (

@@ -163,6 +163,12 @@ def test_a_dataset_that_shows_a_car_of_unknown_licence_claims_none(dmlgen, home,
     assert manifest.license == "LicenseRef-unknown-do-not-publish"
 
 
+def test_a_license_that_is_none_is_refused_before_the_file_is_read(dmlgen, home, tmp_path):
+    code, _, err = bring(dmlgen, junk(tmp_path / "mine.glb"), "--license", "Sketchfab Editorial")
+    assert code == 2
+    assert "license 'Sketchfab Editorial' is not known; valid: an SPDX identifier" in err
+
+
 def test_a_file_name_becomes_a_name_that_a_car_can_have(home, tmp_path):
     assert check_file(junk(tmp_path / "Mon Auto (1).glb"), Labels(), False) == "Mon-Auto-1"
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 CHUNK = 1 << 20
+_REPLACING = ".replacing"
+"""Folder, inside the one whose files are replaced together, that holds the new ones."""
 
 
 @contextmanager
@@ -56,6 +59,41 @@ def write_whole(path: str | os.PathLike[str], data: bytes | str) -> None:
         return
     with whole_file(path) as file:
         file.write(data.encode() if isinstance(data, str) else data)
+
+
+def replace_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> None:
+    """Replace files of a folder together, by name.
+
+    Where this is interrupted, either all of them are as before, or `finish_replacing` puts all of
+    the new ones in place.
+    """
+    finish_replacing(folder)
+    ready = Path(folder) / _REPLACING
+    draft = Path(folder) / f"{_REPLACING}.part"
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        for name, data in files.items():
+            write_whole(draft / name, data)
+        draft.rename(ready)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    _sync_folder(Path(folder))
+    finish_replacing(folder)
+
+
+def finish_replacing(folder: str | os.PathLike[str]) -> None:
+    """Complete what an interrupted `replace_files` has begun; does nothing where there is none."""
+    ready = Path(folder) / _REPLACING
+    if not ready.is_dir():
+        return
+    for new in sorted(ready.iterdir()):
+        # Another process may finish the same.
+        with suppress(FileNotFoundError):
+            write_whole(Path(folder) / new.name, new.read_bytes())
+            new.unlink()
+    with suppress(FileNotFoundError):
+        ready.rmdir()
 
 
 def sha256_of(source: str | os.PathLike[str] | BinaryIO) -> str:

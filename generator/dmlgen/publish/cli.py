@@ -49,19 +49,20 @@ def publish(
     """
     from rich.filesize import decimal
 
-    from dmlgen.publish.publish import plan_publication, problems_of, set_version
+    from dmlgen.publish.publish import check_place, plan_publication, problems_of, set_version
     from dmlgen.publish.publish import publish as publish_to
     from dmlgen.publish.stores import open_store
 
     store = open_store(to, private=private, quiet=as_json)
+    check_place(folder, store)
     with console.progress("verify", None, quiet=as_json) as bar:
-        problems = problems_of(folder, bar.report)
+        problems = problems_of(folder, version, bar.report)
     if problems:
         _show_problems(problems, folder, as_json)
         raise typer.Exit(1)
+    planned = plan_publication(folder, store, version)
     if version is not None and not dry_run:
         set_version(folder, version)
-    planned = plan_publication(folder, store)
     shown = {
         "to": store.name,
         "version": planned.manifest.version,

@@ -134,7 +134,12 @@ def read_samples(path: str | os.PathLike[str] | BinaryIO) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    source = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    # Arrow reads in threads of its own, which may outlive the interpreter: a file object of Python
+    # in their hands would abort the process at its end.
+    if isinstance(path, str | os.PathLike):
+        source: Any = os.fspath(path)
+    else:
+        source = pa.py_buffer(path.read())
     try:
         return pq.ParquetFile(source).read()
     except FileNotFoundError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -171,7 +172,8 @@ class HubStore:
             validate_repo_id,
         )
 
-        if quiet:
+        # Its native threads draw the bar, and may abort the process when that ends before them.
+        if quiet or not sys.stderr.isatty():
             disable_progress_bars()
 
         repository = repository.removeprefix("datasets/").rstrip("/")

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -65,12 +66,13 @@ def replace_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) ->
     """Replace files of a folder together, by name.
 
     Where this is interrupted, either all of them are as before, or `finish_replacing` puts all of
-    the new ones in place.
+    the new ones in place. A link is replaced, and what it points to stays.
     """
     finish_replacing(folder)
     ready = Path(folder) / _REPLACING
-    draft = Path(folder) / f"{_REPLACING}.part"
-    shutil.rmtree(draft, ignore_errors=True)
+    for killed in Path(folder).glob(f"{_REPLACING}-*"):
+        shutil.rmtree(killed, ignore_errors=True)
+    draft = Path(tempfile.mkdtemp(prefix=f"{_REPLACING}-", dir=folder))
     try:
         for name, data in files.items():
             write_whole(draft / name, data)
@@ -85,13 +87,14 @@ def replace_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) ->
 def finish_replacing(folder: str | os.PathLike[str]) -> None:
     """Complete what an interrupted `replace_files` has begun; does nothing where there is none."""
     ready = Path(folder) / _REPLACING
-    if not ready.is_dir():
+    # In a folder of others a link could lead anywhere: none is followed.
+    if ready.is_symlink() or not ready.is_dir():
         return
     for new in sorted(ready.iterdir()):
         # Another process may finish the same.
         with suppress(FileNotFoundError):
-            write_whole(Path(folder) / new.name, new.read_bytes())
-            new.unlink()
+            new.replace(Path(folder) / new.name)
+    _sync_folder(Path(folder))
     with suppress(FileNotFoundError):
         ready.rmdir()
 

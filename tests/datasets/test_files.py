@@ -101,10 +101,26 @@ def test_files_killed_while_they_are_replaced_together_are_all_old_or_all_new(
     assert seen.count(True) > 5 < seen.count(False)
 
 
-def test_replacing_a_link_writes_what_it_points_to(tmp_path: Path) -> None:
+def test_replacing_a_link_leaves_what_it_points_to(tmp_path: Path) -> None:
     write_whole(tmp_path / "elsewhere" / "a", b"old")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "a").symlink_to(tmp_path / "elsewhere" / "a")
     replace_files(tmp_path / "folder", {"a": b"new"})
-    assert (tmp_path / "folder" / "a").is_symlink()
-    assert (tmp_path / "elsewhere" / "a").read_bytes() == b"new"
+    assert (tmp_path / "folder" / "a").read_bytes() == b"new"
+    assert (tmp_path / "elsewhere" / "a").read_bytes() == b"old"
+
+
+def test_a_folder_of_others_cannot_have_files_elsewhere_changed(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    write_whole(mine / "diary", b"mine")
+    theirs = tmp_path / "theirs"
+    write_whole(theirs / ".replacing" / "link", b"theirs")
+    (theirs / "link").symlink_to(mine / "diary")
+    finish_replacing(theirs)
+    assert (mine / "diary").read_bytes() == b"mine"
+    for name in (".replacing", ".replacing.part", ".replacing-x"):
+        (theirs / name).symlink_to(mine)
+    finish_replacing(theirs)
+    with pytest.raises(OSError, match="replacing"):
+        replace_files(theirs, {"diary": b"theirs"})
+    assert [path.name for path in mine.iterdir()] == ["diary"]

@@ -141,7 +141,7 @@ def test_a_glb_becomes_a_car_that_recipes_can_name(dmlgen, home, tmp_path):
 
 def test_an_own_car_renders_and_its_credit_travels(dmlgen, home, tmp_path):
     file = write_glb(tmp_path / "mine.glb", toy_car())
-    said = ("--title", "Toy", "--author", "Ann", "--license", "CC-BY-4.0")
+    said = ("--title", "Toy", "--author", "Ann", "--license", "cc-by-nc-4.0")
     assert bring(dmlgen, file, *said)[0] == 0
     (tmp_path / "toy.yaml").write_text(
         "name: toy\ntitle: t\ndescription: d\nextends: paper\nhold: {car_model: mine}\n"
@@ -149,9 +149,9 @@ def test_an_own_car_renders_and_its_credit_travels(dmlgen, home, tmp_path):
     plan = make_plan(load_recipe(str(tmp_path / "toy.yaml")), seed=1, count=1)
     manifest = render(plan, Engine("draft", 64, "cpu"), tmp_path / "out")
     credit = next(c for c in manifest.credits if c.id == "car-mine")
-    assert (credit.author, credit.license) == ("Ann", "CC-BY-4.0")
+    assert (credit.author, credit.license) == ("Ann", "CC-BY-NC-4.0")
     assert credit.source == "mine.glb"
-    assert manifest.license == "CC-BY-4.0"
+    assert manifest.license == "CC-BY-NC-4.0"
     assert manifest.images == 1
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from dmldata.card import CARD_FILES
 from dmldata.checksums import CHECKSUMS_FILE
@@ -78,7 +78,8 @@ def _sayings(path: Path) -> Iterator[_Saying]:
     read = _READERS.get(path.suffix.lower(), _lines)
     try:
         yield from read(path)
-    except (ValueError, RecursionError, SyntaxError, UnidentifiedImageError):
+    except Exception:
+        # A damaged file beside the dataset: each format has errors of its own.
         yield from _lines(path)
 
 

@@ -125,6 +125,7 @@ def list_in_checksums(dataset, name):
         ("odd.json", b'{\n"a": "\\/home\\/me\\/x"}'),
         ("broken.json", b'{\n"a": "/home/me/x"'),
         ("broken.png", b"\n/home/me/x"),
+        ("cut.png", b"\x89PNG\r\n\x1a\n/home/me/x"),
         ("broken.parquet", b"\n/home/me/x"),
     ],
 )
@@ -132,7 +133,13 @@ def test_files_beside_the_dataset_are_read_as_well(dataset, name, data):
     (dataset / name).write_bytes(data)
     list_in_checksums(dataset, name)
     (problem,) = found_in(dataset)
-    assert problem.startswith((f"{name}: line 2: the path '", f"{name}: line 1: the path '/home"))
+    assert problem.startswith(
+        (
+            f"{name}: line 3: the path '/home",
+            f"{name}: line 2: the path '",
+            f"{name}: line 1: the path '/home",
+        )
+    )
 
 
 def test_a_link_among_the_files_is_found_and_nothing_of_it_is_published(dmlgen, dataset, tmp_path):

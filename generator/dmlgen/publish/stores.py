@@ -108,7 +108,9 @@ class FolderStore:
             return set()
         except Exception as error:
             raise self._failed("read", error) from error
-        names = {str(path).rstrip("/").rpartition("/")[2] for path in found}
+        # A bucket lists the folder itself where somebody has made it as an object.
+        paths = {str(path).rstrip("/") for path in found} - {self._root}
+        names = {path.rpartition("/")[2] for path in paths}
         return {name for name in names if name and not name.startswith(".")}
 
     def holds(self, file: Path) -> bool:

@@ -59,6 +59,8 @@ def test_dry_run_says_what_would_go_and_puts_nothing_there(dmlgen, dataset, tmp_
 
 
 def test_published_to_s3_it_opens_from_there(dmlgen, dataset, s3):
+    # What the console of S3 makes for an empty folder.
+    s3fs.S3FileSystem().call_s3("put_object", Bucket="datasets", Key="mini/")
     code, out, err = dmlgen("publish", dataset, "--to", "s3://datasets/mini")
     assert code == 0, err
     there = open_dataset("s3://datasets/mini")

@@ -42,10 +42,10 @@ def publish(
 ) -> None:
     """Check a dataset, put it where others find it, and check it there.
 
-    Everything is checked first: all that 'verify' checks, licences and credits, the card, and that
-    no path or user name of this machine is inside. The same command goes on after an interruption.
-    On the Hub it is one commit, tagged with the version; the token is that of 'hf auth login' or
-    HF_TOKEN.
+    Everything is checked first: all that 'verify' checks, the licenses of the works in it, that
+    nothing in it tells of this machine or gives access to something, and that the place is new,
+    empty or holds an earlier version. The same command goes on after an interruption. On the Hub
+    it is one commit, tagged with the version; the token is that of 'hf auth login' or HF_TOKEN.
     """
     from rich.filesize import decimal
 

@@ -95,8 +95,8 @@ def _of_json(path: Path) -> Iterator[_Saying]:
     lines = data.splitlines()
     for field, text in _strings(json.loads(data), ""):
         encoded = json.dumps(text, ensure_ascii=False)
-        at = next((number for number, line in enumerate(lines, start=1) if encoded in line), 1)
-        yield _Saying(f"line {at}", f"{field}={text}", field)
+        at = next((number for number, line in enumerate(lines, start=1) if encoded in line), 0)
+        yield _Saying(f"line {at}" if at else "a text", f"{field}={text}", field)
 
 
 def _strings(value: Any, field: str) -> Iterator[tuple[str, str]]:

@@ -118,22 +118,22 @@ def list_in_checksums(dataset, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "line"),
+    ("name", "data", "where"),
     [
-        ("notes.txt", b"\nsee /home/me/x\n", 2),
-        ("train.log", b"\n" + bytes(range(128, 256)) + b" /home/me/x\n", 2),
-        ("odd.json", b'{\n"a": "\\/home\\/me\\/x"}', 1),
-        ("broken.json", b'{\n"a": "/home/me/x"', 2),
-        ("broken.png", b"\n/home/me/x", 2),
-        ("cut.png", b"\x89PNG\r\n\x1a\n/home/me/x", 3),
-        ("broken.parquet", b"\n/home/me/x", 2),
+        ("notes.txt", b"\nsee /home/me/x\n", "line 2"),
+        ("train.log", b"\n" + bytes(range(128, 256)) + b" /home/me/x\n", "line 2"),
+        ("odd.json", b'{\n"a": "\\/home\\/me\\/x"}', "a text"),
+        ("broken.json", b'{\n"a": "/home/me/x"', "line 2"),
+        ("broken.png", b"\n/home/me/x", "line 2"),
+        ("cut.png", b"\x89PNG\r\n\x1a\n/home/me/x", "line 3"),
+        ("broken.parquet", b"\n/home/me/x", "line 2"),
     ],
 )
-def test_files_beside_the_dataset_are_read_as_well(dataset, name, data, line):
+def test_files_beside_the_dataset_are_read_as_well(dataset, name, data, where):
     (dataset / name).write_bytes(data)
     list_in_checksums(dataset, name)
     (problem,) = found_in(dataset)
-    assert problem.startswith(f"{name}: line {line}: the path '/home/me/x'")
+    assert problem.startswith(f"{name}: {where}: the path '/home/me/x'")
 
 
 def test_a_link_among_the_files_is_found_and_nothing_of_it_is_published(dmlgen, dataset, tmp_path):

@@ -16,7 +16,7 @@ _PATHS = re.compile(
         (?=[\w.@~+-]){_REST}                     # /home/ada: folders of people, disks, scratch
     |(?<![\w./~])(?:~|\$HOME|\$\{{HOME\}}|%USERPROFILE%)[/\\](?=[\w.@+-]){_REST}
     |(?<![\w])[A-Za-z]:\\+(?=[\w.@+-]{{2}}){_REST}  # C:\Users\ada
-    |(?<![\w])[A-Z]:/+(?=[\w.@+-]{{2}}){_REST}      # C:/Users/ada
+    |(?<![\w])(?:[A-Z]:/+(?=[\w.@+-]{{2}})|[a-z]:/+(?=[Uu]sers/)){_REST}  # C:/Users/ada
     |(?<![\w\\])\\{{2,4}}[\w.-]{{2,}}\\{{1,2}}(?=\w){_REST}  # \\server\share
     """,
     re.VERBOSE,

@@ -39,6 +39,7 @@ LONG = "0aB1cD2eF3gH4iJ5kL6mN7oP8qR9sT0uV1wX"
         ('"~/cars"', "the path '~/cars'"),
         ("$HOME/cars", "the path '$HOME/cars'"),
         ("C:/Users/me/x.glb", "the path 'C:/Users/me/x.glb'"),
+        ("c:/users/me/x", "the path 'c:/users/me/x'"),
         ("`C:\\Users\\me`", "the path 'C:\\Users\\me'"),
         ("D:\\\\cars\\\\x.glb", "the path 'D:\\\\cars\\\\x.glb'"),
         ("\\\\server\\share\\x", "the path '\\\\server\\share\\x'"),

@@ -135,7 +135,7 @@ def read_samples(path: str | os.PathLike[str] | BinaryIO) -> pa.Table:
     import pyarrow.parquet as pq
 
     # Arrow reads in threads of its own, which may outlive the interpreter: a file object of Python
-    # in their hands would abort the process at its end.
+    # in their hands can abort the process at its end.
     if isinstance(path, str | os.PathLike):
         source: Any = os.fspath(path)
     else:

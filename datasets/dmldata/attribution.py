@@ -6,6 +6,7 @@ import yaml
 
 from dmldata.licences import licence_name, licence_url
 from dmldata.manifest import Credit, Manifest
+from dmldata.markdown import as_markdown, one_paragraph
 
 PAPER = {
     "type": "conference-paper",
@@ -27,7 +28,7 @@ def licence_text(manifest: Manifest) -> str:
     """LICENSE: the licence's name and address, and the lines to keep for attribution."""
     spdx = manifest.license
     lines = [
-        f"{manifest.name} {manifest.version}, by {manifest.creator}",
+        f"{manifest.name} {manifest.version}, by {one_paragraph(manifest.creator)}",
         "",
         f"This dataset is licensed under {licence_name(spdx)} ({spdx}).",
         f"The licence: {licence_url(spdx)}",
@@ -47,15 +48,14 @@ def credits_text(manifest: Manifest) -> str:
     if not manifest.credits:
         parts.append("Nothing in the pictures was made by others.")
     for credit in manifest.credits:
-        changes = credit.changes or "none"
-        parts.append(
-            f"## {credit.title}\n\n"
-            f"- id: `{credit.id}`\n"
-            f"- author: {credit.author}\n"
-            f"- licence: {credit.license}, {credit.license_url}\n"
-            f"- source: {credit.source}\n"
-            f"- changes: {changes}"
-        )
+        said = {
+            "author": credit.author,
+            "licence": f"{credit.license}, {credit.license_url}",
+            "source": credit.source,
+            "changes": credit.changes or "none",
+        }
+        lines = [f"- id: `{credit.id}`", *(f"- {k}: {as_markdown(v)}" for k, v in said.items())]
+        parts.append(f"## {as_markdown(credit.title)}\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
@@ -85,7 +85,7 @@ def citation_text(manifest: Manifest) -> str:
 
 def _attribution(credit: Credit) -> str:
     changes = f"; changes: {credit.changes}" if credit.changes else ""
-    return (
+    return one_paragraph(
         f'"{credit.title}" by {credit.author} ({credit.source}), '
         f"{credit.license} ({credit.license_url}){changes}"
     )

@@ -15,9 +15,9 @@ from PIL import Image
 from dmldata.attribution import citation_text, credits_text, licence_text
 from dmldata.checksums import CHECKSUMS_FILE, checksums_text
 from dmldata.croissant import croissant_text
-from dmldata.files import write_whole
+from dmldata.files import replace_files, write_whole
 from dmldata.grid import grid
-from dmldata.manifest import Manifest
+from dmldata.manifest import MANIFEST_FILE, Manifest
 from dmldata.readme import EXAMPLES_FILE, description, readme_text
 from dmldata.shards import read_shard
 
@@ -39,10 +39,23 @@ CARD_FILES = (
 
 
 def write_card(folder: str | os.PathLike[str], manifest: Manifest, samples: pa.Table) -> None:
-    """Write `CARD_FILES`, the checksums last; the same arguments give the same bytes.
+    """Write `CARD_FILES` of a dataset that has no dataset.json yet; see `card_files`."""
+    for name, data in card_files(folder, manifest, samples).items():
+        write_whole(Path(folder) / name, data)
 
-    The checksums cover every file of the dataset but themselves, dataset.json included: it may be
-    written afterwards, as `manifest.to_json()`.
+
+def change_manifest(folder: str | os.PathLike[str], manifest: Manifest, samples: pa.Table) -> None:
+    """Give a dataset another manifest, and the card that goes with it, as `replace_files` does."""
+    card = card_files(folder, manifest, samples)
+    replace_files(folder, {**card, MANIFEST_FILE: manifest.to_json()})
+
+
+def card_files(
+    folder: str | os.PathLike[str], manifest: Manifest, samples: pa.Table
+) -> dict[str, bytes]:
+    """Return the bytes of `CARD_FILES`, the checksums last; the same arguments give the same bytes.
+
+    The checksums cover every file of the dataset but themselves, dataset.json included.
 
     Args:
         folder: the dataset's, with its shards.
@@ -59,8 +72,7 @@ def write_card(folder: str | os.PathLike[str], manifest: Manifest, samples: pa.T
         "croissant.json": croissant_text(manifest, description(manifest)),
     }
     texts[CHECKSUMS_FILE] = checksums_text(manifest, texts)
-    for name, text in texts.items():
-        write_whole(Path(folder) / name, text)
+    return {name: text.encode() if isinstance(text, str) else text for name, text in texts.items()}
 
 
 def examples(folder: Path, manifest: Manifest) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from dmldata.licences import licence_url
@@ -86,9 +87,9 @@ def croissant_text(manifest: Manifest, description: str) -> str:
 def _bibtex(manifest: Manifest) -> str:
     year = f", year = {{{manifest.date[:4]}}}" if manifest.date else ""
     title = f"{manifest.name}, version {manifest.version}"
-    return (
-        f"@misc{{{manifest.name}, title = {{{title}}}, author = {{{{{manifest.creator}}}}}{year}}}"
-    )
+    # A brace or a command of TeX would end the field, or be run.
+    creator = re.sub(r"([&%$#_])", r"\\\1", re.sub(r"[{}\\~^]", "", manifest.creator))
+    return f"@misc{{{manifest.name}, title = {{{title}}}, author = {{{{{creator}}}}}{year}}}"
 
 
 def _distribution(manifest: Manifest) -> list[dict[str, Any]]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -51,6 +53,10 @@ def read_file(path: str | os.PathLike[str], limit: int = MAX_DOCUMENT_BYTES) -> 
     if max(size, len(data)) > limit:
         raise OSError(errno.EFBIG, f"is larger than the limit of {limit:,} bytes", name)
     return data
+
+
+_REPLACING = ".replacing"
+"""Folder, inside the one whose files are replaced together, that holds the new ones."""
 
 
 @contextmanager
@@ -101,6 +107,43 @@ def write_whole(path: str | os.PathLike[str], data: bytes | str) -> None:
         return
     with whole_file(path) as file:
         file.write(data.encode() if isinstance(data, str) else data)
+
+
+def replace_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> None:
+    """Replace files of a folder together, by name.
+
+    Where this is interrupted, either all of them are as before, or `finish_replacing` puts all of
+    the new ones in place. A link is replaced, and what it points to stays.
+    """
+    finish_replacing(folder)
+    ready = Path(folder) / _REPLACING
+    for killed in Path(folder).glob(f"{_REPLACING}-*"):
+        shutil.rmtree(killed, ignore_errors=True)
+    draft = Path(tempfile.mkdtemp(prefix=f"{_REPLACING}-", dir=folder))
+    try:
+        for name, data in files.items():
+            write_whole(draft / name, data)
+        draft.rename(ready)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    _sync_folder(Path(folder))
+    finish_replacing(folder)
+
+
+def finish_replacing(folder: str | os.PathLike[str]) -> None:
+    """Complete what an interrupted `replace_files` has begun; does nothing where there is none."""
+    ready = Path(folder) / _REPLACING
+    # In a folder of others a link could lead anywhere: none is followed.
+    if ready.is_symlink() or not ready.is_dir():
+        return
+    for new in sorted(ready.iterdir()):
+        # Another process may finish the same.
+        with suppress(FileNotFoundError):
+            new.replace(Path(folder) / new.name)
+    _sync_folder(Path(folder))
+    with suppress(FileNotFoundError):
+        ready.rmdir()
 
 
 def sha256_of(source: str | os.PathLike[str] | BinaryIO) -> str:

@@ -109,8 +109,15 @@ def read_parquet(
     if isinstance(source, str | os.PathLike) and not Path(source).exists():
         raise FileNotFoundError(source)
     with reading(where, "a Parquet file", error):
-        size = _size(source)
-        schema = pq.ParquetFile(source).schema_arrow
+        if isinstance(source, str | os.PathLike):
+            opened: Any = os.fspath(source)
+            size = Path(source).stat().st_size
+        else:
+            # Arrow's threads may outlive the interpreter, which a Python file in their hands would
+            # abort at its end.
+            opened = pa.py_buffer(source.read())
+            size = opened.size
+        schema = pq.ParquetFile(opened).schema_arrow
         simple = [field for field in schema if _is_simple(field.type)]
         if len(simple) < len(schema) and not leave_out:
             other = next(field for field in schema if field not in simple)
@@ -118,7 +125,7 @@ def read_parquet(
         schema = pa.schema(simple)
         texts = [field.name for field in schema if _is_text(field.type)]
         # Texts stay in dictionaries until it is known how long they are together.
-        file = pq.ParquetFile(source, read_dictionary=texts)
+        file = pq.ParquetFile(opened, read_dictionary=texts)
         found = file.metadata
         if rows is not None and found.num_rows != rows:
             raise error(f"{where}: {found.num_rows:,} rows, has to have {rows:,}")
@@ -176,14 +183,6 @@ def _expanded_bytes(column: Any) -> int:
         return int(column.nbytes)
     lengths = pc.binary_length(column.dictionary).take(column.indices)
     return int(pc.sum(pc.cast(lengths, pa.int64())).as_py() or 0) + 4 * len(column)
-
-
-def _size(source: str | os.PathLike[str] | BinaryIO) -> int:
-    if isinstance(source, str | os.PathLike):
-        return Path(source).stat().st_size
-    size = source.seek(0, os.SEEK_END)
-    source.seek(0)
-    return size
 
 
 def _short(reason: BaseException) -> str:

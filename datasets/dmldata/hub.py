@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dmldata.licences import licence_url
+from dmldata.licences import CREATIVE_COMMONS, licence_url
 from dmldata.manifest import Manifest
 from dmldata.samples import samples_schema
 
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
-_LICENCES = ("CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "MIT")
+_LICENCES = (*CREATIVE_COMMONS, "MIT")
 
 
 def hub_metadata(manifest: Manifest) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from dmldata.strict import StrictModel, parse_json, parse_plain_json
 MANIFEST_FILE = "dataset.json"
 SCHEMA_VERSION: Literal["1.0"] = "1.0"
 MAX_SIDE = 8192
+SHARD_NAME = r"^[a-z][a-z0-9_]*-[0-9]{6}\.tar$"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Line = Annotated[str, Field(pattern=r"^[^\r\n]+$")]
@@ -47,7 +48,7 @@ class Credit(StrictModel):
 class Shard(StrictModel):
     """One tar file: `images` samples of one split."""
 
-    file: str = Field(pattern=r"^[a-z][a-z0-9_]*-[0-9]{6}\.tar$")
+    file: str = Field(pattern=SHARD_NAME)
     split: SplitName
     images: int = Field(ge=1)
     bytes: int = Field(ge=1)

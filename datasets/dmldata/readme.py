@@ -12,6 +12,7 @@ from dmldata.factors import Factor
 from dmldata.hub import hub_metadata
 from dmldata.licences import licence_name, licence_url
 from dmldata.manifest import Manifest
+from dmldata.markdown import as_markdown, code_block, link, one_paragraph
 from dmldata.parts import Part
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def readme_text(manifest: Manifest, samples: pa.Table) -> str:
         samples: samples.parquet, for how many images a factor applies to.
     """
     sections = [
-        f"# {manifest.name} {manifest.version}\n\n{description(manifest)}",
+        f"# {manifest.name} {manifest.version}\n\n{as_markdown(description(manifest))}",
         f"![The first images of the dataset]({EXAMPLES_FILE})",
         f"## What varies\n\n{_factor_table(manifest, samples)}",
         _constants(manifest),
@@ -55,7 +56,7 @@ def description(manifest: Manifest) -> str:
         ),
     }[manifest.design]
     facts = f"{manifest.images} rendered images of cars, {width} x {height} pixels. {design}"
-    return f"{manifest.description.strip()} {facts}".strip()
+    return one_paragraph(f"{manifest.description} {facts}")
 
 
 def _factor_table(manifest: Manifest, samples: pa.Table) -> str:
@@ -66,10 +67,11 @@ def _factor_table(manifest: Manifest, samples: pa.Table) -> str:
     for factor in manifest.factors:
         if factor.varies:
             applies = samples.num_rows - samples[factor.key].null_count
+            values, meaning = as_markdown(_values(factor)), as_markdown(factor.meaning)
             lines.append(
-                f"| `{factor.key}` | {factor.group} | {factor.kind} | {_cell(_values(factor))} "
+                f"| `{factor.key}` | {factor.group} | {factor.kind} | {values} "
                 f"| {_counts(factor, samples)} | {applies} of {samples.num_rows} images "
-                f"| {_cell(factor.meaning)} |"
+                f"| {meaning} |"
             )
     return "\n".join(lines) if len(lines) > 2 else "Nothing: every factor is constant."
 
@@ -96,8 +98,8 @@ def _constants(manifest: Manifest) -> str:
     if not constant:
         return ""
     lines = [
-        f"- `{factor.key}`: {factor.values[0]}{f' {factor.unit}' if factor.unit else ''} "
-        f"({factor.meaning})"
+        f"- `{factor.key}`: "
+        + as_markdown(f"{factor.values[0]} {factor.unit}".strip() + f" ({factor.meaning})")
         for factor in constant
     ]
     return "Constant:\n\n" + "\n".join(lines)
@@ -157,14 +159,14 @@ def _made(manifest: Manifest) -> str:
         f"Rendered by `dmlgen` from this recipe with seed {manifest.seed}; the same recipe, seed "
         "and versions give the same dataset again "
         f"(fingerprint `{manifest.fingerprint}`).\n\n"
-        f"```yaml\n{_yaml(manifest.recipe)}```\n\n"
-        f"Versions and engine settings:\n\n```yaml\n"
-        f"{_yaml({'versions': manifest.versions, 'engine': manifest.engine})}```"
+        f"{code_block('yaml', _yaml(manifest.recipe))}\n\n"
+        "Versions and engine settings:\n\n"
+        + code_block("yaml", _yaml({"versions": manifest.versions, "engine": manifest.engine}))
     )
 
 
 def _rights(manifest: Manifest) -> str:
-    licence = f"[{licence_name(manifest.license)}]({licence_url(manifest.license)})"
+    licence = link(licence_name(manifest.license), licence_url(manifest.license))
     if not manifest.credits:
         return f"The dataset is under {licence}. Nothing in the pictures was made by others."
     lines = [
@@ -174,22 +176,18 @@ def _rights(manifest: Manifest) -> str:
         "|---|---|---|---|",
     ]
     for credit in manifest.credits:
-        licence = f"[{credit.license}]({credit.license_url})"
-        work = f"{_cell(credit.title)} | {_cell(credit.author)}"
-        lines.append(f"| `{credit.id}` | {work} | {_cell(licence)} |")
+        licence = link(credit.license, credit.license_url)
+        work = f"{as_markdown(credit.title)} | {as_markdown(credit.author)}"
+        lines.append(f"| `{credit.id}` | {work} | {licence} |")
     return "\n".join(lines)
 
 
 def _citation(manifest: Manifest) -> str:
     return (
-        f"{manifest.creator}: {manifest.name}, version {manifest.version} "
+        f"{as_markdown(manifest.creator)}: {manifest.name}, version {manifest.version} "
         f"(`CITATION.cff`). Made for the protocol of: Kobs, Steininger, Dulny, Hotho, "
         f"*{PAPER['title']}*, {PAPER['collection-title']}, {PAPER['url']}"
     )
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 def _yaml(document: object) -> str:

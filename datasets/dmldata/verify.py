@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import fsspec
@@ -15,7 +16,7 @@ from dmldata.checksums import CHECKSUMS_FILE, read_checksums
 from dmldata.console import Report
 from dmldata.dataset_files import is_local, open_dataset_file, read_dataset_file
 from dmldata.errors import DatasetError, InputError
-from dmldata.files import CHUNK, MAX_DOCUMENT_BYTES, check_regular
+from dmldata.files import CHUNK, MAX_DOCUMENT_BYTES, check_regular, finish_replacing
 from dmldata.locate import connect, locate
 from dmldata.manifest import MANIFEST_FILE, Manifest, Samples, Shard, read_manifest
 from dmldata.samples import SAMPLES_FILE, read_samples
@@ -40,7 +41,8 @@ def verify(url: str | os.PathLike[str], progress: Report | None = None) -> list[
     Digests of checksums.sha256 and dataset.json; every picture decodes and has the stated size,
     masks hold 0 to 5, every json is its row; rows and samples agree both ways; images per shard
     and split; bins, credits, car boxes; no file is missing and none is there that is not listed
-    (names that start with a dot are not looked at).
+    (names that start with a dot are not looked at). What an interrupted change of the card has left
+    to do in a folder is done first.
 
     Args:
         url: folder or fsspec URL.
@@ -53,7 +55,10 @@ def verify(url: str | os.PathLike[str], progress: Report | None = None) -> list[
         InputError: a URL that cannot be read, or whose files cannot be listed.
         DatasetError: no dataset.json there.
     """
-    fs, root, manifest_bytes = connect(locate(url))
+    location = locate(url)
+    with suppress(OSError):
+        finish_replacing(location.place)
+    fs, root, manifest_bytes = connect(location)
     return list(_Verification(fs, root, progress).problems(manifest_bytes))
 
 

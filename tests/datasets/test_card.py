@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from markdown_it import MarkdownIt
 from PIL import Image
 
 from dmldata import open_dataset
+from dmldata.errors import InputError
+from dmldata.manifest import Credit
+from dmldata.verify import verify
 
 
 @pytest.fixture
@@ -107,3 +112,102 @@ def test_the_hub_is_told_images_and_bytes_of_every_split(tiny: Path) -> None:
     shards = sum(path.stat().st_size for path in tiny.glob("*.tar"))
     assert head["dataset_info"]["dataset_size"] == shards
     assert sum(split["num_bytes"] for split in told.values()) == shards
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "](javascript:alert(1))",
+    "[x](javascript:alert(1))",
+    "![x](https://example.org/pixel.png)",
+    "<img src=x onerror=alert(1)>",
+    "`</code><script>`",
+    "a | b | c",
+    "```",
+    "&lt;b&gt; & co.",
+    "x\u2028---\u2028y",
+    "\x1b]0;title\x07",
+    "*bold* _em_ ~~gone~~",
+    "\\[x](javascript:alert(1)) \\<b>",
+]
+
+
+@pytest.fixture
+def hostile(write: Callable[..., Any], rows: list, tmp_path: Path) -> Path:
+    """A dataset of whose texts none is harmless."""
+    credits = tuple(
+        Credit(
+            id=f"c{number}",
+            title=text,
+            author=text,
+            license=text,
+            license_url=f"javascript:{text}" if number % 2 else f"https://example.org/){text}",
+            source=text,
+            changes=f"{text}\n\n# A heading\n{text}",
+        )
+        for number, text in enumerate(HOSTILE)
+    )
+    write(
+        tmp_path / "new",
+        credits=credits,
+        rows=[row | {"credits_id": "c0"} for row in rows],
+        license="[x](javascript:alert(1))",
+        description="\n---\nlicense: mit\n---\n# A heading\n" + "\n".join(HOSTILE),
+        creator="}} \\input{/etc/passwd} <script>",
+        recipe={"name": "x", "text": "\n".join(HOSTILE), "```\n<script>": "\n```\n<script>\n"},
+    )
+    return tmp_path / "new"
+
+
+def test_texts_of_others_leave_the_head_of_the_card_as_it_is(hostile: Path, tiny: Path) -> None:
+    assert verify(hostile) == []
+    head = [yaml.safe_load(f.read_text().split("---\n")[1]) for f in both(hostile, tiny)]
+    assert head[0].keys() - {"license_name", "license_link"} == head[1].keys()
+    assert head[0]["license"] == "other"
+    assert head[0]["configs"] == head[1]["configs"]
+
+
+def both(hostile: Path, tiny: Path) -> tuple[Path, Path]:
+    return hostile / "README.md", tiny / "README.md"
+
+
+@pytest.mark.parametrize("name", ["README.md", "CREDITS.md"])
+def test_texts_of_others_are_shown_in_markdown_and_do_nothing(hostile: Path, name: str) -> None:
+    body = (hostile / name).read_text().removeprefix("---\n").partition("---\n\n")
+    html = MarkdownIt("commonmark").enable("table").enable("strikethrough")
+    shown = html.render(body[2] or body[0])
+    ours = "h1|h2|p|ul|li|code|pre|a|em|img|table|thead|tbody|tr|th|td"
+    assert re.findall(rf"<(?!/|(?:{ours})\b)[^>]*", shown) == []
+    assert set(re.findall(r'<img src="([^"]*)"', shown)) <= {"examples.jpg"}
+    for address in re.findall(r'href="([^"]*)"', shown):
+        assert address.startswith("https://")
+    assert not re.search(r"<h[12]>A heading", shown)
+    for text in ("&lt;script&gt;alert(1)&lt;/script&gt;", "](javascript:alert(1))", "a | b | c"):
+        assert text in shown
+    assert "&amp;lt;b&amp;gt; &amp; co." in shown
+    assert "*bold* _em_ ~~gone~~" in shown
+    assert "\x1b" not in shown
+
+
+def test_a_table_of_credits_has_a_row_per_work_whatever_their_titles(hostile: Path) -> None:
+    table = (hostile / "README.md").read_text().partition("| id | title |")[2].partition("\n\n")[0]
+    rows = table.splitlines()[2:]
+    assert len(rows) == len(HOSTILE)
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}
+
+
+def test_the_attribution_of_a_work_is_one_line(hostile: Path) -> None:
+    lines = [x for x in (hostile / "LICENSE").read_text().splitlines() if x.startswith("- ")]
+    assert len(lines) == len(HOSTILE)
+
+
+def test_a_creator_cannot_end_the_entry_for_bibtex(hostile: Path) -> None:
+    entry = json.loads((hostile / "croissant.json").read_text())["citeAs"]
+    assert "author = {{ input/etc/passwd <script>}}}" in entry
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "---", "tiny\n", "Tiny", "a/b", ""])
+def test_a_name_that_is_no_name_makes_no_dataset(
+    write: Callable[..., Any], tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(InputError, match=r"dataset\.json: name"):
+        write(tmp_path / "new", name=name)

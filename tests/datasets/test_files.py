@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dmldata.files import sha256_of, whole_file, write_whole
+from dmldata.files import finish_replacing, replace_files, sha256_of, whole_file, write_whole
 
 
 def test_the_name_appears_only_when_the_block_ends(tmp_path: Path) -> None:
@@ -42,3 +44,83 @@ def test_the_digest_of_a_path_and_of_a_file_are_the_same(tmp_path: Path) -> None
     assert sha256_of(tmp_path / "a.bin") == expected
     assert sha256_of(str(tmp_path / "a.bin")) == expected
     assert sha256_of(io.BytesIO(data)) == expected
+
+
+class Kill:
+    """Ends the process without a word before its k-th change of a folder."""
+
+    def __init__(self, k: int) -> None:
+        self.left = k
+
+    def __call__(self, change: Any) -> Any:
+        def counted(*args: Any, **options: Any) -> Any:
+            if not self.left:
+                os._exit(9)
+            self.left -= 1
+            return change(*args, **options)
+
+        return counted
+
+
+def replace_and_be_killed(folder: Path, new: dict[str, bytes], k: int) -> bool:
+    """Replaces files in a process of its own; returns whether it came to its end."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    kill = Kill(k)
+    for name in ("replace", "rename", "unlink", "rmdir", "mkdir"):
+        setattr(Path, name, kill(getattr(Path, name)))
+    os.fsync = kill(os.fsync)
+    replace_files(folder, new)
+    os._exit(0)
+
+
+def test_files_killed_while_they_are_replaced_together_are_all_old_or_all_new(
+    tmp_path: Path,
+) -> None:
+    old = {name: b"old " + name.encode() for name in ("a", "b", "c")}
+    new = {name: b"new " + name.encode() for name in (*old, "d")}
+    seen = []
+    for k in range(100):
+        folder = tmp_path / str(k)
+        for name, data in old.items():
+            write_whole(folder / name, data)
+        ended = replace_and_be_killed(folder, new, k)
+        finish_replacing(folder)
+        found = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+        found = {name: data for name, data in found.items() if not name.startswith(".")}
+        assert found in (old, new), f"killed before change {k}"
+        seen.append(found == new)
+        replace_files(folder, new)
+        finish_replacing(folder)
+        assert {path.name for path in folder.iterdir() if path.name[:10] == ".replacing"} == set()
+        if ended:
+            break
+    assert ended
+    assert seen == sorted(seen)
+    assert seen.count(True) > 5 < seen.count(False)
+
+
+def test_replacing_a_link_leaves_what_it_points_to(tmp_path: Path) -> None:
+    write_whole(tmp_path / "elsewhere" / "a", b"old")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a").symlink_to(tmp_path / "elsewhere" / "a")
+    replace_files(tmp_path / "folder", {"a": b"new"})
+    assert (tmp_path / "folder" / "a").read_bytes() == b"new"
+    assert (tmp_path / "elsewhere" / "a").read_bytes() == b"old"
+
+
+def test_a_folder_of_others_cannot_have_files_elsewhere_changed(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    write_whole(mine / "diary", b"mine")
+    theirs = tmp_path / "theirs"
+    write_whole(theirs / ".replacing" / "link", b"theirs")
+    (theirs / "link").symlink_to(mine / "diary")
+    finish_replacing(theirs)
+    assert (mine / "diary").read_bytes() == b"mine"
+    for name in (".replacing", ".replacing.part", ".replacing-x"):
+        (theirs / name).symlink_to(mine)
+    finish_replacing(theirs)
+    with pytest.raises(OSError, match="replacing"):
+        replace_files(theirs, {"diary": b"theirs"})
+    assert [path.name for path in mine.iterdir()] == ["diary"]

@@ -141,7 +141,7 @@ def test_a_glb_becomes_a_car_that_recipes_can_name(dmlgen, home, tmp_path):
 
 def test_an_own_car_renders_and_its_credit_travels(dmlgen, home, tmp_path):
     file = write_glb(tmp_path / "mine.glb", toy_car())
-    said = ("--title", "Toy", "--author", "Ann", "--license", "CC-BY-4.0")
+    said = ("--title", "Toy", "--author", "Ann", "--license", "cc-by-nc-4.0")
     assert bring(dmlgen, file, *said)[0] == 0
     (tmp_path / "toy.yaml").write_text(
         "name: toy\ntitle: t\ndescription: d\nextends: paper\nhold: {car_model: mine}\n"
@@ -149,9 +149,9 @@ def test_an_own_car_renders_and_its_credit_travels(dmlgen, home, tmp_path):
     plan = make_plan(load_recipe(str(tmp_path / "toy.yaml")), seed=1, count=1)
     manifest = render(plan, Engine("draft", 64, "cpu"), tmp_path / "out")
     credit = next(c for c in manifest.credits if c.id == "car-mine")
-    assert (credit.author, credit.license) == ("Ann", "CC-BY-4.0")
+    assert (credit.author, credit.license) == ("Ann", "CC-BY-NC-4.0")
     assert credit.source == "mine.glb"
-    assert manifest.license == "CC-BY-4.0"
+    assert manifest.license == "CC-BY-NC-4.0"
     assert manifest.images == 1
 
 
@@ -161,6 +161,12 @@ def test_a_dataset_that_shows_a_car_of_unknown_licence_claims_none(dmlgen, home,
     plan = make_plan(load_recipe(str(file)), seed=1, count=1)
     manifest = render(plan, Engine("draft", 64, "cpu"), tmp_path / "out")
     assert manifest.license == "LicenseRef-unknown-do-not-publish"
+
+
+def test_a_license_that_is_none_is_refused_before_the_file_is_read(dmlgen, home, tmp_path):
+    code, _, err = bring(dmlgen, junk(tmp_path / "mine.glb"), "--license", "Sketchfab Editorial")
+    assert code == 2
+    assert "license 'Sketchfab Editorial' is not known; valid: an SPDX identifier" in err
 
 
 def test_a_file_name_becomes_a_name_that_a_car_can_have(home, tmp_path):

@@ -14,7 +14,7 @@ import yaml
 
 from dmldata.errors import InputError
 from dmldata.files import sha256_of, write_whole
-from dmldata.licences import licence_url
+from dmldata.licences import licence_url, spdx_license
 from dmlgen.assets import own_car_names, own_cars_folder, project_car_names
 from dmlgen.blender import call_in_blender
 from dmlgen.cars.decide import Choices, Decision, decide
@@ -60,6 +60,8 @@ def check_file(file: Path, labels: Labels, force: bool) -> str:
     if file.is_dir() or file.suffix.lower() not in FORMATS:
         raise InputError(f"{file}: not a format that can be read; valid: {', '.join(FORMATS)}")
     name = labels.name or re.sub(r"[^A-Za-z0-9_]+", "-", file.stem).strip("-_")
+    if labels.license:
+        spdx_license(labels.license)
     if not re.match(NAME, name):
         raise InputError(
             f"--name '{name}': has to consist of letters, digits, '-' and '_', like fordFocus"
@@ -148,9 +150,7 @@ def _describe(file: Path, ignore: tuple[str, ...]) -> Model:
 def _spec(name: str, file: Path, decision: Decision, choices: Choices, labels: Labels) -> CarSpec:
     title = _line(labels.title) or name
     author = _line(labels.author) or "unknown author"
-    license = _line(labels.license) or UNKNOWN_LICENSE
-    # An SPDX identifier has a page there.
-    known = bool(re.fullmatch(r"[A-Za-z0-9.+-]+", _line(labels.license)))
+    license = spdx_license(labels.license) if labels.license else UNKNOWN_LICENSE
     return CarSpec.model_validate(
         {
             "name": name,
@@ -158,7 +158,7 @@ def _spec(name: str, file: Path, decision: Decision, choices: Choices, labels: L
             "body_type": "own",
             "author": author,
             "license": license,
-            "license_url": licence_url(license) if known else "not given",
+            "license_url": licence_url(license) if labels.license else "not given",
             "credit": f"{title} by {author}, {license}",
             "source": Source(member=file.name, sha256=sha256_of(file)),
             "scale": decision.scale,

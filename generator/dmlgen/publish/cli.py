@@ -42,26 +42,27 @@ def publish(
 ) -> None:
     """Check a dataset, put it where others find it, and check it there.
 
-    Everything is checked first: all that 'verify' checks, licences and credits, the card, and that
-    no path or user name of this machine is inside. The same command goes on after an interruption.
-    On the Hub it is one commit, tagged with the version; the token is that of 'hf auth login' or
-    HF_TOKEN.
+    Everything is checked first: all that 'verify' checks, the licenses of the works in it, that
+    nothing in it tells of this machine or gives access to something, and that the place is new,
+    empty or holds an earlier version. The same command goes on after an interruption. On the Hub
+    it is one commit, tagged with the version; the token is that of 'hf auth login' or HF_TOKEN.
     """
     from rich.filesize import decimal
 
-    from dmlgen.publish.publish import plan_publication, problems_of, set_version
+    from dmlgen.publish.publish import check_place, plan_publication, problems_of, set_version
     from dmlgen.publish.publish import publish as publish_to
     from dmlgen.publish.stores import open_store
 
     store = open_store(to, private=private, quiet=as_json)
+    check_place(folder, store)
     with console.progress("verify", None, quiet=as_json) as bar:
-        problems = problems_of(folder, bar.report)
+        problems = problems_of(folder, version, bar.report)
     if problems:
         _show_problems(problems, folder, as_json)
         raise typer.Exit(1)
+    planned = plan_publication(folder, store, version)
     if version is not None and not dry_run:
         set_version(folder, version)
-    planned = plan_publication(folder, store)
     shown = {
         "to": store.name,
         "version": planned.manifest.version,

@@ -1,62 +1,172 @@
-"""What a published dataset must not tell: folders and users of the machine that made it."""
+"""What no file of a published dataset may tell: folders, users and secrets of its maker."""
 
 from __future__ import annotations
 
 import getpass
+import io
+import json
 import re
-from collections.abc import Iterator
+import tarfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import ExifTags, Image
 
 from dmldata.card import CARD_FILES
 from dmldata.checksums import CHECKSUMS_FILE
+from dmldata.croissant import croissant_text
 from dmldata.dataset import open_dataset
-from dmldata.manifest import MANIFEST_FILE
-from dmldata.readme import EXAMPLES_FILE
+from dmldata.manifest import MANIFEST_FILE, Manifest
+from dmldata.readme import readme_text
 from dmldata.samples import SAMPLES_FILE
 from dmldata.verify import Problem
+from dmlgen.publish.private_words import private_words
 
-_PATH = re.compile(
-    r"""(?<![\w.~/:<>})-])         # not in a URL, a relative path, a closing tag
-        (?:/(?:[\w.@+-]+/)+[\w.@+-]*  # /folder/...
-        |[A-Za-z]:\\[^\s"']+           # C:\folder
-        |\\\\[\w.-]+\\[^\s"']+)        # \\server\share
-    """,
-    re.VERBOSE,
-)
-_COMMON_USERS = {"root", "user", "admin", "ubuntu", "docker", "runner"}
+_PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif"}
+_LINE = 1 << 16
+"""Bytes that are read at once of a file without lines."""
+_COMMON_USERS = {
+    "root",
+    "user",
+    "admin",
+    "ubuntu",
+    "debian",
+    "docker",
+    "runner",
+    "jovyan",
+    "vscode",
+}
 """Names of accounts that say nothing of a person and are words besides."""
 
 
 def private_problems(folder: Path) -> Iterator[Problem]:
-    """Absolute paths, and the name of the user, in texts and in text columns of the samples."""
-    users = _user_names()
-    for name in (MANIFEST_FILE, *CARD_FILES):
-        if name in (CHECKSUMS_FILE, EXAMPLES_FILE) or not (folder / name).is_file():
-            continue
-        for number, line in enumerate((folder / name).read_text("utf-8").splitlines(), start=1):
-            for what in private_words(line, users):
-                yield Problem(name, f"line {number}: {what}")
-    samples = open_dataset(str(folder)).samples
-    for field in samples.schema:
-        if str(field.type) != "string":
-            continue
-        for text in sorted(set(samples[field.name].to_pylist()) - {None}):
-            for what in private_words(text, users):
-                yield Problem(SAMPLES_FILE, f"column '{field.name}': {what}")
+    """Yield what would tell of the machine, by file and field, in a dataset that `verify` passes.
 
-
-def private_words(text: str, users: frozenset[str] = frozenset()) -> Iterator[str]:
-    """What of a text is an absolute path or one of `users`.
-
-    >>> list(private_words("from /home/me/cars/x.glb, https://a.org/b/c, a/b/c, 1/2", frozenset()))
-    ["the path '/home/me/cars/x.glb'"]
-    >>> list(private_words("made by ada", frozenset({"ada"})))
-    ["the user name 'ada'"]
+    Read are texts, rows and metadata of samples.parquet, owners of the members of shards, the
+    metadata of every picture, and whatever else is in the folder.
     """
-    for match in _PATH.finditer(text):
-        yield f"the path '{match[0].rstrip('.,;')}'"
-    for word in sorted(set(re.findall(r"[\w.-]+", text)) & users):
-        yield f"the user name '{word}'"
+    dataset = open_dataset(str(folder))
+    users = _user_names() - _words_of_the_card(dataset.manifest, dataset.samples)
+    expected = {
+        MANIFEST_FILE,
+        SAMPLES_FILE,
+        *CARD_FILES,
+        *(s.file for s in dataset.manifest.shards),
+    }
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.name == CHECKSUMS_FILE or not path.is_file():
+            continue
+        if path.is_symlink() and path.name not in expected:
+            yield Problem(path.name, "a link to a file that is none of the dataset's; remove it")
+            continue
+        yield from dict.fromkeys(
+            Problem(path.name, f"{said.where}: {what}{said.field and f' in {said.field}'}")
+            for said in _sayings(path)
+            for what in private_words(said.text, users)
+        )
+
+
+class _Saying(NamedTuple):
+    where: str
+    text: str
+    field: str = ""
+
+
+def _sayings(path: Path) -> Iterator[_Saying]:
+    """All that a file says; one that is damaged, or of no known format, line by line."""
+    read = _READERS.get(path.suffix.lower(), _lines)
+    try:
+        yield from read(path)
+    except Exception:
+        # A damaged file beside the dataset: each format has errors of its own.
+        yield from _lines(path)
+
+
+def _lines(path: Path) -> Iterator[_Saying]:
+    with path.open("rb") as file:
+        lines = iter(lambda: file.readline(_LINE), b"")
+        for number, line in enumerate(lines, start=1):
+            yield _Saying(f"line {number}", line.decode("utf-8", "replace"))
+
+
+def _of_json(path: Path) -> Iterator[_Saying]:
+    data = path.read_text("utf-8")
+    lines = data.splitlines()
+    for field, text in _strings(json.loads(data), ""):
+        encoded = json.dumps(text, ensure_ascii=False)
+        at = next((number for number, line in enumerate(lines, start=1) if encoded in line), 0)
+        yield _Saying(f"line {at}" if at else "a text", f"{field}={text}", field)
+
+
+def _strings(value: Any, field: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield field, value
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            yield from _strings(part, f"{field}[{number}]")
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield field, key
+            yield from _strings(part, f"{field}.{key}" if field else key)
+
+
+def _of_parquet(path: Path) -> Iterator[_Saying]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        for name, metadata in [("file", schema.metadata), *((f.name, f.metadata) for f in schema)]:
+            for key, value in (metadata or {}).items():
+                yield _Saying(f"metadata of {name}", f"{_text(key)}={_text(value)}", _text(key))
+        columns = [field.name for field in schema if pa.types.is_string(field.type)]
+        for batch in file.iter_batches(columns=columns):
+            for name in columns:
+                for text in sorted(set(batch[name].to_pylist()) - {None}):
+                    yield _Saying(f"column '{name}'", text)
+
+
+def _of_shard(path: Path) -> Iterator[_Saying]:
+    with tarfile.open(path, "r:") as tar:
+        for member in tar:
+            yield _Saying(f"{member.name}, owner", f"{member.uname} {member.gname}")
+            file = tar.extractfile(member)
+            if Path(member.name).suffix in _PICTURES and file is not None:
+                for said in _of_picture(file.read()):
+                    yield said._replace(where=f"{member.name}, {said.where}")
+
+
+def _of_picture(data: bytes) -> Iterator[_Saying]:
+    """Text chunks, comments, XMP and EXIF."""
+    with Image.open(io.BytesIO(data)) as image:
+        if image.format == "PNG" and re.search(rb"tEXt|zTXt|iTXt|eXIf", data):
+            # Those behind the pixels are read with them.
+            image.load()
+        segments = getattr(image, "applist", None)
+        named = image.info.items() if segments is None else segments
+        for name, value in named:
+            is_exif = name == "exif" or (isinstance(value, bytes) and value.startswith(b"Exif"))
+            if isinstance(value, bytes | str) and not is_exif:
+                yield _Saying(f"'{name}'", f"{name}={_text(value)}")
+        exif = image.getexif()
+        for tags in (exif, exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)):
+            for tag, value in tags.items():
+                name = ExifTags.TAGS.get(tag, str(tag))
+                # Text that Windows writes is UTF-16.
+                yield _Saying(f"EXIF {name}", f"{name}={_text(value)}".replace("\0", ""))
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+_READERS: dict[str, Callable[[Path], Iterator[_Saying]]] = {
+    ".tar": _of_shard,
+    ".parquet": _of_parquet,
+    ".json": _of_json,
+    **dict.fromkeys(_PICTURES, lambda path: _of_picture(path.read_bytes())),
+}
 
 
 def _user_names() -> frozenset[str]:
@@ -65,3 +175,12 @@ def _user_names() -> frozenset[str]:
     except (OSError, KeyError, RuntimeError):
         return frozenset()
     return frozenset(name for name in names - _COMMON_USERS if len(name) > 2)
+
+
+def _words_of_the_card(manifest: Manifest, samples: Any) -> set[str]:
+    """Words that stand in any dataset of this kind, and the names of those who are credited: that
+    one of them is a user's name as well tells nothing."""
+    bare = manifest.model_copy(update={"description": "", "credits": (), "recipe": {}, "url": None})
+    stated = [manifest.creator, *(f"{one.author} {one.title}" for one in manifest.credits)]
+    text = " ".join([readme_text(bare, samples), croissant_text(bare, ""), *stated])
+    return set(re.findall(r"\w+", text)) | set(re.findall(r"[\w-]+", text))

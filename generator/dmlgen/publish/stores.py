@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from dmldata.errors import InputError, PrismError, one_line
 from dmldata.extras import import_extra
@@ -18,6 +21,8 @@ from dmldata.manifest import MANIFEST_FILE
 from dmlgen.rendering.remote import shown
 
 HUB = "hf://"
+MARK = ".publishing"
+"""File beside a dataset that is being put into a folder: names of all files that belong to it."""
 Say = Callable[[str], None]
 
 
@@ -26,15 +31,17 @@ class Store(Protocol):
 
     Attributes:
         name: of the place, without what may be secret.
+        folder: of this machine, where the place is one.
     """
 
     name: str
+    folder: Path | None
 
     def read(self, file: str) -> bytes | None:
         """A file's bytes; None where it is not there."""
 
     def files(self) -> set[str]:
-        """Names of the files there, without those that start with a dot."""
+        """Names of the files and folders there, without those that start with a dot."""
 
     def holds(self, file: Path) -> bool:
         """Whether the file is there, by its checksum."""
@@ -57,10 +64,17 @@ def open_store(to: str, *, private: bool = False, quiet: bool = False) -> Store:
         quiet: no bars of uploads.
 
     Raises:
-        InputError: no such kind of place.
+        InputError: no such kind of place, or one that is likely to be another.
     """
     if to.startswith(HUB):
         return HubStore(to.removeprefix(HUB), private, quiet)
+    if not to.strip():
+        raise InputError("--to is empty: give hf://owner/name, a folder, or a URL")
+    if re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", to) and not Path(to).parent.exists():
+        raise InputError(
+            f"--to {to}: there is no folder '{Path(to).parent}' here; give {HUB}{to} for a "
+            f"repository of the Hugging Face Hub, ./{to} for a new folder"
+        )
     return FolderStore(to)
 
 
@@ -74,6 +88,8 @@ class FolderStore:
         except (ValueError, ImportError) as error:
             raise InputError(f"--to {self.name}: {error}") from None
         self._root = root.rstrip("/")
+        is_local = isinstance(self._fs, LocalFileSystem)
+        self.folder = Path(root).resolve() if is_local else None
 
     def read(self, file: str) -> bytes | None:
         """See `Store`."""
@@ -92,7 +108,9 @@ class FolderStore:
             return set()
         except Exception as error:
             raise self._failed("read", error) from error
-        names = {str(path).rstrip("/").rpartition("/")[2] for path in found}
+        # A bucket lists the folder itself where somebody has made it as an object.
+        paths = {str(path).rstrip("/") for path in found} - {self._root}
+        names = {path.rpartition("/")[2] for path in paths}
         return {name for name in names if name and not name.startswith(".")}
 
     def holds(self, file: Path) -> bool:
@@ -113,22 +131,30 @@ class FolderStore:
     ) -> None:
         """See `Store`. While files of one version take the place of another's there is no manifest,
         so that nobody reads a mixture."""
-        if not new and not gone:
+        if not new and not gone and self.read(MARK) is None:
             return
+        others = [file for file in new if file != manifest]
+        at = ""
         try:
             self._fs.makedirs(self._root, exist_ok=True)
-            if self._fs.exists(f"{self._root}/{MANIFEST_FILE}"):
-                self._fs.rm_file(f"{self._root}/{MANIFEST_FILE}")
-            for name in gone:
-                self._fs.rm_file(f"{self._root}/{name}")
-            for file in [*(file for file in new if file != manifest), manifest]:
+            at = f"/{MARK}"
+            names = self.files().union(gone, (file.name for file in (*others, manifest)))
+            self._fs.pipe_file(f"{self._root}/{MARK}", "\n".join(sorted(names)).encode())
+            for name in (MANIFEST_FILE, *gone):
+                at = f"/{name}"
+                if self._fs.exists(f"{self._root}/{name}"):
+                    self._fs.rm_file(f"{self._root}/{name}")
+            for file in (*others, manifest):
+                at = f"/{file.name}"
                 say(f"put {file.name}")
                 self._fs.put_file(str(file), f"{self._root}/{file.name}")
+            self._fs.rm_file(f"{self._root}/{MARK}")
         except Exception as error:
-            raise self._failed("written", error) from error
+            raise self._failed("written", error, at) from error
 
-    def _failed(self, what: str, error: Exception) -> PrismError:
-        return PrismError(f"{self.name}: cannot be {what}: {one_line(error)}")
+    def _failed(self, what: str, error: Exception, at: str = "") -> PrismError:
+        reason = (error.strerror if isinstance(error, OSError) else "") or one_line(error)
+        return PrismError(f"{self.name}{at}: cannot be {what}: {reason}")
 
 
 class HubStore:
@@ -136,6 +162,8 @@ class HubStore:
 
     The token is that of `hf auth login` or HF_TOKEN; it is never read here.
     """
+
+    folder: Path | None = None
 
     def __init__(self, repository: str, private: bool, quiet: bool) -> None:
         import_extra("huggingface_hub")
@@ -146,7 +174,8 @@ class HubStore:
             validate_repo_id,
         )
 
-        if quiet:
+        # Its native threads draw the bar, and may abort the process when that ends before them.
+        if quiet or not sys.stderr.isatty():
             disable_progress_bars()
 
         repository = repository.removeprefix("datasets/").rstrip("/")
@@ -180,8 +209,10 @@ class HubStore:
 
     def holds(self, file: Path) -> bool:
         """See `Store`. By the SHA-256 of a large file, the git hash of a small one."""
+        from huggingface_hub.hf_api import RepoFile
+
         there = self._tree().get(file.name)
-        if there is None:
+        if not isinstance(there, RepoFile):
             return False
         if there.lfs is not None:
             return bool(there.lfs.sha256 == sha256_of(file))
@@ -216,7 +247,6 @@ class HubStore:
 
     def _tree(self) -> dict[str, Any]:
         from huggingface_hub.errors import RepositoryNotFoundError
-        from huggingface_hub.hf_api import RepoFile
 
         if self._there is None:
             try:
@@ -225,7 +255,7 @@ class HubStore:
                 found = []
             except Exception as error:
                 raise self._failed("read", error) from error
-            self._there = {one.path: one for one in found if isinstance(one, RepoFile)}
+            self._there = {one.path: one for one in found}
         return self._there
 
     def _failed(self, what: str, error: Exception) -> PrismError:

@@ -39,7 +39,7 @@ def version_problem(before: Manifest, now: Manifest) -> str | None:
         "patch": "the files changed, the pictures did not",
     }[asked]
     return (
-        f"version {now.version}: {before.version} is published there and {why}; "
+        f"version {now.version}: {before.name} {before.version} is published there and {why}; "
         f"give --version {least}"
     )
 

@@ -9,18 +9,18 @@ from typing import Any
 from dmldata.console import Report
 from dmldata.errors import PrismError
 from dmldata.layout import images_per_shard_for
+from dmldata.licences import license_problems, pictures_license
 from dmldata.manifest import Credit, Manifest, SetAside
 from dmldata.writer import write_dataset
-from dmlgen.cars.spec import UNKNOWN_LICENSE, load_car
+from dmlgen.cars.spec import load_car
 from dmlgen.environment import load_environment
 from dmlgen.plan import Plan, PlannedImage
 from dmlgen.presets import Engine
 from dmlgen.rendering.identity import cars_in, versions
 from dmlgen.rendering.store import FrameStore
 
-LICENSE = "CC-BY-4.0"
 NO_LICENSE = "LicenseRef-unknown-do-not-publish"
-"""Of a dataset that shows a car whose licence is not known."""
+"""Of a dataset that shows a work whose license is not known or forbids that it is published."""
 DATASET_VERSION = "1.0.0"
 
 StoreOf = Callable[[str], FrameStore]
@@ -105,8 +105,8 @@ def _row(image: PlannedImage, measured: dict[str, Any]) -> dict[str, Any]:
 
 
 def _license(plan: Plan) -> str:
-    known = all(credit.license != UNKNOWN_LICENSE for credit in _credits(plan))
-    return LICENSE if known else NO_LICENSE
+    works = {credit.id: credit.license for credit in _credits(plan)}
+    return NO_LICENSE if any(license_problems(works)) else pictures_license(works)
 
 
 def _credits(plan: Plan) -> list[Credit]:

@@ -1,12 +1,18 @@
 """Publishing: what is checked first, that all arrives, and that an interruption costs nothing."""
 
 import json
+import os
 import re
 import shutil
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+import s3fs
+import yaml
+from fsspec.implementations.local import LocalFileSystem
 
-from dmldata import open_dataset
+from dmldata import files, open_dataset
 from dmldata.manifest import MANIFEST_FILE, Manifest
 from dmldata.verify import verify
 from dmlgen.publish.privacy import private_problems
@@ -53,6 +59,8 @@ def test_dry_run_says_what_would_go_and_puts_nothing_there(dmlgen, dataset, tmp_
 
 
 def test_published_to_s3_it_opens_from_there(dmlgen, dataset, s3):
+    # What the console of S3 makes for an empty folder.
+    s3fs.S3FileSystem().call_s3("put_object", Bucket="datasets", Key="mini/")
     code, out, err = dmlgen("publish", dataset, "--to", "s3://datasets/mini")
     assert code == 0, err
     there = open_dataset("s3://datasets/mini")
@@ -138,28 +146,72 @@ def test_the_sample_tells_nothing_of_its_machine(dataset):
     assert list(private_problems(dataset)) == []
 
 
+def relicense(dataset, *licenses, **changes):
+    """Puts the first works of a dataset under other licenses."""
+    credits = json.loads((dataset / MANIFEST_FILE).read_text())["credits"]
+    for credit, license in zip(credits, licenses, strict=False):
+        credit["license"] = license
+    edit(dataset, credits=credits, **changes)
+
+
 @pytest.mark.parametrize(
     ("theirs", "problem"),
     [
-        ("CC-BY-ND-4.0", "allows no pictures of the work"),
-        ("CC-BY-SA-4.0", "so it has to have SA as well"),
-        ("CC-BY-NC-4.0", "so it has to have NC as well"),
+        ("CC-BY-ND-4.0", "CC-BY-ND-4.0 allows no pictures of the work to be published"),
+        ("Sketchfab Editorial", "license 'Sketchfab Editorial' is not known; valid: an SPDX"),
+        ("All rights reserved", "license 'All rights reserved' is not known"),
+        ("GPL", "GPL-1.0-or-later (Copyleft) is no license under which pictures"),
     ],
 )
-def test_credits_that_forbid_the_licence_are_named(dmlgen, dataset, tmp_path, theirs, problem):
-    credits = json.loads((dataset / MANIFEST_FILE).read_text())["credits"]
-    credits[0]["license"] = theirs
-    edit(dataset, credits=credits)
+def test_a_work_whose_license_forbids_it_keeps_pictures_from_being_published(
+    dmlgen, dataset, tmp_path, theirs, problem
+):
+    relicense(dataset, theirs)
     code, out, _ = dmlgen("publish", dataset, "--to", tmp_path / "public")
     assert code == 1
-    assert problem in out
+    assert f"dataset.json: credits: 'car-VW-new-beetle': {problem}" in out
+    assert not (tmp_path / "public").exists()
+
+
+def test_two_works_whose_licenses_exclude_each_other_are_both_named(dmlgen, dataset, tmp_path):
+    relicense(dataset, "CC-BY-SA-4.0", "cc-by-nc-4.0")
+    code, out, _ = dmlgen("publish", dataset, "--to", tmp_path / "public")
+    assert code == 1
+    both = "'car-VW-new-beetle' (CC-BY-SA-4.0) and 'car-chevrolet' (cc-by-nc-4.0)"
+    assert f"dataset.json: credits: {both} cannot be in one dataset" in out
+
+
+@pytest.mark.parametrize(
+    ("theirs", "license", "hub"),
+    [
+        ("cc-by-nc-4.0", "CC-BY-NC-4.0", "cc-by-nc-4.0"),
+        ("CC BY-NC-SA 3.0", "CC-BY-NC-SA-4.0", "cc-by-nc-sa-4.0"),
+    ],
+)
+def test_what_a_work_asks_for_is_asked_of_the_dataset_and_all_its_files_say_so(
+    dmlgen, dataset, tmp_path, theirs, license, hub
+):
+    relicense(dataset, theirs)
+    code, out, _ = dmlgen("publish", dataset, "--to", tmp_path / "public")
+    assert code == 1
+    assert f"license CC-BY-4.0: the works in the pictures ask for {license}; give --version" in out
+    target = tmp_path / "public"
+    assert dmlgen("publish", dataset, "--to", target, "--version", "1.0.1")[0] == 0
+    assert verify(target) == []
+    assert open_dataset(str(target)).manifest.license == license
+    address = f"https://creativecommons.org/licenses/{hub[3:-4]}/4.0/"
+    assert yaml.safe_load((target / "README.md").read_text().split("---\n")[1])["license"] == hub
+    assert json.loads((target / "croissant.json").read_text())["license"] == address
+    assert f"({license}).\nThe licence: {address}" in (target / "LICENSE").read_text()
+    assert yaml.safe_load((target / "CITATION.cff").read_text())["license"] == license
 
 
 def test_pictures_of_a_car_of_unknown_licence_are_not_published(dmlgen, dataset, tmp_path):
-    edit(dataset, license="LicenseRef-unknown-do-not-publish")
-    code, out, _ = dmlgen("publish", dataset, "--to", tmp_path / "public")
+    unknown = "unknown licence: do not publish"
+    relicense(dataset, unknown, license="LicenseRef-unknown-do-not-publish")
+    code, out, _ = dmlgen("publish", dataset, "--to", tmp_path / "public", "--version", "1.0.1")
     assert code == 1
-    assert "the licence of a car in the pictures is not known" in out
+    assert f"'car-VW-new-beetle': license '{unknown}' is not known; valid: " in out
 
 
 def test_a_new_card_asks_for_a_patch_and_the_old_files_go(dmlgen, dataset, tmp_path):
@@ -231,3 +283,217 @@ def test_a_place_that_is_none_is_refused(dmlgen, dataset, to, message):
     assert (code, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+class Killed(BaseException):
+    """Nothing catches it."""
+
+
+def fails_at(monkeypatch, k, error, *places):
+    """Lets the k-th call of any of the functions that `places` names fail; returns all calls."""
+    calls = []
+
+    def counted(function):
+        def call(*args, **options):
+            calls.append(function.__name__)
+            if len(calls) == k:
+                raise error
+            return function(*args, **options)
+
+        return call
+
+    for owner, name in places:
+        monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
+    return calls
+
+
+def test_a_dataset_is_valid_wherever_the_change_of_its_version_is_killed(dataset, monkeypatch):
+    changes = ((files, "write_whole"), (Path, "rename"), (Path, "replace"), (Path, "rmdir"))
+    versions = []
+    for k in range(1, 100):
+        version = f"1.0.{k}"
+        with monkeypatch.context() as patch:
+            calls = fails_at(patch, k, Killed, *changes)
+            with suppress(Killed):
+                set_version(dataset, version)
+        assert verify(dataset) == [], f"killed at change {k}"
+        versions.append(open_dataset(str(dataset)).manifest.version == version)
+        if len(calls) < k:
+            break
+    assert versions == sorted(versions)
+    assert versions.count(True) > 9 < versions.count(False)
+    assert not [path for path in dataset.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda dataset: dataset,
+        lambda dataset: dataset / "public",
+        lambda dataset: f"file://{dataset}/a/b",
+        lambda dataset: dataset.parent / "link" / "public",
+    ],
+)
+def test_a_place_inside_the_dataset_is_refused_and_the_dataset_stays_valid(dmlgen, dataset, place):
+    (dataset.parent / "link").symlink_to(dataset)
+    before = contents(dataset)
+    code, _, err = dmlgen("publish", dataset, "--to", place(dataset), "--version", "2.0.0")
+    assert code == 2
+    assert "is inside the dataset; give another folder" in err
+    assert contents(dataset) == before
+
+
+@pytest.mark.parametrize("extra", [[], ["--dry-run"], ["--version", "2.0.0"]])
+def test_a_folder_with_files_of_others_is_refused_and_nothing_is_changed(
+    dmlgen, dataset, tmp_path, extra
+):
+    target = tmp_path / "public"
+    (target / "pictures").mkdir(parents=True)
+    (target / "README.md").write_text("A stranger's.")
+    (target / "LICENSE").write_text("A stranger's.")
+    before = contents(dataset)
+    code, _, err = dmlgen("publish", dataset, "--to", target, *extra)
+    assert code == 2
+    assert (
+        "holds what no publication of this dataset has put there: LICENSE, README.md, pict" in err
+    )
+    assert (target / "README.md").read_text() == "A stranger's."
+    assert {path.name for path in target.iterdir()} == {"README.md", "LICENSE", "pictures"}
+    assert contents(dataset) == before
+
+
+def test_a_bucket_with_files_of_others_is_refused(dmlgen, dataset, s3):
+    there = s3fs.S3FileSystem()
+    there.pipe_file("datasets/mini/README.md", b"A stranger's.")
+    there.pipe_file("datasets/mini/data/1.jpg", b"A stranger's.")
+    code, _, err = dmlgen("publish", dataset, "--to", "s3://datasets/mini", "--dry-run")
+    assert code == 2
+    assert "has put there: README.md, data; give a new or empty place" in err
+    assert there.cat_file("datasets/mini/README.md") == b"A stranger's."
+
+
+def test_a_repository_with_files_of_others_is_refused(dmlgen, dataset, hub):
+    hub.repositories[NAME] = {".gitattributes": b"", "README.md": b"A stranger's."}
+    code, _, err = dmlgen("publish", dataset, "--to", f"hf://{NAME}")
+    assert code == 2
+    assert "has put there: README.md; give a new or empty place" in err
+    assert hub.repositories[NAME]["README.md"] == b"A stranger's."
+
+
+def test_hidden_files_of_others_stay(dmlgen, dataset, tmp_path):
+    target = tmp_path / "public"
+    (target / ".git").mkdir(parents=True)
+    (target / ".DS_Store").write_bytes(b"")
+    assert dmlgen("publish", dataset, "--to", target)[0] == 0
+    assert {path.name for path in target.iterdir()} == {*contents(dataset), ".git", ".DS_Store"}
+
+
+def test_another_dataset_is_not_replaced_whatever_the_version(dmlgen, dataset, tmp_path):
+    target = shutil.copytree(dataset, tmp_path / "public")
+    recipe = json.loads((target / MANIFEST_FILE).read_text())["recipe"]
+    edit(target, name="another-64", recipe=recipe | {"name": "another"})
+    code, _, err = dmlgen("publish", dataset, "--to", target, "--version", "2.0.0")
+    assert code == 2
+    assert "holds another dataset, another-64 1.0.0; give another place" in err
+
+
+def test_a_dataset_json_that_is_no_datasets_is_not_replaced(dmlgen, dataset, tmp_path):
+    target = tmp_path / "public"
+    target.mkdir()
+    (target / MANIFEST_FILE).write_text('{"title": "A stranger\'s."}')
+    code, _, err = dmlgen("publish", dataset, "--to", target)
+    assert code == 2
+    assert "holds another kind of dataset" in err
+
+
+@pytest.mark.parametrize("there_before", [False, True])
+def test_a_publication_to_a_folder_goes_on_wherever_it_was_interrupted(
+    dmlgen, dataset, tmp_path, monkeypatch, there_before
+):
+    before = tmp_path / "before"
+    if there_before:
+        assert dmlgen("publish", dataset, "--to", before)[0] == 0
+        (before / "test-000001.tar").write_bytes(b"of this version only")
+        edit(dataset, description="Another description.", version="1.0.1")
+    places = [(LocalFileSystem, name) for name in ("pipe_file", "rm_file", "put_file")]
+    for k in range(1, 100):
+        target = tmp_path / str(k)
+        if there_before:
+            shutil.copytree(before, target)
+        with monkeypatch.context() as patch:
+            made = fails_at(patch, k, OSError(28, "No space left on device"), *places)
+            code, _, err = dmlgen("publish", dataset, "--to", target)
+        if len(made) < k:
+            break
+        assert code == 1
+        assert re.search(r"/[\w.-]+: cannot be written: No space left on device\n$", err)
+        assert dmlgen("publish", dataset, "--to", target)[0] == 0, f"stopped at call {k}"
+        assert contents(target) == contents(dataset)
+    assert k > 10
+
+
+def test_a_file_that_was_put_there_by_half_is_put_there_again(
+    dmlgen, dataset, tmp_path, monkeypatch
+):
+    target = tmp_path / "public"
+
+    def half(self, here, there, **options):
+        Path(there).write_bytes(Path(here).read_bytes()[:100])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalFileSystem, "put_file", half)
+        assert dmlgen("publish", dataset, "--to", target)[0] == 1
+    assert dmlgen("publish", dataset, "--to", target)[0] == 0
+    assert contents(target) == contents(dataset)
+
+
+def test_a_full_disk_under_the_dataset_is_named_with_the_file(
+    dmlgen, dataset, tmp_path, monkeypatch
+):
+    before = contents(dataset)
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    code, _, err = dmlgen("publish", dataset, "--to", tmp_path / "p", "--version", "2.0.0")
+    assert code == 1
+    assert err.splitlines()[-1] == (
+        f"error: {dataset}: version 2.0.0 cannot be written into the dataset: "
+        "No space left on device"
+    )
+    assert contents(dataset) == before
+
+
+def test_a_dry_run_with_a_version_checks_that_version_and_writes_none(dmlgen, dataset, tmp_path):
+    target = tmp_path / "public"
+    assert dmlgen("publish", dataset, "--to", target)[0] == 0
+    before = contents(dataset)
+    arguments = ("publish", dataset, "--to", target, "--dry-run", "--version")
+    code, out, _ = dmlgen(*arguments, "1.0.1")
+    assert code == 0
+    assert "would put README.md" in out
+    assert "would put test-000000.tar" not in out
+    code, _, err = dmlgen(*arguments, "0.9.0")
+    assert code == 2
+    assert "give --version 1.0.1" in err
+    assert contents(dataset) == before == contents(target)
+
+
+@pytest.mark.parametrize("to", ["ada/cars", "ada/cars-1.0_x"])
+def test_a_name_that_looks_like_one_of_the_hub_is_no_folder(
+    dmlgen, dataset, tmp_path, monkeypatch, to
+):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = dmlgen("publish", dataset, "--to", to)
+    assert code == 2
+    assert f"there is no folder 'ada' here; give hf://{to} for a repository of the Hugging" in err
+    assert not (tmp_path / "ada").exists()
+    assert dmlgen("publish", dataset, "--to", f"./{to}")[0] == 0
+    assert dmlgen("publish", dataset, "--to", to)[0] == 0
+
+
+def test_an_empty_place_is_refused(dmlgen, dataset):
+    code, _, err = dmlgen("publish", dataset, "--to", "")
+    assert (code, err) == (2, "error: --to is empty: give hf://owner/name, a folder, or a URL\n")

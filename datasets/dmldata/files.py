@@ -113,7 +113,8 @@ def replace_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) ->
     """Replace files of a folder together, by name.
 
     Where this is interrupted, either all of them are as before, or `finish_replacing` puts all of
-    the new ones in place. A link is replaced, and what it points to stays.
+    the new ones in place. A link is replaced, and what it points to stays. An error of the disk
+    names the file.
     """
     finish_replacing(folder)
     ready = Path(folder) / _REPLACING
@@ -124,7 +125,9 @@ def replace_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) ->
         for name, data in files.items():
             write_whole(draft / name, data)
         draft.rename(ready)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            error.filename = str(Path(folder) / Path(error.filename).name)
         shutil.rmtree(draft, ignore_errors=True)
         raise
     _sync_folder(Path(folder))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import struct
+from collections.abc import Iterator
+from typing import Any
 
 TOKENS = (
     *("-1", "0", "1e11", "100000000000", "9" * 40, "9" * 5000, "1e999", "NaN", "-Infinity", ".inf"),
@@ -43,6 +46,28 @@ TOKENS = (
 )
 """What stands in place of a word of a text."""
 
+VALUES = (
+    *(
+        None,
+        True,
+        0,
+        1,
+        -1,
+        2,
+        10**11,
+        10**40,
+        0.5,
+        -0.5,
+        1e300,
+        1e-300,
+        float("nan"),
+        float("inf"),
+    ),
+    *("", "x", "../../x", "/etc", "=1", "a\nb", "\x1b[1m", "9" * 400, [], [0], [[]], {}, {"a": 1}),
+    *([0.5] * 3, ["x", "x"], [None]),
+)
+"""What stands in place of a value of a JSON document."""
+
 _WORD = re.compile(rb"[\w.+-]+")
 _NUMBERS = (0, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1)
 
@@ -56,7 +81,7 @@ def mutate(data: bytes, draw: random.Random, *, text: bool) -> bytes:
     """
     changes = [_flip, _cut, _repeat, _remove, _insert, _number]
     if text:
-        changes += [_word] * 12
+        changes += [_word] * 12 + [_value] * 12
     for _ in range(draw.choice((1, 1, 1, 2, 4))):
         data = draw.choice(changes)(data, draw)
     return data
@@ -99,6 +124,34 @@ def _number(data: bytes, draw: random.Random) -> bytes:
     packed = struct.pack(form, draw.choice(_NUMBERS) % (1 << 8 * size))
     start = _place(data, draw) // size * size
     return data[:start] + packed + data[start + size :]
+
+
+def _value(data: bytes, draw: random.Random) -> bytes:
+    """Replace or remove one value of a JSON document; of other texts a word."""
+    try:
+        document = json.loads(data)
+        places = list(_places_in(document))
+    except (ValueError, RecursionError):
+        return _word(data, draw)
+    if not places:
+        return _word(data, draw)
+    holder, key = draw.choice(places)
+    if draw.random() < 0.2:
+        del holder[key]
+    else:
+        holder[key] = draw.choice(VALUES)
+    return json.dumps(document).encode()
+
+
+def _places_in(document: Any) -> Iterator[tuple[Any, Any]]:
+    pairs: Any = ()
+    if isinstance(document, dict):
+        pairs = document.items()
+    elif isinstance(document, list):
+        pairs = enumerate(document)
+    for key, value in list(pairs):
+        yield document, key
+        yield from _places_in(value)
 
 
 def _word(data: bytes, draw: random.Random) -> bytes:

@@ -90,8 +90,8 @@ def picture(number: int, form: str = "JPEG", mode: str = "RGB") -> bytes:
     return buffer.getvalue()
 
 
-def write_shapes(folder: Path) -> None:
-    """A dataset of this project with six images."""
+def write_shapes(folder: Path, images: int = IMAGES) -> None:
+    """A dataset of this project."""
     rows = [
         {
             "key": f"img{number}",
@@ -101,10 +101,10 @@ def write_shapes(folder: Path) -> None:
             "seed": number,
             "shape": FACTORS[0].values[number % 2],
             "hue": FACTORS[1].values[number % 4],
-            "light": FACTORS[2].values[number // 3],
+            "light": FACTORS[2].values[number // 3 % 2],
             "camera_matrix": np.eye(4).ravel().tolist(),
         }
-        for number in range(IMAGES)
+        for number in range(images)
     ]
     write_dataset(
         folder,
@@ -361,11 +361,13 @@ def write_results(folder: Path) -> None:
     from dmlbench.results.files import Settings
     from dmlbench.sources import open_source
 
-    data, models = folder.parent / "shapes", folder.parent / "models"
-    for made, write in ((data, write_shapes), (models, write_torchscript)):
-        if not made.exists():
-            made.mkdir()
-            write(made)
+    data, models = folder.parent / "measured", folder.parent / "measuring"
+    if not data.exists():
+        data.mkdir()
+        write_shapes(data, 60)
+    if not models.exists():
+        models.mkdir()
+        write_torchscript(models)
     settings = Settings(seed=0, intervals=True, chance=True, maps=2, samples=2)
     loaded = load_model(str(models / "model.pt"))
     evaluate(loaded, open_source(str(data)), folder, settings, quiet=True, say=lambda line: None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from dmldata.manifest import Sha256
 from dmldata.strict import StrictModel
@@ -53,6 +53,12 @@ FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 """A name that is one folder, never a path."""
 
 
+EVERY_PROPERTY = (
+    *("nr_precision", "arp", "r_precision", "map_at_r", "precision_at_1", "decodability"),
+)
+"""Scores that every property has, if only to say that it has none."""
+
+
 class PropertyScores(StrictModel):
     """All scores of one property; every field beside the four named ones is a `Score`.
 
@@ -70,6 +76,13 @@ class PropertyScores(StrictModel):
     labels: int
     left_out: dict[str, int]
     reason: str | None
+
+    @model_validator(mode="after")
+    def _check(self) -> PropertyScores:
+        missing = [name for name in EVERY_PROPERTY if name not in self.__pydantic_extra__]
+        if missing:
+            raise ValueError(f"{missing[0]}: missing; valid: with {', '.join(EVERY_PROPERTY)}")
+        return self
 
     @property
     def scores(self) -> dict[str, Score]:
@@ -111,6 +124,24 @@ class Interventions(StrictModel):
     retrieval_expected: float | None
 
 
+class _Queries(StrictModel):
+    """How many images are queries."""
+
+    model_config = ConfigDict(extra="allow")
+
+    scores: int
+
+
+class _KnownSettings(StrictModel):
+    """Of the settings of `score_properties`, those that readers of results use."""
+
+    model_config = ConfigDict(extra="allow")
+
+    max_queries: int
+    queries: dict[str, _Queries]
+    jackknife_groups: int | None
+
+
 class PropertiesFile(StrictModel):
     """properties.json: what `dmlbench.properties.score_properties` gives, and of what.
 
@@ -129,6 +160,18 @@ class PropertiesFile(StrictModel):
     properties: dict[str, PropertyScores]
     settings: dict[str, Any]
     interventions: Interventions | None
+
+    @model_validator(mode="after")
+    def _check(self) -> PropertiesFile:
+        known = _KnownSettings.model_validate(self.settings)
+        for name, found in self.properties.items():
+            for score, one in found.scores.items():
+                if one.replicates is not None and len(one.replicates) != known.jackknife_groups:
+                    raise ValueError(
+                        f"{name}.{score}: {len(one.replicates)} replicates; valid: "
+                        f"{known.jackknife_groups}, one per jackknife group of settings"
+                    )
+        return self
 
 
 class SaliencyRequest(StrictModel):

@@ -115,8 +115,16 @@ class ResultFolder:
             raise InputError(f"{error}; {AGAIN}") from None
         if tuple(maps.keys.tolist()) != described.keys:
             raise InputError(f"{self.path / MAPS}: other keys than in {SALIENCY}; {AGAIN}")
-        if maps.geometry.shape != (len(maps.keys), 4, 2):
-            raise InputError(f"{self.path / MAPS}: not one geometry an image; {AGAIN}")
+        count = len(maps.keys)
+        suits = (
+            maps.geometry.shape == (count, 4, 2)
+            and maps.maps.shape == maps.prime.shape == (count, *maps.maps.shape[1:3])
+            and maps.attention_on_car.shape == (count,)
+            and all(one.dtype.kind == "f" for one in (maps.maps, maps.prime, maps.attention_on_car))
+            and maps.geometry.dtype.kind == "i"
+        )
+        if not suits:
+            raise InputError(f"{self.path / MAPS}: not one map and geometry per image; {AGAIN}")
         return maps
 
     def read_embeddings(self) -> NDArray[np.float32]:

@@ -460,7 +460,7 @@ def test_a_full_disk_under_the_dataset_is_named_with_the_file(
     code, _, err = dmlgen("publish", dataset, "--to", tmp_path / "p", "--version", "2.0.0")
     assert code == 1
     assert err.splitlines()[-1] == (
-        f"error: {dataset}: version 2.0.0 cannot be written into the dataset: "
+        f"error: {dataset}/README.md: version 2.0.0 cannot be written into the dataset: "
         "No space left on device"
     )
     assert contents(dataset) == before

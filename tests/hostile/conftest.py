@@ -76,6 +76,7 @@ def files(tmp_path_factory) -> Path:
         "models": targets.write_torchscript,
         "results": targets.write_results,
         "board": targets.write_board,
+        "classes": targets.write_classes,
     }
     for name, write in made.items():
         if not (root / name).exists():

@@ -191,6 +191,13 @@ def write_pictures(folder: Path) -> None:
     )
 
 
+def write_classes(folder: Path) -> None:
+    """A folder for each of four classes."""
+    for number in range(16):
+        (folder / "abcd"[number % 4]).mkdir(exist_ok=True)
+        (folder / "abcd"[number % 4] / f"{number}.jpg").write_bytes(picture(number))
+
+
 def write_arrays(folder: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
     np.save(folder / "a.npy", rows)

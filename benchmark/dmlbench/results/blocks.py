@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from dmlbench.results.arrays import write_arrays
 from dmlbench.results.files import FORMAT
-from dmldata.files import whole_file
 
 FOLDER = "unfinished"
 KEYS, SECONDS = "keys", "seconds"
@@ -57,8 +57,7 @@ class Blocks:
 
     def write(self, block: Arrays) -> None:
         """Keep a finished block; `keys` names its images, `seconds` tells what it took."""
-        with whole_file(self._path / f"{_hash(block[KEYS].tolist())}.npz") as file:
-            np.savez(file, **block)
+        write_arrays(self._path / f"{_hash(block[KEYS].tolist())}.npz", block)
 
     def remove(self) -> None:
         """Remove all blocks of this part, of other settings too: the part is finished."""

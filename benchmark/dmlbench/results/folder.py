@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dmlbench.embedding_file import load_array, load_arrays
 from dmlbench.geometry import Geometry
+from dmlbench.results.arrays import write_arrays
 from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
 from dmldata.errors import InputError
 from dmldata.files import read_file, sha256_of, whole_file, write_whole
@@ -158,8 +159,7 @@ class ResultFolder:
         """Write maps.npz; returns its SHA-256."""
         self._reopen()
         arrays = {name: getattr(maps, name) for name in Maps.__dataclass_fields__}
-        with whole_file(self.path / MAPS) as file:
-            np.savez_compressed(file, **arrays)
+        write_arrays(self.path / MAPS, arrays, compressed=True)
         return sha256_of(self.path / MAPS)
 
     def write(self, content: PropertiesFile | SaliencyFile | RunFile) -> None:

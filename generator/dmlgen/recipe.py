@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
@@ -16,7 +16,7 @@ from dmldata.strict import StrictModel
 from dmlgen.assets import environment_names, real_car, recipe_file
 from dmlgen.car_labels import CarLabel
 from dmlgen.cars.derive.names import expand
-from dmlgen.factors import CONSTANTS, catalogue, find_factor, range_of
+from dmlgen.factors import CONSTANTS, catalogue, find_factor, find_group, range_of
 
 _CATALOGUE_VALUES = "default"
 _CAR = "car_model"
@@ -27,11 +27,11 @@ Values: TypeAlias = Literal["default"] | tuple[Value, ...] | dict[Value, float]
 class Sweep:
     """Base scenes, each rendered several times with only one group of factors changed."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
     group: str
-    scenes: int
-    variants: int
+    scenes: Annotated[int, Field(ge=1)]
+    variants: Annotated[int, Field(ge=1)]
 
 
 class Recipe(StrictModel):
@@ -66,6 +66,16 @@ class Recipe(StrictModel):
     vary: dict[str, Values] = Field(default={})
     hold: dict[str, Value] = Field(default={})
     assumptions: tuple[str, ...] = ()
+
+    @field_validator("sweep")
+    @classmethod
+    def _check_sweep(cls, sweep: Sweep | None) -> Sweep | None:
+        if sweep is not None:
+            try:
+                find_group(sweep.group)
+            except PrismError as error:
+                raise ValueError(str(error)) from error
+        return sweep
 
     @field_validator("split")
     @classmethod

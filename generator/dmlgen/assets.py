@@ -123,8 +123,8 @@ def recipe_file(name: str) -> Path:
     Raises:
         UnknownNameError: neither; the message lists the recipes of the project.
     """
-    own = Path(name)
-    if own.suffix in {".yaml", ".yml"} and own.is_file():
+    own = Path(name).expanduser()
+    if own.suffix.lower() in {".yaml", ".yml"} and own.exists():
         return own
     if name not in recipe_names():
         raise UnknownNameError("recipe", name, [*recipe_names(), "or the path of a .yaml file"])

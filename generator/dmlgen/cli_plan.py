@@ -65,7 +65,13 @@ def plan_of(
     elif scenes is not None or variants is not None:
         option = "--variants" if scenes is None else "--scenes"
         raise InputError(f"{option}: recipe '{name}' is no sweep; name a group with --factor")
-    return make_plan(recipe, seed=seed, count=count, sweep=sweep)
+    options = {"seed": seed, "count": count, "scenes": scenes, "variants": variants}
+    try:
+        return make_plan(recipe, seed=seed, count=count, sweep=sweep)
+    except InputError as error:
+        field = str(error).partition(" ")[0]
+        place = f"recipe {name}: " if options.get(field) is None else "--"
+        raise InputError(f"{place}{error}") from error
 
 
 def folder_name(recipe: str, group: str | None) -> str:

@@ -26,7 +26,14 @@ from dmlgen.recipe import load_recipe
         (("--size", "4"), "--size 4: has to be 16 to 8192 pixels"),
         (("--factor", "color", "--count", "5"), "--count 5: is for datasets that are no sweep"),
         (("--scenes", "3"), "--scenes: recipe 'paper' is no sweep; name a group with --factor"),
-        (("color", "--variants", "0"), "--variants 0: has to be 1 or above"),
+        (("color", "--variants", "0"), "--variants 0: has to be 1 to 1000000"),
+        (
+            ("color", "--variants", "2000"),
+            "--variants 2000: group 'color' has 250 combinations",
+        ),
+        (("--count", "1000000000000"), "--count 1000000000000: has to be 1 to 1000000"),
+        (("--seed", str(10**30)), f"--seed {10**30}: has to be 0 to 9223372036854775807"),
+        (("--size", "9" * 5000), "has to be like 256, or 384x288"),
         (("--size", "big"), "--size big: has to be like 256, or 384x288"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shlex
 import sys
 import time
 import traceback
@@ -154,6 +155,15 @@ def _stdout_is_closed() -> bool:
 
 LINE_SECONDS = 15.0
 """Between two lines of progress, where there is no terminal to draw a bar on."""
+
+
+def command(*words: object) -> str:
+    """Return a command as one can paste it into a shell, whatever its words hold.
+
+    >>> command("dmlgen", "merge", "my data")
+    "dmlgen merge 'my data'"
+    """
+    return shlex.join(str(word) for word in words)
 
 
 class Progress:

@@ -126,9 +126,12 @@ def render(
         check_request(there, plan, engine, destination.name)
         _already(there, destination.name, as_json)
         return
+    begun = destination.begun()
+    if begun is not None:
+        check_request(begun, plan, engine, destination.name)
     destination.check()
     local = work_folder(out, work)
-    if not (local / "dataset.json").is_file():
+    if finished(plan, engine, local, _other_work(local)) is None:
         _render(plan, engine, local, None, crew, limits, as_json, named=destination.name)
     _carry(local, destination, as_json)
 
@@ -138,10 +141,10 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show how far a render is that goes on elsewhere, or was interrupted."""
-    from dmlgen.rendering.job import STAGING, is_held, set_aside_in, slices_in
+    from dmlgen.rendering.job import STAGING, is_held, is_render, set_aside_in, slices_in
     from dmlgen.rendering.monitor import line, worker_lines
 
-    found = [s for s in (out / STAGING, *slices_in(out)) if s.is_dir()]
+    found = [s for s in (out / STAGING, *slices_in(out)) if is_render(s)]
     if not found:
         what = "a finished dataset" if (out / "dataset.json").exists() else "no render"
         raise InputError(f"{out}: {what} there; status is for one that goes on")
@@ -176,6 +179,7 @@ def merge(
     as_json: AsJson = False,
 ) -> None:
     """Join slices into the dataset that one render would have made."""
+    from dmlgen.rendering.finished import NEW_FOLDER
     from dmlgen.rendering.remote import Destination, is_url, work_folder
     from dmlgen.rendering.run import merge as merge_slices
 
@@ -185,10 +189,10 @@ def merge(
     if destination is not None:
         destination.check()
         local = work_folder(where, work)
-    if destination is None or not (local / "dataset.json").is_file():
-        with console.progress("write shards", None, quiet=as_json) as bar:
-            manifest = merge_slices(folders, local, bar.report)
-        _conclude(manifest, where if destination is None else destination.name, as_json, {})
+    with console.progress("write shards", None, quiet=as_json) as bar:
+        instead = NEW_FOLDER if destination is None else _other_work(local)
+        manifest = merge_slices(folders, local, bar.report, instead)
+    _conclude(manifest, where if destination is None else destination.name, as_json, {})
     if destination is not None:
         _carry(local, destination, as_json)
 
@@ -312,10 +316,20 @@ def _complain(set_aside: dict[str, str]) -> None:
         )
 
 
+def _other_work(local: Path) -> str:
+    """What to do where the folder of a URL's frames holds another dataset."""
+    return f"carry on with that one, delete {local}, or name another folder with --work"
+
+
 def _carry(local: Path, destination: Any, as_json: bool) -> None:
-    with console.progress("upload", None, quiet=as_json) as bar:
+    from dmldata.manifest import MANIFEST_FILE
+    from dmlgen.rendering.job import held
+
+    with held(local, None), console.progress("upload", None, quiet=as_json) as bar:
+        if not (local / MANIFEST_FILE).is_file():
+            raise PrismError(f"{local}: another process has taken the dataset to its place already")
         destination.put(local, bar.report)
-    shutil.rmtree(local)
+        shutil.rmtree(local)
     if not as_json:
         typer.echo(f"the dataset is at {destination.name}")
 

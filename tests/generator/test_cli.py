@@ -94,6 +94,24 @@ def test_preview_of_a_sweep_has_a_row_per_scene(dmlgen, color_sweep, tmp_path):
     assert 2 * 64 < height < 5 * 64
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--cell", 100_000), "--cell 100000: a sheet of 300024 x "),
+        (("--cell", 10**12), "valid: at most 100 million pixels"),
+        (("--cell", 0), "--cell 0: has to be 16 or above"),
+        (("--rows", 0), "--rows 0: has to be 1 or above"),
+    ],
+)
+def test_a_sheet_too_large_is_refused_before_it_is_drawn(
+    dmlgen, color_sweep, tmp_path, options, message
+):
+    code, _, err = dmlgen("preview", color_sweep, "--out", tmp_path / "x.png", *options)
+    assert code == 2
+    assert message in err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_preview_of_something_else_is_refused(dmlgen, tmp_path):
     code, _, err = dmlgen("preview", tmp_path, "--out", tmp_path / "x.png")
     assert code == 2
@@ -208,7 +226,14 @@ def test_slices_are_rendered_and_merged_by_the_commands_that_each_names(dmlgen, 
     [
         (("--executor", "slurm"), "unknown executor 'slurm'; valid: local, ray"),
         (("--address", "auto"), "--address: only with --executor ray"),
-        (("--workers", 0), "--workers 0: has to be 1 or above"),
+        (("--workers", 0), "--workers 0: has to be 1 to"),
+        (("--workers", 10**6), "--workers 1000000: has to be 1 to"),
+        (("--threads", 10**6), "--threads 1000000: has to be 1 to 1024"),
+        (("--memory", -1), "--memory -1: has to be 1 to 100000 (gigabytes)"),
+        (("--memory", 0), "--memory 0: has to be 1 to 100000 (gigabytes)"),
+        (("--memory", "nan"), "--memory nan: has to be 1 to 100000 (gigabytes)"),
+        (("--memory", "inf"), "--memory inf: has to be 1 to 100000 (gigabytes)"),
+        (("--slice", f"1/{'9' * 5000}"), "has to be like 3/100"),
         (("--slice", "3/2"), "--slice 3/2: the slices of 2 are 1/2 to 2/2"),
     ],
 )
@@ -216,7 +241,7 @@ def test_options_of_a_render_that_make_no_sense_are_refused(dmlgen, tmp_path, op
     code, _, err = dmlgen("render", "mini", *SMALL, *options, "--out", tmp_path / "out")
     assert code == 2
     assert says in err
-    assert not (tmp_path / "out" / "dataset.json").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_status_of_a_folder_without_a_render_says_what_is_there(dmlgen, color_sweep, tmp_path):

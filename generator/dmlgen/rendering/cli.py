@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dmlgen.rendering.supervise import Limits
     from dmlgen.rendering.units import Slice
 
+MAX_MEMORY = 100_000
 EXECUTORS = ("local", "ray")
 _STANDING = {
     True: " (all images of it are rendered)",
@@ -86,7 +87,7 @@ def render(
         typer.Option("--slice", metavar="I/N", help="Render this part only, for 'dmlgen merge'."),
     ] = None,
     memory: Annotated[
-        float | None, typer.Option(help="Gigabytes above which a worker is replaced.")
+        float | None, typer.Option(help="Gigabytes above which a worker is replaced, from 1; 8.")
     ] = None,
     work: Work = None,
     as_json: Events = False,
@@ -105,6 +106,8 @@ def render(
     engine = Engine(preset, parse_size(size), device)
     plan = plan_of(recipe, group, scenes, variants, count, seed)
     crew = _crew(engine, executor, address, workers, threads)
+    if memory is not None and not 1 <= memory <= MAX_MEMORY:
+        raise InputError(f"--memory {memory:g}: has to be 1 to {MAX_MEMORY} (gigabytes)")
     limits = Limits() if memory is None else Limits(memory=int(memory * 1e9))
     chosen = None if part is None else parse_slice(part)
     if out is None:
@@ -129,9 +132,10 @@ def render(
     begun = destination.begun()
     if begun is not None:
         check_request(begun, plan, engine, destination.name)
-    destination.check()
     local = work_folder(out, work)
-    if finished(plan, engine, local, _other_work(local)) is None:
+    whole = finished(plan, engine, local, _other_work(local))
+    destination.check()
+    if whole is None:
         _render(plan, engine, local, None, crew, limits, as_json, named=destination.name)
     _carry(local, destination, as_json)
 

@@ -25,6 +25,12 @@ WORKER_BYTES = 2 * 10**9
 """Memory to reckon with for a worker at usual picture sizes."""
 
 
+WORKERS_PER_CORE = 8
+"""More processes on a core than anybody has a use for."""
+MAX_THREADS = 1024
+"""Blender's own limit."""
+
+
 class BlenderWorker:
     """A worker process and the pipe to it.
 
@@ -157,13 +163,16 @@ def fitting(
     ((1, 2), (3, 2))
 
     Raises:
-        InputError: a number below 1.
+        InputError: a number out of range.
     """
-    for option, number in (("--workers", workers), ("--threads", threads)):
-        if number is not None and number < 1:
-            raise InputError(f"{option} {number}: has to be 1 or above")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cores = cores or 1
+    for option, number, most in (
+        ("--workers", workers, WORKERS_PER_CORE * cores),
+        ("--threads", threads, MAX_THREADS),
+    ):
+        if number is not None and not 1 <= number <= most:
+            raise InputError(f"{option} {number}: has to be 1 to {most} on a machine like this")
     if workers is None and gpu:
         workers = 1
     if workers is None:

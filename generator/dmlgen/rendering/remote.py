@@ -132,6 +132,7 @@ class Destination:
             key=lambda path: (path.name == MANIFEST_FILE, path.name),
         )
         with self._writing(_BEGUN, folder):
+            self._fs.makedirs(self._root, exist_ok=True)
             self._fs.pipe_file(f"{self._root}/{_BEGUN}", data)
         for done, file in enumerate(files):
             if report:

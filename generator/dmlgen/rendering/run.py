@@ -165,18 +165,18 @@ def merge(
     if not stagings:
         names = ", ".join(map(str, folders))
         raise InputError(f"{names}: no slices there; make them with: dmlgen render --slice I/N")
-    plan, engine = requested(stagings[0])
     stores: dict[str, FrameStore] = {}
     set_aside: dict[str, str] = {}
     for staging in stagings:
-        if not same_request(staging, stagings[0]):
-            raise InputError(f"{staging} is a slice of another dataset than {stagings[0]}")
         rows = set_aside_in(staging)
         if rows is None:
             raise InputError(f"{staging} is not finished; the command that made it goes on")
+        if not same_request(staging, stagings[0]):
+            raise InputError(f"{staging} is a slice of another dataset than {stagings[0]}")
         store = FrameStore(staging)
         stores |= dict.fromkeys(store.keys(), store)
         set_aside |= rows
+    plan, engine = requested(stagings[0])
     missing = {image.key for image in plan.images} - stores.keys() - set_aside.keys()
     if missing:
         raise InputError(

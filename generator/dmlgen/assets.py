@@ -123,7 +123,7 @@ def recipe_file(name: str) -> Path:
     Raises:
         UnknownNameError: neither; the message lists the recipes of the project.
     """
-    own = Path(name).expanduser()
+    own = Path(name)
     if own.suffix.lower() in {".yaml", ".yml"} and own.exists():
         return own
     if name not in recipe_names():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dmldata.console import path_or_url
 from dmldata.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 DEFAULT_RECIPE = "paper"
 
 RecipeName = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="A recipe by name, or the path of a .yaml file.")
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A recipe by name, or the path of a .yaml file.",
+        callback=path_or_url,
+    ),
 ]
 Group = Annotated[
     str | None,

@@ -1,6 +1,8 @@
 """The command dmlgen: what a user types, sees, and sees when it fails."""
 
 import json
+import shlex
+import shutil
 import subprocess
 import sys
 
@@ -242,6 +244,81 @@ def test_options_of_a_render_that_make_no_sense_are_refused(dmlgen, tmp_path, op
     assert code == 2
     assert says in err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_tilde_is_the_home_folder_wherever_a_path_is_given(dmlgen, tmp_path, monkeypatch):
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir()
+    here.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(here)
+    (home / "r.yaml").write_text("name: r\ntitle: t\ndescription: d\nextends: mini\n")
+    assert dmlgen("plan", "~/r.yaml", "--count", 1, "--out=~/plan.parquet")[0] == 0
+    assert (home / "plan.parquet").is_file()
+    assert dmlgen("render", "mini", *SMALL, "--slice", "1/1", "--out=~/d")[0] == 0
+    assert dmlgen("merge", "~/d", "--out=~/e")[0] == 0
+    assert dmlgen("verify", "~/e")[0] == 0
+    assert dmlgen("preview", "~/e", "--out=~/e.png")[0] == 0
+    assert dmlgen("gallery", "~/e", "--out=~/g")[0] == 0
+    made = {path.name for path in home.iterdir() if not path.name.startswith(".")}
+    assert made == {"r.yaml", "plan.parquet", *"deg", "e.png"}
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("render", "mini", *SMALL, "--out", ""), "--out: is empty; valid: a path, such as ./out"),
+        (("render", "mini", *SMALL, "--out="), "--out: is empty"),
+        (("render", "mini", *SMALL, "--work", " "), "--work: is empty"),
+        (("render", ""), "RECIPE: is empty"),
+        (("plan", "mini", "--out", ""), "--out: is empty"),
+        (("merge", ""), "DIR: is empty"),
+        (("merge", "a", "--out", ""), "--out: is empty"),
+        (("status", ""), "DIR: is empty"),
+        (("verify", ""), "DIR: is empty"),
+        (("preview", ""), "DIR: is empty"),
+        (("gallery", ".", "--out", ""), "--out: is empty"),
+        (("cars", "show", "suv", "--out", ""), "--out: is empty"),
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(dmlgen, tmp_path, monkeypatch, words, says):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = dmlgen(*words)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def printed_commands(out, before):
+    """The words of each command that is printed, as a shell takes them."""
+    text = next(line for line in out.splitlines() if before in line).partition(before)[2]
+    return [shlex.split(part) for part in text.split("or:")]
+
+
+def test_printed_commands_are_right_whatever_the_folder_is_called(dmlgen, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = "my $HOME & 'data'"
+    assert dmlgen("render", "mini", *SMALL, "--slice", "1/2", "--out", folder)[0] == 0
+    _, out, _ = dmlgen("render", "mini", *SMALL, "--slice", "2/2", "--out", folder)
+    ((program, *merge),) = printed_commands(out, "when all 2 are: ")
+    assert program == "dmlgen"
+    _, _, err = dmlgen("render", "mini", *SMALL, "--out", folder)
+    assert printed_commands(err, "join them with: ") == [[program, *merge]]
+    code, out, _ = dmlgen(*merge)
+    assert code == 0
+    (_, *preview), evaluate = printed_commands(out, "next: ")
+    assert dmlgen(*preview)[0] == 0
+    assert evaluate == ["dmlbench", "evaluate", "MODEL", "--data", folder]
+
+
+def test_the_next_command_for_a_url_is_one_that_reads_urls(dmlgen, color_sweep, tmp_path):
+    url = (tmp_path / "my data").as_uri().replace("%20", " ")
+    shutil.copytree(color_sweep, tmp_path / "my data")
+    asked = ("--factor", "color", "--scenes", 2, "--variants", 3, "--seed", 7, "--size", 64)
+    code, out, _ = dmlgen("render", *asked, "--preset", "draft", "--out", url)
+    assert code == 0
+    assert printed_commands(out, "next: ") == [["dmlbench", "evaluate", "MODEL", "--data", url]]
 
 
 def test_status_of_a_folder_without_a_render_says_what_is_there(dmlgen, color_sweep, tmp_path):

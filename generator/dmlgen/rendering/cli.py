@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,6 +64,7 @@ def render(
         typer.Option(
             help="A new or empty folder for the dataset, or a URL; by default ./ and the name of "
             "the recipe, or of the group after --factor.",
+            callback=console.path_or_url,
         ),
     ] = None,
     scenes: Scenes = None,
@@ -177,7 +177,10 @@ def merge(
     ],
     out: Annotated[
         str | None,
-        typer.Option(help="Folder or URL for the dataset; the first DIR where not given."),
+        typer.Option(
+            help="Folder or URL for the dataset; the first DIR where not given.",
+            callback=console.path_or_url,
+        ),
     ] = None,
     work: Work = None,
     as_json: AsJson = False,
@@ -261,7 +264,8 @@ def _render(
     if as_json:
         typer.echo(json.dumps({"event": "done", "slice": str(part), "out": str(out), **speed}))
     else:
-        typer.echo(f"slice {part} is rendered; when all {part.of} are: dmlgen merge {out}")
+        merge = console.command("dmlgen", "merge", out)
+        typer.echo(f"slice {part} is rendered; when all {part.of} are: {merge}")
     _complain(set_aside)
 
 
@@ -305,9 +309,13 @@ def _already(manifest: Manifest, out: str, as_json: bool) -> None:
 
 def _next_commands(out: str) -> str:
     from dmldata.locate import SETS
+    from dmlgen.rendering.remote import is_url
 
-    named = shlex.quote(f"./{out}" if out in SETS else out)
-    return f"next: dmlgen preview {named}   or: dmlbench evaluate MODEL --data {named}"
+    place = f"./{out}" if out in SETS or out.startswith("-") else out
+    evaluate = console.command("dmlbench", "evaluate", "MODEL", "--data", place)
+    if is_url(out):
+        return f"next: {evaluate}"
+    return f"next: {console.command('dmlgen', 'preview', place)}   or: {evaluate}"
 
 
 def _complain(set_aside: dict[str, str]) -> None:

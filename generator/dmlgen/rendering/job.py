@@ -45,7 +45,12 @@ def slices_in(out: Path) -> list[Path]:
 
 def is_render(staging: Path) -> bool:
     """Whether a staging folder is somebody's: it has a job, or a process is at work in it."""
-    return (staging / _JOB).is_file() or is_held(staging)
+    return has_job(staging) or is_held(staging)
+
+
+def has_job(staging: Path) -> bool:
+    """Whether a staging folder is kept for a render, which has frames in it."""
+    return (staging / _JOB).is_file()
 
 
 def check_place(out: Path, part: Slice | None) -> None:
@@ -59,7 +64,7 @@ def check_place(out: Path, part: Slice | None) -> None:
         raise InputError(f"{out} already holds a dataset; give another --out, or delete it first")
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; choose a new or an empty folder with --out")
-    if (staging / _JOB).is_file():
+    if has_job(staging):
         return
     if part is None and slices_in(out):
         raise InputError(f"{out} holds slices; join them with: {command('dmlgen', 'merge', out)}")
@@ -81,7 +86,7 @@ def check_job(staging: Path, out: Path, plan: Plan, engine: Engine) -> None:
     Raises:
         InputError: they are another one's; says in what it differs.
     """
-    if not (staging / _JOB).is_file():
+    if not has_job(staging):
         return
     differs = differences(_read(staging)["identity"], identity(plan, engine))
     if differs:
@@ -98,7 +103,7 @@ def write_job(staging: Path, plan: Plan, engine: Engine, part: Slice | None) -> 
     Raises:
         PrismError: the folder cannot be written.
     """
-    if (staging / _JOB).is_file():
+    if has_job(staging):
         return
     job = {"identity": identity(plan, engine), **_request(plan, engine, part)}
     try:
@@ -174,7 +179,7 @@ def held(out: Path, part: Slice | None) -> Iterator[Path]:
         _take(lock, staging)
         yield staging
     finally:
-        if lock.is_locked and not (staging / _JOB).is_file():
+        if lock.is_locked and not has_job(staging):
             shutil.rmtree(staging, ignore_errors=True)
         lock.release()
         with suppress(OSError):
@@ -186,7 +191,7 @@ def _take(lock: FileLock, staging: Path) -> None:
     try:
         staging.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
-        if not (staging / _JOB).is_file():
+        if not has_job(staging):
             for file in staging.iterdir():
                 if file.name != _LOCK:
                     file.unlink()

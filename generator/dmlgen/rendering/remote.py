@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import fsspec
 
 from dmldata.console import Report
-from dmldata.errors import InputError, PrismError, one_line
+from dmldata.errors import DatasetError, InputError, PrismError, one_line
 from dmldata.files import CLUTTER, sha256_of
 from dmldata.manifest import MANIFEST_FILE, Manifest, read_manifest
 
@@ -120,7 +120,9 @@ class Destination:
             PrismError: a file could not be copied; the same call goes on.
         """
         data = (folder / MANIFEST_FILE).read_bytes()
-        begun, manifest = self.begun(), read_manifest(data, MANIFEST_FILE)
+        manifest = read_manifest(data, MANIFEST_FILE)
+        with self._writing(_BEGUN, folder):
+            begun = self.begun()
         if begun is not None and begun.fingerprint != manifest.fingerprint:
             raise InputError(
                 f"{self.name} holds a part of another dataset, {begun.name} (fingerprint "
@@ -175,6 +177,8 @@ class Destination:
     def _writing(self, name: str, kept: Path) -> Iterator[None]:
         try:
             yield
+        except DatasetError:
+            raise
         except Exception as error:
             raise PrismError(
                 f"{self.name}/{name}: cannot be written: {one_line(error)}; the dataset is "

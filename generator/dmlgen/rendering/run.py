@@ -25,13 +25,12 @@ from dmlgen.rendering.job import (
     check_job,
     check_place,
     finish,
+    has_job,
     held,
-    is_render,
     requested,
     same_request,
     set_aside_in,
     slices_in,
-    staging_of,
     write_job,
 )
 from dmlgen.rendering.local import LocalExecutor, fitting, has_gpu
@@ -183,9 +182,9 @@ def merge(
             f"{len(missing)} of {len(plan.images)} images are in none of the {len(stagings)} "
             f"slices; render the others with --slice, or name their folders too"
         )
-    if is_render(staging_of(out, None)):
-        raise InputError(f"{out} holds an unfinished dataset that is no slice; give another --out")
-    with held(out, None):
+    with held(out, None) as own:
+        if has_job(own):
+            raise InputError(f"{out} holds an unfinished render of its own; give another --out")
         manifest = finished(plan, engine, out, instead)
         if manifest is None or {image.key for image in manifest.set_aside} != set_aside.keys():
             manifest = assemble(plan, engine, out, stores.__getitem__, set_aside, progress)

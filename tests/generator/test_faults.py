@@ -311,6 +311,53 @@ def test_a_disk_that_is_full_at_the_start_is_named_and_nothing_stays_on_it(small
     assert [path.name for path in small_disk.iterdir()] == ["filler"]
 
 
+@pytest.mark.parametrize("state", ["full", "read-only"])
+def test_every_command_that_writes_names_the_file_that_a_disk_has_no_room_for(
+    dmlgen, own_copy, small_disk, state
+):
+    if state == "full":
+        with pytest.raises(OSError, match="No space left"):
+            (small_disk / "filler").write_bytes(bytes(10**6))
+    else:
+        remount(small_disk, "ro")
+    before = list(small_disk.iterdir())
+    reason = {"full": "No space left on device", "read-only": "Read-only file system"}[state]
+    for words, name in (
+        (("plan", "mini"), "plan.parquet"),
+        (("preview", own_copy), "sheet.png"),
+        (("gallery", own_copy), "gallery"),
+        (("cars", "show", "smart-car", "--size", 32, "--device", "cpu"), "car.png"),
+    ):
+        code, _, err = dmlgen(*words, "--out", small_disk / name)
+        assert code == 1
+        assert err == f"error: {small_disk / name}: {reason}\n"
+        assert list(small_disk.iterdir()) == before
+
+
+def test_without_room_for_temporary_files_no_image_is_given_up(small_disk, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(small_disk))
+    out = tmp_path / "out"
+    process = started(out)
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert f"{small_disk}: 0.1 MB are left for temporary files, and rendering needs 32" in error
+    assert not out.exists()
+    remount(small_disk, "size=32100k")
+    process = started(out)
+    wait_until(lambda: frames_in(out) >= 1, process)
+    with pytest.raises(OSError, match="No space left"):
+        (small_disk / "filler").write_bytes(bytes(4 * 10**7))
+    _, error = process.communicate(timeout=300)
+    assert process.returncode in (0, 1), error
+    if process.returncode:
+        assert "MB are left for temporary files" in error
+        (small_disk / "filler").unlink()
+        process = started(out)
+        _, error = process.communicate(timeout=300)
+        assert process.returncode == 0, error
+    assert open_dataset(str(out)).manifest.set_aside == ()
+
+
 def test_an_output_that_cannot_be_written_is_named(small_disk):
     remount(small_disk, "ro")
     process = started(small_disk / "out")

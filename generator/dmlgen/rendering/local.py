@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from dmldata.errors import InputError, PrismError
-from dmlgen.blender import blender_process, died
+from dmlgen.blender import ScratchError, blender_process, died
 from dmlgen.plan import PlannedImage
 from dmlgen.presets import Engine
 from dmlgen.rendering.executor import Died, Event, Refused, Rendered
@@ -123,7 +123,7 @@ class LocalExecutor:
         worker = self._workers[number]
         try:
             return Rendered(number, worker.receive(), worker.memory())
-        except InputError as error:
+        except (InputError, ScratchError) as error:
             return Refused(number, error)
         except PrismError as error:
             return Died(number, str(error))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from dmldata.console import Report
 from dmldata.errors import InputError
 from dmldata.manifest import Manifest
-from dmlgen.blender import require_blender
+from dmlgen.blender import require_blender, require_scratch
 from dmlgen.plan import Plan
 from dmlgen.presets import Engine
 from dmlgen.rendering.assemble import assemble
@@ -213,6 +213,7 @@ def _rendered(
 ) -> Iterator[_Rendered]:
     """Renders what the staging folder of a plan or slice lacks, and holds it for the block."""
     require_blender()
+    require_scratch()
     check_place(out, part)
     with held(out, part) as staging:
         # Another process may have been at work between the check and the hold.
@@ -246,6 +247,7 @@ def _rendered(
                 set_aside = supervisor.run(cut(todo, crew.slots() or 1), report)
         finally:
             store.close()
-        write_job(staging, plan, engine, part)
-        finish(staging, set_aside)
+        if len(store) or part is not None:
+            write_job(staging, plan, engine, part)
+            finish(staging, set_aside)
         yield _Rendered(staging, store, progress, set_aside)

@@ -166,7 +166,8 @@ def held(out: Path, part: Slice | None) -> Iterator[Path]:
     runs.
 
     The hold ends with the process, however it ends. A folder that has no job when the block ends
-    is nobody's: it is removed, and so is `out` where it was made for it.
+    is nobody's: it is removed, and so is `out` where it was made for it, unless Blender failed and
+    what it said is there to be read.
 
     Raises:
         InputError: another process has it; says which.
@@ -175,11 +176,15 @@ def held(out: Path, part: Slice | None) -> Iterator[Path]:
     staging = staging_of(out, part)
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
     lock = FileLock(staging / _LOCK)
+    nobodys = True
     try:
         _take(lock, staging)
         yield staging
+    except PrismError as error:
+        nobodys = isinstance(error, InputError) or not any(staging.glob("*.log"))
+        raise
     finally:
-        if lock.is_locked and not has_job(staging):
+        if lock.is_locked and nobodys and not has_job(staging):
             shutil.rmtree(staging, ignore_errors=True)
         lock.release()
         with suppress(OSError):

@@ -235,6 +235,8 @@ def test_slices_are_rendered_and_merged_by_the_commands_that_each_names(dmlgen, 
         (("--memory", 0), "--memory 0: has to be 1 to 100000 (gigabytes)"),
         (("--memory", "nan"), "--memory nan: has to be 1 to 100000 (gigabytes)"),
         (("--memory", "inf"), "--memory inf: has to be 1 to 100000 (gigabytes)"),
+        (("--executor", "ray", "--workers", 0), "--workers 0: has to be 1 to 100000"),
+        (("--executor", "ray", "--threads", -1), "--threads -1: has to be 1 to 1024"),
         (("--slice", f"1/{'9' * 5000}"), "has to be like 3/100"),
         (("--slice", "3/2"), "--slice 3/2: the slices of 2 are 1/2 to 2/2"),
     ],
@@ -347,6 +349,11 @@ def test_a_car_is_shown_from_eight_sides(dmlgen, tmp_path):
     )
     with Image.open(out) as sheet:
         assert sheet.size == (4 * 32, 2 * 32)
+
+
+def test_a_sheet_of_cars_has_a_largest_size(dmlgen, tmp_path):
+    code, _, err = dmlgen("cars", "show", "suv", "--size", 8192, "--out", tmp_path / "car.png")
+    assert (code, err) == (2, "error: --size 8192: has to be at most 2048 pixels\n")
 
 
 def test_an_unknown_car_is_refused_with_those_there_are(dmlgen, tmp_path):

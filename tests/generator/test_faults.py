@@ -217,6 +217,28 @@ def test_a_staging_folder_without_a_job_is_nobodys(dmlgen, plan, engine, tmp_pat
     assert not staging_of(out, None).exists()
 
 
+@pytest.mark.parametrize("text", ["", "{}", "[]", "[" * 9999, "9" * 5000, '{"identity": {}}'])
+def test_a_job_that_no_render_wrote_is_refused_and_not_touched(dmlgen, tmp_path, text):
+    for name in (".render", ".slice-000001-of-000001"):
+        folder = tmp_path / name / name
+        folder.mkdir(parents=True)
+        for file in ("job.json", "status.json", "holder.json"):
+            (folder / file).write_text(text)
+        (folder / "set_aside.json").write_text("{}")
+        before = contents(folder)
+        small = ("--count", 1, "--size", 32, "--preset", "draft", "--device", "cpu")
+        part = () if name == ".render" else ("--slice", "1/1")
+        for words in (
+            ("render", "mini", *small, *part, "--out", tmp_path / name),
+            ("status", tmp_path / name),
+            ("merge", tmp_path / name),
+        ):
+            code, _, err = dmlgen(*words)
+            assert code == 2
+            assert "unexpected" not in err
+        assert before["job.json"] == (folder / "job.json").read_bytes()
+
+
 def test_slices_that_are_being_loaded_keep_their_folder(plan, engine, tmp_path):
     with held(tmp_path, Slice(1, 2)):
         with pytest.raises(InputError, match="holds slices; join them with: dmlgen merge"):

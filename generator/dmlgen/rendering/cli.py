@@ -217,7 +217,7 @@ def _crew(
     def on_ray(images: int, logs: Path) -> Any:
         from dmlgen.rendering.ray_workers import RayExecutor
 
-        return RayExecutor(engine, address, workers, threads or 1)
+        return RayExecutor(engine, address, workers, 1 if threads is None else threads)
 
     return on_ray
 
@@ -347,11 +347,13 @@ def _carry(local: Path, destination: Any, as_json: bool) -> None:
 
 
 def _status_of(staging: Path) -> dict[str, Any]:
-    from dmlgen.rendering.job import holder_of
-    from dmlgen.rendering.monitor import STATUS_FILE
+    from dmlgen.rendering.job import holder_of, read_document
+    from dmlgen.rendering.monitor import STATUS_FILE, line, worker_lines
 
+    document = read_document(staging / STATUS_FILE) or {}
     try:
-        document: dict[str, Any] = json.loads((staging / STATUS_FILE).read_text())
-    except (OSError, ValueError):
+        line(document)
+        worker_lines(document)
+    except (LookupError, TypeError, ValueError):
         raise InputError(f"{staging}: nothing is known yet; ask again in some seconds") from None
     return {**(holder_of(staging) or {}), **document}

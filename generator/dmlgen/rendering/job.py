@@ -27,6 +27,7 @@ from dmlgen.rendering.units import Slice
 
 STAGING = ".render"
 """Folder inside an unfinished dataset that holds its frames."""
+_HOLDER_KEYS = {"process", "host", "since"}
 _SLICES = ".slice-*-of-*"
 _JOB, _LOCK, _HOLDER, _SET_ASIDE = "job.json", "lock", "holder.json", "set_aside.json"
 
@@ -135,14 +136,17 @@ def requested(staging: Path) -> tuple[Plan, Engine]:
         InputError: no job there, or one whose plan, files or packages are not those of today.
     """
     job = _read(staging)
-    size = job["engine"].pop("size")
-    engine = Engine(**job["engine"], size=tuple(size) if isinstance(size, list) else size)
-    plan = make_plan(
-        Recipe.model_validate_json(json.dumps(job["recipe"])),
-        seed=job["seed"],
-        count=job["count"],
-        sweep=None if job["sweep"] is None else Sweep(**job["sweep"]),
-    )
+    try:
+        size = job["engine"].pop("size")
+        engine = Engine(**job["engine"], size=tuple(size) if isinstance(size, list) else size)
+        plan = make_plan(
+            Recipe.model_validate_json(json.dumps(job["recipe"])),
+            seed=job["seed"],
+            count=job["count"],
+            sweep=None if job["sweep"] is None else Sweep(**job["sweep"]),
+        )
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise _no_job(staging) from error
     differs = differences(job["identity"], identity(plan, engine))
     if differs:
         raise InputError(
@@ -153,11 +157,26 @@ def requested(staging: Path) -> tuple[Plan, Engine]:
 
 
 def _read(staging: Path) -> dict[str, Any]:
+    job = read_document(staging / _JOB)
+    if job is None or not isinstance(job.get("identity"), dict):
+        raise _no_job(staging)
+    return job
+
+
+def read_document(path: Path) -> dict[str, Any] | None:
+    """What a JSON file of a staging folder says; None where there is none, or nothing of use."""
     try:
-        job: dict[str, Any] = json.loads((staging / _JOB).read_text())
-        return job
-    except (OSError, ValueError) as error:
-        raise InputError(f"{staging}: no {_JOB} of a render there") from error
+        document = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _no_job(staging: Path) -> InputError:
+    return InputError(
+        f"{staging}/{_JOB}: not what a render of this version writes; delete {staging}, or give "
+        "another folder"
+    )
 
 
 @contextmanager
@@ -215,11 +234,8 @@ def _take(lock: FileLock, staging: Path) -> None:
 
 def holder_of(staging: Path) -> dict[str, Any] | None:
     """Process, host and time of the last to hold a staging folder."""
-    try:
-        holder: dict[str, Any] = json.loads((staging / _HOLDER).read_text())
-        return holder
-    except (OSError, ValueError):
-        return None
+    holder = read_document(staging / _HOLDER)
+    return holder if holder is not None and holder.keys() == _HOLDER_KEYS else None
 
 
 def is_held(staging: Path) -> bool:
@@ -247,8 +263,4 @@ def finish(staging: Path, set_aside: dict[str, str]) -> None:
 
 def set_aside_in(staging: Path) -> dict[str, str] | None:
     """Rows that were set aside, with the reason; None where rows are still to be rendered."""
-    try:
-        rows: dict[str, str] = json.loads((staging / _SET_ASIDE).read_text())
-        return rows
-    except OSError:
-        return None
+    return read_document(staging / _SET_ASIDE)

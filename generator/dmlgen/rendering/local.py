@@ -145,6 +145,20 @@ def has_gpu() -> bool:
     return folder.is_dir() and any(folder.iterdir())
 
 
+def check_counts(workers: int | None, threads: int | None, most_workers: int) -> None:
+    """Make sure that the numbers of workers and of their threads, where given, are in range.
+
+    Raises:
+        InputError: one is not.
+    """
+    for option, number, most in (
+        ("--workers", workers, most_workers),
+        ("--threads", threads, MAX_THREADS),
+    ):
+        if number is not None and not 1 <= number <= most:
+            raise InputError(f"{option} {number}: has to be 1 to {most} here")
+
+
 def fitting(
     images: int, workers: int | None, threads: int | None, gpu: bool = False
 ) -> tuple[int, int]:
@@ -167,12 +181,7 @@ def fitting(
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cores = cores or 1
-    for option, number, most in (
-        ("--workers", workers, WORKERS_PER_CORE * cores),
-        ("--threads", threads, MAX_THREADS),
-    ):
-        if number is not None and not 1 <= number <= most:
-            raise InputError(f"{option} {number}: has to be 1 to {most} on a machine like this")
+    check_counts(workers, threads, WORKERS_PER_CORE * cores)
     if workers is None and gpu:
         workers = 1
     if workers is None:

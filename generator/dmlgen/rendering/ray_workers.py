@@ -16,8 +16,9 @@ from dmlgen.plan import PlannedImage
 from dmlgen.presets import Engine
 from dmlgen.rendering.executor import Died, Event, Refused, Rendered
 from dmlgen.rendering.frames import Frame
-from dmlgen.rendering.local import BlenderWorker
+from dmlgen.rendering.local import BlenderWorker, check_counts
 
+MAX_WORKERS = 100_000
 GPU_DEVICES = ("cuda", "optix")
 
 
@@ -47,13 +48,14 @@ class RayExecutor:
         threads: CPUs that each reserves and uses.
 
     Raises:
-        InputError: Ray is not installed, there is no cluster at that address, or none of its nodes
-            has room for a worker.
+        InputError: a number out of range, Ray is not installed, there is no cluster at that
+            address, or none of its nodes has room for a worker.
     """
 
     def __init__(
         self, engine: Engine, address: str | None, workers: int | None, threads: int
     ) -> None:
+        check_counts(workers, threads, MAX_WORKERS)
         self._ray = connect(address)
         self._engine, self._workers, self._threads = engine, workers, threads
         self._gpus = 1 if engine.device in GPU_DEVICES else 0

@@ -234,10 +234,10 @@ def test_what_is_no_file_is_no_recipe_and_nobody_waits_for_it(tmp_path):
     (tmp_path / "null.yaml").symlink_to("/dev/zero")
     (tmp_path / "own.yaml").write_text("name: a\ntitle: t\ndescription: d\nextends: pipe.yaml\n")
     for name, message in (
-        ("pipe.yaml", "is a pipe or a device; valid: a text file"),
-        ("null.yaml", "is a pipe or a device; valid: a text file"),
-        ("folder.yaml", "is a folder; valid: a text file"),
-        ("own.yaml", "pipe.yaml: is a pipe or a device"),
+        ("pipe.yaml", "is a pipe or device, not a file"),
+        ("null.yaml", "is a pipe or device, not a file"),
+        ("folder.yaml", "is a folder, not a file"),
+        ("own.yaml", "pipe.yaml: is a pipe or device"),
     ):
         with pytest.raises(InputError, match=message):
             load_recipe(str(tmp_path / name))
@@ -247,7 +247,7 @@ def test_a_file_too_long_for_a_recipe_is_not_read(tmp_path):
     path = tmp_path / "own.yaml"
     path.touch()
     os.truncate(path, 10**12)
-    with pytest.raises(InputError, match=r"has 1,000,000,000,000 bytes; valid: at most 2,000,000"):
+    with pytest.raises(InputError, match=r"is larger than the limit of 1,048,576 bytes"):
         load_recipe(str(path))
 
 

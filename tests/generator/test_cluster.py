@@ -110,7 +110,7 @@ def test_a_node_lost_while_it_renders_costs_no_image(cluster, color_sweep, plan,
 @pytest.mark.parametrize(
     ("threads", "device", "asked"),
     # The two nodes have two CPUs together, and none of them has two.
-    [(2, "cpu", "2 CPUs"), (10**6, "cpu", "1000000 CPUs"), (1, "cuda", "1 CPUs and 1 GPU")],
+    [(2, "cpu", "2 CPUs"), (1000, "cpu", "1000 CPUs"), (1, "cuda", "1 CPUs and 1 GPU")],
 )
 def test_a_worker_for_which_no_node_has_room_is_refused_with_what_the_nodes_have(
     cluster, plan, engine, tmp_path, threads, device, asked

@@ -46,6 +46,14 @@ def disturb(process: subprocess.Popen[bytes], luck: random.Random) -> str:
     return "all"
 
 
+def wait(process: subprocess.Popen[bytes], out: Path, luck: random.Random) -> None:
+    """Waits for a random moment: while workers load, or, more often, once pictures have come."""
+    before, loading = kept(out), luck.random() < 0.3
+    while not loading and kept(out) <= before and process.poll() is None:
+        time.sleep(0.2)
+    time.sleep(luck.uniform(0.1, 6.0))
+
+
 def main() -> None:
     images = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     kills = int(sys.argv[2]) if len(sys.argv) > 2 else 30
@@ -56,7 +64,7 @@ def main() -> None:
         out = Path(folder) / "disturbed"
         process = start(images, out)
         while sum(killed.values()) < kills and process.poll() is None:
-            time.sleep(luck.uniform(1.0, 12.0))
+            wait(process, out, luck)
             if process.poll() is None:
                 what = disturb(process, luck)
                 killed[what] += 1

@@ -65,7 +65,9 @@ Split = Annotated[
 Labels = Annotated[
     str | None,
     typer.Option(
-        "--labels", help="Table of the labels of a folder of images, if it is not in the folder."
+        "--labels",
+        help="Table of the labels of a folder of images, if it is not in the folder.",
+        callback=console.path_or_url,
     ),
 ]
 Properties = Annotated[
@@ -74,6 +76,7 @@ Properties = Annotated[
         "--properties",
         help="YAML or JSON file with the kind (categorical, linear, cyclic, ignore), unit, period "
         "and bins of properties; by default inferred from their values.",
+        callback=console.path_or_url,
     ),
 ]
 
@@ -101,6 +104,7 @@ def evaluate(
             "folder with labels.csv, metadata.csv or metadata.jsonl, a folder per class, or one of "
             "Cars196, CUB-200-2011 or Stanford Online Products as distributed.",
             show_default="paper",
+            callback=console.path_or_url,
         ),
     ] = "package:paper",
     split: Split = None,
@@ -346,6 +350,7 @@ def compare(
             "--data",
             help="Which dataset, where there are results of several: as evaluate takes it, or its "
             "fingerprint.",
+            callback=console.path_or_url,
         ),
     ] = None,
     groups: GroupsFile = None,
@@ -386,7 +391,11 @@ def report(
     out: Annotated[Path, typer.Option("--out", help="The page.")] = Path("report.html"),
     data: Annotated[
         str | None,
-        typer.Option("--data", help="Where the images are; by default as evaluated."),
+        typer.Option(
+            "--data",
+            help="Where the images are; by default as evaluated.",
+            callback=console.path_or_url,
+        ),
     ] = None,
     split: Split = None,
     labels: Labels = None,

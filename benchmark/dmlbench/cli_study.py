@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dmldata import console
 from dmldata.console import say
 
 
@@ -17,6 +18,7 @@ def study(
         typer.Argument(
             metavar="RECIPE",
             help="A study of the project (mini, full) or the path of a .yaml file.",
+            callback=console.path_or_url,
         ),
     ],
     out: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dmldata import console
 from dmldata.console import say
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -18,16 +19,29 @@ def train(
         str, typer.Option("--loss", help="One of the fourteen, as arcface; or none, or random.")
     ],
     data: Annotated[
-        str, typer.Option("--data", help="Images with classes, as evaluate takes them.")
+        str,
+        typer.Option(
+            "--data",
+            help="Images with classes, as evaluate takes them.",
+            callback=console.path_or_url,
+        ),
     ],
     split: Annotated[
         str | None, typer.Option("--split", help="By default train, where there is one.")
     ] = None,
     labels: Annotated[
-        str | None, typer.Option("--labels", help="CSV file of a folder of images.")
+        str | None,
+        typer.Option(
+            "--labels", help="CSV file of a folder of images.", callback=console.path_or_url
+        ),
     ] = None,
     properties: Annotated[
-        str | None, typer.Option("--properties", help="File with the kind of each property.")
+        str | None,
+        typer.Option(
+            "--properties",
+            help="File with the kind of each property.",
+            callback=console.path_or_url,
+        ),
     ] = None,
     label: Annotated[
         str | None,
@@ -155,7 +169,6 @@ def export(
 
 
 def _print_metrics(loss: str, metrics: dict[str, Any]) -> None:
-    from dmldata import console
 
     rows = [
         (name, f"{row['map_at_r']:.4f}", f"{row['precision_at_1']:.4f}", row["epoch"] or "")

@@ -37,11 +37,41 @@ def room(ray: Any, threads: int, gpus: int, most: int | None) -> int:
         ray: connected.
         threads, gpus: that each worker reserves.
     """
-    have = ray.cluster_resources()
-    places = int(have.get("CPU", 0)) // threads
-    if gpus:
-        places = min(places, int(have.get("GPU", 0)) // gpus)
+    places = sum(_places(node, threads, gpus) for node in _nodes(ray))
     return places if most is None else min(places, most)
+
+
+def require_room(ray: Any, threads: int, gpus: int) -> None:
+    """Make sure that a worker fits on one of the nodes; Ray would wait for it without an end.
+
+    Args:
+        ray: connected; not any more where this fails.
+        threads, gpus: that each worker reserves.
+
+    Raises:
+        InputError: no node has room for one, even if nothing else ran there.
+    """
+    if room(ray, threads, gpus, None):
+        return
+    nodes = sorted(
+        f"{node.get('CPU', 0):g} CPUs" + (f" and {node['GPU']:g} GPUs" if "GPU" in node else "")
+        for node in _nodes(ray)
+    )
+    ray.shutdown()
+    asked = f"{threads} CPUs" + (f" and {gpus} GPU" if gpus else "")
+    raise InputError(
+        f"no node of the Ray cluster has {asked} for a worker (its nodes have: "
+        f"{', '.join(nodes) or 'nothing'}); ask for less with --threads or --device, or add a node"
+    )
+
+
+def _nodes(ray: Any) -> list[dict[str, float]]:
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _places(node: dict[str, float], threads: int, gpus: int) -> int:
+    places = int(node.get("CPU", 0)) // threads
+    return min(places, int(node.get("GPU", 0)) // gpus) if gpus else places
 
 
 def _knock(address: str) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import select
+import shlex
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from dmldata.errors import PrismError, one_line
+from dmldata.errors import InputError, PrismError, one_line
 from dmldata.extras import as_missing_package
 from dmldata.text import printable, without_credentials
 
@@ -118,11 +120,64 @@ def _invoke(app: typer.Typer, prog: str, args: list[str]) -> None:
     from typer.main import get_command
 
     command = get_command(app)
+    _read_paths(command)
     if f"_{prog}_COMPLETE".replace("-", "_").upper() in os.environ:
         command.main(args, prog_name=prog)
     command.epilog = command.epilog or "--debug, anywhere: show the traceback of an error."
     with command.make_context(prog, args) as context:
         command.invoke(context)
+
+
+def _read_paths(command: Any) -> None:
+    """Have every option and argument of a command that is a path read by `user_path`."""
+    for parameter in command.params:
+        if _is_path(parameter):
+            parameter.process_value = partial(_processed, parameter, parameter.process_value)
+    for subcommand in getattr(command, "commands", {}).values():
+        _read_paths(subcommand)
+
+
+def _is_path(parameter: Any) -> bool:
+    """`parameter` is of click, or of what newer releases of Typer have in its place."""
+    described = getattr(parameter, "type_descriptor", None)
+    if described is not None:
+        return described.annotation in (Path, list[Path])
+    return parameter.type.name in ("path", "file", "directory")
+
+
+def _processed(parameter: Any, process: Callable[..., Any], context: Any, value: Any) -> Any:
+    return process(context, path_or_url(context, parameter, value))
+
+
+def path_or_url(context: Any, parameter: Any, value: Any) -> Any:
+    """Read an option that is a path or something else, such as a URL: its `callback`, for Typer.
+
+    Paths are read by `user_path` without it.
+    """
+    if isinstance(value, list | tuple):
+        return type(value)(_of_parameter(one, parameter) for one in value)
+    return value if value is None else _of_parameter(value, parameter)
+
+
+def _of_parameter(value: Any, parameter: Any) -> Any:
+    options = [name for name in parameter.opts if name.startswith("--")]
+    name = options[0] if options else parameter.metavar or parameter.name
+    return user_path(value, name) if isinstance(value, str) else value
+
+
+def user_path(text: str, name: str) -> str:
+    """Return a path as a user means it: `~` is the home folder, which a shell leaves as it is in
+    `--out=~/data`.
+
+    Args:
+        name: of the option, for the message.
+
+    Raises:
+        InputError: it is empty, as that of a variable that is not set.
+    """
+    if not text.strip():
+        raise InputError(f"{name}: is empty; valid: a path, such as ./{name.strip('-').lower()}")
+    return os.path.expanduser(text)  # noqa: PTH111 - a URL is no Path
 
 
 def _click_exception(bad_parameter: type[Exception]) -> type[Exception]:
@@ -154,6 +209,15 @@ def _stdout_is_closed() -> bool:
 
 LINE_SECONDS = 15.0
 """Between two lines of progress, where there is no terminal to draw a bar on."""
+
+
+def command(*words: object) -> str:
+    """Return a command as one can paste it into a shell, whatever its words hold.
+
+    >>> command("dmlgen", "merge", "my data")
+    "dmlgen merge 'my data'"
+    """
+    return shlex.join(str(word) for word in words)
 
 
 class Progress:

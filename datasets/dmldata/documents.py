@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from dmldata.errors import InputError, one_line
+from dmldata.files import read_file
 from dmldata.strict import explain, first_problem
 
 M = TypeVar("M", bound=BaseModel)
@@ -17,6 +18,13 @@ M = TypeVar("M", bound=BaseModel)
 _UNDER_WAY = -1
 MAX_YAML_BYTES = 1024**2
 """Of a file of YAML."""
+_TAG = "tag:yaml.org,2002:"
+_TAGS = {_TAG + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "merge")}
+MAX_DEPTH = 100
+"""Levels of lists and mappings in each other."""
+MAX_DIGITS = 100
+"""Of a whole number."""
+_TOO_DEEP = f"nested too deeply; valid: at most {MAX_DEPTH} levels"
 MAX_NODES = 1_000_000
 """Values of a document that are read; an alias counts as often as it repeats what it stands for."""
 
@@ -31,21 +39,24 @@ def load_document(model: type[M], path: Path) -> M:
     if not isinstance(data, dict) or tree is None:
         raise InputError(f"{path}: expected fields like 'name: value', found {_kind_of(data)}")
     try:
-        return model.model_validate_json(json.dumps(data, default=str))
+        return model.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        line = line_of(tree, first_problem(error)["loc"])
+        line = line_of(tree, first_problem(error, model)["loc"])
         raise InputError(f"{path}:{line}: {explain(error, model)}") from error
 
 
 def parse_yaml(text: str, where: str) -> tuple[Any, yaml.Node | None]:
     """Parse YAML that somebody else may have written: its content, and its nodes for `line_of`.
 
+    The content is of what JSON has, too. A date is the text as which it is written.
+
     Args:
         where: the file, for messages.
 
     Raises:
-        InputError: not YAML, a key that stands twice in one mapping, more than MAX_NODES values
-            once aliases are followed, or nested too deeply; names the line.
+        InputError: not YAML, a key that stands twice in one mapping, a tag or a number that JSON
+            does not have, more than MAX_NODES values once aliases are followed, or nested too
+            deeply; names the line.
     """
     try:
         loader = yaml.SafeLoader(text)
@@ -60,18 +71,24 @@ def parse_yaml(text: str, where: str) -> tuple[Any, yaml.Node | None]:
         problem = getattr(error, "problem", None) or "not valid YAML"
         raise InputError(f"{place}: {problem}") from error
     except RecursionError:
-        raise InputError(f"{where}: nested too deeply; valid: some levels") from None
-    except ValueError as error:
-        raise InputError(f"{where}: {one_line(error)}") from None
+        raise InputError(f"{where}: {_TOO_DEEP}") from None
+    except (ValueError, TypeError, LookupError) as error:
+        raise InputError(f"{where}: a value that does not fit its tag: {one_line(error)}") from None
 
 
-def _count_nodes(node: yaml.Node, where: str, counted: dict[int, int]) -> int:
+def _count_nodes(node: yaml.Node, where: str, counted: dict[int, int], depth: int = 0) -> int:
     """Values in a node, each as often as an alias repeats it; refuses keys that stand twice."""
     if id(node) in counted:
         if counted[id(node)] == _UNDER_WAY:
             raise InputError(f"{where}:{node.start_mark.line + 1}: a value that contains itself")
         return counted[id(node)]
     counted[id(node)] = _UNDER_WAY
+    if isinstance(node, yaml.ScalarNode):
+        _check_scalar(node, where)
+    elif depth == MAX_DEPTH:
+        raise InputError(f"{where}:{node.start_mark.line + 1}: {_TOO_DEEP}")
+    elif node.tag not in _TAGS:
+        raise InputError(f"{where}:{node.start_mark.line + 1}: {_unknown_tag(node)}")
     children = []
     if isinstance(node, yaml.MappingNode):
         seen: set[tuple[str, str]] = set()
@@ -84,11 +101,30 @@ def _count_nodes(node: yaml.Node, where: str, counted: dict[int, int]) -> int:
             children += [key, value]
     elif isinstance(node, yaml.SequenceNode):
         children = node.value
-    counted[id(node)] = 1 + sum(_count_nodes(child, where, counted) for child in children)
+    counted[id(node)] = 1 + sum(
+        _count_nodes(child, where, counted, depth + 1) for child in children
+    )
     if counted[id(node)] > MAX_NODES:
         line = node.start_mark.line + 1
         raise InputError(f"{where}:{line}: more than {MAX_NODES:,} values, with its aliases")
     return counted[id(node)]
+
+
+def _check_scalar(node: yaml.ScalarNode, where: str) -> None:
+    if node.tag == f"{_TAG}timestamp":
+        node.tag = f"{_TAG}str"
+    problem = None
+    if node.tag not in _TAGS:
+        problem = _unknown_tag(node)
+    elif node.tag == f"{_TAG}int" and len(node.value) > MAX_DIGITS:
+        problem = f"a number of {len(node.value):,} digits; valid: at most {MAX_DIGITS}"
+    if problem:
+        raise InputError(f"{where}:{node.start_mark.line + 1}: {problem}")
+
+
+def _unknown_tag(node: yaml.Node) -> str:
+    tag = node.tag.replace(_TAG, "!!")
+    return f"unknown tag {tag}; valid: text, numbers, true, false, null, lists, mappings, no tags"
 
 
 def line_of(tree: yaml.Node, location: tuple[int | str, ...]) -> int:
@@ -113,7 +149,7 @@ def line_of(tree: yaml.Node, location: tuple[int | str, ...]) -> int:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_file(path, MAX_YAML_BYTES).decode("utf-8")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 import shutil
 import stat
 import sys
@@ -14,7 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from dmldata.errors import InputError
+
 CHUNK = 1 << 20
+CLUTTER = frozenset({".DS_Store", ".localized", "Thumbs.db", "desktop.ini", ".directory"})
+"""Files that file managers leave in every folder that they show."""
 MAX_DOCUMENT_BYTES = 32 * 1024**2
 """Of a file that is read as a whole before it is parsed (JSON, lists, tables of text)."""
 
@@ -92,6 +97,52 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             beside.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+@contextmanager
+def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A folder to fill, which takes its name when the block ends, and leaves nothing when it fails.
+
+    Of several processes that make the same folder, each has one of its own to fill; the first to
+    end gives it the name, and the others fail.
+
+    Raises:
+        InputError: there is something of that name, other than an empty folder.
+        OSError: the folder cannot be written; names it.
+    """
+    path = Path(path).resolve()
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    _check_new(path)
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        if path.is_dir():
+            for name in CLUTTER:
+                (path / name).unlink(missing_ok=True)
+        beside.rename(path)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            _check_new(path)
+        if error.filename in (None, str(beside)):
+            error.filename = str(path)
+        raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _check_new(folder: Path) -> None:
+    held = names_in(folder)
+    if held or (folder.exists() and not folder.is_dir()):
+        what = f"is not empty (it holds {', '.join(held[:3])})" if held else "is a file"
+        raise InputError(f"{folder} {what}; valid: a new or an empty folder")
+
+
+def names_in(folder: str | os.PathLike[str]) -> list[str]:
+    """Names of what is in a folder, in order, without what file managers leave there (CLUTTER);
+    none where there is no such folder."""
+    folder = Path(folder)
+    found = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+    return sorted(name for name in found if name not in CLUTTER)
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from types import UnionType
+from dataclasses import is_dataclass
+from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
@@ -79,24 +80,51 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     volumne: unknown field (did you mean 'volume'?); valid: volume (and 1 more problem)
     """
     problems = error.errors(include_url=False, include_context=False)
-    first = first_problem(error)
+    first = first_problem(error, model)
     location, at = _without_tags(model, first["loc"])
+    places = [_without_tags(model, problem["loc"])[0] for problem in problems]
     reason = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         reason = _unknown_field(str(first["loc"][-1]), at)
-    elif "input" in first and isinstance(first["input"], str | int | float | bool):
-        reason += f" (got {_short(first['input'])})"
+    else:
+        here = zip(problems, places, strict=True)
+        reason = _either([p["msg"] for p, place in here if place == location], reason)
+        if "input" in first and isinstance(first["input"], str | int | float | bool):
+            reason += f" (got {_short(first['input'])})"
     field = _path(location)
-    more = len(problems) - 1
+    # What the other members of a union say of a value is no problem of its own.
+    others = {_path(place) for place in places if place != location[: len(place)]}
+    more = len(others)
     rest = f" (and {more} more problem{'s' if more > 1 else ''})" if more else ""
     return (f"{field}: " if field else "") + reason + rest
 
 
-def first_problem(error: ValidationError) -> ErrorDetails:
-    """The problem to tell first: an unknown field, since a misspelt one is also a missing one."""
+def first_problem(error: ValidationError, model: type[BaseModel]) -> ErrorDetails:
+    """The problem to tell first: an unknown field, since a misspelt one is also a missing one.
+
+    Of what the members of a union say, that of the member which the value is closest to.
+    """
     problems = error.errors(include_url=False, include_context=False)
-    unknown = (problem for problem in problems if problem["type"] == "extra_forbidden")
-    return next(unknown, problems[0])
+    for problem in problems:
+        if problem["type"] == "extra_forbidden":
+            return problem
+    places = [_without_tags(model, problem["loc"])[0] for problem in problems]
+    depth = len(places[0])
+    same = [number for number, place in enumerate(places) if place[:depth] == places[0]]
+    return problems[max(same, key=lambda number: len(places[number]))]
+
+
+def _either(messages: list[str], reason: str) -> str:
+    """All that a value may be, where it is a union that it is no member of.
+
+    >>> _either(["Input should be 'default'", "Input should be an object"], "")
+    "Input should be 'default' or an object"
+    """
+    start = "Input should be "
+    kinds = dict.fromkeys(message.removeprefix(start) for message in messages)
+    if len(kinds) < 2 or not all(message.startswith(start) for message in messages):
+        return reason
+    return start + " or ".join(kinds)
 
 
 def _path(location: list[int | str]) -> str:
@@ -131,6 +159,7 @@ def _without_tags(
     owner: type[BaseModel] | None = None
     current: Any = model
     for part in location:
+        current = _without_none(current)
         if _is_model(current) and issubclass(current, RootModel):
             current = current.model_fields["root"].annotation
         if isinstance(part, int):
@@ -144,9 +173,16 @@ def _without_tags(
         elif get_origin(current) is dict:
             found.append(part)
             current = get_args(current)[1]
+        elif is_dataclass(current):
+            found.append(part)
+            current = None
         else:
             members = [m for m in _members(current) if _is_model(m)]
             chosen = [m for m in members if part in _tags(m)]
+            kind = str(part).partition("[")[0]
+            chosen += [
+                m for m in _members(current) if kind == getattr(get_origin(m), "__name__", "")
+            ]
             current = _first(chosen, default=current)
     return found, owner
 
@@ -156,6 +192,12 @@ def _members(annotation: Any) -> list[Any]:
     if get_origin(annotation) in (Union, UnionType, Annotated):
         return [inner for arg in _arguments(annotation) for inner in _members(arg)]
     return [annotation]
+
+
+def _without_none(annotation: Any) -> Any:
+    """The other member of an `X | None`, which a location does not name."""
+    members = [member for member in _members(annotation) if member is not NoneType]
+    return members[0] if len(members) == 1 else annotation
 
 
 def _arguments(annotation: Any) -> list[Any]:

@@ -16,7 +16,7 @@ from dmldata.console import Report
 from dmldata.decode import size_of
 from dmldata.errors import InputError
 from dmldata.factors import Factor
-from dmldata.files import write_whole
+from dmldata.files import names_in, write_whole
 from dmldata.layout import ShardPlan, shard_layout, typed_first
 from dmldata.manifest import MANIFEST_FILE, MAX_SIDE, Credit, Manifest, Samples, SetAside, Shard
 from dmldata.samples import (
@@ -207,8 +207,7 @@ def _check_folder(folder: Path, shards: set[str]) -> None:
     if (folder / MANIFEST_FILE).exists():
         raise InputError(f"{folder}: holds another dataset ({MANIFEST_FILE}); nothing overwritten")
     own = shards | {SAMPLES_FILE, *CARD_FILES}
-    present = [path.name for path in folder.iterdir()] if folder.exists() else []
-    others = sorted(name for name in present if name not in own and not name.startswith("."))
+    others = [name for name in names_in(folder) if name not in own and not name.startswith(".")]
     if others:
         raise InputError(f"{folder}: not empty ({others[0]}); give a new or empty folder")
 

@@ -124,7 +124,7 @@ def recipe_file(name: str) -> Path:
         UnknownNameError: neither; the message lists the recipes of the project.
     """
     own = Path(name)
-    if own.suffix in {".yaml", ".yml"} and own.is_file():
+    if own.suffix.lower() in {".yaml", ".yml"} and own.exists():
         return own
     if name not in recipe_names():
         raise UnknownNameError("recipe", name, [*recipe_names(), "or the path of a .yaml file"])

@@ -10,17 +10,21 @@ import importlib
 import importlib.util
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from dmldata.errors import InputError, PrismError
+from dmldata.errors import InputError, PrismError, one_line
 from dmldata.extras import MissingPackageError, extra_requirements
 
+MIN_SCRATCH = 32 * 10**6
+"""Bytes that have to be free for temporary files."""
 _PR_SET_PDEATHSIG = 1
 _PACKAGES = {
     "libGL.so.1": "libgl1",
@@ -36,6 +40,10 @@ _PACKAGES = {
     "libxkbcommon.so.0": "libxkbcommon0",
 }
 """Debian's package of each system library that Blender asks for."""
+
+
+class ScratchError(PrismError):
+    """There is no room for Blender's temporary files on this machine."""
 
 
 def require_blender() -> None:
@@ -78,6 +86,32 @@ def missing_libraries() -> list[str]:
     return sorted({words[0] for words in lines if words[-2:] == ["not", "found"]})
 
 
+def scratch_problem() -> str | None:
+    """What keeps Blender from writing its temporary files; None where nothing does.
+
+    Blender itself says nothing: it leaves files that are cut off.
+    """
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    if free >= MIN_SCRATCH:
+        return None
+    return (
+        f"{folder}: {free / 1e6:.1f} MB are left for temporary files, and rendering needs "
+        f"{MIN_SCRATCH / 1e6:.0f}; free some space, or name another folder in TMPDIR"
+    )
+
+
+def require_scratch() -> None:
+    """Checks that there is room for Blender's temporary files.
+
+    Raises:
+        ScratchError: there is none.
+    """
+    problem = scratch_problem()
+    if problem is not None:
+        raise ScratchError(problem)
+
+
 def blender_process(
     target: Callable[..., None], connection: Connection, log: Path, *args: Any
 ) -> multiprocessing.process.BaseProcess:
@@ -92,9 +126,11 @@ def call_in_blender(function: Callable[..., Any], log: Path, *args: Any) -> Any:
     """`function(*args)`, called in a process of its own that may import Blender.
 
     Raises:
-        PrismError: what the function raised, or that the process died, with the end of its log.
+        PrismError: what the function raised, or that the process died, with the end of its log; or
+            there is no room for its temporary files.
     """
     require_blender()
+    require_scratch()
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     process = blender_process(_call, theirs, log, function, *args)
     theirs.close()
@@ -146,7 +182,15 @@ def _call(connection: Connection, function: Callable[..., Any], *args: Any) -> N
     try:
         connection.send(function(*args))
     except Exception as error:
-        connection.send(error if isinstance(error, PrismError) else PrismError(repr(error)))
+        connection.send(error if isinstance(error, PrismError) else failure(error))
+
+
+def failure(error: Exception) -> PrismError:
+    """An error in a process with Blender, in one line, or the full disk that is behind it."""
+    problem = scratch_problem()
+    if problem is not None:
+        return ScratchError(problem)
+    return PrismError(f"{type(error).__name__}: {one_line(error)}")
 
 
 def _run(target: Callable[..., None], connection: Connection, log: str, *args: Any) -> None:

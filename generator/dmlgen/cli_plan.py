@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dmldata.console import path_or_url
 from dmldata.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 DEFAULT_RECIPE = "paper"
 
 RecipeName = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="A recipe by name, or the path of a .yaml file.")
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A recipe by name, or the path of a .yaml file.",
+        callback=path_or_url,
+    ),
 ]
 Group = Annotated[
     str | None,
@@ -65,7 +71,13 @@ def plan_of(
     elif scenes is not None or variants is not None:
         option = "--variants" if scenes is None else "--scenes"
         raise InputError(f"{option}: recipe '{name}' is no sweep; name a group with --factor")
-    return make_plan(recipe, seed=seed, count=count, sweep=sweep)
+    options = {"seed": seed, "count": count, "scenes": scenes, "variants": variants}
+    try:
+        return make_plan(recipe, seed=seed, count=count, sweep=sweep)
+    except InputError as error:
+        field = str(error).partition(" ")[0]
+        place = f"recipe {name}: " if options.get(field) is None else "--"
+        raise InputError(f"{place}{error}") from error
 
 
 def folder_name(recipe: str, group: str | None) -> str:

@@ -19,9 +19,13 @@ from dmlgen.car_labels import BODY_TYPE, LabelColumn, label_columns
 from dmlgen.cars.spec import load_car
 from dmlgen.environment import load_environment
 from dmlgen.factors import find_group
-from dmlgen.recipe import Recipe, Sweep, with_values
+from dmlgen.recipe import MAX_IMAGES, Recipe, Sweep, with_values
 
 MAX_SEED = 2**31 - 1
+"""Of the renderer's noise."""
+MAX_DATASET_SEED = 2**63 - 1
+MAX_COMBINATIONS = 10_000_000
+"""Of the values of a swept group's factors: the variants are drawn among them."""
 
 
 @dataclass(frozen=True)
@@ -68,19 +72,19 @@ def make_plan(
     Raises:
         InputError: a number out of range, or more variants than the group has combinations.
     """
-    if seed < 0:
-        raise InputError(f"--seed {seed}: has to be 0 or above")
+    if not 0 <= seed <= MAX_DATASET_SEED:
+        raise InputError(f"seed {seed}: has to be 0 to {MAX_DATASET_SEED}")
     sweep = sweep or recipe.sweep
     if sweep is not None:
         if count is not None:
             raise InputError(
-                f"--count {count}: is for datasets that are no sweep; a sweep has --scenes times "
-                f"--variants images"
+                f"count {count}: is for datasets that are no sweep; a sweep has scenes times "
+                f"variants images"
             )
         return _sweep_plan(recipe, seed, sweep)
     count = recipe.count if count is None else count
-    if count < 1:
-        raise InputError(f"--count {count}: has to be 1 or above")
+    if not 1 <= count <= MAX_IMAGES:
+        raise InputError(f"count {count}: has to be 1 to {MAX_IMAGES}")
     factors = _meaningful(recipe.factors())
     columns = {key: _draw(f, recipe.weights(f), seed, count) for key, f in factors.items()}
     if recipe.car_splits is not None:
@@ -99,9 +103,14 @@ def make_plan(
 
 
 def _sweep_plan(recipe: Recipe, seed: int, sweep: Sweep) -> Plan:
-    for option, number in (("--scenes", sweep.scenes), ("--variants", sweep.variants)):
-        if number < 1:
-            raise InputError(f"{option} {number}: has to be 1 or above")
+    for field, number in (("scenes", sweep.scenes), ("variants", sweep.variants)):
+        if not 1 <= number <= MAX_IMAGES:
+            raise InputError(f"{field} {number}: has to be 1 to {MAX_IMAGES}")
+    if sweep.scenes * sweep.variants > MAX_IMAGES:
+        raise InputError(
+            f"scenes {sweep.scenes}, variants {sweep.variants}: are {sweep.scenes * sweep.variants}"
+            f" images; valid: at most {MAX_IMAGES}"
+        )
     factors = recipe.factors()
     group = [_swept(factor, factors) for factor in find_group(sweep.group)]
     factors["environment"] = _where_it_matters(factors["environment"], group, sweep)
@@ -152,7 +161,7 @@ def _where_it_matters(environment: Factor, group: list[Factor], sweep: Sweep) ->
     names = [n for n in environment.values if not keys <= load_environment(str(n)).inapplicable]
     if not names:
         raise InputError(
-            f"--factor {sweep.group}: means nothing in the environments of this recipe "
+            f"group {sweep.group}: means nothing in the environments of this recipe "
             f"({', '.join(map(str, environment.values))})"
         )
     return with_values(environment, tuple(names))
@@ -165,6 +174,12 @@ def _variants(group: list[Factor], seed: int, sweep: Sweep) -> list[dict[str, Va
     types, so are cars of one type.
     """
     sizes = [len(factor.values) for factor in group]
+    if prod(sizes) > MAX_COMBINATIONS:
+        raise InputError(
+            f"group '{sweep.group}' has {prod(sizes)} combinations "
+            f"({', '.join(f'{f.key}: {n}' for f, n in zip(group, sizes, strict=True))}); a sweep "
+            f"takes at most {MAX_COMBINATIONS}; give its factors fewer values in the recipe"
+        )
     drawn = _stream(seed, f"variants:{sweep.group}").permutation(prod(sizes))
     distinct: dict[tuple[Value | None, ...], dict[str, Value]] = {}
     for bins in zip(*np.unravel_index(drawn, sizes), strict=True):
@@ -178,11 +193,11 @@ def _variants(group: list[Factor], seed: int, sweep: Sweep) -> list[dict[str, Va
     if sweep.group == BODY_TYPE:
         types = ", ".join(sorted(str(name) for (name,) in distinct))
         raise InputError(
-            f"--variants {sweep.variants}: the cars of this recipe have {len(distinct)} body types "
+            f"variants {sweep.variants}: the cars of this recipe have {len(distinct)} body types "
             f"({types})"
         )
     raise InputError(
-        f"--variants {sweep.variants}: group '{sweep.group}' has {len(distinct)} combinations "
+        f"variants {sweep.variants}: group '{sweep.group}' has {len(distinct)} combinations "
         f"({', '.join(f'{f.key}: {n}' for f, n in zip(group, sizes, strict=True))})"
     )
 

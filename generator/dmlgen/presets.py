@@ -45,7 +45,7 @@ def parse_size(text: str) -> int | tuple[int, int]:
         InputError: anything else.
     """
     sides = text.lower().split("x")
-    if not all(side.isdecimal() for side in sides) or len(sides) > 2:
+    if not all(side.isdecimal() and len(side) <= 9 for side in sides) or len(sides) > 2:
         raise InputError(f"--size {text}: has to be like 256, or 384x288 (width x height)")
     return int(text) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -18,6 +18,8 @@ GAP = 6
 LINE = 15
 INK = (40, 40, 44)
 PAPER = (255, 255, 255)
+MAX_PIXELS = 100_000_000
+"""Of a sheet."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ def contact_sheet(
         captions: write what varies under the pictures.
 
     Raises:
-        InputError: not a dataset, unknown factor, or a number out of range.
+        InputError: not a dataset, unknown factor, a number out of range, or a sheet of more than
+            MAX_PIXELS.
     """
     for option, number, least in (
         ("--rows", rows, 1),
@@ -63,9 +66,20 @@ def contact_sheet(
     dataset = open_dataset(str(folder))
     captioned = _captioned(dataset, factor)
     laid_out = _lay_out(dataset, captioned, in_order=factor is None, rows=rows, columns=columns)
+    laid_out = [row for row in laid_out if row.keys]
+    shown = captioned if captions else []
+    layout = _measure(laid_out, shown, cell, dataset.manifest.image_size)
+    if layout.width * layout.height > MAX_PIXELS:
+        raise InputError(
+            f"--rows {rows}, --columns {columns}, --cell {cell}: a sheet of {layout.width} x "
+            f"{layout.height} pixels; valid: at most {MAX_PIXELS // 10**6} million pixels"
+        )
     wanted = {key for row in laid_out for key in row.keys}
-    items = {item.key: item for item in dataset.samples_iter(keys=wanted, with_mask=False)}
-    sheet = _draw(laid_out, items, captioned if captions else [], cell)
+    pictures = {
+        item.key: (_small(item.image, layout), item.row)
+        for item in dataset.samples_iter(keys=wanted, with_mask=False)
+    }
+    sheet = _draw(laid_out, pictures, shown, layout)
     png = io.BytesIO()
     sheet.save(png, "PNG", optimize=True)
     write_whole(out, png.getvalue())
@@ -117,29 +131,49 @@ def _row(title: str, samples: Sequence[dict[str, Any]]) -> _Row:
     return _Row(title, tuple(sample["key"] for sample in samples))
 
 
-def _draw(
-    rows: Sequence[_Row], items: dict[str, Any], captioned: Sequence[str], cell: int
-) -> Image.Image:
-    rows = [row for row in rows if row.keys]
+class _Layout(NamedTuple):
+    """Sizes in pixels: of a picture, of the lines above and below it, of a row, of the sheet."""
+
+    cell: tuple[int, int]
+    title: int
+    row: int
+    width: int
+    height: int
+
+
+def _measure(
+    rows: Sequence[_Row], captioned: Sequence[str], cell: int, image_size: tuple[int, int]
+) -> _Layout:
     caption_height = LINE * len(captioned) + 4 if captioned else 0
     title_height = LINE + 4 if any(row.title for row in rows) else 0
-    width_px, height_px = next(iter(items.values())).image.size
-    cell_height = round(cell * height_px / width_px)
-    height = cell_height + caption_height + title_height + GAP
+    width_px, height_px = image_size
+    cell_height = max(1, round(cell * height_px / width_px))
+    row = cell_height + caption_height + title_height + GAP
     width = GAP + max(len(row.keys) for row in rows) * (cell + GAP)
-    sheet = Image.new("RGB", (width, GAP + height * len(rows)), PAPER)
+    return _Layout((cell, cell_height), title_height, row, width, GAP + row * len(rows))
+
+
+def _small(image: Image.Image, layout: _Layout) -> Image.Image:
+    return image.resize(layout.cell, Image.Resampling.LANCZOS)
+
+
+def _draw(
+    rows: Sequence[_Row], pictures: dict[str, Any], captioned: Sequence[str], layout: _Layout
+) -> Image.Image:
+    sheet = Image.new("RGB", (layout.width, layout.height), PAPER)
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=12)
     for r, row in enumerate(rows):
-        top = GAP + r * height
+        top = GAP + r * layout.row
         draw.text((GAP, top), row.title, INK, font)
         for c, key in enumerate(row.keys):
-            left, picture_top = GAP + c * (cell + GAP), top + title_height
-            picture = items[key].image.resize((cell, cell_height), Image.Resampling.LANCZOS)
+            left, picture_top = GAP + c * (layout.cell[0] + GAP), top + layout.title
+            picture, values = pictures[key]
             sheet.paste(picture, (left, picture_top))
             for line, factor in enumerate(captioned):
-                text = f"{factor} {_shown(items[key].row[factor])}"
-                draw.text((left, picture_top + cell_height + 2 + line * LINE), text, INK, font)
+                text = f"{factor} {_shown(values[factor])}"
+                below = picture_top + layout.cell[1] + 2 + line * LINE
+                draw.text((left, below), text, INK, font)
     return sheet
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
@@ -16,8 +16,14 @@ from dmldata.strict import StrictModel
 from dmlgen.assets import environment_names, real_car, recipe_file
 from dmlgen.car_labels import CarLabel
 from dmlgen.cars.derive.names import expand
-from dmlgen.factors import CONSTANTS, catalogue, find_factor, range_of
+from dmlgen.factors import CONSTANTS, catalogue, find_factor, find_group, range_of
 
+MAX_IMAGES = 1_000_000
+"""In a dataset: its plan is made in memory."""
+MAX_CARS = 100_000
+"""Car models of a recipe, with those of its ranges."""
+MAX_EXTENDS = 16
+"""Recipes in a chain, each of which extends the next."""
 _CATALOGUE_VALUES = "default"
 _CAR = "car_model"
 Values: TypeAlias = Literal["default"] | tuple[Value, ...] | dict[Value, float]
@@ -27,11 +33,11 @@ Values: TypeAlias = Literal["default"] | tuple[Value, ...] | dict[Value, float]
 class Sweep:
     """Base scenes, each rendered several times with only one group of factors changed."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
     group: str
-    scenes: int
-    variants: int
+    scenes: Annotated[int, Field(ge=1)]
+    variants: Annotated[int, Field(ge=1)]
 
 
 class Recipe(StrictModel):
@@ -55,17 +61,27 @@ class Recipe(StrictModel):
         assumptions: what is not known from a source and was decided here, one line each.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)
     title: str
     description: str
     extends: str | None = None
-    count: int = Field(default=1000, ge=1)
+    count: int = Field(default=1000, ge=1, le=MAX_IMAGES)
     sweep: Sweep | None = None
     split: SplitName | dict[SplitName, tuple[str, ...]] = "test"
     labels: tuple[CarLabel, ...] = ()
     vary: dict[str, Values] = Field(default={})
     hold: dict[str, Value] = Field(default={})
     assumptions: tuple[str, ...] = ()
+
+    @field_validator("sweep")
+    @classmethod
+    def _check_sweep(cls, sweep: Sweep | None) -> Sweep | None:
+        if sweep is not None:
+            try:
+                find_group(sweep.group)
+            except PrismError as error:
+                raise ValueError(str(error)) from error
+        return sweep
 
     @field_validator("split")
     @classmethod
@@ -147,12 +163,19 @@ class Recipe(StrictModel):
 
 
 def _expanded(cars: tuple[Any, ...]) -> tuple[Any, ...]:
+    expanded: dict[Any, None] = {}
     try:
-        return tuple(
-            one for car in cars for one in (expand(car) if isinstance(car, str) else [car])
-        )
+        for car in cars:
+            models = expand(car) if isinstance(car, str) else [car]
+            twice = next((model for model in models if model in expanded), None)
+            if twice is not None:
+                raise ValueError(f"car '{twice}' stands twice, the second time as '{car}'")
+            expanded |= dict.fromkeys(models)
+            if len(expanded) > MAX_CARS:
+                raise ValueError(f"more than {MAX_CARS:,} car models")
     except InputError as error:
         raise ValueError(str(error)) from error
+    return tuple(expanded)
 
 
 def _checked(key: str, values: Values) -> Factor:
@@ -223,12 +246,14 @@ def _load(file: Path, below: tuple[Path, ...]) -> Recipe:
     if file.resolve() in below:
         chain = " -> ".join(path.name for path in (*below, file))
         raise InputError(f"{below[0]}: extends itself ({chain})")
+    if len(below) == MAX_EXTENDS:
+        raise InputError(f"{below[0]}: extends {MAX_EXTENDS} others in a chain; valid: fewer")
     recipe = load_document(Recipe, file)
     if recipe.extends is None:
         return recipe
-    base_file = file.parent / recipe.extends
-    if base_file.suffix not in {".yaml", ".yml"} or not base_file.is_file():
-        base_file = recipe_file(recipe.extends)
+    beside = file.parent / recipe.extends
+    is_name = not beside.suffix or not beside.exists()
+    base_file = recipe_file(recipe.extends if is_name else str(beside))
     return _merged(_load(base_file, (*below, file.resolve())), recipe)
 
 

@@ -23,6 +23,16 @@ def root() -> None:
 
 
 @app.command()
+def paths(
+    here: Path = typer.Argument(metavar="DIR"),
+    others: list[Path] = typer.Option([], "--other"),
+    place: str = typer.Option("x", callback=console.path_or_url),
+) -> None:
+    """Say which paths are meant."""
+    typer.echo(json.dumps([str(here), [str(other) for other in others], place]))
+
+
+@app.command()
 def work(
     count: int = typer.Option(1, help="How many."),
     fail: str = typer.Option("", help="How to fail."),
@@ -244,3 +254,32 @@ def test_a_table_on_a_terminal_cuts_nothing(width: int, monkeypatch: pytest.Monk
     cells = [cell.strip() for line in lines for cell in line.split("│")]
     assert {cell for row in rows for cell in row} <= set(cells)
     assert terminal.text.count("Scores") == 1
+
+
+def test_paths_of_every_kind_are_read_as_a_user_means_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    words = ["paths", "~/a", "--other", "~", "--other=b ~", "--place=~/c"]
+    with pytest.raises(SystemExit, match="0"):
+        console.run(app, "prog", words)
+    assert json.loads(capsys.readouterr().out) == ["/home/me/a", ["/home/me", "b ~"], "/home/me/c"]
+    with pytest.raises(SystemExit, match="0"):
+        console.run(app, "prog", ["paths", "-", "--place", "s3://bucket/~/c"])
+    assert json.loads(capsys.readouterr().out) == ["-", [], "s3://bucket/~/c"]
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["", "--place=a"], "DIR"),
+        (["a", "--other", " "], "--other"),
+        (["a", "--place="], "--place"),
+    ],
+)
+def test_an_empty_path_is_an_error_that_names_its_option(
+    capsys: pytest.CaptureFixture[str], words: list[str], name: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        console.run(app, "prog", ["paths", *words])
+    assert capsys.readouterr().err.startswith(f"error: {name}: is empty; valid: a path, such as ./")

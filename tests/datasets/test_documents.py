@@ -21,6 +21,7 @@ def test_aliases_of_ordinary_documents_are_followed() -> None:
         ("a: [{x: 1, x: 2}]", r"r\.yaml:1: 'x' stands twice"),
         ("a: [1\n", r"r\.yaml:2:1: "),
         ("[" * 5000 + "]" * 5000, r"r\.yaml: nested too deeply"),
+        ("a: " + "[" * 150 + "]" * 150, r"r\.yaml:1: nested too deeply; valid: at most 100 levels"),
         ("a: &a [*a]", r"r\.yaml:1: a value that contains itself"),
     ],
 )

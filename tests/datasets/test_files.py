@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dmldata.files import finish_replacing, replace_files, sha256_of, whole_file, write_whole
+from dmldata.errors import InputError
+from dmldata.files import (
+    finish_replacing,
+    names_in,
+    replace_files,
+    sha256_of,
+    whole_file,
+    whole_folder,
+    write_whole,
+)
 
 
 def test_the_name_appears_only_when_the_block_ends(tmp_path: Path) -> None:
@@ -124,3 +135,55 @@ def test_a_folder_of_others_cannot_have_files_elsewhere_changed(tmp_path: Path) 
     with pytest.raises(OSError, match="replacing"):
         replace_files(theirs, {"diary": b"theirs"})
     assert [path.name for path in mine.iterdir()] == ["diary"]
+
+
+def fill(folder: Path, then: Callable[[Path], object]) -> None:
+    with whole_folder(folder) as beside:
+        (beside / "half").touch()
+        then(beside)
+
+
+def test_a_folder_appears_only_when_the_block_ends_and_not_where_it_fails(tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fill(tmp_path / "new" / "a", fail)
+    assert list((tmp_path / "new").iterdir()) == []
+    with whole_folder(tmp_path / "new" / "a") as folder:
+        (folder / "whole").touch()
+        assert not (tmp_path / "new" / "a").exists()
+    assert names_in(tmp_path / "new" / "a") == ["whole"]
+    assert names_in(tmp_path / "new") == ["a"]
+
+
+@pytest.mark.parametrize("there", ["a file", "a folder with a file"])
+def test_a_folder_takes_nobodys_place(tmp_path: Path, there: str) -> None:
+    target = tmp_path / "a"
+    if there == "a file":
+        target.write_text("mine")
+    else:
+        target.mkdir()
+        (target / "mine").touch()
+    begun: list[Path] = []
+    with pytest.raises(InputError, match="valid: a new or an empty folder"):
+        fill(target, begun.append)
+    assert begun == []
+    with pytest.raises(InputError, match="valid: a new or an empty folder"):
+        fill(tmp_path / "b", lambda _: target.rename(tmp_path / "b"))
+    assert names_in(tmp_path) == ["b"]
+
+
+def test_an_error_of_the_system_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    def full(path: Path) -> None:
+        with whole_file(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        full(tmp_path / "a.bin")
+    assert caught.value.filename == str(tmp_path / "a.bin")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError) as folder:
+        write_whole(tmp_path / "folder", "text")
+    assert folder.value.filename == str(tmp_path / "folder")
+    assert names_in(tmp_path) == ["folder"]

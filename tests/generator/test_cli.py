@@ -1,6 +1,8 @@
 """The command dmlgen: what a user types, sees, and sees when it fails."""
 
 import json
+import shlex
+import shutil
 import subprocess
 import sys
 
@@ -26,7 +28,14 @@ from dmlgen.recipe import load_recipe
         (("--size", "4"), "--size 4: has to be 16 to 8192 pixels"),
         (("--factor", "color", "--count", "5"), "--count 5: is for datasets that are no sweep"),
         (("--scenes", "3"), "--scenes: recipe 'paper' is no sweep; name a group with --factor"),
-        (("color", "--variants", "0"), "--variants 0: has to be 1 or above"),
+        (("color", "--variants", "0"), "--variants 0: has to be 1 to 1000000"),
+        (
+            ("color", "--variants", "2000"),
+            "--variants 2000: group 'color' has 250 combinations",
+        ),
+        (("--count", "1000000000000"), "--count 1000000000000: has to be 1 to 1000000"),
+        (("--seed", str(10**30)), f"--seed {10**30}: has to be 0 to 9223372036854775807"),
+        (("--size", "9" * 5000), "has to be like 256, or 384x288"),
         (("--size", "big"), "--size big: has to be like 256, or 384x288"),
     ],
 )
@@ -85,6 +94,24 @@ def test_preview_of_a_sweep_has_a_row_per_scene(dmlgen, color_sweep, tmp_path):
         width, height = sheet.size
     assert width == 6 + 3 * (64 + 6)
     assert 2 * 64 < height < 5 * 64
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--cell", 100_000), "--cell 100000: a sheet of 300024 x "),
+        (("--cell", 10**12), "valid: at most 100 million pixels"),
+        (("--cell", 0), "--cell 0: has to be 16 or above"),
+        (("--rows", 0), "--rows 0: has to be 1 or above"),
+    ],
+)
+def test_a_sheet_too_large_is_refused_before_it_is_drawn(
+    dmlgen, color_sweep, tmp_path, options, message
+):
+    code, _, err = dmlgen("preview", color_sweep, "--out", tmp_path / "x.png", *options)
+    assert code == 2
+    assert message in err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_preview_of_something_else_is_refused(dmlgen, tmp_path):
@@ -201,7 +228,16 @@ def test_slices_are_rendered_and_merged_by_the_commands_that_each_names(dmlgen, 
     [
         (("--executor", "slurm"), "unknown executor 'slurm'; valid: local, ray"),
         (("--address", "auto"), "--address: only with --executor ray"),
-        (("--workers", 0), "--workers 0: has to be 1 or above"),
+        (("--workers", 0), "--workers 0: has to be 1 to"),
+        (("--workers", 10**6), "--workers 1000000: has to be 1 to"),
+        (("--threads", 10**6), "--threads 1000000: has to be 1 to 1024"),
+        (("--memory", -1), "--memory -1: has to be 1 to 100000 (gigabytes)"),
+        (("--memory", 0), "--memory 0: has to be 1 to 100000 (gigabytes)"),
+        (("--memory", "nan"), "--memory nan: has to be 1 to 100000 (gigabytes)"),
+        (("--memory", "inf"), "--memory inf: has to be 1 to 100000 (gigabytes)"),
+        (("--executor", "ray", "--workers", 0), "--workers 0: has to be 1 to 100000"),
+        (("--executor", "ray", "--threads", -1), "--threads -1: has to be 1 to 1024"),
+        (("--slice", f"1/{'9' * 5000}"), "has to be like 3/100"),
         (("--slice", "3/2"), "--slice 3/2: the slices of 2 are 1/2 to 2/2"),
     ],
 )
@@ -209,7 +245,82 @@ def test_options_of_a_render_that_make_no_sense_are_refused(dmlgen, tmp_path, op
     code, _, err = dmlgen("render", "mini", *SMALL, *options, "--out", tmp_path / "out")
     assert code == 2
     assert says in err
-    assert not (tmp_path / "out" / "dataset.json").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_tilde_is_the_home_folder_wherever_a_path_is_given(dmlgen, tmp_path, monkeypatch):
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir()
+    here.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(here)
+    (home / "r.yaml").write_text("name: r\ntitle: t\ndescription: d\nextends: mini\n")
+    assert dmlgen("plan", "~/r.yaml", "--count", 1, "--out=~/plan.parquet")[0] == 0
+    assert (home / "plan.parquet").is_file()
+    assert dmlgen("render", "mini", *SMALL, "--slice", "1/1", "--out=~/d")[0] == 0
+    assert dmlgen("merge", "~/d", "--out=~/e")[0] == 0
+    assert dmlgen("verify", "~/e")[0] == 0
+    assert dmlgen("preview", "~/e", "--out=~/e.png")[0] == 0
+    assert dmlgen("gallery", "~/e", "--out=~/g")[0] == 0
+    made = {path.name for path in home.iterdir() if not path.name.startswith(".")}
+    assert made == {"r.yaml", "plan.parquet", *"deg", "e.png"}
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("render", "mini", *SMALL, "--out", ""), "--out: is empty; valid: a path, such as ./out"),
+        (("render", "mini", *SMALL, "--out="), "--out: is empty"),
+        (("render", "mini", *SMALL, "--work", " "), "--work: is empty"),
+        (("render", ""), "RECIPE: is empty"),
+        (("plan", "mini", "--out", ""), "--out: is empty"),
+        (("merge", ""), "DIR: is empty"),
+        (("merge", "a", "--out", ""), "--out: is empty"),
+        (("status", ""), "DIR: is empty"),
+        (("verify", ""), "DIR: is empty"),
+        (("preview", ""), "DIR: is empty"),
+        (("gallery", ".", "--out", ""), "--out: is empty"),
+        (("cars", "show", "suv", "--out", ""), "--out: is empty"),
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(dmlgen, tmp_path, monkeypatch, words, says):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = dmlgen(*words)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def printed_commands(out, before):
+    """The words of each command that is printed, as a shell takes them."""
+    text = next(line for line in out.splitlines() if before in line).partition(before)[2]
+    return [shlex.split(part) for part in text.split("or:")]
+
+
+def test_printed_commands_are_right_whatever_the_folder_is_called(dmlgen, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = "my $HOME & 'data'"
+    assert dmlgen("render", "mini", *SMALL, "--slice", "1/2", "--out", folder)[0] == 0
+    _, out, _ = dmlgen("render", "mini", *SMALL, "--slice", "2/2", "--out", folder)
+    ((program, *merge),) = printed_commands(out, "when all 2 are: ")
+    assert program == "dmlgen"
+    _, _, err = dmlgen("render", "mini", *SMALL, "--out", folder)
+    assert printed_commands(err, "join them with: ") == [[program, *merge]]
+    code, out, _ = dmlgen(*merge)
+    assert code == 0
+    (_, *preview), evaluate = printed_commands(out, "next: ")
+    assert dmlgen(*preview)[0] == 0
+    assert evaluate == ["dmlbench", "evaluate", "MODEL", "--data", folder]
+
+
+def test_the_next_command_for_a_url_is_one_that_reads_urls(dmlgen, color_sweep, tmp_path):
+    url = (tmp_path / "my data").as_uri().replace("%20", " ")
+    shutil.copytree(color_sweep, tmp_path / "my data")
+    asked = ("--factor", "color", "--scenes", 2, "--variants", 3, "--seed", 7, "--size", 64)
+    code, out, _ = dmlgen("render", *asked, "--preset", "draft", "--out", url)
+    assert code == 0
+    assert printed_commands(out, "next: ") == [["dmlbench", "evaluate", "MODEL", "--data", url]]
 
 
 def test_status_of_a_folder_without_a_render_says_what_is_there(dmlgen, color_sweep, tmp_path):
@@ -238,6 +349,11 @@ def test_a_car_is_shown_from_eight_sides(dmlgen, tmp_path):
     )
     with Image.open(out) as sheet:
         assert sheet.size == (4 * 32, 2 * 32)
+
+
+def test_a_sheet_of_cars_has_a_largest_size(dmlgen, tmp_path):
+    code, _, err = dmlgen("cars", "show", "suv", "--size", 8192, "--out", tmp_path / "car.png")
+    assert (code, err) == (2, "error: --size 8192: has to be at most 2048 pixels\n")
 
 
 def test_an_unknown_car_is_refused_with_those_there_are(dmlgen, tmp_path):

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -104,6 +105,22 @@ def test_a_node_lost_while_it_renders_costs_no_image(cluster, color_sweep, plan,
     render(plan, engine, tmp_path / "out", executor=on(cluster, engine), on_progress=lose_it)
     assert lost
     assert contents(tmp_path / "out") == contents(color_sweep)
+
+
+@pytest.mark.parametrize(
+    ("threads", "device", "asked"),
+    # The two nodes have two CPUs together, and none of them has two.
+    [(2, "cpu", "2 CPUs"), (1000, "cpu", "1000 CPUs"), (1, "cuda", "1 CPUs and 1 GPU")],
+)
+def test_a_worker_for_which_no_node_has_room_is_refused_with_what_the_nodes_have(
+    cluster, plan, engine, tmp_path, threads, device, asked
+):
+    def make(images, logs):
+        return RayExecutor(replace(engine, device=device), cluster.address, None, threads)
+
+    with pytest.raises(InputError, match=rf"no node .* has {asked} for .*: 1 CPUs, 1 CPUs\); ask"):
+        render(plan, engine, tmp_path / "out", executor=make)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_cluster_at_the_address_the_message_names_it(plan, engine, tmp_path):

@@ -17,8 +17,8 @@ from dmldata import open_dataset
 from dmldata.errors import InputError, PrismError
 from dmldata.verify import verify
 from dmlgen.rendering.executor import Died, Rendered
-from dmlgen.rendering.job import STAGING, slices_in, staging_of
-from dmlgen.rendering.local import LocalExecutor
+from dmlgen.rendering.job import STAGING, held, slices_in, staging_of
+from dmlgen.rendering.local import LocalExecutor, has_gpu
 from dmlgen.rendering.monitor import STATUS_FILE
 from dmlgen.rendering.run import local_workers, merge, render, render_slice
 from dmlgen.rendering.store import FrameStore
@@ -147,8 +147,13 @@ def test_slices_merge_into_the_dataset_of_one_render(color_sweep, plan, engine, 
     with pytest.raises(InputError, match="holds slices; join them with: dmlgen merge"):
         render(plan, engine, out)
     render_slice(plan, engine, out, Slice(1, 2))
-    merge([out], tmp_path / "elsewhere")
+    busy = pytest.raises(InputError, match="is being rendered by process")
+    with held(tmp_path / "elsewhere", None), busy:
+        merge([out], tmp_path / "elsewhere")
+    before = merge([out], tmp_path / "elsewhere")
     assert len(slices_in(out)) == 2
+    # As a merge that was killed before it took the slices away.
+    assert merge([out], tmp_path / "elsewhere").fingerprint == before.fingerprint
     merge([out], out)
     assert contents(out) == contents(tmp_path / "elsewhere") == contents(color_sweep)
 
@@ -165,13 +170,84 @@ def test_slices_of_different_datasets_are_not_merged(plan, engine, tmp_path):
 
 def test_a_slice_that_is_not_finished_is_not_merged(plan, engine, tmp_path):
     def stop(progress):
-        raise KeyboardInterrupt
+        if progress.frame is not None:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         render_slice(plan, engine, tmp_path, Slice(1, 2), on_progress=stop)
     assert staging_of(tmp_path, Slice(1, 2)).is_dir()
     with pytest.raises(InputError, match="is not finished"):
         merge([tmp_path], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--workers", 0), "--workers 0: has to be 1 to"),
+        (("--executor", "ray", "--address", "127.0.0.1:1"), "no Ray cluster answers there"),
+        (("--device", "cuda"), "no such GPU here; valid: auto, cpu"),
+    ],
+)
+@pytest.mark.parametrize("part", [(), ("--slice", "1/2")])
+def test_a_failed_option_leaves_nothing_and_the_corrected_command_is_not_locked_out(
+    dmlgen, tmp_path, options, says, part
+):
+    if "cuda" in options and has_gpu():
+        pytest.skip("there is a GPU here")
+    out = tmp_path / "new" / "out"
+    asked = ("mini", "--count", 1, "--size", 32, "--preset", "draft", *part, "--out", out)
+    code, _, err = dmlgen("render", *asked, *options)
+    assert code == 2
+    assert says in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_staging_folder_without_a_job_is_nobodys(dmlgen, plan, engine, tmp_path):
+    out = tmp_path / "out"
+    for folder in (staging_of(out, None), staging_of(out, Slice(1, 2))):
+        folder.mkdir(parents=True)
+        for name in ("lock", "holder.json", STATUS_FILE, "frames-000000.tar"):
+            (folder / name).write_text("left by a command that was killed")
+    (out / ".DS_Store").touch()
+    (out / "Thumbs.db").touch()
+    assert "no render there" in dmlgen("status", out)[2]
+    assert "no slices there" in dmlgen("merge", out)[2]
+    one = replace(plan, images=plan.images[:1])
+    assert render(one, engine, out).images == 1
+    assert not staging_of(out, None).exists()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "[" * 9999, "9" * 5000, '{"identity": {}}'])
+def test_a_job_that_no_render_wrote_is_refused_and_not_touched(dmlgen, tmp_path, text):
+    for name in (".render", ".slice-000001-of-000001"):
+        folder = tmp_path / name / name
+        folder.mkdir(parents=True)
+        for file in ("job.json", "status.json", "holder.json"):
+            (folder / file).write_text(text)
+        (folder / "set_aside.json").write_text("{}")
+        before = contents(folder)
+        small = ("--count", 1, "--size", 32, "--preset", "draft", "--device", "cpu")
+        part = () if name == ".render" else ("--slice", "1/1")
+        for words in (
+            ("render", "mini", *small, *part, "--out", tmp_path / name),
+            ("status", tmp_path / name),
+            ("merge", tmp_path / name),
+        ):
+            code, _, err = dmlgen(*words)
+            assert code == 2
+            assert "unexpected" not in err
+        assert before["job.json"] == (folder / "job.json").read_bytes()
+
+
+def test_slices_that_are_being_loaded_keep_their_folder(plan, engine, tmp_path):
+    with held(tmp_path, Slice(1, 2)):
+        with pytest.raises(InputError, match="holds slices; join them with: dmlgen merge"):
+            render(plan, engine, tmp_path)
+        with pytest.raises(InputError, match="is not finished"):
+            merge([tmp_path], tmp_path)
+    with held(tmp_path, None), pytest.raises(InputError, match=r"it holds \.render"):
+        render_slice(plan, engine, tmp_path, Slice(1, 2))
+    assert list(tmp_path.iterdir()) == []
 
 
 class Breaking(LocalExecutor):
@@ -244,6 +320,64 @@ def test_a_full_disk_is_said_and_the_render_goes_on_once_there_is_room(color_swe
     _, error = process.communicate(timeout=300)
     assert process.returncode == 0, error
     assert contents(out) == contents(color_sweep)
+
+
+def test_a_disk_that_is_full_at_the_start_is_named_and_nothing_stays_on_it(small_disk):
+    out = small_disk / "out"
+    with pytest.raises(OSError, match="No space left"):
+        (small_disk / "filler").write_bytes(bytes(10**6))
+    process = started(out)
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert f"{out}: cannot be written: No space left on device" in error
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
+
+
+@pytest.mark.parametrize("state", ["full", "read-only"])
+def test_every_command_that_writes_names_the_file_that_a_disk_has_no_room_for(
+    dmlgen, own_copy, small_disk, state
+):
+    if state == "full":
+        with pytest.raises(OSError, match="No space left"):
+            (small_disk / "filler").write_bytes(bytes(10**6))
+    else:
+        remount(small_disk, "ro")
+    before = list(small_disk.iterdir())
+    reason = {"full": "No space left on device", "read-only": "Read-only file system"}[state]
+    for words, name in (
+        (("plan", "mini"), "plan.parquet"),
+        (("preview", own_copy), "sheet.png"),
+        (("gallery", own_copy), "gallery"),
+        (("cars", "show", "smart-car", "--size", 32, "--device", "cpu"), "car.png"),
+    ):
+        code, _, err = dmlgen(*words, "--out", small_disk / name)
+        assert code == 1
+        assert err == f"error: {small_disk / name}: {reason}\n"
+        assert list(small_disk.iterdir()) == before
+
+
+def test_without_room_for_temporary_files_no_image_is_given_up(small_disk, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(small_disk))
+    out = tmp_path / "out"
+    process = started(out)
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert f"{small_disk}: 0.1 MB are left for temporary files, and rendering needs 32" in error
+    assert not out.exists()
+    remount(small_disk, "size=32100k")
+    process = started(out)
+    wait_until(lambda: frames_in(out) >= 1, process)
+    with pytest.raises(OSError, match="No space left"):
+        (small_disk / "filler").write_bytes(bytes(4 * 10**7))
+    _, error = process.communicate(timeout=300)
+    assert process.returncode in (0, 1), error
+    if process.returncode:
+        assert "MB are left for temporary files" in error
+        (small_disk / "filler").unlink()
+        process = started(out)
+        _, error = process.communicate(timeout=300)
+        assert process.returncode == 0, error
+    assert open_dataset(str(out)).manifest.set_aside == ()
 
 
 def test_an_output_that_cannot_be_written_is_named(small_disk):

@@ -163,6 +163,31 @@ def test_a_width_out_of_range_is_refused(sample, tmp_path, width):
 
 def test_a_folder_that_holds_something_is_left_alone(sample, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(InputError, match="has to name a new or an empty folder"):
+    with pytest.raises(InputError, match=r"is not empty \(it holds mine.txt\); valid: a new"):
         build_gallery(sample, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_of_two_galleries_into_one_folder_the_first_stays_whole_and_the_other_says_so(
+    sample, tmp_path
+):
+    out, names = tmp_path / "out", []
+
+    def another_comes_between(stage, done, total):
+        if not names:
+            build_gallery(sample, out)
+            names.extend(sorted(path.name for path in out.glob("images/*")))
+
+    with pytest.raises(InputError, match="is not empty"):
+        build_gallery(sample, out, progress=another_comes_between)
+    assert sorted(path.name for path in out.glob("images/*")) == names
+    assert len(names) == len(open_dataset(str(sample)))
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_that_a_file_manager_has_shown_is_still_empty(sample, tmp_path):
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
+        (tmp_path / name).touch()
+    build_gallery(sample, tmp_path)
+    assert (tmp_path / "index.html").is_file()
+    assert not (tmp_path / ".DS_Store").exists()

@@ -103,16 +103,28 @@ def test_sweep_of_a_group_the_recipe_holds_uses_the_catalogue(paper):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"seed": -1}, "--seed -1: has to be 0 or above"),
-        ({"seed": 0, "count": 0}, "--count 0: has to be 1 or above"),
-        ({"seed": 0, "sweep": Sweep("color", 0, 2)}, "--scenes 0: has to be 1 or above"),
-        ({"seed": 0, "sweep": Sweep("color", 2, 0)}, "--variants 0: has to be 1 or above"),
+        ({"seed": -1}, "^seed -1: has to be 0 to 9223372036854775807"),
+        ({"seed": 10**30}, "^seed 1000.*: has to be 0 to 9223372036854775807"),
+        ({"seed": 0, "count": 0}, "^count 0: has to be 1 to 1000000"),
+        ({"seed": 0, "count": 10**12}, "^count 1000000000000: has to be 1 to 1000000"),
+        ({"seed": 0, "sweep": Sweep("color", 0, 2)}, "^scenes 0: has to be 1 to 1000000"),
+        ({"seed": 0, "sweep": Sweep("color", 2, 0)}, "^variants 0: has to be 1 to 1000000"),
+        ({"seed": 0, "sweep": Sweep("color", 10**5, 10**5)}, "are 10000000000 images; valid: at "),
         ({"seed": 0, "sweep": Sweep("model", 2, 99)}, "group 'model' has 6 combinations"),
     ],
 )
 def test_impossible_plans_are_refused(paper, arguments, message):
     with pytest.raises(InputError, match=message):
         make_plan(paper, **arguments)
+
+
+def test_a_group_of_endless_combinations_is_refused_before_one_is_drawn(paper):
+    many = tuple(float(number) / 10**4 for number in range(1000))
+    vary = paper.vary | dict.fromkeys(("paint_saturation", "paint_value", "paint_hue"), many)
+    with pytest.raises(
+        InputError, match=r"'color' has 1000000000 combinations .* at most 10000000"
+    ):
+        make_plan(paper.model_copy(update={"vary": vary}), seed=0, sweep=Sweep("color", 2, 3))
 
 
 def test_a_sweep_of_body_types_shows_one_car_of_each_and_says_its_type():
@@ -123,7 +135,7 @@ def test_a_sweep_of_body_types_shows_one_car_of_each_and_says_its_type():
 
 
 def test_more_body_types_than_the_cars_have_are_refused(paper):
-    with pytest.raises(InputError, match="--variants 9: the cars of this recipe have 5 body types"):
+    with pytest.raises(InputError, match=r"^variants 9: the cars of this recipe have 5 body types"):
         make_plan(paper, seed=0, sweep=Sweep("body_type", 2, 9))
 
 

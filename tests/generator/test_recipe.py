@@ -1,5 +1,7 @@
 """Recipes: strict, with errors that name file, line and field."""
 
+import os
+
 import pytest
 
 from dmldata.errors import InputError
@@ -161,6 +163,100 @@ def test_a_recipe_extends_one_of_the_project_by_name(tmp_path):
     factors = load_recipe(str(path)).factors()
     assert factors["paint_hue"].values == (0.1, 0.2)
     assert factors["environment"].values == load_recipe("photo").factors()["environment"].values
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("vary: {paint_hue: 0.3}", r"vary\.paint_hue: .*'default' or a valid array or an object"),
+        (
+            "vary: {paint_hue: [0.1, [2]]}",
+            r"vary\.paint_hue\[1\]: .*a valid string or a valid numbe",
+        ),
+        (
+            "vary: {paint_hue: {0.1: often}}",
+            r"vary\.paint_hue\.0\.1: Input should be a valid number",
+        ),
+        ("split: 3", r"split: Input should be a valid string or an object \(got 3\)"),
+        ("sweep: {group: colour, scenes: 1, variants: 2}", "sweep: unknown factor group 'colour' "),
+        (
+            "sweep: {group: color, scenes: 0, variants: 2}",
+            r"sweep\.scenes: .*greater than or equal to",
+        ),
+        ("sweep: {group: color, scenes: 1, variants: 2.5}", r"sweep\.variants: .*a valid integer"),
+        ("count: 1000000000000", r"count: .* less than or equal to 1000000"),
+        (f"count: {'9' * 5000}", r"a number of 5,000 digits; valid: at most 100"),
+        ("count: !!python/name:os.system ''", r"unknown tag !!python/name:os\.system; valid: text"),
+        ("count: 2020-01-01", r"count: Input should be a valid integer"),
+        ("vary: {2020-01-01: default}", r"unknown factor '2020-01-01'"),
+        ("vary: " + "{a: " * 400 + "}" * 400, "nested too deeply; valid: at most 100 levels"),
+    ],
+)
+def test_a_field_that_is_wrong_is_told_with_its_line_and_what_would_be_valid(
+    tmp_path, field, message
+):
+    path = tmp_path / "own.yaml"
+    path.write_text(f"name: own\ntitle: t\ndescription: d\n{field}\n")
+    with pytest.raises(InputError, match=message) as caught:
+        load_recipe(str(path))
+    assert "own.yaml" in str(caught.value)
+    assert len(str(caught.value)) < 800
+
+
+@pytest.mark.parametrize("field", ["vary: {{car_model: [{}]}}", "split: {{a: [{}]}}"])
+def test_ranges_of_cars_that_repeat_each_other_are_refused_at_once(tmp_path, field):
+    path = tmp_path / "own.yaml"
+    cars = field.format(", ".join(["derived:suv-001..999"] * 300))
+    path.write_text(f"name: own\ntitle: t\ndescription: d\n{cars}\n")
+    with pytest.raises(InputError, match=r"car 'derived:suv-001' stands twice, the second time as"):
+        load_recipe(str(path))
+
+
+def test_more_cars_than_a_recipe_takes_are_not_even_listed(tmp_path):
+    path = tmp_path / "own.yaml"
+    cars = ", ".join(f"derived:no{number}-001..999" for number in range(200))
+    path.write_text(f"name: own\ntitle: t\ndescription: d\nvary: {{car_model: [{cars}]}}\n")
+    with pytest.raises(InputError, match="more than 100,000 car models"):
+        load_recipe(str(path))
+
+
+def test_a_file_is_a_recipe_whatever_the_case_of_its_ending(tmp_path):
+    path = tmp_path / "OWN.YAML"
+    path.write_text("name: own\ntitle: t\ndescription: d\n")
+    assert load_recipe(str(path)).name == "own"
+    (tmp_path / "b.yml").write_text("name: b\ntitle: t\ndescription: d\nextends: OWN.YAML\n")
+    assert load_recipe(str(tmp_path / "b.yml")).title == "t"
+
+
+def test_what_is_no_file_is_no_recipe_and_nobody_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "null.yaml").symlink_to("/dev/zero")
+    (tmp_path / "own.yaml").write_text("name: a\ntitle: t\ndescription: d\nextends: pipe.yaml\n")
+    for name, message in (
+        ("pipe.yaml", "is a pipe or device, not a file"),
+        ("null.yaml", "is a pipe or device, not a file"),
+        ("folder.yaml", "is a folder, not a file"),
+        ("own.yaml", "pipe.yaml: is a pipe or device"),
+    ):
+        with pytest.raises(InputError, match=message):
+            load_recipe(str(tmp_path / name))
+
+
+def test_a_file_too_long_for_a_recipe_is_not_read(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.touch()
+    os.truncate(path, 10**12)
+    with pytest.raises(InputError, match=r"is larger than the limit of 1,048,576 bytes"):
+        load_recipe(str(path))
+
+
+def test_a_chain_of_recipes_has_an_end(tmp_path):
+    for number in range(400):
+        text = f"name: a\ntitle: t\ndescription: d\nextends: r{number + 1}.yaml\n"
+        (tmp_path / f"r{number}.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"r0\.yaml: extends 16 others in a chain; valid: fewer"):
+        load_recipe(str(tmp_path / "r0.yaml"))
 
 
 @pytest.mark.parametrize(

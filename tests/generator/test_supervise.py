@@ -140,6 +140,20 @@ def test_a_worker_that_has_grown_too_large_is_replaced():
     assert workers.started == 3
 
 
+@pytest.mark.parametrize("limits", [Limits(memory=-1), Limits(frames=0), Limits(frames=-5)])
+def test_limits_that_no_worker_can_keep_do_not_keep_the_run_from_its_end(limits):
+    seen, set_aside, _ = rendered_by(Workers(memory=10**9), 7, limits)
+    assert len(seen) == 7
+    assert set(seen.values()) == {1}
+    assert not set_aside
+
+
+def test_where_there_is_never_room_for_a_worker_the_run_ends_and_says_so():
+    supervisor = Supervisor(Workers(slots=0), Limits(starting=0.01), lambda frame: None)
+    with pytest.raises(PrismError, match="no room for a worker in 0 seconds; what is finished is"):
+        supervisor.run(cut(rows(3), 1))
+
+
 def test_where_no_worker_ever_renders_anything_the_run_ends_with_the_reason():
     keys = {row.key for row in rows(50)}
     workers = Workers(deadly=keys)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from dmlbench.evaluate.tasks import Progress, Task
 from dmlbench.models import LoadedModel
 from dmlbench.results.blocks import Arrays
-from dmldata.cluster import connect, room
+from dmldata.cluster import connect, require_room, room
 from dmldata.errors import PrismError, one_line
 
 MOST_LOSSES = 2
@@ -101,6 +101,7 @@ class RayExecutor:
         self._origin, self._most, self._threads = origin, workers, threads
         has_gpus = self._ray.cluster_resources().get("GPU", 0) > 0
         self._gpus = int(device == "cuda" or (device == "auto" and has_gpus))
+        require_room(self._ray, threads, self._gpus)
         self._actor_class = self._ray.remote(
             num_cpus=threads, num_gpus=self._gpus, max_restarts=0, max_task_retries=0
         )(EvaluationActor)

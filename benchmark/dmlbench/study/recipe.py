@@ -144,6 +144,6 @@ def load_study(name: str) -> StudyRecipe:
     if name in recipe_names():
         with resources.as_file(RECIPES / f"{name}.yaml") as path:
             return load_document(StudyRecipe, path)
-    if not name.endswith((".yaml", ".yml")):
+    if not name.lower().endswith((".yaml", ".yml")):
         raise UnknownNameError("study", name, [*recipe_names(), "or the path of a .yaml file"])
     return load_document(StudyRecipe, Path(name))

@@ -17,7 +17,7 @@ from dmlbench.study.findings import Findings, MapComparison, Model, find
 from dmlbench.study.models import Measurement, StudyModel, Training, open_images
 from dmlbench.study.recipe import ClassImages, StudyRecipe
 from dmlbench.study.steps import Steps
-from dmldata.cluster import connect, room
+from dmldata.cluster import connect, require_room, room
 from dmldata.console import say
 from dmldata.errors import InputError, PrismError, one_line
 
@@ -198,6 +198,7 @@ def _side_by_side(
 ) -> None:
     """The models on a Ray cluster; what fails is told once the others are done."""
     ray = connect(address)
+    require_room(ray, threads, 0)
     try:
         remote = ray.remote(num_cpus=threads, max_retries=1)(_measure_there)
         waiting = iter(models)

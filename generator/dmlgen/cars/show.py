@@ -19,6 +19,8 @@ from dmlgen.presets import Engine
 SIDES = (0.0, 45.0, 90.0, 135.0, 180.0, 225.0, 270.0, 315.0)
 """Degrees; 0 shows the front, 90 the car's right side with its front to the right."""
 COLUMNS = 4
+MAX_SIZE = 2048
+"""Of a picture in pixels: there are eight on a sheet."""
 HEIGHT = 1.3
 """Of the camera, in metres."""
 DISTANCE = 1.6
@@ -39,6 +41,8 @@ def show_car(name: str, out: Path, size: int = 384, device: str = "auto") -> Non
         raise InputError(f"--out {out}: has to end in .png")
     if not car_mesh(name).is_file():
         raise InputError(f"{name}: has no {name}.glb yet; make it with: dmlgen cars import {name}")
+    if size > MAX_SIZE:
+        raise InputError(f"--size {size}: has to be at most {MAX_SIZE} pixels")
     engine = Engine("standard", size, device)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "blender.log"

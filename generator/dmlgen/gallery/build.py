@@ -7,7 +7,6 @@ its mask are files of their own, loaded when they are opened.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -20,6 +19,7 @@ from PIL import Image
 from dmldata.console import Report
 from dmldata.dataset import Dataset, open_dataset
 from dmldata.errors import InputError
+from dmldata.files import whole_folder
 from dmldata.grid import grid
 from dmldata.parts import Part
 
@@ -57,23 +57,14 @@ def build_gallery(
     """
     if not 32 <= width <= 512:
         raise InputError(f"--width {width}: has to be from 32 to 512")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out {out}: has to name a new or an empty folder")
     dataset = open_dataset(str(folder))
     image_width, image_height = dataset.manifest.image_size
-    cell = Cell(width, round(width * image_height / image_width))
-    part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
+    cell = Cell(width, max(1, round(width * image_height / image_width)))
+    with whole_folder(out) as part:
         for name in ("sheets", "images", "masks"):
-            (part / name).mkdir(parents=True)
+            (part / name).mkdir()
         _write_pictures(dataset, part, cell, progress)
         (part / "index.html").write_text(page(dataset, cell), "utf-8")
-        if out.exists():
-            out.rmdir()
-        part.rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _write_pictures(dataset: Dataset, out: Path, cell: Cell, progress: Report | None) -> None:

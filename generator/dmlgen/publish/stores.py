@@ -18,7 +18,7 @@ from dmldata.errors import InputError, PrismError, one_line
 from dmldata.extras import import_extra
 from dmldata.files import sha256_of
 from dmldata.manifest import MANIFEST_FILE
-from dmlgen.rendering.remote import shown
+from dmlgen.rendering.remote import is_copy, shown
 
 HUB = "hf://"
 MARK = ".publishing"
@@ -115,14 +115,8 @@ class FolderStore:
 
     def holds(self, file: Path) -> bool:
         """See `Store`. The file is read back whole."""
-        target = f"{self._root}/{file.name}"
         try:
-            if self._fs.size(target) != file.stat().st_size:
-                return False
-            with self._fs.open(target, "rb") as there:
-                return sha256_of(there) == sha256_of(file)
-        except (FileNotFoundError, NotADirectoryError):
-            return False
+            return is_copy(self._fs, f"{self._root}/{file.name}", file)
         except Exception as error:
             raise self._failed("read", error) from error
 

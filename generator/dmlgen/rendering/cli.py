@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from dmlgen.rendering.supervise import Limits
     from dmlgen.rendering.units import Slice
 
+MAX_MEMORY = 100_000
 EXECUTORS = ("local", "ray")
 _STANDING = {
     True: " (all images of it are rendered)",
@@ -64,6 +64,7 @@ def render(
         typer.Option(
             help="A new or empty folder for the dataset, or a URL; by default ./ and the name of "
             "the recipe, or of the group after --factor.",
+            callback=console.path_or_url,
         ),
     ] = None,
     scenes: Scenes = None,
@@ -86,7 +87,7 @@ def render(
         typer.Option("--slice", metavar="I/N", help="Render this part only, for 'dmlgen merge'."),
     ] = None,
     memory: Annotated[
-        float | None, typer.Option(help="Gigabytes above which a worker is replaced.")
+        float | None, typer.Option(help="Gigabytes above which a worker is replaced, from 1; 8.")
     ] = None,
     work: Work = None,
     as_json: Events = False,
@@ -105,6 +106,8 @@ def render(
     engine = Engine(preset, parse_size(size), device)
     plan = plan_of(recipe, group, scenes, variants, count, seed)
     crew = _crew(engine, executor, address, workers, threads)
+    if memory is not None and not 1 <= memory <= MAX_MEMORY:
+        raise InputError(f"--memory {memory:g}: has to be 1 to {MAX_MEMORY} (gigabytes)")
     limits = Limits() if memory is None else Limits(memory=int(memory * 1e9))
     chosen = None if part is None else parse_slice(part)
     if out is None:
@@ -126,9 +129,13 @@ def render(
         check_request(there, plan, engine, destination.name)
         _already(there, destination.name, as_json)
         return
-    destination.check()
+    begun = destination.begun()
+    if begun is not None:
+        check_request(begun, plan, engine, destination.name)
     local = work_folder(out, work)
-    if not (local / "dataset.json").is_file():
+    whole = finished(plan, engine, local, _other_work(local))
+    destination.check()
+    if whole is None:
         _render(plan, engine, local, None, crew, limits, as_json, named=destination.name)
     _carry(local, destination, as_json)
 
@@ -138,10 +145,10 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show how far a render is that goes on elsewhere, or was interrupted."""
-    from dmlgen.rendering.job import STAGING, is_held, set_aside_in, slices_in
+    from dmlgen.rendering.job import STAGING, is_held, is_render, set_aside_in, slices_in
     from dmlgen.rendering.monitor import line, worker_lines
 
-    found = [s for s in (out / STAGING, *slices_in(out)) if s.is_dir()]
+    found = [s for s in (out / STAGING, *slices_in(out)) if is_render(s)]
     if not found:
         what = "a finished dataset" if (out / "dataset.json").exists() else "no render"
         raise InputError(f"{out}: {what} there; status is for one that goes on")
@@ -170,12 +177,16 @@ def merge(
     ],
     out: Annotated[
         str | None,
-        typer.Option(help="Folder or URL for the dataset; the first DIR where not given."),
+        typer.Option(
+            help="Folder or URL for the dataset; the first DIR where not given.",
+            callback=console.path_or_url,
+        ),
     ] = None,
     work: Work = None,
     as_json: AsJson = False,
 ) -> None:
     """Join slices into the dataset that one render would have made."""
+    from dmlgen.rendering.finished import NEW_FOLDER
     from dmlgen.rendering.remote import Destination, is_url, work_folder
     from dmlgen.rendering.run import merge as merge_slices
 
@@ -185,10 +196,10 @@ def merge(
     if destination is not None:
         destination.check()
         local = work_folder(where, work)
-    if destination is None or not (local / "dataset.json").is_file():
-        with console.progress("write shards", None, quiet=as_json) as bar:
-            manifest = merge_slices(folders, local, bar.report)
-        _conclude(manifest, where if destination is None else destination.name, as_json, {})
+    with console.progress("write shards", None, quiet=as_json) as bar:
+        instead = NEW_FOLDER if destination is None else _other_work(local)
+        manifest = merge_slices(folders, local, bar.report, instead)
+    _conclude(manifest, where if destination is None else destination.name, as_json, {})
     if destination is not None:
         _carry(local, destination, as_json)
 
@@ -206,7 +217,7 @@ def _crew(
     def on_ray(images: int, logs: Path) -> Any:
         from dmlgen.rendering.ray_workers import RayExecutor
 
-        return RayExecutor(engine, address, workers, threads or 1)
+        return RayExecutor(engine, address, workers, 1 if threads is None else threads)
 
     return on_ray
 
@@ -253,7 +264,8 @@ def _render(
     if as_json:
         typer.echo(json.dumps({"event": "done", "slice": str(part), "out": str(out), **speed}))
     else:
-        typer.echo(f"slice {part} is rendered; when all {part.of} are: dmlgen merge {out}")
+        merge = console.command("dmlgen", "merge", out)
+        typer.echo(f"slice {part} is rendered; when all {part.of} are: {merge}")
     _complain(set_aside)
 
 
@@ -297,9 +309,13 @@ def _already(manifest: Manifest, out: str, as_json: bool) -> None:
 
 def _next_commands(out: str) -> str:
     from dmldata.locate import SETS
+    from dmlgen.rendering.remote import is_url
 
-    named = shlex.quote(f"./{out}" if out in SETS else out)
-    return f"next: dmlgen preview {named}   or: dmlbench evaluate MODEL --data {named}"
+    place = f"./{out}" if out in SETS or out.startswith("-") else out
+    evaluate = console.command("dmlbench", "evaluate", "MODEL", "--data", place)
+    if is_url(out):
+        return f"next: {evaluate}"
+    return f"next: {console.command('dmlgen', 'preview', place)}   or: {evaluate}"
 
 
 def _complain(set_aside: dict[str, str]) -> None:
@@ -312,20 +328,32 @@ def _complain(set_aside: dict[str, str]) -> None:
         )
 
 
+def _other_work(local: Path) -> str:
+    """What to do where the folder of a URL's frames holds another dataset."""
+    return f"carry on with that one, delete {local}, or name another folder with --work"
+
+
 def _carry(local: Path, destination: Any, as_json: bool) -> None:
-    with console.progress("upload", None, quiet=as_json) as bar:
+    from dmldata.manifest import MANIFEST_FILE
+    from dmlgen.rendering.job import held
+
+    with held(local, None), console.progress("upload", None, quiet=as_json) as bar:
+        if not (local / MANIFEST_FILE).is_file():
+            raise PrismError(f"{local}: another process has taken the dataset to its place already")
         destination.put(local, bar.report)
-    shutil.rmtree(local)
+        shutil.rmtree(local)
     if not as_json:
         typer.echo(f"the dataset is at {destination.name}")
 
 
 def _status_of(staging: Path) -> dict[str, Any]:
-    from dmlgen.rendering.job import holder_of
-    from dmlgen.rendering.monitor import STATUS_FILE
+    from dmlgen.rendering.job import holder_of, read_document
+    from dmlgen.rendering.monitor import STATUS_FILE, line, worker_lines
 
+    document = read_document(staging / STATUS_FILE) or {}
     try:
-        document: dict[str, Any] = json.loads((staging / STATUS_FILE).read_text())
-    except (OSError, ValueError):
+        line(document)
+        worker_lines(document)
+    except (LookupError, TypeError, ValueError):
         raise InputError(f"{staging}: nothing is known yet; ask again in some seconds") from None
     return {**(holder_of(staging) or {}), **document}

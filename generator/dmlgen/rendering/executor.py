@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from dmldata.errors import InputError
+from dmldata.errors import PrismError
 from dmlgen.plan import PlannedImage
 from dmlgen.rendering.frames import Frame
 
@@ -39,10 +39,10 @@ class Died:
 
 @dataclass(frozen=True)
 class Refused:
-    """A worker cannot do what the user asks, nor could any other."""
+    """A worker cannot do what it is asked, nor could any other."""
 
     worker: int
-    error: InputError
+    error: PrismError
 
 
 Event = Rendered | Died | Refused

@@ -12,9 +12,14 @@ from dmlgen.presets import Engine
 from dmlgen.rendering.assemble import dataset_name
 from dmlgen.rendering.identity import differences
 
+NEW_FOLDER = "choose a new or an empty folder with --out"
 
-def finished(plan: Plan, engine: Engine, out: Path) -> Manifest | None:
+
+def finished(plan: Plan, engine: Engine, out: Path, instead: str = NEW_FOLDER) -> Manifest | None:
     """Return the manifest of the dataset in `out`; None where there is none yet.
+
+    Args:
+        instead: what to do where it is another one, for the message.
 
     Raises:
         InputError: the dataset there is another one than a plan and an engine make.
@@ -24,17 +29,20 @@ def finished(plan: Plan, engine: Engine, out: Path) -> Manifest | None:
     if not file.is_file():
         return None
     manifest = read_manifest(file.read_bytes(), str(file))
-    check_request(manifest, plan, engine, str(out))
+    check_request(manifest, plan, engine, str(out), instead)
     return manifest
 
 
-def check_request(manifest: Manifest, plan: Plan, engine: Engine, where: str) -> None:
+def check_request(
+    manifest: Manifest, plan: Plan, engine: Engine, where: str, instead: str = NEW_FOLDER
+) -> None:
     """Make sure that a finished dataset is what a plan and an engine make.
 
     The versions of the packages do not count: what is finished is not rendered again.
 
     Args:
         where: its folder or URL, for the message.
+        instead: what to do where it is another one, for the message.
 
     Raises:
         InputError: it is another one; says in what.
@@ -59,6 +67,5 @@ def check_request(manifest: Manifest, plan: Plan, engine: Engine, where: str) ->
         differs.append(f"the recipe differs in {', '.join(changed)}")
     if differs:
         raise InputError(
-            f"{where} holds another dataset, {manifest.name} ({'; '.join(differs)}); choose a new "
-            "or an empty folder with --out"
+            f"{where} holds another dataset, {manifest.name} ({'; '.join(differs)}); {instead}"
         )

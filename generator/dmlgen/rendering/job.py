@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +15,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from dmldata.console import command
 from dmldata.errors import InputError, PrismError
-from dmldata.files import write_whole
+from dmldata.files import names_in, write_whole
+from dmldata.manifest import MANIFEST_FILE
 from dmlgen.plan import Plan, make_plan
 from dmlgen.presets import Engine
 from dmlgen.recipe import Recipe, Sweep
@@ -24,6 +27,8 @@ from dmlgen.rendering.units import Slice
 
 STAGING = ".render"
 """Folder inside an unfinished dataset that holds its frames."""
+_HOLDER_KEYS = {"process", "host", "since"}
+_SLICES = ".slice-*-of-*"
 _JOB, _LOCK, _HOLDER, _SET_ASIDE = "job.json", "lock", "holder.json", "set_aside.json"
 
 
@@ -36,50 +41,76 @@ def staging_of(out: Path, part: Slice | None) -> Path:
 
 def slices_in(out: Path) -> list[Path]:
     """Folders of the slices that lie in `out`."""
-    return sorted(out.glob(".slice-*-of-*"))
+    return sorted(folder for folder in out.glob(_SLICES) if is_render(folder))
 
 
-def claim(plan: Plan, engine: Engine, out: Path, part: Slice | None) -> Path:
-    """The staging folder, new or left by a render that was asked the same.
+def is_render(staging: Path) -> bool:
+    """Whether a staging folder is somebody's: it has a job, or a process is at work in it."""
+    return has_job(staging) or is_held(staging)
+
+
+def has_job(staging: Path) -> bool:
+    """Whether a staging folder is kept for a render, which has frames in it."""
+    return (staging / _JOB).is_file()
+
+
+def check_place(out: Path, part: Slice | None) -> None:
+    """Make sure that a plan, or one slice of it, can be rendered into `out`; touches nothing.
 
     Raises:
-        InputError: `out` holds something else; nothing is touched.
-        PrismError: `out` cannot be written.
+        InputError: `out` holds something else.
     """
     staging = staging_of(out, part)
-    if (out / "dataset.json").exists():
+    if (out / MANIFEST_FILE).exists():
         raise InputError(f"{out} already holds a dataset; give another --out, or delete it first")
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; choose a new or an empty folder with --out")
-    if not (staging / _JOB).is_file():
-        _check_free(out, part)
-        job = {"identity": identity(plan, engine), **_request(plan, engine, part)}
-        try:
-            write_whole(staging / _JOB, json.dumps(job, indent=1))
-        except OSError as error:
-            raise PrismError(f"{out}: cannot be written: {error.strerror}") from error
-        return staging
-    differs = differences(_read(staging)["identity"], identity(plan, engine))
-    if differs:
-        raise InputError(
-            f"{out} holds an unfinished dataset made with other settings ({'; '.join(differs)}); "
-            f"render with those, or give another --out"
-        )
-    return staging
-
-
-def _check_free(out: Path, part: Slice | None) -> None:
-    present = [path.name for path in out.iterdir()] if out.is_dir() else []
-    slices = [path.name for path in slices_in(out)]
-    if part is None and slices:
-        raise InputError(f"{out} holds slices; join them with: dmlgen merge {out}")
-    others = sorted(set(present) - set(slices))
+    if has_job(staging):
+        return
+    if part is None and slices_in(out):
+        raise InputError(f"{out} holds slices; join them with: {command('dmlgen', 'merge', out)}")
+    ours = {STAGING, *(folder.name for folder in out.glob(_SLICES))}
+    if part is not None and is_render(out / STAGING):
+        ours.remove(STAGING)
+    others = [name for name in names_in(out) if name not in ours]
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         raise InputError(
             f"{out} is not empty (it holds {', '.join(others[:3])}{more}); choose a new or an "
             "empty folder with --out"
         )
+
+
+def check_job(staging: Path, out: Path, plan: Plan, engine: Engine) -> None:
+    """Make sure that the frames in a staging folder, if there are any, are those of a plan.
+
+    Raises:
+        InputError: they are another one's; says in what it differs.
+    """
+    if not has_job(staging):
+        return
+    differs = differences(_read(staging)["identity"], identity(plan, engine))
+    if differs:
+        raise InputError(
+            f"{out} holds an unfinished dataset made with other settings ({'; '.join(differs)}); "
+            f"render with those, delete the folder, or give another --out"
+        )
+
+
+def write_job(staging: Path, plan: Plan, engine: Engine, part: Slice | None) -> None:
+    """Say what the frames in a staging folder are of, where that is not said yet: from now on the
+    folder is kept for a render that is asked the same.
+
+    Raises:
+        PrismError: the folder cannot be written.
+    """
+    if has_job(staging):
+        return
+    job = {"identity": identity(plan, engine), **_request(plan, engine, part)}
+    try:
+        write_whole(staging / _JOB, json.dumps(job, indent=1))
+    except OSError as error:
+        raise PrismError(f"{staging.parent}: cannot be written: {error.strerror}") from error
 
 
 def _request(plan: Plan, engine: Engine, part: Slice | None) -> dict[str, Any]:
@@ -105,14 +136,17 @@ def requested(staging: Path) -> tuple[Plan, Engine]:
         InputError: no job there, or one whose plan, files or packages are not those of today.
     """
     job = _read(staging)
-    size = job["engine"].pop("size")
-    engine = Engine(**job["engine"], size=tuple(size) if isinstance(size, list) else size)
-    plan = make_plan(
-        Recipe.model_validate_json(json.dumps(job["recipe"])),
-        seed=job["seed"],
-        count=job["count"],
-        sweep=None if job["sweep"] is None else Sweep(**job["sweep"]),
-    )
+    try:
+        size = job["engine"].pop("size")
+        engine = Engine(**job["engine"], size=tuple(size) if isinstance(size, list) else size)
+        plan = make_plan(
+            Recipe.model_validate_json(json.dumps(job["recipe"])),
+            seed=job["seed"],
+            count=job["count"],
+            sweep=None if job["sweep"] is None else Sweep(**job["sweep"]),
+        )
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise _no_job(staging) from error
     differs = differences(job["identity"], identity(plan, engine))
     if differs:
         raise InputError(
@@ -123,51 +157,91 @@ def requested(staging: Path) -> tuple[Plan, Engine]:
 
 
 def _read(staging: Path) -> dict[str, Any]:
+    job = read_document(staging / _JOB)
+    if job is None or not isinstance(job.get("identity"), dict):
+        raise _no_job(staging)
+    return job
+
+
+def read_document(path: Path) -> dict[str, Any] | None:
+    """What a JSON file of a staging folder says; None where there is none, or nothing of use."""
     try:
-        job: dict[str, Any] = json.loads((staging / _JOB).read_text())
-        return job
-    except (OSError, ValueError) as error:
-        raise InputError(f"{staging}: no {_JOB} of a render there") from error
+        document = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _no_job(staging: Path) -> InputError:
+    return InputError(
+        f"{staging}/{_JOB}: not what a render of this version writes; delete {staging}, or give "
+        "another folder"
+    )
 
 
 @contextmanager
-def held(staging: Path) -> Iterator[None]:
-    """Keeps every other process from rendering into a staging folder while the block runs.
+def held(out: Path, part: Slice | None) -> Iterator[Path]:
+    """The staging folder of a render into `out`, which no other process can have while the block
+    runs.
 
-    The hold ends with the process, however it ends.
+    The hold ends with the process, however it ends. A folder that has no job when the block ends
+    is nobody's: it is removed, and so is `out` where it was made for it, unless Blender failed and
+    what it said is there to be read.
 
     Raises:
         InputError: another process has it; says which.
+        PrismError: `out` cannot be written.
     """
+    staging = staging_of(out, part)
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
     lock = FileLock(staging / _LOCK)
+    nobodys = True
     try:
+        _take(lock, staging)
+        yield staging
+    except PrismError as error:
+        nobodys = isinstance(error, InputError) or not any(staging.glob("*.log"))
+        raise
+    finally:
+        if lock.is_locked and nobodys and not has_job(staging):
+            shutil.rmtree(staging, ignore_errors=True)
+        lock.release()
+        with suppress(OSError):
+            for folder in made:
+                folder.rmdir()
+
+
+def _take(lock: FileLock, staging: Path) -> None:
+    try:
+        staging.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
-    except Timeout:
-        holder = holder_of(staging) or {"process": "?", "host": "?", "since": "?"}
-        raise InputError(
-            f"{staging.parent} is being rendered by process {holder['process']} on "
-            f"{holder['host']} since {holder['since']}; wait for it, or give another --out"
-        ) from None
-    try:
+        if not has_job(staging):
+            for file in staging.iterdir():
+                if file.name != _LOCK:
+                    file.unlink()
         since = datetime.now(UTC).isoformat(timespec="seconds")
         holder = {"process": os.getpid(), "host": socket.gethostname(), "since": since}
         write_whole(staging / _HOLDER, json.dumps(holder))
-        yield
-    finally:
-        lock.release()
+    except Timeout:
+        known = holder_of(staging) or {"process": "?", "host": "?", "since": "?"}
+        raise InputError(
+            f"{staging.parent} is being rendered by process {known['process']} on "
+            f"{known['host']} since {known['since']}; wait for it, or give another --out"
+        ) from None
+    except OSError as error:
+        raise PrismError(f"{staging.parent}: cannot be written: {error.strerror}") from error
 
 
 def holder_of(staging: Path) -> dict[str, Any] | None:
     """Process, host and time of the last to hold a staging folder."""
-    try:
-        holder: dict[str, Any] = json.loads((staging / _HOLDER).read_text())
-        return holder
-    except (OSError, ValueError):
-        return None
+    holder = read_document(staging / _HOLDER)
+    return holder if holder is not None and holder.keys() == _HOLDER_KEYS else None
 
 
 def is_held(staging: Path) -> bool:
     """Whether a process is rendering into a staging folder now."""
+    if not (staging / _LOCK).is_file():
+        return False
     lock = FileLock(staging / _LOCK)
     try:
         lock.acquire(timeout=0)
@@ -181,13 +255,12 @@ def is_held(staging: Path) -> bool:
 
 def finish(staging: Path, set_aside: dict[str, str]) -> None:
     """Says that all rows of a staging folder are done, but for those that were set aside."""
-    write_whole(staging / _SET_ASIDE, json.dumps(set_aside, indent=1))
+    try:
+        write_whole(staging / _SET_ASIDE, json.dumps(set_aside, indent=1))
+    except OSError as error:
+        raise PrismError(f"{staging}: cannot be written: {error.strerror}") from error
 
 
 def set_aside_in(staging: Path) -> dict[str, str] | None:
     """Rows that were set aside, with the reason; None where rows are still to be rendered."""
-    try:
-        rows: dict[str, str] = json.loads((staging / _SET_ASIDE).read_text())
-        return rows
-    except OSError:
-        return None
+    return read_document(staging / _SET_ASIDE)

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from dmldata.errors import InputError, PrismError
-from dmlgen.blender import blender_process, died
+from dmlgen.blender import ScratchError, blender_process, died
 from dmlgen.plan import PlannedImage
 from dmlgen.presets import Engine
 from dmlgen.rendering.executor import Died, Event, Refused, Rendered
@@ -23,6 +23,12 @@ from dmlgen.rendering.worker import render_rows
 
 WORKER_BYTES = 2 * 10**9
 """Memory to reckon with for a worker at usual picture sizes."""
+
+
+WORKERS_PER_CORE = 8
+"""More processes on a core than anybody has a use for."""
+MAX_THREADS = 1024
+"""Blender's own limit."""
 
 
 class BlenderWorker:
@@ -117,7 +123,7 @@ class LocalExecutor:
         worker = self._workers[number]
         try:
             return Rendered(number, worker.receive(), worker.memory())
-        except InputError as error:
+        except (InputError, ScratchError) as error:
             return Refused(number, error)
         except PrismError as error:
             return Died(number, str(error))
@@ -139,6 +145,20 @@ def has_gpu() -> bool:
     return folder.is_dir() and any(folder.iterdir())
 
 
+def check_counts(workers: int | None, threads: int | None, most_workers: int) -> None:
+    """Make sure that the numbers of workers and of their threads, where given, are in range.
+
+    Raises:
+        InputError: one is not.
+    """
+    for option, number, most in (
+        ("--workers", workers, most_workers),
+        ("--threads", threads, MAX_THREADS),
+    ):
+        if number is not None and not 1 <= number <= most:
+            raise InputError(f"{option} {number}: has to be 1 to {most} here")
+
+
 def fitting(
     images: int, workers: int | None, threads: int | None, gpu: bool = False
 ) -> tuple[int, int]:
@@ -157,13 +177,11 @@ def fitting(
     ((1, 2), (3, 2))
 
     Raises:
-        InputError: a number below 1.
+        InputError: a number out of range.
     """
-    for option, number in (("--workers", workers), ("--threads", threads)):
-        if number is not None and number < 1:
-            raise InputError(f"{option} {number}: has to be 1 or above")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cores = cores or 1
+    check_counts(workers, threads, WORKERS_PER_CORE * cores)
     if workers is None and gpu:
         workers = 1
     if workers is None:

@@ -51,7 +51,7 @@ def line(status: dict[str, Any]) -> str:
 
     >>> status = {"stage": "render", "done": 3, "total": 9, "images_per_second": 0.5}
     >>> line(status | {"seconds_left": 12, "replaced_workers": 0, "workers": []})
-    'render: 3 of 9 images, 0.50 a second, 12 seconds left'
+    'render: 3 of 9 images, 0.50 a second, 12 seconds left, no worker yet'
     """
     parts = [f"{status['stage']}: {status['done']} of {status['total']} images"]
     if status["images_per_second"]:
@@ -60,6 +60,8 @@ def line(status: dict[str, Any]) -> str:
         parts.append(f"{duration(status['seconds_left'])} left")
     if status["replaced_workers"]:
         parts.append(f"{status['replaced_workers']} workers replaced")
+    if status["stage"] == "render" and status["done"] < status["total"] and not status["workers"]:
+        parts.append("no worker yet")
     return ", ".join(parts)
 
 

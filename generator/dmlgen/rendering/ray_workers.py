@@ -5,18 +5,20 @@ from __future__ import annotations
 
 import itertools
 import tempfile
+import time
 from collections import deque
 from pathlib import Path
 from typing import Any
 
-from dmldata.cluster import connect, room
+from dmldata.cluster import connect, require_room, room
 from dmldata.errors import InputError, PrismError, one_line
 from dmlgen.plan import PlannedImage
 from dmlgen.presets import Engine
 from dmlgen.rendering.executor import Died, Event, Refused, Rendered
 from dmlgen.rendering.frames import Frame
-from dmlgen.rendering.local import BlenderWorker
+from dmlgen.rendering.local import BlenderWorker, check_counts
 
+MAX_WORKERS = 100_000
 GPU_DEVICES = ("cuda", "optix")
 
 
@@ -46,15 +48,18 @@ class RayExecutor:
         threads: CPUs that each reserves and uses.
 
     Raises:
-        InputError: Ray is not installed, or there is no cluster at that address.
+        InputError: a number out of range, Ray is not installed, there is no cluster at that
+            address, or none of its nodes has room for a worker.
     """
 
     def __init__(
         self, engine: Engine, address: str | None, workers: int | None, threads: int
     ) -> None:
+        check_counts(workers, threads, MAX_WORKERS)
         self._ray = connect(address)
         self._engine, self._workers, self._threads = engine, workers, threads
         self._gpus = 1 if engine.device in GPU_DEVICES else 0
+        require_room(self._ray, threads, self._gpus)
         self._actor_class = self._ray.remote(
             num_cpus=threads, num_gpus=self._gpus, max_restarts=0, max_task_retries=0
         )(RenderActor)
@@ -81,6 +86,7 @@ class RayExecutor:
         """What has happened, waiting at most `seconds` for it."""
         first = {answers[0]: number for number, answers in self._answers.items() if answers}
         if not first:
+            time.sleep(seconds)
             return []
         ready, _ = self._ray.wait(list(first), num_returns=1, timeout=seconds)
         more, _ = self._ray.wait(list(first), num_returns=len(first), timeout=0)

@@ -14,20 +14,24 @@ from typing import NamedTuple
 from dmldata.console import Report
 from dmldata.errors import InputError
 from dmldata.manifest import Manifest
-from dmlgen.blender import require_blender
+from dmlgen.blender import require_blender, require_scratch
 from dmlgen.plan import Plan
 from dmlgen.presets import Engine
 from dmlgen.rendering.assemble import assemble
 from dmlgen.rendering.executor import Executor
+from dmlgen.rendering.finished import NEW_FOLDER, finished
 from dmlgen.rendering.frames import Frame
 from dmlgen.rendering.job import (
-    claim,
+    check_job,
+    check_place,
     finish,
+    has_job,
     held,
     requested,
     same_request,
     set_aside_in,
     slices_in,
+    write_job,
 )
 from dmlgen.rendering.local import LocalExecutor, fitting, has_gpu
 from dmlgen.rendering.store import FrameStore
@@ -112,7 +116,7 @@ def render(
                 on_progress(progress)
 
         manifest = assemble(plan, engine, out, lambda _: done.store, done.set_aside, report)
-    shutil.rmtree(done.staging)
+        shutil.rmtree(done.staging)
     return manifest
 
 
@@ -138,43 +142,55 @@ def render_slice(
         return done.set_aside
 
 
-def merge(folders: Sequence[Path], out: Path, progress: Report | None = None) -> Manifest:
+def merge(
+    folders: Sequence[Path],
+    out: Path,
+    progress: Report | None = None,
+    instead: str = NEW_FOLDER,
+) -> Manifest:
     """Joins the slices that lie in `folders` into the dataset that one render would have made.
 
-    Slices in `out` itself are gone afterwards; others stay.
+    Slices in `out` itself are gone afterwards; others stay. The dataset may be there already.
 
     Args:
         progress: called as ('write shards', images done, images in all).
+        instead: what to do where `out` holds another dataset, for the message.
 
     Raises:
-        InputError: no slices, slices of different datasets, or not all rows rendered.
+        InputError: no slices, slices of different datasets, not all rows rendered, or `out` holds
+            something else.
     """
     stagings = [staging for folder in folders for staging in slices_in(folder)]
     if not stagings:
         names = ", ".join(map(str, folders))
         raise InputError(f"{names}: no slices there; make them with: dmlgen render --slice I/N")
-    plan, engine = requested(stagings[0])
     stores: dict[str, FrameStore] = {}
     set_aside: dict[str, str] = {}
     for staging in stagings:
-        if not same_request(staging, stagings[0]):
-            raise InputError(f"{staging} is a slice of another dataset than {stagings[0]}")
         rows = set_aside_in(staging)
         if rows is None:
             raise InputError(f"{staging} is not finished; the command that made it goes on")
+        if not same_request(staging, stagings[0]):
+            raise InputError(f"{staging} is a slice of another dataset than {stagings[0]}")
         store = FrameStore(staging)
         stores |= dict.fromkeys(store.keys(), store)
         set_aside |= rows
+    plan, engine = requested(stagings[0])
     missing = {image.key for image in plan.images} - stores.keys() - set_aside.keys()
     if missing:
         raise InputError(
             f"{len(missing)} of {len(plan.images)} images are in none of the {len(stagings)} "
             f"slices; render the others with --slice, or name their folders too"
         )
-    manifest = assemble(plan, engine, out, stores.__getitem__, set_aside, progress)
-    for staging in stagings:
-        if staging.parent.resolve() == out.resolve():
-            shutil.rmtree(staging)
+    with held(out, None) as own:
+        if has_job(own):
+            raise InputError(f"{out} holds an unfinished render of its own; give another --out")
+        manifest = finished(plan, engine, out, instead)
+        if manifest is None or {image.key for image in manifest.set_aside} != set_aside.keys():
+            manifest = assemble(plan, engine, out, stores.__getitem__, set_aside, progress)
+        for staging in stagings:
+            if staging.parent.resolve() == out.resolve():
+                shutil.rmtree(staging)
     return manifest
 
 
@@ -197,8 +213,12 @@ def _rendered(
 ) -> Iterator[_Rendered]:
     """Renders what the staging folder of a plan or slice lacks, and holds it for the block."""
     require_blender()
-    staging = claim(plan, engine, out, part)
-    with held(staging):
+    require_scratch()
+    check_place(out, part)
+    with held(out, part) as staging:
+        # Another process may have been at work between the check and the hold.
+        check_place(out, part)
+        check_job(staging, out, plan, engine)
         store = FrameStore(staging)
         images = take_slice(plan.images, part)
         todo = [image for image in images if image.key not in store]
@@ -210,6 +230,8 @@ def _rendered(
                 on_progress(progress)
 
         def keep(frame: Frame) -> None:
+            # Until there is something to keep, nothing binds the folder to these settings.
+            write_job(staging, plan, engine, part)
             store.add(frame)
             progress.done, progress.frame = len(store), frame
             progress.seconds.update(frame.seconds)
@@ -225,5 +247,7 @@ def _rendered(
                 set_aside = supervisor.run(cut(todo, crew.slots() or 1), report)
         finally:
             store.close()
-        finish(staging, set_aside)
+        if len(store) or part is not None:
+            write_job(staging, plan, engine, part)
+            finish(staging, set_aside)
         yield _Rendered(staging, store, progress, set_aside)

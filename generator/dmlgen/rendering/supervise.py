@@ -91,6 +91,7 @@ class Supervisor:
         self._losses: Counter[str] = Counter()
         self._set_aside: dict[str, str] = {}
         self._frames = 0
+        self._worked = time.monotonic()
 
     def run(self, units: Sequence[Unit], tick: Callable[[], None] = lambda: None) -> dict[str, str]:
         """Renders all rows of the units.
@@ -103,12 +104,15 @@ class Supervisor:
 
         Raises:
             InputError: no worker can do what the user asks.
-            PrismError: workers fail, and not one frame was ever rendered.
+            PrismError: workers fail, and not one frame was ever rendered; or there has been no room
+                for a worker for as long as one may take to start.
         """
         self._queue = deque(deque(unit) for unit in units)
+        self._worked = time.monotonic()
         try:
             while self._queue or any(crew.held or crew.unit for crew in self.workers.values()):
                 self._staff()
+                self._look_for_room()
                 for event in self._executor.wait(0.25):
                     self._hear(event)
                 self._look_for_hangs()
@@ -142,7 +146,11 @@ class Supervisor:
             self._dismiss(worker)
 
     def _is_spent(self, crew: Crew) -> bool:
-        worn = crew.frames + len(crew.held) >= self._limits.frames
+        rendered = crew.frames + len(crew.held)
+        if not rendered:
+            # Whatever the limits are, each worker brings the end nearer.
+            return False
+        worn = rendered >= self._limits.frames
         return worn or crew.memory > self._limits.memory
 
     def _next_unit(self) -> deque[PlannedImage]:
@@ -197,6 +205,17 @@ class Supervisor:
         self._dismiss(worker)
         if not self._frames and len(self.replaced) > STRIKES * self._executor.slots():
             raise PrismError(f"no picture could be rendered: {why}")
+
+    def _look_for_room(self) -> None:
+        """Ends the run where there has been no place for even one worker for too long."""
+        now = time.monotonic()
+        if self.workers:
+            self._worked = now
+        elif now - self._worked > self._limits.starting:
+            raise PrismError(
+                f"no room for a worker in {self._limits.starting:.0f} seconds; what is finished is "
+                "kept, and the same command goes on"
+            )
 
     def _look_for_hangs(self) -> None:
         now = time.monotonic()

@@ -40,7 +40,7 @@ def parse_slice(text: str) -> Slice:
         InputError: anything else.
     """
     parts = text.split("/")
-    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
+    if len(parts) != 2 or not all(part.isdecimal() and len(part) <= 6 for part in parts):
         raise InputError(f"--slice {text}: has to be like 3/100, the third of a hundred slices")
     number, of = (int(part) for part in parts)
     if not 1 <= number <= of:

@@ -8,8 +8,8 @@ import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from dmldata.errors import PrismError, one_line
-from dmlgen.blender import import_blender
+from dmldata.errors import PrismError
+from dmlgen.blender import failure, import_blender
 from dmlgen.plan import PlannedImage
 from dmlgen.presets import Engine
 from dmlgen.rendering.frames import Frame
@@ -27,6 +27,7 @@ def render_rows(connection: Connection, engine: Engine, threads: int, scratch: P
             and leaves them to whoever made the folder.
     """
     os.environ["TMPDIR"] = str(scratch)
+    tempfile.tempdir = str(scratch)
     try:
         import_blender(threads)
         from dmlgen.scene.picture import Photographer
@@ -43,7 +44,7 @@ def render_rows(connection: Connection, engine: Engine, threads: int, scratch: P
         connection.send(error)
     except Exception as error:
         traceback.print_exc()
-        connection.send(PrismError(f"{type(error).__name__}: {one_line(error)}"))
+        connection.send(failure(error))
 
 
 def _rendered(image: PlannedImage, stage, photographer) -> Frame:  # type: ignore[no-untyped-def]

@@ -18,7 +18,7 @@ def words(command, files, out):
         "evaluate": (
             ("evaluate", files / "measuring" / "model.pt", "--data", files / "measured"),
             ("--maps", 0, "--out", out),
-            "properties.json",
+            ".npz",
         ),
         "score": (score, (out / "a.json",), "a.json"),
         "report": (("report", files / "results", "--out"), (out / "r.html",), "r.html"),
@@ -35,7 +35,7 @@ def words(command, files, out):
         ),
         "train": (
             (*train, "--folds", 2, "--epochs", 1, "--steps", 1, "--batch", 4, "--size", 32),
-            ("--trunk", "timm:test_efficientnet?pretrained=false", "--out", out),
+            ("--trunk", "timm:test_efficientnet?pretrained=false", "--workers", 0, "--out", out),
             "triplet-fold0",
         ),
     }[command]

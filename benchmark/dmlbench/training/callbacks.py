@@ -13,7 +13,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from dmlbench.training.learner import MONITORED, History, Learner
-from dmldata.files import whole_file, write_whole
+from dmldata.files import write_whole
 
 CHECKPOINT = "last"
 METRICS = "metrics.csv"
@@ -27,8 +27,10 @@ class WholeCheckpoints(TorchCheckpointIO):
     ) -> None:
         import torch
 
-        with whole_file(path) as file:
-            torch.save(checkpoint, file)
+        # In memory first: of a disk that is full PyTorch tells neither the file nor the reason.
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_whole(path, buffer.getvalue())
 
 
 class Stopping(EarlyStopping):

@@ -18,7 +18,8 @@ from dmldata.errors import InputError, PrismError, one_line
 from dmldata.extras import import_extra
 from dmldata.files import sha256_of
 from dmldata.manifest import MANIFEST_FILE
-from dmlgen.rendering.remote import is_copy, shown
+from dmldata.text import without_credentials
+from dmlgen.rendering.remote import is_copy
 
 HUB = "hf://"
 MARK = ".publishing"
@@ -82,7 +83,7 @@ class FolderStore:
     """A folder, here or at a URL."""
 
     def __init__(self, url: str) -> None:
-        self.name = shown(url) if "://" in url else url
+        self.name = without_credentials(url)
         try:
             self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ValueError, ImportError) as error:

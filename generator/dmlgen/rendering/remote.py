@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import fsspec
 
@@ -15,6 +14,7 @@ from dmldata.console import Report
 from dmldata.errors import DatasetError, InputError, PrismError, one_line
 from dmldata.files import CLUTTER, sha256_of
 from dmldata.manifest import MANIFEST_FILE, Manifest, read_manifest
+from dmldata.text import without_credentials
 
 _BEGUN = ".dml-prism.json"
 """File that says which dataset is being put somewhere, until all of it is there: its manifest."""
@@ -30,16 +30,6 @@ def is_url(out: str) -> bool:
     (True, False, True)
     """
     return "://" in out
-
-
-def shown(url: str) -> str:
-    """A URL without what may be secret in it.
-
-    >>> shown("ftp://me:secret@host/data?token=1")
-    'ftp://host/data'
-    """
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def work_folder(url: str, work: Path | None) -> Path:
@@ -60,7 +50,7 @@ class Destination:
     """
 
     def __init__(self, url: str) -> None:
-        self.name = shown(url)
+        self.name = without_credentials(url)
         try:
             self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ValueError, ImportError) as error:

@@ -6,7 +6,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from dmldata.errors import UnknownNameError
+from dmldata.errors import InputError, UnknownNameError
 from dmlgen.cars.derive.names import parse_derived
 
 
@@ -74,8 +74,21 @@ def car_folder(name: str) -> Path:
 
 
 def car_mesh(name: str) -> Path:
-    """The GLB file of a car, or of the base of a derived one."""
-    return car_folder(name) / f"{real_car(name)}.glb"
+    """The GLB file of a car, or of the base of a derived one.
+
+    Raises:
+        InputError: no such car, or its file is missing or cut short.
+    """
+    real = real_car(name)
+    file = car_folder(name) / f"{real}.glb"
+    mend = f"make it again: dmlgen cars import {real} --source FILE"
+    if not file.is_file():
+        raise InputError(f"{file}: no such file; {mend}")
+    with file.open("rb") as opened:
+        start = opened.read(12)
+    if start[:4] != b"glTF" or int.from_bytes(start[8:], "little") != file.stat().st_size:
+        raise InputError(f"{file}: not a whole GLB file (cut short?); {mend}")
+    return file
 
 
 def environment_names() -> list[str]:
@@ -132,5 +145,5 @@ def recipe_file(name: str) -> Path:
 
 
 def _cars_in(folder: Path) -> list[str]:
-    names = (path.parent.name for path in folder.glob("*/car.yaml"))
+    names = (path.parent.name for path in folder.glob("*/car.yaml") if path.is_file())
     return sorted(name for name in names if not name.startswith("."))

@@ -145,6 +145,9 @@ def _end_with_parent() -> None:
 def _call(connection: Connection, function: Callable[..., Any], *args: Any) -> None:
     try:
         connection.send(function(*args))
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        connection.send(PrismError(f"{place}{error.strerror or error!r}"))
     except Exception as error:
         connection.send(error if isinstance(error, PrismError) else PrismError(repr(error)))
 

@@ -17,11 +17,12 @@ import bpy  # isort: skip (mathutils exists once bpy is imported)
 import numpy as np
 from mathutils import Matrix, Vector
 
+from dmldata.errors import PrismError
 from dmlgen.cars.interior import add_generic_interior
 from dmlgen.cars.mesh.liners import add_liner
 from dmlgen.cars.mesh.looks import role_material
 from dmlgen.cars.mesh.plates import add_plate
-from dmlgen.cars.mesh.read import read_source
+from dmlgen.cars.mesh.read import read_source, reason_of
 from dmlgen.cars.mesh.seams import draw_seam
 from dmlgen.cars.mesh.split import WHEELS, split
 from dmlgen.cars.mesh.surfaces import lay_on, subdivide, wall_behind, weld
@@ -45,8 +46,9 @@ def convert(spec: CarSpec, source: Path, glb_file: Path) -> Converted:
 
     Raises:
         InputError: what car.yaml says does not fit the source (see `split`).
+        PrismError: the GLB cannot be written.
     """
-    objects = read_source(source, spec.ignore)
+    objects = read_source(source, spec.ignore).objects
     _to_car_frame(spec, objects)
     for obj in objects:
         subdivide(obj, spec.subdivide)
@@ -71,17 +73,20 @@ def convert(spec: CarSpec, source: Path, glb_file: Path) -> Converted:
     for wheel in wheels:
         _origin_to_center(wheel)
     _shrink_images()
-    bpy.ops.export_scene.gltf(
-        filepath=str(glb_file),
-        export_format="GLB",
-        export_texcoords=_has_images(meshes["body"], *wheels),
-        export_animations=False,
-        export_yup=True,
-        export_materials="EXPORT",
-        export_image_format="JPEG",
-        export_jpeg_quality=88,
-        export_copyright=spec.credit,
-    )
+    try:
+        bpy.ops.export_scene.gltf(
+            filepath=str(glb_file),
+            export_format="GLB",
+            export_texcoords=_has_images(meshes["body"], *wheels),
+            export_animations=False,
+            export_yup=True,
+            export_materials="EXPORT",
+            export_image_format="JPEG",
+            export_jpeg_quality=88,
+            export_copyright=spec.credit,
+        )
+    except RuntimeError as error:
+        raise PrismError(f"{glb_file}: cannot be written ({reason_of(error)})") from None
     return _measure(list(meshes.values()))
 
 

@@ -33,12 +33,11 @@ def show_car(name: str, out: Path, size: int = 384, device: str = "auto") -> Non
         device: as in `Engine`.
 
     Raises:
-        InputError: unknown car, a size out of range, or `out` is no PNG file.
+        InputError: unknown car, one without its GLB, a size out of range, or `out` is no PNG file.
     """
     if out.suffix.lower() != ".png":
         raise InputError(f"--out {out}: has to end in .png")
-    if not car_mesh(name).is_file():
-        raise InputError(f"{name}: has no {name}.glb yet; make it with: dmlgen cars import {name}")
+    car_mesh(name)
     engine = Engine("standard", size, device)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "blender.log"

@@ -1,0 +1,392 @@
+"""glTF and GLB files: checked, and copied at rest, with references to their own folder alone."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import numpy as np
+
+from dmldata.errors import InputError
+from dmlgen.cars.model import MAX_TRIANGLES
+from dmlgen.cars.source.beside import find_beside
+from dmlgen.cars.source.kinds import MAX_BYTES, check_size
+
+_JSON, _BIN = 0x4E4F534A, 0x004E4942
+_MESHOPT = "EXT_meshopt_compression"
+_MAX_DEPTH = 200
+_COMPONENT_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
+_COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
+
+
+def prepare_gltf(file: Path, scratch: Path) -> Path:
+    """Write a copy of a glTF or GLB file that holds what its scene shows at rest.
+
+    Animations are left out, and so are the meshes of nodes that are not in the scene (other scenes,
+    other levels of detail). Buffers and images are those of the file's own folder.
+
+    Args:
+        scratch: an empty folder for the copy.
+
+    Raises:
+        InputError: not glTF, cut short, or it asks for more than it holds or than can be used.
+    """
+    document, binary = _read(file)
+    model = _Gltf(file, document, binary)
+    try:
+        model.check()
+    except RecursionError:
+        raise InputError(f"{file}: nested too deeply; valid: some levels") from None
+    document.pop("animations", None)
+    for image in model.items("images"):
+        _own_image(image, file.parent)
+    text = json.dumps(document).encode()
+    if binary is None:
+        copy = scratch / f"{file.stem}.gltf"
+        copy.write_bytes(text)
+        return copy
+    copy = scratch / f"{file.stem}.glb"
+    text += b" " * (-len(text) % 4)
+    size = 12 + 8 + len(text) + 8 + len(binary)
+    with copy.open("wb") as out:
+        out.write(struct.pack("<4sIIII", b"glTF", 2, size, len(text), _JSON) + text)
+        out.write(struct.pack("<II", len(binary), _BIN))
+        out.write(binary)
+    return copy
+
+
+def _read(file: Path) -> tuple[dict[str, Any], memoryview | None]:
+    """The document, and the binary part of a GLB file."""
+    data, binary = memoryview(file.read_bytes()), None
+    if data[:4] == b"glTF":
+        data, binary = _chunks(file, data)
+    try:
+        document = json.loads(str(data, "utf-8-sig"), parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InputError(f"{file}: not valid glTF: JSON, {place}: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file}: not valid glTF: JSON: {error}") from None
+    asset = document.get("asset") if isinstance(document, dict) else None
+    version = asset.get("version") if isinstance(asset, dict) else None
+    if version != "2.0":
+        found = "no version" if version is None else f"version {str(version)[:20]!r}"
+        raise InputError(f"{file}: not valid glTF: {found}; valid: 2.0 (export it again)")
+    return document, binary
+
+
+def _chunks(file: Path, data: memoryview) -> tuple[memoryview, memoryview]:
+    if len(data) < 20:
+        raise InputError(f"{file}: cut short: {len(data)} bytes are no GLB file")
+    version, size, length, kind = struct.unpack_from("<IIII", data, 4)
+    if version != 2:
+        raise InputError(f"{file}: GLB of version {version}; valid: 2 (export it again)")
+    if size > len(data):
+        raise InputError(f"{file}: cut short: {len(data):,} of {size:,} bytes; copy it again")
+    if kind != _JSON or 20 + length > size:
+        raise InputError(f"{file}: not valid GLB: does not begin with its JSON part")
+    text, rest = data[20 : 20 + length], data[20 + length : size]
+    if not rest:
+        return text, rest
+    if len(rest) < 8:
+        raise InputError(f"{file}: not valid GLB: ends in the middle of a part")
+    length, kind = struct.unpack_from("<II", rest)
+    if kind == _BIN and 8 + length > len(rest):
+        raise InputError(f"{file}: not valid GLB: its binary part is longer than the file")
+    return text, rest[8 : 8 + length] if kind == _BIN else rest[:0]
+
+
+def _own_image(image: dict[str, Any], folder: Path) -> None:
+    uri = image.get("uri")
+    if isinstance(uri, str) and not uri.startswith("data:"):
+        found = find_beside(folder, unquote(uri)) or find_beside(folder, uri)
+        # One that is missing keeps its name alone, by which it is known as missing.
+        image["uri"] = (
+            quote(str(found)) if found else quote(unquote(uri).replace("\\", "/").split("/")[-1])
+        )
+
+
+@dataclass
+class _Gltf:
+    """A document under check.
+
+    Attributes:
+        binary: the binary part of a GLB file.
+        contents: what each buffer holds.
+        finite: accessors whose values were checked.
+    """
+
+    file: Path
+    document: dict[str, Any]
+    binary: memoryview | None
+    contents: list[memoryview] = field(default_factory=list)
+    finite: set[int] = field(default_factory=set)
+
+    def problem(self, text: str) -> InputError:
+        return InputError(f"{self.file}: not valid glTF: {text}")
+
+    def items(self, key: str) -> list[dict[str, Any]]:
+        items = self.document.get(key, [])
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise self.problem(f"{key} is no list of objects")
+        return items
+
+    def number(self, item: dict[str, Any], key: str, where: str, default: int | None = None) -> int:
+        value = item.get(key, default)
+        if isinstance(value, float) and value.is_integer():
+            item[key] = value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise self.problem(f"{where}: {key} is no number from 0 on (got {str(value)[:30]})")
+        return value
+
+    def item(self, key: str, index: Any, where: str) -> dict[str, Any]:
+        items = self.items(key)
+        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(items):
+            raise self.problem(f"{where}: there is no {key}[{str(index)[:30]}] (of {len(items)})")
+        return items[index]
+
+    def check(self) -> None:
+        required = self.document.get("extensionsRequired", [])
+        if isinstance(required, list) and _MESHOPT in required:
+            raise InputError(
+                f"{self.file}: compressed by {_MESHOPT}, which Blender cannot read; export without"
+            )
+        self._check_buffers()
+        for index, view in enumerate(self.items("bufferViews")):
+            where = f"bufferViews[{index}]"
+            self.item("buffers", view.get("buffer"), where)
+            end = self.number(view, "byteOffset", where, 0) + self.number(view, "byteLength", where)
+            if end > len(self.contents[view["buffer"]]):
+                raise self.problem(f"{where}: ends outside its buffer")
+        total = sum(self._check_accessor(*pair) for pair in enumerate(self.items("accessors")))
+        if total > MAX_BYTES:
+            raise InputError(
+                f"{self.file}: its accessors hold {total:,} bytes; valid: at most {MAX_BYTES:,}"
+            )
+        for index, image in enumerate(self.items("images")):
+            if "bufferView" in image:
+                self.item("bufferViews", image["bufferView"], f"images[{index}]")
+            elif not isinstance(image.get("uri"), str):
+                raise self.problem(f"images[{index}]: has neither a bufferView nor a uri")
+        for key in ("textures", "materials", "skins", "cameras", "scenes"):
+            self.items(key)
+        self._check_nodes()
+
+    def _check_buffers(self) -> None:
+        total = 0
+        for index, buffer in enumerate(self.items("buffers")):
+            where = f"buffers[{index}]"
+            size = self.number(buffer, "byteLength", where)
+            held = self._buffer(buffer, where)
+            total += len(held)
+            if size > len(held):
+                raise self.problem(
+                    f"{where}: byteLength is {size:,}, but {len(held):,} are there (cut short?)"
+                )
+            if total > MAX_BYTES:
+                raise InputError(
+                    f"{self.file}: its buffers hold {total:,} bytes; valid: at most {MAX_BYTES:,}"
+                )
+            self.contents.append(held)
+
+    def _buffer(self, buffer: dict[str, Any], where: str) -> memoryview:
+        uri = buffer.get("uri")
+        if uri is None:
+            if where != "buffers[0]" or self.binary is None:
+                raise self.problem(f"{where}: has no uri")
+            return self.binary
+        if not isinstance(uri, str):
+            raise self.problem(f"{where}: uri is no text")
+        if uri.startswith("data:"):
+            try:
+                return memoryview(base64.b64decode(uri.partition(",")[2], validate=True))
+            except (binascii.Error, ValueError):
+                raise self.problem(f"{where}: its data URI is not base64") from None
+        found = find_beside(self.file.parent, unquote(uri)) or find_beside(self.file.parent, uri)
+        if found is None:
+            raise InputError(
+                f"{self.file}: {where}: '{uri[:200]}' is not in its folder; put it there"
+            )
+        check_size(found)
+        buffer["uri"] = quote(str(found))
+        return memoryview(found.read_bytes())
+
+    def _check_accessor(self, index: int, accessor: dict[str, Any]) -> int:
+        """Bytes that it expands to."""
+        where = f"accessors[{index}]"
+        count = self.number(accessor, "count", where)
+        kind, parts = accessor.get("componentType"), accessor.get("type")
+        if kind not in _COMPONENT_BYTES or parts not in _COMPONENTS:
+            raise self.problem(f"{where}: unknown componentType or type")
+        width = _COMPONENT_BYTES[kind] * _COMPONENTS[parts]
+        self._check_view(accessor, where, count, width)
+        sparse = accessor.get("sparse")
+        if sparse is not None:
+            if not isinstance(sparse, dict):
+                raise self.problem(f"{where}: sparse is no object")
+            changed = self.number(sparse, "count", f"{where}.sparse")
+            indices, values = sparse.get("indices"), sparse.get("values")
+            if not isinstance(indices, dict) or not isinstance(values, dict) or changed > count:
+                raise self.problem(f"{where}: its sparse part is not whole")
+            step = _COMPONENT_BYTES.get(indices.get("componentType", 0), 0)
+            self._check_view(indices, f"{where}.sparse.indices", changed, step)
+            self._check_view(values, f"{where}.sparse.values", changed, width)
+        return count * width
+
+    def _check_view(self, item: dict[str, Any], where: str, count: int, width: int) -> None:
+        if item.get("bufferView") is None:
+            return
+        view = self.item("bufferViews", item["bufferView"], where)
+        step = self.number(view, "byteStride", where, 0) or width
+        end = self.number(item, "byteOffset", where, 0) + step * (count - 1) + width
+        if count and end > view["byteLength"]:
+            raise self.problem(f"{where}: {count:,} elements do not fit in its bufferView")
+
+    def _check_nodes(self) -> None:
+        nodes = self.items("nodes")
+        shown = self._in_scene(nodes)
+        triangles = 0
+        counts: dict[int, int] = {}
+        for index, node in enumerate(nodes):
+            if index not in shown:
+                node.pop("mesh", None)
+            if "mesh" not in node:
+                continue
+            mesh = self.item("meshes", node["mesh"], f"nodes[{index}]")
+            number = node["mesh"]
+            if number not in counts:
+                counts[number] = self._triangles(number, mesh)
+            triangles += counts[number] * self._instances(node, index)
+        if triangles > MAX_TRIANGLES:
+            raise InputError(
+                f"{self.file}: {triangles:,} triangles; at most {MAX_TRIANGLES:,} can be used: "
+                f"simplify it first (Blender: modifier Decimate)"
+            )
+
+    def _in_scene(self, nodes: list[dict[str, Any]]) -> set[int]:
+        """Nodes that the scene shows; all where there are no scenes."""
+        parents: set[int] = set()
+        children = [self._links(node, "children", f"nodes[{i}]") for i, node in enumerate(nodes)]
+        for links in children:
+            if parents & set(links) or len(set(links)) < len(links):
+                raise self.problem("nodes: one has two parents")
+            parents |= set(links)
+        scenes = self.items("scenes")
+        roots = [i for i in range(len(nodes)) if i not in parents]
+        if scenes:
+            scene = self.item("scenes", self.document.get("scene", 0), "scene")
+            roots_shown = self._links(scene, "nodes", "scene")
+        else:
+            roots_shown = roots
+        self._reached(children, roots, len(nodes))
+        return self._reached(children, roots_shown, None)
+
+    def _reached(
+        self, children: list[list[int]], roots: list[int], expected: int | None
+    ) -> set[int]:
+        reached: set[int] = set()
+        level, depth = list(roots), 0
+        while level:
+            reached |= set(level)
+            level = [child for node in level for child in children[node] if child not in reached]
+            depth += 1
+            if depth > _MAX_DEPTH:
+                raise self.problem(f"nodes: nested more than {_MAX_DEPTH} levels deep")
+        if expected is not None and len(reached) < expected:
+            raise self.problem("nodes: one is its own ancestor")
+        return reached
+
+    def _links(self, item: dict[str, Any], key: str, where: str) -> list[int]:
+        links = item.get(key, [])
+        if not isinstance(links, list):
+            raise self.problem(f"{where}: {key} is no list")
+        for link in links:
+            self.item("nodes", link, f"{where}.{key}")
+        return links
+
+    def _instances(self, node: dict[str, Any], index: int) -> int:
+        extensions = node.get("extensions")
+        gpu = extensions.get("EXT_mesh_gpu_instancing") if isinstance(extensions, dict) else None
+        attributes = gpu.get("attributes") if isinstance(gpu, dict) else None
+        if not isinstance(attributes, dict):
+            return 1
+        where = f"nodes[{index}]"
+        return max([1, *(self.item("accessors", a, where)["count"] for a in attributes.values())])
+
+    def _triangles(self, number: int, mesh: dict[str, Any]) -> int:
+        primitives = mesh.get("primitives")
+        where = f"meshes[{number}]"
+        if not isinstance(primitives, list) or not all(isinstance(p, dict) for p in primitives):
+            raise self.problem(f"{where}: primitives is no list of objects")
+        total = 0
+        for primitive in primitives:
+            attributes = primitive.get("attributes")
+            if not isinstance(attributes, dict):
+                raise self.problem(f"{where}: a primitive has no attributes")
+            lengths = {
+                k: self.item("accessors", a, f"{where}, {k}")["count"]
+                for k, a in attributes.items()
+            }
+            if len(set(lengths.values())) > 1:
+                raise self.problem(f"{where}: its attributes have unlike lengths")
+            count = lengths.get("POSITION", 0)
+            if "POSITION" in attributes:
+                self._check_finite(attributes["POSITION"], mesh.get("name", where))
+            if "indices" in primitive:
+                self._check_indices(primitive["indices"], count, where)
+                count = self.items("accessors")[primitive["indices"]]["count"]
+            if "material" in primitive:
+                self.item("materials", primitive["material"], where)
+            mode = primitive.get("mode", 4)
+            total += count // 3 if mode == 4 else max(0, count - 2) if mode in (5, 6) else 0
+        return total
+
+    def _check_finite(self, index: int, name: Any) -> None:
+        if index in self.finite:
+            return
+        self.finite.add(index)
+        points = self._values(self.items("accessors")[index])
+        if points is None or points.dtype.kind != "f":
+            return
+        broken = int((~np.isfinite(points)).any(axis=1).sum())
+        if broken:
+            raise InputError(
+                f"{self.file}: {broken:,} of {len(points):,} vertices of '{name}' have no finite "
+                f"place (NaN or infinite); repair it in the program it comes from"
+            )
+
+    def _check_indices(self, index: Any, vertices: int, where: str) -> None:
+        accessor = self.item("accessors", index, where)
+        values = self._values(accessor)
+        if accessor["componentType"] not in (5121, 5123, 5125) or accessor["type"] != "SCALAR":
+            raise self.problem(f"{where}: its indices are no whole numbers from 0 on")
+        if values is not None and len(values) and int(values.max()) >= vertices:
+            raise self.problem(
+                f"{where}: an index names vertex {int(values.max()):,} of {vertices:,}"
+            )
+
+    def _values(self, accessor: dict[str, Any]) -> np.ndarray | None:
+        """[N, components] as stored, None where it has no bufferView of its own."""
+        if accessor.get("bufferView") is None or not accessor["count"]:
+            return None
+        view = self.items("bufferViews")[accessor["bufferView"]]
+        kinds = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+        dtype = np.dtype(kinds[accessor["componentType"]])
+        width = _COMPONENTS[accessor["type"]]
+        return np.ndarray(
+            (accessor["count"], width),
+            dtype,
+            self.contents[view["buffer"]],
+            view.get("byteOffset", 0) + accessor.get("byteOffset", 0),
+            (view.get("byteStride") or width * dtype.itemsize, dtype.itemsize),
+        )
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -42,8 +43,11 @@ def problem_of_image(image: Path | bytes) -> str:
         image: a file, or what is in one.
     """
     try:
-        with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
-            width, height = opened.size
+        with warnings.catch_warnings():
+            # What Pillow warns of is judged here.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
+                width, height = opened.size
     except Image.DecompressionBombError:
         return f"more than {MAX_PIXELS:,} pixels"
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):

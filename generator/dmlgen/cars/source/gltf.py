@@ -37,12 +37,14 @@ def prepare_gltf(file: Path, scratch: Path) -> Path:
     Raises:
         InputError: not glTF, cut short, or it asks for more than it holds or than can be used.
     """
-    document, binary = _read(file)
+    document, binary, constants = _read(file)
     model = _Gltf(file, document, binary)
     try:
         model.check()
     except RecursionError:
         raise InputError(f"{file}: nested too deeply; valid: some levels") from None
+    if constants:
+        raise model.problem(f"JSON: {constants[0]} is no number")
     document.pop("animations", None)
     for image in model.items("images"):
         _own_image(image, file.parent)
@@ -61,13 +63,14 @@ def prepare_gltf(file: Path, scratch: Path) -> Path:
     return copy
 
 
-def _read(file: Path) -> tuple[dict[str, Any], memoryview | None]:
-    """The document, and the binary part of a GLB file."""
+def _read(file: Path) -> tuple[dict[str, Any], memoryview | None, list[str]]:
+    """The document, the binary part of a GLB file, and what is no number where one should be."""
     data, binary = memoryview(file.read_bytes()), None
+    constants: list[str] = []
     if data[:4] == b"glTF":
         data, binary = _chunks(file, data)
     try:
-        document = json.loads(str(data, "utf-8-sig"), parse_constant=_no_constant)
+        document = json.loads(str(data, "utf-8-sig"), parse_constant=constants.append)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise InputError(f"{file}: not valid glTF: JSON, {place}: {error.msg}") from None
@@ -78,7 +81,7 @@ def _read(file: Path) -> tuple[dict[str, Any], memoryview | None]:
     if version != "2.0":
         found = "no version" if version is None else f"version {str(version)[:20]!r}"
         raise InputError(f"{file}: not valid glTF: {found}; valid: 2.0 (export it again)")
-    return document, binary
+    return document, binary, constants
 
 
 def _chunks(file: Path, data: memoryview) -> tuple[memoryview, memoryview]:
@@ -151,6 +154,18 @@ class _Gltf:
             raise self.problem(f"{where}: there is no {key}[{str(index)[:30]}] (of {len(items)})")
         return items[index]
 
+    def component_bytes(self, item: dict[str, Any], where: str) -> int:
+        kind = item.get("componentType")
+        if not isinstance(kind, int) or kind not in _COMPONENT_BYTES:
+            raise self.problem(f"{where}: unknown componentType {str(kind)[:30]}")
+        return _COMPONENT_BYTES[kind]
+
+    def components(self, item: dict[str, Any], where: str) -> int:
+        kind = item.get("type")
+        if not isinstance(kind, str) or kind not in _COMPONENTS:
+            raise self.problem(f"{where}: unknown type {str(kind)[:30]}")
+        return _COMPONENTS[kind]
+
     def check(self) -> None:
         required = self.document.get("extensionsRequired", [])
         if isinstance(required, list) and _MESHOPT in required:
@@ -221,10 +236,7 @@ class _Gltf:
         """Bytes that it expands to."""
         where = f"accessors[{index}]"
         count = self.number(accessor, "count", where)
-        kind, parts = accessor.get("componentType"), accessor.get("type")
-        if kind not in _COMPONENT_BYTES or parts not in _COMPONENTS:
-            raise self.problem(f"{where}: unknown componentType or type")
-        width = _COMPONENT_BYTES[kind] * _COMPONENTS[parts]
+        width = self.component_bytes(accessor, where) * self.components(accessor, where)
         self._check_view(accessor, where, count, width)
         sparse = accessor.get("sparse")
         if sparse is not None:
@@ -234,7 +246,7 @@ class _Gltf:
             indices, values = sparse.get("indices"), sparse.get("values")
             if not isinstance(indices, dict) or not isinstance(values, dict) or changed > count:
                 raise self.problem(f"{where}: its sparse part is not whole")
-            step = _COMPONENT_BYTES.get(indices.get("componentType", 0), 0)
+            step = self.component_bytes(indices, f"{where}.sparse.indices")
             self._check_view(indices, f"{where}.sparse.indices", changed, step)
             self._check_view(values, f"{where}.sparse.values", changed, width)
         return count * width
@@ -386,7 +398,3 @@ class _Gltf:
             view.get("byteOffset", 0) + accessor.get("byteOffset", 0),
             (view.get("byteStride") or width * dtype.itemsize, dtype.itemsize),
         )
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")

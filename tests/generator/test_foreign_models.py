@@ -1,0 +1,781 @@
+"""Models of strangers: what is not whole, too large or elsewhere is named; nothing is guessed."""
+
+import base64
+import json
+import os
+import random
+import struct
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from toy_cars import box, bring, toy_car, with_blender, write_glb, write_obj
+
+from dmldata.errors import InputError
+from dmlgen.assets import car_mesh
+from dmlgen.blender import call_in_blender
+from dmlgen.cars.decide import Choices, decide
+from dmlgen.cars.extras import coarser_levels, far_away, overlapping
+from dmlgen.cars.model import Model, ModelMaterial
+from dmlgen.cars.own import Labels, check_file, look_at
+from dmlgen.cars.source.beside import MAX_PIXELS, find_beside, problem_of_image
+from dmlgen.cars.source.fbx import check_fbx
+from dmlgen.cars.source.kinds import check_kind
+from dmlgen.cars.source.prepare import prepare
+from dmlgen.cars.spec import load_car, read_car
+from dmlgen.cars.table import roles_of
+
+PAINT = Choices(paint=("Lack",))
+
+
+def model_of(parts, **looks):
+    """A toy car's parts as plain numbers, as Blender would read them."""
+    materials = list(dict.fromkeys(material for _, material in parts.values()))
+    meshes = [mesh for mesh, _ in parts.values()]
+    counts = [len(mesh.faces) for mesh in meshes]
+    return Model(
+        objects=tuple(name.rpartition("/")[2] for name in parts),
+        paths=tuple(parts),
+        materials=tuple(looks.get(name, ModelMaterial(name)) for name in materials),
+        corners=np.concatenate([mesh.triangles for mesh in meshes]).astype(np.float32),
+        object=np.repeat(np.arange(len(parts)), counts),
+        material=np.repeat([materials.index(look) for _, look in parts.values()], counts),
+        piece=np.zeros(sum(counts), int),
+    )
+
+
+def renamed(parts, old, new):
+    return {n: (mesh, new if look == old else look) for n, (mesh, look) in parts.items()}
+
+
+def table_of(decision):
+    return {(row.name, row.place): row.role for row in decision.materials}
+
+
+# What the table prints is what is done.
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [("Rubber", "tyre"), ("Gasket", "tyre"), ("Chrome", "rim"), ("Trim", "rim_dark")],
+)
+def test_a_name_that_says_a_substance_counts_more_than_its_grey_on_a_wheel(name, role):
+    grey = ModelMaterial(name, (0.4, 0.4, 0.4))
+    decision = decide(model_of(renamed(toy_car(), "Gummi", name), **{name: grey}), PAINT)
+    assert table_of(decision)[name, ""] == role
+    assert roles_of(decision.materials)[name] == role
+    assert decision.overrides == ()
+
+
+def test_a_material_on_wheels_and_body_has_a_row_for_each_and_both_are_done():
+    parts = toy_car() | {"Strip": (box((3, 0.02, 0.1), (0, 0.95, 0.7)), "Gummi")}
+    decision = decide(model_of(renamed(parts, "Gummi", "Rubber")), PAINT)
+    assert table_of(decision)["Rubber", ""] == "rubber"
+    assert table_of(decision)["Rubber", "on the wheels"] == "tyre"
+    assert {override.role for override in decision.overrides} == {"tyre"}
+    assert {override.object for override in decision.overrides} == {f"Disk_{i}" for i in range(4)}
+    assert roles_of(decision.materials)["Rubber"] == "rubber"
+
+
+def test_wheels_given_as_a_glob_of_materials_are_done_as_the_table_says():
+    parts = toy_car() | {"Strip": (box((3, 0.02, 0.1), (0, 0.95, 0.7)), "Lack")}
+    model = model_of(renamed(parts, "Gummi", "Trim_7"))
+    decision = decide(model, replace(PAINT, wheels=("Trim_*",)))
+    assert table_of(decision)["Trim_7", ""] == "rim_dark"
+
+
+def test_an_image_on_a_wheel_is_kept_where_the_same_material_is_on_the_body():
+    parts = toy_car() | {"Strip": (box((3, 0.02, 0.1), (0, 0.95, 0.7)), "Gummi")}
+    look = ModelMaterial("Rubber", (0.02, 0.02, 0.02), image=True)
+    decision = decide(model_of(renamed(parts, "Gummi", "Rubber"), Rubber=look), PAINT)
+    assert {override.texture for override in decision.overrides} == {"keep"}
+
+
+def test_a_tyre_whose_image_is_missing_stays_a_tyre_and_is_listed():
+    look = ModelMaterial("M7", (0.8, 0.8, 0.8), color_known=False)
+    model = model_of(renamed(toy_car(), "Gummi", "M7"), M7=look)
+    decision = decide(replace(model, notes=("'a.png' of 'M7': gone",)), PAINT)
+    assert table_of(decision)["M7", ""] == "tyre"
+    assert "what 'M7' is (made tyre): --role MATERIAL=ROLE" in decision.doubts
+    assert "what cannot be used: 'a.png' of 'M7': gone" in decision.doubts
+
+
+def test_a_role_can_be_given_to_the_part_of_a_material_in_some_objects():
+    choices = replace(PAINT, roles={"Lack@Cab*": "plastic", "Gummi": "rubber"})
+    decision = decide(model_of(renamed(toy_car(), "Scheibe", "Lack")), choices)
+    assert table_of(decision)["Lack", "Cab*"] == "plastic"
+    assert table_of(decision)["Lack", ""] == "paint"
+    assert table_of(decision)["Gummi", ""] == "rubber"
+    assert (decision.overrides[0].object, decision.overrides[0].role) == ("Cab*", "plastic")
+    with pytest.raises(InputError, match=r"unknown object 'Tail\*' in --role Lack@Tail\*=glass"):
+        decide(model_of(toy_car()), replace(PAINT, roles={"Lack@Tail*": "glass"}))
+    with pytest.raises(InputError, match="unknown material 'Lacc@Cabin' in --role"):
+        decide(model_of(toy_car()), replace(PAINT, roles={"Lacc@Cabin": "glass"}))
+
+
+def test_a_name_that_blender_cuts_can_be_given_whole():
+    cut = "ä" * 31
+    model = model_of(renamed(toy_car(), "Lack", cut))
+    decision = decide(model, Choices(paint=(cut + "ä and more",)))
+    assert table_of(decision)[cut, ""] == "paint"
+    both = model_of(renamed(renamed(toy_car(), "Lack", cut), "Scheibe", "ä" * 29 + ".001"))
+    with pytest.raises(InputError, match="Blender cuts its name; valid: ä"):
+        decide(both, Choices(paint=(cut + "ä and more",)))
+
+
+# What is no part of the car.
+
+
+@pytest.mark.parametrize(
+    "names", [("Body_LOD0", "Body_LOD1"), ("LOD0/Body", "LOD1/Body.001"), ("Body", "Body lod 2")]
+)
+def test_of_several_levels_of_detail_the_finest_is_taken_and_the_others_are_listed(names):
+    parts = toy_car()
+    body = parts.pop("Chassis_1")
+    decision = decide(model_of({names[0]: body, names[1]: body, **parts}), PAINT)
+    assert decision.left_out == (names[1].rpartition("/")[2],)
+    assert f"coarser levels of detail: '{decision.left_out[0]}'" in decision.doubts[0]
+    assert decision.triangles == len(model_of(toy_car()).areas)
+
+
+@pytest.mark.parametrize("name", ["Door_L1", "exploded1", "Body.001", "Lodge"])
+def test_a_name_that_only_looks_like_a_level_of_detail_is_no_level(name):
+    parts = {"Door_L0": toy_car()["Cabin"], "Body": toy_car()["Lamp"], name: toy_car()["Lamp"]}
+    assert coarser_levels(model_of(parts)) == frozenset()
+
+
+def test_two_objects_that_fill_the_same_space_are_pointed_out():
+    model = model_of(toy_car() | {"shell": toy_car()["Chassis_1"]})
+    assert overlapping(model) == [("Chassis_1", "shell")]
+    assert any("--ignore 'shell'" in doubt for doubt in decide(model, PAINT).doubts)
+    assert overlapping(model_of(toy_car())) == []
+
+
+@pytest.mark.parametrize("place", [(400, 0, 0), (0, -90, 0), (0, 0, 15)])
+def test_a_small_thing_far_away_is_left_out_and_listed(place):
+    stray = toy_car() | {"Stray": (box((0.1, 0.1, 0.1), place), "Other")}
+    decision = decide(model_of(stray), PAINT)
+    assert decision.left_out == ("Stray",)
+    assert decision.scale == 1.0
+    assert any("far away from the car: 'Stray'" in doubt for doubt in decision.doubts)
+    near = toy_car() | {"Aerial": (box((0.1, 0.1, 0.1), (0, 0, 4)), "Other")}
+    assert far_away(model_of(near)) == frozenset()
+
+
+def test_two_cars_far_apart_or_a_torn_object_are_refused_by_name():
+    other = {
+        f"b_{n}": (mesh.apply_translation((50, 0, 0)), m) for n, (mesh, m) in toy_car().items()
+    }
+    with pytest.raises(InputError, match=r"two things far apart, .* --ignore OBJECT"):
+        decide(model_of(toy_car() | other), PAINT)
+    torn = toy_car()
+    torn["Lamp"] = (torn["Lamp"][0] + box((0.1, 0.1, 0.1), (90, 0, 0)), "taillight")
+    with pytest.raises(InputError, match=r"object 'Lamp': 12 of 24 triangles lie far away"):
+        decide(model_of(torn), PAINT)
+
+
+# What a file really is.
+
+KINDS = {
+    "a.glb": [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "git lfs pull"),
+        (b"\n<!DOCTYPE html><html>", "a web page; download the file itself"),
+        (b"PK\x03\x04....", "a zip archive; unpack it"),
+        (b"\x1f\x8b....", "a gzip archive"),
+        (b"\x89PNG\r\n", "a picture; give the model"),
+        (b"BLENDER-v300", "rename it so that it ends in .blend"),
+        (b"", "is empty"),
+        (b"nothing of ours", "does not begin like GLB"),
+        (b"glTF\2\0\0\0", "cut short: 8 bytes"),
+    ],
+    "a.obj": [
+        (b"glTF\2\0\0\0", "a GLB file; rename it so that it ends in .glb"),
+        (b"<html>", "a web page"),
+        (b"v 0 0 0\0\0", "does not begin like OBJ"),
+    ],
+    "a.fbx": [
+        (b"; FBX 7.3.0 project file", "in text form; export it in binary form"),
+        (b"Kaydara FBX Binary  \0\x1a\0", "cut short or damaged"),
+    ],
+    "a.gltf": [(b"[]", "does not begin like GLTF"), (b"{", "JSON, line 1, column 2")],
+    "a.stl": [(b"solid", "not a format that can be read; valid: .glb, .gltf, .obj")],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [(name, *case) for name, cases in KINDS.items() for case in cases],
+)
+def test_what_is_no_model_is_named_for_what_it_is(tmp_path, name, content, message):
+    file = tmp_path / name
+    file.write_bytes(content)
+    with pytest.raises(InputError) as refused:
+        prepare(file, tmp_path / "copy")
+    assert str(refused.value).startswith(str(file))
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_folder_or_a_pipe_is_no_model(tmp_path):
+    (tmp_path / "a.glb").mkdir()
+    os.mkfifo(tmp_path / "b.glb")
+    for name in ("a.glb", "b.glb"):
+        with pytest.raises(InputError, match="not a format that can be read"):
+            check_kind(tmp_path / name)
+
+
+# References lead nowhere but to the folder of the file.
+
+
+def test_references_are_resolved_to_the_files_own_folder_alone(tmp_path):
+    folder = tmp_path / "model"
+    (folder / "textures").mkdir(parents=True)
+    for file in (tmp_path / "secret.png", folder / "a.png", folder / "textures" / "Wheel.PNG"):
+        file.write_bytes(b"x")
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    (folder / "fine.png").symlink_to(folder / "a.png")
+    found = {
+        reference: find_beside(folder, reference)
+        for reference in (
+            *("a.png", "./a.png", r"C:\cars\a.png", "/home/ann/a.png", "../a.png", "fine.png"),
+            *(r"D:\x\textures\wheel.png", "textures/wheel.png", str(folder / "a.png")),
+            *(
+                "../secret.png",
+                str(tmp_path / "secret.png"),
+                "link.png",
+                "wheel.png",
+                "",
+                "..",
+                "\0",
+            ),
+            *("textures", "a" * 5000),
+        )
+    }
+    own, wheel = folder / "a.png", folder / "textures" / "Wheel.PNG"
+    assert found == {
+        **dict.fromkeys(("a.png", "./a.png", r"C:\cars\a.png", "/home/ann/a.png", "../a.png"), own),
+        **dict.fromkeys((r"D:\x\textures\wheel.png", "textures/wheel.png"), wheel),
+        **{str(own): own, "fine.png": folder / "fine.png"},
+        **dict.fromkeys(("../secret.png", str(tmp_path / "secret.png"), "link.png", "wheel.png")),
+        **dict.fromkeys(("", "..", "\0", "textures", "a" * 5000)),
+    }
+
+
+def embedded(tmp_path, change=lambda document: None, name="toy"):
+    """A toy car as .gltf with its buffers inside, after a change of its document."""
+    file = write_glb(tmp_path / f"{name}.gltf", toy_car())
+    document = json.loads(file.read_text())
+    for buffer in document["buffers"]:
+        data = (tmp_path / buffer["uri"]).read_bytes()
+        buffer["uri"] = "data:application/octet-stream;base64," + base64.b64encode(data).decode()
+    change(document)
+    file.write_text(json.dumps(document))
+    return file
+
+
+def with_image(uri):
+    def change(document):
+        document["images"] = [{"uri": uri}]
+        document["textures"] = [{"source": 0}]
+        material = next(m for m in document["materials"] if m["name"] == "Gummi")
+        material["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
+
+    return change
+
+
+def test_a_picture_outside_the_folder_never_reaches_the_car(dmlgen, home, tmp_path):
+    Image.new("RGB", (16, 16), (255, 0, 255)).save(tmp_path / "secret.png")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    file = embedded(folder, with_image(str(tmp_path / "secret.png")), "abs")
+    code, out, err = bring(dmlgen, file)
+    assert code == 0, err
+    assert "'secret.png' of 'Gummi': not in the folder of the file" in out
+    assert json.loads(glb_text(home / "abs" / "abs.glb")).get("images") is None
+    assert load_car("abs").roles["Gummi"] == "tyre"
+    model = look_at(embedded(folder, with_image("../secret.png"), "up"))
+    assert not any(material.image for material in model.materials)
+
+
+def glb_text(file):
+    data = file.read_bytes()
+    return data[20 : 20 + int.from_bytes(data[12:16], "little")]
+
+
+def test_a_picture_in_the_folder_is_found_by_a_path_of_another_machine(tmp_path):
+    Image.new("RGB", (8, 8), (5, 5, 5)).save(tmp_path / "Wheel.png")
+    model = look_at(embedded(tmp_path, with_image(r"C:\Users\ann\tex\wheel.png")))
+    tyre = next(m for m in model.materials if m.name == "Gummi")
+    assert (tyre.image, tyre.color_known) == (True, True)
+    assert max(tyre.color) < 0.01
+    assert model.notes == ()
+
+
+def test_an_obj_file_without_its_materials_says_so_and_keeps_its_tyres(tmp_path):
+    file = write_obj(tmp_path / "a.obj", toy_car())
+    library = file.with_suffix(".mtl")
+    text = library.read_text()
+    library.write_text(
+        text.replace("newmtl Gummi\n", "newmtl Gummi\nmap_Kd -s 1 1 1 D:\\t\\w 1.png\n")
+    )
+    decision = decide(look_at(file), PAINT)
+    assert table_of(decision)["Gummi", ""] == "tyre"
+    assert any("'w 1.png' of 'Gummi': not in the folder" in doubt for doubt in decision.doubts)
+    Image.new("RGB", (8, 8), (250, 250, 250)).save(tmp_path / "w 1.png")
+    assert table_of(decide(look_at(file), PAINT))["Gummi", ""] == "rim"
+    library.unlink()
+    decision = decide(look_at(file), PAINT)
+    assert table_of(decision)["Gummi", ""] == "tyre"
+    assert any("'a.mtl' of 'Gummi', 'Lack'" in doubt for doubt in decision.doubts)
+
+
+def test_materials_of_an_obj_file_in_another_folder_are_not_read(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    file = write_obj(folder / "a.obj", toy_car())
+    file.with_suffix(".mtl").rename(tmp_path / "b.mtl")
+    (tmp_path / "copy").mkdir()
+    for reference in ("../b.mtl", str(tmp_path / "b.mtl")):
+        file.write_text(file.read_text().replace("mtllib a.mtl", f"mtllib {reference}"))
+        copy = tmp_path / "copy" / reference.replace("/", "_")
+        copy.mkdir()
+        prepare(file, copy)
+        assert "Kd 0.1 0.2 0.6" not in (copy / "materials.mtl").read_text()
+
+
+def test_a_buffer_outside_the_folder_is_refused(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (tmp_path / "away.bin").write_bytes(bytes(100_000))
+    (tmp_path / "copy").mkdir()
+    for uri in ("../away.bin", str(tmp_path / "away.bin"), "file:///etc/passwd", "http://x/a.bin"):
+        file = embedded(folder, lambda document, uri=uri: document["buffers"][0].update(uri=uri))
+        with pytest.raises(InputError, match=r"buffers\[0\]: '.*' is not in its folder; put it"):
+            prepare(file, tmp_path / "copy")
+
+
+# Sizes are checked before anything is allocated.
+
+
+def set_at(*path_and_value):
+    *path, key, value = path_and_value
+
+    def change(document):
+        item = document
+        for step in path:
+            item = item[step]
+        item[key] = value
+
+    return change
+
+
+def chained(document):
+    nodes = document["nodes"]
+    for index, node in enumerate(nodes):
+        node["children"] = [(index + 1) % len(nodes)]
+
+
+def many(document):
+    wheel = next(node["mesh"] for node in document["nodes"] if node.get("name") == "Disk_0")
+    document["nodes"] += [{"mesh": wheel}] * 30_000
+    document.pop("scenes")
+
+
+MALFORMED = {
+    "buffer": (set_at("buffers", 0, "byteLength", 10**11), "byteLength is 100,000,000,000, but"),
+    "count": (set_at("accessors", 0, "count", 10**9), "1,000,000,000 elements do not fit in its"),
+    "zeros": (
+        lambda d: d["accessors"].append({"componentType": 5126, "count": 10**9, "type": "VEC3"}),
+        "bytes; valid: at most 536,870,912",
+    ),
+    "sparse": (
+        set_at("accessors", 0, "sparse", {"count": 10**9, "indices": {}, "values": {}}),
+        "accessors[0]: its sparse part is not whole",
+    ),
+    "view": (set_at("bufferViews", 0, "byteOffset", 10**9), "bufferViews[0]: ends outside its"),
+    "negative": (set_at("accessors", 0, "count", -1), "count is no number from 0 on (got -1)"),
+    "kind": (set_at("accessors", 0, "type", {}), "accessors[0]: unknown type {}"),
+    "cycle": (chained, "nodes: one is its own ancestor"),
+    "instances": (many, "triangles; at most 3,000,000 can be used"),
+    "material": (set_at("meshes", 0, "primitives", 0, "material", 99), "no materials[99]"),
+    "lists": (set_at("meshes", {}), "meshes is no list of objects"),
+    "version": (set_at("asset", "version", "3.0"), "version '3.0'; valid: 2.0"),
+    "compressed": (set_at("extensionsRequired", ["EXT_meshopt_compression"]), "export without"),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_gltf_file_that_asks_for_more_than_it_holds_is_refused_in_one_line(tmp_path, case):
+    change, message = MALFORMED[case]
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(InputError) as refused:
+        prepare(embedded(tmp_path, change), tmp_path / "copy")
+    assert message in str(refused.value)
+    assert str(refused.value).startswith(str(tmp_path / "toy.gltf"))
+
+
+def test_a_glb_file_cut_anywhere_is_refused(tmp_path):
+    whole = write_glb(tmp_path / "a.glb", toy_car()).read_bytes()
+    (tmp_path / "copy").mkdir()
+    for length in (11, 19, 300, len(whole) // 2, len(whole) - 1):
+        (tmp_path / "a.glb").write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"a\.glb: cut short"):
+            prepare(tmp_path / "a.glb", tmp_path / "copy")
+
+
+def fbx(array):
+    """A binary FBX file with one node `Vertices`."""
+    end = 27 + 13 + 8 + len(array)
+    node = struct.pack("<IIIB", end, 1, len(array), 8) + b"Vertices" + array
+    return b"Kaydara FBX Binary  \0\x1a\0" + struct.pack("<I", 7400) + node + bytes(13)
+
+
+def fbx_array(count, data, packed=True):
+    stored = zlib.compress(data) if packed else data
+    return b"d" + struct.pack("<III", count, int(packed), len(stored)) + stored
+
+
+def test_an_fbx_file_that_expands_or_lies_about_its_size_is_refused(tmp_path):
+    file = tmp_path / "a.fbx"
+    for content, message in (
+        (fbx(fbx_array(10**9, bytes(1000))), "its arrays expand to more than 536,870,912 bytes"),
+        (fbx(fbx_array(3, bytes(10**6))), "cut short or damaged"),
+        (fbx(fbx_array(3, bytes(23))), "cut short or damaged"),
+        (fbx(fbx_array(3, struct.pack("<3d", 0, np.nan, 0))), "1 of 1 vertices of a mesh have no"),
+        (fbx(fbx_array(3, bytes(24)))[:-40], "cut short or damaged"),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(InputError, match=message):
+            check_fbx(file)
+    file.write_bytes(fbx(fbx_array(3, bytes(24))))
+    check_fbx(file)
+
+
+def png_of(width, height):
+    """A PNG file of a few bytes that says it has so many pixels."""
+
+    def part(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", header) + part(b"IDAT", b"") + part(b"IEND", b"")
+
+
+def test_an_image_that_expands_is_named_and_never_decoded(tmp_path):
+    assert problem_of_image(png_of(10_000, 10_000)) == (
+        f"10000 x 10000 pixels, more than {MAX_PIXELS:,}"
+    )
+    assert problem_of_image(png_of(100_000, 100_000)) == f"more than {MAX_PIXELS:,} pixels"
+    assert problem_of_image(b"<html>") == "not an image that can be read"
+    assert problem_of_image(png_of(64, 64)) == ""
+    (tmp_path / "bomb.png").write_bytes(png_of(30_000, 30_000))
+    model = look_at(embedded(tmp_path, with_image("bomb.png")))
+    assert f"more than {MAX_PIXELS:,}" in model.notes[0]
+
+
+# Vertices without a place.
+
+
+def test_vertices_without_a_finite_place_are_counted_and_refused(tmp_path):
+    parts = toy_car()
+    parts["Lamp"][0].vertices[3] = np.nan
+    glb, obj = write_glb(tmp_path / "a.glb", parts), write_obj(tmp_path / "a.obj", parts)
+    (tmp_path / "copy").mkdir()
+    for file, count in ((glb, 1), (obj, 1)):
+        with pytest.raises(InputError, match=rf"{count} of \d+ vertices .*have no finite place"):
+            prepare(file, tmp_path / "copy")
+
+    def huge(document):
+        node = next(node for node in document["nodes"] if node.get("name") == "Lamp")
+        node.pop("matrix", None)
+        node["scale"] = [1e39, 1e39, 1e39]
+
+    with pytest.raises(InputError, match=r"of 'Lamp' have no finite place"):
+        look_at(embedded(tmp_path, huge))
+
+
+# At rest, and as it renders.
+
+
+def test_an_animated_model_is_taken_at_rest(tmp_path):
+    def lift(document):
+        times, heights = struct.pack("<2f", 0, 1), struct.pack("<6f", 0, 5, 0, 0, 5, 0)
+        uri = "data:application/octet-stream;base64," + base64.b64encode(times + heights).decode()
+        buffer, view = len(document["buffers"]), len(document["bufferViews"])
+        accessor = len(document["accessors"])
+        document["buffers"].append({"byteLength": 32, "uri": uri})
+        document["bufferViews"] += [
+            {"buffer": buffer, "byteLength": 8},
+            {"buffer": buffer, "byteOffset": 8, "byteLength": 24},
+        ]
+        common = {"componentType": 5126, "count": 2}
+        document["accessors"] += [
+            {"bufferView": view, "type": "SCALAR", "min": [0], "max": [1], **common},
+            {"bufferView": view + 1, "type": "VEC3", **common},
+        ]
+        node = next(i for i, n in enumerate(document["nodes"]) if n.get("name") == "Disk_0")
+        target = {"node": node, "path": "translation"}
+        document["animations"] = [
+            {
+                "samplers": [{"input": accessor, "output": accessor + 1}],
+                "channels": [{"sampler": 0, "target": target}],
+            }
+        ]
+
+    model = look_at(embedded(tmp_path, lift))
+    assert model.size == pytest.approx((4.425, 1.8, 1.5), abs=0.01)
+
+
+def test_nodes_that_are_not_in_the_scene_are_left_out(tmp_path):
+    """Other scenes, and the levels of detail of MSFT_lod."""
+
+    def other(document):
+        document["nodes"].append({"mesh": 0, "name": "coarse", "scale": [2, 2, 2]})
+        document["scenes"].append({"nodes": [len(document["nodes"]) - 1]})
+
+    model = look_at(embedded(tmp_path, other))
+    assert "coarse" not in model.objects
+    assert len(model.objects) == len(toy_car())
+
+
+BLEND = """
+import bpy
+bpy.ops.wm.read_factory_settings(use_empty=True)
+def cube(name, **shown):
+    bpy.ops.mesh.primitive_cube_add(size=1, location=(2, 2, 0))
+    made = bpy.context.object
+    made.name = name
+    for key, value in shown.items():
+        setattr(made, key, value)
+    return made
+mirror = cube("mirrored").modifiers.new("m", "MIRROR")
+mirror.mirror_object = bpy.data.objects.new("middle", None)
+bpy.context.scene.collection.objects.link(mirror.mirror_object)
+mirror.show_viewport, mirror.show_render = False, True
+draft = cube("draft").modifiers.new("m", "ARRAY")
+draft.count, draft.show_viewport, draft.show_render = 9, True, False
+fine = cube("fine").modifiers.new("m", "SUBSURF")
+fine.levels, fine.render_levels = 0, 1
+cube("guide", hide_render=True)
+cube("hidden", hide_viewport=True)
+closed = cube("closed")
+closed.hide_set(True)
+collection = bpy.data.collections.new("c")
+bpy.context.scene.collection.children.link(collection)
+collection.hide_viewport = True
+inside = cube("inside")
+for other in list(inside.users_collection):
+    other.objects.unlink(inside)
+collection.objects.link(inside)
+moving = cube("moving")
+moving.keyframe_insert("location", frame=1)
+stray = bpy.data.meshes.new("loose")
+stray.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0), (99, 0, 0)], [], [(0, 1, 2)])
+bpy.context.scene.collection.objects.link(bpy.data.objects.new("loose", stray))
+"""
+
+
+def test_a_blend_file_is_read_as_it_renders(tmp_path):
+    path = tmp_path / "a.blend"
+    code = BLEND + f"bpy.ops.wm.save_as_mainfile(filepath={str(path)!r})"
+    call_in_blender(exec, tmp_path / "log", code, {})
+    model = look_at(path)
+    triangles = dict(zip(model.objects, np.bincount(model.object), strict=True))
+    assert triangles == {
+        **{"mirrored": 24, "draft": 12, "fine": 48, "hidden": 12, "closed": 12, "inside": 12},
+        **{"moving": 12, "loose": 1},
+    }
+    assert model.size[0] == pytest.approx(5)
+    assert model.notes == ("where 'moving' belong: they are animated, and stand as at frame 1",)
+
+
+def test_a_blend_file_that_takes_data_from_another_folder_is_refused(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    away, path = tmp_path / "away.blend", folder / "a.blend"
+    code = BLEND + (
+        f"bpy.ops.wm.save_as_mainfile(filepath={str(away)!r})\n"
+        "bpy.ops.wm.read_factory_settings(use_empty=True)\n"
+        f"with bpy.data.libraries.load({str(away)!r}, link=True) as (there, here):\n"
+        "    here.objects = ['draft']\n"
+        "bpy.context.scene.collection.objects.link(here.objects[0])\n"
+        f"bpy.ops.wm.save_as_mainfile(filepath={str(path)!r})"
+    )
+    call_in_blender(exec, tmp_path / "log", code, {})
+    with pytest.raises(InputError, match=r"takes data from .*away\.blend, which is not in its"):
+        look_at(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(InputError, match=r"a\.blend: cannot be read"):
+        look_at(path)
+
+
+# Names.
+
+
+@pytest.mark.parametrize("stem", ["машина", "车", "🚗", "Ford машина", "---"])
+def test_a_file_named_in_another_script_asks_for_a_name(home, tmp_path, stem):
+    file = tmp_path / f"{stem}.obj"
+    file.write_bytes(b"v 0 0 0")
+    with pytest.raises(
+        InputError, match=r"no name can be made of its name; give one .*--name NAME"
+    ):
+        check_file(file, Labels(), False)
+    assert check_file(file, Labels("mine"), False) == "mine"
+
+
+def test_accents_are_dropped_and_long_names_are_cut(home, tmp_path):
+    for stem, name in (("Škoda Octávia", "Skoda-Octavia"), ("a" * 100, "a" * 63)):
+        file = tmp_path / f"{stem}.obj"
+        file.write_bytes(b"v 0 0 0")
+        assert check_file(file, Labels(), False) == name
+    for name in ("a" * 64, "a\n", "a/b", "..", "-a"):
+        with pytest.raises(InputError, match="has to consist of letters, digits"):
+            check_file(file, Labels(name), False)
+
+
+# Own cars that were changed.
+
+
+@pytest.fixture
+def own(home, tmp_path):
+    """An own car that nobody rendered: car.yaml and a GLB."""
+    folder = home / "mine"
+    folder.mkdir(parents=True)
+    write_glb(folder / "mine.glb", toy_car())
+    (folder / "car.yaml").write_text(
+        "name: mine\ntitle: t\nbody_type: own\nauthor: a\nlicense: CC0-1.0\nlicense_url: u\n"
+        "credit: c\nsource: {member: mine.glb, sha256: '0'}\nscale: 1.0\nforward: +X\n"
+        "roles: {Lack: paint}\nwheels: []\n"
+    )
+    return folder
+
+
+def test_a_cut_missing_or_renamed_own_car_is_named(dmlgen, own):
+    whole = (own / "mine.glb").read_bytes()
+    assert car_mesh("mine") == own / "mine.glb"
+    for content in (whole[:-1], b"", b"version https://git-lfs"):
+        (own / "mine.glb").write_bytes(content)
+        code, _, err = dmlgen("cars", "show", "mine")
+        assert code == 2
+        assert f"{own / 'mine.glb'}: not a whole GLB file" in err
+    (own / "mine.glb").unlink()
+    code, _, err = dmlgen("cars", "show", "mine")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "mine.glb: no such file; make it again: dmlgen cars import mine --source FILE" in err
+    renamed_folder = own.rename(own.with_name("yours"))
+    with pytest.raises(InputError, match=r"car\.yaml: name: 'mine' is not its folder's, 'yours'"):
+        load_car("yours")
+    assert renamed_folder.is_dir()
+
+
+def test_one_broken_car_does_not_hide_the_others(dmlgen, own):
+    for name, text in (("bad", "name: [\n"), ("worse", "name: worse\n")):
+        (own.parent / name).mkdir()
+        (own.parent / name / "car.yaml").write_text(text)
+    (own.parent / "dangling").mkdir()
+    (own.parent / "dangling" / "car.yaml").symlink_to("nowhere")
+    code, out, err = dmlgen("cars", "list")
+    assert code == 2
+    assert any(line.startswith("mine") for line in out.splitlines())
+    assert any(line.startswith("suv") for line in out.splitlines())
+    assert f"{own.parent / 'bad' / 'car.yaml'}:" in err
+    assert "(and 1 more of your cars)" in err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("member: mine.glb", "member: ../mine.glb", "name a file by its name alone"),
+        ("member: mine.glb", "member: /etc/passwd", "name a file by its name alone"),
+        ("member: mine.glb", r"member: C:\mine.glb", "name a file by its name alone"),
+        ("name: mine", "name: ../../mine", "name: String should match pattern"),
+        ("name: mine", "name: " + "m" * 64, "name: String should match pattern"),
+        ("scale: 1.0", "scale: .inf", "scale"),
+        ("scale: 1.0", "scale: .nan", "scale"),
+        ("scale: 1.0", "scale: " + "9" * 5000, "car.yaml"),
+        ("scale: 1.0", "scale: 2026-01-01", "scale"),
+        ("wheels: []", "wheels: [{pieces: [" + "9" * 5000 + "]}]", "car.yaml"),
+        ("Lack: paint", "Lack: ../paint", "unknown role '../paint'"),
+    ],
+)
+def test_what_car_yaml_cannot_mean_is_refused_with_its_place(own, old, new, message):
+    path = own / "car.yaml"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError) as refused:
+        read_car(own)
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing(dmlgen, home, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("dmlgen.cars.importer.shutil.copyfileobj", full)
+    code, _, err = bring(dmlgen, write_glb(tmp_path / "mine.glb", toy_car()))
+    assert code == 1
+    assert "mine.glb: cannot be written (No space left on device)" in err
+    assert list(home.iterdir()) == []
+
+
+# Damage of any kind.
+
+
+def _described(files):
+    """What becomes of each file, in one Blender process: a line, or the error's class."""
+    from dmlgen.cars.mesh.read import describe
+
+    outcomes = []
+    for file in files:
+        try:
+            describe(Path(file))
+            outcomes.append("read")
+        except InputError as error:
+            outcomes.append(str(error))
+        except Exception as error:
+            outcomes.append(f"unexpected {error!r} for {file}")
+    return outcomes
+
+
+HOSTILE = (None, -1, 0, 10**11, 1e308, "x", "", [], {}, True, [[]], "../../etc/passwd", "a" * 5000)
+
+
+def _places(value, path=()):
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inside in items if isinstance(value, dict | list) else ():
+        yield (*path, key)
+        yield from _places(inside, (*path, key)) if isinstance(inside, dict | list) else ()
+
+
+def test_damaged_files_are_read_or_refused_in_one_line(tmp_path):
+    chance = random.Random(20)
+    document = embedded(tmp_path, with_image("a.png")).read_text()
+    glb = write_glb(tmp_path / "whole.glb", toy_car())
+    whole = {
+        ".glb": glb.read_bytes(),
+        ".fbx": with_blender(tmp_path / "whole.fbx", glb).read_bytes(),
+        ".obj": write_obj(tmp_path / "whole.obj", toy_car()).read_bytes(),
+    }
+    files = []
+    for number in range(40):
+        changed = json.loads(document)
+        *path, key = chance.choice(list(_places(changed)))
+        set_at(*path, key, chance.choice(HOSTILE))(changed)
+        files.append(tmp_path / f"{number}.gltf")
+        files[-1].write_text(json.dumps(changed))
+        suffix = chance.choice(list(whole))
+        data = bytearray(whole[suffix])
+        for _ in range(chance.choice((1, 4, 20))):
+            data[chance.randrange(min(len(data), 8000))] = chance.randrange(256)
+        files.append(tmp_path / f"{number}{suffix}")
+        files[-1].write_bytes(data[: chance.choice((None, None, len(data) // 2))])
+    outcomes = call_in_blender(_described, tmp_path / "log", [str(file) for file in files])
+    assert [o for o in outcomes if o.startswith("unexpected") or "\n" in o] == []
+    refused = [(o, str(f)) for o, f in zip(outcomes, files, strict=True) if o != "read"]
+    assert len(refused) > 20
+    assert all(outcome.startswith(file) for outcome, file in refused)

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from dmldata.errors import InputError, PrismError
+from dmldata.errors import InputError
 from dmldata.files import sha256_of, whole_file
+from dmldata.foreign import check_expansion, reading
 from dmlgen.assets import car_folder
 from dmlgen.blender import call_in_blender
-from dmlgen.cars.source.kinds import MAX_BYTES
 from dmlgen.cars.spec import CarSpec, load_car
 from dmlgen.cars.textures import prepare_images
 
@@ -52,16 +52,9 @@ def convert_source(spec: CarSpec, source: Path, folder: Path) -> ImportedCar:
         log = Path(scratch) / "blender.log"
         size, triangles = call_in_blender(_convert, log, spec, file, glb)
         target = folder / glb.name
-        _place(glb, target)
-    return ImportedCar(target, size, triangles)
-
-
-def _place(glb: Path, target: Path) -> None:
-    try:
         with glb.open("rb") as whole, whole_file(target) as out:
             shutil.copyfileobj(whole, out)
-    except OSError as error:
-        raise PrismError(f"{target}: cannot be written ({error.strerror})") from error
+    return ImportedCar(target, size, triangles)
 
 
 def _convert(spec: CarSpec, source: Path, glb: Path) -> tuple[tuple[float, float, float], int]:
@@ -106,24 +99,18 @@ def _find(spec: CarSpec, source: Path, name: str, sha256: str | None, origin: st
 def _extract(spec: CarSpec, archive: Path, folder: Path) -> Path:
     """The model's file, out of the archive with what lies beside it: materials and images."""
     member = PurePosixPath(spec.source.member)
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            if spec.source.member not in opened.namelist():
-                raise InputError(f"{archive}: holds no {member}")
-            beside = [
-                entry
-                for entry in opened.infolist()
-                if PurePosixPath(entry.filename).parent == member.parent and not entry.is_dir()
-            ]
-            size = sum(entry.file_size for entry in beside)
-            if size > MAX_BYTES:
-                raise InputError(
-                    f"{archive}: expands to {size:,} bytes; valid: at most {MAX_BYTES:,}"
-                )
-            for entry in beside:
-                (folder / PurePosixPath(entry.filename).name).write_bytes(opened.read(entry))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"{archive}: not a zip archive that can be read ({error})") from None
+    with reading(str(archive), "a whole zip archive"), zipfile.ZipFile(archive) as opened:
+        if spec.source.member not in opened.namelist():
+            raise InputError(f"{archive}: holds no {member}")
+        beside = [
+            entry
+            for entry in opened.infolist()
+            if PurePosixPath(entry.filename).parent == member.parent and not entry.is_dir()
+        ]
+        expanded = sum(entry.file_size for entry in beside)
+        check_expansion(str(archive), expanded, archive.stat().st_size, InputError)
+        for entry in beside:
+            (folder / PurePosixPath(entry.filename).name).write_bytes(opened.read(entry))
     file = folder / member.name
     if sha256_of(file) != spec.source.sha256:
         raise InputError(

@@ -9,9 +9,6 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-MAX_TRIANGLES = 3_000_000
-"""Of a source that is converted."""
-
 
 @dataclass(frozen=True)
 class ModelMaterial:

@@ -16,7 +16,8 @@ from dmldata.errors import InputError, UnknownNameError
 from dmlgen.cars.mesh.images import keep_own_images
 from dmlgen.cars.mesh.looks import image_of
 from dmlgen.cars.mesh.rendered import check_links, show_as_rendered
-from dmlgen.cars.model import MAX_TRIANGLES, Model, ModelMaterial, pieces_of
+from dmlgen.cars.model import Model, ModelMaterial, pieces_of
+from dmlgen.cars.source.kinds import check_triangles
 from dmlgen.cars.source.prepare import prepare
 
 NO_MATERIAL = "no material"
@@ -160,11 +161,7 @@ def _plain_objects(file: Path, ignore: tuple[str, ...]) -> list[Any]:
             continue
         mesh = None if _matches(obj.name, ignore) else _mesh_of(obj, graph)
         triangles += 0 if mesh is None else len(mesh.loop_triangles)
-        if triangles > MAX_TRIANGLES:
-            raise InputError(
-                f"{file}: more than {MAX_TRIANGLES:,} triangles, which is the limit: simplify it "
-                f"first (Blender: modifier Decimate)"
-            )
+        check_triangles(file, triangles)
         made.append((obj.name, _path(obj), mesh, matrix))
     for obj in list(bpy.data.objects):
         bpy.data.objects.remove(obj)

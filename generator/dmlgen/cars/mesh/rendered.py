@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from dmldata.errors import InputError
-from dmlgen.cars.model import MAX_TRIANGLES
+from dmlgen.cars.source.kinds import MAX_TRIANGLES
 
 
 def show_as_rendered() -> tuple[str, ...]:

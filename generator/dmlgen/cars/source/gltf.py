@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import struct
+from codecs import BOM_UTF8
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from urllib.parse import quote, unquote
 import numpy as np
 
 from dmldata.errors import InputError
-from dmlgen.cars.model import MAX_TRIANGLES
+from dmldata.strict import parse_plain_json
 from dmlgen.cars.source.beside import find_beside
-from dmlgen.cars.source.kinds import MAX_BYTES, check_size
+from dmlgen.cars.source.kinds import MAX_BYTES, check_size, check_triangles
 
 _JSON, _BIN = 0x4E4F534A, 0x004E4942
+_MAX_JSON = MAX_BYTES // 2
 _MESHOPT = "EXT_meshopt_compression"
 _MAX_DEPTH = 200
 _COMPONENT_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
@@ -37,18 +39,16 @@ def prepare_gltf(file: Path, scratch: Path) -> Path:
     Raises:
         InputError: not glTF, cut short, or it asks for more than it holds or than can be used.
     """
-    document, binary, constants = _read(file)
+    document, binary = _read(file)
     model = _Gltf(file, document, binary)
-    try:
-        model.check()
-    except RecursionError:
-        raise InputError(f"{file}: nested too deeply; valid: some levels") from None
-    if constants:
-        raise model.problem(f"JSON: {constants[0]} is no number")
+    model.check()
     document.pop("animations", None)
     for image in model.items("images"):
         _own_image(image, file.parent)
-    text = json.dumps(document).encode()
+    try:
+        text = json.dumps(document, allow_nan=False).encode()
+    except ValueError:
+        raise model.problem("holds NaN or an infinite number") from None
     if binary is None:
         copy = scratch / f"{file.stem}.gltf"
         copy.write_bytes(text)
@@ -63,25 +63,22 @@ def prepare_gltf(file: Path, scratch: Path) -> Path:
     return copy
 
 
-def _read(file: Path) -> tuple[dict[str, Any], memoryview | None, list[str]]:
-    """The document, the binary part of a GLB file, and what is no number where one should be."""
+def _read(file: Path) -> tuple[dict[str, Any], memoryview | None]:
+    """The document, and the binary part of a GLB file."""
     data, binary = memoryview(file.read_bytes()), None
-    constants: list[str] = []
     if data[:4] == b"glTF":
         data, binary = _chunks(file, data)
-    try:
-        document = json.loads(str(data, "utf-8-sig"), parse_constant=constants.append)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise InputError(f"{file}: not valid glTF: JSON, {place}: {error.msg}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{file}: not valid glTF: JSON: {error}") from None
+    if len(data) > _MAX_JSON:
+        raise InputError(
+            f"{file}: {len(data):,} bytes of JSON; valid: at most {_MAX_JSON:,} (export it as .glb)"
+        )
+    document = parse_plain_json(bytes(data).removeprefix(BOM_UTF8), str(file), InputError)
     asset = document.get("asset") if isinstance(document, dict) else None
     version = asset.get("version") if isinstance(asset, dict) else None
     if version != "2.0":
         found = "no version" if version is None else f"version {str(version)[:20]!r}"
         raise InputError(f"{file}: not valid glTF: {found}; valid: 2.0 (export it again)")
-    return document, binary, constants
+    return document, binary
 
 
 def _chunks(file: Path, data: memoryview) -> tuple[memoryview, memoryview]:
@@ -275,11 +272,7 @@ class _Gltf:
             if number not in counts:
                 counts[number] = self._triangles(number, mesh)
             triangles += counts[number] * self._instances(node, index)
-        if triangles > MAX_TRIANGLES:
-            raise InputError(
-                f"{self.file}: {triangles:,} triangles; at most {MAX_TRIANGLES:,} can be used: "
-                f"simplify it first (Blender: modifier Decimate)"
-            )
+        check_triangles(self.file, triangles)
 
     def _in_scene(self, nodes: list[dict[str, Any]]) -> set[int]:
         """Nodes that the scene shows; all where there are no scenes."""

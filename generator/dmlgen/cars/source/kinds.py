@@ -9,6 +9,7 @@ from dmldata.errors import InputError
 FORMATS = (".glb", ".gltf", ".obj", ".fbx", ".blend")
 MAX_BYTES = 1 << 29
 """Of a model's file, and of all that it refers to."""
+MAX_TRIANGLES = 3_000_000
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _BEGINNINGS = {
@@ -78,3 +79,16 @@ def check_size(file: Path) -> None:
     size = file.stat().st_size
     if size > MAX_BYTES:
         raise InputError(f"{file}: {size:,} bytes; valid: at most {MAX_BYTES:,}")
+
+
+def check_triangles(file: Path, triangles: int) -> None:
+    """Refuse a model of more triangles than a car can have.
+
+    Raises:
+        InputError: more than MAX_TRIANGLES.
+    """
+    if triangles > MAX_TRIANGLES:
+        raise InputError(
+            f"{file}: {triangles:,} triangles or more; at most {MAX_TRIANGLES:,} can be used: "
+            f"simplify it first (Blender: modifier Decimate)"
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dmldata.errors import InputError
 from dmlgen.cars.source.beside import find_beside
-from dmlgen.cars.source.kinds import check_size
+from dmlgen.cars.source.kinds import check_size, check_triangles
 
 _PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
@@ -30,13 +30,13 @@ def prepare_obj(file: Path, scratch: Path) -> Path:
         scratch: an empty folder for the copies.
 
     Raises:
-        InputError: vertices without a finite place.
+        InputError: vertices without a finite place, or more triangles than can be used.
     """
     copy, missing = scratch / file.name, scratch / "missing"
     missing.mkdir()
     libraries: list[str] = []
     used: dict[str, None] = {}
-    broken = vertices = 0
+    broken = vertices = triangles = 0
     with file.open("rb") as lines, copy.open("w", encoding="utf-8", newline="\n") as out:
         out.write("mtllib materials.mtl\n")
         for raw in lines:
@@ -44,6 +44,9 @@ def prepare_obj(file: Path, scratch: Path) -> Path:
             if word.startswith(b"v "):
                 vertices += 1
                 broken += b"n" in raw.lower()
+            if word.startswith(b"f "):
+                triangles += max(0, len(raw.split()) - 3)
+                check_triangles(file, triangles)
             if word.startswith(b"mtllib"):
                 libraries.append(_text(raw).split(maxsplit=1)[-1].strip())
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dmlgen.cars.source.blend import check_blend
 from dmlgen.cars.source.fbx import check_fbx
 from dmlgen.cars.source.gltf import prepare_gltf
 from dmlgen.cars.source.kinds import check_kind
@@ -32,4 +33,6 @@ def prepare(file: Path, scratch: Path) -> Path:
         return prepare_obj(file, scratch)
     if suffix == ".fbx":
         check_fbx(file)
+    if suffix == ".blend":
+        check_blend(file)
     return file

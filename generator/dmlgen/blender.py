@@ -145,11 +145,18 @@ def _end_with_parent() -> None:
 def _call(connection: Connection, function: Callable[..., Any], *args: Any) -> None:
     try:
         connection.send(function(*args))
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        connection.send(PrismError(f"{place}{error.strerror or error!r}"))
     except Exception as error:
-        connection.send(error if isinstance(error, PrismError) else PrismError(repr(error)))
+        connection.send(_plain(error))
+
+
+def _plain(error: Exception) -> PrismError:
+    """An error as one that can be sent: an exception's own arguments need not be its message."""
+    if isinstance(error, PrismError):
+        return (InputError if isinstance(error, InputError) else PrismError)(str(error))
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return PrismError(f"{place}{error.strerror}")
+    return PrismError(repr(error))
 
 
 def _run(target: Callable[..., None], connection: Connection, log: str, *args: Any) -> None:

@@ -113,6 +113,8 @@ def test_a_role_can_be_given_to_the_part_of_a_material_in_some_objects():
     assert (decision.overrides[0].object, decision.overrides[0].role) == ("Cab*", "plastic")
     with pytest.raises(InputError, match=r"unknown object 'Tail\*' in --role Lack@Tail\*=glass"):
         decide(model_of(toy_car()), replace(PAINT, roles={"Lack@Tail*": "glass"}))
+    with pytest.raises(InputError, match="--role Lack@Lamp=glass: 'Lack' is not on Lamp"):
+        decide(model_of(toy_car()), replace(PAINT, roles={"Lack@Lamp": "glass"}))
     with pytest.raises(InputError, match="unknown material 'Lacc@Cabin' in --role"):
         decide(model_of(toy_car()), replace(PAINT, roles={"Lacc@Cabin": "glass"}))
 
@@ -122,6 +124,8 @@ def test_a_name_that_blender_cuts_can_be_given_whole():
     model = model_of(renamed(toy_car(), "Lack", cut))
     decision = decide(model, Choices(paint=(cut + "ä and more",)))
     assert table_of(decision)[cut, ""] == "paint"
+    part = Choices(paint=("Scheibe",), roles={cut + "ä and more@Chassis*": "plastic"})
+    assert table_of(decide(model, part))[cut, "Chassis*"] == "plastic"
     both = model_of(renamed(renamed(toy_car(), "Lack", cut), "Scheibe", "ä" * 29 + ".001"))
     with pytest.raises(InputError, match="Blender cuts its name; valid: ä"):
         decide(both, Choices(paint=(cut + "ä and more",)))
@@ -176,6 +180,12 @@ def test_two_cars_far_apart_or_a_torn_object_are_refused_by_name():
     torn["Lamp"] = (torn["Lamp"][0] + box((0.1, 0.1, 0.1), (90, 0, 0)), "taillight")
     with pytest.raises(InputError, match=r"object 'Lamp': 12 of 24 triangles lie far away"):
         decide(model_of(torn), PAINT)
+
+
+def test_an_object_to_leave_out_that_is_not_there_is_an_error(tmp_path):
+    file = write_glb(tmp_path / "a.glb", toy_car())
+    with pytest.raises(InputError, match=r"unknown object 'Lump' in --ignore .did you mean 'Lamp'"):
+        look_at(file, ("Lump",))
 
 
 # What a file really is.

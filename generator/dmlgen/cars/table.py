@@ -55,9 +55,12 @@ def check_roles(model: Model, roles: dict[str, str]) -> None:
         InputError: a material, an object or a role that does not exist.
     """
     for named, role in roles.items():
-        glob = _parted(model, named)[1]
-        if not any(fnmatch.fnmatchcase(path, glob or "*") for path in model.objects):
+        name, glob = _parted(model, named)
+        objects = [o for o in model.objects if fnmatch.fnmatchcase(o, glob or "*")]
+        if not objects:
             raise UnknownNameError("object", glob, model.objects, f"--role {named}={role}")
+        if glob and not _part(model, name, glob).any():
+            raise InputError(f"--role {named}={role}: '{name}' is not on {', '.join(objects[:5])}")
         if role not in ROLES:
             raise UnknownNameError("role", role, ROLES, f"--role {named}={role}")
 
@@ -117,8 +120,7 @@ def placed_rows(
     for named, role in roles.items():
         name, glob = _parted(car, named)
         if glob:
-            of = np.array([fnmatch.fnmatchcase(path, glob) for path in car.objects])[car.object]
-            faces = of & (car.material == index_of(car, name))
+            faces = _part(car, name, glob)
             found.append(MaterialRole(name, _share(car, faces), role, "given", glob))
             said |= faces
     for row in rows:
@@ -241,12 +243,18 @@ def _parted(model: Model, named: str) -> tuple[str, str]:
         InputError: no such material.
     """
     names = [material.name for material in model.materials]
+    part, _, glob = named.rpartition("@")
+    if named not in names and part and known_material(model, part) in names:
+        return known_material(model, part), glob
     if known_material(model, named) in names:
         return known_material(model, named), ""
-    name, _, glob = named.rpartition("@")
-    if name and known_material(model, name) in names:
-        return known_material(model, name), glob
     raise UnknownNameError("material", named, names, "--role")
+
+
+def _part(model: Model, material: str, glob: str) -> np.ndarray:
+    """[T] bool, faces of a material in the objects that a glob names."""
+    named = np.array([fnmatch.fnmatchcase(name, glob) for name in model.objects])
+    return named[model.object] & (model.material == index_of(model, material))
 
 
 def _objects_of(model: Model, material: int) -> tuple[str, ...]:

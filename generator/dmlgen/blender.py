@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -170,4 +171,8 @@ def _run(target: Callable[..., None], connection: Connection, log: str, *args: A
     connection.close()
     sys.stdout.flush()
     # Blender's own clean-up at exit is slow and can crash; nothing of ours is left to save.
+    if "bpy" in sys.modules:
+        # Its own empty folder; where it could make none, this is that of all programs.
+        with suppress(OSError):
+            Path(sys.modules["bpy"].app.tempdir).rmdir()
     os._exit(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 import unicodedata
 from collections.abc import Callable
@@ -130,20 +129,19 @@ def bring_car(
         converted = convert_source(spec, file.absolute(), made)
         write_whole(made / "car.yaml", _yaml(spec.model_dump(mode="json", exclude_defaults=True)))
         write_whole(made / "recipe.yaml", _yaml(_recipe(name)))
-        _put(made, home / name, Path(scratch) / "before", size, device)
+        show_car(name, made / "preview.png", size, device, Path(scratch))
+        _put(made, home / name, Path(scratch) / "before")
     folder = home / name
     return OwnCar(folder, ImportedCar(folder / converted.file.name, *_measures(converted)))
 
 
-def _put(made: Path, target: Path, before: Path, size: int, device: str) -> None:
-    """Moves the car to its place and renders its preview there; undone where that fails."""
+def _put(made: Path, target: Path, before: Path) -> None:
+    """Moves the car to its place; what was there comes back where that fails."""
     if target.exists():
         target.rename(before)
     try:
         made.rename(target)
-        show_car(target.name, target / "preview.png", size, device)
     except BaseException:
-        shutil.rmtree(target, ignore_errors=True)
         if before.exists():
             before.rename(target)
         raise

@@ -77,17 +77,20 @@ def car_mesh(name: str) -> Path:
     """The GLB file of a car, or of the base of a derived one.
 
     Raises:
-        InputError: no such car, or its file is missing or cut short.
+        InputError: no such car, its file is missing, or that of an own car is damaged.
     """
     real = real_car(name)
     file = car_folder(name) / f"{real}.glb"
     mend = f"make it again: dmlgen cars import {real} --source FILE"
     if not file.is_file():
         raise InputError(f"{file}: no such file; {mend}")
-    with file.open("rb") as opened:
-        start = opened.read(12)
-    if start[:4] != b"glTF" or int.from_bytes(start[8:], "little") != file.stat().st_size:
-        raise InputError(f"{file}: not a whole GLB file (cut short?); {mend}")
+    if real in own_car_names():
+        from dmlgen.cars.source.gltf import check_car_glb
+
+        try:
+            check_car_glb(file)
+        except InputError as error:
+            raise InputError(f"{error}; {mend}") from None
     return file
 
 

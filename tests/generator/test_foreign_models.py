@@ -308,14 +308,13 @@ def test_a_picture_outside_the_folder_never_reaches_the_car(dmlgen, home, tmp_pa
     code, out, err = bring(dmlgen, file)
     assert code == 0, err
     assert "'secret.png' of 'Gummi': not in the folder of the file" in out
-    assert json.loads(glb_text(home / "abs" / "abs.glb")).get("images") is None
+    assert json.loads(glb_text((home / "abs" / "abs.glb").read_bytes())).get("images") is None
     assert load_car("abs").roles["Gummi"] == "tyre"
     model = look_at(embedded(folder, with_image("../secret.png"), "up"))
     assert not any(material.image for material in model.materials)
 
 
-def glb_text(file):
-    data = file.read_bytes()
+def glb_text(data):
     return data[20 : 20 + int.from_bytes(data[12:16], "little")]
 
 
@@ -463,11 +462,12 @@ def test_a_glb_file_cut_anywhere_is_refused(tmp_path):
             prepare(tmp_path / "a.glb", tmp_path / "copy")
 
 
-def fbx(array):
-    """A binary FBX file with one node `Vertices`."""
-    end = 27 + 13 + 8 + len(array)
-    node = struct.pack("<IIIB", end, 1, len(array), 8) + b"Vertices" + array
-    return b"Kaydara FBX Binary  \0\x1a\0" + struct.pack("<I", 7400) + node + bytes(13)
+def fbx(array, version=7400):
+    """A binary FBX file with one node `Vertices`; from version 7500 on its numbers are longer."""
+    form, width = ("<QQQB", 25) if version >= 7500 else ("<IIIB", 13)
+    end = 27 + width + 8 + len(array)
+    node = struct.pack(form, end, 1, len(array), 8) + b"Vertices" + array
+    return b"Kaydara FBX Binary  \0\x1a\0" + struct.pack("<I", version) + node + bytes(width)
 
 
 def fbx_array(count, data, packed=True):
@@ -487,8 +487,9 @@ def test_an_fbx_file_that_expands_or_lies_about_its_size_is_refused(tmp_path):
         file.write_bytes(content)
         with pytest.raises(InputError, match=message):
             check_fbx(file)
-    file.write_bytes(fbx(fbx_array(3, bytes(24))))
-    check_fbx(file)
+    for version in (7400, 7500):
+        file.write_bytes(fbx(fbx_array(3, bytes(24)), version))
+        check_fbx(file)
 
 
 def png_of(width, height):
@@ -723,11 +724,22 @@ def own(home, tmp_path):
 def test_a_cut_missing_or_renamed_own_car_is_named(dmlgen, own):
     whole = (own / "mine.glb").read_bytes()
     assert car_mesh("mine") == own / "mine.glb"
-    for content in (whole[:-1], b"", b"version https://git-lfs"):
+    for content, message in (
+        (whole[:-1], "cut short"),
+        (b"", "not valid JSON"),
+        (b"version https://git-lfs", "not valid JSON"),
+    ):
         (own / "mine.glb").write_bytes(content)
         code, _, err = dmlgen("cars", "show", "mine")
         assert code == 2
-        assert f"{own / 'mine.glb'}: not a whole GLB file" in err
+        assert f"{own / 'mine.glb'}: {message}" in err
+    text = glb_text(whole)
+    away = text.replace(b'"asset"', b'"images":[{"uri":"/a.png"}],"asset"')
+    parts = (b"glTF", struct.pack("<IIII", 2, 20 + len(away), len(away), 0x4E4F534A), away)
+    (own / "mine.glb").write_bytes(b"".join(parts))
+    code, _, err = dmlgen("cars", "show", "mine")
+    assert code == 2
+    assert "refers to '/a.png'; valid: all in one file" in err
     (own / "mine.glb").unlink()
     code, _, err = dmlgen("cars", "show", "mine")
     assert (code, err.count("\n")) == (2, 1)

@@ -75,19 +75,21 @@ def far_away(model: Model) -> frozenset[int]:
 
 
 def overlapping(model: Model) -> list[tuple[str, str]]:
-    """Pairs of large objects that fill the same space: one of them may be a copy of the other."""
+    """Pairs of large objects of one material that fill the same space: the one may be a copy."""
     total = max(float(model.areas.sum()), 1e-30)
     share = np.bincount(model.object, model.areas, len(model.objects)) / total
     large = [int(i) for i in np.flatnonzero(share > _NOTABLE)]
-    boxes = {}
+    boxes, materials = {}, {}
     for index in large:
         points = model.corners[model.object == index].reshape(-1, 3)
+        materials[index] = set(model.material[model.object == index])
         boxes[index] = np.array([points.min(axis=0), points.max(axis=0)])
     pairs = []
     for place, one in enumerate(large):
         for other in large[place + 1 :]:
             margin = _ALIKE * np.ptp(boxes[one], axis=0).max()
-            if np.abs(boxes[one] - boxes[other]).max() < margin:
+            shared = materials[one] & materials[other]
+            if shared and np.abs(boxes[one] - boxes[other]).max() < margin:
                 pairs.append((model.objects[one], model.objects[other]))
     return pairs
 

@@ -59,11 +59,11 @@ def read_source(file: Path, ignore: tuple[str, ...] = ()) -> Source:
             _READERS[file.suffix.lower()](str(readable))
         except RuntimeError as error:
             raise InputError(f"{file}: cannot be read ({reason_of(error)})") from None
-        check_links(file)
         notes = keep_own_images(file.parent)
-    notes += show_as_rendered()
-    names = tuple(str(obj.name) for obj in bpy.context.scene.objects)
-    return Source(_plain_objects(file, ignore), notes, names)
+    if file.suffix.lower() == ".blend":
+        check_links(file)
+        notes += show_as_rendered()
+    return _plain_objects(file, ignore, notes)
 
 
 def reason_of(error: RuntimeError) -> str:
@@ -145,7 +145,7 @@ _READERS: dict[str, Callable[[str], None]] = {
 }
 
 
-def _plain_objects(file: Path, ignore: tuple[str, ...]) -> list[Any]:
+def _plain_objects(file: Path, ignore: tuple[str, ...], notes: tuple[str, ...]) -> Source:
     graph = bpy.context.evaluated_depsgraph_get()
     order = {obj.name: i for i, obj in enumerate(bpy.context.scene.objects)}
     found = [
@@ -162,11 +162,13 @@ def _plain_objects(file: Path, ignore: tuple[str, ...]) -> list[Any]:
         mesh = None if _matches(obj.name, ignore) else _mesh_of(obj, graph)
         triangles += 0 if mesh is None else len(mesh.loop_triangles)
         check_triangles(file, triangles)
-        made.append((obj.name, _path(obj), mesh, matrix))
+        made.append((str(obj.name), _path(obj), mesh, matrix))
     for obj in list(bpy.data.objects):
         bpy.data.objects.remove(obj)
     # What is left out also gets its object at first, so that the names of others do not change.
     objects = [_linked(*parts) for parts in made]
+    # That of an object in the file, and that of an instance of it.
+    names = dict.fromkeys([*(parts[0] for parts in made), *(str(obj.name) for obj in objects)])
     kept = []
     for obj in objects:
         if obj.data is None or not len(obj.data.polygons) or _matches(obj.name, ignore):
@@ -174,7 +176,7 @@ def _plain_objects(file: Path, ignore: tuple[str, ...]) -> list[Any]:
         else:
             _check_finite(file, obj)
             kept.append(obj)
-    return kept
+    return Source(kept, notes, tuple(names))
 
 
 def _matches(name: str, globs: tuple[str, ...]) -> bool:

@@ -63,6 +63,21 @@ def prepare_gltf(file: Path, scratch: Path) -> Path:
     return copy
 
 
+def check_car_glb(file: Path) -> None:
+    """Check the GLB file of a car, which somebody else may have made: whole, and all in one file.
+
+    Raises:
+        InputError: as for `prepare_gltf`, or it refers to another file.
+    """
+    document, binary = _read(file)
+    model = _Gltf(file, document, binary)
+    for item in (*model.items("buffers"), *model.items("images")):
+        uri = item.get("uri")
+        if uri is not None and not str(uri).startswith("data:"):
+            raise InputError(f"{file}: refers to '{str(uri)[:200]}'; valid: all in one file")
+    model.check()
+
+
 def _read(file: Path) -> tuple[dict[str, Any], memoryview | None]:
     """The document, and the binary part of a GLB file."""
     data, binary = memoryview(file.read_bytes()), None

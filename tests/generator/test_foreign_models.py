@@ -16,6 +16,7 @@ from PIL import Image
 from toy_cars import box, bring, toy_car, with_blender, write_glb, write_obj
 
 from dmldata.errors import InputError
+from dmldata.files import sha256_of
 from dmlgen.assets import car_mesh
 from dmlgen.blender import call_in_blender
 from dmlgen.cars.decide import Choices, decide
@@ -726,8 +727,8 @@ def test_a_cut_missing_or_renamed_own_car_is_named(dmlgen, own):
     assert car_mesh("mine") == own / "mine.glb"
     for content, message in (
         (whole[:-1], "cut short"),
-        (b"", "not valid JSON"),
-        (b"version https://git-lfs", "not valid JSON"),
+        (b"", "is empty"),
+        (b"version https://git-lfs", "is a pointer of Git LFS"),
     ):
         (own / "mine.glb").write_bytes(content)
         code, _, err = dmlgen("cars", "show", "mine")
@@ -774,6 +775,8 @@ def test_one_broken_car_does_not_hide_the_others(dmlgen, own):
         ("name: mine", "name: " + "m" * 64, "name: String should match pattern"),
         ("scale: 1.0", "scale: .inf", "scale"),
         ("scale: 1.0", "scale: .nan", "scale"),
+        ("wheels: []", "wheels: []\nseams: [{points: [[0, 0], [1.0e+30, 0]]}]", "equal to 100"),
+        ("wheels: []", "wheels: []\nplates: [{center: [0, 0, -1.0e+9]}]", "equal to -100"),
         ("scale: 1.0", "scale: " + "9" * 5000, "car.yaml"),
         ("scale: 1.0", "scale: 2026-01-01", "scale"),
         ("wheels: []", "wheels: [{pieces: [" + "9" * 5000 + "]}]", "car.yaml"),
@@ -787,6 +790,19 @@ def test_what_car_yaml_cannot_mean_is_refused_with_its_place(own, old, new, mess
         read_car(own)
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_scale_that_makes_no_car_is_refused_and_the_glb_stays(dmlgen, own):
+    path, glb = own / "car.yaml", own / "mine.glb"
+    before, text = glb.read_bytes(), path.read_text()
+    for scale, length in (("1000.0", "4425"), ("1.0e+300", "")):
+        changed = text.replace("scale: 1.0", f"scale: {scale}")
+        path.write_text(changed.replace("'0'", f"'{sha256_of(glb)}'"))
+        code, _, err = dmlgen("cars", "import", "mine", "--source", glb)
+        assert code == 2, err
+        assert f"car.yaml of mine: scale: makes it {length}" in err
+    assert glb.read_bytes() == before
+    assert {file.name for file in own.iterdir()} == {"car.yaml", "mine.glb"}
 
 
 def test_a_full_disk_names_the_file_and_leaves_nothing(dmlgen, home, tmp_path, monkeypatch):

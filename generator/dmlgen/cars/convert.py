@@ -17,7 +17,7 @@ import bpy  # isort: skip (mathutils exists once bpy is imported)
 import numpy as np
 from mathutils import Matrix, Vector
 
-from dmldata.errors import PrismError
+from dmldata.errors import InputError, PrismError
 from dmlgen.cars.interior import add_generic_interior
 from dmlgen.cars.mesh.liners import add_liner
 from dmlgen.cars.mesh.looks import role_material
@@ -26,7 +26,7 @@ from dmlgen.cars.mesh.read import read_source, reason_of
 from dmlgen.cars.mesh.seams import draw_seam
 from dmlgen.cars.mesh.split import WHEELS, split
 from dmlgen.cars.mesh.surfaces import lay_on, subdivide, wall_behind, weld
-from dmlgen.cars.orient import ROLL_TO_UP, YAW_TO_FRONT
+from dmlgen.cars.orient import LENGTHS, ROLL_TO_UP, YAW_TO_FRONT
 from dmlgen.cars.spec import CarSpec
 
 LARGEST_IMAGE = 1024
@@ -107,6 +107,12 @@ def _to_car_frame(spec: CarSpec, objects: list[Any]) -> None:
         obj.data.transform(change @ obj.matrix_world)
         obj.matrix_world = Matrix.Identity(4)
     _stand(objects)
+    low, high = _bounds([v.co for obj in objects for v in obj.data.vertices])
+    if not LENGTHS[0] <= high.x - low.x <= LENGTHS[1]:
+        raise InputError(
+            f"car.yaml of {spec.name}: scale: makes it {high.x - low.x:.4g} metres long; valid: "
+            f"{LENGTHS[0]:g} to {LENGTHS[1]:g}"
+        )
 
 
 def _stand(objects: list[Any]) -> None:

@@ -93,9 +93,9 @@ class CarSpec(StrictModel):
     overrides: tuple[Override, ...] = ()
     wheels: tuple[str | Selector, ...]
     retouch: tuple[Retouch, ...] = ()
-    subdivide: tuple[Subdivision, ...] = ()
-    seams: tuple[Seam, ...] = ()
-    plates: tuple[Plate, ...] = ()
+    subdivide: tuple[Subdivision, ...] = Field(default=(), max_length=100)
+    seams: tuple[Seam, ...] = Field(default=(), max_length=100)
+    plates: tuple[Plate, ...] = Field(default=(), max_length=100)
     liners: Liners | None = None
     interior: Literal["own", "generic"] = "own"
 

@@ -17,7 +17,7 @@ import numpy as np
 from dmldata.errors import InputError
 from dmldata.strict import parse_plain_json
 from dmlgen.cars.source.beside import find_beside
-from dmlgen.cars.source.kinds import MAX_BYTES, check_size, check_triangles
+from dmlgen.cars.source.kinds import MAX_BYTES, check_kind, check_size, check_triangles
 
 _JSON, _BIN = 0x4E4F534A, 0x004E4942
 _MAX_JSON = MAX_BYTES // 2
@@ -69,6 +69,7 @@ def check_car_glb(file: Path) -> None:
     Raises:
         InputError: as for `prepare_gltf`, or it refers to another file.
     """
+    check_kind(file)
     document, binary = _read(file)
     model = _Gltf(file, document, binary)
     for item in (*model.items("buffers"), *model.items("images")):

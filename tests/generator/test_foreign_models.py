@@ -639,6 +639,21 @@ inside = cube("inside")
 for other in list(inside.users_collection):
     other.objects.unlink(inside)
 collection.objects.link(inside)
+part = cube("part")
+part.modifiers.new("m", "ARRAY").show_viewport = False
+group = bpy.data.collections.new("group")
+group.objects.link(part)
+bpy.context.scene.collection.objects.unlink(part)
+instance = bpy.data.objects.new("instance", None)
+instance.instance_type, instance.instance_collection = "COLLECTION", group
+bpy.context.scene.collection.objects.link(instance)
+tube = bpy.data.curves.new("tube", "CURVE")
+tube.dimensions, tube.bevel_depth, tube.use_fill_caps = "3D", 0.1, False
+tube.bevel_resolution, tube.resolution_u, tube.render_resolution_u = 0, 1, 5
+line = tube.splines.new("BEZIER")
+line.bezier_points.add(1)
+line.bezier_points[1].co = (1, 0, 0)
+bpy.context.scene.collection.objects.link(bpy.data.objects.new("tube", tube))
 moving = cube("moving")
 moving.keyframe_insert("location", frame=1)
 stray = bpy.data.meshes.new("loose")
@@ -655,9 +670,9 @@ def test_a_blend_file_is_read_as_it_renders(tmp_path):
     triangles = dict(zip(model.objects, np.bincount(model.object), strict=True))
     assert triangles == {
         **{"mirrored": 24, "draft": 12, "fine": 48, "hidden": 12, "closed": 12, "inside": 12},
-        **{"moving": 12, "loose": 1},
+        **{"part": 24, "tube": 5 * 8, "moving": 12, "loose": 1},
     }
-    assert model.size[0] == pytest.approx(5)
+    assert model.size[0] == pytest.approx(6)
     assert model.notes == ("where 'moving' belong: they are animated, and stand as at frame 1",)
 
 

@@ -148,11 +148,16 @@ _READERS: dict[str, Callable[[str], None]] = {
 def _plain_objects(file: Path, ignore: tuple[str, ...], notes: tuple[str, ...]) -> Source:
     graph = bpy.context.evaluated_depsgraph_get()
     order = {obj.name: i for i, obj in enumerate(bpy.context.scene.objects)}
-    found = [
-        (instance.object.original, instance.matrix_world.copy())
+    # By its place: Blender lists a curve once more, as the mesh that it becomes.
+    placed = {
+        (instance.object.original, tuple(map(tuple, instance.matrix_world))): (
+            instance.object.original,
+            instance.matrix_world.copy(),
+        )
         for instance in graph.object_instances
         if instance.show_self and instance.object.type in _SOLID
-    ]
+    }
+    found = list(placed.values())
     found.sort(key=lambda pair: order.get(pair[0].name, len(order)))
     made = []
     triangles = 0

@@ -25,9 +25,11 @@ def show_as_rendered() -> tuple[str, ...]:
     for collection in bpy.data.collections:
         collection.hide_viewport = collection.hide_render
     _show_layer(bpy.context.view_layer.layer_collection)
-    for obj in scene.objects:
-        obj.hide_viewport = obj.hide_render
+    for obj in bpy.context.view_layer.objects:
         obj.hide_set(False)
+    # Also those that only instances show.
+    for obj in bpy.data.objects:
+        obj.hide_viewport = obj.hide_render
         obj.show_instancer_for_viewport = obj.show_instancer_for_render
         if obj.type == "ARMATURE":
             obj.data.pose_position = "REST"
@@ -35,6 +37,11 @@ def show_as_rendered() -> tuple[str, ...]:
             modifier.show_viewport = modifier.show_render
             if modifier.type in ("SUBSURF", "MULTIRES"):
                 _render_levels(obj, modifier)
+    for curve in bpy.data.curves:
+        curve.resolution_u = curve.render_resolution_u or curve.resolution_u
+        curve.resolution_v = curve.render_resolution_v or curve.resolution_v
+    for ball in bpy.data.metaballs:
+        ball.resolution = ball.render_resolution
     bpy.context.view_layer.update()
     moving = [f"'{obj.name}'" for obj in scene.objects if _moves(obj)]
     if not moving:

@@ -7,186 +7,28 @@ import os
 import random
 import struct
 import zlib
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from toy_cars import box, bring, toy_car, with_blender, write_glb, write_obj
+from toy_cars import bring, glb_text, toy_car, with_blender, write_glb, write_obj
 
 from dmldata.errors import InputError
-from dmldata.files import sha256_of
-from dmlgen.assets import car_mesh
 from dmlgen.blender import call_in_blender
 from dmlgen.cars.decide import Choices, decide
-from dmlgen.cars.extras import coarser_levels, far_away, overlapping
-from dmlgen.cars.model import Model, ModelMaterial
-from dmlgen.cars.own import Labels, check_file, look_at
+from dmlgen.cars.own import look_at
 from dmlgen.cars.source.beside import MAX_PIXELS, find_beside, problem_of_image
 from dmlgen.cars.source.fbx import check_fbx
 from dmlgen.cars.source.kinds import check_kind
 from dmlgen.cars.source.prepare import prepare
-from dmlgen.cars.spec import load_car, read_car
-from dmlgen.cars.table import roles_of
+from dmlgen.cars.spec import load_car
 
 PAINT = Choices(paint=("Lack",))
 
 
-def model_of(parts, **looks):
-    """A toy car's parts as plain numbers, as Blender would read them."""
-    materials = list(dict.fromkeys(material for _, material in parts.values()))
-    meshes = [mesh for mesh, _ in parts.values()]
-    counts = [len(mesh.faces) for mesh in meshes]
-    return Model(
-        objects=tuple(name.rpartition("/")[2] for name in parts),
-        paths=tuple(parts),
-        materials=tuple(looks.get(name, ModelMaterial(name)) for name in materials),
-        corners=np.concatenate([mesh.triangles for mesh in meshes]).astype(np.float32),
-        object=np.repeat(np.arange(len(parts)), counts),
-        material=np.repeat([materials.index(look) for _, look in parts.values()], counts),
-        piece=np.zeros(sum(counts), int),
-    )
-
-
-def renamed(parts, old, new):
-    return {n: (mesh, new if look == old else look) for n, (mesh, look) in parts.items()}
-
-
 def table_of(decision):
     return {(row.name, row.place): row.role for row in decision.materials}
-
-
-# What the table prints is what is done.
-
-
-@pytest.mark.parametrize(
-    ("name", "role"),
-    [("Rubber", "tyre"), ("Gasket", "tyre"), ("Chrome", "rim"), ("Trim", "rim_dark")],
-)
-def test_a_name_that_says_a_substance_counts_more_than_its_grey_on_a_wheel(name, role):
-    grey = ModelMaterial(name, (0.4, 0.4, 0.4))
-    decision = decide(model_of(renamed(toy_car(), "Gummi", name), **{name: grey}), PAINT)
-    assert table_of(decision)[name, ""] == role
-    assert roles_of(decision.materials)[name] == role
-    assert decision.overrides == ()
-
-
-def test_a_material_on_wheels_and_body_has_a_row_for_each_and_both_are_done():
-    parts = toy_car() | {"Strip": (box((3, 0.02, 0.1), (0, 0.95, 0.7)), "Gummi")}
-    decision = decide(model_of(renamed(parts, "Gummi", "Rubber")), PAINT)
-    assert table_of(decision)["Rubber", ""] == "rubber"
-    assert table_of(decision)["Rubber", "on the wheels"] == "tyre"
-    assert {override.role for override in decision.overrides} == {"tyre"}
-    assert {override.object for override in decision.overrides} == {f"Disk_{i}" for i in range(4)}
-    assert roles_of(decision.materials)["Rubber"] == "rubber"
-
-
-def test_wheels_given_as_a_glob_of_materials_are_done_as_the_table_says():
-    parts = toy_car() | {"Strip": (box((3, 0.02, 0.1), (0, 0.95, 0.7)), "Lack")}
-    model = model_of(renamed(parts, "Gummi", "Trim_7"))
-    decision = decide(model, replace(PAINT, wheels=("Trim_*",)))
-    assert table_of(decision)["Trim_7", ""] == "rim_dark"
-
-
-def test_an_image_on_a_wheel_is_kept_where_the_same_material_is_on_the_body():
-    parts = toy_car() | {"Strip": (box((3, 0.02, 0.1), (0, 0.95, 0.7)), "Gummi")}
-    look = ModelMaterial("Rubber", (0.02, 0.02, 0.02), image=True)
-    decision = decide(model_of(renamed(parts, "Gummi", "Rubber"), Rubber=look), PAINT)
-    assert {override.texture for override in decision.overrides} == {"keep"}
-
-
-def test_a_tyre_whose_image_is_missing_stays_a_tyre_and_is_listed():
-    look = ModelMaterial("M7", (0.8, 0.8, 0.8), color_known=False)
-    model = model_of(renamed(toy_car(), "Gummi", "M7"), M7=look)
-    decision = decide(replace(model, notes=("'a.png' of 'M7': gone",)), PAINT)
-    assert table_of(decision)["M7", ""] == "tyre"
-    assert "what 'M7' is (made tyre): --role MATERIAL=ROLE" in decision.doubts
-    assert "what cannot be used: 'a.png' of 'M7': gone" in decision.doubts
-
-
-def test_a_role_can_be_given_to_the_part_of_a_material_in_some_objects():
-    choices = replace(PAINT, roles={"Lack@Cab*": "plastic", "Gummi": "rubber"})
-    decision = decide(model_of(renamed(toy_car(), "Scheibe", "Lack")), choices)
-    assert table_of(decision)["Lack", "Cab*"] == "plastic"
-    assert table_of(decision)["Lack", ""] == "paint"
-    assert table_of(decision)["Gummi", ""] == "rubber"
-    assert (decision.overrides[0].object, decision.overrides[0].role) == ("Cab*", "plastic")
-    with pytest.raises(InputError, match=r"unknown object 'Tail\*' in --role Lack@Tail\*=glass"):
-        decide(model_of(toy_car()), replace(PAINT, roles={"Lack@Tail*": "glass"}))
-    with pytest.raises(InputError, match="--role Lack@Lamp=glass: 'Lack' is not on Lamp"):
-        decide(model_of(toy_car()), replace(PAINT, roles={"Lack@Lamp": "glass"}))
-    with pytest.raises(InputError, match="unknown material 'Lacc@Cabin' in --role"):
-        decide(model_of(toy_car()), replace(PAINT, roles={"Lacc@Cabin": "glass"}))
-
-
-def test_a_name_that_blender_cuts_can_be_given_whole():
-    cut = "ä" * 31
-    model = model_of(renamed(toy_car(), "Lack", cut))
-    decision = decide(model, Choices(paint=(cut + "ä and more",)))
-    assert table_of(decision)[cut, ""] == "paint"
-    part = Choices(paint=("Scheibe",), roles={cut + "ä and more@Chassis*": "plastic"})
-    assert table_of(decide(model, part))[cut, "Chassis*"] == "plastic"
-    both = model_of(renamed(renamed(toy_car(), "Lack", cut), "Scheibe", "ä" * 29 + ".001"))
-    with pytest.raises(InputError, match="Blender cuts its name; valid: ä"):
-        decide(both, Choices(paint=(cut + "ä and more",)))
-
-
-# What is no part of the car.
-
-
-@pytest.mark.parametrize(
-    "names", [("Body_LOD0", "Body_LOD1"), ("LOD0/Body", "LOD1/Body.001"), ("Body", "Body lod 2")]
-)
-def test_of_several_levels_of_detail_the_finest_is_taken_and_the_others_are_listed(names):
-    parts = toy_car()
-    body = parts.pop("Chassis_1")
-    decision = decide(model_of({names[0]: body, names[1]: body, **parts}), PAINT)
-    assert decision.left_out == (names[1].rpartition("/")[2],)
-    assert f"coarser levels of detail: '{decision.left_out[0]}'" in decision.doubts[0]
-    assert decision.triangles == len(model_of(toy_car()).areas)
-
-
-@pytest.mark.parametrize("name", ["Door_L1", "exploded1", "Body.001", "Lodge"])
-def test_a_name_that_only_looks_like_a_level_of_detail_is_no_level(name):
-    parts = {"Door_L0": toy_car()["Cabin"], "Body": toy_car()["Lamp"], name: toy_car()["Lamp"]}
-    assert coarser_levels(model_of(parts)) == frozenset()
-
-
-def test_two_objects_that_fill_the_same_space_are_pointed_out():
-    model = model_of(toy_car() | {"shell": toy_car()["Chassis_1"]})
-    assert overlapping(model) == [("Chassis_1", "shell")]
-    assert any("--ignore 'shell'" in doubt for doubt in decide(model, PAINT).doubts)
-    assert overlapping(model_of(toy_car())) == []
-
-
-@pytest.mark.parametrize("place", [(400, 0, 0), (0, -90, 0), (0, 0, 15)])
-def test_a_small_thing_far_away_is_left_out_and_listed(place):
-    stray = toy_car() | {"Stray": (box((0.1, 0.1, 0.1), place), "Other")}
-    decision = decide(model_of(stray), PAINT)
-    assert decision.left_out == ("Stray",)
-    assert decision.scale == 1.0
-    assert any("far away from the car: 'Stray'" in doubt for doubt in decision.doubts)
-    near = toy_car() | {"Aerial": (box((0.1, 0.1, 0.1), (0, 0, 4)), "Other")}
-    assert far_away(model_of(near)) == frozenset()
-
-
-def test_two_cars_far_apart_or_a_torn_object_are_refused_by_name():
-    other = {
-        f"b_{n}": (mesh.apply_translation((50, 0, 0)), m) for n, (mesh, m) in toy_car().items()
-    }
-    with pytest.raises(InputError, match=r"two things far apart, .* --ignore OBJECT"):
-        decide(model_of(toy_car() | other), PAINT)
-    torn = toy_car()
-    torn["Lamp"] = (torn["Lamp"][0] + box((0.1, 0.1, 0.1), (90, 0, 0)), "taillight")
-    with pytest.raises(InputError, match=r"object 'Lamp': 12 of 24 triangles lie far away"):
-        decide(model_of(torn), PAINT)
-
-
-def test_an_object_to_leave_out_that_is_not_there_is_an_error(tmp_path):
-    file = write_glb(tmp_path / "a.glb", toy_car())
-    with pytest.raises(InputError, match=r"unknown object 'Lump' in --ignore .did you mean 'Lamp'"):
-        look_at(file, ("Lump",))
 
 
 # What a file really is.
@@ -313,10 +155,6 @@ def test_a_picture_outside_the_folder_never_reaches_the_car(dmlgen, home, tmp_pa
     assert load_car("abs").roles["Gummi"] == "tyre"
     model = look_at(embedded(folder, with_image("../secret.png"), "up"))
     assert not any(material.image for material in model.materials)
-
-
-def glb_text(data):
-    return data[20 : 20 + int.from_bytes(data[12:16], "little")]
 
 
 def test_a_picture_in_the_folder_is_found_by_a_path_of_another_machine(tmp_path):
@@ -696,139 +534,10 @@ def test_a_blend_file_that_takes_data_from_another_folder_is_refused(tmp_path):
         look_at(path)
 
 
-# Names.
-
-
-@pytest.mark.parametrize("stem", ["машина", "车", "🚗", "Ford машина", "---"])
-def test_a_file_named_in_another_script_asks_for_a_name(home, tmp_path, stem):
-    file = tmp_path / f"{stem}.obj"
-    file.write_bytes(b"v 0 0 0")
-    with pytest.raises(
-        InputError, match=r"no name can be made of its name; give one .*--name NAME"
-    ):
-        check_file(file, Labels(), False)
-    assert check_file(file, Labels("mine"), False) == "mine"
-
-
-def test_accents_are_dropped_and_long_names_are_cut(home, tmp_path):
-    for stem, name in (("Škoda Octávia", "Skoda-Octavia"), ("a" * 100, "a" * 63)):
-        file = tmp_path / f"{stem}.obj"
-        file.write_bytes(b"v 0 0 0")
-        assert check_file(file, Labels(), False) == name
-    for name in ("a" * 64, "a\n", "a/b", "..", "-a"):
-        with pytest.raises(InputError, match="has to consist of letters, digits"):
-            check_file(file, Labels(name), False)
-
-
-# Own cars that were changed.
-
-
-@pytest.fixture
-def own(home, tmp_path):
-    """An own car that nobody rendered: car.yaml and a GLB."""
-    folder = home / "mine"
-    folder.mkdir(parents=True)
-    write_glb(folder / "mine.glb", toy_car())
-    (folder / "car.yaml").write_text(
-        "name: mine\ntitle: t\nbody_type: own\nauthor: a\nlicense: CC0-1.0\nlicense_url: u\n"
-        "credit: c\nsource: {member: mine.glb, sha256: '0'}\nscale: 1.0\nforward: +X\n"
-        "roles: {Lack: paint}\nwheels: []\n"
-    )
-    return folder
-
-
-def test_a_cut_missing_or_renamed_own_car_is_named(dmlgen, own):
-    whole = (own / "mine.glb").read_bytes()
-    assert car_mesh("mine") == own / "mine.glb"
-    for content, message in (
-        (whole[:-1], "cut short"),
-        (b"", "is empty"),
-        (b"version https://git-lfs", "is a pointer of Git LFS"),
-    ):
-        (own / "mine.glb").write_bytes(content)
-        code, _, err = dmlgen("cars", "show", "mine")
-        assert code == 2
-        assert f"{own / 'mine.glb'}: {message}" in err
-    text = glb_text(whole)
-    away = text.replace(b'"asset"', b'"images":[{"uri":"/a.png"}],"asset"')
-    parts = (b"glTF", struct.pack("<IIII", 2, 20 + len(away), len(away), 0x4E4F534A), away)
-    (own / "mine.glb").write_bytes(b"".join(parts))
-    code, _, err = dmlgen("cars", "show", "mine")
-    assert code == 2
-    assert "refers to '/a.png'; valid: all in one file" in err
-    (own / "mine.glb").unlink()
-    code, _, err = dmlgen("cars", "show", "mine")
-    assert (code, err.count("\n")) == (2, 1)
-    assert "mine.glb: no such file; make it again: dmlgen cars import mine --source FILE" in err
-    renamed_folder = own.rename(own.with_name("yours"))
-    with pytest.raises(InputError, match=r"car\.yaml: name: 'mine' is not its folder's, 'yours'"):
-        load_car("yours")
-    assert renamed_folder.is_dir()
-
-
-def test_one_broken_car_does_not_hide_the_others(dmlgen, own):
-    for name, text in (("bad", "name: [\n"), ("worse", "name: worse\n")):
-        (own.parent / name).mkdir()
-        (own.parent / name / "car.yaml").write_text(text)
-    (own.parent / "dangling").mkdir()
-    (own.parent / "dangling" / "car.yaml").symlink_to("nowhere")
-    code, out, err = dmlgen("cars", "list")
-    assert code == 2
-    assert any(line.startswith("mine") for line in out.splitlines())
-    assert any(line.startswith("suv") for line in out.splitlines())
-    assert f"{own.parent / 'bad' / 'car.yaml'}:" in err
-    assert "(and 1 more of your cars)" in err
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("member: mine.glb", "member: ../mine.glb", "name a file by its name alone"),
-        ("member: mine.glb", "member: /etc/passwd", "name a file by its name alone"),
-        ("member: mine.glb", r"member: C:\mine.glb", "name a file by its name alone"),
-        ("name: mine", "name: ../../mine", "name: String should match pattern"),
-        ("name: mine", "name: " + "m" * 64, "name: String should match pattern"),
-        ("scale: 1.0", "scale: .inf", "scale"),
-        ("scale: 1.0", "scale: .nan", "scale"),
-        ("wheels: []", "wheels: []\nseams: [{points: [[0, 0], [1.0e+30, 0]]}]", "equal to 100"),
-        ("wheels: []", "wheels: []\nplates: [{center: [0, 0, -1.0e+9]}]", "equal to -100"),
-        ("scale: 1.0", "scale: " + "9" * 5000, "car.yaml"),
-        ("scale: 1.0", "scale: 2026-01-01", "scale"),
-        ("wheels: []", "wheels: [{pieces: [" + "9" * 5000 + "]}]", "car.yaml"),
-        ("Lack: paint", "Lack: ../paint", "unknown role '../paint'"),
-    ],
-)
-def test_what_car_yaml_cannot_mean_is_refused_with_its_place(own, old, new, message):
-    path = own / "car.yaml"
-    path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(InputError) as refused:
-        read_car(own)
-    assert message in str(refused.value)
-    assert "\n" not in str(refused.value)
-
-
-def test_a_scale_that_makes_no_car_is_refused_and_the_glb_stays(dmlgen, own):
-    path, glb = own / "car.yaml", own / "mine.glb"
-    before, text = glb.read_bytes(), path.read_text()
-    for scale, length in (("1000.0", "4425"), ("1.0e+300", "")):
-        changed = text.replace("scale: 1.0", f"scale: {scale}")
-        path.write_text(changed.replace("'0'", f"'{sha256_of(glb)}'"))
-        code, _, err = dmlgen("cars", "import", "mine", "--source", glb)
-        assert code == 2, err
-        assert f"car.yaml of mine: scale: makes it {length}" in err
-    assert glb.read_bytes() == before
-    assert {file.name for file in own.iterdir()} == {"car.yaml", "mine.glb"}
-
-
-def test_a_full_disk_names_the_file_and_leaves_nothing(dmlgen, home, tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("dmlgen.cars.importer.shutil.copyfileobj", full)
-    code, _, err = bring(dmlgen, write_glb(tmp_path / "mine.glb", toy_car()))
-    assert code == 1
-    assert "mine.glb: No space left on device" in err
-    assert list(home.iterdir()) == []
+def test_an_object_to_leave_out_that_is_not_there_is_an_error(tmp_path):
+    file = write_glb(tmp_path / "a.glb", toy_car())
+    with pytest.raises(InputError, match=r"unknown object 'Lump' in --ignore .did you mean 'Lamp'"):
+        look_at(file, ("Lump",))
 
 
 # Damage of any kind.
@@ -836,7 +545,7 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(dmlgen, home, tmp_path, m
 
 def _described(files):
     """What becomes of each file, in one Blender process: a line, or the error's class."""
-    from dmlgen.cars.mesh.read import describe
+    from dmlgen.cars.mesh.describe import describe
 
     outcomes = []
     for file in files:

@@ -83,3 +83,8 @@ def with_blender(path, glb):
 def bring(dmlgen, file, *options, paint="Lack"):
     small = ("--size", 16, "--device", "cpu")
     return dmlgen("cars", "import", file, "--paint-material", paint, *small, *options)
+
+
+def glb_text(data):
+    """The JSON part of a GLB file."""
+    return data[20 : 20 + int.from_bytes(data[12:16], "little")]

@@ -152,7 +152,7 @@ def _measures(car: ImportedCar) -> tuple[tuple[float, float, float], int]:
 
 
 def _describe(file: Path, ignore: tuple[str, ...]) -> Model:
-    from dmlgen.cars.mesh.read import describe
+    from dmlgen.cars.mesh.describe import describe
 
     return describe(file, ignore)
 

@@ -12,11 +12,10 @@ import bpy  # isort: skip (bmesh exists once bpy is imported)
 import bmesh
 import numpy as np
 
-from dmldata.errors import InputError, UnknownNameError
+from dmldata.errors import InputError
 from dmlgen.cars.mesh.images import keep_own_images
-from dmlgen.cars.mesh.looks import image_of
 from dmlgen.cars.mesh.rendered import check_links, show_as_rendered
-from dmlgen.cars.model import Model, ModelMaterial, pieces_of
+from dmlgen.cars.model import pieces_of
 from dmlgen.cars.source.kinds import check_triangles
 from dmlgen.cars.source.prepare import prepare
 
@@ -80,41 +79,12 @@ def reason_of(error: RuntimeError) -> str:
     return " ".join(told).removeprefix("Error:").strip().rstrip(".") or "Blender does not say why"
 
 
-def describe(file: Path, ignore: tuple[str, ...] = ()) -> Model:
-    """What is in a file, as plain numbers.
-
-    Raises:
-        InputError: it cannot be read, holds nothing, or too much.
-    """
-    objects, notes, in_file = read_source(file, ignore)
-    for glob in ignore:
-        if not any(_matches(name, (glob,)) for name in in_file):
-            raise UnknownNameError("object", glob, in_file[:50], "--ignore")
-    names = {}
-    for obj in objects:
-        names.update({material.name: material for material in obj.data.materials})
-    if not objects:
-        raise InputError(f"{file}: holds no faces")
-    index = {name: i for i, name in enumerate(names)}
-    parts = [_triangles(obj, index) for obj in objects]
-    return Model(
-        objects=tuple(obj.name for obj in objects),
-        paths=tuple(obj["path"] for obj in objects),
-        materials=tuple(_look(material) for material in names.values()),
-        corners=np.concatenate([corners for corners, _, _ in parts]),
-        object=np.repeat(np.arange(len(objects)), [len(corners) for corners, _, _ in parts]),
-        material=np.concatenate([material for _, material, _ in parts]),
-        piece=np.concatenate([piece for _, _, piece in parts]),
-        notes=notes,
-    )
-
-
 def face_pieces(mesh: Any) -> np.ndarray:
     """[F] int, the connected piece that each face of a mesh belongs to."""
-    first = _values(mesh.polygons, "loop_start", np.int32)
-    corner_points = _values(mesh.loops, "vertex_index", np.int32)
-    edges = _values(mesh.edges, "vertices", np.int32, 2)
-    return pieces_of(_values(mesh.vertices, "co", np.float32, 3), edges, corner_points[first])
+    first = values_of(mesh.polygons, "loop_start", np.int32)
+    corner_points = values_of(mesh.loops, "vertex_index", np.int32)
+    edges = values_of(mesh.edges, "vertices", np.int32, 2)
+    return pieces_of(values_of(mesh.vertices, "co", np.float32, 3), edges, corner_points[first])
 
 
 def _open_blend(path: str) -> None:
@@ -164,7 +134,7 @@ def _plain_objects(file: Path, ignore: tuple[str, ...], notes: tuple[str, ...]) 
     for obj, matrix in found:
         if obj.hide_render:
             continue
-        mesh = None if _matches(obj.name, ignore) else _mesh_of(obj, graph)
+        mesh = None if matches(obj.name, ignore) else _mesh_of(obj, graph)
         triangles += 0 if mesh is None else len(mesh.loop_triangles)
         check_triangles(file, triangles)
         made.append((str(obj.name), _path(obj), mesh, matrix))
@@ -176,7 +146,7 @@ def _plain_objects(file: Path, ignore: tuple[str, ...], notes: tuple[str, ...]) 
     names = dict.fromkeys([*(parts[0] for parts in made), *(str(obj.name) for obj in objects)])
     kept = []
     for obj in objects:
-        if obj.data is None or not len(obj.data.polygons) or _matches(obj.name, ignore):
+        if obj.data is None or not len(obj.data.polygons) or matches(obj.name, ignore):
             bpy.data.objects.remove(obj)
         else:
             _check_finite(file, obj)
@@ -184,12 +154,13 @@ def _plain_objects(file: Path, ignore: tuple[str, ...], notes: tuple[str, ...]) 
     return Source(kept, notes, tuple(names))
 
 
-def _matches(name: str, globs: tuple[str, ...]) -> bool:
+def matches(name: str, globs: tuple[str, ...]) -> bool:
+    """Whether any of the globs matches a name."""
     return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
 
 
 def _check_finite(file: Path, obj: Any) -> None:
-    points = _values(obj.data.vertices, "co", np.float32, 3)
+    points = values_of(obj.data.vertices, "co", np.float32, 3)
     matrix = np.array(obj.matrix_world)
     with np.errstate(all="ignore"):
         placed = points @ matrix[:3, :3].T + matrix[:3, 3]
@@ -224,7 +195,7 @@ def _mesh_of(obj: Any, graph: Any) -> Any:
 
 def _remove_loose(mesh: Any) -> None:
     """Vertices of no face are not seen, and must not count for the size."""
-    used = np.unique(_values(mesh.loops, "vertex_index", np.int32))
+    used = np.unique(values_of(mesh.loops, "vertex_index", np.int32))
     if len(used) == len(mesh.vertices):
         return
     data = bmesh.new()
@@ -249,58 +220,8 @@ def _linked(name: str, path: str, mesh: Any, matrix: Any) -> Any:
     return obj
 
 
-def _triangles(obj: Any, index: dict[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    mesh = obj.data
-    matrix = np.array(obj.matrix_world)
-    points = _values(mesh.vertices, "co", np.float32, 3) @ matrix[:3, :3].T + matrix[:3, 3]
-    corners = points[_values(mesh.loop_triangles, "vertices", np.int32, 3)].astype(np.float32)
-    polygon = _values(mesh.loop_triangles, "polygon_index", np.int32)
-    slots = np.array([index[material.name] for material in mesh.materials])
-    slot = np.minimum(_values(mesh.polygons, "material_index", np.int32), len(slots) - 1)
-    return corners, slots[slot[polygon]], face_pieces(mesh)[polygon]
-
-
-def _values(items: Any, field: str, kind: type, width: int = 1) -> np.ndarray:
+def values_of(items: Any, field: str, kind: type, width: int = 1) -> np.ndarray:
+    """[N] or [N, width], one field of all of Blender's items."""
     flat: np.ndarray = np.empty(len(items) * width, kind)
     items.foreach_get(field, flat)
     return flat if width == 1 else flat.reshape(-1, width)
-
-
-def _look(material: Any) -> ModelMaterial:
-    shader = _shader(material)
-    if shader is None:
-        return ModelMaterial(material.name, tuple(material.diffuse_color)[:3])
-    if shader.type == "BSDF_GLASS":
-        return ModelMaterial(material.name, transmission=1.0)
-    linked = shader.inputs["Base Color"].is_linked
-    image = image_of(material) if linked else None
-    mean = None if image is None else _mean_color(image)
-    return ModelMaterial(
-        material.name,
-        mean or tuple(shader.inputs["Base Color"].default_value)[:3],
-        alpha=float(shader.inputs["Alpha"].default_value),
-        metallic=float(shader.inputs["Metallic"].default_value),
-        roughness=float(shader.inputs["Roughness"].default_value),
-        transmission=float(shader.inputs["Transmission Weight"].default_value),
-        image=mean is not None,
-        color_known=mean is not None or not linked,
-    )
-
-
-def _shader(material: Any) -> Any:
-    if not material.use_nodes:
-        return None
-    found = [n for n in material.node_tree.nodes if n.type in ("BSDF_PRINCIPLED", "BSDF_GLASS")]
-    return found[0] if found else None
-
-
-def _mean_color(image: Any) -> tuple[float, float, float] | None:
-    if image.size[0] == 0:
-        return None
-    small = image.copy()
-    small.scale(8, 8)
-    pixels = np.array(small.pixels[:]).reshape(-1, small.channels)
-    bpy.data.images.remove(small)
-    image.buffers_free()
-    rgb = pixels[:, :3].mean(axis=0) if pixels.shape[1] >= 3 else pixels[:, :1].mean().repeat(3)
-    return tuple(float(channel) ** 2.2 for channel in rgb)

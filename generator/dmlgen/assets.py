@@ -6,7 +6,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from dmldata.errors import UnknownNameError
+from dmldata.errors import InputError, UnknownNameError
 from dmlgen.cars.derive.names import parse_derived
 
 
@@ -74,8 +74,24 @@ def car_folder(name: str) -> Path:
 
 
 def car_mesh(name: str) -> Path:
-    """The GLB file of a car, or of the base of a derived one."""
-    return car_folder(name) / f"{real_car(name)}.glb"
+    """The GLB file of a car, or of the base of a derived one.
+
+    Raises:
+        InputError: no such car, its file is missing, or that of an own car is damaged.
+    """
+    real = real_car(name)
+    file = car_folder(name) / f"{real}.glb"
+    mend = f"make it again: dmlgen cars import {real} --source FILE"
+    if not file.is_file():
+        raise InputError(f"{file}: no such file; {mend}")
+    if real in own_car_names():
+        from dmlgen.cars.source.gltf import check_car_glb
+
+        try:
+            check_car_glb(file)
+        except InputError as error:
+            raise InputError(f"{error}; {mend}") from None
+    return file
 
 
 def environment_names() -> list[str]:
@@ -132,5 +148,5 @@ def recipe_file(name: str) -> Path:
 
 
 def _cars_in(folder: Path) -> list[str]:
-    names = (path.parent.name for path in folder.glob("*/car.yaml"))
+    names = (path.parent.name for path in folder.glob("*/car.yaml") if path.is_file())
     return sorted(name for name in names if not name.startswith("."))

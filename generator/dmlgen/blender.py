@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -182,14 +183,22 @@ def _call(connection: Connection, function: Callable[..., Any], *args: Any) -> N
     try:
         connection.send(function(*args))
     except Exception as error:
-        connection.send(error if isinstance(error, PrismError) else failure(error))
+        connection.send(failure(error))
 
 
 def failure(error: Exception) -> PrismError:
-    """An error in a process with Blender, in one line, or the full disk that is behind it."""
+    """An error in a process with Blender, in one line, or the full disk that is behind it.
+
+    Its class is one whose arguments are its message: others do not cross to another process.
+    """
+    if isinstance(error, PrismError):
+        return (InputError if isinstance(error, InputError) else PrismError)(str(error))
     problem = scratch_problem()
     if problem is not None:
         return ScratchError(problem)
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return PrismError(f"{place}{error.strerror}")
     return PrismError(f"{type(error).__name__}: {one_line(error)}")
 
 
@@ -204,4 +213,8 @@ def _run(target: Callable[..., None], connection: Connection, log: str, *args: A
     connection.close()
     sys.stdout.flush()
     # Blender's own clean-up at exit is slow and can crash; nothing of ours is left to save.
+    if "bpy" in sys.modules:
+        # Its own empty folder; where it could make none, this is that of all programs.
+        with suppress(OSError):
+            Path(sys.modules["bpy"].app.tempdir).rmdir()
     os._exit(0)

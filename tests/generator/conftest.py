@@ -96,6 +96,14 @@ class Server:
 
 
 @pytest.fixture
+def home(monkeypatch, tmp_path):
+    """The user's folder of cars."""
+    folder = tmp_path / "home" / "cars"
+    monkeypatch.setenv("DML_PRISM_CARS", str(folder))
+    return folder
+
+
+@pytest.fixture
 def dmlgen(capsys):
     """Runs the command; returns (exit code, stdout, stderr)."""
 

@@ -11,7 +11,8 @@ from dmldata import console
 from dmldata.errors import InputError
 
 if TYPE_CHECKING:
-    from dmlgen.cars.decide import Decision, MaterialRole
+    from dmlgen.cars.decide import Decision
+    from dmlgen.cars.table import MaterialRole
 
 cars = typer.Typer(help="The cars that can stand in a picture.", no_args_is_help=True)
 
@@ -30,7 +31,12 @@ def list_cars() -> None:
     from dmlgen.cars.spec import load_car
 
     own = own_car_names()
-    specs = [load_car(name) for name in car_names()]
+    specs, broken = [], []
+    for name in car_names():
+        try:
+            specs.append(load_car(name))
+        except InputError as error:
+            broken.append(str(error))
     console.table(
         ("name", "title", "body type", "author", "license", "from"),
         [
@@ -45,6 +51,9 @@ def list_cars() -> None:
             for s in specs
         ],
     )
+    if broken:
+        more = f" (and {len(broken) - 1} more of your cars)" if broken[1:] else ""
+        raise InputError(f"{broken[0]}{more}")
 
 
 @cars.command("show")
@@ -80,7 +89,11 @@ def import_car(
     up: Annotated[str, typer.Option(help="What points up: +Z, -Z, +Y, -Y, +X, -X, auto.")] = "auto",
     length: Annotated[float | None, typer.Option(help="Of the car, in metres.")] = None,
     role: Annotated[
-        Globs, typer.Option(help="MATERIAL=ROLE, where a guess is wrong; repeatable.")
+        Globs,
+        typer.Option(
+            help="MATERIAL=ROLE, or MATERIAL@OBJECTS=ROLE for a part, where a guess is wrong; "
+            "repeatable."
+        ),
     ] = None,
     wheels: Annotated[
         Globs, typer.Option(help="Glob of objects or materials of the wheels; repeatable.")
@@ -185,8 +198,19 @@ def _show_decision(decision: Decision) -> None:
 def _show_materials(materials: tuple[MaterialRole, ...]) -> None:
     console.table(
         ("material", "surface", "role", "because"),
-        [(m.name, f"{m.share:.1%}", m.role, _REASONS.get(m.reason, m.reason)) for m in materials],
+        [
+            (_where(m), f"{m.share:.1%}", m.role, _REASONS.get(m.reason, m.reason))
+            for m in materials
+        ],
     )
+
+
+def _where(row: MaterialRole) -> str:
+    from dmlgen.cars.table import WHEELS
+
+    if row.place in ("", WHEELS):
+        return f"{row.name} {row.place}".strip()
+    return f"{row.name}@{row.place}"
 
 
 _REASONS = {

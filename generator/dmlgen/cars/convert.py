@@ -17,15 +17,16 @@ import bpy  # isort: skip (mathutils exists once bpy is imported)
 import numpy as np
 from mathutils import Matrix, Vector
 
+from dmldata.errors import InputError, PrismError
 from dmlgen.cars.interior import add_generic_interior
 from dmlgen.cars.mesh.liners import add_liner
 from dmlgen.cars.mesh.looks import role_material
 from dmlgen.cars.mesh.plates import add_plate
-from dmlgen.cars.mesh.read import read_source
+from dmlgen.cars.mesh.read import read_source, reason_of
 from dmlgen.cars.mesh.seams import draw_seam
 from dmlgen.cars.mesh.split import WHEELS, split
 from dmlgen.cars.mesh.surfaces import lay_on, subdivide, wall_behind, weld
-from dmlgen.cars.orient import ROLL_TO_UP, YAW_TO_FRONT
+from dmlgen.cars.orient import LENGTHS, ROLL_TO_UP, YAW_TO_FRONT
 from dmlgen.cars.spec import CarSpec
 
 LARGEST_IMAGE = 1024
@@ -45,8 +46,9 @@ def convert(spec: CarSpec, source: Path, glb_file: Path) -> Converted:
 
     Raises:
         InputError: what car.yaml says does not fit the source (see `split`).
+        PrismError: the GLB cannot be written.
     """
-    objects = read_source(source, spec.ignore)
+    objects = read_source(source, spec.ignore).objects
     _to_car_frame(spec, objects)
     for obj in objects:
         subdivide(obj, spec.subdivide)
@@ -71,17 +73,20 @@ def convert(spec: CarSpec, source: Path, glb_file: Path) -> Converted:
     for wheel in wheels:
         _origin_to_center(wheel)
     _shrink_images()
-    bpy.ops.export_scene.gltf(
-        filepath=str(glb_file),
-        export_format="GLB",
-        export_texcoords=_has_images(meshes["body"], *wheels),
-        export_animations=False,
-        export_yup=True,
-        export_materials="EXPORT",
-        export_image_format="JPEG",
-        export_jpeg_quality=88,
-        export_copyright=spec.credit,
-    )
+    try:
+        bpy.ops.export_scene.gltf(
+            filepath=str(glb_file),
+            export_format="GLB",
+            export_texcoords=_has_images(meshes["body"], *wheels),
+            export_animations=False,
+            export_yup=True,
+            export_materials="EXPORT",
+            export_image_format="JPEG",
+            export_jpeg_quality=88,
+            export_copyright=spec.credit,
+        )
+    except RuntimeError as error:
+        raise PrismError(f"{glb_file}: cannot be written ({reason_of(error)})") from None
     return _measure(list(meshes.values()))
 
 
@@ -102,6 +107,12 @@ def _to_car_frame(spec: CarSpec, objects: list[Any]) -> None:
         obj.data.transform(change @ obj.matrix_world)
         obj.matrix_world = Matrix.Identity(4)
     _stand(objects)
+    low, high = _bounds([v.co for obj in objects for v in obj.data.vertices])
+    if not LENGTHS[0] <= high.x - low.x <= LENGTHS[1]:
+        raise InputError(
+            f"car.yaml of {spec.name}: scale: makes it {high.x - low.x:.4g} metres long; valid: "
+            f"{LENGTHS[0]:g} to {LENGTHS[1]:g}"
+        )
 
 
 def _stand(objects: list[Any]) -> None:

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from dmldata.errors import InputError, UnknownNameError
 from dmlgen.cars.cabin import has_interior, inside_cabin
-from dmlgen.cars.edits import Override, Selector
-from dmlgen.cars.guess import Guess, guess_role, looks_like_paint
-from dmlgen.cars.model import Model, ModelMaterial
+from dmlgen.cars.edits import Override
+from dmlgen.cars.extras import coarser_levels, far_away, overlapping
+from dmlgen.cars.guess import looks_like_paint
+from dmlgen.cars.model import Model
 from dmlgen.cars.orient import Facing, find_facing, find_scale, turn_to_car_frame
+from dmlgen.cars.table import (
+    MaterialRole,
+    check_roles,
+    faces_of,
+    first_rows,
+    known_material,
+    overrides_of,
+    placed_rows,
+)
 from dmlgen.cars.wheels import Wheels, find_wheels
-from dmlgen.roles import ROLES
 
 MANY_TRIANGLES = 500_000
 FLAT = 0.05
 """Least share of the largest extent that the smallest one of a car has."""
-_WHEEL_ROLES = ("tyre", "rim", "rim_dark", "brake")
-_IMAGE_ROLES = (
-    *("tyre", "rim", "rim_dark", "lamp_clear", "lamp_red", "lamp_orange"),
-    *("interior", "upholstery", "plastic"),
-)
-"""Roles that keep the image of the source in place of a plain colour."""
 
 
 class PaintError(InputError):
@@ -43,7 +46,8 @@ class Choices:
         paint: materials that are the paint.
         up, forward: an axis or `auto`.
         length: of the car in metres, None to take the file's unit.
-        roles: material -> role, stronger than guesses.
+        roles: material, or `MATERIAL@OBJECTS` for the part of it that is in objects that a glob
+            names, -> role; stronger than guesses.
         wheels: globs of objects or materials.
         ignore: globs of objects that are no part of the car.
     """
@@ -58,16 +62,6 @@ class Choices:
 
 
 @dataclass(frozen=True)
-class MaterialRole:
-    """A material, its share of the surface (0..1), its role and why it has it."""
-
-    name: str
-    share: float
-    role: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class Decision:
     """What a file will be converted to.
 
@@ -75,6 +69,7 @@ class Decision:
         scale: metres per unit.
         size: length, width and height in metres.
         open_edges: shares of edges with one face, and with more than two.
+        left_out: objects that are no part of the car.
         doubts: what could not be decided, one line each.
     """
 
@@ -87,29 +82,8 @@ class Decision:
     size: tuple[float, float, float]
     triangles: int
     open_edges: tuple[float, float]
+    left_out: tuple[str, ...]
     doubts: tuple[str, ...]
-
-
-def materials_of(model: Model, choices: Choices) -> tuple[MaterialRole, ...]:
-    """The materials that have faces, the largest first, each with its role.
-
-    Raises:
-        InputError: a material or a role that does not exist.
-    """
-    names = [material.name for material in model.materials]
-    for name in choices.roles:
-        if name not in names:
-            raise UnknownNameError("material", name, names, "--role")
-    for name, role in choices.roles.items():
-        if role not in ROLES:
-            raise UnknownNameError("role", role, ROLES, f"--role {name}={role}")
-    shares = model.shares()
-    found = [
-        _role_of(model, index, float(shares[index]), choices)
-        for index in np.argsort(-shares, kind="stable")
-        if shares[index] > 0
-    ]
-    return tuple(found)
 
 
 def decide(model: Model, choices: Choices) -> Decision:
@@ -119,14 +93,19 @@ def decide(model: Model, choices: Choices) -> Decision:
         PaintError: no paint was named, or none that can be set apart.
         InputError: what no car can be made of, or a choice that does not fit the file.
     """
+    coarser = coarser_levels(model)
+    model = model.without(coarser)
+    far = far_away(model)
+    model = model.without(far)
     if model.size.min() <= FLAT * model.size.max() or model.areas.sum() == 0:
         raise InputError(
             f"flat ({_extents(model.size)} units): a picture or a floor, not a car; objects that "
             f"are no part of a car can be left out with --ignore"
         )
-    materials = materials_of(model, choices)
-    _check_paint(model, materials, choices)
-    rear = frozenset(m.name for m in materials if m.role == "lamp_red")
+    check_roles(model, choices.roles)
+    rows = first_rows(model, choices.paint, choices.roles)
+    _check_paint(model, rows, choices)
+    rear = frozenset(m.name for m in rows if m.role == "lamp_red")
     facing = find_facing(model, choices.up, choices.forward, rear)
     turn = turn_to_car_frame(facing.up, facing.forward)
     standing = model.moved(turn)
@@ -136,45 +115,29 @@ def decide(model: Model, choices: Choices) -> Decision:
         raise InputError(f"{error}{_hint_of_extras(model)}") from None
     car = model.moved(turn * scale)
     wheels = find_wheels(car, choices.wheels)
-    glass, paint = (_faces_of(car, materials, role) for role in ("glass", "paint"))
+    glass, paint = (faces_of(car, rows, role) for role in ("glass", "paint"))
     inside = inside_cabin(car, glass) & ~paint
-    materials = tuple(_after_place(car, material, wheels, inside) for material in materials)
+    rows = placed_rows(car, rows, choices.roles, wheels, inside)
     furnished = has_interior(car, inside) or not glass.any()
     return Decision(
-        materials,
+        rows,
         scale,
         facing,
         wheels,
-        _overrides(car, materials, wheels),
+        overrides_of(car, rows, wheels),
         "own" if furnished else "generic",
         (float(car.size[0]), float(car.size[1]), float(car.size[2])),
         len(car.areas),
         car.open_edges(),
-        _doubts(car, materials, facing, wheels),
+        tuple(model.objects[index] for index in sorted(coarser | far)),
+        (*_left_out(model, coarser, far), *_doubts(car, rows, facing, wheels)),
     )
-
-
-def _role_of(model: Model, index: int, share: float, choices: Choices) -> MaterialRole:
-    material = model.materials[index]
-    if material.name in choices.paint:
-        return MaterialRole(material.name, share, "paint", "given")
-    if material.name in choices.roles:
-        return MaterialRole(material.name, share, choices.roles[material.name], "given")
-    guess = guess_role(material, _objects_of(model, index))
-    return MaterialRole(material.name, share, guess.role, guess.reason)
-
-
-def _objects_of(model: Model, material: int) -> tuple[str, ...]:
-    """The object that nearly all of a material belongs to, with its parents' names."""
-    area = np.bincount(model.object, model.areas * (model.material == material))
-    main = int(area.argmax())
-    return (model.paths[main],) if area[main] > 0.8 * area.sum() else ()
 
 
 def _check_paint(model: Model, materials: tuple[MaterialRole, ...], choices: Choices) -> None:
     names = {material.name for material in model.materials}
     used = [material.name for material in materials]
-    for name in choices.paint:
+    for name in (known_material(model, paint) for paint in choices.paint):
         if name not in names:
             raise PaintError(
                 str(UnknownNameError("material", name, used, "--paint-material")), materials
@@ -184,7 +147,7 @@ def _check_paint(model: Model, materials: tuple[MaterialRole, ...], choices: Cho
                 f"no separable paint: material '{name}' has no faces; valid: {', '.join(used)}",
                 materials,
             )
-    if len(used) == 1 or set(used) <= set(choices.paint):
+    if len(used) == 1 or all(material.role == "paint" for material in materials):
         raise PaintError(
             f"no separable paint: everything is {' and '.join(repr(n) for n in used)}; windows and "
             f"tyres have to be materials of their own",
@@ -199,60 +162,32 @@ def _check_paint(model: Model, materials: tuple[MaterialRole, ...], choices: Cho
         )
 
 
-def _after_place(
-    car: Model, material: MaterialRole, wheels: Wheels, inside: np.ndarray
-) -> MaterialRole:
-    """What has no telling name gets its role from the wheels, or the cabin, that it is in."""
-    if material.reason not in ("look", "none") or material.role == "glass":
-        return material
-    index = _index(car, material.name)
-    area = car.areas * (car.material == index)
-    if area[wheels.faces].sum() > 0.8 * area.sum():
-        role = _wheel_role(car.materials[index])
-        return replace(material, role=role, reason="on the wheels")
-    if material.role in ("plastic", "gloss_black") and area[inside].sum() > 0.5 * area.sum():
-        return replace(material, role="interior", reason="in the cabin")
-    return material
-
-
-def _overrides(
-    car: Model, materials: tuple[MaterialRole, ...], wheels: Wheels
-) -> tuple[Override, ...]:
-    """Faces of wheels whose material is something else on the body; images that are kept."""
-    found = []
-    for selector in wheels.selectors:
-        for material in materials:
-            index = _index(car, material.name)
-            if material.role in _WHEEL_ROLES or material.reason == "given":
-                continue
-            if not (wheels.faces & (car.material == index)).any():
-                continue
-            role = _wheel_role(car.materials[index])
-            fields = selector.model_dump() | {"material": _glob(material.name)}
-            if Selector(material=selector.material).material in ("*", fields["material"]):
-                found.append(Override(**fields, role=role))
-    for material in materials:
-        look = car.materials[_index(car, material.name)]
-        if look.image and material.role in _IMAGE_ROLES:
-            found.append(
-                Override(material=_glob(material.name), role=material.role, texture="keep")
-            )
-    return tuple(found)
-
-
-def _wheel_role(material: ModelMaterial) -> str:
-    if material.metallic > 0.5:
-        return "rim" if max(material.color) > 0.1 else "rim_dark"
-    return "tyre" if max(material.color) < 0.12 else "rim"
+def _left_out(model: Model, coarser: frozenset[int], far: frozenset[int]) -> list[str]:
+    doubts = []
+    for objects, what in ((coarser, "coarser levels of detail"), (far, "far away from the car")):
+        names = [f"'{model.objects[index]}'" for index in sorted(objects)]
+        if names:
+            more = f" and {len(names) - 10} more" if names[10:] else ""
+            doubts.append(f"what was left out, being {what}: {', '.join(names[:10])}{more}")
+    return doubts
 
 
 def _doubts(
     car: Model, materials: tuple[MaterialRole, ...], facing: Facing, wheels: Wheels
 ) -> tuple[str, ...]:
     doubts = [facing.doubt] if facing.doubt else []
-    unknown = [f"'{m.name}'" for m in materials if m.reason == Guess("", "none").reason]
-    if unknown:
-        doubts.append(f"what {', '.join(unknown)} is (made plastic): --role MATERIAL=ROLE")
+    doubts += [f"what cannot be used: {note}" for note in car.notes]
+    by_role: dict[str, list[str]] = {}
+    for row in materials:
+        if row.reason == "none":
+            by_role.setdefault(row.role, []).append(f"'{row.name}'")
+    for role, names in by_role.items():
+        doubts.append(f"what {', '.join(names)} is (made {role}): --role MATERIAL=ROLE")
+    for one, other in overlapping(car):
+        doubts.append(
+            f"whether '{one}' and '{other}', which fill the same space, are both the car: "
+            f"--ignore '{other}'"
+        )
     if not wheels.selectors:
         doubts.append(
             "which faces are the wheels: they stay part of the body, so they neither steer nor "
@@ -299,19 +234,6 @@ def _hint_of_extras(model: Model) -> str:
         return ""
     name = model.objects[order[-1]]
     return f"; if object '{name}' is no part of the car: --ignore '{name}'"
-
-
-def _faces_of(model: Model, materials: tuple[MaterialRole, ...], role: str) -> np.ndarray:
-    named = [_index(model, material.name) for material in materials if material.role == role]
-    return np.isin(model.material, named)
-
-
-def _index(model: Model, name: str) -> int:
-    return next(i for i, material in enumerate(model.materials) if material.name == name)
-
-
-def _glob(name: str) -> str:
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
 
 
 def _extents(size: np.ndarray) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
 from dmldata.strict import StrictModel
 
-Point = tuple[float, float, float]
+Place = Annotated[float, Field(ge=-100, le=100)]
+"""A coordinate in metres; no car is larger."""
+Point = tuple[Place, Place, Place]
 
 
 class Face(NamedTuple):
@@ -106,8 +108,8 @@ class Seam(StrictModel):
     """
 
     view: Literal["side", "top", "rear", "front"] = "side"
-    points: tuple[tuple[float, float], ...] = Field(min_length=2)
-    width: float = Field(default=0.006, gt=0)
+    points: tuple[tuple[Place, Place], ...] = Field(min_length=2, max_length=1000)
+    width: float = Field(default=0.006, gt=0, le=1)
 
 
 class Liners(StrictModel):
@@ -118,7 +120,7 @@ class Liners(StrictModel):
         inset: how far behind the wheel's outer side the housing begins, in widths of the wheel.
     """
 
-    radius: float = Field(default=1.1, gt=1)
+    radius: float = Field(default=1.1, gt=1, le=10)
     inset: float = Field(default=0.3, ge=0, le=1)
 
 
@@ -132,8 +134,8 @@ class Plate(StrictModel):
     """
 
     center: Point
-    size: tuple[float, float] = (0.52, 0.11)
-    tilt: float = 0.0
+    size: tuple[Place, Place] = (0.52, 0.11)
+    tilt: float = Field(default=0.0, ge=-180, le=180)
 
 
 def _inside(point: Point, one: Point, other: Point) -> bool:

@@ -120,6 +120,8 @@ def _by_look(material: ModelMaterial) -> Guess:
     lightness = 0.2126 * material.color[0] + 0.7152 * material.color[1] + 0.0722 * material.color[2]
     if _is_clear(material):
         return Guess(_colored_lamp(material) or "glass", "look")
+    if not material.color_known:
+        return Guess("plastic", "none")
     if material.metallic > 0.5:
         return Guess("chrome" if lightness > 0.3 else "metal_dark", "look")
     if lightness < 0.05 and not material.image:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from dmldata.errors import InputError
-from dmldata.files import sha256_of
+from dmldata.files import sha256_of, whole_file
+from dmldata.foreign import check_expansion, reading
 from dmlgen.assets import car_folder
 from dmlgen.blender import call_in_blender
 from dmlgen.cars.spec import CarSpec, load_car
@@ -51,7 +52,8 @@ def convert_source(spec: CarSpec, source: Path, folder: Path) -> ImportedCar:
         log = Path(scratch) / "blender.log"
         size, triangles = call_in_blender(_convert, log, spec, file, glb)
         target = folder / glb.name
-        shutil.move(glb, target)
+        with glb.open("rb") as whole, whole_file(target) as out:
+            shutil.copyfileobj(whole, out)
     return ImportedCar(target, size, triangles)
 
 
@@ -78,7 +80,9 @@ def _source_file(spec: CarSpec, source: Path) -> Iterator[Path]:
 
 
 def _find(spec: CarSpec, source: Path, name: str, sha256: str | None, origin: str) -> Path:
-    found = [source] if source.is_file() else sorted(source.rglob(name))
+    # By name, not by glob: names of files may hold the signs of globs.
+    paths = [source] if source.is_file() else sorted(source.rglob("*"))
+    found = [path for path in paths if path.is_file() and (path == source or path.name == name)]
     if not found:
         hint = "" if spec.source.archive is None else f"; it is part of {origin}"
         hint += " (apt-get download, dpkg -x)" if hint else ""
@@ -95,12 +99,18 @@ def _find(spec: CarSpec, source: Path, name: str, sha256: str | None, origin: st
 def _extract(spec: CarSpec, archive: Path, folder: Path) -> Path:
     """The model's file, out of the archive with what lies beside it: materials and images."""
     member = PurePosixPath(spec.source.member)
-    with zipfile.ZipFile(archive) as opened:
+    with reading(str(archive), "a whole zip archive"), zipfile.ZipFile(archive) as opened:
         if spec.source.member not in opened.namelist():
             raise InputError(f"{archive}: holds no {member}")
-        for name in opened.namelist():
-            if PurePosixPath(name).parent == member.parent and not name.endswith("/"):
-                (folder / PurePosixPath(name).name).write_bytes(opened.read(name))
+        beside = [
+            entry
+            for entry in opened.infolist()
+            if PurePosixPath(entry.filename).parent == member.parent and not entry.is_dir()
+        ]
+        expanded = sum(entry.file_size for entry in beside)
+        check_expansion(str(archive), expanded, archive.stat().st_size, InputError)
+        for entry in beside:
+            (folder / PurePosixPath(entry.filename).name).write_bytes(opened.read(entry))
     file = folder / member.name
     if sha256_of(file) != spec.source.sha256:
         raise InputError(

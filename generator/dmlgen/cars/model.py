@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,8 @@ class ModelMaterial:
         color: linear RGB, 0..1; the mean of its image where it has one.
         alpha, metallic, roughness, transmission: 0..1.
         image: whether an image gives its colour.
+        color_known: whether `color` is what it shows: not where its image is missing, or where it
+            is computed.
     """
 
     name: str
@@ -27,6 +29,7 @@ class ModelMaterial:
     roughness: float = 0.5
     transmission: float = 0.0
     image: bool = False
+    color_known: bool = True
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Model:
         corners: [T, 3, 3] float32, in units of the source, Z up as Blender reads it.
         object, material: [T] int, indices into `objects` and `materials`.
         piece: [T] int, the connected piece of the object (see `pieces_of`).
+        notes: what the file refers to that could not be used, one line each.
     """
 
     objects: tuple[str, ...]
@@ -48,6 +52,7 @@ class Model:
     object: np.ndarray
     material: np.ndarray
     piece: np.ndarray
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def areas(self) -> np.ndarray:
@@ -89,10 +94,17 @@ class Model:
         points = self.corners.astype(np.float64) @ change.T
         low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
         shift = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
-        corners = (points - shift).astype(np.float32)
-        return Model(
-            *(self.objects, self.paths, self.materials),
-            *(corners, self.object, self.material, self.piece),
+        return replace(self, corners=(points - shift).astype(np.float32))
+
+    def without(self, objects: frozenset[int]) -> Model:
+        """The same without the faces of some objects, which keep their numbers."""
+        rest = ~np.isin(self.object, list(objects))
+        return replace(
+            self,
+            corners=self.corners[rest],
+            object=self.object[rest],
+            material=self.material[rest],
+            piece=self.piece[rest],
         )
 
     def open_edges(self) -> tuple[float, float]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +12,20 @@ from typing import Any
 
 import yaml
 
-from dmldata.errors import InputError
+from dmldata.errors import InputError, PrismError
 from dmldata.files import sha256_of, write_whole
 from dmldata.licences import licence_url, spdx_license
-from dmlgen.assets import own_car_names, own_cars_folder, project_car_names
-from dmlgen.blender import call_in_blender
+from dmlgen.assets import OWN_CARS, own_car_names, own_cars_folder, project_car_names
+from dmlgen.blender import call_in_blender, require_blender
 from dmlgen.cars.decide import Choices, Decision, decide
 from dmlgen.cars.importer import ImportedCar, convert_source
 from dmlgen.cars.model import Model
 from dmlgen.cars.show import show_car
-from dmlgen.cars.spec import NAME, UNKNOWN_LICENSE, CarSpec, Source
-
-FORMATS = (".glb", ".gltf", ".obj", ".fbx", ".blend")
+from dmlgen.cars.source.kinds import check_kind
+from dmlgen.cars.spec import NAME, NAME_LENGTH, UNKNOWN_LICENSE, CarSpec, Source
+from dmlgen.cars.table import roles_of
+from dmlgen.cars.wheels import glob_of
+from dmlgen.presets import Engine
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,14 @@ def check_file(file: Path, labels: Labels, force: bool) -> str:
     Raises:
         InputError: no such file, another format, or a name that is taken or no name.
     """
-    if not file.exists():
-        raise InputError(f"{file}: no such file")
-    if file.is_dir() or file.suffix.lower() not in FORMATS:
-        raise InputError(f"{file}: not a format that can be read; valid: {', '.join(FORMATS)}")
-    name = labels.name or re.sub(r"[^A-Za-z0-9_]+", "-", file.stem).strip("-_")
+    check_kind(file)
+    name = labels.name or _name_from(file)
     if labels.license:
         spdx_license(labels.license)
-    if not re.match(NAME, name):
+    if not re.fullmatch(NAME, name):
         raise InputError(
-            f"--name '{name}': has to consist of letters, digits, '-' and '_', like fordFocus"
+            f"--name '{name}': has to consist of letters, digits, '-' and '_', like fordFocus, at "
+            f"most {NAME_LENGTH} of them"
         )
     if name in project_car_names():
         raise InputError(f"--name {name}: a car of the project has that name; give another one")
@@ -73,6 +73,9 @@ def check_file(file: Path, labels: Labels, force: bool) -> str:
             f"--name {name}: taken by {own_cars_folder() / name}; give another one, or --force to "
             f"replace it"
         )
+    home = own_cars_folder()
+    if home.exists() and not home.is_dir():
+        raise InputError(f"{OWN_CARS}={home}: has to be a folder")
     return name
 
 
@@ -83,7 +86,14 @@ def look_at(file: Path, ignore: tuple[str, ...] = ()) -> Model:
         InputError: it cannot be read, is empty or too large.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        return call_in_blender(_describe, Path(scratch) / "blender.log", file.absolute(), ignore)
+        log = Path(scratch) / "blender.log"
+        require_blender()
+        try:
+            return call_in_blender(_describe, log, file.absolute(), ignore)
+        except InputError:
+            raise
+        except PrismError as error:
+            raise InputError(f"{file}: cannot be read ({error})") from error
 
 
 def bring_car(
@@ -106,6 +116,7 @@ def bring_car(
         InputError: a file or a choice that no car can be made of.
     """
     name = check_file(file, labels, force)
+    Engine("standard", size, device)
     decision = decide(look_at(file, choices.ignore), choices)
     if on_decided:
         on_decided(decision)
@@ -118,20 +129,19 @@ def bring_car(
         converted = convert_source(spec, file.absolute(), made)
         write_whole(made / "car.yaml", _yaml(spec.model_dump(mode="json", exclude_defaults=True)))
         write_whole(made / "recipe.yaml", _yaml(_recipe(name)))
-        _put(made, home / name, Path(scratch) / "before", size, device)
+        show_car(name, made / "preview.png", size, device, Path(scratch))
+        _put(made, home / name, Path(scratch) / "before")
     folder = home / name
     return OwnCar(folder, ImportedCar(folder / converted.file.name, *_measures(converted)))
 
 
-def _put(made: Path, target: Path, before: Path, size: int, device: str) -> None:
-    """Moves the car to its place and renders its preview there; undone where that fails."""
+def _put(made: Path, target: Path, before: Path) -> None:
+    """Moves the car to its place; what was there comes back where that fails."""
     if target.exists():
         target.rename(before)
     try:
         made.rename(target)
-        show_car(target.name, target / "preview.png", size, device)
     except BaseException:
-        shutil.rmtree(target, ignore_errors=True)
         if before.exists():
             before.rename(target)
         raise
@@ -142,7 +152,7 @@ def _measures(car: ImportedCar) -> tuple[tuple[float, float, float], int]:
 
 
 def _describe(file: Path, ignore: tuple[str, ...]) -> Model:
-    from dmlgen.cars.mesh.read import describe
+    from dmlgen.cars.mesh.describe import describe
 
     return describe(file, ignore)
 
@@ -164,13 +174,32 @@ def _spec(name: str, file: Path, decision: Decision, choices: Choices, labels: L
             "scale": decision.scale,
             "up": decision.facing.up,
             "forward": decision.facing.forward,
-            "ignore": choices.ignore,
-            "roles": {material.name: material.role for material in decision.materials},
+            "ignore": (*choices.ignore, *map(glob_of, decision.left_out)),
+            "roles": roles_of(decision.materials),
             "overrides": decision.overrides,
             "wheels": decision.wheels.selectors,
             "interior": decision.interior,
         }
     )
+
+
+def _name_from(file: Path) -> str:
+    """A name for a car, from its file's; accents are dropped, other scripts need a name given.
+
+    Raises:
+        InputError: letters that a name cannot have.
+    """
+    plain = "".join(
+        c for c in unicodedata.normalize("NFKD", file.stem) if not unicodedata.combining(c)
+    )
+    name = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-_")[:NAME_LENGTH]
+    lost = [c for c in plain if c.isalnum() and not c.isascii()]
+    if lost or not name:
+        raise InputError(
+            f"{file}: no name can be made of its name; give one of letters, digits, '-' and '_': "
+            f"--name NAME"
+        )
+    return name
 
 
 def _recipe(name: str) -> dict[str, Any]:

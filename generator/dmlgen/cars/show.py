@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from dmldata.errors import InputError
 from dmldata.files import write_whole
 from dmldata.grid import grid
-from dmlgen.assets import car_mesh
+from dmlgen.assets import OWN_CARS, car_mesh
 from dmlgen.blender import call_in_blender
 from dmlgen.factors import CONSTANTS
 from dmlgen.presets import Engine
@@ -27,31 +29,41 @@ DISTANCE = 1.6
 """Of the camera, in lengths of the car."""
 
 
-def show_car(name: str, out: Path, size: int = 384, device: str = "auto") -> None:
+def show_car(
+    name: str, out: Path, size: int = 384, device: str = "auto", cars: Path | None = None
+) -> None:
     """Renders a car from eight sides and writes the pictures, in two rows, as one PNG file.
 
     Args:
         size: width and height of one picture in pixels.
         device: as in `Engine`.
+        cars: the folder of own cars that it is in; the user's where None.
 
     Raises:
-        InputError: unknown car, a size out of range, or `out` is no PNG file.
+        InputError: unknown car, one without its GLB, a size out of range, or `out` is no PNG file.
     """
     if out.suffix.lower() != ".png":
         raise InputError(f"--out {out}: has to end in .png")
-    if not car_mesh(name).is_file():
-        raise InputError(f"{name}: has no {name}.glb yet; make it with: dmlgen cars import {name}")
+    if cars is None:
+        car_mesh(name)
     if size > MAX_SIZE:
         raise InputError(f"--size {size}: has to be at most {MAX_SIZE} pixels")
     engine = Engine("standard", size, device)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "blender.log"
-        pictures = call_in_blender(photograph_sides, log, name, engine, Path(folder))
+        pictures = call_in_blender(_photograph_in, log, cars, name, engine, Path(folder))
     opened = [Image.open(io.BytesIO(picture)) for picture in pictures]
     sheet = grid(opened, COLUMNS, (size, size))
     png = io.BytesIO()
     sheet.save(png, "PNG", optimize=True)
     write_whole(out, png.getvalue())
+
+
+def _photograph_in(cars: Path | None, *args: Any) -> list[bytes]:
+    # The process is one of its own, and so is its environment.
+    if cars is not None:
+        os.environ[OWN_CARS] = str(cars)
+    return photograph_sides(*args)
 
 
 def photograph_sides(name: str, engine: Engine, scratch: Path) -> list[bytes]:

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from dmldata.documents import load_document
-from dmldata.errors import UnknownNameError
+from dmldata.errors import InputError, UnknownNameError
 from dmldata.manifest import Credit
 from dmldata.strict import StrictModel
 from dmlgen.assets import car_folder
@@ -20,7 +20,8 @@ from dmlgen.roles import ROLES
 Axis = Literal["+X", "-X", "+Y", "-Y"]
 UpAxis = Literal["+Z", "-Z", "+Y", "-Y", "+X", "-X"]
 UNKNOWN_LICENSE = "unknown licence: do not publish"
-NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+NAME_LENGTH = 63
+NAME = rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{NAME_LENGTH - 1}}}$"
 
 
 class Source(StrictModel):
@@ -42,6 +43,8 @@ class Source(StrictModel):
         given = [self.package, self.archive, self.archive_sha256]
         if None in given and any(given):
             raise ValueError("package, archive and archive_sha256 go together")
+        if not _is_file_name(self.member if self.archive is None else self.archive):
+            raise ValueError("has to name a file by its name alone, without folders")
         return self
 
     def describe(self) -> str:
@@ -90,9 +93,9 @@ class CarSpec(StrictModel):
     overrides: tuple[Override, ...] = ()
     wheels: tuple[str | Selector, ...]
     retouch: tuple[Retouch, ...] = ()
-    subdivide: tuple[Subdivision, ...] = ()
-    seams: tuple[Seam, ...] = ()
-    plates: tuple[Plate, ...] = ()
+    subdivide: tuple[Subdivision, ...] = Field(default=(), max_length=100)
+    seams: tuple[Seam, ...] = Field(default=(), max_length=100)
+    plates: tuple[Plate, ...] = Field(default=(), max_length=100)
     liners: Liners | None = None
     interior: Literal["own", "generic"] = "own"
 
@@ -161,9 +164,29 @@ class CarSpec(StrictModel):
         )
 
 
+def _is_file_name(name: str) -> bool:
+    return name not in ("", ".", "..") and not set(name) & {"/", "\\", "\0"}
+
+
 def _check_role(role: str) -> None:
     if role not in ROLES:
         raise ValueError(str(UnknownNameError("role", role, ROLES)))
+
+
+def read_car(folder: Path) -> CarSpec:
+    """The car.yaml in a car's folder, which is named as the car is.
+
+    Raises:
+        InputError: not there, not valid (file, line, field), or another name than the folder's.
+    """
+    path = folder / "car.yaml"
+    spec = load_document(CarSpec, path)
+    if spec.name != folder.name:
+        raise InputError(
+            f"{path}: name: '{spec.name}' is not its folder's, '{folder.name}'; change one of them "
+            f"(and the name of the GLB file, which is the same)"
+        )
+    return spec
 
 
 def load_car(name: str) -> CarSpec:
@@ -172,8 +195,12 @@ def load_car(name: str) -> CarSpec:
     Raises:
         InputError: unknown car, or a file that is not valid (file, line, field).
     """
-    path = car_folder(name) / "car.yaml"
-    base = _loaded(path, path.stat().st_mtime_ns)
+    folder = car_folder(name)
+    try:
+        changed = (folder / "car.yaml").stat().st_mtime_ns
+    except OSError as error:
+        raise InputError(f"cannot read {folder / 'car.yaml'}: {error.strerror}") from error
+    base = _loaded(folder, changed)
     derived = parse_derived(name)
     if derived is None:
         return base
@@ -182,5 +209,5 @@ def load_car(name: str) -> CarSpec:
 
 
 @cache
-def _loaded(path: Path, changed: int) -> CarSpec:
-    return load_document(CarSpec, path)
+def _loaded(folder: Path, changed: int) -> CarSpec:
+    return read_car(folder)

@@ -85,7 +85,7 @@ def _given(model: Model, globs: tuple[str, ...]) -> Wheels:
                 f"{_listed(model.objects)}; materials: {_listed(materials)}"
             )
         faces |= in_object | of_material
-    corners = _corner_of(model.centers)
+    corners = corner_of(model.centers)
     empty = [name for i, name in enumerate(CORNERS) if not (faces & (corners == i)).any()]
     if empty:
         raise InputError(f"--wheels {' '.join(globs)}: no faces at {', '.join(empty)}")
@@ -116,7 +116,7 @@ def _shaped(model: Model, pieces: _Pieces) -> np.ndarray:
         & (diameter < _DIAMETERS[1])
         & (pieces.low[:, 2] < _ABOVE_GROUND)
     )
-    corners = _corner_of((pieces.low + pieces.high) / 2)
+    corners = corner_of((pieces.low + pieces.high) / 2)
     chosen = []
     for corner in range(4):
         here = [p for p in candidates if corners[p] == corner]
@@ -128,7 +128,7 @@ def _shaped(model: Model, pieces: _Pieces) -> np.ndarray:
 
 def _four_round(model: Model, faces: np.ndarray) -> np.ndarray | None:
     """[4, 2, 3] bounds of the wheels that faces make in the corners, None if they make none."""
-    corners = _corner_of(model.centers)
+    corners = corner_of(model.centers)
     boxes = []
     for corner in range(4):
         points = model.corners[faces & (corners == corner)].reshape(-1, 3)
@@ -164,7 +164,7 @@ def _selectors(model: Model, faces: np.ndarray, pieces: _Pieces) -> tuple[Select
     selectors = []
     for index in np.unique(model.object[faces]):
         here = model.object == index
-        name = _escaped(model.objects[index])
+        name = glob_of(model.objects[index])
         if faces[here].all():
             selectors.append(Selector(object=name))
             continue
@@ -175,7 +175,7 @@ def _selectors(model: Model, faces: np.ndarray, pieces: _Pieces) -> tuple[Select
             continue
         # Wheels named by material can be part of a piece that is no wheel.
         for material in np.unique(model.material[here & faces]):
-            wanted = _escaped(model.materials[material].name)
+            wanted = glob_of(model.materials[material].name)
             selectors.append(Selector(object=name, material=wanted))
     return tuple(selectors)
 
@@ -191,7 +191,7 @@ def _pieces(model: Model) -> _Pieces:
     return _Pieces(keys // width, keys % width, of_face, low, high)
 
 
-def _corner_of(centers: np.ndarray) -> np.ndarray:
+def corner_of(centers: np.ndarray) -> np.ndarray:
     """[N] index into CORNERS."""
     return np.where(centers[:, 0] > 0, 0, 2) + np.where(centers[:, 1] > 0, 0, 1)
 
@@ -205,6 +205,6 @@ def _listed(names: tuple[str, ...] | list[str], most: int = 20) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def _escaped(name: str) -> str:
+def glob_of(name: str) -> str:
     """A glob that matches this very name."""
     return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)

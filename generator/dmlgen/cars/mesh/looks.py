@@ -19,10 +19,13 @@ def role_material(role: str, image: Any = None) -> Any:
     Args:
         image: a Blender image, shown in place of the role's colour.
     """
-    name = f"role:{role}" if image is None else f"role:{role}.{Path(image.name).stem}"
-    material = bpy.data.materials.get(name)
-    if material is not None:
-        return material
+    # Names are cut by Blender, and then two images could not be told apart.
+    stem = "" if image is None else Path(image.name).stem.encode()[:24].decode(errors="ignore")
+    name = f"role:{role}.{stem}" if stem else f"role:{role}"
+    for material in bpy.data.materials:
+        same = material.name.startswith(name) and role_of(material) == role
+        if same and image_of(material) == image:
+            return material
     look = ROLES[role]
     material = bpy.data.materials.new(name)
     material.use_nodes = True
@@ -45,14 +48,25 @@ def role_of(material: Any) -> str:
 
 
 def image_of(material: Any) -> Any:
-    """The image that a material shows, None if it has none."""
+    """The image that gives a material its colour, None if it has none.
+
+    Others, which give its relief or its gloss, do not count.
+    """
     if not material.use_nodes:
         return None
-    images = [n for n in material.node_tree.nodes if n.type == "TEX_IMAGE" and n.image is not None]
-    # Others give its relief or its gloss.
-    shown = [n for n in images if any(_is_color(link.to_socket) for link in n.outputs[0].links)]
-    return (shown or images)[0].image if images else None
+    nodes = material.node_tree.nodes
+    shader = next((node for node in nodes if node.type == "BSDF_PRINCIPLED"), None)
+    found = nodes if shader is None else _before(shader.inputs["Base Color"])
+    return next((n.image for n in found if n.type == "TEX_IMAGE" and n.image is not None), None)
 
 
-def _is_color(socket: Any) -> bool:
-    return str(socket.name) == "Base Color"
+def _before(socket: Any) -> list[Any]:
+    """The nodes that lead to a socket, the nearest first, each once."""
+    found: list[Any] = []
+    level = [socket]
+    while level:
+        nodes = [link.from_node for inlet in level for link in inlet.links]
+        new = [node for node in dict.fromkeys(nodes) if node not in found]
+        found += new
+        level = [inlet for node in new for inlet in node.inputs]
+    return found

@@ -3,85 +3,88 @@
 from __future__ import annotations
 
 import fnmatch
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import bpy
+import bpy  # isort: skip (bmesh exists once bpy is imported)
+import bmesh
 import numpy as np
 
 from dmldata.errors import InputError
-from dmlgen.cars.mesh.looks import image_of
-from dmlgen.cars.model import Model, ModelMaterial, pieces_of
+from dmlgen.cars.mesh.images import keep_own_images
+from dmlgen.cars.mesh.rendered import check_links, show_as_rendered
+from dmlgen.cars.model import pieces_of
+from dmlgen.cars.source.kinds import check_triangles
+from dmlgen.cars.source.prepare import prepare
 
-MOST_TRIANGLES = 3_000_000
 NO_MATERIAL = "no material"
 """Name of the material of faces that have none."""
 
 _SOLID = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 
 
-def read_source(file: Path, ignore: tuple[str, ...] = ()) -> list[Any]:
-    """The mesh objects in a file, Z up, modifiers and instances made real; the scene holds no more.
+class Source(NamedTuple):
+    """What a file holds.
 
-    Scripts in a .blend file are not run.
+    Args:
+        objects: mesh objects, Z up, with modifiers and instances made real; the scene has no more.
+        notes: what could not be used or decided, one line each.
+        names: of all objects in the file, also those that were left out.
+    """
+
+    objects: list[Any]
+    notes: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def read_source(file: Path, ignore: tuple[str, ...] = ()) -> Source:
+    """The mesh objects in a file, as it renders and at rest.
+
+    Scripts in a .blend file are not run; nothing outside the folder of the file is used.
 
     Args:
         file: .glb, .gltf, .obj, .fbx or .blend.
         ignore: globs of objects that are left out.
 
     Raises:
-        InputError: Blender cannot read it.
+        InputError: it cannot be read or used.
     """
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    try:
-        _READERS[file.suffix.lower()](str(file))
-    except RuntimeError as error:
-        reason = " ".join(str(error).replace("Error:", "").split()).rstrip(".")
-        raise InputError(
-            f"{file}: cannot be read ({reason or 'Blender does not say why'})"
-        ) from None
-    return _plain_objects(ignore)
+    with tempfile.TemporaryDirectory() as scratch:
+        readable = prepare(file, Path(scratch))
+        try:
+            _READERS[file.suffix.lower()](str(readable))
+        except RuntimeError as error:
+            raise InputError(f"{file}: cannot be read ({reason_of(error)})") from None
+        notes = keep_own_images(file.parent)
+    if file.suffix.lower() == ".blend":
+        check_links(file)
+        notes += show_as_rendered()
+    return _plain_objects(file, ignore, notes)
 
 
-def describe(file: Path, ignore: tuple[str, ...] = ()) -> Model:
-    """What is in a file, as plain numbers.
+def reason_of(error: RuntimeError) -> str:
+    """What an operator of Blender says went wrong, without the traceback of its own code.
 
-    Raises:
-        InputError: it cannot be read, holds nothing, or too much.
+    >>> reason_of(RuntimeError("Error: Python: Traceback (most recent call last):\\n  File x\\n"
+    ...     "KeyError: 'a'\\nLocation: y:1\\n"))
+    "KeyError: 'a'"
     """
-    objects = read_source(file, ignore)
-    names = {}
-    for obj in objects:
-        obj.data.calc_loop_triangles()
-        names.update({material.name: material for material in obj.data.materials})
-    triangles = sum(len(obj.data.loop_triangles) for obj in objects)
-    if triangles == 0:
-        raise InputError(f"{file}: holds no faces")
-    if triangles > MOST_TRIANGLES:
-        raise InputError(
-            f"{file}: {triangles:,} triangles; at most {MOST_TRIANGLES:,} can be used: "
-            f"simplify it first (Blender: modifier Decimate)"
-        )
-    index = {name: i for i, name in enumerate(names)}
-    parts = [_triangles(obj, index) for obj in objects]
-    return Model(
-        objects=tuple(obj.name for obj in objects),
-        paths=tuple(obj["path"] for obj in objects),
-        materials=tuple(_look(material) for material in names.values()),
-        corners=np.concatenate([corners for corners, _, _ in parts]),
-        object=np.repeat(np.arange(len(objects)), [len(corners) for corners, _, _ in parts]),
-        material=np.concatenate([material for _, material, _ in parts]),
-        piece=np.concatenate([piece for _, _, piece in parts]),
-    )
+    text = str(error).replace("Error: Python: ", "")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("Location:")]
+    told = lines[-1:] if "Traceback (most recent call last):" in text else lines
+    return " ".join(told).removeprefix("Error:").strip().rstrip(".") or "Blender does not say why"
 
 
 def face_pieces(mesh: Any) -> np.ndarray:
     """[F] int, the connected piece that each face of a mesh belongs to."""
-    first = _values(mesh.polygons, "loop_start", np.int32)
-    corner_points = _values(mesh.loops, "vertex_index", np.int32)
-    edges = _values(mesh.edges, "vertices", np.int32, 2)
-    return pieces_of(_values(mesh.vertices, "co", np.float32, 3), edges, corner_points[first])
+    first = values_of(mesh.polygons, "loop_start", np.int32)
+    corner_points = values_of(mesh.loops, "vertex_index", np.int32)
+    edges = values_of(mesh.edges, "vertices", np.int32, 2)
+    return pieces_of(values_of(mesh.vertices, "co", np.float32, 3), edges, corner_points[first])
 
 
 def _open_blend(path: str) -> None:
@@ -90,7 +93,9 @@ def _open_blend(path: str) -> None:
 
 def _import_gltf(path: str) -> None:
     # Vertices that the format splits at edges belong together; shapes of bones are no car.
-    bpy.ops.import_scene.gltf(filepath=path, merge_vertices=True, disable_bone_shape=True)
+    bpy.ops.import_scene.gltf(
+        filepath=path, merge_vertices=True, disable_bone_shape=True, import_pack_images=False
+    )
 
 
 def _import_fbx(path: str) -> None:
@@ -110,23 +115,61 @@ _READERS: dict[str, Callable[[str], None]] = {
 }
 
 
-def _plain_objects(ignore: tuple[str, ...]) -> list[Any]:
+def _plain_objects(file: Path, ignore: tuple[str, ...], notes: tuple[str, ...]) -> Source:
     graph = bpy.context.evaluated_depsgraph_get()
     order = {obj.name: i for i, obj in enumerate(bpy.context.scene.objects)}
-    found = [
-        (instance.object.original, instance.matrix_world.copy())
+    # By its place: Blender lists a curve once more, as the mesh that it becomes.
+    placed = {
+        (instance.object.original, tuple(map(tuple, instance.matrix_world))): (
+            instance.object.original,
+            instance.matrix_world.copy(),
+        )
         for instance in graph.object_instances
         if instance.show_self and instance.object.type in _SOLID
-    ]
+    }
+    found = list(placed.values())
     found.sort(key=lambda pair: order.get(pair[0].name, len(order)))
-    made = [
-        (obj.name, _path(obj), _mesh_of(obj, graph), matrix)
-        for obj, matrix in found
-        if not obj.hide_render and not any(fnmatch.fnmatchcase(obj.name, glob) for glob in ignore)
-    ]
+    made = []
+    triangles = 0
+    for obj, matrix in found:
+        if obj.hide_render:
+            continue
+        mesh = None if matches(obj.name, ignore) else _mesh_of(obj, graph)
+        triangles += 0 if mesh is None else len(mesh.loop_triangles)
+        check_triangles(file, triangles)
+        made.append((str(obj.name), _path(obj), mesh, matrix))
     for obj in list(bpy.data.objects):
         bpy.data.objects.remove(obj)
-    return [_linked(*parts) for parts in made if len(parts[2].polygons) > 0]
+    # What is left out also gets its object at first, so that the names of others do not change.
+    objects = [_linked(*parts) for parts in made]
+    # That of an object in the file, and that of an instance of it.
+    names = dict.fromkeys([*(parts[0] for parts in made), *(str(obj.name) for obj in objects)])
+    kept = []
+    for obj in objects:
+        if obj.data is None or not len(obj.data.polygons) or matches(obj.name, ignore):
+            bpy.data.objects.remove(obj)
+        else:
+            _check_finite(file, obj)
+            kept.append(obj)
+    return Source(kept, notes, tuple(names))
+
+
+def matches(name: str, globs: tuple[str, ...]) -> bool:
+    """Whether any of the globs matches a name."""
+    return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
+
+
+def _check_finite(file: Path, obj: Any) -> None:
+    points = values_of(obj.data.vertices, "co", np.float32, 3)
+    matrix = np.array(obj.matrix_world)
+    with np.errstate(all="ignore"):
+        placed = points @ matrix[:3, :3].T + matrix[:3, 3]
+    broken = int((~np.isfinite(placed)).any(axis=1).sum())
+    if broken:
+        raise InputError(
+            f"{file}: {broken:,} of {len(points):,} vertices of '{obj.name}' have no finite place "
+            f"(NaN or infinite); repair it in the program it comes from"
+        )
 
 
 def _path(obj: Any) -> str:
@@ -145,7 +188,22 @@ def _mesh_of(obj: Any, graph: Any) -> Any:
             mesh.materials[index] = _no_material()
     if not mesh.materials:
         mesh.materials.append(_no_material())
+    _remove_loose(mesh)
+    mesh.calc_loop_triangles()
     return mesh
+
+
+def _remove_loose(mesh: Any) -> None:
+    """Vertices of no face are not seen, and must not count for the size."""
+    used = np.unique(values_of(mesh.loops, "vertex_index", np.int32))
+    if len(used) == len(mesh.vertices):
+        return
+    data = bmesh.new()
+    data.from_mesh(mesh)
+    loose = [vertex for vertex in data.verts if not vertex.link_faces]
+    bmesh.ops.delete(data, geom=loose, context="VERTS")
+    data.to_mesh(mesh)
+    data.free()
 
 
 def _no_material() -> Any:
@@ -156,61 +214,14 @@ def _linked(name: str, path: str, mesh: Any, matrix: Any) -> Any:
     obj = bpy.data.objects.new(name, mesh)
     obj["path"] = path
     obj.matrix_world = matrix
-    if matrix.is_negative:
+    if mesh is not None and matrix.is_negative:
         mesh.flip_normals()
     bpy.context.scene.collection.objects.link(obj)
     return obj
 
 
-def _triangles(obj: Any, index: dict[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    mesh = obj.data
-    matrix = np.array(obj.matrix_world)
-    points = _values(mesh.vertices, "co", np.float32, 3) @ matrix[:3, :3].T + matrix[:3, 3]
-    corners = points[_values(mesh.loop_triangles, "vertices", np.int32, 3)].astype(np.float32)
-    polygon = _values(mesh.loop_triangles, "polygon_index", np.int32)
-    slots = np.array([index[material.name] for material in mesh.materials])
-    slot = np.minimum(_values(mesh.polygons, "material_index", np.int32), len(slots) - 1)
-    return corners, slots[slot[polygon]], face_pieces(mesh)[polygon]
-
-
-def _values(items: Any, field: str, kind: type, width: int = 1) -> np.ndarray:
+def values_of(items: Any, field: str, kind: type, width: int = 1) -> np.ndarray:
+    """[N] or [N, width], one field of all of Blender's items."""
     flat: np.ndarray = np.empty(len(items) * width, kind)
     items.foreach_get(field, flat)
     return flat if width == 1 else flat.reshape(-1, width)
-
-
-def _look(material: Any) -> ModelMaterial:
-    shader = _shader(material)
-    if shader is None:
-        return ModelMaterial(material.name, tuple(material.diffuse_color)[:3])
-    if shader.type == "BSDF_GLASS":
-        return ModelMaterial(material.name, transmission=1.0)
-    image = image_of(material) if shader.inputs["Base Color"].is_linked else None
-    color = tuple(shader.inputs["Base Color"].default_value)[:3]
-    return ModelMaterial(
-        material.name,
-        color if image is None else _mean_color(image) or color,
-        alpha=float(shader.inputs["Alpha"].default_value),
-        metallic=float(shader.inputs["Metallic"].default_value),
-        roughness=float(shader.inputs["Roughness"].default_value),
-        transmission=float(shader.inputs["Transmission Weight"].default_value),
-        image=image is not None and image.size[0] > 0,
-    )
-
-
-def _shader(material: Any) -> Any:
-    if not material.use_nodes:
-        return None
-    found = [n for n in material.node_tree.nodes if n.type in ("BSDF_PRINCIPLED", "BSDF_GLASS")]
-    return found[0] if found else None
-
-
-def _mean_color(image: Any) -> tuple[float, float, float] | None:
-    if image.size[0] == 0:
-        return None
-    small = image.copy()
-    small.scale(8, 8)
-    pixels = np.array(small.pixels[:]).reshape(-1, small.channels)
-    bpy.data.images.remove(small)
-    rgb = pixels[:, :3].mean(axis=0) if pixels.shape[1] >= 3 else pixels[:, :1].mean().repeat(3)
-    return tuple(float(channel) ** 2.2 for channel in rgb)

@@ -1,0 +1,141 @@
+"""Own cars: their names, and what becomes of files that were cut, renamed or changed by hand."""
+
+import struct
+
+import pytest
+from toy_cars import bring, glb_text, toy_car, write_glb
+
+from dmldata.errors import InputError
+from dmldata.files import sha256_of
+from dmlgen.assets import car_mesh
+from dmlgen.cars.own import Labels, check_file
+from dmlgen.cars.spec import load_car, read_car
+
+
+@pytest.mark.parametrize("stem", ["машина", "车", "🚗", "Ford машина", "---"])
+def test_a_file_named_in_another_script_asks_for_a_name(home, tmp_path, stem):
+    file = tmp_path / f"{stem}.obj"
+    file.write_bytes(b"v 0 0 0")
+    with pytest.raises(
+        InputError, match=r"no name can be made of its name; give one .*--name NAME"
+    ):
+        check_file(file, Labels(), False)
+    assert check_file(file, Labels("mine"), False) == "mine"
+
+
+def test_accents_are_dropped_and_long_names_are_cut(home, tmp_path):
+    for stem, name in (("Škoda Octávia", "Skoda-Octavia"), ("a" * 100, "a" * 63)):
+        file = tmp_path / f"{stem}.obj"
+        file.write_bytes(b"v 0 0 0")
+        assert check_file(file, Labels(), False) == name
+    for name in ("a" * 64, "a\n", "a/b", "..", "-a"):
+        with pytest.raises(InputError, match="has to consist of letters, digits"):
+            check_file(file, Labels(name), False)
+
+
+@pytest.fixture
+def own(home, tmp_path):
+    """An own car that nobody rendered: car.yaml and a GLB."""
+    folder = home / "mine"
+    folder.mkdir(parents=True)
+    write_glb(folder / "mine.glb", toy_car())
+    (folder / "car.yaml").write_text(
+        "name: mine\ntitle: t\nbody_type: own\nauthor: a\nlicense: CC0-1.0\nlicense_url: u\n"
+        "credit: c\nsource: {member: mine.glb, sha256: '0'}\nscale: 1.0\nforward: +X\n"
+        "roles: {Lack: paint}\nwheels: []\n"
+    )
+    return folder
+
+
+def test_a_cut_missing_or_renamed_own_car_is_named(dmlgen, own):
+    whole = (own / "mine.glb").read_bytes()
+    assert car_mesh("mine") == own / "mine.glb"
+    for content, message in (
+        (whole[:-1], "cut short"),
+        (b"", "is empty"),
+        (b"version https://git-lfs", "is a pointer of Git LFS"),
+    ):
+        (own / "mine.glb").write_bytes(content)
+        code, _, err = dmlgen("cars", "show", "mine")
+        assert code == 2
+        assert f"{own / 'mine.glb'}: {message}" in err
+    text = glb_text(whole)
+    away = text.replace(b'"asset"', b'"images":[{"uri":"/a.png"}],"asset"')
+    parts = (b"glTF", struct.pack("<IIII", 2, 20 + len(away), len(away), 0x4E4F534A), away)
+    (own / "mine.glb").write_bytes(b"".join(parts))
+    code, _, err = dmlgen("cars", "show", "mine")
+    assert code == 2
+    assert "refers to '/a.png'; valid: all in one file" in err
+    (own / "mine.glb").unlink()
+    code, _, err = dmlgen("cars", "show", "mine")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "mine.glb: no such file; make it again: dmlgen cars import mine --source FILE" in err
+    renamed_folder = own.rename(own.with_name("yours"))
+    with pytest.raises(InputError, match=r"car\.yaml: name: 'mine' is not its folder's, 'yours'"):
+        load_car("yours")
+    assert renamed_folder.is_dir()
+
+
+def test_one_broken_car_does_not_hide_the_others(dmlgen, own):
+    for name, text in (("bad", "name: [\n"), ("worse", "name: worse\n")):
+        (own.parent / name).mkdir()
+        (own.parent / name / "car.yaml").write_text(text)
+    (own.parent / "dangling").mkdir()
+    (own.parent / "dangling" / "car.yaml").symlink_to("nowhere")
+    code, out, err = dmlgen("cars", "list")
+    assert code == 2
+    assert any(line.startswith("mine") for line in out.splitlines())
+    assert any(line.startswith("suv") for line in out.splitlines())
+    assert f"{own.parent / 'bad' / 'car.yaml'}:" in err
+    assert "(and 1 more of your cars)" in err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("member: mine.glb", "member: ../mine.glb", "name a file by its name alone"),
+        ("member: mine.glb", "member: /etc/passwd", "name a file by its name alone"),
+        ("member: mine.glb", r"member: C:\mine.glb", "name a file by its name alone"),
+        ("name: mine", "name: ../../mine", "name: String should match pattern"),
+        ("name: mine", "name: " + "m" * 64, "name: String should match pattern"),
+        ("scale: 1.0", "scale: .inf", "scale"),
+        ("scale: 1.0", "scale: .nan", "scale"),
+        ("wheels: []", "wheels: []\nseams: [{points: [[0, 0], [1.0e+30, 0]]}]", "equal to 100"),
+        ("wheels: []", "wheels: []\nplates: [{center: [0, 0, -1.0e+9]}]", "equal to -100"),
+        ("scale: 1.0", "scale: " + "9" * 5000, "car.yaml"),
+        ("scale: 1.0", "scale: 2026-01-01", "scale"),
+        ("wheels: []", "wheels: [{pieces: [" + "9" * 5000 + "]}]", "car.yaml"),
+        ("Lack: paint", "Lack: ../paint", "unknown role '../paint'"),
+    ],
+)
+def test_what_car_yaml_cannot_mean_is_refused_with_its_place(own, old, new, message):
+    path = own / "car.yaml"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError) as refused:
+        read_car(own)
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_scale_that_makes_no_car_is_refused_and_the_glb_stays(dmlgen, own):
+    path, glb = own / "car.yaml", own / "mine.glb"
+    before, text = glb.read_bytes(), path.read_text()
+    for scale, length in (("1000.0", "4425"), ("1.0e+300", "")):
+        changed = text.replace("scale: 1.0", f"scale: {scale}")
+        path.write_text(changed.replace("'0'", f"'{sha256_of(glb)}'"))
+        code, _, err = dmlgen("cars", "import", "mine", "--source", glb)
+        assert code == 2, err
+        assert f"car.yaml of mine: scale: makes it {length}" in err
+    assert glb.read_bytes() == before
+    assert {file.name for file in own.iterdir()} == {"car.yaml", "mine.glb"}
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing(dmlgen, home, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("dmlgen.cars.importer.shutil.copyfileobj", full)
+    code, _, err = bring(dmlgen, write_glb(tmp_path / "mine.glb", toy_car()))
+    assert code == 1
+    assert "mine.glb: No space left on device" in err
+    assert list(home.iterdir()) == []

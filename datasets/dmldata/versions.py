@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dmldata.console import say
 from dmldata.version import __version__
 
 _SHOWN = {"Blender": "bpy", "torch": "torch", "NumPy": "numpy"}
@@ -33,7 +34,7 @@ def add_version_option(app: typer.Typer) -> None:
 def _show(wanted: bool) -> None:
     if wanted:
         first, *others = (f"{name} {number}" for name, number in installed_versions().items())
-        typer.echo(f"{first} ({', '.join(others)})")
+        say(f"{first} ({', '.join(others)})")
         raise typer.Exit
 
 

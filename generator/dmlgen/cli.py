@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dmldata import console
+from dmldata.console import say
 from dmldata.errors import InputError
 from dmldata.versions import add_version_option
 from dmlgen.cars.cli import cars
@@ -72,11 +73,11 @@ def plan(
             raise InputError(f"--out {out}: has to end in .parquet")
         write_plan(made, out)
     if as_json:
-        typer.echo(json.dumps({"images": plan_rows(made), "estimate": expected.to_json()}))
+        say(json.dumps({"images": plan_rows(made), "estimate": expected.to_json()}))
         return
     if out is None:
         _show_plan(made)
-    typer.echo(f"{len(made.images)} images, {expected.describe()}")
+    say(f"{len(made.images)} images, {expected.describe()}")
 
 
 @app.command()
@@ -91,7 +92,7 @@ def factors(as_json: AsJson = False) -> None:
             {**f.model_dump(mode="json"), "range": ranges[f.key], "held_at": CONSTANTS[f.key]}
             for f in found.values()
         ]
-        typer.echo(json.dumps(rows, indent=1))
+        say(json.dumps(rows, indent=1))
         return
     columns = ("key", "group", "kind", "unit", "values", "range", "held at", "meaning")
     console.table(
@@ -118,23 +119,31 @@ def recipes() -> None:
 
 
 @app.command()
-def verify(folder: Folder, as_json: AsJson = False) -> None:
+def verify(
+    folder: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR", help="A dataset: a folder or a URL.", callback=console.path_or_url
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
     """Check every file of a dataset; exit 1 with the list of what is wrong."""
     from dmldata.dataset import open_dataset
     from dmldata.verify import verify as verify_dataset
 
     with console.progress("verify", None, quiet=as_json) as bar:
-        problems = verify_dataset(str(folder), progress=bar.report)
+        problems = verify_dataset(folder, progress=bar.report)
     if as_json:
         found = [{"file": p.file, "what": p.what} for p in problems]
-        typer.echo(json.dumps({"ok": not found, "problems": found}))
+        say(json.dumps({"ok": not found, "problems": found}))
     elif problems:
         for problem in problems:
-            typer.echo(f"{problem.file}: {problem.what}")
-        typer.echo(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {folder}")
+            say(f"{problem.file}: {problem.what}")
+        say(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {folder}")
     else:
-        dataset = open_dataset(str(folder))
-        typer.echo(f"{folder}: {len(dataset)} images, fingerprint {dataset.fingerprint}: all right")
+        dataset = open_dataset(folder)
+        say(f"{folder}: {len(dataset)} images, fingerprint {dataset.fingerprint}: all right")
     if problems:
         raise typer.Exit(1)
 
@@ -159,7 +168,7 @@ def preview(
     target = out or folder.with_name(f"{folder.resolve().name}.preview.png")
     layout = {"rows": rows, "columns": columns, "cell": cell}
     contact_sheet(folder, target, factor=factor, captions=captions, **layout)
-    typer.echo(str(target))
+    say(str(target))
 
 
 @app.command()
@@ -176,7 +185,7 @@ def gallery(
     target = out or folder.with_name(f"{folder.resolve().name}.gallery")
     with console.progress("gallery", None) as bar:
         build_gallery(folder, target, width=width, progress=bar.report)
-    typer.echo(str(target / "index.html"))
+    say(str(target / "index.html"))
 
 
 @app.command()
@@ -185,7 +194,7 @@ def check() -> None:
     from dmlgen.blender import require_blender
 
     require_blender()
-    typer.echo("Blender can run here")
+    say("Blender can run here")
 
 
 def _show_plan(plan: Plan) -> None:
@@ -197,10 +206,10 @@ def _show_plan(plan: Plan) -> None:
     shown = rows if len(rows) <= 24 else rows[:20]
     console.table(columns, [[_shown((row[c],)) for c in columns] for row in shown])
     if len(shown) < len(rows):
-        typer.echo(f"... and {len(rows) - len(shown)} more; all of them: --out plan.parquet")
+        say(f"... and {len(rows) - len(shown)} more; all of them: --out plan.parquet")
     held = ", ".join(f"{f.key} {_shown(f.values)}" for f in plan.factors if not f.varies)
     if held:
-        typer.echo(f"held: {held}")
+        say(f"held: {held}")
 
 
 def _shown(values: tuple[object, ...]) -> str:

@@ -29,7 +29,7 @@ def paths(
     place: str = typer.Option("x", callback=console.path_or_url),
 ) -> None:
     """Say which paths are meant."""
-    typer.echo(json.dumps([str(here), [str(other) for other in others], place]))
+    console.say(json.dumps([str(here), [str(other) for other in others], place]))
 
 
 @app.command()

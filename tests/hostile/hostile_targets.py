@@ -291,10 +291,9 @@ def write_car(folder: Path) -> None:
 
 
 def read_car(folder: Path) -> None:
-    from dmldata.documents import load_document
-    from dmlgen.cars.spec import CarSpec
+    from dmlgen.cars.spec import read_car as read
 
-    load_document(CarSpec, folder / "mine" / "car.yaml")
+    read(folder / "mine")
 
 
 def network() -> Any:

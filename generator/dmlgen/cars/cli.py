@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dmldata import console
+from dmldata.console import say
 from dmldata.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def show(
 
     target = out or Path(f"{name}.png")
     show_car(name, target, size, device)
-    typer.echo(str(target))
+    say(str(target))
 
 
 @cars.command("import")
@@ -139,7 +140,7 @@ def import_car(
     def decided(decision: Decision) -> None:
         decisions.append(decision)
         _show_decision(decision)
-        typer.echo("converting, then rendering a preview from eight sides ...", err=True)
+        say("converting, then rendering a preview from eight sides ...", error=True)
 
     try:
         made = bring_car(
@@ -158,13 +159,13 @@ def import_car(
     if not license:
         doubts.append("the licence: pictures of this car must not be published; give --license")
     if doubts:
-        typer.echo("to check:")
+        say("to check:")
         for doubt in doubts:
-            typer.echo(f"  - {doubt}")
+            say(f"  - {doubt}")
     _show_converted(made.converted.file, made.converted.size, made.converted.triangles)
-    typer.echo(f"preview: {made.folder / 'preview.png'}")
+    say(f"preview: {made.folder / 'preview.png'}")
     recipe = quote(str(made.folder / "recipe.yaml"))
-    typer.echo(f"next: dmlgen render {recipe} --count 8 --size 384x288 --out pictures")
+    say(f"next: dmlgen render {recipe} --count 8 --size 384x288 --out pictures")
 
 
 def _convert_again(name: str, source: Path) -> None:
@@ -176,7 +177,7 @@ def _convert_again(name: str, source: Path) -> None:
 
 def _show_converted(file: Path, size: tuple[float, float, float], triangles: int) -> None:
     length, width, height = size
-    typer.echo(
+    say(
         f"{file}: {length:.2f} x {width:.2f} x {height:.2f} m, "
         f"{triangles} triangles, {file.stat().st_size / 1e6:.2f} MB"
     )
@@ -186,7 +187,7 @@ def _show_decision(decision: Decision) -> None:
     length, width, height = decision.size
     facing, (rims, crossings) = decision.facing, decision.open_edges
     wheels = {"given": "as given", "name": "found by name", "shape": "found by shape"}
-    typer.echo(
+    say(
         f"{length:.2f} x {width:.2f} x {height:.2f} m (1 unit = {decision.scale:.4g} m), "
         f"up {facing.up}, front {facing.forward}; {decision.triangles:,} triangles, "
         f"{rims:.0%} of edges open, {crossings:.1%} with more than two faces; "

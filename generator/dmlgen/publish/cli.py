@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dmldata import console
+from dmldata.console import say
 
 if TYPE_CHECKING:
     from dmldata.verify import Problem
@@ -73,28 +74,28 @@ def publish(
     }
     if dry_run:
         if as_json:
-            typer.echo(json.dumps({**shown, "published": False}))
+            say(json.dumps({**shown, "published": False}))
             return
         for name in planned.new:
-            typer.echo(f"would put {name} ({decimal((folder / name).stat().st_size)})")
+            say(f"would put {name} ({decimal((folder / name).stat().st_size)})")
         for name in planned.gone:
-            typer.echo(f"would remove {name}")
-        typer.echo(f"{store.name}: {len(planned.new)} files to put, {decimal(planned.bytes)}")
+            say(f"would remove {name}")
+        say(f"{store.name}: {len(planned.new)} files to put, {decimal(planned.bytes)}")
         return
-    publish_to(planned, store, (lambda line: None) if as_json else typer.echo)
+    publish_to(planned, store, (lambda line: None) if as_json else say)
     if as_json:
-        typer.echo(json.dumps({**shown, "published": True}))
+        say(json.dumps({**shown, "published": True}))
     else:
         name = f"{planned.manifest.name} {planned.manifest.version}"
-        typer.echo(f"{store.name}: {name}, {len(planned.files)} files, all checksums right")
+        say(f"{store.name}: {name}, {len(planned.files)} files, all checksums right")
 
 
 def _show_problems(problems: list[Problem], folder: Path, as_json: bool) -> None:
     if as_json:
         found = [{"file": problem.file, "what": problem.what} for problem in problems]
-        typer.echo(json.dumps({"published": False, "problems": found}))
+        say(json.dumps({"published": False, "problems": found}))
         return
     for problem in problems:
-        typer.echo(f"{problem.file}: {problem.what}")
+        say(f"{problem.file}: {problem.what}")
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
-    typer.echo(f"{count} in {folder}; nothing was published")
+    say(f"{count} in {folder}; nothing was published")

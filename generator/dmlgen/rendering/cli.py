@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dmldata import console
+from dmldata.console import say
 from dmldata.errors import InputError, PrismError, UnknownNameError
 from dmldata.extras import require_extras
 from dmlgen.cli_plan import (
@@ -115,7 +116,7 @@ def render(
     if not is_url(out):
         there = finished(plan, engine, Path(out))
         if not as_json:
-            typer.echo(f"folder: {out}")
+            say(f"folder: {out}")
         if there is not None:
             _already(there, out, as_json)
         else:
@@ -162,13 +163,13 @@ def status(
         for staging in found
     ]
     if as_json:
-        typer.echo(json.dumps(documents))
+        say(json.dumps(documents))
         return
     for document in documents:
         state = "" if document["running"] else _STANDING[document["finished"]]
-        typer.echo(f"{document['folder']}: {line(document)}{state}")
+        say(f"{document['folder']}: {line(document)}{state}")
         for text in worker_lines(document) if document["running"] else ():
-            typer.echo(f"  {text}")
+            say(f"  {text}")
 
 
 def merge(
@@ -253,19 +254,17 @@ def _render(
             else:
                 set_aside = render_slice(plan, engine, out, part, **arguments)
     except KeyboardInterrupt:
-        typer.echo(
-            f"what is finished is kept in {named or out}; the same command goes on", err=True
-        )
+        say(f"what is finished is kept in {named or out}; the same command goes on", error=True)
         raise
     speed = _speed(last)
     if part is None:
         _conclude(manifest, named or str(out), as_json, speed, time_split(last))
         return
     if as_json:
-        typer.echo(json.dumps({"event": "done", "slice": str(part), "out": str(out), **speed}))
+        say(json.dumps({"event": "done", "slice": str(part), "out": str(out), **speed}))
     else:
         merge = console.command("dmlgen", "merge", out)
-        typer.echo(f"slice {part} is rendered; when all {part.of} are: {merge}")
+        say(f"slice {part} is rendered; when all {part.of} are: {merge}")
     _complain(set_aside)
 
 
@@ -283,13 +282,13 @@ def _conclude(
     if as_json:
         summary = {"out": out, "images": manifest.images, "fingerprint": manifest.fingerprint}
         left_out = [image.model_dump() for image in manifest.set_aside]
-        typer.echo(json.dumps({"event": "done", **summary, "set_aside": left_out, **speed}))
+        say(json.dumps({"event": "done", **summary, "set_aside": left_out, **speed}))
     else:
         took = f" in {speed['seconds']:.0f} s ({speed['images_per_hour']} an hour)" if speed else ""
-        typer.echo(f"{manifest.images} images{took}: {out}")
+        say(f"{manifest.images} images{took}: {out}")
         if split:
-            typer.echo(f"time of the workers: {split}")
-        typer.echo(_next_commands(out))
+            say(f"time of the workers: {split}")
+        say(_next_commands(out))
     _complain({image.key: image.why for image in manifest.set_aside})
 
 
@@ -299,11 +298,11 @@ def _already(manifest: Manifest, out: str, as_json: bool) -> None:
         _conclude(manifest, out, as_json, {})
         return
     made_with = f" with Blender {manifest.versions['bpy']}" if "bpy" in manifest.versions else ""
-    typer.echo(
+    say(
         f"all {manifest.images} images are there already, rendered{made_with} (dataset "
         f"{manifest.name}, fingerprint {manifest.fingerprint}); nothing to do"
     )
-    typer.echo(_next_commands(out))
+    say(_next_commands(out))
     _complain({image.key: image.why for image in manifest.set_aside})
 
 
@@ -343,7 +342,7 @@ def _carry(local: Path, destination: Any, as_json: bool) -> None:
         destination.put(local, bar.report)
         shutil.rmtree(local)
     if not as_json:
-        typer.echo(f"the dataset is at {destination.name}")
+        say(f"the dataset is at {destination.name}")
 
 
 def _status_of(staging: Path) -> dict[str, Any]:

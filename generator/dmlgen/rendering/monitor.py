@@ -9,9 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from dmldata.console import LINE_SECONDS, Show, duration
+from dmldata.console import LINE_SECONDS, Show, duration, say
 from dmldata.files import write_whole
 from dmlgen.rendering.run import OnProgress, Progress
 
@@ -112,7 +110,7 @@ class _Watch:
         frame = progress.frame
         if self._as_json and frame is not None and frame.key != self._seen:
             event = {"event": "image", "key": frame.key, "done": progress.done}
-            typer.echo(json.dumps({**event, "total": progress.total, "seconds": frame.seconds}))
+            say(json.dumps({**event, "total": progress.total, "seconds": frame.seconds}))
         self._seen = None if frame is None else frame.key
         now = time.monotonic()
         if now - self._written >= STATUS_SECONDS:

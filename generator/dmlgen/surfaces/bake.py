@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dmldata.console import say
 from dmlgen.assets import surface_folder, surface_names
 from dmlgen.surfaces import grounds, walls
 from dmlgen.surfaces.grounds import Surface
@@ -69,4 +70,4 @@ def _picture(values: Array) -> Image.Image:
 if __name__ == "__main__":
     for surface_name in sys.argv[1:] or surface_names():
         bake(surface_name, surface_folder(surface_name))
-        print(surface_name)
+        say(surface_name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -16,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from dmldata.checks import check_digest, columns_problem, order_problem
-from dmldata.dataset_files import is_local, open_dataset_file
+from dmldata.dataset_files import is_local, open_dataset_file, temporary_file
 from dmldata.decode import decode_image, decode_mask
 from dmldata.errors import DatasetError, UnknownNameError
 from dmldata.files import CHUNK
@@ -211,7 +210,7 @@ class Dataset:
         with ExitStack() as files:
             files.enter_context(source)
             local = is_local(self.fs)
-            checked = source if local else files.enter_context(tempfile.TemporaryFile())
+            checked = source if local else files.enter_context(temporary_file(shard.file))
             length, digest = 0, hashlib.sha256()
             while length <= shard.bytes and (chunk := source.read(CHUNK)):
                 length += len(chunk)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from dmldata.errors import DatasetError
+from dmldata.errors import DatasetError, PrismError
 from dmldata.files import MAX_DOCUMENT_BYTES, check_regular
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a disk, or a user's part of it, that is full."""
 
 
 def read_dataset_file(
@@ -50,6 +57,25 @@ def open_dataset_file(fs: fsspec.AbstractFileSystem, path: str) -> BinaryIO:
         if not is_local(fs):
             raise
         raise DatasetError(f"{_name(path)}: {error.strerror or error}") from None
+
+
+@contextmanager
+def temporary_file(name: str) -> Iterator[BinaryIO]:
+    """A temporary file for a copy of `name`, which is on another machine.
+
+    Raises:
+        PrismError: there is no room for it; names the folder of temporary files.
+    """
+    try:
+        with tempfile.TemporaryFile() as file:
+            yield cast(BinaryIO, file)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise PrismError(
+            f"{name}: no room for a copy of it in {tempfile.gettempdir()}: {error.strerror}; set "
+            "TMPDIR to a folder with more"
+        ) from None
 
 
 def is_local(fs: fsspec.AbstractFileSystem) -> bool:

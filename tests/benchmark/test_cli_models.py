@@ -179,7 +179,7 @@ def test_rows_for_other_images_are_refused(evaluate, tmp_path):
     [
         ("nowhere.onnx", "nowhere.onnx: no such file"),
         ("embeddings:nowhere.npy", "nowhere.npy: No such file or directory"),
-        ("embeddings:", "valid: a .npy file"),
+        ("embeddings:", "valid: a whole .npy, .npz, .pt or .parquet file"),
         ("reality-check:nowhere", "nowhere: no saved_models/trunk_best.pth in it; valid: "),
         ("E.npy", "embeddings:FILE.npy"),
     ],

@@ -127,7 +127,7 @@ def test_files_that_are_no_whole_arrays_are_refused(npy, tmp_path):
         load_embeddings(tmp_path / "none.npy")
     text = tmp_path / "text.npy"
     text.write_text("not an array")
-    with pytest.raises(InputError, match=r"text.npy: .*valid: a whole .npy file"):
+    with pytest.raises(InputError, match=r"text.npy: not a whole .npy file, or damaged"):
         load_embeddings(text)
     empty = tmp_path / "empty.npy"
     empty.touch()
@@ -145,5 +145,5 @@ def test_files_that_are_no_whole_arrays_are_refused(npy, tmp_path):
     archive = tmp_path / "archive.npz"
     np.savez(archive, x=np.eye(2))
     archive.write_bytes(archive.read_bytes()[:-30])
-    with pytest.raises(InputError, match=r"archive.npz: .*valid: a whole .npz file"):
+    with pytest.raises(InputError, match=r"archive.npz: not a whole .npz file, or damaged"):
         load_embeddings(archive)

@@ -71,12 +71,12 @@ def latex_table(table: Table) -> str:
 
 
 def escape(text: str) -> str:
-    """Text as LaTeX prints it, with a minus sign before numbers below zero.
+    """Text as LaTeX prints it, on one line, with a minus sign before numbers below zero.
 
     >>> print(escape("a_b: -0.5, 50 %"))
     a\\_b: $-$0.5, 50 \\%
     """
-    escaped = "".join(_SPECIAL.get(character, character) for character in text)
+    escaped = "".join(_SPECIAL.get(character, character) for character in one_line(text))
     return NEGATIVE.sub("$-$", escaped)
 
 

@@ -77,13 +77,6 @@ class PropertyScores(StrictModel):
     left_out: dict[str, int]
     reason: str | None
 
-    @model_validator(mode="after")
-    def _check(self) -> PropertyScores:
-        missing = [name for name in EVERY_PROPERTY if name not in self.__pydantic_extra__]
-        if missing:
-            raise ValueError(f"{missing[0]}: missing; valid: with {', '.join(EVERY_PROPERTY)}")
-        return self
-
     @property
     def scores(self) -> dict[str, Score]:
         """By name: `nr_precision`, `arp`, ..."""
@@ -165,6 +158,9 @@ class PropertiesFile(StrictModel):
     def _check(self) -> PropertiesFile:
         known = _KnownSettings.model_validate(self.settings)
         for name, found in self.properties.items():
+            for score in EVERY_PROPERTY:
+                if score not in found.scores:
+                    raise ValueError(f"{name}.{score}: missing")
             for score, one in found.scores.items():
                 if one.replicates is not None and len(one.replicates) != known.jackknife_groups:
                     raise ValueError(

@@ -7,13 +7,12 @@ import itertools
 import math
 import re
 import shutil
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import BinaryIO, cast
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import fsspec
@@ -22,8 +21,8 @@ from dmlbench.sources.decode import EXTENSIONS
 from dmlbench.sources.listing import Listing
 from dmlbench.sources.properties import Cell
 from dmlbench.sources.tar_index import Member, index_samples, read_member
-from dmldata.dataset_files import is_local, open_dataset_file
-from dmldata.errors import DatasetError, InputError
+from dmldata.dataset_files import NO_ROOM, is_local, open_dataset_file, temporary_file
+from dmldata.errors import DatasetError, InputError, PrismError
 from dmldata.files import CHUNK
 
 MAX_SHARDS = 100_000
@@ -190,10 +189,16 @@ def _opened(url: str) -> Iterator[BinaryIO]:
             fs, path = fsspec.core.url_to_fs(url)
             source = files.enter_context(open_dataset_file(fs, path))
             if not is_local(fs):
-                copy = cast(BinaryIO, files.enter_context(tempfile.TemporaryFile()))
+                copy = files.enter_context(temporary_file(url))
                 shutil.copyfileobj(source, copy, CHUNK)
+        except PrismError:
+            raise
         except FileNotFoundError:
             raise InputError(f"{url}: no such shard") from None
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise
+            raise InputError(f"{url}: cannot be read: {error}") from None
         except Exception as error:  # file systems raise many kinds
             raise InputError(f"{url}: cannot be read: {error}") from None
         yield source if is_local(fs) else copy

@@ -1,6 +1,6 @@
 """From a model and a dataset to scores: what a deep metric learning model has learned to look at.
 
-`dmlbench.load_model` and `dmlbench.embed` are functions, `dmlbench.properties`,
+`dmlbench.load_model` and `dmlbench.embed` are functions, `dmlbench.scores`,
 `dmlbench.saliency` and `dmlbench.maps` packages. All are imported at first use: a command answers
 `--help` without waiting for torch, and what reads results never needs it.
 """
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from dmldata.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from dmlbench.embedding import embed as embed
+    from dmlbench.embed import embed as embed
     from dmlbench.models import load_model as load_model
 
-_FUNCTIONS = {"embed": "dmlbench.embedding", "load_model": "dmlbench.models"}
+_FUNCTIONS = {"embed": "dmlbench.embed", "load_model": "dmlbench.models"}
 _PACKAGES = ("maps", "properties", "saliency")
 
 

@@ -14,15 +14,15 @@ import fsspec
 import numpy as np
 from PIL import Image
 
-from dmldata.checks import check_digest, columns_problem, order_problem
+from dmldata.common.errors import DatasetError, UnknownNameError
+from dmldata.common.files import CHUNK
+from dmldata.contract.checks import check_digest, columns_problem, order_problem
+from dmldata.contract.decode import decode_image, decode_mask
+from dmldata.contract.manifest import MANIFEST_FILE, Manifest, Shard, read_manifest
+from dmldata.contract.samples import SAMPLES_FILE, read_samples
+from dmldata.contract.shards import Sample, read_shard
 from dmldata.dataset_files import is_local, open_dataset_file, temporary_file
-from dmldata.decode import decode_image, decode_mask
-from dmldata.errors import DatasetError, UnknownNameError
-from dmldata.files import CHUNK
 from dmldata.locate import Location, connect, locate
-from dmldata.manifest import MANIFEST_FILE, Manifest, Shard, read_manifest
-from dmldata.samples import SAMPLES_FILE, read_samples
-from dmldata.shards import Sample, read_shard
 
 if TYPE_CHECKING:
     import pyarrow as pa

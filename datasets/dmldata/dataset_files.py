@@ -11,8 +11,8 @@ from typing import BinaryIO, cast
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from dmldata.errors import DatasetError, PrismError
-from dmldata.files import MAX_DOCUMENT_BYTES, check_regular
+from dmldata.common.errors import DatasetError, PrismError
+from dmldata.common.files import MAX_DOCUMENT_BYTES, check_regular
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a disk, or a user's part of it, that is full."""

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import fsspec
 
+from dmldata.common.errors import DatasetError, InputError, UnknownNameError, one_line
+from dmldata.common.hub_access import hub_endpoint, offline_if_hub_is_silent
+from dmldata.contract.manifest import MANIFEST_FILE
 from dmldata.dataset_files import read_dataset_file
-from dmldata.errors import DatasetError, InputError, UnknownNameError, one_line
-from dmldata.hub_access import hub_endpoint, offline_if_hub_is_silent
-from dmldata.manifest import MANIFEST_FILE
 
 HUB, PACKAGE = "hf://", "package:"
 

@@ -11,15 +11,24 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from dmldata.card import CARD_FILES, write_card
-from dmldata.console import Report
-from dmldata.decode import size_of
-from dmldata.errors import InputError
-from dmldata.factors import Factor
-from dmldata.files import names_in, write_whole
-from dmldata.layout import ShardPlan, shard_layout, typed_first
-from dmldata.manifest import MANIFEST_FILE, MAX_SIDE, Credit, Manifest, Samples, SetAside, Shard
-from dmldata.samples import (
+from dmldata.card.write import CARD_FILES, write_card
+from dmldata.common.console import Report
+from dmldata.common.errors import InputError
+from dmldata.common.files import names_in, write_whole
+from dmldata.common.strict import explain
+from dmldata.contract.decode import size_of
+from dmldata.contract.factors import Factor
+from dmldata.contract.layout import ShardPlan, shard_layout, typed_first
+from dmldata.contract.manifest import (
+    MANIFEST_FILE,
+    MAX_SIDE,
+    Credit,
+    Manifest,
+    Samples,
+    SetAside,
+    Shard,
+)
+from dmldata.contract.samples import (
     NULLABLE,
     SAMPLES_FILE,
     Row,
@@ -27,8 +36,7 @@ from dmldata.samples import (
     samples_table,
     write_samples_table,
 )
-from dmldata.shards import EXTENSIONS, IMAGE_EXTENSIONS, write_shard
-from dmldata.strict import explain
+from dmldata.contract.shards import EXTENSIONS, IMAGE_EXTENSIONS, write_shard
 
 SampleFiles = Callable[[str], Mapping[str, bytes]]
 """From a key to the bytes of its files: 'jpg' or 'png', 'mask.png', and 'depth.png' if there is."""
@@ -66,7 +74,7 @@ def write_dataset(
     Args:
         folder: where; made if missing.
         rows: one an image, already in random order, which is kept but for what `typed_first`
-            moves; columns as in `dmldata.samples`, without 'shard'.
+            moves; columns as in `dmldata.contract.samples`, without 'shard'.
         sample_files: called once an image, in the order of the shards.
         images_per_shard: see `images_per_shard_for`.
         sweep_group: group that a sweep changes; given exactly when design is 'sweep'.

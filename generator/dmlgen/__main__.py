@@ -1,6 +1,6 @@
 """`python -m dmlgen`: the same as the command `dmlgen`."""
 
-from dmlgen.cli import main
+from dmlgen.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -21,8 +21,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from dmldata.errors import InputError, PrismError, one_line
-from dmldata.extras import MissingPackageError, extra_requirements
+from dmldata.common.errors import InputError, PrismError, one_line
+from dmldata.common.extras import MissingPackageError, extra_requirements
 
 MIN_SCRATCH = 32 * 10**6
 """Bytes that have to be free for temporary files."""

@@ -18,7 +18,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from dmldata.factors import Factor
+from dmldata.contract.factors import Factor
 from dmldata.writer import write_dataset
 
 SIDE = 96
@@ -242,7 +242,7 @@ Command = Callable[..., Answer]
 
 def call(*args: object) -> Answer:
     """The command's entry point, in this process, with a user's arguments."""
-    from dmlbench.cli import main
+    from dmlbench.cli.main import main
 
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from dmlbench.embedding import embed
+from dmlbench.embed import embed
 from dmlbench.models import Preprocessing, load_model, save_torchscript
 from dmlbench.saliency import saliency_maps
-from dmldata.errors import ModelError
+from dmldata.common.errors import ModelError
 
 SMALL = Preprocessing(input_size=16, resize=16, mean=(0, 0, 0), std=(1, 1, 1))
 

@@ -12,10 +12,10 @@ import pytest
 
 from dmlbench.compare import Comparison, compare_results
 from dmlbench.compare.maps import ModelMaps, compare_pair
-from dmlbench.geometry import Geometry
+from dmlbench.maps.geometry import Geometry
+from dmlbench.present.result_tables import number
 from dmlbench.results import find_results
 from dmlbench.results.files import SaliencyRequest
-from dmlbench.tables import number
 
 PLAIN = Geometry((8, 8), (8, 8), (0, 0), (8, 8))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dmlbench.properties import Property, arp, score_properties
-from dmldata.errors import UnknownNameError
+from dmlbench.scores import Property, arp, score_properties
+from dmldata.common.errors import UnknownNameError
 
 
 def decodability(x, prop, **options):

@@ -9,14 +9,14 @@ import pytest
 
 from dmlbench.compare.differences import Difference, leaders, score_differences
 from dmlbench.evaluate.workbench import from_json
-from dmlbench.jackknife import jackknife_interval
-from dmlbench.properties import Property, score_properties
-from dmlbench.properties.intervals import drop_groups
-from dmlbench.properties.labels import encode_labels
-from dmlbench.properties.neighbour_scores import neighbour_scores
-from dmlbench.properties.options import Options, score_range
 from dmlbench.results import find_results
 from dmlbench.results.files import PropertyScores, Score
+from dmlbench.scores import Property, score_properties
+from dmlbench.scores.jackknife import jackknife_interval
+from dmlbench.scores.labels import encode_labels
+from dmlbench.scores.options import Options, score_range
+from dmlbench.scores.retrieval import neighbour_scores
+from dmlbench.scores.uncertainty import drop_groups
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from pytorch_metric_learning.distances import (
     SNRDistance,
 )
 
-from dmlbench.distances import DISTANCES, LOSSES, distance_named, loss_named
-from dmldata.errors import UnknownNameError
+from dmlbench.losses import DISTANCES, LOSSES, distance_named, loss_named
+from dmldata.common.errors import UnknownNameError
 
 THEIRS = {
     "euclidean": LpDistance(),
@@ -76,5 +76,5 @@ def test_unknown_names_list_the_valid_ones():
 
 
 def test_the_table_is_read_without_torch():
-    code = "import sys, dmlbench.distances; sys.exit('torch' in sys.modules)"
+    code = "import sys, dmlbench.losses; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

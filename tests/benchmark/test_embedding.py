@@ -11,7 +11,7 @@ from torch import nn
 
 import dmlbench
 from dmlbench.models import LoadedModel, Preprocessing, load_model
-from dmldata.errors import InputError, ModelError
+from dmldata.common.errors import InputError, ModelError
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_the_package_imports_without_torch_and_offers_its_functions():
 
 def test_results_are_compared_reported_and_ranked_without_torch():
     code = (
-        "import sys, dmlbench.compare, dmlbench.report, dmlbench.leaderboard, dmlbench.maps\n"
+        "import sys, dmlbench.compare, dmlbench.present, dmlbench.leaderboard, dmlbench.maps\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -12,7 +12,7 @@ from dmlbench.evaluate.ray_workers import Origin, RayExecutor
 from dmlbench.evaluate.tasks import EmbedTask
 from dmlbench.models import load_model
 from dmldata import open_dataset
-from dmldata.errors import InputError, PrismError
+from dmldata.common.errors import InputError, PrismError
 
 QUICK = ["--maps", 5, "--samples", 3, "--batch-size", 4, "--no-chance"]
 

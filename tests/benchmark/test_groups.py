@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from dmlbench.compare.group_tables import group_tables, reach_words
 from dmlbench.compare.group_tests import compare_groups
 from dmlbench.compare.groups import Groups, Unit, loss_groups, read_groups
-from dmlbench.distances import LOSSES
+from dmlbench.losses import LOSSES
+from dmlbench.present.group_tables import group_tables, reach_words
 from dmlbench.results import find_results
 from dmlbench.results.files import PropertyScores, Score
-from dmldata.errors import InputError
+from dmldata.common.errors import InputError
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dmlbench.properties import score_interventions
-from dmldata.errors import InputError
+from dmlbench.scores import score_interventions
+from dmldata.common.errors import InputError
 
 
 def sweep(scenes, variants, cars, seed=0):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmlbench.jackknife import assign_groups, jackknife_interval
+from dmlbench.scores.jackknife import assign_groups, jackknife_interval
 
 
 def interval_of_mean(values, groups):

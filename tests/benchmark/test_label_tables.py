@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from dmlbench.label_table import read_label_table
-from dmlbench.score import score_files
-from dmldata.errors import InputError
+from dmlbench.evaluate.score_files import score_files
+from dmlbench.sources.label_table import read_label_table
+from dmldata.common.errors import InputError
 
 CLASSES = ["a", "b", "a", "c", "b", "c"]
 ANGLES = [0.5, 1.5, None, 3.25, 4.0, 5.75]
@@ -199,7 +199,7 @@ def test_a_device_without_room_is_named_and_stays_what_it_is(dmlbench, words):
 
 
 def test_a_subset_of_queries_is_said_beside_the_scores(dmlbench, tmp_path, monkeypatch):
-    from dmlbench.properties import options
+    from dmlbench.scores import options
 
     monkeypatch.setattr(options, "MOST_QUERIES", 1000)
     rng = np.random.default_rng(0)
@@ -213,7 +213,7 @@ def test_a_subset_of_queries_is_said_beside_the_scores(dmlbench, tmp_path, monke
 
 def test_a_narrow_cone_of_directions_keeps_its_order():
     """Cosines above 0.99999: the neighbours of float64 arithmetic."""
-    from dmlbench.properties import Property, score_properties
+    from dmlbench.scores import Property, score_properties
 
     rng = np.random.default_rng(0)
     labels = np.arange(80) % 4

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmlbench.compare.latex import escape, latex_table
-from dmlbench.tables import Marked, Table
+from dmlbench.present.latex import escape, latex_table
+from dmlbench.present.result_tables import Marked, Table
 
 NAME = r"50%_$x$ & {a} \b ~^#<i>|"
 

@@ -15,7 +15,7 @@ from dmlbench.leaderboard.ranks import Rank, ranks
 from dmlbench.results import find_results
 from dmlbench.results.files import Settings
 from dmlbench.sources import open_source
-from dmldata.errors import UnknownNameError
+from dmldata.common.errors import UnknownNameError
 
 CARD = ("--trunk", "tiny", "--trained-on", "nothing")
 

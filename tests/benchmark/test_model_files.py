@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from dmlbench.embedding import embed
+from dmlbench.embed import embed
 from dmlbench.models import (
     EmbeddingNetwork,
     Preprocessing,
@@ -20,7 +20,7 @@ from dmlbench.models import (
 from dmlbench.models.bn_inception import BNInception
 from dmlbench.models.execution import frozen
 from dmlbench.models.export import export_model
-from dmldata.errors import ModelError, UnknownNameError
+from dmldata.common.errors import ModelError, UnknownNameError
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),

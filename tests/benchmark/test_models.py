@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from dmlbench.models import Preprocessing, load_model, save_torchscript
-from dmldata.errors import ModelError, UnknownNameError
+from dmldata.common.errors import ModelError, UnknownNameError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from dmlbench.models import load_model
-from dmlbench.torchvision_schemas import ensure_torchvision_imports
-from dmldata.errors import InputError, ModelError
+from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
+from dmldata.common.errors import InputError, ModelError
 
 ensure_torchvision_imports()
 torch.manual_seed(0)

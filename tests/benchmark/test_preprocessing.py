@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dmlbench.geometry import Box
+from dmlbench.maps.geometry import Box
 from dmlbench.models import Preprocessing
-from dmlbench.torchvision_schemas import ensure_torchvision_imports
-from dmldata.errors import ModelError, UnknownNameError
+from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
+from dmldata.common.errors import ModelError, UnknownNameError
 
 
 def random_image(width, height, mode="RGB"):

@@ -11,12 +11,12 @@ from scipy.spatial.distance import squareform
 from scipy.stats import spearmanr
 from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
 
-from dmlbench import properties
-from dmlbench.properties import Property, score_properties
-from dmlbench.properties.clustering import Clustering, agreement, cluster
-from dmlbench.properties.intervals import drop_groups
-from dmlbench.properties.options import ABSENT
-from dmlbench.properties.order_correlation import Column, correlate_distances, property_distances
+from dmlbench import scores as properties
+from dmlbench.scores import Property, score_properties
+from dmlbench.scores.clustering import Clustering, agreement, cluster
+from dmlbench.scores.options import ABSENT
+from dmlbench.scores.order import Column, correlate_distances, property_distances
+from dmlbench.scores.uncertainty import drop_groups
 
 CODES = hnp.arrays(np.int64, 30, elements=st.integers(0, 4))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dmlbench.embedding_file import load_embeddings
-from dmlbench.label_table import read_label_table, read_labels
-from dmlbench.properties import score_properties
-from dmlbench.score import score_files
-from dmldata.errors import InputError
+from dmlbench.evaluate.score_files import score_files
+from dmlbench.scores import score_properties
+from dmlbench.sources.embedding_file import load_embeddings
+from dmlbench.sources.label_table import read_label_table, read_labels
+from dmldata.common.errors import InputError
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dmlbench import properties
-from dmlbench.properties import Property, score_properties
-from dmlbench.properties.labels import encode_labels
-from dmldata.errors import InputError
+from dmlbench import scores as properties
+from dmlbench.scores import Property, score_properties
+from dmlbench.scores.labels import encode_labels
+from dmldata.common.errors import InputError
 
 GOOD = np.random.default_rng(0).normal(size=(6, 3))
 LABELS = [0, 0, 1, 1, 2, 2]

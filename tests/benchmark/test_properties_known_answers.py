@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dmlbench import properties
-from dmlbench.properties import Property, score_properties
+from dmlbench import scores as properties
+from dmlbench.scores import Property, score_properties
 
 NEIGHBOUR_SCORES = (
     "nr_precision",

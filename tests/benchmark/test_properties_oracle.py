@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dmlbench import properties
-from dmlbench.properties import neighbour_counts, resampled
-from dmlbench.properties.distances import prepare_points
-from dmlbench.properties.neighbour_counts import Question, count_hits
-from dmlbench.properties.ranked import tie_groups
+from dmlbench import scores as properties
+from dmlbench.scores._kernels import neighbor_counts as neighbour_counts
+from dmlbench.scores._kernels import resampled
+from dmlbench.scores._kernels.distances import prepare_points
+from dmlbench.scores._kernels.neighbor_counts import Question, count_hits
+from dmlbench.scores._kernels.ranked_block import tie_groups
 
 SCORES = ("nr_precision", "arp", "r_precision", "map_at_r", "precision_at_1")
 TOLERANCE = 1e-12

@@ -9,10 +9,10 @@ import sys
 import numpy as np
 import pytest
 
-from dmlbench import properties
-from dmlbench.properties import Property, score_properties
-from dmlbench.properties.distances import prepare_points
-from dmlbench.properties.neighbour_counts import Question, count_hits
+from dmlbench import scores as properties
+from dmlbench.scores import Property, score_properties
+from dmlbench.scores._kernels.distances import prepare_points
+from dmlbench.scores._kernels.neighbor_counts import Question, count_hits
 
 SCORES = [
     "nr_precision",
@@ -181,7 +181,7 @@ def test_counting_answers_several_questions_about_several_ranks_in_one_pass(imag
 def test_importing_the_package_imports_nothing_heavy():
     heavy = "torch scipy.stats sklearn matplotlib pandas"
     code = (
-        "import sys, dmlbench.properties, dmlbench.score;"
+        "import sys, dmlbench.scores, dmlbench.evaluate.score_files;"
         f"sys.exit(any(m in sys.modules for m in '{heavy}'.split()))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmlbench import properties
-from dmlbench.properties import Property, score_properties
-from dmlbench.properties.intervals import drop_groups, generator, permuted_codes, permuted_orders
-from dmlbench.properties.labels import compact
+from dmlbench import scores as properties
+from dmlbench.scores import Property, score_properties
+from dmlbench.scores.labels import compact
+from dmlbench.scores.uncertainty import drop_groups, generator, permuted_codes, permuted_orders
 
 SEEDS = 200
 CHANCE_SCORES = (

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dmlbench.models import LoadedModel, load_model
-from dmldata.errors import ModelError
+from dmldata.common.errors import ModelError
 
 FLAGS = {"input_size": 16, "mean": (0, 0, 0), "std": (1, 1, 1)}
 

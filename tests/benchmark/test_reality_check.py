@@ -6,7 +6,7 @@ from PIL import Image
 
 from dmlbench.models import load_model
 from dmlbench.models.bn_inception import BNInception
-from dmldata.errors import InputError, ModelError
+from dmldata.common.errors import InputError, ModelError
 
 FOLD = "Test50_50_Partitions4_2"
 

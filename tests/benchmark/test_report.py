@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dmlbench.geometry import Geometry
-from dmlbench.report.colour import Scale, contrast, ink_on
-from dmlbench.report.overlays import overlay
+from dmlbench.maps.geometry import Geometry
+from dmlbench.present.color_scales import Scale, contrast, ink_on
+from dmlbench.present.overlays import overlay
+from dmlbench.present.result_tables import number
 from dmlbench.results import find_results
-from dmlbench.tables import number
 
 VOID = {"meta", "link", "img", "wbr", "br", "input"}
 
@@ -282,7 +282,7 @@ def test_incomplete_results_are_refused(dmlbench, copy_of_results, tmp_path):
 
 def test_many_models_stand_in_rows(results, monkeypatch):
     from dmlbench.compare import compare_results
-    from dmlbench.report import grids
+    from dmlbench.present import heat_maps as grids
 
     comparison = compare_results(find_results([results]))
     assert [name for name, _ in grids.property_grid(comparison).rows] == list(comparison.properties)
@@ -304,7 +304,7 @@ def test_correlations_can_be_read_on_their_colours(value):
 
 def test_colours_of_correlations_run_from_the_floor_to_the_ceiling(results):
     from dmlbench.compare import compare_results
-    from dmlbench.report.grids import correlation_colours
+    from dmlbench.present.heat_maps import correlation_colours
 
     pairs = compare_results(find_results([results])).saliency.pairs
     scale, legend = correlation_colours(pairs)
@@ -344,7 +344,7 @@ def test_report_of_models_without_maps_has_no_images(dmlbench, copy_of_results, 
 
 def test_sentences_say_what_the_numbers_say(results):
     from dmlbench.compare import compare_results
-    from dmlbench.report.summary import summary
+    from dmlbench.present.report_sentences import summary
 
     found = find_results([results])
     comparison = compare_results(found)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from dmlbench.report.explorer import neighbours, principal
+from dmlbench.present.explorer import neighbours, principal
 from dmlbench.results import find_results
 
 PIXELS = """place => [...document.querySelectorAll('#image-maps canvas')][place]

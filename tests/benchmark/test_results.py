@@ -10,7 +10,7 @@ import pytest
 
 from dmlbench.results import find_results, load_result
 from dmlbench.results.means import fisher_mean, plain_mean
-from dmldata.errors import InputError
+from dmldata.common.errors import InputError
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_killed_evaluation_resumes_to_identical_results(dmlbench, shapes, models
         options = ["--maps", 20, "--samples", 300, "--no-chance", "--no-intervals", "--device=cpu"]
         return ["evaluate", models["small"], "--data", shapes, "--out", tmp_path / out, *options]
 
-    command = "import torch; torch.set_num_threads(1); from dmlbench.cli import main; main()"
+    command = "import torch; torch.set_num_threads(1); from dmlbench.cli.main import main; main()"
     killed = subprocess.Popen(
         [sys.executable, "-c", command, *map(str, arguments("killed"))], stdout=subprocess.DEVNULL
     )

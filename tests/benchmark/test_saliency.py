@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from dmlbench.distances import DISTANCES, euclidean
+from dmlbench.losses import DISTANCES, euclidean
 from dmlbench.saliency import METHODS, MapInput, explain
 
 KEYS = ["car_a", "car_b", "car_c"]

@@ -6,13 +6,13 @@ import torch
 from PIL import Image
 from torch import nn
 
-from dmlbench.distances import euclidean, squared_euclidean
+from dmlbench.losses import euclidean, squared_euclidean
 from dmlbench.maps import pearson
 from dmlbench.models import load_model
 from dmlbench.saliency import METHODS, MapInput, explain, saliency_maps
 from dmlbench.saliency.gradient_maps import integrated_gradients
 from dmlbench.saliency.occlusion_maps import occlusion
-from dmldata.errors import ModelError
+from dmldata.common.errors import ModelError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 
@@ -141,7 +141,7 @@ def test_grad_cam_takes_what_goes_into_the_pooling_of_timms_networks(name, monke
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "mobilenet_v3_small", "convnext_tiny"])
 def test_grad_cam_finds_the_last_stage_of_torchvisions_networks(name):
-    from dmlbench.torchvision_schemas import ensure_torchvision_imports
+    from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 
     ensure_torchvision_imports()
     import torchvision

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from dmlbench.distances import euclidean
+from dmlbench.losses import euclidean
 from dmlbench.maps import compare_maps
 from dmlbench.models import LoadedModel, Preprocessing, load_model, save_torchscript
 from dmlbench.saliency import (
@@ -17,7 +17,7 @@ from dmlbench.saliency import (
     method_named,
     saliency_maps,
 )
-from dmldata.errors import ModelError, UnknownNameError
+from dmldata.common.errors import ModelError, UnknownNameError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 

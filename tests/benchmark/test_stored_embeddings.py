@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dmlbench.models import load_model
-from dmldata.errors import ModelError
+from dmldata.common.errors import ModelError
 
 KEYS = ["a", "b", "c"]
 

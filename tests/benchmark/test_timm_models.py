@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from dmlbench.models import load_model
-from dmlbench.torchvision_schemas import ensure_torchvision_imports
-from dmldata.errors import ModelError, UnknownNameError
+from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
+from dmldata.common.errors import ModelError, UnknownNameError
 
 
 def same_weights(a, b):

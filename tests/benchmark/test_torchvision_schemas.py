@@ -9,7 +9,7 @@ import pytest
 @pytest.mark.parametrize("first", ["", "try:\n import torchvision\nexcept RuntimeError: pass\n"])
 def test_torchvision_imports_in_a_fresh_process(first):
     code = first + (
-        "from dmlbench.torchvision_schemas import ensure_torchvision_imports as ensure\n"
+        "from dmlbench.models.torchvision_schemas import ensure_torchvision_imports as ensure\n"
         "needed = ensure()\n"
         "import torchvision.transforms\n"
         "from torchvision.extension import _has_ops\n"

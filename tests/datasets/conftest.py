@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dmldata.factors import Factor
-from dmldata.manifest import Credit, Manifest
+from dmldata.contract.factors import Factor
+from dmldata.contract.manifest import Credit, Manifest
 from dmldata.writer import write_dataset
 
 SIDE = 32

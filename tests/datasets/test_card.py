@@ -14,9 +14,9 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from dmldata import open_dataset
-from dmldata.errors import InputError
-from dmldata.manifest import Credit
-from dmldata.verify import verify
+from dmldata.common.errors import InputError
+from dmldata.contract.manifest import Credit
+from dmldata.verify.verification import verify
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from dmldata import console
-from dmldata.errors import DatasetError, PrismError
+from dmldata.common import console
+from dmldata.common.errors import DatasetError, PrismError
 
 app = typer.Typer()
 
@@ -181,7 +181,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
 
 def test_the_console_imports_nothing_heavy() -> None:
     done = run_python(
-        "import sys, typer, dmldata, dmldata.console\n"
+        "import sys, typer, dmldata, dmldata.common.console\n"
         "print([m for m in ('numpy', 'pyarrow', 'PIL', 'pydantic', 'fsspec') if m in sys.modules])"
     )
     assert done.stdout == "[]\n", done.stderr
@@ -191,7 +191,7 @@ def test_what_takes_long_says_how_far_it_is_where_stderr_is_no_terminal(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = iter([0.0, 10.0, 16.0, 20.0, 40.0, 50.0])
-    monkeypatch.setattr("dmldata.console.time.monotonic", lambda: next(seconds))
+    monkeypatch.setattr("dmldata.common.console.time.monotonic", lambda: next(seconds))
     with console.progress("maps", 8) as bar:
         bar.advance()
         bar.advance()

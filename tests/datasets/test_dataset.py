@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from dmldata import Part, open_dataset
-from dmldata.errors import DatasetError, InputError, UnknownNameError
+from dmldata.common.errors import DatasetError, InputError, UnknownNameError
 
 Rows = list[dict[str, Any]]
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dmldata.decode import decode_depth, decode_image, decode_mask, size_of
-from dmldata.errors import DatasetError
+from dmldata.common.errors import DatasetError
+from dmldata.contract.decode import decode_depth, decode_image, decode_mask, size_of
 
 
 def encoded(pixels: np.ndarray, form: str = "PNG") -> bytes:

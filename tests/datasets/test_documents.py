@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dmldata.documents import parse_yaml
-from dmldata.errors import InputError
+from dmldata.common.documents import parse_yaml
+from dmldata.common.errors import InputError
 
 
 def test_aliases_of_ordinary_documents_are_followed() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dmldata.errors import InputError
-from dmldata.extras import (
+from dmldata.common.errors import InputError
+from dmldata.common.extras import (
     MissingPackageError,
     extra_requirements,
     extras_with,
@@ -28,7 +28,7 @@ class Hidden(importlib.abc.MetaPathFinder):
 
 sys.meta_path.insert(0, Hidden())
 sys.argv = {argv!r}
-from {package}.cli import main
+from {package}.cli.main import main
 main()
 """
 

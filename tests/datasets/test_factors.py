@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dmldata.errors import InputError, UnknownNameError
-from dmldata.factors import Factor
+from dmldata.common.errors import InputError, UnknownNameError
+from dmldata.contract.factors import Factor
 
 numbers = st.lists(st.floats(-1e6, 1e6, allow_nan=False), min_size=1, max_size=12, unique=True).map(
     tuple

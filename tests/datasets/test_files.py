@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from dmldata.errors import InputError
-from dmldata.files import (
+from dmldata.common.errors import InputError
+from dmldata.common.files import (
     finish_replacing,
     names_in,
     replace_files,

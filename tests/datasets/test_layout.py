@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmldata.errors import InputError
-from dmldata.layout import SEEN_ROWS, images_per_shard_for, shard_layout, typed_first
+from dmldata.common.errors import InputError
+from dmldata.contract.layout import SEEN_ROWS, images_per_shard_for, shard_layout, typed_first
 
 splits = st.lists(st.sampled_from(["test", "train", "train_b", "validation"]), max_size=60)
 hues = st.lists(st.tuples(st.sampled_from(["a", "b"]), st.none() | st.just(0.5)), max_size=40)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dmldata.errors import InputError
-from dmldata.licences import license_problems, pictures_license, spdx_license
+from dmldata.card.licenses import license_problems, pictures_license, spdx_license
+from dmldata.common.errors import InputError
 
 
 @pytest.mark.parametrize(

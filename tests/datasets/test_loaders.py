@@ -115,7 +115,7 @@ def test_in_hugging_face_datasets(
 
 def test_in_timm(tiny: Path, by_key: Rows) -> None:
     pytest.importorskip("torch")
-    schemas = pytest.importorskip("dmlbench.torchvision_schemas")
+    schemas = pytest.importorskip("dmlbench.models.torchvision_schemas")
     schemas.ensure_torchvision_imports()
     reader_wds = pytest.importorskip("timm.data.readers.reader_wds")
     reader = reader_wds.ReaderWds(str(tiny), split="train")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from dmldata import open_dataset
-from dmldata.errors import InputError
+from dmldata.common.errors import InputError
 from dmldata.locate import SETS, locate
 
 COMMIT = "ab" * 20
@@ -163,7 +163,7 @@ def test_a_silent_hub_is_found_out_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     pytest.importorskip("huggingface_hub")
     from huggingface_hub import constants
 
-    from dmldata.hub_access import hub_answers, offline_if_hub_is_silent
+    from dmldata.common.hub_access import hub_answers, offline_if_hub_is_silent
 
     for name in (
         "https_proxy",

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dmldata.errors import DatasetError, UnknownNameError
-from dmldata.manifest import Manifest, read_manifest
+from dmldata.common.errors import DatasetError, UnknownNameError
+from dmldata.contract.manifest import Manifest, read_manifest
 
 Document = dict[str, Any]
 

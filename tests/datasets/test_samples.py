@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dmldata.errors import DatasetError, InputError
-from dmldata.factors import Factor
-from dmldata.files import sha256_of
-from dmldata.samples import read_samples, sample_json, samples_schema, write_samples
+from dmldata.common.errors import DatasetError, InputError
+from dmldata.common.files import sha256_of
+from dmldata.contract.factors import Factor
+from dmldata.contract.samples import read_samples, sample_json, samples_schema, write_samples
 
 Rows = list[dict[str, Any]]
 Factors = tuple[Factor, ...]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dmldata.errors import DatasetError, InputError
-from dmldata.files import sha256_of
-from dmldata.shards import read_shard, write_shard
+from dmldata.common.errors import DatasetError, InputError
+from dmldata.common.files import sha256_of
+from dmldata.contract.shards import read_shard, write_shard
 
 FILES = {"jpg": b"picture", "mask.png": b"mask", "json": b"{}"}
 TWO = [("a1", FILES), ("a2", FILES)]

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from dmldata.errors import DatasetError
-from dmldata.shards import Sample, read_shard, write_shard
-from dmldata.verify import Problem, verify
+from dmldata.common.errors import DatasetError
+from dmldata.contract.shards import Sample, read_shard, write_shard
+from dmldata.verify.verification import Problem, verify
 
 SHARD = "train-000000.tar"
 Edit = Callable[[list[Sample]], Iterable[Sample]]

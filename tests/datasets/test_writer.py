@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from dmldata import open_dataset
-from dmldata.errors import InputError
-from dmldata.verify import verify
+from dmldata.common.errors import InputError
+from dmldata.verify.verification import verify
 
 Write = Callable[..., Any]
 Rows = list[dict[str, Any]]

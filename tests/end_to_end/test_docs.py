@@ -8,8 +8,8 @@ from dmlbench.models import Preprocessing
 from dmlbench.models.load import _SCHEMES, _SUFFIXES
 from dmlbench.models.metadata import read_metadata
 from dmlbench.saliency import METHODS
-from dmlgen.assets import environment_names, project_car_names
-from dmlgen.factors import catalogue
+from dmlgen.catalog.assets import environment_names, project_car_names
+from dmlgen.factors.catalogue import catalogue
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCENES, MODELS, SALIENCY = (

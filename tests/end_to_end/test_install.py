@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dmldata.extras import extras_with
+from dmldata.common.extras import extras_with
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HAVE = {"numpy": "2.4.6", "pandas": "3.0.6", "pyarrow": "26.0.1", "torch": "2.14.1"}

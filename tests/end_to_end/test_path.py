@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from dmldata import open_dataset
-from dmldata.verify import verify
+from dmldata.verify.verification import verify
 
 SAMPLE = Path(__file__).resolve().parents[2] / "datasets" / "sample"
 MODELS = [f"timm:test_efficientnet?pretrained=false&seed={seed}" for seed in (0, 1)]
 
 
 def command(package, *args):
-    program = f"from {package}.cli import main; main()"
+    program = f"from {package}.cli.main import main; main()"
     return subprocess.run(
         [sys.executable, "-c", program, *map(str, args)], check=True, capture_output=True, text=True
     ).stdout

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dmlbench.cli import app
+from dmlbench.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,11 +10,11 @@ import urllib.request
 import pytest
 import s3fs
 
-from dmldata import console
-from dmlgen.cli import app
-from dmlgen.plan import make_plan
-from dmlgen.presets import Engine
-from dmlgen.recipe import Sweep, load_recipe
+from dmldata.common import console
+from dmlgen.cli.main import app
+from dmlgen.plan.draw import make_plan
+from dmlgen.plan.presets import Engine
+from dmlgen.plan.recipe import Sweep, load_recipe
 from dmlgen.rendering.run import render
 
 SECRET = "not-to-be-seen-anywhere"

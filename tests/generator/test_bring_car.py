@@ -10,19 +10,19 @@ import yaml
 from PIL import Image
 from toy_cars import box, bring, toy_car, with_blender, write_glb, write_obj
 
-from dmldata.errors import InputError
-from dmlgen.assets import car_folder, car_names, own_cars_folder, project_car_names
+from dmldata.common.errors import InputError
 from dmlgen.blender import call_in_blender
-from dmlgen.cars.decide import Choices, decide
-from dmlgen.cars.guess import guess_role
-from dmlgen.cars.importer import import_car
-from dmlgen.cars.model import Model, ModelMaterial
-from dmlgen.cars.own import Labels, check_file, look_at
-from dmlgen.cars.spec import load_car
-from dmlgen.factors import catalogue
-from dmlgen.plan import make_plan
-from dmlgen.presets import Engine
-from dmlgen.recipe import load_recipe
+from dmlgen.carimport.decide import Choices, decide
+from dmlgen.carimport.guess import guess_role
+from dmlgen.carimport.importer import import_car
+from dmlgen.carimport.model import Model, ModelMaterial
+from dmlgen.carimport.own import Labels, check_file, look_at
+from dmlgen.catalog.assets import car_folder, car_names, own_cars_folder, project_car_names
+from dmlgen.catalog.cars import load_car
+from dmlgen.factors.catalogue import catalogue
+from dmlgen.plan.draw import make_plan
+from dmlgen.plan.presets import Engine
+from dmlgen.plan.recipe import load_recipe
 from dmlgen.rendering.run import render
 
 
@@ -348,7 +348,7 @@ def test_a_taken_name_needs_force_and_a_failed_replacement_keeps_the_old(
         raise InputError("no light")
 
     with monkeypatch.context() as broken:
-        broken.setattr("dmlgen.cars.own.show_car", fail)
+        broken.setattr("dmlgen.carimport.own.show_car", fail)
         assert bring(dmlgen, file, *longer)[0] == 2
     assert (home / "mine" / "mine.glb").read_bytes() == before
     assert [p.name for p in home.iterdir()] == ["mine"]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from toy_cars import box, toy_car
 
-from dmldata.errors import InputError
-from dmlgen.cars.decide import Choices, decide
-from dmlgen.cars.extras import coarser_levels, far_away, overlapping
-from dmlgen.cars.model import Model, ModelMaterial
-from dmlgen.cars.table import roles_of
+from dmldata.common.errors import InputError
+from dmlgen.carimport.decide import Choices, decide
+from dmlgen.carimport.extras import coarser_levels, far_away, overlapping
+from dmlgen.carimport.model import Model, ModelMaterial
+from dmlgen.carimport.table import roles_of
 
 PAINT = Choices(paint=("Lack",))
 

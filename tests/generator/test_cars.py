@@ -7,15 +7,15 @@ import pytest
 import trimesh
 from PIL import Image
 
-from dmldata.documents import load_document
-from dmldata.errors import InputError
-from dmlgen.assets import car_folder, project_car_names, scenes_folder
-from dmlgen.cars.edits import Face, Retouch, Selector
-from dmlgen.cars.importer import import_car
-from dmlgen.cars.show import show_car
-from dmlgen.cars.spec import CarSpec, load_car
-from dmlgen.cars.textures import prepare_images
-from dmlgen.roles import ROLES
+from dmldata.common.documents import load_document
+from dmldata.common.errors import InputError
+from dmlgen.carimport.importer import import_car
+from dmlgen.carimport.textures import prepare_images
+from dmlgen.catalog.assets import car_folder, project_car_names, scenes_folder
+from dmlgen.catalog.car_edits import Face, Retouch, Selector
+from dmlgen.catalog.cars import CarSpec, load_car
+from dmlgen.catalog.roles import ROLES
+from dmlgen.rendering.show import show_car
 
 WHEELS = {"wheel_front_left", "wheel_front_right", "wheel_rear_left", "wheel_rear_right"}
 

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from dmlgen.plan import make_plan
-from dmlgen.plan_table import plan_rows
-from dmlgen.recipe import load_recipe
+from dmlgen.plan.draw import make_plan
+from dmlgen.plan.recipe import load_recipe
+from dmlgen.plan.table import plan_rows
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ def test_status_of_a_folder_without_a_render_says_what_is_there(dmlgen, color_sw
 def test_help_needs_neither_blender_nor_arrow():
     program = (
         "import sys; sys.argv = ['dmlgen', '--help']\n"
-        "from dmlgen.cli import main\n"
+        "from dmlgen.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "print(sorted({'bpy', 'pyarrow', 'numpy', 'PIL', 'pydantic'} & set(sys.modules)))"

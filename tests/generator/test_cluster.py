@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 
 from dmldata import open_dataset
-from dmldata.errors import InputError, PrismError
+from dmldata.common.errors import InputError, PrismError
 from dmlgen.rendering.ray_workers import RayExecutor
 from dmlgen.rendering.remote import Destination
 from dmlgen.rendering.run import render
 
 COMMAND = [
-    *(sys.executable, "-c", "from dmlgen.cli import main; main()"),
+    *(sys.executable, "-c", "from dmlgen.cli.main import main; main()"),
     *("render", "paper", "--factor", "color", "--scenes", "2", "--variants", "3"),
     *("--seed", "7", "--size", "64", "--preset", "draft", "--device", "cpu", "--json", "--out"),
 ]

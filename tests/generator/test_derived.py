@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dmldata import open_dataset
-from dmldata.errors import InputError
-from dmlgen.assets import car_folder, car_mesh, project_car_names
+from dmldata.common.errors import InputError
 from dmlgen.blender import call_in_blender
-from dmlgen.cars.derive.glb import CarFile
-from dmlgen.cars.derive.models import (
+from dmlgen.catalog.assets import car_folder, car_mesh, project_car_names
+from dmlgen.catalog.cars import load_car
+from dmlgen.catalog.derived_names import parse_derived
+from dmlgen.derive.glb import CarFile
+from dmlgen.derive.models import (
     RANGES,
     derive,
     derived_glb,
@@ -22,15 +24,13 @@ from dmlgen.cars.derive.models import (
     measure,
     proportions,
 )
-from dmlgen.cars.derive.names import parse_derived
-from dmlgen.cars.derive.shape import shape_of
-from dmlgen.cars.derive.trims import OWN as OWN_TRIM
-from dmlgen.cars.derive.trims import choose as choose_trim
-from dmlgen.cars.derive.warp import ARCH, Proportions, Warp
-from dmlgen.cars.spec import load_car
-from dmlgen.factors import CONSTANTS
-from dmlgen.plan import make_plan
-from dmlgen.recipe import Recipe, Sweep, load_recipe
+from dmlgen.derive.shape import shape_of
+from dmlgen.derive.trims import OWN as OWN_TRIM
+from dmlgen.derive.trims import choose as choose_trim
+from dmlgen.derive.warp import ARCH, Proportions, Warp
+from dmlgen.factors.catalogue import CONSTANTS
+from dmlgen.plan.draw import make_plan
+from dmlgen.plan.recipe import Recipe, Sweep, load_recipe
 from dmlgen.rendering.run import render
 
 BASES = project_car_names()
@@ -208,8 +208,8 @@ def test_the_credit_of_the_base_travels_with_its_models():
 
 PICTURES = """
 from pathlib import Path
-from dmlgen.factors import CONSTANTS
-from dmlgen.presets import Engine
+from dmlgen.factors.catalogue import CONSTANTS
+from dmlgen.plan.presets import Engine
 from dmlgen.scene import stage as stages
 from dmlgen.scene.picture import Photographer
 

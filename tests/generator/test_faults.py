@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from dmldata import open_dataset
-from dmldata.errors import InputError, PrismError
-from dmldata.verify import verify
+from dmldata.common.errors import InputError, PrismError
+from dmldata.verify.verification import verify
 from dmlgen.rendering.executor import Died, Rendered
 from dmlgen.rendering.job import STAGING, held, slices_in, staging_of
 from dmlgen.rendering.local import LocalExecutor, has_gpu
@@ -25,7 +25,7 @@ from dmlgen.rendering.store import FrameStore
 from dmlgen.rendering.units import Slice
 
 COMMAND = [
-    *(sys.executable, "-c", "from dmlgen.cli import main; main()"),
+    *(sys.executable, "-c", "from dmlgen.cli.main import main; main()"),
     *("render", "paper", "--factor", "color", "--scenes", "2", "--variants", "3"),
     *("--seed", "7", "--size", "64", "--preset", "draft", "--device", "cpu", "--out"),
 ]

@@ -14,15 +14,15 @@ import pytest
 from PIL import Image
 from toy_cars import bring, glb_text, toy_car, with_blender, write_glb, write_obj
 
-from dmldata.errors import InputError
+from dmldata.common.errors import InputError
 from dmlgen.blender import call_in_blender
-from dmlgen.cars.decide import Choices, decide
-from dmlgen.cars.own import look_at
-from dmlgen.cars.source.beside import MAX_PIXELS, find_beside, problem_of_image
-from dmlgen.cars.source.fbx import check_fbx
-from dmlgen.cars.source.kinds import check_kind
-from dmlgen.cars.source.prepare import prepare
-from dmlgen.cars.spec import load_car
+from dmlgen.carimport.decide import Choices, decide
+from dmlgen.carimport.own import look_at
+from dmlgen.carimport.source.beside import MAX_PIXELS, find_beside, problem_of_image
+from dmlgen.carimport.source.fbx import check_fbx
+from dmlgen.carimport.source.kinds import check_kind
+from dmlgen.carimport.source.prepare import prepare
+from dmlgen.catalog.cars import load_car
 
 PAINT = Choices(paint=("Lack",))
 
@@ -366,14 +366,14 @@ def test_a_compressed_blend_file_that_expands_is_refused(tmp_path, monkeypatch):
         file.write_bytes(content)
         with pytest.raises(InputError, match=message):
             prepare(file, tmp_path)
-    monkeypatch.setattr("dmldata.foreign.MIN_BYTES", 10_000)
+    monkeypatch.setattr("dmldata.common.foreign.MIN_BYTES", 10_000)
     file.write_bytes(gzip.compress(b"BLENDER-v300" + bytes(5_000_000)))
     with pytest.raises(InputError, match=r"a\.blend: expands from .*; the limit is"):
         prepare(file, tmp_path)
 
 
 def test_an_obj_file_of_too_many_triangles_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("dmlgen.cars.source.kinds.MAX_TRIANGLES", 300)
+    monkeypatch.setattr("dmlgen.carimport.source.kinds.MAX_TRIANGLES", 300)
     with pytest.raises(InputError, match="301 triangles or more; at most 300 can be used"):
         prepare(write_obj(tmp_path / "a.obj", toy_car()), fresh(tmp_path / "copy"))
 
@@ -545,7 +545,7 @@ def test_an_object_to_leave_out_that_is_not_there_is_an_error(tmp_path):
 
 def _described(files):
     """What becomes of each file, in one Blender process: a line, or the error's class."""
-    from dmlgen.cars.mesh.describe import describe
+    from dmlgen.carimport.mesh.describe import describe
 
     outcomes = []
     for file in files:

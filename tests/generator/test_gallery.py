@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from dmldata import open_dataset
-from dmldata.errors import InputError
+from dmldata.common.errors import InputError
 from dmlgen.gallery.build import Cell, build_gallery, coloured
 from dmlgen.gallery.build import page as page_text
 

@@ -5,11 +5,11 @@ import struct
 import pytest
 from toy_cars import bring, glb_text, toy_car, write_glb
 
-from dmldata.errors import InputError
-from dmldata.files import sha256_of
-from dmlgen.assets import car_mesh
-from dmlgen.cars.own import Labels, check_file
-from dmlgen.cars.spec import load_car, read_car
+from dmldata.common.errors import InputError
+from dmldata.common.files import sha256_of
+from dmlgen.carimport.own import Labels, check_file
+from dmlgen.catalog.assets import car_mesh
+from dmlgen.catalog.cars import load_car, read_car
 
 
 @pytest.mark.parametrize("stem", ["машина", "车", "🚗", "Ford машина", "---"])
@@ -134,7 +134,7 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(dmlgen, home, tmp_path, m
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("dmlgen.cars.importer.shutil.copyfileobj", full)
+    monkeypatch.setattr("dmlgen.carimport.importer.shutil.copyfileobj", full)
     code, _, err = bring(dmlgen, write_glb(tmp_path / "mine.glb", toy_car()))
     assert code == 1
     assert "mine.glb: No space left on device" in err

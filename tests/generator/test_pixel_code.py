@@ -30,18 +30,18 @@ def changed(monkeypatch):
 
 
 def test_what_stands_in_a_scene_counts(changed):
-    assert changed("dmlgen/scene/sky.py", "CLOUD_SCALE = 0.16", "CLOUD_SCALE = 0.17")
-    assert changed("dmlgen/daylight.py", "HAZE = 0.5", "HAZE = 0.6")
-    assert changed("dmlgen/presets.py", "samples=12", "samples=13")
+    assert changed("dmlgen/scene/light/sky.py", "CLOUD_SCALE = 0.16", "CLOUD_SCALE = 0.17")
+    assert changed("dmlgen/scene/light/daylight.py", "HAZE = 0.5", "HAZE = 0.6")
+    assert changed("dmlgen/plan/presets.py", "samples=12", "samples=13")
 
 
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("dmlgen/rendering/cli.py", "Render a dataset.", "Renders a dataset."),
-        ("dmlgen/publish/cli.py", "import", "import  "),
-        ("dmlgen/scene/sky.py", "Sun and sky, metered", "Sun and sky"),
-        ("dmlgen/scene/sky.py", "# Blender's rotation 0", "# Rotation 0"),
+        ("dmlgen/cli/render.py", "Render a dataset.", "Renders a dataset."),
+        ("dmlgen/cli/publish.py", "import", "import  "),
+        ("dmlgen/scene/light/sky.py", "Sun and sky, metered", "Sun and sky"),
+        ("dmlgen/scene/light/sky.py", "# Blender's rotation 0", "# Rotation 0"),
     ],
 )
 def test_help_comments_and_docstrings_do_not_count(changed, file, old, new):
@@ -50,5 +50,9 @@ def test_help_comments_and_docstrings_do_not_count(changed, file, old, new):
 
 def test_modules_that_make_no_pixel_are_left_out():
     names = {path.relative_to(pixel_code._ROOT).as_posix() for path in pixel_modules()}
-    assert {"dmlgen/scene/stage.py", "dmlgen/photography.py", "dmlgen/things.py"} <= names
+    assert {
+        "dmlgen/scene/stage.py",
+        "dmlgen/scene/photography.py",
+        "dmlgen/catalog/things.py",
+    } <= names
     assert not {name for name in names if "cli" in name or "publish" in name or "gallery" in name}

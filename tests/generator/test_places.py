@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from dmldata import open_dataset
-from dmldata.documents import load_document
-from dmldata.errors import InputError
-from dmlgen.assets import environment_file, environment_names
-from dmlgen.environment import EnvironmentDocument, SiteSpec, load_environment
-from dmlgen.factors import CONSTANTS
-from dmlgen.plan import Plan, PlannedImage, make_plan
-from dmlgen.presets import Engine
-from dmlgen.recipe import load_recipe, with_values
+from dmldata.common.documents import load_document
+from dmldata.common.errors import InputError
+from dmlgen.catalog.assets import environment_file, environment_names
+from dmlgen.catalog.places import EnvironmentDocument, SiteSpec, load_environment
+from dmlgen.factors.catalogue import CONSTANTS
+from dmlgen.plan.draw import Plan, PlannedImage, make_plan
+from dmlgen.plan.presets import Engine
+from dmlgen.plan.recipe import load_recipe, with_values
 from dmlgen.rendering.run import render
 
 SITES = [n for n in environment_names() if isinstance(load_environment(n), SiteSpec)]

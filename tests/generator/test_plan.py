@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from dmldata.errors import InputError
-from dmlgen.car_labels import base_of
-from dmlgen.cars.spec import load_car
-from dmlgen.plan import make_plan
-from dmlgen.recipe import Sweep, load_recipe
+from dmldata.common.errors import InputError
+from dmlgen.catalog.cars import load_car
+from dmlgen.plan.draw import make_plan
+from dmlgen.plan.labels import base_of
+from dmlgen.plan.recipe import Sweep, load_recipe
 
 
 @pytest.fixture(scope="module")

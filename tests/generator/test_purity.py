@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 from dmldata import Part, open_dataset
-from dmlgen.factors import CONSTANTS
-from dmlgen.plan import Plan, PlannedImage, make_plan
-from dmlgen.presets import Engine
-from dmlgen.recipe import load_recipe, with_values
+from dmlgen.factors.catalogue import CONSTANTS
+from dmlgen.plan.draw import Plan, PlannedImage, make_plan
+from dmlgen.plan.presets import Engine
+from dmlgen.plan.recipe import load_recipe, with_values
 from dmlgen.rendering.run import render
 
 SIZE = 96

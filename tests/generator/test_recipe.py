@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from dmldata.errors import InputError
-from dmlgen.assets import recipe_names
-from dmlgen.factors import CONSTANTS, catalogue
-from dmlgen.plan import make_plan
-from dmlgen.recipe import Sweep, load_recipe
+from dmldata.common.errors import InputError
+from dmlgen.catalog.assets import recipe_names
+from dmlgen.factors.catalogue import CONSTANTS, catalogue
+from dmlgen.plan.draw import make_plan
+from dmlgen.plan.recipe import Sweep, load_recipe
 
 GOOD = """\
 name: own

@@ -7,8 +7,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from dmldata.errors import InputError, PrismError
-from dmldata.verify import verify
+from dmldata.common.errors import InputError, PrismError
+from dmldata.verify.verification import verify
 from dmlgen.rendering.remote import Destination, work_folder
 
 ASKED = (
@@ -158,7 +158,7 @@ def test_a_part_of_another_dataset_is_not_mixed_with_this_one(
 
 
 def test_an_upload_by_two_at_once_is_done_by_one(rendered, url, color_sweep, there):
-    from dmlgen.rendering.cli import _carry
+    from dmlgen.cli.render import _carry
     from dmlgen.rendering.job import held
 
     with held(rendered, None), pytest.raises(InputError, match="is being rendered by process"):

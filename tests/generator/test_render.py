@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dmldata import Part, open_dataset
-from dmldata.errors import InputError
-from dmldata.verify import verify
+from dmldata.common.errors import InputError
+from dmldata.verify.verification import verify
 from dmlgen.rendering.run import render
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dmldata.errors import PrismError
+from dmldata.common.errors import PrismError
 from dmlgen.rendering.frames import Frame
 from dmlgen.rendering.store import FrameStore
 

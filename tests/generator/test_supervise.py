@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmldata.errors import InputError, PrismError
-from dmlgen.plan import PlannedImage
+from dmldata.common.errors import InputError, PrismError
+from dmlgen.plan.draw import PlannedImage
 from dmlgen.rendering.executor import Died, Refused, Rendered
 from dmlgen.rendering.frames import Frame
 from dmlgen.rendering.supervise import Limits, Supervisor

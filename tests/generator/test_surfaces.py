@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dmldata.documents import load_document
-from dmldata.errors import InputError
-from dmlgen.assets import surface_folder, surface_names
-from dmlgen.factors import GROUNDS
+from dmldata.common.documents import load_document
+from dmldata.common.errors import InputError
+from dmlgen.catalog.assets import surface_folder, surface_names
+from dmlgen.catalog.surfaces import SurfaceSpec, load_surface
+from dmlgen.factors.catalogue import GROUNDS
 from dmlgen.surfaces.bake import BAKERS, MASKS, baked
-from dmlgen.surfaces.spec import SurfaceSpec, load_surface
 
 
 def images(name):

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from dmlgen.assets import car_mesh, project_car_names
-from dmlgen.cars.derive.cut import CHORD, cut
-from dmlgen.cars.derive.glb import CarFile, Part
-from dmlgen.cars.derive.models import derive, measure
-from dmlgen.cars.derive.outline import outline
-from dmlgen.cars.derive.trims import CLADDINGS, NO_ROOF, OWN, choose, cladding, exchange_trim, roof
-from dmlgen.cars.derive.wheels import choose as choose_wheels
+from dmlgen.catalog.assets import car_mesh, project_car_names
+from dmlgen.derive.cut import CHORD, cut
+from dmlgen.derive.glb import CarFile, Part
+from dmlgen.derive.models import derive, measure
+from dmlgen.derive.outline import outline
+from dmlgen.derive.trims import CLADDINGS, NO_ROOF, OWN, choose, cladding, exchange_trim, roof
+from dmlgen.derive.wheels import choose as choose_wheels
 
 BASES = project_car_names()
 

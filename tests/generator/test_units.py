@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmldata.errors import InputError
-from dmlgen.plan import PlannedImage
+from dmldata.common.errors import InputError
+from dmlgen.plan.draw import PlannedImage
 from dmlgen.rendering.units import LARGEST_UNIT, Slice, cut, parse_slice, take_slice
 
 

@@ -7,12 +7,12 @@ import itertools
 import numpy as np
 import pytest
 
-from dmlgen.assets import car_mesh, project_car_names
-from dmlgen.cars.derive.glb import CarFile
-from dmlgen.cars.derive.wheels import RIMS, choose, exchange_wheels
-from dmlgen.cars.quads import box, lathe, smooth
-from dmlgen.cars.wheel_designs import DESIGNS, FINISHES, wheel_faces
-from dmlgen.roles import ROLES
+from dmlgen.catalog.assets import car_mesh, project_car_names
+from dmlgen.catalog.roles import ROLES
+from dmlgen.derive.glb import CarFile
+from dmlgen.derive.quads import box, lathe, smooth
+from dmlgen.derive.wheel_designs import DESIGNS, FINISHES, wheel_faces
+from dmlgen.derive.wheels import RIMS, choose, exchange_wheels
 
 BASES = project_car_names()
 RADIUS, WIDTH = 0.33, 0.21

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import hostile_targets as targets
 import pytest
 
-from dmldata import console
+from dmldata.common import console
 
 
 class Answer(NamedTuple):
@@ -25,7 +25,7 @@ class Answer(NamedTuple):
 @pytest.fixture(scope="session")
 def dmlbench():
     """Call `dmlbench` in this process."""
-    from dmlbench.cli import app
+    from dmlbench.cli.main import app
 
     def call(*words: object) -> Answer:
         out, err = io.StringIO(), io.StringIO()
@@ -52,7 +52,7 @@ def run():
             "import resource, sys\n"
             f"limit = {limit}\n"
             "if limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))\n"
-            f"from {command}.cli import main\n"
+            f"from {command}.cli.main import main\n"
             "main()\n"
         )
         done = subprocess.run(

@@ -16,8 +16,8 @@ import numpy as np
 from hostile_mutations import mutate
 from PIL import Image
 
-from dmldata.errors import LONGEST_MESSAGE, PrismError
-from dmldata.factors import Factor
+from dmldata.common.errors import LONGEST_MESSAGE, PrismError
+from dmldata.contract.factors import Factor
 from dmldata.writer import write_dataset
 
 SIDE = 24
@@ -143,7 +143,7 @@ def seal_dataset(folder: Path) -> None:
 
 def read_dataset(folder: Path) -> None:
     from dmlbench.sources import open_source
-    from dmldata.verify import verify
+    from dmldata.verify.verification import verify
 
     verify(folder)
     source = open_source(str(folder))
@@ -206,7 +206,7 @@ def write_arrays(folder: Path) -> None:
 
 
 def read_arrays(folder: Path) -> None:
-    from dmlbench.embedding_file import read_embeddings
+    from dmlbench.sources.embedding_file import read_embeddings
 
     for path in sorted(folder.iterdir()):
         read_embeddings(path)
@@ -226,8 +226,8 @@ def write_parquet(folder: Path) -> None:
 
 
 def read_parquet(folder: Path) -> None:
-    from dmlbench.embedding_file import read_embeddings
-    from dmlbench.label_table import read_label_table
+    from dmlbench.sources.embedding_file import read_embeddings
+    from dmlbench.sources.label_table import read_label_table
 
     read_embeddings(folder / "embeddings.parquet")
     read_label_table(folder / "labels.parquet")
@@ -242,7 +242,7 @@ def write_table(folder: Path) -> None:
 
 
 def read_tables(folder: Path) -> None:
-    from dmlbench.label_table import read_label_table
+    from dmlbench.sources.label_table import read_label_table
 
     for path in sorted(folder.iterdir()):
         read_label_table(path)
@@ -276,14 +276,14 @@ def write_recipe(folder: Path) -> None:
 
 
 def read_recipe(folder: Path) -> None:
-    from dmlgen.plan import make_plan
-    from dmlgen.recipe import load_recipe
+    from dmlgen.plan.draw import make_plan
+    from dmlgen.plan.recipe import load_recipe
 
     make_plan(load_recipe(str(folder / "mine.yaml")), seed=0, count=8)
 
 
 def write_car(folder: Path) -> None:
-    from dmlgen.assets import scenes_folder
+    from dmlgen.catalog.assets import scenes_folder
 
     (folder / "mine").mkdir()
     text = (scenes_folder() / "cars" / "van" / "car.yaml").read_text()
@@ -291,7 +291,7 @@ def write_car(folder: Path) -> None:
 
 
 def read_car(folder: Path) -> None:
-    from dmlgen.cars.spec import read_car as read
+    from dmlgen.catalog.cars import read_car as read
 
     read(folder / "mine")
 
@@ -395,7 +395,7 @@ def seal_results(folder: Path) -> None:
 
 
 def read_results(folder: Path) -> None:
-    from dmlbench.report import find_dataset, write_report
+    from dmlbench.present import find_dataset, write_report
     from dmlbench.results import find_results
 
     results = find_results([folder])
@@ -418,7 +418,7 @@ def write_board(folder: Path) -> None:
 
 def read_leaderboard(folder: Path) -> None:
     from dmlbench.leaderboard import read_board
-    from dmlbench.leaderboard.page import write_leaderboard
+    from dmlbench.present.leaderboard_page import write_leaderboard
 
     write_leaderboard(read_board(folder), folder / "page.html", "Board")
 

@@ -15,14 +15,14 @@ import torch
 from onnx import TensorProto, helper, numpy_helper, save
 
 from dmlbench import load_model
-from dmlbench.embedding_file import read_embeddings
-from dmlbench.label_table import read_label_table
 from dmlbench.sources import open_source
+from dmlbench.sources.embedding_file import read_embeddings
+from dmlbench.sources.label_table import read_label_table
 from dmlbench.sources.shards import expand_shards
+from dmldata.common.documents import parse_yaml
+from dmldata.common.errors import DatasetError, InputError, ModelError
 from dmldata.dataset import open_dataset
-from dmldata.documents import parse_yaml
-from dmldata.errors import DatasetError, InputError, ModelError
-from dmldata.verify import verify
+from dmldata.verify.verification import verify
 
 ZEROS = bytes(4 << 20)
 

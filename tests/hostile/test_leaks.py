@@ -9,10 +9,10 @@ import threading
 import pytest
 
 from dmlbench.leaderboard import Card, submit
-from dmlbench.report import find_dataset
+from dmlbench.present import find_dataset
 from dmlbench.results import find_results
-from dmldata.errors import InputError
-from dmldata.text import printable, without_credentials
+from dmldata.common.errors import InputError
+from dmldata.common.text import printable, without_credentials
 
 SECRET = "not-to-be-seen"
 

@@ -7,15 +7,15 @@ import os
 import pytest
 
 from dmlbench.compare.groups import read_groups
-from dmlbench.embedding_file import read_embeddings
-from dmlbench.label_table import read_label_table
 from dmlbench.leaderboard import read_board
 from dmlbench.results import find_results
 from dmlbench.sources import open_source
+from dmlbench.sources.embedding_file import read_embeddings
+from dmlbench.sources.label_table import read_label_table
 from dmlbench.sources.property_file import read_property_file
+from dmldata.common.errors import InputError
 from dmldata.dataset import open_dataset
-from dmldata.errors import InputError
-from dmldata.verify import verify
+from dmldata.verify.verification import verify
 
 PIPE = "is a pipe or device, not a file"
 

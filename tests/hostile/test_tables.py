@@ -9,9 +9,9 @@ import json
 import pytest
 
 from dmlbench.compare import compare_results
-from dmlbench.compare.latex import as_latex, latex_table
+from dmlbench.present.latex import as_latex, latex_table
+from dmlbench.present.result_tables import Table, csv_document, csv_text
 from dmlbench.results import find_results
-from dmlbench.tables import Table, csv_document, csv_text
 
 FORMULAS = ("=1+1", "+1+cmd|' /C calc'!A0", "-2+A1", "@SUM(A1)", "\t=1", "\r=1")
 

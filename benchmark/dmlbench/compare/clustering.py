@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from dmldata.strict import StrictModel
+from dmldata.common.strict import StrictModel
 
 
 class Clustering(StrictModel):

@@ -9,7 +9,7 @@ from dmlbench.compare.clustering import Clustering
 from dmlbench.compare.differences import Difference, leaders
 from dmlbench.compare.group_tests import GroupComparison
 from dmlbench.results.files import DatasetRecord, Interval, Interventions, Mean, PropertyScores
-from dmldata.strict import StrictModel
+from dmldata.common.strict import StrictModel
 
 FORMAT: Literal[1] = 1
 

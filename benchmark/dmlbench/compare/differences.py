@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from dmlbench.jackknife import jackknife_interval
 from dmlbench.results.files import Interval, PropertiesFile, PropertyScores
-from dmldata.strict import StrictModel
+from dmlbench.scores.jackknife import jackknife_interval
+from dmldata.common.strict import StrictModel
 
 SCORE = "nr_precision"
 SAME = ("seed", "jackknife_groups", "jackknife_unit", "max_queries")

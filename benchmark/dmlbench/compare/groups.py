@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dmlbench.csv_table import read_csv
-from dmlbench.distances import loss_named
+from dmlbench.losses import loss_named
 from dmlbench.results import Result
-from dmldata.documents import MAX_YAML_BYTES
-from dmldata.errors import InputError, UnknownNameError
-from dmldata.files import read_file
-from dmldata.foreign import reading
-from dmldata.strict import StrictModel
+from dmlbench.sources.csv_table import read_csv
+from dmldata.common.documents import MAX_YAML_BYTES
+from dmldata.common.errors import InputError, UnknownNameError
+from dmldata.common.files import read_file
+from dmldata.common.foreign import reading
+from dmldata.common.strict import StrictModel
 
 LOSS_GROUPS = ("classification", "ranking")
 VALID = "valid: .csv with the columns model and group, or .yaml with lines 'model: group'"

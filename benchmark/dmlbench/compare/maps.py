@@ -20,7 +20,6 @@ from dmlbench.compare.comparison import (
     Spread,
     mean_correlations,
 )
-from dmlbench.geometry import Geometry
 from dmlbench.maps import (
     agreement_with_bounds,
     common_grid,
@@ -31,6 +30,7 @@ from dmlbench.maps import (
     summarize_divergences,
 )
 from dmlbench.maps.compare import Summary
+from dmlbench.maps.geometry import Geometry
 from dmlbench.results import Result
 from dmlbench.results.files import Interval, SaliencyRequest
 from dmlbench.results.means import Scenes, plain_mean, self_agreement

@@ -14,8 +14,8 @@ from dmlbench.compare.groups import Groups, loss_groups
 from dmlbench.compare.maps import compare_all_maps
 from dmlbench.results import Result
 from dmlbench.results.files import UNSTABLE, PropertyScores
-from dmlbench.tables import queries_note
-from dmldata.errors import InputError
+from dmlbench.results.notes import queries_note
+from dmldata.common.errors import InputError
 
 Progress = Callable[[str, int, int], None]
 

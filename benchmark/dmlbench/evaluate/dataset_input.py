@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from dmlbench.models import LoadedModel, StoredEmbeddings
 from dmlbench.models.plausibility import IMAGES, check_pixels
-from dmlbench.properties import Property
-from dmlbench.properties.labels import lowest_of_bin
+from dmlbench.scores import Property
+from dmlbench.scores.labels import lowest_of_bin
 from dmlbench.sources import ImageSource
-from dmldata.errors import UnknownNameError
+from dmldata.common.errors import UnknownNameError
 
 SCENES = "scene_id"
 

@@ -26,8 +26,8 @@ from dmlbench.results.files import (
 from dmlbench.results.find import Result
 from dmlbench.results.folder import EMBEDDINGS, MAPS, PROPERTIES, RUN, SALIENCY, ResultFolder
 from dmlbench.sources import ImageSource
-from dmldata.console import say
-from dmldata.text import without_credentials
+from dmldata.common.console import say
+from dmldata.common.text import without_credentials
 
 PARTS = ("embeddings", "properties", "saliency")
 

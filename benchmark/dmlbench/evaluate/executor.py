@@ -14,8 +14,8 @@ from dmlbench.evaluate.tasks import Progress, Task
 from dmlbench.models import LoadedModel
 from dmlbench.results.blocks import Arrays
 from dmlbench.sources import ImageSource
-from dmldata.errors import InputError, UnknownNameError
-from dmldata.extras import require_extras
+from dmldata.common.errors import InputError, UnknownNameError
+from dmldata.common.extras import require_extras
 
 EXECUTORS = ("local", "ray")
 

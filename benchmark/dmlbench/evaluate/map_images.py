@@ -14,8 +14,8 @@ from dmlbench.results.files import SaliencyRequest
 from dmlbench.results.folder import Maps
 from dmlbench.saliency import saliency_maps
 from dmlbench.sources import ImageSource
+from dmldata.common.errors import ModelError
 from dmldata.dataset import Item
-from dmldata.errors import ModelError
 
 
 def choose_keys(dataset: ImageSource, count: int) -> list[str]:

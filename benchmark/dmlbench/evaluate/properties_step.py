@@ -11,10 +11,10 @@ from dmlbench.evaluate.dataset_input import dataset_properties, scene_ids
 from dmlbench.evaluate.tasks import EmbedTask
 from dmlbench.evaluate.workbench import Workbench, changes, from_json
 from dmlbench.models import StoredEmbeddings
-from dmlbench.properties import score_interventions, score_properties
 from dmlbench.results.blocks import KEYS, Blocks
 from dmlbench.results.files import CLASSES, PropertiesFile, PropertyRequest
 from dmlbench.results.folder import PROPERTIES
+from dmlbench.scores import score_interventions, score_properties
 
 BATCH = 32
 BLOCK = 1024

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from dmlbench.evaluate.tasks import Progress, Task
 from dmlbench.models import LoadedModel
 from dmlbench.results.blocks import Arrays
-from dmldata.cluster import connect, require_room, room
-from dmldata.errors import PrismError, one_line
+from dmldata.common.cluster import connect, require_room, room
+from dmldata.common.errors import PrismError, one_line
 
 MOST_LOSSES = 2
 """A block that was lost with that many workers is given up: it may be what ends them."""

@@ -13,8 +13,8 @@ from dmlbench.models import load_model
 from dmlbench.results import Result
 from dmlbench.results.files import Settings
 from dmlbench.sources import ImageSource
-from dmldata.console import say
-from dmldata.errors import InputError
+from dmldata.common.console import say
+from dmldata.common.errors import InputError
 
 
 def evaluate_models(

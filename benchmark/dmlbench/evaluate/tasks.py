@@ -9,13 +9,13 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.embedding import embed
+from dmlbench.embed import embed
 from dmlbench.evaluate.map_images import make_maps
 from dmlbench.models import LoadedModel
 from dmlbench.results.blocks import KEYS, Arrays
 from dmlbench.results.files import SaliencyRequest
+from dmldata.common.errors import ModelError
 from dmldata.dataset import Item
-from dmldata.errors import ModelError
 
 Progress = Callable[[int], None]
 

@@ -21,8 +21,8 @@ from dmlbench.results.blocks import SECONDS, Arrays, Blocks, unfinished
 from dmlbench.results.files import Settings, Step, Subject
 from dmlbench.results.folder import ResultFolder
 from dmlbench.sources import ImageSource
-from dmldata import console
-from dmldata.errors import InputError, PrismError
+from dmldata.common import console
+from dmldata.common.errors import InputError, PrismError
 
 Say = Callable[[str], None]
 Found = TypeVar("Found")

@@ -13,10 +13,10 @@ from dmlbench.compare.differences import SAME
 from dmlbench.results import Result
 from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
 from dmlbench.sources.protocol import without_folders
-from dmldata.errors import InputError
-from dmldata.files import read_file, write_whole
-from dmldata.foreign import reading
-from dmldata.strict import StrictModel, parse_json
+from dmldata.common.errors import InputError
+from dmldata.common.files import read_file, write_whole
+from dmldata.common.foreign import reading
+from dmldata.common.strict import StrictModel, parse_json
 
 FORMAT: Literal[1] = 1
 _FOLDERS = re.compile(r"(?<![\w.:/])(?:[A-Za-z]:|~)?[/\\](?:[^\s'\",;:/\\]+[/\\])+")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dmlbench.jackknife import assign_groups, jackknife_interval
 from dmlbench.maps.compare import fisher, pearson, summarize_correlations
+from dmlbench.scores.jackknife import assign_groups, jackknife_interval
 
 Correlations = NDArray[np.float64]
 Statistic = Callable[[NDArray[np.bool_]], float | None]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dmlbench.geometry import Box, Geometry
+from dmlbench.maps.geometry import Box, Geometry
 
 
 def common_grid(

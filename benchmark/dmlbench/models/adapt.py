@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dmlbench.models.contract import EmbeddingModel, LoadedModel, one_line
 from dmlbench.models.execution import evaluated
 from dmlbench.models.fixed_batch import in_batches
-from dmldata.errors import ModelError
+from dmldata.common.errors import ModelError
 
 EMBEDDING_NAMES = ("embedding", "embeddings", "image_embeds", "image_embedding", "emb")
 """Names of an output that is the embedding, whatever else a model returns."""

@@ -12,7 +12,7 @@ from dmlbench.models.checkpoint import read_checkpoint
 from dmlbench.models.network import EmbeddingNetwork
 from dmlbench.models.reference_query import parse_reference
 from dmlbench.models.weights import difference, find_weights, match_weights
-from dmldata.errors import ModelError, UnknownNameError
+from dmldata.common.errors import ModelError, UnknownNameError
 
 OPTIONS = ("pretrained", "seed", "weights", "embedder", "head", "key")
 HEADS = ("keep", "drop")

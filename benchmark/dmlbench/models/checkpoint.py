@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dmldata.errors import ModelError
-from dmldata.foreign import archive_names, check_expansion
+from dmldata.common.errors import ModelError
+from dmldata.common.foreign import archive_names, check_expansion
 
 PREFIXES = ("_orig_mod.", "module.", "model.", "net.", "network.", "backbone.", "encoder.")
 """What wrappers and training loops write before the names of a network's tensors."""

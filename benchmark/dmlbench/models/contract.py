@@ -17,10 +17,10 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from dmlbench.distances import DEFAULT_DISTANCE, distance_named, loss_named
+from dmlbench.losses import DEFAULT_DISTANCE, distance_named, loss_named
 from dmlbench.models.execution import evaluated
 from dmlbench.models.preprocessing import Preprocessing
-from dmldata.errors import ModelError
+from dmldata.common.errors import ModelError
 
 FOR_WEIGHTS = (
     "weights alone load in a function of yours, python:module:function, or with "

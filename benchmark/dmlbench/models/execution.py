@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dmldata.errors import InputError
+from dmldata.common.errors import InputError
 
 Callee = Callable[[Tensor], Tensor]
 

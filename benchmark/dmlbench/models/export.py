@@ -18,8 +18,8 @@ from dmlbench.models.metadata import FILE_NAME, Metadata, find_metadata
 from dmlbench.models.onnx_file import OPSET
 from dmlbench.models.safetensors_file import embedded_metadata
 from dmlbench.models.torchscript import write_torchscript
-from dmldata.errors import ModelError, PrismError, UnknownNameError
-from dmldata.files import whole_file, write_whole
+from dmldata.common.errors import ModelError, PrismError, UnknownNameError
+from dmldata.common.files import whole_file, write_whole
 
 TOLERANCE = 1e-4
 """Of embeddings, in parts of their length; float rounding of other kernels is below 1e-5."""

@@ -17,14 +17,14 @@ from dmlbench.models.contract import LoadedModel, make_id, one_line
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.reference_query import parse_reference
+from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
-from dmlbench.torchvision_schemas import ensure_torchvision_imports
-from dmldata.errors import ModelError, UnknownNameError
-from dmldata.extras import require_extras
-from dmldata.files import read_file
-from dmldata.foreign import reading
-from dmldata.hub_access import offline_if_hub_is_silent
-from dmldata.strict import parse_plain_json
+from dmldata.common.errors import ModelError, UnknownNameError
+from dmldata.common.extras import require_extras
+from dmldata.common.files import read_file
+from dmldata.common.foreign import reading
+from dmldata.common.hub_access import offline_if_hub_is_silent
+from dmldata.common.strict import parse_plain_json
 
 POOLS = ("pooler", "cls", "mean")
 _OPTIONS = ("pool", "revision")

@@ -16,8 +16,8 @@ from dmlbench.models.options import Options
 from dmlbench.models.probe import probe
 from dmlbench.models.stored_embeddings import StoredEmbeddings
 from dmlbench.results.files import UNSTABLE
-from dmldata.errors import ModelError
-from dmldata.foreign import archive_names, reading
+from dmldata.common.errors import ModelError
+from dmldata.common.foreign import archive_names, reading
 
 _SCHEMES = {
     "timm": "timm_source",

@@ -10,10 +10,10 @@ from typing import Any
 from dmlbench.models.contract import EmbeddingModel, LoadedModel, make_id
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
-from dmldata.errors import ModelError, UnknownNameError
-from dmldata.files import read_file, sha256_of
-from dmldata.foreign import reading
-from dmldata.strict import parse_plain_json
+from dmldata.common.errors import ModelError, UnknownNameError
+from dmldata.common.files import read_file, sha256_of
+from dmldata.common.foreign import reading
+from dmldata.common.strict import parse_plain_json
 
 FILE_NAME = "dmlprism.json"
 FORMAT = 1

@@ -19,9 +19,9 @@ from dmlbench.models.fixed_batch import in_batches
 from dmlbench.models.metadata import FILE_NAME, describe_model
 from dmlbench.models.onnx_graph import check_graph
 from dmlbench.models.options import Options
-from dmlbench.torchvision_schemas import ensure_torchvision_imports
-from dmldata.errors import ModelError
-from dmldata.extras import MissingPackageError, import_extra
+from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
+from dmldata.common.errors import ModelError
+from dmldata.common.extras import MissingPackageError, import_extra
 
 _AGREEMENT = 1e-3
 OPSET = 17

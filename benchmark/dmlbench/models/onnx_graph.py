@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dmldata.errors import ModelError
-from dmldata.extras import MissingPackageError, import_extra
-from dmldata.foreign import reading
+from dmldata.common.errors import ModelError
+from dmldata.common.extras import MissingPackageError, import_extra
+from dmldata.common.foreign import reading
 
 LOOPS = ("Loop", "Scan")
 MAX_ELEMENTS = 1 << 28

@@ -13,11 +13,11 @@ from dmlbench.models.execution import seeded
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.reference_query import parse_reference
+from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
-from dmlbench.torchvision_schemas import ensure_torchvision_imports
-from dmldata.errors import ModelError, UnknownNameError
-from dmldata.extras import require_extras
-from dmldata.hub_access import offline_if_hub_is_silent
+from dmldata.common.errors import ModelError, UnknownNameError
+from dmldata.common.extras import require_extras
+from dmldata.common.hub_access import offline_if_hub_is_silent
 
 _OPTIONS = ("pretrained", "seed")
 

@@ -6,9 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from dmlbench.distances import distance_named, loss_named
+from dmlbench.losses import distance_named, loss_named
 from dmlbench.models.preprocessing import Preprocessing
-from dmldata.errors import ModelError
+from dmldata.common.errors import ModelError
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dmlbench.geometry import Geometry
-from dmldata.errors import ModelError, UnknownNameError
+from dmlbench.maps.geometry import Geometry
+from dmldata.common.errors import ModelError, UnknownNameError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

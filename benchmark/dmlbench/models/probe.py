@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dmlbench.models.contract import LoadedModel, run_model
 from dmlbench.models.execution import evaluated
-from dmldata.errors import ModelError
+from dmldata.common.errors import ModelError
 
 IMAGES = 3
 SIDE = 64

@@ -17,10 +17,10 @@ from dmlbench.models.contract import LoadedModel, make_id, one_line
 from dmlbench.models.execution import seeded, working_directory_importable
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
-from dmlbench.torchvision_schemas import ensure_torchvision_imports
-from dmldata.errors import ModelError
-from dmldata.files import sha256_of
+from dmldata.common.errors import ModelError
+from dmldata.common.files import sha256_of
 
 
 def load(reference: str, options: Options) -> LoadedModel:

@@ -11,14 +11,14 @@ from pathlib import Path, PurePath
 import torch
 from torch import Tensor, nn
 
-from dmlbench.distances import LOSSES
+from dmlbench.losses import LOSSES
 from dmlbench.models.bn_inception import FEATURES, BNInception
 from dmlbench.models.contract import LoadedModel, make_id
 from dmlbench.models.network import EmbeddingNetwork
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.weights import difference, fits, hash_tensors, read_weights
-from dmldata.errors import InputError, ModelError
+from dmldata.common.errors import InputError, ModelError
 
 PREPROCESSING = Preprocessing(
     input_size=(227, 227),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import unquote
 
-from dmldata.errors import UnknownNameError
+from dmldata.common.errors import UnknownNameError
 
 
 def parse_reference(reference: str, options: Sequence[str]) -> tuple[str, dict[str, str]]:

@@ -20,9 +20,9 @@ from dmlbench.models.network import EmbeddingNetwork
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.weights import difference, fits, hash_tensors, read_weights
-from dmldata.errors import InputError, ModelError
-from dmldata.files import whole_file
-from dmldata.foreign import reading
+from dmldata.common.errors import InputError, ModelError
+from dmldata.common.files import whole_file
+from dmldata.common.foreign import reading
 
 BN_INCEPTION = "bn_inception"
 _EMBEDDER = ("embedder.weight", "embedder.bias")

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dmlbench.embedding_file import read_embeddings
 from dmlbench.models.contract import LoadedModel, make_id
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
-from dmlbench.properties.embeddings import check_embeddings
-from dmldata.errors import InputError, ModelError
-from dmldata.files import read_file, sha256_of
-from dmldata.foreign import reading
+from dmlbench.scores.embeddings import check_embeddings
+from dmlbench.sources.embedding_file import read_embeddings
+from dmldata.common.errors import InputError, ModelError
+from dmldata.common.files import read_file, sha256_of
+from dmldata.common.foreign import reading
 
 _INPUT_OPTIONS = ("input_size", "mean", "std", "bgr", "scale", "interpolation")
 

@@ -13,10 +13,10 @@ from dmlbench.models.contract import LoadedModel, make_id, one_line, unknown_net
 from dmlbench.models.execution import seeded
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
-from dmlbench.torchvision_schemas import ensure_torchvision_imports
-from dmldata.errors import ModelError, UnknownNameError
-from dmldata.hub_access import offline_if_hub_is_silent
+from dmldata.common.errors import ModelError, UnknownNameError
+from dmldata.common.hub_access import offline_if_hub_is_silent
 
 _HUBS = ("hf-hub:", "hf_hub:", "local-dir:")
 """Names that timm itself looks up, in a repository of the Hub or in a folder."""

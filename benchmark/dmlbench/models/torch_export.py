@@ -16,7 +16,7 @@ from dmlbench.models.contract import LoadedModel, one_line
 from dmlbench.models.fixed_batch import in_batches
 from dmlbench.models.metadata import FILE_NAME, describe_model
 from dmlbench.models.options import Options
-from dmldata.errors import ModelError
+from dmldata.common.errors import ModelError
 
 
 def load(reference: str, options: Options) -> LoadedModel:

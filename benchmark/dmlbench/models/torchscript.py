@@ -24,9 +24,9 @@ from dmlbench.models.execution import working_directory_importable
 from dmlbench.models.metadata import FILE_NAME, Metadata, describe_model
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
-from dmldata.errors import ModelError
-from dmldata.files import write_whole
-from dmldata.foreign import archive_names, reading
+from dmldata.common.errors import ModelError
+from dmldata.common.files import write_whole
+from dmldata.common.foreign import archive_names, reading
 
 
 def load(reference: str, options: Options) -> LoadedModel:

@@ -11,9 +11,9 @@ from dmlbench.models.contract import LoadedModel, make_id, one_line, unknown_net
 from dmlbench.models.execution import seeded
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
-from dmlbench.torchvision_schemas import ensure_torchvision_imports
-from dmldata.errors import ModelError
+from dmldata.common.errors import ModelError
 
 CLASSES = 1000
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from dmlbench.models.checkpoint import read_checkpoint
-from dmldata.errors import ModelError
-from dmldata.extras import MissingPackageError
+from dmldata.common.errors import ModelError
+from dmldata.common.extras import MissingPackageError
 
 State = Mapping[str, Tensor]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dmldata.files import write_whole
+from dmldata.common.files import write_whole
 
 
 def write_arrays(

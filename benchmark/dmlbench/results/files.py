@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from dmldata.manifest import Sha256
-from dmldata.strict import StrictModel
+from dmldata.common.strict import StrictModel
+from dmldata.contract.manifest import Sha256
 
 FORMAT: Literal[2] = 2
 """Of all three files; another number is another calculation, and results of it are made again."""
@@ -100,7 +100,7 @@ class PropertyRequest(StrictModel):
 
 
 class Interventions(StrictModel):
-    """What changing one group of factors alone does; see `dmlbench.properties.score_interventions`.
+    """What changing one group of factors alone does; see `dmlbench.scores.score_interventions`.
 
     Attributes:
         group: of factors, that the dataset sweeps.
@@ -136,7 +136,7 @@ class _KnownSettings(StrictModel):
 
 
 class PropertiesFile(StrictModel):
-    """properties.json: what `dmlbench.properties.score_properties` gives, and of what.
+    """properties.json: what `dmlbench.scores.score_properties` gives, and of what.
 
     Attributes:
         embeddings_sha256: of the embeddings.npy beside it.

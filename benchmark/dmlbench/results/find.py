@@ -10,7 +10,7 @@ from typing import Any
 
 from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
 from dmlbench.results.folder import PROPERTIES, RUN, SALIENCY, Maps, ResultFolder
-from dmldata.errors import InputError
+from dmldata.common.errors import InputError
 
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 

@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.embedding_file import load_array, load_arrays
-from dmlbench.geometry import Geometry
+from dmlbench.maps.geometry import Geometry
 from dmlbench.results.arrays import write_arrays
 from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
-from dmldata.errors import InputError
-from dmldata.files import read_file, sha256_of, whole_file, write_whole
-from dmldata.foreign import reading
-from dmldata.strict import parse_json
+from dmlbench.sources.embedding_file import load_array, load_arrays
+from dmldata.common.errors import InputError
+from dmldata.common.files import read_file, sha256_of, whole_file, write_whole
+from dmldata.common.foreign import reading
+from dmldata.common.strict import parse_json
 
 EMBEDDINGS, PROPERTIES = "embeddings.npy", "properties.json"
 MAPS, SALIENCY = "maps.npz", "saliency.json"
@@ -39,7 +39,7 @@ class Maps:
             draws no noise.
         attention_on_car: float32 [n] of `maps`; NaN where there is none.
         geometry: int64 [n, 4, 2]: image, resized, offset, crop as (height, width); what
-            `dmlbench.geometry.Geometry` takes.
+            `dmlbench.maps.geometry.Geometry` takes.
     """
 
     keys: NDArray[np.str_]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dmlbench.jackknife import assign_groups, jackknife_interval
 from dmlbench.maps.compare import fisher, pearson
 from dmlbench.results.files import Mean, SaliencyRequest
+from dmlbench.scores.jackknife import assign_groups, jackknife_interval
 
 Scenes = Sequence[int] | None
 Statistic = Callable[[NDArray[np.float64]], float]

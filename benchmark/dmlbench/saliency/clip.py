@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmldata.errors import ModelError
+from dmldata.common.errors import ModelError
 
 PERCENTILE = 0.99
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from dmlbench.distances import distance_named
+from dmlbench.losses import distance_named
 from dmlbench.models.contract import LoadedModel
 from dmlbench.models.execution import frozen, full_precision, pick_device
 from dmlbench.saliency.clip import clip_maps
@@ -25,7 +25,7 @@ from dmlbench.saliency.gradient_maps import (
 from dmlbench.saliency.map_input import FULL, SAMPLES, SIGMA, MapInput
 from dmlbench.saliency.occlusion_maps import occlusion
 from dmlbench.saliency.reference import black_image, black_reference
-from dmldata.errors import UnknownNameError
+from dmldata.common.errors import UnknownNameError
 
 Method = Callable[[MapInput], Tensor]
 """From images to magnitudes [B, H, W], not clipped."""

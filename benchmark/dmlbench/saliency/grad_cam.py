@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from dmlbench.models.contract import EmbeddingModel
 from dmlbench.saliency.map_input import MapInput
-from dmldata.errors import ModelError
+from dmldata.common.errors import ModelError
 
 _OTHERS = "valid for any model: smoothgrad_paper, smoothgrad, gradient, integrated_gradients, "
 _OTHERS += "occlusion"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dmlbench.saliency.map_input import NO_GRADIENT, MapInput
 from dmlbench.saliency.noise import draw_noise, noise_generator
-from dmldata.errors import ModelError
+from dmldata.common.errors import ModelError
 
 
 def distance_gradients(given: MapInput, inputs: Tensor) -> Tensor:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dmlbench.distances import Distance
+from dmlbench.losses import Distance
 from dmlbench.models.contract import EmbeddingModel, run_model
-from dmldata.errors import ModelError, UnknownNameError
+from dmldata.common.errors import ModelError, UnknownNameError
 
 SAMPLES = 50
 SIGMA = 0.15

@@ -20,7 +20,7 @@ from dmlbench.sources.folder import find_images
 from dmlbench.sources.listing import Listing
 from dmlbench.sources.mat_file import read_mat
 from dmlbench.sources.splits import class_number, in_split
-from dmldata.errors import DatasetError
+from dmldata.common.errors import DatasetError
 
 ANNOTATIONS = "cars_annos.mat"
 META = "devkit/cars_meta.mat"

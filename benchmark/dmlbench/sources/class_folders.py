@@ -8,7 +8,7 @@ from pathlib import Path
 from dmlbench.sources.decode import is_image
 from dmlbench.sources.folder import find_images
 from dmlbench.sources.listing import Listing
-from dmldata.errors import InputError
+from dmldata.common.errors import InputError
 
 _SPLITS = ("train", "val", "valid", "validation", "test")
 

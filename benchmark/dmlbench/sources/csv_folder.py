@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from dmlbench.csv_table import read_csv, tidy_numbers
+from dmlbench.sources.csv_table import read_csv, tidy_numbers
 from dmlbench.sources.folder import count_images, find_images, first_other_image
 from dmlbench.sources.listing import Listing
-from dmldata.errors import InputError
+from dmldata.common.errors import InputError
 
 LABEL_FILES = (
     "labels.csv",

@@ -14,7 +14,7 @@ from pathlib import Path
 from dmlbench.sources.folder import find_images, read_text
 from dmlbench.sources.listing import Listing
 from dmlbench.sources.splits import class_number, in_split
-from dmldata.errors import DatasetError, InputError
+from dmldata.common.errors import DatasetError, InputError
 
 IMAGES, LABELS, CLASSES = "images.txt", "image_class_labels.txt", "classes.txt"
 

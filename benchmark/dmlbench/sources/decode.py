@@ -7,8 +7,8 @@ import warnings
 
 from PIL import Image
 
-from dmldata.decode import check_eight_bits
-from dmldata.errors import DatasetError
+from dmldata.common.errors import DatasetError
+from dmldata.contract.decode import check_eight_bits
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
 EXTENSIONS = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "ppm", "gif", "jfif")

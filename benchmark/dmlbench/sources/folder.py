@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 
 from dmlbench.sources.decode import EXTENSIONS, is_image
 from dmlbench.sources.listing import path_problem
-from dmldata.errors import DatasetError
-from dmldata.files import read_file
-from dmldata.foreign import reading
-from dmldata.tar import MAX_MEMBER_BYTES
+from dmldata.common.errors import DatasetError
+from dmldata.common.files import read_file
+from dmldata.common.foreign import reading
+from dmldata.contract.tar import MAX_MEMBER_BYTES
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from dmlbench.sources.fingerprint import fingerprint_of
 from dmlbench.sources.listing import ImageFiles, Listing
 from dmlbench.sources.properties import ImageProperty, describe
 from dmlbench.sources.property_file import PropertySpec
+from dmldata.common.errors import DatasetError, InputError, UnknownNameError
 from dmldata.dataset import Item
-from dmldata.errors import DatasetError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -138,7 +138,7 @@ def labelled_images(
     """A listing with its properties described.
 
     A property called `key` is left out; `scene_id` names the scene of each image, and is none
-    either: see `dmlbench.jackknife`.
+    either: see `dmlbench.scores.jackknife`.
 
     Args:
         specs: by name of a property, what a file says of it.

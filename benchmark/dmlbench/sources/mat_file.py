@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dmldata.errors import DatasetError
+from dmldata.common.errors import DatasetError
 
 MOST_BYTES = 64 * 1024**2
 """Of a file, and of what one of its variables unpacks to."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from dmlbench.sources.folder import find_images, read_text
 from dmlbench.sources.listing import Listing
 from dmlbench.sources.properties import Cell
-from dmldata.errors import InputError
+from dmldata.common.errors import InputError
 
 FILES = {
     "train": ["Ebay_train.txt"],

@@ -18,13 +18,13 @@ from dmlbench.sources.property_file import PropertySpec, read_property_file
 from dmlbench.sources.protocol import ImageSource
 from dmlbench.sources.shards import read_shards
 from dmlbench.sources.splits import SPLITS, check_split
+from dmldata.common.errors import DatasetError, InputError
+from dmldata.common.files import read_file
+from dmldata.common.strict import parse_plain_json
+from dmldata.contract.manifest import MANIFEST_FILE
+from dmldata.contract.samples import SAMPLES_FILE
 from dmldata.dataset import open_dataset
-from dmldata.errors import DatasetError, InputError
-from dmldata.files import read_file
 from dmldata.locate import locate
-from dmldata.manifest import MANIFEST_FILE
-from dmldata.samples import SAMPLES_FILE
-from dmldata.strict import parse_plain_json
 
 BENCHMARKS: tuple[tuple[Callable[[Path], bool], Callable[[Path, str], Listing]], ...] = (
     (is_cars196, read_cars196),

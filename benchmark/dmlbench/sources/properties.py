@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmlbench.sources.property_file import PropertySpec
-from dmldata.errors import DatasetError
+from dmldata.common.errors import DatasetError
 
 Cell = str | int | float | bool | None
 """A label as a file spells it; None where the image has none."""

@@ -7,11 +7,11 @@ from typing import Literal
 
 from pydantic import Field, RootModel, ValidationError, model_validator
 
-from dmldata.documents import MAX_YAML_BYTES, parse_yaml
-from dmldata.errors import InputError
-from dmldata.files import read_file
-from dmldata.foreign import reading
-from dmldata.strict import StrictModel, explain
+from dmldata.common.documents import MAX_YAML_BYTES, parse_yaml
+from dmldata.common.errors import InputError
+from dmldata.common.files import read_file
+from dmldata.common.foreign import reading
+from dmldata.common.strict import StrictModel, explain
 
 VALID = "a YAML or JSON file as 'angle: {kind: cyclic, period: 360, unit: degrees}'"
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class DescribedProperty(Protocol):
-    """A property of the images; `dmldata.factors.Factor` is one."""
+    """A property of the images; `dmldata.contract.factors.Factor` is one."""
 
     @property
     def key(self) -> str: ...
@@ -30,7 +30,7 @@ class DescribedProperty(Protocol):
 
 
 class Description(Protocol):
-    """What a source says of itself; `dmldata.manifest.Manifest` is one.
+    """What a source says of itself; `dmldata.contract.manifest.Manifest` is one.
 
     Attributes:
         design: "independent" or "sweep" where properties were controlled, else "observed".

@@ -21,9 +21,9 @@ from dmlbench.sources.decode import EXTENSIONS
 from dmlbench.sources.listing import Listing
 from dmlbench.sources.properties import Cell
 from dmlbench.sources.tar_index import Member, index_samples, read_member
+from dmldata.common.errors import DatasetError, InputError, PrismError
+from dmldata.common.files import CHUNK
 from dmldata.dataset_files import NO_ROOM, is_local, open_dataset_file, temporary_file
-from dmldata.errors import DatasetError, InputError, PrismError
-from dmldata.files import CHUNK
 
 MAX_SHARDS = 100_000
 _RANGE = re.compile(r"([0-9]+)\.\.([0-9]+)")

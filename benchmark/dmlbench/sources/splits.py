@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dmldata.errors import InputError, UnknownNameError
+from dmldata.common.errors import InputError, UnknownNameError
 
 SPLITS = ("train", "test", "all")
 

@@ -9,9 +9,9 @@ from typing import BinaryIO, NamedTuple
 
 from dmlbench.sources.decode import EXTENSIONS
 from dmlbench.sources.listing import path_problem
-from dmldata.errors import DatasetError
-from dmldata.strict import parse_plain_json
-from dmldata.tar import MAX_MEMBER_BYTES
+from dmldata.common.errors import DatasetError
+from dmldata.common.strict import parse_plain_json
+from dmldata.contract.tar import MAX_MEMBER_BYTES
 
 _AT_FIRST_DOT = re.compile(r"((?:.*/)?[^./]+)\.([^/]+)")
 _AT_LAST_DOT = re.compile(r"((?:.*/)?[^/]+)\.([^./]+)")

@@ -1,13 +1,12 @@
 """The paper in one command: train or load a model of each loss and fold, measure, compare.
 
-`load_study` reads a recipe, `run_study` takes the steps that are still to be taken, `write_study`
-writes the page, the tables and the summary.
+`load_study` reads a recipe, `run_study` takes the steps that are still to be taken;
+`dmlbench.present.study_files.write_study` writes the page, the tables and the summary.
 """
 
 from dmlbench.study.findings import Findings
 from dmlbench.study.recipe import StudyRecipe, load_study, recipe_names
 from dmlbench.study.run import run_study
-from dmlbench.study.write import write_study
 
 __all__ = [
     "Findings",
@@ -15,5 +14,4 @@ __all__ = [
     "load_study",
     "recipe_names",
     "run_study",
-    "write_study",
 ]

@@ -12,13 +12,13 @@ from scipy.stats import spearmanr
 from dmlbench.compare.comparison import Pair, SaliencyTable, mean_correlations
 from dmlbench.compare.group_tests import GroupComparison, compare_groups
 from dmlbench.compare.groups import Groups
-from dmlbench.distances import loss_named
-from dmlbench.jackknife import jackknife_interval
+from dmlbench.losses import loss_named
 from dmlbench.maps import summarize_correlations
 from dmlbench.results.files import DatasetRecord, Interval, Score
+from dmlbench.scores.jackknife import jackknife_interval
 from dmlbench.study.models import Measurement, Training
 from dmlbench.study.recipe import StudyRecipe
-from dmldata.strict import StrictModel
+from dmldata.common.strict import StrictModel
 
 Model = tuple[str, int]
 """A loss and a fold."""

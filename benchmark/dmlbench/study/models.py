@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from dmlbench import load_model
-from dmlbench.distances import loss_named
 from dmlbench.evaluate import evaluate
+from dmlbench.losses import loss_named
 from dmlbench.models import LoadedModel
 from dmlbench.models.reality_check import fill_in_loss
 from dmlbench.results import Result
@@ -21,8 +21,8 @@ from dmlbench.results.folder import MAPS, ResultFolder
 from dmlbench.sources import ImageSource, open_source
 from dmlbench.study.recipe import Images, StudyRecipe
 from dmlbench.study.steps import Steps, key_of
-from dmldata.errors import InputError
-from dmldata.strict import StrictModel, explain
+from dmldata.common.errors import InputError
+from dmldata.common.strict import StrictModel, explain
 
 if TYPE_CHECKING:
     from dmlbench.training.task import Task

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from dmlbench.distances import LOSSES, loss_named
-from dmldata.documents import load_document
-from dmldata.errors import UnknownNameError
-from dmldata.strict import StrictModel
+from dmlbench.losses import LOSSES, loss_named
+from dmldata.common.documents import load_document
+from dmldata.common.errors import UnknownNameError
+from dmldata.common.strict import StrictModel
 
 ALL = "all"
 RECIPES = resources.files("dmlbench.study") / "recipes"

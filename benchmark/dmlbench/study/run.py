@@ -17,9 +17,9 @@ from dmlbench.study.findings import Findings, MapComparison, Model, find
 from dmlbench.study.models import Measurement, StudyModel, Training, open_images
 from dmlbench.study.recipe import ClassImages, StudyRecipe
 from dmlbench.study.steps import Steps
-from dmldata.cluster import connect, require_room, room
-from dmldata.console import say
-from dmldata.errors import InputError, PrismError, one_line
+from dmldata.common.cluster import connect, require_room, room
+from dmldata.common.console import say
+from dmldata.common.errors import InputError, PrismError, one_line
 
 Say = Callable[[str], None]
 PROPERTIES, CLASSES, MAPS, REPEATS = "properties", "classes", "maps", "maps.folds"

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dmldata.errors import InputError
-from dmldata.files import write_whole
-from dmldata.strict import StrictModel, parse_json
+from dmldata.common.errors import InputError
+from dmldata.common.files import write_whole
+from dmldata.common.strict import StrictModel, parse_json
 
 Found = TypeVar("Found", bound=StrictModel)
 

@@ -4,7 +4,7 @@
 gives what such a file says of its training.
 """
 
-from dmlbench.torchvision_schemas import ensure_torchvision_imports
+from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 
 # Lightning imports torchvision while it is imported.
 ensure_torchvision_imports()

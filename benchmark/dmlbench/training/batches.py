@@ -21,7 +21,7 @@ from torch.utils.data import Dataset, Sampler
 from dmlbench.models import Preprocessing
 from dmlbench.models.execution import seeded
 from dmlbench.models.preprocessing import INTERPOLATIONS
-from dmlbench.torchvision_schemas import ensure_torchvision_imports
+from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.training.decoded import DecodedImages
 from dmlbench.training.hyperparameters import Hyperparameters
 

@@ -13,7 +13,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from dmlbench.training.learner import MONITORED, History, Learner
-from dmldata.files import write_whole
+from dmldata.common.files import write_whole
 
 CHECKPOINT = "last"
 METRICS = "metrics.csv"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dmlbench.embedding import embed
+from dmlbench.embed import embed
 from dmlbench.models import LoadedModel
-from dmlbench.properties import map_at_r, precision_at_1
+from dmlbench.scores import map_at_r, precision_at_1
 from dmlbench.training.fit import Material
 from dmlbench.training.learner import MONITORED
 from dmlbench.training.trunks import Start

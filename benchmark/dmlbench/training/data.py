@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dmlbench.results.files import CLASSES
 from dmlbench.sources import ImageSource
-from dmldata.errors import InputError
+from dmldata.common.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dmldata.errors import InputError
-from dmldata.files import write_whole
+from dmldata.common.errors import InputError
+from dmldata.common.files import write_whole
 
 PLAN = "plan.json"
 

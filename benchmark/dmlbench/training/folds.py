@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from dmldata.errors import InputError
+from dmldata.common.errors import InputError
 
 FEWEST = 2
 """Classes on either side: with one class nothing can be told apart."""

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError
 
-from dmlbench.distances import LOSSES, loss_named
-from dmldata.errors import PrismError, UnknownNameError
-from dmldata.strict import StrictModel, explain
+from dmlbench.losses import LOSSES, loss_named
+from dmldata.common.errors import PrismError, UnknownNameError
+from dmldata.common.strict import StrictModel, explain
 
 PROFILES = ("quick", "reality_check")
 COMMON = "common"

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dmlbench.models import EmbeddingNetwork
-from dmlbench.properties import map_at_r, precision_at_1
+from dmlbench.scores import map_at_r, precision_at_1
 from dmlbench.training.hyperparameters import Hyperparameters, OptimiserSettings
 from dmlbench.training.losses import MetricLoss
 from dmlbench.training.trunks import freeze_batch_norm
-from dmldata.errors import PrismError
+from dmldata.common.errors import PrismError
 
 MONITORED = "map_at_r"
 

@@ -9,8 +9,8 @@ from typing import Any
 from pytorch_metric_learning import distances, losses, miners, regularizers
 from torch import Tensor, nn
 
-from dmlbench.distances import LOSSES
-from dmldata.errors import InputError, UnknownNameError
+from dmlbench.losses import LOSSES
+from dmldata.common.errors import InputError, UnknownNameError
 
 Parameters = Mapping[str, float]
 

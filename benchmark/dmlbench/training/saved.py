@@ -11,7 +11,7 @@ from typing import Any
 from dmlbench.evaluate.provenance import hardware, versions
 from dmlbench.models.metadata import find_metadata
 from dmlbench.models.safetensors_file import embedded_metadata
-from dmldata.errors import ModelError
+from dmldata.common.errors import ModelError
 
 PACKAGES = ("lightning", "pytorch-metric-learning", "torchvision", "safetensors")
 MOST_NAMES = 1000

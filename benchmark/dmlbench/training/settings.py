@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from dmlbench.training.trunks import DEFAULT_TRUNK
-from dmldata.strict import StrictModel
+from dmldata.common.strict import StrictModel
 
 Count = Field(default=None, ge=1)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dmlbench.distances import loss_named
+from dmlbench.losses import loss_named
 from dmlbench.sources import ImageSource, open_source
 from dmlbench.sources.protocol import without_folders
 from dmlbench.training.data import (

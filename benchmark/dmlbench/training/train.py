@@ -21,8 +21,8 @@ from dmlbench.training.saved import describe_machine, read_training
 from dmlbench.training.settings import TrainSettings
 from dmlbench.training.task import Task, plan_task
 from dmlbench.training.trunks import Start
-from dmldata import console
-from dmldata.console import say
+from dmldata.common import console
+from dmldata.common.console import say
 
 Say = Callable[[str], None]
 

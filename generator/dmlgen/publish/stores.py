@@ -14,11 +14,11 @@ from typing import Any, Protocol
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from dmldata.errors import InputError, PrismError, one_line
-from dmldata.extras import import_extra
-from dmldata.files import sha256_of
-from dmldata.manifest import MANIFEST_FILE
-from dmldata.text import without_credentials
+from dmldata.common.errors import InputError, PrismError, one_line
+from dmldata.common.extras import import_extra
+from dmldata.common.files import sha256_of
+from dmldata.common.text import without_credentials
+from dmldata.contract.manifest import MANIFEST_FILE
 from dmlgen.rendering.remote import is_copy
 
 HUB = "hf://"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dmldata.manifest import Manifest
+from dmldata.contract.manifest import Manifest
 
 PARTS = ("major", "minor", "patch")
 

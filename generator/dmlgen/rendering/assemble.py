@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dmldata.console import Report
-from dmldata.errors import PrismError
-from dmldata.layout import images_per_shard_for
-from dmldata.licences import license_problems, pictures_license
-from dmldata.manifest import Credit, Manifest, SetAside
+from dmldata.card.licenses import license_problems, pictures_license
+from dmldata.common.console import Report
+from dmldata.common.errors import PrismError
+from dmldata.contract.layout import images_per_shard_for
+from dmldata.contract.manifest import Credit, Manifest, SetAside
 from dmldata.writer import write_dataset
-from dmlgen.cars.spec import load_car
-from dmlgen.environment import load_environment
-from dmlgen.plan import Plan, PlannedImage
-from dmlgen.presets import Engine
+from dmlgen.catalog.cars import load_car
+from dmlgen.catalog.places import load_environment
+from dmlgen.plan.draw import Plan, PlannedImage
+from dmlgen.plan.presets import Engine
 from dmlgen.rendering.identity import cars_in, versions
 from dmlgen.rendering.store import FrameStore
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from dmldata.errors import PrismError
-from dmlgen.plan import PlannedImage
+from dmldata.common.errors import PrismError
+from dmlgen.plan.draw import PlannedImage
 from dmlgen.rendering.frames import Frame
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dmldata.errors import InputError
-from dmldata.manifest import MANIFEST_FILE, Manifest, read_manifest
-from dmlgen.plan import Plan
-from dmlgen.presets import Engine
+from dmldata.common.errors import InputError
+from dmldata.contract.manifest import MANIFEST_FILE, Manifest, read_manifest
+from dmlgen.plan.draw import Plan
+from dmlgen.plan.presets import Engine
 from dmlgen.rendering.assemble import dataset_name
 from dmlgen.rendering.identity import differences
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
-from dmldata.files import sha256_of
+from dmldata.common.files import sha256_of
 from dmldata.version import __version__
-from dmlgen.assets import (
+from dmlgen.catalog.assets import (
     car_folder,
     car_mesh,
     environment_file,
@@ -18,9 +18,9 @@ from dmlgen.assets import (
     surface_folder,
     surface_names,
 )
-from dmlgen.environment import SiteSpec, load_environment
-from dmlgen.plan import Plan, PlannedImage
-from dmlgen.presets import Engine
+from dmlgen.catalog.places import SiteSpec, load_environment
+from dmlgen.plan.draw import Plan, PlannedImage
+from dmlgen.plan.presets import Engine
 from dmlgen.rendering.pixel_code import pixel_code_digest
 
 

@@ -15,13 +15,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dmldata.console import command
-from dmldata.errors import InputError, PrismError
-from dmldata.files import names_in, write_whole
-from dmldata.manifest import MANIFEST_FILE
-from dmlgen.plan import Plan, make_plan
-from dmlgen.presets import Engine
-from dmlgen.recipe import Recipe, Sweep
+from dmldata.common.console import command
+from dmldata.common.errors import InputError, PrismError
+from dmldata.common.files import names_in, write_whole
+from dmldata.contract.manifest import MANIFEST_FILE
+from dmlgen.plan.draw import Plan, make_plan
+from dmlgen.plan.presets import Engine
+from dmlgen.plan.recipe import Recipe, Sweep
 from dmlgen.rendering.identity import differences, identity
 from dmlgen.rendering.units import Slice
 

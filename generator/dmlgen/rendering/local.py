@@ -13,10 +13,10 @@ from typing import Any
 
 import psutil
 
-from dmldata.errors import InputError, PrismError
+from dmldata.common.errors import InputError, PrismError
 from dmlgen.blender import ScratchError, blender_process, died
-from dmlgen.plan import PlannedImage
-from dmlgen.presets import Engine
+from dmlgen.plan.draw import PlannedImage
+from dmlgen.plan.presets import Engine
 from dmlgen.rendering.executor import Died, Event, Refused, Rendered
 from dmlgen.rendering.frames import Frame
 from dmlgen.rendering.worker import render_rows

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dmldata.console import LINE_SECONDS, Show, duration, say
-from dmldata.files import write_whole
+from dmldata.common.console import LINE_SECONDS, Show, duration, say
+from dmldata.common.files import write_whole
 from dmlgen.rendering.run import OnProgress, Progress
 
 STATUS_FILE = "status.json"

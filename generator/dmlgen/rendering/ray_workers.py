@@ -10,10 +10,10 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from dmldata.cluster import connect, require_room, room
-from dmldata.errors import InputError, PrismError, one_line
-from dmlgen.plan import PlannedImage
-from dmlgen.presets import Engine
+from dmldata.common.cluster import connect, require_room, room
+from dmldata.common.errors import InputError, PrismError, one_line
+from dmlgen.plan.draw import PlannedImage
+from dmlgen.plan.presets import Engine
 from dmlgen.rendering.executor import Died, Event, Refused, Rendered
 from dmlgen.rendering.frames import Frame
 from dmlgen.rendering.local import BlenderWorker, check_counts

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import fsspec
 
-from dmldata.console import Report
-from dmldata.errors import DatasetError, InputError, PrismError, one_line
-from dmldata.files import CLUTTER, sha256_of
-from dmldata.manifest import MANIFEST_FILE, Manifest, read_manifest
-from dmldata.text import without_credentials
+from dmldata.common.console import Report
+from dmldata.common.errors import DatasetError, InputError, PrismError, one_line
+from dmldata.common.files import CLUTTER, sha256_of
+from dmldata.common.text import without_credentials
+from dmldata.contract.manifest import MANIFEST_FILE, Manifest, read_manifest
 
 _BEGUN = ".dml-prism.json"
 """File that says which dataset is being put somewhere, until all of it is there: its manifest."""

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from dmldata.console import Report
-from dmldata.errors import InputError
-from dmldata.manifest import Manifest
+from dmldata.common.console import Report
+from dmldata.common.errors import InputError
+from dmldata.contract.manifest import Manifest
 from dmlgen.blender import require_blender, require_scratch
-from dmlgen.plan import Plan
-from dmlgen.presets import Engine
+from dmlgen.plan.draw import Plan
+from dmlgen.plan.presets import Engine
 from dmlgen.rendering.assemble import assemble
 from dmlgen.rendering.executor import Executor
 from dmlgen.rendering.finished import NEW_FOLDER, finished

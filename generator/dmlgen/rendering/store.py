@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from dmldata.errors import DatasetError, PrismError
-from dmldata.tar import MAX_MEMBER_BYTES, members, write_member
+from dmldata.common.errors import DatasetError, PrismError
+from dmldata.contract.tar import MAX_MEMBER_BYTES, members, write_member
 from dmlgen.rendering.frames import Frame
 
 PACK_BYTES = 256 * 10**6

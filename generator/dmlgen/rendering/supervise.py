@@ -8,8 +8,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from dmldata.errors import PrismError
-from dmlgen.plan import PlannedImage
+from dmldata.common.errors import PrismError
+from dmlgen.plan.draw import PlannedImage
 from dmlgen.rendering.executor import Died, Event, Executor, Refused, Rendered
 from dmlgen.rendering.frames import Frame
 from dmlgen.rendering.units import Unit

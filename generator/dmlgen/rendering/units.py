@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dmldata.errors import InputError
-from dmlgen.plan import PlannedImage
+from dmldata.common.errors import InputError
+from dmlgen.plan.draw import PlannedImage
 
 LARGEST_UNIT = 32
 UNITS_PER_WORKER = 8

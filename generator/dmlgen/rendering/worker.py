@@ -8,10 +8,10 @@ import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from dmldata.errors import PrismError
+from dmldata.common.errors import PrismError
 from dmlgen.blender import failure, import_blender
-from dmlgen.plan import PlannedImage
-from dmlgen.presets import Engine
+from dmlgen.plan.draw import PlannedImage
+from dmlgen.plan.presets import Engine
 from dmlgen.rendering.frames import Frame
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import bpy
 
-from dmlgen.daylight import WHITE, metered_light
-from dmlgen.environment import BackdropSpec
+from dmlgen.catalog.places import BackdropSpec
 from dmlgen.scene.changes import Changes
+from dmlgen.scene.light.daylight import WHITE, metered_light
+from dmlgen.scene.light.sky import SKY_MAP, Sky, sample_light_of
 from dmlgen.scene.materials import linear_rgb
 from dmlgen.scene.nodes import Tree
-from dmlgen.scene.sky import SKY_MAP, Sky, sample_light_of
 
 FLOOR_RADIUS = 60.0
 FINISHES = {"matte": (0.75, 0.2), "satin": (0.32, 0.45), "polished": (0.1, 0.5)}

@@ -9,9 +9,9 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from dmlgen.factors import VIEW_TRANSFORMS
-from dmlgen.framing import crop_frame
-from dmlgen.presets import SENSOR_WIDTH_MM
+from dmlgen.factors.catalogue import VIEW_TRANSFORMS
+from dmlgen.plan.presets import SENSOR_WIDTH_MM
+from dmlgen.scene.framing import crop_frame
 
 TARGET = Vector((0.0, 0.0, 0.62))
 METERED_KELVIN = 6500.0
@@ -45,7 +45,7 @@ class Camera:
             car: points of the car in the world [N, 3], metres.
             focal_length: millimetres.
             aperture: f-number, focused on the car's middle; 0 for a pinhole.
-            crop: see `dmlgen.framing.crop_frame`.
+            crop: see `dmlgen.scene.framing.crop_frame`.
         """
         data, render = self.object.data, bpy.context.scene.render
         sides = np.array([render.resolution_x, render.resolution_y])

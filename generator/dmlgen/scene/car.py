@@ -9,10 +9,10 @@ from typing import Any
 import bpy
 import numpy as np
 
-from dmlgen.assets import car_mesh
-from dmlgen.cars.derive.models import UNCHANGED, derived_glb
-from dmlgen.cars.derive.names import parse_derived
-from dmlgen.cars.derive.warp import Proportions
+from dmlgen.catalog.assets import car_mesh
+from dmlgen.catalog.derived_names import parse_derived
+from dmlgen.derive.models import UNCHANGED, derived_glb
+from dmlgen.derive.warp import Proportions
 from dmlgen.scene.materials import CarMaterials
 from dmlgen.scene.twins import add_twin, show
 from dmlgen.scene.wheels import build_wheel
@@ -21,7 +21,8 @@ from dmlgen.scene.wheels import build_wheel
 class Car:
     """The meshes of one car under one empty at the origin, and other wheels for it.
 
-    The GLB holds the car with its front at +X, wheels on z = 0, metres (see dmlgen.cars.convert).
+    The GLB holds the car with its front at +X, wheels on z = 0, metres (see
+    dmlgen.carimport.convert).
     """
 
     def __init__(self, name: str, materials: CarMaterials, shape: Proportions = UNCHANGED) -> None:

@@ -16,11 +16,11 @@ from typing import Any
 import bpy
 import numpy as np
 
-from dmlgen.daylight import light_gain
-from dmlgen.environment import PanoramaSpec
+from dmlgen.catalog.places import PanoramaSpec
 from dmlgen.scene.changes import Changes
+from dmlgen.scene.light.daylight import light_gain
+from dmlgen.scene.light.sky import sample_light_of
 from dmlgen.scene.nodes import Tree
-from dmlgen.scene.sky import sample_light_of
 from dmlgen.scene.surfaces import ground_nodes, mean_color
 
 

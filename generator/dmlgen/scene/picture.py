@@ -13,10 +13,10 @@ import bpy
 import numpy as np
 from PIL import Image
 
-from dmlgen.photography import Character, photograph
 from dmlgen.scene import tracing
 from dmlgen.scene.blender_names import MATERIAL_INDEX_PASS
 from dmlgen.scene.denoiser import Denoiser
+from dmlgen.scene.photography import Character, photograph
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Picture:
 
     Attributes:
         jpg: the picture.
-        mask: the part mask, PNG, 8 bits, values of `dmldata.parts.Part`.
+        mask: the part mask, PNG, 8 bits, values of `dmldata.contract.parts.Part`.
         box: x0, y0, x1, y1 in pixels around what is seen of the car, x1 and y1 exclusive, None
             when nothing is.
         area: share of the picture that the car covers, 0..1.

@@ -8,15 +8,15 @@ from typing import Any
 import bpy
 import numpy as np
 
-from dmlgen.daylight import metered_light
-from dmlgen.environment import SiteSpec
+from dmlgen.catalog.places import SiteSpec
+from dmlgen.catalog.surfaces import load_surface
 from dmlgen.scene.changes import Changes
+from dmlgen.scene.light.daylight import metered_light
+from dmlgen.scene.light.shade import sunlit_share
+from dmlgen.scene.light.sky import SKY_MAP, Sky, sample_light_of
 from dmlgen.scene.nodes import Tree
-from dmlgen.scene.sky import SKY_MAP, Sky, sample_light_of
 from dmlgen.scene.surfaces import ground_material
 from dmlgen.scene.things import Things
-from dmlgen.shade import sunlit_share
-from dmlgen.surfaces.spec import load_surface
 
 SHADE = 0.2
 """Share of the sun that the meter reads where nothing of it reaches the car."""

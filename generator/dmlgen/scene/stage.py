@@ -7,11 +7,10 @@ from typing import Any, Protocol
 
 import bpy
 
-from dmldata.errors import InputError
-from dmlgen.cars.derive.shape import SHAPE_FACTORS, shape_of
-from dmlgen.environment import Environment, PanoramaSpec, SiteSpec, StudioSpec, load_environment
-from dmlgen.photography import Character
-from dmlgen.presets import PRESETS, Engine
+from dmldata.common.errors import InputError
+from dmlgen.catalog.places import Environment, PanoramaSpec, SiteSpec, StudioSpec, load_environment
+from dmlgen.derive.shape import SHAPE_FACTORS, shape_of
+from dmlgen.plan.presets import PRESETS, Engine
 from dmlgen.scene.backdrop import Backdrop
 from dmlgen.scene.camera import Camera
 from dmlgen.scene.car import Car
@@ -19,6 +18,7 @@ from dmlgen.scene.changes import Changes
 from dmlgen.scene.materials import CarMaterials
 from dmlgen.scene.occluders import Occluders
 from dmlgen.scene.panorama import Panorama
+from dmlgen.scene.photography import Character
 from dmlgen.scene.picture import Photographer, Picture
 from dmlgen.scene.site import Site
 from dmlgen.scene.studio import Studio

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from dmlgen.environment import Softbox, StudioSpec
+from dmlgen.catalog.places import Softbox, StudioSpec
 from dmlgen.scene.backdrop import FINISHES
 from dmlgen.scene.changes import Changes
 from dmlgen.scene.materials import linear_rgb

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import bpy
 import numpy as np
 
-from dmlgen.assets import surface_folder
+from dmlgen.catalog.assets import surface_folder
+from dmlgen.catalog.surfaces import load_surface
 from dmlgen.scene.nodes import Tree
-from dmlgen.surfaces.spec import load_surface
 
 MACRO_TILE = 26.7
 """Metres over which a ground's brightness wanders; hides that its tile repeats every 4."""

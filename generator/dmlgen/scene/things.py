@@ -9,11 +9,11 @@ from typing import Any
 import bpy
 import numpy as np
 
+from dmlgen.catalog.things import MARKINGS, ParkedCar, Placed
 from dmlgen.scene.car import Car
 from dmlgen.scene.materials import CarMaterials
 from dmlgen.scene.props import buildings, plants, street
 from dmlgen.scene.twins import add_twin, show
-from dmlgen.things import MARKINGS, ParkedCar, Placed
 
 SEEDED: dict[str, Callable[..., list[Any]]] = {
     "hedge": plants.hedge,

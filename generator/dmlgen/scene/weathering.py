@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dmldata.parts import Part
-from dmlgen.roles import ROLES
+from dmldata.contract.parts import Part
+from dmlgen.catalog.roles import ROLES
+from dmlgen.catalog.surfaces import load_surface
 from dmlgen.scene.nodes import Tree
 from dmlgen.scene.surfaces import surface_image
-from dmlgen.surfaces.spec import load_surface
 
 DUST = (0.17, 0.14, 0.10, 1.0)
 """Linear RGBA of dry road dirt."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dmlgen.cars.wheel_designs import wheel_faces
+from dmlgen.derive.wheel_designs import wheel_faces
 from dmlgen.scene.materials import CarMaterials
 from dmlgen.scene.props.shape import Shape
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dmldata.console import say
-from dmlgen.assets import surface_folder, surface_names
+from dmldata.common.console import say
+from dmlgen.catalog.assets import surface_folder, surface_names
+from dmlgen.catalog.surfaces import load_surface
 from dmlgen.surfaces import grounds, walls
 from dmlgen.surfaces.grounds import Surface
 from dmlgen.surfaces.noise import Array, normals
-from dmlgen.surfaces.spec import load_surface
 
 SIZE = 1024
 BAKERS: dict[str, Callable[[int, np.random.Generator], Surface]] = {

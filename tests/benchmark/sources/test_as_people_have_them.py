@@ -14,7 +14,7 @@ from PIL import Image
 
 from dmlbench.models import load_model
 from dmlbench.sources import open_source
-from dmldata.errors import InputError
+from dmldata.common.errors import InputError
 
 
 def encoded(number, form="JPEG"):

@@ -14,7 +14,7 @@ import webdataset
 from dmlbench.sources import open_source
 from dmlbench.sources.decode import decode_photograph
 from dmlbench.sources.mat_file import read_mat
-from dmldata.errors import DatasetError, InputError, UnknownNameError
+from dmldata.common.errors import DatasetError, InputError, UnknownNameError
 
 
 def rows(source):

@@ -13,7 +13,7 @@ from dmlbench.evaluate.dataset_input import dataset_properties
 from dmlbench.sources import open_source
 from dmlbench.sources.properties import BINS, describe
 from dmlbench.sources.property_file import PropertySpec, read_property_file
-from dmldata.errors import DatasetError, InputError, UnknownNameError
+from dmldata.common.errors import DatasetError, InputError, UnknownNameError
 
 ANY = PropertySpec()
 

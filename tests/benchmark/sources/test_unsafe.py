@@ -20,8 +20,8 @@ from PIL import Image
 from dmlbench.sources.decode import decode_photograph
 from dmlbench.sources.mat_file import MOST_BYTES, read_mat
 from dmlbench.sources.tar_index import index_samples
-from dmldata.errors import DatasetError
-from dmldata.tar import MAX_MEMBER_BYTES
+from dmldata.common.errors import DatasetError
+from dmldata.contract.tar import MAX_MEMBER_BYTES
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 import pytest
 from pydantic import Field
 
-from dmlbench.distances import LOSSES
+from dmlbench.losses import LOSSES
 from dmlbench.study.recipe import load_study, recipe_names
 from dmlbench.study.steps import Steps
-from dmldata.errors import InputError, UnknownNameError
-from dmldata.strict import StrictModel
+from dmldata.common.errors import InputError, UnknownNameError
+from dmldata.common.strict import StrictModel
 
 
 @pytest.mark.parametrize("name", recipe_names())

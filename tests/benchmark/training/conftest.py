@@ -14,7 +14,7 @@ TINY = "timm:test_resnet?pretrained=false"
 @pytest.fixture
 def settings(toys: Path, tmp_path: Path) -> Callable[..., Any]:
     """Settings of a training of seconds, with changes."""
-    from dmlbench.distances import LOSSES
+    from dmlbench.losses import LOSSES
     from dmlbench.training import TrainSettings
 
     def make(loss: str, **changes: Any) -> Any:

@@ -16,7 +16,7 @@ from dmlbench.training.data import class_images, find_label
 from dmlbench.training.decoded import decode_images
 from dmlbench.training.folds import split_classes
 from dmlbench.training.hyperparameters import read_hyperparameters
-from dmldata.errors import InputError
+from dmldata.common.errors import InputError
 
 
 @given(classes=st.integers(8, 60), folds=st.integers(2, 4))

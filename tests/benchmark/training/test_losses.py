@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dmlbench.distances import LOSSES, distance_named
+from dmlbench.losses import LOSSES, distance_named
 from dmlbench.training.fit import Material, fit
 from dmlbench.training.hyperparameters import (
     PROFILES,
@@ -17,7 +17,7 @@ from dmlbench.training.learner import Learner
 from dmlbench.training.losses import Size, build_loss
 from dmlbench.training.task import plan_task
 from dmlbench.training.train import make_learner
-from dmldata.errors import InputError, UnknownNameError
+from dmldata.common.errors import InputError, UnknownNameError
 
 TRAINED = [key for key, loss in LOSSES.items() if loss.group != "control"]
 

@@ -17,9 +17,9 @@ import torch
 from torch import nn
 
 from dmlbench import load_model
-from dmlbench.embedding import embed
+from dmlbench.embed import embed
 from dmlbench.models.weights import read_weights
-from dmlbench.properties import map_at_r
+from dmlbench.scores import map_at_r
 from dmlbench.sources import open_source
 from dmlbench.training import read_training, train
 from dmlbench.training.fit import checkpoint_of, fit
@@ -27,7 +27,7 @@ from dmlbench.training.folder import alone_in
 from dmlbench.training.task import plan_task
 from dmlbench.training.train import make_learner
 from dmldata import open_dataset
-from dmldata.errors import InputError, ModelError, PrismError
+from dmldata.common.errors import InputError, ModelError, PrismError
 
 
 def silent(line):
@@ -97,7 +97,7 @@ def test_killed_training_resumes_to_the_same_metrics(settings, toys, tmp_path):
         "--workers": given.workers,
     }
     words = [str(word) for pair in options.items() for word in pair]
-    command = [sys.executable, "-c", "from dmlbench.cli import main; main()", "train", *words]
+    command = [sys.executable, "-c", "from dmlbench.cli.main import main; main()", "train", *words]
     moment = np.random.default_rng().uniform(0, 1)
     print(f"killed {moment:.3f} s after the second epoch")
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

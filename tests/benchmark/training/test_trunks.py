@@ -7,7 +7,7 @@ import torch
 
 from dmlbench.models.bn_inception import BNInception
 from dmlbench.training.trunks import freeze_batch_norm, starting_network
-from dmldata.errors import ModelError
+from dmldata.common.errors import ModelError
 
 TINY = "timm:test_resnet?pretrained=false"
 

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from dmldata import open_dataset
-from dmldata.checksums import CHECKSUMS_FILE
-from dmldata.files import sha256_of
-from dmldata.samples import SAMPLES_FILE
+from dmldata.card.checksums import CHECKSUMS_FILE
+from dmldata.common.files import sha256_of
+from dmldata.contract.samples import SAMPLES_FILE
 from dmlgen.publish.privacy import private_problems
 from dmlgen.publish.private_words import private_words
 

@@ -12,9 +12,10 @@ import s3fs
 import yaml
 from fsspec.implementations.local import LocalFileSystem
 
-from dmldata import files, open_dataset
-from dmldata.manifest import MANIFEST_FILE, Manifest
-from dmldata.verify import verify
+from dmldata import open_dataset
+from dmldata.common import files
+from dmldata.contract.manifest import MANIFEST_FILE, Manifest
+from dmldata.verify.verification import verify
 from dmlgen.publish.privacy import private_problems
 from dmlgen.publish.publish import set_version
 from dmlgen.publish.versions import bumped, change
@@ -28,7 +29,7 @@ def contents(folder):
 
 def edit(folder, **changes):
     """Another manifest, with the card that goes with it."""
-    from dmldata.card import write_card
+    from dmldata.card.write import write_card
 
     dataset = open_dataset(str(folder))
     document = json.loads(dataset.manifest.to_json()) | changes

@@ -8,9 +8,9 @@ from typing import Any
 import bpy
 import numpy as np
 
-from dmlgen.cars import quads
-from dmlgen.cars.mesh.surfaces import weld
-from dmlgen.cars.quads import Point
+from dmlgen.carimport.mesh.surfaces import weld
+from dmlgen.derive import quads
+from dmlgen.derive.quads import Point
 
 
 class Shape:
@@ -45,7 +45,7 @@ class Shape:
         self.quads(quads.tube(start, end, radii, sides), material)
 
     def lathe(self, profile: np.ndarray, material: Any, steps: int = 64) -> None:
-        """A profile turned about the y axis, as in `dmlgen.cars.quads.lathe`."""
+        """A profile turned about the y axis, as in `dmlgen.derive.quads.lathe`."""
         self.quads(quads.lathe(profile, steps), material)
 
     def finish(self, smooth_angle: float | None = None) -> Any:

@@ -1,0 +1,48 @@
+"""Values that a command line spells as text."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from dmldata.common.errors import InputError
+
+
+def pixels(text: str | None, option: str) -> int | tuple[int, int] | None:
+    """
+    >>> pixels("224", "--input-size"), pixels("224x320", "--input-size")
+    (224, (224, 320))
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    if match is None:
+        raise InputError(f"{option} {text}; valid: 224, or height x width as 224x320")
+    height, width = match.groups()
+    return int(height) if width is None else (int(height), int(width))
+
+
+def channels(text: str | None, option: str) -> tuple[float, float, float] | None:
+    """
+    >>> channels("0.5,0.5,0.5", "--mean")
+    (0.5, 0.5, 0.5)
+    """
+    if text is None:
+        return None
+    try:
+        first, second, third = map(float, text.split(","))
+    except ValueError:
+        raise InputError(f"{option} {text}; valid: three numbers, as 0.5,0.5,0.5") from None
+    return first, second, third
+
+
+def check_file(path: Path | None, option: str) -> None:
+    """Refuse a folder where a file is to be written."""
+    if path is not None and path.is_dir():
+        raise InputError(f"{option} {path}: is a folder; valid: the name of a file")
+
+
+def check_folder(path: Path, option: str) -> None:
+    """Refuse a file where a folder is to be written into."""
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{option} {path}: is a file; valid: a folder")

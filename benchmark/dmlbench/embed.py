@@ -1,0 +1,91 @@
+"""Images to embeddings."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from dmlbench.models.contract import LoadedModel, run_model
+from dmlbench.models.execution import evaluated, full_precision, move_model, pick_device
+from dmldata.common.errors import ModelError
+
+
+def embed(
+    model: LoadedModel,
+    images: Iterable[Image.Image],
+    *,
+    batch_size: int = 32,
+    device: str = "auto",
+    keys: Sequence[str] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Embeddings as the model gives them (not normalised), one row an image.
+
+    The model runs in eval mode without gradients and in full float32. A short last batch is filled
+    up to `batch_size`, so that its rows see the same kernels as the others; what is left of the
+    influence of the batch size is float rounding. The model stays on `device`.
+
+    Args:
+        model: from `load_model`.
+        images: PIL images of any size; read as they are needed.
+        batch_size: images in one forward pass.
+        device: a torch device, or "auto" for CUDA where there is one, else the CPU.
+        keys: names of the images for messages; may grow as the images are read.
+        progress: called after each batch with the number of images in it.
+
+    Returns:
+        [N, D] float32.
+
+    Raises:
+        ModelError: an embedding is not finite or has another number of dimensions than at load.
+    """
+    place = pick_device(device)
+    move_model(model.model, place)
+    rows: list[NDArray[np.float32]] = []
+    with evaluated(model.model), full_precision(), torch.inference_mode():
+        for batch in _batches(
+            (model.preprocessing.to_tensor(image) for image in images), batch_size
+        ):
+            filled = _fill(batch, batch_size) if rows else batch
+            try:
+                embeddings = run_model(
+                    model.model, filled.to(place, memory_format=torch.channels_last)
+                )
+            except ModelError as error:
+                raise ModelError(f"{model.reference}: {error}") from error
+            found = embeddings[: len(batch)].float().cpu().numpy()
+            _check(found, len(batch), model, keys, sum(map(len, rows)))
+            rows.append(found)
+            if progress is not None:
+                progress(len(batch))
+    return np.concatenate(rows) if rows else np.zeros((0, model.dimensions), np.float32)
+
+
+def _batches(tensors: Iterator[Tensor], size: int) -> Iterator[Tensor]:
+    while batch := list(itertools.islice(tensors, size)):
+        yield torch.stack(batch)
+
+
+def _fill(batch: Tensor, size: int) -> Tensor:
+    missing = size - len(batch)
+    return torch.cat([batch, batch[-1:].expand(missing, -1, -1, -1)]) if missing else batch
+
+
+def _check(
+    found: NDArray[np.float32], n: int, model: LoadedModel, keys: Sequence[str] | None, first: int
+) -> None:
+    if found.shape != (n, model.dimensions):
+        raise ModelError(
+            f"{model.reference}: returns {list(found.shape)}, expected {[n, model.dimensions]}"
+        )
+    broken = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    if len(broken):
+        row = first + int(broken[0])
+        image = f"'{keys[row]}'" if keys is not None else row
+        raise ModelError(f"{model.reference}: embedding of image {image} is not finite")

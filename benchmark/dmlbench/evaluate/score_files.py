@@ -1,0 +1,60 @@
+"""Scores from files: embeddings as .npy, labels as CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dmlbench.scores import score_properties
+from dmlbench.scores._kernels.parallel import Progress
+from dmlbench.scores.uncertainty import PERMUTATIONS
+from dmlbench.sources.embedding_file import load_embeddings
+from dmlbench.sources.label_table import read_label_table
+from dmlbench.sources.property_file import read_property_file
+from dmldata.common.errors import InputError
+
+
+def score_files(
+    embeddings: str | Path,
+    labels: str | Path,
+    *,
+    properties: str | Path | None = None,
+    seed: int = 0,
+    intervals: bool = True,
+    chance: bool = True,
+    permutations: int = PERMUTATIONS,
+    max_queries: int | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Score embeddings [N, D] in a .npy file by the properties in a table of N rows.
+
+    Args:
+        properties: file that says what the properties are (`sources.property_file`).
+
+    The other settings and the result are those of `properties.score_properties`; the table is that
+    of `label_table.read_label_table`.
+
+    Raises:
+        InputError: a file cannot be read, or the two do not go together.
+    """
+    array = load_embeddings(embeddings)
+    table = read_label_table(labels, read_property_file(properties) if properties else None)
+    if array.ndim == 2 and len(array) != table.images:
+        raise InputError(
+            f"{labels}: {table.images} rows for {len(array)} embeddings in {embeddings}; "
+            "valid: a row an embedding, in the same order"
+        )
+    scores = score_properties(
+        array,
+        table.properties,
+        scenes=table.scenes,
+        seed=seed,
+        intervals=intervals,
+        chance=chance,
+        permutations=permutations,
+        max_queries=max_queries,
+        threads=threads,
+        progress=progress,
+    )
+    return {**scores, "notes": list(table.notes)}

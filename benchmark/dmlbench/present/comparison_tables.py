@@ -1,0 +1,219 @@
+"""A comparison as tables of text, the same ones at the terminal, in Markdown and in LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dmlbench.compare.comparison import Bound, Comparison, Pair
+from dmlbench.compare.differences import SCORE, Difference
+from dmlbench.present.group_tables import group_tables
+from dmlbench.present.result_tables import NONE, Marked, Table, interval, number, print_table
+from dmlbench.results.files import Score
+from dmldata.common.console import say
+
+NR_TITLE = "NR-Precision (95 % interval); in brackets: inside chance"
+MOST_PAIRS = 3
+"""Pairs of models whose differences fit into the columns of a table."""
+
+
+def comparison_tables(comparison: Comparison) -> Iterator[Table]:
+    """All tables that there is something for."""
+    yield property_table(comparison)
+    if 0 < _pairs(comparison) <= MOST_PAIRS:
+        yield difference_table(comparison)
+    if comparison.interventions:
+        yield intervention_table(comparison)
+    if comparison.saliency is not None:
+        if comparison.saliency.pairs:
+            yield correlation_table(comparison)
+            yield pair_table(comparison)
+        yield attention_table(comparison)
+    if comparison.groups is not None:
+        yield from group_tables(comparison.groups)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """All tables, and what a reader has to know."""
+    for table in comparison_tables(comparison):
+        print_table(table)
+    for note in comparison.notes:
+        say(f"note: {note}")
+
+
+def property_table(comparison: Comparison) -> Table:
+    """A row a property, a column a model; the highest and those tied with it are marked."""
+    labels = [model.label for model in comparison.models]
+    rows = []
+    for name, by_model in comparison.properties.items():
+        marked = comparison.leaders(name)
+        cells = [
+            (Marked if model.id in marked else str)(_score(by_model[model.id].scores[SCORE]))
+            for model in comparison.models
+        ]
+        rows.append((name, *cells))
+    note = tie_note(comparison) if len(labels) > 1 else ""
+    return Table(NR_TITLE, ("property", *labels), rows, note)
+
+
+def tie_note(comparison: Comparison) -> str:
+    """What the marks in the table of the properties mean."""
+    known = any(comparison.leaders(name) for name in comparison.properties)
+    return (
+        "Marked, where beyond chance: the highest of a property, and what is tied with it: the "
+        "95 % interval of the paired difference (jackknife, same images, not corrected for the "
+        "number of pairs) holds 0."
+        if known
+        else ""
+    )
+
+
+def difference_table(comparison: Comparison) -> Table:
+    """A row a property, a column a pair of models; where there are many pairs, these are rows."""
+    title = "Differences of NR-Precision (95 % interval, paired)"
+    found = comparison.differences
+    first = next(iter(found.values()), ())
+    names = [f"{comparison.label(one.a)} - {comparison.label(one.b)}" for one in first]
+    cells = [list(map(_difference, of_property)) for of_property in found.values()]
+    if len(names) <= MOST_PAIRS:
+        rows = [(name, *row) for name, row in zip(found, cells, strict=True)]
+        return Table(title, ("property", *names), rows)
+    rows = [(name, *row) for name, row in zip(names, zip(*cells, strict=True), strict=True)]
+    return Table(title, ("models", *found), rows)
+
+
+def intervention_table(comparison: Comparison) -> Table:
+    """A row a model: what changing the swept group alone does to its embeddings."""
+    found = comparison.interventions
+    group = next(iter(found.values())).group
+    columns = ("model", "sensitivity", "same car first", "by chance")
+    rows = [
+        (
+            comparison.label(model),
+            _score(one.sensitivity),
+            _score(one.retrieval_under_intervention),
+            number(one.retrieval_expected, 3),
+        )
+        for model, one in found.items()
+    ]
+    reasons = {f"No sensitivity: {one.reason}." for one in found.values() if one.reason}
+    note = (
+        "Sensitivity: how far an embedding moves, over how far another car is; 0 is not at all. "
+        f"Same car first: how often an image of the same car with another {group} is nearer than "
+        f"one of another car with the same {group}."
+    )
+    title = f"Changing {group} alone (95 % interval)"
+    return Table(title, columns, rows, " ".join([note, *sorted(reasons)]))
+
+
+def correlation_table(comparison: Comparison) -> Table:
+    """Models by models, similar ones side by side."""
+    found = comparison.saliency
+    assert found is not None
+    order = found.clustering.order
+    rows = []
+    for place, row in enumerate(order, start=1):
+        cells = [
+            f"({number(found.self_correlation[row].value, 3)})"
+            if row == column
+            else number(found.pair(row, column).correlation.mean, 3)
+            for column in order
+        ]
+        rows.append((f"{place} {comparison.label(row)}", *cells))
+    columns = ("model", *(str(place) for place in range(1, len(order) + 1)))
+    note = "In brackets: a model with itself under other noise. Order: average linkage on 1 - r"
+    merges = "; ".join(_merges(comparison))
+    return Table(
+        "Pearson r of saliency maps", columns, rows, f"{note}: {merges}." if merges else f"{note}."
+    )
+
+
+def pair_table(comparison: Comparison) -> Table:
+    """A row a pair of models: how alike their maps are."""
+    columns = (
+        "model A",
+        "model B",
+        "r",
+        "95 % interval",
+        "sd",
+        "floor",
+        "ceiling",
+        "JSD",
+        "sd JSD",
+    )
+    pairs = comparison.saliency.pairs if comparison.saliency else ()
+    rows = [
+        (comparison.label(pair.a), comparison.label(pair.b), *_pair_cells(pair)) for pair in pairs
+    ]
+    return Table("Saliency maps, Pearson r and Jensen-Shannon divergence", columns, rows)
+
+
+def attention_table(comparison: Comparison) -> Table:
+    """A row a model: attention on the car, and the maps' agreement with themselves."""
+    columns = ("model", "attention on car", "95 % interval", "r under other noise", "95 % interval")
+    found = comparison.saliency
+    rows = []
+    for model in found.models if found else ():
+        assert found is not None
+        on_car, itself = found.attention_on_car[model], found.self_correlation[model]
+        rows.append(
+            (
+                comparison.label(model),
+                number(on_car.value, 3),
+                interval(on_car.ci95, 3),
+                number(itself.value, 3),
+                interval(itself.ci95, 3),
+            )
+        )
+    return Table("Saliency maps of each model", columns, rows)
+
+
+def _merges(comparison: Comparison) -> Iterator[str]:
+    """Each merge in words, its models by their places in the order."""
+    assert comparison.saliency is not None
+    found = comparison.saliency.clustering
+    nodes = [{found.order.index(model) + 1} for model in found.models]
+    for one, other, distance, _ in found.merges:
+        parts = sorted((nodes[one], nodes[other]), key=min)
+        yield f"{' + '.join(map(_places, parts))} at r = {number(1 - distance, 3)}"
+        nodes.append(nodes[one] | nodes[other])
+
+
+def _places(node: set[int]) -> str:
+    """Places of a node in the order, where its models stand side by side."""
+    return str(min(node)) if len(node) == 1 else f"{min(node)}-{max(node)}"
+
+
+def _pairs(comparison: Comparison) -> int:
+    return len(next(iter(comparison.differences.values()), ()))
+
+
+def _difference(found: Difference) -> str:
+    if found.value is None or found.ci95 is None:
+        return number(found.value, 2)
+    shown = f"{number(found.value, 2)} [{interval(found.ci95, 2)}]"
+    return f"{shown} tied" if found.tied else shown
+
+
+def _score(score: Score) -> str:
+    if score.value is None:
+        return NONE
+    value = number(score.value, 2)
+    shown = f"({value})" if score.is_chance else value
+    return f"{shown} [{interval(score.ci95, 2)}]" if score.ci95 else shown
+
+
+def _pair_cells(pair: Pair) -> tuple[str, ...]:
+    return (
+        number(pair.correlation.mean, 3),
+        interval(pair.correlation.ci95, 3),
+        number(pair.correlation.std, 3),
+        _bound(pair.floor),
+        _bound(pair.ceiling),
+        number(pair.divergence.mean, 4),
+        number(pair.divergence.std, 4),
+    )
+
+
+def _bound(bound: Bound) -> str:
+    shown = number(bound.value, 3)
+    return f"{shown} [{interval(bound.ci95, 3)}]" if bound.ci95 else shown

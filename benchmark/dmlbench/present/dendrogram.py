@@ -1,0 +1,68 @@
+"""The clustering of the models as a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dmlbench.compare import Comparison
+from dmlbench.present.result_tables import number
+
+ROW, SPAN = 24, 360
+"""Height of a model's row and width of the tree, pixels."""
+
+
+@dataclass(frozen=True)
+class Join:
+    """A merge: corners (x, y) of its line from the upper to the lower branch, and what it says."""
+
+    points: Sequence[tuple[float, float]]
+    hover: str
+
+    @property
+    def path(self) -> str:
+        """SVG path data."""
+        return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in self.points)
+
+
+@dataclass(frozen=True)
+class Dendrogram:
+    """Leaves on the right, as (label, y); joins lie at the x of their r.
+
+    Attributes:
+        height: pixels.
+        ticks: (r, x).
+    """
+
+    height: int
+    leaves: Sequence[tuple[str, float]]
+    joins: Sequence[Join]
+    ticks: Sequence[tuple[str, float]]
+
+
+def dendrogram(comparison: Comparison) -> Dendrogram | None:
+    """None where no two models are clustered."""
+    found = comparison.saliency.clustering if comparison.saliency else None
+    if found is None or not found.merges:
+        return None
+    farthest = max(distance for *_, distance, _ in found.merges) or 1.0
+    leaves = [model for model in found.order if model not in found.left_out]
+    heights = {model: ROW * (place + 0.5) for place, model in enumerate(leaves)}
+
+    def across(distance: float) -> float:
+        return SPAN * (1 - distance / farthest)
+
+    nodes = [(heights[model], float(SPAN)) for model in found.models]
+    joins = []
+    for one, other, distance, size in found.merges:
+        (top, top_x), (bottom, bottom_x) = sorted((nodes[one], nodes[other]))
+        x = across(distance)
+        points = [(top_x, top), (x, top), (x, bottom), (bottom_x, bottom)]
+        joins.append(Join(points, f"{size} models at r = {number(1 - distance, 3)}"))
+        nodes.append(((top + bottom) / 2, x))
+    return Dendrogram(
+        height=ROW * len(leaves),
+        leaves=[(comparison.label(model), heights[model]) for model in leaves],
+        joins=joins,
+        ticks=[(number(1 - at, 2), across(at)) for at in (0.0, farthest / 2, farthest)],
+    )

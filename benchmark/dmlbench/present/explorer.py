@@ -1,0 +1,228 @@
+"""What the page's script shows: every image with maps, and the embeddings as points."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import color_sequences, colormaps
+from matplotlib.colors import to_hex
+from numpy.typing import NDArray
+from PIL import Image
+
+from dmlbench.compare import Comparison
+from dmlbench.present.map_gallery import value_text
+from dmlbench.present.overlays import data_uri, shrink
+from dmlbench.results import Result
+from dmlbench.sources import ImageSource
+from dmldata.contract.grid import grid
+from dmldata.dataset import Item
+
+MOST_IMAGES, MOST_POINTS = 200, 2000
+"""A page of 15 models is to stay under 10 MB; measurements/report_page.py says what it takes."""
+WIDTH, MAP, THUMB = 240, 56, 40
+"""Sides of an image, a map and the picture of a point, pixels."""
+THUMB_COLUMNS = 40
+
+Progress = Callable[[str, int, int], None]
+
+
+def explorer_content(
+    comparison: Comparison,
+    results: Sequence[Result],
+    dataset: ImageSource,
+    progress: Progress | None = None,
+) -> str:
+    """JSON for explorer.js; no '<' in it, so that no text can end the element that holds it."""
+    by_id = {result.model: result for result in results}
+    content = {
+        "images": _images(comparison, by_id, dataset),
+        "points": _points(comparison, by_id, dataset, progress),
+        "colours": [to_hex(colormaps["inferno"](share / 255)) for share in range(256)],
+        "hues": [to_hex(colour) for colour in color_sequences["petroff10"]],
+        "ramp": [to_hex(colormaps["viridis"](share / 31)) for share in range(32)],
+        "wheel": [to_hex(colormaps["twilight"](share / 32)) for share in range(32)],
+    }
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+def _images(
+    comparison: Comparison, by_id: dict[str, Result], dataset: ImageSource
+) -> dict[str, Any] | None:
+    """The images that all models have maps of, at most MOST_IMAGES; None where there are none."""
+    found = comparison.saliency
+    if found is None or not found.keys:
+        return None
+    models = [model for model in found.clustering.order if by_id[model].saliency is not None]
+    maps = {model: by_id[model].maps() for model in models}
+    keys = found.keys[:MOST_IMAGES]
+    images = []
+    for item in dataset.samples_iter(keys=keys):
+        strips, boxes, on_car = [], [], []
+        for model in models:
+            own = maps[model]
+            row = int(own.rows_of([item.key])[0])
+            geometry = own.geometry_of(row)
+            box, (height, width) = geometry.box, geometry.image
+            boxes.append(
+                [
+                    round(share, 4)
+                    for share in (
+                        box.left / width,
+                        box.top / height,
+                        (box.right - box.left) / width,
+                        (box.bottom - box.top) / height,
+                    )
+                ]
+            )
+            strips.append(_small(own.maps[row].astype(np.float32)))
+            share = float(own.attention_on_car[row])
+            on_car.append(None if np.isnan(share) else round(share, 3))
+        images.append(
+            {
+                **_shown(item, dataset),
+                "maps": _gray_uri(np.concatenate(strips, axis=1)),
+                "boxes": boxes,
+                "car": on_car,
+                "agreement": _agreement(strips),
+            }
+        )
+    labels = [comparison.label(model) for model in models]
+    return {"models": labels, "map": MAP, "images": images}
+
+
+def _shown(item: Item, dataset: ImageSource) -> dict[str, Any]:
+    small = shrink(item.image, WIDTH)
+    return {
+        "key": item.key,
+        "uri": data_uri(small),
+        "size": small.size,
+        "values": [[name, value_text(item, dataset, name)] for name in dataset.manifest.varied],
+        "outline": None if item.mask is None else _outline(item.mask),
+    }
+
+
+def _small(saliency: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[MAP, MAP] in [0, 1]."""
+    resized = Image.fromarray(saliency).resize((MAP, MAP), Image.Resampling.BOX)
+    return np.clip(np.asarray(resized, np.float32), 0, 1)
+
+
+def _agreement(maps: Sequence[NDArray[np.float32]]) -> float | None:
+    """Mean Pearson r of all pairs of these maps of one image; None where a map is flat."""
+    flat = np.stack([one.ravel() for one in maps]).astype(np.float64)
+    if len(flat) < 2 or (flat.std(axis=1) == 0).any():
+        return None
+    r = np.corrcoef(flat)
+    pairs = [r[a, b] for a, b in itertools.combinations(range(len(flat)), 2)]
+    return round(float(np.mean(pairs)), 3)
+
+
+def _gray_uri(strip: NDArray[np.float32]) -> str:
+    """Maps side by side; the root of their values, as weak parts are what one looks for."""
+    image = Image.fromarray((255 * np.sqrt(strip)).round().astype(np.uint8)).convert("RGB")
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=55, method=6)
+    return f"data:image/webp;base64,{b64encode(buffer.getvalue()).decode()}"
+
+
+def _outline(mask: NDArray[np.uint8]) -> str:
+    """The edge of the car, white on clear."""
+    small = Image.fromarray((mask > 0).astype(np.uint8) * 255)
+    size = (WIDTH, max(1, round(WIDTH * mask.shape[0] / mask.shape[1])))
+    car = np.asarray(small.resize(size, Image.Resampling.BILINEAR)) > 127
+    inner = car.copy()
+    for axis, by in itertools.product((0, 1), (-1, 1)):
+        inner &= np.roll(car, by, axis)
+    pixels = np.zeros((*car.shape, 4), np.uint8)
+    pixels[car & ~inner] = 255
+    buffer = io.BytesIO()
+    Image.fromarray(pixels, "RGBA").save(buffer, "WEBP", lossless=True)
+    return f"data:image/webp;base64,{b64encode(buffer.getvalue()).decode()}"
+
+
+def _points(
+    comparison: Comparison,
+    by_id: dict[str, Result],
+    dataset: ImageSource,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Every model's embeddings in two dimensions, at most MOST_POINTS, evenly over the dataset."""
+    count = comparison.dataset.images
+    kept = np.unique(np.linspace(0, count - 1, min(count, MOST_POINTS)).round().astype(int))
+    models = []
+    for number, model in enumerate(comparison.models):
+        if progress:
+            progress("map embeddings", number, len(comparison.models))
+        embeddings = by_id[model.id].folder.read_embeddings()[kept]
+        models.append(
+            {
+                "label": model.label,
+                "pca": _scaled(principal(embeddings)),
+                "tsne": _scaled(neighbours(embeddings)),
+            }
+        )
+    names = dataset.manifest.varied
+    every = dataset.samples["key"].to_pylist()
+    keys = [every[row] for row in kept]
+    small = []
+    values: dict[str, list[Any]] = {name: [] for name in names}
+    for item in dataset.samples_iter(keys=keys, with_mask=False):
+        small.append(item.image.resize((THUMB, THUMB)))
+        for name in names:
+            values[name].append(item.row[name])
+    return {
+        "keys": keys,
+        "models": models,
+        "properties": [
+            {"name": name, "kind": dataset.manifest.factor(name).kind, "values": values[name]}
+            for name in names
+        ],
+        "thumbs": data_uri(grid(small, THUMB_COLUMNS, (THUMB, THUMB))),
+        "thumb": THUMB,
+        "columns": THUMB_COLUMNS,
+    }
+
+
+def principal(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+    """[N, 2]: the first two principal components; the largest loading of each is positive."""
+    centred = embeddings.astype(np.float64) - embeddings.mean(axis=0, dtype=np.float64)
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    axes = axes[:2]
+    signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
+    found = centred @ (axes * signs[:, None]).T
+    return np.pad(found, ((0, 0), (0, 2 - found.shape[1])))
+
+
+def neighbours(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+    """[N, 2]: t-SNE of unit vectors from their principal components; the components themselves of
+    fewer than ten images."""
+    from sklearn.manifold import TSNE
+
+    if len(embeddings) < 10:
+        return principal(embeddings)
+    unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
+    tsne = TSNE(init="pca", perplexity=perplexity(len(unit)), random_state=0)
+    return np.asarray(tsne.fit_transform(unit), np.float64)
+
+
+def perplexity(points: int) -> float:
+    """Of t-SNE: 30, less where there are too few points for that.
+
+    >>> perplexity(2000), perplexity(13)
+    (30.0, 4.0)
+    """
+    return min(30.0, (points - 1) / 3)
+
+
+def _scaled(points: NDArray[np.float64]) -> list[list[int]]:
+    """x and y from 0 to 1000, of one scale."""
+    low = points.min(axis=0)
+    span = float((points.max(axis=0) - low).max()) or 1.0
+    return [column.tolist() for column in ((points - low) / span * 1000).round().astype(int).T]

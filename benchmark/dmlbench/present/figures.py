@@ -1,0 +1,148 @@
+"""The figures of a page as files for papers: SVG, PDF and PNG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from dmlbench.present.color_scales import GREY
+from dmlbench.present.dendrogram import ROW, SPAN, Dendrogram
+from dmlbench.present.heat_maps import Grid, Legend
+from dmlbench.present.result_tables import minus
+
+SUFFIXES = ("svg", "pdf", "png")
+DPI = 300
+CELL, LINE = 0.46, 0.22
+"""Width and height of a field, inches."""
+GAP = 0.06
+MARGIN = 0.3
+"""Left of a clustering, for its first tick."""
+LETTER = 0.075
+"""Width of a letter at 8 points, inches: labels are given room by their length."""
+_STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "dmlbench",
+    "pdf.fonttype": 42,
+}
+_UNDATED: dict[str, dict[str, Any]] = {
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+    "png": {},
+}
+
+
+def grid_files(grid: Grid) -> dict[str, bytes]:
+    """A heat map, by suffix of the file; the same grid gives the same bytes."""
+    with rc_context(_STYLE):
+        return _files(_heat(grid))
+
+
+def tree_files(tree: Dendrogram) -> dict[str, bytes]:
+    """A clustering, by suffix of the file."""
+    with rc_context(_STYLE):
+        return _files(_tree(tree))
+
+
+def _files(figure: Figure) -> dict[str, bytes]:
+    found = {}
+    for suffix in SUFFIXES:
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=suffix, dpi=DPI, metadata=_UNDATED[suffix])
+        found[suffix] = buffer.getvalue()
+    return found
+
+
+def _heat(grid: Grid) -> Figure:
+    left = LETTER * max(len(name) for name, _ in grid.rows) + 0.1
+    slanted = max(map(len, grid.columns)) * LETTER > CELL
+    top = LETTER * max(map(len, grid.columns)) * 0.75 + 0.15 if slanted else 0.25
+    # The last slanted name leans out of the table.
+    right = top if slanted else 0.1
+    heights = [LINE + (GAP if row in grid.breaks else 0) for row in range(len(grid.rows))]
+    words = LETTER * max(len(grid.legend.title), len(grid.legend.grey) + 3)
+    width = left + max(CELL * len(grid.columns) + right, words)
+    figure, axes = _blank(width, top + sum(heights) + (0.85 if grid.legend.grey else 0.65))
+    y = top
+    for row, (name, cells) in enumerate(grid.rows):
+        y += GAP if row in grid.breaks else 0
+        axes.text(left - 0.06, y + LINE / 2, name, ha="right", va="center")
+        for column, cell in enumerate(cells):
+            x = left + CELL * column
+            field = (x + 0.01, y + 0.01), CELL - 0.02, LINE - 0.02
+            axes.add_patch(Rectangle(*field, facecolor=cell.background, linewidth=0))
+            axes.text(
+                x + CELL / 2,
+                y + LINE / 2,
+                minus(cell.text),
+                ha="center",
+                va="center",
+                fontsize=7,
+                color=cell.ink,
+                fontweight="bold" if cell.marked else "normal",
+            )
+        y += LINE
+    for column, name in enumerate(grid.columns):
+        x = left + CELL * (column + 0.5)
+        turned: dict[str, Any] = (
+            {"rotation": 45, "ha": "left", "rotation_mode": "anchor"}
+            if slanted
+            else {"ha": "center"}
+        )
+        axes.text(x, top - 0.06, name, va="bottom", **turned)
+    _legend(axes, grid.legend, left, y + 0.28)
+    return figure
+
+
+def _legend(axes: Any, legend: Legend, left: float, top: float) -> None:
+    width, height = 1.8, 0.09
+    axes.text(left, top - 0.05, legend.title, fontsize=7)
+    step = width / len(legend.stops)
+    for place, colour in enumerate(legend.stops):
+        part = (left + step * place, top), step * 1.02, height
+        axes.add_patch(Rectangle(*part, facecolor=colour, linewidth=0))
+    for text, percent in legend.ticks:
+        x = left + width * percent / 100
+        axes.text(x, top + height + 0.04, minus(text), ha="center", va="top", fontsize=7)
+    if legend.grey:
+        axes.add_patch(Rectangle((left, top + 0.34), 0.16, height, facecolor=GREY, linewidth=0))
+        axes.text(left + 0.22, top + 0.34 + height / 2, legend.grey, va="center", fontsize=7)
+
+
+def _tree(tree: Dendrogram) -> Figure:
+    scale = LINE / ROW
+    width, height = SPAN * scale, tree.height * scale
+    labels = LETTER * max(len(name) for name, _ in tree.leaves) + 0.2
+    figure, axes = _blank(MARGIN + width + labels, height + 0.52)
+    axes.plot([MARGIN, MARGIN + width], [height + 0.08] * 2, color="#888888", linewidth=0.6)
+    for join in tree.joins:
+        xs, ys = _scaled(join.points, scale)
+        axes.plot(xs, ys, color="#1a1a1a", linewidth=1, solid_joinstyle="miter")
+    for name, y in tree.leaves:
+        axes.text(MARGIN + width + 0.08, y * scale, name, va="center")
+    for text, x in tree.ticks:
+        at = MARGIN + x * scale
+        axes.plot([at, at], [height + 0.08, height + 0.12], color="#888888", linewidth=0.6)
+        axes.text(at, height + 0.15, minus(text), ha="center", va="top", fontsize=7)
+    axes.text(MARGIN, height + 0.3, "mean Pearson r of saliency maps", va="top", fontsize=7)
+    return figure
+
+
+def _scaled(points: Sequence[tuple[float, float]], scale: float) -> tuple[list[float], list[float]]:
+    return [MARGIN + x * scale for x, _ in points], [y * scale for _, y in points]
+
+
+def _blank(width: float, height: float) -> tuple[Figure, Any]:
+    """An empty figure whose coordinates are inches from the top left."""
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
+    axes.set_axis_off()
+    return figure, axes

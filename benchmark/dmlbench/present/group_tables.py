@@ -1,0 +1,91 @@
+"""Tests of two groups of models as tables of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dmlbench.compare.group_tests import GroupComparison, GroupTest, MeanAgreement, Reach
+from dmlbench.present.result_tables import Table, interval, number
+
+
+def group_tables(groups: GroupComparison) -> Iterator[Table]:
+    """The tests and, where there are maps, how alike they are."""
+    yield _test_table(groups)
+    if groups.between.pairs:
+        yield _agreement_table(groups)
+
+
+def _test_table(groups: GroupComparison) -> Table:
+    """A row a property: means of both groups, and the tests of section 5 of the protocol."""
+    first, second = groups.groups.names
+    columns = (
+        "property",
+        *(f"mean {name}" for name in groups.groups.names),
+        *("Cliff's delta", "95 % interval", "U", "p", "p (Holm)"),
+        *("paper: p", "paper: p, two-sided"),
+    )
+    rows = [(name, *_test_cells(test, 2)) for name, test in groups.properties.items()]
+    if groups.attention_on_car is not None:
+        rows.append(("attention on car", *_test_cells(groups.attention_on_car, 3)))
+    title = f"Groups by NR-Precision: {first} against {second}"
+    return Table(title, columns, rows, " ".join(_group_words(groups)))
+
+
+def _agreement_table(groups: GroupComparison) -> Table:
+    """Mean r of the maps within each group and between the two."""
+
+    def row(name: str, found: MeanAgreement) -> tuple[str, str, str]:
+        return name, number(found.r, 3), str(found.pairs)
+
+    rows = [row(f"within {name}", found) for name, found in groups.within.items()]
+    rows.append(row("between", groups.between))
+    return Table("Pearson r of saliency maps by group", ("pairs of models", "r", "pairs"), rows)
+
+
+def reach_words(reach: Reach) -> str:
+    """What groups of these sizes can show at all.
+
+    >>> reach_words(Reach(sizes=(2, 2), tests=3, smallest_p=1.0, smallest_delta=None))
+    '2 against 2 over 3 properties cannot reach p < 0.05: the smallest p (Holm) is 1.000.'
+    """
+    start = f"{reach.sizes[0]} against {reach.sizes[1]} over {reach.tests} properties"
+    smallest = f"the smallest p (Holm) is {p_value(reach.smallest_p)}"
+    if reach.smallest_delta is None:
+        return f"{start} cannot reach p < 0.05: {smallest}."
+    delta = number(reach.smallest_delta, 2)
+    return f"{start}: {smallest}; p < 0.05 takes a property with |delta| >= {delta}."
+
+
+def p_value(p: float | None) -> str:
+    """
+    >>> p_value(0.0004), p_value(0.0109), p_value(None)
+    ('<0.001', '0.011', '-')
+    """
+    return "<0.001" if p is not None and p < 0.001 else number(p, 3)
+
+
+def _group_words(groups: GroupComparison) -> Iterator[str]:
+    if groups.reach is not None:
+        yield reach_words(groups.reach)
+    yield "Folds are averaged first; U and p are exact, two-sided; delta: Newcombe's interval."
+    papers = [test.paper for test in groups.properties.values() if test.paper is not None]
+    if papers:
+        sizes = " against ".join(str(size) for size in papers[0].sizes.values())
+        yield (
+            f"Paper: {sizes} models as if independent, NR-Precision (paper), asymptotic, not "
+            "corrected; p is half the two-sided one, as SciPy 1.6.0 gives it by default."
+        )
+
+
+def _test_cells(test: GroupTest, digits: int) -> tuple[str, ...]:
+    found, paper = test.corrected, test.paper
+    return (
+        *(number(mean, digits) for mean in found.means.values()),
+        number(found.delta, 2),
+        interval(found.delta_ci95, 2),
+        number(found.u, 1),
+        p_value(found.p),
+        p_value(found.p_holm),
+        p_value(paper.p if paper else None),
+        p_value(paper.p_two_sided if paper else None),
+    )

@@ -1,0 +1,65 @@
+"""Images, and maps over them, as data URIs."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from matplotlib import colormaps
+from numpy.typing import NDArray
+from PIL import Image, features
+
+from dmlbench.maps.geometry import Geometry
+
+DIMMED, OUTSIDE = 0.55, 0.25
+_WEIGHTS = np.array([0.299, 0.587, 0.114])
+
+
+def data_uri(image: Image.Image) -> str:
+    """The image as WebP, or as JPEG where Pillow has no WebP."""
+    kind = "webp" if features.check("webp") else "jpeg"
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, kind.upper(), quality=82)
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def shrink(image: Image.Image, width: int) -> Image.Image:
+    """The image in this width, pixels; never larger than it was."""
+    if image.width <= width:
+        return image.convert("RGB")
+    height = max(1, round(image.height * width / image.width))
+    return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+
+
+def overlay(image: Image.Image, saliency: NDArray[np.floating], geometry: Geometry) -> Image.Image:
+    """A map over a darkened grey image: black and purple is little, yellow is much.
+
+    Args:
+        image: the whole image in any size of its aspect.
+        saliency: [H, W] in [0, 1], the model's input.
+        geometry: where that input lies; what the model did not see is darker still.
+    """
+    grey = (np.asarray(image.convert("RGB"), np.float64) @ _WEIGHTS)[:, :, None] / 255
+    strength, seen = _carried_back(image, saliency, geometry)
+    base = grey * np.where(seen, DIMMED, OUTSIDE)[:, :, None]
+    glow = np.asarray(colormaps["inferno"](strength))[:, :, :3]
+    share = (0.9 * np.sqrt(strength))[:, :, None]
+    return Image.fromarray((255 * (base * (1 - share) + glow * share)).round().astype(np.uint8))
+
+
+def _carried_back(
+    image: Image.Image, saliency: NDArray[np.floating], geometry: Geometry
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The map in the pixels of `image`, 0 outside of what the model saw, and where that was."""
+    horizontal, vertical = image.width / geometry.image[1], image.height / geometry.image[0]
+    box = geometry.box
+    left, right = round(box.left * horizontal), round(box.right * horizontal)
+    top, bottom = round(box.top * vertical), round(box.bottom * vertical)
+    size = (max(right - left, 1), max(bottom - top, 1))
+    source = Image.fromarray(np.asarray(saliency, np.float32))
+    resized = source.resize(size, Image.Resampling.BILINEAR)
+    canvas = Image.new("F", image.size, -1.0)
+    canvas.paste(resized, (left, top))
+    found = np.asarray(canvas, np.float64)
+    return np.clip(found, 0, 1), found >= 0

@@ -1,0 +1,94 @@
+"""Pages from templates: files that need no other and ask for none."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from dmlbench.present.dendrogram import Dendrogram
+from dmlbench.present.figures import grid_files, tree_files
+from dmlbench.present.heat_maps import Grid
+from dmlbench.present.latex import latex_table
+from dmlbench.present.result_tables import Table, csv_text, minus
+
+FOLDER = Path(__file__).parent / "templates"
+_KINDS = {
+    "csv": ("CSV", "text/csv"),
+    "tex": ("LaTeX", "application/x-tex"),
+    "svg": ("SVG", "image/svg+xml"),
+    "pdf": ("PDF", "application/pdf"),
+    "png": ("PNG", "image/png"),
+}
+"""What files are called, and their media type, by suffix."""
+
+
+def render_page(template: str, **values: Any) -> str:
+    """The HTML of a template beside this file, filled in; `style` is added."""
+    style = Markup((FOLDER / "style.css").read_text(encoding="utf-8"))
+    return _environment().get_template(template).render(style=style, **values)
+
+
+def script(name: str) -> tuple[Markup, str]:
+    """A script beside this file, and its hash as the page's security policy names it."""
+    text = "\n" + (FOLDER / name).read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Markup(text), f"'sha256-{digest}'"
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"breakable": _breakable, "minus": minus}
+    environment.filters |= {"downloads": _table_links, "figures": _figure_links}
+    return environment
+
+
+def _breakable(name: str) -> Markup:
+    """A long name with places to break it."""
+    return Markup("_<wbr>").join(escape(part) for part in name.split("_"))
+
+
+def _table_links(table: Table) -> Markup:
+    """Links to a table as files."""
+    return _links(
+        table.title,
+        {"csv": csv_text(table).encode(), "tex": (latex_table(table) + "\n").encode()},
+    )
+
+
+def _figure_links(figure: Grid | Dendrogram, title: str) -> Markup:
+    """Links to a heat map or a clustering as files."""
+    files = grid_files(figure) if isinstance(figure, Grid) else tree_files(figure)
+    return _links(title, files)
+
+
+def _links(title: str, files: Mapping[str, bytes]) -> Markup:
+    """Links to files, by suffix, that lie in the page itself."""
+    links = [
+        Markup('<a download="{}.{}" href="data:{};base64,{}">{}</a>').format(
+            file_name(title), suffix, kind, base64.b64encode(files[suffix]).decode(), name
+        )
+        for suffix, (name, kind) in _KINDS.items()
+        if suffix in files
+    ]
+    return Markup(" ").join(links)
+
+
+def file_name(title: str) -> str:
+    """
+    >>> file_name("Groups by NR-Precision: a against b")
+    'groups_by_nr_precision_a_against_b'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")

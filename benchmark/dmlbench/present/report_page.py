@@ -1,0 +1,140 @@
+"""From results to the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from markupsafe import Markup
+
+from dmlbench.compare import Comparison, Groups, compare_results
+from dmlbench.present.comparison_tables import (
+    attention_table,
+    difference_table,
+    intervention_table,
+    tie_note,
+)
+from dmlbench.present.dendrogram import dendrogram
+from dmlbench.present.explorer import MAP, MOST_POINTS, explorer_content, perplexity
+from dmlbench.present.group_tables import group_tables
+from dmlbench.present.heat_maps import correlation_grid, property_grid
+from dmlbench.present.map_gallery import make_cards, tile_width
+from dmlbench.present.page import render_page, script
+from dmlbench.present.report_sentences import summary
+from dmlbench.present.report_tables import (
+    all_notes,
+    other_scores,
+    pair_details,
+    run_facts,
+    score_details,
+)
+from dmlbench.present.sweep_strips import make_strips
+from dmlbench.results import Result
+from dmlbench.sources import ImageSource, open_source
+from dmldata.common.errors import InputError
+from dmldata.common.files import write_whole
+
+Progress = Callable[[str, int, int], None]
+
+
+def find_dataset(
+    results: Sequence[Result], given: ImageSource | None, images: int
+) -> ImageSource | None:
+    """The dataset that the page's images come from: as given, else where the results remember it.
+
+    Results may be of others: a URL that they remember is not opened.
+
+    Returns:
+        None where no images are to be shown, and where none has maps and they are not there.
+
+    Raises:
+        InputError: another dataset than the results', or none where they remember it.
+    """
+    if images == 0:
+        return None
+    expected = results[0].run.dataset
+    hint = f"give the folder of {expected.name} {expected.fingerprint} with --data, or --images 0"
+    try:
+        if given is None and "://" in expected.url:
+            raise InputError(f"{expected.url}: is a URL, which the results alone do not open")
+        dataset = given or open_source(expected.url, **expected.options)
+    except (InputError, OSError) as error:
+        if all(result.saliency is None for result in results):
+            return None
+        raise InputError(f"images for the report: {error}; {hint}") from None
+    if dataset.fingerprint != expected.fingerprint:
+        raise InputError(f"{dataset.url}: holds dataset {dataset.fingerprint}; {hint}")
+    return dataset
+
+
+def write_report(
+    results: Sequence[Result],
+    dataset: ImageSource | None,
+    path: Path,
+    *,
+    title: str | None = None,
+    images: int = 8,
+    groups: Groups | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Write the page: one file that needs no other and asks for none.
+
+    The same results give the same bytes.
+
+    Args:
+        results: of one dataset; one model or more.
+        dataset: theirs, for the images; None leaves the images out.
+        images: how many are shown.
+        groups: two groups of models to test; see `dmlbench.compare.compare_results`.
+
+    Raises:
+        DatasetError: a shard is damaged.
+    """
+    comparison = compare_results(results, progress, at_least=1, groups=groups)
+    cards = [] if dataset is None else make_cards(comparison, results, dataset, images)
+    explorer = "" if dataset is None else explorer_content(comparison, results, dataset, progress)
+    text_of_script, script_hash = script("explorer.js")
+    text = render_page(
+        "template.html.j2",
+        title=title or _title(comparison),
+        comparison=comparison,
+        sentences=list(summary(comparison)),
+        properties=property_grid(comparison),
+        ties=tie_note(comparison),
+        differences=difference_table(comparison),
+        scores=score_details(comparison),
+        others=other_scores(comparison),
+        interventions=intervention_table(comparison) if comparison.interventions else None,
+        correlations=correlation_grid(comparison),
+        tree=dendrogram(comparison),
+        pairs=pair_details(comparison),
+        attention=attention_table(comparison),
+        groups=list(group_tables(comparison.groups)) if comparison.groups else [],
+        cards=cards,
+        strips=[] if dataset is None else make_strips(comparison, results, dataset),
+        explorer=Markup(explorer),
+        map_side=MAP,
+        perplexity=f"{perplexity(min(comparison.dataset.images, MOST_POINTS)):.3g}",
+        script=text_of_script,
+        script_hash=Markup(script_hash),
+        tile=tile_width(len(cards[0].tiles)) if cards else 0,
+        runs=[(comparison.label(result.model), run_facts(result)) for result in results],
+        notes=all_notes(comparison, results),
+        measured=_measured(results),
+    )
+    write_whole(path, text)
+    return comparison
+
+
+def _title(comparison: Comparison) -> str:
+    models = comparison.models
+    if len(models) == 1:
+        return f"{models[0].label} on {comparison.dataset.name}"
+    return f"{len(models)} models on {comparison.dataset.name}"
+
+
+def _measured(results: Sequence[Result]) -> str:
+    """Days of the first and the last measurement."""
+    steps = [step for result in results for step in result.run.steps.values() if step is not None]
+    days = sorted({step.finished[:10] for step in steps})
+    return " to ".join(days[:1] + days[-1:] if len(days) > 1 else days)

@@ -1,0 +1,144 @@
+"""The page's first sentences, made from numbers of the result files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from dmlbench.compare import Comparison, Pair
+from dmlbench.present.result_tables import interval, number
+from dmlbench.results.files import Interval, Mean, Score
+
+MOST_NAMED = 6
+"""Models that are spoken of one by one."""
+
+
+def summary(comparison: Comparison) -> Iterator[str]:
+    """Sentences: the strongest property (of a sweep, where properties go with scenes, what the
+    swept group does), what lies inside chance, how alike the maps are."""
+    yield from _interventions(comparison) if comparison.interventions else _strongest(comparison)
+    yield from _chance(comparison)
+    yield from _agreement(comparison)
+    yield from _attention(comparison)
+
+
+def _interventions(comparison: Comparison) -> Iterator[str]:
+    found = comparison.interventions
+    if named := _named(comparison, {model: one.sensitivity for model, one in found.items()}):
+        group = next(iter(found.values())).group
+        yield (
+            f"Changing {group} alone moves an embedding this many times as far as another car is: "
+            f"{named}."
+        )
+
+
+def _strongest(comparison: Comparison) -> Iterator[str]:
+    best = {model.label: _best(comparison, model.id) for model in comparison.models}
+    if not comparison.properties:
+        return
+    if len(best) <= MOST_NAMED:
+        parts = [
+            f"{label} by {found[0]} ({_with_interval(found[1].value, found[1].ci95)})"
+            if found
+            else f"{label} by no property beyond chance"
+            for label, found in best.items()
+        ]
+        yield f"Embeddings cluster most strongly, by NR-Precision: {'; '.join(parts)}."
+        return
+    counted = Counter(found[0] if found else "none beyond chance" for found in best.values())
+    parts = [f"{name} for {count}" for name, count in counted.most_common()]
+    yield (
+        f"The property with the highest NR-Precision, over {len(best)} models: {', '.join(parts)}."
+    )
+
+
+def _best(comparison: Comparison, model: str) -> tuple[str, Score] | None:
+    """The property with the highest score above 0 that is not inside chance."""
+    scores = {
+        name: by_model[model].scores["nr_precision"]
+        for name, by_model in comparison.properties.items()
+    }
+    known = {
+        name: score
+        for name, score in scores.items()
+        if score.value is not None and score.value > 0 and not score.is_chance
+    }
+    return max(known.items(), key=lambda entry: entry[1].value or 0.0) if known else None
+
+
+def _with_interval(value: float | None, ci95: Interval | None) -> str:
+    shown = number(value, 2)
+    return f"{shown}, 95 % interval {interval(ci95, 2)}" if ci95 else shown
+
+
+def _chance(comparison: Comparison) -> Iterator[str]:
+    scores = [
+        found.scores["nr_precision"]
+        for by_model in comparison.properties.values()
+        for found in by_model.values()
+    ]
+    judged = [score for score in scores if score.value is not None and score.chance is not None]
+    if judged:
+        inside = sum(score.is_chance for score in judged)
+        yield (
+            f"{inside} of {len(judged)} scores lie inside the central 95 % of what the same "
+            "embeddings score with permuted labels"
+            f"{', scenes kept whole' if comparison.interventions else ''}."
+        )
+
+
+def _agreement(comparison: Comparison) -> Iterator[str]:
+    pairs = comparison.saliency.pairs if comparison.saliency else ()
+    known = [pair for pair in pairs if pair.correlation.mean is not None]
+    if not known or comparison.saliency is None:
+        return
+    images = len(comparison.saliency.keys)
+    if len(known) == 1:
+        pair = known[0]
+        yield (
+            f"Saliency maps of {comparison.label(pair.a)} and {comparison.label(pair.b)} "
+            f"correlate with r = {_with_interval(pair.correlation.mean, pair.correlation.ci95)}, "
+            f"over {images} images. Maps of different images give {number(pair.floor.value, 2)} "
+            f"(floor); {_ceiling(known)}."
+        )
+        return
+    yield (
+        f"Saliency maps of different models correlate with r from "
+        f"{_range(pair.correlation.mean for pair in known)} over {len(known)} pairs of models and "
+        f"{images} images; maps of different images give "
+        f"{_range(pair.floor.value for pair in known)} (floor); {_ceiling(known)}."
+    )
+
+
+def _ceiling(pairs: Sequence[Pair]) -> str:
+    known = [pair.ceiling.value for pair in pairs if pair.ceiling.value is not None]
+    if not known:
+        return "a ceiling is not known"
+    shown = number(known[0], 2) if len(pairs) == 1 else _range(iter(known))
+    return f"the maps' own noise allows {shown} (ceiling)"
+
+
+def _range(values: Iterator[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "- (not known)"
+    return f"{number(min(known), 2)} to {number(max(known), 2)}"
+
+
+def _attention(comparison: Comparison) -> Iterator[str]:
+    means = comparison.saliency.attention_on_car if comparison.saliency else {}
+    if named := _named(comparison, means):
+        yield (
+            f"Attention on the car, where 0 is what its area explains and 1 is all of it: {named}."
+        )
+
+
+def _named(comparison: Comparison, scores: Mapping[str, Score | Mean]) -> str:
+    """The models' scores one by one, of many models their range; empty where none is known."""
+    known = {model: one for model, one in scores.items() if one.value is not None}
+    if len(known) > MOST_NAMED:
+        return f"{_range(one.value for one in known.values())} over {len(known)} models"
+    return "; ".join(
+        f"{comparison.label(model)} {_with_interval(one.value, one.ci95)}"
+        for model, one in known.items()
+    )

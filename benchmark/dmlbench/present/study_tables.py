@@ -1,0 +1,177 @@
+"""The findings of a study as tables of text; the first three are those of the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dmlbench.compare.comparison import Pair
+from dmlbench.losses import loss_named
+from dmlbench.present.group_tables import group_tables
+from dmlbench.present.result_tables import NONE, Marked, Table, interval, number
+from dmlbench.study.findings import RETRIEVAL, Averaged, Findings
+
+SIGNIFICANT = 2.576
+"""z of the two-sided 1 % of a normal: what table 6 of the paper underlines."""
+TITLES = {"precision_at_1": "P@1", "r_precision": "R-Precision", "map_at_r": "MAP@R"}
+
+
+def study_tables(found: Findings) -> Iterator[tuple[str, Table]]:
+    """(name of a file, table), those there is something for."""
+    if found.maps is not None:
+        yield "saliency_correlations", correlation_table(found)
+    yield "nr_precision", property_table(found, "nr_precision")
+    yield "nr_precision_paper", property_table(found, "nr_precision_paper")
+    if found.groups is not None:
+        names = ("group_tests", "group_correlations")
+        yield from zip(names, group_tables(found.groups), strict=False)
+    for label in found.classes:
+        yield f"retrieval_{label}", retrieval_table(found, label)
+    if found.maps is not None:
+        yield "saliency_bounds", bounds_table(found)
+    if found.trainings:
+        yield "training", training_table(found)
+
+
+def correlation_table(found: Findings) -> Table:
+    """Losses by losses: mean and standard deviation over images of the maps' Pearson r."""
+    maps = found.maps
+    assert maps is not None
+    model_of = {loss: model for model, (loss, _) in maps.names.items()}
+    losses = [loss for loss in found.losses if loss in model_of]
+    rows = []
+    for row, one in enumerate(losses):
+        cells = [
+            NONE if one == other else _spread(maps.pair(model_of[one], model_of[other]))
+            for other in losses[: row + 1]
+        ]
+        rows.append((*_named(one), *cells, *[""] * (len(losses) - row - 1)))
+    folds = sorted({fold for _, fold in maps.names.values()})
+    note = (
+        f"Fold {folds[0]}, {len(maps.keys)} images. Mean and standard deviation over images, in "
+        "Fisher-z, transformed back; the two models under different noise."
+    )
+    columns = ("loss", "group", *(loss_named(loss).title for loss in losses))
+    return Table("Pearson r of saliency maps", columns, rows, note)
+
+
+def property_table(found: Findings, score: str) -> Table:
+    """Losses by properties: the mean over the folds and its standard deviation."""
+    by_property = found.properties[score]
+    paper = score == "nr_precision_paper"
+    rows = []
+    for loss in found.losses:
+        cells = [_averaged(by_property[name][loss], paper=paper) for name in by_property]
+        rows.append((*_named(loss), *cells))
+    folds = len(found.recipe.folds)
+    many = f"Mean and standard deviation over {folds} folds" if folds > 1 else "One fold"
+    dataset = found.datasets["properties"]
+    marked = (
+        f"Marked: {SIGNIFICANT} and above, as in table 6 of the paper."
+        if paper
+        else "In brackets: not above what permuted labels score, in some fold."
+    )
+    title = "NR-Precision, the paper's setting" if paper else "NR-Precision"
+    note = f"{many}; {dataset.title}, {dataset.images} images. {marked}"
+    return Table(title, ("loss", "group", *by_property), rows, note)
+
+
+def retrieval_table(found: Findings, label: str) -> Table:
+    """Losses by scores of retrieval, with intervals."""
+    rows = []
+    for loss in found.losses:
+        scores = found.classes[label][loss]
+        cells = [
+            cell
+            for name in RETRIEVAL
+            for cell in (number(scores[name].mean, 3), interval(scores[name].ci95, 3))
+        ]
+        rows.append((*_named(loss), *cells))
+    columns = [
+        column
+        for name in RETRIEVAL
+        for column in (TITLES[name], f"95 % interval of {TITLES[name]}")
+    ]
+    dataset = found.datasets["classes"]
+    note = (
+        f"Means over {len(found.recipe.folds)} folds, {dataset.title}, {dataset.images} images. "
+        "Intervals: what other images of these classes would change (jackknife)."
+    )
+    return Table(f"Retrieval of {label}", ("loss", "group", *columns), rows, note)
+
+
+def bounds_table(found: Findings) -> Table:
+    """A row a loss: its maps beside other losses', other folds' and other noise."""
+    maps = found.maps
+    assert maps is not None
+    rows = []
+    for model, (loss, _) in maps.names.items():
+        own = [pair for pair in maps.pairs if model in (pair.a, pair.b)]
+        trained = [pair for pair in own if _both_trained(found, pair)]
+        agreement = found.fold_agreement.get(loss)
+        on_car = maps.attention_on_car[model]
+        rows.append(
+            (
+                *_named(loss),
+                _range([pair.correlation.mean for pair in trained]),
+                number(agreement.r if agreement else None, 3),
+                number(maps.self_correlation[model].value, 3),
+                _range([pair.floor.value for pair in own]),
+                number(on_car.value, 3),
+                interval(on_car.ci95, 3),
+            )
+        )
+    columns = (
+        *("loss", "group", "r with other losses", "r with other folds", "r under other noise"),
+        *("r with maps of other images", "attention on car", "95 % interval"),
+    )
+    return Table("What the correlations of maps are read against", columns, rows)
+
+
+def training_table(found: Findings) -> Table:
+    """A row a loss: validation classes before and after training."""
+    rows = []
+    for loss, one in found.trainings.items():
+        trained = one.trained or {}
+        cells = [
+            number(scores.get(score), 3)
+            for score in ("map_at_r", "precision_at_1")
+            for scores in (one.untrained, trained)
+        ]
+        beats = f"{one.beats} of {one.folds}" if one.trained else NONE
+        rows.append((*_named(loss), *cells, beats))
+    columns = (
+        *("loss", "group", "MAP@R before", "MAP@R", "P@1 before", "P@1"),
+        "folds that beat the untrained network",
+    )
+    note = "On validation classes, which no loss was trained on; the best epoch by MAP@R."
+    return Table("Training", columns, rows, note)
+
+
+def _named(loss: str) -> tuple[str, str]:
+    return loss_named(loss).title, loss_named(loss).group
+
+
+def _spread(pair: Pair) -> str:
+    r = pair.correlation
+    return f"{number(r.mean, 2)} ± {number(r.std, 2)}" if r.mean is not None else NONE
+
+
+def _averaged(score: Averaged, *, paper: bool) -> str:
+    if score.mean is None:
+        return NONE
+    shown = number(score.mean, 2)
+    if not paper and score.beyond_chance < score.folds:
+        shown = f"({shown})"
+    text = shown if score.std is None else f"{shown} ± {number(score.std, 2)}"
+    return Marked(text) if paper and score.mean >= SIGNIFICANT else text
+
+
+def _both_trained(found: Findings, pair: Pair) -> bool:
+    assert found.maps is not None
+    losses = {found.maps.names[model][0] for model in (pair.a, pair.b)}
+    return all(loss_named(loss).group != "control" for loss in losses)
+
+
+def _range(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{number(min(known), 2)} to {number(max(known), 2)}" if known else NONE

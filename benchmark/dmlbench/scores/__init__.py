@@ -1,0 +1,35 @@
+"""How strongly embeddings cluster by the properties of the images (protocol section 3).
+
+`score_properties` scores many properties of one set of embeddings, with intervals; the other
+functions are its single scores.
+"""
+
+from dmlbench.scores.interventions import score_interventions
+from dmlbench.scores.labels import Property
+from dmlbench.scores.score_properties import score_properties
+from dmlbench.scores.single import (
+    ami,
+    arp,
+    distance_spearman,
+    map_at_r,
+    nmi,
+    nr_precision,
+    nr_precision_paper,
+    precision_at_1,
+    r_precision,
+)
+
+__all__ = [
+    "Property",
+    "ami",
+    "arp",
+    "distance_spearman",
+    "map_at_r",
+    "nmi",
+    "nr_precision",
+    "nr_precision_paper",
+    "precision_at_1",
+    "r_precision",
+    "score_interventions",
+    "score_properties",
+]

@@ -1,0 +1,1 @@
+"""Counting same labels among nearest neighbors, block by block."""

@@ -1,0 +1,158 @@
+"""How many of a query's nearest neighbours share its label, counted exactly, for all queries.
+
+Nothing is sorted and no list of neighbours is kept. One pass over the distances serves every
+property: per query, the distances at all the ranks that any property needs come from a single
+partial sort, and the hits of a property from comparing the distances to the images that carry the
+query's label with the one at its rank.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmlbench.scores._kernels.distances import Points
+from dmlbench.scores._kernels.parallel import in_order, nothing, query_blocks
+from dmlbench.scores.embeddings import Floats
+from dmlbench.scores.labels import Ints
+
+BLOCK_ELEMENTS = 16_000_000
+"""Distances held at once by a thread (64 or 128 MB): fewer rows make slower products."""
+SAMPLE = 1024
+"""Distances that are looked at to guess how far a query's neighbours reach."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to count for one property.
+
+    Attributes:
+        codes: [N] label code of each point.
+        ranks: [N, m] numbers of nearest neighbours to look at, at most N - 1; 0 = not asked.
+    """
+
+    codes: Ints
+    ranks: Ints
+
+
+class _Place(NamedTuple):
+    """The R-th place of a query: bounds of the distances tied with it, and who is within."""
+
+    low: Any
+    high: Any
+    closer: int
+    tied: int
+
+
+def count_hits(
+    points: Points,
+    questions: Sequence[Question],
+    *,
+    threads: int | None = None,
+    done: Callable[[int], None] = nothing,
+) -> list[NDArray[np.float64]]:
+    """Hits among the nearest neighbours of every point (itself excluded), for several properties.
+
+    Points whose squared distance lies within the tolerance of the R-th smallest are tied; with A
+    points closer than those and T tied, of which A_l and T_l carry the query's label,
+    H = A_l + (R - A) T_l / T: the expected number over all orders of the tied points.
+
+    Returns:
+        One float64 array [N, m] a question, in 0..R; NaN where the rank is 0.
+
+    >>> from dmlbench.scores._kernels.distances import prepare_points
+    >>> points = prepare_points(np.array([[0.0], [1.0], [2.0], [4.0]]), normalise=False)
+    >>> codes = np.array([0, 0, 1, 1])
+    >>> count_hits(points, [Question(codes, np.ones((4, 1), int))])[0].ravel().tolist()
+    [1.0, 0.5, 0.0, 1.0]
+    """
+    fast = points.fast()
+    members = [_members(question.codes) for question in questions]
+    table = np.concatenate([question.ranks for question in questions], axis=1)
+
+    mine = threading.local()
+
+    def count(block: Ints) -> list[NDArray[np.float64]]:
+        # Fresh memory for each block would take as long as the product that fills it.
+        if not hasattr(mine, "buffer"):
+            mine.buffer = np.empty((len(blocks[0]), len(points)), fast.left.dtype)
+        distances = mine.buffer[: len(block)]
+        fast.squared_distances(block, out=distances)
+        distances[np.arange(len(block)), block] = np.inf
+        places = [
+            _places(one, table[row], points.tolerance)
+            for one, row in zip(distances, block, strict=True)
+        ]
+        return [
+            _hits(distances, places, question.ranks[block], own, question.codes[block])
+            for question, own in zip(questions, members, strict=True)
+        ]
+
+    blocks = query_blocks(np.arange(len(points)), len(points), BLOCK_ELEMENTS)
+    parts = []
+    for rows, part in in_order(count, blocks, threads):
+        parts.append(part)
+        done(len(rows))
+    return [np.concatenate([part[q] for part in parts]) for q in range(len(questions))]
+
+
+def _members(codes: Ints) -> list[Ints]:
+    """For each label, the points that carry it."""
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(codes))[:-1])
+
+
+def _places(distances: Floats, ranks: Ints, tolerance: float) -> dict[int, _Place]:
+    """The places of one query, by rank, from its distances [N] (its own infinite)."""
+    wanted = np.unique(ranks[ranks > 0])
+    if len(wanted) == 0:
+        return {}
+    dtype = distances.dtype.type
+    near, bound = _near(distances, int(wanted[-1]))
+    at_rank = np.partition(near, wanted - 1)[wanted - 1]
+    lows, highs = at_rank - dtype(tolerance), at_rank + dtype(tolerance)
+    if highs[-1] > bound:
+        near = distances
+    places = {}
+    for rank, low, high in zip(wanted.tolist(), lows, highs, strict=True):
+        closer = np.count_nonzero(near < low)
+        places[rank] = _Place(low, high, closer, np.count_nonzero(near <= high) - closer)
+    return places
+
+
+def _near(distances: Floats, most: int) -> tuple[Floats, float]:
+    """At least the `most` smallest distances, and the bound that they lie within.
+
+    Every so many distances are looked at to guess the bound: what is far away need not take part
+    in a partial sort. A guess that is too low is not used.
+    """
+    sample = distances[:: max(1, len(distances) // SAMPLE)]
+    place = int(1.1 * most * len(sample) / len(distances)) + SAMPLE // 64
+    if place < len(sample):
+        bound = np.partition(sample, place)[place]
+        near = distances.take(np.flatnonzero(distances <= bound))
+        if len(near) >= most:
+            return near, float(bound)
+    return distances, np.inf
+
+
+def _hits(
+    distances: Floats, places: list[dict[int, _Place]], ranks: Ints, members: list[Ints], own: Ints
+) -> NDArray[np.float64]:
+    """Hits [B, m] of one question for a block of queries with label codes `own` [B]."""
+    hits = np.full(ranks.shape, np.nan)
+    for i, (code, asked) in enumerate(zip(own.tolist(), ranks.tolist(), strict=True)):
+        if any(asked):
+            mine = distances[i].take(members[code])
+            for m, rank in enumerate(asked):
+                if rank:
+                    place = places[i][rank]
+                    closer = np.count_nonzero(mine < place.low)
+                    tied = np.count_nonzero(mine <= place.high) - closer
+                    hits[i, m] = closer + (rank - place.closer) * tied / place.tied
+    return hits

@@ -1,0 +1,60 @@
+"""Work shared by a few threads, and its results in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from dmlbench.scores.labels import Ints
+
+Progress = Callable[[str, int, int], None]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def nothing(amount: int) -> None:
+    """What to do with each amount of work done where nobody watches."""
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def query_blocks(queries: Ints, columns: int, elements: int) -> list[Ints]:
+    """Queries cut into blocks of at most `elements` distances, at least one query each.
+
+    >>> import numpy as np
+    >>> [block.tolist() for block in query_blocks(np.arange(5), columns=10, elements=20)]
+    [[0, 1], [2, 3], [4]]
+    """
+    rows = max(1, elements // max(columns, 1))
+    return [queries[start : start + rows] for start in range(0, len(queries), rows)]
+
+
+def in_order(
+    work: Callable[[Item], Result], items: Sequence[Item], threads: int | None
+) -> Iterator[tuple[Item, Result]]:
+    """Each item with the result of `work` on it, in the order of the items.
+
+    NumPy lets go of the interpreter inside its loops, so threads share the work without copying
+    the embeddings.
+    """
+    with one_thread_each(), ThreadPoolExecutor(threads or usable_cores()) as pool:
+        yield from zip(items, pool.map(work, items), strict=True)
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Keep BLAS and OpenMP to one thread a call: where several calls run at once, or another
+    program uses the processor, their threads wait for each other, tens of times longer than they
+    work."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(1):
+        yield

@@ -1,0 +1,144 @@
+"""A block of queries with their neighbours in order of distance, and what ties among them.
+
+Sorting costs more than counting (`neighbour_counts`) but lets one sort serve MAP@R, every
+permutation of the labels and every jackknife group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmlbench.scores.labels import Ints
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Neighbours of B queries, nearest first, the query itself excluded: all, or the nearest M.
+
+    Attributes:
+        order: [B, M] rows of the neighbours.
+        squared: float64 [B, M], their squared distances, ascending.
+        whole: whether these are all neighbours.
+    """
+
+    order: Ints
+    squared: NDArray[np.float64]
+    whole: bool
+
+    def without(self, kept: Bools, queries: Bools) -> Ranked:
+        """The same with images dropped: `kept` [N] says which neighbours stay, `queries` [B]
+        which queries; all these queries must be among the images kept."""
+        order = self.order[queries]
+        staying = kept[order]
+        left = staying.sum(axis=1)
+        places = (len(order), int(left.min(initial=staying.shape[1])))
+        if (left > places[1]).any():
+            staying &= np.cumsum(staying, axis=1) <= places[1]
+        squared = self.squared[queries][staying].reshape(places)
+        return Ranked(order[staying].reshape(places), squared, self.whole)
+
+    def reaches(self, rank: int, tolerance: float) -> bool:
+        """Whether these decide the `rank` nearest, ties with the last of them included."""
+        if self.whole or self.order.shape[1] <= rank:
+            return self.whole
+        return bool((self.squared[:, -1] - self.squared[:, rank - 1] > tolerance).all())
+
+
+def rank_neighbours(squared: NDArray[np.float64], queries: Ints, most: int | None = None) -> Ranked:
+    """Sort squared distances [B, N] of `queries` [B] to all N points; overwrites its input.
+
+    Args:
+        most: neighbours to keep, the nearest; None for all.
+    """
+    squared[np.arange(len(queries)), queries] = -1.0
+    if most is None or most >= squared.shape[1] - 1:
+        order = np.argsort(squared, axis=1)[:, 1:]
+        return Ranked(order, np.take_along_axis(squared, order, axis=1), whole=True)
+    nearest = np.argpartition(squared, most, axis=1)[:, : most + 1]
+    distances = np.take_along_axis(squared, nearest, axis=1)
+    order = np.argsort(distances, axis=1)[:, 1:]
+    squared = np.take_along_axis(distances, order, axis=1)
+    return Ranked(np.take_along_axis(nearest, order, axis=1), squared, whole=False)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """For some ranks R, which places are tied with the R-th.
+
+    Attributes:
+        ranks: [U] ascending.
+        low, high: [B, U]; places low..high-1 (from 0) lie within the tolerance of place R - 1.
+    """
+
+    ranks: Ints
+    low: Ints
+    high: Ints
+
+    def at(self, ranks: Ints) -> tuple[Ints, Ints]:
+        """Low and high [B] of one rank a query."""
+        column = np.searchsorted(self.ranks, ranks)
+        row = np.arange(len(ranks))
+        return self.low[row, column], self.high[row, column]
+
+    def reach(self, rank: int) -> int:
+        """Number of places that decide hits among the `rank` nearest, over all queries."""
+        return int(self.high[:, np.searchsorted(self.ranks, rank)].max(initial=0))
+
+
+def tie_windows(squared: NDArray[np.float64], ranks: Ints, tolerance: float) -> Windows:
+    """Windows of the ranks [U] (ascending, in 1..M) in sorted squared distances [B, M]."""
+    last = squared.shape[1] - 1
+    low = np.broadcast_to(ranks - 1, (len(squared), len(ranks))).copy()
+    high = low + 1
+    at_rank = squared[:, ranks - 1]
+    before = (ranks > 1) & (at_rank - squared[:, np.maximum(ranks - 2, 0)] <= tolerance)
+    after = (ranks <= last) & (squared[:, np.minimum(ranks, last)] - at_rank <= tolerance)
+    for row in np.flatnonzero((before | after).any(axis=1)):
+        low[row] = np.searchsorted(squared[row], at_rank[row] - tolerance, side="left")
+        high[row] = np.searchsorted(squared[row], at_rank[row] + tolerance, side="right")
+    return Windows(ranks, low, high)
+
+
+@dataclass(frozen=True)
+class TieGroups:
+    """Runs of tied places, for scores that need every place and not only the R-th.
+
+    Attributes:
+        alone: [B, K], whether a place is tied with no other.
+        row, low, high: [G] query and places low..high-1 of each run of two or more.
+    """
+
+    alone: Bools
+    row: Ints
+    low: Ints
+    high: Ints
+
+
+def tie_groups(squared: NDArray[np.float64], tolerance: float) -> TieGroups | None:
+    """Runs of places in sorted squared distances [B, K]; None where nothing is tied.
+
+    Neighbours whose distances differ by at most the tolerance belong to one run. A run wider than
+    the tolerance is no tie but a crowd (dense data), and is cut, from its first place on, into
+    pieces no wider than it.
+    """
+    rows, places = squared.shape
+    close = np.diff(squared, axis=1) <= tolerance
+    if not close.any():
+        return None
+    first = np.ones((rows, places), dtype=bool)
+    first[:, 1:] = ~close
+    start = np.maximum.accumulate(np.where(first, np.arange(places), 0), axis=1)
+    width = squared - np.take_along_axis(squared, start, axis=1)
+    piece = (width / tolerance).astype(np.int64)
+    first[:, 1:] |= piece[:, 1:] != piece[:, :-1]
+    starts = np.flatnonzero(first)
+    lengths = np.diff(starts, append=rows * places)
+    several = lengths > 1
+    row, low = np.divmod(starts[several], places)
+    alone = np.repeat(~several, lengths).reshape(rows, places)
+    return TieGroups(alone, row, low, low + lengths[several])

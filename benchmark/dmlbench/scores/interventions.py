@@ -1,0 +1,208 @@
+"""What an intervention does to an embedding: one group of factors is changed, nothing else.
+
+In a sweep dataset a scene is rendered once for each variant, and a variant sets the swept group to
+the same values in every scene. Distances are Euclidean, between normalised embeddings.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmlbench.scores._kernels.distances import Points, prepare_points
+from dmlbench.scores._kernels.parallel import query_blocks
+from dmlbench.scores.embeddings import check_embeddings
+from dmlbench.scores.jackknife import GROUPS
+from dmlbench.scores.labels import Ints, encode_labels
+from dmlbench.scores.options import ABSENT, entry
+from dmlbench.scores.uncertainty import drop_groups, generator, jackknife_interval
+from dmldata.common.errors import InputError
+
+MOST_SCENES = 1_000
+"""Whose distances to each other are measured; a seeded subset of more."""
+BLOCK_ELEMENTS = 4_000_000
+Distances = NDArray[np.float64]
+
+
+class _Images(NamedTuple):
+    """Codes [N] of scene, variant and car, and the jackknife group of each image, if any."""
+
+    scene: Ints
+    variant: Ints
+    car: Ints
+    group: Ints | None
+
+
+def score_interventions(
+    embeddings: Any,
+    scenes: Any,
+    variants: Any,
+    cars: Any,
+    *,
+    seed: int = 0,
+    intervals: bool = True,
+) -> dict[str, Any]:
+    """How far embeddings move when only the swept group changes, and whom they move towards.
+
+    Args:
+        embeddings: [N, D] floats.
+        scenes, variants: [N] which scene in which variant an image shows.
+        cars: [N] model of the car.
+        seed: of the jackknife groups (of whole scenes) and of a subset of scenes.
+        intervals: whether to compute `ci95` (20 scenes or more).
+
+    Returns:
+        `moved`: median distance between two variants of a scene; `between_cars`: median distance
+        between scenes with different cars in the same variant; `sensitivity`: moved / between_cars,
+        0 where the group changes nothing, 1 where it moves an embedding as far as another car does;
+        `retrieval_under_intervention`: share of images whose nearest neighbour, among images of the
+        same car in another variant and images of another car in the same variant, is the same car
+        (a tie counts half); `retrieval_expected`: that share for random embeddings. Scores are
+        as those of properties; where there is no pair of a kind, the value is None and
+        `reason` says why.
+
+    Raises:
+        InputError: embeddings or columns are not valid.
+
+    >>> still = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
+    >>> found = score_interventions(still, [0, 0, 1, 1], [0, 1, 0, 1], ["a", "a", "b", "b"])
+    >>> found["sensitivity"]["value"], found["retrieval_under_intervention"]["value"]
+    (0.0, 1.0)
+    """
+    array = check_embeddings(embeddings)
+    groups = drop_groups(len(array), scenes, seed) if intervals else None
+    images = _Images(
+        scene=_codes(scenes, len(array), "scenes"),
+        variant=_codes(variants, len(array), "variants"),
+        car=_codes(cars, len(array), "cars"),
+        group=groups,
+    )
+    points = prepare_points(array, normalise=True)
+    moved, moved_group = _within_scenes(points, images)
+    apart, apart_groups = _between_cars(points, images, seed)
+    reason = _reason(images, len(moved), len(apart))
+    return {
+        "scenes": int(images.scene.max()) + 1,
+        "variants": int(images.variant.max()) + 1,
+        "reason": reason,
+        "moved": _median(moved),
+        "between_cars": _median(apart),
+        "sensitivity": _sensitivity(moved, moved_group, apart, apart_groups, groups),
+        **_retrieval(points, images),
+    }
+
+
+def _codes(column: Any, images: int, name: str) -> Ints:
+    coded = encode_labels(column, images, name)
+    if coded.missing:
+        raise InputError(f"{name}: {coded.missing} of {images} images have none; valid: all have")
+    return coded.codes
+
+
+def _reason(images: _Images, moved: int, apart: int) -> str | None:
+    if moved == 0:
+        return "every scene is there in one variant only"
+    if apart == 0:
+        one = images.car.max() == 0
+        return "one car model only" if one else "the swept group changes the car model itself"
+    return None
+
+
+def _within_scenes(points: Points, images: _Images) -> tuple[Distances, Ints]:
+    """Distances between images of one scene, and the jackknife group of each pair."""
+    order = np.argsort(images.scene, kind="stable")
+    found, group = [np.zeros(0)], [np.zeros(0, np.int64)]
+    for rows in np.split(order, np.flatnonzero(np.diff(images.scene[order])) + 1):
+        first, second = np.triu_indices(len(rows), 1)
+        difference = points.x[rows[first]] - points.x[rows[second]]
+        found.append(points.unit * np.linalg.norm(difference, axis=1))
+        group.append(np.full(len(first), 0 if images.group is None else images.group[rows[0]]))
+    return np.concatenate(found), np.concatenate(group)
+
+
+def _between_cars(points: Points, images: _Images, seed: int) -> tuple[Distances, Ints]:
+    """Distances between images of different cars in the same variant, and their groups [P, 2]."""
+    scenes = generator(seed, "scenes").permutation(int(images.scene.max()) + 1)[:MOST_SCENES]
+    chosen = np.isin(images.scene, scenes)
+    found, groups = [np.zeros(0)], [np.zeros((0, 2), np.int64)]
+    for variant in range(int(images.variant.max()) + 1):
+        rows = np.flatnonzero(chosen & (images.variant == variant))
+        squared = np.maximum(points.squared_distances(rows)[:, rows], 0.0)
+        first, second = np.nonzero(np.triu(images.car[rows][:, None] != images.car[rows]))
+        found.append(points.unit * np.sqrt(squared[first, second]))
+        group = np.zeros(len(rows), np.int64) if images.group is None else images.group[rows]
+        groups.append(np.stack([group[first], group[second]], axis=1))
+    return np.concatenate(found), np.concatenate(groups)
+
+
+def _sensitivity(
+    moved: Distances, moved_group: Ints, apart: Distances, apart_groups: Ints, groups: Ints | None
+) -> dict[str, Any]:
+    """The ratio of medians; its interval is that of its logarithm, where it has one."""
+    value = _ratio(moved, apart)
+    if value is None or groups is None:
+        return dict(ABSENT) | {"value": value}
+    left = [
+        _ratio(moved[moved_group != group], apart[(apart_groups != group).all(axis=1)])
+        for group in range(GROUPS)
+    ]
+    replicates = np.array([np.nan if ratio is None else ratio for ratio in left])
+    with np.errstate(divide="ignore"):
+        interval = jackknife_interval(float(np.log(value)), np.log(replicates))
+    return {
+        "value": value,
+        "ci95": None if interval is None else np.exp(interval).tolist(),
+        "chance": None,
+        "replicates": None if interval is None else replicates.tolist(),
+    }
+
+
+def _ratio(moved: Distances, apart: Distances) -> float | None:
+    above, below = _median(moved), _median(apart)
+    return None if above is None or not below else above / below
+
+
+def _median(distances: Distances) -> float | None:
+    return float(np.median(distances)) if len(distances) else None
+
+
+def _retrieval(points: Points, images: _Images) -> dict[str, Any]:
+    """Whether the nearest image of the same car or that of the same variant is nearer."""
+    group = np.zeros(len(points), np.int64) if images.group is None else images.group
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    cars, settings = (np.empty((len(points), len(starts))) for _ in range(2))
+    expected = np.empty(len(points))
+    for rows in query_blocks(np.arange(len(points)), len(points), BLOCK_ELEMENTS):
+        squared = points.squared_distances(rows)[:, order]
+        same_car = images.car[rows][:, None] == images.car[order]
+        same_setting = images.variant[rows][:, None] == images.variant[order]
+        by_car, by_setting = same_car & ~same_setting, same_setting & ~same_car
+        for nearest, among in ((cars, by_car), (settings, by_setting)):
+            distances = np.where(among, squared, np.inf)
+            nearest[rows] = np.minimum.reduceat(distances, starts, axis=1)
+        many = by_car.sum(axis=1), by_setting.sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            expected[rows] = np.where((many[0] > 0) & (many[1] > 0), many[0] / sum(many), np.nan)
+
+    def share(kept: NDArray[np.bool_], rows: NDArray[np.bool_]) -> float:
+        car, setting = cars[rows][:, kept].min(axis=1), settings[rows][:, kept].min(axis=1)
+        both = np.isfinite(car) & np.isfinite(setting)
+        if not both.any():
+            return float("nan")
+        difference = setting[both] - car[both]
+        tied = np.abs(difference) <= points.tolerance
+        return float(np.where(tied, 0.5, difference > 0).mean())
+
+    value = share(np.ones(len(starts), bool), np.ones(len(points), bool))
+    left = []
+    if images.group is not None:
+        left = [share(np.arange(GROUPS) != g, images.group != g) for g in range(GROUPS)]
+    score = entry("retrieval_under_intervention", value, np.array(left), np.zeros(0))
+    known = expected[np.isfinite(expected)]
+    return {
+        "retrieval_under_intervention": score,
+        "retrieval_expected": float(known.mean()) if len(known) else None,
+    }

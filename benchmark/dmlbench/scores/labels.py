@@ -1,0 +1,187 @@
+"""The labels of a property, checked once, so that the modules that compute can trust them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmldata.common.errors import InputError, UnknownNameError
+
+Ints = NDArray[np.integer[Any]]
+Kind = Literal["categorical", "linear", "cyclic"]
+
+
+@dataclass(frozen=True)
+class Property:
+    """One property of the images: a label an image, and how labels relate to each other.
+
+    Args:
+        labels: [N] integers, text, or floats; NaN or None means that the image has no label.
+        kind: 'categorical' (no order), 'linear' (ordered) or 'cyclic' (ordered on a circle).
+        values: [N] floats behind the labels of a linear or cyclic property (a label is the bin of
+            a value), NaN where there is none; the labels themselves where this is None.
+        period: length of the circle of a cyclic property, in the unit of its values.
+
+    >>> Property([0, 0, 1, 2], kind="cyclic", values=[5.0, 5.0, 95.0, 350.0], period=360.0).kind
+    'cyclic'
+    """
+
+    labels: Any
+    kind: Kind = "categorical"
+    values: Any = None
+    period: float | None = None
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of one property as codes.
+
+    Attributes:
+        rows: [n] rows of the images that have a label.
+        codes: [n] in 0..C-1, the label of each of these images.
+        sizes: [C] number of images with each label.
+        names: the C labels as text.
+        missing: number of images without a label.
+    """
+
+    rows: Ints
+    codes: Ints
+    sizes: Ints
+    names: list[str] = field(repr=False)
+    missing: int
+
+    @property
+    def once(self) -> int:
+        """Number of labels that occur once (which is the number of images that carry one)."""
+        return int(np.count_nonzero(self.sizes == 1))
+
+    @property
+    def reason(self) -> str | None:
+        """Why this property has no score; None where it has one."""
+        if len(self.rows) == 0:
+            return "no image has a label"
+        if len(self.sizes) == 1:
+            return f"a single label ('{self.names[0]}'): a score compares at least two"
+        if self.once == len(self.sizes):
+            return "every label occurs once: no image has a neighbour with its label"
+        return None
+
+
+def encode_labels(labels: Any, images: int, name: str = "labels") -> Labels:
+    """Labels as codes, without the images that have none.
+
+    Raises:
+        InputError: not one label an image, infinite, or of a type that cannot be a label.
+
+    >>> coded = encode_labels(["red", None, "blue", "red"], 4)
+    >>> coded.rows.tolist(), coded.sizes[coded.codes].tolist(), coded.once
+    ([0, 2, 3], [2, 1, 2], 1)
+    """
+    array = _as_column(labels, images, name)
+    kind = array.dtype.kind
+    if kind == "f":
+        if np.isinf(array).any():
+            row = int(np.isinf(array).argmax())
+            raise InputError(
+                f"{name}: infinite label at row {row}; valid: a number, or NaN for none"
+            )
+        present = ~np.isnan(array)
+    elif kind == "O":
+        present = np.array([not _absent(label) for label in array.tolist()], dtype=bool)
+    elif kind in "iubU":
+        present = np.ones(images, dtype=bool)
+    else:
+        raise InputError(f"{name}: dtype {array.dtype}; valid: integers, text, or floats with NaN")
+    rows = np.flatnonzero(present)
+    found, codes = _distinct(array[rows], name)
+    return Labels(
+        rows=rows,
+        codes=codes,
+        sizes=np.bincount(codes, minlength=len(found)),
+        names=[str(label) for label in found],
+        missing=images - len(rows),
+    )
+
+
+def compact(codes: Ints) -> Ints:
+    """Codes in the smallest integer type that holds them: permutations of labels fill memory.
+
+    >>> compact(np.array([0, 9])).dtype
+    dtype('uint8')
+    """
+    return codes.astype(np.min_scalar_type(int(codes.max(initial=0))))
+
+
+def property_values(prop: Property, images: int, name: str) -> NDArray[np.float64]:
+    """The numbers behind a linear or cyclic property: float64 [N], NaN where there is none.
+
+    Raises:
+        InputError: values of wrong length, infinite or not numbers, or a cyclic property whose
+            period is not a positive number.
+    """
+    if prop.kind == "cyclic" and not (prop.period and 0 < prop.period < math.inf):
+        raise InputError(f"{name}: period {prop.period}; valid: a positive number, in its unit")
+    given = prop.labels if prop.values is None else prop.values
+    column = _as_column(given, images, name)
+    try:
+        values = column.astype(np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{name}: kind '{prop.kind}' needs numbers; valid: values=[N] floats beside the labels"
+        ) from None
+    if np.isinf(values).any():
+        row = int(np.isinf(values).argmax())
+        raise InputError(f"{name}: infinite value at row {row}; valid: a number, or NaN for none")
+    return values
+
+
+def check_kind(prop: Property, name: str) -> None:
+    """Raise UnknownNameError where the kind of a property is none of the three."""
+    if prop.kind not in get_args(Kind):
+        raise UnknownNameError("kind", str(prop.kind), get_args(Kind), where=name)
+
+
+def _as_column(labels: Any, images: int, name: str) -> NDArray[Any]:
+    if isinstance(labels, Sequence) and not isinstance(labels, str):
+        column: NDArray[Any] = np.empty(len(labels), dtype=object)
+        column[:] = labels
+    else:
+        column = np.asarray(labels)
+    if column.ndim != 1:
+        raise InputError(f"{name}: shape {list(column.shape)}; valid: [N], a label an image")
+    if len(column) != images:
+        raise InputError(f"{name}: {len(column)} labels for {images} images; valid: one an image")
+    return column
+
+
+def _distinct(labels: NDArray[Any], name: str) -> tuple[Sequence[Any], Ints]:
+    """Distinct labels in order of appearance, whatever they are made of, and their codes."""
+    if labels.dtype.kind != "O":
+        found, first, code = np.unique(labels, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        return found[order].tolist(), np.argsort(order)[code]
+    seen: dict[Hashable, int] = {}
+    try:
+        codes = np.array([seen.setdefault(one, len(seen)) for one in labels.tolist()], np.int64)
+    except TypeError:
+        raise InputError(f"{name}: a label is a container; valid: integers or text") from None
+    return list(seen), codes
+
+
+def _absent(label: Any) -> bool:
+    return label is None or (isinstance(label, float) and math.isnan(label))
+
+
+def lowest_of_bin(values: NDArray[Any], bins: NDArray[Any]) -> NDArray[np.float64]:
+    """Each bin's lowest value as the label of its images: a name that says where the bin is."""
+    known = bins >= 0
+    lowest = np.full(bins.max(initial=-1) + 1, np.inf)
+    np.minimum.at(lowest, bins[known], values[known])
+    labels = np.full(len(bins), np.nan)
+    labels[known] = lowest[bins[known]]
+    return labels

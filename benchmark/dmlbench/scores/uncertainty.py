@@ -1,0 +1,139 @@
+"""How sure a score is (jackknife), and what scores mean nothing (permutations)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmlbench.scores import jackknife
+from dmlbench.scores.jackknife import GROUPS, assign_groups
+from dmlbench.scores.labels import Ints, encode_labels
+from dmldata.common.errors import InputError
+
+PERMUTATIONS = 199
+COVERAGE = 0.95
+
+Interval = list[float] | None
+
+
+def generator(seed: int, *purpose: str) -> np.random.Generator:
+    """A random generator for one purpose, independent of those for other purposes.
+
+    >>> first, again = (generator(0, "groups").integers(9, size=3).tolist() for _ in range(2))
+    >>> first == again
+    True
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise InputError(f"seed {seed}; valid: an integer >= 0")
+    return np.random.default_rng([int(seed), *(zlib.crc32(word.encode()) for word in purpose)])
+
+
+def drop_groups(images: int, scenes: Any, seed: int) -> Ints | None:
+    """The jackknife group [N] of each image, 0..19; None where there are fewer than 20 units.
+
+    Units are images, or whole scenes where scenes [N] are given: renders of one scene stay
+    together. Groups hold equal numbers of units, give or take one.
+    """
+    unit: Ints = np.arange(images)
+    if scenes is not None:
+        coded = encode_labels(scenes, images, "scenes")
+        if coded.missing:
+            row = int(np.setdiff1d(unit, coded.rows)[0])
+            raise InputError(f"scenes: row {row} has none; valid: a scene for each image")
+        unit = coded.codes
+    if int(unit.max()) + 1 < GROUPS:
+        return None
+    return assign_groups(images, generator(seed, "groups"), units=unit.tolist())
+
+
+def permuted_orders(
+    codes: Ints, count: int, rng: np.random.Generator, scenes: Ints | None = None
+) -> Iterator[Ints]:
+    """`count` random orders [n] of images, in which their labels mean nothing to an embedding.
+
+    Images of one scene are alike whatever the label, so an order leaves scenes whole: a label that
+    belongs to the scene (all its images have it) changes places with that of another scene of as
+    many images, any other label with those within its scene. Source: restricted permutations of
+    grouped observations, as in Anderson and ter Braak, 2003.
+
+    Args:
+        codes: [n] of labels.
+        scenes: [n] of the scene that each image shows; None where each shows its own.
+    """
+    if scenes is None:
+        for _ in range(count):
+            yield rng.permutation(len(codes))
+        return
+    sizes = np.bincount(scenes)[scenes]
+    by_scene = np.argsort(scenes, kind="stable")
+    blocks = [
+        by_scene[sizes[by_scene] == size].reshape(-1, size) for size in np.unique(sizes).tolist()
+    ]
+    whole = all((codes[block] == codes[block][:, :1]).all() for block in blocks)
+    for _ in range(count):
+        order = np.empty(len(codes), dtype=np.intp)
+        for block in blocks:
+            order[block] = rng.permutation(block) if whole else rng.permuted(block, axis=1)
+        yield order
+
+
+def permuted_codes(
+    codes: Ints, count: int, rng: np.random.Generator, scenes: Ints | None = None
+) -> Iterator[Ints]:
+    """`count` random permutations of label codes; see `permuted_orders`."""
+    for order in permuted_orders(codes, count, rng, scenes):
+        yield codes[order]
+
+
+def rescale(
+    replicates: NDArray[np.float64], scale: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """Jackknife replicates [G] of a score that grows with the number of images, as if without loss.
+
+    Args:
+        scale: [1 + G], what the score grows with, for all images and without each group.
+
+    >>> rescale(np.array([0.9, 1.8]), np.array([2.0, 1.0, 2.0])).tolist()
+    [1.8, 1.8]
+    """
+    scales = np.broadcast_to(np.asarray(scale, dtype=np.float64), len(replicates) + 1)
+    return np.asarray(replicates / scales[1:] * scales[0], dtype=np.float64)
+
+
+def jackknife_interval(value: float, replicates: NDArray[np.float64]) -> Interval:
+    """95 % interval [low, high] from delete-a-group jackknife replicates.
+
+    Args:
+        value: the score of all images.
+        replicates: [G], the score without each group, rescaled where it grows with their number.
+
+    Returns:
+        value +- t(G - 1) sqrt((G - 1) / G sum (replicate - mean)^2); None where a replicate has no
+        score.
+
+    >>> [round(bound, 6) for bound in jackknife_interval(1.0, np.array([0.9, 1.1]))]
+    [-0.27062, 2.27062]
+    """
+    if not (np.isfinite(replicates).all() and np.isfinite(value)):
+        return None
+    return list(jackknife.jackknife_interval(float(value), replicates, level=COVERAGE))
+
+
+def chance_interval(permuted: NDArray[np.float64]) -> Interval:
+    """The central 95 % [low, high] of the scores of permuted labels; None where one has none.
+
+    The bounds are order statistics, chosen so that a score that is itself chance lies between them
+    in 95 % of cases: the 5th and the 195th of 199.
+
+    >>> chance_interval(np.arange(199.0))
+    [4.0, 194.0]
+    """
+    if len(permuted) == 0 or not np.isfinite(permuted).all():
+        return None
+    ordered = np.sort(permuted)
+    outside = int(np.floor((1 - COVERAGE) / 2 * (len(ordered) + 1) + 1e-9))
+    return [float(ordered[outside - 1]), float(ordered[-outside])]

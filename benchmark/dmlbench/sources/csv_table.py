@@ -1,0 +1,266 @@
+"""Tables of labels (CSV, JSON lines, parquet): a row per image, a column per property."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dmldata.common.errors import InputError
+from dmldata.common.files import read_file
+from dmldata.common.foreign import read_parquet
+from dmldata.common.strict import parse_plain_json
+
+Cell = str | int | float | bool | None
+
+MISSING = frozenset(
+    (
+        *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+        *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+    )
+)
+"""Cells that hold no label, beside empty ones: those that pandas reads so."""
+
+MAX_BYTES = 256 * 1024**2
+"""Of a table of text."""
+_DELIMITERS = (",", ";", "\t", "|")
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_ENCODINGS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")
+_MOSTLY = 0.75
+"""Share of numbers in a column from which on a cell that is none is taken for a mistake."""
+
+
+class CsvTable(NamedTuple):
+    """The cells of each column, and the line that each row ends on.
+
+    Attributes:
+        columns: text without spaces around it, "" for no label; numbers and truth values from JSON
+            and parquet as they are, None for no label.
+        notes: how the file was read, where there was a choice.
+    """
+
+    columns: dict[str, list[Any]]
+    lines: list[int]
+    notes: tuple[str, ...] = ()
+
+
+def read_csv(path: Path) -> CsvTable:
+    """Read a table whose columns have names.
+
+    Text may be UTF-8 or UTF-16 (with its byte order mark); cells may be separated by commas,
+    semicolons, tabs or bars. `.jsonl` holds an object per line, `.parquet` is what it says.
+
+    Raises:
+        InputError: it cannot be read, or is not such a table; the message names the line.
+    """
+    try:
+        data = read_file(path, MAX_BYTES)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; valid: a table of labels") from None
+    if data.startswith(b"PAR1"):
+        return _read_parquet(path)
+    text = _decoded(data, path)
+    if path.suffix.lower() in (".jsonl", ".ndjson"):
+        return _read_json_lines(text, path)
+    return _read_delimited(text, path)
+
+
+def tidy_numbers(table: CsvTable, path: Path, keep: Collection[str] = ()) -> CsvTable:
+    """Numbers with decimal commas as numbers with points; refuse a column that is nearly numbers.
+
+    Args:
+        keep: columns that stay as they are: names, and what is told to be categorical.
+
+    Raises:
+        InputError: a cell that is no number in a column of numbers; names its line and column.
+    """
+    columns, notes = dict(table.columns), list(table.notes)
+    for name, cells in table.columns.items():
+        if name in keep or not any(isinstance(cell, str) for cell in cells):
+            continue
+        present = [cell for cell in cells if cell not in ("", None)]
+        if _has_decimal_commas(present):
+            columns[name] = cells = [
+                cell.replace(",", ".") if isinstance(cell, str) else cell for cell in cells
+            ]
+            notes.append(f"{path.name}: column '{name}' has decimal commas")
+        _refuse_odd_cells(name, cells, table.lines, path)
+    return CsvTable(columns, table.lines, tuple(notes))
+
+
+def _has_decimal_commas(present: list[Any]) -> bool:
+    texts = [str(cell) for cell in present]
+    with_comma = [text for text in texts if "," in text]
+    return (
+        bool(with_comma)
+        and all(_DECIMAL_COMMA.fullmatch(text) for text in with_comma)
+        and all(_NUMBER.fullmatch(text) for text in texts if "," not in text)
+        and not all(_THOUSANDS.fullmatch(text) for text in with_comma)
+    )
+
+
+def _refuse_odd_cells(name: str, cells: list[Any], lines: list[int], path: Path) -> None:
+    present = [
+        (line, cell) for line, cell in zip(lines, cells, strict=True) if cell not in ("", None)
+    ]
+    odd = [
+        (line, cell)
+        for line, cell in present
+        if isinstance(cell, str) and not _NUMBER.fullmatch(cell)
+    ]
+    if odd and len(odd) < len(present) and len(present) - len(odd) >= _MOSTLY * len(present):
+        line, cell = odd[0]
+        more = f" (and {len(odd) - 1} more)" if odd[1:] else ""
+        raise InputError(
+            f"{path}, line {line}, column '{name}': '{cell}' is no number{more}; "
+            "the others are; valid: a number, or nothing where there is none; a --properties file "
+            f"with '{name}: {{kind: categorical}}' takes the column as names"
+        )
+
+
+def _decoded(data: bytes, path: Path) -> str:
+    encoding = next((name for mark, name in _ENCODINGS if data.startswith(mark)), "utf-8")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{path}: not UTF-8 text; valid: a table of labels, in UTF-8 or UTF-16"
+        ) from None
+
+
+def _read_delimited(text: str, path: Path) -> CsvTable:
+    delimiter = _sniffed(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    table = list(_lines(reader, path))
+    if not table:
+        raise InputError(f"{path}: empty; valid: a header that names the properties, then rows")
+    (_, header), *rows = table
+    _check_header(header, path)
+    for line, cells in rows:
+        if len(cells) != len(header):
+            raise InputError(
+                f"{path}, line {line}: {len(cells)} cells; valid: {len(header)}, as in the header"
+            )
+    if not rows:
+        raise InputError(f"{path}: no rows below the header; valid: a row per image")
+    columns = zip(*([_label(cell) for cell in cells] for _, cells in rows), strict=True)
+    notes = () if delimiter == "," else (f"{path.name}: cells separated by {_NAMES[delimiter]}",)
+    return CsvTable(
+        dict(zip(header, map(list, columns), strict=True)), [line for line, _ in rows], notes
+    )
+
+
+def _check_header(header: list[str], path: Path) -> None:
+    for column, name in enumerate(header):
+        if not name:
+            raise InputError(f"{path}, line 1: column {column + 1} has no name")
+        if name in header[:column]:
+            raise InputError(f"{path}, line 1: two columns are called '{name}'")
+
+
+def _label(cell: str) -> str:
+    return "" if cell in MISSING else cell
+
+
+def _sniffed(text: str) -> str:
+    """The delimiter that gives all rows as many cells as the header, more than one.
+
+    >>> _sniffed("a;b\\n1,5;2\\n"), _sniffed("a,b\\n1;5,2\\n"), _sniffed("a\\n1\\n")
+    (';', ',', ',')
+    """
+    widths = {delimiter: _widths(text, delimiter) for delimiter in _DELIMITERS}
+    even = {d: w[0] for d, w in widths.items() if w and w[0] > 1 and len(set(w)) == 1}
+    if even:
+        return max(even, key=lambda delimiter: even[delimiter])
+    # Rows of several lengths are an error; it is told of what the header looks like.
+    headers = {d: w[0] for d, w in widths.items() if w}
+    return max(headers, key=lambda delimiter: headers[delimiter]) if headers else ","
+
+
+def _widths(text: str, delimiter: str) -> list[int]:
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        return [len(cells) for cells in reader if cells]
+    except csv.Error:
+        return []
+
+
+def _lines(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of each row, without blank lines at the end.
+
+    A blank line elsewhere is a row with one empty cell: an image without a label where there is
+    a single column, and too few cells where there are more.
+    """
+    blank: list[int] = []
+    try:
+        for cells in reader:
+            if not cells:
+                blank.append(reader.line_num)
+                continue
+            yield from ((line, [""]) for line in blank)
+            blank.clear()
+            yield reader.line_num, [cell.strip() for cell in cells]
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: {error}; valid: CSV") from None
+
+
+def _read_json_lines(text: str, path: Path) -> CsvTable:
+    rows: list[tuple[int, dict[str, Any]]] = []
+    for line, one in enumerate(text.splitlines(), 1):
+        if not one.strip():
+            continue
+        row = parse_plain_json(one, f"{path}, line {line}", InputError)
+        if not isinstance(row, dict):
+            raise InputError(f"{path}, line {line}: valid: an object")
+        rows.append((line, row))
+    if not rows:
+        raise InputError(f"{path}: empty; valid: an object per line")
+    names = dict.fromkeys(name for _, row in rows for name in row)
+    columns = {name: [_flat(row.get(name)) for _, row in rows] for name in names}
+    return _without_containers(columns, [line for line, _ in rows], path)
+
+
+def _read_parquet(path: Path) -> CsvTable:
+    import pyarrow.parquet as pq
+
+    found = read_parquet(path, str(path), error=InputError, leave_out=True)
+    names = pq.read_schema(path).names
+    nested = tuple(_left_out(path, name) for name in names if name not in found.column_names)
+    if not found.num_rows:
+        raise InputError(f"{path}: no rows; valid: a row per image")
+    columns = {
+        name: [_flat(cell) for cell in found[name].to_pylist()] for name in found.column_names
+    }
+    table = _without_containers(columns, list(range(1, found.num_rows + 1)), path)
+    return table._replace(notes=nested + table.notes)
+
+
+def _flat(cell: Any) -> Any:
+    """A cell of JSON or parquet as one of text; NaN is no label, and a list or object stays."""
+    if isinstance(cell, float) and math.isnan(cell):
+        return None
+    if isinstance(cell, str):
+        return _label(cell.strip())
+    return cell if cell is None or isinstance(cell, int | float | dict | list) else str(cell)
+
+
+def _left_out(path: Path, name: str) -> str:
+    return f"{path.name}: column '{name}' holds lists or objects: left out"
+
+
+def _without_containers(columns: dict[str, list[Any]], lines: list[int], path: Path) -> CsvTable:
+    held = [
+        name
+        for name, cells in columns.items()
+        if any(isinstance(cell, dict | list) for cell in cells)
+    ]
+    notes = tuple(_left_out(path, name) for name in held)
+    kept = {name: cells for name, cells in columns.items() if name not in held}
+    return CsvTable(kept, lines, notes)

@@ -1,0 +1,1 @@
+"""The card of a dataset: README, licenses, credits, checksums."""

@@ -1,0 +1,70 @@
+"""The YAML at the head of README.md, which the Hugging Face hub and `datasets` read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dmldata.card.licenses import CREATIVE_COMMONS, licence_url
+from dmldata.contract.manifest import Manifest
+from dmldata.contract.samples import samples_schema
+
+_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
+_LICENCES = (*CREATIVE_COMMONS, "MIT")
+
+
+def hub_metadata(manifest: Manifest) -> dict[str, Any]:
+    """Licence, size, which files are which split, and the types of all fields.
+
+    The types are spelled out because `datasets` would guess them from five samples, where a factor
+    that does not apply to any of them has no type.
+    """
+    size = next((name for limit, name in _SIZES if manifest.images < limit), "n>1M")
+    files = [{"split": split, "path": f"{split}-*.tar"} for split in manifest.splits]
+    return {
+        **_licence(manifest.license),
+        "pretty_name": manifest.name,
+        "task_categories": ["image-feature-extraction"],
+        "size_categories": [size],
+        "tags": ["synthetic", "deep-metric-learning", "saliency", "webdataset"],
+        "configs": [{"config_name": "default", "data_files": files}],
+        "dataset_info": {"features": _features(manifest), **_sizes(manifest)},
+    }
+
+
+def _sizes(manifest: Manifest) -> dict[str, Any]:
+    """Images and bytes of the shards, by split and in all."""
+    splits = [
+        {
+            "name": split,
+            "num_bytes": sum(shard.bytes for shard in manifest.shards if shard.split == split),
+            "num_examples": images,
+        }
+        for split, images in manifest.splits.items()
+    ]
+    total = sum(shard.bytes for shard in manifest.shards)
+    return {"splits": splits, "download_size": total, "dataset_size": total}
+
+
+def _licence(spdx: str) -> dict[str, str]:
+    if spdx in _LICENCES:
+        return {"license": spdx.lower()}
+    return {"license": "other", "license_name": spdx.lower(), "license_link": licence_url(spdx)}
+
+
+def _features(manifest: Manifest) -> list[dict[str, Any]]:
+    features: list[dict[str, Any]] = [
+        {"name": extension, "dtype": "image"}
+        for extension in manifest.sample_files
+        if extension != "json"
+    ]
+    row = [_feature(field.name, str(field.type)) for field in samples_schema(manifest.factors)]
+    features.append({"name": "json", "struct": sorted(row, key=lambda feature: feature["name"])})
+    return features + [{"name": name, "dtype": "string"} for name in ("__key__", "__url__")]
+
+
+def _feature(name: str, arrow_type: str) -> dict[str, Any]:
+    """JSON has one type for all integers: what `datasets` reads them as."""
+    if arrow_type.startswith("fixed_size_list"):
+        return {"name": name, "list": "float64"}
+    kinds = {"double": "float64", "string": "string", "int32": "int64", "int64": "int64"}
+    return {"name": name, "dtype": kinds[arrow_type]}

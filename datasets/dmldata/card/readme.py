@@ -1,0 +1,194 @@
+"""README.md of a dataset: a dataset card with its YAML, what varies, and how it was made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import yaml
+
+from dmldata.card.attribution import PAPER
+from dmldata.card.hub import hub_metadata
+from dmldata.card.licenses import licence_name, licence_url
+from dmldata.card.markdown import as_markdown, code_block, link, one_paragraph
+from dmldata.contract.factors import Factor
+from dmldata.contract.manifest import Manifest
+from dmldata.contract.parts import Part
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+EXAMPLES_FILE = "examples.jpg"
+
+
+def readme_text(manifest: Manifest, samples: pa.Table) -> str:
+    """README.md: YAML that the Hugging Face hub reads, then the card for people.
+
+    Args:
+        samples: samples.parquet, for how many images a factor applies to.
+    """
+    sections = [
+        f"# {manifest.name} {manifest.version}\n\n{as_markdown(description(manifest))}",
+        f"![The first images of the dataset]({EXAMPLES_FILE})",
+        f"## What varies\n\n{_factor_table(manifest, samples)}",
+        _constants(manifest),
+        f"## Files\n\n{_files(manifest)}",
+        f"## Loading\n\n{_loading(manifest)}",
+        f"## Intended use and limits\n\n{_use(manifest)}",
+        f"## How it was made\n\n{_made(manifest)}",
+        f"## Credits and licence\n\n{_rights(manifest)}",
+        f"## Citation\n\n{_citation(manifest)}",
+    ]
+    body = "\n\n".join(section for section in sections if section)
+    return f"---\n{_yaml(hub_metadata(manifest))}---\n\n{body}\n"
+
+
+def description(manifest: Manifest) -> str:
+    """One paragraph: the maker's own words, then what the manifest tells."""
+    width, height = manifest.image_size
+    varied = ", ".join(manifest.varied) or "nothing"
+    design = {
+        "independent": f"Drawn independently for every image: {varied}.",
+        "sweep": (
+            f"Each scene is rendered several times with only the factors of the group "
+            f"'{manifest.sweep_group}' changed. Varied over all images: {varied}."
+        ),
+    }[manifest.design]
+    facts = f"{manifest.images} rendered images of cars, {width} x {height} pixels. {design}"
+    return one_paragraph(f"{manifest.description} {facts}")
+
+
+def _factor_table(manifest: Manifest, samples: pa.Table) -> str:
+    lines = [
+        "| factor | group | kind | values | images a value | applies to | meaning |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for factor in manifest.factors:
+        if factor.varies:
+            applies = samples.num_rows - samples[factor.key].null_count
+            values, meaning = as_markdown(_values(factor)), as_markdown(factor.meaning)
+            lines.append(
+                f"| `{factor.key}` | {factor.group} | {factor.kind} | {values} "
+                f"| {_counts(factor, samples)} | {applies} of {samples.num_rows} images "
+                f"| {meaning} |"
+            )
+    return "\n".join(lines) if len(lines) > 2 else "Nothing: every factor is constant."
+
+
+def _values(factor: Factor) -> str:
+    unit = f" {factor.unit}" if factor.unit else ""
+    if not factor.is_numeric:
+        return f"{len(factor.values)}: {', '.join(map(str, factor.values))}"
+    numbers = [float(value) for value in factor.values]
+    circle = f", period {factor.period:g}" if factor.period else ""
+    return f"{len(numbers)} from {min(numbers):g} to {max(numbers):g}{unit}{circle}"
+
+
+def _counts(factor: Factor, samples: pa.Table) -> str:
+    """Fewest to most images that have a value."""
+    bins = [one for one in samples[f"{factor.key}_bin"].to_pylist() if one is not None]
+    counted = Counter(bins)
+    found = [counted[place] for place in range(len(factor.values))]
+    return str(found[0]) if min(found) == max(found) else f"{min(found)} to {max(found)}"
+
+
+def _constants(manifest: Manifest) -> str:
+    constant = [factor for factor in manifest.factors if not factor.varies]
+    if not constant:
+        return ""
+    lines = [
+        f"- `{factor.key}`: "
+        + as_markdown(f"{factor.values[0]} {factor.unit}".strip() + f" ({factor.meaning})")
+        for factor in constant
+    ]
+    return "Constant:\n\n" + "\n".join(lines)
+
+
+def _files(manifest: Manifest) -> str:
+    splits = ", ".join(f"{split} {images}" for split, images in manifest.splits.items())
+    parts = ", ".join(f"{part.value} {part.name.lower()}" for part in Part)
+    return (
+        f"Images per split: {splits}. Shards are WebDataset tar files, already shuffled. A sample "
+        "is `<key>.jpg` (or `.png`), `<key>.mask.png` "
+        f"({parts}), in some datasets `<key>.depth.png` (16-bit, millimetres), and `<key>.json`, "
+        "its row of `samples.parquet`. A label is the index of a factor's value "
+        "(`<factor>_bin`); it is null where the factor does not apply. `dataset.json` is the "
+        "manifest; `sha256sum -c checksums.sha256` checks all files."
+    )
+
+
+def _loading(manifest: Manifest) -> str:
+    split = next(iter(manifest.splits), "train")
+    shards = sum(shard.split == split for shard in manifest.shards)
+    # A worker of a DataLoader that gets no shard is an error where this is not said.
+    return (
+        "```python\n"
+        "import webdataset\n\n"
+        f'shards = [f"FOLDER/{split}-{{number:06d}}.tar" for number in range({shards})]\n'
+        "images = webdataset.WebDataset(shards, shardshuffle=False, empty_check=False)\n"
+        'images = images.decode("pil").to_tuple("jpg;png", "json")\n'
+        "for image, row in images:\n"
+        "    ...\n"
+        "```\n\n"
+        f'Also in `datasets.load_dataset("FOLDER", split="{split}")`, in timm as `wds/` (split '
+        f'`{split}`, `target_key="<factor>_bin"`), and, with masks, from where it was made:\n\n'
+        "```python\n"
+        "from dmldata import open_dataset\n\n"
+        'dataset = open_dataset("FOLDER")  # or any fsspec URL\n'
+        "for key, image, mask, row in dataset.samples_iter():\n"
+        "    ...\n"
+        "```"
+    )
+
+
+def _use(manifest: Manifest) -> str:
+    classes = " Its car models may be trained on as classes." if "train" in manifest.splits else ""
+    return (
+        "To measure which properties of images the embeddings of a model are organised by, and "
+        f"which pixels decide them: every property is known and was controlled.{classes}\n\n"
+        "The pictures are rendered. What holds for them need not hold for photographs: there are "
+        "few real car bodies, no people, no dents, no weather but sun and cloud. Properties that "
+        "go together in the world (a place and its light, a car and its colours) are independent "
+        "here, which is the purpose. Number plates are blank or invented."
+    )
+
+
+def _made(manifest: Manifest) -> str:
+    return (
+        f"Rendered by `dmlgen` from this recipe with seed {manifest.seed}; the same recipe, seed "
+        "and versions give the same dataset again "
+        f"(fingerprint `{manifest.fingerprint}`).\n\n"
+        f"{code_block('yaml', _yaml(manifest.recipe))}\n\n"
+        "Versions and engine settings:\n\n"
+        + code_block("yaml", _yaml({"versions": manifest.versions, "engine": manifest.engine}))
+    )
+
+
+def _rights(manifest: Manifest) -> str:
+    licence = link(licence_name(manifest.license), licence_url(manifest.license))
+    if not manifest.credits:
+        return f"The dataset is under {licence}. Nothing in the pictures was made by others."
+    lines = [
+        f"The dataset is under {licence}. Works of others in the pictures (more in `CREDITS.md`):",
+        "",
+        "| id | title | author | licence |",
+        "|---|---|---|---|",
+    ]
+    for credit in manifest.credits:
+        licence = link(credit.license, credit.license_url)
+        work = f"{as_markdown(credit.title)} | {as_markdown(credit.author)}"
+        lines.append(f"| `{credit.id}` | {work} | {licence} |")
+    return "\n".join(lines)
+
+
+def _citation(manifest: Manifest) -> str:
+    return (
+        f"{as_markdown(manifest.creator)}: {manifest.name}, version {manifest.version} "
+        f"(`CITATION.cff`). Made for the protocol of: Kobs, Steininger, Dulny, Hotho, "
+        f"*{PAPER['title']}*, {PAPER['collection-title']}, {PAPER['url']}"
+    )
+
+
+def _yaml(document: object) -> str:
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)

@@ -1,0 +1,114 @@
+"""The files beside the data: README.md and the rest that hubs, loaders and people look for."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from dmldata.card.attribution import citation_text, credits_text, licence_text
+from dmldata.card.checksums import CHECKSUMS_FILE, checksums_text
+from dmldata.card.croissant import croissant_text
+from dmldata.card.readme import EXAMPLES_FILE, description, readme_text
+from dmldata.common.files import replace_files, write_whole
+from dmldata.contract.grid import grid
+from dmldata.contract.manifest import MANIFEST_FILE, Manifest
+from dmldata.contract.shards import read_shard
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TIMM_FILE = "_info.json"
+EXAMPLES, EXAMPLE_COLUMNS, EXAMPLE_WIDTH = 24, 8, 128
+CARD_FILES = (
+    "README.md",
+    EXAMPLES_FILE,
+    "CREDITS.md",
+    "LICENSE",
+    "CITATION.cff",
+    TIMM_FILE,
+    "croissant.json",
+    CHECKSUMS_FILE,
+)
+
+
+def write_card(folder: str | os.PathLike[str], manifest: Manifest, samples: pa.Table) -> None:
+    """Write `CARD_FILES` of a dataset that has no dataset.json yet; see `card_files`."""
+    for name, data in card_files(folder, manifest, samples).items():
+        write_whole(Path(folder) / name, data)
+
+
+def change_manifest(folder: str | os.PathLike[str], manifest: Manifest, samples: pa.Table) -> None:
+    """Give a dataset another manifest, and the card that goes with it, as `replace_files` does."""
+    card = card_files(folder, manifest, samples)
+    replace_files(folder, {**card, MANIFEST_FILE: manifest.to_json()})
+
+
+def card_files(
+    folder: str | os.PathLike[str], manifest: Manifest, samples: pa.Table
+) -> dict[str, bytes]:
+    """Return the bytes of `CARD_FILES`, the checksums last; the same arguments give the same bytes.
+
+    The checksums cover every file of the dataset but themselves, dataset.json included.
+
+    Args:
+        folder: the dataset's, with its shards.
+        manifest: what dataset.json says or will say.
+        samples: samples.parquet.
+    """
+    texts: dict[str, str | bytes] = {
+        "README.md": readme_text(manifest, samples),
+        EXAMPLES_FILE: examples(Path(folder), manifest),
+        "CREDITS.md": credits_text(manifest),
+        "LICENSE": licence_text(manifest),
+        "CITATION.cff": citation_text(manifest),
+        TIMM_FILE: timm_text(manifest, samples),
+        "croissant.json": croissant_text(manifest, description(manifest)),
+    }
+    texts[CHECKSUMS_FILE] = checksums_text(manifest, texts)
+    return {name: text.encode() if isinstance(text, str) else text for name, text in texts.items()}
+
+
+def examples(folder: Path, manifest: Manifest) -> bytes:
+    """A JPEG of the first pictures of the first shard in rows, none picked."""
+    pictures = list(islice(_pictures(folder / manifest.shards[0].file), EXAMPLES))
+    width, height = manifest.image_size
+    cell = (EXAMPLE_WIDTH, max(1, round(EXAMPLE_WIDTH * height / width)))
+    sheet = grid(pictures, min(EXAMPLE_COLUMNS, len(pictures)), cell)
+    jpeg = io.BytesIO()
+    sheet.save(jpeg, "JPEG", quality=88)
+    return jpeg.getvalue()
+
+
+def _pictures(shard: Path) -> Iterator[Image.Image]:
+    with shard.open("rb") as file:
+        for sample in read_shard(file, shard.name):
+            with Image.open(io.BytesIO(sample.files[sample.image_extension])) as image:
+                yield image.convert("RGB")
+
+
+def timm_text(manifest: Manifest, samples: pa.Table) -> str:
+    """_info.json, which timm's `wds/` reader asks for.
+
+    `alt_label` is what it trains on unless told otherwise: the bins of the first varied factor
+    that applies to every image.
+    """
+    labels = [f"{key}_bin" for key in manifest.varied]
+    label = next((name for name in labels if not samples[name].null_count), "")
+    splits = {}
+    for split, images in manifest.splits.items():
+        shards = [shard for shard in manifest.shards if shard.split == split]
+        splits[split] = {
+            "name": split,
+            "num_samples": images,
+            "filenames": [shard.file for shard in shards],
+            "shard_lengths": [shard.images for shard in shards],
+            "alt_label": label,
+        }
+    return json.dumps({"splits": splits}, indent=2) + "\n"

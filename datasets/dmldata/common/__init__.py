@@ -1,0 +1,1 @@
+"""What both commands share and that knows nothing of datasets, models or Blender."""

@@ -1,0 +1,190 @@
+"""Files of others: whatever their readers raise as one line, and how far they may expand."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from dmldata.common.errors import DatasetError, InputError, PrismError, one_line
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_RATIO = 20
+"""Bytes in memory for a byte of a file, from MIN_BYTES on."""
+MIN_BYTES = 256 * 1024**2
+MAX_CELLS_PER_BYTE = 4
+"""Cells of a table for a byte of its file, from MIN_CELLS on."""
+MIN_CELLS = 10_000_000
+
+_ROWS, _LIST_ROWS = 4096, 256
+"""Of a table that are read before it is seen how long they are."""
+_LONGEST_REASON = 300
+
+
+@contextmanager
+def reading(where: str, what: str, error: type[PrismError] = InputError) -> Iterator[None]:
+    """Turn whatever a library raises over a damaged file into one line.
+
+    Args:
+        where: the file, for the message.
+        what: what it should be, as "a parquet file".
+        error: class of what is raised.
+
+    Raises:
+        error: for any exception but one of this project's own.
+    """
+    try:
+        yield
+    except PrismError:
+        raise
+    except OSError as reason:
+        raise error(f"{where}: {reason.strerror or _short(reason)}; valid: {what}") from None
+    except Exception as reason:
+        raise error(f"{where}: not {what}, or damaged: {_short(reason)}") from reason
+
+
+def check_expansion(where: str, expanded: int, size: int, error: type[PrismError]) -> None:
+    """Refuse a file that would fill the memory.
+
+    Args:
+        expanded: bytes in memory.
+        size: bytes of the file.
+
+    Raises:
+        error: more than MAX_RATIO times `size`, and more than MIN_BYTES.
+    """
+    limit = max(MIN_BYTES, MAX_RATIO * size)
+    if expanded > limit:
+        raise error(
+            f"{where}: expands from {size:,} bytes to {expanded:,} or more; the limit is {limit:,}"
+        )
+
+
+def archive_names(path: Path, error: type[PrismError] = InputError) -> list[str]:
+    """Names of the members of a zip archive; none of what is no archive.
+
+    Raises:
+        error: damaged, or it would expand beyond `check_expansion`.
+    """
+    if not zipfile.is_zipfile(path):
+        return []
+    with reading(str(path), "a whole zip archive", error), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    expanded = sum(member.file_size for member in members)
+    check_expansion(str(path), expanded, path.stat().st_size, error)
+    return [member.filename for member in members]
+
+
+def read_parquet(
+    source: str | os.PathLike[str] | BinaryIO,
+    where: str,
+    *,
+    error: type[PrismError] = DatasetError,
+    rows: int | None = None,
+    leave_out: bool = False,
+) -> pa.Table:
+    """Read a Parquet file as a whole, batch by batch, within the limits of this module.
+
+    Args:
+        source: a path, or an open binary file.
+        where: the file, for messages.
+        error: class of what is raised.
+        rows: that it has to have; any number where None.
+        leave_out: read without the columns of objects and of lists of anything but numbers, which
+            are refused otherwise.
+
+    Raises:
+        FileNotFoundError: no such file.
+        error: no Parquet file, another number of rows, a column of objects, or a file that
+            expands too far.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if isinstance(source, str | os.PathLike) and not Path(source).exists():
+        raise FileNotFoundError(source)
+    with reading(where, "a Parquet file", error):
+        if isinstance(source, str | os.PathLike):
+            opened: Any = os.fspath(source)
+            size = Path(source).stat().st_size
+        else:
+            # Arrow's threads may outlive the interpreter, which a Python file in their hands would
+            # abort at its end.
+            opened = pa.py_buffer(source.read())
+            size = opened.size
+        schema = pq.ParquetFile(opened).schema_arrow
+        simple = [field for field in schema if _is_simple(field.type)]
+        if len(simple) < len(schema) and not leave_out:
+            other = next(field for field in schema if field not in simple)
+            raise error(f"{where}: column '{other.name}': {other.type}; valid: numbers or text")
+        schema = pa.schema(simple)
+        texts = [field.name for field in schema if _is_text(field.type)]
+        # Texts stay in dictionaries until it is known how long they are together.
+        file = pq.ParquetFile(opened, read_dictionary=texts)
+        found = file.metadata
+        if rows is not None and found.num_rows != rows:
+            raise error(f"{where}: {found.num_rows:,} rows, has to have {rows:,}")
+        _check_cells(found, where, size, error)
+        batches, expanded = [], 0
+        any_length = any(map(_is_list_of_any_length, schema.types))
+        rows_at_once = _LIST_ROWS if any_length else _ROWS
+        for batch in file.iter_batches(batch_size=rows_at_once, columns=schema.names):
+            expanded += sum(map(_expanded_bytes, batch.columns))
+            check_expansion(where, expanded, size, error)
+            batches.append(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
+        table = pa.concat_tables(batches) if batches else schema.empty_table()
+        table.validate(full=True)
+        return table
+
+
+def _check_cells(found: Any, where: str, size: int, error: type[PrismError]) -> None:
+    # What the file says of single columns stays unread: pyarrow ends the process where it is wrong.
+    cells = found.num_rows * max(found.num_columns, 1)
+    limit = max(MIN_CELLS, MAX_CELLS_PER_BYTE * size)
+    if cells > limit:
+        raise error(f"{where}: {cells:,} cells in {size:,} bytes; the limit is {limit:,}")
+    groups = [found.row_group(number) for number in range(found.num_row_groups)]
+    stated = sum(group.total_byte_size for group in groups)
+    check_expansion(where, stated, size, error)
+
+
+def _is_simple(kind: Any) -> bool:
+    """Whether a cell is a number, a text or a list of numbers: what cannot expand unseen."""
+    import pyarrow as pa
+
+    types = pa.types
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return bool(types.is_primitive(kind.value_type))
+    return bool(types.is_primitive(kind) or types.is_null(kind) or _is_text(kind))
+
+
+def _is_list_of_any_length(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
+
+
+def _expanded_bytes(column: Any) -> int:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    lengths = pc.binary_length(column.dictionary).take(column.indices)
+    return int(pc.sum(pc.cast(lengths, pa.int64())).as_py() or 0) + 4 * len(column)
+
+
+def _short(reason: BaseException) -> str:
+    text = one_line(reason) or type(reason).__name__
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} ..."

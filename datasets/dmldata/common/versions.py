@@ -1,0 +1,51 @@
+"""`--version` of both commands."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from dmldata.common.console import say
+from dmldata.version import __version__
+
+_SHOWN = {"Blender": "bpy", "torch": "torch", "NumPy": "numpy"}
+"""What results and pictures depend on most, and the distribution that brings each."""
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of dml-prism, Python, and of Blender, torch and NumPy where installed."""
+    found = {"dml-prism": __version__, "Python": platform.python_version()}
+    for name, distribution in _SHOWN.items():
+        try:
+            found[name] = version(distribution)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def add_version_option(app: typer.Typer) -> None:
+    """Give a command `--version`, which prints one line and exits with 0."""
+    app.callback()(_with_version)
+
+
+def _show(wanted: bool) -> None:
+    if wanted:
+        first, *others = (f"{name} {number}" for name, number in installed_versions().items())
+        say(f"{first} ({', '.join(others)})")
+        raise typer.Exit
+
+
+def _with_version(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show,
+            is_eager=True,
+            help="Show the versions of dml-prism and of what it works with, and exit.",
+        ),
+    ] = False,
+) -> None: ...

@@ -1,0 +1,1 @@
+"""What a dataset on disk is: its manifest, samples, factors and shards."""

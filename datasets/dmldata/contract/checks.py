@@ -1,0 +1,53 @@
+"""Whether files and rows are the ones that dataset.json lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dmldata.common.errors import DatasetError
+from dmldata.contract.factors import Factor
+from dmldata.contract.manifest import MANIFEST_FILE, Manifest, Samples, Shard
+from dmldata.contract.samples import samples_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def order_problem(table: pa.Table, manifest: Manifest) -> str | None:
+    """What keeps the rows from being those of the manifest's shards, in their order, or None."""
+    if table.num_rows != manifest.images:
+        return f"{table.num_rows} rows, {MANIFEST_FILE} has {manifest.images} images"
+    expected = [(shard.file, shard.split) for shard in manifest.shards for _ in range(shard.images)]
+    found = zip(table["shard"].to_pylist(), table["split"].to_pylist(), strict=True)
+    for number, (row, wanted) in enumerate(zip(found, expected, strict=True)):
+        if row != wanted:
+            return f"row {number} is of {row}, by {MANIFEST_FILE} it has to be of {wanted}"
+    return None
+
+
+def columns_problem(table: pa.Table, factors: tuple[Factor, ...]) -> str | None:
+    """What keeps the columns from being those of `samples_schema`, or None."""
+    schema = samples_schema(factors)
+    for field in schema:
+        if field.name not in table.schema.names:
+            return f"column '{field.name}' is missing"
+        if table.schema.field(field.name).type != field.type:
+            return f"column '{field.name}': {table.schema.field(field.name).type}, not {field.type}"
+    unknown = [name for name in table.schema.names if name not in schema.names]
+    return f"unknown column '{unknown[0]}'" if unknown else None
+
+
+def check_digest(name: str, expected: Shard | Samples, length: int, digest: str) -> None:
+    """Compare what was read of a file with what dataset.json says.
+
+    Raises:
+        DatasetError: names the file: truncated or altered.
+    """
+    if length < expected.bytes:
+        raise DatasetError(f"{name}: truncated: {length} bytes of {expected.bytes}")
+    if length > expected.bytes:
+        raise DatasetError(
+            f"{name}: altered: longer than the {expected.bytes} bytes of {MANIFEST_FILE}"
+        )
+    if digest != expected.sha256:
+        raise DatasetError(f"{name}: altered: its sha256 is not the one in {MANIFEST_FILE}")

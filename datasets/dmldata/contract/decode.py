@@ -1,0 +1,100 @@
+"""Bytes of a sample to pixels, without trust in the bytes."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from dmldata.common.errors import DatasetError
+from dmldata.contract.parts import Part
+
+EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "La", "RGBa")
+"""Pillow's modes that become RGB without loss; those of more bits would be cut off at 255."""
+
+_FORMATS = {"jpg": "JPEG", "png": "PNG", "mask.png": "PNG", "depth.png": "PNG"}
+
+
+def size_of(data: bytes, extension: str, where: str) -> tuple[int, int]:
+    """Width and height from the header alone.
+
+    Raises:
+        DatasetError: not a picture of the format that the extension names.
+    """
+    return _open(data, extension, where).size
+
+
+def decode_image(data: bytes, extension: str, size: tuple[int, int], where: str) -> Image.Image:
+    """Decode a jpg or png to RGB.
+
+    Args:
+        size: width and height that it has to have; checked before a pixel is decoded, so a small
+            file cannot fill the memory.
+        where: shard and member, for the messages.
+
+    Raises:
+        DatasetError: another format, another size, not of 8 bits, damaged.
+    """
+    image = _open(data, extension, where)
+    check_eight_bits(image, where)
+    return _load(image, size, where).convert("RGB")
+
+
+def check_eight_bits(image: Image.Image, where: str) -> None:
+    """Refuse an image whose pixels RGB cannot hold.
+
+    Raises:
+        DatasetError: not of 8 bits a channel.
+    """
+    if image.mode not in EIGHT_BIT_MODES:
+        raise DatasetError(f"{where}: mode {image.mode}; valid: 8 bits a channel")
+
+
+def decode_mask(data: bytes, size: tuple[int, int], where: str) -> np.ndarray:
+    """Decode a mask to uint8 [H, W]; values as in `dmldata.contract.parts.Part`.
+
+    Raises:
+        DatasetError: not an 8-bit greyscale PNG, another size, damaged, a value above 5.
+    """
+    image = _open(data, "mask.png", where)
+    if image.mode != "L":
+        raise DatasetError(f"{where}: mode {image.mode}, a mask is 8-bit greyscale (L)")
+    mask = np.array(_load(image, size, where), dtype=np.uint8)
+    if mask.max() > max(Part):
+        raise DatasetError(f"{where}: value {mask.max()}, a mask holds 0 to {max(Part)}")
+    return mask
+
+
+def decode_depth(data: bytes, size: tuple[int, int], where: str) -> np.ndarray:
+    """Decode a depth map to uint16 [H, W], millimetres.
+
+    Raises:
+        DatasetError: not a 16-bit greyscale PNG, another size, damaged.
+    """
+    image = _open(data, "depth.png", where)
+    if image.mode not in ("I;16", "I"):
+        raise DatasetError(f"{where}: mode {image.mode}, a depth map is 16-bit greyscale")
+    return np.array(_load(image, size, where)).astype(np.uint16)
+
+
+def _open(data: bytes, extension: str, where: str) -> Image.Image:
+    expected = _FORMATS[extension]
+    try:
+        return Image.open(io.BytesIO(data), formats=(expected,))
+    except Exception as error:  # Pillow's decoders raise many kinds for damaged headers
+        reason = str(error).partition("<")[0].strip()
+        raise DatasetError(f"{where}: not a {expected} picture: {reason}") from None
+
+
+def _load(image: Image.Image, size: tuple[int, int], where: str) -> Image.Image:
+    if image.size != size:
+        raise DatasetError(
+            f"{where}: {image.width} x {image.height} pixels, dataset.json says "
+            f"{size[0]} x {size[1]}"
+        )
+    try:
+        image.load()
+    except Exception as error:  # as above, for damaged pixels
+        raise DatasetError(f"{where}: damaged: {error}") from None
+    return image

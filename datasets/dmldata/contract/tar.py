@@ -1,0 +1,100 @@
+"""The members of a shard: one by one, in a tar of fixed form."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from dmldata.common.errors import DatasetError, InputError
+from dmldata.contract.samples import KEY
+
+IMAGE_EXTENSIONS = ("jpg", "png")
+EXTENSIONS = (*IMAGE_EXTENSIONS, "mask.png", "depth.png", "json")
+"""Files of a sample, in their order inside a shard."""
+
+MAX_MEMBER_BYTES = 64 * 1024**2
+
+Write = Callable[[bytes], object]
+
+
+def write_member(write: Write, name: str, data: bytes) -> None:
+    """Write one file. TarInfo's defaults are the fixed ones: mtime, uid, gid 0, no names, 0644."""
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    try:
+        write(member.tobuf(format=tarfile.USTAR_FORMAT))
+    except ValueError as error:
+        raise InputError(f"member '{name[:60]}': {error}") from None
+    write(data)
+    write(bytes(-len(data) % tarfile.BLOCKSIZE))
+
+
+def write_end(write: Write, length: int) -> None:
+    """Close a tar of `length` bytes: two empty blocks, then zeros up to a whole record."""
+    end = 2 * tarfile.BLOCKSIZE
+    write(bytes(end + -(length + end) % tarfile.RECORDSIZE))
+
+
+def members(fileobj: BinaryIO, name: str, limit: int) -> Iterator[tuple[str, str, bytes]]:
+    """(key, extension, bytes) of each member.
+
+    Headers are parsed one by one, not through TarFile: it takes a tar cut off between two members
+    for a whole one, and follows extended headers that a shard has no need of.
+    """
+    while True:
+        header = _read(fileobj, tarfile.BLOCKSIZE, name, "truncated: the end of the tar is missing")
+        if not any(header):
+            return
+        try:
+            member = tarfile.TarInfo.frombuf(header, "utf-8", "strict")
+        except (tarfile.HeaderError, UnicodeDecodeError) as error:
+            raise DatasetError(f"{name}: not a tar file, or damaged: {error}") from None
+        shown = repr(member.name[:80])
+        problem = _member_problem(member, limit)
+        if problem:
+            raise DatasetError(f"{name}: member {shown}: {problem}")
+        padding = -member.size % tarfile.BLOCKSIZE
+        data = _read(fileobj, member.size + padding, name, f"truncated inside member {shown}")
+        key, _, extension = member.name.partition(".")
+        yield key, extension, data[: member.size]
+
+
+def _member_problem(member: tarfile.TarInfo, limit: int) -> str | None:
+    if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+        return f"not a regular file ({_KINDS.get(member.type, 'special')})"
+    if member.name.startswith("/"):
+        return "an absolute path"
+    if ".." in member.name.split("/"):
+        return "a path that leaves the folder"
+    if "/" in member.name or "\\" in member.name:
+        return "a path with a folder"
+    key, dot, extension = member.name.partition(".")
+    if not dot or not KEY.fullmatch(key):
+        return "not a name of the form <key>.<extension>"
+    if extension not in EXTENSIONS:
+        return f"'{extension}' is not one of {', '.join(EXTENSIONS)} (keys hold no dots)"
+    if not 0 <= member.size <= limit:
+        return f"{member.size} bytes: the limit is {limit}"
+    return None
+
+
+_KINDS = {
+    tarfile.LNKTYPE: "hard link",
+    tarfile.SYMTYPE: "symbolic link",
+    tarfile.CHRTYPE: "device",
+    tarfile.BLKTYPE: "device",
+    tarfile.DIRTYPE: "folder",
+    tarfile.FIFOTYPE: "pipe",
+    tarfile.XHDTYPE: "extended header",
+    tarfile.XGLTYPE: "extended header",
+    tarfile.GNUTYPE_LONGNAME: "extended header",
+    tarfile.GNUTYPE_LONGLINK: "extended header",
+}
+
+
+def _read(fileobj: BinaryIO, length: int, name: str, otherwise: str) -> bytes:
+    data = fileobj.read(length)
+    if len(data) < length:
+        raise DatasetError(f"{name}: {otherwise}")
+    return data

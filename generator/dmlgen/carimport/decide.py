@@ -1,0 +1,240 @@
+"""From what a file holds and what its user says to what car.yaml will say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from dmldata.common.errors import InputError, UnknownNameError
+from dmlgen.carimport.cabin import has_interior, inside_cabin
+from dmlgen.carimport.extras import coarser_levels, far_away, overlapping
+from dmlgen.carimport.guess import looks_like_paint
+from dmlgen.carimport.model import Model
+from dmlgen.carimport.orient import Facing, find_facing, find_scale, turn_to_car_frame
+from dmlgen.carimport.table import (
+    MaterialRole,
+    check_roles,
+    faces_of,
+    first_rows,
+    known_material,
+    overrides_of,
+    placed_rows,
+)
+from dmlgen.carimport.wheels import Wheels, find_wheels
+from dmlgen.catalog.car_edits import Override
+
+MANY_TRIANGLES = 500_000
+FLAT = 0.05
+"""Least share of the largest extent that the smallest one of a car has."""
+
+
+class PaintError(InputError):
+    """The paint cannot be told apart; holds the materials that there are, to show them."""
+
+    def __init__(self, message: str, materials: tuple[MaterialRole, ...]) -> None:
+        super().__init__(message)
+        self.materials = materials
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user says about a file.
+
+    Attributes:
+        paint: materials that are the paint.
+        up, forward: an axis or `auto`.
+        length: of the car in metres, None to take the file's unit.
+        roles: material, or `MATERIAL@OBJECTS` for the part of it that is in objects that a glob
+            names, -> role; stronger than guesses.
+        wheels: globs of objects or materials.
+        ignore: globs of objects that are no part of the car.
+    """
+
+    paint: tuple[str, ...] = ()
+    up: str = "auto"
+    forward: str = "auto"
+    length: float | None = None
+    roles: dict[str, str] = field(default_factory=dict)
+    wheels: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a file will be converted to.
+
+    Attributes:
+        scale: metres per unit.
+        size: length, width and height in metres.
+        open_edges: shares of edges with one face, and with more than two.
+        left_out: objects that are no part of the car.
+        doubts: what could not be decided, one line each.
+    """
+
+    materials: tuple[MaterialRole, ...]
+    scale: float
+    facing: Facing
+    wheels: Wheels
+    overrides: tuple[Override, ...]
+    interior: Literal["own", "generic"]
+    size: tuple[float, float, float]
+    triangles: int
+    open_edges: tuple[float, float]
+    left_out: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+
+def decide(model: Model, choices: Choices) -> Decision:
+    """Everything that car.yaml needs.
+
+    Raises:
+        PaintError: no paint was named, or none that can be set apart.
+        InputError: what no car can be made of, or a choice that does not fit the file.
+    """
+    coarser = coarser_levels(model)
+    model = model.without(coarser)
+    far = far_away(model)
+    model = model.without(far)
+    if model.size.min() <= FLAT * model.size.max() or model.areas.sum() == 0:
+        raise InputError(
+            f"flat ({_extents(model.size)} units): a picture or a floor, not a car; objects that "
+            f"are no part of a car can be left out with --ignore"
+        )
+    check_roles(model, choices.roles)
+    rows = first_rows(model, choices.paint, choices.roles)
+    _check_paint(model, rows, choices)
+    rear = frozenset(m.name for m in rows if m.role == "lamp_red")
+    facing = find_facing(model, choices.up, choices.forward, rear)
+    turn = turn_to_car_frame(facing.up, facing.forward)
+    standing = model.moved(turn)
+    try:
+        scale = find_scale(float(standing.size[0]), choices.length)
+    except InputError as error:
+        raise InputError(f"{error}{_hint_of_extras(model)}") from None
+    car = model.moved(turn * scale)
+    wheels = find_wheels(car, choices.wheels)
+    glass, paint = (faces_of(car, rows, role) for role in ("glass", "paint"))
+    inside = inside_cabin(car, glass) & ~paint
+    rows = placed_rows(car, rows, choices.roles, wheels, inside)
+    furnished = has_interior(car, inside) or not glass.any()
+    return Decision(
+        rows,
+        scale,
+        facing,
+        wheels,
+        overrides_of(car, rows, wheels),
+        "own" if furnished else "generic",
+        (float(car.size[0]), float(car.size[1]), float(car.size[2])),
+        len(car.areas),
+        car.open_edges(),
+        tuple(model.objects[index] for index in sorted(coarser | far)),
+        (*_left_out(model, coarser, far), *_doubts(car, rows, facing, wheels)),
+    )
+
+
+def _check_paint(model: Model, materials: tuple[MaterialRole, ...], choices: Choices) -> None:
+    names = {material.name for material in model.materials}
+    used = [material.name for material in materials]
+    for name in (known_material(model, paint) for paint in choices.paint):
+        if name not in names:
+            raise PaintError(
+                str(UnknownNameError("material", name, used, "--paint-material")), materials
+            )
+        if name not in used:
+            raise PaintError(
+                f"no separable paint: material '{name}' has no faces; valid: {', '.join(used)}",
+                materials,
+            )
+    if len(used) == 1 or all(material.role == "paint" for material in materials):
+        raise PaintError(
+            f"no separable paint: everything is {' and '.join(repr(n) for n in used)}; windows and "
+            f"tyres have to be materials of their own",
+            materials,
+        )
+    if not any(material.role == "paint" for material in materials):
+        named = [m.name for m in model.materials if looks_like_paint(m) and m.name in used]
+        likely = ", ".join(f"'{name}'" for name in (named or used)[:3])
+        raise PaintError(
+            f"which material is the paint? give it: --paint-material NAME (likely: {likely})",
+            materials,
+        )
+
+
+def _left_out(model: Model, coarser: frozenset[int], far: frozenset[int]) -> list[str]:
+    doubts = []
+    for objects, what in ((coarser, "coarser levels of detail"), (far, "far away from the car")):
+        names = [f"'{model.objects[index]}'" for index in sorted(objects)]
+        if names:
+            more = f" and {len(names) - 10} more" if names[10:] else ""
+            doubts.append(f"what was left out, being {what}: {', '.join(names[:10])}{more}")
+    return doubts
+
+
+def _doubts(
+    car: Model, materials: tuple[MaterialRole, ...], facing: Facing, wheels: Wheels
+) -> tuple[str, ...]:
+    doubts = [facing.doubt] if facing.doubt else []
+    doubts += [f"what cannot be used: {note}" for note in car.notes]
+    by_role: dict[str, list[str]] = {}
+    for row in materials:
+        if row.reason == "none":
+            by_role.setdefault(row.role, []).append(f"'{row.name}'")
+    for role, names in by_role.items():
+        doubts.append(f"what {', '.join(names)} is (made {role}): --role MATERIAL=ROLE")
+    for one, other in overlapping(car):
+        doubts.append(
+            f"whether '{one}' and '{other}', which fill the same space, are both the car: "
+            f"--ignore '{other}'"
+        )
+    if not wheels.selectors:
+        doubts.append(
+            "which faces are the wheels: they stay part of the body, so they neither steer nor "
+            "change their style; name their objects or materials with --wheels"
+        )
+    roles = {material.role for material in materials}
+    if "glass" not in roles:
+        doubts.append("where the windows are: no material looks like glass")
+    paint = sum(material.share for material in materials if material.role == "paint")
+    if paint < 0.05:
+        doubts.append(f"whether the paint is complete: it covers {paint:.1%} of the surface")
+    length, width, height = car.size
+    if not (1.4 < length / width < 3.5 and 1.3 < length / height < 5):
+        doubts.append(
+            f"whether this is a car alone: {_extents(car.size)} m is an unusual "
+            f"shape{_hint_of_extras(car)}"
+        )
+    if not _is_straight(car):
+        doubts.append(
+            "whether it stands straight: it seems turned between two axes; turn it in the program "
+            "that it comes from"
+        )
+    if len(car.areas) > MANY_TRIANGLES:
+        doubts.append(f"{len(car.areas):,} triangles: rendering will be slow to start")
+    return tuple(doubts)
+
+
+def _is_straight(car: Model) -> bool:
+    """Whether no turned rectangle holds the outline much closer than one along the axes."""
+    from trimesh.bounds import oriented_bounds_2D
+
+    closest = oriented_bounds_2D(car.samples[:, :2])[1]
+    return float(np.prod(closest)) > 0.85 * float(np.prod(car.size[:2]))
+
+
+def _hint_of_extras(model: Model) -> str:
+    """Names the largest object, which may be a ground, where it is much longer than the others."""
+    spans = []
+    for index in range(len(model.objects)):
+        points = model.corners[model.object == index].reshape(-1, 3)
+        spans.append(float(np.ptp(points, axis=0).max()) if len(points) else 0.0)
+    order = np.argsort(spans)
+    if len(spans) < 2 or spans[order[-1]] < 1.3 * spans[order[-2]]:
+        return ""
+    name = model.objects[order[-1]]
+    return f"; if object '{name}' is no part of the car: --ignore '{name}'"
+
+
+def _extents(size: np.ndarray) -> str:
+    return " x ".join(f"{extent:.4g}" for extent in size)

@@ -1,0 +1,81 @@
+"""The images of a source once Blender has read it: those of its own folder, and no bombs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from dmlgen.carimport.source.beside import MAX_PIXELS, find_beside, problem_of_image
+
+
+def keep_own_images(folder: Path) -> tuple[str, ...]:
+    """Pack the images that lie in the source's folder, and remove all others before any is decoded.
+
+    Args:
+        folder: of the source.
+
+    Returns:
+        What was removed and why, one line each.
+    """
+    notes = []
+    for image in list(bpy.data.images):
+        # Made by Blender: there is no file, but a size.
+        size = image.generated_width * image.generated_height
+        if image.source == "VIEWER" or (image.source == "GENERATED" and size <= MAX_PIXELS):
+            continue
+        path = _path(image)
+        problem = _keep(image, path, folder)
+        if problem:
+            shown = re.split(r"[\\/]", path)[-1] or image.name
+            where = ", ".join(f"'{name}'" for name in _without_image(image))
+            notes.append(f"'{shown}'{f' of {where}' if where else ''}: {problem}")
+            bpy.data.images.remove(image)
+    return tuple(notes)
+
+
+def _keep(image: Any, path: str, folder: Path) -> str:
+    """Why an image is not kept, empty where it is, and is packed then."""
+    if image.source == "GENERATED":
+        return f"more than {MAX_PIXELS:,} pixels"
+    if image.packed_file is not None:
+        return problem_of_image(bytes(image.packed_file.data))
+    if image.source != "FILE":
+        return "a sequence or a film, not one image"
+    found = find_beside(folder, path)
+    if found is None:
+        return "not in the folder of the file; put it there"
+    problem = problem_of_image(found)
+    if problem:
+        return problem
+    if Path(path) != found:
+        moved = bpy.data.images.load(str(found))
+        moved.colorspace_settings.name = image.colorspace_settings.name
+        moved.alpha_mode = image.alpha_mode
+        image.user_remap(moved)
+        moved.name, image = image.name, moved
+    try:
+        image.pack()
+    except RuntimeError as error:
+        return str(error)
+    return ""
+
+
+def _path(image: Any) -> str:
+    return str(bpy.path.abspath(image.filepath, library=image.library))
+
+
+def _without_image(image: Any) -> list[str]:
+    """Names of the materials that showed an image and now show none."""
+    named = []
+    for material in bpy.data.materials:
+        if not material.use_nodes:
+            continue
+        nodes = [n for n in material.node_tree.nodes if n.type == "TEX_IMAGE" and n.image == image]
+        for node in nodes:
+            node.image = None
+        if nodes:
+            named.append(str(material.name))
+    return named

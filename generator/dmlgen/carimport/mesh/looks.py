@@ -1,0 +1,72 @@
+"""The materials of a converted car: one for each role, one more for each image a role keeps.
+
+Their names say what they are: `role:tyre`, or `role:rim.wheels` with the image `wheels`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from dmlgen.catalog.roles import ROLES
+
+
+def role_material(role: str, image: Any = None) -> Any:
+    """The Blender material of a role, with a plain look for viewers of the GLB file.
+
+    Args:
+        image: a Blender image, shown in place of the role's colour.
+    """
+    # Names are cut by Blender, and then two images could not be told apart.
+    stem = "" if image is None else Path(image.name).stem.encode()[:24].decode(errors="ignore")
+    name = f"role:{role}.{stem}" if stem else f"role:{role}"
+    for material in bpy.data.materials:
+        same = material.name.startswith(name) and role_of(material) == role
+        if same and image_of(material) == image:
+            return material
+    look = ROLES[role]
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    shader = material.node_tree.nodes["Principled BSDF"]
+    shader.inputs["Base Color"].default_value = (*look.color, 1.0)
+    shader.inputs["Metallic"].default_value = look.metallic
+    shader.inputs["Roughness"].default_value = look.roughness
+    shader.inputs["Alpha"].default_value = look.alpha
+    if image is not None:
+        shader.inputs["Alpha"].default_value = 1.0
+        texture = material.node_tree.nodes.new("ShaderNodeTexImage")
+        texture.image = image
+        material.node_tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+    return material
+
+
+def role_of(material: Any) -> str:
+    """The role that a material made here stands for, also after a trip through a GLB file."""
+    return str(material.name).removeprefix("role:").split(".")[0]
+
+
+def image_of(material: Any) -> Any:
+    """The image that gives a material its colour, None if it has none.
+
+    Others, which give its relief or its gloss, do not count.
+    """
+    if not material.use_nodes:
+        return None
+    nodes = material.node_tree.nodes
+    shader = next((node for node in nodes if node.type == "BSDF_PRINCIPLED"), None)
+    found = nodes if shader is None else _before(shader.inputs["Base Color"])
+    return next((n.image for n in found if n.type == "TEX_IMAGE" and n.image is not None), None)
+
+
+def _before(socket: Any) -> list[Any]:
+    """The nodes that lead to a socket, the nearest first, each once."""
+    found: list[Any] = []
+    level = [socket]
+    while level:
+        nodes = [link.from_node for inlet in level for link in inlet.links]
+        new = [node for node in dict.fromkeys(nodes) if node not in found]
+        found += new
+        level = [inlet for node in new for inlet in node.inputs]
+    return found

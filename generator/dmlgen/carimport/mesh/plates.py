@@ -1,0 +1,32 @@
+"""Blank number plates for cars whose source has none."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import bpy  # isort: skip (mathutils exists once bpy is imported)
+from mathutils import Matrix, Vector
+
+from dmlgen.carimport.mesh.looks import role_material
+from dmlgen.catalog.car_edits import Plate
+
+THICKNESS = 0.008
+
+
+def add_plate(plate: Plate) -> Any:
+    """One object, role `plate`: a box whose outer face lies at `plate.center`."""
+    length, height = plate.size
+    facing = 0.0 if plate.center[0] > 0 else math.pi
+    bpy.ops.mesh.primitive_cube_add(size=1)
+    obj = bpy.context.object
+    place = (
+        Matrix.Translation(Vector(plate.center))
+        @ Matrix.Rotation(facing, 4, "Z")
+        @ Matrix.Rotation(math.radians(-plate.tilt), 4, "Y")
+        @ Matrix.Translation((-THICKNESS / 2, 0, 0))
+        @ Matrix.Diagonal((THICKNESS, length, height, 1))
+    )
+    obj.data.transform(place)
+    obj.data.materials.append(role_material("plate"))
+    return obj

@@ -1,0 +1,227 @@
+"""Reading a source file, whatever its format, into plain mesh objects."""
+
+from __future__ import annotations
+
+import fnmatch
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import bpy  # isort: skip (bmesh exists once bpy is imported)
+import bmesh
+import numpy as np
+
+from dmldata.common.errors import InputError
+from dmlgen.carimport.mesh.images import keep_own_images
+from dmlgen.carimport.mesh.rendered import check_links, show_as_rendered
+from dmlgen.carimport.model import pieces_of
+from dmlgen.carimport.source.kinds import check_triangles
+from dmlgen.carimport.source.prepare import prepare
+
+NO_MATERIAL = "no material"
+"""Name of the material of faces that have none."""
+
+_SOLID = ("MESH", "CURVE", "SURFACE", "FONT", "META")
+
+
+class Source(NamedTuple):
+    """What a file holds.
+
+    Args:
+        objects: mesh objects, Z up, with modifiers and instances made real; the scene has no more.
+        notes: what could not be used or decided, one line each.
+        names: of all objects in the file, also those that were left out.
+    """
+
+    objects: list[Any]
+    notes: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def read_source(file: Path, ignore: tuple[str, ...] = ()) -> Source:
+    """The mesh objects in a file, as it renders and at rest.
+
+    Scripts in a .blend file are not run; nothing outside the folder of the file is used.
+
+    Args:
+        file: .glb, .gltf, .obj, .fbx or .blend.
+        ignore: globs of objects that are left out.
+
+    Raises:
+        InputError: it cannot be read or used.
+    """
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        readable = prepare(file, Path(scratch))
+        try:
+            _READERS[file.suffix.lower()](str(readable))
+        except RuntimeError as error:
+            raise InputError(f"{file}: cannot be read ({reason_of(error)})") from None
+        notes = keep_own_images(file.parent)
+    if file.suffix.lower() == ".blend":
+        check_links(file)
+        notes += show_as_rendered()
+    return _plain_objects(file, ignore, notes)
+
+
+def reason_of(error: RuntimeError) -> str:
+    """What an operator of Blender says went wrong, without the traceback of its own code.
+
+    >>> reason_of(RuntimeError("Error: Python: Traceback (most recent call last):\\n  File x\\n"
+    ...     "KeyError: 'a'\\nLocation: y:1\\n"))
+    "KeyError: 'a'"
+    """
+    text = str(error).replace("Error: Python: ", "")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("Location:")]
+    told = lines[-1:] if "Traceback (most recent call last):" in text else lines
+    return " ".join(told).removeprefix("Error:").strip().rstrip(".") or "Blender does not say why"
+
+
+def face_pieces(mesh: Any) -> np.ndarray:
+    """[F] int, the connected piece that each face of a mesh belongs to."""
+    first = values_of(mesh.polygons, "loop_start", np.int32)
+    corner_points = values_of(mesh.loops, "vertex_index", np.int32)
+    edges = values_of(mesh.edges, "vertices", np.int32, 2)
+    return pieces_of(values_of(mesh.vertices, "co", np.float32, 3), edges, corner_points[first])
+
+
+def _open_blend(path: str) -> None:
+    bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
+
+
+def _import_gltf(path: str) -> None:
+    # Vertices that the format splits at edges belong together; shapes of bones are no car.
+    bpy.ops.import_scene.gltf(
+        filepath=path, merge_vertices=True, disable_bone_shape=True, import_pack_images=False
+    )
+
+
+def _import_fbx(path: str) -> None:
+    bpy.ops.import_scene.fbx(filepath=path, use_anim=False)
+
+
+def _import_obj(path: str) -> None:
+    bpy.ops.wm.obj_import(filepath=path)
+
+
+_READERS: dict[str, Callable[[str], None]] = {
+    ".glb": _import_gltf,
+    ".gltf": _import_gltf,
+    ".obj": _import_obj,
+    ".fbx": _import_fbx,
+    ".blend": _open_blend,
+}
+
+
+def _plain_objects(file: Path, ignore: tuple[str, ...], notes: tuple[str, ...]) -> Source:
+    graph = bpy.context.evaluated_depsgraph_get()
+    order = {obj.name: i for i, obj in enumerate(bpy.context.scene.objects)}
+    # By its place: Blender lists a curve once more, as the mesh that it becomes.
+    placed = {
+        (instance.object.original, tuple(map(tuple, instance.matrix_world))): (
+            instance.object.original,
+            instance.matrix_world.copy(),
+        )
+        for instance in graph.object_instances
+        if instance.show_self and instance.object.type in _SOLID
+    }
+    found = list(placed.values())
+    found.sort(key=lambda pair: order.get(pair[0].name, len(order)))
+    made = []
+    triangles = 0
+    for obj, matrix in found:
+        if obj.hide_render:
+            continue
+        mesh = None if matches(obj.name, ignore) else _mesh_of(obj, graph)
+        triangles += 0 if mesh is None else len(mesh.loop_triangles)
+        check_triangles(file, triangles)
+        made.append((str(obj.name), _path(obj), mesh, matrix))
+    for obj in list(bpy.data.objects):
+        bpy.data.objects.remove(obj)
+    # What is left out also gets its object at first, so that the names of others do not change.
+    objects = [_linked(*parts) for parts in made]
+    # That of an object in the file, and that of an instance of it.
+    names = dict.fromkeys([*(parts[0] for parts in made), *(str(obj.name) for obj in objects)])
+    kept = []
+    for obj in objects:
+        if obj.data is None or not len(obj.data.polygons) or matches(obj.name, ignore):
+            bpy.data.objects.remove(obj)
+        else:
+            _check_finite(file, obj)
+            kept.append(obj)
+    return Source(kept, notes, tuple(names))
+
+
+def matches(name: str, globs: tuple[str, ...]) -> bool:
+    """Whether any of the globs matches a name."""
+    return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
+
+
+def _check_finite(file: Path, obj: Any) -> None:
+    points = values_of(obj.data.vertices, "co", np.float32, 3)
+    matrix = np.array(obj.matrix_world)
+    with np.errstate(all="ignore"):
+        placed = points @ matrix[:3, :3].T + matrix[:3, 3]
+    broken = int((~np.isfinite(placed)).any(axis=1).sum())
+    if broken:
+        raise InputError(
+            f"{file}: {broken:,} of {len(points):,} vertices of '{obj.name}' have no finite place "
+            f"(NaN or infinite); repair it in the program it comes from"
+        )
+
+
+def _path(obj: Any) -> str:
+    return f"{_path(obj.parent)}/{obj.name}" if obj.parent else str(obj.name)
+
+
+def _mesh_of(obj: Any, graph: Any) -> Any:
+    mesh = bpy.data.meshes.new_from_object(
+        obj.evaluated_get(graph), preserve_all_data_layers=True, depsgraph=graph
+    )
+    for index, slot in enumerate(obj.material_slots[: len(mesh.materials)]):
+        if slot.material is not mesh.materials[index]:
+            mesh.materials[index] = slot.material
+    for index, material in enumerate(mesh.materials):
+        if material is None:
+            mesh.materials[index] = _no_material()
+    if not mesh.materials:
+        mesh.materials.append(_no_material())
+    _remove_loose(mesh)
+    mesh.calc_loop_triangles()
+    return mesh
+
+
+def _remove_loose(mesh: Any) -> None:
+    """Vertices of no face are not seen, and must not count for the size."""
+    used = np.unique(values_of(mesh.loops, "vertex_index", np.int32))
+    if len(used) == len(mesh.vertices):
+        return
+    data = bmesh.new()
+    data.from_mesh(mesh)
+    loose = [vertex for vertex in data.verts if not vertex.link_faces]
+    bmesh.ops.delete(data, geom=loose, context="VERTS")
+    data.to_mesh(mesh)
+    data.free()
+
+
+def _no_material() -> Any:
+    return bpy.data.materials.get(NO_MATERIAL) or bpy.data.materials.new(NO_MATERIAL)
+
+
+def _linked(name: str, path: str, mesh: Any, matrix: Any) -> Any:
+    obj = bpy.data.objects.new(name, mesh)
+    obj["path"] = path
+    obj.matrix_world = matrix
+    if mesh is not None and matrix.is_negative:
+        mesh.flip_normals()
+    bpy.context.scene.collection.objects.link(obj)
+    return obj
+
+
+def values_of(items: Any, field: str, kind: type, width: int = 1) -> np.ndarray:
+    """[N] or [N, width], one field of all of Blender's items."""
+    flat: np.ndarray = np.empty(len(items) * width, kind)
+    items.foreach_get(field, flat)
+    return flat if width == 1 else flat.reshape(-1, width)

@@ -1,0 +1,100 @@
+"""Shut lines that a source lacks: thin dark strips that follow the paint."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import bpy  # isort: skip (mathutils exists once bpy is imported)
+from mathutils import Vector
+from mathutils.bvhtree import BVHTree
+
+from dmlgen.carimport.mesh.looks import role_material
+from dmlgen.catalog.car_edits import Seam
+
+STEP = 0.015
+"""Metres between two places where the surface is looked up."""
+HEIGHT = 0.0012
+FAR = 5.0
+
+
+class _Hit(NamedTuple):
+    place: Any
+    normal: Any
+
+
+def draw_seam(seam: Seam, body: list[Any]) -> Any:
+    """One object with the strips of a seam, role `rubber`.
+
+    Args:
+        body: objects of one role each; the seam is drawn where paint is what one sees first.
+    """
+    tree, painted = _surface(body)
+    vertices: list[Any] = []
+    faces: list[tuple[int, int, int, int]] = []
+    for origin, direction, place in _views(seam.view):
+        hits = [
+            _look(tree, painted, place(*point) + origin, direction)
+            for point in _sampled(seam.points)
+        ]
+        for first, second in pairwise(hits):
+            if first is None or second is None or (second.place - first.place).length > 4 * STEP:
+                continue
+            along = (second.place - first.place).normalized()
+            start = len(vertices)
+            for hit in (first, second):
+                across = along.cross(hit.normal).normalized() * (seam.width / 2)
+                lifted = hit.place + hit.normal * HEIGHT
+                vertices += [lifted - across, lifted + across]
+            faces.append((start, start + 1, start + 3, start + 2))
+    mesh = bpy.data.meshes.new("seam")
+    mesh.from_pydata(vertices, [], faces)
+    mesh.materials.append(role_material("rubber"))
+    obj = bpy.data.objects.new("seam", mesh)
+    bpy.context.scene.collection.objects.link(obj)
+    return obj
+
+
+def _surface(body: list[Any]) -> tuple[Any, list[bool]]:
+    vertices: list[Any] = []
+    faces: list[list[int]] = []
+    painted: list[bool] = []
+    for obj in body:
+        start = len(vertices)
+        vertices += [v.co.copy() for v in obj.data.vertices]
+        for face in obj.data.polygons:
+            faces.append([start + i for i in face.vertices])
+            painted.append(obj.data.materials[face.material_index].name == "role:paint")
+    return BVHTree.FromPolygons(vertices, faces), painted
+
+
+def _look(tree: Any, painted: list[bool], origin: Any, direction: Any) -> _Hit | None:
+    place, normal, face, _ = tree.ray_cast(origin, direction)
+    if place is None or not painted[face]:
+        return None
+    return _Hit(place, normal if normal.dot(direction) < 0 else -normal)
+
+
+def _views(view: str) -> list[tuple[Any, Any, Any]]:
+    """Where the rays start, where they go, and a point of the drawing in space, for both sides."""
+    views = []
+    for side in (1, -1):
+        if view == "side":
+            origin, place = Vector((0, side * FAR, 0)), lambda _, x, z: Vector((x, 0, z))
+        elif view == "top":
+            origin, place = Vector((0, 0, FAR)), lambda side, x, y: Vector((x, side * y, 0))
+        else:
+            end = FAR if view == "front" else -FAR
+            origin, place = Vector((end, 0, 0)), lambda side, y, z: Vector((0, side * y, z))
+        views.append((origin, -origin.normalized(), partial(place, side)))
+    return views
+
+
+def _sampled(points: tuple[tuple[float, float], ...]) -> list[tuple[float, float]]:
+    sampled = [points[0]]
+    for (a, b), (c, d) in pairwise(points):
+        steps = max(1, math.ceil(math.hypot(c - a, d - b) / STEP))
+        sampled += [(a + (c - a) * i / steps, b + (d - b) * i / steps) for i in range(1, steps + 1)]
+    return sampled

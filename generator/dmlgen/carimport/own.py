@@ -1,0 +1,221 @@
+"""Bring your own car: a user's file is looked at, decided on, converted and put with the others."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dmldata.card.licenses import licence_url, spdx_license
+from dmldata.common.errors import InputError, PrismError
+from dmldata.common.files import sha256_of, write_whole
+from dmlgen.blender import call_in_blender, require_blender
+from dmlgen.carimport.decide import Choices, Decision, decide
+from dmlgen.carimport.importer import ImportedCar, convert_source
+from dmlgen.carimport.model import Model
+from dmlgen.carimport.source.kinds import check_kind
+from dmlgen.carimport.table import roles_of
+from dmlgen.carimport.wheels import glob_of
+from dmlgen.catalog.assets import OWN_CARS, own_car_names, own_cars_folder, project_car_names
+from dmlgen.catalog.cars import NAME, NAME_LENGTH, UNKNOWN_LICENSE, CarSpec, Source
+from dmlgen.plan.presets import Engine
+from dmlgen.rendering.show import show_car
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a user says of the car; empty where not said."""
+
+    name: str = ""
+    title: str = ""
+    author: str = ""
+    license: str = ""
+
+
+@dataclass(frozen=True)
+class OwnCar:
+    """A car in the user's folder.
+
+    Attributes:
+        folder: holds car.yaml, the GLB, preview.png and recipe.yaml.
+        converted: its GLB, size in metres and triangles.
+    """
+
+    folder: Path
+    converted: ImportedCar
+
+
+def check_file(file: Path, labels: Labels, force: bool) -> str:
+    """The name of the car to be, once it is sure that there is a file to look at.
+
+    Raises:
+        InputError: no such file, another format, or a name that is taken or no name.
+    """
+    check_kind(file)
+    name = labels.name or _name_from(file)
+    if labels.license:
+        spdx_license(labels.license)
+    if not re.fullmatch(NAME, name):
+        raise InputError(
+            f"--name '{name}': has to consist of letters, digits, '-' and '_', like fordFocus, at "
+            f"most {NAME_LENGTH} of them"
+        )
+    if name in project_car_names():
+        raise InputError(f"--name {name}: a car of the project has that name; give another one")
+    if name in own_car_names() and not force:
+        raise InputError(
+            f"--name {name}: taken by {own_cars_folder() / name}; give another one, or --force to "
+            f"replace it"
+        )
+    home = own_cars_folder()
+    if home.exists() and not home.is_dir():
+        raise InputError(f"{OWN_CARS}={home}: has to be a folder")
+    return name
+
+
+def look_at(file: Path, ignore: tuple[str, ...] = ()) -> Model:
+    """What is in a file.
+
+    Raises:
+        InputError: it cannot be read, is empty or too large.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        log = Path(scratch) / "blender.log"
+        require_blender()
+        try:
+            return call_in_blender(_describe, log, file.absolute(), ignore)
+        except InputError:
+            raise
+        except PrismError as error:
+            raise InputError(f"{file}: cannot be read ({error})") from error
+
+
+def bring_car(
+    file: Path,
+    choices: Choices,
+    labels: Labels,
+    *,
+    force: bool = False,
+    size: int = 256,
+    device: str = "auto",
+    on_decided: Callable[[Decision], None] | None = None,
+) -> OwnCar:
+    """Makes a car of a user's file; in the user's folder it appears whole or not at all.
+
+    Args:
+        size, device: of the preview, as for `show_car`.
+        on_decided: called with what was decided before the car is converted.
+
+    Raises:
+        InputError: a file or a choice that no car can be made of.
+    """
+    name = check_file(file, labels, force)
+    Engine("standard", size, device)
+    decision = decide(look_at(file, choices.ignore), choices)
+    if on_decided:
+        on_decided(decision)
+    spec = _spec(name, file, decision, choices, labels)
+    home = own_cars_folder()
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home, prefix=".making-") as scratch:
+        made = Path(scratch) / name
+        made.mkdir()
+        converted = convert_source(spec, file.absolute(), made)
+        write_whole(made / "car.yaml", _yaml(spec.model_dump(mode="json", exclude_defaults=True)))
+        write_whole(made / "recipe.yaml", _yaml(_recipe(name)))
+        show_car(name, made / "preview.png", size, device, Path(scratch))
+        _put(made, home / name, Path(scratch) / "before")
+    folder = home / name
+    return OwnCar(folder, ImportedCar(folder / converted.file.name, *_measures(converted)))
+
+
+def _put(made: Path, target: Path, before: Path) -> None:
+    """Moves the car to its place; what was there comes back where that fails."""
+    if target.exists():
+        target.rename(before)
+    try:
+        made.rename(target)
+    except BaseException:
+        if before.exists():
+            before.rename(target)
+        raise
+
+
+def _measures(car: ImportedCar) -> tuple[tuple[float, float, float], int]:
+    return car.size, car.triangles
+
+
+def _describe(file: Path, ignore: tuple[str, ...]) -> Model:
+    from dmlgen.carimport.mesh.describe import describe
+
+    return describe(file, ignore)
+
+
+def _spec(name: str, file: Path, decision: Decision, choices: Choices, labels: Labels) -> CarSpec:
+    title = _line(labels.title) or name
+    author = _line(labels.author) or "unknown author"
+    license = spdx_license(labels.license) if labels.license else UNKNOWN_LICENSE
+    return CarSpec.model_validate(
+        {
+            "name": name,
+            "title": title,
+            "body_type": "own",
+            "author": author,
+            "license": license,
+            "license_url": licence_url(license) if labels.license else "not given",
+            "credit": f"{title} by {author}, {license}",
+            "source": Source(member=file.name, sha256=sha256_of(file)),
+            "scale": decision.scale,
+            "up": decision.facing.up,
+            "forward": decision.facing.forward,
+            "ignore": (*choices.ignore, *map(glob_of, decision.left_out)),
+            "roles": roles_of(decision.materials),
+            "overrides": decision.overrides,
+            "wheels": decision.wheels.selectors,
+            "interior": decision.interior,
+        }
+    )
+
+
+def _name_from(file: Path) -> str:
+    """A name for a car, from its file's; accents are dropped, other scripts need a name given.
+
+    Raises:
+        InputError: letters that a name cannot have.
+    """
+    plain = "".join(
+        c for c in unicodedata.normalize("NFKD", file.stem) if not unicodedata.combining(c)
+    )
+    name = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-_")[:NAME_LENGTH]
+    lost = [c for c in plain if c.isalnum() and not c.isascii()]
+    if lost or not name:
+        raise InputError(
+            f"{file}: no name can be made of its name; give one of letters, digits, '-' and '_': "
+            f"--name NAME"
+        )
+    return name
+
+
+def _recipe(name: str) -> dict[str, Any]:
+    """The recipe `photo` with this car alone."""
+    return {
+        "name": re.sub(r"[^a-z0-9_-]", "-", name.lower()),
+        "title": f"Like casual photographs of one car, {name}",
+        "description": f"Renders of the car {name} in real places, like casual photographs.",
+        "extends": "photo",
+        "hold": {"car_model": name},
+    }
+
+
+def _yaml(document: dict[str, Any]) -> str:
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

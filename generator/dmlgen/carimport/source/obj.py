@@ -1,0 +1,105 @@
+"""OBJ files: a copy whose materials and images are those of the file's own folder."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+
+from dmldata.common.errors import InputError
+from dmlgen.carimport.source.beside import find_beside
+from dmlgen.carimport.source.kinds import check_size, check_triangles
+
+_PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
+)
+"""A PNG file of one pixel, in place of an image that is missing."""
+_MAP = re.compile(
+    r"\s*(?P<kind>map_\w+|bump|norm|disp|decal|refl)\s+"
+    r"(?P<options>(?:-[a-zA-Z]\w*\s+(?:[-+.\d][-+.\deE]*\s+|(?:on|off|[a-z])\s+)*)*)(?P<file>\S.*?)\s*$"
+)
+
+
+def prepare_obj(file: Path, scratch: Path) -> Path:
+    """Write a copy of an OBJ file and of its materials that refers to nothing outside its folder.
+
+    A material that no file defines, and an image that is not there, refer to one in `scratch`, by
+    which they are known as missing. Names are converted to UTF-8.
+
+    Args:
+        scratch: an empty folder for the copies.
+
+    Raises:
+        InputError: vertices without a finite place, or more triangles than can be used.
+    """
+    copy, missing = scratch / file.name, scratch / "missing"
+    missing.mkdir()
+    libraries: list[str] = []
+    used: dict[str, None] = {}
+    broken = vertices = triangles = 0
+    with file.open("rb") as lines, copy.open("w", encoding="utf-8", newline="\n") as out:
+        out.write("mtllib materials.mtl\n")
+        for raw in lines:
+            word = raw[:7].lstrip()
+            if word.startswith(b"v "):
+                vertices += 1
+                broken += b"n" in raw.lower()
+            if word.startswith(b"f "):
+                triangles += max(0, len(raw.split()) - 3)
+                check_triangles(file, triangles)
+            if word.startswith(b"mtllib"):
+                libraries.append(_text(raw).split(maxsplit=1)[-1].strip())
+                continue
+            if word.startswith(b"usemtl"):
+                used[" ".join(_text(raw).split(maxsplit=1)[1:]).strip()] = None
+            out.write(_text(raw).rstrip("\r\n") + "\n")
+    if broken:
+        raise InputError(
+            f"{file}: {broken:,} of {vertices:,} vertices have no finite place (NaN or infinite); "
+            f"repair it in the program it comes from"
+        )
+    defined: set[str] = set()
+    written: list[str] = []
+    for library in libraries:
+        for name in [library] if find_beside(file.parent, library) else library.split():
+            found = find_beside(file.parent, name)
+            if found is not None:
+                check_size(found)
+                text = _text(found.read_bytes())
+                defined |= {n.strip() for n in re.findall(r"(?m)^\s*newmtl\s+(.*)$", text)}
+                folders = (found.parent, file.parent)
+                written += [_own_map(line, folders, missing) for line in text.splitlines()]
+    lacking = " ".join(libraries) or "materials (.mtl)"
+    for name in used:
+        if name and name not in defined:
+            written += [f"newmtl {name}", f"map_Kd {_placeholder(missing, lacking)}"]
+    (scratch / "materials.mtl").write_text("\n".join(written) + "\n", encoding="utf-8")
+    return copy
+
+
+def _own_map(line: str, folders: tuple[Path, ...], missing: Path) -> str:
+    """A line of a material file; the image that it names is looked for in each of `folders`."""
+    found = _MAP.match(line)
+    if found is None:
+        return line
+    name = found["file"]
+    images = (find_beside(folder, name) for folder in folders)
+    image = next((path for path in images if path is not None), None)
+    return f"{found['kind']} {found['options']}{image or _placeholder(missing, name)}"
+
+
+def _placeholder(missing: Path, reference: str) -> Path:
+    name = (
+        re.split(r"[\\/]", reference)[-1].encode()[:200].decode(errors="ignore").strip() or "image"
+    )
+    path = missing / name
+    path.write_bytes(_PIXEL)
+    return path
+
+
+def _text(data: bytes) -> str:
+    """Old programs write names in the code page of their country; each byte stays told apart."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

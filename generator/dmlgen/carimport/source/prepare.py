@@ -1,0 +1,38 @@
+"""The door that every model of a stranger comes in by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dmlgen.carimport.source.blend import check_blend
+from dmlgen.carimport.source.fbx import check_fbx
+from dmlgen.carimport.source.gltf import prepare_gltf
+from dmlgen.carimport.source.kinds import check_kind
+from dmlgen.carimport.source.obj import prepare_obj
+
+
+def prepare(file: Path, scratch: Path) -> Path:
+    """Check a model's file and return what Blender may read in its place.
+
+    Args:
+        file: .glb, .gltf, .obj, .fbx or .blend.
+        scratch: an empty folder, for a copy that refers to nothing outside the folder of `file`.
+
+    Returns:
+        The copy of a glTF or OBJ file; of others, whose references are checked once they are read,
+        the file itself.
+
+    Raises:
+        InputError: no such model, or one that cannot be used.
+    """
+    check_kind(file)
+    suffix = file.suffix.lower()
+    if suffix in (".glb", ".gltf"):
+        return prepare_gltf(file, scratch)
+    if suffix == ".obj":
+        return prepare_obj(file, scratch)
+    if suffix == ".fbx":
+        check_fbx(file)
+    if suffix == ".blend":
+        check_blend(file)
+    return file

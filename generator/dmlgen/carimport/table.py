@@ -1,0 +1,273 @@
+"""Which role each material has, and where: the one table that is printed and that is done."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dmldata.common.errors import InputError, UnknownNameError
+from dmlgen.carimport.guess import guess_role
+from dmlgen.carimport.model import Model, ModelMaterial
+from dmlgen.carimport.wheels import Wheels, corner_of, glob_of
+from dmlgen.catalog.car_edits import Override
+from dmlgen.catalog.roles import ROLES
+
+WHEEL_ROLES = ("tyre", "rim", "rim_dark", "brake")
+IMAGE_ROLES = (
+    *WHEEL_ROLES[:3],
+    *("lamp_clear", "lamp_red", "lamp_orange", "interior", "upholstery", "plastic"),
+)
+"""Roles that keep the image of the source in place of a plain colour."""
+_ON_WHEELS = {
+    **{"rubber": "tyre", "plastic": "rim_dark", "gloss_black": "rim_dark"},
+    **{"chrome": "rim", "metal_dark": "rim_dark"},
+}
+"""What a name that says a substance means on a wheel."""
+WHEELS = "on the wheels"
+_MOSTLY = 0.8
+
+
+@dataclass(frozen=True)
+class MaterialRole:
+    """One row: a material, or a part of one, and its role.
+
+    Attributes:
+        share: of the surface, 0..1.
+        reason: `name`, `look`, `given`, `none` where nothing says anything, or the place.
+        place: empty for the whole material or all that no other row names, WHEELS, or a glob of
+            objects.
+    """
+
+    name: str
+    share: float
+    role: str
+    reason: str
+    place: str = ""
+
+
+def check_roles(model: Model, roles: dict[str, str]) -> None:
+    """Check what the user says of materials.
+
+    Raises:
+        InputError: a material, an object or a role that does not exist.
+    """
+    for named, role in roles.items():
+        name, glob = _parted(model, named)
+        objects = [o for o in model.objects if fnmatch.fnmatchcase(o, glob or "*")]
+        if not objects:
+            raise UnknownNameError("object", glob, model.objects, f"--role {named}={role}")
+        if glob and not _part(model, name, glob).any():
+            raise InputError(f"--role {named}={role}: '{name}' is not on {', '.join(objects[:5])}")
+        if role not in ROLES:
+            raise UnknownNameError("role", role, ROLES, f"--role {named}={role}")
+
+
+def known_material(model: Model, name: str) -> str:
+    """The material that a user means; Blender cuts the names of some that are very long.
+
+    Raises:
+        InputError: more than one begins like this.
+
+    """
+    names = [material.name for material in model.materials]
+    if name in names:
+        return name
+    cut = [n for n in names if len(n.encode()) >= 59 and name.startswith(_uncounted(n))]
+    if len(cut) > 1:
+        raise InputError(f"material '{name}': Blender cuts its name; valid: {', '.join(cut)}")
+    return cut[0] if cut else name
+
+
+def first_rows(
+    model: Model, paint: tuple[str, ...], roles: dict[str, str]
+) -> tuple[MaterialRole, ...]:
+    """A row for each material that has faces, the largest first: given, or guessed by itself."""
+    shares = model.shares()
+    whole = {known_material(model, n): r for n, r in roles.items() if not _parted(model, n)[1]}
+    whole |= {known_material(model, name): "paint" for name in paint}
+    found = []
+    for index in np.argsort(-shares, kind="stable"):
+        material, share = model.materials[index], float(shares[index])
+        if share <= 0:
+            continue
+        if material.name in whole:
+            found.append(MaterialRole(material.name, share, whole[material.name], "given"))
+        else:
+            guess = guess_role(material, _objects_of(model, int(index)))
+            found.append(MaterialRole(material.name, share, guess.role, guess.reason))
+    return tuple(found)
+
+
+def placed_rows(
+    car: Model,
+    rows: tuple[MaterialRole, ...],
+    roles: dict[str, str],
+    wheels: Wheels,
+    inside: np.ndarray,
+) -> tuple[MaterialRole, ...]:
+    """The whole table: parts that the user names, and what is on wheels or in the cabin.
+
+    Args:
+        car: in the car's frame, metres.
+        roles: as the user gave them, some for a part of a material.
+        inside: [T] bool, faces in the cabin.
+    """
+    found: list[MaterialRole] = []
+    said = np.zeros(len(car.areas), bool)
+    for named, role in roles.items():
+        name, glob = _parted(car, named)
+        if glob:
+            faces = _part(car, name, glob)
+            found.append(MaterialRole(name, _share(car, faces), role, "given", glob))
+            said |= faces
+    for row in rows:
+        faces = (car.material == index_of(car, row.name)) & ~said
+        if faces.any():
+            found += _with_places(car, row, faces, wheels.faces, inside)
+    return tuple(found)
+
+
+def overrides_of(
+    car: Model, rows: tuple[MaterialRole, ...], wheels: Wheels
+) -> tuple[Override, ...]:
+    """What car.yaml says beyond one role for each material."""
+    found = []
+    for row in rows:
+        keep = car.materials[index_of(car, row.name)].image and row.role in IMAGE_ROLES
+        done: dict[str, Any] = {"role": row.role, "texture": "keep" if keep else "drop"}
+        material = glob_of(row.name)
+        if row.place == WHEELS:
+            for selector in wheels.selectors:
+                if fnmatch.fnmatchcase(row.name, selector.material):
+                    fields = selector.model_dump() | {"material": material}
+                    found.append(Override(**fields, **done))
+        elif row.place:
+            found.append(Override(object=row.place, material=material, **done))
+    # The first that matches counts: parts come before the whole.
+    whole = [
+        Override(material=glob_of(row.name), role=row.role, texture="keep")
+        for row in rows
+        if not row.place
+        and row.role in IMAGE_ROLES
+        and car.materials[index_of(car, row.name)].image
+    ]
+    return (*found, *whole)
+
+
+def roles_of(rows: tuple[MaterialRole, ...]) -> dict[str, str]:
+    """Material -> role; one all of whose parts have rows of their own has the role of the last."""
+    parts = {row.name: row.role for row in rows if row.place}
+    return parts | {row.name: row.role for row in rows if not row.place}
+
+
+def faces_of(model: Model, rows: tuple[MaterialRole, ...], role: str) -> np.ndarray:
+    """[T] bool, faces of the materials that have a role."""
+    return np.isin(model.material, [index_of(model, r.name) for r in rows if r.role == role])
+
+
+def index_of(model: Model, name: str) -> int:
+    """Index of a material of the model."""
+    return next(i for i, material in enumerate(model.materials) if material.name == name)
+
+
+def _with_places(
+    car: Model, row: MaterialRole, faces: np.ndarray, on_wheels: np.ndarray, inside: np.ndarray
+) -> list[MaterialRole]:
+    """The rows that one material becomes."""
+    row = replace(row, share=_share(car, faces))
+    if row.reason == "given":
+        return [row]
+    material = car.materials[index_of(car, row.name)]
+    turning, rest = faces & on_wheels, faces & ~on_wheels
+    area = float(car.areas[faces].sum())
+    wheel = _wheel_row(car, row, material, on_wheels)
+    unsure = row.reason in ("look", "none") and row.role != "glass"
+    if turning.any() and (not rest.any() or (unsure and car.areas[turning].sum() > _MOSTLY * area)):
+        return [wheel]
+    body = row
+    if (
+        unsure
+        and row.role in ("plastic", "gloss_black")
+        and car.areas[faces & inside].sum() > area / 2
+    ):
+        body = replace(row, role="interior", reason="in the cabin")
+    if not turning.any() or wheel.role == body.role:
+        return [body]
+    return [
+        replace(body, share=_share(car, rest)),
+        replace(wheel, share=_share(car, turning), place=WHEELS),
+    ]
+
+
+def _wheel_row(
+    car: Model, row: MaterialRole, material: ModelMaterial, on_wheels: np.ndarray
+) -> MaterialRole:
+    if row.role in WHEEL_ROLES:
+        return row
+    if row.reason == "name" and row.role in _ON_WHEELS:
+        return replace(row, role=_ON_WHEELS[row.role])
+    if not material.color_known and material.metallic <= 0.5:
+        outermost = _is_outermost(
+            car, (car.material == index_of(car, row.name)) & on_wheels, on_wheels
+        )
+        return replace(row, role="tyre" if outermost else "rim", reason="none")
+    if material.metallic > 0.5:
+        role = "rim" if max(material.color) > 0.1 else "rim_dark"
+    else:
+        role = "tyre" if max(material.color) < 0.12 else "rim"
+    return replace(row, role=role, reason=WHEELS)
+
+
+def _is_outermost(car: Model, faces: np.ndarray, on_wheels: np.ndarray) -> bool:
+    """Whether some faces reach to the tread of their wheel."""
+    corners = corner_of(car.centers)
+    for corner in range(4):
+        wheel, part = (chosen & (corners == corner) for chosen in (on_wheels, faces))
+        if part.any():
+            points = car.corners[wheel].reshape(-1, 3)[:, [0, 2]]
+            middle = (points.min(axis=0) + points.max(axis=0)) / 2
+            own = car.corners[part].reshape(-1, 3)[:, [0, 2]]
+            reach = [np.linalg.norm(p - middle, axis=1).max() for p in (own, points)]
+            if reach[0] > 0.97 * reach[1]:
+                return True
+    return False
+
+
+def _parted(model: Model, named: str) -> tuple[str, str]:
+    """Material and glob of objects of `MATERIAL` or `MATERIAL@OBJECTS`; an empty glob for all.
+
+    Raises:
+        InputError: no such material.
+    """
+    names = [material.name for material in model.materials]
+    part, _, glob = named.rpartition("@")
+    if named not in names and part and known_material(model, part) in names:
+        return known_material(model, part), glob
+    if known_material(model, named) in names:
+        return known_material(model, named), ""
+    raise UnknownNameError("material", named, names, "--role")
+
+
+def _part(model: Model, material: str, glob: str) -> np.ndarray:
+    """[T] bool, faces of a material in the objects that a glob names."""
+    named = np.array([fnmatch.fnmatchcase(name, glob) for name in model.objects])
+    return named[model.object] & (model.material == index_of(model, material))
+
+
+def _objects_of(model: Model, material: int) -> tuple[str, ...]:
+    """The object that nearly all of a material belongs to, with its parents' names."""
+    area = np.bincount(model.object, model.areas * (model.material == material))
+    main = int(area.argmax())
+    return (model.paths[main],) if area[main] > _MOSTLY * area.sum() else ()
+
+
+def _share(model: Model, faces: np.ndarray) -> float:
+    return float(model.areas[faces].sum() / max(model.areas.sum(), 1e-30))
+
+
+def _uncounted(name: str) -> str:
+    head, dot, tail = name.rpartition(".")
+    return head if dot and len(tail) == 3 and tail.isdigit() else name

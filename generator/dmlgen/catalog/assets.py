@@ -1,0 +1,152 @@
+"""What can stand in a picture: cars, environments, surfaces, recipes: files under `scenes/`."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from dmldata.common.errors import InputError, UnknownNameError
+from dmlgen.catalog.derived_names import parse_derived
+
+
+@cache
+def scenes_folder() -> Path:
+    """`scenes/` inside the installed package, or at the root of a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "scenes"
+    return installed if installed.is_dir() else package.parent.parent / "scenes"
+
+
+OWN_CARS = "DML_PRISM_CARS"
+"""Environment variable that names the folder of the user's own cars."""
+
+
+def project_car_names() -> list[str]:
+    """Names of the cars that come with the project."""
+    return _cars_in(scenes_folder() / "cars")
+
+
+def own_cars_folder() -> Path:
+    """The folder of the user's own cars, which need not exist."""
+    chosen = os.environ.get(OWN_CARS)
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import typer
+
+    return Path(typer.get_app_dir("dml-prism")) / "cars"
+
+
+def own_car_names() -> list[str]:
+    """Names of the user's own cars; one named like a car of the project does not count."""
+    return [name for name in _cars_in(own_cars_folder()) if name not in project_car_names()]
+
+
+def car_names() -> list[str]:
+    """Names of all cars that can be rendered."""
+    return sorted([*project_car_names(), *own_car_names()])
+
+
+def real_car(name: str) -> str:
+    """The car whose files are those of `name`: itself, or the base of a derived model, which is
+    one of the project's cars.
+
+    Raises:
+        UnknownNameError: no such car; the message lists them.
+        InputError: not the name of a derived model.
+    """
+    derived = parse_derived(name)
+    real, known = (name, car_names()) if derived is None else (derived.base, project_car_names())
+    if real not in known:
+        raise UnknownNameError("car", name, [*car_names(), "or derived:NAME-001 to -999"])
+    return real
+
+
+def car_folder(name: str) -> Path:
+    """The folder that holds the car.yaml and the GLB file of a car, or of its base.
+
+    Raises:
+        InputError: no such car.
+    """
+    real = real_car(name)
+    ours = scenes_folder() / "cars"
+    return (ours if real in project_car_names() else own_cars_folder()) / real
+
+
+def car_mesh(name: str) -> Path:
+    """The GLB file of a car, or of the base of a derived one.
+
+    Raises:
+        InputError: no such car, its file is missing, or that of an own car is damaged.
+    """
+    real = real_car(name)
+    file = car_folder(name) / f"{real}.glb"
+    mend = f"make it again: dmlgen cars import {real} --source FILE"
+    if not file.is_file():
+        raise InputError(f"{file}: no such file; {mend}")
+    if real in own_car_names():
+        from dmlgen.carimport.source.gltf import check_car_glb
+
+        try:
+            check_car_glb(file)
+        except InputError as error:
+            raise InputError(f"{error}; {mend}") from None
+    return file
+
+
+def environment_names() -> list[str]:
+    """Names of all environments."""
+    return sorted(path.stem for path in (scenes_folder() / "environments").glob("*.yaml"))
+
+
+def environment_file(name: str) -> Path:
+    """The YAML file of an environment.
+
+    Raises:
+        UnknownNameError: no such environment; the message lists them.
+    """
+    if name not in environment_names():
+        raise UnknownNameError("environment", name, environment_names())
+    return scenes_folder() / "environments" / f"{name}.yaml"
+
+
+def surface_names() -> list[str]:
+    """Names of all baked surfaces."""
+    return sorted(
+        path.parent.name for path in (scenes_folder() / "surfaces").glob("*/surface.yaml")
+    )
+
+
+def surface_folder(name: str) -> Path:
+    """The folder that holds a surface's surface.yaml and images.
+
+    Raises:
+        UnknownNameError: no such surface; the message lists them.
+    """
+    if name not in surface_names():
+        raise UnknownNameError("surface", name, surface_names())
+    return scenes_folder() / "surfaces" / name
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the project."""
+    return sorted(path.stem for path in (scenes_folder() / "recipes").glob("*.yaml"))
+
+
+def recipe_file(name: str) -> Path:
+    """The YAML file of a recipe: one that comes with the project, or a path to a user's own.
+
+    Raises:
+        UnknownNameError: neither; the message lists the recipes of the project.
+    """
+    own = Path(name)
+    if own.suffix.lower() in {".yaml", ".yml"} and own.exists():
+        return own
+    if name not in recipe_names():
+        raise UnknownNameError("recipe", name, [*recipe_names(), "or the path of a .yaml file"])
+    return scenes_folder() / "recipes" / f"{name}.yaml"
+
+
+def _cars_in(folder: Path) -> list[str]:
+    names = (path.parent.name for path in folder.glob("*/car.yaml") if path.is_file())
+    return sorted(name for name in names if not name.startswith("."))

@@ -1,0 +1,142 @@
+"""What car.yaml can ask for beyond a role for each material: selected faces and their treatment."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
+
+from dmldata.common.strict import StrictModel
+
+Place = Annotated[float, Field(ge=-100, le=100)]
+"""A coordinate in metres; no car is larger."""
+Point = tuple[Place, Place, Place]
+
+
+class Face(NamedTuple):
+    """A face of a source model.
+
+    Args:
+        object, material: their names in the source.
+        center: metres; x forward, y left, z up, from the ground below the middle of the source.
+        piece: number of the connected piece of the object, as they first occur.
+    """
+
+    object: str
+    material: str
+    center: Point
+    piece: int = 0
+
+
+class Selector(StrictModel):
+    """Faces of a source model: objects and materials by glob pattern (`*` matches anything).
+
+    Args:
+        box: two opposite corners, metres, as in `Face`; faces whose centre lies inside are meant.
+        pieces: connected pieces of the object, as in `Face`.
+    """
+
+    object: str = "*"
+    material: str = "*"
+    box: tuple[Point, Point] | None = None
+    pieces: tuple[int, ...] | None = None
+
+    def matches(self, face: Face) -> bool:
+        """Whether this face is meant."""
+        return (
+            fnmatch.fnmatchcase(face.object, self.object)
+            and fnmatch.fnmatchcase(face.material, self.material)
+            and (self.box is None or _inside(face.center, *self.box))
+            and (self.pieces is None or face.piece in self.pieces)
+        )
+
+
+class Override(Selector):
+    """A role for selected faces, stronger than the role of their material.
+
+    Args:
+        texture: `keep` shows the source's image in place of the role's plain colour.
+        decal: the faces are a thin layer on the body; they follow it when it is subdivided.
+        backed: the faces get a dark wall behind them, for lamps that open into the cabin.
+    """
+
+    role: str
+    texture: Literal["keep", "drop"] = "drop"
+    decal: bool = False
+    backed: bool = False
+
+
+class Retouch(StrictModel):
+    """A place of a source image that is painted over: badges and other lettering.
+
+    Args:
+        image: name of the image file.
+        box: left, top, right, bottom in pixels.
+        along: the box is filled with the colours beside it (`x`, row by row) or above and below it
+            (`y`, column by column).
+        color: sRGB 0..255, in place of the surrounding colours.
+    """
+
+    image: str
+    box: tuple[int, int, int, int]
+    along: Literal["x", "y"] = "x"
+    color: tuple[int, int, int] | None = None
+
+
+class Subdivision(StrictModel):
+    """Objects whose faces are coarse: smoothed by Catmull-Clark, edges kept where they are sharp.
+
+    Args:
+        crease_angle: edges sharper than this many degrees stay edges.
+        crease_materials: where two materials meet (window and door), edge and corners stay too.
+    """
+
+    object: str = "*"
+    levels: int = Field(default=2, ge=1, le=3)
+    crease_angle: float = Field(default=35, ge=0, le=180)
+    crease_materials: bool = False
+
+
+class Seam(StrictModel):
+    """A shut line drawn on the paint, on the left and on the right alike.
+
+    Args:
+        view: where one looks from: `side` (points: x, z), `top` (x, y), `rear`, `front` (y, z).
+        points: corners of the line in metres, as in `Face`.
+        width: metres.
+    """
+
+    view: Literal["side", "top", "rear", "front"] = "side"
+    points: tuple[tuple[Place, Place], ...] = Field(min_length=2, max_length=1000)
+    width: float = Field(default=0.006, gt=0, le=1)
+
+
+class Liners(StrictModel):
+    """Wheel housings that the source lacks.
+
+    Args:
+        radius: of the housing, in radii of the wheel.
+        inset: how far behind the wheel's outer side the housing begins, in widths of the wheel.
+    """
+
+    radius: float = Field(default=1.1, gt=1, le=10)
+    inset: float = Field(default=0.3, ge=0, le=1)
+
+
+class Plate(StrictModel):
+    """A blank number plate that the source lacks.
+
+    Args:
+        center: of its outer face, metres, as in `Face`; it faces away from the car's middle.
+        size: width and height in metres.
+        tilt: degrees that it leans back.
+    """
+
+    center: Point
+    size: tuple[Place, Place] = (0.52, 0.11)
+    tilt: float = Field(default=0.0, ge=-180, le=180)
+
+
+def _inside(point: Point, one: Point, other: Point) -> bool:
+    return all(min(a, b) <= p <= max(a, b) for p, a, b in zip(point, one, other, strict=True))

@@ -1,0 +1,222 @@
+"""car.yaml: where a car comes from, who made it, and which of its materials plays which role."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from dmldata.common.documents import load_document
+from dmldata.common.errors import InputError, UnknownNameError
+from dmldata.common.strict import StrictModel
+from dmldata.contract.manifest import Credit
+from dmlgen.catalog.assets import car_folder
+from dmlgen.catalog.car_edits import (
+    Face,
+    Liners,
+    Override,
+    Plate,
+    Retouch,
+    Seam,
+    Selector,
+    Subdivision,
+)
+from dmlgen.catalog.derived_names import parse_derived
+from dmlgen.catalog.roles import ROLES
+
+Axis = Literal["+X", "-X", "+Y", "-Y"]
+UpAxis = Literal["+Z", "-Z", "+Y", "-Y", "+X", "-X"]
+UNKNOWN_LICENSE = "unknown licence: do not publish"
+NAME_LENGTH = 63
+NAME = rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{NAME_LENGTH - 1}}}$"
+
+
+class Source(StrictModel):
+    """The file a car is converted from: one in a published archive, or a user's own.
+
+    Args:
+        member: path in the archive, or the name of the user's file.
+        sha256: of that file.
+    """
+
+    package: str | None = None
+    archive: str | None = None
+    archive_sha256: str | None = None
+    member: str
+    sha256: str
+
+    @model_validator(mode="after")
+    def _whole(self) -> Source:
+        given = [self.package, self.archive, self.archive_sha256]
+        if None in given and any(given):
+            raise ValueError("package, archive and archive_sha256 go together")
+        if not _is_file_name(self.member if self.archive is None else self.archive):
+            raise ValueError("has to name a file by its name alone, without folders")
+        return self
+
+    def describe(self) -> str:
+        """Where the car was taken from, in one line."""
+        named = (self.package, self.archive, self.member)
+        return ", ".join(name for name in named if name is not None)
+
+
+class CarSpec(StrictModel):
+    """What car.yaml holds.
+
+    Args:
+        scale: metres per unit of the source.
+        up: the axis that points up as Blender reads the source.
+        forward: the axis of the source, with Z up, that the car's front points to.
+        ignore: globs of the source's objects that are no part of the car: a ground, a backdrop.
+        smooth_angle: edges sharper than this many degrees stay sharp.
+        drop: faces that are left out.
+        roles: source material -> role.
+        overrides: roles of selected faces, stronger than `roles`; the first that matches counts.
+        wheels: faces of the four wheels; each goes to the wheel it is nearest to. A plain string
+            is the glob of an object. None at all where they cannot be told from the body.
+        retouch: places of the source's images that are painted over.
+        subdivide: objects that are made smooth.
+        seams: shut lines that the source lacks.
+        plates: number plates that the source lacks.
+        liners: wheel housings that the source lacks.
+        interior: `own` where the source has one, `generic` to add seats and a dashboard.
+    """
+
+    name: str = Field(pattern=NAME)
+    title: str
+    body_type: str
+    author: str
+    license: str
+    license_url: str
+    credit: str
+    source: Source
+    scale: float = Field(gt=0)
+    up: UpAxis = "+Z"
+    forward: Axis
+    ignore: tuple[str, ...] = ()
+    smooth_angle: float = Field(default=40, ge=0, le=180)
+    drop: tuple[Selector, ...] = ()
+    roles: dict[str, str]
+    overrides: tuple[Override, ...] = ()
+    wheels: tuple[str | Selector, ...]
+    retouch: tuple[Retouch, ...] = ()
+    subdivide: tuple[Subdivision, ...] = Field(default=(), max_length=100)
+    seams: tuple[Seam, ...] = Field(default=(), max_length=100)
+    plates: tuple[Plate, ...] = Field(default=(), max_length=100)
+    liners: Liners | None = None
+    interior: Literal["own", "generic"] = "own"
+
+    @field_validator("roles")
+    @classmethod
+    def _known_roles(cls, roles: dict[str, str]) -> dict[str, str]:
+        for role in roles.values():
+            _check_role(role)
+        if "paint" not in roles.values():
+            raise ValueError("no material has the role 'paint'; its colour could not be set")
+        return roles
+
+    @field_validator("overrides")
+    @classmethod
+    def _known_override_roles(cls, overrides: tuple[Override, ...]) -> tuple[Override, ...]:
+        for override in overrides:
+            _check_role(override.role)
+        return overrides
+
+    @model_validator(mode="after")
+    def _retouchable(self) -> CarSpec:
+        if self.retouch and self.source.archive is None:
+            raise ValueError("retouch: only for sources in an archive; change your own image files")
+        return self
+
+    def asks_for_pieces(self) -> bool:
+        """Whether any selector needs to know connected pieces."""
+        selectors = (*self.drop, *self.overrides, *self.wheels)
+        return any(isinstance(s, Selector) and s.pieces is not None for s in selectors)
+
+    def dropped(self, face: Face) -> bool:
+        """Whether a face is left out."""
+        return any(selector.matches(face) for selector in self.drop)
+
+    def role_of(self, face: Face) -> Override | None:
+        """The role of a face and how it is treated, None if car.yaml does not say."""
+        for override in self.overrides:
+            if override.matches(face):
+                return override
+        role = self.roles.get(face.material)
+        return None if role is None else Override(role=role)
+
+    def is_wheel(self, face: Face) -> bool:
+        """Whether a face belongs to a wheel."""
+        return any(
+            (Selector(object=wheel) if isinstance(wheel, str) else wheel).matches(face)
+            for wheel in self.wheels
+        )
+
+    def to_credit(self) -> Credit:
+        """The credit that travels with every dataset that shows this car; the models derived from
+        one car have one."""
+        removed = "" if self.source.archive is None else "logos removed, "
+        changes = f"Materials replaced, {removed}scaled and converted to GLB by dml-prism."
+        derived = parse_derived(self.name)
+        if derived is not None:
+            changes += " Proportions, wheels and trim changed."
+        return Credit(
+            id=f"car-{self.name}" if derived is None else f"car-{derived.base}-derived",
+            title=self.title,
+            author=self.author,
+            license=self.license,
+            license_url=self.license_url,
+            source=self.source.describe(),
+            changes=changes,
+        )
+
+
+def _is_file_name(name: str) -> bool:
+    return name not in ("", ".", "..") and not set(name) & {"/", "\\", "\0"}
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise ValueError(str(UnknownNameError("role", role, ROLES)))
+
+
+def read_car(folder: Path) -> CarSpec:
+    """The car.yaml in a car's folder, which is named as the car is.
+
+    Raises:
+        InputError: not there, not valid (file, line, field), or another name than the folder's.
+    """
+    path = folder / "car.yaml"
+    spec = load_document(CarSpec, path)
+    if spec.name != folder.name:
+        raise InputError(
+            f"{path}: name: '{spec.name}' is not its folder's, '{folder.name}'; change one of them "
+            f"(and the name of the GLB file, which is the same)"
+        )
+    return spec
+
+
+def load_car(name: str) -> CarSpec:
+    """The car.yaml of a car; of a derived one its base's, under the model's own name and title.
+
+    Raises:
+        InputError: unknown car, or a file that is not valid (file, line, field).
+    """
+    folder = car_folder(name)
+    try:
+        changed = (folder / "car.yaml").stat().st_mtime_ns
+    except OSError as error:
+        raise InputError(f"cannot read {folder / 'car.yaml'}: {error.strerror}") from error
+    base = _loaded(folder, changed)
+    derived = parse_derived(name)
+    if derived is None:
+        return base
+    title = f"{base.title}, models derived from it"
+    return base.model_copy(update={"name": name, "title": title})
+
+
+@cache
+def _loaded(folder: Path, changed: int) -> CarSpec:
+    return read_car(folder)

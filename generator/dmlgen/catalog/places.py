@@ -1,0 +1,143 @@
+"""Environments: what scenes/environments/*.yaml hold, and which factors mean something there."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import ClassVar, Literal
+
+from pydantic import Field, RootModel
+
+from dmldata.common.documents import load_document
+from dmldata.common.strict import StrictModel
+from dmldata.contract.manifest import Credit
+from dmlgen.catalog.assets import environment_file
+from dmlgen.catalog.things import ParkedCar, Thing
+
+_SUN = frozenset({"sun_elevation", "sun_rotation"})
+_BACKGROUND = frozenset({"background_hue", "background_saturation", "background_value"})
+
+
+class Softbox(StrictModel):
+    """A rectangular lamp that points at the car.
+
+    Attributes:
+        at: metres, as the car stands; the camera stands on +x.
+        size: width and height in metres.
+        power: watts.
+    """
+
+    at: tuple[float, float, float]
+    size: tuple[float, float]
+    power: float = Field(gt=0)
+
+
+class BackdropSpec(StrictModel):
+    """A coloured backdrop under sun and sky.
+
+    Attributes:
+        lit_radius: metres from the car; the floor takes the light within the first and has
+            passed into the plain backdrop beyond the second.
+    """
+
+    inapplicable: ClassVar[frozenset[str]] = frozenset({"environment_view", "ground"})
+
+    name: str
+    title: str
+    kind: Literal["backdrop"]
+    lit_radius: tuple[float, float]
+    credit: Credit | None = None
+
+
+class PanoramaSpec(StrictModel):
+    """A place, photographed all around, with its own light.
+
+    Attributes:
+        panorama: file among Blender's own panoramas.
+        tripod_height: metres above the ground at which it was taken.
+        ground_radius: metres from the car; the ground takes shadows within the first and has
+            passed into the panorama beyond the second.
+        surface: whose fine structure the ground gets; the panorama is too coarse for it.
+        gloss: how much the ground mirrors at a flat angle, 0 to 1.
+        compensation: stops by which a photographer corrects the meter here.
+        arc: degrees the place is turned by, counter-clockwise from above, where the factor
+            `environment_view` is 0 and where it is 1: the directions in which a car could stand.
+    """
+
+    inapplicable: ClassVar[frozenset[str]] = _SUN | _BACKGROUND | {"ground", "floor"}
+
+    name: str
+    title: str
+    kind: Literal["panorama"]
+    panorama: str
+    tripod_height: float = Field(gt=0)
+    ground_radius: tuple[float, float]
+    surface: str
+    gloss: float = Field(ge=0, le=1)
+    compensation: float = 0.0
+    arc: tuple[float, float]
+    credit: Credit | None
+
+
+class StudioSpec(StrictModel):
+    """A photographer's studio: a cyclorama, and softboxes that light it.
+
+    Attributes:
+        radius: metres from the car to the wall.
+        height: metres from floor to ceiling.
+        softboxes: the lights.
+    """
+
+    inapplicable: ClassVar[frozenset[str]] = _SUN | {"environment_view", "ground"}
+
+    name: str
+    title: str
+    kind: Literal["studio"]
+    radius: float = Field(gt=0)
+    height: float = Field(gt=0)
+    softboxes: tuple[Softbox, ...] = Field(min_length=1)
+    credit: Credit | None = None
+
+
+class SiteSpec(StrictModel):
+    """A place built of its own geometry, under sun and sky.
+
+    Attributes:
+        ground_radius: metres from the car to where the ground ends, behind what stands there.
+        compensation: stops by which a photographer corrects the meter here.
+        arc: as of a panorama.
+        things: what stands there.
+    """
+
+    inapplicable: ClassVar[frozenset[str]] = _BACKGROUND | {"floor"}
+
+    name: str
+    title: str
+    kind: Literal["site"]
+    ground_radius: float = Field(gt=0)
+    compensation: float = 0.8
+    arc: tuple[float, float]
+    things: tuple[Thing, ...] = ()
+    credit: Credit | None = None
+
+    def cars(self) -> tuple[str, ...]:
+        """Names of the cars that are part of the place."""
+        return tuple(sorted({t.car for t in self.things if isinstance(t, ParkedCar)}))
+
+
+Environment = BackdropSpec | PanoramaSpec | StudioSpec | SiteSpec
+
+
+class EnvironmentDocument(RootModel[Environment]):
+    """Any environment file; `kind` says which."""
+
+    root: Environment = Field(discriminator="kind")
+
+
+@cache
+def load_environment(name: str) -> Environment:
+    """The environment `name`.
+
+    Raises:
+        InputError: unknown, or a file that is not valid (file, line, field).
+    """
+    return load_document(EnvironmentDocument, environment_file(name)).root

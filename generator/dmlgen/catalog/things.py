@@ -1,0 +1,201 @@
+"""What can stand in a place, as environment files list it; built by dmlgen.scene.props."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from dmldata.common.errors import InputError
+from dmldata.common.strict import StrictModel
+from dmlgen.catalog.assets import real_car
+
+Metres = Annotated[float, Field(gt=0)]
+
+
+class Placed(StrictModel):
+    """Where a thing stands.
+
+    Attributes:
+        at: x and y in metres from the car, as seen with the factor `environment_view` in the middle
+            of its arc: the camera stands on +x and looks along -x.
+        turn: degrees counter-clockwise from above; at 0 its front faces +x, the camera.
+        seed: of what is random in it.
+    """
+
+    at: tuple[float, float]
+    turn: float = 0.0
+    seed: int = Field(default=0, ge=0)
+
+    def arguments(self) -> dict[str, float | int | str]:
+        """What its builder takes: its own fields."""
+        return self.model_dump(exclude={"kind", *Placed.model_fields})
+
+
+class Hedge(Placed):
+    """A clipped hedge along y."""
+
+    kind: Literal["hedge"]
+    length: Metres
+    height: Metres = 1.5
+    depth: Metres = 0.8
+
+
+class Bush(Placed):
+    """A loose shrub."""
+
+    kind: Literal["bush"]
+    height: Metres = 1.2
+
+
+class Tree(Placed):
+    """A broad-leaved tree."""
+
+    kind: Literal["tree"]
+    height: Metres = 7.0
+
+
+class Treeline(Placed):
+    """Trees all around, far off: what closes the view where nothing else stands.
+
+    Attributes:
+        radius: metres from `at`.
+        height: of the highest.
+    """
+
+    kind: Literal["treeline"]
+    radius: Metres
+    height: Metres = 10.0
+
+
+class Building(Placed):
+    """A house or office building; its facade stands at `at`."""
+
+    kind: Literal["building"]
+    style: Literal["brick", "plaster", "render", "office"]
+    width: Metres = 12.0
+    height: Metres = 6.0
+    depth: Metres = 9.0
+
+
+class Hall(Placed):
+    """A shed of corrugated sheet with roller doors."""
+
+    kind: Literal["hall"]
+    color: Literal["sheet_light", "sheet_blue"] = "sheet_light"
+    width: Metres = 24.0
+    height: Metres = 6.0
+    depth: Metres = 12.0
+
+
+class Wall(Placed):
+    """A garden wall along y."""
+
+    kind: Literal["wall"]
+    surface: Literal["brick", "plaster", "concrete_wall"]
+    length: Metres
+    height: Metres = 2.0
+
+
+class Fence(Placed):
+    """A fence of steel bars along y."""
+
+    kind: Literal["fence"]
+    length: Metres
+    height: Metres = 1.6
+
+
+class Pavement(Placed):
+    """A raised pavement with a kerb along y, from `at` away from the camera."""
+
+    kind: Literal["pavement"]
+    length: Metres
+    width: Metres = 2.5
+    surface: Literal["pavers", "concrete", "cobbles"] = "pavers"
+
+
+class Verge(Placed):
+    """A strip of grass along y, from `at` away from the camera."""
+
+    kind: Literal["verge"]
+    length: Metres
+    width: Metres = 3.0
+
+
+class Bays(Placed):
+    """The painted lines of parking bays, on grounds that are painted."""
+
+    kind: Literal["bays"]
+    count: int = Field(ge=1)
+    width: Metres = 2.5
+    length: Metres = 5.0
+    yellow: bool = False
+
+
+class Line(Placed):
+    """A painted line along y, on grounds that are painted.
+
+    Attributes:
+        dash: metres of line and of gap, 0 for an unbroken one.
+    """
+
+    kind: Literal["line"]
+    length: Metres
+    width: Metres = 0.12
+    dash: float = Field(default=0.0, ge=0)
+    yellow: bool = False
+
+
+class Small(Placed):
+    """Street furniture without choices."""
+
+    kind: Literal["bollard", "bin", "cone"]
+
+
+class Post(Placed):
+    """A street lamp or a traffic sign."""
+
+    kind: Literal["lamp_post", "sign"]
+    height: Metres
+
+
+class ParkedCar(Placed):
+    """One of the project's cars as a part of the place: no part of the car in the mask.
+
+    Attributes:
+        paint: hue, saturation and value, 0..1.
+    """
+
+    kind: Literal["parked_car"]
+    car: str
+    paint: tuple[float, float, float]
+
+    @field_validator("car")
+    @classmethod
+    def _known_car(cls, car: str) -> str:
+        try:
+            real_car(car)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+        return car
+
+
+Thing = Annotated[
+    Hedge
+    | Bush
+    | Tree
+    | Treeline
+    | Building
+    | Hall
+    | Wall
+    | Fence
+    | Pavement
+    | Verge
+    | Bays
+    | Line
+    | Small
+    | Post
+    | ParkedCar,
+    Field(discriminator="kind"),
+]
+MARKINGS = (Bays, Line)

@@ -1,0 +1,239 @@
+"""The commands `dmlgen cars ...`. Imports what a command needs inside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dmldata.common import console
+from dmldata.common.console import say
+from dmldata.common.errors import InputError
+
+if TYPE_CHECKING:
+    from dmlgen.carimport.decide import Decision
+    from dmlgen.carimport.table import MaterialRole
+
+cars = typer.Typer(help="The cars that can stand in a picture.", no_args_is_help=True)
+
+Globs = list[str] | None
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or optix.")]
+
+
+@cars.command("list")
+def list_cars() -> None:
+    """List the cars with their authors and licences.
+
+    From each of the project's cars there are models with other proportions, wheels and trim:
+    derived:NAME-001 to derived:NAME-999, in recipes also derived:NAME-001..014.
+    """
+    from dmlgen.catalog.assets import car_names, own_car_names
+    from dmlgen.catalog.cars import load_car
+
+    own = own_car_names()
+    specs, broken = [], []
+    for name in car_names():
+        try:
+            specs.append(load_car(name))
+        except InputError as error:
+            broken.append(str(error))
+    console.table(
+        ("name", "title", "body type", "author", "license", "from"),
+        [
+            (
+                s.name,
+                s.title,
+                s.body_type,
+                s.author,
+                s.license,
+                "you" if s.name in own else "dmlgen",
+            )
+            for s in specs
+        ],
+    )
+    if broken:
+        more = f" (and {len(broken) - 1} more of your cars)" if broken[1:] else ""
+        raise InputError(f"{broken[0]}{more}")
+
+
+@cars.command("show")
+def show(
+    name: Annotated[
+        str,
+        typer.Argument(help="A car (see 'dmlgen cars list'), or a model as derived:fordFocus-017."),
+    ],
+    out: Annotated[Path | None, typer.Option(help="The PNG file; NAME.png if not given.")] = None,
+    size: Annotated[int, typer.Option(help="Width and height of a picture in pixels.")] = 384,
+    device: Device = "auto",
+) -> None:
+    """Render a car from eight sides."""
+    from dmlgen.rendering.show import show_car
+
+    target = out or Path(f"{name}.png")
+    show_car(name, target, size, device)
+    say(str(target))
+
+
+@cars.command("import")
+def import_car(
+    model: Annotated[
+        str, typer.Argument(help="Your file (.glb, .gltf, .obj, .fbx, .blend); or a car's name.")
+    ],
+    paint: Annotated[
+        Globs, typer.Option("--paint-material", help="A material that is paint; repeatable.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Of the car; from the file where not given.")] = "",
+    forward: Annotated[
+        str, typer.Option(help="Where the front is: +X, -X, +Y, -Y, auto.")
+    ] = "auto",
+    up: Annotated[str, typer.Option(help="What points up: +Z, -Z, +Y, -Y, +X, -X, auto.")] = "auto",
+    length: Annotated[float | None, typer.Option(help="Of the car, in metres.")] = None,
+    role: Annotated[
+        Globs,
+        typer.Option(
+            help="MATERIAL=ROLE, or MATERIAL@OBJECTS=ROLE for a part, where a guess is wrong; "
+            "repeatable."
+        ),
+    ] = None,
+    wheels: Annotated[
+        Globs, typer.Option(help="Glob of objects or materials of the wheels; repeatable.")
+    ] = None,
+    ignore: Annotated[
+        Globs, typer.Option(help="Glob of objects that are no part of the car; repeatable.")
+    ] = None,
+    title: Annotated[str, typer.Option(help="For credits.")] = "",
+    author: Annotated[str, typer.Option(help="For credits.")] = "",
+    license: Annotated[str, typer.Option(help="SPDX identifier, like CC-BY-4.0.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace a car of that name.")] = False,
+    size: Annotated[int, typer.Option(help="Pixels of each picture of the preview.")] = 256,
+    device: Device = "auto",
+    source: Annotated[
+        Path | None,
+        typer.Option(help="Convert car NAME again: the file its car.yaml names, or its folder."),
+    ] = None,
+) -> None:
+    """Bring your own car: make one of your model that recipes can name."""
+    if source is not None:
+        _convert_again(model, source)
+        return
+    from dmlgen.catalog.assets import car_names
+
+    if model in car_names() and not Path(model).exists():
+        raise InputError(f"--source is missing: where the file that car.yaml of {model} names is")
+    from shlex import quote
+
+    from dmlgen.carimport.decide import Choices, PaintError
+    from dmlgen.carimport.own import Labels, bring_car
+
+    choices = Choices(
+        paint=tuple(paint or ()),
+        up=_axis("--up", up, 6),
+        forward=_axis("--forward", forward, 4),
+        length=length,
+        roles=_roles(role or []),
+        wheels=tuple(wheels or ()),
+        ignore=tuple(ignore or ()),
+    )
+    decisions: list[Decision] = []
+
+    def decided(decision: Decision) -> None:
+        decisions.append(decision)
+        _show_decision(decision)
+        say("converting, then rendering a preview from eight sides ...", error=True)
+
+    try:
+        made = bring_car(
+            Path(model),
+            choices,
+            Labels(name, title, author, license),
+            force=force,
+            size=size,
+            device=device,
+            on_decided=decided,
+        )
+    except PaintError as error:
+        _show_materials(error.materials)
+        raise
+    doubts = list(decisions[0].doubts)
+    if not license:
+        doubts.append("the licence: pictures of this car must not be published; give --license")
+    if doubts:
+        say("to check:")
+        for doubt in doubts:
+            say(f"  - {doubt}")
+    _show_converted(made.converted.file, made.converted.size, made.converted.triangles)
+    say(f"preview: {made.folder / 'preview.png'}")
+    recipe = quote(str(made.folder / "recipe.yaml"))
+    say(f"next: dmlgen render {recipe} --count 8 --size 384x288 --out pictures")
+
+
+def _convert_again(name: str, source: Path) -> None:
+    from dmlgen.carimport.importer import import_car as convert
+
+    converted = convert(name, source)
+    _show_converted(converted.file, converted.size, converted.triangles)
+
+
+def _show_converted(file: Path, size: tuple[float, float, float], triangles: int) -> None:
+    length, width, height = size
+    say(
+        f"{file}: {length:.2f} x {width:.2f} x {height:.2f} m, "
+        f"{triangles} triangles, {file.stat().st_size / 1e6:.2f} MB"
+    )
+
+
+def _show_decision(decision: Decision) -> None:
+    length, width, height = decision.size
+    facing, (rims, crossings) = decision.facing, decision.open_edges
+    wheels = {"given": "as given", "name": "found by name", "shape": "found by shape"}
+    say(
+        f"{length:.2f} x {width:.2f} x {height:.2f} m (1 unit = {decision.scale:.4g} m), "
+        f"up {facing.up}, front {facing.forward}; {decision.triangles:,} triangles, "
+        f"{rims:.0%} of edges open, {crossings:.1%} with more than two faces; "
+        f"wheels: {wheels.get(decision.wheels.found_by, 'none found')}"
+    )
+    _show_materials(decision.materials)
+
+
+def _show_materials(materials: tuple[MaterialRole, ...]) -> None:
+    console.table(
+        ("material", "surface", "role", "because"),
+        [
+            (_where(m), f"{m.share:.1%}", m.role, _REASONS.get(m.reason, m.reason))
+            for m in materials
+        ],
+    )
+
+
+def _where(row: MaterialRole) -> str:
+    from dmlgen.carimport.table import WHEELS
+
+    if row.place in ("", WHEELS):
+        return f"{row.name} {row.place}".strip()
+    return f"{row.name}@{row.place}"
+
+
+_REASONS = {
+    "name": "its name",
+    "look": "its look",
+    "none": "nothing else fits",
+    "given": "you said so",
+}
+
+
+def _roles(given: list[str]) -> dict[str, str]:
+    roles = {}
+    for text in given:
+        material, sign, role = text.rpartition("=")
+        if not (material and sign and role):
+            raise InputError(f"--role {text}: has to be MATERIAL=ROLE, like 'Glass_01=glass'")
+        roles[material] = role
+    return roles
+
+
+def _axis(option: str, text: str, count: int) -> str:
+    valid = ("+X", "-X", "+Y", "-Y", "+Z", "-Z")[:count]
+    if text != "auto" and text.upper() not in valid:
+        raise InputError(f"{option} {text}: valid: {', '.join(valid)}, auto")
+    return text if text == "auto" else text.upper()

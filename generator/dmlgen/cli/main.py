@@ -1,0 +1,223 @@
+"""The command `dmlgen`. Imports what a command needs inside it, so that --help is quick."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dmldata.common import console
+from dmldata.common.console import say
+from dmldata.common.errors import InputError
+from dmldata.common.versions import add_version_option
+from dmlgen.cli.cars import cars
+from dmlgen.cli.plan_options import (
+    DEFAULT_RECIPE,
+    AsJson,
+    Count,
+    Group,
+    PresetName,
+    RecipeName,
+    Scenes,
+    Seed,
+    Size,
+    Variants,
+    plan_of,
+)
+from dmlgen.cli.publish import publish
+from dmlgen.cli.render import merge, render, status
+
+if TYPE_CHECKING:
+    from dmlgen.plan.draw import Plan
+
+app = typer.Typer(
+    name="dmlgen",
+    help="Renders image datasets whose properties are controlled one by one.",
+    no_args_is_help=True,
+)
+add_version_option(app)
+app.command()(render)
+app.command()(status)
+app.command()(merge)
+app.command()(publish)
+app.add_typer(cars, name="cars")
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The dataset's folder.")]
+
+
+@app.command()
+def plan(
+    recipe: RecipeName = DEFAULT_RECIPE,
+    group: Group = None,
+    scenes: Scenes = None,
+    variants: Variants = None,
+    count: Count = None,
+    seed: Seed = 0,
+    size: Size = "256",
+    preset: PresetName = "standard",
+    out: Annotated[Path | None, typer.Option(help="Write the plan to this .parquet file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what would be rendered, with an estimate of time and size; nothing is rendered."""
+    from dmlgen.plan.estimate import estimate
+    from dmlgen.plan.presets import Engine, parse_size
+    from dmlgen.plan.table import plan_rows, write_plan
+
+    engine = Engine(preset, parse_size(size))
+    made = plan_of(recipe, group, scenes, variants, count, seed)
+    expected = estimate(made.images, engine)
+    if out is not None:
+        if out.suffix != ".parquet":
+            raise InputError(f"--out {out}: has to end in .parquet")
+        write_plan(made, out)
+    if as_json:
+        say(json.dumps({"images": plan_rows(made), "estimate": expected.to_json()}))
+        return
+    if out is None:
+        _show_plan(made)
+    say(f"{len(made.images)} images, {expected.describe()}")
+
+
+@app.command()
+def factors(as_json: AsJson = False) -> None:
+    """List the factors: keys, groups, kinds, units, values and ranges."""
+    from dmlgen.factors.catalogue import CONSTANTS, catalogue, range_of
+
+    found = catalogue()
+    ranges = {f.key: range_of(f) if f.is_numeric else () for f in found.values()}
+    if as_json:
+        rows = [
+            {**f.model_dump(mode="json"), "range": ranges[f.key], "held_at": CONSTANTS[f.key]}
+            for f in found.values()
+        ]
+        say(json.dumps(rows, indent=1))
+        return
+    columns = ("key", "group", "kind", "unit", "values", "range", "held at", "meaning")
+    console.table(
+        columns,
+        [
+            (
+                *(f.key, f.group, f.kind, f.unit, _shown(f.values)),
+                " to ".join(f"{end:g}" for end in ranges[f.key]),
+                *(_shown((CONSTANTS[f.key],)), f.meaning),
+            )
+            for f in found.values()
+        ],
+    )
+
+
+@app.command()
+def recipes() -> None:
+    """List the recipes that come with the project."""
+    from dmlgen.catalog.assets import recipe_names
+    from dmlgen.plan.recipe import load_recipe
+
+    found = [load_recipe(name) for name in recipe_names()]
+    console.table(("name", "images", "title"), [(r.name, r.images(), r.title) for r in found])
+
+
+@app.command()
+def verify(
+    folder: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR", help="A dataset: a folder or a URL.", callback=console.path_or_url
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Check every file of a dataset; exit 1 with the list of what is wrong."""
+    from dmldata.dataset import open_dataset
+    from dmldata.verify.verification import verify as verify_dataset
+
+    with console.progress("verify", None, quiet=as_json) as bar:
+        problems = verify_dataset(folder, progress=bar.report)
+    if as_json:
+        found = [{"file": p.file, "what": p.what} for p in problems]
+        say(json.dumps({"ok": not found, "problems": found}))
+    elif problems:
+        for problem in problems:
+            say(f"{problem.file}: {problem.what}")
+        say(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {folder}")
+    else:
+        dataset = open_dataset(folder)
+        say(f"{folder}: {len(dataset)} images, fingerprint {dataset.fingerprint}: all right")
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def preview(
+    folder: Folder,
+    out: Annotated[
+        Path | None, typer.Option(help="The PNG file; DIR.preview.png where not given.")
+    ] = None,
+    factor: Annotated[
+        str | None, typer.Option(help="Order the pictures of each row by this factor.")
+    ] = None,
+    rows: Annotated[int, typer.Option(help="Most rows.")] = 6,
+    columns: Annotated[int, typer.Option(help="Most pictures in a row.")] = 8,
+    cell: Annotated[int, typer.Option(help="Width of a picture on the sheet, in pixels.")] = 192,
+    captions: Annotated[bool, typer.Option(help="Write what varies under the pictures.")] = True,
+) -> None:
+    """Make a contact sheet, with the varied factor along the rows."""
+    from dmlgen.gallery.preview import contact_sheet
+
+    target = out or folder.with_name(f"{folder.resolve().name}.preview.png")
+    layout = {"rows": rows, "columns": columns, "cell": cell}
+    contact_sheet(folder, target, factor=factor, captions=captions, **layout)
+    say(str(target))
+
+
+@app.command()
+def gallery(
+    folder: Folder,
+    out: Annotated[
+        Path | None, typer.Option(help="A new folder; DIR.gallery where not given.")
+    ] = None,
+    width: Annotated[int, typer.Option(help="Of a small picture, in pixels.")] = 128,
+) -> None:
+    """Make a page to look through a dataset: filters, sweeps as strips, all values, masks."""
+    from dmlgen.gallery.build import build_gallery
+
+    target = out or folder.with_name(f"{folder.resolve().name}.gallery")
+    with console.progress("gallery", None) as bar:
+        build_gallery(folder, target, width=width, progress=bar.report)
+    say(str(target / "index.html"))
+
+
+@app.command()
+def check() -> None:
+    """Check that Blender can run here; says what to install where it can't."""
+    from dmlgen.blender import require_blender
+
+    require_blender()
+    say("Blender can run here")
+
+
+def _show_plan(plan: Plan) -> None:
+    from dmlgen.plan.table import plan_rows
+
+    varying = [factor.key for factor in plan.factors if factor.varies]
+    columns = ("key", "scene_id", "variant_id", *varying)
+    rows = plan_rows(plan)
+    shown = rows if len(rows) <= 24 else rows[:20]
+    console.table(columns, [[_shown((row[c],)) for c in columns] for row in shown])
+    if len(shown) < len(rows):
+        say(f"... and {len(rows) - len(shown)} more; all of them: --out plan.parquet")
+    held = ", ".join(f"{f.key} {_shown(f.values)}" for f in plan.factors if not f.varies)
+    if held:
+        say(f"held: {held}")
+
+
+def _shown(values: tuple[object, ...]) -> str:
+    return ", ".join(
+        f"{v:g}" if isinstance(v, float) else "-" if v is None else str(v) for v in values
+    )
+
+
+def main() -> None:
+    """Entry point of the command."""
+    console.run(app, "dmlgen")

@@ -1,0 +1,95 @@
+"""Options that say which plan is meant, shared by the commands that take one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dmldata.common.console import path_or_url
+from dmldata.common.errors import InputError
+
+if TYPE_CHECKING:
+    from dmlgen.plan.draw import Plan
+
+DEFAULT_RECIPE = "paper"
+
+RecipeName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A recipe by name, or the path of a .yaml file.",
+        callback=path_or_url,
+    ),
+]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        "--factor", metavar="GROUP", help="Sweep this factor group (see 'dmlgen factors')."
+    ),
+]
+Scenes = Annotated[int | None, typer.Option(help="Base scenes of a sweep; 4 if not given.")]
+Variants = Annotated[
+    int | None, typer.Option(help="Pictures of each base scene in a sweep; 6 if not given.")
+]
+Count = Annotated[int | None, typer.Option(help="Images of a dataset that is not a sweep.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same dataset.")]
+Size = Annotated[str, typer.Option(help="Pixels: 256, or 384x288 for width and height.")]
+PresetName = Annotated[str, typer.Option("--preset", help="Quality: draft, standard or final.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, no bars.")]
+
+
+def plan_of(
+    name: str,
+    group: str | None,
+    scenes: int | None,
+    variants: int | None,
+    count: int | None,
+    seed: int,
+) -> Plan:
+    """The plan that the options ask for.
+
+    Raises:
+        InputError: an unknown recipe or group, numbers out of range, options that do not go
+            together.
+    """
+    from dmlgen.factors.catalogue import find_group
+    from dmlgen.plan.draw import make_plan
+    from dmlgen.plan.recipe import Sweep, load_recipe
+
+    recipe = load_recipe(name)
+    sweep = recipe.sweep
+    if group is not None:
+        find_group(group)
+        sweep = Sweep(group, 4, 6)
+    if sweep is not None:
+        sweep = Sweep(
+            sweep.group,
+            sweep.scenes if scenes is None else scenes,
+            sweep.variants if variants is None else variants,
+        )
+    elif scenes is not None or variants is not None:
+        option = "--variants" if scenes is None else "--scenes"
+        raise InputError(f"{option}: recipe '{name}' is no sweep; name a group with --factor")
+    options = {"seed": seed, "count": count, "scenes": scenes, "variants": variants}
+    try:
+        return make_plan(recipe, seed=seed, count=count, sweep=sweep)
+    except InputError as error:
+        field = str(error).partition(" ")[0]
+        place = f"recipe {name}: " if options.get(field) is None else "--"
+        raise InputError(f"{place}{error}") from error
+
+
+def folder_name(recipe: str, group: str | None) -> str:
+    """Return the name of the folder that a recipe is rendered into where none is given.
+
+    Args:
+        recipe: name in the recipe's file.
+        group: of --factor.
+
+    >>> folder_name("paper", "color"), folder_name("wet", None), folder_name("wet", "color")
+    ('color', 'wet', 'wet-color')
+    """
+    if group is None or group == recipe:
+        return recipe
+    return group if recipe == DEFAULT_RECIPE else f"{recipe}-{group}"

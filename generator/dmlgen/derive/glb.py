@@ -1,0 +1,236 @@
+"""A car's GLB file as meshes that can be changed, and the way back to a file.
+
+Source of the format: Khronos, "glTF 2.0 Specification", section 4.4 (GLB) and 3.6 (accessors). Only
+what the project's own converter writes is read: float32 vectors and integer indices, tightly
+packed.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmlgen.catalog.roles import ROLES
+
+Values = NDArray[np.float64]
+
+_HEADER = struct.Struct("<4sII")
+_CHUNK = struct.Struct("<I4s")
+_FLOAT, _INT = 5126, 5125
+_TYPES = {5121: np.uint8, 5123: np.uint16, _INT: np.uint32, _FLOAT: np.float32}
+_VERTICES, _INDICES = 34962, 34963
+_MATERIAL = "role:"
+
+
+@dataclass
+class Part:
+    """Triangles of one material.
+
+    Attributes:
+        material: a role, or role and image as in `plastic.suv-map`.
+        points, normals: [V, 3] metres, x to the front, y to the left, z up.
+        triangles: [T, 3] indices into `points`, counter-clockwise seen from outside.
+        uv: [V, 2] in images; None where the material has none.
+    """
+
+    material: str
+    points: Values
+    normals: Values
+    triangles: NDArray[np.int64]
+    uv: Values | None = None
+
+    @property
+    def role(self) -> str:
+        """Of the material: a key of `dmlgen.catalog.roles.ROLES`."""
+        return self.material.split(".")[0]
+
+
+@dataclass
+class Node:
+    """An object of a car: its body, or a wheel about its own middle, which stands at `middle` [3]
+    of the car, metres."""
+
+    name: str
+    middle: Values
+    parts: list[Part] = field(default_factory=list)
+
+    @property
+    def is_wheel(self) -> bool:
+        return self.name.startswith("wheel")
+
+    @property
+    def points(self) -> Values:
+        """[V, 3] of all its parts."""
+        return np.concatenate([part.points for part in self.parts])
+
+    def of_role(self, *roles: str) -> list[Part]:
+        """The parts of these roles."""
+        return [part for part in self.parts if part.role in roles]
+
+
+class CarFile:
+    """All of a GLB file of the converter's.
+
+    Attributes:
+        name: of the file, without its ending: the car's.
+        nodes: body and wheels.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.stem
+        data = path.read_bytes()
+        magic, _, length = _HEADER.unpack_from(data)
+        if magic != b"glTF" or length != len(data):
+            raise ValueError(f"{path}: not a whole GLB file")
+        size, _ = _CHUNK.unpack_from(data, _HEADER.size)
+        start = _HEADER.size + _CHUNK.size
+        self._document: dict[str, Any] = json.loads(data[start : start + size])
+        self._binary = data[start + size + _CHUNK.size :]
+        self._names = [material["name"] for material in self._document["materials"]]
+        self.nodes = [self._node(node) for node in self._document["nodes"]]
+
+    @property
+    def body(self) -> Node:
+        return next(node for node in self.nodes if node.name.startswith("body"))
+
+    @property
+    def wheels(self) -> list[Node]:
+        return [node for node in self.nodes if node.is_wheel]
+
+    def to_bytes(self) -> bytes:
+        """The file. Roles that the source lacks come with their plain look."""
+        writer = _Writer(self._document, self._binary)
+        meshes, nodes = [], []
+        for index, node in enumerate(self.nodes):
+            nodes.append({"name": node.name, "mesh": index})
+            if node.middle.any():
+                nodes[-1]["translation"] = _to_file(node.middle[None])[0].tolist()
+            primitives = [writer.primitive(part) for part in node.parts if len(part.triangles)]
+            meshes.append({"name": node.name, "primitives": primitives})
+        return writer.finish(nodes, meshes)
+
+    def _node(self, node: dict[str, Any]) -> Node:
+        middle = _to_car(np.array([node.get("translation", (0.0, 0.0, 0.0))]))[0]
+        primitives = self._document["meshes"][node["mesh"]]["primitives"]
+        return Node(node["name"], middle, [self._part(primitive) for primitive in primitives])
+
+    def _part(self, primitive: dict[str, Any]) -> Part:
+        attributes = primitive["attributes"]
+        uv = attributes.get("TEXCOORD_0")
+        return Part(
+            self._names[primitive["material"]].removeprefix(_MATERIAL),
+            _to_car(self._array(attributes["POSITION"], 3)),
+            _to_car(self._array(attributes["NORMAL"], 3)),
+            self._array(primitive["indices"], 3).astype(np.int64),
+            None if uv is None else self._array(uv, 2).astype(np.float64),
+        )
+
+    def _array(self, index: int, width: int) -> NDArray[Any]:
+        accessor = self._document["accessors"][index]
+        view = self._document["bufferViews"][accessor["bufferView"]]
+        if "byteStride" in view or "sparse" in accessor:
+            raise ValueError(f"accessor {index}: not packed")
+        count = accessor["count"] * {"SCALAR": 1, "VEC2": 2, "VEC3": 3}[accessor["type"]]
+        offset = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
+        kind = _TYPES[accessor["componentType"]]
+        return np.frombuffer(self._binary, kind, count, offset).reshape(-1, width)
+
+
+class _Writer:
+    """The binary part of a file under construction, and the JSON that says what is where."""
+
+    def __init__(self, source: dict[str, Any], binary: bytes) -> None:
+        self._document = {
+            key: value
+            for key, value in source.items()
+            if key in ("asset", "scene", "scenes", "textures", "samplers")
+        }
+        self._materials = [dict(material) for material in source["materials"]]
+        self._binary = bytearray()
+        self._views: list[dict[str, Any]] = []
+        self._accessors: list[dict[str, Any]] = []
+        images = [dict(image) for image in source.get("images", ())]
+        for image in images:
+            view = source["bufferViews"][image["bufferView"]]
+            start = view.get("byteOffset", 0)
+            image["bufferView"] = self._view(binary[start : start + view["byteLength"]])
+        if images:
+            self._document["images"] = images
+
+    def primitive(self, part: Part) -> dict[str, Any]:
+        points = _to_file(part.points)
+        bounds = {"min": points.min(axis=0).tolist(), "max": points.max(axis=0).tolist()}
+        attributes = {
+            "POSITION": self._accessor(points, "VEC3", _VERTICES, **bounds),
+            "NORMAL": self._accessor(_to_file(part.normals), "VEC3", _VERTICES),
+        }
+        if part.uv is not None:
+            uv = part.uv.astype(np.float32)
+            attributes["TEXCOORD_0"] = self._accessor(uv, "VEC2", _VERTICES)
+        return {
+            "attributes": attributes,
+            "indices": self._accessor(part.triangles.astype(np.uint32), "SCALAR", _INDICES),
+            "material": self._material(part.material),
+        }
+
+    def finish(self, nodes: list[dict[str, Any]], meshes: list[dict[str, Any]]) -> bytes:
+        document = {
+            **self._document,
+            "nodes": nodes,
+            "meshes": meshes,
+            "materials": self._materials,
+            "accessors": self._accessors,
+            "bufferViews": self._views,
+            "buffers": [{"byteLength": len(self._binary)}],
+        }
+        text = json.dumps(document, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 4)
+        chunks = _CHUNK.pack(len(text), b"JSON") + text
+        chunks += _CHUNK.pack(len(self._binary), b"BIN\0") + bytes(self._binary)
+        return _HEADER.pack(b"glTF", 2, _HEADER.size + len(chunks)) + chunks
+
+    def _material(self, name: str) -> int:
+        names = [material["name"] for material in self._materials]
+        if _MATERIAL + name not in names:
+            look = ROLES[name]
+            plain = {
+                "baseColorFactor": [*look.color, look.alpha],
+                "metallicFactor": look.metallic,
+                "roughnessFactor": look.roughness,
+            }
+            self._materials.append(
+                {"name": _MATERIAL + name, "doubleSided": True, "pbrMetallicRoughness": plain}
+            )
+            return len(names)
+        return names.index(_MATERIAL + name)
+
+    def _accessor(self, values: NDArray[Any], kind: str, target: int, **bounds: Any) -> int:
+        count = values.size if kind == "SCALAR" else len(values)
+        view = self._view(np.ascontiguousarray(values).tobytes(), target)
+        component = _INT if kind == "SCALAR" else _FLOAT
+        self._accessors.append(
+            {"bufferView": view, "componentType": component, "count": count, "type": kind, **bounds}
+        )
+        return len(self._accessors) - 1
+
+    def _view(self, data: bytes, target: int | None = None) -> int:
+        view = {"buffer": 0, "byteOffset": len(self._binary), "byteLength": len(data)}
+        self._views.append(view if target is None else {**view, "target": target})
+        self._binary += data + b"\0" * (-len(data) % 4)
+        return len(self._views) - 1
+
+
+def _to_car(vectors: NDArray[Any]) -> Values:
+    """Vectors [V, 3] of a file, where y points up, in the car's axes: front, left, up."""
+    return np.stack([vectors[:, 0], -vectors[:, 2], vectors[:, 1]], axis=1).astype(np.float64)
+
+
+def _to_file(vectors: Values) -> NDArray[np.float32]:
+    """The way back."""
+    return np.stack([vectors[:, 0], vectors[:, 2], -vectors[:, 1]], axis=1).astype(np.float32)

@@ -1,0 +1,86 @@
+"""Other wheels for derived models: which design a number stands for, and the parts of its nodes."""
+
+from __future__ import annotations
+
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+
+from dmlgen.derive.glb import CarFile, Node, Part
+from dmlgen.derive.quads import smooth
+from dmlgen.derive.wheel_designs import DESIGNS, FINISHES, wheel_faces
+
+CREASE = 32.0
+"""Degrees between faces from which an edge is sharp."""
+OWN = 4
+"""Of so many models one keeps the base's own wheels, if these are fit to be seen."""
+MODELLED = 500
+"""Triangles from which a rim is modelled and not a picture on a disc."""
+RIMS = (0.62, 0.65, 0.68, 0.71, 0.74, 0.77)
+"""Radii of the rim in radii of the wheel, from a high tyre to a low one."""
+WIDTHS = (0.93, 1.0)
+"""In widths of the base's tyre."""
+
+
+class Choice(NamedTuple):
+    """A wheel: keys of `DESIGNS` and `FINISHES`, the rim's share of the radius, the tyre's width in
+    widths of the base's."""
+
+    design: str
+    finish: str
+    rim: float
+    width: float
+
+
+def exchange_wheels(car: CarFile, number: int) -> None:
+    """Gives `car` the wheels of its model `number`, in place; radius and outer side stay."""
+    choice = choose(car, number)
+    if choice is None:
+        return
+    for wheel in car.wheels:
+        wheel.parts = _parts(wheel, choice)
+
+
+def choose(car: CarFile, number: int) -> Choice | None:
+    """The wheels of a model; None: those of its base.
+
+    The models of a base take all designs in turn, in an order of the base's own.
+    """
+    rng = np.random.default_rng(zlib.crc32(car.name.encode()))
+    designs, finishes = rng.permutation(sorted(DESIGNS)), rng.permutation(sorted(FINISHES))
+    rims, start = rng.permutation(RIMS), int(rng.integers(OWN))
+    if (number + start) % OWN == 0 and _are_modelled(car):
+        return None
+    turn = number // len(designs)
+    return Choice(
+        str(designs[number % len(designs)]),
+        str(finishes[(number + turn) % len(finishes)]),
+        float(rims[(number // 2 + turn) % len(rims)]),
+        WIDTHS[number // 3 % len(WIDTHS)],
+    )
+
+
+def _are_modelled(car: CarFile) -> bool:
+    """Whether the wheels have rims of geometry that show no picture of a rim."""
+    return all(
+        sum(len(part.triangles) for part in wheel.of_role("rim")) >= MODELLED
+        and all(part.material == part.role for part in wheel.of_role("rim"))
+        for wheel in car.wheels
+    )
+
+
+def _parts(wheel: Node, choice: Choice) -> list[Part]:
+    """Those of a wheel of the same radius whose outer side is where the old tyre's was."""
+    left = wheel.middle[1] > 0
+    side = np.array([1.0, 1.0 if left else -1.0, 1.0])
+    y = np.concatenate([part.points for part in wheel.of_role("tyre")])[:, 1] * side[1]
+    width = choice.width * (y.max() - y.min())
+    faces = wheel_faces(choice.design, wheel.middle[2], width, FINISHES[choice.finish], choice.rim)
+    parts = []
+    for role, quads in faces.items():
+        mesh = smooth(quads + np.array([0.0, y.max() - width / 2, 0.0]), CREASE)
+        # A mirrored face is seen from inside: its corners are taken in the other order.
+        triangles = mesh.triangles if left else mesh.triangles[:, ::-1]
+        parts.append(Part(role, mesh.points * side, mesh.normals * side, triangles))
+    return parts

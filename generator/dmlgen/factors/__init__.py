@@ -1,0 +1,1 @@
+"""The properties of an image that the generator controls."""

@@ -1,0 +1,183 @@
+"""A contact sheet of a dataset: pictures in rows, what varies along a row written under them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import Image, ImageDraw, ImageFont
+
+from dmldata.common.errors import InputError
+from dmldata.common.files import write_whole
+from dmldata.dataset import Dataset, open_dataset
+
+GAP = 6
+LINE = 15
+INK = (40, 40, 44)
+PAPER = (255, 255, 255)
+MAX_PIXELS = 100_000_000
+"""Of a sheet."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    title: str
+    keys: tuple[str, ...]
+
+
+def contact_sheet(
+    folder: Path,
+    out: Path,
+    *,
+    factor: str | None = None,
+    rows: int = 6,
+    columns: int = 8,
+    cell: int = 192,
+    captions: bool = True,
+) -> None:
+    """Writes a contact sheet of the dataset in `folder` to the PNG file `out`.
+
+    In a sweep, a row is a base scene and its pictures are the variants. Otherwise pictures come in
+    the order of the dataset, or, with `factor`, one picture for each of its values, then another
+    for each, in as many rows as that takes.
+
+    Args:
+        factor: orders the pictures of a row; in a sweep, the first factor of the swept group.
+        rows, columns: most rows, most pictures in a row; each at least 1.
+        cell: width of a picture in pixels, at least 16.
+        captions: write what varies under the pictures.
+
+    Raises:
+        InputError: not a dataset, unknown factor, a number out of range, or a sheet of more than
+            MAX_PIXELS.
+    """
+    for option, number, least in (
+        ("--rows", rows, 1),
+        ("--columns", columns, 1),
+        ("--cell", cell, 16),
+    ):
+        if number < least:
+            raise InputError(f"{option} {number}: has to be {least} or above")
+    if out.suffix.lower() != ".png":
+        raise InputError(f"--out {out}: has to end in .png")
+    dataset = open_dataset(str(folder))
+    captioned = _captioned(dataset, factor)
+    laid_out = _lay_out(dataset, captioned, in_order=factor is None, rows=rows, columns=columns)
+    laid_out = [row for row in laid_out if row.keys]
+    shown = captioned if captions else []
+    layout = _measure(laid_out, shown, cell, dataset.manifest.image_size)
+    if layout.width * layout.height > MAX_PIXELS:
+        raise InputError(
+            f"--rows {rows}, --columns {columns}, --cell {cell}: a sheet of {layout.width} x "
+            f"{layout.height} pixels; valid: at most {MAX_PIXELS // 10**6} million pixels"
+        )
+    wanted = {key for row in laid_out for key in row.keys}
+    pictures = {
+        item.key: (_small(item.image, layout), item.row)
+        for item in dataset.samples_iter(keys=wanted, with_mask=False)
+    }
+    sheet = _draw(laid_out, pictures, shown, layout)
+    png = io.BytesIO()
+    sheet.save(png, "PNG", optimize=True)
+    write_whole(out, png.getvalue())
+
+
+def _captioned(dataset: Dataset, factor: str | None) -> list[str]:
+    """The factors whose values stand under the pictures; the first orders a row."""
+    manifest = dataset.manifest
+    if factor is not None:
+        return [manifest.factor(factor).key]
+    if manifest.sweep_group is not None:
+        return [f.key for f in manifest.factors if f.group == manifest.sweep_group and f.varies]
+    return [key for key in ("car_model", "car_rotation", "sun_elevation") if key in manifest.varied]
+
+
+def _lay_out(
+    dataset: Dataset, captioned: Sequence[str], *, in_order: bool, rows: int, columns: int
+) -> list[_Row]:
+    samples = dataset.samples.to_pylist()
+    if dataset.manifest.design == "sweep":
+        scenes: dict[int, list[dict[str, Any]]] = {}
+        for sample in sorted(samples, key=lambda s: (s["scene_id"], *_bins(s, captioned))):
+            scenes.setdefault(sample["scene_id"], []).append(sample)
+        return [
+            _row(f"scene {scene}", found[:columns]) for scene, found in list(scenes.items())[:rows]
+        ]
+    if in_order:
+        return [_row("", samples[i : i + columns]) for i in range(0, len(samples), columns)][:rows]
+    key = captioned[0]
+    by_bin: dict[int, list[dict[str, Any]]] = {}
+    for sample in samples:
+        if sample[f"{key}_bin"] is not None:
+            by_bin.setdefault(sample[f"{key}_bin"], []).append(sample)
+    lists = [by_bin[b] for b in sorted(by_bin)]
+    found_rows: list[_Row] = []
+    for place in range(max(map(len, lists))):
+        one_each = [found[place] for found in lists if place < len(found)]
+        found_rows += [
+            _row("", one_each[i : i + columns]) for i in range(0, len(one_each), columns)
+        ]
+    return found_rows[:rows]
+
+
+def _bins(sample: dict[str, Any], keys: Sequence[str]) -> list[int]:
+    return [-1 if sample[f"{key}_bin"] is None else sample[f"{key}_bin"] for key in keys]
+
+
+def _row(title: str, samples: Sequence[dict[str, Any]]) -> _Row:
+    return _Row(title, tuple(sample["key"] for sample in samples))
+
+
+class _Layout(NamedTuple):
+    """Sizes in pixels: of a picture, of the lines above and below it, of a row, of the sheet."""
+
+    cell: tuple[int, int]
+    title: int
+    row: int
+    width: int
+    height: int
+
+
+def _measure(
+    rows: Sequence[_Row], captioned: Sequence[str], cell: int, image_size: tuple[int, int]
+) -> _Layout:
+    caption_height = LINE * len(captioned) + 4 if captioned else 0
+    title_height = LINE + 4 if any(row.title for row in rows) else 0
+    width_px, height_px = image_size
+    cell_height = max(1, round(cell * height_px / width_px))
+    row = cell_height + caption_height + title_height + GAP
+    width = GAP + max(len(row.keys) for row in rows) * (cell + GAP)
+    return _Layout((cell, cell_height), title_height, row, width, GAP + row * len(rows))
+
+
+def _small(image: Image.Image, layout: _Layout) -> Image.Image:
+    return image.resize(layout.cell, Image.Resampling.LANCZOS)
+
+
+def _draw(
+    rows: Sequence[_Row], pictures: dict[str, Any], captioned: Sequence[str], layout: _Layout
+) -> Image.Image:
+    sheet = Image.new("RGB", (layout.width, layout.height), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=12)
+    for r, row in enumerate(rows):
+        top = GAP + r * layout.row
+        draw.text((GAP, top), row.title, INK, font)
+        for c, key in enumerate(row.keys):
+            left, picture_top = GAP + c * (layout.cell[0] + GAP), top + layout.title
+            picture, values = pictures[key]
+            sheet.paste(picture, (left, picture_top))
+            for line, factor in enumerate(captioned):
+                text = f"{factor} {_shown(values[factor])}"
+                below = picture_top + layout.cell[1] + 2 + line * LINE
+                draw.text((left, below), text, INK, font)
+    return sheet
+
+
+def _shown(value: str | float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:g}" if isinstance(value, float) else value

@@ -1,0 +1,1 @@
+"""From a recipe to the plan of a dataset: one row per image."""

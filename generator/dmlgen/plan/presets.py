@@ -1,0 +1,96 @@
+"""Presets: how much work goes into a picture."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dmldata.common.errors import InputError, UnknownNameError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings of Cycles.
+
+    Attributes:
+        samples: most light paths a pixel.
+        noise_threshold: a pixel below this noise gets no more (adaptive sampling); 0: never stop.
+        max_bounces: most bounces of a path.
+    """
+
+    samples: int
+    noise_threshold: float
+    max_bounces: int
+
+
+PRESETS = {
+    "draft": Preset(samples=12, noise_threshold=0.05, max_bounces=5),
+    "standard": Preset(samples=32, noise_threshold=0.02, max_bounces=8),
+    "final": Preset(samples=192, noise_threshold=0.008, max_bounces=12),
+}
+
+DEVICES = ("auto", "cpu", "cuda", "optix")
+SIZES = (16, 8192)
+SENSOR_WIDTH_MM = 36.0
+"""Of the camera, along the longer side of the picture."""
+
+
+def parse_size(text: str) -> int | tuple[int, int]:
+    """The size that a user wrote: `256`, or `384x288` for width and height.
+
+    >>> parse_size("256"), parse_size("384x288")
+    (256, (384, 288))
+
+    Raises:
+        InputError: anything else.
+    """
+    sides = text.lower().split("x")
+    if not all(side.isdecimal() and len(side) <= 9 for side in sides) or len(sides) > 2:
+        raise InputError(f"--size {text}: has to be like 256, or 384x288 (width x height)")
+    return int(text) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Everything besides the plan and the scene files that decides what a picture's bytes are.
+
+    Attributes:
+        size: width and height of the pictures in pixels; one number for square ones.
+        device: one of DEVICES; 'auto' takes a GPU when there is one.
+    """
+
+    preset: str
+    size: int | tuple[int, int]
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise UnknownNameError("preset", self.preset, PRESETS)
+        if self.device not in DEVICES:
+            hint = "did you mean 'cuda'?" if self.device == "gpu" else ""
+            raise UnknownNameError("device", self.device, DEVICES, hint=hint)
+        for side in (self.width, self.height):
+            if not SIZES[0] <= side <= SIZES[1]:
+                raise InputError(f"--size {side}: has to be {SIZES[0]} to {SIZES[1]} pixels")
+
+    @property
+    def width(self) -> int:
+        """Pixels in a row."""
+        return self.size if isinstance(self.size, int) else self.size[0]
+
+    @property
+    def height(self) -> int:
+        """Pixels in a column."""
+        return self.size if isinstance(self.size, int) else self.size[1]
+
+    def settings(self) -> dict[str, Any]:
+        """All settings, for the manifest."""
+        settings = asdict(PRESETS[self.preset])
+        return {
+            "engine": "cycles",
+            "preset": self.preset,
+            "width": self.width,
+            "height": self.height,
+            "sensor_width_mm": SENSOR_WIDTH_MM,
+            **settings,
+        }

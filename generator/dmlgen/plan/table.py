@@ -1,0 +1,33 @@
+"""A plan as rows and as a parquet file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dmldata.common.files import whole_file
+from dmlgen.plan.draw import Plan
+
+
+def plan_rows(plan: Plan) -> list[dict[str, Any]]:
+    """One mapping an image: key, split, scene_id, variant_id, seed and every factor's value."""
+    return [
+        {
+            "key": image.key,
+            "split": image.split,
+            "scene_id": image.scene_id,
+            "variant_id": image.variant_id,
+            "seed": image.seed,
+            **image.values,
+        }
+        for image in plan.images
+    ]
+
+
+def write_plan(plan: Plan, path: Path) -> None:
+    """Writes the plan as a parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with whole_file(path) as file:
+        pq.write_table(pa.Table.from_pylist(plan_rows(plan)), file)

@@ -1,0 +1,102 @@
+"""Sun and sky, metered: how much light there is at a sun elevation, and the exposure that follows.
+
+A photographer meters the light and lets the camera adapt to its colour. Here both are folded into
+the light itself (a gain per channel), so that a colour asked for is the colour in the picture, from
+a sun at 3 degrees to one at 75.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+SUN_INTENSITY = 0.4
+"""Strength of the sun's disc relative to Nishita's clear sky: a thin haze, softer contrast."""
+
+HAZE = 0.5
+"""Share of sun and sky that is grey instead of coloured. Nishita's clear sky is a deep blue that
+clear coat mirrors everywhere; with it, paint of any hue looks shifted towards blue."""
+
+ADAPTATION = 0.75
+"""Share of the light's colour cast that white balance takes out; the rest keeps a low sun warm."""
+
+WHITE = 1.0
+"""Linear value of a white diffuse card under the metered light."""
+
+_ELEVATION = np.array([1.0, 3, 5, 8, 12, 16, 22, 30, 40, 50, 60, 75, 90])
+# Linear RGB of a white diffuse card from sky and sun (full strength), measured by
+# measurements/light_meter.py; cards: on the ground, standing towards the sun, standing away from
+# it.
+_SKY = np.array(
+    [
+        [0.482, 0.538, 0.563, 1.329, 0.706, 0.392, 0.373, 0.377, 0.320],
+        [0.776, 0.920, 0.986, 2.808, 1.644, 0.780, 0.628, 0.702, 0.615],
+        [1.014, 1.250, 1.416, 3.927, 2.568, 1.332, 0.815, 0.977, 0.926],
+        [1.292, 1.625, 1.966, 4.929, 3.579, 2.156, 1.006, 1.268, 1.317],
+        [1.562, 1.970, 2.511, 5.392, 4.263, 2.975, 1.151, 1.493, 1.676],
+        [1.761, 2.214, 2.911, 5.326, 4.472, 3.476, 1.227, 1.611, 1.894],
+        [1.968, 2.465, 3.337, 4.848, 4.372, 3.836, 1.272, 1.685, 2.067],
+        [2.146, 2.682, 3.721, 4.116, 4.001, 3.943, 1.270, 1.693, 2.146],
+        [2.282, 2.852, 4.042, 3.352, 3.503, 3.818, 1.232, 1.646, 2.140],
+        [2.365, 2.962, 4.263, 2.759, 3.052, 3.572, 1.185, 1.586, 2.102],
+        [2.420, 3.037, 4.420, 2.286, 2.651, 3.273, 1.154, 1.547, 2.085],
+        [2.462, 3.101, 4.564, 1.730, 2.134, 2.797, 1.183, 1.577, 2.160],
+        [2.469, 3.116, 4.608, 1.359, 1.764, 2.399, 1.357, 1.764, 2.399],
+    ]
+).reshape(-1, 3, 3)
+_SUN = np.array(
+    [
+        [0.077, 0.021, 0.000, 4.316, 1.150, 0.000],
+        [0.761, 0.319, 0.026, 14.507, 6.066, 0.482],
+        [1.968, 1.030, 0.221, 22.460, 11.743, 2.513],
+        [4.208, 2.608, 0.947, 29.898, 18.524, 6.719],
+        [7.486, 5.174, 2.542, 35.178, 24.308, 11.928],
+        [10.842, 7.936, 4.544, 37.790, 27.661, 15.836],
+        [15.863, 12.179, 7.914, 39.246, 30.131, 19.578],
+        [22.296, 17.705, 12.579, 38.619, 30.665, 21.788],
+        [29.670, 24.094, 18.174, 35.356, 28.712, 21.657],
+        [36.056, 29.653, 23.136, 30.242, 24.870, 19.402],
+        [41.238, 34.174, 27.213, 23.808, 19.728, 15.707],
+        [46.421, 38.700, 31.320, 12.439, 10.370, 8.392],
+        [48.590, 40.580, 32.999, 0.044, 0.037, 0.031],
+    ]
+).reshape(-1, 2, 3)
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+
+
+def metered_light(elevation: float, sunlit: float = 1.0, facing: float = 0.0) -> np.ndarray:
+    """Linear RGB [3] that a meter reads: half from a white card on the ground, the rest from cards
+    standing towards the sun and away from it.
+
+    Args:
+        elevation: of the sun, degrees.
+        sunlit: share of the sun that nothing stands before, 0..1.
+        facing: 1 where the meter sees the sunlit sides of things only, -1 their shaded sides, 0
+            both alike.
+    """
+    weights = np.array([0.5, 0.25 * (1 + facing), 0.25 * (1 - facing)])
+    sun = sunlit * np.concatenate([_SUN, np.zeros_like(_SUN[:, :1])], axis=1)
+    cards = _SKY + SUN_INTENSITY * sun
+    reading = np.einsum("ecr,c->er", cards, weights)
+    clear = np.array([np.interp(elevation, _ELEVATION, reading[:, c]) for c in range(3)])
+    return (1 - HAZE) * clear + HAZE * float(clear @ LUMINANCE)
+
+
+def light_gain(reading: np.ndarray, compensation: float = 0.0) -> tuple[float, float, float]:
+    """The factor per channel by which light is scaled, so that what the meter read becomes WHITE
+    in luminance and ADAPTATION of its colour cast is gone.
+
+    Args:
+        reading: linear RGB [3] of the meter.
+        compensation: stops by which the picture is made brighter than metered.
+
+    >>> light_gain(np.array([2.0, 2.0, 2.0]))
+    (0.5, 0.5, 0.5)
+    >>> red, green, blue = light_gain(metered_light(3))
+    >>> red < green < blue
+    True
+    """
+    luminance = float(reading @ LUMINANCE)
+    balance = (luminance / reading) ** ADAPTATION
+    balance *= luminance / float((reading * balance) @ LUMINANCE)
+    red, green, blue = balance * (WHITE / luminance * 2.0**compensation)
+    return (float(red), float(green), float(blue))

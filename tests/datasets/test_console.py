@@ -170,7 +170,7 @@ def run_python(code: str, **options: object) -> subprocess.CompletedProcess[str]
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     script = tmp_path / "prog.py"
     script.write_text(
-        "import typer\nfrom dmldata import console\napp = typer.Typer()\n"
+        "import typer\nfrom dmldata.common import console\napp = typer.Typer()\n"
         "@app.command()\ndef main():\n    for n in range(100_000):\n        print(n)\n"
         "console.run(app, 'prog')\n"
     )

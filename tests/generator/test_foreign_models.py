@@ -18,11 +18,11 @@ from dmldata.common.errors import InputError
 from dmlgen.blender import call_in_blender
 from dmlgen.carimport.decide import Choices, decide
 from dmlgen.carimport.own import look_at
-from dmlgen.carimport.source.beside import MAX_PIXELS, find_beside, problem_of_image
-from dmlgen.carimport.source.fbx import check_fbx
-from dmlgen.carimport.source.kinds import check_kind
-from dmlgen.carimport.source.prepare import prepare
 from dmlgen.catalog.cars import load_car
+from dmlgen.modelfiles.beside import MAX_PIXELS, find_beside, problem_of_image
+from dmlgen.modelfiles.fbx import check_fbx
+from dmlgen.modelfiles.kinds import check_kind
+from dmlgen.modelfiles.prepare import prepare
 
 PAINT = Choices(paint=("Lack",))
 
@@ -373,7 +373,7 @@ def test_a_compressed_blend_file_that_expands_is_refused(tmp_path, monkeypatch):
 
 
 def test_an_obj_file_of_too_many_triangles_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("dmlgen.carimport.source.kinds.MAX_TRIANGLES", 300)
+    monkeypatch.setattr("dmlgen.modelfiles.kinds.MAX_TRIANGLES", 300)
     with pytest.raises(InputError, match="301 triangles or more; at most 300 can be used"):
         prepare(write_obj(tmp_path / "a.obj", toy_car()), fresh(tmp_path / "copy"))
 

@@ -10,8 +10,8 @@ from scipy import stats
 
 from dmldata.common.errors import InputError
 from dmlgen.catalog.cars import load_car
+from dmlgen.catalog.labels import base_of
 from dmlgen.plan.draw import make_plan
-from dmlgen.plan.labels import base_of
 from dmlgen.plan.recipe import Sweep, load_recipe
 
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 if TYPE_CHECKING:
-    from dmlbench.models.preprocessing import Preprocessing
+    from dmlbench.maps.geometry import Fitting
 
 
 def attention_on_car(saliency: ArrayLike, mask: ArrayLike) -> float | None:
@@ -42,7 +42,7 @@ def attention_on_car(saliency: ArrayLike, mask: ArrayLike) -> float | None:
 
 
 def mask_in_input(
-    mask: Image.Image | NDArray[np.uint8], preprocessing: Preprocessing
+    mask: Image.Image | NDArray[np.uint8], preprocessing: Fitting
 ) -> NDArray[np.uint8]:
     """An image's 8-bit part mask [h, w] in a model's input [H, W]: its resize and crop, nearest."""
     parts = np.asarray(mask, np.uint8)

@@ -13,7 +13,7 @@ from scipy.special import rel_entr
 from dmlbench.maps.grid import common_grid
 
 if TYPE_CHECKING:
-    from dmlbench.models.preprocessing import Preprocessing
+    from dmlbench.maps.geometry import Fitting
 
 LARGEST_CORRELATION = 1 - 1e-7
 
@@ -86,8 +86,8 @@ def compare_maps(a: ArrayLike, b: ArrayLike) -> MapComparison:
 def compare_models(
     a: ArrayLike,
     b: ArrayLike,
-    preprocessing_a: Preprocessing,
-    preprocessing_b: Preprocessing,
+    preprocessing_a: Fitting,
+    preprocessing_b: Fitting,
     sizes: Sequence[tuple[int, int]],
 ) -> MapComparison:
     """Both measures for maps as two models gave them.

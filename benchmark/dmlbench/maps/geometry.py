@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,13 @@ class Box(NamedTuple):
     top: float
     right: float
     bottom: float
+
+
+class Fitting(Protocol):
+    """What fits images of any size into a model; `dmlbench.models.Preprocessing` is one."""
+
+    def geometry(self, width: int, height: int) -> Geometry:
+        """Where the model's input lies in an image of this size in pixels."""
 
 
 @dataclass(frozen=True)

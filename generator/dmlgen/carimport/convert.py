@@ -3,7 +3,7 @@
 Runs in a process of its own (see `dmlgen.carimport.importer`), since it imports Blender.
 The GLB holds one mesh `body` and four meshes `wheel_front_left` ... `wheel_rear_right` whose
 origins lie on their axles, none of them where the source's wheels cannot be told apart; every
-material is named after its role (`dmlgen.carimport.mesh.looks`).
+material is named after its role (`dmlgen.meshes.role_materials`).
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from mathutils import Matrix, Vector
 from dmldata.common.errors import InputError, PrismError
 from dmlgen.carimport.interior import add_generic_interior
 from dmlgen.carimport.mesh.liners import add_liner
-from dmlgen.carimport.mesh.looks import role_material
 from dmlgen.carimport.mesh.plates import add_plate
 from dmlgen.carimport.mesh.read import read_source, reason_of
 from dmlgen.carimport.mesh.seams import draw_seam
 from dmlgen.carimport.mesh.split import WHEELS, split
-from dmlgen.carimport.mesh.surfaces import lay_on, subdivide, wall_behind, weld
+from dmlgen.carimport.mesh.surfaces import lay_on, subdivide, wall_behind
 from dmlgen.carimport.orient import LENGTHS, ROLL_TO_UP, YAW_TO_FRONT
 from dmlgen.catalog.cars import CarSpec
+from dmlgen.meshes.role_materials import role_material
+from dmlgen.meshes.weld import weld
 
 LARGEST_IMAGE = 1024
 """Pixels of the longer side of an image in a GLB file."""

@@ -19,11 +19,11 @@ from dmlgen.blender import call_in_blender, require_blender
 from dmlgen.carimport.decide import Choices, Decision, decide
 from dmlgen.carimport.importer import ImportedCar, convert_source
 from dmlgen.carimport.model import Model
-from dmlgen.carimport.source.kinds import check_kind
 from dmlgen.carimport.table import roles_of
 from dmlgen.carimport.wheels import glob_of
 from dmlgen.catalog.assets import OWN_CARS, own_car_names, own_cars_folder, project_car_names
 from dmlgen.catalog.cars import NAME, NAME_LENGTH, UNKNOWN_LICENSE, CarSpec, Source
+from dmlgen.modelfiles.kinds import check_kind
 from dmlgen.plan.presets import Engine
 from dmlgen.rendering.show import show_car
 

@@ -85,7 +85,7 @@ def car_mesh(name: str) -> Path:
     if not file.is_file():
         raise InputError(f"{file}: no such file; {mend}")
     if real in own_car_names():
-        from dmlgen.carimport.source.gltf import check_car_glb
+        from dmlgen.modelfiles.gltf import check_car_glb
 
         try:
             check_car_glb(file)

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from dmldata.common.errors import UnknownNameError
 from dmldata.contract.factors import Factor, Value
 from dmlgen.catalog.assets import environment_names, project_car_names
-from dmlgen.plan.labels import BODY_TYPE
+from dmlgen.catalog.labels import BODY_TYPE
 
 _HUES = tuple(i / 10 for i in range(10))
 _TENTHS = (0.1, 0.3, 0.5, 0.7, 0.9)

@@ -16,9 +16,9 @@ import numpy as np
 from dmldata.common.errors import InputError
 from dmldata.contract.factors import Factor, Value
 from dmlgen.catalog.cars import load_car
+from dmlgen.catalog.labels import BODY_TYPE, LabelColumn, label_columns
 from dmlgen.catalog.places import load_environment
 from dmlgen.factors.catalogue import find_group
-from dmlgen.plan.labels import BODY_TYPE, LabelColumn, label_columns
 from dmlgen.plan.recipe import MAX_IMAGES, Recipe, Sweep, with_values
 
 MAX_SEED = 2**31 - 1

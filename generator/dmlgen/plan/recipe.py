@@ -15,8 +15,8 @@ from dmldata.contract.factors import Factor, Value
 from dmldata.contract.manifest import SplitName
 from dmlgen.catalog.assets import environment_names, real_car, recipe_file
 from dmlgen.catalog.derived_names import expand
+from dmlgen.catalog.labels import CarLabel
 from dmlgen.factors.catalogue import CONSTANTS, catalogue, find_factor, find_group, range_of
-from dmlgen.plan.labels import CarLabel
 
 MAX_IMAGES = 1_000_000
 """In a dataset: its plan is made in memory."""

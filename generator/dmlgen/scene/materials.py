@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import bpy
 
 from dmldata.contract.parts import Part
-from dmlgen.carimport.mesh.looks import image_of, role_of
 from dmlgen.catalog.roles import ROLES
+from dmlgen.meshes.role_materials import image_of, role_of
 from dmlgen.scene.nodes import Tree
 from dmlgen.scene.weathering import PHOTOGRAPH, cover_with_dirt, glow
 

@@ -9,9 +9,9 @@ import bpy
 import numpy as np
 
 from dmldata.common.errors import InputError, UnknownNameError
-from dmlgen.carimport.mesh.looks import image_of
 from dmlgen.carimport.mesh.read import face_pieces, matches, read_source, values_of
 from dmlgen.carimport.model import Model, ModelMaterial
+from dmlgen.meshes.role_materials import image_of
 
 
 def describe(file: Path, ignore: tuple[str, ...] = ()) -> Model:

@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from dmlgen.carimport.source.beside import MAX_PIXELS, find_beside, problem_of_image
+from dmlgen.modelfiles.beside import MAX_PIXELS, find_beside, problem_of_image
 
 
 def keep_own_images(folder: Path) -> tuple[str, ...]:

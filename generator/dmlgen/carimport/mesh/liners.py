@@ -8,8 +8,8 @@ from typing import Any
 import bpy
 import numpy as np
 
-from dmlgen.carimport.mesh.looks import role_material
 from dmlgen.catalog.car_edits import Liners
+from dmlgen.meshes.role_materials import role_material
 
 STEPS = 24
 DEPTH = 0.16

@@ -8,8 +8,8 @@ from typing import Any
 import bpy  # isort: skip (mathutils exists once bpy is imported)
 from mathutils import Matrix, Vector
 
-from dmlgen.carimport.mesh.looks import role_material
 from dmlgen.catalog.car_edits import Plate
+from dmlgen.meshes.role_materials import role_material
 
 THICKNESS = 0.008
 

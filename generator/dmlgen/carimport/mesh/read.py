@@ -16,8 +16,8 @@ from dmldata.common.errors import InputError
 from dmlgen.carimport.mesh.images import keep_own_images
 from dmlgen.carimport.mesh.rendered import check_links, show_as_rendered
 from dmlgen.carimport.model import pieces_of
-from dmlgen.carimport.source.kinds import check_triangles
-from dmlgen.carimport.source.prepare import prepare
+from dmlgen.modelfiles.kinds import check_triangles
+from dmlgen.modelfiles.prepare import prepare
 
 NO_MATERIAL = "no material"
 """Name of the material of faces that have none."""

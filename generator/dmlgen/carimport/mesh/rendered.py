@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from dmldata.common.errors import InputError
-from dmlgen.carimport.source.kinds import MAX_TRIANGLES
+from dmlgen.modelfiles.kinds import MAX_TRIANGLES
 
 
 def show_as_rendered() -> tuple[str, ...]:

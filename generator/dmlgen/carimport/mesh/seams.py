@@ -11,8 +11,8 @@ import bpy  # isort: skip (mathutils exists once bpy is imported)
 from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 
-from dmlgen.carimport.mesh.looks import role_material
 from dmlgen.catalog.car_edits import Seam
+from dmlgen.meshes.role_materials import role_material
 
 STEP = 0.015
 """Metres between two places where the surface is looked up."""

@@ -10,11 +10,11 @@ import bpy  # isort: skip (bmesh exists once bpy is imported)
 import bmesh
 
 from dmldata.common.errors import InputError
-from dmlgen.carimport.mesh.looks import image_of, role_material
 from dmlgen.carimport.mesh.read import face_pieces
 from dmlgen.catalog.car_edits import Face
 from dmlgen.catalog.cars import CarSpec
 from dmlgen.catalog.roles import ROLES
+from dmlgen.meshes.role_materials import image_of, role_material
 
 WHEELS = ("wheel_front_left", "wheel_front_right", "wheel_rear_left", "wheel_rear_right")
 

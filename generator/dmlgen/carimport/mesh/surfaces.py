@@ -9,22 +9,12 @@ from typing import Any
 import bpy  # isort: skip (bmesh exists once bpy is imported)
 import bmesh
 
-from dmlgen.carimport.mesh.looks import role_material
 from dmlgen.catalog.car_edits import Subdivision
+from dmlgen.meshes.role_materials import role_material
+from dmlgen.meshes.weld import weld
 
-WELD = 1e-4
-"""Metres between vertices that are one."""
 DECAL_HEIGHT = 0.0025
 WALL_DEPTH = 0.03
-
-
-def weld(mesh: Any, distance: float = WELD) -> None:
-    """Joins vertices at the same place, so that faces know their neighbours."""
-    data = bmesh.new()
-    data.from_mesh(mesh)
-    bmesh.ops.remove_doubles(data, verts=data.verts, dist=distance)
-    data.to_mesh(mesh)
-    data.free()
 
 
 def subdivide(obj: Any, rules: tuple[Subdivision, ...]) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import bpy
 import numpy as np
 
-from dmlgen.carimport.mesh.surfaces import weld
 from dmlgen.derive import quads
 from dmlgen.derive.quads import Point
+from dmlgen.meshes.weld import weld
 
 
 class Shape:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dmldata.common.errors import InputError
-from dmlgen.carimport.source.kinds import MAX_BYTES
+from dmlgen.modelfiles.kinds import MAX_BYTES
 
 _HEADER = 27
 _WIDTH = {"f": 4, "d": 8, "i": 4, "l": 8, "b": 1, "c": 1}

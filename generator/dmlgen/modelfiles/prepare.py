@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dmlgen.carimport.source.blend import check_blend
-from dmlgen.carimport.source.fbx import check_fbx
-from dmlgen.carimport.source.gltf import prepare_gltf
-from dmlgen.carimport.source.kinds import check_kind
-from dmlgen.carimport.source.obj import prepare_obj
+from dmlgen.modelfiles.blend import check_blend
+from dmlgen.modelfiles.fbx import check_fbx
+from dmlgen.modelfiles.gltf import prepare_gltf
+from dmlgen.modelfiles.kinds import check_kind
+from dmlgen.modelfiles.obj import prepare_obj
 
 
 def prepare(file: Path, scratch: Path) -> Path:

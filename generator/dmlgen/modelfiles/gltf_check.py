@@ -12,8 +12,8 @@ from urllib.parse import quote, unquote
 import numpy as np
 
 from dmldata.common.errors import InputError
-from dmlgen.carimport.source.beside import find_beside
-from dmlgen.carimport.source.kinds import MAX_BYTES, check_size, check_triangles
+from dmlgen.modelfiles.beside import find_beside
+from dmlgen.modelfiles.kinds import MAX_BYTES, check_size, check_triangles
 
 _MESHOPT = "EXT_meshopt_compression"
 _MAX_DEPTH = 200

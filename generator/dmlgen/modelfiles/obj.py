@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from dmldata.common.errors import InputError
-from dmlgen.carimport.source.beside import find_beside
-from dmlgen.carimport.source.kinds import check_size, check_triangles
+from dmlgen.modelfiles.beside import find_beside
+from dmlgen.modelfiles.kinds import check_size, check_triangles
 
 _PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="

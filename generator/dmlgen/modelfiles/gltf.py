@@ -11,9 +11,9 @@ from urllib.parse import quote, unquote
 
 from dmldata.common.errors import InputError
 from dmldata.common.strict import parse_plain_json
-from dmlgen.carimport.source.beside import find_beside
-from dmlgen.carimport.source.gltf_check import GltfCheck
-from dmlgen.carimport.source.kinds import MAX_BYTES, check_kind
+from dmlgen.modelfiles.beside import find_beside
+from dmlgen.modelfiles.gltf_check import GltfCheck
+from dmlgen.modelfiles.kinds import MAX_BYTES, check_kind
 
 _JSON, _BIN = 0x4E4F534A, 0x004E4942
 _MAX_JSON = MAX_BYTES // 2

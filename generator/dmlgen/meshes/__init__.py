@@ -1,0 +1,1 @@
+"""Blender meshes and materials that the import of cars and the scene share."""

@@ -1,0 +1,20 @@
+"""Vertices at the same place made one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy  # noqa: F401  # isort: skip (bmesh exists once bpy is imported)
+import bmesh
+
+WELD = 1e-4
+"""Metres between vertices that are one."""
+
+
+def weld(mesh: Any, distance: float = WELD) -> None:
+    """Join vertices at the same place, so that faces know their neighbors."""
+    data = bmesh.new()
+    data.from_mesh(mesh)
+    bmesh.ops.remove_doubles(data, verts=data.verts, dist=distance)
+    data.to_mesh(mesh)
+    data.free()

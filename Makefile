@@ -62,6 +62,7 @@ lint: setup
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
 
 # The pages of docs/ as a site: site/index.html
 docs: setup

@@ -1,32 +1,46 @@
-"""From a model and a dataset to scores: what a deep metric learning model has learned to look at.
-
-`dmlbench.load_model` and `dmlbench.embed` are functions, `dmlbench.scores`,
-`dmlbench.saliency` and `dmlbench.maps` packages. All are imported at first use: a command answers
-`--help` without waiting for torch, and what reads results never needs it.
-"""
+"""From a model and a dataset to scores: what a deep metric learning model looks at."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dmldata.version import __version__ as __version__
+from dmldata.common.lazy import lazy_exports
+from dmldata.version import __version__
 
 if TYPE_CHECKING:
-    from dmlbench.embed import embed as embed
-    from dmlbench.models import load_model as load_model
+    from dmlbench import maps, saliency, scores
+    from dmlbench.compare import compare_results
+    from dmlbench.embedding import embed
+    from dmlbench.models import load_model
+    from dmlbench.results import find_results
+    from dmlbench.scores import arp, nr_precision, score_properties
 
-_FUNCTIONS = {"embed": "dmlbench.embed", "load_model": "dmlbench.models"}
-_PACKAGES = ("maps", "properties", "saliency")
+__all__ = [
+    "__version__",
+    "arp",
+    "compare_results",
+    "embed",
+    "find_results",
+    "load_model",
+    "maps",
+    "nr_precision",
+    "saliency",
+    "score_properties",
+    "scores",
+]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _FUNCTIONS:
-        return getattr(importlib.import_module(_FUNCTIONS[name]), name)
-    if name in _PACKAGES:
-        return importlib.import_module(f"dmlbench.{name}")
-    raise AttributeError(f"module 'dmlbench' has no attribute '{name}'")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_FUNCTIONS, *_PACKAGES})
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "arp": "dmlbench.scores",
+        "compare_results": "dmlbench.compare",
+        "embed": "dmlbench.embedding",
+        "find_results": "dmlbench.results",
+        "load_model": "dmlbench.models",
+        "maps": "dmlbench.maps",
+        "nr_precision": "dmlbench.scores",
+        "saliency": "dmlbench.saliency",
+        "score_properties": "dmlbench.scores",
+        "scores": "dmlbench.scores",
+    },
+)

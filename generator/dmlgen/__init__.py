@@ -1,3 +1,24 @@
-"""From a recipe to a finished dataset: what is in a picture is decided here, and known."""
+"""From a recipe to a finished dataset whose images show what the recipe says."""
 
-from dmldata.version import __version__ as __version__
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dmldata.common.lazy import lazy_exports
+from dmldata.version import __version__
+
+if TYPE_CHECKING:
+    from dmlgen.plan.draw import make_plan
+    from dmlgen.plan.recipe import load_recipe
+    from dmlgen.rendering.run import render
+
+__all__ = ["__version__", "load_recipe", "make_plan", "render"]
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "load_recipe": "dmlgen.plan.recipe",
+        "make_plan": "dmlgen.plan.draw",
+        "render": "dmlgen.rendering.run",
+    },
+)

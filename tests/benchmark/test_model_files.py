@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from dmlbench.embed import embed
+from dmlbench.embedding import embed
 from dmlbench.models import (
     EmbeddingNetwork,
     Preprocessing,

@@ -16,7 +16,7 @@ from PIL import Image
 from dmldata import open_dataset
 from dmldata.common.errors import InputError
 from dmldata.contract.manifest import Credit
-from dmldata.verify.verification import verify
+from dmldata.verify import verify
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from PIL import Image
 
 from dmldata.common.errors import DatasetError
 from dmldata.contract.shards import Sample, read_shard, write_shard
-from dmldata.verify.verification import Problem, verify
+from dmldata.verify import Problem, verify
 
 SHARD = "train-000000.tar"
 Edit = Callable[[list[Sample]], Iterable[Sample]]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from dmldata import open_dataset
 from dmldata.common.errors import InputError
-from dmldata.verify.verification import verify
+from dmldata.verify import verify
 
 Write = Callable[..., Any]
 Rows = list[dict[str, Any]]

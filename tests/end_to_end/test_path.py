@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dmldata import open_dataset
-from dmldata.verify.verification import verify
+from dmldata.verify import verify
 
 SAMPLE = Path(__file__).resolve().parents[2] / "datasets" / "sample"
 MODELS = [f"timm:test_efficientnet?pretrained=false&seed={seed}" for seed in (0, 1)]

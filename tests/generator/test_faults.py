@@ -15,7 +15,7 @@ import pytest
 
 from dmldata import open_dataset
 from dmldata.common.errors import InputError, PrismError
-from dmldata.verify.verification import verify
+from dmldata.verify import verify
 from dmlgen.rendering.executor import Died, Rendered
 from dmlgen.rendering.job import STAGING, held, slices_in, staging_of
 from dmlgen.rendering.local import LocalExecutor, has_gpu

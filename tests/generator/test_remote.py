@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from dmldata.common.errors import InputError, PrismError
-from dmldata.verify.verification import verify
+from dmldata.verify import verify
 from dmlgen.rendering.remote import Destination, work_folder
 
 ASKED = (

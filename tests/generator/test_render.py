@@ -7,7 +7,7 @@ import pytest
 
 from dmldata import Part, open_dataset
 from dmldata.common.errors import InputError
-from dmldata.verify.verification import verify
+from dmldata.verify import verify
 from dmlgen.rendering.run import render
 
 

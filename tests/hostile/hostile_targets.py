@@ -143,7 +143,7 @@ def seal_dataset(folder: Path) -> None:
 
 def read_dataset(folder: Path) -> None:
     from dmlbench.sources import open_source
-    from dmldata.verify.verification import verify
+    from dmldata.verify import verify
 
     verify(folder)
     source = open_source(str(folder))

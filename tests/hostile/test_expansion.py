@@ -22,7 +22,7 @@ from dmlbench.sources.shards import expand_shards
 from dmldata.common.documents import parse_yaml
 from dmldata.common.errors import DatasetError, InputError, ModelError
 from dmldata.dataset import open_dataset
-from dmldata.verify.verification import verify
+from dmldata.verify import verify
 
 ZEROS = bytes(4 << 20)
 

@@ -15,7 +15,7 @@ from dmlbench.sources.label_table import read_label_table
 from dmlbench.sources.property_file import read_property_file
 from dmldata.common.errors import InputError
 from dmldata.dataset import open_dataset
-from dmldata.verify.verification import verify
+from dmldata.verify import verify
 
 PIPE = "is a pipe or device, not a file"
 

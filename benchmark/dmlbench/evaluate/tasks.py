@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.embed import embed
+from dmlbench.embedding import embed
 from dmlbench.evaluate.map_images import make_maps
 from dmlbench.models import LoadedModel
 from dmlbench.results.blocks import KEYS, Arrays

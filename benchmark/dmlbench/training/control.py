@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dmlbench.embed import embed
+from dmlbench.embedding import embed
 from dmlbench.models import LoadedModel
 from dmlbench.scores import map_at_r, precision_at_1
 from dmlbench.training.fit import Material

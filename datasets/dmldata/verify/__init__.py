@@ -1,1 +1,5 @@
-"""Checking a whole dataset."""
+"""Check every file, sample and row of a dataset."""
+
+from dmldata.verify.verification import Problem, verify
+
+__all__ = ["Problem", "verify"]

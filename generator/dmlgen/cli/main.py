@@ -130,7 +130,7 @@ def verify(
 ) -> None:
     """Check every file of a dataset; exit 1 with the list of what is wrong."""
     from dmldata.dataset import open_dataset
-    from dmldata.verify.verification import verify as verify_dataset
+    from dmldata.verify import verify as verify_dataset
 
     with console.progress("verify", None, quiet=as_json) as bar:
         problems = verify_dataset(folder, progress=bar.report)

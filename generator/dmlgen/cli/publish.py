@@ -12,7 +12,7 @@ from dmldata.common import console
 from dmldata.common.console import say
 
 if TYPE_CHECKING:
-    from dmldata.verify.verification import Problem
+    from dmldata.verify import Problem
 
 
 def publish(

@@ -20,7 +20,7 @@ from dmldata.card.write import CARD_FILES
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest
 from dmldata.contract.samples import SAMPLES_FILE
 from dmldata.dataset import open_dataset
-from dmldata.verify.verification import Problem
+from dmldata.verify import Problem
 from dmlgen.publish.private_words import private_words
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif"}

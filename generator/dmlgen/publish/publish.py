@@ -16,7 +16,7 @@ from dmldata.common.errors import DatasetError, InputError, PrismError
 from dmldata.contract.manifest import MANIFEST_FILE, SHARD_NAME, Manifest, read_manifest
 from dmldata.contract.samples import SAMPLES_FILE
 from dmldata.dataset import open_dataset
-from dmldata.verify.verification import Problem, verify
+from dmldata.verify import Problem, verify
 from dmlgen.publish.privacy import private_problems
 from dmlgen.publish.stores import MARK, Say, Store
 from dmlgen.publish.versions import version_problem

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from dmlbench import load_model
-from dmlbench.embed import embed
+from dmlbench.embedding import embed
 from dmlbench.models.weights import read_weights
 from dmlbench.scores import map_at_r
 from dmlbench.sources import open_source

@@ -15,7 +15,7 @@ from fsspec.implementations.local import LocalFileSystem
 from dmldata import open_dataset
 from dmldata.common import files
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest
-from dmldata.verify.verification import verify
+from dmldata.verify import verify
 from dmlgen.publish.privacy import private_problems
 from dmlgen.publish.publish import set_version
 from dmlgen.publish.versions import bumped, change

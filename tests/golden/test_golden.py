@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 PLANS = {
-    "paper": "PLAN_paper",
-    "train196": "PLAN_train196",
-    "photo": "PLAN_photo",
-    "mini": "PLAN_mini",
-    "pose": "PLAN_pose",
+    "paper": "c7f8912dcb159010",
+    "train196": "189bda42866e7c9e",
+    "photo": "1f88bf69e979c03a",
+    "mini": "e195ffff316cad80",
+    "pose": "22e266ad97b5626a",
 }
-SCORES = "SCORES"
+SCORES = "ec037a2a81abbec4"
 
 
 def digest_of(document: Any) -> str:
@@ -65,6 +65,5 @@ def test_the_scores_of_embeddings_are_as_they_were():
             "angle": Property(angle, "cyclic", angle, 360.0),
         },
         seed=0,
-        permutations=19,
     )
     assert digest_of(rounded(scores["properties"])) == SCORES

@@ -60,7 +60,7 @@ def extras_with(module: str) -> list[str]:
     """
     name = _normalized(_DISTRIBUTION_OF.get(module, module))
     found = [one.extra for one in extra_requirements() if one.distribution == name]
-    return [extra for extra in dict.fromkeys(found) if extra not in {"dev", "benchmarks"}]
+    return [extra for extra in dict.fromkeys(found) if extra not in {"dev", "measurements"}]
 
 
 def import_extra(module: str) -> ModuleType:

@@ -66,10 +66,12 @@ def require_blender() -> None:
 
 def _why_no_module() -> str:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    releases = [one for one in extra_requirements() if one.distribution == "bpy"]
-    if not releases or python in {one.python for one in releases}:
+    releases = [release for release in extra_requirements() if release.distribution == "bpy"]
+    if not releases or python in {release.python for release in releases}:
         return str(MissingPackageError("bpy"))
-    valid = " and ".join(f"Python {one.python} (bpy {one.specifier})" for one in releases)
+    valid = " and ".join(
+        f"Python {release.python} (bpy {release.specifier})" for release in releases
+    )
     return f"bpy exists for {valid}; this is Python {python}"
 
 

@@ -244,7 +244,7 @@ REFUSALS = {
     "size": (
         lambda p: write_glb(p / "a.glb", toy_car(), trimesh.transformations.scale_matrix(4)),
         (),
-        "the model is 17.7 units long, no car's length in metres, centimetres or millimetres",
+        "the model is 17.7 units long, no car's length in meters, centimeters or millimeters",
     ),
     "length": (lambda p: write_glb(p / "a.glb", toy_car()), ("--length", 44), "--length 44: a car"),
     "paint": (

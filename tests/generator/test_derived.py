@@ -25,7 +25,7 @@ from dmlgen.derive.models import (
     proportions,
 )
 from dmlgen.derive.shape import shape_of
-from dmlgen.derive.trims import OWN as OWN_TRIM
+from dmlgen.derive.trims import ORIGINAL as ORIGINAL_TRIM
 from dmlgen.derive.trims import choose as choose_trim
 from dmlgen.derive.warp import ARCH, Proportions, Warp
 from dmlgen.factors.catalogue import CONSTANTS
@@ -123,7 +123,7 @@ def test_the_same_name_gives_the_same_bytes_and_another_name_others():
 def test_the_warp_moves_the_body_and_wheels_keep_their_radius_and_the_ground(name, tmp_path):
     base = CarFile(car_mesh(name))
     # With the base's trim: no part is cut.
-    number = next(number for number in range(1, 13) if choose_trim(base, number) == OWN_TRIM)
+    number = next(number for number in range(1, 13) if choose_trim(base, number) == ORIGINAL_TRIM)
     made = opened(derived_glb(car_mesh(name), number), tmp_path)
     for before, after in zip(base.nodes, made.nodes, strict=True):
         assert before.name == after.name
@@ -213,7 +213,7 @@ from dmlgen.plan.presets import Engine
 from dmlgen.scene import stage as stages
 from dmlgen.scene.picture import Photographer
 
-stages.MOST_CARS = {most}
+stages.MAX_CARS = {most}
 stage = stages.Stage(Engine("draft", 64, "cpu"))
 folder = Path({folder!r})
 photographer = Photographer(folder)

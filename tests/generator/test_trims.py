@@ -8,7 +8,7 @@ from dmlgen.derive.cut import CHORD, cut
 from dmlgen.derive.glb import CarFile, Part
 from dmlgen.derive.models import derive, measure
 from dmlgen.derive.outline import outline
-from dmlgen.derive.trims import CLADDINGS, NO_ROOF, OWN, choose, cladding, exchange_trim, roof
+from dmlgen.derive.trims import CLADDINGS, NO_ROOF, ORIGINAL, choose, cladding, exchange_trim, roof
 from dmlgen.derive.wheels import choose as choose_wheels
 
 BASES = project_car_names()
@@ -76,7 +76,7 @@ def test_models_of_a_base_take_all_combinations_in_turn(name):
     trims = [choose(car, number) for number in range(1, every + 1)]
     assert len(set(trims)) == every
     assert {trim.cladding for trim in trims} == set(CLADDINGS)
-    assert OWN in trims
+    assert ORIGINAL in trims
 
 
 @pytest.mark.parametrize("name", BASES)
@@ -101,7 +101,7 @@ def test_every_trim_makes_a_whole_car(name):
 
 def test_the_own_trim_changes_nothing():
     name = BASES[0]
-    number = next(n for n in range(1, 13) if choose(CarFile(car_mesh(name)), n) == OWN)
+    number = next(n for n in range(1, 13) if choose(CarFile(car_mesh(name)), n) == ORIGINAL)
     car, same = CarFile(car_mesh(name)), CarFile(car_mesh(name))
     exchange_trim(car, measure(car), number)
     assert car.to_bytes() == same.to_bytes()

@@ -1,4 +1,4 @@
-"""From a source model to a compact GLB: metres, +X forward, Z up, wheels on the ground.
+"""From a source model to a compact GLB: meters, +X forward, Z up, wheels on the ground.
 
 Runs in a process of its own (see `dmlgen.carimport.importer`), since it imports Blender.
 The GLB holds one mesh `body` and four meshes `wheel_front_left` ... `wheel_rear_right` whose
@@ -30,13 +30,13 @@ from dmlgen.catalog.cars import CarSpec
 from dmlgen.meshes.role_materials import role_material
 from dmlgen.meshes.weld import weld
 
-LARGEST_IMAGE = 1024
+MAX_IMAGE_SIDE = 1024
 """Pixels of the longer side of an image in a GLB file."""
 
 
 @dataclass(frozen=True)
 class Converted:
-    """What came out: size in metres (length, width, height) and triangles."""
+    """What came out: size in meters (length, width, height) and triangles."""
 
     size: tuple[float, float, float]
     triangles: int
@@ -111,7 +111,7 @@ def _to_car_frame(spec: CarSpec, objects: list[Any]) -> None:
     low, high = _bounds([v.co for obj in objects for v in obj.data.vertices])
     if not LENGTHS[0] <= high.x - low.x <= LENGTHS[1]:
         raise InputError(
-            f"car.yaml of {spec.name}: scale: makes it {high.x - low.x:.4g} metres long; valid: "
+            f"car.yaml of {spec.name}: scale: makes it {high.x - low.x:.4g} meters long; valid: "
             f"{LENGTHS[0]:g} to {LENGTHS[1]:g}"
         )
 
@@ -174,8 +174,8 @@ def _has_images(*meshes: Any) -> bool:
 def _shrink_images() -> None:
     for image in bpy.data.images:
         width, height = image.size
-        if max(width, height) > LARGEST_IMAGE:
-            scale = LARGEST_IMAGE / max(width, height)
+        if max(width, height) > MAX_IMAGE_SIDE:
+            scale = MAX_IMAGE_SIDE / max(width, height)
             image.scale(max(1, round(width * scale)), max(1, round(height * scale)))
 
 

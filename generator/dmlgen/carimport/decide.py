@@ -45,7 +45,7 @@ class Choices:
     Attributes:
         paint: materials that are the paint.
         up, forward: an axis or `auto`.
-        length: of the car in metres, None to take the file's unit.
+        length: of the car in meters, None to take the file's unit.
         roles: material, or `MATERIAL@OBJECTS` for the part of it that is in objects that a glob
             names, -> role; stronger than guesses.
         wheels: globs of objects or materials.
@@ -66,8 +66,8 @@ class Decision:
     """What a file will be converted to.
 
     Attributes:
-        scale: metres per unit.
-        size: length, width and height in metres.
+        scale: meters per unit.
+        size: length, width and height in meters.
         open_edges: shares of edges with one face, and with more than two.
         left_out: objects that are no part of the car.
         doubts: what could not be decided, one line each.
@@ -183,10 +183,10 @@ def _doubts(
             by_role.setdefault(row.role, []).append(f"'{row.name}'")
     for role, names in by_role.items():
         doubts.append(f"what {', '.join(names)} is (made {role}): --role MATERIAL=ROLE")
-    for one, other in overlapping(car):
+    for first, second in overlapping(car):
         doubts.append(
-            f"whether '{one}' and '{other}', which fill the same space, are both the car: "
-            f"--ignore '{other}'"
+            f"whether '{first}' and '{second}', which fill the same space, are both the car: "
+            f"--ignore '{second}'"
         )
     if not wheels.selectors:
         doubts.append(

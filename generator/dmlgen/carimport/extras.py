@@ -34,9 +34,9 @@ def coarser_levels(model: Model) -> frozenset[int]:
         name = plain.rpartition("/")[2]
         # A level may be the child of another.
         plain = name if _LEVEL.search(name) else plain
-        found = [int(first or second) for first, second in _LEVEL.findall(plain)]
+        level_numbers = [int(first or second) for first, second in _LEVEL.findall(plain)]
         key = _REST.sub("", _LEVEL.sub("", plain))
-        levels[key][found[-1] if found else -1].append(index)
+        levels[key][level_numbers[-1] if level_numbers else -1].append(index)
     coarser = [
         index
         for by_level in levels.values()
@@ -85,12 +85,12 @@ def overlapping(model: Model) -> list[tuple[str, str]]:
         materials[index] = set(model.material[model.object == index])
         boxes[index] = np.array([points.min(axis=0), points.max(axis=0)])
     pairs = []
-    for place, one in enumerate(large):
-        for other in large[place + 1 :]:
-            margin = _ALIKE * np.ptp(boxes[one], axis=0).max()
-            shared = materials[one] & materials[other]
-            if shared and np.abs(boxes[one] - boxes[other]).max() < margin:
-                pairs.append((model.objects[one], model.objects[other]))
+    for place, first in enumerate(large):
+        for second in large[place + 1 :]:
+            margin = _ALIKE * np.ptp(boxes[first], axis=0).max()
+            shared = materials[first] & materials[second]
+            if shared and np.abs(boxes[first] - boxes[second]).max() < margin:
+                pairs.append((model.objects[first], model.objects[second]))
     return pairs
 
 

@@ -76,9 +76,9 @@ def looks_like_paint(material: ModelMaterial) -> bool:
     return says(words(material.name), _PAINT)
 
 
-def _role_in(found: list[str], material: ModelMaterial) -> str | None:
-    named = [word for word in found if not _is_light_color(word)]
-    for first, second in pairwise(found):
+def _role_in(name_words: list[str], material: ModelMaterial) -> str | None:
+    named = [word for word in name_words if not _is_light_color(word)]
+    for first, second in pairwise(name_words):
         if first == "light" and second in _COLORS:
             named.remove(first)
     if says(named, _STEERING):

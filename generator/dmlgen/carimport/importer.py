@@ -21,7 +21,7 @@ from dmlgen.catalog.cars import CarSpec, load_car
 
 @dataclass(frozen=True)
 class ImportedCar:
-    """A converted car: its GLB, size in metres (length, width, height) and triangles."""
+    """A converted car: its GLB, size in meters (length, width, height) and triangles."""
 
     file: Path
     size: tuple[float, float, float]
@@ -82,18 +82,20 @@ def _source_file(spec: CarSpec, source: Path) -> Iterator[Path]:
 def _find(spec: CarSpec, source: Path, name: str, sha256: str | None, origin: str) -> Path:
     # By name, not by glob: names of files may hold the signs of globs.
     paths = [source] if source.is_file() else sorted(source.rglob("*"))
-    found = [path for path in paths if path.is_file() and (path == source or path.name == name)]
-    if not found:
+    candidates = [
+        path for path in paths if path.is_file() and (path == source or path.name == name)
+    ]
+    if not candidates:
         hint = "" if spec.source.archive is None else f"; it is part of {origin}"
         hint += " (apt-get download, dpkg -x)" if hint else ""
         raise InputError(f"--source {source}: no {name} there{hint}")
-    right = next((path for path in found if sha256_of(path) == sha256), None)
-    if right is None:
+    match = next((path for path in candidates if sha256_of(path) == sha256), None)
+    if match is None:
         raise InputError(
-            f"{found[0]}: not the {name} of {origin} that car.yaml of {spec.name} "
+            f"{candidates[0]}: not the {name} of {origin} that car.yaml of {spec.name} "
             f"names (sha256 differs)"
         )
-    return right
+    return match
 
 
 def _extract(spec: CarSpec, archive: Path, folder: Path) -> Path:

@@ -15,7 +15,7 @@ def add_generic_interior(body: list[Any], material: Callable[[str], Any]) -> Any
     The cabin is what the windows (role `glass`) span; the driver sits on the left.
 
     Args:
-        body: objects of the body, +X forward, in metres.
+        body: objects of the body, +X forward, in meters.
         material: role name -> Blender material.
 
     Returns:

@@ -17,7 +17,7 @@ class ModelMaterial:
     Attributes:
         color: linear RGB, 0..1; the mean of its image where it has one.
         alpha, metallic, roughness, transmission: 0..1.
-        image: whether an image gives its colour.
+        image: whether an image gives its color.
         color_known: whether `color` is what it shows: not where its image is missing, or where it
             is computed.
     """

@@ -14,8 +14,8 @@ def words(name: str) -> list[str]:
     >>> words("carPaint_Red.001"), words("RimFL"), words("WHEEL-front")
     (['car', 'paint', 'red'], ['rim', 'fl'], ['wheel', 'front'])
     """
-    found = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
-    return [word.lower() for word in found]
+    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
+    return [word.lower() for word in parts]
 
 
 def vocabulary(text: str) -> frozenset[str]:

@@ -18,9 +18,9 @@ ROLL_TO_UP = {
     **{"+X": ("Y", -90.0), "-X": ("Y", 90.0)},
 }
 """Up axis -> axis and degrees that turn it to +Z."""
-UNITS = {"metres": 1.0, "centimetres": 0.01, "millimetres": 0.001}
+UNITS = {"meters": 1.0, "centimeters": 0.01, "millimeters": 0.001}
 LENGTHS = (2.0, 7.0)
-"""Of a car, in metres."""
+"""Of a car, in meters."""
 
 _HEADS = vocabulary("front head headlight headlamp hood bonnet grille")
 _TAILS = vocabulary("rear back tail taillight trunk boot exhaust muffler")
@@ -50,12 +50,12 @@ def turn_to_car_frame(up: str, forward: str) -> np.ndarray:
     return np.round(_rotation("Z", YAW_TO_FRONT[forward]) @ _rotation(*ROLL_TO_UP[up])) + 0.0
 
 
-def find_scale(length: float, wanted: float | None) -> float:
-    """Metres per unit of a source.
+def find_scale(length: float, requested_length: float | None) -> float:
+    """Meters per unit of a source.
 
     Args:
         length: of the model, in its units.
-        wanted: the length in metres that the user gave.
+        requested_length: the length in meters that the user gave.
 
     Raises:
         InputError: no unit makes a car of it.
@@ -63,18 +63,18 @@ def find_scale(length: float, wanted: float | None) -> float:
     >>> find_scale(435.8, None), find_scale(10.0, 4.5)
     (0.01, 0.45)
     """
-    if wanted is not None:
-        if not LENGTHS[0] <= wanted <= LENGTHS[1]:
+    if requested_length is not None:
+        if not LENGTHS[0] <= requested_length <= LENGTHS[1]:
             raise InputError(
-                f"--length {wanted:g}: a car is {LENGTHS[0]:g} to {LENGTHS[1]:g} metres"
+                f"--length {requested_length:g}: a car is {LENGTHS[0]:g} to {LENGTHS[1]:g} meters"
             )
-        return wanted / length
+        return requested_length / length
     for scale in UNITS.values():
         if LENGTHS[0] <= length * scale <= LENGTHS[1]:
             return scale
     raise InputError(
-        f"the model is {length:.4g} units long, no car's length in metres, centimetres or "
-        f"millimetres; give it: --length METRES"
+        f"the model is {length:.4g} units long, no car's length in meters, centimeters or "
+        f"millimeters; give it: --length METERS"
     )
 
 
@@ -106,11 +106,11 @@ def find_facing(model: Model, up: str, forward: str, rear: frozenset[str] = froz
     if by_name is not None:
         return Facing(up, f"{by_name}{long}")
     by_roof = _sign_by_roof(standing, "XY".index(long))
-    other = {"+": "-", "-": "+"}[by_roof or "+"]
+    opposite = {"+": "-", "-": "+"}[by_roof or "+"]
     reason = "taken from where the roof is" if by_roof else "could not be told: taken as it is"
     doubt = (
         f"which end is the front ({reason}); if the preview's first picture shows the back: "
-        f"--forward {other}{long}"
+        f"--forward {opposite}{long}"
     )
     return Facing(up, f"{by_roof or '+'}{long}", doubt)
 
@@ -131,8 +131,8 @@ def _find_up(model: Model) -> str:
         # It stands on its nose or tail; the axis that is less alike on both sides points up.
         axis = max(odd, key=lambda a: odd[a])
     else:
-        other = 1 - long
-        axis = other if odd[2] < 0.1 and odd[other] > 2 * odd[2] + 0.1 else 2
+        sideways = 1 - long
+        axis = sideways if odd[2] < 0.1 and odd[sideways] > 2 * odd[2] + 0.1 else 2
     return f"{_sign_up(model, axis, long)}{'XYZ'[axis]}" if axis != 2 else "+Z"
 
 
@@ -162,9 +162,9 @@ def _sign_by_names(model: Model, along: np.ndarray, rear: frozenset[str]) -> str
     ]
     objects = [words(path) for path in model.paths]
 
-    def mean_of(wanted: frozenset[str]) -> float | None:
-        meant = np.array([says(w, wanted) for w in objects])[model.object]
-        meant |= np.array([says(w, wanted) for w in materials])[model.material]
+    def mean_of(sought_words: frozenset[str]) -> float | None:
+        meant = np.array([says(w, sought_words) for w in objects])[model.object]
+        meant |= np.array([says(w, sought_words) for w in materials])[model.material]
         area = model.areas * meant
         return float(np.average(along, weights=area)) if area.sum() > 0 else None
 

@@ -44,7 +44,7 @@ class OwnCar:
 
     Attributes:
         folder: holds car.yaml, the GLB, preview.png and recipe.yaml.
-        converted: its GLB, size in metres and triangles.
+        converted: its GLB, size in meters and triangles.
     """
 
     folder: Path

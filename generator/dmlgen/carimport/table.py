@@ -20,7 +20,7 @@ IMAGE_ROLES = (
     *WHEEL_ROLES[:3],
     *("lamp_clear", "lamp_red", "lamp_orange", "interior", "upholstery", "plastic"),
 )
-"""Roles that keep the image of the source in place of a plain colour."""
+"""Roles that keep the image of the source in place of a plain color."""
 _ON_WHEELS = {
     **{"rubber": "tyre", "plastic": "rim_dark", "gloss_black": "rim_dark"},
     **{"chrome": "rim", "metal_dark": "rim_dark"},
@@ -88,17 +88,17 @@ def first_rows(
     shares = model.shares()
     whole = {known_material(model, n): r for n, r in roles.items() if not _parted(model, n)[1]}
     whole |= {known_material(model, name): "paint" for name in paint}
-    found = []
+    rows = []
     for index in np.argsort(-shares, kind="stable"):
         material, share = model.materials[index], float(shares[index])
         if share <= 0:
             continue
         if material.name in whole:
-            found.append(MaterialRole(material.name, share, whole[material.name], "given"))
+            rows.append(MaterialRole(material.name, share, whole[material.name], "given"))
         else:
             guess = guess_role(material, _objects_of(model, int(index)))
-            found.append(MaterialRole(material.name, share, guess.role, guess.reason))
-    return tuple(found)
+            rows.append(MaterialRole(material.name, share, guess.role, guess.reason))
+    return tuple(rows)
 
 
 def placed_rows(
@@ -111,30 +111,30 @@ def placed_rows(
     """The whole table: parts that the user names, and what is on wheels or in the cabin.
 
     Args:
-        car: in the car's frame, metres.
+        car: in the car's frame, meters.
         roles: as the user gave them, some for a part of a material.
         inside: [T] bool, faces in the cabin.
     """
-    found: list[MaterialRole] = []
+    table: list[MaterialRole] = []
     said = np.zeros(len(car.areas), bool)
     for named, role in roles.items():
         name, glob = _parted(car, named)
         if glob:
             faces = _part(car, name, glob)
-            found.append(MaterialRole(name, _share(car, faces), role, "given", glob))
+            table.append(MaterialRole(name, _share(car, faces), role, "given", glob))
             said |= faces
     for row in rows:
         faces = (car.material == index_of(car, row.name)) & ~said
         if faces.any():
-            found += _with_places(car, row, faces, wheels.faces, inside)
-    return tuple(found)
+            table += _with_places(car, row, faces, wheels.faces, inside)
+    return tuple(table)
 
 
 def overrides_of(
     car: Model, rows: tuple[MaterialRole, ...], wheels: Wheels
 ) -> tuple[Override, ...]:
     """What car.yaml says beyond one role for each material."""
-    found = []
+    overrides = []
     for row in rows:
         keep = car.materials[index_of(car, row.name)].image and row.role in IMAGE_ROLES
         done: dict[str, Any] = {"role": row.role, "texture": "keep" if keep else "drop"}
@@ -143,9 +143,9 @@ def overrides_of(
             for selector in wheels.selectors:
                 if fnmatch.fnmatchcase(row.name, selector.material):
                     fields = selector.model_dump() | {"material": material}
-                    found.append(Override(**fields, **done))
+                    overrides.append(Override(**fields, **done))
         elif row.place:
-            found.append(Override(object=row.place, material=material, **done))
+            overrides.append(Override(object=row.place, material=material, **done))
     # The first that matches counts: parts come before the whole.
     whole = [
         Override(material=glob_of(row.name), role=row.role, texture="keep")
@@ -154,7 +154,7 @@ def overrides_of(
         and row.role in IMAGE_ROLES
         and car.materials[index_of(car, row.name)].image
     ]
-    return (*found, *whole)
+    return (*overrides, *whole)
 
 
 def roles_of(rows: tuple[MaterialRole, ...]) -> dict[str, str]:
@@ -227,10 +227,10 @@ def _is_outermost(car: Model, faces: np.ndarray, on_wheels: np.ndarray) -> bool:
     for corner in range(4):
         wheel, part = (chosen & (corners == corner) for chosen in (on_wheels, faces))
         if part.any():
-            points = car.corners[wheel].reshape(-1, 3)[:, [0, 2]]
-            middle = (points.min(axis=0) + points.max(axis=0)) / 2
-            own = car.corners[part].reshape(-1, 3)[:, [0, 2]]
-            reach = [np.linalg.norm(p - middle, axis=1).max() for p in (own, points)]
+            wheel_points = car.corners[wheel].reshape(-1, 3)[:, [0, 2]]
+            middle = (wheel_points.min(axis=0) + wheel_points.max(axis=0)) / 2
+            part_points = car.corners[part].reshape(-1, 3)[:, [0, 2]]
+            reach = [np.linalg.norm(p - middle, axis=1).max() for p in (part_points, wheel_points)]
             if reach[0] > 0.97 * reach[1]:
                 return True
     return False

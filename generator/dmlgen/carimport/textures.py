@@ -10,7 +10,7 @@ from PIL import Image
 from dmldata.common.errors import InputError
 from dmlgen.catalog.car_edits import Retouch
 
-LARGEST = 1024
+MAX_IMAGE_SIDE = 1024
 """Pixels of the longer side of an image in a GLB file."""
 
 
@@ -32,7 +32,7 @@ def prepare_images(folder: Path, retouches: tuple[Retouch, ...]) -> None:
             if retouch.image == name:
                 _paint_over(pixels, retouch)
         image = Image.fromarray(pixels)
-        scale = min(4.0, LARGEST / max(image.size))
+        scale = min(4.0, MAX_IMAGE_SIDE / max(image.size))
         size = (round(image.width * scale), round(image.height * scale))
         image.resize(size, Image.Resampling.BICUBIC).save(path, quality=95)
 

@@ -38,7 +38,7 @@ class Wheels:
 
 @dataclass(frozen=True)
 class _Pieces:
-    """Connected pieces: what each belongs to, and its bounds [P, 3] in metres."""
+    """Connected pieces: what each belongs to, and its bounds [P, 3] in meters."""
 
     object: np.ndarray
     number: np.ndarray
@@ -48,7 +48,7 @@ class _Pieces:
 
 
 def find_wheels(model: Model, globs: tuple[str, ...] = ()) -> Wheels:
-    """The wheels of a model that stands in the car's frame, in metres.
+    """The wheels of a model that stands in the car's frame, in meters.
 
     Args:
         globs: of objects or materials, as the user gave them.
@@ -96,8 +96,8 @@ def _named(model: Model) -> np.ndarray:
     """[T] faces whose object, else whose material, is called a wheel."""
 
     def is_wheel(name: str) -> bool:
-        found = words(name)
-        return says(found, _WHEEL) and not says(found, _NO_WHEEL)
+        name_words = words(name)
+        return says(name_words, _WHEEL) and not says(name_words, _NO_WHEEL)
 
     by_object = np.array([is_wheel(path) for path in model.paths])[model.object]
     if _four_round(model, by_object) is not None:
@@ -152,12 +152,12 @@ def _four_round(model: Model, faces: np.ndarray) -> np.ndarray | None:
 
 
 def _inside(pieces: _Pieces, boxes: np.ndarray) -> np.ndarray:
-    """[P] pieces that lie wholly in one of the boxes, give or take a centimetre."""
-    found = np.zeros(len(pieces.object), bool)
+    """[P] pieces that lie wholly in one of the boxes, give or take a centimeter."""
+    is_inside = np.zeros(len(pieces.object), bool)
     for low, high in boxes:
         margin = np.array([0.01, 0.03, 0.01])
-        found |= ((pieces.low > low - margin) & (pieces.high < high + margin)).all(axis=1)
-    return found
+        is_inside |= ((pieces.low > low - margin) & (pieces.high < high + margin)).all(axis=1)
+    return is_inside
 
 
 def _selectors(model: Model, faces: np.ndarray, pieces: _Pieces) -> tuple[Selector, ...]:
@@ -175,8 +175,8 @@ def _selectors(model: Model, faces: np.ndarray, pieces: _Pieces) -> tuple[Select
             continue
         # Wheels named by material can be part of a piece that is no wheel.
         for material in np.unique(model.material[here & faces]):
-            wanted = glob_of(model.materials[material].name)
-            selectors.append(Selector(object=name, material=wanted))
+            material_glob = glob_of(model.materials[material].name)
+            selectors.append(Selector(object=name, material=material_glob))
     return tuple(selectors)
 
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from dmlgen.derive.glb import Part, Values
 
 Level = Callable[[Values], Values]
-"""From points [V, 3] to signed metres [V], about those from the curve; above 0 is inside."""
+"""From points [V, 3] to signed meters [V], about those from the curve; above 0 is inside."""
 Indices = NDArray[np.int64]
 
 CHORD = 0.03
-"""Metres: the longest straight piece of a cut."""
+"""Meters: the longest straight piece of a cut."""
 AT_LEVEL = 1e-5
-"""Metres within which a corner lies on the curve, so that no sliver is cut off beside it."""
+"""Meters within which a corner lies on the curve, so that no sliver is cut off beside it."""
 ROUNDS = 12
 """Most halvings of an edge."""
 
@@ -25,7 +25,7 @@ ROUNDS = 12
 def cut(part: Part, level: Level, chord: float = CHORD) -> tuple[Part, Part]:
     """The triangles of `part` inside and outside of the curve where `level` is 0.
 
-    Edges near the curve that are longer than `chord` metres are halved first, so that the cut
+    Edges near the curve that are longer than `chord` meters are halved first, so that the cut
     bends with the curve; triangles that cross it are divided there. The surface stays as it is:
     new corners lie on edges, their normals (of length 1) and image coordinates between those of
     the ends. Either part may have no triangles.
@@ -57,13 +57,13 @@ def _corners(part: Part) -> Values:
 
 def _part(like: Part, corners: Values, triangles: Indices) -> Part:
     used, renumbered = np.unique(triangles, return_inverse=True)
-    kept = corners[used]
+    part_corners = corners[used]
     return Part(
         like.material,
-        kept[:, :3],
-        kept[:, 3:6],
+        part_corners[:, :3],
+        part_corners[:, 3:6],
         renumbered.reshape(-1, 3),
-        None if like.uv is None else kept[:, 6:],
+        None if like.uv is None else part_corners[:, 6:],
     )
 
 
@@ -72,8 +72,8 @@ def _long_edges(points: Values, triangles: Indices, values: Values, chord: float
     at = points[triangles]
     length = np.linalg.norm(np.roll(at, -1, axis=1) - at, axis=2)
     near = np.abs(values[triangles]).min(axis=1) < length.max(axis=1)
-    found: NDArray[Any] = (length > chord) & near[:, None]
-    return found
+    to_halve: NDArray[Any] = (length > chord) & near[:, None]
+    return to_halve
 
 
 def _divided(
@@ -94,9 +94,9 @@ def _divided(
     shares = weights[ends[:, 0]] / weights[ends].sum(axis=1)
     if not len(edges):
         return triangles, ends, shares
-    found = np.searchsorted(edges, keys)
-    hit = edges[np.minimum(found, len(edges) - 1)] == keys
-    new = np.where(hit, count + found, -1)
+    edge_index = np.searchsorted(edges, keys)
+    hit = edges[np.minimum(edge_index, len(edges) - 1)] == keys
+    new = np.where(hit, count + edge_index, -1)
     divided = [triangles[~hit.any(axis=1)]]
     for kind in ((True, False, False), (True, True, False), (True, True, True)):
         for turn in range(3 if not all(kind) else 1):

@@ -34,7 +34,7 @@ class Part:
 
     Attributes:
         material: a role, or role and image as in `plastic.suv-map`.
-        points, normals: [V, 3] metres, x to the front, y to the left, z up.
+        points, normals: [V, 3] meters, x to the front, y to the left, z up.
         triangles: [T, 3] indices into `points`, counter-clockwise seen from outside.
         uv: [V, 2] in images; None where the material has none.
     """
@@ -54,7 +54,7 @@ class Part:
 @dataclass
 class Node:
     """An object of a car: its body, or a wheel about its own middle, which stands at `middle` [3]
-    of the car, metres."""
+    of the car, meters."""
 
     name: str
     middle: Values

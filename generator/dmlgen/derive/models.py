@@ -45,11 +45,11 @@ def derived_glb(base: Path, number: int | None, shape: Proportions = UNCHANGED) 
 def derive(car: CarFile, number: int | None, shape: Proportions = UNCHANGED) -> CarFile:
     """`car` made into its model `number`, in place; None: only changed by `shape`."""
     measures = measure(car)
-    own = UNCHANGED
+    model_shape = UNCHANGED
     if number is not None:
-        own = proportions(measures, number)
+        model_shape = proportions(measures, number)
         exchange_trim(car, measures, number)
-    warp = Warp(measures, together(own, shape))
+    warp = Warp(measures, together(model_shape, shape))
     for wheel in car.wheels:
         wheel.middle = warp.wheel(wheel.middle)
     for part in car.body.parts:
@@ -97,12 +97,12 @@ def proportions(car: Measures, number: int) -> Proportions:
 
 @cache
 def _sequence(car: Measures, count: int) -> list[Proportions]:
-    found: list[Proportions] = []
+    plausible: list[Proportions] = []
     for candidate in _candidates():
         if is_plausible(car, candidate):
-            found.append(candidate)
-            if len(found) == count:
-                return found
+            plausible.append(candidate)
+            if len(plausible) == count:
+                return plausible
     raise AssertionError("the sequence does not end")
 
 

@@ -17,7 +17,7 @@ STEPS = np.linspace(0.0, 1.0, 12)
 
 @dataclass(frozen=True)
 class Arch:
-    """Of a wheel, seen from the side: x and z of the middle, and the radius, in metres."""
+    """Of a wheel, seen from the side: x and z of the middle, and the radius, in meters."""
 
     x: float
     z: float
@@ -26,7 +26,7 @@ class Arch:
 
 @dataclass(frozen=True)
 class Outline:
-    """Of a car seen from the side, in metres.
+    """Of a car seen from the side, in meters.
 
     Attributes:
         arches: of the front and the rear wheels, as the paint ends there.

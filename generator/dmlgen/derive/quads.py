@@ -12,7 +12,7 @@ Values = NDArray[np.float64]
 Point = tuple[float, float, float]
 
 _SAME = 1e-5
-"""Metres below which two corners are one."""
+"""Meters below which two corners are one."""
 
 
 class Mesh(NamedTuple):
@@ -35,8 +35,8 @@ def tube(start: Point, end: Point, radii: tuple[float, float], sides: int = 12) 
     """A cone or cylinder from `start` to `end`, closed at its end [2 * sides, 4, 3]."""
     begin, finish = np.array(start), np.array(end)
     axis = (finish - begin) / np.linalg.norm(finish - begin)
-    other = np.array([1.0, 0, 0]) if abs(axis[0]) < 0.9 else np.array([0, 1.0, 0])
-    u = np.cross(axis, other)
+    not_parallel = np.array([1.0, 0, 0]) if abs(axis[0]) < 0.9 else np.array([0, 1.0, 0])
+    u = np.cross(axis, not_parallel)
     u /= np.linalg.norm(u)
     v = np.cross(axis, u)
     angle = np.arange(sides + 1) * (2 * math.pi / sides)
@@ -78,13 +78,15 @@ def smooth(quads: Values, crease: float) -> Mesh:
     corners = quads.reshape(-1, 3)
     _, place = np.unique(np.round(corners / _SAME).astype(np.int64), axis=0, return_inverse=True)
     place = place.ravel()
-    one, other = _pairs(place)
+    first_corner, second_corner = _pairs(place)
     unit = areas / size[:, None]
-    near = (unit[one // 4] * unit[other // 4]).sum(axis=1) > math.cos(math.radians(crease))
+    near = (unit[first_corner // 4] * unit[second_corner // 4]).sum(axis=1) > math.cos(
+        math.radians(crease)
+    )
     normals = np.empty(corners.shape)
     for axis in range(3):
-        weights = areas[other[near] // 4, axis]
-        normals[:, axis] = np.bincount(one[near], weights, minlength=len(corners))
+        weights = areas[second_corner[near] // 4, axis]
+        normals[:, axis] = np.bincount(first_corner[near], weights, minlength=len(corners))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     key = np.column_stack([place, np.round(normals * 1e4).astype(np.int64)])
     _, first, vertex = np.unique(key, axis=0, return_index=True, return_inverse=True)
@@ -101,6 +103,6 @@ def _pairs(place: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int6
     counts = np.bincount(place)
     starts = np.cumsum(counts) - counts
     many = counts[place[order]]
-    one = np.repeat(order, many)
-    within = np.arange(len(one)) - np.repeat(np.cumsum(many) - many, many)
-    return one, order[np.repeat(starts[place[order]], many) + within]
+    first_entry = np.repeat(order, many)
+    within = np.arange(len(first_entry)) - np.repeat(np.cumsum(many) - many, many)
+    return first_entry, order[np.repeat(starts[place[order]], many) + within]

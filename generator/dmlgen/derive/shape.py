@@ -26,7 +26,7 @@ def shape_of(values: Mapping[str, Any]) -> Proportions:
     )
 
 
-def together(one: Proportions, other: Proportions) -> Proportions:
-    """Both changes: scales multiply, what is in metres or shares adds up."""
-    scales = [a * b for a, b in zip(one[:7], other[:7], strict=True)]
-    return Proportions(*scales, *(a + b for a, b in zip(one[7:], other[7:], strict=True)))
+def together(first: Proportions, second: Proportions) -> Proportions:
+    """Both changes: scales multiply, what is in meters or shares adds up."""
+    scales = [a * b for a, b in zip(first[:7], second[:7], strict=True)]
+    return Proportions(*scales, *(a + b for a, b in zip(first[7:], second[7:], strict=True)))

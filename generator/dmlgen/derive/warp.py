@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 STEP = 0.002
-"""Metres between the nodes of a map."""
+"""Meters between the nodes of a map."""
 SOFT = 0.12
-"""Metres over which the scale of a map passes from one zone to the next, to each side."""
+"""Meters over which the scale of a map passes from one zone to the next, to each side."""
 ARCH = 1.3
 """Radii of a wheel that keep their measure to each side of its axle."""
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Of a car, in metres; x from the middle to the front, z from the ground.
+    """Of a car, in meters; x from the middle to the front, z from the ground.
 
     Attributes:
         front, rear: x of the bumpers.
@@ -55,9 +55,9 @@ class Proportions(NamedTuple):
         bonnet, cabin: scales of the front third and of the rest of the length between the arches.
         lower, upper: scales of the height from the arches to the belt, and from there to the roof.
         width: scale.
-        ride: metres that the body is lifted above the wheels.
+        ride: meters that the body is lifted above the wheels.
         taper: share of the width that the roof is wider (above 0) or narrower at its top.
-        lean: metres that the roof goes forward (above 0) or back.
+        lean: meters that the roof goes forward (above 0) or back.
     """
 
     front_overhang: float = 1.0
@@ -121,7 +121,7 @@ class Warp:
         self._car, self._to = car, to
 
     def points(self, points: Values) -> Values:
-        """Of body or wheels [V, 3], metres; wheels are moved by their middles and not lifted."""
+        """Of body or wheels [V, 3], meters; wheels are moved by their middles and not lifted."""
         x, y, z = points.T
         upper = self._upper(z)
         return np.stack(

@@ -11,7 +11,7 @@ import numpy as np
 from dmlgen.derive.quads import Values, box, lathe, tube
 
 Faces = dict[str, Values]
-"""Quads [N, 4, 3] of each role, metres, counter-clockwise seen from outside."""
+"""Quads [N, 4, 3] of each role, meters, counter-clockwise seen from outside."""
 
 
 @dataclass(frozen=True)
@@ -150,27 +150,27 @@ def wheel_faces(
 
     Args:
         name: a key of DESIGNS.
-        radius, width: metres.
+        radius, width: meters.
         rim: radius where the tyre begins, in radii of the wheel: 0.6 to 0.78.
     """
     design = DESIGNS[name]
-    found: dict[str, list[Values]] = {}
+    quads_by_role: dict[str, list[Values]] = {}
     for role, quads in (
         *_wheel(rim),
         *(_alloy(design, finish, rim) if design.face else _steel(finish, rim)),
         ("rim_dark" if not design.face else finish.barrel, lathe(_barrel(rim)[:4], STEPS)),
         ("rim_dark" if not design.face else finish.face, lathe(_barrel(rim)[3:], STEPS)),
     ):
-        found.setdefault(role, []).append(quads)
+        quads_by_role.setdefault(role, []).append(quads)
     # In radii, and y in widths, until here.
     scale = np.array([radius, width, radius])
-    return {role: np.concatenate(quads) * scale for role, quads in found.items()}
+    return {role: np.concatenate(quads) * scale for role, quads in quads_by_role.items()}
 
 
-Coloured = Iterator[tuple[str, Values]]
+RoleQuads = Iterator[tuple[str, Values]]
 
 
-def _wheel(rim: float) -> Coloured:
+def _wheel(rim: float) -> RoleQuads:
     """Tyre and brake."""
     yield "tyre", lathe(_tyre(rim), STEPS)
     # The part mask takes roles: all that is inside a wheel belongs to the wheel.
@@ -223,7 +223,7 @@ def _barrel(rim: float) -> Values:
     )
 
 
-def _alloy(design: Design, finish: Finish, rim: float) -> Coloured:
+def _alloy(design: Design, finish: Finish, rim: float) -> RoleQuads:
     hub = 0.37 - design.dish
     cap = [(hub + 0.035, 0.0), (hub + 0.03, 0.07), (hub, 0.085), (hub, 0.15), (hub - 0.14, 0.17)]
     yield finish.face, lathe(np.array(cap), 40)
@@ -336,7 +336,7 @@ def _beams(line: _Line, count: int, design: Design) -> tuple[Values, Values]:
     return quads[:, :, 2:-2].reshape(-1, 4, 3), flanks.reshape(-1, 4, 3)
 
 
-def _steel(finish: Finish, rim: float) -> Coloured:
+def _steel(finish: Finish, rim: float) -> RoleQuads:
     """Pressed steel under a cap with slots."""
     size = rim / RIM
     dish = [(0.36, 0.0), (0.355, 0.12), (0.33, 0.18), (0.375, 0.30), (0.37, 0.46)]

@@ -13,10 +13,10 @@ from dmlgen.derive.wheel_designs import DESIGNS, FINISHES, wheel_faces
 
 CREASE = 32.0
 """Degrees between faces from which an edge is sharp."""
-OWN = 4
+ORIGINAL_EVERY = 4
 """Of so many models one keeps the base's own wheels, if these are fit to be seen."""
-MODELLED = 500
-"""Triangles from which a rim is modelled and not a picture on a disc."""
+MIN_RIM_TRIANGLES = 500
+"""Triangles from which a rim is modeled and not a picture on a disc."""
 RIMS = (0.62, 0.65, 0.68, 0.71, 0.74, 0.77)
 """Radii of the rim in radii of the wheel, from a high tyre to a low one."""
 WIDTHS = (0.93, 1.0)
@@ -49,8 +49,8 @@ def choose(car: CarFile, number: int) -> Choice | None:
     """
     rng = np.random.default_rng(zlib.crc32(car.name.encode()))
     designs, finishes = rng.permutation(sorted(DESIGNS)), rng.permutation(sorted(FINISHES))
-    rims, start = rng.permutation(RIMS), int(rng.integers(OWN))
-    if (number + start) % OWN == 0 and _are_modelled(car):
+    rims, start = rng.permutation(RIMS), int(rng.integers(ORIGINAL_EVERY))
+    if (number + start) % ORIGINAL_EVERY == 0 and _are_modeled(car):
         return None
     turn = number // len(designs)
     return Choice(
@@ -61,10 +61,10 @@ def choose(car: CarFile, number: int) -> Choice | None:
     )
 
 
-def _are_modelled(car: CarFile) -> bool:
+def _are_modeled(car: CarFile) -> bool:
     """Whether the wheels have rims of geometry that show no picture of a rim."""
     return all(
-        sum(len(part.triangles) for part in wheel.of_role("rim")) >= MODELLED
+        sum(len(part.triangles) for part in wheel.of_role("rim")) >= MIN_RIM_TRIANGLES
         and all(part.material == part.role for part in wheel.of_role("rim"))
         for wheel in car.wheels
     )

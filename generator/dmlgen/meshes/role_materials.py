@@ -17,7 +17,7 @@ def role_material(role: str, image: Any = None) -> Any:
     """The Blender material of a role, with a plain look for viewers of the GLB file.
 
     Args:
-        image: a Blender image, shown in place of the role's colour.
+        image: a Blender image, shown in place of the role's color.
     """
     # Names are cut by Blender, and then two images could not be told apart.
     stem = "" if image is None else Path(image.name).stem.encode()[:24].decode(errors="ignore")
@@ -48,7 +48,7 @@ def role_of(material: Any) -> str:
 
 
 def image_of(material: Any) -> Any:
-    """The image that gives a material its colour, None if it has none.
+    """The image that gives a material its color, None if it has none.
 
     Others, which give its relief or its gloss, do not count.
     """
@@ -56,17 +56,19 @@ def image_of(material: Any) -> Any:
         return None
     nodes = material.node_tree.nodes
     shader = next((node for node in nodes if node.type == "BSDF_PRINCIPLED"), None)
-    found = nodes if shader is None else _before(shader.inputs["Base Color"])
-    return next((n.image for n in found if n.type == "TEX_IMAGE" and n.image is not None), None)
+    candidates = nodes if shader is None else _before(shader.inputs["Base Color"])
+    return next(
+        (n.image for n in candidates if n.type == "TEX_IMAGE" and n.image is not None), None
+    )
 
 
 def _before(socket: Any) -> list[Any]:
     """The nodes that lead to a socket, the nearest first, each once."""
-    found: list[Any] = []
+    upstream: list[Any] = []
     level = [socket]
     while level:
         nodes = [link.from_node for inlet in level for link in inlet.links]
-        new = [node for node in dict.fromkeys(nodes) if node not in found]
-        found += new
+        new = [node for node in dict.fromkeys(nodes) if node not in upstream]
+        upstream += new
         level = [inlet for node in new for inlet in node.inputs]
-    return found
+    return upstream

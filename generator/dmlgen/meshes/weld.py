@@ -8,7 +8,7 @@ import bpy  # noqa: F401  # isort: skip (bmesh exists once bpy is imported)
 import bmesh
 
 WELD = 1e-4
-"""Metres between vertices that are one."""
+"""Meters between vertices that are one."""
 
 
 def weld(mesh: Any, distance: float = WELD) -> None:

@@ -28,11 +28,11 @@ def find_beside(folder: Path, reference: str) -> Path | None:
     names = [n for n in re.split(r"[\\/]+", reference) if n not in ("", ".", "..")]
     # An absolute path within the folder names the same file by its end.
     for first in range(len(names)):
-        found: Path | None = home
+        path: Path | None = home
         for name in names[first:]:
-            found = None if found is None else _entry(found, name)
-        if found is not None and found.is_file() and found.resolve().is_relative_to(home):
-            return found
+            path = None if path is None else _entry(path, name)
+        if path is not None and path.is_file() and path.resolve().is_relative_to(home):
+            return path
     return None
 
 

@@ -129,14 +129,16 @@ class GltfCheck:
                 return memoryview(base64.b64decode(uri.partition(",")[2], validate=True))
             except (binascii.Error, ValueError):
                 raise self.problem(f"{where}: its data URI is not base64") from None
-        found = find_beside(self.file.parent, unquote(uri)) or find_beside(self.file.parent, uri)
-        if found is None:
+        buffer_file = find_beside(self.file.parent, unquote(uri)) or find_beside(
+            self.file.parent, uri
+        )
+        if buffer_file is None:
             raise InputError(
                 f"{self.file}: {where}: '{uri[:200]}' is not in its folder; put it there"
             )
-        check_size(found)
-        buffer["uri"] = quote(str(found))
-        return memoryview(found.read_bytes())
+        check_size(buffer_file)
+        buffer["uri"] = quote(str(buffer_file))
+        return memoryview(buffer_file.read_bytes())
 
     def _check_accessor(self, index: int, accessor: dict[str, Any]) -> int:
         """Bytes that it expands to."""

@@ -62,13 +62,13 @@ def prepare_obj(file: Path, scratch: Path) -> Path:
     written: list[str] = []
     for library in libraries:
         for name in [library] if find_beside(file.parent, library) else library.split():
-            found = find_beside(file.parent, name)
-            if found is not None:
-                check_size(found)
-                text = _text(found.read_bytes())
+            library_file = find_beside(file.parent, name)
+            if library_file is not None:
+                check_size(library_file)
+                text = _text(library_file.read_bytes())
                 defined |= {n.strip() for n in re.findall(r"(?m)^\s*newmtl\s+(.*)$", text)}
-                folders = (found.parent, file.parent)
-                written += [_own_map(line, folders, missing) for line in text.splitlines()]
+                folders = (library_file.parent, file.parent)
+                written += [_resolved_line(line, folders, missing) for line in text.splitlines()]
     lacking = " ".join(libraries) or "materials (.mtl)"
     for name in used:
         if name and name not in defined:
@@ -77,15 +77,15 @@ def prepare_obj(file: Path, scratch: Path) -> Path:
     return copy
 
 
-def _own_map(line: str, folders: tuple[Path, ...], missing: Path) -> str:
+def _resolved_line(line: str, folders: tuple[Path, ...], missing: Path) -> str:
     """A line of a material file; the image that it names is looked for in each of `folders`."""
-    found = _MAP.match(line)
-    if found is None:
+    match = _MAP.match(line)
+    if match is None:
         return line
-    name = found["file"]
+    name = match["file"]
     images = (find_beside(folder, name) for folder in folders)
     image = next((path for path in images if path is not None), None)
-    return f"{found['kind']} {found['options']}{image or _placeholder(missing, name)}"
+    return f"{match['kind']} {match['options']}{image or _placeholder(missing, name)}"
 
 
 def _placeholder(missing: Path, reference: str) -> Path:

@@ -1,4 +1,4 @@
-"""The camera: where it stands, what of the scene it frames, and how it turns light into colours."""
+"""The camera: where it stands, what of the scene it frames, and how it turns light into colors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dmlgen.scene.framing import crop_frame
 TARGET = Vector((0.0, 0.0, 0.62))
 METERED_KELVIN = 6500.0
 VIEW_GAIN = {"agx": 0.35}
-"""Stops by which a view transform darkens a middle grey."""
+"""Stops by which a view transform darkens a middle gray."""
 
 
 class Camera:
@@ -31,7 +31,7 @@ class Camera:
         scene.camera = self.object
 
     def place(self, height: float, distance: float, azimuth: float) -> None:
-        """Height above ground and horizontal distance to the car in metres, azimuth in degrees
+        """Height above ground and horizontal distance to the car in meters, azimuth in degrees
         counter-clockwise from +X."""
         angle = math.radians(azimuth)
         position = Vector((distance * math.cos(angle), distance * math.sin(angle), height))
@@ -42,8 +42,8 @@ class Camera:
         """Chooses lens and frame.
 
         Args:
-            car: points of the car in the world [N, 3], metres.
-            focal_length: millimetres.
+            car: points of the car in the world [N, 3], meters.
+            focal_length: millimeters.
             aperture: f-number, focused on the car's middle; 0 for a pinhole.
             crop: see `dmlgen.scene.framing.crop_frame`.
         """

@@ -21,7 +21,7 @@ from dmlgen.scene.wheels import build_wheel
 class Car:
     """The meshes of one car under one empty at the origin, and other wheels for it.
 
-    The GLB holds the car with its front at +X, wheels on z = 0, metres (see
+    The GLB holds the car with its front at +X, wheels on z = 0, meters (see
     dmlgen.carimport.convert).
     """
 
@@ -40,8 +40,8 @@ class Car:
         self._points = np.concatenate([_points(mesh) for mesh in self.meshes])
         self._materials = materials
         self._body = [mesh for mesh in self.meshes if not mesh.name.startswith("wheel")]
-        own = {_place(mesh): mesh for mesh in self.meshes if mesh.name.startswith("wheel")}
-        self._wheels = {"own": own}
+        wheels = {_place(mesh): mesh for mesh in self.meshes if mesh.name.startswith("wheel")}
+        self._wheels = {"own": wheels}
         self._style = "own"
         self._visible = True
 
@@ -79,17 +79,17 @@ class Car:
 
     def _fitted(self, style: str) -> dict[str, Any]:
         wheels = {}
-        for place, own in self._wheels["own"].items():
+        for place, original in self._wheels["own"].items():
             wheel = build_wheel(
                 style,
-                own.dimensions.z / 2,
-                own.dimensions.y,
+                original.dimensions.z / 2,
+                original.dimensions.y,
                 place.endswith("left"),
                 self._materials,
             )
             bpy.context.scene.collection.objects.link(wheel)
             wheel.parent = self.root
-            wheel.location = own.location
+            wheel.location = original.location
             add_twin(wheel)
             wheels[place] = wheel
         return wheels
@@ -99,12 +99,12 @@ class Car:
         self.root.rotation_euler = (0.0, 0.0, math.radians(rotation))
 
     def points(self) -> np.ndarray:
-        """The vertices of body and wheels in the world [N, 3], metres."""
+        """The vertices of body and wheels in the world [N, 3], meters."""
         turn = np.array(self.root.rotation_euler.to_matrix())
         return self._points @ turn.T
 
     def length(self) -> float:
-        """From bumper to bumper, metres."""
+        """From bumper to bumper, meters."""
         # Wheels never reach as far as the bumpers.
         body = next(mesh for mesh in self.meshes if mesh.name.startswith("body"))
         return float(body.dimensions.x)

@@ -37,7 +37,7 @@ FINISHES = {
 
 
 def linear_rgb(hue: float, saturation: float, value: float) -> tuple[float, float, float, float]:
-    """Linear RGBA of an HSV colour given, as on screens, in sRGB; each argument in 0..1."""
+    """Linear RGBA of an HSV color given, as on screens, in sRGB; each argument in 0..1."""
 
     def decode(channel: float) -> float:
         return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
@@ -70,7 +70,7 @@ class CarMaterials:
         return self[role] if image is None else self._build(role, _textured(image))
 
     def set_paint(self, hue: float, saturation: float, value: float, finish: str) -> None:
-        """Paint: its colour, 0..1 each, and the key of its finish in FINISHES."""
+        """Paint: its color, 0..1 each, and the key of its finish in FINISHES."""
         look = FINISHES[finish]
         nodes = self["paint"].node_tree.nodes
         nodes["color"].outputs[0].default_value = linear_rgb(hue, saturation, value)
@@ -168,7 +168,7 @@ def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Shader:
 
 
 def _colored_lens(color: tuple[float, float, float], clear: float) -> Shader:
-    """The ribbed plastic of a lamp: part of the light goes through, part glows in its colour."""
+    """The ribbed plastic of a lamp: part of the light goes through, part glows in its color."""
 
     def build(tree: Tree, role: str) -> Any:
         body = tree.add(
@@ -185,14 +185,14 @@ def _colored_lens(color: tuple[float, float, float], clear: float) -> Shader:
 
 
 def _textured(image: Any) -> Shader:
-    """A photograph of a part in place of its colour; a lamp's lies under the lamp's cover."""
+    """A photograph of a part in place of its color; a lamp's lies under the lamp's cover."""
 
     def build(tree: Tree, role: str) -> Any:
         look = ROLES[role]
         settings = {"image": image, "interpolation": "Cubic", "name": PHOTOGRAPH}
         color = tree.add("ShaderNodeTexImage", settings)
         cover = 1.0 if look.part == Part.LIGHT else 0.0
-        # What shines white in the photograph of a headlamp mirrors the sky there; as a colour it
+        # What shines white in the photograph of a headlamp mirrors the sky there; as a color it
         # would be whiter than paper.
         contrast, brightness = (1.8, 0.6) if role == "lamp_clear" else (1.0, 1.0)
         darker = tree.add("ShaderNodeGamma", Color=color.outputs["Color"], Gamma=contrast)

@@ -63,7 +63,7 @@ class Tree:
         return node.outputs[2]
 
     def end_with_distance(self, surface: Any, position: Any, radius: tuple[float, float]) -> None:
-        """Makes `surface` the material's: whole within the first radius of the origin, in metres,
+        """Makes `surface` the material's: whole within the first radius of the origin, in meters,
         and gone beyond the second, where rays go on into the world."""
         distance = self.add("ShaderNodeVectorMath", {"operation": "LENGTH"})
         self.set(distance.inputs[0], position)

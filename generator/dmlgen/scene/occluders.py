@@ -17,7 +17,7 @@ KINDS: dict[str, tuple[float, Callable[[], list[Any]]]] = {
     "bin": (-0.6, street.bin),
     "bush": (0.9, lambda: plants.bush(1.2, np.random.default_rng(1))),
 }
-"""Metres to the right of the line from camera to car, as the camera sees it, and its builder."""
+"""Meters to the right of the line from camera to car, as the camera sees it, and its builder."""
 NEARNESS = 0.47
 """Where it stands: share of the camera's distance from the car."""
 
@@ -29,7 +29,7 @@ class Occluders:
         self._built: dict[str, list[Any]] = {}
 
     def put(self, kind: str, distance: float, azimuth: float) -> None:
-        """Puts `kind`, a key of KINDS or `none`, before a camera at a distance in metres and an
+        """Puts `kind`, a key of KINDS or `none`, before a camera at a distance in meters and an
         azimuth in degrees."""
         if kind in KINDS and kind not in self._built:
             self._built[kind] = KINDS[kind][1]()

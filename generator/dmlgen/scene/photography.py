@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-MIDDLE_GREY = 0.18
+MIDDLE_GRAY = 0.18
 READ_NOISE = 0.004
-"""Light whose shot noise equals the noise of reading the sensor; middle grey is 0.18."""
+"""Light whose shot noise equals the noise of reading the sensor; middle gray is 0.18."""
 GRAIN = 0.55
-"""Standard deviation, in pixels, by which reading colours off a Bayer grid blurs the noise."""
+"""Standard deviation, in pixels, by which reading colors off a Bayer grid blurs the noise."""
 SHARPENING_RADIUS = 0.9
 """Standard deviation, in pixels, of the blur that an unsharp mask takes away."""
 
@@ -22,7 +22,7 @@ class Character:
 
     Attributes:
         flare: percent of the picture's mean light that the lens spreads evenly over all of it.
-        noise: percent, standard deviation of a middle grey's light.
+        noise: percent, standard deviation of a middle gray's light.
         sharpening: amount of the unsharp mask; 1 doubles the finest detail.
     """
 
@@ -44,8 +44,8 @@ def photograph(pixels: np.ndarray, character: Character, rng: np.random.Generato
     Returns:
         uint8 [H, W, 3].
 
-    >>> grey = np.full((64, 64, 3), 118, np.uint8)
-    >>> noisy = photograph(grey, Character(0, 5, 0), np.random.default_rng(1))
+    >>> gray = np.full((64, 64, 3), 118, np.uint8)
+    >>> noisy = photograph(gray, Character(0, 5, 0), np.random.default_rng(1))
     >>> light = (((noisy / 255 + 0.055) / 1.055) ** 2.4)
     >>> bool(abs(light.std() / light.mean() - 0.05) < 0.005)
     True
@@ -57,12 +57,12 @@ def photograph(pixels: np.ndarray, character: Character, rng: np.random.Generato
     light = light + character.flare / 100 * light.mean(axis=(0, 1))
     if character.noise:
         grain = gaussian_filter(rng.standard_normal(pixels.shape, np.float32), (GRAIN, GRAIN, 0))
-        grain *= character.noise / 100 * MIDDLE_GREY / grain.std()
-        light = light + grain * np.sqrt((light + READ_NOISE) / (MIDDLE_GREY + READ_NOISE))
+        grain *= character.noise / 100 * MIDDLE_GRAY / grain.std()
+        light = light + grain * np.sqrt((light + READ_NOISE) / (MIDDLE_GRAY + READ_NOISE))
     light = np.clip(light, 0, 1)
     encoded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
     if character.sharpening:
         blurred = gaussian_filter(encoded, (SHARPENING_RADIUS, SHARPENING_RADIUS, 0))
         encoded = encoded + character.sharpening * (encoded - blurred)
-    taken: np.ndarray = np.round(np.clip(encoded, 0, 1) * 255).astype(np.uint8)
-    return taken
+    picture: np.ndarray = np.round(np.clip(encoded, 0, 1) * 255).astype(np.uint8)
+    return picture

@@ -25,7 +25,7 @@ from dmlgen.scene.studio import Studio
 
 PAINT_FACTORS = ("paint_hue", "paint_saturation", "paint_value", "paint_finish")
 
-MOST_CARS = 24
+MAX_CARS = 24
 """Cars that stay loaded; of more, the one that was not shown for longest goes."""
 
 
@@ -94,23 +94,23 @@ class Stage:
         return photographer.take(*self._taking)
 
     def _show_car(self, name: str, *shape: float) -> None:
-        wanted: tuple[str | float, ...] = (name, *shape)
-        if wanted in self._cars:
-            self._cars[wanted] = self._cars.pop(wanted)
+        key: tuple[str | float, ...] = (name, *shape)
+        if key in self._cars:
+            self._cars[key] = self._cars.pop(key)
         else:
-            while len(self._cars) >= MOST_CARS:
+            while len(self._cars) >= MAX_CARS:
                 self._cars.pop(next(iter(self._cars))).remove()
             proportions = shape_of(dict(zip(SHAPE_FACTORS, shape, strict=True)))
-            self._cars[wanted] = Car(name, self.materials, proportions)
-        self.car = self._cars[wanted]
-        for other in self._cars.values():
-            other.show(other is self.car)
+            self._cars[key] = Car(name, self.materials, proportions)
+        self.car = self._cars[key]
+        for car in self._cars.values():
+            car.show(car is self.car)
 
     def _show_environment(self, name: str) -> None:
         if name not in self._environments:
             self._environments[name] = _build(load_environment(name))
-        for other in self._environments.values():
-            other.show(other is self._environments[name])
+        for environment in self._environments.values():
+            environment.show(environment is self._environments[name])
         self.environment = self._environments[name]
 
 
@@ -150,8 +150,8 @@ def _configure(engine: Engine) -> None:
 def _use_device(device: str) -> None:
     """Cycles on the CPU, or on the GPUs of a kind; 'auto' takes the fastest kind there is."""
     preferences = bpy.context.preferences.addons["cycles"].preferences
-    wanted = {"auto": ("OPTIX", "CUDA"), "cuda": ("CUDA",), "optix": ("OPTIX",), "cpu": ()}
-    for kind in wanted[device]:
+    kinds_by_device = {"auto": ("OPTIX", "CUDA"), "cuda": ("CUDA",), "optix": ("OPTIX",), "cpu": ()}
+    for kind in kinds_by_device[device]:
         gpus = [d for d in preferences.get_devices_for_type(kind) if d.type == kind]
         if gpus:
             preferences.compute_device_type = kind

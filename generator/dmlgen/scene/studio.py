@@ -17,9 +17,9 @@ from dmlgen.scene.materials import linear_rgb
 from dmlgen.scene.nodes import Tree
 
 COVE = 2.0
-"""Radius, in metres, with which the floor bends up into the wall."""
+"""Radius, in meters, with which the floor bends up into the wall."""
 AMBIENT = 0.12
-"""Light from what is not modelled, as a share of a white card."""
+"""Light from what is not modeled, as a share of a white card."""
 CENTER = Vector((0.0, 0.0, 0.6))
 
 
@@ -39,7 +39,7 @@ class Studio:
             bpy.context.scene.world = self._world
 
     def set(self, values: Mapping[str, Any]) -> None:
-        """Sets finish and colour to the values of their factors."""
+        """Sets finish and color to the values of their factors."""
         changes = self._changes
         changes.apply(self._set_finish, values, "floor")
         changes.apply(

@@ -1,6 +1,6 @@
 """Baked surfaces in the scene: tiled over grounds, projected onto walls.
 
-Coordinates are an object's own, in metres: what is textured must not be scaled.
+Coordinates are an object's own, in meters: what is textured must not be scaled.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from dmlgen.catalog.surfaces import load_surface
 from dmlgen.scene.nodes import Tree
 
 MACRO_TILE = 26.7
-"""Metres over which a ground's brightness wanders; hides that its tile repeats every 4."""
+"""Meters over which a ground's brightness wanders; hides that its tile repeats every 4."""
 MACRO_CONTRAST = 0.42
 
 
 class SurfaceNodes(NamedTuple):
-    """Output sockets of a surface's colour, roughness and normal."""
+    """Output sockets of a surface's color, roughness and normal."""
 
     color: Any
     roughness: Any
@@ -28,14 +28,14 @@ class SurfaceNodes(NamedTuple):
 
 
 def surface_image(name: str, file: str = "color.jpg", data: bool = False) -> Any:
-    """One of a surface's images; `data` for what is no colour."""
+    """One of a surface's images; `data` for what is no color."""
     image = bpy.data.images.load(str(surface_folder(name) / file), check_existing=True)
     image.colorspace_settings.name = "Non-Color" if data else "sRGB"
     return image
 
 
 def ground_nodes(tree: Tree, name: str, position: Any) -> SurfaceNodes:
-    """A ground, its tile repeated and its brightness varied over tens of metres."""
+    """A ground, its tile repeated and its brightness varied over tens of meters."""
     tiled = tree.scaled(position, 1.0 / load_surface(name).tile)
     color = _look_up(tree, surface_image(name), tiled)
     wander = _look_up(
@@ -77,7 +77,7 @@ def ground_material(name: str) -> Any:
 
 
 def wall_material(title: str, name: str, tint: tuple[float, float, float]) -> Any:
-    """A material called `title` of something upright; `tint` multiplies the surface's colour."""
+    """A material called `title` of something upright; `tint` multiplies the surface's color."""
     material = bpy.data.materials.new(title)
     tree = Tree(material)
     position = tree.add("ShaderNodeTexCoord").outputs["Object"]

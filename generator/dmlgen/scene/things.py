@@ -48,8 +48,8 @@ class Things:
         self._solid: list[Any] = []
         self._markings: list[Any] = []
         for index, thing in enumerate(things):
-            kept = self._markings if isinstance(thing, MARKINGS) else self._solid
-            kept.extend(self._put(thing, index))
+            objects = self._markings if isinstance(thing, MARKINGS) else self._solid
+            objects.extend(self._put(thing, index))
 
     def show(self, visible: bool, markings: bool = True) -> None:
         """Puts the things into the picture, or out of it; painted lines by themselves."""

@@ -43,10 +43,10 @@ def render(work: Callable[[Any], None]) -> None:
 def read(layer: Any, name: str) -> np.ndarray:
     """The pass `name` of a render layer, float32 [H, W, channels], first row at the bottom."""
     render = bpy.context.scene.render
-    one = layer.passes[name]
-    pixels = np.empty(render.resolution_x * render.resolution_y * one.channels, np.float32)
-    one.rect.foreach_get(pixels)
-    return pixels.reshape(render.resolution_y, render.resolution_x, one.channels)
+    render_pass = layer.passes[name]
+    pixels = np.empty(render.resolution_x * render.resolution_y * render_pass.channels, np.float32)
+    render_pass.rect.foreach_get(pixels)
+    return pixels.reshape(render.resolution_y, render.resolution_x, render_pass.channels)
 
 
 def write(layer: Any, name: str, pixels: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 
 BELOW = 100.0
-"""Metres between a mesh and its twin, which would be in the way of rays, though none sees it."""
+"""Meters between a mesh and its twin, which would be in the way of rays, though none sees it."""
 UNSEEN = ("camera", "diffuse", "glossy", "transmission", "shadow")
 
 

@@ -17,7 +17,7 @@ DUST = (0.17, 0.14, 0.10, 1.0)
 """Linear RGBA of dry road dirt."""
 CLEAN = frozenset({"interior", "upholstery", "underbody", "reflector"})
 SPLASHED = (0.1, 0.95)
-"""Metres above the ground: all that splashes hit, and nothing they hit."""
+"""Meters above the ground: all that splashes hit, and nothing they hit."""
 GLASS_SHARE = 0.3
 """Of the dirt, on panes: wiped and rained clean."""
 GLOW: dict[str, tuple[tuple[float, float, float], float]] = {
@@ -25,7 +25,7 @@ GLOW: dict[str, tuple[tuple[float, float, float], float]] = {
     "lamp_clear": ((1.0, 0.93, 0.82), 0.2),
     "lamp_red": ((1.0, 0.008, 0.004), 0.75),
 }
-"""Colour and radiance of lamps that are lit, relative to a white card in daylight."""
+"""Color and radiance of lamps that are lit, relative to a white card in daylight."""
 PHOTOGRAPH = "photograph"
 """Name of the node with the image that a car keeps for a lamp."""
 PHOTOGRAPHED = 12.0

@@ -16,7 +16,7 @@ def build_wheel(
 
     Args:
         style: a key of `DESIGNS`.
-        radius, width: metres.
+        radius, width: meters.
         left: whether its outer side faces +y.
     """
     shape = Shape(f"wheel:{style}")

@@ -33,7 +33,7 @@ BAKERS: dict[str, Callable[[int, np.random.Generator], Surface]] = {
     "clouds": walls.clouds,
 }
 MASKS = frozenset({"grime", "clouds"})
-"""Images of a share, not of a colour: stored as they are."""
+"""Images of a share, not of a color: stored as they are."""
 
 
 def baked(name: str, size: int = SIZE) -> dict[str, Image.Image]:

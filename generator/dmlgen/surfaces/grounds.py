@@ -26,7 +26,7 @@ class Surface:
 
     Attributes:
         albedo: linear RGB [N, N, 3], 0..1.
-        height: metres [N, N]; None where the surface is seen from afar only.
+        height: meters [N, N]; None where the surface is seen from afar only.
         roughness: [N, N], 0..1; None likewise.
     """
 
@@ -45,14 +45,14 @@ def asphalt(size: int, rng: np.random.Generator) -> Surface:
     tone = rng.normal(0, 1, coarse.cell.max() + 1)[coarse.cell]
     face = smoothstep(coarse.inside, 0.0002, 0.0016)
     worn = 0.5 + 0.22 * fractal(size, 3.2, rng, 1)
-    grey = 0.062 * (1 + 0.32 * stones + 0.42 * tone * face + 0.28 * (worn - 0.5))
-    grey += 0.10 * (tone > 1.9) * face
+    gray = 0.062 * (1 + 0.32 * stones + 0.42 * tone * face + 0.28 * (worn - 0.5))
+    gray += 0.10 * (tone > 1.9) * face
     crack = _cracks(size, rng, 9, 0.0016)
     patch = _patches(size, rng)
     oil = smoothstep(fractal(size, 3.4, rng, 3), 2.1, 3.2)
-    grey *= (1 - 0.75 * crack) * (1 - 0.33 * patch) * (1 - 0.55 * oil)
+    gray *= (1 - 0.75 * crack) * (1 - 0.33 * patch) * (1 - 0.55 * oil)
     dust = smoothstep(fractal(size, 2.6, rng, 2), 0.4, 2.6)
-    albedo = grey[..., None] * np.array([1.03, 1.0, 0.96])
+    albedo = gray[..., None] * np.array([1.03, 1.0, 0.96])
     albedo += (0.045 * dust * (1 - patch))[..., None] * np.array([1.1, 1.0, 0.82])
     height = 0.0014 * stones * 0.35 + 0.002 * face * (0.5 + 0.2 * tone) - 0.008 * crack
     roughness = 0.78 - 0.16 * oil - 0.05 * patch + 0.05 * stones
@@ -81,9 +81,9 @@ def concrete(size: int, rng: np.random.Generator) -> Surface:
     stain = smoothstep(fractal(size, 3.0, rng, 2), 0.9, 2.6)
     crack = _cracks(size, rng, 5, 0.0009)
     pores = smoothstep(fractal(size, 0.6, rng, 80), 2.3, 3.0)
-    grey = 0.27 * (1 + tone + 0.085 * cloud + 0.11 * fine) * (1 - 0.4 * stain)
-    grey *= (1 - 0.75 * joint) * (1 - 0.5 * crack) * (1 - 0.4 * pores)
-    albedo = grey[..., None] * np.array([1.05, 1.0, 0.92])
+    gray = 0.27 * (1 + tone + 0.085 * cloud + 0.11 * fine) * (1 - 0.4 * stain)
+    gray *= (1 - 0.75 * joint) * (1 - 0.5 * crack) * (1 - 0.4 * pores)
+    albedo = gray[..., None] * np.array([1.05, 1.0, 0.92])
     height = 0.0008 * fine + 0.001 * cloud - 0.012 * joint - 0.003 * crack - 0.002 * pores
     roughness = 0.72 - 0.12 * stain + 0.03 * fine
     return Surface(np.clip(albedo, 0.02, 0.6), height, np.clip(roughness, 0.4, 0.95))
@@ -96,12 +96,12 @@ def pavers(size: int, rng: np.random.Generator) -> Surface:
     count = stone.cell.max() + 1
     tone, warmth = rng.normal(0, 1, count)[stone.cell], rng.normal(0, 1, count)[stone.cell]
     fine, cloud = fractal(size, 0.8, rng, 40), fractal(size, 2.8, rng, 1)
-    grey = 0.17 * (1 + 0.17 * tone + 0.15 * fine + 0.10 * cloud) * (0.32 + 0.68 * edge)
+    gray = 0.17 * (1 + 0.17 * tone + 0.15 * fine + 0.10 * cloud) * (0.32 + 0.68 * edge)
     dirt = smoothstep(fractal(size, 2.4, rng, 2), 0.8, 2.4)
-    grey *= 1 - 0.3 * dirt
-    tint = np.stack([1.05 + 0.03 * warmth, np.ones_like(grey), 0.93 - 0.03 * warmth], axis=-1)
+    gray *= 1 - 0.3 * dirt
+    tint = np.stack([1.05 + 0.03 * warmth, np.ones_like(gray), 0.93 - 0.03 * warmth], axis=-1)
     moss = (1 - edge) * smoothstep(fractal(size, 2.6, rng, 2), 0.3, 1.6)
-    albedo = grey[..., None] * tint + moss[..., None] * np.array([0.012, 0.022, 0.004])
+    albedo = gray[..., None] * tint + moss[..., None] * np.array([0.012, 0.022, 0.004])
     tilt = rng.normal(0, 0.0012, count)[stone.cell]
     height = 0.006 * edge + tilt * edge + 0.0005 * fine
     return Surface(np.clip(albedo, 0.015, 0.5), height, np.clip(0.78 + 0.04 * fine, 0.5, 0.95))
@@ -119,11 +119,11 @@ def cobbles(size: int, rng: np.random.Generator) -> Surface:
     count = stone.cell.max() + 1
     tone, warmth = rng.normal(0, 1, count)[stone.cell], rng.normal(0, 1, count)[stone.cell]
     fine, grain = fractal(size, 0.9, rng, 30), fractal(size, 0.2, rng, 150)
-    grey = 0.19 * (1 + 0.22 * tone + 0.12 * fine + 0.10 * grain)
+    gray = 0.19 * (1 + 0.22 * tone + 0.12 * fine + 0.10 * grain)
     sand = 0.10 * (1 + 0.2 * grain + 0.2 * fractal(size, 2.4, rng, 2))
-    mixed = grey * top + sand * (1 - top)
+    mixed = gray * top + sand * (1 - top)
     mixed *= 0.55 + 0.45 * smoothstep(inside, 0.0, 0.012)
-    tint = np.stack([1.02 + 0.04 * warmth, np.ones_like(grey), 0.95 - 0.04 * warmth], axis=-1)
+    tint = np.stack([1.02 + 0.04 * warmth, np.ones_like(gray), 0.95 - 0.04 * warmth], axis=-1)
     albedo = mixed[..., None] * tint
     dome = 1 - (1 - np.clip(inside / 0.05, 0, 1)) ** 2.2
     height = 0.016 * dome + 0.003 * tone * top + 0.0012 * fine
@@ -185,7 +185,7 @@ def _patches(size: int, rng: np.random.Generator) -> Array:
 def _pebbles(
     size: int, rng: np.random.Generator, diameter: float, height: float
 ) -> tuple[Array, Array]:
-    """Albedo [N, N, 3] and height in metres of pebbles that lie close."""
+    """Albedo [N, N, 3] and height in meters of pebbles that lie close."""
     rough = np.stack([fractal(size, 2.0, rng, 30), fractal(size, 2.0, rng, 30)], axis=-1)
     stone = cells(size, scattered(round((GROUND_TILE / diameter) ** 2), rng, 0.95), 0.0008 * rough)
     inside = np.clip(stone.inside * GROUND_TILE / (diameter * 0.45), 0, 1)

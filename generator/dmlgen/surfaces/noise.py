@@ -85,7 +85,7 @@ class Bricks(NamedTuple):
 
     Attributes:
         cell: the stone that each pixel lies in.
-        inside: distance to its border, metres.
+        inside: distance to its border, meters.
     """
 
     cell: Array
@@ -111,7 +111,7 @@ def smoothstep(value: Array, low: float, high: float) -> Array:
 
 
 def normals(height: Array, tile: float) -> Array:
-    """Tangent-space normals [N, N, 3] of a height map in metres, x right, y up."""
+    """Tangent-space normals [N, N, 3] of a height map in meters, x right, y up."""
     pixel = tile / len(height)
     right = (np.roll(height, -1, axis=1) - np.roll(height, 1, axis=1)) / (2 * pixel)
     up = (np.roll(height, 1, axis=0) - np.roll(height, -1, axis=0)) / (2 * pixel)

@@ -1,4 +1,4 @@
-"""What walls look like from some metres away, and the grey images that other shaders mix by."""
+"""What walls look like from some meters away, and the gray images that other shaders mix by."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def plaster(size: int, rng: np.random.Generator) -> Surface:
     streaks = warp(streaks, 4 * fractal(size, 2.8, rng, 2), np.zeros((size, size)))
     down = smoothstep(fractal(size, 2.8, rng, 1), -0.3, 1.5)
     streaks = smoothstep(streaks / streaks.std(), 0.8, 2.8) * down
-    grey = 0.58 * (1 + 0.03 * fine + 0.045 * cloud) * (1 - 0.09 * streaks)
-    return Surface(np.clip(grey[..., None] * np.array([1.0, 0.96, 0.88]), 0.05, 0.85))
+    gray = 0.58 * (1 + 0.03 * fine + 0.045 * cloud) * (1 - 0.09 * streaks)
+    return Surface(np.clip(gray[..., None] * np.array([1.0, 0.96, 0.88]), 0.05, 0.85))
 
 
 def concrete_wall(size: int, rng: np.random.Generator) -> Surface:
@@ -44,9 +44,9 @@ def concrete_wall(size: int, rng: np.random.Generator) -> Surface:
     y, x = (np.mgrid[:size, :size] + 0.5) / size * WALL_TILE
     hole = np.hypot((x % 1.0) - 0.5, (y % 1.0) - 0.5)
     fine, cloud = fractal(size, 1.2, rng, 20), fractal(size, 2.6, rng, 1)
-    grey = 0.30 * (1 + tone + 0.05 * fine + 0.09 * cloud) * (1 - 0.6 * joint)
-    grey *= 1 - 0.7 * (1 - smoothstep(hole, 0.012, 0.02))
-    return Surface(np.clip(grey[..., None] * np.array([1.03, 1.0, 0.94]), 0.03, 0.6))
+    gray = 0.30 * (1 + tone + 0.05 * fine + 0.09 * cloud) * (1 - 0.6 * joint)
+    gray *= 1 - 0.7 * (1 - smoothstep(hole, 0.012, 0.02))
+    return Surface(np.clip(gray[..., None] * np.array([1.03, 1.0, 0.94]), 0.03, 0.6))
 
 
 def grime(size: int, rng: np.random.Generator) -> Surface:

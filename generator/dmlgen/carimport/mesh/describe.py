@@ -78,8 +78,8 @@ def _look(material: Any) -> ModelMaterial:
 def _shader(material: Any) -> Any:
     if not material.use_nodes:
         return None
-    found = [n for n in material.node_tree.nodes if n.type in ("BSDF_PRINCIPLED", "BSDF_GLASS")]
-    return found[0] if found else None
+    shaders = [n for n in material.node_tree.nodes if n.type in ("BSDF_PRINCIPLED", "BSDF_GLASS")]
+    return shaders[0] if shaders else None
 
 
 def _mean_color(image: Any) -> tuple[float, float, float] | None:

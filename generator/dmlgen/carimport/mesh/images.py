@@ -11,7 +11,7 @@ import bpy
 from dmlgen.modelfiles.beside import MAX_PIXELS, find_beside, problem_of_image
 
 
-def keep_own_images(folder: Path) -> tuple[str, ...]:
+def pack_images_beside_file(folder: Path) -> tuple[str, ...]:
     """Pack the images that lie in the source's folder, and remove all others before any is decoded.
 
     Args:
@@ -44,14 +44,14 @@ def _keep(image: Any, path: str, folder: Path) -> str:
         return problem_of_image(bytes(image.packed_file.data))
     if image.source != "FILE":
         return "a sequence or a film, not one image"
-    found = find_beside(folder, path)
-    if found is None:
+    image_file = find_beside(folder, path)
+    if image_file is None:
         return "not in the folder of the file; put it there"
-    problem = problem_of_image(found)
+    problem = problem_of_image(image_file)
     if problem:
         return problem
-    if Path(path) != found:
-        moved = bpy.data.images.load(str(found))
+    if Path(path) != image_file:
+        moved = bpy.data.images.load(str(image_file))
         moved.colorspace_settings.name = image.colorspace_settings.name
         moved.alpha_mode = image.alpha_mode
         image.user_remap(moved)

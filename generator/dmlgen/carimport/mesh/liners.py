@@ -13,7 +13,7 @@ from dmlgen.meshes.role_materials import role_material
 
 STEPS = 24
 DEPTH = 0.16
-"""Metres from the wheel's inner side to the housing's inner wall."""
+"""Meters from the wheel's inner side to the housing's inner wall."""
 
 
 def add_liner(liners: Liners, wheel: list[Any]) -> Any:

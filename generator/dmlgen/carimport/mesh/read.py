@@ -13,7 +13,7 @@ import bmesh
 import numpy as np
 
 from dmldata.common.errors import InputError
-from dmlgen.carimport.mesh.images import keep_own_images
+from dmlgen.carimport.mesh.images import pack_images_beside_file
 from dmlgen.carimport.mesh.rendered import check_links, show_as_rendered
 from dmlgen.carimport.model import pieces_of
 from dmlgen.modelfiles.kinds import check_triangles
@@ -58,7 +58,7 @@ def read_source(file: Path, ignore: tuple[str, ...] = ()) -> Source:
             _READERS[file.suffix.lower()](str(readable))
         except RuntimeError as error:
             raise InputError(f"{file}: cannot be read ({reason_of(error)})") from None
-        notes = keep_own_images(file.parent)
+        notes = pack_images_beside_file(file.parent)
     if file.suffix.lower() == ".blend":
         check_links(file)
         notes += show_as_rendered()
@@ -75,8 +75,11 @@ def reason_of(error: RuntimeError) -> str:
     text = str(error).replace("Error: Python: ", "")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith("Location:")]
-    told = lines[-1:] if "Traceback (most recent call last):" in text else lines
-    return " ".join(told).removeprefix("Error:").strip().rstrip(".") or "Blender does not say why"
+    reason_lines = lines[-1:] if "Traceback (most recent call last):" in text else lines
+    return (
+        " ".join(reason_lines).removeprefix("Error:").strip().rstrip(".")
+        or "Blender does not say why"
+    )
 
 
 def face_pieces(mesh: Any) -> np.ndarray:
@@ -127,31 +130,31 @@ def _plain_objects(file: Path, ignore: tuple[str, ...], notes: tuple[str, ...]) 
         for instance in graph.object_instances
         if instance.show_self and instance.object.type in _SOLID
     }
-    found = list(placed.values())
-    found.sort(key=lambda pair: order.get(pair[0].name, len(order)))
-    made = []
+    objects_in_order = list(placed.values())
+    objects_in_order.sort(key=lambda pair: order.get(pair[0].name, len(order)))
+    evaluated = []
     triangles = 0
-    for obj, matrix in found:
+    for obj, matrix in objects_in_order:
         if obj.hide_render:
             continue
         mesh = None if matches(obj.name, ignore) else _mesh_of(obj, graph)
         triangles += 0 if mesh is None else len(mesh.loop_triangles)
         check_triangles(file, triangles)
-        made.append((str(obj.name), _path(obj), mesh, matrix))
+        evaluated.append((str(obj.name), _path(obj), mesh, matrix))
     for obj in list(bpy.data.objects):
         bpy.data.objects.remove(obj)
     # What is left out also gets its object at first, so that the names of others do not change.
-    objects = [_linked(*parts) for parts in made]
+    objects = [_linked(*parts) for parts in evaluated]
     # That of an object in the file, and that of an instance of it.
-    names = dict.fromkeys([*(parts[0] for parts in made), *(str(obj.name) for obj in objects)])
-    kept = []
+    names = dict.fromkeys([*(parts[0] for parts in evaluated), *(str(obj.name) for obj in objects)])
+    objects_with_faces = []
     for obj in objects:
         if obj.data is None or not len(obj.data.polygons) or matches(obj.name, ignore):
             bpy.data.objects.remove(obj)
         else:
             _check_finite(file, obj)
-            kept.append(obj)
-    return Source(kept, notes, tuple(names))
+            objects_with_faces.append(obj)
+    return Source(objects_with_faces, notes, tuple(names))
 
 
 def matches(name: str, globs: tuple[str, ...]) -> bool:

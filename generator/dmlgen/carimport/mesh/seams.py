@@ -15,7 +15,7 @@ from dmlgen.catalog.car_edits import Seam
 from dmlgen.meshes.role_materials import role_material
 
 STEP = 0.015
-"""Metres between two places where the surface is looked up."""
+"""Meters between two places where the surface is looked up."""
 HEIGHT = 0.0012
 FAR = 5.0
 

@@ -1,7 +1,7 @@
 """Sun and sky, metered: how much light there is at a sun elevation, and the exposure that follows.
 
-A photographer meters the light and lets the camera adapt to its colour. Here both are folded into
-the light itself (a gain per channel), so that a colour asked for is the colour in the picture, from
+A photographer meters the light and lets the camera adapt to its color. Here both are folded into
+the light itself (a gain per channel), so that a color asked for is the color in the picture, from
 a sun at 3 degrees to one at 75.
 """
 
@@ -13,11 +13,11 @@ SUN_INTENSITY = 0.4
 """Strength of the sun's disc relative to Nishita's clear sky: a thin haze, softer contrast."""
 
 HAZE = 0.5
-"""Share of sun and sky that is grey instead of coloured. Nishita's clear sky is a deep blue that
+"""Share of sun and sky that is gray instead of colored. Nishita's clear sky is a deep blue that
 clear coat mirrors everywhere; with it, paint of any hue looks shifted towards blue."""
 
 ADAPTATION = 0.75
-"""Share of the light's colour cast that white balance takes out; the rest keeps a low sun warm."""
+"""Share of the light's color cast that white balance takes out; the rest keeps a low sun warm."""
 
 WHITE = 1.0
 """Linear value of a white diffuse card under the metered light."""
@@ -83,7 +83,7 @@ def metered_light(elevation: float, sunlit: float = 1.0, facing: float = 0.0) ->
 
 def light_gain(reading: np.ndarray, compensation: float = 0.0) -> tuple[float, float, float]:
     """The factor per channel by which light is scaled, so that what the meter read becomes WHITE
-    in luminance and ADAPTATION of its colour cast is gone.
+    in luminance and ADAPTATION of its color cast is gone.
 
     Args:
         reading: linear RGB [3] of the meter.

@@ -10,7 +10,7 @@ from dmlgen.catalog.things import Building, Hall, Placed
 
 _SPREAD = np.linspace(-2.2, 2.2, 5)
 POINTS = np.array([(x, y, z) for x in _SPREAD for y in _SPREAD for z in (0.2, 1.2)])
-"""Points [50, 3], metres, where a car stands."""
+"""Points [50, 3], meters, where a car stands."""
 
 
 def sunlit_share(things: Sequence[Placed], elevation: float, rotation: float) -> float:
@@ -44,8 +44,8 @@ def _hits(thing: Building | Hall, sun: np.ndarray) -> np.ndarray:
     direction = np.where(np.abs(direction) < 1e-9, 1e-9, direction)
     low = np.array([-thing.depth, -thing.width / 2, 0.0])
     high = np.array([0.0, thing.width / 2, thing.height])
-    one, other = (low - origin) / direction, (high - origin) / direction
-    enter = np.minimum(one, other).max(axis=1)
-    leave = np.maximum(one, other).min(axis=1)
+    first, second = (low - origin) / direction, (high - origin) / direction
+    enter = np.minimum(first, second).max(axis=1)
+    leave = np.maximum(first, second).min(axis=1)
     hits: np.ndarray = (enter <= leave) & (leave > 0)
     return hits

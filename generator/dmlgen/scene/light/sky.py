@@ -33,8 +33,8 @@ class Sky:
             "ShaderNodeTexSky", {"sky_type": SINGLE_SCATTERING_SKY, "sun_intensity": SUN_INTENSITY}
         )
         self._gain = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
-        grey = tree.add("ShaderNodeRGBToBW", Color=self._sky.outputs[0]).outputs[0]
-        tree.set(self._gain.inputs[0], tree.mix_color(HAZE, self._sky.outputs[0], grey))
+        gray = tree.add("ShaderNodeRGBToBW", Color=self._sky.outputs[0]).outputs[0]
+        tree.set(self._gain.inputs[0], tree.mix_color(HAZE, self._sky.outputs[0], gray))
         self.color: Any = self._gain.outputs[0]
         if clouds:
             self.color = tree.mix_color(_cloud_cover(tree), self.color, (*CLOUD, 1.0))

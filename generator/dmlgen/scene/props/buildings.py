@@ -11,14 +11,14 @@ from dmlgen.scene.props.materials import Color, pane, plain, wall
 from dmlgen.scene.props.shape import Shape
 
 REVEAL = 0.16
-"""Depth, in metres, at which window frames sit in the wall."""
+"""Depth, in meters, at which window frames sit in the wall."""
 ROOMS = (0.006, 0.010, 0.02, 0.10, 0.16)
 """Brightness of what is behind a window: dark rooms, curtains, blinds."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a facade is divided; lengths in metres.
+    """How a facade is divided; lengths in meters.
 
     Attributes:
         surface, tint: of the wall.

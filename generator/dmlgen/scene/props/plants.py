@@ -31,7 +31,7 @@ def hedge(length: float, height: float, depth: float, rng: np.random.Generator) 
         count = int(side_area * density)
         a, b = rng.random(count), rng.random(count)
         points = np.stack(np.broadcast_arrays(*place(a, b)), axis=1)
-        # Clipping leaves waves of a few centimetres over half a metre.
+        # Clipping leaves waves of a few centimeters over half a meter.
         waves = 0.03 * np.sin(points[:, 1] * 5.1 + 3 * points[:, 2]) * np.sin(points[:, 2] * 4.3)
         normal = np.array(outward, dtype=float)
         points = points + (waves + rng.normal(0, 0.035, count))[:, None] * normal

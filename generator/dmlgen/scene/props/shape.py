@@ -14,7 +14,7 @@ from dmlgen.meshes.weld import weld
 
 
 class Shape:
-    """Collects faces; `finish` makes them one object. Metres, z up, standing at its own origin."""
+    """Collects faces; `finish` makes them one object. Meters, z up, standing at its own origin."""
 
     def __init__(self, name: str) -> None:
         self._name = name

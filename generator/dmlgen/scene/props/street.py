@@ -70,7 +70,7 @@ def bays(count: int, width: float, length: float, yellow: bool) -> list[Any]:
 
 
 def line(length: float, width: float, dash: float, yellow: bool) -> list[Any]:
-    """A painted line along y; `dash` metres of line and of gap, 0 for an unbroken one."""
+    """A painted line along y; `dash` meters of line and of gap, 0 for an unbroken one."""
     shape = Shape("line")
     paint = road_paint(YELLOW if yellow else WHITE)
     if dash == 0:

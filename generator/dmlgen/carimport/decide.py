@@ -27,11 +27,11 @@ from dmlgen.catalog.car_edits import Override
 
 MANY_TRIANGLES = 500_000
 FLAT = 0.05
-"""Least share of the largest extent that the smallest one of a car has."""
+"""Minimum of a car's smallest extent, as a share of its largest one."""
 
 
 class PaintError(InputError):
-    """The paint cannot be told apart; holds the materials that there are, to show them."""
+    """The paint cannot be distinguished; `materials` lists all materials, to show them."""
 
     def __init__(self, message: str, materials: tuple[MaterialRole, ...]) -> None:
         super().__init__(message)
@@ -63,14 +63,14 @@ class Choices:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a file will be converted to.
+    """The result of all decisions about a file, from which car.yaml is written.
 
     Attributes:
         scale: meters per unit.
         size: length, width and height in meters.
         open_edges: shares of edges with one face, and with more than two.
         left_out: objects that are no part of the car.
-        doubts: what could not be decided, one line each.
+        doubts: what could not be decided, one line per doubt.
     """
 
     materials: tuple[MaterialRole, ...]
@@ -87,11 +87,11 @@ class Decision:
 
 
 def decide(model: Model, choices: Choices) -> Decision:
-    """Everything that car.yaml needs.
+    """Decide everything that car.yaml needs.
 
     Raises:
-        PaintError: no paint was named, or none that can be set apart.
-        InputError: what no car can be made of, or a choice that does not fit the file.
+        PaintError: no paint is named, or it cannot be distinguished from other materials.
+        InputError: the file cannot become a car, or a choice does not fit the file.
     """
     coarser = coarser_levels(model)
     model = model.without(coarser)
@@ -216,7 +216,7 @@ def _doubts(
 
 
 def _is_straight(car: Model) -> bool:
-    """Whether no turned rectangle holds the outline much closer than one along the axes."""
+    """Return whether no rotated rectangle fits the outline much more tightly than the axes do."""
     from trimesh.bounds import oriented_bounds_2D
 
     closest = oriented_bounds_2D(car.samples[:, :2])[1]
@@ -224,7 +224,7 @@ def _is_straight(car: Model) -> bool:
 
 
 def _hint_of_extras(model: Model) -> str:
-    """Names the largest object, which may be a ground, where it is much longer than the others."""
+    """Return a hint that names the largest object, which may be a ground, if it is very long."""
     spans = []
     for index in range(len(model.objects)):
         points = model.corners[model.object == index].reshape(-1, 3)

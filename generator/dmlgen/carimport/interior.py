@@ -10,7 +10,7 @@ from mathutils import Matrix, Vector
 
 
 def add_generic_interior(body: list[Any], material: Callable[[str], Any]) -> Any:
-    """Two seats, a bench, a dashboard and a steering wheel, sized to the cabin.
+    """Return two seats, a bench, a dashboard and a steering wheel, sized to the cabin.
 
     The cabin is what the windows (role `glass`) span; the driver sits on the left.
 
@@ -83,7 +83,7 @@ def _block(
     radius: float,
     pitch: float,
 ) -> Any:
-    """A box with rounded edges, turned about Y by `pitch` radians."""
+    """Return a box with rounded edges, rotated about Y by `pitch` radians."""
     bpy.ops.mesh.primitive_cube_add(size=1, location=center, rotation=(0, pitch, 0))
     obj = bpy.context.object
     obj.scale = Vector(size)

@@ -52,7 +52,7 @@ class OwnCar:
 
 
 def check_file(file: Path, labels: Labels, force: bool) -> str:
-    """The name of the car to be, once it is sure that there is a file to look at.
+    """Check a file and the labels of its car, and return the name that the car will have.
 
     Raises:
         InputError: no such file, another format, or a name that is taken or no name.
@@ -80,7 +80,7 @@ def check_file(file: Path, labels: Labels, force: bool) -> str:
 
 
 def look_at(file: Path, ignore: tuple[str, ...] = ()) -> Model:
-    """What is in a file.
+    """Read a file as a model of plain numbers, in a process with Blender.
 
     Raises:
         InputError: it cannot be read, is empty or too large.
@@ -106,7 +106,7 @@ def bring_car(
     device: str = "auto",
     on_decided: Callable[[Decision], None] | None = None,
 ) -> OwnCar:
-    """Makes a car of a user's file; in the user's folder it appears whole or not at all.
+    """Convert a user's file to a car in the user's folder, complete or not at all.
 
     Args:
         size, device: of the preview, as for `show_car`.
@@ -136,7 +136,7 @@ def bring_car(
 
 
 def _put(made: Path, target: Path, before: Path) -> None:
-    """Moves the car to its place; what was there comes back where that fails."""
+    """Move the car to its place; if that fails, restore what was there before."""
     if target.exists():
         target.rename(before)
     try:
@@ -184,7 +184,7 @@ def _spec(name: str, file: Path, decision: Decision, choices: Choices, labels: L
 
 
 def _name_from(file: Path) -> str:
-    """A name for a car, from its file's; accents are dropped, other scripts need a name given.
+    """Return a name for a car, made from the name of its file: accents are dropped.
 
     Raises:
         InputError: letters that a name cannot have.
@@ -203,7 +203,7 @@ def _name_from(file: Path) -> str:
 
 
 def _recipe(name: str) -> dict[str, Any]:
-    """The recipe `photo` with this car alone."""
+    """Return the recipe `photo` with this car alone."""
     return {
         "name": re.sub(r"[^a-z0-9_-]", "-", name.lower()),
         "title": f"Like casual photographs of one car, {name}",

@@ -1,4 +1,4 @@
-"""Which role each material has, and where: the one table that is printed and that is done."""
+"""The table of roles: which role each material has, and where; it is printed and applied."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ IMAGE_ROLES = (
     *WHEEL_ROLES[:3],
     *("lamp_clear", "lamp_red", "lamp_orange", "interior", "upholstery", "plastic"),
 )
-"""Roles that keep the image of the source in place of a plain color."""
+"""Roles that keep the image of the source instead of a plain color."""
 _ON_WHEELS = {
     **{"rubber": "tyre", "plastic": "rim_dark", "gloss_black": "rim_dark"},
     **{"chrome": "rim", "metal_dark": "rim_dark"},
 }
-"""What a name that says a substance means on a wheel."""
+"""The role on a wheel of a material that is named after a substance."""
 WHEELS = "on the wheels"
 _MOSTLY = 0.8
 
@@ -36,7 +36,7 @@ class MaterialRole:
 
     Attributes:
         share: of the surface, 0..1.
-        reason: `name`, `look`, `given`, `none` where nothing says anything, or the place.
+        reason: `name`, `look`, `given`, `none` if there is no evidence, or the place.
         place: empty for the whole material or all that no other row names, WHEELS, or a glob of
             objects.
     """
@@ -49,7 +49,7 @@ class MaterialRole:
 
 
 def check_roles(model: Model, roles: dict[str, str]) -> None:
-    """Check what the user says of materials.
+    """Check the roles that the user gives to materials.
 
     Raises:
         InputError: a material, an object or a role that does not exist.
@@ -66,11 +66,10 @@ def check_roles(model: Model, roles: dict[str, str]) -> None:
 
 
 def known_material(model: Model, name: str) -> str:
-    """The material that a user means; Blender cuts the names of some that are very long.
+    """Return the material that a user means; Blender truncates very long names.
 
     Raises:
-        InputError: more than one begins like this.
-
+        InputError: several truncated names match.
     """
     names = [material.name for material in model.materials]
     if name in names:
@@ -84,7 +83,7 @@ def known_material(model: Model, name: str) -> str:
 def first_rows(
     model: Model, paint: tuple[str, ...], roles: dict[str, str]
 ) -> tuple[MaterialRole, ...]:
-    """A row for each material that has faces, the largest first: given, or guessed by itself."""
+    """Return one row per material that has faces, the largest first: its given or guessed role."""
     shares = model.shares()
     whole = {known_material(model, n): r for n, r in roles.items() if not _parted(model, n)[1]}
     whole |= {known_material(model, name): "paint" for name in paint}
@@ -108,7 +107,7 @@ def placed_rows(
     wheels: Wheels,
     inside: np.ndarray,
 ) -> tuple[MaterialRole, ...]:
-    """The whole table: parts that the user names, and what is on wheels or in the cabin.
+    """Return the whole table: also parts that the user names, and faces on wheels or in the cabin.
 
     Args:
         car: in the car's frame, meters.
@@ -133,7 +132,7 @@ def placed_rows(
 def overrides_of(
     car: Model, rows: tuple[MaterialRole, ...], wheels: Wheels
 ) -> tuple[Override, ...]:
-    """What car.yaml says beyond one role for each material."""
+    """Return the overrides that car.yaml needs beyond one role per material."""
     overrides = []
     for row in rows:
         keep = car.materials[index_of(car, row.name)].image and row.role in IMAGE_ROLES
@@ -146,7 +145,7 @@ def overrides_of(
                     overrides.append(Override(**fields, **done))
         elif row.place:
             overrides.append(Override(object=row.place, material=material, **done))
-    # The first that matches counts: parts come before the whole.
+    # The first match counts, so parts come before whole materials.
     whole = [
         Override(material=glob_of(row.name), role=row.role, texture="keep")
         for row in rows
@@ -158,25 +157,25 @@ def overrides_of(
 
 
 def roles_of(rows: tuple[MaterialRole, ...]) -> dict[str, str]:
-    """Material -> role; one all of whose parts have rows of their own has the role of the last."""
+    """Return the role of each material; of one that has only rows for its parts, the last role."""
     parts = {row.name: row.role for row in rows if row.place}
     return parts | {row.name: row.role for row in rows if not row.place}
 
 
 def faces_of(model: Model, rows: tuple[MaterialRole, ...], role: str) -> np.ndarray:
-    """[T] bool, faces of the materials that have a role."""
+    """Return which faces [T], bool, belong to materials with a role."""
     return np.isin(model.material, [index_of(model, r.name) for r in rows if r.role == role])
 
 
 def index_of(model: Model, name: str) -> int:
-    """Index of a material of the model."""
+    """Return the index of a material in the model."""
     return next(i for i, material in enumerate(model.materials) if material.name == name)
 
 
 def _with_places(
     car: Model, row: MaterialRole, faces: np.ndarray, on_wheels: np.ndarray, inside: np.ndarray
 ) -> list[MaterialRole]:
-    """The rows that one material becomes."""
+    """Return the rows that one material becomes."""
     row = replace(row, share=_share(car, faces))
     if row.reason == "given":
         return [row]
@@ -222,7 +221,7 @@ def _wheel_row(
 
 
 def _is_outermost(car: Model, faces: np.ndarray, on_wheels: np.ndarray) -> bool:
-    """Whether some faces reach to the tread of their wheel."""
+    """Return whether some faces reach the tread of their wheel."""
     corners = corner_of(car.centers)
     for corner in range(4):
         wheel, part = (chosen & (corners == corner) for chosen in (on_wheels, faces))
@@ -237,7 +236,7 @@ def _is_outermost(car: Model, faces: np.ndarray, on_wheels: np.ndarray) -> bool:
 
 
 def _parted(model: Model, named: str) -> tuple[str, str]:
-    """Material and glob of objects of `MATERIAL` or `MATERIAL@OBJECTS`; an empty glob for all.
+    """Split `MATERIAL` or `MATERIAL@OBJECTS` into material and glob; the glob is empty for all.
 
     Raises:
         InputError: no such material.
@@ -252,13 +251,13 @@ def _parted(model: Model, named: str) -> tuple[str, str]:
 
 
 def _part(model: Model, material: str, glob: str) -> np.ndarray:
-    """[T] bool, faces of a material in the objects that a glob names."""
+    """Return which faces [T], bool, of a material are in the objects that a glob names."""
     named = np.array([fnmatch.fnmatchcase(name, glob) for name in model.objects])
     return named[model.object] & (model.material == index_of(model, material))
 
 
 def _objects_of(model: Model, material: int) -> tuple[str, ...]:
-    """The object that nearly all of a material belongs to, with its parents' names."""
+    """Return the object that nearly all of a material belongs to, with its parents' names."""
     area = np.bincount(model.object, model.areas * (model.material == material))
     main = int(area.argmax())
     return (model.paths[main],) if area[main] > _MOSTLY * area.sum() else ()

@@ -11,11 +11,11 @@ from dmldata.common.errors import InputError
 from dmlgen.catalog.car_edits import Retouch
 
 MAX_IMAGE_SIDE = 1024
-"""Pixels of the longer side of an image in a GLB file."""
+"""Maximum of the longer side of an image in a GLB file, in pixels."""
 
 
 def prepare_images(folder: Path, retouches: tuple[Retouch, ...]) -> None:
-    """Retouches and resizes all images in `folder`, in place.
+    """Retouch and resize all images in `folder`, in place.
 
     Raises:
         InputError: a retouch names an image that is not there, or a box that is not inside it.
@@ -38,7 +38,7 @@ def prepare_images(folder: Path, retouches: tuple[Retouch, ...]) -> None:
 
 
 def _on_black(path: Path) -> np.ndarray:
-    """What is transparent lies outside all faces; black does not shine into them at the rim."""
+    """Return the image on black, which does not bleed into faces at their rim."""
     with Image.open(path) as image:
         source = image.convert("RGBA")
     flat = Image.new("RGBA", source.size, (0, 0, 0, 255))

@@ -48,7 +48,7 @@ class _Pieces:
 
 
 def find_wheels(model: Model, globs: tuple[str, ...] = ()) -> Wheels:
-    """The wheels of a model that stands in the car's frame, in meters.
+    """Find the wheels of a model in the car's frame, in meters.
 
     Args:
         globs: of objects or materials, as the user gave them.
@@ -62,7 +62,7 @@ def find_wheels(model: Model, globs: tuple[str, ...] = ()) -> Wheels:
     for found_by, seeds in (("name", _named(model)), ("shape", _shaped(model, pieces))):
         boxes = _four_round(model, seeds)
         if boxes is not None:
-            # Rims, brakes and bolts lie inside the tyres.
+            # Rims, brakes and bolts lie inside the bounds of the tyres.
             inside = _inside(pieces, boxes)[pieces.of_face] | seeds
             return Wheels(_selectors(model, inside, pieces), inside, found_by)
     return Wheels((), np.zeros(len(model.object), bool))
@@ -93,7 +93,7 @@ def _given(model: Model, globs: tuple[str, ...]) -> Wheels:
 
 
 def _named(model: Model) -> np.ndarray:
-    """[T] faces whose object, else whose material, is called a wheel."""
+    """Return which faces [T] have an object, or else a material, that is named after a wheel."""
 
     def is_wheel(name: str) -> bool:
         name_words = words(name)
@@ -106,7 +106,7 @@ def _named(model: Model) -> np.ndarray:
 
 
 def _shaped(model: Model, pieces: _Pieces) -> np.ndarray:
-    """[T] faces of the largest round upright piece near the ground in each corner."""
+    """Return which faces [T] form the largest round upright piece near the ground, per corner."""
     size = pieces.high - pieces.low
     diameter = size[:, 2]
     candidates = np.flatnonzero(
@@ -127,7 +127,7 @@ def _shaped(model: Model, pieces: _Pieces) -> np.ndarray:
 
 
 def _four_round(model: Model, faces: np.ndarray) -> np.ndarray | None:
-    """[4, 2, 3] bounds of the wheels that faces make in the corners, None if they make none."""
+    """Return the bounds [4, 2, 3] of the wheels that faces form in the corners, or None."""
     corners = corner_of(model.centers)
     boxes = []
     for corner in range(4):
@@ -152,7 +152,7 @@ def _four_round(model: Model, faces: np.ndarray) -> np.ndarray | None:
 
 
 def _inside(pieces: _Pieces, boxes: np.ndarray) -> np.ndarray:
-    """[P] pieces that lie wholly in one of the boxes, give or take a centimeter."""
+    """Return which pieces [P] lie wholly in one of the boxes, within a centimeter."""
     is_inside = np.zeros(len(pieces.object), bool)
     for low, high in boxes:
         margin = np.array([0.01, 0.03, 0.01])
@@ -173,7 +173,7 @@ def _selectors(model: Model, faces: np.ndarray, pieces: _Pieces) -> tuple[Select
         if whole.all():
             selectors.append(Selector(object=name, pieces=tuple(int(n) for n in numbers)))
             continue
-        # Wheels named by material can be part of a piece that is no wheel.
+        # Wheels that are named by material can be part of a piece that is not a wheel.
         for material in np.unique(model.material[here & faces]):
             material_glob = glob_of(model.materials[material].name)
             selectors.append(Selector(object=name, material=material_glob))
@@ -192,7 +192,7 @@ def _pieces(model: Model) -> _Pieces:
 
 
 def corner_of(centers: np.ndarray) -> np.ndarray:
-    """[N] index into CORNERS."""
+    """Return the index [N] into CORNERS of each point."""
     return np.where(centers[:, 0] > 0, 0, 2) + np.where(centers[:, 1] > 0, 0, 1)
 
 
@@ -206,5 +206,5 @@ def _listed(names: tuple[str, ...] | list[str], most: int = 20) -> str:
 
 
 def glob_of(name: str) -> str:
-    """A glob that matches this very name."""
+    """Return a glob that matches exactly this name."""
     return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)

@@ -11,19 +11,20 @@ from numpy.typing import NDArray
 from dmlgen.derive.glb import Part, Values
 
 Level = Callable[[Values], Values]
-"""From points [V, 3] to signed meters [V], about those from the curve; above 0 is inside."""
+"""Maps points [V, 3] to their approximate signed distance [V] from the curve in meters; above 0 is
+inside."""
 Indices = NDArray[np.int64]
 
 CHORD = 0.03
-"""Meters: the longest straight piece of a cut."""
+"""Maximum length of a straight piece of a cut, in meters."""
 AT_LEVEL = 1e-5
-"""Meters within which a corner lies on the curve, so that no sliver is cut off beside it."""
+"""Distance in meters within which a corner counts as on the curve: avoids slivers beside it."""
 ROUNDS = 12
-"""Most halvings of an edge."""
+"""Maximum number of times that an edge is halved."""
 
 
 def cut(part: Part, level: Level, chord: float = CHORD) -> tuple[Part, Part]:
-    """The triangles of `part` inside and outside of the curve where `level` is 0.
+    """Return the triangles of `part` inside and outside of the curve where `level` is 0.
 
     Edges near the curve that are longer than `chord` meters are halved first, so that the cut
     bends with the curve; triangles that cross it are divided there. The surface stays as it is:
@@ -51,7 +52,7 @@ def cut(part: Part, level: Level, chord: float = CHORD) -> tuple[Part, Part]:
 
 
 def _corners(part: Part) -> Values:
-    """[V, 6 or 8] points, normals, image coordinates."""
+    """Return points, normals and image coordinates side by side [V, 6 or 8]."""
     return np.concatenate([part.points, part.normals, *([] if part.uv is None else [part.uv])], 1)
 
 
@@ -68,7 +69,7 @@ def _part(like: Part, corners: Values, triangles: Indices) -> Part:
 
 
 def _long_edges(points: Values, triangles: Indices, values: Values, chord: float) -> NDArray[Any]:
-    """[T, 3] whether the edge from a corner to the next is to be halved."""
+    """Return whether the edge from each corner to the next has to be halved [T, 3]."""
     at = points[triangles]
     length = np.linalg.norm(np.roll(at, -1, axis=1) - at, axis=2)
     near = np.abs(values[triangles]).min(axis=1) < length.max(axis=1)
@@ -79,7 +80,7 @@ def _long_edges(points: Values, triangles: Indices, values: Values, chord: float
 def _divided(
     triangles: Indices, chosen: NDArray[Any], weights: Values
 ) -> tuple[Indices, Indices, Values]:
-    """`triangles` with the chosen edges [T, 3] divided, also in the triangles beside them.
+    """Divide the chosen edges [T, 3] of `triangles`, also in the adjacent triangles.
 
     Returns:
         Triangles, whose new corners count on after the V old ones; the two ends [N, 2] of the edge

@@ -47,7 +47,7 @@ class Part:
 
     @property
     def role(self) -> str:
-        """Of the material: a key of `dmlgen.catalog.roles.ROLES`."""
+        """Return the role of the material: a key of `dmlgen.catalog.roles.ROLES`."""
         return self.material.split(".")[0]
 
 
@@ -66,11 +66,11 @@ class Node:
 
     @property
     def points(self) -> Values:
-        """[V, 3] of all its parts."""
+        """Return the points [V, 3] of all parts."""
         return np.concatenate([part.points for part in self.parts])
 
     def of_role(self, *roles: str) -> list[Part]:
-        """The parts of these roles."""
+        """Return the parts with one of these roles."""
         return [part for part in self.parts if part.role in roles]
 
 
@@ -104,7 +104,7 @@ class CarFile:
         return [node for node in self.nodes if node.is_wheel]
 
     def to_bytes(self) -> bytes:
-        """The file. Roles that the source lacks come with their plain look."""
+        """Return the file. Roles that the source lacks get their plain look."""
         writer = _Writer(self._document, self._binary)
         meshes, nodes = [], []
         for index, node in enumerate(self.nodes):
@@ -227,10 +227,10 @@ class _Writer:
 
 
 def _to_car(vectors: NDArray[Any]) -> Values:
-    """Vectors [V, 3] of a file, where y points up, in the car's axes: front, left, up."""
+    """Convert vectors [V, 3] of a file, where y points up, to the car's axes: front, left, up."""
     return np.stack([vectors[:, 0], -vectors[:, 2], vectors[:, 1]], axis=1).astype(np.float64)
 
 
 def _to_file(vectors: Values) -> NDArray[np.float32]:
-    """The way back."""
+    """Convert vectors [V, 3] from the car's axes to those of a file."""
     return np.stack([vectors[:, 0], vectors[:, 2], -vectors[:, 1]], axis=1).astype(np.float32)

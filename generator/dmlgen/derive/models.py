@@ -29,13 +29,15 @@ RANGES = {
     "taper": (-0.1, 0.04),
     "lean": (-0.12, 0.1),
 }
-"""Of the fields of `Proportions`."""
+"""Minimum and maximum of the fields of `Proportions` in derived models."""
 UNCHANGED = Proportions()
 
 
 def derived_glb(base: Path, number: int | None, shape: Proportions = UNCHANGED) -> bytes:
-    """The GLB file of the model `number` of the car in the GLB file `base`, or of the car itself,
-    changed by `shape`."""
+    """Return the GLB file of model `number` of the car in the GLB file `base`.
+
+    Without a number it is the car itself, changed by `shape` alone.
+    """
     car = CarFile(base)
     if not car.wheels:
         raise InputError(f"{base}: its shape can't be changed: it has no wheels of its own")
@@ -43,7 +45,7 @@ def derived_glb(base: Path, number: int | None, shape: Proportions = UNCHANGED) 
 
 
 def derive(car: CarFile, number: int | None, shape: Proportions = UNCHANGED) -> CarFile:
-    """`car` made into its model `number`, in place; None: only changed by `shape`."""
+    """Turn `car` into its model `number`, in place; if it is None, only change it by `shape`."""
     measures = measure(car)
     model_shape = UNCHANGED
     if number is not None:
@@ -61,7 +63,7 @@ def derive(car: CarFile, number: int | None, shape: Proportions = UNCHANGED) -> 
 
 
 def measure(car: CarFile) -> Measures:
-    """Of a car."""
+    """Return the measures of a car."""
     body = car.body
 
     def points_of(role: str) -> NDArray[np.float64]:
@@ -86,8 +88,9 @@ def measure(car: CarFile) -> Measures:
 
 
 def proportions(car: Measures, number: int) -> Proportions:
-    """Those of model `number`: the `number`-th point of a sequence that fills the ranges evenly and
-    gives a plausible car.
+    """Return the proportions of model `number`.
+
+    They are the `number`-th plausible point of a sequence that fills the ranges evenly.
 
     The sequence is Roberts' additive recurrence (2018), whose points keep their distance from each
     other however many are taken.
@@ -119,7 +122,7 @@ def _candidates() -> Iterator[Proportions]:
 
 
 def is_plausible(car: Measures, to: Proportions) -> bool:
-    """Whether the warped car has the proportions of a real one.
+    """Return whether the warped car has the proportions of a real one.
 
     Within what cars on the road have, from coupe to van: wheelbase 0.54 to 0.74 of the length,
     height 0.25 to 0.62 of the length and 0.56 to 1.4 of the width; 0.3 m or more before and behind
@@ -146,7 +149,7 @@ def _outline(car: Measures) -> list[tuple[float, float]]:
 
 
 def _strength(to: Proportions) -> float:
-    """How far from the base car, each dimension in halves of its range, as the largest."""
+    """Return the largest distance of a dimension from the base car, in halves of its range."""
     low, high = np.array(list(RANGES.values())).T
     unchanged = np.array(Proportions())
     return float(np.abs((np.array(to) - unchanged) / ((high - low) / 2)).max())

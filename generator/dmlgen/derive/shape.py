@@ -14,7 +14,7 @@ SHAPE_FACTORS = (
 
 
 def shape_of(values: Mapping[str, Any]) -> Proportions:
-    """What a row asks for, on top of the car model's own proportions."""
+    """Return the changes that a row asks for, on top of the car model's own proportions."""
     return Proportions(
         front_overhang=values["front_overhang"],
         rear_overhang=values["rear_overhang"],
@@ -27,6 +27,6 @@ def shape_of(values: Mapping[str, Any]) -> Proportions:
 
 
 def together(first: Proportions, second: Proportions) -> Proportions:
-    """Both changes: scales multiply, what is in meters or shares adds up."""
+    """Return both changes combined: scales are multiplied, meters and shares are added."""
     scales = [a * b for a, b in zip(first[:7], second[:7], strict=True)]
     return Proportions(*scales, *(a + b for a, b in zip(first[7:], second[7:], strict=True)))

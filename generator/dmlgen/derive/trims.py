@@ -14,15 +14,15 @@ from dmlgen.derive.outline import SIDE, Outline, outline
 from dmlgen.derive.warp import Measures
 
 CLADDINGS = ("none", "sides", "around")
-"""Black plastic: nowhere, along arches and sills, or along the lower end of the bumpers as well."""
+"""Where black plastic is: nowhere, along arches and sills, or on the lower bumpers as well."""
 BORDER = 0.045
-"""Meters of plastic around an arch."""
+"""Width of the plastic around an arch, in meters."""
 BAND = 0.075
-"""Meters of plastic above the sill."""
+"""Height of the plastic above the sill, in meters."""
 PILLARS = 0.6
-"""Share of the height from belt to roof from which a black roof's pillars are black."""
+"""Height from which the pillars of a black roof are black, as a share from belt to roof."""
 NO_ROOF = {"smart-car": "it is of plastic and glass already"}
-"""Cars whose roof has no paint to turn black, and why."""
+"""Cars whose roof has no paint that can become black, with the reason."""
 
 
 class Trim(NamedTuple):
@@ -37,7 +37,9 @@ ORIGINAL = Trim("none", False, False)
 
 
 def choose(car: CarFile, number: int) -> Trim:
-    """The trim of a model; a base takes all combinations in turn, in an order of its own.
+    """Return the trim of a model.
+
+    The models of a base use all combinations in turn, in an order specific to the base.
 
     Every round starts one later, so that models do not meet the same wheels again.
     """
@@ -50,7 +52,7 @@ def choose(car: CarFile, number: int) -> Trim:
 
 
 def exchange_trim(car: CarFile, measures: Measures, number: int) -> None:
-    """Gives `car`, not yet warped, the trim of its model `number`, in place."""
+    """Give `car`, not yet warped, the trim of its model `number`, in place."""
     trim = choose(car, number)
     if trim == ORIGINAL:
         return
@@ -65,7 +67,7 @@ def exchange_trim(car: CarFile, measures: Measures, number: int) -> None:
 
 
 def cladding(car_outline: Outline, measures: Measures, *, around: bool) -> Level:
-    """Above 0 around the arches and below a line along the sills, on the sides or all around."""
+    """Return a level above 0 around the arches and below a line along the sills."""
 
     def level(points: Values) -> Values:
         x, y, z = points.T
@@ -84,7 +86,7 @@ def cladding(car_outline: Outline, measures: Measures, *, around: bool) -> Level
 
 
 def roof(car_outline: Outline, measures: Measures) -> Level:
-    """Above 0 over the side windows and on the upper ends of the pillars beside them."""
+    """Return a level above 0 over the side windows and on the upper ends of their pillars."""
     pillars = measures.belt + PILLARS * (measures.height - measures.belt)
 
     def level(points: Values) -> Values:
@@ -96,7 +98,7 @@ def roof(car_outline: Outline, measures: Measures) -> Level:
 
 
 def _recover(car: CarFile, level: Level, role: str) -> None:
-    """Gives what is painted and inside of `level` another material."""
+    """Replace the material of paint inside of `level`."""
     parts: list[Part] = []
     for part in car.body.parts:
         if part.role != "paint":

@@ -14,12 +14,12 @@ from dmlgen.catalog.roles import ROLES
 
 
 def role_material(role: str, image: Any = None) -> Any:
-    """The Blender material of a role, with a plain look for viewers of the GLB file.
+    """Return the Blender material of a role, with a plain look for viewers of the GLB file.
 
     Args:
         image: a Blender image, shown in place of the role's color.
     """
-    # Names are cut by Blender, and then two images could not be told apart.
+    # Blender truncates names, which would make two images indistinguishable.
     stem = "" if image is None else Path(image.name).stem.encode()[:24].decode(errors="ignore")
     name = f"role:{role}.{stem}" if stem else f"role:{role}"
     for material in bpy.data.materials:
@@ -43,12 +43,12 @@ def role_material(role: str, image: Any = None) -> Any:
 
 
 def role_of(material: Any) -> str:
-    """The role that a material made here stands for, also after a trip through a GLB file."""
+    """Return the role of a material made here, also after export to a GLB file and import."""
     return str(material.name).removeprefix("role:").split(".")[0]
 
 
 def image_of(material: Any) -> Any:
-    """The image that gives a material its color, None if it has none.
+    """Return the image that gives a material its color, or None.
 
     Others, which give its relief or its gloss, do not count.
     """
@@ -63,7 +63,7 @@ def image_of(material: Any) -> Any:
 
 
 def _before(socket: Any) -> list[Any]:
-    """The nodes that lead to a socket, the nearest first, each once."""
+    """Return the nodes that lead to a socket, the nearest first, each once."""
     upstream: list[Any] = []
     level = [socket]
     while level:

@@ -8,7 +8,7 @@ import bpy  # noqa: F401  # isort: skip (bmesh exists once bpy is imported)
 import bmesh
 
 WELD = 1e-4
-"""Meters between vertices that are one."""
+"""Maximum distance in meters between vertices that are joined."""
 
 
 def weld(mesh: Any, distance: float = WELD) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 from PIL import Image
 
 MAX_PIXELS = 8192 * 8192
-"""Of one image of a model."""
+"""Maximum number of pixels in one image of a model."""
 
 
 def find_beside(folder: Path, reference: str) -> Path | None:
-    """The file that a model means by a reference, None where its folder does not hold it.
+    """Return the file in a model's folder that a reference means, or None.
 
     Models keep the paths of the machine that they were made on: absolute ones, with drive letters
     and backslashes, or in capitals. The longest end of the path that exists below the folder
@@ -37,20 +37,20 @@ def find_beside(folder: Path, reference: str) -> Path | None:
 
 
 def problem_of_image(image: Path | bytes) -> str:
-    """Why an image must not be decoded, empty where it may; reads its header alone.
+    """Return why an image must not be decoded, or an empty text; only its header is read.
 
     Args:
         image: a file, or what is in one.
     """
     try:
         with warnings.catch_warnings():
-            # What Pillow warns of is judged here.
+            # The size that Pillow warns about is checked below.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
                 width, height = opened.size
     except Image.DecompressionBombError:
         return f"more than {MAX_PIXELS:,} pixels"
-    except Exception:  # Pillow's readers raise what they like over damaged headers.
+    except Exception:  # Pillow's readers raise arbitrary exceptions for damaged headers.
         return "not an image that can be read"
     if width * height > MAX_PIXELS:
         return f"{width} x {height} pixels, more than {MAX_PIXELS:,}"
@@ -58,7 +58,7 @@ def problem_of_image(image: Path | bytes) -> str:
 
 
 def _entry(folder: Path, name: str) -> Path | None:
-    """The entry of a folder with this name; where there is none, with this name in other case."""
+    """Return the entry of a folder with this name, in other case if there is exactly one."""
     try:
         if (folder / name).exists():
             return folder / name

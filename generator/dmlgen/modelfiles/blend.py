@@ -40,7 +40,7 @@ def _check_gzip(file: Path) -> None:
 
 
 def _zstd_size(file: Path) -> int:
-    """Bytes that the frames expand to, by the table at the end of the file."""
+    """Return the bytes that the frames expand to, by the table at the end of the file."""
     data = file.read_bytes()
     frames, flags, magic = struct.unpack("<IBI", data[-_FOOTER:].rjust(_FOOTER, b"\0"))
     width = 12 if flags & 0x80 else 8

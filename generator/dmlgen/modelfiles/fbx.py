@@ -47,7 +47,7 @@ class _Fbx:
             ) from None
 
     def _node(self, at: int, limit: int, depth: int) -> int | None:
-        """The end of a node; None for the empty one that closes a list."""
+        """Return the end of a node, or None for the empty node that closes a list."""
         end, count, _, named = struct.unpack_from(self.format, self.data, at)
         if end == 0:
             return None

@@ -72,7 +72,7 @@ def check_car_glb(file: Path) -> None:
 
 
 def _read(file: Path) -> tuple[dict[str, Any], memoryview | None]:
-    """The document, and the binary part of a GLB file."""
+    """Return the document, and the binary part of a GLB file."""
     data, binary = memoryview(file.read_bytes()), None
     if data[:4] == b"glTF":
         data, binary = _chunks(file, data)
@@ -114,7 +114,7 @@ def _resolve_image(image: dict[str, Any], folder: Path) -> None:
     uri = image.get("uri")
     if isinstance(uri, str) and not uri.startswith("data:"):
         image_file = find_beside(folder, unquote(uri)) or find_beside(folder, uri)
-        # One that is missing keeps its name alone, by which it is known as missing.
+        # A missing image keeps its bare name, by which it is reported as missing.
         image["uri"] = (
             quote(str(image_file))
             if image_file

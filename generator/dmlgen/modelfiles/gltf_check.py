@@ -141,7 +141,7 @@ class GltfCheck:
         return memoryview(buffer_file.read_bytes())
 
     def _check_accessor(self, index: int, accessor: dict[str, Any]) -> int:
-        """Bytes that it expands to."""
+        """Check an accessor and return the bytes that it expands to."""
         where = f"accessors[{index}]"
         count = self.number(accessor, "count", where)
         width = self.component_bytes(accessor, where) * self.components(accessor, where)
@@ -186,7 +186,7 @@ class GltfCheck:
         check_triangles(self.file, triangles)
 
     def _in_scene(self, nodes: list[dict[str, Any]]) -> set[int]:
-        """Nodes that the scene shows; all where there are no scenes."""
+        """Return the nodes that the scene shows; all if there are no scenes."""
         parents: set[int] = set()
         children = [self._links(node, "children", f"nodes[{i}]") for i, node in enumerate(nodes)]
         for links in children:
@@ -288,7 +288,7 @@ class GltfCheck:
             )
 
     def _values(self, accessor: dict[str, Any]) -> np.ndarray | None:
-        """[N, components] as stored, None where it has no bufferView of its own."""
+        """Return the stored values [N, components], or None without a bufferView of its own."""
         if accessor.get("bufferView") is None or not accessor["count"]:
             return None
         view = self.items("bufferViews")[accessor["bufferView"]]

@@ -13,7 +13,7 @@ from dmlgen.modelfiles.kinds import check_size, check_triangles
 _PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
 )
-"""A PNG file of one pixel, in place of an image that is missing."""
+"""A PNG file of one pixel, which replaces an image that is missing."""
 _MAP = re.compile(
     r"\s*(?P<kind>map_\w+|bump|norm|disp|decal|refl)\s+"
     r"(?P<options>(?:-[a-zA-Z]\w*\s+(?:[-+.\d][-+.\deE]*\s+|(?:on|off|[a-z])\s+)*)*)(?P<file>\S.*?)\s*$"
@@ -78,7 +78,7 @@ def prepare_obj(file: Path, scratch: Path) -> Path:
 
 
 def _resolved_line(line: str, folders: tuple[Path, ...], missing: Path) -> str:
-    """A line of a material file; the image that it names is looked for in each of `folders`."""
+    """Return a line of a material file with the path of its image in one of `folders`."""
     match = _MAP.match(line)
     if match is None:
         return line
@@ -98,7 +98,7 @@ def _placeholder(missing: Path, reference: str) -> Path:
 
 
 def _text(data: bytes) -> str:
-    """Old programs write names in the code page of their country; each byte stays told apart."""
+    """Decode text, that of old programs as Latin-1: each of its bytes stays distinguishable."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:

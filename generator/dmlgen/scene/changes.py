@@ -16,7 +16,7 @@ class Changes:
         self._last: dict[Callable[..., None], tuple[Any, ...]] = {}
 
     def apply(self, function: Callable[..., None], values: Mapping[str, Any], *keys: str) -> None:
-        """Calls `function` with the values of `keys` if they changed."""
+        """Call `function` with the values of `keys` if they changed."""
         arguments = tuple(values[key] for key in keys)
         if self._last.get(function) != arguments:
             function(*arguments)

@@ -36,7 +36,7 @@ class Denoiser:
     def __init__(self, width: int, height: int, threads: int = 0) -> None:
         self._device = pyoidn.Device()
         self._device.set_int("numThreads", threads)
-        # Threads tied to cores would meet those of another process on the same ones.
+        # Threads pinned to cores would compete with those of another process on the same cores.
         self._device.set_bool("setAffinity", False)
         self._device.commit()
         shape = (height, width, 3)
@@ -51,7 +51,7 @@ class Denoiser:
         self._filters.append(self._filter(picture, self._color, pyoidn.OIDN_QUALITY_HIGH, **flags))
 
     def denoise(self, color: np.ndarray, albedo: np.ndarray, normal: np.ndarray) -> np.ndarray:
-        """The picture without its noise.
+        """Return the picture without its noise.
 
         Args:
             color: linear radiance, float32 [H, W, 3].

@@ -9,11 +9,11 @@ from scipy.ndimage import gaussian_filter
 
 MIDDLE_GRAY = 0.18
 READ_NOISE = 0.004
-"""Light whose shot noise equals the noise of reading the sensor; middle gray is 0.18."""
+"""Light level at which shot noise equals the sensor's read noise; middle gray is 0.18."""
 GRAIN = 0.55
-"""Standard deviation, in pixels, by which reading colors off a Bayer grid blurs the noise."""
+"""Standard deviation, in pixels, of the blur of the noise by demosaicing a Bayer grid."""
 SHARPENING_RADIUS = 0.9
-"""Standard deviation, in pixels, of the blur that an unsharp mask takes away."""
+"""Standard deviation, in pixels, of the blur that an unsharp mask subtracts."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,9 @@ class Character:
 
 
 def photograph(pixels: np.ndarray, character: Character, rng: np.random.Generator) -> np.ndarray:
-    """The picture as a camera of that character would have taken it; one that adds nothing gives
-    it back unchanged.
+    """Return the picture as a camera of that character would have taken it.
+
+    A character that adds nothing returns it unchanged.
 
     The variance of the noise is proportional to the light (shot noise) plus a constant (read
     noise).

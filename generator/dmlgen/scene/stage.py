@@ -26,24 +26,24 @@ from dmlgen.scene.studio import Studio
 PAINT_FACTORS = ("paint_hue", "paint_saturation", "paint_value", "paint_finish")
 
 MAX_CARS = 24
-"""Cars that stay loaded; of more, the one that was not shown for longest goes."""
+"""Maximum number of loaded cars; beyond it, the least recently shown car is removed."""
 
 
 class Surroundings(Protocol):
     """What an environment can do, whatever its kind."""
 
     def show(self, visible: bool) -> None:
-        """Makes this the environment of the scene, or takes it away."""
+        """Make this the environment of the scene, or hide it."""
 
     def set(self, values: Mapping[str, Any]) -> None:
-        """Sets light, ground and whatever else the environment's factors decide."""
+        """Set light, ground and everything else that the environment's factors decide."""
 
 
 class Stage:
     """Cars and environments are loaded when first needed and kept.
 
     Args:
-        threads: that Cycles may use, 0 for one a core; changes no picture.
+        threads: maximum number of threads of Cycles, 0 for one per core; changes no pixel.
     """
 
     def __init__(self, engine: Engine, threads: int = 0) -> None:
@@ -55,7 +55,7 @@ class Stage:
         self.materials = CarMaterials()
         self.camera = Camera()
         self._occluders = Occluders()
-        # In the order in which they were last shown.
+        # The least recently shown car comes first.
         self._cars: dict[tuple[str | float, ...], Car] = {}
         self._environments: dict[str, Surroundings] = {}
         self._changes = Changes()
@@ -63,10 +63,10 @@ class Stage:
         self.environment: Surroundings
 
     def set(self, values: Mapping[str, Any], seed: int) -> None:
-        """Sets the scene to the values of all factors (as in the plan) and the noise to `seed`."""
+        """Set the scene to the values of all factors (as in the plan) and the noise to `seed`."""
         scene = bpy.context.scene
         scene.cycles.seed = seed
-        # Cycles' settings are no part of Blender's dependency graph: without the tag, a scene with
+        # Cycles' settings are not part of Blender's dependency graph: without the tag, a scene with
         # persistent data would go on with the seed of its first frame.
         scene.update_tag()
         changes = self._changes
@@ -90,7 +90,7 @@ class Stage:
         self._taking = (character, values["jpeg_quality"], seed)
 
     def photograph(self, photographer: Photographer) -> Picture:
-        """The picture of the scene as it is set."""
+        """Return the picture of the scene as it is set."""
         return photographer.take(*self._taking)
 
     def _show_car(self, name: str, *shape: float) -> None:
@@ -142,13 +142,13 @@ def _configure(engine: Engine) -> None:
     # Measured in docs/performance.md: with few lights a tree of them costs more than it helps.
     cycles.use_light_tree = False
     cycles.sampling_pattern = "TABULATED_SOBOL"
-    # The photographer denoises.
+    # `Photographer` denoises the picture itself.
     cycles.use_denoising = False
     _use_device(engine.device)
 
 
 def _use_device(device: str) -> None:
-    """Cycles on the CPU, or on the GPUs of a kind; 'auto' takes the fastest kind there is."""
+    """Let Cycles run on the CPU or on GPUs of one kind; 'auto' uses the fastest kind available."""
     preferences = bpy.context.preferences.addons["cycles"].preferences
     kinds_by_device = {"auto": ("OPTIX", "CUDA"), "cuda": ("CUDA",), "optix": ("OPTIX",), "cpu": ()}
     for kind in kinds_by_device[device]:

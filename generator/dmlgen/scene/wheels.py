@@ -12,7 +12,7 @@ from dmlgen.scene.props.shape import Shape
 def build_wheel(
     style: str, radius: float, width: float, left: bool, materials: CarMaterials
 ) -> Any:
-    """A wheel about its own y axis, in no collection yet.
+    """Build a wheel about its own y axis, in no collection yet.
 
     Args:
         style: a key of `DESIGNS`.

@@ -39,7 +39,7 @@ GROUND_TILE = 4.0
 
 
 def asphalt(size: int, rng: np.random.Generator) -> Surface:
-    """Stones of 3 to 12 mm in bitumen, worn in places, cracked, patched, with drops of oil."""
+    """Generate asphalt: stones of 3 to 12 mm in bitumen, worn, cracked, patched, with oil."""
     stones = fractal(size, 0.5, rng, 60)
     coarse = cells(size, scattered(round((GROUND_TILE / 0.022) ** 2), rng, 0.95))
     tone = rng.normal(0, 1, coarse.cell.max() + 1)[coarse.cell]
@@ -60,7 +60,7 @@ def asphalt(size: int, rng: np.random.Generator) -> Surface:
 
 
 def asphalt_wet(size: int, rng: np.random.Generator) -> Surface:
-    """Asphalt after rain: darker, moist, with water standing in the low places."""
+    """Generate asphalt after rain: darker, moist, with water standing in the low places."""
     dry = asphalt(size, rng)
     assert dry.height is not None
     low = fractal(size, 3.6, rng, 1) + 0.12 * fractal(size, 1.6, rng, 8)
@@ -73,7 +73,7 @@ def asphalt_wet(size: int, rng: np.random.Generator) -> Surface:
 
 
 def concrete(size: int, rng: np.random.Generator) -> Surface:
-    """Cast slabs of 2 m with joints, stains and hairline cracks."""
+    """Generate cast concrete slabs of 2 m with joints, stains and hairline cracks."""
     slab = bricks(size, GROUND_TILE, 2, 2, shifted=False)
     joint = 1 - smoothstep(slab.inside, 0.004, 0.011)
     tone = np.array([0.0, 0.05, -0.04, 0.02])[slab.cell]
@@ -90,7 +90,7 @@ def concrete(size: int, rng: np.random.Generator) -> Surface:
 
 
 def pavers(size: int, rng: np.random.Generator) -> Surface:
-    """Concrete stones of 20 x 10 cm, laid in rows."""
+    """Generate concrete stones of 20 x 10 cm, laid in rows."""
     stone = bricks(size, GROUND_TILE, 40, 20)
     edge = smoothstep(stone.inside, 0.0015, 0.007)
     count = stone.cell.max() + 1
@@ -108,7 +108,7 @@ def pavers(size: int, rng: np.random.Generator) -> Surface:
 
 
 def cobbles(size: int, rng: np.random.Generator) -> Surface:
-    """Granite setts of about 11 cm, rounded by use, sand between them."""
+    """Generate granite setts of about 11 cm, rounded by use, with sand between them."""
     rows = 36
     points = scattered(rows * rows, rng, 0.32)
     points[:, 0] += (np.floor(points[:, 1] * rows) % 2) * 0.5 / rows
@@ -132,7 +132,7 @@ def cobbles(size: int, rng: np.random.Generator) -> Surface:
 
 
 def gravel(size: int, rng: np.random.Generator) -> Surface:
-    """Pebbles of 1 to 4 cm on sand and smaller ones."""
+    """Generate pebbles of 1 to 4 cm on sand and smaller pebbles."""
     albedo, height = _pebbles(size, rng, 0.016, 0.005)
     for diameter, share in ((0.024, 0.45), (0.036, 0.16)):
         over, dome = _pebbles(size, rng, diameter, 0.011)
@@ -150,7 +150,7 @@ def gravel(size: int, rng: np.random.Generator) -> Surface:
 
 
 def grass(size: int, rng: np.random.Generator) -> Surface:
-    """A lawn: blades over earth, drier in places."""
+    """Generate a lawn: blades over earth, drier in places."""
     blades = fractal(size, 0.4, rng, 60)
     for shift in range(1, 5):
         blades = np.maximum(blades, np.roll(blades, (shift, shift % 3 - 1), axis=(0, 1)) - 0.12)
@@ -162,7 +162,7 @@ def grass(size: int, rng: np.random.Generator) -> Surface:
 
 
 def _cracks(size: int, rng: np.random.Generator, count: int, width: float) -> Array:
-    """Borders of a few large, ragged cells, of varying width; 0 to 1. `width` in tiles."""
+    """Return the borders, 0 to 1, of a few large, ragged cells; `width` is in tiles and varies."""
     rough = np.stack([fractal(size, 2.4, rng, 3), fractal(size, 2.4, rng, 3)], axis=-1)
     border = cells(size, rng.random((count, 2)), 0.02 * rough).inside
     present = smoothstep(fractal(size, 2.8, rng, 2), -0.2, 1.2)
@@ -170,7 +170,7 @@ def _cracks(size: int, rng: np.random.Generator, count: int, width: float) -> Ar
 
 
 def _patches(size: int, rng: np.random.Generator) -> Array:
-    """Two repaired rectangles with sealed edges; 0 to 1."""
+    """Return two repaired rectangles with sealed edges; 0 to 1."""
     wobble = 0.004 * fractal(size, 2.0, rng, 4)
     y, x = (np.mgrid[:size, :size] + 0.5) / size
     patch = np.zeros((size, size))
@@ -185,7 +185,7 @@ def _patches(size: int, rng: np.random.Generator) -> Array:
 def _pebbles(
     size: int, rng: np.random.Generator, diameter: float, height: float
 ) -> tuple[Array, Array]:
-    """Albedo [N, N, 3] and height in meters of pebbles that lie close."""
+    """Return albedo [N, N, 3] and height in meters of densely packed pebbles."""
     rough = np.stack([fractal(size, 2.0, rng, 30), fractal(size, 2.0, rng, 30)], axis=-1)
     stone = cells(size, scattered(round((GROUND_TILE / diameter) ** 2), rng, 0.95), 0.0008 * rough)
     inside = np.clip(stone.inside * GROUND_TILE / (diameter * 0.45), 0, 1)
@@ -198,7 +198,7 @@ def _pebbles(
 
 
 def _chosen(size: int, rng: np.random.Generator, share: float) -> Array:
-    """Where stones of the upper layers lie: 1 on about a share of the tile."""
+    """Return where stones of the upper layers lie: 1 on about a share of the tile."""
     field = fractal(size, 1.4, rng, 10)
     field = warp(field, 3 * fractal(size, 2.0, rng, 10), 3 * fractal(size, 2.0, rng, 10))
     return smoothstep(field, np.quantile(field, 1 - share), np.quantile(field, 1 - share) + 0.2)

@@ -12,7 +12,7 @@ WALL_TILE = 4.0
 
 
 def brick(size: int, rng: np.random.Generator) -> Surface:
-    """Bricks of 24 x 7 cm in running bond."""
+    """Generate bricks of 24 x 7 cm in running bond."""
     stone = bricks(size, BRICK_TILE, 26, 8)
     face = smoothstep(stone.inside, 0.004, 0.008)
     count = stone.cell.max() + 1
@@ -26,7 +26,7 @@ def brick(size: int, rng: np.random.Generator) -> Surface:
 
 
 def plaster(size: int, rng: np.random.Generator) -> Surface:
-    """Painted render: fine structure, stains, faint streaks of rain."""
+    """Generate painted render: fine structure, stains, faint streaks of rain."""
     fine, cloud = fractal(size, 0.9, rng, 30), fractal(size, 2.8, rng, 1)
     streaks = fractal(size, 1.6, rng, 4).mean(axis=0, keepdims=True) * np.ones((size, 1))
     streaks = warp(streaks, 4 * fractal(size, 2.8, rng, 2), np.zeros((size, size)))
@@ -37,7 +37,7 @@ def plaster(size: int, rng: np.random.Generator) -> Surface:
 
 
 def concrete_wall(size: int, rng: np.random.Generator) -> Surface:
-    """Exposed concrete: panels of 2 x 1 m with joints and the holes of their ties."""
+    """Generate exposed concrete: panels of 2 x 1 m with joints and the holes of their ties."""
     panel = bricks(size, WALL_TILE, 4, 2, shifted=False)
     joint = 1 - smoothstep(panel.inside, 0.004, 0.012)
     tone = rng.normal(0, 0.05, panel.cell.max() + 1)[panel.cell]
@@ -50,7 +50,7 @@ def concrete_wall(size: int, rng: np.random.Generator) -> Surface:
 
 
 def grime(size: int, rng: np.random.Generator) -> Surface:
-    """How much dirt sticks where: dust, splashes, what ran down; 0 to 1, half of it on average."""
+    """Generate how much dirt sticks where: dust, splashes and runs; 0 to 1, 0.5 on average."""
     dust = 0.5 + 0.16 * fractal(size, 2.2, rng, 2) + 0.07 * fractal(size, 0.8, rng, 40)
     splash = smoothstep(fractal(size, 1.5, rng, 14), 1.1, 2.2)
     splash = warp(splash, np.zeros((size, size)), 6 * fractal(size, 2.0, rng, 10))
@@ -61,7 +61,7 @@ def grime(size: int, rng: np.random.Generator) -> Surface:
 
 
 def clouds(size: int, rng: np.random.Generator) -> Surface:
-    """How much of the sky fair-weather clouds cover, seen from below; 0 to 1."""
+    """Generate how much of the sky fair-weather clouds cover, seen from below; 0 to 1."""
     field = fractal(size, 2.9, rng, 2)
     field = warp(field, 22 * fractal(size, 3.4, rng, 2), 22 * fractal(size, 3.4, rng, 2))
     field = field + 0.12 * fractal(size, 2.2, rng, 16)

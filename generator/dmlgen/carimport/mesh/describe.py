@@ -15,7 +15,7 @@ from dmlgen.meshes.role_materials import image_of
 
 
 def describe(file: Path, ignore: tuple[str, ...] = ()) -> Model:
-    """What is in a file, as plain numbers.
+    """Read a file as plain numbers.
 
     Raises:
         InputError: it cannot be read, holds nothing, or too much.

@@ -22,7 +22,7 @@ def pack_images_beside_file(folder: Path) -> tuple[str, ...]:
     """
     notes = []
     for image in list(bpy.data.images):
-        # Made by Blender: there is no file, but a size.
+        # Blender generates these: they have a size but no file.
         size = image.generated_width * image.generated_height
         if image.source == "VIEWER" or (image.source == "GENERATED" and size <= MAX_PIXELS):
             continue
@@ -37,7 +37,7 @@ def pack_images_beside_file(folder: Path) -> tuple[str, ...]:
 
 
 def _keep(image: Any, path: str, folder: Path) -> str:
-    """Why an image is not kept, empty where it is, and is packed then."""
+    """Pack an image and return an empty text, or return why it cannot be packed."""
     if image.source == "GENERATED":
         return f"more than {MAX_PIXELS:,} pixels"
     if image.packed_file is not None:
@@ -68,7 +68,7 @@ def _path(image: Any) -> str:
 
 
 def _without_image(image: Any) -> list[str]:
-    """Names of the materials that showed an image and now show none."""
+    """Remove an image from all materials and return the names of those that showed it."""
     named = []
     for material in bpy.data.materials:
         if not material.use_nodes:

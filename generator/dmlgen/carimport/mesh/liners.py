@@ -17,7 +17,7 @@ DEPTH = 0.16
 
 
 def add_liner(liners: Liners, wheel: list[Any]) -> Any:
-    """A dark half cylinder over a wheel, closed towards the middle of the car.
+    """Return a dark half cylinder over a wheel, closed towards the middle of the car.
 
     Args:
         wheel: the objects of the wheel, in the car's frame.

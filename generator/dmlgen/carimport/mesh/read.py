@@ -20,7 +20,7 @@ from dmlgen.modelfiles.kinds import check_triangles
 from dmlgen.modelfiles.prepare import prepare
 
 NO_MATERIAL = "no material"
-"""Name of the material of faces that have none."""
+"""Name of the material for faces without one."""
 
 _SOLID = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 
@@ -40,7 +40,7 @@ class Source(NamedTuple):
 
 
 def read_source(file: Path, ignore: tuple[str, ...] = ()) -> Source:
-    """The mesh objects in a file, as it renders and at rest.
+    """Read the mesh objects of a file as they render, at rest.
 
     Scripts in a .blend file are not run; nothing outside the folder of the file is used.
 
@@ -66,7 +66,7 @@ def read_source(file: Path, ignore: tuple[str, ...] = ()) -> Source:
 
 
 def reason_of(error: RuntimeError) -> str:
-    """What an operator of Blender says went wrong, without the traceback of its own code.
+    """Return what went wrong in an operator of Blender, without the traceback of its own code.
 
     >>> reason_of(RuntimeError("Error: Python: Traceback (most recent call last):\\n  File x\\n"
     ...     "KeyError: 'a'\\nLocation: y:1\\n"))
@@ -83,7 +83,7 @@ def reason_of(error: RuntimeError) -> str:
 
 
 def face_pieces(mesh: Any) -> np.ndarray:
-    """[F] int, the connected piece that each face of a mesh belongs to."""
+    """Return the connected piece [F], int, that each face of a mesh belongs to."""
     first = values_of(mesh.polygons, "loop_start", np.int32)
     corner_points = values_of(mesh.loops, "vertex_index", np.int32)
     edges = values_of(mesh.edges, "vertices", np.int32, 2)
@@ -95,7 +95,7 @@ def _open_blend(path: str) -> None:
 
 
 def _import_gltf(path: str) -> None:
-    # Vertices that the format splits at edges belong together; shapes of bones are no car.
+    # The format splits vertices at edges; the shapes that stand for bones are not part of a car.
     bpy.ops.import_scene.gltf(
         filepath=path, merge_vertices=True, disable_bone_shape=True, import_pack_images=False
     )
@@ -121,7 +121,7 @@ _READERS: dict[str, Callable[[str], None]] = {
 def _plain_objects(file: Path, ignore: tuple[str, ...], notes: tuple[str, ...]) -> Source:
     graph = bpy.context.evaluated_depsgraph_get()
     order = {obj.name: i for i, obj in enumerate(bpy.context.scene.objects)}
-    # By its place: Blender lists a curve once more, as the mesh that it becomes.
+    # The key holds the matrix, since Blender lists a curve again as the mesh that it becomes.
     placed = {
         (instance.object.original, tuple(map(tuple, instance.matrix_world))): (
             instance.object.original,
@@ -143,9 +143,9 @@ def _plain_objects(file: Path, ignore: tuple[str, ...], notes: tuple[str, ...]) 
         evaluated.append((str(obj.name), _path(obj), mesh, matrix))
     for obj in list(bpy.data.objects):
         bpy.data.objects.remove(obj)
-    # What is left out also gets its object at first, so that the names of others do not change.
+    # Ignored objects are created as well at first, so that the names of the others do not change.
     objects = [_linked(*parts) for parts in evaluated]
-    # That of an object in the file, and that of an instance of it.
+    # Both the names in the file and the names that Blender gives to instances.
     names = dict.fromkeys([*(parts[0] for parts in evaluated), *(str(obj.name) for obj in objects)])
     objects_with_faces = []
     for obj in objects:
@@ -158,7 +158,7 @@ def _plain_objects(file: Path, ignore: tuple[str, ...], notes: tuple[str, ...]) 
 
 
 def matches(name: str, globs: tuple[str, ...]) -> bool:
-    """Whether any of the globs matches a name."""
+    """Return whether any of the globs matches a name."""
     return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
 
 
@@ -197,7 +197,7 @@ def _mesh_of(obj: Any, graph: Any) -> Any:
 
 
 def _remove_loose(mesh: Any) -> None:
-    """Vertices of no face are not seen, and must not count for the size."""
+    """Remove vertices without a face: they are invisible and must not count for the size."""
     used = np.unique(values_of(mesh.loops, "vertex_index", np.int32))
     if len(used) == len(mesh.vertices):
         return
@@ -224,7 +224,7 @@ def _linked(name: str, path: str, mesh: Any, matrix: Any) -> Any:
 
 
 def values_of(items: Any, field: str, kind: type, width: int = 1) -> np.ndarray:
-    """[N] or [N, width], one field of all of Blender's items."""
+    """Return one field of all items of a Blender collection, [N] or [N, width]."""
     flat: np.ndarray = np.empty(len(items) * width, kind)
     items.foreach_get(field, flat)
     return flat if width == 1 else flat.reshape(-1, width)

@@ -27,7 +27,7 @@ def show_as_rendered() -> tuple[str, ...]:
     _show_layer(bpy.context.view_layer.layer_collection)
     for obj in bpy.context.view_layer.objects:
         obj.hide_set(False)
-    # Also those that only instances show.
+    # Objects that only instances show are included.
     for obj in bpy.data.objects:
         obj.hide_viewport = obj.hide_render
         obj.show_instancer_for_viewport = obj.show_instancer_for_render

@@ -36,7 +36,7 @@ class Parts:
     wheels: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in WHEELS})
 
     def groups(self) -> dict[str, list[Any]]:
-        """Name of the mesh in the GLB file -> its objects."""
+        """Return the objects of each mesh in the GLB file, by name of the mesh."""
         wheels = {name: pieces for name, pieces in self.wheels.items() if pieces}
         return {"body": self.body + self.decals, **wheels}
 
@@ -50,7 +50,7 @@ class _Kind(NamedTuple):
 
 
 def split(spec: CarSpec, objects: list[Any]) -> Parts:
-    """Parts of the source, each object with the material of one role.
+    """Split the source into parts; each object has the material of one role.
 
     Raises:
         InputError: a material without a role, a kept image that the source lacks, or a wheel that

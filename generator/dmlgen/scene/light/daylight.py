@@ -64,8 +64,10 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
 def metered_light(elevation: float, sunlit: float = 1.0, facing: float = 0.0) -> np.ndarray:
-    """Linear RGB [3] that a meter reads: half from a white card on the ground, the rest from cards
-    standing towards the sun and away from it.
+    """Return the linear RGB [3] that a meter reads.
+
+    Half of it comes from a white card on the ground, the rest from cards that face the sun and
+    cards that face away from it.
 
     Args:
         elevation: of the sun, degrees.
@@ -82,8 +84,10 @@ def metered_light(elevation: float, sunlit: float = 1.0, facing: float = 0.0) ->
 
 
 def light_gain(reading: np.ndarray, compensation: float = 0.0) -> tuple[float, float, float]:
-    """The factor per channel by which light is scaled, so that what the meter read becomes WHITE
-    in luminance and ADAPTATION of its color cast is gone.
+    """Return the factor per channel by which light is scaled.
+
+    What the meter read then has the luminance WHITE, and the share ADAPTATION of its color cast is
+    gone.
 
     Args:
         reading: linear RGB [3] of the meter.

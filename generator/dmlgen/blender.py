@@ -51,7 +51,8 @@ def require_blender() -> None:
     """Check that a process of its own can import Blender.
 
     Raises:
-        InputError: wrong Python, `bpy` not installed, or system libraries missing; says what to do.
+        InputError: the Python version is wrong, `bpy` is not installed, or system libraries are
+            missing; the message says what to do.
     """
     if importlib.util.find_spec("bpy") is None:
         raise InputError(f"rendering needs Blender as a Python module: {_why_no_module()}")
@@ -108,7 +109,7 @@ def require_scratch() -> None:
     """Check that there is room for Blender's temporary files.
 
     Raises:
-        ScratchError: there is none.
+        ScratchError: there is too little.
     """
     problem = scratch_problem()
     if problem is not None:
@@ -129,8 +130,8 @@ def call_in_blender(function: Callable[..., Any], log: Path, *args: Any) -> Any:
     """Return `function(*args)`, called in a process of its own that may import Blender.
 
     Raises:
-        PrismError: what the function raised, or that the process died, with the end of its log; or
-            there is no room for its temporary files.
+        PrismError: the function raised, the process died (with the end of its log), or there is
+            no room for its temporary files.
     """
     require_blender()
     require_scratch()
@@ -151,8 +152,8 @@ def call_in_blender(function: Callable[..., Any], log: Path, *args: Any) -> Any:
 def import_blender(threads: int) -> None:
     """Import `bpy` with at most `threads` threads for everything that Blender does besides tracing.
 
-    Its thread pool takes one per core that the process may use at that moment, whatever the scene
-    says, and they wait for work by spinning, which takes the cores from other workers.
+    Its thread pool starts one thread per core that the process may use at that moment, whatever the
+    scene says, and idle threads spin, which takes the cores from other workers.
 
     Args:
         threads: 0 for one per core.
@@ -191,7 +192,7 @@ def _call(connection: Connection, function: Callable[..., Any], *args: Any) -> N
 def failure(error: Exception) -> PrismError:
     """Return an error of a process with Blender as one line, or the full disk that caused it.
 
-    Its class is one whose arguments are its message: others do not cross to another process.
+    Its class takes a message as its only argument: others cannot be sent to another process.
     """
     if isinstance(error, PrismError):
         return (InputError if isinstance(error, InputError) else PrismError)(str(error))

@@ -1,4 +1,4 @@
-"""What of a model is seen through its windows."""
+"""Find the part of a model that is seen through its windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what a file holds and what its user says to what car.yaml will say."""
+"""Decide what car.yaml will say, from the content of a file and the choices of its user."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ class PaintError(InputError):
 
 @dataclass(frozen=True)
 class Choices:
-    """What the user says about a file.
+    """The choices of the user for a file.
 
     Attributes:
         paint: materials that are the paint.
         up, forward: an axis or `auto`.
-        length: of the car in meters, None to take the file's unit.
+        length: length of the car in meters, or None to find the file's unit.
         roles: material, or `MATERIAL@OBJECTS` for the part of it that is in objects that a glob
             names, -> role; stronger than guesses.
         wheels: globs of objects or materials.
-        ignore: globs of objects that are no part of the car.
+        ignore: globs of objects that are not part of the car.
     """
 
     paint: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Decision:
         scale: meters per unit.
         size: length, width and height in meters.
         open_edges: shares of edges with one face, and with more than two.
-        left_out: objects that are no part of the car.
+        left_out: objects that are not part of the car.
         doubts: what could not be decided, one line per doubt.
     """
 

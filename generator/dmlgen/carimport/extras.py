@@ -1,4 +1,4 @@
-"""What a file holds beside its car: coarser copies of it, and what lies far away."""
+"""Find what a file holds besides its car: coarser copies of it, and objects far away."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def far_away(model: Model) -> frozenset[int]:
     """Return small objects that are further from all others than all others are long.
 
     Raises:
-        InputError: two things that both may be the car, or an object that is far away in part.
+        InputError: two objects may both be the car, or a part of an object is far away.
     """
     stray = _stray_faces(model)
     if not stray.any():

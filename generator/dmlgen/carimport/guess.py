@@ -1,4 +1,4 @@
-"""The role of a material, guessed from its name, else from how it looks."""
+"""Guess the role of a material from its name, or else from its look."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Guess:
     """A role and why.
 
     Attributes:
-        reason: `name`, `look`, or `none` where neither says anything.
+        reason: `name`, `look`, or `none` if neither is evidence.
     """
 
     role: str
@@ -54,8 +54,8 @@ def guess_role(material: ModelMaterial, objects: tuple[str, ...] = ()) -> Guess:
     """Guess the role of a material.
 
     Args:
-        objects: names of the objects that are nearly all made of it; asked where its own says
-            nothing.
+        objects: names of the objects that consist almost entirely of it; they count where the
+            material's own name is no evidence.
 
     >>> guess_role(ModelMaterial("windowGlass")).role, guess_role(ModelMaterial("glass_red")).role
     ('glass', 'lamp_red')

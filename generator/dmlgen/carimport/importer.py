@@ -1,4 +1,4 @@
-"""From the source file that a car.yaml names to the GLB file of the car."""
+"""Convert the source file that a car.yaml names to the GLB file of the car."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def import_car(name: str, source: Path) -> ImportedCar:
         source: the archive (.sh3f, a zip file), the user's own file, or any folder above it.
 
     Raises:
-        InputError: no such file or member, another version of it, or a car.yaml that does not
-            fit it; the GLB that was there stays.
+        InputError: the file or its member is missing or has another version, or car.yaml does
+            not fit it; an existing GLB stays.
     """
     return convert_source(load_car(name), source, car_folder(name))
 

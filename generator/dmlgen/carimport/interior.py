@@ -1,4 +1,4 @@
-"""A plain interior for cars whose source has none: what one sees through tinted windows."""
+"""A plain interior for cars whose source has none, to be seen through tinted windows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mathutils import Matrix, Vector
 def add_generic_interior(body: list[Any], material: Callable[[str], Any]) -> Any:
     """Return two seats, a bench, a dashboard and a steering wheel, sized to the cabin.
 
-    The cabin is what the windows (role `glass`) span; the driver sits on the left.
+    The windows (role `glass`) span the cabin; the driver sits on the left.
 
     Args:
         body: objects of the body, +X forward, in meters.

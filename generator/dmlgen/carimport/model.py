@@ -1,4 +1,4 @@
-"""A source model as plain numbers: what is judged before it is converted. Needs no Blender."""
+"""A source model as plain numbers, which are judged before its conversion. Needs no Blender."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from scipy.sparse.csgraph import connected_components
 
 @dataclass(frozen=True)
 class ModelMaterial:
-    """How a material of a source looks.
+    """The look of a material of a source.
 
     Attributes:
         color: linear RGB, 0..1; the mean of its image where it has one.
         alpha, metallic, roughness, transmission: 0..1.
         image: whether an image gives its color.
-        color_known: whether `color` is what it shows: not where its image is missing, or where it
-            is computed.
+        color_known: whether `color` is what the material shows; false if its image is missing or
+            its color is computed.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Model:
     """All triangles of a source.
 
     Attributes:
-        objects: their names.
-        paths: the same with the names of their parents before them, for guesses.
+        objects: names of the objects.
+        paths: names of the objects after those of their parents, for guesses.
         corners: [T, 3, 3] float32, in units of the source, Z up as Blender reads it.
         object, material: [T] int, indices into `objects` and `materials`.
         piece: [T] int, the connected piece of the object (see `pieces_of`).
-        notes: what the file refers to that could not be used, one line each.
+        notes: what the file refers to and could not be used, one line per note.
     """
 
     objects: tuple[str, ...]
@@ -122,7 +122,7 @@ class Model:
 def pieces_of(points: np.ndarray, edges: np.ndarray, first_points: np.ndarray) -> np.ndarray:
     """Return the connected piece that each face of a mesh belongs to, numbered by first occurrence.
 
-    Vertices at the very same place are one, whether or not the file says so.
+    Vertices at exactly the same place count as the same vertex, even if the file separates them.
 
     Args:
         points: [V, 3] vertices.

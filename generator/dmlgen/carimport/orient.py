@@ -1,4 +1,4 @@
-"""Which way a source model stands and in which unit: what turns it into the car's frame."""
+"""Find the orientation and the unit of a source model, to bring it into the car's frame."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def find_scale(length: float, requested_length: float | None) -> float:
     """Return the meters per unit of a source.
 
     Args:
-        length: of the model, in its units.
+        length: length of the model, in its units.
         requested_length: the length in meters that the user gave.
 
     Raises:
@@ -83,7 +83,7 @@ def find_scale(length: float, requested_length: float | None) -> float:
 def find_facing(model: Model, up: str, forward: str, rear: frozenset[str] = frozenset()) -> Facing:
     """Find the axes that point up and forward, where the user says `auto`.
 
-    The up axis is Blender's +Z unless the model is mirrored in that direction and is not in
+    The up axis is Blender's +Z unless the model is symmetric in that direction and not in
     another: a car's left and right are alike, its top and bottom are not.
 
     Args:
@@ -109,7 +109,7 @@ def find_facing(model: Model, up: str, forward: str, rear: frozenset[str] = froz
         return Facing(up, f"{by_name}{long}")
     by_roof = _sign_by_roof(standing, "XY".index(long))
     opposite = {"+": "-", "-": "+"}[by_roof or "+"]
-    reason = "taken from where the roof is" if by_roof else "could not be told: taken as it is"
+    reason = "taken from where the roof is" if by_roof else "unknown: assumed as in the file"
     doubt = (
         f"which end is the front ({reason}); if the preview's first picture shows the back: "
         f"--forward {opposite}{long}"

@@ -1,4 +1,4 @@
-"""Bring your own car: a user's file is looked at, decided on, converted and put with the others."""
+"""Bring your own car: read a user's file, decide on it, convert it, add it to the user's cars."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from dmlgen.rendering.show import show_car
 
 @dataclass(frozen=True)
 class Labels:
-    """What a user says of the car; empty where not said."""
+    """Labels that a user gives to the car; empty if not given."""
 
     name: str = ""
     title: str = ""
@@ -55,7 +55,7 @@ def check_file(file: Path, labels: Labels, force: bool) -> str:
     """Check a file and the labels of its car, and return the name that the car will have.
 
     Raises:
-        InputError: no such file, another format, or a name that is taken or no name.
+        InputError: the file is missing or has another format, or the name exists or is invalid.
     """
     check_kind(file)
     name = labels.name or _name_from(file)
@@ -79,11 +79,11 @@ def check_file(file: Path, labels: Labels, force: bool) -> str:
     return name
 
 
-def look_at(file: Path, ignore: tuple[str, ...] = ()) -> Model:
+def read_model(file: Path, ignore: tuple[str, ...] = ()) -> Model:
     """Read a file as a model of plain numbers, in a process with Blender.
 
     Raises:
-        InputError: it cannot be read, is empty or too large.
+        InputError: the file cannot be read, is empty or too large.
     """
     with tempfile.TemporaryDirectory() as scratch:
         log = Path(scratch) / "blender.log"
@@ -109,15 +109,15 @@ def bring_car(
     """Convert a user's file to a car in the user's folder, complete or not at all.
 
     Args:
-        size, device: of the preview, as for `show_car`.
-        on_decided: called with what was decided before the car is converted.
+        size, device: size and device of the preview, as for `show_car`.
+        on_decided: called with the decisions before the car is converted.
 
     Raises:
-        InputError: a file or a choice that no car can be made of.
+        InputError: the file or a choice does not make a car.
     """
     name = check_file(file, labels, force)
     Engine("standard", size, device)
-    decision = decide(look_at(file, choices.ignore), choices)
+    decision = decide(read_model(file, choices.ignore), choices)
     if on_decided:
         on_decided(decision)
     spec = _spec(name, file, decision, choices, labels)
@@ -187,7 +187,7 @@ def _name_from(file: Path) -> str:
     """Return a name for a car, made from the name of its file: accents are dropped.
 
     Raises:
-        InputError: letters that a name cannot have.
+        InputError: the file's name has letters that a car's name cannot have.
     """
     plain = "".join(
         c for c in unicodedata.normalize("NFKD", file.stem) if not unicodedata.combining(c)

@@ -35,7 +35,7 @@ class MaterialRole:
     """One row: a material, or a part of one, and its role.
 
     Attributes:
-        share: of the surface, 0..1.
+        share: share of the surface, 0..1.
         reason: `name`, `look`, `given`, `none` if there is no evidence, or the place.
         place: empty for the whole material or all that no other row names, WHEELS, or a glob of
             objects.
@@ -52,10 +52,10 @@ def check_roles(model: Model, roles: dict[str, str]) -> None:
     """Check the roles that the user gives to materials.
 
     Raises:
-        InputError: a material, an object or a role that does not exist.
+        InputError: a material, an object or a role does not exist.
     """
     for named, role in roles.items():
-        name, glob = _parted(model, named)
+        name, glob = _material_and_glob(model, named)
         objects = [o for o in model.objects if fnmatch.fnmatchcase(o, glob or "*")]
         if not objects:
             raise UnknownNameError("object", glob, model.objects, f"--role {named}={role}")
@@ -85,7 +85,9 @@ def first_rows(
 ) -> tuple[MaterialRole, ...]:
     """Return one row per material that has faces, the largest first: its given or guessed role."""
     shares = model.shares()
-    whole = {known_material(model, n): r for n, r in roles.items() if not _parted(model, n)[1]}
+    whole = {
+        known_material(model, n): r for n, r in roles.items() if not _material_and_glob(model, n)[1]
+    }
     whole |= {known_material(model, name): "paint" for name in paint}
     rows = []
     for index in np.argsort(-shares, kind="stable"):
@@ -111,13 +113,13 @@ def placed_rows(
 
     Args:
         car: in the car's frame, meters.
-        roles: as the user gave them, some for a part of a material.
+        roles: the user's roles, some of them for a part of a material.
         inside: [T] bool, faces in the cabin.
     """
     table: list[MaterialRole] = []
     said = np.zeros(len(car.areas), bool)
     for named, role in roles.items():
-        name, glob = _parted(car, named)
+        name, glob = _material_and_glob(car, named)
         if glob:
             faces = _part(car, name, glob)
             table.append(MaterialRole(name, _share(car, faces), role, "given", glob))
@@ -235,11 +237,11 @@ def _is_outermost(car: Model, faces: np.ndarray, on_wheels: np.ndarray) -> bool:
     return False
 
 
-def _parted(model: Model, named: str) -> tuple[str, str]:
+def _material_and_glob(model: Model, named: str) -> tuple[str, str]:
     """Split `MATERIAL` or `MATERIAL@OBJECTS` into material and glob; the glob is empty for all.
 
     Raises:
-        InputError: no such material.
+        InputError: the material does not exist.
     """
     names = [material.name for material in model.materials]
     part, _, glob = named.rpartition("@")

@@ -1,4 +1,4 @@
-"""The images of a source model: badges painted over, then enlarged without hard pixels."""
+"""Prepare the images of a source model: paint over badges, then enlarge without hard pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def prepare_images(folder: Path, retouches: tuple[Retouch, ...]) -> None:
     """Retouch and resize all images in `folder`, in place.
 
     Raises:
-        InputError: a retouch names an image that is not there, or a box that is not inside it.
+        InputError: a retouch names an image that does not exist, or a box outside of it.
     """
     files = {path.name: path for path in folder.iterdir() if path.suffix in (".png", ".jpg")}
     for retouch in retouches:

@@ -23,12 +23,12 @@ _SIMILAR = 0.2
 
 @dataclass(frozen=True)
 class Wheels:
-    """Faces of the wheels.
+    """The faces of the wheels.
 
     Attributes:
-        selectors: what car.yaml says; none where no wheels were found.
+        selectors: selectors of the wheels in car.yaml; empty if no wheels were found.
         faces: [T] bool.
-        found_by: `given`, `name`, `shape` or nothing.
+        found_by: `given`, `name`, `shape`, or empty.
     """
 
     selectors: tuple[Selector, ...]
@@ -38,7 +38,7 @@ class Wheels:
 
 @dataclass(frozen=True)
 class _Pieces:
-    """Connected pieces: what each belongs to, and its bounds [P, 3] in meters."""
+    """Connected pieces: the object of each, and its bounds [P, 3] in meters."""
 
     object: np.ndarray
     number: np.ndarray
@@ -51,10 +51,10 @@ def find_wheels(model: Model, globs: tuple[str, ...] = ()) -> Wheels:
     """Find the wheels of a model in the car's frame, in meters.
 
     Args:
-        globs: of objects or materials, as the user gave them.
+        globs: the user's globs of objects or materials.
 
     Raises:
-        InputError: globs that match nothing, or not all four corners.
+        InputError: a glob matches nothing, or the globs do not match faces in all four corners.
     """
     if globs:
         return _given(model, globs)
@@ -200,9 +200,9 @@ def _matching(names: tuple[str, ...] | list[str], glob: str) -> np.ndarray:
     return np.array([fnmatch.fnmatchcase(name, glob) for name in names])
 
 
-def _listed(names: tuple[str, ...] | list[str], most: int = 20) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+def _listed(names: tuple[str, ...] | list[str], maximum: int = 20) -> str:
+    shown = ", ".join(names[:maximum])
+    return shown if len(names) <= maximum else f"{shown} and {len(names) - maximum} more"
 
 
 def glob_of(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Cutting a part of a car in two along a curve, where a function of its points changes sign."""
+"""Cut a part of a car in two along a curve, where a function of its points changes sign."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def cut(part: Part, level: Level, chord: float = CHORD) -> tuple[Part, Part]:
     """Return the triangles of `part` inside and outside of the curve where `level` is 0.
 
     Edges near the curve that are longer than `chord` meters are halved first, so that the cut
-    bends with the curve; triangles that cross it are divided there. The surface stays as it is:
-    new corners lie on edges, their normals (of length 1) and image coordinates between those of
-    the ends. Either part may have no triangles.
+    bends with the curve; triangles that cross it are divided there. The surface does not change:
+    new corners lie on edges, and their normals (of length 1) and image coordinates are between
+    those of the ends. Either part may have no triangles.
     """
     triangles, corners = part.triangles, _corners(part)
     values = level(part.points)

@@ -1,4 +1,4 @@
-"""A car's GLB file as meshes that can be changed, and the way back to a file.
+"""Read a car's GLB file as meshes that can be changed, and write it again.
 
 Source of the format: Khronos, "glTF 2.0 Specification", section 4.4 (GLB) and 3.6 (accessors). Only
 what the project's own converter writes is read: float32 vectors and integer indices, tightly
@@ -75,10 +75,10 @@ class Node:
 
 
 class CarFile:
-    """All of a GLB file of the converter's.
+    """The content of a GLB file that the converter wrote.
 
     Attributes:
-        name: of the file, without its ending: the car's.
+        name: name of the file without its extension: the name of the car.
         nodes: body and wheels.
     """
 
@@ -143,7 +143,7 @@ class CarFile:
 
 
 class _Writer:
-    """The binary part of a file under construction, and the JSON that says what is where."""
+    """The binary part of a file under construction, and the JSON that describes its layout."""
 
     def __init__(self, source: dict[str, Any], binary: bytes) -> None:
         self._document = {

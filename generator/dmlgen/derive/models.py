@@ -1,4 +1,4 @@
-"""Derived models: which proportions a number stands for, and the mesh."""
+"""Derived models: the proportions that a number stands for, and the mesh."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _candidates() -> Iterator[Proportions]:
 def is_plausible(car: Measures, to: Proportions) -> bool:
     """Return whether the warped car has the proportions of a real one.
 
-    Within what cars on the road have, from coupe to van: wheelbase 0.54 to 0.74 of the length,
+    The ranges cover cars on the road, from coupe to van: wheelbase 0.54 to 0.74 of the length,
     height 0.25 to 0.62 of the length and 0.56 to 1.4 of the width; 0.3 m or more before and behind
     the axles; and windows that take 0.24 to 0.5 of the height.
     """

@@ -1,4 +1,4 @@
-"""Other trim for derived models: where paint gives way to plastic or black, and chrome to black."""
+"""Trim for derived models: where plastic or black replaces paint, and black replaces chrome."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NO_ROOF = {"smart-car": "it is of plastic and glass already"}
 
 
 class Trim(NamedTuple):
-    """What a model has of its own: one of CLADDINGS, a black roof, black in place of chrome."""
+    """The trim of a model: one of CLADDINGS, a black roof, black instead of chrome."""
 
     cladding: str
     black_roof: bool
@@ -41,7 +41,7 @@ def choose(car: CarFile, number: int) -> Trim:
 
     The models of a base use all combinations in turn, in an order specific to the base.
 
-    Every round starts one later, so that models do not meet the same wheels again.
+    Every round starts one later, so that a trim is not always combined with the same wheels.
     """
     roofs = (False,) if car.name in NO_ROOF else (False, True)
     chromes = (False, True) if car.body.of_role("chrome") else (False,)

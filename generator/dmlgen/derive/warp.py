@@ -1,7 +1,7 @@
 """A smooth warp of a car's body, written as car dimensions.
 
-Lengths, heights and widths are mapped each by a function of their own; around the wheels, lengths
-and heights keep their measure, so that arches stay round. The upper body may also lean and taper.
+Lengths, heights and widths are each mapped by a separate function; around the wheels, lengths
+and heights are not scaled, so that arches stay round. The upper body may also lean and taper.
 Normals follow exactly, by the warp's Jacobian, so highlights run as smoothly as on the base car.
 """
 
@@ -31,10 +31,10 @@ class Measures:
     Attributes:
         front, rear: x of the bumpers.
         front_axle, rear_axle: x of the wheels' middles.
-        radius: of the wheels.
-        height: of the roof.
+        radius: radius of the wheels.
+        height: height of the roof.
         belt: height of the lower edge of the windows.
-        half_width: of the painted body; mirrors hardly count.
+        half_width: half the width of the painted body; mirrors hardly count.
     """
 
     front: float
@@ -48,7 +48,7 @@ class Measures:
 
 
 class Proportions(NamedTuple):
-    """What a warp changes; 1 and 0 leave a car as it is.
+    """The changes of a warp; scales of 1 and other values of 0 leave a car unchanged.
 
     Attributes:
         front_overhang, rear_overhang: scales from an arch to the bumper.
@@ -98,7 +98,7 @@ class _Map:
 
 
 class Warp:
-    """Where the points of a car go. The ground stays where it is."""
+    """Maps the points of a car to those of the warped car. The ground stays in place."""
 
     def __init__(self, car: Measures, to: Proportions) -> None:
         arch = ARCH * car.radius

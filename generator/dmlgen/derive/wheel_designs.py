@@ -19,7 +19,7 @@ class Arms:
     """Beams around the hub, all alike. Lengths in radii of the wheel.
 
     Attributes:
-        count: beams around the hub.
+        count: number of beams around the hub.
         width: half the width of a beam at the hub and at the rim.
         sweep: degrees by which its outer end is ahead of its inner one; curved if `bent`.
         part: shares of the way from hub to rim between which it runs.
@@ -43,10 +43,10 @@ class Windows:
     """A disc with openings around the hub.
 
     Attributes:
-        count: openings.
+        count: number of openings.
         part: shares of the way from hub to rim between which they lie.
-        share: of the angle between two of them that is open where they are widest.
-        square: 2: elliptic; the larger, the nearer to a sector of a ring.
+        share: share of the angle between two openings that is open where they are widest.
+        square: exponent of the outline; 2 is an ellipse, larger values approach a sector of a ring.
         sweep: degrees by which their outer ends are ahead, curved.
         widest: where they are widest, as a share of their length: 0.5 in the middle.
     """
@@ -61,13 +61,13 @@ class Windows:
 
 @dataclass(frozen=True)
 class Design:
-    """What is seen of a wheel from outside.
+    """The visible outer side of a wheel.
 
     Attributes:
-        face: what joins hub and rim; nothing: a pressed steel wheel under a cap.
+        face: the structure that joins hub and rim; empty for a pressed steel wheel under a cap.
         dish: how far the hub lies behind the rim's edge, in widths of the wheel.
         crown: how far the middle of a beam stands out from its edges, in its half-widths.
-        bolts: around the hub.
+        bolts: number of bolts around the hub.
     """
 
     face: tuple[Arms | Windows, ...]

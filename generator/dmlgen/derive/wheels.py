@@ -1,4 +1,4 @@
-"""Other wheels for derived models: which design a number stands for, and the parts of its nodes."""
+"""Wheels for derived models: the design that a number stands for, and the parts of its nodes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def exchange_wheels(car: CarFile, number: int) -> None:
 def choose(car: CarFile, number: int) -> Choice | None:
     """Return the wheels of a model, or None if it keeps those of its base.
 
-    The models of a base take all designs in turn, in an order of the base's own.
+    The models of a base use all designs in turn, in an order specific to the base.
     """
     rng = np.random.default_rng(zlib.crc32(car.name.encode()))
     designs, finishes = rng.permutation(sorted(DESIGNS)), rng.permutation(sorted(FINISHES))

@@ -1,6 +1,6 @@
-"""The materials of a converted car: one for each role, one more for each image a role keeps.
+"""The materials of a converted car: one per role, and one per image that a role keeps.
 
-Their names say what they are: `role:tyre`, or `role:rim.wheels` with the image `wheels`.
+Their names identify them: `role:tyre`, or `role:rim.wheels` with the image `wheels`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def role_material(role: str, image: Any = None) -> Any:
     """Return the Blender material of a role, with a plain look for viewers of the GLB file.
 
     Args:
-        image: a Blender image, shown in place of the role's color.
+        image: a Blender image, shown instead of the role's color.
     """
     # Blender truncates names, which would make two images indistinguishable.
     stem = "" if image is None else Path(image.name).stem.encode()[:24].decode(errors="ignore")
@@ -50,7 +50,7 @@ def role_of(material: Any) -> str:
 def image_of(material: Any) -> Any:
     """Return the image that gives a material its color, or None.
 
-    Others, which give its relief or its gloss, do not count.
+    Images for its relief or its gloss do not count.
     """
     if not material.use_nodes:
         return None

@@ -1,4 +1,4 @@
-"""Vertices at the same place made one."""
+"""Join vertices at the same place."""
 
 from __future__ import annotations
 

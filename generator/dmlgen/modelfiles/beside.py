@@ -1,4 +1,4 @@
-"""The files that a model refers to: only those in its own folder, or below, are ever read."""
+"""Find the files that a model refers to: only those in or below its folder are ever read."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def find_beside(folder: Path, reference: str) -> Path | None:
     counts; links that lead out of the folder do not.
 
     Args:
-        folder: of the model.
-        reference: as the model spells it.
+        folder: the folder of the model.
+        reference: the path as the model spells it.
     """
     home = folder.resolve()
     names = [n for n in re.split(r"[\\/]+", reference) if n not in ("", ".", "..")]
@@ -40,7 +40,7 @@ def problem_of_image(image: Path | bytes) -> str:
     """Return why an image must not be decoded, or an empty text; only its header is read.
 
     Args:
-        image: a file, or what is in one.
+        image: a file, or its content.
     """
     try:
         with warnings.catch_warnings():

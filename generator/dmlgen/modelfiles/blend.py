@@ -1,4 +1,4 @@
-"""Blender's own files: what a compressed one expands to."""
+"""Check the size that a compressed .blend file expands to."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SEEKABLE = 0x8F92EAB1
 
 
 def check_blend(file: Path) -> None:
-    """Check that a compressed .blend file does not expand beyond measure.
+    """Check that a compressed .blend file does not expand too much.
 
     Raises:
-        InputError: it does, or it does not say (`zstd` without its table of sizes).
+        InputError: it expands too much, or has no table of sizes (`zstd`).
     """
     with file.open("rb") as opened:
         start = opened.read(4)

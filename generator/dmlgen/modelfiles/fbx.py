@@ -1,4 +1,4 @@
-"""FBX files: their sizes checked before anything is expanded."""
+"""Check FBX files; sizes are checked before anything is expanded."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _MAX_DEPTH = 100
 
 
 def check_fbx(file: Path) -> None:
-    """Check that a binary FBX file is whole, expands to no more than can be used, and is finite.
+    """Check that a binary FBX file is complete, expands to at most MAX_BYTES, and is finite.
 
     Raises:
-        InputError: cut short, damaged, too large, or vertices without a finite place.
+        InputError: the file is truncated, damaged or too large, or a vertex is not finite.
     """
     _Fbx(file).check()
 

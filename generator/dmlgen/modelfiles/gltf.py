@@ -1,4 +1,4 @@
-"""glTF and GLB files: checked, and copied at rest, with references to their own folder alone."""
+"""Check glTF and GLB files, and copy them at rest with references to their own folder alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def prepare_gltf(file: Path, scratch: Path) -> Path:
         scratch: an empty folder for the copy.
 
     Raises:
-        InputError: not glTF, cut short, or it asks for more than it holds or than can be used.
+        InputError: the file is not glTF, truncated, inconsistent, or larger than the maximum.
     """
     document, binary = _read(file)
     model = GltfCheck(file, document, binary)

@@ -1,4 +1,4 @@
-"""The document of a glTF file: does it hold what it says, and is that no more than can be used?"""
+"""Check the document of a glTF file: it is complete, and within the limits of a model."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 
 
 @dataclass
 class GltfCheck:
-    """A document under check.
+    """A check of one document.
 
     Attributes:
         binary: the binary part of a GLB file.
-        contents: what each buffer holds.
+        contents: the content of each buffer.
         finite: accessors whose values were checked.
     """
 

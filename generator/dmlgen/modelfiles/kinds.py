@@ -1,4 +1,4 @@
-"""What a file really is, whatever its name says."""
+"""Check the real format of a file against its name, and its size."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_kind(file: Path) -> None:
     """Check that a file is a model of the format that its name says.
 
     Raises:
-        InputError: not there, not a regular file, empty, too large, or something else inside.
+        InputError: the file is missing, not a regular file, empty, too large, or of another format.
     """
     if not file.exists():
         raise InputError(f"{file}: no such file")
@@ -74,7 +74,7 @@ def check_size(file: Path) -> None:
     """Check that a file is no larger than the maximum for a model.
 
     Raises:
-        InputError: more than MAX_BYTES.
+        InputError: the file is larger than MAX_BYTES.
     """
     size = file.stat().st_size
     if size > MAX_BYTES:
@@ -85,7 +85,7 @@ def check_triangles(file: Path, triangles: int) -> None:
     """Check that a model has no more triangles than the maximum for a car.
 
     Raises:
-        InputError: more than MAX_TRIANGLES.
+        InputError: there are more than MAX_TRIANGLES.
     """
     if triangles > MAX_TRIANGLES:
         raise InputError(

@@ -1,4 +1,4 @@
-"""OBJ files: a copy whose materials and images are those of the file's own folder."""
+"""Copy OBJ files with materials and images from the file's own folder alone."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def prepare_obj(file: Path, scratch: Path) -> Path:
     """Write a copy of an OBJ file and of its materials that refers to nothing outside its folder.
 
     A material that no file defines, and an image that is not there, refer to one in `scratch`, by
-    which they are known as missing. Names are converted to UTF-8.
+    which they are reported as missing. Names are converted to UTF-8.
 
     Args:
         scratch: an empty folder for the copies.
 
     Raises:
-        InputError: vertices without a finite place, or more triangles than can be used.
+        InputError: a vertex is not finite, or there are more triangles than the maximum.
     """
     copy, missing = scratch / file.name, scratch / "missing"
     missing.mkdir()

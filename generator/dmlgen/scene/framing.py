@@ -1,4 +1,4 @@
-"""Cutting a picture down to the car, as the boxes of Cars196 do."""
+"""Crop a picture to the car, as the boxes of Cars196 do."""
 
 from __future__ import annotations
 

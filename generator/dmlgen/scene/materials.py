@@ -47,9 +47,9 @@ def linear_rgb(hue: float, saturation: float, value: float) -> tuple[float, floa
 
 
 class CarMaterials:
-    """One Blender material per role, and one for each image that a car keeps for a role.
+    """One Blender material per role, and one per image that a car keeps for a role.
 
-    Paint, dirt and lights are all that changes from row to row.
+    Only paint, dirt and lights change between rows.
 
     Args:
         background: for cars that are part of a place: the mask does not count them.

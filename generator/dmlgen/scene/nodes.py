@@ -1,4 +1,4 @@
-"""A few words for building shader node trees."""
+"""Helpers for building shader node trees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands between camera and car: values of the factor `occlusion`."""
+"""Objects between camera and car: the values of the factor `occlusion`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEARNESS = 0.47
 
 
 class Occluders:
-    """Built when first needed; one of them, or none, is in the picture."""
+    """Occluders are built when first needed; at most one of them is in the picture."""
 
     def __init__(self) -> None:
         self._built: dict[str, list[Any]] = {}

@@ -1,9 +1,10 @@
 """A real place: a panorama around the car, and its own ground under the wheels.
 
 The ground is a plane whose albedo is the panorama itself, projected down from where it was taken
-and divided by the light that falls there. Where nothing stands in that light, the plane looks
-exactly like the panorama it covers, so no seam shows; where the car does, it is in shadow. The fine
-structure of a baked surface, too small for the panorama's pixels, is multiplied in near the car.
+and divided by the light that falls there. Where nothing blocks that light, the plane looks exactly
+like the panorama that it covers, so no seam is visible; where the car does, it is in shadow. The
+fine structure of a baked surface, too small for the panorama's pixels, is multiplied in near the
+car.
 """
 
 from __future__ import annotations

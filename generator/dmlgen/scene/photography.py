@@ -1,4 +1,4 @@
-"""What lens, sensor and camera add to a picture: veiling glare, noise, sharpening."""
+"""Add the effects of lens, sensor and camera to a picture: veiling glare, noise, sharpening."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHARPENING_RADIUS = 0.9
 
 @dataclass(frozen=True)
 class Character:
-    """How a camera renders what it sees.
+    """The effects of a camera on its pictures.
 
     Attributes:
         flare: percent of the picture's mean light that the lens spreads evenly over all of it.

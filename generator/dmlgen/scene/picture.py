@@ -1,4 +1,4 @@
-"""Rendering the stage: a picture, its part mask and what is known of the car in it."""
+"""Render the stage: a picture, its part mask, and box and area of the car in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dmlgen.scene.photography import Character, photograph
 
 @dataclass(frozen=True)
 class Picture:
-    """What one render gives.
+    """The result of one render.
 
     Attributes:
         jpg: the picture.
@@ -44,7 +44,7 @@ class Photographer:
     """Renders the current scene; picture and mask come from the same rays, pixel by pixel.
 
     Args:
-        scratch: an existing folder, for the picture on its way out of Blender.
+        scratch: an existing folder for temporary files.
     """
 
     def __init__(self, scratch: Path) -> None:
@@ -66,9 +66,9 @@ class Photographer:
         """Render a picture of the scene as it is set.
 
         Args:
-            character: of the camera.
-            quality: of the JPEG file, 1 to 100.
-            seed: of the camera's noise.
+            character: character of the camera.
+            quality: quality of the JPEG file, 1 to 100.
+            seed: seed of the camera's noise.
         """
         clock = [perf_counter()]
         tracing.render(partial(self._work, clock))

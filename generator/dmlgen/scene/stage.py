@@ -30,7 +30,7 @@ MAX_CARS = 24
 
 
 class Surroundings(Protocol):
-    """What an environment can do, whatever its kind."""
+    """The interface of all environments."""
 
     def show(self, visible: bool) -> None:
         """Make this the environment of the scene, or hide it."""

@@ -1,6 +1,6 @@
 """Baked surfaces in the scene: tiled over grounds, projected onto walls.
 
-Coordinates are an object's own, in meters: what is textured must not be scaled.
+Textures use object coordinates in meters, so a textured object must not be scaled.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The things of a place, built and put where its environment file says."""
+"""The things of a place, built and placed as its environment file says."""
 
 from __future__ import annotations
 

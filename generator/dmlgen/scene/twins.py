@@ -1,8 +1,8 @@
-"""Twins: second users of meshes, which spare Cycles to build them anew for every frame.
+"""Twins: second users of meshes, so that Cycles does not rebuild these for every frame.
 
-Cycles writes the place of a mesh that is used once into its vertices. It then takes all of them
-from Blender again for the next frame, and builds one new BVH. A mesh used twice stays as it is,
-with a BVH of its own, and what moves is a matrix.
+Cycles applies the transform of a mesh that is used once to its vertices. It then reads all of them
+from Blender again for the next frame, and builds one new BVH. A mesh that is used twice is kept,
+with a BVH of its own, and only a matrix changes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Layers over a car's materials that a factor switches on: dirt, and the light of its lamps.
 
-At 0 Cycles folds a layer away: the picture is the one without it, and as fast.
+At 0 Cycles removes a layer: picture and render time are the same as without it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Wheels to exchange for a car's own, as objects: a design fitted to a radius and width."""
+"""Objects of wheels that replace a car's own: a design fitted to a radius and width."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bakes the surfaces of scenes/surfaces/: `python -m dmlgen.surfaces.bake [NAME ...]`."""
+"""Bake the surfaces of scenes/surfaces/: `python -m dmlgen.surfaces.bake [NAME ...]`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What outdoor grounds look like: albedo, height and roughness of a tile of each.
+"""Surfaces of outdoor grounds: albedo, height and roughness of one tile each.
 
-Every function takes the pixels of a side and a generator, and gives a `Surface`.
+Every function takes the pixels per side and a random generator, and returns a `Surface`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Surface:
 
     Attributes:
         albedo: linear RGB [N, N, 3], 0..1.
-        height: meters [N, N]; None where the surface is seen from afar only.
+        height: meters [N, N]; None if the surface is only seen from far away.
         roughness: [N, N], 0..1; None likewise.
     """
 

@@ -15,7 +15,7 @@ def fractal(size: int, slope: float, rng: np.random.Generator, low: float = 1.0)
     """Return noise whose power falls with frequency as f^-slope; mean 0, standard deviation 1.
 
     Args:
-        low: lowest frequency, in cycles a tile.
+        low: lowest frequency, in cycles per tile.
     """
     frequency = np.fft.fftfreq(size) * size
     radius = np.hypot(frequency[:, None], frequency[None, :])
@@ -51,7 +51,7 @@ def cells(size: int, points: Array, jitter: Array | None = None) -> Cells:
     """Return the Voronoi cells of `points` [K, 2] (x, y in 0..1) on the periodic tile.
 
     Args:
-        jitter: [N, N, 2], in tiles, by which pixels are moved first: makes borders rough.
+        jitter: [N, N, 2], in tiles, by which pixels are moved first, so that borders are rough.
     """
     grid = (np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1) + 0.5) / size
     if jitter is not None:

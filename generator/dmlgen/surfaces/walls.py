@@ -1,4 +1,4 @@
-"""What walls look like from some meters away, and the gray images that other shaders mix by."""
+"""Surfaces of walls for distances of some meters, and gray images by which other shaders mix."""
 
 from __future__ import annotations
 

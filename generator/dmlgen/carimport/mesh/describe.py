@@ -1,4 +1,4 @@
-"""What a source file holds, as plain numbers."""
+"""Describe the content of a source file as plain numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def describe(file: Path, ignore: tuple[str, ...] = ()) -> Model:
     """Read a file as plain numbers.
 
     Raises:
-        InputError: it cannot be read, holds nothing, or too much.
+        InputError: the file cannot be read, is empty, or holds more than the maximum.
     """
     objects, notes, in_file = read_source(file, ignore)
     for glob in ignore:

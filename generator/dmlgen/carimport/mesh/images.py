@@ -1,4 +1,4 @@
-"""The images of a source once Blender has read it: those of its own folder, and no bombs."""
+"""Check the images of a source that Blender has read: their folder and their size."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def pack_images_beside_file(folder: Path) -> tuple[str, ...]:
     """Pack the images that lie in the source's folder, and remove all others before any is decoded.
 
     Args:
-        folder: of the source.
+        folder: the folder of the source.
 
     Returns:
-        What was removed and why, one line each.
+        What was removed and why, one line per image.
     """
     notes = []
     for image in list(bpy.data.images):

@@ -1,4 +1,4 @@
-"""Wheel housings for cars whose source has none: without them one looks through the arches."""
+"""Wheel housings for cars whose source has none: without them the arches are see-through."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a source file, whatever its format, into plain mesh objects."""
+"""Read a source file of any format into plain mesh objects."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _SOLID = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 
 
 class Source(NamedTuple):
-    """What a file holds.
+    """The content of a source file.
 
     Args:
-        objects: mesh objects, Z up, with modifiers and instances made real; the scene has no more.
-        notes: what could not be used or decided, one line each.
-        names: of all objects in the file, also those that were left out.
+        objects: mesh objects, Z up, with modifiers and instances applied; the scene has no others.
+        notes: what could not be used or decided, one line per note.
+        names: names of all objects in the file, including those that were left out.
     """
 
     objects: list[Any]
@@ -49,7 +49,7 @@ def read_source(file: Path, ignore: tuple[str, ...] = ()) -> Source:
         ignore: globs of objects that are left out.
 
     Raises:
-        InputError: it cannot be read or used.
+        InputError: the file cannot be read or used.
     """
     bpy.ops.wm.read_factory_settings(use_empty=True)
     with tempfile.TemporaryDirectory() as scratch:

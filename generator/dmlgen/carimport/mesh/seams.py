@@ -1,4 +1,4 @@
-"""Shut lines that a source lacks: thin dark strips that follow the paint."""
+"""Draw panel gaps that a source lacks: thin dark strips that follow the paint."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def draw_seam(seam: Seam, body: list[Any]) -> Any:
     """Return a new object with the strips of a seam, role `rubber`.
 
     Args:
-        body: objects of one role each; the seam is drawn where paint is what one sees first.
+        body: objects of one role each; the seam is drawn where a ray hits paint first.
     """
     tree, painted = _surface(body)
     vertices: list[Any] = []

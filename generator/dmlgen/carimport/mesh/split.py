@@ -1,4 +1,4 @@
-"""A source model taken apart by role: what is dropped, what is body and what is a wheel."""
+"""Split a source model by role: into faces to drop, body and wheels."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Parts:
     """The objects of a car.
 
     Args:
-        body: what is no wheel.
+        body: all objects that are not wheels.
         decals: objects of the body that lie on it as a thin layer.
-        backed: those of `body` that want a wall behind them.
+        backed: objects of `body` that need a wall behind them.
         wheels: the objects of each of WHEELS.
     """
 

@@ -1,4 +1,4 @@
-"""Coarse surfaces made smooth: welded, subdivided, with thin layers laid on again."""
+"""Make coarse surfaces smooth: weld and subdivide them, and lay thin layers on again."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Sun and sky, metered: how much light there is at a sun elevation, and the exposure that follows.
 
 A photographer meters the light and lets the camera adapt to its color. Here both are folded into
-the light itself (a gain per channel), so that a color asked for is the color in the picture, from
-a sun at 3 degrees to one at 75.
+the light itself (a gain per channel), so that the requested color is the color in the picture, for
+the sun at 3 to 75 degrees.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ def metered_light(elevation: float, sunlit: float = 1.0, facing: float = 0.0) ->
     cards that face away from it.
 
     Args:
-        elevation: of the sun, degrees.
-        sunlit: share of the sun that nothing stands before, 0..1.
-        facing: 1 where the meter sees the sunlit sides of things only, -1 their shaded sides, 0
+        elevation: elevation of the sun, degrees.
+        sunlit: share of the sun that is not occluded, 0..1.
+        facing: 1 if the meter sees only the sunlit sides of things, -1 only their shaded sides, 0
             both alike.
     """
     weights = np.array([0.5, 0.25 * (1 + facing), 0.25 * (1 - facing)])

@@ -17,7 +17,7 @@ def sunlit_share(things: Sequence[Placed], elevation: float, rotation: float) ->
     """Return the share of the car's surroundings that the sun reaches past the buildings, 0..1.
 
     Args:
-        elevation, rotation: of the sun in degrees; rotation counter-clockwise from +x, the place
+        elevation, rotation: position of the sun in degrees, counter-clockwise from +x, the place
             not turned.
 
     >>> house = Building(kind="building", style="brick", at=(20, 0), turn=180, height=10, width=40)

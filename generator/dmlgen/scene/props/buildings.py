@@ -21,7 +21,7 @@ class Style:
     """How a facade is divided; lengths in meters.
 
     Attributes:
-        surface, tint: of the wall.
+        surface, tint: surface and tint of the wall.
         storey: height of a storey.
         bay: width of a wall's part with one window.
         window: width and height of a window.

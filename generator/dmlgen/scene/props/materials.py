@@ -1,4 +1,4 @@
-"""Materials of what stands in a place, each made once and shared."""
+"""Materials of the things in a place, each built once and shared."""
 
 from __future__ import annotations
 

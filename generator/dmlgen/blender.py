@@ -1,4 +1,4 @@
-"""Blender in processes of its own: whether it is there, and calling a function where it is.
+"""Run functions in processes with Blender, and check that Blender is available.
 
 Nothing else in dmlgen imports `bpy`; this module starts the processes that do.
 """
@@ -25,7 +25,7 @@ from dmldata.common.errors import InputError, PrismError, one_line
 from dmldata.common.extras import MissingPackageError, extra_requirements
 
 MIN_SCRATCH = 32 * 10**6
-"""Bytes that have to be free for temporary files."""
+"""Minimum of free bytes for temporary files."""
 _PR_SET_PDEATHSIG = 1
 _PACKAGES = {
     "libGL.so.1": "libgl1",
@@ -40,7 +40,7 @@ _PACKAGES = {
     "libXxf86vm.so.1": "libxxf86vm1",
     "libxkbcommon.so.0": "libxkbcommon0",
 }
-"""Debian's package of each system library that Blender asks for."""
+"""Debian package of each system library that Blender needs."""
 
 
 class ScratchError(PrismError):
@@ -48,10 +48,11 @@ class ScratchError(PrismError):
 
 
 def require_blender() -> None:
-    """Checks that Blender can be imported by a process of its own.
+    """Check that a process of its own can import Blender.
 
     Raises:
-        InputError: wrong Python, `bpy` not installed, or system libraries missing; says what to do.
+        InputError: the Python version is wrong, `bpy` is not installed, or system libraries are
+            missing; the message says what to do.
     """
     if importlib.util.find_spec("bpy") is None:
         raise InputError(f"rendering needs Blender as a Python module: {_why_no_module()}")
@@ -66,15 +67,17 @@ def require_blender() -> None:
 
 def _why_no_module() -> str:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    releases = [one for one in extra_requirements() if one.distribution == "bpy"]
-    if not releases or python in {one.python for one in releases}:
+    releases = [release for release in extra_requirements() if release.distribution == "bpy"]
+    if not releases or python in {release.python for release in releases}:
         return str(MissingPackageError("bpy"))
-    valid = " and ".join(f"Python {one.python} (bpy {one.specifier})" for one in releases)
+    valid = " and ".join(
+        f"Python {release.python} (bpy {release.specifier})" for release in releases
+    )
     return f"bpy exists for {valid}; this is Python {python}"
 
 
 def missing_libraries() -> list[str]:
-    """System libraries that Blender's module is linked to and that are not installed."""
+    """Return the system libraries that Blender's module is linked to and that are not installed."""
     spec = importlib.util.find_spec("bpy")
     if spec is None or spec.origin is None or not sys.platform.startswith("linux"):
         return []
@@ -88,9 +91,9 @@ def missing_libraries() -> list[str]:
 
 
 def scratch_problem() -> str | None:
-    """What keeps Blender from writing its temporary files; None where nothing does.
+    """Return why Blender cannot write its temporary files, or None if it can.
 
-    Blender itself says nothing: it leaves files that are cut off.
+    Blender itself reports no error: it leaves truncated files.
     """
     folder = tempfile.gettempdir()
     free = shutil.disk_usage(folder).free
@@ -103,10 +106,10 @@ def scratch_problem() -> str | None:
 
 
 def require_scratch() -> None:
-    """Checks that there is room for Blender's temporary files.
+    """Check that there is room for Blender's temporary files.
 
     Raises:
-        ScratchError: there is none.
+        ScratchError: there is too little.
     """
     problem = scratch_problem()
     if problem is not None:
@@ -116,7 +119,7 @@ def require_scratch() -> None:
 def blender_process(
     target: Callable[..., None], connection: Connection, log: Path, *args: Any
 ) -> multiprocessing.process.BaseProcess:
-    """Starts a process that calls `target(connection, *args)` with Blender's chatter in `log`."""
+    """Start a process that calls `target(connection, *args)`, with Blender's output in `log`."""
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=_run, args=(target, connection, str(log), *args), daemon=True)
     process.start()
@@ -124,11 +127,11 @@ def blender_process(
 
 
 def call_in_blender(function: Callable[..., Any], log: Path, *args: Any) -> Any:
-    """`function(*args)`, called in a process of its own that may import Blender.
+    """Return `function(*args)`, called in a process of its own that may import Blender.
 
     Raises:
-        PrismError: what the function raised, or that the process died, with the end of its log; or
-            there is no room for its temporary files.
+        PrismError: the function raised, the process died (with the end of its log), or there is
+            no room for its temporary files.
     """
     require_blender()
     require_scratch()
@@ -147,13 +150,13 @@ def call_in_blender(function: Callable[..., Any], log: Path, *args: Any) -> Any:
 
 
 def import_blender(threads: int) -> None:
-    """Imports `bpy` with no more than `threads` threads for what Blender does beside tracing.
+    """Import `bpy` with at most `threads` threads for everything that Blender does besides tracing.
 
-    Its thread pool takes one per core that the process may use at that moment, whatever the scene
-    says, and they wait for work by spinning, which takes the cores from other workers.
+    Its thread pool starts one thread per core that the process may use at that moment, whatever the
+    scene says, and idle threads spin, which takes the cores from other workers.
 
     Args:
-        threads: 0 for one a core.
+        threads: 0 for one per core.
     """
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     fewer = 0 < threads < len(cores)
@@ -167,14 +170,14 @@ def import_blender(threads: int) -> None:
 
 
 def died(process: multiprocessing.process.BaseProcess, log: Path) -> str:
-    """One line on a Blender process that ended without an answer."""
+    """Return one line about a Blender process that ended without an answer."""
     lines = log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
     last = lines[-1].strip() if lines else "nothing"
     return f"Blender's process ended (exit code {process.exitcode}); it last said: {last}"
 
 
 def _end_with_parent() -> None:
-    """Has the system end this process when the one that started it is gone, however it went."""
+    """Let the system end this process when its parent process is gone, however it ended."""
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -187,9 +190,9 @@ def _call(connection: Connection, function: Callable[..., Any], *args: Any) -> N
 
 
 def failure(error: Exception) -> PrismError:
-    """An error in a process with Blender, in one line, or the full disk that is behind it.
+    """Return an error of a process with Blender as one line, or the full disk that caused it.
 
-    Its class is one whose arguments are its message: others do not cross to another process.
+    Its class takes a message as its only argument: others cannot be sent to another process.
     """
     if isinstance(error, PrismError):
         return (InputError if isinstance(error, InputError) else PrismError)(str(error))
@@ -203,7 +206,7 @@ def failure(error: Exception) -> PrismError:
 
 
 def _run(target: Callable[..., None], connection: Connection, log: str, *args: Any) -> None:
-    # Ctrl-C reaches the whole group; what becomes of this process is for the other end to say.
+    # Ctrl-C reaches the whole process group; the parent decides what happens to this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -212,9 +215,9 @@ def _run(target: Callable[..., None], connection: Connection, log: str, *args: A
     target(connection, *args)
     connection.close()
     sys.stdout.flush()
-    # Blender's own clean-up at exit is slow and can crash; nothing of ours is left to save.
+    # Blender's clean-up at exit is slow and can crash, and everything is already saved.
     if "bpy" in sys.modules:
-        # Its own empty folder; where it could make none, this is that of all programs.
+        # Blender's own folder, which is empty; if it could create none, this is the shared one.
         with suppress(OSError):
             Path(sys.modules["bpy"].app.tempdir).rmdir()
     os._exit(0)

@@ -16,7 +16,7 @@ from dmlgen.carimport.decide import Choices, decide
 from dmlgen.carimport.guess import guess_role
 from dmlgen.carimport.importer import import_car
 from dmlgen.carimport.model import Model, ModelMaterial
-from dmlgen.carimport.own import Labels, check_file, look_at
+from dmlgen.carimport.own import Labels, check_file, read_model
 from dmlgen.catalog.assets import car_folder, car_names, own_cars_folder, project_car_names
 from dmlgen.catalog.cars import load_car
 from dmlgen.factors.catalogue import catalogue
@@ -88,11 +88,11 @@ def test_a_file_name_becomes_a_name_that_a_car_can_have(home, tmp_path):
 
 
 def test_a_model_without_seats_gets_some_and_one_with_seats_keeps_its_own(home, tmp_path):
-    bare = decide(look_at(write_glb(tmp_path / "a.glb", toy_car())), Choices(paint=("Lack",)))
+    bare = decide(read_model(write_glb(tmp_path / "a.glb", toy_car())), Choices(paint=("Lack",)))
     assert bare.interior == "generic"
     seats = (box((1.0, 1.0, 0.3), (-0.3, 0, 1.1)), "M1")
     file = write_glb(tmp_path / "b.glb", toy_car() | {"Thing": seats})
-    furnished = decide(look_at(file), Choices(paint=("Lack",)))
+    furnished = decide(read_model(file), Choices(paint=("Lack",)))
     assert furnished.interior == "own"
     assert next(m for m in furnished.materials if m.name == "M1").role == "interior"
 
@@ -117,7 +117,7 @@ def test_obj_fbx_and_blend_give_the_same_car_as_glb(home, tmp_path):
         with_blender(tmp_path / "car.blend", glb),
     ]
     for file in files:
-        decided = decide(look_at(file), Choices(paint=("Lack",)))
+        decided = decide(read_model(file), Choices(paint=("Lack",)))
         assert decided.size == pytest.approx((4.42, 1.8, 1.5), abs=0.03), file
         assert (decided.facing.up, decided.facing.forward) == ("+Z", "+X"), file
         assert {m.name: m.role for m in decided.materials} == {
@@ -131,11 +131,11 @@ def test_unit_direction_and_up_axis_are_found(home, tmp_path):
     upright = rotate(np.pi / 2, (0, 0, 1)) @ trimesh.transformations.scale_matrix(100)
     on_its_side = rotate(np.pi / 2, (1, 0, 0)) @ trimesh.transformations.scale_matrix(1000)
     turned = decide(
-        look_at(write_glb(tmp_path / "cm.glb", toy_car(), upright)), Choices(paint=("Lack",))
+        read_model(write_glb(tmp_path / "cm.glb", toy_car(), upright)), Choices(paint=("Lack",))
     )
     assert (turned.scale, turned.facing.up, turned.facing.forward) == (0.01, "+Z", "+Y")
     tilted = decide(
-        look_at(write_glb(tmp_path / "mm.glb", toy_car(), on_its_side)), Choices(paint=("Lack",))
+        read_model(write_glb(tmp_path / "mm.glb", toy_car(), on_its_side)), Choices(paint=("Lack",))
     )
     assert (tilted.scale, tilted.facing.up, tilted.facing.forward) == (0.001, "-Y", "+X")
     assert tilted.size == pytest.approx((4.42, 1.8, 1.5), abs=0.03)
@@ -145,7 +145,7 @@ def test_a_car_that_stands_between_the_axes_is_pointed_out(home, tmp_path):
     askew = trimesh.transformations.rotation_matrix(0.5, (0, 0, 1))
     for change, expected in ((askew, True), (np.eye(4), False)):
         file = write_glb(tmp_path / "a.glb", toy_car(), change)
-        decided = decide(look_at(file), Choices(paint=("Lack",)))
+        decided = decide(read_model(file), Choices(paint=("Lack",)))
         assert any("stands straight" in doubt for doubt in decided.doubts) == expected
 
 
@@ -244,7 +244,7 @@ REFUSALS = {
     "size": (
         lambda p: write_glb(p / "a.glb", toy_car(), trimesh.transformations.scale_matrix(4)),
         (),
-        "the model is 17.7 units long, no car's length in metres, centimetres or millimetres",
+        "the model is 17.7 units long, no car's length in meters, centimeters or millimeters",
     ),
     "length": (lambda p: write_glb(p / "a.glb", toy_car()), ("--length", 44), "--length 44: a car"),
     "paint": (
@@ -317,7 +317,7 @@ def test_what_cannot_work_is_refused_in_one_line_and_leaves_nothing(dmlgen, home
 
 
 def test_a_paint_without_faces_is_refused_with_the_materials_that_have_some(home, tmp_path):
-    model = look_at(write_glb(tmp_path / "a.glb", toy_car()))
+    model = read_model(write_glb(tmp_path / "a.glb", toy_car()))
     spare = replace(model, materials=(*model.materials, ModelMaterial("Spare")))
     with pytest.raises(InputError, match=r"'Spare' has no faces; valid: Lack, Scheibe, Gummi"):
         decide(spare, Choices(paint=("Spare",)))
@@ -369,7 +369,7 @@ def test_a_script_in_a_blend_file_is_not_run(home, tmp_path):
         f"bpy.ops.wm.save_as_mainfile(filepath={str(path)!r})"
     )
     call_in_blender(exec, tmp_path / "log", code)
-    assert len(look_at(path).objects) == len(toy_car())
+    assert len(read_model(path).objects) == len(toy_car())
     assert not mark.exists()
 
 
@@ -393,7 +393,7 @@ bpy.context.scene.collection.objects.link(instance)
 bpy.ops.wm.save_as_mainfile(filepath={str(path)!r})
 """
     call_in_blender(exec, tmp_path / "log", code)
-    model = look_at(path)
+    model = read_model(path)
     assert len(model.areas) == 2 * 3 * 12
     assert model.size == pytest.approx((5, 1, 1))
     # Mirrored, they still face outwards.

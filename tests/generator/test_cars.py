@@ -26,15 +26,15 @@ def car(request):
     return name, trimesh.load(car_folder(name) / f"{name}.glb", force="scene")
 
 
-def bounds(scene, wanted):
+def bounds(scene, prefix):
     """Low and high corners in the car's frame: x forward, y left, z up (GLB files are Y-up)."""
     low, high = trimesh.util.concatenate(
-        [mesh for mesh in scene.dump() if mesh.metadata["name"].startswith(wanted)]
+        [mesh for mesh in scene.dump() if mesh.metadata["name"].startswith(prefix)]
     ).bounds
     return (low[0], -high[2], low[1]), (high[0], -low[2], high[1])
 
 
-def test_a_car_stands_on_the_ground_in_metres(car):
+def test_a_car_stands_on_the_ground_in_meters(car):
     _, scene = car
     low, high = bounds(scene, "")
     assert low[2] == pytest.approx(0, abs=1e-4)

@@ -25,7 +25,7 @@ from dmlgen.derive.models import (
     proportions,
 )
 from dmlgen.derive.shape import shape_of
-from dmlgen.derive.trims import OWN as OWN_TRIM
+from dmlgen.derive.trims import ORIGINAL as ORIGINAL_TRIM
 from dmlgen.derive.trims import choose as choose_trim
 from dmlgen.derive.warp import ARCH, Proportions, Warp
 from dmlgen.factors.catalogue import CONSTANTS
@@ -95,9 +95,9 @@ def test_nothing_folds_and_normals_are_those_of_the_warped_surface(cars, to):
 
         expected = np.cross(edge(first), edge(second))
         expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-        found = warp.normals(at, normal / np.linalg.norm(normal, axis=1, keepdims=True))
+        warped_normals = warp.normals(at, normal / np.linalg.norm(normal, axis=1, keepdims=True))
         # The maps are tabulated at 2 mm: their slopes are right to a little more than that allows.
-        assert (np.einsum("nd,nd->n", found, expected) > 0.999).all()
+        assert (np.einsum("nd,nd->n", warped_normals, expected) > 0.999).all()
         axes = np.eye(3)
         volume = np.linalg.det(np.stack([edge(np.tile(axis, (200, 1))) for axis in axes], axis=1))
         assert (volume > 0).all()
@@ -108,22 +108,22 @@ def test_models_are_plausible_and_no_two_of_a_base_are_alike(cars):
     for car in cars.values():
         models = [proportions(car, number) for number in range(1, A_BASE + 1)]
         assert all(is_plausible(car, model) for model in models)
-        for one, other in itertools.combinations([Proportions(), *models], 2):
-            apart = np.abs(np.array(one) - np.array(other)) / (high - low)
+        for first, second in itertools.combinations([Proportions(), *models], 2):
+            apart = np.abs(np.array(first) - np.array(second)) / (high - low)
             assert apart.max() > 0.3
 
 
 def test_the_same_name_gives_the_same_bytes_and_another_name_others():
     base = car_mesh("fordFocus")
-    one, again, other = (derived_glb(base, number) for number in (3, 3, 4))
-    assert one == again != other
+    third_model, again, fourth_model = (derived_glb(base, number) for number in (3, 3, 4))
+    assert third_model == again != fourth_model
 
 
 @pytest.mark.parametrize("name", BASES)
 def test_the_warp_moves_the_body_and_wheels_keep_their_radius_and_the_ground(name, tmp_path):
     base = CarFile(car_mesh(name))
     # With the base's trim: no part is cut.
-    number = next(number for number in range(1, 13) if choose_trim(base, number) == OWN_TRIM)
+    number = next(number for number in range(1, 13) if choose_trim(base, number) == ORIGINAL_TRIM)
     made = opened(derived_glb(car_mesh(name), number), tmp_path)
     for before, after in zip(base.nodes, made.nodes, strict=True):
         assert before.name == after.name
@@ -213,7 +213,7 @@ from dmlgen.plan.presets import Engine
 from dmlgen.scene import stage as stages
 from dmlgen.scene.picture import Photographer
 
-stages.MOST_CARS = {most}
+stages.MAX_CARS = {most}
 stage = stages.Stage(Engine("draft", 64, "cpu"))
 folder = Path({folder!r})
 photographer = Photographer(folder)
@@ -238,7 +238,7 @@ def test_pictures_do_not_depend_on_how_many_cars_stay_loaded(tmp_path):
 
 
 def outer(name, **shape):
-    """Smallest and largest x and z of the body, and the wheelbase, in metres."""
+    """Smallest and largest x and z of the body, and the wheelbase, in meters."""
     parsed = parse_derived(name)
     proportions = shape_of({**CONSTANTS, **shape})
     car = derive(CarFile(car_mesh(name)), None if parsed is None else parsed.number, proportions)
@@ -249,20 +249,20 @@ def outer(name, **shape):
 
 @pytest.mark.parametrize("name", ["fordFocus", "derived:suv-003"])
 def test_each_factor_of_shape_changes_what_its_name_says(name):
-    own = outer(name)
+    base = outer(name)
     rear, front, bottom, top, wheelbase = range(5)
     longer = outer(name, wheelbase=1.08)
-    assert longer[wheelbase] > 1.03 * own[wheelbase]
-    assert longer[[bottom, top]] == pytest.approx(own[[bottom, top]], abs=1e-6)
-    assert outer(name, bonnet_length=1.12)[wheelbase] > own[wheelbase]
+    assert longer[wheelbase] > 1.03 * base[wheelbase]
+    assert longer[[bottom, top]] == pytest.approx(base[[bottom, top]], abs=1e-6)
+    assert outer(name, bonnet_length=1.12)[wheelbase] > base[wheelbase]
     nose = outer(name, front_overhang=1.12)
-    assert nose[wheelbase] == pytest.approx(own[wheelbase], abs=1e-6)
-    assert nose[front] - nose[rear] > own[front] - own[rear]
+    assert nose[wheelbase] == pytest.approx(base[wheelbase], abs=1e-6)
+    assert nose[front] - nose[rear] > base[front] - base[rear]
     tail = outer(name, rear_overhang=1.25)
-    assert tail[front] - tail[rear] > own[front] - own[rear]
-    assert outer(name, roof_height=1.16)[top] > own[top] + 0.03
+    assert tail[front] - tail[rear] > base[front] - base[rear]
+    assert outer(name, roof_height=1.16)[top] > base[top] + 0.03
     lifted = outer(name, ride_height=0.05)
-    assert lifted[[bottom, top]] == pytest.approx(own[[bottom, top]] + 0.05, abs=0.02)
+    assert lifted[[bottom, top]] == pytest.approx(base[[bottom, top]] + 0.05, abs=0.02)
 
 
 def test_shape_factors_are_seen_and_nothing_but_the_car_changes(engine, tmp_path):

@@ -17,7 +17,7 @@ from toy_cars import bring, glb_text, toy_car, with_blender, write_glb, write_ob
 from dmldata.common.errors import InputError
 from dmlgen.blender import call_in_blender
 from dmlgen.carimport.decide import Choices, decide
-from dmlgen.carimport.own import look_at
+from dmlgen.carimport.own import read_model
 from dmlgen.catalog.cars import load_car
 from dmlgen.modelfiles.beside import MAX_PIXELS, find_beside, problem_of_image
 from dmlgen.modelfiles.fbx import check_fbx
@@ -94,7 +94,7 @@ def test_references_are_resolved_to_the_files_own_folder_alone(tmp_path):
         file.write_bytes(b"x")
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
     (folder / "fine.png").symlink_to(folder / "a.png")
-    found = {
+    file_by_reference = {
         reference: find_beside(folder, reference)
         for reference in (
             *("a.png", "./a.png", r"C:\cars\a.png", "/home/ann/a.png", "../a.png", "fine.png"),
@@ -111,11 +111,13 @@ def test_references_are_resolved_to_the_files_own_folder_alone(tmp_path):
             *("textures", "a" * 5000),
         )
     }
-    own, wheel = folder / "a.png", folder / "textures" / "Wheel.PNG"
-    assert found == {
-        **dict.fromkeys(("a.png", "./a.png", r"C:\cars\a.png", "/home/ann/a.png", "../a.png"), own),
+    image, wheel = folder / "a.png", folder / "textures" / "Wheel.PNG"
+    assert file_by_reference == {
+        **dict.fromkeys(
+            ("a.png", "./a.png", r"C:\cars\a.png", "/home/ann/a.png", "../a.png"), image
+        ),
         **dict.fromkeys((r"D:\x\textures\wheel.png", "textures/wheel.png"), wheel),
-        **{str(own): own, "fine.png": folder / "fine.png"},
+        **{str(image): image, "fine.png": folder / "fine.png"},
         **dict.fromkeys(("../secret.png", str(tmp_path / "secret.png"), "link.png", "wheel.png")),
         **dict.fromkeys(("", "..", "\0", "textures", "a" * 5000)),
     }
@@ -153,13 +155,13 @@ def test_a_picture_outside_the_folder_never_reaches_the_car(dmlgen, home, tmp_pa
     assert "'secret.png' of 'Gummi': not in the folder of the file" in out
     assert json.loads(glb_text((home / "abs" / "abs.glb").read_bytes())).get("images") is None
     assert load_car("abs").roles["Gummi"] == "tyre"
-    model = look_at(embedded(folder, with_image("../secret.png"), "up"))
+    model = read_model(embedded(folder, with_image("../secret.png"), "up"))
     assert not any(material.image for material in model.materials)
 
 
 def test_a_picture_in_the_folder_is_found_by_a_path_of_another_machine(tmp_path):
     Image.new("RGB", (8, 8), (5, 5, 5)).save(tmp_path / "Wheel.png")
-    model = look_at(embedded(tmp_path, with_image(r"C:\Users\ann\tex\wheel.png")))
+    model = read_model(embedded(tmp_path, with_image(r"C:\Users\ann\tex\wheel.png")))
     tyre = next(m for m in model.materials if m.name == "Gummi")
     assert (tyre.image, tyre.color_known) == (True, True)
     assert max(tyre.color) < 0.01
@@ -173,13 +175,13 @@ def test_an_obj_file_without_its_materials_says_so_and_keeps_its_tyres(tmp_path)
     library.write_text(
         text.replace("newmtl Gummi\n", "newmtl Gummi\nmap_Kd -s 1 1 1 D:\\t\\w 1.png\n")
     )
-    decision = decide(look_at(file), PAINT)
+    decision = decide(read_model(file), PAINT)
     assert table_of(decision)["Gummi", ""] == "tyre"
     assert any("'w 1.png' of 'Gummi': not in the folder" in doubt for doubt in decision.doubts)
     Image.new("RGB", (8, 8), (250, 250, 250)).save(tmp_path / "w 1.png")
-    assert table_of(decide(look_at(file), PAINT))["Gummi", ""] == "rim"
+    assert table_of(decide(read_model(file), PAINT))["Gummi", ""] == "rim"
     library.unlink()
-    decision = decide(look_at(file), PAINT)
+    decision = decide(read_model(file), PAINT)
     assert table_of(decision)["Gummi", ""] == "tyre"
     assert any("'a.mtl' of 'Gummi', 'Lack'" in doubt for doubt in decision.doubts)
 
@@ -197,11 +199,11 @@ def test_images_of_fbx_and_blend_files_are_those_of_their_folder(tmp_path):
         )
         call_in_blender(exec, tmp_path / "log", code, {})
         (folder / "w.png").unlink(missing_ok=True)
-        model = look_at(folder / f"a{suffix}")
+        model = read_model(folder / f"a{suffix}")
         assert "'w.png' of 'Gummi': not in the folder of the file; put it there" in model.notes
         assert not any(material.image for material in model.materials)
         Image.new("RGB", (8, 8), (0, 250, 0)).save(folder / "w.png")
-        model = look_at(folder / f"a{suffix}")
+        model = read_model(folder / f"a{suffix}")
         assert model.notes == ()
         tyre = next(material for material in model.materials if material.name == "Gummi")
         assert tyre.color[1] > 0.9 > 0.1 > tyre.color[0]
@@ -351,7 +353,7 @@ def test_an_image_that_expands_is_named_and_never_decoded(tmp_path):
     assert problem_of_image(b"<html>") == "not an image that can be read"
     assert problem_of_image(png_of(64, 64)) == ""
     (tmp_path / "bomb.png").write_bytes(png_of(30_000, 30_000))
-    model = look_at(embedded(tmp_path, with_image("bomb.png")))
+    model = read_model(embedded(tmp_path, with_image("bomb.png")))
     assert f"more than {MAX_PIXELS:,}" in model.notes[0]
 
 
@@ -401,7 +403,7 @@ def test_vertices_without_a_finite_place_are_counted_and_refused(tmp_path):
         node["scale"] = [1e39, 1e39, 1e39]
 
     with pytest.raises(InputError, match=r"of 'Lamp' have no finite place"):
-        look_at(embedded(tmp_path, huge))
+        read_model(embedded(tmp_path, huge))
 
 
 # At rest, and as it renders.
@@ -432,7 +434,7 @@ def test_an_animated_model_is_taken_at_rest(tmp_path):
             }
         ]
 
-    model = look_at(embedded(tmp_path, lift))
+    model = read_model(embedded(tmp_path, lift))
     assert model.size == pytest.approx((4.425, 1.8, 1.5), abs=0.01)
 
 
@@ -443,7 +445,7 @@ def test_nodes_that_are_not_in_the_scene_are_left_out(tmp_path):
         document["nodes"].append({"mesh": 0, "name": "coarse", "scale": [2, 2, 2]})
         document["scenes"].append({"nodes": [len(document["nodes"]) - 1]})
 
-    model = look_at(embedded(tmp_path, other))
+    model = read_model(embedded(tmp_path, other))
     assert "coarse" not in model.objects
     assert len(model.objects) == len(toy_car())
 
@@ -504,7 +506,7 @@ def test_a_blend_file_is_read_as_it_renders(tmp_path):
     path = tmp_path / "a.blend"
     code = BLEND + f"bpy.ops.wm.save_as_mainfile(filepath={str(path)!r})"
     call_in_blender(exec, tmp_path / "log", code, {})
-    model = look_at(path)
+    model = read_model(path)
     triangles = dict(zip(model.objects, np.bincount(model.object), strict=True))
     assert triangles == {
         **{"mirrored": 24, "draft": 12, "fine": 48, "hidden": 12, "closed": 12, "inside": 12},
@@ -528,16 +530,16 @@ def test_a_blend_file_that_takes_data_from_another_folder_is_refused(tmp_path):
     )
     call_in_blender(exec, tmp_path / "log", code, {})
     with pytest.raises(InputError, match=r"takes data from .*away\.blend, which is not in its"):
-        look_at(path)
+        read_model(path)
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(InputError, match=r"a\.blend: cannot be read"):
-        look_at(path)
+        read_model(path)
 
 
 def test_an_object_to_leave_out_that_is_not_there_is_an_error(tmp_path):
     file = write_glb(tmp_path / "a.glb", toy_car())
     with pytest.raises(InputError, match=r"unknown object 'Lump' in --ignore .did you mean 'Lamp'"):
-        look_at(file, ("Lump",))
+        read_model(file, ("Lump",))
 
 
 # Damage of any kind.

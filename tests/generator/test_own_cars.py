@@ -34,8 +34,8 @@ def test_accents_are_dropped_and_long_names_are_cut(home, tmp_path):
 
 
 @pytest.fixture
-def own(home, tmp_path):
-    """An own car that nobody rendered: car.yaml and a GLB."""
+def user_car(home, tmp_path):
+    """A user's car that nobody rendered: car.yaml and a GLB."""
     folder = home / "mine"
     folder.mkdir(parents=True)
     write_glb(folder / "mine.glb", toy_car())
@@ -47,46 +47,46 @@ def own(home, tmp_path):
     return folder
 
 
-def test_a_cut_missing_or_renamed_own_car_is_named(dmlgen, own):
-    whole = (own / "mine.glb").read_bytes()
-    assert car_mesh("mine") == own / "mine.glb"
+def test_a_cut_missing_or_renamed_own_car_is_named(dmlgen, user_car):
+    whole = (user_car / "mine.glb").read_bytes()
+    assert car_mesh("mine") == user_car / "mine.glb"
     for content, message in (
         (whole[:-1], "cut short"),
         (b"", "is empty"),
         (b"version https://git-lfs", "is a pointer of Git LFS"),
     ):
-        (own / "mine.glb").write_bytes(content)
+        (user_car / "mine.glb").write_bytes(content)
         code, _, err = dmlgen("cars", "show", "mine")
         assert code == 2
-        assert f"{own / 'mine.glb'}: {message}" in err
+        assert f"{user_car / 'mine.glb'}: {message}" in err
     text = glb_text(whole)
     away = text.replace(b'"asset"', b'"images":[{"uri":"/a.png"}],"asset"')
     parts = (b"glTF", struct.pack("<IIII", 2, 20 + len(away), len(away), 0x4E4F534A), away)
-    (own / "mine.glb").write_bytes(b"".join(parts))
+    (user_car / "mine.glb").write_bytes(b"".join(parts))
     code, _, err = dmlgen("cars", "show", "mine")
     assert code == 2
     assert "refers to '/a.png'; valid: all in one file" in err
-    (own / "mine.glb").unlink()
+    (user_car / "mine.glb").unlink()
     code, _, err = dmlgen("cars", "show", "mine")
     assert (code, err.count("\n")) == (2, 1)
     assert "mine.glb: no such file; make it again: dmlgen cars import mine --source FILE" in err
-    renamed_folder = own.rename(own.with_name("yours"))
+    renamed_folder = user_car.rename(user_car.with_name("yours"))
     with pytest.raises(InputError, match=r"car\.yaml: name: 'mine' is not its folder's, 'yours'"):
         load_car("yours")
     assert renamed_folder.is_dir()
 
 
-def test_one_broken_car_does_not_hide_the_others(dmlgen, own):
+def test_one_broken_car_does_not_hide_the_others(dmlgen, user_car):
     for name, text in (("bad", "name: [\n"), ("worse", "name: worse\n")):
-        (own.parent / name).mkdir()
-        (own.parent / name / "car.yaml").write_text(text)
-    (own.parent / "dangling").mkdir()
-    (own.parent / "dangling" / "car.yaml").symlink_to("nowhere")
+        (user_car.parent / name).mkdir()
+        (user_car.parent / name / "car.yaml").write_text(text)
+    (user_car.parent / "dangling").mkdir()
+    (user_car.parent / "dangling" / "car.yaml").symlink_to("nowhere")
     code, out, err = dmlgen("cars", "list")
     assert code == 2
     assert any(line.startswith("mine") for line in out.splitlines())
     assert any(line.startswith("suv") for line in out.splitlines())
-    assert f"{own.parent / 'bad' / 'car.yaml'}:" in err
+    assert f"{user_car.parent / 'bad' / 'car.yaml'}:" in err
     assert "(and 1 more of your cars)" in err
 
 
@@ -108,17 +108,17 @@ def test_one_broken_car_does_not_hide_the_others(dmlgen, own):
         ("Lack: paint", "Lack: ../paint", "unknown role '../paint'"),
     ],
 )
-def test_what_car_yaml_cannot_mean_is_refused_with_its_place(own, old, new, message):
-    path = own / "car.yaml"
+def test_what_car_yaml_cannot_mean_is_refused_with_its_place(user_car, old, new, message):
+    path = user_car / "car.yaml"
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(InputError) as refused:
-        read_car(own)
+        read_car(user_car)
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
-def test_a_scale_that_makes_no_car_is_refused_and_the_glb_stays(dmlgen, own):
-    path, glb = own / "car.yaml", own / "mine.glb"
+def test_a_scale_that_makes_no_car_is_refused_and_the_glb_stays(dmlgen, user_car):
+    path, glb = user_car / "car.yaml", user_car / "mine.glb"
     before, text = glb.read_bytes(), path.read_text()
     for scale, length in (("1000.0", "4425"), ("1.0e+300", "")):
         changed = text.replace("scale: 1.0", f"scale: {scale}")
@@ -127,7 +127,7 @@ def test_a_scale_that_makes_no_car_is_refused_and_the_glb_stays(dmlgen, own):
         assert code == 2, err
         assert f"car.yaml of mine: scale: makes it {length}" in err
     assert glb.read_bytes() == before
-    assert {file.name for file in own.iterdir()} == {"car.yaml", "mine.glb"}
+    assert {file.name for file in user_car.iterdir()} == {"car.yaml", "mine.glb"}
 
 
 def test_a_full_disk_names_the_file_and_leaves_nothing(dmlgen, home, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Baked surfaces: they tile, their colours are plausible, baking again gives the same."""
+"""Baked surfaces: they tile, their colors are plausible, baking again gives the same."""
 
 import numpy as np
 import pytest
@@ -41,18 +41,18 @@ def test_albedos_are_those_of_real_materials(name):
 
 @pytest.mark.parametrize("name", GROUNDS)
 def test_a_ground_has_what_is_seen_from_near(name):
-    found = images(name)
-    assert found.keys() == {"color.jpg", "normal.jpg", "roughness.jpg"}
-    up = found["normal.jpg"][..., 2]
+    arrays = images(name)
+    assert arrays.keys() == {"color.jpg", "normal.jpg", "roughness.jpg"}
+    up = arrays["normal.jpg"][..., 2]
     assert up.mean() > 200
     assert load_surface(name).name == name
 
 
 @pytest.mark.parametrize("name", ["cobbles", "brick"])
 def test_baking_twice_gives_the_same(name):
-    one, other = baked(name, 512), baked(name, 512)
-    assert one.keys() == other.keys()
-    assert all(one[file].tobytes() == other[file].tobytes() for file in one)
+    first, second = baked(name, 512), baked(name, 512)
+    assert first.keys() == second.keys()
+    assert all(first[file].tobytes() == second[file].tobytes() for file in first)
 
 
 def test_a_surface_without_a_tile_is_refused(tmp_path):

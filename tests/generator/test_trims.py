@@ -8,7 +8,7 @@ from dmlgen.derive.cut import CHORD, cut
 from dmlgen.derive.glb import CarFile, Part
 from dmlgen.derive.models import derive, measure
 from dmlgen.derive.outline import outline
-from dmlgen.derive.trims import CLADDINGS, NO_ROOF, OWN, choose, cladding, exchange_trim, roof
+from dmlgen.derive.trims import CLADDINGS, NO_ROOF, ORIGINAL, choose, cladding, exchange_trim, roof
 from dmlgen.derive.wheels import choose as choose_wheels
 
 BASES = project_car_names()
@@ -44,22 +44,22 @@ def test_a_cut_that_misses_leaves_one_side_empty():
 def test_the_surface_of_a_car_stays_as_it_is_and_both_sides_alike(name):
     car = CarFile(car_mesh(name))
     measures = measure(car)
-    found = outline(car, measures)
+    car_outline = outline(car, measures)
     for level in (
-        *(cladding(found, measures, around=around) for around in (False, True)),
-        *([] if name in NO_ROOF else [roof(found, measures)]),
+        *(cladding(car_outline, measures, around=around) for around in (False, True)),
+        *([] if name in NO_ROOF else [roof(car_outline, measures)]),
     ):
         parts = [cut(part, level) for part in car.body.of_role("paint")]
         before = sum(area(part) for part in car.body.of_role("paint"))
-        inside = sum(area(one) for one, _ in parts)
-        after = inside + sum(area(other) for _, other in parts)
+        inside = sum(area(inner) for inner, _ in parts)
+        after = inside + sum(area(outer) for _, outer in parts)
         assert after == pytest.approx(before, rel=1e-6)
         assert 0.003 * before < inside < 0.4 * before
-        left, right = (sum(area(_half(one, side)) for one, _ in parts) for side in (1.0, -1.0))
+        left, right = (sum(area(_half(inner, side)) for inner, _ in parts) for side in (1.0, -1.0))
         assert left == pytest.approx(right, rel=0.1)
-        for one, other in parts:
-            # Chords of a curve: off by a millimetre, and at its corners by half their length.
-            for beyond in (-level(one.points), level(other.points)):
+        for inner, outer in parts:
+            # Chords of a curve: off by a millimeter, and at its corners by half their length.
+            for beyond in (-level(inner.points), level(outer.points)):
                 assert np.percentile(beyond, 95) < 1e-3 if len(beyond) else True
                 assert beyond.max(initial=0) < CHORD / 2
 
@@ -76,15 +76,15 @@ def test_models_of_a_base_take_all_combinations_in_turn(name):
     trims = [choose(car, number) for number in range(1, every + 1)]
     assert len(set(trims)) == every
     assert {trim.cladding for trim in trims} == set(CLADDINGS)
-    assert OWN in trims
+    assert ORIGINAL in trims
 
 
 @pytest.mark.parametrize("name", BASES)
 def test_no_two_of_fifteen_models_in_a_row_have_the_same_wheels_and_trim(name):
     car = CarFile(car_mesh(name))
-    found = [(choose(car, number), choose_wheels(car, number)) for number in range(1, 31)]
-    for first in range(len(found) - 14):
-        assert len(set(found[first : first + 15])) == 15
+    choices = [(choose(car, number), choose_wheels(car, number)) for number in range(1, 31)]
+    for first in range(len(choices) - 14):
+        assert len(set(choices[first : first + 15])) == 15
 
 
 @pytest.mark.parametrize("name", BASES)
@@ -101,7 +101,7 @@ def test_every_trim_makes_a_whole_car(name):
 
 def test_the_own_trim_changes_nothing():
     name = BASES[0]
-    number = next(n for n in range(1, 13) if choose(CarFile(car_mesh(name)), n) == OWN)
+    number = next(n for n in range(1, 13) if choose(CarFile(car_mesh(name)), n) == ORIGINAL)
     car, same = CarFile(car_mesh(name)), CarFile(car_mesh(name))
     exchange_trim(car, measure(car), number)
     assert car.to_bytes() == same.to_bytes()

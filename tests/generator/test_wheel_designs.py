@@ -122,12 +122,12 @@ def test_the_right_wheel_mirrors_the_left_one():
     wheels = {wheel.name: wheel for wheel in car.wheels}
     left, right = wheels["wheel_front_left"], wheels["wheel_front_right"]
     mirror = np.array([1, -1, 1])
-    for one, other in zip(left.parts, right.parts, strict=True):
-        assert one.material == other.material
-        np.testing.assert_allclose(one.points * mirror, other.points, atol=1e-6)
-        np.testing.assert_allclose(one.normals * mirror, other.normals, atol=1e-3)
-        outwards = facing(other.points, other.triangles)
-        assert ((outwards * other.normals[other.triangles[:, 0]]).sum(axis=1) > 0).all()
+    for left_part, right_part in zip(left.parts, right.parts, strict=True):
+        assert left_part.material == right_part.material
+        np.testing.assert_allclose(left_part.points * mirror, right_part.points, atol=1e-6)
+        np.testing.assert_allclose(left_part.normals * mirror, right_part.normals, atol=1e-3)
+        outwards = facing(right_part.points, right_part.triangles)
+        assert ((outwards * right_part.normals[right_part.triangles[:, 0]]).sum(axis=1) > 0).all()
 
 
 def test_no_two_designs_look_alike_from_the_side():
@@ -143,6 +143,6 @@ def test_no_two_designs_look_alike_from_the_side():
             x, _, z = ((corners * share[:, None]).sum(axis=1) / RADIUS * 48 + 48).astype(int).T
             picture[x, z] = True
         pictures[name] = picture
-    for one, other in itertools.combinations(pictures, 2):
-        union = (pictures[one] | pictures[other]).sum()
-        assert (pictures[one] ^ pictures[other]).sum() > 0.15 * union, (one, other)
+    for first, second in itertools.combinations(pictures, 2):
+        union = (pictures[first] | pictures[second]).sum()
+        assert (pictures[first] ^ pictures[second]).sum() > 0.15 * union, (first, second)

@@ -25,7 +25,7 @@ def wheel(x, y):
 
 
 def toy_car(body="Chassis_1", tyre="Disk_{}"):
-    """Name -> (mesh, material): 4.4 m long, front to +X, Z up, metres."""
+    """Name -> (mesh, material): 4.4 m long, front to +X, Z up, meters."""
     corners = [(1.35, 0.8), (1.35, -0.8), (-1.35, 0.8), (-1.35, -0.8)]
     return {
         body: (box((4.4, 1.8, 0.7), (0, 0, 0.65)), "Lack"),

@@ -1,1 +1,1 @@
-"""Cars: what a car.yaml says, and how a source model becomes a compact GLB file."""
+"""Import of cars: how a source model becomes a car.yaml and a compact GLB file."""

@@ -1,4 +1,4 @@
-"""What of a model is seen through its windows."""
+"""Find the part of a model that is seen through its windows."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import numpy as np
 
 from dmlgen.carimport.model import Model
 
-LEAST_AREA = 1.0
-"""Square metres of surface in a cabin that has seats; a bare shell has less."""
+MIN_AREA = 1.0
+"""Minimum surface of a cabin with seats, in square meters; a bare shell has less."""
 _BELOW_WINDOWS = 0.5
 _BELOW_ROOF = 0.08
 _SHARE = 0.8
 
 
 def inside_cabin(car: Model, glass: np.ndarray) -> np.ndarray:
-    """[T] bool, triangles well inside the space that the windows surround.
+    """Return which triangles [T], bool, lie well inside the space that the windows surround.
 
     Args:
-        car: in the car's frame, metres.
+        car: in the car's frame, meters.
         glass: [T] bool, triangles of windows.
     """
     if not glass.any():
@@ -31,5 +31,5 @@ def inside_cabin(car: Model, glass: np.ndarray) -> np.ndarray:
 
 
 def has_interior(car: Model, inside: np.ndarray) -> bool:
-    """Whether something like seats is there."""
-    return float(car.areas[inside].sum()) > LEAST_AREA
+    """Return whether a cabin holds enough surface for seats."""
+    return float(car.areas[inside].sum()) > MIN_AREA

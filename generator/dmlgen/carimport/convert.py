@@ -1,8 +1,8 @@
-"""From a source model to a compact GLB: metres, +X forward, Z up, wheels on the ground.
+"""Convert a source model to a compact GLB: meters, +X forward, Z up, wheels on the ground.
 
 Runs in a process of its own (see `dmlgen.carimport.importer`), since it imports Blender.
 The GLB holds one mesh `body` and four meshes `wheel_front_left` ... `wheel_rear_right` whose
-origins lie on their axles, none of them where the source's wheels cannot be told apart; every
+origins lie on their axles, or no wheel where the source's wheels cannot be distinguished; every
 material is named after its role (`dmlgen.meshes.role_materials`).
 """
 
@@ -30,20 +30,20 @@ from dmlgen.catalog.cars import CarSpec
 from dmlgen.meshes.role_materials import role_material
 from dmlgen.meshes.weld import weld
 
-LARGEST_IMAGE = 1024
-"""Pixels of the longer side of an image in a GLB file."""
+MAX_IMAGE_SIDE = 1024
+"""Maximum of the longer side of an image in a GLB file, in pixels."""
 
 
 @dataclass(frozen=True)
 class Converted:
-    """What came out: size in metres (length, width, height) and triangles."""
+    """The result of a conversion: size in meters (length, width, height) and triangles."""
 
     size: tuple[float, float, float]
     triangles: int
 
 
 def convert(spec: CarSpec, source: Path, glb_file: Path) -> Converted:
-    """Converts the source file of a car and writes its GLB.
+    """Convert the source file of a car and write its GLB.
 
     Raises:
         InputError: what car.yaml says does not fit the source (see `split`).
@@ -111,13 +111,13 @@ def _to_car_frame(spec: CarSpec, objects: list[Any]) -> None:
     low, high = _bounds([v.co for obj in objects for v in obj.data.vertices])
     if not LENGTHS[0] <= high.x - low.x <= LENGTHS[1]:
         raise InputError(
-            f"car.yaml of {spec.name}: scale: makes it {high.x - low.x:.4g} metres long; valid: "
+            f"car.yaml of {spec.name}: scale: makes it {high.x - low.x:.4g} meters long; valid: "
             f"{LENGTHS[0]:g} to {LENGTHS[1]:g}"
         )
 
 
 def _stand(objects: list[Any]) -> None:
-    """Moves all so that the middle of the car lies above the origin and its lowest point at 0."""
+    """Move the middle of the car above the origin and its lowest point to 0."""
     low, high = _bounds([v.co for obj in objects for v in obj.data.vertices])
     shift = Matrix.Translation((-(low.x + high.x) / 2, -(low.y + high.y) / 2, -low.z))
     for obj in objects:
@@ -131,7 +131,7 @@ def _bounds(points: list[Any]) -> tuple[Vector, Vector]:
 
 
 def _straighten(wheel: list[Any]) -> None:
-    """Undoes the steering angle of the source: the axle lies along Y.
+    """Undo the steering angle of the source, so that the axle lies along Y.
 
     A wheel is wide and flat, so its axle is the direction in which its tyre extends least.
     """
@@ -147,7 +147,7 @@ def _straighten(wheel: list[Any]) -> None:
 
 
 def _used(obj: Any) -> list[Any]:
-    """Vertices of faces, one for each corner."""
+    """Return the vertices of faces, one per corner."""
     return [obj.data.vertices[i] for face in obj.data.polygons for i in face.vertices]
 
 
@@ -174,13 +174,13 @@ def _has_images(*meshes: Any) -> bool:
 def _shrink_images() -> None:
     for image in bpy.data.images:
         width, height = image.size
-        if max(width, height) > LARGEST_IMAGE:
-            scale = LARGEST_IMAGE / max(width, height)
+        if max(width, height) > MAX_IMAGE_SIDE:
+            scale = MAX_IMAGE_SIDE / max(width, height)
             image.scale(max(1, round(width * scale)), max(1, round(height * scale)))
 
 
 def _origin_to_center(mesh: Any) -> None:
-    # Vertices of no face stay behind where faces were taken away.
+    # Removing faces leaves vertices without a face, which must not count.
     low, high = _bounds([v.co for v in _used(mesh)])
     center = (low + high) / 2
     mesh.data.transform(Matrix.Translation(-center))

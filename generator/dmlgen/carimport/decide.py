@@ -1,4 +1,4 @@
-"""From what a file holds and what its user says to what car.yaml will say."""
+"""Decide what car.yaml will say, from the content of a file and the choices of its user."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from dmlgen.catalog.car_edits import Override
 
 MANY_TRIANGLES = 500_000
 FLAT = 0.05
-"""Least share of the largest extent that the smallest one of a car has."""
+"""Minimum of a car's smallest extent, as a share of its largest one."""
 
 
 class PaintError(InputError):
-    """The paint cannot be told apart; holds the materials that there are, to show them."""
+    """The paint cannot be distinguished; `materials` lists all materials, to show them."""
 
     def __init__(self, message: str, materials: tuple[MaterialRole, ...]) -> None:
         super().__init__(message)
@@ -40,16 +40,16 @@ class PaintError(InputError):
 
 @dataclass(frozen=True)
 class Choices:
-    """What the user says about a file.
+    """The choices of the user for a file.
 
     Attributes:
         paint: materials that are the paint.
         up, forward: an axis or `auto`.
-        length: of the car in metres, None to take the file's unit.
+        length: length of the car in meters, or None to find the file's unit.
         roles: material, or `MATERIAL@OBJECTS` for the part of it that is in objects that a glob
             names, -> role; stronger than guesses.
         wheels: globs of objects or materials.
-        ignore: globs of objects that are no part of the car.
+        ignore: globs of objects that are not part of the car.
     """
 
     paint: tuple[str, ...] = ()
@@ -63,14 +63,14 @@ class Choices:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a file will be converted to.
+    """The result of all decisions about a file, from which car.yaml is written.
 
     Attributes:
-        scale: metres per unit.
-        size: length, width and height in metres.
+        scale: meters per unit.
+        size: length, width and height in meters.
         open_edges: shares of edges with one face, and with more than two.
-        left_out: objects that are no part of the car.
-        doubts: what could not be decided, one line each.
+        left_out: objects that are not part of the car.
+        doubts: what could not be decided, one line per doubt.
     """
 
     materials: tuple[MaterialRole, ...]
@@ -87,11 +87,11 @@ class Decision:
 
 
 def decide(model: Model, choices: Choices) -> Decision:
-    """Everything that car.yaml needs.
+    """Decide everything that car.yaml needs.
 
     Raises:
-        PaintError: no paint was named, or none that can be set apart.
-        InputError: what no car can be made of, or a choice that does not fit the file.
+        PaintError: no paint is named, or it cannot be distinguished from other materials.
+        InputError: the file cannot become a car, or a choice does not fit the file.
     """
     coarser = coarser_levels(model)
     model = model.without(coarser)
@@ -183,10 +183,10 @@ def _doubts(
             by_role.setdefault(row.role, []).append(f"'{row.name}'")
     for role, names in by_role.items():
         doubts.append(f"what {', '.join(names)} is (made {role}): --role MATERIAL=ROLE")
-    for one, other in overlapping(car):
+    for first, second in overlapping(car):
         doubts.append(
-            f"whether '{one}' and '{other}', which fill the same space, are both the car: "
-            f"--ignore '{other}'"
+            f"whether '{first}' and '{second}', which fill the same space, are both the car: "
+            f"--ignore '{second}'"
         )
     if not wheels.selectors:
         doubts.append(
@@ -216,7 +216,7 @@ def _doubts(
 
 
 def _is_straight(car: Model) -> bool:
-    """Whether no turned rectangle holds the outline much closer than one along the axes."""
+    """Return whether no rotated rectangle fits the outline much more tightly than the axes do."""
     from trimesh.bounds import oriented_bounds_2D
 
     closest = oriented_bounds_2D(car.samples[:, :2])[1]
@@ -224,7 +224,7 @@ def _is_straight(car: Model) -> bool:
 
 
 def _hint_of_extras(model: Model) -> str:
-    """Names the largest object, which may be a ground, where it is much longer than the others."""
+    """Return a hint that names the largest object, which may be a ground, if it is very long."""
     spans = []
     for index in range(len(model.objects)):
         points = model.corners[model.object == index].reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""What a file holds beside its car: coarser copies of it, and what lies far away."""
+"""Find what a file holds besides its car: coarser copies of it, and objects far away."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from dmlgen.carimport.model import Model
 _LEVEL = re.compile(
     r"(?<![A-Za-z])[Ll][Oo][Dd][ _.-]?(\d{1,2})(?!\d)|(?<=[a-z])L[Oo][Dd][ _-]?(\d{1,2})(?!\d)"
 )
-"""`LOD1`, `Body_lod_2`, `bodyLOD3`."""
+"""Matches a level of detail in a name: `LOD1`, `Body_lod_2`, `bodyLOD3`."""
 _REST = re.compile(r"[ _.-]+(?=$|/)")
 _COPY_NUMBER = re.compile(r"\.\d{3}(?=$|/)")
-"""What Blender adds to a name that is taken."""
+"""Matches the number that Blender appends to a name that already exists."""
 _SMALL = 0.1
-"""Share of the surface below which what lies far away is no car."""
+"""Maximum share of the surface that a stray object far away can have."""
 _ALIKE = 0.03
 _NOTABLE = 0.05
 
 
 def coarser_levels(model: Model) -> frozenset[int]:
-    """Objects that are a coarser level of detail of another, by their names.
+    """Return the objects that are a coarser level of detail of another one, judged by their names.
 
     Of `LOD0/Body` and `LOD1/Body`, or `Body` and `Body_LOD1`, the lowest number is kept.
     """
@@ -32,11 +32,11 @@ def coarser_levels(model: Model) -> frozenset[int]:
     for index, path in enumerate(model.paths):
         plain = _COPY_NUMBER.sub("", path)
         name = plain.rpartition("/")[2]
-        # A level may be the child of another.
+        # A level of detail may be the child of another.
         plain = name if _LEVEL.search(name) else plain
-        found = [int(first or second) for first, second in _LEVEL.findall(plain)]
+        level_numbers = [int(first or second) for first, second in _LEVEL.findall(plain)]
         key = _REST.sub("", _LEVEL.sub("", plain))
-        levels[key][found[-1] if found else -1].append(index)
+        levels[key][level_numbers[-1] if level_numbers else -1].append(index)
     coarser = [
         index
         for by_level in levels.values()
@@ -48,10 +48,10 @@ def coarser_levels(model: Model) -> frozenset[int]:
 
 
 def far_away(model: Model) -> frozenset[int]:
-    """Small objects that lie further from all else than all else is long.
+    """Return small objects that are further from all others than all others are long.
 
     Raises:
-        InputError: two things that both may be the car, or an object that is far away in part.
+        InputError: two objects may both be the car, or a part of an object is far away.
     """
     stray = _stray_faces(model)
     if not stray.any():
@@ -75,7 +75,7 @@ def far_away(model: Model) -> frozenset[int]:
 
 
 def overlapping(model: Model) -> list[tuple[str, str]]:
-    """Pairs of large objects of one material that fill the same space: the one may be a copy."""
+    """Return pairs of large objects of one material that fill the same space: one may be a copy."""
     total = max(float(model.areas.sum()), 1e-30)
     share = np.bincount(model.object, model.areas, len(model.objects)) / total
     large = [int(i) for i in np.flatnonzero(share > _NOTABLE)]
@@ -85,17 +85,17 @@ def overlapping(model: Model) -> list[tuple[str, str]]:
         materials[index] = set(model.material[model.object == index])
         boxes[index] = np.array([points.min(axis=0), points.max(axis=0)])
     pairs = []
-    for place, one in enumerate(large):
-        for other in large[place + 1 :]:
-            margin = _ALIKE * np.ptp(boxes[one], axis=0).max()
-            shared = materials[one] & materials[other]
-            if shared and np.abs(boxes[one] - boxes[other]).max() < margin:
-                pairs.append((model.objects[one], model.objects[other]))
+    for place, first in enumerate(large):
+        for second in large[place + 1 :]:
+            margin = _ALIKE * np.ptp(boxes[first], axis=0).max()
+            shared = materials[first] & materials[second]
+            if shared and np.abs(boxes[first] - boxes[second]).max() < margin:
+                pairs.append((model.objects[first], model.objects[second]))
     return pairs
 
 
 def _stray_faces(model: Model) -> np.ndarray:
-    """[T] bool, faces outside the group with the most surface, along any axis."""
+    """Return which faces [T], bool, lie outside the group with the most surface, along any axis."""
     stray = np.zeros(len(model.areas), bool)
     low, high = model.corners.min(axis=1), model.corners.max(axis=1)
     for axis in range(3):
@@ -110,7 +110,7 @@ def _stray_faces(model: Model) -> np.ndarray:
 
 
 def _far_groups(model: Model, group: np.ndarray, axis: int) -> list[int]:
-    """Groups along an axis that are further from the main one than that is long."""
+    """Return the groups along an axis whose distance from the main group exceeds its length."""
     count = int(group.max()) + 1
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(count))

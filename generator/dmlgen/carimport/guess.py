@@ -1,4 +1,4 @@
-"""The role of a material, guessed from its name, else from how it looks."""
+"""Guess the role of a material from its name, or else from its look."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Guess:
     """A role and why.
 
     Attributes:
-        reason: `name`, `look`, or `none` where neither says anything.
+        reason: `name`, `look`, or `none` if neither is evidence.
     """
 
     role: str
@@ -41,7 +41,7 @@ _BY_NAME: tuple[tuple[str, frozenset[str]], ...] = (
     ("rubber", vocabulary("rubber gasket seal")),
     ("plastic", vocabulary("plastic trim bumper grille grill wiper")),
 )
-"""The first role one of whose words is in the name."""
+"""Words of names per role; the first role with a matching word counts."""
 
 _PAINT = vocabulary("paint carpaint bodywork body coat lacquer lack karosserie carrosserie")
 _STEERING = vocabulary("steering")
@@ -51,11 +51,11 @@ _COLORS = ("red", "orange", "white", "black", "blue", "green", "grey", "gray", "
 
 
 def guess_role(material: ModelMaterial, objects: tuple[str, ...] = ()) -> Guess:
-    """The role of a material.
+    """Guess the role of a material.
 
     Args:
-        objects: names of the objects that are nearly all made of it; asked where its own says
-            nothing.
+        objects: names of the objects that consist almost entirely of it; they count where the
+            material's own name is no evidence.
 
     >>> guess_role(ModelMaterial("windowGlass")).role, guess_role(ModelMaterial("glass_red")).role
     ('glass', 'lamp_red')
@@ -65,20 +65,20 @@ def guess_role(material: ModelMaterial, objects: tuple[str, ...] = ()) -> Guess:
     role = _role_in(words(material.name), material)
     for name in objects:
         by_object = _role_in(words(name), material)
-        # A cabin's transparent part is its windows.
+        # A transparent material on an object called a cabin is its windows.
         if role is None and not (_is_clear(material) and by_object not in _LAMPS):
             role = by_object
     return _by_look(material) if role is None else Guess(role, "name")
 
 
 def looks_like_paint(material: ModelMaterial) -> bool:
-    """Whether the name says so."""
+    """Return whether the name of a material says that it is paint."""
     return says(words(material.name), _PAINT)
 
 
-def _role_in(found: list[str], material: ModelMaterial) -> str | None:
-    named = [word for word in found if not _is_light_color(word)]
-    for first, second in pairwise(found):
+def _role_in(name_words: list[str], material: ModelMaterial) -> str | None:
+    named = [word for word in name_words if not _is_light_color(word)]
+    for first, second in pairwise(name_words):
         if first == "light" and second in _COLORS:
             named.remove(first)
     if says(named, _STEERING):

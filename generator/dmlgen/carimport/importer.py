@@ -1,4 +1,4 @@
-"""From the source file that a car.yaml names to the GLB file of the car."""
+"""Convert the source file that a car.yaml names to the GLB file of the car."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dmlgen.catalog.cars import CarSpec, load_car
 
 @dataclass(frozen=True)
 class ImportedCar:
-    """A converted car: its GLB, size in metres (length, width, height) and triangles."""
+    """A converted car: its GLB, size in meters (length, width, height) and triangles."""
 
     file: Path
     size: tuple[float, float, float]
@@ -29,20 +29,20 @@ class ImportedCar:
 
 
 def import_car(name: str, source: Path) -> ImportedCar:
-    """Converts the source model that car.yaml names and puts the GLB beside it.
+    """Convert the source model that car.yaml names and write the GLB beside it.
 
     Args:
         source: the archive (.sh3f, a zip file), the user's own file, or any folder above it.
 
     Raises:
-        InputError: no such file or member, another version of it, or a car.yaml that does not
-            fit it; the GLB that was there stays.
+        InputError: the file or its member is missing or has another version, or car.yaml does
+            not fit it; an existing GLB stays.
     """
     return convert_source(load_car(name), source, car_folder(name))
 
 
 def convert_source(spec: CarSpec, source: Path, folder: Path) -> ImportedCar:
-    """Converts `source` as a car.yaml says and puts the GLB, when it is whole, into `folder`.
+    """Convert `source` as a car.yaml says and write the GLB into `folder`, complete or not at all.
 
     Raises:
         InputError: as `import_car`.
@@ -58,7 +58,7 @@ def convert_source(spec: CarSpec, source: Path, folder: Path) -> ImportedCar:
 
 
 def _convert(spec: CarSpec, source: Path, glb: Path) -> tuple[tuple[float, float, float], int]:
-    # Plain values: the class of `convert`'s answer would bring Blender into the calling process.
+    # Plain values: the class that `convert` returns would import Blender into the calling process.
     from dmlgen.carimport.convert import convert
 
     converted = convert(spec, source, glb)
@@ -67,7 +67,7 @@ def _convert(spec: CarSpec, source: Path, glb: Path) -> tuple[tuple[float, float
 
 @contextmanager
 def _source_file(spec: CarSpec, source: Path) -> Iterator[Path]:
-    """The file to convert: a user's own where it lies, or one out of an archive."""
+    """Yield the file to convert: a user's file where it lies, or one extracted from an archive."""
     if spec.source.archive is None:
         yield _find(spec, source, spec.source.member, spec.source.sha256, "yours")
         return
@@ -80,24 +80,26 @@ def _source_file(spec: CarSpec, source: Path) -> Iterator[Path]:
 
 
 def _find(spec: CarSpec, source: Path, name: str, sha256: str | None, origin: str) -> Path:
-    # By name, not by glob: names of files may hold the signs of globs.
+    # Names are compared, not matched as globs: a file name may contain `*`, `?` or `[`.
     paths = [source] if source.is_file() else sorted(source.rglob("*"))
-    found = [path for path in paths if path.is_file() and (path == source or path.name == name)]
-    if not found:
+    candidates = [
+        path for path in paths if path.is_file() and (path == source or path.name == name)
+    ]
+    if not candidates:
         hint = "" if spec.source.archive is None else f"; it is part of {origin}"
         hint += " (apt-get download, dpkg -x)" if hint else ""
         raise InputError(f"--source {source}: no {name} there{hint}")
-    right = next((path for path in found if sha256_of(path) == sha256), None)
-    if right is None:
+    match = next((path for path in candidates if sha256_of(path) == sha256), None)
+    if match is None:
         raise InputError(
-            f"{found[0]}: not the {name} of {origin} that car.yaml of {spec.name} "
+            f"{candidates[0]}: not the {name} of {origin} that car.yaml of {spec.name} "
             f"names (sha256 differs)"
         )
-    return right
+    return match
 
 
 def _extract(spec: CarSpec, archive: Path, folder: Path) -> Path:
-    """The model's file, out of the archive with what lies beside it: materials and images."""
+    """Extract the model's file from the archive, with the materials and images beside it."""
     member = PurePosixPath(spec.source.member)
     with reading(str(archive), "a whole zip archive"), zipfile.ZipFile(archive) as opened:
         if spec.source.member not in opened.namelist():

@@ -1,4 +1,4 @@
-"""A plain interior for cars whose source has none: what one sees through tinted windows."""
+"""A plain interior for cars whose source has none, to be seen through tinted windows."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mathutils import Matrix, Vector
 
 
 def add_generic_interior(body: list[Any], material: Callable[[str], Any]) -> Any:
-    """Two seats, a bench, a dashboard and a steering wheel, sized to the cabin.
+    """Return two seats, a bench, a dashboard and a steering wheel, sized to the cabin.
 
-    The cabin is what the windows (role `glass`) span; the driver sits on the left.
+    The windows (role `glass`) span the cabin; the driver sits on the left.
 
     Args:
-        body: objects of the body, +X forward, in metres.
+        body: objects of the body, +X forward, in meters.
         material: role name -> Blender material.
 
     Returns:
@@ -83,7 +83,7 @@ def _block(
     radius: float,
     pitch: float,
 ) -> Any:
-    """A box with rounded edges, turned about Y by `pitch` radians."""
+    """Return a box with rounded edges, rotated about Y by `pitch` radians."""
     bpy.ops.mesh.primitive_cube_add(size=1, location=center, rotation=(0, pitch, 0))
     obj = bpy.context.object
     obj.scale = Vector(size)

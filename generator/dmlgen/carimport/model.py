@@ -1,4 +1,4 @@
-"""A source model as plain numbers: what is judged before it is converted. Needs no Blender."""
+"""A source model as plain numbers, which are judged before its conversion. Needs no Blender."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from scipy.sparse.csgraph import connected_components
 
 @dataclass(frozen=True)
 class ModelMaterial:
-    """How a material of a source looks.
+    """The look of a material of a source.
 
     Attributes:
         color: linear RGB, 0..1; the mean of its image where it has one.
         alpha, metallic, roughness, transmission: 0..1.
-        image: whether an image gives its colour.
-        color_known: whether `color` is what it shows: not where its image is missing, or where it
-            is computed.
+        image: whether an image gives its color.
+        color_known: whether `color` is what the material shows; false if its image is missing or
+            its color is computed.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Model:
     """All triangles of a source.
 
     Attributes:
-        objects: their names.
-        paths: the same with the names of their parents before them, for guesses.
+        objects: names of the objects.
+        paths: names of the objects after those of their parents, for guesses.
         corners: [T, 3, 3] float32, in units of the source, Z up as Blender reads it.
         object, material: [T] int, indices into `objects` and `materials`.
         piece: [T] int, the connected piece of the object (see `pieces_of`).
-        notes: what the file refers to that could not be used, one line each.
+        notes: what the file refers to and could not be used, one line per note.
     """
 
     objects: tuple[str, ...]
@@ -56,18 +56,18 @@ class Model:
 
     @cached_property
     def areas(self) -> np.ndarray:
-        """[T] of the triangles, in square units."""
+        """Return the areas [T] of the triangles, in square units of the source."""
         edges = self.corners[:, 1:].astype(np.float64) - self.corners[:, :1]
         return np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1) / 2
 
     @cached_property
     def centers(self) -> np.ndarray:
-        """[T, 3] of the triangles."""
+        """Return the centers [T, 3] of the triangles."""
         return self.corners.mean(axis=1, dtype=np.float64)
 
     @cached_property
     def samples(self) -> np.ndarray:
-        """[20000, 3] points spread evenly over the surface, the same ones every time."""
+        """Return 20,000 points [20000, 3] spread evenly over the surface; the seed is fixed."""
         random = np.random.default_rng(1)
         which = random.choice(len(self.areas), 20_000, p=self.areas / self.areas.sum())
         first, second = random.random((2, len(which), 1))
@@ -79,25 +79,27 @@ class Model:
 
     @property
     def size(self) -> np.ndarray:
-        """[3] extents in units of the source."""
+        """Return the extents [3] in units of the source."""
         points = self.corners.reshape(-1, 3)
         return (points.max(axis=0) - points.min(axis=0)).astype(np.float64)
 
     def shares(self) -> np.ndarray:
-        """[M] share of the surface that each material has, 0..1."""
+        """Return the share [M] of the surface that each material covers, 0..1."""
         area = np.bincount(self.material, self.areas, len(self.materials))
         return area / max(area.sum(), 1e-30)
 
     def moved(self, change: np.ndarray) -> Model:
-        """The same turned and scaled by `change` [3, 3], then stood on the ground: the middle of
-        its outline above the origin, its lowest point at 0."""
+        """Return a copy transformed by `change` [3, 3] and then placed on the ground.
+
+        The middle of its outline lies above the origin, its lowest point at 0.
+        """
         points = self.corners.astype(np.float64) @ change.T
         low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
         shift = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
         return replace(self, corners=(points - shift).astype(np.float32))
 
     def without(self, objects: frozenset[int]) -> Model:
-        """The same without the faces of some objects, which keep their numbers."""
+        """Return a copy without the faces of some objects; the indices of all objects stay."""
         rest = ~np.isin(self.object, list(objects))
         return replace(
             self,
@@ -108,7 +110,7 @@ class Model:
         )
 
     def open_edges(self) -> tuple[float, float]:
-        """Shares of edges with one face only (rims of holes) and with more than two."""
+        """Return the shares of edges with one face only (rims of holes) and with more than two."""
         import trimesh
 
         points = self.corners.reshape(-1, 3)
@@ -118,9 +120,9 @@ class Model:
 
 
 def pieces_of(points: np.ndarray, edges: np.ndarray, first_points: np.ndarray) -> np.ndarray:
-    """The connected piece that each face of a mesh belongs to, numbered as they first occur.
+    """Return the connected piece that each face of a mesh belongs to, numbered by first occurrence.
 
-    Vertices at the very same place are one, whether or not the file says so.
+    Vertices at exactly the same place count as the same vertex, even if the file separates them.
 
     Args:
         points: [V, 3] vertices.

@@ -5,26 +5,26 @@ from __future__ import annotations
 import re
 
 _LONG = 5
-"""Letters of a word that is also found inside another, as in `windowglass`."""
+"""Minimum of letters of a word that is also searched for inside other words (`windowglass`)."""
 
 
 def words(name: str) -> list[str]:
-    """The words of a name in lower case, taken apart at case, digits and signs.
+    """Return the words of a name in lower case, split at changes of case, digits and signs.
 
     >>> words("carPaint_Red.001"), words("RimFL"), words("WHEEL-front")
     (['car', 'paint', 'red'], ['rim', 'fl'], ['wheel', 'front'])
     """
-    found = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
-    return [word.lower() for word in found]
+    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
+    return [word.lower() for word in parts]
 
 
 def vocabulary(text: str) -> frozenset[str]:
-    """The words of a text, each also with a plural's s."""
+    """Return the words of a text, each also with the ending of a plural."""
     return frozenset(word + ending for word in text.split() for ending in ("", "s"))
 
 
 def says(name: list[str] | set[str], meant: frozenset[str]) -> bool:
-    """Whether one of the words of a name is among those meant, or holds a long one of them.
+    """Return whether a word of a name is one of the words meant, or contains a long one of them.
 
     >>> says(["windowglass"], vocabulary("glass rim")), says(["primary"], vocabulary("rim"))
     (True, False)

@@ -1,4 +1,4 @@
-"""Which way a source model stands and in which unit: what turns it into the car's frame."""
+"""Find the orientation and the unit of a source model, to bring it into the car's frame."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ ROLL_TO_UP = {
     **{"+X": ("Y", -90.0), "-X": ("Y", 90.0)},
 }
 """Up axis -> axis and degrees that turn it to +Z."""
-UNITS = {"metres": 1.0, "centimetres": 0.01, "millimetres": 0.001}
+UNITS = {"meters": 1.0, "centimeters": 0.01, "millimeters": 0.001}
 LENGTHS = (2.0, 7.0)
-"""Of a car, in metres."""
+"""Minimum and maximum length of a car, in meters."""
 
 _HEADS = vocabulary("front head headlight headlamp hood bonnet grille")
 _TAILS = vocabulary("rear back tail taillight trunk boot exhaust muffler")
@@ -28,12 +28,12 @@ _TAILS = vocabulary("rear back tail taillight trunk boot exhaust muffler")
 
 @dataclass(frozen=True)
 class Facing:
-    """How a source stands.
+    """The orientation of a source.
 
     Attributes:
         up: the axis that points up, as Blender reads the file.
         forward: the axis that the front points to, once up is +Z.
-        doubt: what the user should look at, empty where nothing.
+        doubt: what the user should check, or empty.
     """
 
     up: str
@@ -42,7 +42,9 @@ class Facing:
 
 
 def turn_to_car_frame(up: str, forward: str) -> np.ndarray:
-    """[3, 3] rotation that takes `up` to +Z and then `forward` to +X; all entries -1, 0 or 1.
+    """Return the rotation [3, 3] that takes `up` to +Z and then `forward` to +X.
+
+    All entries are -1, 0 or 1.
 
     >>> turn_to_car_frame("+Z", "-Y") @ [0, -1, 0]
     array([1., 0., 0.])
@@ -50,45 +52,45 @@ def turn_to_car_frame(up: str, forward: str) -> np.ndarray:
     return np.round(_rotation("Z", YAW_TO_FRONT[forward]) @ _rotation(*ROLL_TO_UP[up])) + 0.0
 
 
-def find_scale(length: float, wanted: float | None) -> float:
-    """Metres per unit of a source.
+def find_scale(length: float, requested_length: float | None) -> float:
+    """Return the meters per unit of a source.
 
     Args:
-        length: of the model, in its units.
-        wanted: the length in metres that the user gave.
+        length: length of the model, in its units.
+        requested_length: the length in meters that the user gave.
 
     Raises:
-        InputError: no unit makes a car of it.
+        InputError: in no unit is it as long as a car, or `requested_length` is no car's length.
 
     >>> find_scale(435.8, None), find_scale(10.0, 4.5)
     (0.01, 0.45)
     """
-    if wanted is not None:
-        if not LENGTHS[0] <= wanted <= LENGTHS[1]:
+    if requested_length is not None:
+        if not LENGTHS[0] <= requested_length <= LENGTHS[1]:
             raise InputError(
-                f"--length {wanted:g}: a car is {LENGTHS[0]:g} to {LENGTHS[1]:g} metres"
+                f"--length {requested_length:g}: a car is {LENGTHS[0]:g} to {LENGTHS[1]:g} meters"
             )
-        return wanted / length
+        return requested_length / length
     for scale in UNITS.values():
         if LENGTHS[0] <= length * scale <= LENGTHS[1]:
             return scale
     raise InputError(
-        f"the model is {length:.4g} units long, no car's length in metres, centimetres or "
-        f"millimetres; give it: --length METRES"
+        f"the model is {length:.4g} units long, no car's length in meters, centimeters or "
+        f"millimeters; give it: --length METERS"
     )
 
 
 def find_facing(model: Model, up: str, forward: str, rear: frozenset[str] = frozenset()) -> Facing:
-    """How the model stands, where the user says `auto`.
+    """Find the axes that point up and forward, where the user says `auto`.
 
-    The up axis is Blender's +Z unless the model is mirrored in that direction and is not in
+    The up axis is Blender's +Z unless the model is symmetric in that direction and not in
     another: a car's left and right are alike, its top and bottom are not.
 
     Args:
-        rear: materials that are found at the rear: of red lamps.
+        rear: names of materials at the rear, such as those of red lamps.
 
     Raises:
-        InputError: an axis that the car's length does not lie along.
+        InputError: the car's length does not lie along the axis `forward`.
     """
     up = _find_up(model) if up == "auto" else up
     standing = model.moved(turn_to_car_frame(up, "+X"))
@@ -106,11 +108,11 @@ def find_facing(model: Model, up: str, forward: str, rear: frozenset[str] = froz
     if by_name is not None:
         return Facing(up, f"{by_name}{long}")
     by_roof = _sign_by_roof(standing, "XY".index(long))
-    other = {"+": "-", "-": "+"}[by_roof or "+"]
-    reason = "taken from where the roof is" if by_roof else "could not be told: taken as it is"
+    opposite = {"+": "-", "-": "+"}[by_roof or "+"]
+    reason = "taken from where the roof is" if by_roof else "unknown: assumed as in the file"
     doubt = (
         f"which end is the front ({reason}); if the preview's first picture shows the back: "
-        f"--forward {other}{long}"
+        f"--forward {opposite}{long}"
     )
     return Facing(up, f"{by_roof or '+'}{long}", doubt)
 
@@ -128,23 +130,23 @@ def _find_up(model: Model) -> str:
     long = int(model.size.argmax())
     odd = {axis: _oddness(model, axis) for axis in range(3) if axis != long}
     if long == 2:
-        # It stands on its nose or tail; the axis that is less alike on both sides points up.
+        # The car stands on its nose or tail; the axis with the less symmetric sides points up.
         axis = max(odd, key=lambda a: odd[a])
     else:
-        other = 1 - long
-        axis = other if odd[2] < 0.1 and odd[other] > 2 * odd[2] + 0.1 else 2
+        sideways = 1 - long
+        axis = sideways if odd[2] < 0.1 and odd[sideways] > 2 * odd[2] + 0.1 else 2
     return f"{_sign_up(model, axis, long)}{'XYZ'[axis]}" if axis != 2 else "+Z"
 
 
 def _oddness(model: Model, axis: int, bins: int = 24) -> float:
-    """0 where the surface lies alike on both sides along an axis, up to 1 where it does not."""
+    """Return how differently the surface lies on both sides along an axis: 0 (alike) to 1."""
     low, high = _ends(model, axis)
     where = np.histogram(model.samples[:, axis], bins, (low, high))[0]
     return float(np.abs(where - where[::-1]).sum() / 2 / where.sum())
 
 
 def _sign_up(model: Model, axis: int, long: int) -> str:
-    """The roof is shorter than the floor."""
+    """Return the sign of the end that is the roof: it is shorter than the floor."""
     low, high = _ends(model, axis)
     along = model.samples[:, axis]
     ends = (along < low + (high - low) / 4, along > high - (high - low) / 4)
@@ -162,9 +164,9 @@ def _sign_by_names(model: Model, along: np.ndarray, rear: frozenset[str]) -> str
     ]
     objects = [words(path) for path in model.paths]
 
-    def mean_of(wanted: frozenset[str]) -> float | None:
-        meant = np.array([says(w, wanted) for w in objects])[model.object]
-        meant |= np.array([says(w, wanted) for w in materials])[model.material]
+    def mean_of(sought_words: frozenset[str]) -> float | None:
+        meant = np.array([says(w, sought_words) for w in objects])[model.object]
+        meant |= np.array([says(w, sought_words) for w in materials])[model.material]
         area = model.areas * meant
         return float(np.average(along, weights=area)) if area.sum() > 0 else None
 
@@ -176,7 +178,7 @@ def _sign_by_names(model: Model, along: np.ndarray, rear: frozenset[str]) -> str
 
 
 def _sign_by_roof(model: Model, axis: int) -> str | None:
-    """A car's roof lies behind its middle, since what is before it is longer."""
+    """Return the sign of the front: a roof lies behind the middle of its car."""
     points = model.samples / model.size.max()
     roof = points[model.samples[:, 2] > 0.8 * model.size[2], axis]
     middle = (roof.min() + roof.max()) / 2 if len(roof) else 0.0

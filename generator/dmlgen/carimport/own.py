@@ -1,4 +1,4 @@
-"""Bring your own car: a user's file is looked at, decided on, converted and put with the others."""
+"""Bring your own car: read a user's file, decide on it, convert it, add it to the user's cars."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from dmlgen.rendering.show import show_car
 
 @dataclass(frozen=True)
 class Labels:
-    """What a user says of the car; empty where not said."""
+    """Labels that a user gives to the car; empty if not given."""
 
     name: str = ""
     title: str = ""
@@ -44,7 +44,7 @@ class OwnCar:
 
     Attributes:
         folder: holds car.yaml, the GLB, preview.png and recipe.yaml.
-        converted: its GLB, size in metres and triangles.
+        converted: its GLB, size in meters and triangles.
     """
 
     folder: Path
@@ -52,10 +52,10 @@ class OwnCar:
 
 
 def check_file(file: Path, labels: Labels, force: bool) -> str:
-    """The name of the car to be, once it is sure that there is a file to look at.
+    """Check a file and the labels of its car, and return the name that the car will have.
 
     Raises:
-        InputError: no such file, another format, or a name that is taken or no name.
+        InputError: the file is missing or has another format, or the name exists or is invalid.
     """
     check_kind(file)
     name = labels.name or _name_from(file)
@@ -79,11 +79,11 @@ def check_file(file: Path, labels: Labels, force: bool) -> str:
     return name
 
 
-def look_at(file: Path, ignore: tuple[str, ...] = ()) -> Model:
-    """What is in a file.
+def read_model(file: Path, ignore: tuple[str, ...] = ()) -> Model:
+    """Read a file as a model of plain numbers, in a process with Blender.
 
     Raises:
-        InputError: it cannot be read, is empty or too large.
+        InputError: the file cannot be read, is empty or too large.
     """
     with tempfile.TemporaryDirectory() as scratch:
         log = Path(scratch) / "blender.log"
@@ -106,18 +106,18 @@ def bring_car(
     device: str = "auto",
     on_decided: Callable[[Decision], None] | None = None,
 ) -> OwnCar:
-    """Makes a car of a user's file; in the user's folder it appears whole or not at all.
+    """Convert a user's file to a car in the user's folder, complete or not at all.
 
     Args:
-        size, device: of the preview, as for `show_car`.
-        on_decided: called with what was decided before the car is converted.
+        size, device: size and device of the preview, as for `show_car`.
+        on_decided: called with the decisions before the car is converted.
 
     Raises:
-        InputError: a file or a choice that no car can be made of.
+        InputError: the file or a choice does not make a car.
     """
     name = check_file(file, labels, force)
     Engine("standard", size, device)
-    decision = decide(look_at(file, choices.ignore), choices)
+    decision = decide(read_model(file, choices.ignore), choices)
     if on_decided:
         on_decided(decision)
     spec = _spec(name, file, decision, choices, labels)
@@ -136,7 +136,7 @@ def bring_car(
 
 
 def _put(made: Path, target: Path, before: Path) -> None:
-    """Moves the car to its place; what was there comes back where that fails."""
+    """Move the car to its place; if that fails, restore what was there before."""
     if target.exists():
         target.rename(before)
     try:
@@ -184,10 +184,10 @@ def _spec(name: str, file: Path, decision: Decision, choices: Choices, labels: L
 
 
 def _name_from(file: Path) -> str:
-    """A name for a car, from its file's; accents are dropped, other scripts need a name given.
+    """Return a name for a car, made from the name of its file: accents are dropped.
 
     Raises:
-        InputError: letters that a name cannot have.
+        InputError: the file's name has letters that a car's name cannot have.
     """
     plain = "".join(
         c for c in unicodedata.normalize("NFKD", file.stem) if not unicodedata.combining(c)
@@ -203,7 +203,7 @@ def _name_from(file: Path) -> str:
 
 
 def _recipe(name: str) -> dict[str, Any]:
-    """The recipe `photo` with this car alone."""
+    """Return the recipe `photo` with this car alone."""
     return {
         "name": re.sub(r"[^a-z0-9_-]", "-", name.lower()),
         "title": f"Like casual photographs of one car, {name}",

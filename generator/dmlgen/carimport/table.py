@@ -1,4 +1,4 @@
-"""Which role each material has, and where: the one table that is printed and that is done."""
+"""The table of roles: which role each material has, and where; it is printed and applied."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ IMAGE_ROLES = (
     *WHEEL_ROLES[:3],
     *("lamp_clear", "lamp_red", "lamp_orange", "interior", "upholstery", "plastic"),
 )
-"""Roles that keep the image of the source in place of a plain colour."""
+"""Roles that keep the image of the source instead of a plain color."""
 _ON_WHEELS = {
     **{"rubber": "tyre", "plastic": "rim_dark", "gloss_black": "rim_dark"},
     **{"chrome": "rim", "metal_dark": "rim_dark"},
 }
-"""What a name that says a substance means on a wheel."""
+"""The role on a wheel of a material that is named after a substance."""
 WHEELS = "on the wheels"
 _MOSTLY = 0.8
 
@@ -35,8 +35,8 @@ class MaterialRole:
     """One row: a material, or a part of one, and its role.
 
     Attributes:
-        share: of the surface, 0..1.
-        reason: `name`, `look`, `given`, `none` where nothing says anything, or the place.
+        share: share of the surface, 0..1.
+        reason: `name`, `look`, `given`, `none` if there is no evidence, or the place.
         place: empty for the whole material or all that no other row names, WHEELS, or a glob of
             objects.
     """
@@ -49,13 +49,13 @@ class MaterialRole:
 
 
 def check_roles(model: Model, roles: dict[str, str]) -> None:
-    """Check what the user says of materials.
+    """Check the roles that the user gives to materials.
 
     Raises:
-        InputError: a material, an object or a role that does not exist.
+        InputError: a material, an object or a role does not exist.
     """
     for named, role in roles.items():
-        name, glob = _parted(model, named)
+        name, glob = _material_and_glob(model, named)
         objects = [o for o in model.objects if fnmatch.fnmatchcase(o, glob or "*")]
         if not objects:
             raise UnknownNameError("object", glob, model.objects, f"--role {named}={role}")
@@ -66,11 +66,10 @@ def check_roles(model: Model, roles: dict[str, str]) -> None:
 
 
 def known_material(model: Model, name: str) -> str:
-    """The material that a user means; Blender cuts the names of some that are very long.
+    """Return the material that a user means; Blender truncates very long names.
 
     Raises:
-        InputError: more than one begins like this.
-
+        InputError: several truncated names match.
     """
     names = [material.name for material in model.materials]
     if name in names:
@@ -84,21 +83,23 @@ def known_material(model: Model, name: str) -> str:
 def first_rows(
     model: Model, paint: tuple[str, ...], roles: dict[str, str]
 ) -> tuple[MaterialRole, ...]:
-    """A row for each material that has faces, the largest first: given, or guessed by itself."""
+    """Return one row per material that has faces, the largest first: its given or guessed role."""
     shares = model.shares()
-    whole = {known_material(model, n): r for n, r in roles.items() if not _parted(model, n)[1]}
+    whole = {
+        known_material(model, n): r for n, r in roles.items() if not _material_and_glob(model, n)[1]
+    }
     whole |= {known_material(model, name): "paint" for name in paint}
-    found = []
+    rows = []
     for index in np.argsort(-shares, kind="stable"):
         material, share = model.materials[index], float(shares[index])
         if share <= 0:
             continue
         if material.name in whole:
-            found.append(MaterialRole(material.name, share, whole[material.name], "given"))
+            rows.append(MaterialRole(material.name, share, whole[material.name], "given"))
         else:
             guess = guess_role(material, _objects_of(model, int(index)))
-            found.append(MaterialRole(material.name, share, guess.role, guess.reason))
-    return tuple(found)
+            rows.append(MaterialRole(material.name, share, guess.role, guess.reason))
+    return tuple(rows)
 
 
 def placed_rows(
@@ -108,33 +109,33 @@ def placed_rows(
     wheels: Wheels,
     inside: np.ndarray,
 ) -> tuple[MaterialRole, ...]:
-    """The whole table: parts that the user names, and what is on wheels or in the cabin.
+    """Return the whole table: also parts that the user names, and faces on wheels or in the cabin.
 
     Args:
-        car: in the car's frame, metres.
-        roles: as the user gave them, some for a part of a material.
+        car: in the car's frame, meters.
+        roles: the user's roles, some of them for a part of a material.
         inside: [T] bool, faces in the cabin.
     """
-    found: list[MaterialRole] = []
+    table: list[MaterialRole] = []
     said = np.zeros(len(car.areas), bool)
     for named, role in roles.items():
-        name, glob = _parted(car, named)
+        name, glob = _material_and_glob(car, named)
         if glob:
             faces = _part(car, name, glob)
-            found.append(MaterialRole(name, _share(car, faces), role, "given", glob))
+            table.append(MaterialRole(name, _share(car, faces), role, "given", glob))
             said |= faces
     for row in rows:
         faces = (car.material == index_of(car, row.name)) & ~said
         if faces.any():
-            found += _with_places(car, row, faces, wheels.faces, inside)
-    return tuple(found)
+            table += _with_places(car, row, faces, wheels.faces, inside)
+    return tuple(table)
 
 
 def overrides_of(
     car: Model, rows: tuple[MaterialRole, ...], wheels: Wheels
 ) -> tuple[Override, ...]:
-    """What car.yaml says beyond one role for each material."""
-    found = []
+    """Return the overrides that car.yaml needs beyond one role per material."""
+    overrides = []
     for row in rows:
         keep = car.materials[index_of(car, row.name)].image and row.role in IMAGE_ROLES
         done: dict[str, Any] = {"role": row.role, "texture": "keep" if keep else "drop"}
@@ -143,10 +144,10 @@ def overrides_of(
             for selector in wheels.selectors:
                 if fnmatch.fnmatchcase(row.name, selector.material):
                     fields = selector.model_dump() | {"material": material}
-                    found.append(Override(**fields, **done))
+                    overrides.append(Override(**fields, **done))
         elif row.place:
-            found.append(Override(object=row.place, material=material, **done))
-    # The first that matches counts: parts come before the whole.
+            overrides.append(Override(object=row.place, material=material, **done))
+    # The first match counts, so parts come before whole materials.
     whole = [
         Override(material=glob_of(row.name), role=row.role, texture="keep")
         for row in rows
@@ -154,29 +155,29 @@ def overrides_of(
         and row.role in IMAGE_ROLES
         and car.materials[index_of(car, row.name)].image
     ]
-    return (*found, *whole)
+    return (*overrides, *whole)
 
 
 def roles_of(rows: tuple[MaterialRole, ...]) -> dict[str, str]:
-    """Material -> role; one all of whose parts have rows of their own has the role of the last."""
+    """Return the role of each material; of one that has only rows for its parts, the last role."""
     parts = {row.name: row.role for row in rows if row.place}
     return parts | {row.name: row.role for row in rows if not row.place}
 
 
 def faces_of(model: Model, rows: tuple[MaterialRole, ...], role: str) -> np.ndarray:
-    """[T] bool, faces of the materials that have a role."""
+    """Return which faces [T], bool, belong to materials with a role."""
     return np.isin(model.material, [index_of(model, r.name) for r in rows if r.role == role])
 
 
 def index_of(model: Model, name: str) -> int:
-    """Index of a material of the model."""
+    """Return the index of a material in the model."""
     return next(i for i, material in enumerate(model.materials) if material.name == name)
 
 
 def _with_places(
     car: Model, row: MaterialRole, faces: np.ndarray, on_wheels: np.ndarray, inside: np.ndarray
 ) -> list[MaterialRole]:
-    """The rows that one material becomes."""
+    """Return the rows that one material becomes."""
     row = replace(row, share=_share(car, faces))
     if row.reason == "given":
         return [row]
@@ -222,25 +223,25 @@ def _wheel_row(
 
 
 def _is_outermost(car: Model, faces: np.ndarray, on_wheels: np.ndarray) -> bool:
-    """Whether some faces reach to the tread of their wheel."""
+    """Return whether some faces reach the tread of their wheel."""
     corners = corner_of(car.centers)
     for corner in range(4):
         wheel, part = (chosen & (corners == corner) for chosen in (on_wheels, faces))
         if part.any():
-            points = car.corners[wheel].reshape(-1, 3)[:, [0, 2]]
-            middle = (points.min(axis=0) + points.max(axis=0)) / 2
-            own = car.corners[part].reshape(-1, 3)[:, [0, 2]]
-            reach = [np.linalg.norm(p - middle, axis=1).max() for p in (own, points)]
+            wheel_points = car.corners[wheel].reshape(-1, 3)[:, [0, 2]]
+            middle = (wheel_points.min(axis=0) + wheel_points.max(axis=0)) / 2
+            part_points = car.corners[part].reshape(-1, 3)[:, [0, 2]]
+            reach = [np.linalg.norm(p - middle, axis=1).max() for p in (part_points, wheel_points)]
             if reach[0] > 0.97 * reach[1]:
                 return True
     return False
 
 
-def _parted(model: Model, named: str) -> tuple[str, str]:
-    """Material and glob of objects of `MATERIAL` or `MATERIAL@OBJECTS`; an empty glob for all.
+def _material_and_glob(model: Model, named: str) -> tuple[str, str]:
+    """Split `MATERIAL` or `MATERIAL@OBJECTS` into material and glob; the glob is empty for all.
 
     Raises:
-        InputError: no such material.
+        InputError: the material does not exist.
     """
     names = [material.name for material in model.materials]
     part, _, glob = named.rpartition("@")
@@ -252,13 +253,13 @@ def _parted(model: Model, named: str) -> tuple[str, str]:
 
 
 def _part(model: Model, material: str, glob: str) -> np.ndarray:
-    """[T] bool, faces of a material in the objects that a glob names."""
+    """Return which faces [T], bool, of a material are in the objects that a glob names."""
     named = np.array([fnmatch.fnmatchcase(name, glob) for name in model.objects])
     return named[model.object] & (model.material == index_of(model, material))
 
 
 def _objects_of(model: Model, material: int) -> tuple[str, ...]:
-    """The object that nearly all of a material belongs to, with its parents' names."""
+    """Return the object that nearly all of a material belongs to, with its parents' names."""
     area = np.bincount(model.object, model.areas * (model.material == material))
     main = int(area.argmax())
     return (model.paths[main],) if area[main] > _MOSTLY * area.sum() else ()

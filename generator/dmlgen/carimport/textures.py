@@ -1,4 +1,4 @@
-"""The images of a source model: badges painted over, then enlarged without hard pixels."""
+"""Prepare the images of a source model: paint over badges, then enlarge without hard pixels."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from PIL import Image
 from dmldata.common.errors import InputError
 from dmlgen.catalog.car_edits import Retouch
 
-LARGEST = 1024
-"""Pixels of the longer side of an image in a GLB file."""
+MAX_IMAGE_SIDE = 1024
+"""Maximum of the longer side of an image in a GLB file, in pixels."""
 
 
 def prepare_images(folder: Path, retouches: tuple[Retouch, ...]) -> None:
-    """Retouches and resizes all images in `folder`, in place.
+    """Retouch and resize all images in `folder`, in place.
 
     Raises:
-        InputError: a retouch names an image that is not there, or a box that is not inside it.
+        InputError: a retouch names an image that does not exist, or a box outside of it.
     """
     files = {path.name: path for path in folder.iterdir() if path.suffix in (".png", ".jpg")}
     for retouch in retouches:
@@ -32,13 +32,13 @@ def prepare_images(folder: Path, retouches: tuple[Retouch, ...]) -> None:
             if retouch.image == name:
                 _paint_over(pixels, retouch)
         image = Image.fromarray(pixels)
-        scale = min(4.0, LARGEST / max(image.size))
+        scale = min(4.0, MAX_IMAGE_SIDE / max(image.size))
         size = (round(image.width * scale), round(image.height * scale))
         image.resize(size, Image.Resampling.BICUBIC).save(path, quality=95)
 
 
 def _on_black(path: Path) -> np.ndarray:
-    """What is transparent lies outside all faces; black does not shine into them at the rim."""
+    """Return the image on black, which does not bleed into faces at their rim."""
     with Image.open(path) as image:
         source = image.convert("RGBA")
     flat = Image.new("RGBA", source.size, (0, 0, 0, 255))

@@ -23,12 +23,12 @@ _SIMILAR = 0.2
 
 @dataclass(frozen=True)
 class Wheels:
-    """Faces of the wheels.
+    """The faces of the wheels.
 
     Attributes:
-        selectors: what car.yaml says; none where no wheels were found.
+        selectors: selectors of the wheels in car.yaml; empty if no wheels were found.
         faces: [T] bool.
-        found_by: `given`, `name`, `shape` or nothing.
+        found_by: `given`, `name`, `shape`, or empty.
     """
 
     selectors: tuple[Selector, ...]
@@ -38,7 +38,7 @@ class Wheels:
 
 @dataclass(frozen=True)
 class _Pieces:
-    """Connected pieces: what each belongs to, and its bounds [P, 3] in metres."""
+    """Connected pieces: the object of each, and its bounds [P, 3] in meters."""
 
     object: np.ndarray
     number: np.ndarray
@@ -48,13 +48,13 @@ class _Pieces:
 
 
 def find_wheels(model: Model, globs: tuple[str, ...] = ()) -> Wheels:
-    """The wheels of a model that stands in the car's frame, in metres.
+    """Find the wheels of a model in the car's frame, in meters.
 
     Args:
-        globs: of objects or materials, as the user gave them.
+        globs: the user's globs of objects or materials.
 
     Raises:
-        InputError: globs that match nothing, or not all four corners.
+        InputError: a glob matches nothing, or the globs do not match faces in all four corners.
     """
     if globs:
         return _given(model, globs)
@@ -62,7 +62,7 @@ def find_wheels(model: Model, globs: tuple[str, ...] = ()) -> Wheels:
     for found_by, seeds in (("name", _named(model)), ("shape", _shaped(model, pieces))):
         boxes = _four_round(model, seeds)
         if boxes is not None:
-            # Rims, brakes and bolts lie inside the tyres.
+            # Rims, brakes and bolts lie inside the bounds of the tyres.
             inside = _inside(pieces, boxes)[pieces.of_face] | seeds
             return Wheels(_selectors(model, inside, pieces), inside, found_by)
     return Wheels((), np.zeros(len(model.object), bool))
@@ -93,11 +93,11 @@ def _given(model: Model, globs: tuple[str, ...]) -> Wheels:
 
 
 def _named(model: Model) -> np.ndarray:
-    """[T] faces whose object, else whose material, is called a wheel."""
+    """Return which faces [T] have an object, or else a material, that is named after a wheel."""
 
     def is_wheel(name: str) -> bool:
-        found = words(name)
-        return says(found, _WHEEL) and not says(found, _NO_WHEEL)
+        name_words = words(name)
+        return says(name_words, _WHEEL) and not says(name_words, _NO_WHEEL)
 
     by_object = np.array([is_wheel(path) for path in model.paths])[model.object]
     if _four_round(model, by_object) is not None:
@@ -106,7 +106,7 @@ def _named(model: Model) -> np.ndarray:
 
 
 def _shaped(model: Model, pieces: _Pieces) -> np.ndarray:
-    """[T] faces of the largest round upright piece near the ground in each corner."""
+    """Return which faces [T] form the largest round upright piece near the ground, per corner."""
     size = pieces.high - pieces.low
     diameter = size[:, 2]
     candidates = np.flatnonzero(
@@ -127,7 +127,7 @@ def _shaped(model: Model, pieces: _Pieces) -> np.ndarray:
 
 
 def _four_round(model: Model, faces: np.ndarray) -> np.ndarray | None:
-    """[4, 2, 3] bounds of the wheels that faces make in the corners, None if they make none."""
+    """Return the bounds [4, 2, 3] of the wheels that faces form in the corners, or None."""
     corners = corner_of(model.centers)
     boxes = []
     for corner in range(4):
@@ -152,12 +152,12 @@ def _four_round(model: Model, faces: np.ndarray) -> np.ndarray | None:
 
 
 def _inside(pieces: _Pieces, boxes: np.ndarray) -> np.ndarray:
-    """[P] pieces that lie wholly in one of the boxes, give or take a centimetre."""
-    found = np.zeros(len(pieces.object), bool)
+    """Return which pieces [P] lie wholly in one of the boxes, within a centimeter."""
+    is_inside = np.zeros(len(pieces.object), bool)
     for low, high in boxes:
         margin = np.array([0.01, 0.03, 0.01])
-        found |= ((pieces.low > low - margin) & (pieces.high < high + margin)).all(axis=1)
-    return found
+        is_inside |= ((pieces.low > low - margin) & (pieces.high < high + margin)).all(axis=1)
+    return is_inside
 
 
 def _selectors(model: Model, faces: np.ndarray, pieces: _Pieces) -> tuple[Selector, ...]:
@@ -173,10 +173,10 @@ def _selectors(model: Model, faces: np.ndarray, pieces: _Pieces) -> tuple[Select
         if whole.all():
             selectors.append(Selector(object=name, pieces=tuple(int(n) for n in numbers)))
             continue
-        # Wheels named by material can be part of a piece that is no wheel.
+        # Wheels that are named by material can be part of a piece that is not a wheel.
         for material in np.unique(model.material[here & faces]):
-            wanted = glob_of(model.materials[material].name)
-            selectors.append(Selector(object=name, material=wanted))
+            material_glob = glob_of(model.materials[material].name)
+            selectors.append(Selector(object=name, material=material_glob))
     return tuple(selectors)
 
 
@@ -192,7 +192,7 @@ def _pieces(model: Model) -> _Pieces:
 
 
 def corner_of(centers: np.ndarray) -> np.ndarray:
-    """[N] index into CORNERS."""
+    """Return the index [N] into CORNERS of each point."""
     return np.where(centers[:, 0] > 0, 0, 2) + np.where(centers[:, 1] > 0, 0, 1)
 
 
@@ -200,11 +200,11 @@ def _matching(names: tuple[str, ...] | list[str], glob: str) -> np.ndarray:
     return np.array([fnmatch.fnmatchcase(name, glob) for name in names])
 
 
-def _listed(names: tuple[str, ...] | list[str], most: int = 20) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+def _listed(names: tuple[str, ...] | list[str], maximum: int = 20) -> str:
+    shown = ", ".join(names[:maximum])
+    return shown if len(names) <= maximum else f"{shown} and {len(names) - maximum} more"
 
 
 def glob_of(name: str) -> str:
-    """A glob that matches this very name."""
+    """Return a glob that matches exactly this name."""
     return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)

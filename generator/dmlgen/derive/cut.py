@@ -1,4 +1,4 @@
-"""Cutting a part of a car in two along a curve, where a function of its points changes sign."""
+"""Cut a part of a car in two along a curve, where a function of its points changes sign."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from numpy.typing import NDArray
 from dmlgen.derive.glb import Part, Values
 
 Level = Callable[[Values], Values]
-"""From points [V, 3] to signed metres [V], about those from the curve; above 0 is inside."""
+"""Maps points [V, 3] to their approximate signed distance [V] from the curve in meters; above 0 is
+inside."""
 Indices = NDArray[np.int64]
 
 CHORD = 0.03
-"""Metres: the longest straight piece of a cut."""
+"""Maximum length of a straight piece of a cut, in meters."""
 AT_LEVEL = 1e-5
-"""Metres within which a corner lies on the curve, so that no sliver is cut off beside it."""
+"""Distance in meters within which a corner counts as on the curve: avoids slivers beside it."""
 ROUNDS = 12
-"""Most halvings of an edge."""
+"""Maximum number of times that an edge is halved."""
 
 
 def cut(part: Part, level: Level, chord: float = CHORD) -> tuple[Part, Part]:
-    """The triangles of `part` inside and outside of the curve where `level` is 0.
+    """Return the triangles of `part` inside and outside of the curve where `level` is 0.
 
-    Edges near the curve that are longer than `chord` metres are halved first, so that the cut
-    bends with the curve; triangles that cross it are divided there. The surface stays as it is:
-    new corners lie on edges, their normals (of length 1) and image coordinates between those of
-    the ends. Either part may have no triangles.
+    Edges near the curve that are longer than `chord` meters are halved first, so that the cut
+    bends with the curve; triangles that cross it are divided there. The surface does not change:
+    new corners lie on edges, and their normals (of length 1) and image coordinates are between
+    those of the ends. Either part may have no triangles.
     """
     triangles, corners = part.triangles, _corners(part)
     values = level(part.points)
@@ -51,35 +52,35 @@ def cut(part: Part, level: Level, chord: float = CHORD) -> tuple[Part, Part]:
 
 
 def _corners(part: Part) -> Values:
-    """[V, 6 or 8] points, normals, image coordinates."""
+    """Return points, normals and image coordinates side by side [V, 6 or 8]."""
     return np.concatenate([part.points, part.normals, *([] if part.uv is None else [part.uv])], 1)
 
 
 def _part(like: Part, corners: Values, triangles: Indices) -> Part:
     used, renumbered = np.unique(triangles, return_inverse=True)
-    kept = corners[used]
+    part_corners = corners[used]
     return Part(
         like.material,
-        kept[:, :3],
-        kept[:, 3:6],
+        part_corners[:, :3],
+        part_corners[:, 3:6],
         renumbered.reshape(-1, 3),
-        None if like.uv is None else kept[:, 6:],
+        None if like.uv is None else part_corners[:, 6:],
     )
 
 
 def _long_edges(points: Values, triangles: Indices, values: Values, chord: float) -> NDArray[Any]:
-    """[T, 3] whether the edge from a corner to the next is to be halved."""
+    """Return whether the edge from each corner to the next has to be halved [T, 3]."""
     at = points[triangles]
     length = np.linalg.norm(np.roll(at, -1, axis=1) - at, axis=2)
     near = np.abs(values[triangles]).min(axis=1) < length.max(axis=1)
-    found: NDArray[Any] = (length > chord) & near[:, None]
-    return found
+    to_halve: NDArray[Any] = (length > chord) & near[:, None]
+    return to_halve
 
 
 def _divided(
     triangles: Indices, chosen: NDArray[Any], weights: Values
 ) -> tuple[Indices, Indices, Values]:
-    """`triangles` with the chosen edges [T, 3] divided, also in the triangles beside them.
+    """Divide the chosen edges [T, 3] of `triangles`, also in the adjacent triangles.
 
     Returns:
         Triangles, whose new corners count on after the V old ones; the two ends [N, 2] of the edge
@@ -94,9 +95,9 @@ def _divided(
     shares = weights[ends[:, 0]] / weights[ends].sum(axis=1)
     if not len(edges):
         return triangles, ends, shares
-    found = np.searchsorted(edges, keys)
-    hit = edges[np.minimum(found, len(edges) - 1)] == keys
-    new = np.where(hit, count + found, -1)
+    edge_index = np.searchsorted(edges, keys)
+    hit = edges[np.minimum(edge_index, len(edges) - 1)] == keys
+    new = np.where(hit, count + edge_index, -1)
     divided = [triangles[~hit.any(axis=1)]]
     for kind in ((True, False, False), (True, True, False), (True, True, True)):
         for turn in range(3 if not all(kind) else 1):

@@ -1,4 +1,4 @@
-"""A car's GLB file as meshes that can be changed, and the way back to a file.
+"""Read a car's GLB file as meshes that can be changed, and write it again.
 
 Source of the format: Khronos, "glTF 2.0 Specification", section 4.4 (GLB) and 3.6 (accessors). Only
 what the project's own converter writes is read: float32 vectors and integer indices, tightly
@@ -34,7 +34,7 @@ class Part:
 
     Attributes:
         material: a role, or role and image as in `plastic.suv-map`.
-        points, normals: [V, 3] metres, x to the front, y to the left, z up.
+        points, normals: [V, 3] meters, x to the front, y to the left, z up.
         triangles: [T, 3] indices into `points`, counter-clockwise seen from outside.
         uv: [V, 2] in images; None where the material has none.
     """
@@ -47,14 +47,14 @@ class Part:
 
     @property
     def role(self) -> str:
-        """Of the material: a key of `dmlgen.catalog.roles.ROLES`."""
+        """Return the role of the material: a key of `dmlgen.catalog.roles.ROLES`."""
         return self.material.split(".")[0]
 
 
 @dataclass
 class Node:
     """An object of a car: its body, or a wheel about its own middle, which stands at `middle` [3]
-    of the car, metres."""
+    of the car, meters."""
 
     name: str
     middle: Values
@@ -66,19 +66,19 @@ class Node:
 
     @property
     def points(self) -> Values:
-        """[V, 3] of all its parts."""
+        """Return the points [V, 3] of all parts."""
         return np.concatenate([part.points for part in self.parts])
 
     def of_role(self, *roles: str) -> list[Part]:
-        """The parts of these roles."""
+        """Return the parts with one of these roles."""
         return [part for part in self.parts if part.role in roles]
 
 
 class CarFile:
-    """All of a GLB file of the converter's.
+    """The content of a GLB file that the converter wrote.
 
     Attributes:
-        name: of the file, without its ending: the car's.
+        name: name of the file without its extension: the name of the car.
         nodes: body and wheels.
     """
 
@@ -104,7 +104,7 @@ class CarFile:
         return [node for node in self.nodes if node.is_wheel]
 
     def to_bytes(self) -> bytes:
-        """The file. Roles that the source lacks come with their plain look."""
+        """Return the file. Roles that the source lacks get their plain look."""
         writer = _Writer(self._document, self._binary)
         meshes, nodes = [], []
         for index, node in enumerate(self.nodes):
@@ -143,7 +143,7 @@ class CarFile:
 
 
 class _Writer:
-    """The binary part of a file under construction, and the JSON that says what is where."""
+    """The binary part of a file under construction, and the JSON that describes its layout."""
 
     def __init__(self, source: dict[str, Any], binary: bytes) -> None:
         self._document = {
@@ -227,10 +227,10 @@ class _Writer:
 
 
 def _to_car(vectors: NDArray[Any]) -> Values:
-    """Vectors [V, 3] of a file, where y points up, in the car's axes: front, left, up."""
+    """Convert vectors [V, 3] of a file, where y points up, to the car's axes: front, left, up."""
     return np.stack([vectors[:, 0], -vectors[:, 2], vectors[:, 1]], axis=1).astype(np.float64)
 
 
 def _to_file(vectors: Values) -> NDArray[np.float32]:
-    """The way back."""
+    """Convert vectors [V, 3] from the car's axes to those of a file."""
     return np.stack([vectors[:, 0], vectors[:, 2], -vectors[:, 1]], axis=1).astype(np.float32)

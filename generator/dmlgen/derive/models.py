@@ -1,4 +1,4 @@
-"""Derived models: which proportions a number stands for, and the mesh."""
+"""Derived models: the proportions that a number stands for, and the mesh."""
 
 from __future__ import annotations
 
@@ -29,13 +29,15 @@ RANGES = {
     "taper": (-0.1, 0.04),
     "lean": (-0.12, 0.1),
 }
-"""Of the fields of `Proportions`."""
+"""Minimum and maximum of the fields of `Proportions` in derived models."""
 UNCHANGED = Proportions()
 
 
 def derived_glb(base: Path, number: int | None, shape: Proportions = UNCHANGED) -> bytes:
-    """The GLB file of the model `number` of the car in the GLB file `base`, or of the car itself,
-    changed by `shape`."""
+    """Return the GLB file of model `number` of the car in the GLB file `base`.
+
+    Without a number it is the car itself, changed by `shape` alone.
+    """
     car = CarFile(base)
     if not car.wheels:
         raise InputError(f"{base}: its shape can't be changed: it has no wheels of its own")
@@ -43,13 +45,13 @@ def derived_glb(base: Path, number: int | None, shape: Proportions = UNCHANGED) 
 
 
 def derive(car: CarFile, number: int | None, shape: Proportions = UNCHANGED) -> CarFile:
-    """`car` made into its model `number`, in place; None: only changed by `shape`."""
+    """Turn `car` into its model `number`, in place; if it is None, only change it by `shape`."""
     measures = measure(car)
-    own = UNCHANGED
+    model_shape = UNCHANGED
     if number is not None:
-        own = proportions(measures, number)
+        model_shape = proportions(measures, number)
         exchange_trim(car, measures, number)
-    warp = Warp(measures, together(own, shape))
+    warp = Warp(measures, together(model_shape, shape))
     for wheel in car.wheels:
         wheel.middle = warp.wheel(wheel.middle)
     for part in car.body.parts:
@@ -61,7 +63,7 @@ def derive(car: CarFile, number: int | None, shape: Proportions = UNCHANGED) -> 
 
 
 def measure(car: CarFile) -> Measures:
-    """Of a car."""
+    """Return the measures of a car."""
     body = car.body
 
     def points_of(role: str) -> NDArray[np.float64]:
@@ -86,8 +88,9 @@ def measure(car: CarFile) -> Measures:
 
 
 def proportions(car: Measures, number: int) -> Proportions:
-    """Those of model `number`: the `number`-th point of a sequence that fills the ranges evenly and
-    gives a plausible car.
+    """Return the proportions of model `number`.
+
+    They are the `number`-th plausible point of a sequence that fills the ranges evenly.
 
     The sequence is Roberts' additive recurrence (2018), whose points keep their distance from each
     other however many are taken.
@@ -97,12 +100,12 @@ def proportions(car: Measures, number: int) -> Proportions:
 
 @cache
 def _sequence(car: Measures, count: int) -> list[Proportions]:
-    found: list[Proportions] = []
+    plausible: list[Proportions] = []
     for candidate in _candidates():
         if is_plausible(car, candidate):
-            found.append(candidate)
-            if len(found) == count:
-                return found
+            plausible.append(candidate)
+            if len(plausible) == count:
+                return plausible
     raise AssertionError("the sequence does not end")
 
 
@@ -119,9 +122,9 @@ def _candidates() -> Iterator[Proportions]:
 
 
 def is_plausible(car: Measures, to: Proportions) -> bool:
-    """Whether the warped car has the proportions of a real one.
+    """Return whether the warped car has the proportions of a real one.
 
-    Within what cars on the road have, from coupe to van: wheelbase 0.54 to 0.74 of the length,
+    The ranges cover cars on the road, from coupe to van: wheelbase 0.54 to 0.74 of the length,
     height 0.25 to 0.62 of the length and 0.56 to 1.4 of the width; 0.3 m or more before and behind
     the axles; and windows that take 0.24 to 0.5 of the height.
     """
@@ -146,7 +149,7 @@ def _outline(car: Measures) -> list[tuple[float, float]]:
 
 
 def _strength(to: Proportions) -> float:
-    """How far from the base car, each dimension in halves of its range, as the largest."""
+    """Return the largest distance of a dimension from the base car, in halves of its range."""
     low, high = np.array(list(RANGES.values())).T
     unchanged = np.array(Proportions())
     return float(np.abs((np.array(to) - unchanged) / ((high - low) / 2)).max())

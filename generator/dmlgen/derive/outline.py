@@ -10,14 +10,14 @@ from dmlgen.derive.glb import CarFile, Part, Values
 from dmlgen.derive.warp import Measures
 
 SIDE = 0.7
-"""In half widths: what is further out is the car's side."""
+"""Distance from the middle beyond which points belong to the car's side, in half widths."""
 STEPS = np.linspace(0.0, 1.0, 12)
-"""Points along an edge of a triangle."""
+"""Shares of an edge at which its points are sampled."""
 
 
 @dataclass(frozen=True)
 class Arch:
-    """Of a wheel, seen from the side: x and z of the middle, and the radius, in metres."""
+    """The arch of a wheel seen from the side: x and z of its middle and its radius, in meters."""
 
     x: float
     z: float
@@ -26,7 +26,7 @@ class Arch:
 
 @dataclass(frozen=True)
 class Outline:
-    """Of a car seen from the side, in metres.
+    """The outline of a car seen from the side, in meters.
 
     Attributes:
         arches: of the front and the rear wheels, as the paint ends there.
@@ -43,7 +43,7 @@ class Outline:
 
 
 def outline(car: CarFile, measures: Measures) -> Outline:
-    """Of `car`, which has these `measures`."""
+    """Return the outline of `car`, whose measures are `measures`."""
     half = SIDE * measures.half_width
     paint = np.concatenate([part.points for part in car.body.of_role("paint")])
     side = paint[np.abs(paint[:, 1]) > half]
@@ -69,7 +69,7 @@ def outline(car: CarFile, measures: Measures) -> Outline:
 
 
 def _arch(side: Values, x: float, radius: float) -> Arch:
-    """The circle through the paint that is nearest to the wheel, by least squares."""
+    """Return the circle through the paint that is nearest to the wheel, fitted by least squares."""
     at = side[:, [0, 2]] - [x, radius]
     distance, angle = np.hypot(*at.T), np.degrees(np.arctan2(at[:, 1], at[:, 0]))
     nearest = []
@@ -92,7 +92,7 @@ def _arch(side: Values, x: float, radius: float) -> Arch:
 
 
 def _beside(part: Part) -> Values:
-    """Points on the edges of the triangles that face to the sides."""
+    """Return points on the edges of the triangles that face to the sides."""
     facing = np.abs(part.normals[part.triangles].mean(axis=1)[:, 1]) > 0.5
     at = part.points[part.triangles[facing]]
     ends = np.roll(at, -1, axis=1)

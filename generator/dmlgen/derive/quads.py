@@ -12,7 +12,7 @@ Values = NDArray[np.float64]
 Point = tuple[float, float, float]
 
 _SAME = 1e-5
-"""Metres below which two corners are one."""
+"""Distance in meters below which two corners are the same."""
 
 
 class Mesh(NamedTuple):
@@ -24,7 +24,7 @@ class Mesh(NamedTuple):
 
 
 def box(low: Point, high: Point) -> Values:
-    """An axis-aligned box between two corners [6, 4, 3]."""
+    """Return the faces [6, 4, 3] of an axis-aligned box between two corners."""
     (x0, y0, z0), (x1, y1, z1) = low, high
     p = np.array([[x, y, z] for x in (x0, x1) for y in (y0, y1) for z in (z0, z1)], dtype=float)
     faces = [(4, 6, 7, 5), (0, 1, 3, 2), (2, 3, 7, 6), (0, 4, 5, 1), (1, 5, 7, 3), (0, 2, 6, 4)]
@@ -32,11 +32,11 @@ def box(low: Point, high: Point) -> Values:
 
 
 def tube(start: Point, end: Point, radii: tuple[float, float], sides: int = 12) -> Values:
-    """A cone or cylinder from `start` to `end`, closed at its end [2 * sides, 4, 3]."""
+    """Return the faces [2 * sides, 4, 3] of a cone or cylinder, closed at its end."""
     begin, finish = np.array(start), np.array(end)
     axis = (finish - begin) / np.linalg.norm(finish - begin)
-    other = np.array([1.0, 0, 0]) if abs(axis[0]) < 0.9 else np.array([0, 1.0, 0])
-    u = np.cross(axis, other)
+    not_parallel = np.array([1.0, 0, 0]) if abs(axis[0]) < 0.9 else np.array([0, 1.0, 0])
+    u = np.cross(axis, not_parallel)
     u /= np.linalg.norm(u)
     v = np.cross(axis, u)
     angle = np.arange(sides + 1) * (2 * math.pi / sides)
@@ -52,7 +52,7 @@ def tube(start: Point, end: Point, radii: tuple[float, float], sides: int = 12) 
 
 
 def lathe(profile: Values, steps: int = 64) -> Values:
-    """A profile of y and distance from the y axis [N, 2], turned about that axis.
+    """Return the faces of a profile [N, 2], y and distance from the y axis, turned about it.
 
     Seen with the axis to the right, the profile runs from right to left on the outside.
     """
@@ -67,7 +67,7 @@ def lathe(profile: Values, steps: int = 64) -> Values:
 
 
 def smooth(quads: Values, crease: float) -> Mesh:
-    """The mesh of faces [N, 4, 3], counter-clockwise seen from outside.
+    """Return the mesh of faces [N, 4, 3], counter-clockwise seen from outside.
 
     Where faces share a corner and their normals lie less than `crease` degrees apart, they share a
     normal: the mean of theirs, weighted by area.
@@ -78,13 +78,15 @@ def smooth(quads: Values, crease: float) -> Mesh:
     corners = quads.reshape(-1, 3)
     _, place = np.unique(np.round(corners / _SAME).astype(np.int64), axis=0, return_inverse=True)
     place = place.ravel()
-    one, other = _pairs(place)
+    first_corner, second_corner = _pairs(place)
     unit = areas / size[:, None]
-    near = (unit[one // 4] * unit[other // 4]).sum(axis=1) > math.cos(math.radians(crease))
+    near = (unit[first_corner // 4] * unit[second_corner // 4]).sum(axis=1) > math.cos(
+        math.radians(crease)
+    )
     normals = np.empty(corners.shape)
     for axis in range(3):
-        weights = areas[other[near] // 4, axis]
-        normals[:, axis] = np.bincount(one[near], weights, minlength=len(corners))
+        weights = areas[second_corner[near] // 4, axis]
+        normals[:, axis] = np.bincount(first_corner[near], weights, minlength=len(corners))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     key = np.column_stack([place, np.round(normals * 1e4).astype(np.int64)])
     _, first, vertex = np.unique(key, axis=0, return_index=True, return_inverse=True)
@@ -96,11 +98,11 @@ def smooth(quads: Values, crease: float) -> Mesh:
 
 
 def _pairs(place: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All ordered pairs of entries with the same value, each with itself, too."""
+    """Return all ordered pairs of entries with the same value, including each entry with itself."""
     order = np.argsort(place, kind="stable")
     counts = np.bincount(place)
     starts = np.cumsum(counts) - counts
     many = counts[place[order]]
-    one = np.repeat(order, many)
-    within = np.arange(len(one)) - np.repeat(np.cumsum(many) - many, many)
-    return one, order[np.repeat(starts[place[order]], many) + within]
+    first_entry = np.repeat(order, many)
+    within = np.arange(len(first_entry)) - np.repeat(np.cumsum(many) - many, many)
+    return first_entry, order[np.repeat(starts[place[order]], many) + within]

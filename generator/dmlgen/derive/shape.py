@@ -14,7 +14,7 @@ SHAPE_FACTORS = (
 
 
 def shape_of(values: Mapping[str, Any]) -> Proportions:
-    """What a row asks for, on top of the car model's own proportions."""
+    """Return the changes that a row asks for, on top of the car model's own proportions."""
     return Proportions(
         front_overhang=values["front_overhang"],
         rear_overhang=values["rear_overhang"],
@@ -26,7 +26,7 @@ def shape_of(values: Mapping[str, Any]) -> Proportions:
     )
 
 
-def together(one: Proportions, other: Proportions) -> Proportions:
-    """Both changes: scales multiply, what is in metres or shares adds up."""
-    scales = [a * b for a, b in zip(one[:7], other[:7], strict=True)]
-    return Proportions(*scales, *(a + b for a, b in zip(one[7:], other[7:], strict=True)))
+def together(first: Proportions, second: Proportions) -> Proportions:
+    """Return both changes combined: scales are multiplied, meters and shares are added."""
+    scales = [a * b for a, b in zip(first[:7], second[:7], strict=True)]
+    return Proportions(*scales, *(a + b for a, b in zip(first[7:], second[7:], strict=True)))

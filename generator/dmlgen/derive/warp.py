@@ -1,7 +1,7 @@
 """A smooth warp of a car's body, written as car dimensions.
 
-Lengths, heights and widths are mapped each by a function of their own; around the wheels, lengths
-and heights keep their measure, so that arches stay round. The upper body may also lean and taper.
+Lengths, heights and widths are each mapped by a separate function; around the wheels, lengths
+and heights are not scaled, so that arches stay round. The upper body may also lean and taper.
 Normals follow exactly, by the warp's Jacobian, so highlights run as smoothly as on the base car.
 """
 
@@ -17,24 +17,24 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 STEP = 0.002
-"""Metres between the nodes of a map."""
+"""Meters between the nodes of a map."""
 SOFT = 0.12
-"""Metres over which the scale of a map passes from one zone to the next, to each side."""
+"""Meters over which the scale of a map passes from one zone to the next, to each side."""
 ARCH = 1.3
-"""Radii of a wheel that keep their measure to each side of its axle."""
+"""Distance to each side of an axle that is not scaled, in radii of the wheel."""
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Of a car, in metres; x from the middle to the front, z from the ground.
+    """Dimensions of a car in meters; x from the middle to the front, z from the ground.
 
     Attributes:
         front, rear: x of the bumpers.
         front_axle, rear_axle: x of the wheels' middles.
-        radius: of the wheels.
-        height: of the roof.
+        radius: radius of the wheels.
+        height: height of the roof.
         belt: height of the lower edge of the windows.
-        half_width: of the painted body; mirrors hardly count.
+        half_width: half the width of the painted body; mirrors hardly count.
     """
 
     front: float
@@ -48,16 +48,16 @@ class Measures:
 
 
 class Proportions(NamedTuple):
-    """What a warp changes; 1 and 0 leave a car as it is.
+    """The changes of a warp; scales of 1 and other values of 0 leave a car unchanged.
 
     Attributes:
         front_overhang, rear_overhang: scales from an arch to the bumper.
         bonnet, cabin: scales of the front third and of the rest of the length between the arches.
         lower, upper: scales of the height from the arches to the belt, and from there to the roof.
         width: scale.
-        ride: metres that the body is lifted above the wheels.
+        ride: meters that the body is lifted above the wheels.
         taper: share of the width that the roof is wider (above 0) or narrower at its top.
-        lean: metres that the roof goes forward (above 0) or back.
+        lean: meters that the roof goes forward (above 0) or back.
     """
 
     front_overhang: float = 1.0
@@ -76,7 +76,7 @@ class _Map:
     """A smooth function with a given slope in each zone, and 0 at `origin`."""
 
     def __init__(self, edges: Sequence[float], slopes: Sequence[float], origin: float) -> None:
-        """`slopes` has one more than `edges` (ascending)."""
+        """Build the map from edges, ascending, and one more slope than edges."""
         margin = 1.0
         self._at = np.arange(edges[0] - margin, edges[-1] + margin, STEP)
         slope = np.full(len(self._at), slopes[0])
@@ -88,7 +88,7 @@ class _Map:
         self._value -= np.interp(origin, self._at, self._value)
 
     def value(self, at: Values) -> Values:
-        """Linear beyond the nodes."""
+        """Return the mapped values; beyond the nodes the map is linear."""
         inside = np.clip(at, self._at[0], self._at[-1])
         beyond = np.where(at > inside, self._slope[-1], self._slope[0]) * (at - inside)
         return np.interp(inside, self._at, self._value) + beyond
@@ -98,13 +98,13 @@ class _Map:
 
 
 class Warp:
-    """Where the points of a car go. The ground stays where it is."""
+    """Maps the points of a car to those of the warped car. The ground stays in place."""
 
     def __init__(self, car: Measures, to: Proportions) -> None:
         arch = ARCH * car.radius
         between = (car.rear_axle + arch, car.front_axle - arch)
         cowl = between[1] - (between[1] - between[0]) / 3
-        # Zones meet within their soft edges: these stand inside the zone that may stretch.
+        # Zones meet within their soft edges, which lie inside the zone that may stretch.
         self._length = _Map(
             (
                 car.rear_axle - arch - SOFT,
@@ -121,7 +121,10 @@ class Warp:
         self._car, self._to = car, to
 
     def points(self, points: Values) -> Values:
-        """Of body or wheels [V, 3], metres; wheels are moved by their middles and not lifted."""
+        """Return the warped points [V, 3] of body or wheels, in meters.
+
+        Wheels are moved by their middles and not lifted.
+        """
         x, y, z = points.T
         upper = self._upper(z)
         return np.stack(
@@ -134,12 +137,15 @@ class Warp:
         )
 
     def wheel(self, middle: Values) -> Values:
-        """Where the middle [3] of a wheel goes."""
+        """Return where the middle [3] of a wheel moves to."""
         x, y, z = middle
         return np.array([float(self._length.value(np.array(x))), y * self._to.width, z])
 
     def normals(self, points: Values, normals: Values) -> Values:
-        """Of a surface at points [V, 3] before the warp: the inverse transpose of its Jacobian."""
+        """Return the warped normals of a surface at points [V, 3] before the warp.
+
+        They follow from the inverse transpose of the warp's Jacobian.
+        """
         _, y, z = points.T
         upper, grows = self._upper(z), self._upper_slope(z)
         width = self._to.width + self._to.taper * upper
@@ -152,7 +158,7 @@ class Warp:
         return turned / np.where(length > 0, length, 1.0)
 
     def _upper(self, z: Values) -> Values:
-        """0 at the belt and below, 1 at the roof."""
+        """Return 0 at the belt and below, rising to 1 at the roof."""
         return _ramp(self._share(z))
 
     def _upper_slope(self, z: Values) -> Values:
@@ -163,13 +169,13 @@ class Warp:
 
 
 def _smoothstep(t: Values) -> Values:
-    """From 0 at -1 to 1 at 1, flat at both."""
+    """Return a smooth step from 0 at -1 to 1 at 1, flat at both ends."""
     u = (np.clip(t, -1.0, 1.0) + 1) / 2
     return u * u * (3 - 2 * u)
 
 
 def _ramp(share: Values) -> Values:
-    """From 0, flat, to 1 where share is 1: a quadratic start, then straight."""
+    """Return a ramp from 0, flat, to a slope of 1 at share 1: quadratic at first, then straight."""
     return np.where(share < 0.5, share**2, share - 0.25) / 0.75
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from dmlgen.derive.quads import Values, box, lathe, tube
 
 Faces = dict[str, Values]
-"""Quads [N, 4, 3] of each role, metres, counter-clockwise seen from outside."""
+"""Quads [N, 4, 3] by role, in meters, counter-clockwise seen from outside."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Arms:
     """Beams around the hub, all alike. Lengths in radii of the wheel.
 
     Attributes:
-        count: beams around the hub.
+        count: number of beams around the hub.
         width: half the width of a beam at the hub and at the rim.
         sweep: degrees by which its outer end is ahead of its inner one; curved if `bent`.
         part: shares of the way from hub to rim between which it runs.
@@ -43,10 +43,10 @@ class Windows:
     """A disc with openings around the hub.
 
     Attributes:
-        count: openings.
+        count: number of openings.
         part: shares of the way from hub to rim between which they lie.
-        share: of the angle between two of them that is open where they are widest.
-        square: 2: elliptic; the larger, the nearer to a sector of a ring.
+        share: share of the angle between two openings that is open where they are widest.
+        square: exponent of the outline; 2 is an ellipse, larger values approach a sector of a ring.
         sweep: degrees by which their outer ends are ahead, curved.
         widest: where they are widest, as a share of their length: 0.5 in the middle.
     """
@@ -61,13 +61,13 @@ class Windows:
 
 @dataclass(frozen=True)
 class Design:
-    """What is seen of a wheel from outside.
+    """The visible outer side of a wheel.
 
     Attributes:
-        face: what joins hub and rim; nothing: a pressed steel wheel under a cap.
+        face: the structure that joins hub and rim; empty for a pressed steel wheel under a cap.
         dish: how far the hub lies behind the rim's edge, in widths of the wheel.
         crown: how far the middle of a beam stands out from its edges, in its half-widths.
-        bolts: around the hub.
+        bolts: number of bolts around the hub.
     """
 
     face: tuple[Arms | Windows, ...]
@@ -77,7 +77,7 @@ class Design:
 
 
 def _fork(count: int, width: tuple[float, float], degrees: float, at: float) -> tuple[Arms, ...]:
-    """Beams that divide `at` a share of the way into two, `degrees` to each side."""
+    """Return beams that split in two at the share `at` of the way, `degrees` to each side."""
     middle = width[0] + (width[1] - width[0]) * at
     stem = Arms(count, (width[0], middle), part=(0.0, at))
     start = max(at - 0.05, 0.0)
@@ -88,7 +88,7 @@ def _fork(count: int, width: tuple[float, float], degrees: float, at: float) -> 
 
 
 def _pairs(count: int, width: float, aside: float) -> tuple[Arms, ...]:
-    """Parallel beams two by two."""
+    """Return pairs of parallel beams."""
     return tuple(Arms(count, (width, width), aside=side * aside, flare=0.2) for side in (-1, 1))
 
 
@@ -117,7 +117,7 @@ DESIGNS = {
     "three_y": Design(_fork(3, (0.13, 0.07), 32.0, 0.3), dish=0.08, crown=0.1),
     "nine_spoke": Design((Arms(9, (0.03, 0.062)),), dish=0.15, crown=0.15),
 }
-"""By name; lengths in radii of the wheel unless a field says otherwise."""
+"""Designs by name; lengths are in radii of the wheel unless a field says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -136,44 +136,44 @@ FINISHES = {
 }
 
 RIM = 0.70
-"""Radius of the rim where the tyre begins, in radii of the wheel, unless another is asked for."""
+"""Default radius of the rim where the tyre begins, in radii of the wheel."""
 STEPS = 72
-"""Corners of the tyre's circle."""
+"""Number of corners of the tyre's circle."""
 DEPTH = 0.24
-"""Of a spoke from front to back, in widths of the wheel."""
+"""Depth of a spoke from front to back, in widths of the wheel."""
 
 
 def wheel_faces(
     name: str, radius: float, width: float, finish: Finish = FINISHES["silver"], rim: float = RIM
 ) -> Faces:
-    """The wheel of a design.
+    """Return the faces of a wheel of a design, by role.
 
     Args:
         name: a key of DESIGNS.
-        radius, width: metres.
+        radius, width: meters.
         rim: radius where the tyre begins, in radii of the wheel: 0.6 to 0.78.
     """
     design = DESIGNS[name]
-    found: dict[str, list[Values]] = {}
+    quads_by_role: dict[str, list[Values]] = {}
     for role, quads in (
         *_wheel(rim),
         *(_alloy(design, finish, rim) if design.face else _steel(finish, rim)),
         ("rim_dark" if not design.face else finish.barrel, lathe(_barrel(rim)[:4], STEPS)),
         ("rim_dark" if not design.face else finish.face, lathe(_barrel(rim)[3:], STEPS)),
     ):
-        found.setdefault(role, []).append(quads)
-    # In radii, and y in widths, until here.
+        quads_by_role.setdefault(role, []).append(quads)
+    # Until here, x and z are in radii of the wheel and y in its widths.
     scale = np.array([radius, width, radius])
-    return {role: np.concatenate(quads) * scale for role, quads in found.items()}
+    return {role: np.concatenate(quads) * scale for role, quads in quads_by_role.items()}
 
 
-Coloured = Iterator[tuple[str, Values]]
+RoleQuads = Iterator[tuple[str, Values]]
 
 
-def _wheel(rim: float) -> Coloured:
-    """Tyre and brake."""
+def _wheel(rim: float) -> RoleQuads:
+    """Yield the faces of tyre and brake."""
     yield "tyre", lathe(_tyre(rim), STEPS)
-    # The part mask takes roles: all that is inside a wheel belongs to the wheel.
+    # The part mask is made of roles, and everything inside a wheel belongs to the wheel.
     back = np.array([(-0.12, 0.03), (-0.12, rim - 0.06)])
     yield "tyre", lathe(back, 48)
     size = rim / RIM
@@ -183,7 +183,7 @@ def _wheel(rim: float) -> Coloured:
 
 
 def _tyre(rim: float) -> Values:
-    """Profile; the radii of the wall between rim (0) and tread (1)."""
+    """Return the profile of the tyre; radii of its wall go from the rim (0) to the tread (1)."""
     wall = [
         (0.40, -0.05),
         (0.455, 0.033),
@@ -208,7 +208,7 @@ def _tyre(rim: float) -> Values:
 
 
 def _barrel(rim: float) -> Values:
-    """Profile from the inner end to the edge, which begins at the fourth point."""
+    """Return the profile from the inner end to the edge, which begins at the fourth point."""
     return np.array(
         [
             (-0.42, rim - 0.05),
@@ -223,7 +223,7 @@ def _barrel(rim: float) -> Values:
     )
 
 
-def _alloy(design: Design, finish: Finish, rim: float) -> Coloured:
+def _alloy(design: Design, finish: Finish, rim: float) -> RoleQuads:
     hub = 0.37 - design.dish
     cap = [(hub + 0.035, 0.0), (hub + 0.03, 0.07), (hub, 0.085), (hub, 0.15), (hub - 0.14, 0.17)]
     yield finish.face, lathe(np.array(cap), 40)
@@ -277,9 +277,9 @@ def _beam_line(arms: Arms, rim: float) -> _Line:
 
 
 def _window_line(windows: Windows, rim: float) -> _Line:
-    """The web between two openings, which meets the next one before and behind them."""
+    """Return the web between two openings, which meets the next web before and behind them."""
     low, high = windows.part
-    # Close to the ends of an opening its outline is steep.
+    # Stations are dense near the ends of an opening, where its outline is steep.
     inside = (1 - np.cos(np.linspace(0, math.pi, 9))) / 2
     t = np.concatenate([[0.0], low + (high - low) * inside, [1.0]])
     u = np.clip((t - low) / (high - low), 0, 1)
@@ -300,7 +300,7 @@ def _across(half: Values, edge: Values, faces: int) -> Values:
 
 
 def _beams(line: _Line, count: int, design: Design) -> tuple[Values, Values]:
-    """Fronts and flanks of beams bent outwards, their front edges chamfered."""
+    """Return fronts and flanks of beams bent outwards, their front edges chamfered."""
     front = 0.36 - design.dish * (1 - line.t) ** 1.6 + 0.03 * line.t
     inner = line.across[:, 2:-2]
     half = (inner[:, -1:] - inner[:, :1]) / 2
@@ -336,8 +336,8 @@ def _beams(line: _Line, count: int, design: Design) -> tuple[Values, Values]:
     return quads[:, :, 2:-2].reshape(-1, 4, 3), flanks.reshape(-1, 4, 3)
 
 
-def _steel(finish: Finish, rim: float) -> Coloured:
-    """Pressed steel under a cap with slots."""
+def _steel(finish: Finish, rim: float) -> RoleQuads:
+    """Yield the faces of a pressed steel wheel under a cap with slots."""
     size = rim / RIM
     dish = [(0.36, 0.0), (0.355, 0.12), (0.33, 0.18), (0.375, 0.30), (0.37, 0.46)]
     profile = [(y, r * size) for y, r in dish] + [(0.33, rim - 0.05)]

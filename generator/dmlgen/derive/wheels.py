@@ -1,4 +1,4 @@
-"""Other wheels for derived models: which design a number stands for, and the parts of its nodes."""
+"""Wheels for derived models: the design that a number stands for, and the parts of its nodes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from dmlgen.derive.quads import smooth
 from dmlgen.derive.wheel_designs import DESIGNS, FINISHES, wheel_faces
 
 CREASE = 32.0
-"""Degrees between faces from which an edge is sharp."""
-OWN = 4
-"""Of so many models one keeps the base's own wheels, if these are fit to be seen."""
-MODELLED = 500
-"""Triangles from which a rim is modelled and not a picture on a disc."""
+"""Degrees between two faces from which their edge is sharp."""
+ORIGINAL_EVERY = 4
+"""One in this many models keeps the wheels of its base, if these are modeled well enough."""
+MIN_RIM_TRIANGLES = 500
+"""Minimum of triangles of a rim that is geometry and not an image on a disc."""
 RIMS = (0.62, 0.65, 0.68, 0.71, 0.74, 0.77)
 """Radii of the rim in radii of the wheel, from a high tyre to a low one."""
 WIDTHS = (0.93, 1.0)
-"""In widths of the base's tyre."""
+"""Widths of the tyre, in widths of the base's tyre."""
 
 
 class Choice(NamedTuple):
@@ -34,7 +34,7 @@ class Choice(NamedTuple):
 
 
 def exchange_wheels(car: CarFile, number: int) -> None:
-    """Gives `car` the wheels of its model `number`, in place; radius and outer side stay."""
+    """Give `car` the wheels of its model `number`, in place; their radius and outer side stay."""
     choice = choose(car, number)
     if choice is None:
         return
@@ -43,14 +43,14 @@ def exchange_wheels(car: CarFile, number: int) -> None:
 
 
 def choose(car: CarFile, number: int) -> Choice | None:
-    """The wheels of a model; None: those of its base.
+    """Return the wheels of a model, or None if it keeps those of its base.
 
-    The models of a base take all designs in turn, in an order of the base's own.
+    The models of a base use all designs in turn, in an order specific to the base.
     """
     rng = np.random.default_rng(zlib.crc32(car.name.encode()))
     designs, finishes = rng.permutation(sorted(DESIGNS)), rng.permutation(sorted(FINISHES))
-    rims, start = rng.permutation(RIMS), int(rng.integers(OWN))
-    if (number + start) % OWN == 0 and _are_modelled(car):
+    rims, start = rng.permutation(RIMS), int(rng.integers(ORIGINAL_EVERY))
+    if (number + start) % ORIGINAL_EVERY == 0 and _are_modeled(car):
         return None
     turn = number // len(designs)
     return Choice(
@@ -61,17 +61,17 @@ def choose(car: CarFile, number: int) -> Choice | None:
     )
 
 
-def _are_modelled(car: CarFile) -> bool:
-    """Whether the wheels have rims of geometry that show no picture of a rim."""
+def _are_modeled(car: CarFile) -> bool:
+    """Return whether the rims of the wheels are geometry without an image of a rim."""
     return all(
-        sum(len(part.triangles) for part in wheel.of_role("rim")) >= MODELLED
+        sum(len(part.triangles) for part in wheel.of_role("rim")) >= MIN_RIM_TRIANGLES
         and all(part.material == part.role for part in wheel.of_role("rim"))
         for wheel in car.wheels
     )
 
 
 def _parts(wheel: Node, choice: Choice) -> list[Part]:
-    """Those of a wheel of the same radius whose outer side is where the old tyre's was."""
+    """Return the parts of a wheel of the same radius; its outer side is where the old one was."""
     left = wheel.middle[1] > 0
     side = np.array([1.0, 1.0 if left else -1.0, 1.0])
     y = np.concatenate([part.points for part in wheel.of_role("tyre")])[:, 1] * side[1]
@@ -80,7 +80,7 @@ def _parts(wheel: Node, choice: Choice) -> list[Part]:
     parts = []
     for role, quads in faces.items():
         mesh = smooth(quads + np.array([0.0, y.max() - width / 2, 0.0]), CREASE)
-        # A mirrored face is seen from inside: its corners are taken in the other order.
+        # Mirroring turns a face inside out; reversing the order of its corners turns it back.
         triangles = mesh.triangles if left else mesh.triangles[:, ::-1]
         parts.append(Part(role, mesh.points * side, mesh.normals * side, triangles))
     return parts

@@ -1,6 +1,6 @@
-"""The materials of a converted car: one for each role, one more for each image a role keeps.
+"""The materials of a converted car: one per role, and one per image that a role keeps.
 
-Their names say what they are: `role:tyre`, or `role:rim.wheels` with the image `wheels`.
+Their names identify them: `role:tyre`, or `role:rim.wheels` with the image `wheels`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from dmlgen.catalog.roles import ROLES
 
 
 def role_material(role: str, image: Any = None) -> Any:
-    """The Blender material of a role, with a plain look for viewers of the GLB file.
+    """Return the Blender material of a role, with a plain look for viewers of the GLB file.
 
     Args:
-        image: a Blender image, shown in place of the role's colour.
+        image: a Blender image, shown instead of the role's color.
     """
-    # Names are cut by Blender, and then two images could not be told apart.
+    # Blender truncates names, which would make two images indistinguishable.
     stem = "" if image is None else Path(image.name).stem.encode()[:24].decode(errors="ignore")
     name = f"role:{role}.{stem}" if stem else f"role:{role}"
     for material in bpy.data.materials:
@@ -43,30 +43,32 @@ def role_material(role: str, image: Any = None) -> Any:
 
 
 def role_of(material: Any) -> str:
-    """The role that a material made here stands for, also after a trip through a GLB file."""
+    """Return the role of a material made here, also after export to a GLB file and import."""
     return str(material.name).removeprefix("role:").split(".")[0]
 
 
 def image_of(material: Any) -> Any:
-    """The image that gives a material its colour, None if it has none.
+    """Return the image that gives a material its color, or None.
 
-    Others, which give its relief or its gloss, do not count.
+    Images for its relief or its gloss do not count.
     """
     if not material.use_nodes:
         return None
     nodes = material.node_tree.nodes
     shader = next((node for node in nodes if node.type == "BSDF_PRINCIPLED"), None)
-    found = nodes if shader is None else _before(shader.inputs["Base Color"])
-    return next((n.image for n in found if n.type == "TEX_IMAGE" and n.image is not None), None)
+    candidates = nodes if shader is None else _before(shader.inputs["Base Color"])
+    return next(
+        (n.image for n in candidates if n.type == "TEX_IMAGE" and n.image is not None), None
+    )
 
 
 def _before(socket: Any) -> list[Any]:
-    """The nodes that lead to a socket, the nearest first, each once."""
-    found: list[Any] = []
+    """Return the nodes that lead to a socket, the nearest first, each once."""
+    upstream: list[Any] = []
     level = [socket]
     while level:
         nodes = [link.from_node for inlet in level for link in inlet.links]
-        new = [node for node in dict.fromkeys(nodes) if node not in found]
-        found += new
+        new = [node for node in dict.fromkeys(nodes) if node not in upstream]
+        upstream += new
         level = [inlet for node in new for inlet in node.inputs]
-    return found
+    return upstream

@@ -1,4 +1,4 @@
-"""Vertices at the same place made one."""
+"""Join vertices at the same place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import bpy  # noqa: F401  # isort: skip (bmesh exists once bpy is imported)
 import bmesh
 
 WELD = 1e-4
-"""Metres between vertices that are one."""
+"""Maximum distance in meters between vertices that are joined."""
 
 
 def weld(mesh: Any, distance: float = WELD) -> None:

@@ -1,1 +1,1 @@
-"""Files of strangers, checked and made safe before Blender reads them. Needs no Blender."""
+"""Check model files and make them safe before Blender reads them. Needs no Blender."""

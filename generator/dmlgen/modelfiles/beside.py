@@ -1,4 +1,4 @@
-"""The files that a model refers to: only those in its own folder, or below, are ever read."""
+"""Find the files that a model refers to: only those in or below its folder are ever read."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ from pathlib import Path
 from PIL import Image
 
 MAX_PIXELS = 8192 * 8192
-"""Of one image of a model."""
+"""Maximum number of pixels in one image of a model."""
 
 
 def find_beside(folder: Path, reference: str) -> Path | None:
-    """The file that a model means by a reference, None where its folder does not hold it.
+    """Return the file in a model's folder that a reference means, or None.
 
     Models keep the paths of the machine that they were made on: absolute ones, with drive letters
     and backslashes, or in capitals. The longest end of the path that exists below the folder
     counts; links that lead out of the folder do not.
 
     Args:
-        folder: of the model.
-        reference: as the model spells it.
+        folder: the folder of the model.
+        reference: the path as the model spells it.
     """
     home = folder.resolve()
     names = [n for n in re.split(r"[\\/]+", reference) if n not in ("", ".", "..")]
     # An absolute path within the folder names the same file by its end.
     for first in range(len(names)):
-        found: Path | None = home
+        path: Path | None = home
         for name in names[first:]:
-            found = None if found is None else _entry(found, name)
-        if found is not None and found.is_file() and found.resolve().is_relative_to(home):
-            return found
+            path = None if path is None else _entry(path, name)
+        if path is not None and path.is_file() and path.resolve().is_relative_to(home):
+            return path
     return None
 
 
 def problem_of_image(image: Path | bytes) -> str:
-    """Why an image must not be decoded, empty where it may; reads its header alone.
+    """Return why an image must not be decoded, or an empty text; only its header is read.
 
     Args:
-        image: a file, or what is in one.
+        image: a file, or its content.
     """
     try:
         with warnings.catch_warnings():
-            # What Pillow warns of is judged here.
+            # The size that Pillow warns about is checked below.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
                 width, height = opened.size
     except Image.DecompressionBombError:
         return f"more than {MAX_PIXELS:,} pixels"
-    except Exception:  # Pillow's readers raise what they like over damaged headers.
+    except Exception:  # Pillow's readers raise arbitrary exceptions for damaged headers.
         return "not an image that can be read"
     if width * height > MAX_PIXELS:
         return f"{width} x {height} pixels, more than {MAX_PIXELS:,}"
@@ -58,7 +58,7 @@ def problem_of_image(image: Path | bytes) -> str:
 
 
 def _entry(folder: Path, name: str) -> Path | None:
-    """The entry of a folder with this name; where there is none, with this name in other case."""
+    """Return the entry of a folder with this name, in other case if there is exactly one."""
     try:
         if (folder / name).exists():
             return folder / name

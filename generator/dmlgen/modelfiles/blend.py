@@ -1,4 +1,4 @@
-"""Blender's own files: what a compressed one expands to."""
+"""Check the size that a compressed .blend file expands to."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SEEKABLE = 0x8F92EAB1
 
 
 def check_blend(file: Path) -> None:
-    """Check that a compressed .blend file does not expand beyond measure.
+    """Check that a compressed .blend file does not expand too much.
 
     Raises:
-        InputError: it does, or it does not say (`zstd` without its table of sizes).
+        InputError: it expands too much, or has no table of sizes (`zstd`).
     """
     with file.open("rb") as opened:
         start = opened.read(4)
@@ -40,7 +40,7 @@ def _check_gzip(file: Path) -> None:
 
 
 def _zstd_size(file: Path) -> int:
-    """Bytes that the frames expand to, by the table at the end of the file."""
+    """Return the bytes that the frames expand to, by the table at the end of the file."""
     data = file.read_bytes()
     frames, flags, magic = struct.unpack("<IBI", data[-_FOOTER:].rjust(_FOOTER, b"\0"))
     width = 12 if flags & 0x80 else 8

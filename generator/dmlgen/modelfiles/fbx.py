@@ -1,4 +1,4 @@
-"""FBX files: their sizes checked before anything is expanded."""
+"""Check FBX files; sizes are checked before anything is expanded."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _MAX_DEPTH = 100
 
 
 def check_fbx(file: Path) -> None:
-    """Check that a binary FBX file is whole, expands to no more than can be used, and is finite.
+    """Check that a binary FBX file is complete, expands to at most MAX_BYTES, and is finite.
 
     Raises:
-        InputError: cut short, damaged, too large, or vertices without a finite place.
+        InputError: the file is truncated, damaged or too large, or a vertex is not finite.
     """
     _Fbx(file).check()
 
@@ -47,7 +47,7 @@ class _Fbx:
             ) from None
 
     def _node(self, at: int, limit: int, depth: int) -> int | None:
-        """The end of a node; None for the empty one that closes a list."""
+        """Return the end of a node, or None for the empty node that closes a list."""
         end, count, _, named = struct.unpack_from(self.format, self.data, at)
         if end == 0:
             return None

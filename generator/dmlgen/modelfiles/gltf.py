@@ -1,4 +1,4 @@
-"""glTF and GLB files: checked, and copied at rest, with references to their own folder alone."""
+"""Check glTF and GLB files, and copy them at rest with references to their own folder alone."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def prepare_gltf(file: Path, scratch: Path) -> Path:
         scratch: an empty folder for the copy.
 
     Raises:
-        InputError: not glTF, cut short, or it asks for more than it holds or than can be used.
+        InputError: the file is not glTF, truncated, inconsistent, or larger than the maximum.
     """
     document, binary = _read(file)
     model = GltfCheck(file, document, binary)
     model.check()
     document.pop("animations", None)
     for image in model.items("images"):
-        _own_image(image, file.parent)
+        _resolve_image(image, file.parent)
     try:
         text = json.dumps(document, allow_nan=False).encode()
     except ValueError:
@@ -72,7 +72,7 @@ def check_car_glb(file: Path) -> None:
 
 
 def _read(file: Path) -> tuple[dict[str, Any], memoryview | None]:
-    """The document, and the binary part of a GLB file."""
+    """Return the document, and the binary part of a GLB file."""
     data, binary = memoryview(file.read_bytes()), None
     if data[:4] == b"glTF":
         data, binary = _chunks(file, data)
@@ -84,8 +84,8 @@ def _read(file: Path) -> tuple[dict[str, Any], memoryview | None]:
     asset = document.get("asset") if isinstance(document, dict) else None
     version = asset.get("version") if isinstance(asset, dict) else None
     if version != "2.0":
-        found = "no version" if version is None else f"version {str(version)[:20]!r}"
-        raise InputError(f"{file}: not valid glTF: {found}; valid: 2.0 (export it again)")
+        problem = "no version" if version is None else f"version {str(version)[:20]!r}"
+        raise InputError(f"{file}: not valid glTF: {problem}; valid: 2.0 (export it again)")
     return document, binary
 
 
@@ -110,11 +110,13 @@ def _chunks(file: Path, data: memoryview) -> tuple[memoryview, memoryview]:
     return text, rest[8 : 8 + length] if kind == _BIN else rest[:0]
 
 
-def _own_image(image: dict[str, Any], folder: Path) -> None:
+def _resolve_image(image: dict[str, Any], folder: Path) -> None:
     uri = image.get("uri")
     if isinstance(uri, str) and not uri.startswith("data:"):
-        found = find_beside(folder, unquote(uri)) or find_beside(folder, uri)
-        # One that is missing keeps its name alone, by which it is known as missing.
+        image_file = find_beside(folder, unquote(uri)) or find_beside(folder, uri)
+        # A missing image keeps its bare name, by which it is reported as missing.
         image["uri"] = (
-            quote(str(found)) if found else quote(unquote(uri).replace("\\", "/").split("/")[-1])
+            quote(str(image_file))
+            if image_file
+            else quote(unquote(uri).replace("\\", "/").split("/")[-1])
         )

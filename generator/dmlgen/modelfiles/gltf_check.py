@@ -1,4 +1,4 @@
-"""The document of a glTF file: does it hold what it says, and is that no more than can be used?"""
+"""Check the document of a glTF file: it is complete, and within the limits of a model."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 
 
 @dataclass
 class GltfCheck:
-    """A document under check.
+    """A check of one document.
 
     Attributes:
         binary: the binary part of a GLB file.
-        contents: what each buffer holds.
+        contents: the content of each buffer.
         finite: accessors whose values were checked.
     """
 
@@ -129,17 +129,19 @@ class GltfCheck:
                 return memoryview(base64.b64decode(uri.partition(",")[2], validate=True))
             except (binascii.Error, ValueError):
                 raise self.problem(f"{where}: its data URI is not base64") from None
-        found = find_beside(self.file.parent, unquote(uri)) or find_beside(self.file.parent, uri)
-        if found is None:
+        buffer_file = find_beside(self.file.parent, unquote(uri)) or find_beside(
+            self.file.parent, uri
+        )
+        if buffer_file is None:
             raise InputError(
                 f"{self.file}: {where}: '{uri[:200]}' is not in its folder; put it there"
             )
-        check_size(found)
-        buffer["uri"] = quote(str(found))
-        return memoryview(found.read_bytes())
+        check_size(buffer_file)
+        buffer["uri"] = quote(str(buffer_file))
+        return memoryview(buffer_file.read_bytes())
 
     def _check_accessor(self, index: int, accessor: dict[str, Any]) -> int:
-        """Bytes that it expands to."""
+        """Check an accessor and return the bytes that it expands to."""
         where = f"accessors[{index}]"
         count = self.number(accessor, "count", where)
         width = self.component_bytes(accessor, where) * self.components(accessor, where)
@@ -184,7 +186,7 @@ class GltfCheck:
         check_triangles(self.file, triangles)
 
     def _in_scene(self, nodes: list[dict[str, Any]]) -> set[int]:
-        """Nodes that the scene shows; all where there are no scenes."""
+        """Return the nodes that the scene shows; all if there are no scenes."""
         parents: set[int] = set()
         children = [self._links(node, "children", f"nodes[{i}]") for i, node in enumerate(nodes)]
         for links in children:
@@ -286,7 +288,7 @@ class GltfCheck:
             )
 
     def _values(self, accessor: dict[str, Any]) -> np.ndarray | None:
-        """[N, components] as stored, None where it has no bufferView of its own."""
+        """Return the stored values [N, components], or None without a bufferView of its own."""
         if accessor.get("bufferView") is None or not accessor["count"]:
             return None
         view = self.items("bufferViews")[accessor["bufferView"]]

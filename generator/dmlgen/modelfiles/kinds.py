@@ -1,4 +1,4 @@
-"""What a file really is, whatever its name says."""
+"""Check the real format of a file against its name, and its size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dmldata.common.errors import InputError
 
 FORMATS = (".glb", ".gltf", ".obj", ".fbx", ".blend")
 MAX_BYTES = 1 << 29
-"""Of a model's file, and of all that it refers to."""
+"""Maximum size of a model's file, and of everything that it refers to."""
 MAX_TRIANGLES = 3_000_000
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -37,14 +37,14 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"solid ", "an STL file; export it as .glb"),
     (b"ply\n", "a PLY file; export it as .glb"),
 )
-"""Beginnings in lower case, and what to do about such a file."""
+"""First bytes in lower case, and what to do about such a file."""
 
 
 def check_kind(file: Path) -> None:
-    """Refuse what is no model of the format that the file's name says.
+    """Check that a file is a model of the format that its name says.
 
     Raises:
-        InputError: not there, not a regular file, empty, too large, or something else inside.
+        InputError: the file is missing, not a regular file, empty, too large, or of another format.
     """
     if not file.exists():
         raise InputError(f"{file}: no such file")
@@ -71,10 +71,10 @@ def check_kind(file: Path) -> None:
 
 
 def check_size(file: Path) -> None:
-    """Refuse a file that is larger than a model can be.
+    """Check that a file is no larger than the maximum for a model.
 
     Raises:
-        InputError: more than MAX_BYTES.
+        InputError: the file is larger than MAX_BYTES.
     """
     size = file.stat().st_size
     if size > MAX_BYTES:
@@ -82,10 +82,10 @@ def check_size(file: Path) -> None:
 
 
 def check_triangles(file: Path, triangles: int) -> None:
-    """Refuse a model of more triangles than a car can have.
+    """Check that a model has no more triangles than the maximum for a car.
 
     Raises:
-        InputError: more than MAX_TRIANGLES.
+        InputError: there are more than MAX_TRIANGLES.
     """
     if triangles > MAX_TRIANGLES:
         raise InputError(

@@ -1,4 +1,4 @@
-"""OBJ files: a copy whose materials and images are those of the file's own folder."""
+"""Copy OBJ files with materials and images from the file's own folder alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dmlgen.modelfiles.kinds import check_size, check_triangles
 _PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
 )
-"""A PNG file of one pixel, in place of an image that is missing."""
+"""A PNG file of one pixel, which replaces an image that is missing."""
 _MAP = re.compile(
     r"\s*(?P<kind>map_\w+|bump|norm|disp|decal|refl)\s+"
     r"(?P<options>(?:-[a-zA-Z]\w*\s+(?:[-+.\d][-+.\deE]*\s+|(?:on|off|[a-z])\s+)*)*)(?P<file>\S.*?)\s*$"
@@ -24,13 +24,13 @@ def prepare_obj(file: Path, scratch: Path) -> Path:
     """Write a copy of an OBJ file and of its materials that refers to nothing outside its folder.
 
     A material that no file defines, and an image that is not there, refer to one in `scratch`, by
-    which they are known as missing. Names are converted to UTF-8.
+    which they are reported as missing. Names are converted to UTF-8.
 
     Args:
         scratch: an empty folder for the copies.
 
     Raises:
-        InputError: vertices without a finite place, or more triangles than can be used.
+        InputError: a vertex is not finite, or there are more triangles than the maximum.
     """
     copy, missing = scratch / file.name, scratch / "missing"
     missing.mkdir()
@@ -62,13 +62,13 @@ def prepare_obj(file: Path, scratch: Path) -> Path:
     written: list[str] = []
     for library in libraries:
         for name in [library] if find_beside(file.parent, library) else library.split():
-            found = find_beside(file.parent, name)
-            if found is not None:
-                check_size(found)
-                text = _text(found.read_bytes())
+            library_file = find_beside(file.parent, name)
+            if library_file is not None:
+                check_size(library_file)
+                text = _text(library_file.read_bytes())
                 defined |= {n.strip() for n in re.findall(r"(?m)^\s*newmtl\s+(.*)$", text)}
-                folders = (found.parent, file.parent)
-                written += [_own_map(line, folders, missing) for line in text.splitlines()]
+                folders = (library_file.parent, file.parent)
+                written += [_resolved_line(line, folders, missing) for line in text.splitlines()]
     lacking = " ".join(libraries) or "materials (.mtl)"
     for name in used:
         if name and name not in defined:
@@ -77,15 +77,15 @@ def prepare_obj(file: Path, scratch: Path) -> Path:
     return copy
 
 
-def _own_map(line: str, folders: tuple[Path, ...], missing: Path) -> str:
-    """A line of a material file; the image that it names is looked for in each of `folders`."""
-    found = _MAP.match(line)
-    if found is None:
+def _resolved_line(line: str, folders: tuple[Path, ...], missing: Path) -> str:
+    """Return a line of a material file with the path of its image in one of `folders`."""
+    match = _MAP.match(line)
+    if match is None:
         return line
-    name = found["file"]
+    name = match["file"]
     images = (find_beside(folder, name) for folder in folders)
     image = next((path for path in images if path is not None), None)
-    return f"{found['kind']} {found['options']}{image or _placeholder(missing, name)}"
+    return f"{match['kind']} {match['options']}{image or _placeholder(missing, name)}"
 
 
 def _placeholder(missing: Path, reference: str) -> Path:
@@ -98,7 +98,7 @@ def _placeholder(missing: Path, reference: str) -> Path:
 
 
 def _text(data: bytes) -> str:
-    """Old programs write names in the code page of their country; each byte stays told apart."""
+    """Decode text, that of old programs as Latin-1: each of its bytes stays distinguishable."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""The door that every model of a stranger comes in by."""
+"""Check every model that is imported, and make a copy of it that is safe to read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def prepare(file: Path, scratch: Path) -> Path:
         the file itself.
 
     Raises:
-        InputError: no such model, or one that cannot be used.
+        InputError: the model is missing or cannot be used.
     """
     check_kind(file)
     suffix = file.suffix.lower()

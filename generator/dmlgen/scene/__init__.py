@@ -1,1 +1,1 @@
-"""Builds in Blender what a row of the plan describes. Imported by the render worker only."""
+"""Build in Blender what a row of the plan describes. Only the render worker imports this."""

@@ -1,7 +1,7 @@
-"""The paper's coloured backdrop, as a photo studio under the open sky.
+"""The paper's colored backdrop, as a photo studio under the open sky.
 
-A floor in the backdrop's colour takes the sun and the car's shadow and passes, with distance, into
-the plain colour behind it, as a studio's cyclorama does. The camera sees no sky; the car mirrors
+A floor in the backdrop's color takes the sun and the car's shadow and passes, with distance, into
+the plain color behind it, as a studio's cyclorama does. The camera sees no sky; the car mirrors
 the sky above and the backdrop around it.
 """
 
@@ -25,7 +25,7 @@ FINISHES = {"matte": (0.75, 0.2), "satin": (0.32, 0.45), "polished": (0.1, 0.5)}
 
 
 class Backdrop:
-    """Floor and world of the coloured backdrop."""
+    """Floor and world of the colored backdrop."""
 
     def __init__(self, spec: BackdropSpec) -> None:
         self._build_floor(spec.lit_radius)
@@ -33,13 +33,13 @@ class Backdrop:
         self._changes = Changes()
 
     def show(self, visible: bool) -> None:
-        """Makes this the environment of the scene, or takes it away."""
+        """Make this the environment of the scene, or hide it."""
         self.floor.hide_render = not visible
         if visible:
             bpy.context.scene.world = self.world
 
     def set(self, values: Mapping[str, Any]) -> None:
-        """Sets light, finish and colour to the values of their factors."""
+        """Set light, finish and color to the values of their factors."""
         changes = self._changes
         changes.apply(self._set_sun, values, "sun_elevation", "sun_rotation")
         changes.apply(self.set_finish, values, "floor")
@@ -51,13 +51,13 @@ class Backdrop:
         self.sky.set_sun(elevation, rotation, metered_light(elevation))
 
     def set_color(self, hue: float, saturation: float, value: float) -> None:
-        """Colour of floor and backdrop, 0..1 each."""
+        """Set the color of floor and backdrop, 0..1 each."""
         color = linear_rgb(hue, saturation, value)
         self.backdrop_color.outputs[0].default_value = color
         self.floor_color.outputs[0].default_value = color
 
     def set_finish(self, finish: str) -> None:
-        """Finish of the floor, a key of FINISHES."""
+        """Set the finish of the floor, a key of FINISHES."""
         roughness, specular = FINISHES[finish]
         self.floor_shader.inputs["Roughness"].default_value = roughness
         self.floor_shader.inputs["Specular IOR Level"].default_value = specular

@@ -1,4 +1,4 @@
-"""What Blender 4.5 and Blender 5.2 call by different names."""
+"""Names that differ between Blender 4.5 and Blender 5.2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The camera: where it stands, what of the scene it frames, and how it turns light into colours."""
+"""The camera: where it stands, what of the scene it frames, and how it turns light into colors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dmlgen.scene.framing import crop_frame
 TARGET = Vector((0.0, 0.0, 0.62))
 METERED_KELVIN = 6500.0
 VIEW_GAIN = {"agx": 0.35}
-"""Stops by which a view transform darkens a middle grey."""
+"""Stops of exposure that make up for how much a view transform darkens middle gray."""
 
 
 class Camera:
@@ -31,19 +31,22 @@ class Camera:
         scene.camera = self.object
 
     def place(self, height: float, distance: float, azimuth: float) -> None:
-        """Height above ground and horizontal distance to the car in metres, azimuth in degrees
-        counter-clockwise from +X."""
+        """Place the camera, looking at the car.
+
+        Height above ground and horizontal distance from the car are in meters, the azimuth is in
+        degrees counter-clockwise from +X.
+        """
         angle = math.radians(azimuth)
         position = Vector((distance * math.cos(angle), distance * math.sin(angle), height))
         self.object.location = position
         self.object.rotation_euler = (TARGET - position).to_track_quat("-Z", "Y").to_euler()
 
     def frame(self, car: np.ndarray, focal_length: float, aperture: float, crop: float) -> None:
-        """Chooses lens and frame.
+        """Choose lens and frame.
 
         Args:
-            car: points of the car in the world [N, 3], metres.
-            focal_length: millimetres.
+            car: points of the car in the world [N, 3], meters.
+            focal_length: millimeters.
             aperture: f-number, focused on the car's middle; 0 for a pinhole.
             crop: see `dmlgen.scene.framing.crop_frame`.
         """
@@ -57,12 +60,12 @@ class Camera:
         data.shift_x, data.shift_y = (float(c) / scale for c in center)
         data.dof.use_dof = aperture > 0
         if aperture > 0:
-            # A crop enlarges the blur with everything else; the lens stays as wide as it is.
+            # A crop also enlarges the blur, and the diameter of the lens stays the same.
             data.dof.aperture_fstop = aperture / scale
             data.dof.focus_distance = (TARGET - self.object.location).length
 
     def develop(self, exposure: float, white_balance: float, view_transform: str) -> None:
-        """Exposure in stops, white balance in kelvin, view transform by its factor's value."""
+        """Set exposure in stops, white balance in kelvin, view transform by its factor's value."""
         view = bpy.context.scene.view_settings
         view.exposure = exposure + VIEW_GAIN.get(view_transform, 0.0)
         view.use_white_balance = white_balance != METERED_KELVIN
@@ -71,6 +74,6 @@ class Camera:
         view.look = "AgX - Punchy" if view_transform == "agx" else "None"
 
     def world_to_camera(self) -> Any:
-        """The 4 x 4 matrix from world to camera coordinates (x right, y up, z backwards)."""
+        """Return the 4 x 4 matrix from world to camera coordinates (x right, y up, z backwards)."""
         rotation = self.object.rotation_euler.to_matrix().to_4x4()
         return (Matrix.Translation(self.object.location) @ rotation).inverted()

@@ -21,7 +21,7 @@ from dmlgen.scene.wheels import build_wheel
 class Car:
     """The meshes of one car under one empty at the origin, and other wheels for it.
 
-    The GLB holds the car with its front at +X, wheels on z = 0, metres (see
+    The GLB holds the car with its front at +X, wheels on z = 0, meters (see
     dmlgen.carimport.convert).
     """
 
@@ -40,13 +40,13 @@ class Car:
         self._points = np.concatenate([_points(mesh) for mesh in self.meshes])
         self._materials = materials
         self._body = [mesh for mesh in self.meshes if not mesh.name.startswith("wheel")]
-        own = {_place(mesh): mesh for mesh in self.meshes if mesh.name.startswith("wheel")}
-        self._wheels = {"own": own}
+        wheels = {_place(mesh): mesh for mesh in self.meshes if mesh.name.startswith("wheel")}
+        self._wheels = {"own": wheels}
         self._style = "own"
         self._visible = True
 
     def show(self, visible: bool) -> None:
-        """Puts the car into the picture, or out of it."""
+        """Show or hide the car."""
         self._visible = visible
         for mesh in self._body:
             show(mesh, visible)
@@ -55,7 +55,7 @@ class Car:
                 show(wheel, visible and style == self._style)
 
     def remove(self) -> None:
-        """Takes the car out of Blender's memory."""
+        """Remove the car from Blender's memory."""
         wheels = [wheel for style in self._wheels.values() for wheel in style.values()]
         for obj in {*self.meshes, *wheels}:
             mesh = obj.data
@@ -65,8 +65,11 @@ class Car:
         bpy.data.objects.remove(self.root)
 
     def set_wheels(self, style: str, steering: float) -> None:
-        """Design of the wheels, and the angle in degrees to which the front ones are turned, above
-        0 to the left. A car without wheels of its own stays as it is."""
+        """Set the design of the wheels and the steering angle of the front ones.
+
+        The angle is in degrees, above 0 to the left. A car without wheels of its own stays as it
+        is.
+        """
         if style not in self._wheels:
             self._wheels[style] = self._fitted(style)
         if style != self._style:
@@ -79,32 +82,32 @@ class Car:
 
     def _fitted(self, style: str) -> dict[str, Any]:
         wheels = {}
-        for place, own in self._wheels["own"].items():
+        for place, original in self._wheels["own"].items():
             wheel = build_wheel(
                 style,
-                own.dimensions.z / 2,
-                own.dimensions.y,
+                original.dimensions.z / 2,
+                original.dimensions.y,
                 place.endswith("left"),
                 self._materials,
             )
             bpy.context.scene.collection.objects.link(wheel)
             wheel.parent = self.root
-            wheel.location = own.location
+            wheel.location = original.location
             add_twin(wheel)
             wheels[place] = wheel
         return wheels
 
     def turn(self, rotation: float) -> None:
-        """Yaw in degrees, counter-clockwise seen from above; 0 faces the camera."""
+        """Set the yaw in degrees, counter-clockwise seen from above; 0 faces the camera."""
         self.root.rotation_euler = (0.0, 0.0, math.radians(rotation))
 
     def points(self) -> np.ndarray:
-        """The vertices of body and wheels in the world [N, 3], metres."""
+        """Return the vertices of body and wheels in the world [N, 3], meters."""
         turn = np.array(self.root.rotation_euler.to_matrix())
         return self._points @ turn.T
 
     def length(self) -> float:
-        """From bumper to bumper, metres."""
+        """Return the length from bumper to bumper, meters."""
         # Wheels never reach as far as the bumpers.
         body = next(mesh for mesh in self.meshes if mesh.name.startswith("body"))
         return float(body.dimensions.x)
@@ -123,7 +126,7 @@ def _import(name: str, shape: Proportions) -> None:
 
 
 def _place(wheel: Any) -> str:
-    """`front_left` of `wheel_front_left`; Blender may have added a number to the name."""
+    """Return `front_left` for `wheel_front_left`; Blender may have added a number to the name."""
     return "_".join(wheel.name.split(".")[0].split("_")[1:])
 
 

@@ -1,4 +1,4 @@
-"""Doing only what differs from the picture before."""
+"""Apply only what differs from the previous picture."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 
 class Changes:
-    """Remembers the arguments of each function; calls it only when they differ from last time.
+    """Remembers the arguments of each function and calls it only if they differ from the last call.
 
-    Setting a Blender property to the value it has makes Cycles rebuild what depends on it.
+    Setting a Blender property to its present value makes Cycles rebuild all that depends on it.
     """
 
     def __init__(self) -> None:
         self._last: dict[Callable[..., None], tuple[Any, ...]] = {}
 
     def apply(self, function: Callable[..., None], values: Mapping[str, Any], *keys: str) -> None:
-        """Calls `function` with the values of `keys` if they changed."""
+        """Call `function` with the values of `keys` if they changed."""
         arguments = tuple(values[key] for key in keys)
         if self._last.get(function) != arguments:
             function(*arguments)

@@ -1,7 +1,7 @@
-"""Taking the noise off a picture with Intel's Open Image Denoise, filters kept from frame to frame.
+"""Denoise pictures with Intel's Open Image Denoise; its filters are reused for all frames.
 
-Blender's own denoising builds its network anew for each frame, which at 256 pixels takes longer
-than to run it.
+Blender's own denoising rebuilds its network for each frame, which at 256 pixels takes longer than
+running it.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ class Denoiser:
     """Denoises pictures of one size, guided by the albedo and the normals of what they show.
 
     The guides are noisy too, where they are out of focus or behind glass: each is filtered by
-    itself first, as with Blender's prefilter 'Accurate', but by the network of balanced quality:
-    it takes less than half the time of the best.
+    itself first, as with Blender's prefilter 'Accurate', but by the network of balanced quality,
+    which takes less than half the time of the best.
 
     Args:
         width, height: pixels.
-        threads: to work with; 0: one per core. Their number does not change the result.
+        threads: number of threads, 0 for one per core; it does not change the result.
     """
 
     def __init__(self, width: int, height: int, threads: int = 0) -> None:
         self._device = pyoidn.Device()
         self._device.set_int("numThreads", threads)
-        # Threads tied to cores would meet those of another process on the same ones.
+        # Threads pinned to cores would compete with those of another process on the same cores.
         self._device.set_bool("setAffinity", False)
         self._device.commit()
         shape = (height, width, 3)
@@ -51,7 +51,7 @@ class Denoiser:
         self._filters.append(self._filter(picture, self._color, pyoidn.OIDN_QUALITY_HIGH, **flags))
 
     def denoise(self, color: np.ndarray, albedo: np.ndarray, normal: np.ndarray) -> np.ndarray:
-        """The picture without its noise.
+        """Return the picture without its noise.
 
         Args:
             color: linear radiance, float32 [H, W, 3].

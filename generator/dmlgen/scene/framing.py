@@ -1,15 +1,15 @@
-"""Cutting a picture down to the car, as the boxes of Cars196 do."""
+"""Crop a picture to the car, as the boxes of Cars196 do."""
 
 from __future__ import annotations
 
 import numpy as np
 
 MARGIN = 0.06
-"""Around the car's box when the picture is cut to it, as a share of the box."""
+"""Margin around the car's box in a full crop, as a share of the box."""
 
 
 def crop_frame(points: np.ndarray, frame: np.ndarray, crop: float) -> tuple[float, np.ndarray]:
-    """The frame of a picture between the whole one and the box of what it shows.
+    """Return a frame between the whole picture and the bounding box of what it shows.
 
     Up to 1, `crop` moves every edge in a straight line from the whole frame to the frame of the
     same shape around the box, so that a box inside the picture stays inside. Beyond 1 the picture

@@ -15,7 +15,7 @@ from dmlgen.scene.nodes import Tree
 from dmlgen.scene.weathering import PHOTOGRAPH, cover_with_dirt, glow
 
 Shader = Callable[[Tree, str], Any]
-"""Builds the nodes of a role's surface and gives their output."""
+"""Builds the nodes of a role's surface and returns their output."""
 
 
 class Finish(NamedTuple):
@@ -37,7 +37,7 @@ FINISHES = {
 
 
 def linear_rgb(hue: float, saturation: float, value: float) -> tuple[float, float, float, float]:
-    """Linear RGBA of an HSV colour given, as on screens, in sRGB; each argument in 0..1."""
+    """Return the linear RGBA of an HSV color in sRGB, as on screens; each argument in 0..1."""
 
     def decode(channel: float) -> float:
         return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
@@ -47,9 +47,9 @@ def linear_rgb(hue: float, saturation: float, value: float) -> tuple[float, floa
 
 
 class CarMaterials:
-    """One Blender material per role, and one for each image that a car keeps for a role.
+    """One Blender material per role, and one per image that a car keeps for a role.
 
-    Paint, dirt and lights are all that changes from row to row.
+    Only paint, dirt and lights change between rows.
 
     Args:
         background: for cars that are part of a place: the mask does not count them.
@@ -65,12 +65,12 @@ class CarMaterials:
         return self._by_role[role]
 
     def like(self, material: Any) -> Any:
-        """The material to render in place of one of a GLB file."""
+        """Return the material to render in place of a material of a GLB file."""
         role, image = role_of(material), image_of(material)
         return self[role] if image is None else self._build(role, _textured(image))
 
     def set_paint(self, hue: float, saturation: float, value: float, finish: str) -> None:
-        """Paint: its colour, 0..1 each, and the key of its finish in FINISHES."""
+        """Set the color of the paint, 0..1 each, and its finish, a key of FINISHES."""
         look = FINISHES[finish]
         nodes = self["paint"].node_tree.nodes
         nodes["color"].outputs[0].default_value = linear_rgb(hue, saturation, value)
@@ -80,15 +80,15 @@ class CarMaterials:
         nodes["shader"].inputs["Coat Weight"].default_value = look.coat
 
     def set_dirt(self, amount: float) -> None:
-        """Dust and mud on all that one can touch from outside, 0 (none) to 1."""
+        """Set the amount of dust and mud on the outside, 0 (none) to 1."""
         self._switch("dirt", amount)
 
     def set_lights(self, brightness: float) -> None:
-        """Head and tail lamps, 0 (off) to 1."""
+        """Set the light of head and tail lamps, 0 (off) to 1."""
         self._switch("light", brightness)
 
     def _switch(self, name: str, value: float) -> None:
-        """Sets the value nodes of that name, in materials to come as well."""
+        """Set the value nodes of that name, also in materials that are built later."""
         self._switched[name] = value
         for material in self._all:
             _set_value(material, name, value)
@@ -123,8 +123,10 @@ def _opaque(tree: Tree, role: str) -> Any:
 
 
 def _paint(tree: Tree, role: str) -> Any:
-    """Base coat, metallic in the share of flakes, under a hard clear coat; pearl is lighter and of
-    another hue where one looks along it."""
+    """Return the paint: a base coat, metallic in the share of flakes, under a clear coat.
+
+    Pearl is lighter and of another hue at grazing angles.
+    """
     plain = tree.add("ShaderNodeRGB", {"name": "color"}).outputs[0]
     flake = tree.add("ShaderNodeValue", {"name": "flake"}).outputs[0]
     pearl = tree.add("ShaderNodeValue", {"name": "pearl"}).outputs[0]
@@ -147,7 +149,7 @@ def _paint(tree: Tree, role: str) -> Any:
 
 
 def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Shader:
-    """A thin sheet: what is behind it, tinted and not bent, under a sharp reflection.
+    """Return a thin sheet: what is behind it is tinted and not refracted, under a sharp reflection.
 
     Both sides of the sheet reflect, so the Fresnel term is nearly twice that of one surface;
     no light is refracted, so nothing behind it needs caustics. From inside it looks as from
@@ -155,7 +157,7 @@ def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Shader:
     """
 
     def build(tree: Tree, role: str) -> Any:
-        # Cycles takes a back face for the inside of solid glass and inverts the index.
+        # At a back face Cycles assumes the inside of solid glass and inverts the index.
         behind = tree.add("ShaderNodeNewGeometry").outputs["Backfacing"]
         index = tree.math("SUBTRACT", ior, tree.math("MULTIPLY", behind, ior - 1 / ior))
         fresnel = tree.add("ShaderNodeFresnel", IOR=index).outputs[0]
@@ -168,7 +170,7 @@ def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Shader:
 
 
 def _colored_lens(color: tuple[float, float, float], clear: float) -> Shader:
-    """The ribbed plastic of a lamp: part of the light goes through, part glows in its colour."""
+    """Return the ribbed plastic of a lamp: it passes part of the light and glows in its color."""
 
     def build(tree: Tree, role: str) -> Any:
         body = tree.add(
@@ -185,14 +187,14 @@ def _colored_lens(color: tuple[float, float, float], clear: float) -> Shader:
 
 
 def _textured(image: Any) -> Shader:
-    """A photograph of a part in place of its colour; a lamp's lies under the lamp's cover."""
+    """Return a surface that shows a photograph of the part; a lamp's lies under its cover."""
 
     def build(tree: Tree, role: str) -> Any:
         look = ROLES[role]
         settings = {"image": image, "interpolation": "Cubic", "name": PHOTOGRAPH}
         color = tree.add("ShaderNodeTexImage", settings)
         cover = 1.0 if look.part == Part.LIGHT else 0.0
-        # What shines white in the photograph of a headlamp mirrors the sky there; as a colour it
+        # What shines white in the photograph of a headlamp mirrors the sky there; as a color it
         # would be whiter than paper.
         contrast, brightness = (1.8, 0.6) if role == "lamp_clear" else (1.0, 1.0)
         darker = tree.add("ShaderNodeGamma", Color=color.outputs["Color"], Gamma=contrast)

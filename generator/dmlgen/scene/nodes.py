@@ -1,4 +1,4 @@
-"""A few words for building shader node trees."""
+"""Helpers for building shader node trees."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Tree:
         self.tree.nodes.clear()
 
     def add(self, kind: str, settings: dict[str, Any] | None = None, **inputs: Any) -> Any:
-        """A node of type `kind`; `inputs` are values or output sockets, spaces as underscores."""
+        """Add a node of type `kind`; `inputs` are values or sockets, `_` stands for a space."""
         node = self.tree.nodes.new(kind)
         for name, value in (settings or {}).items():
             setattr(node, name, value)
@@ -23,28 +23,28 @@ class Tree:
         return node
 
     def set(self, socket: Any, value: Any) -> None:
-        """Links `value` to the input socket if it is an output socket, else stores it."""
+        """Link `value` to the input socket if it is an output socket, otherwise store it."""
         if hasattr(value, "is_output"):
             self.tree.links.new(value, socket)
         else:
             socket.default_value = value
 
     def math(self, operation: str, *operands: Any, clamp: bool = False) -> Any:
-        """The output of a math node."""
+        """Return the output of a new math node."""
         node = self.add("ShaderNodeMath", {"operation": operation, "use_clamp": clamp})
         for socket, operand in zip(node.inputs, operands, strict=False):
             self.set(socket, operand)
         return node.outputs[0]
 
     def scaled(self, vector: Any, factor: Any) -> Any:
-        """`vector` times a number."""
+        """Return `vector` times a number."""
         node = self.add("ShaderNodeVectorMath", {"operation": "SCALE"})
         self.set(node.inputs[0], vector)
         self.set(node.inputs["Scale"], factor)
         return node.outputs[0]
 
     def smoothstep(self, value: Any, low: Any, high: Any) -> Any:
-        """0 below `low`, 1 above `high`, smooth between."""
+        """Return 0 below `low`, 1 above `high`, and a smooth step between."""
         node = self.add(
             "ShaderNodeMapRange",
             {"interpolation_type": "SMOOTHSTEP"},
@@ -55,7 +55,7 @@ class Tree:
         return node.outputs["Result"]
 
     def mix_color(self, factor: Any, a: Any, b: Any, blend: str = "MIX") -> Any:
-        """`a` where factor is 0, `b` where it is 1."""
+        """Return `a` where factor is 0 and `b` where it is 1."""
         node = self.add("ShaderNodeMix", {"data_type": "RGBA", "blend_type": blend})
         self.set(node.inputs[0], factor)
         self.set(node.inputs[6], a)
@@ -63,8 +63,11 @@ class Tree:
         return node.outputs[2]
 
     def end_with_distance(self, surface: Any, position: Any, radius: tuple[float, float]) -> None:
-        """Makes `surface` the material's: whole within the first radius of the origin, in metres,
-        and gone beyond the second, where rays go on into the world."""
+        """Use `surface` as the material's, fading out with distance from the origin.
+
+        It is opaque within the first radius, in meters, and transparent beyond the second, where
+        rays go on into the world.
+        """
         distance = self.add("ShaderNodeVectorMath", {"operation": "LENGTH"})
         self.set(distance.inputs[0], position)
         far = self.smoothstep(distance.outputs["Value"], *radius)
@@ -72,12 +75,12 @@ class Tree:
         self.end(self.mix_shader(far, surface, through))
 
     def end(self, surface: Any) -> None:
-        """Makes `surface` the material's."""
+        """Use `surface` as the material's."""
         output = self.add("ShaderNodeOutputMaterial")
         self.set(output.inputs["Surface"], surface)
 
     def mix_shader(self, factor: Any, a: Any, b: Any) -> Any:
-        """Shader `a` where factor is 0, `b` where it is 1."""
+        """Return shader `a` where factor is 0 and `b` where it is 1."""
         node = self.add("ShaderNodeMixShader")
         self.set(node.inputs[0], factor)
         self.set(node.inputs[1], a)

@@ -1,4 +1,4 @@
-"""What stands between camera and car: values of the factor `occlusion`."""
+"""Objects between camera and car: the values of the factor `occlusion`."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ KINDS: dict[str, tuple[float, Callable[[], list[Any]]]] = {
     "bin": (-0.6, street.bin),
     "bush": (0.9, lambda: plants.bush(1.2, np.random.default_rng(1))),
 }
-"""Metres to the right of the line from camera to car, as the camera sees it, and its builder."""
+"""Distance in meters to the right of the line from camera to car, and the builder, by kind."""
 NEARNESS = 0.47
-"""Where it stands: share of the camera's distance from the car."""
+"""Distance of an occluder, as a share of the camera's distance from the car."""
 
 
 class Occluders:
-    """Built when first needed; one of them, or none, is in the picture."""
+    """Occluders are built when first needed; at most one of them is in the picture."""
 
     def __init__(self) -> None:
         self._built: dict[str, list[Any]] = {}
 
     def put(self, kind: str, distance: float, azimuth: float) -> None:
-        """Puts `kind`, a key of KINDS or `none`, before a camera at a distance in metres and an
-        azimuth in degrees."""
+        """Put `kind`, a key of KINDS or `none`, before a camera.
+
+        The camera's distance is in meters, its azimuth in degrees.
+        """
         if kind in KINDS and kind not in self._built:
             self._built[kind] = KINDS[kind][1]()
             for obj in self._built[kind]:

@@ -1,9 +1,10 @@
 """A real place: a panorama around the car, and its own ground under the wheels.
 
 The ground is a plane whose albedo is the panorama itself, projected down from where it was taken
-and divided by the light that falls there. Where nothing stands in that light, the plane looks
-exactly like the panorama it covers, so no seam shows; where the car does, it is in shadow. The fine
-structure of a baked surface, too small for the panorama's pixels, is multiplied in near the car.
+and divided by the light that falls there. Where nothing blocks that light, the plane looks exactly
+like the panorama that it covers, so no seam is visible; where the car does, it is in shadow. The
+fine structure of a baked surface, too small for the panorama's pixels, is multiplied in near the
+car.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from dmlgen.scene.surfaces import ground_nodes, mean_color
 
 
 def panorama_file(name: str) -> Path:
-    """One of the panoramas in Blender's own data files (CC0, Greg Zaal, Poly Haven)."""
+    """Return the path of a panorama in Blender's own data files (CC0, Greg Zaal, Poly Haven)."""
     return Path(bpy.utils.system_resource("DATAFILES")) / "studiolights" / "world" / name
 
 
 def light_on_ground(pixels: np.ndarray) -> np.ndarray:
-    """Radiance [3] of a white diffuse card on the ground under a panorama.
+    """Return the radiance [3] of a white diffuse card on the ground under a panorama.
 
     Args:
         pixels: [H, W, 3] linear radiance, equirectangular, zenith in the first row.
@@ -57,13 +58,13 @@ class Panorama:
         self._build_ground()
 
     def show(self, visible: bool) -> None:
-        """Makes this the environment of the scene, or takes it away."""
+        """Make this the environment of the scene, or hide it."""
         self._ground.hide_render = not visible
         if visible:
             bpy.context.scene.world = self._world
 
     def set(self, values: Mapping[str, Any]) -> None:
-        """Sets the view to the value of its factor."""
+        """Set the view to the value of its factor."""
         self._changes.apply(self._turn, values, "environment_view")
 
     def _turn(self, view: float) -> None:
@@ -114,7 +115,7 @@ class Panorama:
         self._ground.data.materials.append(material)
 
     def _albedo(self, tree: Tree, position: Any, fine: Any) -> Any:
-        """The panorama seen from its tripod, over the light on the ground, with fine structure."""
+        """Return the panorama seen from its tripod, divided by the light, with fine structure."""
         from_tripod = tree.add("ShaderNodeVectorMath", {"operation": "SUBTRACT"})
         tree.set(from_tripod.inputs[0], position)
         from_tripod.inputs[1].default_value = (0.0, 0.0, self._spec.tripod_height)
@@ -133,7 +134,7 @@ class Panorama:
 
 
 def _flat(mesh: Any) -> np.ndarray:
-    """x and y of every corner of a mesh [2 N], as its UV map."""
+    """Return x and y of every corner of a mesh [2 N], as its UV map."""
     points = np.empty(len(mesh.vertices) * 3)
     mesh.vertices.foreach_get("co", points)
     corners = np.empty(len(mesh.loops), dtype=np.int32)

@@ -1,4 +1,4 @@
-"""What lens, sensor and camera add to a picture: veiling glare, noise, sharpening."""
+"""Add the effects of lens, sensor and camera to a picture: veiling glare, noise, sharpening."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-MIDDLE_GREY = 0.18
+MIDDLE_GRAY = 0.18
 READ_NOISE = 0.004
-"""Light whose shot noise equals the noise of reading the sensor; middle grey is 0.18."""
+"""Light level at which shot noise equals the sensor's read noise; middle gray is 0.18."""
 GRAIN = 0.55
-"""Standard deviation, in pixels, by which reading colours off a Bayer grid blurs the noise."""
+"""Standard deviation, in pixels, of the blur of the noise by demosaicing a Bayer grid."""
 SHARPENING_RADIUS = 0.9
-"""Standard deviation, in pixels, of the blur that an unsharp mask takes away."""
+"""Standard deviation, in pixels, of the blur that an unsharp mask subtracts."""
 
 
 @dataclass(frozen=True)
 class Character:
-    """How a camera renders what it sees.
+    """The effects of a camera on its pictures.
 
     Attributes:
         flare: percent of the picture's mean light that the lens spreads evenly over all of it.
-        noise: percent, standard deviation of a middle grey's light.
+        noise: percent, standard deviation of a middle gray's light.
         sharpening: amount of the unsharp mask; 1 doubles the finest detail.
     """
 
@@ -32,8 +32,9 @@ class Character:
 
 
 def photograph(pixels: np.ndarray, character: Character, rng: np.random.Generator) -> np.ndarray:
-    """The picture as a camera of that character would have taken it; one that adds nothing gives
-    it back unchanged.
+    """Return the picture as a camera of that character would have taken it.
+
+    A character that adds nothing returns it unchanged.
 
     The variance of the noise is proportional to the light (shot noise) plus a constant (read
     noise).
@@ -44,8 +45,8 @@ def photograph(pixels: np.ndarray, character: Character, rng: np.random.Generato
     Returns:
         uint8 [H, W, 3].
 
-    >>> grey = np.full((64, 64, 3), 118, np.uint8)
-    >>> noisy = photograph(grey, Character(0, 5, 0), np.random.default_rng(1))
+    >>> gray = np.full((64, 64, 3), 118, np.uint8)
+    >>> noisy = photograph(gray, Character(0, 5, 0), np.random.default_rng(1))
     >>> light = (((noisy / 255 + 0.055) / 1.055) ** 2.4)
     >>> bool(abs(light.std() / light.mean() - 0.05) < 0.005)
     True
@@ -57,12 +58,12 @@ def photograph(pixels: np.ndarray, character: Character, rng: np.random.Generato
     light = light + character.flare / 100 * light.mean(axis=(0, 1))
     if character.noise:
         grain = gaussian_filter(rng.standard_normal(pixels.shape, np.float32), (GRAIN, GRAIN, 0))
-        grain *= character.noise / 100 * MIDDLE_GREY / grain.std()
-        light = light + grain * np.sqrt((light + READ_NOISE) / (MIDDLE_GREY + READ_NOISE))
+        grain *= character.noise / 100 * MIDDLE_GRAY / grain.std()
+        light = light + grain * np.sqrt((light + READ_NOISE) / (MIDDLE_GRAY + READ_NOISE))
     light = np.clip(light, 0, 1)
     encoded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
     if character.sharpening:
         blurred = gaussian_filter(encoded, (SHARPENING_RADIUS, SHARPENING_RADIUS, 0))
         encoded = encoded + character.sharpening * (encoded - blurred)
-    taken: np.ndarray = np.round(np.clip(encoded, 0, 1) * 255).astype(np.uint8)
-    return taken
+    picture: np.ndarray = np.round(np.clip(encoded, 0, 1) * 255).astype(np.uint8)
+    return picture

@@ -1,4 +1,4 @@
-"""Rendering the stage: a picture, its part mask and what is known of the car in it."""
+"""Render the stage: a picture, its part mask, and box and area of the car in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dmlgen.scene.photography import Character, photograph
 
 @dataclass(frozen=True)
 class Picture:
-    """What one render gives.
+    """The result of one render.
 
     Attributes:
         jpg: the picture.
@@ -44,7 +44,7 @@ class Photographer:
     """Renders the current scene; picture and mask come from the same rays, pixel by pixel.
 
     Args:
-        scratch: an existing folder, for the picture on its way out of Blender.
+        scratch: an existing folder for temporary files.
     """
 
     def __init__(self, scratch: Path) -> None:
@@ -57,18 +57,18 @@ class Photographer:
         layer = scene.view_layers[0]
         layer.cycles.denoising_store_passes = True
         layer.use_pass_material_index = True
-        # Glass counts as glass, not as what is behind it.
+        # In the mask, glass counts as glass and not as what is behind it.
         layer.pass_alpha_threshold = 0.0
         size = scene.render.resolution_x, scene.render.resolution_y
         self._denoiser = Denoiser(*size, scene.render.threads)
 
     def take(self, character: Character, quality: float, seed: int) -> Picture:
-        """Renders a picture of the scene as it stands.
+        """Render a picture of the scene as it is set.
 
         Args:
-            character: of the camera.
-            quality: of the JPEG file, 1 to 100.
-            seed: of the camera's noise.
+            character: character of the camera.
+            quality: quality of the JPEG file, 1 to 100.
+            seed: seed of the camera's noise.
         """
         clock = [perf_counter()]
         tracing.render(partial(self._work, clock))
@@ -93,7 +93,7 @@ class Photographer:
         return Picture(jpg.getvalue(), png.getvalue(), _box(self._mask), area, seconds)
 
     def _work(self, clock: list[float], layer: Any) -> None:
-        """Keeps the mask of what was traced and denoises it."""
+        """Keep the mask of the traced picture and denoise it."""
         clock.append(perf_counter())
         self._mask = np.round(tracing.read(layer, MATERIAL_INDEX_PASS)[::-1, :, 0]).astype(np.uint8)
         color = tracing.read(layer, "Combined")
@@ -104,7 +104,7 @@ class Photographer:
 
 
 def _seconds(text: str) -> float:
-    """Of a duration as Blender writes it, `[hours:]minutes:seconds`."""
+    """Return the seconds of a duration as Blender writes it, `[hours:]minutes:seconds`."""
     total = 0.0
     for part in text.split(":"):
         total = 60 * total + float(part)

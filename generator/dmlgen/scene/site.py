@@ -19,9 +19,9 @@ from dmlgen.scene.surfaces import ground_material
 from dmlgen.scene.things import Things
 
 SHADE = 0.2
-"""Share of the sun that the meter reads where nothing of it reaches the car."""
+"""Share of the sun that the meter reads even if no sunlight reaches the car."""
 FACING = 0.65
-"""How much the meter minds whether the camera looks at sunlit or at shaded sides, 0..1."""
+"""How much the meter depends on whether the camera sees sunlit or shaded sides, 0..1."""
 
 
 class Site:
@@ -38,7 +38,7 @@ class Site:
         self._build_world()
 
     def show(self, visible: bool) -> None:
-        """Makes this the environment of the scene, or takes it away."""
+        """Make this the environment of the scene, or hide it."""
         self._visible = visible
         self._ground.hide_render = not visible
         self._things.show(visible)
@@ -46,7 +46,7 @@ class Site:
             bpy.context.scene.world = self._world
 
     def set(self, values: Mapping[str, Any]) -> None:
-        """Sets light, ground and view to the values of their factors."""
+        """Set light, ground and view to the values of their factors."""
         changes = self._changes
         changes.apply(self._set_sun, values, "sun_elevation", "sun_rotation", "environment_view")
         changes.apply(self._set_ground, values, "ground")
@@ -60,7 +60,7 @@ class Site:
 
     def _set_sun(self, elevation: float, rotation: float, view: float) -> None:
         sunlit = sunlit_share(self._spec.things, elevation, rotation - self._angle(view))
-        # A camera that metered the shade fully would burn out what lies in the sun.
+        # Metering for the shade alone would overexpose everything in the sun.
         sunlit = SHADE + (1 - SHADE) * sunlit
         facing = FACING * np.cos(np.radians(rotation))
         reading = metered_light(elevation, sunlit, facing)
@@ -84,7 +84,7 @@ class Site:
 
 
 def _disc(name: str, radius: float) -> Any:
-    """A flat ground around the origin, with x and y as its UV map."""
+    """Return a flat ground around the origin, with x and y as its UV map."""
     angle = np.arange(96) * (2 * np.pi / 96)
     ring = radius * np.column_stack([np.cos(angle), np.sin(angle), np.zeros(96)])
     mesh = bpy.data.meshes.new(f"ground:{name}")

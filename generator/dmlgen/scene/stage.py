@@ -25,25 +25,25 @@ from dmlgen.scene.studio import Studio
 
 PAINT_FACTORS = ("paint_hue", "paint_saturation", "paint_value", "paint_finish")
 
-MOST_CARS = 24
-"""Cars that stay loaded; of more, the one that was not shown for longest goes."""
+MAX_CARS = 24
+"""Maximum number of loaded cars; beyond it, the least recently shown car is removed."""
 
 
 class Surroundings(Protocol):
-    """What an environment can do, whatever its kind."""
+    """The interface of all environments."""
 
     def show(self, visible: bool) -> None:
-        """Makes this the environment of the scene, or takes it away."""
+        """Make this the environment of the scene, or hide it."""
 
     def set(self, values: Mapping[str, Any]) -> None:
-        """Sets light, ground and whatever else the environment's factors decide."""
+        """Set light, ground and everything else that the environment's factors decide."""
 
 
 class Stage:
     """Cars and environments are loaded when first needed and kept.
 
     Args:
-        threads: that Cycles may use, 0 for one a core; changes no picture.
+        threads: maximum number of threads of Cycles, 0 for one per core; changes no pixel.
     """
 
     def __init__(self, engine: Engine, threads: int = 0) -> None:
@@ -55,7 +55,7 @@ class Stage:
         self.materials = CarMaterials()
         self.camera = Camera()
         self._occluders = Occluders()
-        # In the order in which they were last shown.
+        # The least recently shown car comes first.
         self._cars: dict[tuple[str | float, ...], Car] = {}
         self._environments: dict[str, Surroundings] = {}
         self._changes = Changes()
@@ -63,10 +63,10 @@ class Stage:
         self.environment: Surroundings
 
     def set(self, values: Mapping[str, Any], seed: int) -> None:
-        """Sets the scene to the values of all factors (as in the plan) and the noise to `seed`."""
+        """Set the scene to the values of all factors (as in the plan) and the noise to `seed`."""
         scene = bpy.context.scene
         scene.cycles.seed = seed
-        # Cycles' settings are no part of Blender's dependency graph: without the tag, a scene with
+        # Cycles' settings are not part of Blender's dependency graph: without the tag, a scene with
         # persistent data would go on with the seed of its first frame.
         scene.update_tag()
         changes = self._changes
@@ -90,27 +90,27 @@ class Stage:
         self._taking = (character, values["jpeg_quality"], seed)
 
     def photograph(self, photographer: Photographer) -> Picture:
-        """The picture of the scene as it is set."""
+        """Return the picture of the scene as it is set."""
         return photographer.take(*self._taking)
 
     def _show_car(self, name: str, *shape: float) -> None:
-        wanted: tuple[str | float, ...] = (name, *shape)
-        if wanted in self._cars:
-            self._cars[wanted] = self._cars.pop(wanted)
+        key: tuple[str | float, ...] = (name, *shape)
+        if key in self._cars:
+            self._cars[key] = self._cars.pop(key)
         else:
-            while len(self._cars) >= MOST_CARS:
+            while len(self._cars) >= MAX_CARS:
                 self._cars.pop(next(iter(self._cars))).remove()
             proportions = shape_of(dict(zip(SHAPE_FACTORS, shape, strict=True)))
-            self._cars[wanted] = Car(name, self.materials, proportions)
-        self.car = self._cars[wanted]
-        for other in self._cars.values():
-            other.show(other is self.car)
+            self._cars[key] = Car(name, self.materials, proportions)
+        self.car = self._cars[key]
+        for car in self._cars.values():
+            car.show(car is self.car)
 
     def _show_environment(self, name: str) -> None:
         if name not in self._environments:
             self._environments[name] = _build(load_environment(name))
-        for other in self._environments.values():
-            other.show(other is self._environments[name])
+        for environment in self._environments.values():
+            environment.show(environment is self._environments[name])
         self.environment = self._environments[name]
 
 
@@ -142,16 +142,16 @@ def _configure(engine: Engine) -> None:
     # Measured in docs/performance.md: with few lights a tree of them costs more than it helps.
     cycles.use_light_tree = False
     cycles.sampling_pattern = "TABULATED_SOBOL"
-    # The photographer denoises.
+    # `Photographer` denoises the picture itself.
     cycles.use_denoising = False
     _use_device(engine.device)
 
 
 def _use_device(device: str) -> None:
-    """Cycles on the CPU, or on the GPUs of a kind; 'auto' takes the fastest kind there is."""
+    """Let Cycles run on the CPU or on GPUs of one kind; 'auto' uses the fastest kind available."""
     preferences = bpy.context.preferences.addons["cycles"].preferences
-    wanted = {"auto": ("OPTIX", "CUDA"), "cuda": ("CUDA",), "optix": ("OPTIX",), "cpu": ()}
-    for kind in wanted[device]:
+    kinds_by_device = {"auto": ("OPTIX", "CUDA"), "cuda": ("CUDA",), "optix": ("OPTIX",), "cpu": ()}
+    for kind in kinds_by_device[device]:
         gpus = [d for d in preferences.get_devices_for_type(kind) if d.type == kind]
         if gpus:
             preferences.compute_device_type = kind

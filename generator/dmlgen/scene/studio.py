@@ -17,9 +17,9 @@ from dmlgen.scene.materials import linear_rgb
 from dmlgen.scene.nodes import Tree
 
 COVE = 2.0
-"""Radius, in metres, with which the floor bends up into the wall."""
+"""Radius, in meters, with which the floor bends up into the wall."""
 AMBIENT = 0.12
-"""Light from what is not modelled, as a share of a white card."""
+"""Ambient light, as a share of the radiance of a white card."""
 CENTER = Vector((0.0, 0.0, 0.6))
 
 
@@ -32,14 +32,14 @@ class Studio:
         self._objects = [self._build_cyclorama(spec), *map(_softbox, spec.softboxes)]
 
     def show(self, visible: bool) -> None:
-        """Makes this the environment of the scene, or takes it away."""
+        """Make this the environment of the scene, or hide it."""
         for obj in self._objects:
             obj.hide_render = not visible
         if visible:
             bpy.context.scene.world = self._world
 
     def set(self, values: Mapping[str, Any]) -> None:
-        """Sets finish and colour to the values of their factors."""
+        """Set finish and color to the values of their factors."""
         changes = self._changes
         changes.apply(self._set_finish, values, "floor")
         changes.apply(
@@ -76,7 +76,7 @@ class Studio:
 
 
 def _paper(mesh: Any) -> Any:
-    """A new material of the mesh; its shader."""
+    """Add a new material to the mesh and return its shader."""
     material = bpy.data.materials.new("cyclorama")
     tree = Tree(material)
     shader = tree.add("ShaderNodeBsdfPrincipled", Roughness=0.8)
@@ -86,14 +86,14 @@ def _paper(mesh: Any) -> Any:
 
 
 def _profile(radius: float, height: float) -> np.ndarray:
-    """Distance from the middle and height [N, 2] of floor, cove and wall."""
+    """Return distance from the middle and height [N, 2] of floor, cove and wall."""
     bend = np.linspace(0, math.pi / 2, 16)
     cove = np.stack([radius - COVE + COVE * np.sin(bend), COVE - COVE * np.cos(bend)], axis=1)
     return np.concatenate([[[2.0, 0.0]], cove, [[radius, height]]])
 
 
 def _lathe(profile: np.ndarray, steps: int = 96) -> tuple[list[Any], list[Any], list[Any]]:
-    """Vertices, edges and faces of a profile turned about Z, closed in the middle."""
+    """Return vertices, edges and faces of a profile turned about Z, closed in the middle."""
     angles = np.arange(steps) * (2 * math.pi / steps)
     ring = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     vertices = [(float(r * x), float(r * y), float(z)) for r, z in profile for x, y in ring]
@@ -113,7 +113,7 @@ def _softbox(spec: Softbox) -> Any:
     obj = bpy.data.objects.new("softbox", light)
     obj.location = spec.at
     obj.rotation_euler = (CENTER - obj.location).to_track_quat("-Z", "Y").to_euler()
-    # The picture shows what a softbox lights and what mirrors it, not the softbox.
+    # A softbox lights the scene and is mirrored in it, but the camera does not see it.
     obj.visible_camera = False
     bpy.context.scene.collection.objects.link(obj)
     return obj

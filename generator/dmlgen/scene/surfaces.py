@@ -1,6 +1,6 @@
 """Baked surfaces in the scene: tiled over grounds, projected onto walls.
 
-Coordinates are an object's own, in metres: what is textured must not be scaled.
+Textures use object coordinates in meters, so a textured object must not be scaled.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from dmlgen.catalog.surfaces import load_surface
 from dmlgen.scene.nodes import Tree
 
 MACRO_TILE = 26.7
-"""Metres over which a ground's brightness wanders; hides that its tile repeats every 4."""
+"""Meters over which a ground's brightness varies; this hides that its tile repeats every 4 m."""
 MACRO_CONTRAST = 0.42
 
 
 class SurfaceNodes(NamedTuple):
-    """Output sockets of a surface's colour, roughness and normal."""
+    """Output sockets of a surface's color, roughness and normal."""
 
     color: Any
     roughness: Any
@@ -28,14 +28,14 @@ class SurfaceNodes(NamedTuple):
 
 
 def surface_image(name: str, file: str = "color.jpg", data: bool = False) -> Any:
-    """One of a surface's images; `data` for what is no colour."""
+    """Return one of a surface's images; `data` is for values that are no color."""
     image = bpy.data.images.load(str(surface_folder(name) / file), check_existing=True)
     image.colorspace_settings.name = "Non-Color" if data else "sRGB"
     return image
 
 
 def ground_nodes(tree: Tree, name: str, position: Any) -> SurfaceNodes:
-    """A ground, its tile repeated and its brightness varied over tens of metres."""
+    """Return a ground whose tile is repeated and whose brightness varies over tens of meters."""
     tiled = tree.scaled(position, 1.0 / load_surface(name).tile)
     color = _look_up(tree, surface_image(name), tiled)
     wander = _look_up(
@@ -50,7 +50,7 @@ def ground_nodes(tree: Tree, name: str, position: Any) -> SurfaceNodes:
 
 
 def mean_color(name: str) -> tuple[float, float, float]:
-    """Linear RGB of a surface's albedo on average."""
+    """Return the mean albedo of a surface in linear RGB."""
     image = surface_image(name)
     pixels = np.empty(len(image.pixels), np.float32)
     image.pixels.foreach_get(pixels)
@@ -61,7 +61,10 @@ def mean_color(name: str) -> tuple[float, float, float]:
 
 
 def ground_material(name: str) -> Any:
-    """The material of a flat ground; its mesh needs a UV map (of any content) for its normals."""
+    """Return the material of a flat ground.
+
+    Its mesh needs a UV map (of any content) for its normals.
+    """
     material = bpy.data.materials.new(f"ground:{name}")
     tree = Tree(material)
     position = tree.add("ShaderNodeTexCoord").outputs["Object"]
@@ -77,7 +80,7 @@ def ground_material(name: str) -> Any:
 
 
 def wall_material(title: str, name: str, tint: tuple[float, float, float]) -> Any:
-    """A material called `title` of something upright; `tint` multiplies the surface's colour."""
+    """Return a material called `title` for something upright; `tint` multiplies its color."""
     material = bpy.data.materials.new(title)
     tree = Tree(material)
     position = tree.add("ShaderNodeTexCoord").outputs["Object"]

@@ -1,4 +1,4 @@
-"""The things of a place, built and put where its environment file says."""
+"""The things of a place, built and placed as its environment file says."""
 
 from __future__ import annotations
 
@@ -48,18 +48,18 @@ class Things:
         self._solid: list[Any] = []
         self._markings: list[Any] = []
         for index, thing in enumerate(things):
-            kept = self._markings if isinstance(thing, MARKINGS) else self._solid
-            kept.extend(self._put(thing, index))
+            objects = self._markings if isinstance(thing, MARKINGS) else self._solid
+            objects.extend(self._put(thing, index))
 
     def show(self, visible: bool, markings: bool = True) -> None:
-        """Puts the things into the picture, or out of it; painted lines by themselves."""
+        """Show or hide the things; painted lines can be hidden separately."""
         for obj in self._solid:
             show(obj, visible)
         for obj in self._markings:
             show(obj, visible and markings)
 
     def turn(self, angle: float) -> None:
-        """Degrees counter-clockwise seen from above."""
+        """Set the rotation in degrees, counter-clockwise seen from above."""
         self.root.rotation_euler = (0.0, 0.0, math.radians(angle))
 
     def _put(self, thing: Placed, index: int) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Rendering with a look at the light, before Blender makes a picture of it."""
+"""Rendering with access to the traced light before Blender turns it into a picture."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 
 
 def render(work: Callable[[Any], None]) -> None:
-    """Renders the current scene into its file.
+    """Render the current scene into its file.
 
-    Without a window Blender shows the pixels of a render to nobody: its engine is the one place
+    Without a window Blender gives no access to the pixels of a render; its engine is the only place
     where they can be read and changed.
 
     Args:
@@ -28,7 +28,7 @@ def render(work: Callable[[Any], None]) -> None:
         try:
             work(engine.get_result().layers[0])
         except Exception as error:
-            # Blender would print it and save the picture as it is.
+            # Blender would only print the error and save the picture unchanged.
             errors.append(error)
 
     cycles.CyclesRender.render = trace_and_work
@@ -41,14 +41,14 @@ def render(work: Callable[[Any], None]) -> None:
 
 
 def read(layer: Any, name: str) -> np.ndarray:
-    """The pass `name` of a render layer, float32 [H, W, channels], first row at the bottom."""
+    """Return pass `name` of a render layer, float32 [H, W, channels], first row at the bottom."""
     render = bpy.context.scene.render
-    one = layer.passes[name]
-    pixels = np.empty(render.resolution_x * render.resolution_y * one.channels, np.float32)
-    one.rect.foreach_get(pixels)
-    return pixels.reshape(render.resolution_y, render.resolution_x, one.channels)
+    render_pass = layer.passes[name]
+    pixels = np.empty(render.resolution_x * render.resolution_y * render_pass.channels, np.float32)
+    render_pass.rect.foreach_get(pixels)
+    return pixels.reshape(render.resolution_y, render.resolution_x, render_pass.channels)
 
 
 def write(layer: Any, name: str, pixels: np.ndarray) -> None:
-    """Replaces the pass `name` by `pixels`, as `read` gives them."""
+    """Replace the pass `name` by `pixels`, in the format that `read` returns."""
     layer.passes[name].rect.foreach_set(pixels.ravel())

@@ -1,8 +1,8 @@
-"""Twins: second users of meshes, which spare Cycles to build them anew for every frame.
+"""Twins: second users of meshes, so that Cycles does not rebuild these for every frame.
 
-Cycles writes the place of a mesh that is used once into its vertices. It then takes all of them
-from Blender again for the next frame, and builds one new BVH. A mesh used twice stays as it is,
-with a BVH of its own, and what moves is a matrix.
+Cycles applies the transform of a mesh that is used once to its vertices. It then reads all of them
+from Blender again for the next frame, and builds one new BVH. A mesh that is used twice is kept,
+with a BVH of its own, and only a matrix changes.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from typing import Any
 import bpy
 
 BELOW = 100.0
-"""Metres between a mesh and its twin, which would be in the way of rays, though none sees it."""
+"""Meters between a mesh and its twin: although invisible, the twin would slow down nearby rays."""
 UNSEEN = ("camera", "diffuse", "glossy", "transmission", "shadow")
 
 
 def add_twin(obj: Any) -> None:
-    """Gives the mesh of `obj` a second user. From now on `show` has to show and hide it."""
+    """Give the mesh of `obj` a second user. From now on `show` has to show and hide it."""
     twin = obj.copy()
     for ray in UNSEEN:
         setattr(twin, f"visible_{ray}", False)
-    # Cycles leaves out what no kind of ray sees: volume scatter, of which there is none, remains.
+    # Cycles skips objects that no ray can see, so the twin stays visible to volume scatter, which
+    # no scene has.
     twin.parent = obj
     twin.matrix_parent_inverse.identity()
     twin.location, twin.rotation_euler, twin.scale = (0.0, 0.0, -BELOW), (0.0, 0.0, 0.0), (1, 1, 1)
@@ -31,6 +32,6 @@ def add_twin(obj: Any) -> None:
 
 
 def show(obj: Any, visible: bool) -> None:
-    """Puts an object into the picture, or out of it, with its twin."""
+    """Show or hide an object together with its twin."""
     for user in (obj, obj["twin"]):
         user.hide_render = not visible

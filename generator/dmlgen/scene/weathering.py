@@ -1,6 +1,6 @@
 """Layers over a car's materials that a factor switches on: dirt, and the light of its lamps.
 
-At 0 Cycles folds a layer away: the picture is the one without it, and as fast.
+At 0 Cycles removes a layer: picture and render time are the same as without it.
 """
 
 from __future__ import annotations
@@ -17,23 +17,26 @@ DUST = (0.17, 0.14, 0.10, 1.0)
 """Linear RGBA of dry road dirt."""
 CLEAN = frozenset({"interior", "upholstery", "underbody", "reflector"})
 SPLASHED = (0.1, 0.95)
-"""Metres above the ground: all that splashes hit, and nothing they hit."""
+"""Heights in meters: below the first splashes hit everything, above the second nothing."""
 GLASS_SHARE = 0.3
-"""Of the dirt, on panes: wiped and rained clean."""
+"""Share of the dirt that stays on panes, which wipers and rain clean."""
 GLOW: dict[str, tuple[tuple[float, float, float], float]] = {
     "reflector": ((1.0, 0.93, 0.82), 14.0),
     "lamp_clear": ((1.0, 0.93, 0.82), 0.2),
     "lamp_red": ((1.0, 0.008, 0.004), 0.75),
 }
-"""Colour and radiance of lamps that are lit, relative to a white card in daylight."""
+"""Color and radiance of lamps that are lit, relative to a white card in daylight."""
 PHOTOGRAPH = "photograph"
-"""Name of the node with the image that a car keeps for a lamp."""
+"""Name of the node with the image that a car has for a lamp."""
 PHOTOGRAPHED = 12.0
 """How much brighter than a plain cover the white of such an image is."""
 
 
 def cover_with_dirt(tree: Tree, role: str, surface: Any) -> Any:
-    """`surface` under dust and mud, as much as the node `dirt` says: most of it low on the car."""
+    """Return `surface` under dust and mud, most of it low on the car.
+
+    The node `dirt` says how much.
+    """
     if role in CLEAN:
         return surface
     amount = tree.add("ShaderNodeValue", {"name": "dirt"}).outputs[0]
@@ -53,7 +56,7 @@ def cover_with_dirt(tree: Tree, role: str, surface: Any) -> Any:
     height = tree.add("ShaderNodeSeparateXYZ", Vector=position).outputs["Z"]
     low = tree.math("SUBTRACT", 1.0, tree.smoothstep(height, *SPLASHED))
     level = tree.math("MULTIPLY", amount, tree.math("ADD", tree.math("MULTIPLY", low, 0.75), 0.3))
-    # Where there is more dirt, it also lies where less of it sticks.
+    # With more dirt, it also covers places where less of it sticks.
     start = tree.math("SUBTRACT", 0.72, tree.math("MULTIPLY", level, 0.85))
     covered = tree.smoothstep(grime, start, tree.math("ADD", start, 0.75))
     share = GLASS_SHARE if ROLES[role].part == Part.GLASS else 0.92
@@ -64,7 +67,10 @@ def cover_with_dirt(tree: Tree, role: str, surface: Any) -> Any:
 
 
 def glow(tree: Tree, role: str, surface: Any) -> Any:
-    """`surface` of a lamp with the light that the node `light` gives it; white lamps in front."""
+    """Return `surface` of a lamp with its light, in white at the front only.
+
+    The node `light` says how much.
+    """
     if role not in GLOW:
         return surface
     color, radiance = GLOW[role]
@@ -78,7 +84,7 @@ def glow(tree: Tree, role: str, surface: Any) -> Any:
         share = tree.math("MULTIPLY", tree.math("POWER", bright, 2.0), PHOTOGRAPHED)
         strength = tree.math("MULTIPLY", strength, share)
     if role == "reflector":
-        # A dish is brightest where one looks straight into it.
+        # A dish is brightest to a viewer who looks straight into it.
         facing = tree.add("ShaderNodeLayerWeight", Blend=0.5).outputs["Facing"]
         into = tree.math("POWER", tree.math("SUBTRACT", 1.0, facing), 4.0)
         strength = tree.math("MULTIPLY", strength, into)

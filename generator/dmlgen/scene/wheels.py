@@ -1,4 +1,4 @@
-"""Wheels to exchange for a car's own, as objects: a design fitted to a radius and width."""
+"""Objects of wheels that replace a car's own: a design fitted to a radius and width."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dmlgen.scene.props.shape import Shape
 def build_wheel(
     style: str, radius: float, width: float, left: bool, materials: CarMaterials
 ) -> Any:
-    """A wheel about its own y axis, in no collection yet.
+    """Build a wheel about its own y axis, in no collection yet.
 
     Args:
         style: a key of `DESIGNS`.
-        radius, width: metres.
+        radius, width: meters.
         left: whether its outer side faces +y.
     """
     shape = Shape(f"wheel:{style}")

@@ -1,4 +1,4 @@
-"""Bakes the surfaces of scenes/surfaces/: `python -m dmlgen.surfaces.bake [NAME ...]`."""
+"""Bake the surfaces of scenes/surfaces/: `python -m dmlgen.surfaces.bake [NAME ...]`."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ BAKERS: dict[str, Callable[[int, np.random.Generator], Surface]] = {
     "clouds": walls.clouds,
 }
 MASKS = frozenset({"grime", "clouds"})
-"""Images of a share, not of a colour: stored as they are."""
+"""Surfaces whose image holds shares and not colors: stored without a transfer function."""
 
 
 def baked(name: str, size: int = SIZE) -> dict[str, Image.Image]:
-    """The images of a surface, by file name."""
+    """Return the images of a surface, by file name."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     surface = BAKERS[name](size, rng)
     encoded = surface.albedo if name in MASKS else _encode(surface.albedo)
@@ -52,14 +52,14 @@ def baked(name: str, size: int = SIZE) -> dict[str, Image.Image]:
 
 
 def bake(name: str, folder: Path) -> None:
-    """Writes the images of a surface into `folder`."""
+    """Write the images of a surface into `folder`."""
     for file, image in baked(name).items():
-        # The eye forgives a normal less chroma resolution than a renderer does.
+        # An eye tolerates reduced chroma resolution, but in a normal map it becomes visible relief.
         image.save(folder / file, quality=84, subsampling=0 if file == "normal.jpg" else 2)
 
 
 def _encode(light: Array) -> Array:
-    """sRGB from linear, both 0..1."""
+    """Convert linear values to sRGB, both 0..1."""
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 
 

@@ -12,10 +12,10 @@ Array = np.ndarray
 
 
 def fractal(size: int, slope: float, rng: np.random.Generator, low: float = 1.0) -> Array:
-    """Noise whose power falls with frequency as f^-slope; mean 0, standard deviation 1.
+    """Return noise whose power falls with frequency as f^-slope; mean 0, standard deviation 1.
 
     Args:
-        low: lowest frequency, in cycles a tile.
+        low: lowest frequency, in cycles per tile.
     """
     frequency = np.fft.fftfreq(size) * size
     radius = np.hypot(frequency[:, None], frequency[None, :])
@@ -27,7 +27,7 @@ def fractal(size: int, slope: float, rng: np.random.Generator, low: float = 1.0)
 
 
 def warp(image: Array, right: Array, down: Array) -> Array:
-    """`image` looked up `right` and `down` pixels away."""
+    """Return `image` sampled `right` and `down` pixels away."""
     y, x = np.mgrid[: len(image), : len(image)]
     result: Array = map_coordinates(image, [y + down, x + right], order=1, mode="grid-wrap")
     return result
@@ -48,10 +48,10 @@ class Cells(NamedTuple):
 
 
 def cells(size: int, points: Array, jitter: Array | None = None) -> Cells:
-    """Voronoi cells of `points` [K, 2] (x, y in 0..1) on the periodic tile.
+    """Return the Voronoi cells of `points` [K, 2] (x, y in 0..1) on the periodic tile.
 
     Args:
-        jitter: [N, N, 2], in tiles, by which pixels are moved first: makes borders rough.
+        jitter: [N, N, 2], in tiles, by which pixels are moved first, so that borders are rough.
     """
     grid = (np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1) + 0.5) / size
     if jitter is not None:
@@ -64,7 +64,7 @@ def cells(size: int, points: Array, jitter: Array | None = None) -> Cells:
 
 
 def scattered(count: int, rng: np.random.Generator, spread: float = 0.8) -> Array:
-    """About `count` points [K, 2] that keep some distance: a grid, each point moved at random."""
+    """Return about `count` points [K, 2] that keep some distance: a grid, moved at random."""
     side = round(count**0.5)
     grid = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2)
     points: Array = (grid + 0.5 + spread * (rng.random((side * side, 2)) - 0.5)) / side
@@ -72,7 +72,7 @@ def scattered(count: int, rng: np.random.Generator, spread: float = 0.8) -> Arra
 
 
 def bond(rows: int, columns: int) -> Array:
-    """Middles [K, 2] of the stones of a wall whose rows are shifted by half a stone."""
+    """Return the centers [K, 2] of the stones of a wall whose rows are shifted by half a stone."""
     row, column = np.mgrid[:rows, :columns]
     x = (column + 0.5 + 0.5 * (row % 2)) / columns
     y = (row + 0.5) / rows
@@ -85,7 +85,7 @@ class Bricks(NamedTuple):
 
     Attributes:
         cell: the stone that each pixel lies in.
-        inside: distance to its border, metres.
+        inside: distance to its border, meters.
     """
 
     cell: Array
@@ -93,7 +93,7 @@ class Bricks(NamedTuple):
 
 
 def bricks(size: int, tile: float, rows: int, columns: int, shifted: bool = True) -> Bricks:
-    """Stones in rows, each row shifted by half a stone against the next one (`rows` even)."""
+    """Return stones in rows, each shifted by half a stone against the next; `rows` is even."""
     y, x = (np.mgrid[:size, :size] + 0.5) / size
     row = np.floor(y * rows)
     across = x * columns + (0.5 * (row % 2) if shifted else 0.0)
@@ -104,14 +104,14 @@ def bricks(size: int, tile: float, rows: int, columns: int, shifted: bool = True
 
 
 def smoothstep(value: Array, low: float, high: float) -> Array:
-    """0 below `low`, 1 above `high`, smooth between."""
+    """Return 0 below `low`, 1 above `high`, and a smooth step between."""
     t = np.clip((value - low) / (high - low), 0.0, 1.0)
     result: Array = t * t * (3 - 2 * t)
     return result
 
 
 def normals(height: Array, tile: float) -> Array:
-    """Tangent-space normals [N, N, 3] of a height map in metres, x right, y up."""
+    """Return tangent-space normals [N, N, 3] of a height map in meters, x right, y up."""
     pixel = tile / len(height)
     right = (np.roll(height, -1, axis=1) - np.roll(height, 1, axis=1)) / (2 * pixel)
     up = (np.roll(height, 1, axis=0) - np.roll(height, -1, axis=0)) / (2 * pixel)

@@ -1,4 +1,4 @@
-"""What a source file holds, as plain numbers."""
+"""Describe the content of a source file as plain numbers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from dmlgen.meshes.role_materials import image_of
 
 
 def describe(file: Path, ignore: tuple[str, ...] = ()) -> Model:
-    """What is in a file, as plain numbers.
+    """Read a file as plain numbers.
 
     Raises:
-        InputError: it cannot be read, holds nothing, or too much.
+        InputError: the file cannot be read, is empty, or holds more than the maximum.
     """
     objects, notes, in_file = read_source(file, ignore)
     for glob in ignore:
@@ -78,8 +78,8 @@ def _look(material: Any) -> ModelMaterial:
 def _shader(material: Any) -> Any:
     if not material.use_nodes:
         return None
-    found = [n for n in material.node_tree.nodes if n.type in ("BSDF_PRINCIPLED", "BSDF_GLASS")]
-    return found[0] if found else None
+    shaders = [n for n in material.node_tree.nodes if n.type in ("BSDF_PRINCIPLED", "BSDF_GLASS")]
+    return shaders[0] if shaders else None
 
 
 def _mean_color(image: Any) -> tuple[float, float, float] | None:

@@ -1,4 +1,4 @@
-"""The images of a source once Blender has read it: those of its own folder, and no bombs."""
+"""Check the images of a source that Blender has read: their folder and their size."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import bpy
 from dmlgen.modelfiles.beside import MAX_PIXELS, find_beside, problem_of_image
 
 
-def keep_own_images(folder: Path) -> tuple[str, ...]:
+def pack_images_beside_file(folder: Path) -> tuple[str, ...]:
     """Pack the images that lie in the source's folder, and remove all others before any is decoded.
 
     Args:
-        folder: of the source.
+        folder: the folder of the source.
 
     Returns:
-        What was removed and why, one line each.
+        What was removed and why, one line per image.
     """
     notes = []
     for image in list(bpy.data.images):
-        # Made by Blender: there is no file, but a size.
+        # Blender generates these: they have a size but no file.
         size = image.generated_width * image.generated_height
         if image.source == "VIEWER" or (image.source == "GENERATED" and size <= MAX_PIXELS):
             continue
@@ -37,21 +37,21 @@ def keep_own_images(folder: Path) -> tuple[str, ...]:
 
 
 def _keep(image: Any, path: str, folder: Path) -> str:
-    """Why an image is not kept, empty where it is, and is packed then."""
+    """Pack an image and return an empty text, or return why it cannot be packed."""
     if image.source == "GENERATED":
         return f"more than {MAX_PIXELS:,} pixels"
     if image.packed_file is not None:
         return problem_of_image(bytes(image.packed_file.data))
     if image.source != "FILE":
         return "a sequence or a film, not one image"
-    found = find_beside(folder, path)
-    if found is None:
+    image_file = find_beside(folder, path)
+    if image_file is None:
         return "not in the folder of the file; put it there"
-    problem = problem_of_image(found)
+    problem = problem_of_image(image_file)
     if problem:
         return problem
-    if Path(path) != found:
-        moved = bpy.data.images.load(str(found))
+    if Path(path) != image_file:
+        moved = bpy.data.images.load(str(image_file))
         moved.colorspace_settings.name = image.colorspace_settings.name
         moved.alpha_mode = image.alpha_mode
         image.user_remap(moved)
@@ -68,7 +68,7 @@ def _path(image: Any) -> str:
 
 
 def _without_image(image: Any) -> list[str]:
-    """Names of the materials that showed an image and now show none."""
+    """Remove an image from all materials and return the names of those that showed it."""
     named = []
     for material in bpy.data.materials:
         if not material.use_nodes:

@@ -1,4 +1,4 @@
-"""Wheel housings for cars whose source has none: without them one looks through the arches."""
+"""Wheel housings for cars whose source has none: without them the arches are see-through."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dmlgen.meshes.role_materials import role_material
 
 STEPS = 24
 DEPTH = 0.16
-"""Metres from the wheel's inner side to the housing's inner wall."""
+"""Meters from the wheel's inner side to the housing's inner wall."""
 
 
 def add_liner(liners: Liners, wheel: list[Any]) -> Any:
-    """A dark half cylinder over a wheel, closed towards the middle of the car.
+    """Return a dark half cylinder over a wheel, closed towards the middle of the car.
 
     Args:
         wheel: the objects of the wheel, in the car's frame.

@@ -15,7 +15,7 @@ THICKNESS = 0.008
 
 
 def add_plate(plate: Plate) -> Any:
-    """One object, role `plate`: a box whose outer face lies at `plate.center`."""
+    """Return a new object with role `plate`: a box whose outer face lies at `plate.center`."""
     length, height = plate.size
     facing = 0.0 if plate.center[0] > 0 else math.pi
     bpy.ops.mesh.primitive_cube_add(size=1)

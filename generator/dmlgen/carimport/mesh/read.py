@@ -1,4 +1,4 @@
-"""Reading a source file, whatever its format, into plain mesh objects."""
+"""Read a source file of any format into plain mesh objects."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ import bmesh
 import numpy as np
 
 from dmldata.common.errors import InputError
-from dmlgen.carimport.mesh.images import keep_own_images
+from dmlgen.carimport.mesh.images import pack_images_beside_file
 from dmlgen.carimport.mesh.rendered import check_links, show_as_rendered
 from dmlgen.carimport.model import pieces_of
 from dmlgen.modelfiles.kinds import check_triangles
 from dmlgen.modelfiles.prepare import prepare
 
 NO_MATERIAL = "no material"
-"""Name of the material of faces that have none."""
+"""Name of the material for faces without one."""
 
 _SOLID = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 
 
 class Source(NamedTuple):
-    """What a file holds.
+    """The content of a source file.
 
     Args:
-        objects: mesh objects, Z up, with modifiers and instances made real; the scene has no more.
-        notes: what could not be used or decided, one line each.
-        names: of all objects in the file, also those that were left out.
+        objects: mesh objects, Z up, with modifiers and instances applied; the scene has no others.
+        notes: what could not be used or decided, one line per note.
+        names: names of all objects in the file, including those that were left out.
     """
 
     objects: list[Any]
@@ -40,7 +40,7 @@ class Source(NamedTuple):
 
 
 def read_source(file: Path, ignore: tuple[str, ...] = ()) -> Source:
-    """The mesh objects in a file, as it renders and at rest.
+    """Read the mesh objects of a file as they render, at rest.
 
     Scripts in a .blend file are not run; nothing outside the folder of the file is used.
 
@@ -49,7 +49,7 @@ def read_source(file: Path, ignore: tuple[str, ...] = ()) -> Source:
         ignore: globs of objects that are left out.
 
     Raises:
-        InputError: it cannot be read or used.
+        InputError: the file cannot be read or used.
     """
     bpy.ops.wm.read_factory_settings(use_empty=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -58,7 +58,7 @@ def read_source(file: Path, ignore: tuple[str, ...] = ()) -> Source:
             _READERS[file.suffix.lower()](str(readable))
         except RuntimeError as error:
             raise InputError(f"{file}: cannot be read ({reason_of(error)})") from None
-        notes = keep_own_images(file.parent)
+        notes = pack_images_beside_file(file.parent)
     if file.suffix.lower() == ".blend":
         check_links(file)
         notes += show_as_rendered()
@@ -66,7 +66,7 @@ def read_source(file: Path, ignore: tuple[str, ...] = ()) -> Source:
 
 
 def reason_of(error: RuntimeError) -> str:
-    """What an operator of Blender says went wrong, without the traceback of its own code.
+    """Return what went wrong in an operator of Blender, without the traceback of its own code.
 
     >>> reason_of(RuntimeError("Error: Python: Traceback (most recent call last):\\n  File x\\n"
     ...     "KeyError: 'a'\\nLocation: y:1\\n"))
@@ -75,12 +75,15 @@ def reason_of(error: RuntimeError) -> str:
     text = str(error).replace("Error: Python: ", "")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith("Location:")]
-    told = lines[-1:] if "Traceback (most recent call last):" in text else lines
-    return " ".join(told).removeprefix("Error:").strip().rstrip(".") or "Blender does not say why"
+    reason_lines = lines[-1:] if "Traceback (most recent call last):" in text else lines
+    return (
+        " ".join(reason_lines).removeprefix("Error:").strip().rstrip(".")
+        or "Blender does not say why"
+    )
 
 
 def face_pieces(mesh: Any) -> np.ndarray:
-    """[F] int, the connected piece that each face of a mesh belongs to."""
+    """Return the connected piece [F], int, that each face of a mesh belongs to."""
     first = values_of(mesh.polygons, "loop_start", np.int32)
     corner_points = values_of(mesh.loops, "vertex_index", np.int32)
     edges = values_of(mesh.edges, "vertices", np.int32, 2)
@@ -92,7 +95,7 @@ def _open_blend(path: str) -> None:
 
 
 def _import_gltf(path: str) -> None:
-    # Vertices that the format splits at edges belong together; shapes of bones are no car.
+    # The format splits vertices at edges; the shapes that stand for bones are not part of a car.
     bpy.ops.import_scene.gltf(
         filepath=path, merge_vertices=True, disable_bone_shape=True, import_pack_images=False
     )
@@ -118,7 +121,7 @@ _READERS: dict[str, Callable[[str], None]] = {
 def _plain_objects(file: Path, ignore: tuple[str, ...], notes: tuple[str, ...]) -> Source:
     graph = bpy.context.evaluated_depsgraph_get()
     order = {obj.name: i for i, obj in enumerate(bpy.context.scene.objects)}
-    # By its place: Blender lists a curve once more, as the mesh that it becomes.
+    # The key holds the matrix, since Blender lists a curve again as the mesh that it becomes.
     placed = {
         (instance.object.original, tuple(map(tuple, instance.matrix_world))): (
             instance.object.original,
@@ -127,35 +130,35 @@ def _plain_objects(file: Path, ignore: tuple[str, ...], notes: tuple[str, ...]) 
         for instance in graph.object_instances
         if instance.show_self and instance.object.type in _SOLID
     }
-    found = list(placed.values())
-    found.sort(key=lambda pair: order.get(pair[0].name, len(order)))
-    made = []
+    objects_in_order = list(placed.values())
+    objects_in_order.sort(key=lambda pair: order.get(pair[0].name, len(order)))
+    evaluated = []
     triangles = 0
-    for obj, matrix in found:
+    for obj, matrix in objects_in_order:
         if obj.hide_render:
             continue
         mesh = None if matches(obj.name, ignore) else _mesh_of(obj, graph)
         triangles += 0 if mesh is None else len(mesh.loop_triangles)
         check_triangles(file, triangles)
-        made.append((str(obj.name), _path(obj), mesh, matrix))
+        evaluated.append((str(obj.name), _path(obj), mesh, matrix))
     for obj in list(bpy.data.objects):
         bpy.data.objects.remove(obj)
-    # What is left out also gets its object at first, so that the names of others do not change.
-    objects = [_linked(*parts) for parts in made]
-    # That of an object in the file, and that of an instance of it.
-    names = dict.fromkeys([*(parts[0] for parts in made), *(str(obj.name) for obj in objects)])
-    kept = []
+    # Ignored objects are created as well at first, so that the names of the others do not change.
+    objects = [_linked(*parts) for parts in evaluated]
+    # Both the names in the file and the names that Blender gives to instances.
+    names = dict.fromkeys([*(parts[0] for parts in evaluated), *(str(obj.name) for obj in objects)])
+    objects_with_faces = []
     for obj in objects:
         if obj.data is None or not len(obj.data.polygons) or matches(obj.name, ignore):
             bpy.data.objects.remove(obj)
         else:
             _check_finite(file, obj)
-            kept.append(obj)
-    return Source(kept, notes, tuple(names))
+            objects_with_faces.append(obj)
+    return Source(objects_with_faces, notes, tuple(names))
 
 
 def matches(name: str, globs: tuple[str, ...]) -> bool:
-    """Whether any of the globs matches a name."""
+    """Return whether any of the globs matches a name."""
     return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
 
 
@@ -194,7 +197,7 @@ def _mesh_of(obj: Any, graph: Any) -> Any:
 
 
 def _remove_loose(mesh: Any) -> None:
-    """Vertices of no face are not seen, and must not count for the size."""
+    """Remove vertices without a face: they are invisible and must not count for the size."""
     used = np.unique(values_of(mesh.loops, "vertex_index", np.int32))
     if len(used) == len(mesh.vertices):
         return
@@ -221,7 +224,7 @@ def _linked(name: str, path: str, mesh: Any, matrix: Any) -> Any:
 
 
 def values_of(items: Any, field: str, kind: type, width: int = 1) -> np.ndarray:
-    """[N] or [N, width], one field of all of Blender's items."""
+    """Return one field of all items of a Blender collection, [N] or [N, width]."""
     flat: np.ndarray = np.empty(len(items) * width, kind)
     items.foreach_get(field, flat)
     return flat if width == 1 else flat.reshape(-1, width)

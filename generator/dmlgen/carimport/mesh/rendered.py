@@ -1,4 +1,4 @@
-"""A .blend file as it renders, which is not always as its viewport shows it."""
+"""Prepare a .blend file as it renders, which can differ from what its viewport shows."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def show_as_rendered() -> tuple[str, ...]:
     """Set the viewport to what a render shows, with armatures at rest.
 
     Returns:
-        What could not be decided, one line each.
+        What could not be decided, one line per doubt.
 
     Raises:
-        InputError: a subdivision to more faces than can be used.
+        InputError: a subdivision makes more faces than the maximum.
     """
     scene = bpy.context.scene
     scene.render.simplify_subdivision = scene.render.simplify_subdivision_render
@@ -27,7 +27,7 @@ def show_as_rendered() -> tuple[str, ...]:
     _show_layer(bpy.context.view_layer.layer_collection)
     for obj in bpy.context.view_layer.objects:
         obj.hide_set(False)
-    # Also those that only instances show.
+    # Objects that only instances show are included.
     for obj in bpy.data.objects:
         obj.hide_viewport = obj.hide_render
         obj.show_instancer_for_viewport = obj.show_instancer_for_render
@@ -56,7 +56,7 @@ def check_links(file: Path) -> None:
     """Refuse a .blend file that takes data from files outside its folder.
 
     Raises:
-        InputError: names the file that it links to.
+        InputError: the file links to another one, which the message names.
     """
     for linked in (*bpy.data.libraries, *bpy.data.cache_files):
         path = Path(bpy.path.abspath(linked.filepath)).resolve()

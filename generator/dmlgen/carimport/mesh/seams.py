@@ -1,4 +1,4 @@
-"""Shut lines that a source lacks: thin dark strips that follow the paint."""
+"""Draw panel gaps that a source lacks: thin dark strips that follow the paint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dmlgen.catalog.car_edits import Seam
 from dmlgen.meshes.role_materials import role_material
 
 STEP = 0.015
-"""Metres between two places where the surface is looked up."""
+"""Meters between two rays that look for the surface."""
 HEIGHT = 0.0012
 FAR = 5.0
 
@@ -26,10 +26,10 @@ class _Hit(NamedTuple):
 
 
 def draw_seam(seam: Seam, body: list[Any]) -> Any:
-    """One object with the strips of a seam, role `rubber`.
+    """Return a new object with the strips of a seam, role `rubber`.
 
     Args:
-        body: objects of one role each; the seam is drawn where paint is what one sees first.
+        body: objects of one role each; the seam is drawn where a ray hits paint first.
     """
     tree, painted = _surface(body)
     vertices: list[Any] = []
@@ -78,7 +78,7 @@ def _look(tree: Any, painted: list[bool], origin: Any, direction: Any) -> _Hit |
 
 
 def _views(view: str) -> list[tuple[Any, Any, Any]]:
-    """Where the rays start, where they go, and a point of the drawing in space, for both sides."""
+    """Return origin, direction and a map from drawing to space, for the rays of both sides."""
     views = []
     for side in (1, -1):
         if view == "side":

@@ -1,4 +1,4 @@
-"""A source model taken apart by role: what is dropped, what is body and what is a wheel."""
+"""Split a source model by role: into faces to drop, body and wheels."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Parts:
     """The objects of a car.
 
     Args:
-        body: what is no wheel.
+        body: all objects that are not wheels.
         decals: objects of the body that lie on it as a thin layer.
-        backed: those of `body` that want a wall behind them.
+        backed: objects of `body` that need a wall behind them.
         wheels: the objects of each of WHEELS.
     """
 
@@ -36,7 +36,7 @@ class Parts:
     wheels: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in WHEELS})
 
     def groups(self) -> dict[str, list[Any]]:
-        """Name of the mesh in the GLB file -> its objects."""
+        """Return the objects of each mesh in the GLB file, by name of the mesh."""
         wheels = {name: pieces for name, pieces in self.wheels.items() if pieces}
         return {"body": self.body + self.decals, **wheels}
 
@@ -50,7 +50,7 @@ class _Kind(NamedTuple):
 
 
 def split(spec: CarSpec, objects: list[Any]) -> Parts:
-    """Parts of the source, each object with the material of one role.
+    """Split the source into parts; each object has the material of one role.
 
     Raises:
         InputError: a material without a role, a kept image that the source lacks, or a wheel that

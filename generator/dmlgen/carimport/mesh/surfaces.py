@@ -1,4 +1,4 @@
-"""Coarse surfaces made smooth: welded, subdivided, with thin layers laid on again."""
+"""Make coarse surfaces smooth: weld and subdivide them, and lay thin layers on again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WALL_DEPTH = 0.03
 
 
 def subdivide(obj: Any, rules: tuple[Subdivision, ...]) -> None:
-    """Applies the first rule whose glob matches the object's name."""
+    """Apply the first rule whose glob matches the object's name."""
     for rule in rules:
         if fnmatch.fnmatchcase(obj.name, rule.object):
             if obj.data.has_custom_normals:
@@ -34,7 +34,7 @@ def subdivide(obj: Any, rules: tuple[Subdivision, ...]) -> None:
 
 
 def lay_on(decals: list[Any], body: list[Any]) -> None:
-    """Moves thin layers (decals) a hair above the surface they belong to."""
+    """Move thin layers (decals) slightly above the surface that they belong to."""
     if not decals:
         return
     ground = _joined_copy(body)
@@ -51,7 +51,7 @@ def lay_on(decals: list[Any], body: list[Any]) -> None:
 
 
 def wall_behind(obj: Any) -> Any:
-    """A dark box open towards `obj`: its surface moved inwards, joined to its rim."""
+    """Return a dark box open towards `obj`: its surface moved inwards, joined to its rim."""
     data = bmesh.new()
     data.from_mesh(obj.data)
     lens = list(data.faces)

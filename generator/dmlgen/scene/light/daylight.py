@@ -1,8 +1,8 @@
 """Sun and sky, metered: how much light there is at a sun elevation, and the exposure that follows.
 
-A photographer meters the light and lets the camera adapt to its colour. Here both are folded into
-the light itself (a gain per channel), so that a colour asked for is the colour in the picture, from
-a sun at 3 degrees to one at 75.
+A photographer meters the light and lets the camera adapt to its color. Here both are folded into
+the light itself (a gain per channel), so that the requested color is the color in the picture, for
+the sun at 3 to 75 degrees.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ SUN_INTENSITY = 0.4
 """Strength of the sun's disc relative to Nishita's clear sky: a thin haze, softer contrast."""
 
 HAZE = 0.5
-"""Share of sun and sky that is grey instead of coloured. Nishita's clear sky is a deep blue that
+"""Share of sun and sky that is gray instead of colored. Nishita's clear sky is a deep blue that
 clear coat mirrors everywhere; with it, paint of any hue looks shifted towards blue."""
 
 ADAPTATION = 0.75
-"""Share of the light's colour cast that white balance takes out; the rest keeps a low sun warm."""
+"""Share of the light's color cast that white balance takes out; the rest keeps a low sun warm."""
 
 WHITE = 1.0
 """Linear value of a white diffuse card under the metered light."""
@@ -64,13 +64,15 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
 def metered_light(elevation: float, sunlit: float = 1.0, facing: float = 0.0) -> np.ndarray:
-    """Linear RGB [3] that a meter reads: half from a white card on the ground, the rest from cards
-    standing towards the sun and away from it.
+    """Return the linear RGB [3] that a meter reads.
+
+    Half of it comes from a white card on the ground, the rest from cards that face the sun and
+    cards that face away from it.
 
     Args:
-        elevation: of the sun, degrees.
-        sunlit: share of the sun that nothing stands before, 0..1.
-        facing: 1 where the meter sees the sunlit sides of things only, -1 their shaded sides, 0
+        elevation: elevation of the sun, degrees.
+        sunlit: share of the sun that is not occluded, 0..1.
+        facing: 1 if the meter sees only the sunlit sides of things, -1 only their shaded sides, 0
             both alike.
     """
     weights = np.array([0.5, 0.25 * (1 + facing), 0.25 * (1 - facing)])
@@ -82,8 +84,10 @@ def metered_light(elevation: float, sunlit: float = 1.0, facing: float = 0.0) ->
 
 
 def light_gain(reading: np.ndarray, compensation: float = 0.0) -> tuple[float, float, float]:
-    """The factor per channel by which light is scaled, so that what the meter read becomes WHITE
-    in luminance and ADAPTATION of its colour cast is gone.
+    """Return the factor per channel by which light is scaled.
+
+    What the meter read then has the luminance WHITE, and the share ADAPTATION of its color cast is
+    gone.
 
     Args:
         reading: linear RGB [3] of the meter.

@@ -1,4 +1,4 @@
-"""Whether the sun reaches the car, or a building stands before it."""
+"""How much of the sun reaches the car past the buildings."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dmlgen.catalog.things import Building, Hall, Placed
 
 _SPREAD = np.linspace(-2.2, 2.2, 5)
 POINTS = np.array([(x, y, z) for x in _SPREAD for y in _SPREAD for z in (0.2, 1.2)])
-"""Points [50, 3], metres, where a car stands."""
+"""Points [50, 3] in the volume of a car, in meters."""
 
 
 def sunlit_share(things: Sequence[Placed], elevation: float, rotation: float) -> float:
-    """Share of the car's surroundings that the sun reaches past the buildings, 0..1.
+    """Return the share of the car's surroundings that the sun reaches past the buildings, 0..1.
 
     Args:
-        elevation, rotation: of the sun in degrees; rotation counter-clockwise from +x, the place
+        elevation, rotation: position of the sun in degrees, counter-clockwise from +x, the place
             not turned.
 
     >>> house = Building(kind="building", style="brick", at=(20, 0), turn=180, height=10, width=40)
@@ -36,7 +36,7 @@ def sunlit_share(things: Sequence[Placed], elevation: float, rotation: float) ->
 
 
 def _hits(thing: Building | Hall, sun: np.ndarray) -> np.ndarray:
-    """Which of the rays from POINTS to the sun [50] meet the box of a building."""
+    """Return which of the rays from POINTS to the sun [50] meet the box of a building."""
     turn = np.radians(thing.turn)
     axes = np.array([[np.cos(turn), np.sin(turn), 0], [-np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
     origin = (POINTS - [*thing.at, 0.0]) @ axes.T
@@ -44,8 +44,8 @@ def _hits(thing: Building | Hall, sun: np.ndarray) -> np.ndarray:
     direction = np.where(np.abs(direction) < 1e-9, 1e-9, direction)
     low = np.array([-thing.depth, -thing.width / 2, 0.0])
     high = np.array([0.0, thing.width / 2, thing.height])
-    one, other = (low - origin) / direction, (high - origin) / direction
-    enter = np.minimum(one, other).max(axis=1)
-    leave = np.maximum(one, other).min(axis=1)
+    first, second = (low - origin) / direction, (high - origin) / direction
+    enter = np.minimum(first, second).max(axis=1)
+    leave = np.maximum(first, second).min(axis=1)
     hits: np.ndarray = (enter <= leave) & (leave > 0)
     return hits

@@ -33,8 +33,8 @@ class Sky:
             "ShaderNodeTexSky", {"sky_type": SINGLE_SCATTERING_SKY, "sun_intensity": SUN_INTENSITY}
         )
         self._gain = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
-        grey = tree.add("ShaderNodeRGBToBW", Color=self._sky.outputs[0]).outputs[0]
-        tree.set(self._gain.inputs[0], tree.mix_color(HAZE, self._sky.outputs[0], grey))
+        gray = tree.add("ShaderNodeRGBToBW", Color=self._sky.outputs[0]).outputs[0]
+        tree.set(self._gain.inputs[0], tree.mix_color(HAZE, self._sky.outputs[0], gray))
         self.color: Any = self._gain.outputs[0]
         if clouds:
             self.color = tree.mix_color(_cloud_cover(tree), self.color, (*CLOUD, 1.0))
@@ -42,7 +42,7 @@ class Sky:
     def set_sun(
         self, elevation: float, rotation: float, reading: np.ndarray, compensation: float = 0.0
     ) -> None:
-        """Where the sun stands, and how the camera meters its light.
+        """Set the position of the sun and how the camera meters its light.
 
         Args:
             elevation: degrees.
@@ -56,7 +56,7 @@ class Sky:
 
 
 def _cloud_cover(tree: Tree) -> Any:
-    """How much of the sky is cloud: a flat layer seen from below, thinning out at the horizon."""
+    """Return the share of cloud in the sky: a flat layer that thins out at the horizon."""
     direction = tree.add("ShaderNodeTexCoord").outputs["Generated"]
     split = tree.add("ShaderNodeSeparateXYZ", Vector=direction)
     up = split.outputs["Z"]
@@ -69,6 +69,6 @@ def _cloud_cover(tree: Tree) -> Any:
 
 
 def sample_light_of(world: Any, resolution: int) -> None:
-    """Lets Cycles aim its rays at what is bright in a world; resolution of its map in pixels."""
+    """Let Cycles direct its rays to the bright parts of a world by a map of that many pixels."""
     world.cycles.sampling_method = "MANUAL"
     world.cycles.sample_map_resolution = resolution

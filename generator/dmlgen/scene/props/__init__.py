@@ -1,1 +1,1 @@
-"""What stands in outdoor places around the car: plants, buildings, street furniture."""
+"""Things in outdoor places around the car: plants, buildings, street furniture."""

@@ -11,17 +11,17 @@ from dmlgen.scene.props.materials import Color, pane, plain, wall
 from dmlgen.scene.props.shape import Shape
 
 REVEAL = 0.16
-"""Depth, in metres, at which window frames sit in the wall."""
+"""Depth, in meters, at which window frames sit in the wall."""
 ROOMS = (0.006, 0.010, 0.02, 0.10, 0.16)
 """Brightness of what is behind a window: dark rooms, curtains, blinds."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a facade is divided; lengths in metres.
+    """How a facade is divided; lengths in meters.
 
     Attributes:
-        surface, tint: of the wall.
+        surface, tint: surface and tint of the wall.
         storey: height of a storey.
         bay: width of a wall's part with one window.
         window: width and height of a window.
@@ -55,7 +55,7 @@ STYLES = {
 def building(
     width: float, height: float, depth: float, style: str, rng: np.random.Generator
 ) -> list[Any]:
-    """A building whose facade lies in the plane x = 0; `height` up to the eaves."""
+    """Build a building whose facade lies in the plane x = 0; `height` is up to the eaves."""
     look = STYLES[style]
     shape = Shape(f"building:{style}")
     stone = wall(look.surface, look.tint)
@@ -91,7 +91,7 @@ def building(
 
 
 def hall(width: float, height: float, depth: float, color: str) -> list[Any]:
-    """A shed of corrugated sheet with roller doors towards +x."""
+    """Build a shed of corrugated sheet with roller doors towards +x."""
     shape = Shape("hall")
     sheet = plain(color)
     _corrugated(shape, -width / 2, width / 2, 0.9, height, 0.0, sheet)
@@ -111,7 +111,7 @@ def hall(width: float, height: float, depth: float, color: str) -> list[Any]:
 
 
 def _upright(x: float, y0: float, y1: float, z0: float, z1: float) -> np.ndarray:
-    """A rectangle that faces +x."""
+    """Return a rectangle that faces +x."""
     return np.array([[(x, y0, z0), (x, y1, z0), (x, y1, z1), (x, y0, z1)]])
 
 
@@ -141,7 +141,7 @@ def _window(
     y0, y1, z0, z1 = hole
     frame = plain(look.frame)
     room = pane(ROOMS[rng.integers(len(ROOMS))])
-    # No pane of a real window is quite plane; each mirrors another part of the street.
+    # Real panes are not exactly plane, so each mirrors a different part of the street.
     lean = rng.normal(0, 0.012, 2)
     glass = _upright(-REVEAL + 0.01, y0, y1, z0, z1)
     glass[0, :, 0] += lean[0] * (glass[0, :, 1] - y0) + lean[1] * (glass[0, :, 2] - z0)
@@ -158,7 +158,7 @@ def _window(
 
 
 def _body(shape: Shape, width: float, height: float, depth: float, stone: Any) -> None:
-    """Sides and back; the front is the facade."""
+    """Add the sides and the back; the front is the facade."""
     w = width / 2
     shape.quads(
         np.array(
@@ -202,7 +202,7 @@ def _pitched_roof(
 def _corrugated(
     shape: Shape, y0: float, y1: float, z0: float, z1: float, x: float, sheet: Any
 ) -> None:
-    """Vertical ribs of 4 cm every 25 cm."""
+    """Add vertical ribs of 4 cm every 25 cm."""
     y = np.arange(y0, y1, 0.0625)
     x_of = x + np.array([0.0, 0.0, 0.04, 0.04])[np.arange(len(y)) % 4]
     low = np.column_stack([x_of, y, np.full(len(y), z0)])

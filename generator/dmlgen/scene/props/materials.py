@@ -1,4 +1,4 @@
-"""Materials of what stands in a place, each made once and shared."""
+"""Materials of the things in a place, each built once and shared."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LEAVES: dict[str, Color] = {
 
 
 def plain(name: str) -> Any:
-    """One of PLAIN."""
+    """Return a material without texture, by its key in PLAIN."""
 
     def build(tree: Tree) -> Any:
         color, roughness, metallic = PLAIN[name]
@@ -58,7 +58,7 @@ def plain(name: str) -> Any:
 
 
 def leaf(name: str) -> Any:
-    """One of LEAVES: light goes through."""
+    """Return the material of a leaf, by its key in LEAVES; light passes through it."""
 
     def build(tree: Tree) -> Any:
         red, green, blue = LEAVES[name]
@@ -73,7 +73,7 @@ def leaf(name: str) -> Any:
 
 
 def pane(brightness: float) -> Any:
-    """A window from outside: a dark or curtained room under a reflection of the street."""
+    """Return a window from outside: a dark or curtained room under a reflection of the street."""
 
     def build(tree: Tree) -> Any:
         return tree.add(
@@ -87,7 +87,7 @@ def pane(brightness: float) -> Any:
 
 
 def road_paint(color: Color) -> Any:
-    """Thermoplastic on a road, worn away in places."""
+    """Return thermoplastic paint on a road, worn away in places."""
 
     def build(tree: Tree) -> Any:
         position = tree.add("ShaderNodeTexCoord").outputs["Object"]
@@ -102,13 +102,13 @@ def road_paint(color: Color) -> Any:
 
 
 def wall(surface: str, tint: Color = (1.0, 1.0, 1.0)) -> Any:
-    """A baked surface on something upright."""
+    """Return a baked surface for something upright."""
     name = f"prop:{surface} {tint}"
     return bpy.data.materials.get(name) or wall_material(name, surface, tint)
 
 
 def _shared(name: str, build: Callable[[Tree], Any]) -> Any:
-    """The material of that name, built when first asked for."""
+    """Return the material of that name, which is built when it is first needed."""
     name = f"prop:{name}"
     material = bpy.data.materials.get(name)
     if material is None:

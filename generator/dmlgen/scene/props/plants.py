@@ -12,7 +12,7 @@ from dmlgen.scene.props.shape import Shape
 
 
 def hedge(length: float, height: float, depth: float, rng: np.random.Generator) -> list[Any]:
-    """A clipped hedge along y, its front towards +x."""
+    """Build a clipped hedge along y, its front towards +x."""
     shape = Shape("hedge")
     inset = min(0.12, depth / 4)
     low = (-depth / 2 + inset, -length / 2 + inset, 0.0)
@@ -31,7 +31,7 @@ def hedge(length: float, height: float, depth: float, rng: np.random.Generator) 
         count = int(side_area * density)
         a, b = rng.random(count), rng.random(count)
         points = np.stack(np.broadcast_arrays(*place(a, b)), axis=1)
-        # Clipping leaves waves of a few centimetres over half a metre.
+        # Clipping leaves waves of a few centimeters over half a meter.
         waves = 0.03 * np.sin(points[:, 1] * 5.1 + 3 * points[:, 2]) * np.sin(points[:, 2] * 4.3)
         normal = np.array(outward, dtype=float)
         points = points + (waves + rng.normal(0, 0.035, count))[:, None] * normal
@@ -40,7 +40,7 @@ def hedge(length: float, height: float, depth: float, rng: np.random.Generator) 
 
 
 def bush(height: float, rng: np.random.Generator) -> list[Any]:
-    """A loose shrub."""
+    """Build a loose shrub."""
     shape = Shape("bush")
     middles = np.column_stack(
         [rng.normal(0, height * 0.22, 9), rng.normal(0, height * 0.22, 9), np.zeros(9)]
@@ -51,7 +51,7 @@ def bush(height: float, rng: np.random.Generator) -> list[Any]:
 
 
 def tree(height: float, rng: np.random.Generator) -> list[Any]:
-    """A broad-leaved tree with a free trunk."""
+    """Build a broad-leaved tree with a bare trunk."""
     shape = Shape("tree")
     fork = height * 0.28
     shape.tube((0, 0, 0), (0.05, 0.03, fork), (height * 0.024, height * 0.017), plain("bark"))
@@ -71,7 +71,7 @@ def tree(height: float, rng: np.random.Generator) -> list[Any]:
 
 
 def treeline(radius: float, height: float, rng: np.random.Generator) -> list[Any]:
-    """A closed ring of crowns over a dark core."""
+    """Build a closed ring of crowns over a dark core."""
     shape = Shape("treeline")
     steps = round(2 * math.pi * radius / 2.0)
     angle = np.arange(steps) * (2 * math.pi / steps)
@@ -88,7 +88,7 @@ def treeline(radius: float, height: float, rng: np.random.Generator) -> list[Any
     which = rng.integers(steps, size=count)
     direction = rng.normal(0, 1, (count, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    # The half that the middle of the ring sees.
+    # Only the half that is visible from the middle of the ring.
     inward = -middles[which] * ground
     direction *= np.where((direction * inward).sum(axis=1) < 0, -1.0, 1.0)[:, None] * ground + up
     spread = np.stack([np.full(count, 2.0), np.full(count, 2.0), tops[which] * 0.5], axis=1)
@@ -105,7 +105,7 @@ def _crown(
     size: float,
     rng: np.random.Generator,
 ) -> None:
-    """Leaves on and in balls around `middles` [K, 3]."""
+    """Add leaves on and in balls around `middles` [K, 3]."""
     direction = rng.normal(0, 1, (count, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     which = rng.integers(len(middles), size=count)
@@ -119,7 +119,7 @@ def _crown(
 def _leaves(
     shape: Shape, points: np.ndarray, normals: np.ndarray, size: float, rng: np.random.Generator
 ) -> None:
-    """Pointed leaves at `points` [N, 3], turned at random about `normals` [N, 3]."""
+    """Add pointed leaves at `points` [N, 3], rotated at random about `normals` [N, 3]."""
     count = len(points)
     normal = normals / np.linalg.norm(normals, axis=1, keepdims=True)
     normal = normal + rng.normal(0, 0.55, (count, 3))

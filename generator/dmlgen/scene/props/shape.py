@@ -14,7 +14,7 @@ from dmlgen.meshes.weld import weld
 
 
 class Shape:
-    """Collects faces; `finish` makes them one object. Metres, z up, standing at its own origin."""
+    """Collects faces; `finish` makes them one object. Meters, z up, standing at its own origin."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -25,7 +25,7 @@ class Shape:
         self._count = 0
 
     def quads(self, corners: np.ndarray, material: Any) -> None:
-        """Faces of four corners each [N, 4, 3], counter-clockwise seen from outside."""
+        """Add faces of four corners each [N, 4, 3], counter-clockwise seen from outside."""
         corners = np.asarray(corners, dtype=float).reshape(-1, 4, 3)
         if material not in self._materials:
             self._materials.append(material)
@@ -35,21 +35,21 @@ class Shape:
         self._count += len(corners) * 4
 
     def box(self, low: Point, high: Point, material: Any) -> None:
-        """An axis-aligned box between two corners."""
+        """Add an axis-aligned box between two corners."""
         self.quads(quads.box(low, high), material)
 
     def tube(
         self, start: Point, end: Point, radii: tuple[float, float], material: Any, sides: int = 12
     ) -> None:
-        """A cone or cylinder from `start` to `end`, closed at its end."""
+        """Add a cone or cylinder from `start` to `end`, closed at its end."""
         self.quads(quads.tube(start, end, radii, sides), material)
 
     def lathe(self, profile: np.ndarray, material: Any, steps: int = 64) -> None:
-        """A profile turned about the y axis, as in `dmlgen.derive.quads.lathe`."""
+        """Add a profile turned about the y axis, as in `dmlgen.derive.quads.lathe`."""
         self.quads(quads.lathe(profile, steps), material)
 
     def finish(self, smooth_angle: float | None = None) -> Any:
-        """The object, in no collection yet; edges below `smooth_angle` degrees are smoothed."""
+        """Return the object, in no collection yet; edges below `smooth_angle` are smooth."""
         mesh = bpy.data.meshes.new(self._name)
         vertices, faces = np.concatenate(self._vertices), np.concatenate(self._faces)
         mesh.from_pydata(vertices.tolist(), [], faces.tolist())

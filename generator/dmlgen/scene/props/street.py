@@ -17,7 +17,7 @@ YELLOW = (0.62, 0.42, 0.05)
 
 
 def garden_wall(length: float, height: float, surface: str) -> list[Any]:
-    """A wall along y with a coping."""
+    """Build a wall along y with a coping."""
     shape = Shape("wall")
     shape.box((-0.15, -length / 2, 0), (0.15, length / 2, height), wall(surface))
     shape.box(
@@ -29,7 +29,7 @@ def garden_wall(length: float, height: float, surface: str) -> list[Any]:
 
 
 def fence(length: float, height: float) -> list[Any]:
-    """A fence of vertical steel bars along y."""
+    """Build a fence of vertical steel bars along y."""
     shape = Shape("fence")
     for rail in (0.15, height - 0.15):
         shape.box(
@@ -43,7 +43,7 @@ def fence(length: float, height: float) -> list[Any]:
 
 
 def pavement(length: float, width: float, surface: str) -> list[Any]:
-    """A raised pavement along y that begins at x = 0 with a kerb and runs towards -x."""
+    """Build a raised pavement along y that begins at x = 0 with a kerb and runs towards -x."""
     shape = Shape("pavement")
     for y in np.arange(-length / 2, length / 2, 1.0):
         shape.box((-0.15, y + 0.004, -0.1), (0.0, y + 0.996, KERB_HEIGHT), plain("stone"))
@@ -53,14 +53,14 @@ def pavement(length: float, width: float, surface: str) -> list[Any]:
 
 
 def verge(length: float, width: float) -> list[Any]:
-    """A strip of grass along y, from x = 0 towards -x, seen from afar."""
+    """Build a strip of grass along y, from x = 0 towards -x, for views from far away."""
     shape = Shape("verge")
     shape.box((-width, -length / 2, -0.1), (0.0, length / 2, 0.05), wall("grass"))
     return [shape.finish()]
 
 
 def bays(count: int, width: float, length: float, yellow: bool) -> list[Any]:
-    """The lines of parking bays side by side along y, open towards +x."""
+    """Paint the lines of adjacent parking bays along y, open towards +x."""
     shape = Shape("bays")
     paint = road_paint(YELLOW if yellow else WHITE)
     for line in range(count + 1):
@@ -70,7 +70,10 @@ def bays(count: int, width: float, length: float, yellow: bool) -> list[Any]:
 
 
 def line(length: float, width: float, dash: float, yellow: bool) -> list[Any]:
-    """A painted line along y; `dash` metres of line and of gap, 0 for an unbroken one."""
+    """Paint a line along y.
+
+    `dash` is the length in meters of each dash and each gap, 0 for a solid line.
+    """
     shape = Shape("line")
     paint = road_paint(YELLOW if yellow else WHITE)
     if dash == 0:
@@ -81,7 +84,7 @@ def line(length: float, width: float, dash: float, yellow: bool) -> list[Any]:
 
 
 def bollard() -> list[Any]:
-    """A steel post with a white ring."""
+    """Build a steel post with a white ring."""
     shape = Shape("bollard")
     shape.tube((0, 0, 0), (0, 0, 0.95), (0.06, 0.06), plain("metal_grey"), 20)
     shape.tube((0, 0, 0.74), (0, 0, 0.84), (0.062, 0.062), plain("white"), 20)
@@ -89,7 +92,7 @@ def bollard() -> list[Any]:
 
 
 def lamp_post(height: float) -> list[Any]:
-    """A street lamp whose arm reaches towards +x."""
+    """Build a street lamp whose arm reaches towards +x."""
     shape = Shape("lamp post")
     shape.tube((0, 0, 0), (0, 0, 1.1), (0.09, 0.085), plain("metal_grey"), 16)
     shape.tube((0, 0, 1.1), (0, 0, height), (0.065, 0.045), plain("metal_grey"), 16)
@@ -100,7 +103,7 @@ def lamp_post(height: float) -> list[Any]:
 
 
 def sign(height: float) -> list[Any]:
-    """A blue disc with a white rim on a post, facing +x."""
+    """Build a blue disc with a white rim on a post, facing +x."""
     shape = Shape("sign")
     shape.tube((0, 0, 0), (0, 0, height), (0.03, 0.03), plain("zinc"), 12)
     shape.tube((0.03, 0, height - 0.32), (0.04, 0, height - 0.32), (0.30, 0.30), plain("white"), 32)
@@ -109,7 +112,7 @@ def sign(height: float) -> list[Any]:
 
 
 def bin() -> list[Any]:
-    """A wheeled refuse bin."""
+    """Build a wheeled refuse bin."""
     shape = Shape("bin")
     shape.box((-0.28, -0.28, 0.08), (0.28, 0.28, 1.0), plain("metal_green"))
     shape.box((-0.32, -0.31, 1.0), (0.32, 0.31, 1.07), plain("metal_green"))
@@ -117,7 +120,7 @@ def bin() -> list[Any]:
 
 
 def cone() -> list[Any]:
-    """A traffic cone, 75 cm high."""
+    """Build a traffic cone, 75 cm high."""
     shape = Shape("cone")
     shape.box((-0.2, -0.2, 0), (0.2, 0.2, 0.035), plain("orange"))
     edges = [(0.035, 0.145), (0.30, 0.105), (0.45, 0.082), (0.60, 0.058), (0.75, 0.032)]

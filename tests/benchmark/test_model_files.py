@@ -111,7 +111,9 @@ def test_sidecar_brings_the_config_to_plain_tensors(trained, tmp_path):
 
     plain = tmp_path / "plain.safetensors"
     save_file(load_file(trained), plain)
-    with pytest.raises(ModelError, match=r"nothing says which network .* plain\.json beside it"):
+    with pytest.raises(
+        ModelError, match=r"no metadata says which network .* plain\.json beside it"
+    ):
         load_model(str(plain))
     config = {"trunk": "timm:test_resnet", "preprocessing": SMALL.describe()}
     (tmp_path / "plain.json").write_text(json.dumps(config))

@@ -135,5 +135,5 @@ def test_pretrained_weights_that_cannot_be_had_name_the_ways_out(tmp_path, monke
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ModelError, match=r"cannot be had .*timm:test_resnet\?weights=FILE"):
+    with pytest.raises(ModelError, match=r"cannot be loaded .*timm:test_resnet\?weights=FILE"):
         load_model("timm:test_resnet")

@@ -85,7 +85,7 @@ def test_how_a_table_was_read_is_said(tmp_path):
 def test_a_cell_that_is_no_number_among_numbers_is_named(tmp_path, odd):
     rows = "".join(f"{angle}\n" for angle in ["0.5", "1.5", f'"{odd}"', "2.5", "3.5"])
     (tmp_path / "l.csv").write_text("angle\n" + rows)
-    with pytest.raises(InputError, match=r"l\.csv, line 4, column 'angle': .* is no number"):
+    with pytest.raises(InputError, match=r"l\.csv, line 4, column 'angle': .* is not a number"):
         read_label_table(tmp_path / "l.csv")
 
 
@@ -102,7 +102,7 @@ def test_a_property_file_decides_what_a_column_is(dmlbench, tmp_path):
     words = ["score", "--embeddings", tmp_path / "e.npy", "--labels", tmp_path / "l.csv"]
     refused = dmlbench(*words)
     assert refused.exit_code == 2
-    assert "line 5, column 'code': '3x' is no number" in refused.err
+    assert "line 5, column 'code': '3x' is not a number" in refused.err
     (tmp_path / "p.yaml").write_text("code: {kind: categorical}\n")
     taken = dmlbench(*words, "--properties", tmp_path / "p.yaml", "--no-chance", "--json")
     assert taken.exit_code == 0, taken.err

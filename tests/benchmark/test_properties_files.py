@@ -135,7 +135,7 @@ def test_files_that_are_no_whole_arrays_are_refused(npy, tmp_path):
         load_embeddings(empty)
     path = npy(np.eye(100))
     path.write_bytes(path.read_bytes()[:-80])
-    with pytest.raises(InputError, match=r"embeddings.npy: .*valid: a whole .npy file"):
+    with pytest.raises(InputError, match=r"embeddings.npy: .*valid: a complete .npy file"):
         load_embeddings(path)
     with path.open("wb") as file:
         header = {"descr": "<f4", "fortran_order": False, "shape": (10**15, 128)}

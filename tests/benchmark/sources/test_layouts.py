@@ -75,7 +75,7 @@ def test_cars196_in_two_parts_has_the_same_classes(cars196_in_parts):
     }
     assert len(open_source(str(cars196_in_parts), split="all")) == 20
     (cars196_in_parts / "cars_test_annos_withlabels.mat").unlink()
-    with pytest.raises(DatasetError, match=r"no cars_test_annos_withlabels\.mat, which says"):
+    with pytest.raises(DatasetError, match=r"no cars_test_annos_withlabels\.mat, which holds"):
         open_source(str(cars196_in_parts))
 
 
@@ -187,7 +187,7 @@ def test_labels_may_lie_elsewhere_and_go_before_any_other_layout(csv_folder, cub
         (["file,p", "a.jpg,1", "./a.jpg,3"], r"line 3: 'a.jpg' occurs .* line 2"),
         (["p,q", "a.jpg,1"], "line 1: 0 of the columns file and file_name; .*columns: p, q"),
         (["file,file_name", "a.jpg,a.jpg"], "line 1: 2 of the columns"),
-        (["file,p", "a.jpg,1", "notes.txt,1"], r"line 3: 'notes.txt': no image; valid: jpg"),
+        (["file,p", "a.jpg,1", "notes.txt,1"], r"line 3: 'notes.txt': not an image; valid: jpg"),
         (["file,p", "a.jpg,1,2"], "line 2: 3 cells; valid: 2"),
         (["file,p"], "no rows below the header"),
         (["file,scene_id", "a.jpg,1", "b.jpg,"], "image 'b.jpg' has no scene_id"),
@@ -282,7 +282,7 @@ def test_labels_that_a_json_lacks_are_none(tar, draw, tmp_path):
         ([{"a.jpg": 0}, {"a.jpg": 1}], r"1\.tar: sample 'a' is also in .*0\.tar"),
         ([{"a.jpg": 0, "a.png": 1}], r"0\.tar: sample 'a' has several images: jpg, png"),
         ([{"a.jpg": 0, "a.json": b"{"}], r"0\.tar: a.json: not valid JSON"),
-        ([{"a.jpg": 0, "a.json": b"[1]"}], r"0\.tar: a.json: no object"),
+        ([{"a.jpg": 0, "a.json": b"[1]"}], r"0\.tar: a.json: not an object"),
         ([{"a.jpg": 0, "a.json": b'{"p": Infinity}'}], "property 'p': label of image 1 is infin"),
         (
             [{"a.jpg": 0, "a.json": b'{"p": "\\ud800"}'}],
@@ -307,7 +307,7 @@ def test_webdataset_that_makes_no_sense_is_refused(tar, draw, tmp_path, files, m
         ("none.tar", "no such shard"),
         ("{0-3}.tar", r"'\{0-3\}'; valid: \{000..012\}"),
         ("nowhere", "nowhere: no such folder; valid: a folder, a URL, hf://owner/name, or a set"),
-        (".", "nor anything else known; valid: a dataset of this project"),
+        (".", "no other known layout; valid: a dataset of this project"),
     ],
 )
 def test_what_is_not_there_is_named(tmp_path, url, message):

@@ -60,9 +60,9 @@ def embed(
                 )
             except ModelError as error:
                 raise ModelError(f"{model.reference}: {error}") from error
-            rows_of_batch = embeddings[: len(batch)].float().cpu().numpy()
-            _check(rows_of_batch, len(batch), model, keys, sum(map(len, rows)))
-            rows.append(rows_of_batch)
+            batch_embeddings = embeddings[: len(batch)].float().cpu().numpy()
+            _check(batch_embeddings, len(batch), model, keys, sum(map(len, rows)))
+            rows.append(batch_embeddings)
             if progress is not None:
                 progress(len(batch))
     return np.concatenate(rows) if rows else np.zeros((0, model.dimensions), np.float32)

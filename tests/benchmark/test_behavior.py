@@ -201,9 +201,9 @@ def test_the_result_of_an_unstable_model_is_marked(module, dmlbench, shapes, tmp
     refused = dmlbench(*words, "--no-chance")
     assert refused.exit_code == 2
     assert "depends on more than the image" in refused.err
-    taken = dmlbench(*words, "--no-chance", "--allow-unstable")
-    assert taken.exit_code == 0, taken.err
-    assert "note: UNSTABLE: " in taken.out
+    allowed = dmlbench(*words, "--no-chance", "--allow-unstable")
+    assert allowed.exit_code == 0, allowed.err
+    assert "note: UNSTABLE: " in allowed.out
     module(WRAPPERS.format(epoch="1"))
     out = ["--out", tmp_path / "both"]
     for reference in ("python:mine:as_list", "python:mine:as_object"):
@@ -306,11 +306,11 @@ def pictures():
 @pytest.mark.parametrize("kind", [Viewed, InPlace])
 def test_ordinary_models_are_embedded_and_explained(tmp_path, pictures, kind):
     loaded = loaded_from(tmp_path, kind())
-    found = embed(loaded, pictures, batch_size=2)
+    embeddings = embed(loaded, pictures, batch_size=2)
     tensors = torch.stack([loaded.preprocessing.to_tensor(picture) for picture in pictures])
     with torch.no_grad():
         expected = kind().eval()(tensors.clone())
-    torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(torch.from_numpy(embeddings), expected, rtol=1e-4, atol=1e-5)
     maps = saliency_maps(loaded, pictures[:2], ["a", "b"], samples=3)
     assert maps.shape == (2, 16, 16)
     assert maps.std() > 0
@@ -355,8 +355,8 @@ def test_a_model_made_for_one_image_gets_them_one_by_one(tmp_path, pictures):
     torch.jit.trace(Traced(), torch.zeros(1, 3, 16, 16)).save(str(tmp_path / "m.pt"))
     loaded = load_model(str(tmp_path / "m.pt"), input_size=16)
     assert "in batches of 1, as it needs it" in " ".join(loaded.notes)
-    found = embed(loaded, pictures, batch_size=3)
-    assert found.shape == (5, 3)
+    embeddings = embed(loaded, pictures, batch_size=3)
+    assert embeddings.shape == (5, 3)
 
 
 def test_half_precision_weights_run_in_full(module):

@@ -210,7 +210,7 @@ def transformers():
 
 def save(model, folder, **preprocessing):
     model.eval().save_pretrained(folder)
-    told = {
+    config = {
         "do_resize": True,
         "do_normalize": True,
         "do_rescale": True,
@@ -218,7 +218,7 @@ def save(model, folder, **preprocessing):
         "image_std": [0.2, 0.2, 0.2],
         "resample": 3,
     }
-    (folder / "preprocessor_config.json").write_text(json.dumps(told | preprocessing))
+    (folder / "preprocessor_config.json").write_text(json.dumps(config | preprocessing))
     return f"hf:{folder}"
 
 

@@ -43,7 +43,7 @@ class FittedModel(nn.Module):
         self.output, self.batch, self.contiguous = output, batch, contiguous
 
     def forward(self, images: Tensor) -> Tensor:
-        """Preprocessed images [B, 3, H, W] -> [B, D]."""
+        """Embed preprocessed images [B, 3, H, W] -> [B, D]."""
         if self.contiguous:
             images = images.contiguous()
         return in_batches(self._embed, images, self.batch)
@@ -136,7 +136,8 @@ def pick_output(returned: Any, output: str | None) -> Tensor:
 
 
 def _entries(returned: Any) -> dict[str, Any] | None:
-    """
+    """Return what a model returned by name or number; None for a single tensor.
+
     >>> list(_entries((torch.zeros(1), torch.zeros(2))))
     ['0', '1']
     """

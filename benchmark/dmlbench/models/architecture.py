@@ -55,13 +55,13 @@ class Architecture:
 
     Attributes:
         body: the network without its classifier: images -> features.
-        whole: function that builds it with a classifier of the given number of classes.
+        with_classifier: function that builds it with a classifier of the given number of classes.
         head: name of its classifier, as a prefix of the tensors' names.
         classes: number of classes of the library's own pretrained classifier.
     """
 
     body: nn.Module
-    whole: Callable[[int], nn.Module]
+    with_classifier: Callable[[int], nn.Module]
     head: str
     classes: int
 
@@ -112,19 +112,21 @@ def fill(architecture: Architecture, query: Query, reference: str) -> Filled:
     state = checkpoint.state
     notes = [checkpoint.note] if checkpoint.note else []
     model = architecture.body
-    body = model.state_dict()
-    matched = match_weights(body, state)
+    body_state = model.state_dict()
+    matched = match_weights(body_state, state)
     if matched is None and query.head == "drop":
-        matched = match_weights(body, {name: state[name] for name in body if name in state})
+        matched = match_weights(
+            body_state, {name: state[name] for name in body_state if name in state}
+        )
     if matched is None:
         classes = _classes(state, architecture)
-        model = architecture.whole(classes)
-        whole = model.state_dict()
-        matched = match_weights(whole, state)
+        model = architecture.with_classifier(classes)
+        full_state = model.state_dict()
+        matched = match_weights(full_state, state)
         if matched is None:
             raise ModelError(
-                f"{reference}: weights '{path.name}' do not fit: {difference(whole, state)}"
-                + _drop_hint(body, state)
+                f"{reference}: weights '{path.name}' do not fit: {difference(full_state, state)}"
+                + _drop_hint(body_state, state)
             )
         is_library_classifier = classes == architecture.classes and query.head is None
         if is_library_classifier:
@@ -136,7 +138,7 @@ def fill(architecture: Architecture, query: Query, reference: str) -> Filled:
             )
         if is_library_classifier or query.head == "drop":
             model = architecture.body
-            matched = {name: matched[name] for name in body}
+            matched = {name: matched[name] for name in body_state}
     model.load_state_dict(matched)
     return Filled(_with_embedder(model, query, reference), tuple(notes))
 

@@ -65,11 +65,11 @@ class BNInception(nn.Module):
         channels = 192
         for name, block in _BLOCKS.items():
             channels = self._add_block(f"inception_{name}", channels, block)
-        # A module, so that a hook can take the last feature map [B, 1024, h, w].
+        # A module, so that a hook can read the last feature map [B, 1024, h, w].
         self.features = nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
-        """Preprocessed images [B, 3, H, W] -> [B, 1024]."""
+        """Return the pooled features of preprocessed images [B, 3, H, W] -> [B, 1024]."""
         x = _halved(self._run(images, "conv1_7x7_s2"))
         x = _halved(self._run(x, "conv2_3x3_reduce", "conv2_3x3"))
         for name, block in _BLOCKS.items():

@@ -51,7 +51,7 @@ class PooledModel(nn.Module):
         self.pool = pool
 
     def forward(self, images: Tensor) -> Tensor:
-        """Preprocessed images -> [B, D]."""
+        """Embed preprocessed images [B, 3, H, W] -> [B, D]."""
         output = self.network(pixel_values=images)
         if self.pool == "projection":
             return output.image_embeds
@@ -247,7 +247,8 @@ def _preprocessing(folder: Path, reference: str) -> tuple[Preprocessing, tuple[s
 
 
 def _sides(size: Any) -> tuple[int, int]:
-    """
+    """Return (height, width) in pixels from any form that transformers uses for a size.
+
     >>> _sides({"shortest_edge": 256}), _sides({"height": 224, "width": 224}), _sides(224)
     ((256, 256), (224, 224), (224, 224))
     """

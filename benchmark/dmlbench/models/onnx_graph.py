@@ -39,7 +39,7 @@ def check_graph(path: Path) -> None:
             if node.op_type in LOOPS:
                 raise ModelError(
                     f"{path}: node '{node.name or node.output[0]}' is a {node.op_type}, which may "
-                    "run for ever; valid: a graph without loops, or the model as TorchScript"
+                    "run forever; valid: a graph without loops, or the model as TorchScript"
                 )
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
         for value in inferred.graph.value_info:

@@ -30,7 +30,7 @@ class ImageSide(nn.Module):
         self.visual = visual
 
     def forward(self, images: Tensor) -> Tensor:
-        """Preprocessed images -> [B, D]."""
+        """Embed preprocessed images [B, 3, H, W] -> [B, D]."""
         output = self.visual(images)
         return output[0] if isinstance(output, tuple) else output
 

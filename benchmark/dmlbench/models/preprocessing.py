@@ -143,7 +143,8 @@ class Preprocessing:
             raise ModelError(f"{where}: a preprocessing field has a wrong type: {error}") from error
 
     def __str__(self) -> str:
-        """
+        """Return one line for people.
+
         >>> print(Preprocessing())
         resized to 256 x 256 (cover, bilinear), middle 224 x 224, RGB 0..1, \
 mean 0.485 0.456 0.406, std 0.229 0.224 0.225

@@ -109,7 +109,7 @@ def _architecture(model: nn.Module, query: Query, arguments: dict[str, Any]) -> 
     classifier = config.get("classifier") or "head"
     return Architecture(
         body=model,
-        whole=lambda classes: _create(query, num_classes=classes, **arguments).eval(),
+        with_classifier=lambda classes: _create(query, num_classes=classes, **arguments).eval(),
         head=classifier if isinstance(classifier, str) else classifier[0],
         classes=int(config["num_classes"]),
     )

@@ -37,7 +37,7 @@ def load(reference: str, options: Options) -> LoadedModel:
     body.set_submodule(head, nn.Identity())
     architecture = Architecture(
         body=body,
-        whole=lambda classes: _create(query, classes, reference),
+        with_classifier=lambda classes: _create(query, classes, reference),
         head=head,
         classes=CLASSES,
     )

@@ -91,7 +91,8 @@ def difference(expected: State, state: State) -> str:
 
 
 def _named(names: list[str]) -> str:
-    """
+    """Return the first three names as text.
+
     >>> _named(["a", "b", "c", "d"])
     "'a', 'b', 'c', ..."
     """

@@ -45,8 +45,8 @@ def read_cars196(folder: Path, split: str) -> Listing:
     Raises:
         DatasetError: a file does not follow the layout; the message names the file and annotation.
     """
-    whole = (folder / ANNOTATIONS).is_file()
-    names, annotations = _whole(folder) if whole else _in_parts(folder)
+    in_one_file = (folder / ANNOTATIONS).is_file()
+    names, annotations = _in_one_file(folder) if in_one_file else _in_parts(folder)
     chosen, places, cells = [], [], []
     for place, image, label in annotations:
         number = class_number(label, len(names), place)
@@ -58,7 +58,7 @@ def read_cars196(folder: Path, split: str) -> Listing:
     return Listing(f"Cars196 {split}", list(files.names), sizes, {"class": [*cells]}, files)
 
 
-def _whole(folder: Path) -> tuple[list[Any], Iterator[Annotation]]:
+def _in_one_file(folder: Path) -> tuple[list[Any], Iterator[Annotation]]:
     """Return the names of the classes, and the annotations."""
     path = folder / ANNOTATIONS
     annotations, names = _lists(path, "annotations", "class_names")

@@ -124,7 +124,8 @@ def open_source(
 
 
 def _split_image(url: str) -> tuple[str, str | None]:
-    """
+    """Split a URL into the URL without `?image=`, and the extension after it.
+
     >>> _split_image("DIR/*.tar?image=left.jpg"), _split_image("s3://b/a?b.tar")
     (('DIR/*.tar', 'left.jpg'), ('s3://b/a?b.tar', None))
     """

@@ -57,7 +57,8 @@ class ImageProperty:
         return self.kind != "categorical"
 
     def __str__(self) -> str:
-        """
+        """Return one line for people.
+
         >>> print(describe("year", ["1999", "2001", "1999", "2001", ""], PropertySpec(), "cars"))
         year: categorical, 2 values
         """
@@ -112,7 +113,8 @@ def _present(cell: Cell, place: str) -> Cell:
 
 
 def _kind(cells: Sequence[Cell]) -> Literal["categorical", "linear"]:
-    """
+    """Infer the kind of a property from its labels.
+
     >>> _kind([3, 3, 5, 5]), _kind(["0.5", "1"]), _kind(["a", "1"]), _kind([1, 2, None])
     ('categorical', 'linear', 'categorical', 'linear')
     """
@@ -158,7 +160,8 @@ def _codes(texts: NDArray[np.object_]) -> NDArray[np.int32]:
 
 
 def _binned(numbers: NDArray[np.float64], bins: int | None) -> tuple[NDArray[np.int32], int | None]:
-    """
+    """Return the labels of numbers, and the number of bins if they were put into bins.
+
     >>> _binned(np.array([5.0, np.nan, 1.0, 5.0]), None)[0].tolist()
     [1, -1, 0, 1]
     >>> _binned(np.arange(100.0), None)[0].tolist()[::25]

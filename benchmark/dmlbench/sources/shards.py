@@ -127,7 +127,8 @@ def read_shards(pattern: str, image: str | None = None) -> Listing:
 
 
 def _folder_name(url: str) -> str:
-    """
+    """Return the name of a shard's folder, or of the shard if it has no folder.
+
     >>> _folder_name("http://ann:pw@host/a.tar"), _folder_name("s3://b/cars/a.tar?image=jpg")
     ('a.tar', 'cars')
     """

@@ -35,7 +35,9 @@ def test_a_split_of_a_dataset_of_the_project_is_a_source_of_its_own(shapes):
     assert len(test) == len(rows(test)) == whole.samples["split"].to_pylist().count("test")
     assert dict(test.options) == {"split": "test"}
     assert open_source(test.url, **test.options).fingerprint == test.fingerprint
-    fingerprints = {one.fingerprint for one in (whole, test, open_source(test.url, split="train"))}
+    fingerprints = {
+        source.fingerprint for source in (whole, test, open_source(test.url, split="train"))
+    }
     assert len(fingerprints) == 3
     assert open_source(test.url, split="all").fingerprint == whole.fingerprint
     with pytest.raises(UnknownNameError, match=r"unknown split 'tset' .*valid: test, train"):
@@ -252,9 +254,9 @@ def test_shards_of_the_webdataset_library_are_read(draw, tmp_path):
 def test_shards_behind_a_url_read_the_same(tar, draw, tmp_path):
     path = tar(tmp_path / "x.tar", {"a.json": {"p": 1}, "a.png": draw(0, kind="PNG")})
     fsspec.filesystem("memory").pipe_file("/shards/x.tar", path.read_bytes())
-    here, there = open_source(str(path)), open_source("memory://shards/*.tar")
-    assert here.fingerprint == there.fingerprint
-    assert rows(here) == rows(there)
+    local, remote = open_source(str(path)), open_source("memory://shards/*.tar")
+    assert local.fingerprint == remote.fingerprint
+    assert rows(local) == rows(remote)
 
 
 def test_labels_that_a_json_lacks_are_none(tar, draw, tmp_path):
@@ -293,8 +295,8 @@ def test_labels_that_a_json_lacks_are_none(tar, draw, tmp_path):
     ],
 )
 def test_webdataset_that_makes_no_sense_is_refused(tar, draw, tmp_path, files, message):
-    for number, one in enumerate(files):
-        drawn = {k: draw(v) if isinstance(v, int) else v for k, v in one.items()}
+    for number, members in enumerate(files):
+        drawn = {k: draw(v) if isinstance(v, int) else v for k, v in members.items()}
         tar(tmp_path / f"{number}.tar", drawn)
     with pytest.raises(DatasetError, match=message):
         open_source(str(tmp_path))

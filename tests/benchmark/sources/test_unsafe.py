@@ -286,11 +286,13 @@ def test_mat_file_without_the_variables_is_refused(evaluate, tmp_path):
 @pytest.fixture(scope="module")
 def mat_bytes():
     """A sound annotation file of one image that is not there."""
-    one = np.array([[("car_ims/1.jpg", 1)]], [("relative_im_path", object), ("class", object)])
+    annotation = np.array(
+        [[("car_ims/1.jpg", 1)]], [("relative_im_path", object), ("class", object)]
+    )
     names = np.empty((1, 2), object)
     names[0] = ["a", "b"]
     buffer = io.BytesIO()
-    scipy.io.savemat(buffer, {"annotations": one, "class_names": names})
+    scipy.io.savemat(buffer, {"annotations": annotation, "class_names": names})
     return buffer.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Images to embeddings."""
+"""Compute the embeddings of images."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def embed(
     keys: Sequence[str] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
-    """Embeddings as the model gives them (not normalised), one row an image.
+    """Return the embeddings as the model outputs them (not normalized), one row per image.
 
-    The model runs in eval mode without gradients and in full float32. A short last batch is filled
-    up to `batch_size`, so that its rows see the same kernels as the others; what is left of the
-    influence of the batch size is float rounding. The model stays on `device`.
+    The model runs in eval mode without gradients and in full float32. A short last batch is padded
+    to `batch_size`, so that its rows use the same kernels as the others; the batch size then
+    influences an embedding only by float rounding. The model stays on `device`.
 
     Args:
-        model: from `load_model`.
-        images: PIL images of any size; read as they are needed.
-        batch_size: images in one forward pass.
-        device: a torch device, or "auto" for CUDA where there is one, else the CPU.
+        model: model from `load_model`.
+        images: PIL images of any size, read lazily.
+        batch_size: number of images in one forward pass.
+        device: a torch device, or "auto" for CUDA if available, else the CPU.
         keys: names of the images for messages; may grow as the images are read.
         progress: called after each batch with the number of images in it.
 
@@ -43,7 +43,8 @@ def embed(
         [N, D] float32.
 
     Raises:
-        ModelError: an embedding is not finite or has another number of dimensions than at load.
+        ModelError: an embedding is not finite, or its number of dimensions differs from
+            `model.dimensions`.
     """
     place = pick_device(device)
     move_model(model.model, place)
@@ -59,9 +60,9 @@ def embed(
                 )
             except ModelError as error:
                 raise ModelError(f"{model.reference}: {error}") from error
-            found = embeddings[: len(batch)].float().cpu().numpy()
-            _check(found, len(batch), model, keys, sum(map(len, rows)))
-            rows.append(found)
+            batch_embeddings = embeddings[: len(batch)].float().cpu().numpy()
+            _check(batch_embeddings, len(batch), model, keys, sum(map(len, rows)))
+            rows.append(batch_embeddings)
             if progress is not None:
                 progress(len(batch))
     return np.concatenate(rows) if rows else np.zeros((0, model.dimensions), np.float32)
@@ -78,13 +79,17 @@ def _fill(batch: Tensor, size: int) -> Tensor:
 
 
 def _check(
-    found: NDArray[np.float32], n: int, model: LoadedModel, keys: Sequence[str] | None, first: int
+    embeddings: NDArray[np.float32],
+    n: int,
+    model: LoadedModel,
+    keys: Sequence[str] | None,
+    first: int,
 ) -> None:
-    if found.shape != (n, model.dimensions):
+    if embeddings.shape != (n, model.dimensions):
         raise ModelError(
-            f"{model.reference}: returns {list(found.shape)}, expected {[n, model.dimensions]}"
+            f"{model.reference}: returns {list(embeddings.shape)}, expected {[n, model.dimensions]}"
         )
-    broken = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    broken = np.flatnonzero(~np.isfinite(embeddings).all(axis=1))
     if len(broken):
         row = first + int(broken[0])
         image = f"'{keys[row]}'" if keys is not None else row

@@ -1,8 +1,8 @@
-"""The distance each loss was trained with, as a function D(a [B, D], b [1, D]) -> [B].
+"""The losses, and the distance each was trained with as a function D(a [B, D], b [1, D]) -> [B].
 
-All of them L2-normalise the embeddings first and agree with the classes of the same name in
-pytorch-metric-learning. Distances grow with dissimilarity, similarities shrink; a saliency map uses
-the magnitude of the gradient, so nothing here needs to know which is which.
+All distances L2-normalize the embeddings first and agree with the classes of the same name in
+pytorch-metric-learning. Distances grow with dissimilarity and similarities shrink; a saliency map
+uses the magnitude of the gradient, so both kinds are handled alike.
 Source: protocol, section 6 (Kobs et al., ICCV 2021; Musgrave et al., ECCV 2020).
 """
 
@@ -19,36 +19,36 @@ if TYPE_CHECKING:
 
 Distance = Callable[["Tensor", "Tensor"], "Tensor"]
 
-SMALLEST_NORM = 1e-12
+MIN_NORM = 1e-12
 
 
 def normalize(embeddings: Tensor) -> Tensor:
-    """Rows of [N, D] scaled to length 1; a zero row stays zero."""
-    return embeddings / embeddings.norm(dim=1, keepdim=True).clamp_min(SMALLEST_NORM)
+    """Scale the rows of [N, D] to length 1; a zero row stays zero."""
+    return embeddings / embeddings.norm(dim=1, keepdim=True).clamp_min(MIN_NORM)
 
 
 def euclidean(a: Tensor, b: Tensor) -> Tensor:
-    """|a - b| of normalised embeddings, 0 to 2. a [B, D], b [1, D] -> [B]."""
+    """Return |a - b| of normalized embeddings, 0 to 2. a [B, D], b [1, D] -> [B]."""
     return (normalize(a) - normalize(b)).norm(dim=1)
 
 
 def squared_euclidean(a: Tensor, b: Tensor) -> Tensor:
-    """|a - b|^2 of normalised embeddings, 0 to 4. a [B, D], b [1, D] -> [B]."""
+    """Return |a - b|^2 of normalized embeddings, 0 to 4. a [B, D], b [1, D] -> [B]."""
     return (normalize(a) - normalize(b)).square().sum(dim=1)
 
 
 def cosine_similarity(a: Tensor, b: Tensor) -> Tensor:
-    """Cosine of the angle between a and b, -1 to 1. a [B, D], b [1, D] -> [B]."""
+    """Return the cosine of the angle between a and b, -1 to 1. a [B, D], b [1, D] -> [B]."""
     return (normalize(a) * normalize(b)).sum(dim=1)
 
 
 def dot_product(a: Tensor, b: Tensor) -> Tensor:
-    """a . b of normalised embeddings, hence the cosine, -1 to 1. a [B, D], b [1, D] -> [B]."""
+    """Return a . b of normalized embeddings (the cosine), -1 to 1. a [B, D], b [1, D] -> [B]."""
     return cosine_similarity(a, b)
 
 
 def snr(a: Tensor, b: Tensor) -> Tensor:
-    """Variance of the noise a - b over that of the anchor a, >= 0. a [B, D], b [1, D] -> [B]."""
+    """Return var(a - b) / var(a), noise over anchor, at least 0. a [B, D], b [1, D] -> [B]."""
     anchor = normalize(a)
     return (anchor - normalize(b)).var(dim=1) / anchor.var(dim=1)
 
@@ -62,7 +62,14 @@ DEFAULT_DISTANCE = "euclidean"
 
 @dataclass(frozen=True)
 class Loss:
-    """One row of the table in section 6. `group` is classification, ranking or control."""
+    """A loss: one row of the table in the protocol, section 6.
+
+    Attributes:
+        key: its name in options and files.
+        title: its name in tables and figures.
+        group: "classification", "ranking" or "control".
+        distance: name of the distance it is trained with, a key of DISTANCES.
+    """
 
     key: str
     title: str
@@ -94,7 +101,10 @@ LOSSES: dict[str, Loss] = {
 
 
 def distance_named(name: str) -> Distance:
-    """The distance function of this name.
+    """Return the distance function of this name.
+
+    Raises:
+        UnknownNameError: there is no such distance; lists the valid names.
 
     >>> distance_named("cosine")
     Traceback (most recent call last):
@@ -108,7 +118,10 @@ squared_euclidean, cosine_similarity, dot_product, snr
 
 
 def loss_named(key: str) -> Loss:
-    """The loss of this key.
+    """Return the loss of this key.
+
+    Raises:
+        UnknownNameError: there is no such loss; lists the valid keys.
 
     >>> loss_named("arcface").distance
     'cosine_similarity'

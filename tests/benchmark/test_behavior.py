@@ -178,7 +178,9 @@ def batch(): return Batch()
 )
 def test_an_embedding_that_is_no_function_of_the_image_is_refused(module, name, seen):
     module(UNSTABLE)
-    with pytest.raises(ModelError, match=f"no function of the image: {seen}.*--allow-unstable"):
+    with pytest.raises(
+        ModelError, match=f"depends on more than the image: {seen}.*--allow-unstable"
+    ):
         load_model(f"python:mine:{name}", input_size=16)
     loaded = load_model(f"python:mine:{name}", input_size=16, allow_unstable=True)
     assert any(note.startswith("UNSTABLE: ") for note in loaded.notes)
@@ -198,10 +200,10 @@ def test_the_result_of_an_unstable_model_is_marked(module, dmlbench, shapes, tmp
     words = ["evaluate", "python:mine:dropout", "--data", shapes, "--input-size", 16, "--maps", 0]
     refused = dmlbench(*words, "--no-chance")
     assert refused.exit_code == 2
-    assert "no function of the image" in refused.err
-    taken = dmlbench(*words, "--no-chance", "--allow-unstable")
-    assert taken.exit_code == 0, taken.err
-    assert "note: UNSTABLE: " in taken.out
+    assert "depends on more than the image" in refused.err
+    allowed = dmlbench(*words, "--no-chance", "--allow-unstable")
+    assert allowed.exit_code == 0, allowed.err
+    assert "note: UNSTABLE: " in allowed.out
     module(WRAPPERS.format(epoch="1"))
     out = ["--out", tmp_path / "both"]
     for reference in ("python:mine:as_list", "python:mine:as_object"):
@@ -234,7 +236,7 @@ def test_onnx_that_is_no_function_of_the_image_is_refused(tmp_path, kind):
     graph = helper.make_graph([pool, flat, *odd[kind]], "g", [images], [out])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.save(model, tmp_path / "m.onnx")
-    with pytest.raises(ModelError, match="no function of the image"):
+    with pytest.raises(ModelError, match="depends on more than the image"):
         load_model(str(tmp_path / "m.onnx"))
 
 
@@ -304,11 +306,11 @@ def pictures():
 @pytest.mark.parametrize("kind", [Viewed, InPlace])
 def test_ordinary_models_are_embedded_and_explained(tmp_path, pictures, kind):
     loaded = loaded_from(tmp_path, kind())
-    found = embed(loaded, pictures, batch_size=2)
+    embeddings = embed(loaded, pictures, batch_size=2)
     tensors = torch.stack([loaded.preprocessing.to_tensor(picture) for picture in pictures])
     with torch.no_grad():
         expected = kind().eval()(tensors.clone())
-    torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(torch.from_numpy(embeddings), expected, rtol=1e-4, atol=1e-5)
     maps = saliency_maps(loaded, pictures[:2], ["a", "b"], samples=3)
     assert maps.shape == (2, 16, 16)
     assert maps.std() > 0
@@ -353,8 +355,8 @@ def test_a_model_made_for_one_image_gets_them_one_by_one(tmp_path, pictures):
     torch.jit.trace(Traced(), torch.zeros(1, 3, 16, 16)).save(str(tmp_path / "m.pt"))
     loaded = load_model(str(tmp_path / "m.pt"), input_size=16)
     assert "in batches of 1, as it needs it" in " ".join(loaded.notes)
-    found = embed(loaded, pictures, batch_size=3)
-    assert found.shape == (5, 3)
+    embeddings = embed(loaded, pictures, batch_size=3)
+    assert embeddings.shape == (5, 3)
 
 
 def test_half_precision_weights_run_in_full(module):

@@ -26,12 +26,12 @@ def images():
 
 
 def test_embeddings_are_the_models_own_rows(loaded, images):
-    found = dmlbench.embed(loaded, iter(images), batch_size=3, device="cpu")
-    assert found.shape == (7, loaded.dimensions)
-    assert found.dtype == np.float32
+    embeddings = dmlbench.embed(loaded, iter(images), batch_size=3, device="cpu")
+    assert embeddings.shape == (7, loaded.dimensions)
+    assert embeddings.dtype == np.float32
     with torch.no_grad():
         alone = loaded.model(loaded.preprocessing.to_tensor(images[4])[None]).numpy()[0]
-    np.testing.assert_allclose(found[4], alone, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(embeddings[4], alone, rtol=1e-4, atol=1e-5)
 
 
 def test_embeddings_do_not_depend_on_batch_size_or_order(loaded, images):

@@ -55,11 +55,11 @@ def test_every_layout_gives_the_same_labels(tmp_path, name):
 
 
 def check(table):
-    found = table.properties
-    assert found["class"].labels.tolist() == CLASSES
-    assert found["class"].kind == "categorical"
-    assert found["angle"].kind == "linear"
-    np.testing.assert_equal(found["angle"].values, np.array(ANGLES, float))
+    properties = table.properties
+    assert properties["class"].labels.tolist() == CLASSES
+    assert properties["class"].kind == "categorical"
+    assert properties["angle"].kind == "linear"
+    np.testing.assert_equal(properties["angle"].values, np.array(ANGLES, float))
 
 
 def test_parquet_gives_the_same_labels(tmp_path):
@@ -68,9 +68,9 @@ def test_parquet_gives_the_same_labels(tmp_path):
 
     table = pa.table({"class": CLASSES, "angle": ANGLES, "box": [[1, 2]] * 6})
     pq.write_table(table, tmp_path / "labels.parquet")
-    found = read_label_table(tmp_path / "labels.parquet")
-    check(found)
-    assert "labels.parquet: column 'box' holds lists or objects: left out" in found.notes
+    from_parquet = read_label_table(tmp_path / "labels.parquet")
+    check(from_parquet)
+    assert "labels.parquet: column 'box' holds lists or objects: left out" in from_parquet.notes
 
 
 def test_how_a_table_was_read_is_said(tmp_path):
@@ -85,7 +85,7 @@ def test_how_a_table_was_read_is_said(tmp_path):
 def test_a_cell_that_is_no_number_among_numbers_is_named(tmp_path, odd):
     rows = "".join(f"{angle}\n" for angle in ["0.5", "1.5", f'"{odd}"', "2.5", "3.5"])
     (tmp_path / "l.csv").write_text("angle\n" + rows)
-    with pytest.raises(InputError, match=r"l\.csv, line 4, column 'angle': .* is no number"):
+    with pytest.raises(InputError, match=r"l\.csv, line 4, column 'angle': .* is not a number"):
         read_label_table(tmp_path / "l.csv")
 
 
@@ -102,11 +102,11 @@ def test_a_property_file_decides_what_a_column_is(dmlbench, tmp_path):
     words = ["score", "--embeddings", tmp_path / "e.npy", "--labels", tmp_path / "l.csv"]
     refused = dmlbench(*words)
     assert refused.exit_code == 2
-    assert "line 5, column 'code': '3x' is no number" in refused.err
+    assert "line 5, column 'code': '3x' is not a number" in refused.err
     (tmp_path / "p.yaml").write_text("code: {kind: categorical}\n")
-    taken = dmlbench(*words, "--properties", tmp_path / "p.yaml", "--no-chance", "--json")
-    assert taken.exit_code == 0, taken.err
-    assert taken.json["properties"]["code"]["labels"] == 9
+    accepted = dmlbench(*words, "--properties", tmp_path / "p.yaml", "--no-chance", "--json")
+    assert accepted.exit_code == 0, accepted.err
+    assert accepted.json["properties"]["code"]["labels"] == 9
 
 
 def test_a_semicolon_table_scores_as_its_comma_twin(tmp_path):
@@ -117,13 +117,13 @@ def test_a_semicolon_table_scores_as_its_comma_twin(tmp_path):
     semicolon = "class;light\n" + "".join(
         f"{name};{str(light).replace('.', ',')}\n" for name, light in rows
     )
-    found = []
+    scores_of_properties = []
     for text in (comma, semicolon):
         (tmp_path / "l.csv").write_text(text)
         scores = score_files(tmp_path / "e.npy", tmp_path / "l.csv", permutations=199)
-        found.append(scores["properties"])
-    assert found[0] == found[1]
-    assert list(found[0]) == ["class", "light"]
+        scores_of_properties.append(scores["properties"])
+    assert scores_of_properties[0] == scores_of_properties[1]
+    assert list(scores_of_properties[0]) == ["class", "light"]
 
 
 # Where scores go
@@ -226,5 +226,5 @@ def test_a_narrow_cone_of_directions_keeps_its_order():
     squared = ((centred[:, None] - centred[None]) ** 2).sum(axis=2)
     np.fill_diagonal(squared, np.inf)
     expected = (labels[squared.argmin(axis=1)] == labels).mean()
-    found = score_properties(x, {"l": Property(labels)}, intervals=False, chance=False)
-    assert found["properties"]["l"]["precision_at_1"]["value"] == pytest.approx(expected)
+    scores = score_properties(x, {"l": Property(labels)}, intervals=False, chance=False)
+    assert scores["properties"]["l"]["precision_at_1"]["value"] == pytest.approx(expected)

@@ -16,29 +16,29 @@ def test_two_models_of_one_signal_reach_the_ceiling_and_leave_the_floor():
     rng = np.random.default_rng(0)
     signal = rng.standard_normal((200, 12, 12))
     # Reliability 1 / (1 + noise^2): 0.8 and 0.5.
-    found = agreement_with_bounds(
+    bounds = agreement_with_bounds(
         noisy(signal, 0.5, rng),
         noisy(signal, 0.5, rng),
         noisy(signal, 1, rng),
         noisy(signal, 1, rng),
         rng=rng,
     )
-    assert found.ceiling.value == pytest.approx(np.sqrt(0.8 * 0.5), abs=0.01)
-    assert found.agreement.value == pytest.approx(found.ceiling.value, abs=0.02)
-    assert found.floor.value == pytest.approx(0, abs=0.02)
-    for estimate in (found.agreement, found.ceiling, found.floor):
+    assert bounds.ceiling.value == pytest.approx(np.sqrt(0.8 * 0.5), abs=0.01)
+    assert bounds.agreement.value == pytest.approx(bounds.ceiling.value, abs=0.02)
+    assert bounds.floor.value == pytest.approx(0, abs=0.02)
+    for estimate in (bounds.agreement, bounds.ceiling, bounds.floor):
         low, high = estimate.ci95
         assert low < estimate.value < high
-    assert found.images == 200
+    assert bounds.images == 200
 
 
 def test_floor_is_what_every_image_shares():
     rng = np.random.default_rng(1)
     centre = np.outer(np.hanning(12), np.hanning(12)) * 10
     maps = centre + rng.standard_normal((100, 12, 12))
-    found = agreement_with_bounds(maps, maps, maps, maps, rng=rng)
+    bounds = agreement_with_bounds(maps, maps, maps, maps, rng=rng)
     expected = centre.var() / (centre.var() + 1)
-    assert found.floor.value == pytest.approx(expected, abs=0.03)
+    assert bounds.floor.value == pytest.approx(expected, abs=0.03)
 
 
 def test_intervals_of_agreement_and_floor_cover_the_truth():
@@ -48,8 +48,8 @@ def test_intervals_of_agreement_and_floor_cover_the_truth():
         rng = np.random.default_rng(seed)
         # Without a signal both are 0 on average.
         draws = [rng.standard_normal((60, 5, 5)) for _ in range(4)]
-        found = agreement_with_bounds(*draws, rng=rng)
-        for row, estimate in enumerate((found.agreement, found.floor)):
+        bounds = agreement_with_bounds(*draws, rng=rng)
+        for row, estimate in enumerate((bounds.agreement, bounds.floor)):
             low, high = estimate.ci95
             covered[row] += low <= 0 <= high
     assert (covered / seeds >= 0.89).all()
@@ -58,9 +58,9 @@ def test_intervals_of_agreement_and_floor_cover_the_truth():
 
 def test_identical_maps_without_noise_have_ceiling_one():
     maps = np.random.default_rng(0).random((50, 4, 4))
-    found = agreement_with_bounds(maps, maps, maps, maps, rng=np.random.default_rng(0))
-    assert found.ceiling.value == pytest.approx(1, abs=1e-6)
-    assert found.agreement.value == pytest.approx(1, abs=1e-6)
+    bounds = agreement_with_bounds(maps, maps, maps, maps, rng=np.random.default_rng(0))
+    assert bounds.ceiling.value == pytest.approx(1, abs=1e-6)
+    assert bounds.agreement.value == pytest.approx(1, abs=1e-6)
 
 
 def test_model_that_disagrees_with_itself_has_no_ceiling():
@@ -70,10 +70,10 @@ def test_model_that_disagrees_with_itself_has_no_ceiling():
 
 def test_few_images_have_a_floor_without_interval():
     maps = np.random.default_rng(0).random((10, 4, 4))
-    found = agreement_with_bounds(maps, maps, maps, maps, rng=np.random.default_rng(0))
-    assert found.floor.value is not None
-    assert found.floor.ci95 is None
-    assert found.agreement.ci95 is not None
+    bounds = agreement_with_bounds(maps, maps, maps, maps, rng=np.random.default_rng(0))
+    assert bounds.floor.value is not None
+    assert bounds.floor.ci95 is None
+    assert bounds.agreement.ci95 is not None
 
 
 def test_scenes_of_a_sweep_are_never_their_own_floor():
@@ -81,15 +81,15 @@ def test_scenes_of_a_sweep_are_never_their_own_floor():
     scenes = [f"scene{row // 4}" for row in range(240)]
     base = np.repeat(rng.standard_normal((60, 8, 8)), 4, axis=0)
     maps = base + 0.1 * rng.standard_normal(base.shape)
-    found = agreement_with_bounds(maps, maps, maps, maps, rng=rng, scenes=scenes)
-    assert abs(found.floor.value) < 0.05
-    assert found.floor.ci95 is not None
+    bounds = agreement_with_bounds(maps, maps, maps, maps, rng=rng, scenes=scenes)
+    assert abs(bounds.floor.value) < 0.05
+    assert bounds.floor.ci95 is not None
 
 
 def test_floor_takes_the_other_models_maps_of_the_partners():
     a = np.array([[[1, 2, 3]], [[3, 1, 2]]])
-    found = floor_correlations(a, a[::-1], [1, 0])
-    np.testing.assert_allclose(found, 1)
+    correlations = floor_correlations(a, a[::-1], [1, 0])
+    np.testing.assert_allclose(correlations, 1)
 
 
 @given(st.integers(2, 60), st.integers(0, 5))

@@ -26,20 +26,24 @@ def maps():
 
 
 def test_identical_maps_have_correlation_one_and_no_divergence(maps):
-    found = compare_maps(maps[0], maps[0])
-    np.testing.assert_allclose(found.correlation, 1, atol=1e-12)
-    np.testing.assert_allclose(found.divergence, 0, atol=1e-12)
-    summary = summarize_correlations(found.correlation)
+    comparison = compare_maps(maps[0], maps[0])
+    np.testing.assert_allclose(comparison.correlation, 1, atol=1e-12)
+    np.testing.assert_allclose(comparison.divergence, 0, atol=1e-12)
+    summary = summarize_correlations(comparison.correlation)
     assert summary.mean == pytest.approx(1, abs=2e-7)
     assert summary.std == pytest.approx(0, abs=1e-6)
 
 
 def test_both_measures_are_scipys(maps):
-    found = compare_maps(*maps)
+    comparison = compare_maps(*maps)
     for row, (a, b) in enumerate(zip(*maps, strict=True)):
         flat_a, flat_b = a.ravel(), b.ravel()
-        assert found.correlation[row] == pytest.approx(stats.pearsonr(flat_a, flat_b).statistic)
-        assert found.divergence[row] == pytest.approx(distance.jensenshannon(flat_a, flat_b) ** 2)
+        assert comparison.correlation[row] == pytest.approx(
+            stats.pearsonr(flat_a, flat_b).statistic
+        )
+        assert comparison.divergence[row] == pytest.approx(
+            distance.jensenshannon(flat_a, flat_b) ** 2
+        )
 
 
 def test_disjoint_maps_diverge_by_ln_2():
@@ -55,11 +59,11 @@ def test_float32_maps_are_compared_in_double_precision(maps):
 def test_maps_without_variance_are_left_out_and_counted(maps):
     a, b = maps
     a[1], b[3] = 0.3, 0
-    found = compare_maps(a, b)
-    assert np.isnan(found.correlation).tolist() == [False, True, False, True, False]
-    assert summarize_correlations(found.correlation).left_out == 2
-    assert summarize_divergences(found.divergence).left_out == 1
-    assert summarize_divergences(found.divergence).images == 4
+    comparison = compare_maps(a, b)
+    assert np.isnan(comparison.correlation).tolist() == [False, True, False, True, False]
+    assert summarize_correlations(comparison.correlation).left_out == 2
+    assert summarize_divergences(comparison.divergence).left_out == 1
+    assert summarize_divergences(comparison.divergence).images == 4
 
 
 def test_correlations_are_averaged_in_fisher_z():
@@ -144,8 +148,8 @@ def test_models_that_crop_alike_are_compared_as_they_are(maps):
     sizes = [(60, 50), (50, 60), (60, 50), (40, 40), (50, 60)]
     rgb = Preprocessing(input_size=(6, 7), resize=(6, 7))
     bgr = Preprocessing(input_size=(6, 7), resize=(6, 7), bgr=True, interpolation="bicubic")
-    found = compare_models(a, b, rgb, bgr, sizes)
-    np.testing.assert_array_equal(found.correlation, pearson(a, b))
+    comparison = compare_models(a, b, rgb, bgr, sizes)
+    np.testing.assert_array_equal(comparison.correlation, pearson(a, b))
 
 
 def test_the_same_attention_agrees_across_crops_and_input_sizes():
@@ -154,8 +158,8 @@ def test_the_same_attention_agrees_across_crops_and_input_sizes():
     first = Preprocessing(input_size=32, resize=32)
     second = Preprocessing(input_size=24, resize=30)
     rows = [blob(preprocessing, sizes) for preprocessing in (first, second)]
-    found = compare_models(*rows, first, second, sizes)
-    assert (found.correlation > 0.99).all()
+    comparison = compare_models(*rows, first, second, sizes)
+    assert (comparison.correlation > 0.99).all()
 
 
 def blob(preprocessing, sizes):

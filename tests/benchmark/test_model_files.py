@@ -111,7 +111,9 @@ def test_sidecar_brings_the_config_to_plain_tensors(trained, tmp_path):
 
     plain = tmp_path / "plain.safetensors"
     save_file(load_file(trained), plain)
-    with pytest.raises(ModelError, match=r"nothing says which network .* plain\.json beside it"):
+    with pytest.raises(
+        ModelError, match=r"no metadata says which network .* plain\.json beside it"
+    ):
         load_model(str(plain))
     config = {"trunk": "timm:test_resnet", "preprocessing": SMALL.describe()}
     (tmp_path / "plain.json").write_text(json.dumps(config))
@@ -318,13 +320,13 @@ def test_onnx_that_cannot_be_differentiated_gives_embeddings_and_the_reason(hand
     assert "onnx2torch cannot rebuild hand.onnx" in loaded.no_maps
     assert "GlobalLpPool" in loaded.no_maps
     assert "\n" not in loaded.no_maps
-    found = loaded.model(torch.full((3, 3, 8, 8), 2.0)).numpy()
-    assert np.allclose(found, 16)
+    embeddings = loaded.model(torch.full((3, 3, 8, 8), 2.0)).numpy()
+    assert np.allclose(embeddings, 16)
 
 
 def test_onnx_that_comes_out_different_in_pytorch_gets_no_maps(onnx_file, monkeypatch):
-    other = TinyNet().eval()
-    monkeypatch.setattr("dmlbench.models.onnx_file._in_pytorch", lambda path: other)
+    network = TinyNet().eval()
+    monkeypatch.setattr("dmlbench.models.onnx_file._in_pytorch", lambda path: network)
     assert "gives other embeddings" in load_model(onnx_file()).no_maps
 
 
@@ -363,7 +365,7 @@ def test_onnx_cannot_read_files_outside_its_folder(onnx_file, tmp_path):
     (tmp_path / "secret").write_bytes(bytes(4096))
     (tmp_path / "models").mkdir()
     model = onnx.load(onnx_file())
-    weight = next(one for one in model.graph.initializer if len(one.dims) == 4)
+    weight = next(tensor for tensor in model.graph.initializer if len(tensor.dims) == 4)
     weight.ClearField("raw_data")
     weight.data_location = onnx.TensorProto.EXTERNAL
     for key, value in (("location", "../secret"), ("length", str(4 * int(np.prod(weight.dims))))):

@@ -187,7 +187,7 @@ def test_a_pickled_module_of_the_users_own_class_loads_where_it_is_trusted(tmp_p
 
     make = "import mynet, torch; torch.save(mynet.Net(), 'net.pt')"
     subprocess.run([sys.executable, "-c", make], check=True, cwd=tmp_path)
-    with pytest.raises(ModelError, match="give --trust-pickle"):
+    with pytest.raises(ModelError, match="add --trust-pickle"):
         load_model("net.pt")
     assert load_model("net.pt", trust_pickle=True).dimensions == 3
 
@@ -210,7 +210,7 @@ def transformers():
 
 def save(model, folder, **preprocessing):
     model.eval().save_pretrained(folder)
-    told = {
+    config = {
         "do_resize": True,
         "do_normalize": True,
         "do_rescale": True,
@@ -218,7 +218,7 @@ def save(model, folder, **preprocessing):
         "image_std": [0.2, 0.2, 0.2],
         "resample": 3,
     }
-    (folder / "preprocessor_config.json").write_text(json.dumps(told | preprocessing))
+    (folder / "preprocessor_config.json").write_text(json.dumps(config | preprocessing))
     return f"hf:{folder}"
 
 
@@ -253,7 +253,7 @@ def test_a_vit_is_pooled_as_its_weights_allow(transformers, tmp_path):
     assert_embeds_as(
         mean, lambda images: classifier.vit(pixel_values=images).last_hidden_state.mean(1)
     )
-    with pytest.raises(ModelError, match="its weights hold no pooler"):
+    with pytest.raises(ModelError, match="its weights lack the pooler"):
         load_model(f"{reference}?pool=pooler")
 
 

@@ -15,7 +15,7 @@ def pictures(brightness, contrast):
     """Four pictures of noise with this mean and standard deviation, of 255."""
     rng = np.random.default_rng(0)
     noise = rng.normal(brightness, contrast, (4, 32, 32, 3)).clip(0, 255).astype(np.uint8)
-    return [Image.fromarray(one) for one in noise]
+    return [Image.fromarray(pixels) for pixels in noise]
 
 
 @pytest.mark.parametrize("brightness", [60, 120, 215])

@@ -44,11 +44,11 @@ def test_columns_are_properties_and_empty_cells_are_no_label(csv):
 
 
 def test_numbers_are_linear_and_whole_ones_that_occur_twice_are_names(csv):
-    found = read_labels(csv("size,class\n1,7\n01,8\n2.5,7\n3,8\n"))
-    assert found["size"].kind == "linear"
-    assert found["size"].labels.tolist() == [1.0, 1.0, 2.5, 3.0]
-    assert found["class"].kind == "categorical"
-    assert found["class"].labels.tolist() == ["7", "8", "7", "8"]
+    properties = read_labels(csv("size,class\n1,7\n01,8\n2.5,7\n3,8\n"))
+    assert properties["size"].kind == "linear"
+    assert properties["size"].labels.tolist() == [1.0, 1.0, 2.5, 3.0]
+    assert properties["class"].kind == "categorical"
+    assert properties["class"].labels.tolist() == ["7", "8", "7", "8"]
 
 
 def test_quotes_byte_order_marks_and_windows_lines_are_read(csv):
@@ -99,9 +99,9 @@ def test_files_score_like_arrays(csv, npy):
     rows = "".join(f"{i},{i % 3},{scenes[i]}\n" for i in range(60))
     labels = csv("key,car,scene_id\n" + rows)
     expected = score_properties(x, read_labels(labels), scenes=scenes, seed=2)
-    found = score_files(npy(x), labels, seed=2)
-    assert found.pop("notes") == ["kinds inferred from the values (car: categorical, 3 values)"]
-    assert found == expected
+    scores = score_files(npy(x), labels, seed=2)
+    assert scores.pop("notes") == ["kinds inferred from the values (car: categorical, 3 values)"]
+    assert scores == expected
 
 
 def test_files_of_different_length_are_refused(csv, npy):
@@ -135,7 +135,7 @@ def test_files_that_are_no_whole_arrays_are_refused(npy, tmp_path):
         load_embeddings(empty)
     path = npy(np.eye(100))
     path.write_bytes(path.read_bytes()[:-80])
-    with pytest.raises(InputError, match=r"embeddings.npy: .*valid: a whole .npy file"):
+    with pytest.raises(InputError, match=r"embeddings.npy: .*valid: a complete .npy file"):
         load_embeddings(path)
     with path.open("wb") as file:
         header = {"descr": "<f4", "fortran_order": False, "shape": (10**15, 128)}

@@ -54,10 +54,10 @@ def test_checkpoint_gives_the_paper_s_network_and_preprocessing(save, trunk, lin
     red = loaded.preprocessing.to_tensor(Image.new("RGB", (300, 400), (255, 0, 0)))
     assert red.shape == (3, 227, 227)
     assert red[:, 0, 0].tolist() == [-104, -117, 127]
-    own = BNInception().eval()
-    own.load_state_dict(trunk)
+    trunk_network = BNInception().eval()
+    trunk_network.load_state_dict(trunk)
     with torch.no_grad():
-        expected = own(red[None]) @ linear["weight"].T + linear["bias"]
+        expected = trunk_network(red[None]) @ linear["weight"].T + linear["bias"]
         torch.testing.assert_close(loaded.model(red[None]), expected)
 
 
@@ -69,10 +69,12 @@ def test_wrapped_names_and_missing_counters_are_the_same_model(save, trunk, line
     }
     embedder = {f"module.net.0.{name}": value for name, value in linear.items()}
     plain = load_model(f"reality-check:{save()}")
-    other = load_model(f"reality-check:{save('Arc-Face', wrapped, embedder)}")
+    rewrapped = load_model(f"reality-check:{save('Arc-Face', wrapped, embedder)}")
     state = plain.model.state_dict()
-    assert all(torch.equal(state[name], value) for name, value in other.model.state_dict().items())
-    assert other.loss == "arcface"
+    assert all(
+        torch.equal(state[name], value) for name, value in rewrapped.model.state_dict().items()
+    )
+    assert rewrapped.loss == "arcface"
 
 
 def test_fold_is_found_from_its_own_folder_and_from_the_one_above(save):
@@ -167,8 +169,8 @@ def test_the_loss_is_in_the_name_of_a_released_folder(loss, tmp_path, monkeypatc
     for name in RELEASED.values():
         (tmp_path / name / "Test50_50_Partitions4_2").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    found = fill_in_loss("reality-check:{loss}/Test50_50_Partitions4_{fold}", loss, 2)
-    assert found == f"reality-check:{RELEASED[loss]}/Test50_50_Partitions4_2"
+    reference = fill_in_loss("reality-check:{loss}/Test50_50_Partitions4_{fold}", loss, 2)
+    assert reference == f"reality-check:{RELEASED[loss]}/Test50_50_Partitions4_2"
 
 
 def test_folders_of_one_loss_have_to_be_told_apart(tmp_path, monkeypatch):
@@ -179,5 +181,5 @@ def test_folders_of_one_loss_have_to_be_told_apart(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="several folders of 'arcface': cars_arcface33_repr"):
         fill_in_loss("reality-check:{loss}/x", "arcface", 0)
-    found = fill_in_loss("reality-check:cars_{loss}*1/x", "arcface", 0)
-    assert found == "reality-check:cars_arcface33_reproduction1/x"
+    reference = fill_in_loss("reality-check:cars_{loss}*1/x", "arcface", 0)
+    assert reference == "reality-check:cars_arcface33_reproduction1/x"

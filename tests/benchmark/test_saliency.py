@@ -76,12 +76,12 @@ def five_steps(model, image, black, distance, samples, sigma, seed, key):
 
 @pytest.mark.parametrize("distance", DISTANCES)
 def test_map_is_that_of_the_five_steps(model, images, reference, distance):
-    found = maps_of(
+    maps = maps_of(
         "smoothgrad_paper", model, images, reference, DISTANCES[distance], samples=7, seed=3
     )
     for row, key in enumerate(KEYS):
         expected = five_steps(model, images[row], reference, DISTANCES[distance], 7, 0.15, 3, key)
-        np.testing.assert_allclose(found[row].numpy(), expected, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(maps[row].numpy(), expected, rtol=1e-9, atol=1e-9)
 
 
 class Linear(nn.Module):
@@ -106,12 +106,12 @@ def test_map_of_a_linear_model_is_its_weights_where_the_image_is_black_plus_one(
     weights = torch.randn(2, 3, 12, 10, generator=torch.Generator().manual_seed(2)).to(dtype)
     images, black = torch.full((3, 3, 12, 10), 3.0, dtype=dtype), torch.full((1, 3, 12, 10), 2.0)
     arguments = (Linear(weights), images, torch.zeros(1, 2), first_dimension)
-    found = maps_of(method, *arguments, black=black.to(dtype))
+    maps = maps_of(method, *arguments, black=black.to(dtype))
     by_hand = weights[0].mean(0).abs().numpy()
     low, high = by_hand.min(), np.percentile(by_hand, 99)
     expected = np.clip((by_hand - low) / (high - low), 0, 1)
-    assert found.dtype == dtype
-    for row in found.numpy():
+    assert maps.dtype == dtype
+    for row in maps.numpy():
         # Sums of 360 float32 products: what is left after their difference depends on the CPU.
         np.testing.assert_allclose(row, expected, atol=3e-5 if dtype == torch.float32 else 1e-6)
 

@@ -23,7 +23,7 @@ def first_dimension(a, b):
     return a[:, 0] - b[:, 0]
 
 
-def given(model, images, distance=first_dimension, **settings):
+def make_input(model, images, distance=first_dimension, **settings):
     black = torch.zeros_like(images[:1])
     keys = [f"image_{row}" for row in range(len(images))]
     with torch.no_grad():
@@ -59,16 +59,16 @@ def test_integrated_gradients_sum_to_the_distance_from_black(monkeypatch, distan
     signed = []
     attribute = IntegratedGradients.attribute
 
-    def kept(*args, **options):
+    def recorded(*args, **options):
         signed.append(attribute(*args, **options))
         return signed[-1]
 
-    monkeypatch.setattr(IntegratedGradients, "attribute", kept)
+    monkeypatch.setattr(IntegratedGradients, "attribute", recorded)
     images = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1)).double()
-    asked = given(smooth_network(), images, distance, chunk=7)
-    integrated_gradients(asked)
-    expected = asked.distances(images) - asked.distances(asked.black)
-    sums = torch.stack([one.sum() for one in signed])
+    map_input = make_input(smooth_network(), images, distance, chunk=7)
+    integrated_gradients(map_input)
+    expected = map_input.distances(images) - map_input.distances(map_input.black)
+    sums = torch.stack([attribution.sum() for attribution in signed])
     torch.testing.assert_close(sums, expected, rtol=1e-3, atol=1e-4)
 
 
@@ -77,10 +77,10 @@ def test_occlusion_is_the_mean_change_over_the_windows_that_cover_a_pixel():
         return (x * torch.arange(16.0).view(1, 1, 1, 16)).sum((1, 2, 3))[:, None]
 
     images = torch.ones(1, 1, 1, 16)
-    found = occlusion(given(total, images))[0, 0]
+    saliency_map = occlusion(make_input(total, images))[0, 0]
     # Windows of 2 columns that move by 1 cover w and w + 1: they take 2w + 1 away.
     inner = [(2 * w - 1 + 2 * w + 1) / 2 for w in range(1, 15)]
-    assert found.tolist() == [1, *inner, 29]
+    assert saliency_map.tolist() == [1, *inner, 29]
 
 
 class LastStage(nn.Module):
@@ -106,18 +106,18 @@ def test_grad_cam_of_a_network_by_hand():
     images = torch.zeros(1, 3, 8, 8)
     images[0, 0, :4, :4] = 1
     images[0, 1, 4:, 4:] = 5
-    found = explain("grad_cam", given(LastStage(), images))[0]
-    assert found.shape == (8, 8)
-    assert (found[:3, :3] == 1).all()
-    assert (found[5:] == 0).all()
-    assert (found[:, 5:] == 0).all()
+    saliency_map = explain("grad_cam", make_input(LastStage(), images))[0]
+    assert saliency_map.shape == (8, 8)
+    assert (saliency_map[:3, :3] == 1).all()
+    assert (saliency_map[5:] == 0).all()
+    assert (saliency_map[:, 5:] == 0).all()
 
 
 def test_grad_cam_keeps_the_magnitude_so_that_similarities_and_distances_agree():
     images = torch.rand(1, 3, 8, 8)
     model = LastStage()
-    ahead = explain("grad_cam", given(model, images, first_dimension))
-    back = explain("grad_cam", given(model, images, lambda a, b: b[:, 0] - a[:, 0]))
+    ahead = explain("grad_cam", make_input(model, images, first_dimension))
+    back = explain("grad_cam", make_input(model, images, lambda a, b: b[:, 0] - a[:, 0]))
     assert torch.equal(ahead, back)
     assert ahead.max() == 1
 
@@ -126,17 +126,17 @@ def test_grad_cam_keeps_the_magnitude_so_that_similarities_and_distances_agree()
 def test_grad_cam_takes_what_goes_into_the_pooling_of_timms_networks(name, monkeypatch):
     from dmlbench.saliency import grad_cam
 
-    taken = []
+    stages = []
     features = grad_cam._Stage.features
     monkeypatch.setattr(
-        grad_cam._Stage, "features", lambda stage: taken.append(features(stage)) or taken[-1]
+        grad_cam._Stage, "features", lambda stage: stages.append(features(stage)) or stages[-1]
     )
     loaded = load_model(f"timm:{name}?pretrained=false", input_size=96)
     images = torch.randn(2, 3, 96, 96)
-    explain("grad_cam", given(loaded.model, images, euclidean))
+    explain("grad_cam", make_input(loaded.model, images, euclidean))
     with torch.no_grad():
         expected = loaded.model.forward_features(images)
-    torch.testing.assert_close(taken[0].detach(), expected, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(stages[0].detach(), expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "mobilenet_v3_small", "convnext_tiny"])
@@ -148,9 +148,9 @@ def test_grad_cam_finds_the_last_stage_of_torchvisions_networks(name):
 
     torch.manual_seed(0)
     model = getattr(torchvision.models, name)(weights=None).eval()
-    found = explain("grad_cam", given(model, torch.randn(1, 3, 64, 64), squared_euclidean))
-    assert found.shape == (1, 64, 64)
-    assert found.max() == 1
+    maps = explain("grad_cam", make_input(model, torch.randn(1, 3, 64, 64), squared_euclidean))
+    assert maps.shape == (1, 64, 64)
+    assert maps.max() == 1
 
 
 @pytest.mark.parametrize("name", ["test_vit", "test_vit3"])
@@ -188,7 +188,7 @@ class Aside(nn.Module):
 @pytest.mark.parametrize("detached", [True, False])
 def test_grad_cam_refuses_a_convolution_aside(detached):
     with pytest.raises(ModelError, match="do not depend on the last convolution"):
-        explain("grad_cam", given(Aside(detached), torch.rand(1, 3, 8, 8)))
+        explain("grad_cam", make_input(Aside(detached), torch.rand(1, 3, 8, 8)))
 
 
 def test_grad_cam_leaves_no_hooks(photographs):

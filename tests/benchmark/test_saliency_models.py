@@ -116,16 +116,16 @@ def test_maps_can_be_made_inside_inference_mode(model, images, reference):
     outside = maps_of("smoothgrad_paper", model, images, reference, euclidean, samples=2)
     with torch.inference_mode():
         fresh = images.clone()
-        found = maps_of("smoothgrad_paper", model, fresh, reference, euclidean, samples=2)
-    assert torch.equal(outside, found)
+        maps = maps_of("smoothgrad_paper", model, fresh, reference, euclidean, samples=2)
+    assert torch.equal(outside, maps)
 
 
 def test_constant_map_is_zeros(images):
     def model(x):
         return x.sum((1, 2, 3))[:, None]
 
-    found = maps_of("gradient", model, images, torch.zeros(1, 1), first_dimension)
-    assert found.tolist() == torch.zeros(3, 12, 10).tolist()
+    maps = maps_of("gradient", model, images, torch.zeros(1, 1), first_dimension)
+    assert maps.tolist() == torch.zeros(3, 12, 10).tolist()
 
 
 def test_map_of_few_pixels_keeps_them():
@@ -133,11 +133,11 @@ def test_map_of_few_pixels_keeps_them():
     weights = torch.zeros(1, 3, 12, 10)
     weights[0, :, 4, 5] = 2
     image = torch.rand(1, 3, 12, 10)
-    found = maps_of(
+    maps = maps_of(
         "gradient", Linear(weights), image, torch.zeros(1, 1), first_dimension, keys=["a"]
     )
-    assert found.sum() == 1
-    assert found[0, 4, 5] == 1
+    assert maps.sum() == 1
+    assert maps[0, 4, 5] == 1
 
 
 def test_map_that_is_not_finite_names_its_image(images):
@@ -158,9 +158,9 @@ def test_occlusion_needs_no_gradient(images):
     def left_half(x):
         return x[..., :5].detach().mean(3).mean(2)
 
-    found = maps_of("occlusion", left_half, images + 5, torch.ones(1, 3), first_dimension)
-    assert (found[..., :5] > 0).any(dim=2).all()
-    assert (found[..., 5:] == 0).all()
+    maps = maps_of("occlusion", left_half, images + 5, torch.ones(1, 3), first_dimension)
+    assert (maps[..., :5] > 0).any(dim=2).all()
+    assert (maps[..., 5:] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -199,8 +199,8 @@ def test_maps_of_real_networks_from_photographs(name):
     assert maps.min() == 0
     assert maps.max() == 1
     assert counts == [2]
-    one = saliency_maps(loaded, photographs[1:], ["b"], samples=4, device="cpu", batch_size=1)
-    np.testing.assert_allclose(maps[1:], one, atol=1e-3)
+    single = saliency_maps(loaded, photographs[1:], ["b"], samples=4, device="cpu", batch_size=1)
+    np.testing.assert_allclose(maps[1:], single, atol=1e-3)
 
 
 def test_identical_models_agree_fully_under_the_same_noise_and_less_under_other_noise():

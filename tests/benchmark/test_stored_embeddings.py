@@ -42,7 +42,7 @@ def test_other_rows_are_another_model(store):
 def test_images_cannot_be_given_to_it(store):
     loaded = load_model(store(np.eye(3)))
     assert "not the model" in loaded.no_maps
-    with pytest.raises(ModelError, match="no model that images could be given to"):
+    with pytest.raises(ModelError, match="no model that could embed images"):
         loaded.model(None)
 
 
@@ -66,7 +66,7 @@ def test_arrays_that_are_no_embeddings_are_refused(store, rows, message):
     ("keys", "message"),
     [
         (["a", "b"], r"E\.keys\.txt: 2 keys for 3 rows"),
-        (["a", "b", "a"], r"E\.keys\.txt: line 3: 'a' is there twice"),
+        (["a", "b", "a"], r"E\.keys\.txt: line 3: 'a' occurs twice"),
     ],
 )
 def test_keys_that_do_not_go_with_the_rows_are_refused(store, keys, message):
@@ -85,7 +85,7 @@ def test_rows_of_another_dataset_are_refused(store):
 
 
 def test_options_on_reading_images_are_refused(store):
-    with pytest.raises(ModelError, match="input_size says how images are read, and none are"):
+    with pytest.raises(ModelError, match="input_size sets how images are read"):
         load_model(store(np.eye(3)), input_size=32)
 
 

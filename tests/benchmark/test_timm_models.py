@@ -17,14 +17,14 @@ def same_weights(a, b):
 def test_random_timm_model_depends_on_its_seed_alone(name):
     zero = load_model(f"timm:{name}?pretrained=false&seed=0")
     torch.rand(3)
-    again, one = (
+    again, seed_one = (
         load_model(f"timm:{name}?pretrained=false"),
         load_model(f"timm:{name}?pretrained=false", seed=1),
     )
     assert same_weights(zero, again)
     assert zero.id == again.id
-    assert not same_weights(zero, one)
-    assert zero.id != one.id
+    assert not same_weights(zero, seed_one)
+    assert zero.id != seed_one.id
     assert zero.preprocessing.input_size == (160, 160)
     assert zero.preprocessing.resize == (168, 168)
     assert zero.preprocessing.interpolation == "bicubic"
@@ -67,11 +67,11 @@ def test_a_trained_head_is_measured_or_dropped_as_the_reference_says(tmp_path):
     state = dropped.model.state_dict()
     assert state.keys() < whole.keys()
     assert all(torch.equal(tensor, whole[name]) for name, tensor in state.items())
-    kept = load_model(f"{reference}&head=keep")
-    assert (kept.dimensions, dropped.dimensions > 7) == (7, True)
+    with_head = load_model(f"{reference}&head=keep")
+    assert (with_head.dimensions, dropped.dimensions > 7) == (7, True)
     images = torch.rand(2, 3, 160, 160)
     with torch.no_grad():
-        torch.testing.assert_close(kept.model(images), network(images))
+        torch.testing.assert_close(with_head.model(images), network(images))
 
 
 def test_the_classifier_of_the_library_is_left_out_with_a_note(tmp_path):
@@ -97,8 +97,8 @@ def test_tensors_that_a_network_does_not_use_are_named(tmp_path):
 
 
 def test_weights_of_another_network_are_refused_with_what_differs(tmp_path):
-    other = load_model("timm:test_vit?pretrained=false").model.state_dict()
-    torch.save(other, tmp_path / "vit.pth")
+    vit_state = load_model("timm:test_vit?pretrained=false").model.state_dict()
+    torch.save(vit_state, tmp_path / "vit.pth")
     with pytest.raises(ModelError, match=r"'vit.pth' do not fit: .*missing.*not in the model"):
         load_model(f"timm:test_resnet?weights={tmp_path / 'vit.pth'}")
 
@@ -135,5 +135,5 @@ def test_pretrained_weights_that_cannot_be_had_name_the_ways_out(tmp_path, monke
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ModelError, match=r"cannot be had .*timm:test_resnet\?weights=FILE"):
+    with pytest.raises(ModelError, match=r"cannot be loaded .*timm:test_resnet\?weights=FILE"):
         load_model("timm:test_resnet")

@@ -1,4 +1,4 @@
-"""Saliency maps once they are made: compared between models and with the mask. Needs no torch."""
+"""Compare saliency maps between models and with part masks, without torch."""
 
 from dmlbench.maps.attention import attention_on_car, mask_in_input
 from dmlbench.maps.bounds import (

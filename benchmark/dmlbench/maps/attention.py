@@ -1,4 +1,4 @@
-"""How much of a map lies on the car, beyond what the car's area explains.
+"""Measure how much of a map lies on the car, beyond what the car's area explains.
 
 Source: protocol, section 4; Kobs & Hotho, "On Background Bias in Deep Metric Learning", 2022.
 """
@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 
 
 def attention_on_car(saliency: ArrayLike, mask: ArrayLike) -> float | None:
-    """(mass of the map inside the mask - area share) / (1 - area share): 1 is all, 0 is even.
+    """Return (mass share of the map inside the mask - area share) / (1 - area share).
+
+    It is 1 if all of the map lies on the car, and 0 if the map is spread evenly.
 
     Args:
         saliency: [H, W] one map, not negative.
         mask: [H, W] the part mask in the model's input, 0 background; see `mask_in_input`.
 
     Returns:
-        At most 1, below 0 where the map avoids the car; None where the mask covers everything or
-        the map is 0 everywhere.
+        At most 1, and below 0 if the map avoids the car; None if the mask covers everything or the
+        map is 0 everywhere.
 
     Raises:
         ValueError: map and mask differ in shape.
@@ -44,7 +46,11 @@ def attention_on_car(saliency: ArrayLike, mask: ArrayLike) -> float | None:
 def mask_in_input(
     mask: Image.Image | NDArray[np.uint8], preprocessing: Fitting
 ) -> NDArray[np.uint8]:
-    """An image's 8-bit part mask [h, w] in a model's input [H, W]: its resize and crop, nearest."""
+    """Resize (nearest neighbor) and crop an 8-bit part mask [h, w] to a model's input [H, W].
+
+    Raises:
+        ValueError: the mask does not have two dimensions.
+    """
     parts = np.asarray(mask, np.uint8)
     if parts.ndim != 2:
         raise ValueError(f"mask of shape {parts.shape}, expected [h, w]")

@@ -1,7 +1,7 @@
-"""What a correlation between two models' maps can reach at all, and what it is by accident.
+"""The ceiling and the floor of a correlation between two models' maps.
 
-Ceiling: noise keeps even a model from agreeing with itself. Floor: maps of other images agree too,
-because objects stand in the middle of pictures. Source: protocol, section 4.
+Ceiling: because of noise, not even a model agrees with itself completely. Floor: maps of other
+images correlate too, because objects are usually in the image center. Source: protocol, section 4.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Statistic = Callable[[NDArray[np.bool_]], float | None]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A correlation and its 95 % jackknife interval; None where it has none."""
+    """A correlation and its 95 % jackknife interval; each is None if it cannot be computed."""
 
     value: float | None
     ci95: tuple[float, float] | None
@@ -30,7 +30,14 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Bounds:
-    """`agreement` r(A, B') between `floor` (B's maps of other images) and `ceiling`."""
+    """The agreement r(A, B') of two models with its bounds.
+
+    Attributes:
+        agreement: correlation of both models' maps of the same images.
+        ceiling: `noise_ceiling` of both models.
+        floor: correlation with B's maps of other images.
+        images: number of images.
+    """
 
     agreement: Estimate
     ceiling: Estimate
@@ -39,13 +46,14 @@ class Bounds:
 
 
 def noise_ceiling(self_a: ArrayLike, self_b: ArrayLike) -> float | None:
-    """sqrt(r(A, A') r(B, B')): the most that two noisy maps of one and the same thing can agree.
+    """Return sqrt(r(A, A') r(B, B')), the highest possible correlation of noisy maps.
 
     Args:
         self_a, self_b: [N] per-image correlations of each model with itself under other noise.
 
     Returns:
-        None where a model does not agree with itself at all (mean at or below 0) or has no maps.
+        The ceiling, or None if a model does not agree with itself (mean at or below 0) or has no
+        maps.
 
     >>> round(noise_ceiling([0.9], [0.4]), 6)
     0.6
@@ -57,17 +65,18 @@ def noise_ceiling(self_a: ArrayLike, self_b: ArrayLike) -> float | None:
 
 
 def floor_correlations(a: ArrayLike, b: ArrayLike, partner: ArrayLike) -> Correlations:
-    """[N] correlation of A's map of image i with B's map of image `partner[i]`."""
+    """Return the correlation [N] of A's map of image i with B's map of image `partner[i]`."""
     return pearson(a, np.asarray(b)[np.asarray(partner)])
 
 
 def derangement(
     n: int, rng: np.random.Generator, *, scenes: Sequence[object] | None = None
 ) -> NDArray[np.int64]:
-    """For each of n images another one, of another scene; a permutation.
+    """Draw a permutation of n images that maps each image to an image of another scene.
 
     Args:
-        scenes: the scene of each image; every image its own by default.
+        rng: random generator of the draw.
+        scenes: [n] scene of each image; by default every image is its own scene.
 
     Raises:
         ValueError: fewer than two images, or more than half of them in one scene.
@@ -79,7 +88,7 @@ def derangement(
     largest = int(np.bincount(labels).max(initial=0))
     if n < 2 or 2 * largest > n:
         raise ValueError(f"{n} images with {largest} in one scene have no partners in other scenes")
-    # Scenes lie as blocks in random order: a shift by the largest block leaves every block.
+    # Scenes are contiguous blocks in random order, so a shift by the largest block leaves each one.
     order = rng.permutation(n)
     order = order[np.argsort(rng.permutation(labels.max() + 1)[labels[order]], kind="stable")]
     partner = np.empty(n, np.int64)
@@ -96,18 +105,19 @@ def agreement_with_bounds(
     rng: np.random.Generator,
     scenes: Sequence[object] | None = None,
 ) -> Bounds:
-    """r(A, B') of two models with its ceiling and floor, all with jackknife intervals.
+    """Return r(A, B') of two models with its ceiling and floor, all with jackknife intervals.
 
-    A and B' are under different noise, so that shared noise does not count as agreement. Intervals
-    are made in Fisher-z and transformed back. Partners for the floor are drawn within jackknife
-    groups, so that a group and its partners leave together; with too few images for that they are
-    drawn over all images, and the floor has no interval.
+    A and B' have different noise, so that shared noise does not count as agreement. Intervals are
+    computed in Fisher-z and transformed back. Partners for the floor are drawn within jackknife
+    groups, so that a group and its partners are left out together. With too few images for that,
+    they are drawn over all images, and the floor has no interval.
 
     Args:
         a, a_prime: [N, H, W] maps of model A under two noise draws.
         b, b_prime: [N, H, W] maps of model B under two noise draws, on the same grid.
-        rng: draws groups and partners.
-        scenes: the scene of each image, kept whole in groups; every image its own by default.
+        rng: random generator that draws groups and partners.
+        scenes: [N] scene of each image, never split between groups; by default every image is its
+            own scene.
     """
     n = len(np.asarray(a))
     groups = assign_groups(n, rng, units=scenes)
@@ -115,9 +125,9 @@ def agreement_with_bounds(
     self_a, self_b, cross = pearson(a, a_prime), pearson(b, b_prime), pearson(a, b_prime)
     floor = floor_correlations(a, b_prime, partner)
     return Bounds(
-        agreement=_estimate(lambda kept: summarize_correlations(cross[kept]).mean, groups),
-        ceiling=_estimate(lambda kept: noise_ceiling(self_a[kept], self_b[kept]), groups),
-        floor=_estimate(lambda kept: summarize_correlations(floor[kept]).mean, groups, within),
+        agreement=_estimate(lambda rows: summarize_correlations(cross[rows]).mean, groups),
+        ceiling=_estimate(lambda rows: noise_ceiling(self_a[rows], self_b[rows]), groups),
+        floor=_estimate(lambda rows: summarize_correlations(floor[rows]).mean, groups, within),
         images=n,
     )
 

@@ -1,4 +1,4 @@
-"""How alike two models' maps of the same images are. Source: protocol, section 4."""
+"""Measure the similarity of two models' maps of the same images. Source: protocol, section 4."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ from dmlbench.maps.grid import common_grid
 if TYPE_CHECKING:
     from dmlbench.maps.geometry import Fitting
 
-LARGEST_CORRELATION = 1 - 1e-7
+MAX_CORRELATION = 1 - 1e-7
 
 
 @dataclass(frozen=True)
 class MapComparison:
-    """Per image: `correlation` [N] in [-1, 1] and `divergence` [N] in [0, ln 2]; NaN where none."""
+    """Similarity per image; NaN if it is undefined.
+
+    Attributes:
+        correlation: [N] in [-1, 1], see `pearson`.
+        divergence: [N] in [0, ln 2], see `jensen_shannon`.
+    """
 
     correlation: NDArray[np.float64]
     divergence: NDArray[np.float64]
@@ -28,7 +33,12 @@ class MapComparison:
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean and standard deviation (None without images) over `images`; `left_out` had no value."""
+    """Mean and standard deviation over images; None without images.
+
+    Attributes:
+        images: number of images with a value.
+        left_out: number of images without a value.
+    """
 
     mean: float | None
     std: float | None
@@ -37,7 +47,7 @@ class Summary:
 
 
 def pearson(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
-    """Pearson correlation of the flattened maps, image by image.
+    """Return the Pearson correlation of the flattened maps, per image.
 
     Args:
         a, b: [N, H, W].
@@ -50,18 +60,18 @@ def pearson(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """
     flat_a, flat_b = _pair(a, b)
     constant = (np.ptp(flat_a, axis=1) == 0) | (np.ptp(flat_b, axis=1) == 0)
-    centred_a = flat_a - flat_a.mean(axis=1, keepdims=True)
-    centred_b = flat_b - flat_b.mean(axis=1, keepdims=True)
-    norms = np.linalg.norm(centred_a, axis=1) * np.linalg.norm(centred_b, axis=1)
-    products = (centred_a * centred_b).sum(axis=1)
-    found = np.divide(products, norms, out=np.full(len(norms), np.nan), where=~constant)
-    return np.clip(found, -1, 1)
+    centered_a = flat_a - flat_a.mean(axis=1, keepdims=True)
+    centered_b = flat_b - flat_b.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(centered_a, axis=1) * np.linalg.norm(centered_b, axis=1)
+    products = (centered_a * centered_b).sum(axis=1)
+    correlations = np.divide(products, norms, out=np.full(len(norms), np.nan), where=~constant)
+    return np.clip(correlations, -1, 1)
 
 
 def jensen_shannon(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
-    """Jensen-Shannon divergence of the maps normalised to sum 1, natural logarithm.
+    """Return the Jensen-Shannon divergence (natural logarithm) of the maps normalized to sum 1.
 
-    The square of SciPy's `jensenshannon` distance.
+    It is the square of SciPy's `jensenshannon` distance.
 
     Args:
         a, b: [N, H, W], not negative.
@@ -79,7 +89,7 @@ def jensen_shannon(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
 
 
 def compare_maps(a: ArrayLike, b: ArrayLike) -> MapComparison:
-    """Both measures for maps [N, H, W] that lie on one grid."""
+    """Return both measures for maps [N, H, W] on the same grid."""
     return MapComparison(pearson(a, b), jensen_shannon(a, b))
 
 
@@ -90,14 +100,15 @@ def compare_models(
     preprocessing_b: Fitting,
     sizes: Sequence[tuple[int, int]],
 ) -> MapComparison:
-    """Both measures for maps as two models gave them.
+    """Return both measures for the maps of two models with their own crops and input sizes.
 
-    Maps of models that crop and resize alike are compared as they are, others on a common grid.
+    Maps of models that crop and resize alike are compared directly, others on a common grid.
 
     Args:
         a: [N, H, W] maps of the first model.
         b: [N, H', W'] maps of the second model of the same images.
-        sizes: (width, height) of each original image, pixels.
+        preprocessing_a, preprocessing_b: resize and crop of each model.
+        sizes: [N] (width, height) of each original image in pixels.
     """
     maps_a, maps_b = np.asarray(a), np.asarray(b)
     if not len(maps_a) == len(maps_b) == len(sizes):
@@ -108,12 +119,12 @@ def compare_models(
 
 
 def fisher(correlation: ArrayLike) -> NDArray[np.float64]:
-    """atanh, clipped at |r| = 1 - 1e-7; NaN stays NaN."""
-    return np.arctanh(np.clip(correlation, -LARGEST_CORRELATION, LARGEST_CORRELATION))
+    """Return the Fisher-z transform atanh(r), with |r| clipped at 1 - 1e-7; NaN stays NaN."""
+    return np.arctanh(np.clip(correlation, -MAX_CORRELATION, MAX_CORRELATION))
 
 
 def summarize_correlations(correlation: ArrayLike) -> Summary:
-    """Mean and standard deviation in Fisher-z, transformed back; [N], NaN left out and counted.
+    """Return mean and standard deviation of [N] in Fisher-z, transformed back; NaN is left out.
 
     >>> summary = summarize_correlations([0.5, 0.5, float("nan")])
     >>> round(summary.mean, 6), round(summary.std, 6), summary.images, summary.left_out
@@ -127,7 +138,7 @@ def summarize_correlations(correlation: ArrayLike) -> Summary:
 
 
 def summarize_divergences(divergence: ArrayLike) -> Summary:
-    """Mean and standard deviation; [N], NaN left out and counted."""
+    """Return mean and standard deviation of [N]; NaN is left out."""
     return _summary(np.asarray(divergence, np.float64))
 
 

@@ -20,19 +20,19 @@ class Box(NamedTuple):
 
 
 class Fitting(Protocol):
-    """What fits images of any size into a model; `dmlbench.models.Preprocessing` is one."""
+    """A rule that fits images of any size to a model; `dmlbench.models.Preprocessing` is one."""
 
     def geometry(self, width: int, height: int) -> Geometry:
-        """Where the model's input lies in an image of this size in pixels."""
+        """Return where the model's input lies in an image of this size in pixels."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """One image's way into a model: resized, then cropped. All sizes are (height, width) in pixels.
+    """How one image is resized, then cropped for a model. Sizes are (height, width) in pixels.
 
     Attributes:
         image: size of the original image.
-        resized: its size after resizing.
+        resized: size of the image after resizing.
         offset: (top, left) of the crop in the resized image.
         crop: size of the crop, the model's input [H, W].
     """
@@ -56,10 +56,10 @@ class Geometry:
         )
 
     def carry_mask(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A mask of the original image [h, w] in the model's input [H, W], nearest neighbour.
+        """Resize (nearest neighbor) and crop a mask of the original image [h, w] to [H, W].
 
         Raises:
-            ValueError: the mask is not of the image's size.
+            ValueError: the mask does not have the image's size.
         """
         if mask.shape != self.image:
             raise ValueError(f"mask of shape {mask.shape}, image of shape {self.image}")

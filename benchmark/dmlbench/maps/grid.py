@@ -1,4 +1,4 @@
-"""Maps of models with different crops or input sizes on one grid. Source: protocol, section 4."""
+"""Resample maps of models with different crops or input sizes to one grid (protocol, section 4)."""
 
 from __future__ import annotations
 
@@ -16,43 +16,44 @@ def common_grid(
     geometries_a: Sequence[Geometry],
     geometries_b: Sequence[Geometry],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Maps of the same images on the intersection of both crops, on the coarser of the two grids.
+    """Resample maps of the same images to the intersection of both crops, on the coarser grid.
 
-    Each map is taken as constant within its pixels and averaged by area; no pixel is interpolated.
-    Along each axis the coarser grid is the one with larger pixels in the original image; where
-    images differ in size, the coarsest of all. The same geometries on both sides leave the maps as
-    they are.
+    Each map is constant within its pixels and is averaged by area; nothing is interpolated. Along
+    each axis, the coarser grid is the one with larger pixels in the original image; if images
+    differ in size, the coarsest of all. If the geometries of both sides are equal, the maps are
+    returned unchanged.
 
     Args:
         a: [N, H, W] maps.
         b: [N, H', W'] maps of the same images.
-        geometries_a, geometries_b: N, where each map lies in its image.
+        geometries_a, geometries_b: [N] where each map lies in its image.
 
     Returns:
         Two arrays [N, h, w].
 
     Raises:
-        ValueError: two geometries are of images of different size, or two crops do not overlap.
+        ValueError: the two geometries of an image disagree on its size, or the crops do not
+            overlap.
     """
     maps_a, maps_b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     pairs = list(zip(geometries_a, geometries_b, strict=True))
-    if all(one == other for one, other in pairs):
+    if all(first == second for first, second in pairs):
         return maps_a, maps_b
     boxes = {pair: _intersection(*pair) for pair in set(pairs)}
     sides = [_cells(box, *pair) for pair, box in boxes.items()]
     cells = min(rows for rows, _ in sides), min(columns for _, columns in sides)
-    found_a, found_b = np.empty((2, len(pairs), *cells))
-    for (one, other), box in boxes.items():
-        rows = [row for row, pair in enumerate(pairs) if pair == (one, other)]
-        found_a[rows] = _average(maps_a[rows], one, box, cells)
-        found_b[rows] = _average(maps_b[rows], other, box, cells)
-    return found_a, found_b
+    averaged_a, averaged_b = np.empty((2, len(pairs), *cells))
+    for (first, second), box in boxes.items():
+        rows = [row for row, pair in enumerate(pairs) if pair == (first, second)]
+        averaged_a[rows] = _average(maps_a[rows], first, box, cells)
+        averaged_b[rows] = _average(maps_b[rows], second, box, cells)
+    return averaged_a, averaged_b
 
 
-def _intersection(one: Geometry, other: Geometry) -> Box:
-    if one.image != other.image:
-        raise ValueError(f"images of different size: {one.image} and {other.image}")
-    a, b = one.box, other.box
+def _intersection(first: Geometry, second: Geometry) -> Box:
+    if first.image != second.image:
+        raise ValueError(f"images of different size: {first.image} and {second.image}")
+    a, b = first.box, second.box
     box = Box(
         max(a.left, b.left), max(a.top, b.top), min(a.right, b.right), min(a.bottom, b.bottom)
     )
@@ -62,7 +63,7 @@ def _intersection(one: Geometry, other: Geometry) -> Box:
 
 
 def _cells(box: Box, *geometries: Geometry) -> tuple[int, int]:
-    """Rows and columns of the coarser grid in `box`."""
+    """Return the numbers of rows and columns of the coarser grid in `box`."""
     heights = [geometry.image[0] / geometry.resized[0] for geometry in geometries]
     widths = [geometry.image[1] / geometry.resized[1] for geometry in geometries]
     rows = round((box.bottom - box.top) / max(heights))
@@ -82,7 +83,7 @@ def _average(
 def _overlaps(
     source_low: float, source_high: float, pixels: int, low: float, high: float, cells: int
 ) -> NDArray[np.float64]:
-    """[cells, pixels] the share of each source pixel in each target cell; rows sum to 1."""
+    """Return the share [cells, pixels] of each source pixel in each target cell; rows sum to 1."""
     source = np.linspace(source_low, source_high, pixels + 1)
     target = np.linspace(low, high, cells + 1)
     upper = np.minimum(target[1:, None], source[None, 1:])

@@ -1,4 +1,4 @@
-"""The model contract, and where models come from: one file per kind of reference."""
+"""The model contract, and the loaders of models: one file per kind of reference."""
 
 from dmlbench.models.contract import EmbeddingModel, LoadedModel
 from dmlbench.models.load import load_model

@@ -1,4 +1,4 @@
-"""Fitting a model to the contract: which of its outputs, and what input, as it is found to take."""
+"""Fit a model to the contract: choose its embedding output and the input layout that it accepts."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from dmlbench.models.fixed_batch import in_batches
 from dmldata.common.errors import ModelError
 
 EMBEDDING_NAMES = ("embedding", "embeddings", "image_embeds", "image_embedding", "emb")
-"""Names of an output that is the embedding, whatever else a model returns."""
+"""Output names that mark the embedding when a model returns several outputs."""
 
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _TOLERANCE = 1e-3
 
 
 class FittedModel(nn.Module):
-    """A model with what has to be done before and after it.
+    """A model with the steps that are needed before and after it.
 
     Args:
         model: images [B, 3, H, W] -> an output that `pick_output` takes.
-        output: name or number of the entry that is the embedding; None where there is no choice.
-        batch: the one number of images that the model takes; None for any.
-        contiguous: whether the model takes no images whose channels lie last in memory.
+        output: name or number of the entry that is the embedding; None for a single output.
+        batch: the only batch size that the model accepts, in images; None for any.
+        contiguous: whether images in channels-last memory layout have to be made contiguous.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class FittedModel(nn.Module):
         self.output, self.batch, self.contiguous = output, batch, contiguous
 
     def forward(self, images: Tensor) -> Tensor:
-        """Preprocessed images [B, 3, H, W] -> [B, D]."""
+        """Embed preprocessed images [B, 3, H, W] -> [B, D]."""
         if self.contiguous:
             images = images.contiguous()
         return in_batches(self._embed, images, self.batch)
@@ -53,14 +53,14 @@ class FittedModel(nn.Module):
 
 
 def adapt(loaded: LoadedModel, output: str | None) -> LoadedModel:
-    """Find out what a model returns and takes, and wrap it where that is not the contract's.
+    """Find out what a model accepts and returns, and wrap it where that differs from the contract.
 
-    Half precision becomes float32; of several outputs the embedding is taken; a model that was made
-    for one batch size gets batches of that size; and one that cannot read channels-last images (a
-    `view` after a convolution) gets them contiguous.
+    Half precision becomes float32. Of several outputs, the embedding is selected. A model that was
+    exported for one batch size gets batches of that size. A model that cannot read channels-last
+    images (a `view` after a convolution) gets contiguous ones.
 
     Args:
-        output: the name or number of the output that is the embedding, where the user gave one.
+        output: name or number of the output that is the embedding; None to detect it.
 
     Raises:
         ModelError: no forward pass succeeds, or it is not clear which output is the embedding.
@@ -88,14 +88,15 @@ def adapt(loaded: LoadedModel, output: str | None) -> LoadedModel:
 
 
 def choose_output(returned: Any, output: str | None, reference: str) -> str | None:
-    """Return the entry of what a model returned that is the embedding; None where it is a tensor.
+    """Return the name of the output that is the embedding; None if the model returned one tensor.
 
     Args:
-        returned: for a batch of images.
-        output: the entry that the user named.
+        returned: what the model returned for a batch of images.
+        output: the output that the user named; None to detect it.
 
     Raises:
-        ModelError: no such entry, or several that could be it; lists them with their shapes.
+        ModelError: there is no such output, or several could be the embedding; the message lists
+            them with their shapes.
     """
     entries = _entries(returned)
     if entries is None:
@@ -121,7 +122,7 @@ def choose_output(returned: Any, output: str | None, reference: str) -> str | No
 
 
 def pick_output(returned: Any, output: str | None) -> Tensor:
-    """Return the entry `output` of what a model returned, [B, D, 1, 1] as [B, D]."""
+    """Return the output named `output` of what a model returned; [B, D, 1, 1] becomes [B, D]."""
     if output is not None:
         entries = _entries(returned)
         returned = returned if entries is None else entries[output]
@@ -135,7 +136,8 @@ def pick_output(returned: Any, output: str | None) -> Tensor:
 
 
 def _entries(returned: Any) -> dict[str, Any] | None:
-    """
+    """Return what a model returned by name or number; None for a single tensor.
+
     >>> list(_entries((torch.zeros(1), torch.zeros(2))))
     ['0', '1']
     """
@@ -161,7 +163,7 @@ def _shape(value: Any) -> str:
 
 
 def _first_pass(model: EmbeddingModel, size: tuple[int, int], reference: str) -> tuple[int, Any]:
-    """A batch size that the model takes, 1 if it can be, and what it returned for it."""
+    """Return the smallest batch size that the model accepts, and what it returned for it."""
     first: Exception | None = None
     for batch in _BATCHES:
         zeros = torch.zeros(batch, 3, *size)
@@ -176,21 +178,21 @@ def _first_pass(model: EmbeddingModel, size: tuple[int, int], reference: str) ->
 
 def _takes(model: FittedModel, images: Tensor) -> bool:
     try:
-        found = model(images)
+        output = model(images)
     except Exception:
         return False
-    return isinstance(found, Tensor) and len(found) == len(images)
+    return isinstance(output, Tensor) and len(output) == len(images)
 
 
 def _same_in_channels_last(model: FittedModel, images: Tensor) -> bool:
     expected = model(images.clone())
     try:
-        found = model(images.contiguous(memory_format=torch.channels_last))
+        embeddings = model(images.contiguous(memory_format=torch.channels_last))
     except Exception:
         return False
     if not isinstance(expected, Tensor) or not expected.isfinite().all():
         return True
-    return bool((found - expected).norm() <= _TOLERANCE * expected.norm())
+    return bool((embeddings - expected).norm() <= _TOLERANCE * expected.norm())
 
 
 def _is_half(model: nn.Module) -> bool:
@@ -199,7 +201,7 @@ def _is_half(model: nn.Module) -> bool:
 
 
 def _is_quantized(model: EmbeddingModel) -> bool:
-    """Whether activations are rounded by their range in the batch, as dynamic quantization does."""
+    """Return whether activations are quantized by their range in the batch (dynamically)."""
     if isinstance(model, torch.jit.ScriptModule):
         return "quantized::" in str(model.inlined_graph)
     modules = model.modules() if isinstance(model, nn.Module) else ()

@@ -1,4 +1,4 @@
-"""A library's network filled with weights: what `timm:NAME` and `torchvision:NAME` share."""
+"""Load weights into a library's network: the shared part of `timm:NAME` and `torchvision:NAME`."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True)
 class Query:
-    """What a reference such as `timm:NAME?weights=FILE&head=drop` asks for.
+    """The parsed form of a reference such as `timm:NAME?weights=FILE&head=drop`.
 
     Attributes:
-        name: of the architecture.
-        pretrained: take the library's own weights.
-        seed: of random weights.
+        name: name of the architecture.
+        pretrained: whether to load the library's own weights.
+        seed: seed of random weights.
         weights: file with the network's tensors.
-        embedder: file with those of a linear layer after it.
-        head: what to do with a head that the weights bring: 'keep' or 'drop'.
-        key: where in the file the tensors lie.
+        embedder: file with the tensors of a linear layer after the network.
+        head: whether to 'keep' or 'drop' a head that is in the weights; None if not specified.
+        key: entry of the weights file that holds the tensors.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Query:
 
 
 class Filled(NamedTuple):
-    """A network with weights, and what a reader has to know of them."""
+    """A network with its weights loaded, and notes about them for the reader of a result."""
 
     model: nn.Module
     notes: tuple[str, ...]
@@ -54,25 +54,29 @@ class Architecture:
     """A network as its library builds it.
 
     Attributes:
-        body: without its classifier: images -> features.
-        whole: builds it with a classifier of so many classes.
+        body: the network without its classifier: images -> features.
+        with_classifier: function that builds it with a classifier of the given number of classes.
         head: name of its classifier, as a prefix of the tensors' names.
-        classes: of the classifier that its library's own weights have.
+        classes: number of classes of the library's own pretrained classifier.
     """
 
     body: nn.Module
-    whole: Callable[[int], nn.Module]
+    with_classifier: Callable[[int], nn.Module]
     head: str
     classes: int
 
 
 def parse_query(reference: str, seed: int) -> Query:
-    """
-    >>> parse_query("timm:resnet18?weights=a.pth&head=drop", 0).head
-    'drop'
+    """Parse a reference with its options.
+
+    Args:
+        seed: seed of random weights where the reference names none.
 
     Raises:
-        UnknownNameError, ModelError: an option or a value that is not valid.
+        UnknownNameError, ModelError: an option or a value is not valid.
+
+    >>> parse_query("timm:resnet18?weights=a.pth&head=drop", 0).head
+    'drop'
     """
     name, values = parse_reference(reference, OPTIONS)
     pretrained = values.get("pretrained", "false" if "weights" in values else "true").lower()
@@ -84,7 +88,7 @@ def parse_query(reference: str, seed: int) -> Query:
         raise UnknownNameError("head", values["head"], HEADS, reference)
     for option in ("head", "key", "embedder"):
         if option in values and "weights" not in values:
-            raise ModelError(f"{reference}: {option}={values[option]} goes with weights=FILE")
+            raise ModelError(f"{reference}: {option}={values[option]} needs weights=FILE")
     return Query(
         name,
         _BOOLEANS[pretrained],
@@ -94,74 +98,77 @@ def parse_query(reference: str, seed: int) -> Query:
 
 
 def fill(architecture: Architecture, query: Query, reference: str) -> Filled:
-    """Load the weights that a query names; every tensor of the file is used, or the query says so.
+    """Load the weights that a query names; every tensor has to be used unless the head is dropped.
 
-    The classifier that a library's own weights have (ImageNet's 1,000 classes) is left out, as
-    the library does; of any other head the query has to say whether it is the embedder.
+    The classifier of a library's own weights (1,000 ImageNet classes) is left out, as the library
+    does. For any other head, the query has to say whether to keep it as the embedder or drop it.
 
     Raises:
-        ModelError: weights that lack a tensor, or hold one that the network does not use; names it.
+        ModelError: the weights lack a tensor, or hold one that the network does not use; the
+            message names it.
     """
     path = find_weights(query.weights or "")
     checkpoint = read_checkpoint(path, query.key)
-    found = checkpoint.state
+    state = checkpoint.state
     notes = [checkpoint.note] if checkpoint.note else []
     model = architecture.body
-    body = model.state_dict()
-    matched = match_weights(body, found)
+    body_state = model.state_dict()
+    matched = match_weights(body_state, state)
     if matched is None and query.head == "drop":
-        matched = match_weights(body, {name: found[name] for name in body if name in found})
+        matched = match_weights(
+            body_state, {name: state[name] for name in body_state if name in state}
+        )
     if matched is None:
-        classes = _classes(found, architecture)
-        model = architecture.whole(classes)
-        whole = model.state_dict()
-        matched = match_weights(whole, found)
+        classes = _classes(state, architecture)
+        model = architecture.with_classifier(classes)
+        full_state = model.state_dict()
+        matched = match_weights(full_state, state)
         if matched is None:
             raise ModelError(
-                f"{reference}: weights '{path.name}' do not fit: {difference(whole, found)}"
-                + _drop_hint(body, found)
+                f"{reference}: weights '{path.name}' do not fit: {difference(full_state, state)}"
+                + _drop_hint(body_state, state)
             )
-        own = classes == architecture.classes and query.head is None
-        if own:
+        is_library_classifier = classes == architecture.classes and query.head is None
+        if is_library_classifier:
             notes.append(f"the classifier of {classes} classes in {path.name} is left out")
         elif query.head is None:
             raise ModelError(
                 f"{reference}: weights '{path.name}' hold a head '{architecture.head}' with "
                 f"{classes} outputs; ?head=keep measures those, ?head=drop the features before it"
             )
-        if own or query.head == "drop":
+        if is_library_classifier or query.head == "drop":
             model = architecture.body
-            matched = {name: matched[name] for name in body}
+            matched = {name: matched[name] for name in body_state}
     model.load_state_dict(matched)
     return Filled(_with_embedder(model, query, reference), tuple(notes))
 
 
-def _classes(found: Mapping[str, Tensor], architecture: Architecture) -> int:
-    named = found.get(f"{architecture.head}.weight")
-    return architecture.classes if named is None else int(named.shape[0])
+def _classes(state: Mapping[str, Tensor], architecture: Architecture) -> int:
+    weight = state.get(f"{architecture.head}.weight")
+    return architecture.classes if weight is None else int(weight.shape[0])
 
 
-def _drop_hint(body: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
-    if body.keys() <= found.keys():
+def _drop_hint(body: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
+    if body.keys() <= state.keys():
         return "; ?head=drop measures the features without what is not in the model"
     return ""
 
 
 def _with_embedder(model: nn.Module, query: Query, reference: str) -> nn.Module:
-    """The network and, where the query names one, the linear layer that was saved apart."""
+    """Append the linear layer that was saved in a separate file, if the query names one."""
     if query.embedder is None:
         return model
     path = find_weights(query.embedder)
-    found = read_checkpoint(path).state
-    weights = [name for name, value in found.items() if value.ndim == 2]
-    if len(weights) != 1 or len(found) > 2:
-        names = ", ".join(f"{name} {list(value.shape)}" for name, value in found.items())
+    state = read_checkpoint(path).state
+    weights = [name for name, value in state.items() if value.ndim == 2]
+    if len(weights) != 1 or len(state) > 2:
+        names = ", ".join(f"{name} {list(value.shape)}" for name, value in state.items())
         raise ModelError(
             f"{reference}: embedder '{path.name}' is no single linear layer ({names}); others load "
             "in a function of yours, python:module:function"
         )
-    weight = found[weights[0]]
-    bias = next((value for name, value in found.items() if name != weights[0]), None)
+    weight = state[weights[0]]
+    bias = next((value for name, value in state.items() if name != weights[0]), None)
     linear = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
     linear.load_state_dict({"weight": weight} | ({} if bias is None else {"bias": bias}))
     return EmbeddingNetwork(model, linear)

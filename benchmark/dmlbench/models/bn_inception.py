@@ -16,20 +16,20 @@ FEATURES = 1024
 
 
 class _Block(NamedTuple):
-    """Output channels of one inception block's layers.
+    """Numbers of output channels of one inception block's layers.
 
     Attributes:
-        one: of the 1x1 branch. 0: the block halves the grid, has no such branch and passes the
-            pooled input through.
-        reduce, three: of the 3x3 branch.
-        double_reduce, double: of the branch of two 3x3.
+        single: channels of the 1x1 branch; 0 if the block halves the grid, in which case it has no
+            such branch and passes the pooled input through.
+        reduce, triple: channels of the two layers of the 3x3 branch.
+        double_reduce, double: channels of the layers of the branch with two 3x3 convolutions.
         pool: 3x3 pooling of the last branch, "mean" or "max".
-        projection: of the 1x1 after the pooling.
+        projection: channels of the 1x1 convolution after the pooling.
     """
 
-    one: int
+    single: int
     reduce: int
-    three: int
+    triple: int
     double_reduce: int
     double: int
     pool: str
@@ -53,8 +53,8 @@ _BLOCKS = {
 class BNInception(nn.Module):
     """Images [B, 3, H, W] -> pooled features [B, 1024]; no classifier.
 
-    483 tensors: 69 convolutions with bias, each with batch normalisation. The released weights
-    expect BGR, 0..255, minus (104, 117, 128), at 224 or 227 pixels.
+    It has 483 tensors: 69 convolutions with bias, each with batch normalization. The released
+    weights expect BGR, 0..255, minus (104, 117, 128), at 224 or 227 pixels.
     """
 
     def __init__(self) -> None:
@@ -65,11 +65,11 @@ class BNInception(nn.Module):
         channels = 192
         for name, block in _BLOCKS.items():
             channels = self._add_block(f"inception_{name}", channels, block)
-        # A module, so that a hook can take the last feature map [B, 1024, h, w].
+        # A module, so that a hook can read the last feature map [B, 1024, h, w].
         self.features = nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
-        """Preprocessed images [B, 3, H, W] -> [B, 1024]."""
+        """Return the pooled features of preprocessed images [B, 3, H, W] -> [B, 1024]."""
         x = _halved(self._run(images, "conv1_7x7_s2"))
         x = _halved(self._run(x, "conv2_3x3_reduce", "conv2_3x3"))
         for name, block in _BLOCKS.items():
@@ -81,17 +81,17 @@ class BNInception(nn.Module):
         self.add_module(f"{name}_bn", nn.BatchNorm2d(outputs))
 
     def _add_block(self, name: str, inputs: int, block: _Block) -> int:
-        stride = 1 if block.one else 2
-        if block.one:
-            self._add(f"{name}_1x1", inputs, block.one, 1)
+        stride = 1 if block.single else 2
+        if block.single:
+            self._add(f"{name}_1x1", inputs, block.single, 1)
         self._add(f"{name}_3x3_reduce", inputs, block.reduce, 1)
-        self._add(f"{name}_3x3", block.reduce, block.three, 3, stride)
+        self._add(f"{name}_3x3", block.reduce, block.triple, 3, stride)
         self._add(f"{name}_double_3x3_reduce", inputs, block.double_reduce, 1)
         self._add(f"{name}_double_3x3_1", block.double_reduce, block.double, 3)
         self._add(f"{name}_double_3x3_2", block.double, block.double, 3, stride)
         if block.projection:
             self._add(f"{name}_pool_proj", inputs, block.projection, 1)
-        return block.one + block.three + block.double + (block.projection or inputs)
+        return block.single + block.triple + block.double + (block.projection or inputs)
 
     def _run(self, x: Tensor, *names: str) -> Tensor:
         for name in names:
@@ -104,7 +104,7 @@ class BNInception(nn.Module):
             self._run(x, f"{name}_3x3_reduce", f"{name}_3x3"),
             self._run(x, *(name + layer for layer in double)),
         ]
-        if not block.one:
+        if not block.single:
             return torch.cat([*branches, _halved(x)], 1)
         pooled = F.avg_pool2d(x, 3, 1, 1) if block.pool == "mean" else F.max_pool2d(x, 3, 1, 1)
         projected = self._run(pooled, f"{name}_pool_proj")

@@ -1,4 +1,4 @@
-"""Checkpoints: the state dict in a file that a training left, read without running anything."""
+"""Checkpoints: read the state dict that a training run saved, without running the file's code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dmldata.common.errors import ModelError
 from dmldata.common.foreign import archive_names, check_expansion
 
 PREFIXES = ("_orig_mod.", "module.", "model.", "net.", "network.", "backbone.", "encoder.")
-"""What wrappers and training loops write before the names of a network's tensors."""
+"""Prefixes that wrappers and training loops put before the names of a network's tensors."""
 
 _KEYS = ("state_dict", "model", "model_state_dict", "net", "network", "weights")
 _AVERAGED = ("state_dict_ema", "model_ema", "ema")
@@ -46,11 +46,12 @@ def read_checkpoint(path: Path, key: str | None = None, *, strip: bool = True) -
     prefix of a wrapper.
 
     Args:
-        key: where in the file the state dict lies, where the user says so.
-        strip: take away the prefixes of wrappers.
+        key: entry of the file that holds the state dict; None to look under the common keys.
+        strip: whether to remove the prefixes of wrappers from the names.
 
     Raises:
-        ModelError: no file of tensors; says what it is instead, and how to make one.
+        ModelError: the file does not hold tensors; the message says what it is instead and how to
+            make a valid one.
     """
     content = _read(path)
     name, state = _chosen(content, key, path)
@@ -69,7 +70,7 @@ def read_checkpoint(path: Path, key: str | None = None, *, strip: bool = True) -
 
 
 def without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Take away prefixes of wrappers that all names share.
+    """Return the tensors without the prefixes of wrappers that all their names share.
 
     >>> list(without_prefixes({"module.model.a": torch.zeros(1), "module.model.b": torch.zeros(1)}))
     ['a', 'b']
@@ -81,7 +82,7 @@ def without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def what_it_is_instead(path: Path) -> str | None:
-    """Say what a file is that is no model at all: a Git-LFS pointer, a web page, nothing."""
+    """Return what a file is instead of a model (empty, a Git-LFS pointer, a web page), or None."""
     with path.open("rb") as file:
         start = file.read(200)
     if not start:
@@ -89,14 +90,14 @@ def what_it_is_instead(path: Path) -> str | None:
     if start.startswith(_LFS):
         return "is a Git-LFS pointer, not the file itself; fetch it with: git lfs pull"
     if start.lstrip().lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
-        return "is a web page, not the file itself; download it anew"
+        return "is a web page, not the file itself; download it again"
     return None
 
 
 def _read(path: Path) -> dict[str, Any]:
-    other = what_it_is_instead(path)
-    if other is not None:
-        raise ModelError(f"weights '{path}': {other}")
+    problem = what_it_is_instead(path)
+    if problem is not None:
+        raise ModelError(f"weights '{path}': {problem}")
     try:
         if is_safetensors(path):
             from safetensors.torch import load_file
@@ -108,17 +109,17 @@ def _read(path: Path) -> dict[str, Any]:
     except ModelError:
         raise
     except Exception as error:
-        # Whatever a damaged or hostile file makes the readers raise: none of them runs its code.
+        # A damaged or hostile file can make the readers raise anything; none of them runs its code.
         raise ModelError(f"weights '{path}': {_refusal(error, path)}") from error
     if not isinstance(content, dict) or not content:
         raise ModelError(f"weights '{path}': holds {type(content).__name__}, expected a state dict")
     if not all(isinstance(name, str) for name in content):
-        raise ModelError(f"weights '{path}': holds names that are no text, expected a state dict")
+        raise ModelError(f"weights '{path}': holds names that are not text, expected a state dict")
     return content
 
 
 def is_safetensors(path: Path) -> bool:
-    """Return whether a file begins as a `.safetensors` file does."""
+    """Return whether a file begins like a `.safetensors` file."""
     with path.open("rb") as file:
         start = file.read(9)
     return len(start) == 9 and start[8:9] == b"{"
@@ -126,7 +127,7 @@ def is_safetensors(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _harmless_types() -> Iterator[None]:
-    """Let `weights_only` read what training loops store beside tensors and what runs no code."""
+    """Let `weights_only` read the harmless types that training loops store beside tensors."""
     allowed: list[Any] = [argparse.Namespace, np.dtype, np.float64(0).__reduce__()[0]]
     allowed += [type(np.dtype(kind)) for kind in "?bhilqBHILQefd"]
     with torch.serialization.safe_globals(allowed):
@@ -134,14 +135,16 @@ def _harmless_types() -> Iterator[None]:
 
 
 def _refusal(error: Exception, path: Path) -> str:
-    found = _GLOBAL.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
-    if found is None:
+    is_refusal = isinstance(error, pickle.UnpicklingError)
+    refused_type = _GLOBAL.search(str(error)) if is_refusal else None
+    if refused_type is None:
         return (
             f"not a file of tensors ({type(error).__name__}); valid: a state dict (.pth, .ckpt) or "
             ".safetensors"
         )
     return (
-        f"not a file of tensors alone: it holds a {(found[1] or found[2]).rstrip('.,')}, and "
+        "not a file of tensors alone: it holds a "
+        f"{(refused_type[1] or refused_type[2]).rstrip('.,')}, and "
         "loading that can run code; if you trust it, strip it in Python: "
         f"checkpoint = torch.load({path.name!r}, weights_only=False); "
         "torch.save(checkpoint['state_dict'], 'weights.pth')"

@@ -28,8 +28,8 @@ FOR_WEIGHTS = (
 )
 _PACKAGE = Path(__file__).resolve().parents[1]
 _STANDARD_LIBRARY = Path(os.__file__).resolve().parent
-LONGEST_ERROR = 300
-"""Letters of an error of others that stand in ours; `--debug` shows all of it."""
+MAX_ERROR_LENGTH = 300
+"""Maximum number of characters quoted from another library's error; `--debug` shows all of it."""
 
 
 @runtime_checkable
@@ -49,12 +49,12 @@ class LoadedModel:
         reference: what the user typed.
         id: a short, safe folder name: the reference's name and a hash of weights, source,
             preprocessing and what the model does on a few fixed images.
-        loss: key of the loss it was trained with (protocol, section 6); None where not known.
+        loss: key of the loss it was trained with (protocol, section 6); None if unknown.
         distance: name of the distance that saliency maps of this model explain; by default that of
             the loss, else euclidean.
         dimensions: D.
         notes: what had to be assumed, for the reader of a result.
-        no_maps: why no saliency map of it can be made; None where one can.
+        no_maps: why no saliency map can be made of it; None if one can.
     """
 
     model: EmbeddingModel
@@ -68,12 +68,12 @@ class LoadedModel:
     no_maps: str | None = None
 
     def __post_init__(self) -> None:
-        own = loss_named(self.loss).distance if self.loss is not None else DEFAULT_DISTANCE
-        object.__setattr__(self, "distance", self.distance or own)
+        default = loss_named(self.loss).distance if self.loss is not None else DEFAULT_DISTANCE
+        object.__setattr__(self, "distance", self.distance or default)
         distance_named(self.distance)
 
     def describe(self) -> dict[str, Any]:
-        """Everything but the model itself, as JSON."""
+        """Return everything except the model itself, as JSON values."""
         return {
             "id": self.id,
             "reference": self.reference,
@@ -86,35 +86,39 @@ class LoadedModel:
 
 
 def count_dimensions(model: EmbeddingModel, preprocessing: Preprocessing, reference: str) -> int:
-    """D, from one forward pass on zeros.
+    """Return the number of embedding dimensions D, from one forward pass on a zero image.
 
     Raises:
-        ModelError: the pass fails, or does not give one finite row [1, D].
+        ModelError: the pass fails, or does not return one finite floating point row [1, D].
     """
     zeros = torch.zeros(1, 3, *preprocessing.input_size)
     try:
         with evaluated(model), torch.no_grad():
-            found = model(zeros)
+            embeddings = model(zeros)
     except Exception as error:
         raise ModelError(
             f"{reference}: a forward pass on zeros {list(zeros.shape)} fails: {one_line(error)}"
         ) from error
-    if not isinstance(found, Tensor):
-        raise ModelError(f"{reference}: returns {type(found).__name__}, expected a tensor [B, D]")
-    if found.ndim != 2 or found.shape[0] != 1 or found.shape[1] < 1:
-        raise ModelError(f"{reference}: returns {list(found.shape)}, expected [B, D]")
-    if not found.is_floating_point():
-        raise ModelError(f"{reference}: returns {found.dtype}, expected floating point embeddings")
-    if not bool(torch.isfinite(found).all()):
+    if not isinstance(embeddings, Tensor):
+        raise ModelError(
+            f"{reference}: returns {type(embeddings).__name__}, expected a tensor [B, D]"
+        )
+    if embeddings.ndim != 2 or embeddings.shape[0] != 1 or embeddings.shape[1] < 1:
+        raise ModelError(f"{reference}: returns {list(embeddings.shape)}, expected [B, D]")
+    if not embeddings.is_floating_point():
+        raise ModelError(
+            f"{reference}: returns {embeddings.dtype}, expected floating point embeddings"
+        )
+    if not bool(torch.isfinite(embeddings).all()):
         raise ModelError(f"{reference}: the embedding of zeros is not finite")
-    return int(found.shape[1])
+    return int(embeddings.shape[1])
 
 
 def unknown_network(library: str, name: str, names: Iterable[str], listed_by: str) -> ModelError:
-    """Return the error for a network that a library does not have: it names a few that are close.
+    """Return the error for a network that a library does not have, with a few similar names.
 
     Args:
-        listed_by: how a user gets all names in Python.
+        listed_by: Python expression that lists all names.
     """
     close = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
     hint = f"; close to it: {', '.join(close)}" if close else ""
@@ -125,8 +129,8 @@ def run_model(model: EmbeddingModel, images: Tensor) -> Tensor:
     """Embed images [B, 3, H, W]; the model gets a copy, which it may change in place.
 
     Raises:
-        ModelError: the model fails; names where in the user's own code, if it was there.
-        torch.OutOfMemoryError: as it is.
+        ModelError: the model fails; the message names the line where the user's own code failed.
+        torch.OutOfMemoryError: passed on unchanged.
     """
     try:
         return model(images.clone())
@@ -139,17 +143,20 @@ def run_model(model: EmbeddingModel, images: Tensor) -> Tensor:
 
 
 def make_id(name: str, weights_hash: str, preprocessing: Preprocessing) -> str:
-    """`name-xxxxxxxx`: letters, digits, `_`, `-` only; the same for the same weights and input."""
+    """Return an id `name-xxxxxxxx` of letters, digits, `_` and `-`.
+
+    It is the same for the same weights and preprocessing.
+    """
     safe = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:48] or "model"
     content = json.dumps([weights_hash, preprocessing.describe()], sort_keys=True)
     return f"{safe}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
 def with_behavior(model_id: str, digest: str) -> str:
-    """Return an id of `make_id` that also depends on what the model does.
+    """Return an id of `make_id` that also depends on the model's behavior.
 
     Args:
-        digest: of its embeddings of fixed images; see `probe`.
+        digest: hash of its embeddings of fixed images; see `probe`.
 
     >>> with_behavior("a-01234567", "x") != with_behavior("a-01234567", "y")
     True
@@ -159,26 +166,27 @@ def with_behavior(model_id: str, digest: str) -> str:
 
 
 def one_line(error: BaseException | None) -> str:
-    """An error's type and text on one line, without the end of a long text, and where it was.
+    """Return an error's type and text (shortened if long) on one line, and where it was raised.
 
     >>> one_line(RuntimeError("Missing keys:\\n\\tfc.weight"))
     'RuntimeError: Missing keys: fc.weight'
     """
-    text = textwrap.shorten(str(error), LONGEST_ERROR, placeholder=" ...")
+    text = textwrap.shorten(str(error), MAX_ERROR_LENGTH, placeholder=" ...")
     named = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return named + (_last_own_frame(error) if error is not None else "")
+    return named + (_last_user_frame(error) if error is not None else "")
 
 
-def _last_own_frame(error: BaseException) -> str:
-    """Where in the user's own code an error was raised; empty where it was in none."""
+def _last_user_frame(error: BaseException) -> str:
+    """Return where in the user's own code an error was raised; empty if it was not raised there."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if _is_own(frame.filename)]
-    if not own:
+    user_frames = [frame for frame in frames if _is_user_file(frame.filename)]
+    if not user_frames:
         return ""
-    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno}, in {own[-1].name})"
+    last = user_frames[-1]
+    return f" ({Path(last.filename).name}, line {last.lineno}, in {last.name})"
 
 
-def _is_own(file: str) -> bool:
+def _is_user_file(file: str) -> bool:
     path = Path(file)
     return (
         path.is_file()

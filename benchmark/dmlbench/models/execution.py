@@ -1,4 +1,4 @@
-"""How a model is run: device, eval mode, frozen parameters, full precision, seeded random state."""
+"""Run a model: device, eval mode, frozen parameters, full precision, seeded random state."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Callee = Callable[[Tensor], Tensor]
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The torch device of this name; "auto" is CUDA where there is one, else the CPU.
+    """Return the torch device of this name; "auto" is CUDA if available, else the CPU.
 
     Raises:
-        InputError: no such device here.
+        InputError: the device is not available on this machine.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -35,14 +35,14 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def move_model(model: Callee, device: torch.device) -> None:
-    """Move a module in place; other callables look after themselves."""
+    """Move a module to a device in place; other callables choose their device themselves."""
     if isinstance(model, nn.Module):
         model.to(device)
 
 
 @contextmanager
 def evaluated(model: Callee) -> Iterator[None]:
-    """Eval mode inside, every submodule's own mode back afterwards."""
+    """Put a module into eval mode inside; restore the mode of every submodule afterwards."""
     modules = list(model.modules()) if isinstance(model, nn.Module) else []
     training = [module.training for module in modules]
     if isinstance(model, nn.Module):
@@ -56,7 +56,7 @@ def evaluated(model: Callee) -> Iterator[None]:
 
 @contextmanager
 def frozen(model: Callee) -> Iterator[None]:
-    """Eval mode and parameters without gradients inside; both as they were afterwards."""
+    """Use eval mode and parameters without gradients inside; restore both afterwards."""
     parameters = list(model.parameters()) if isinstance(model, nn.Module) else []
     flags = [parameter.requires_grad for parameter in parameters]
     with evaluated(model):
@@ -70,7 +70,7 @@ def frozen(model: Callee) -> Iterator[None]:
 
 
 def full_precision() -> AbstractContextManager[None]:
-    """Convolutions in float32 (no TF32) with deterministic kernels on an NVIDIA device."""
+    """Run convolutions in float32 (no TF32) with deterministic kernels on an NVIDIA device."""
     if not torch.cuda.is_available():
         return nullcontext()
     return torch.backends.cudnn.flags(
@@ -80,7 +80,7 @@ def full_precision() -> AbstractContextManager[None]:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """CPU random state of torch, NumPy and Python from `seed` inside, as it was afterwards."""
+    """Seed the CPU random state of torch, NumPy and Python inside; restore it afterwards."""
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng(devices=[]):
         # The CPU generator alone: torch.manual_seed would also reseed every accelerator.
@@ -96,11 +96,11 @@ def seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def working_directory_importable() -> Iterator[None]:
-    """Let modules of the working directory be imported inside, without our command line."""
+    """Make modules of the working directory importable inside, and hide the command line."""
     directory = str(Path.cwd())
     importlib.invalidate_caches()
     sys.path.insert(0, directory)
-    # A script that reads its command line on import is not to read ours.
+    # A script that parses its command line on import must not see the arguments of dmlbench.
     words = sys.argv
     sys.argv = words[:1]
     try:

@@ -1,4 +1,4 @@
-"""A model in another format, checked against the original before it takes its name."""
+"""Export a model to another format; the file is checked before it appears under its name."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from dmldata.common.errors import ModelError, PrismError, UnknownNameError
 from dmldata.common.files import whole_file, write_whole
 
 TOLERANCE = 1e-4
-"""Of embeddings, in parts of their length; float rounding of other kernels is below 1e-5."""
+"""Maximum difference of embeddings relative to their length; float rounding is below 1e-5."""
 
 BATCHES = (1, 3)
 
 
 def export_model(reference: str, format_name: str, path: str | Path) -> float:
-    """Write a model as TorchScript, as a program of torch.export, or as ONNX.
+    """Write a model as TorchScript, as a torch.export program, or as ONNX.
 
-    Preprocessing, loss, distance and what is known of its training go with it. The file is loaded
+    Preprocessing, loss, distance and training metadata are stored in the file. The file is loaded
     again and appears only if it gives the same embeddings, for batches of one and of several.
 
     Args:
-        reference: as of `load_model`; of a network in PyTorch.
+        reference: reference as in `load_model`, of a model that is a PyTorch network.
         format_name: 'torchscript' (.pt), 'pt2' (.pt2) or 'onnx' (.onnx).
 
     Returns:
-        The largest difference between an embedding and the original's, in parts of its length.
+        The largest difference between an embedding and the original's, relative to its length.
 
     Raises:
-        ModelError, UnknownNameError: no such model or format, a suffix that is not the format's, or
-            a model that is no network in PyTorch.
-        PrismError: it cannot be exported, or gives other embeddings.
+        ModelError, UnknownNameError: unknown model or format, wrong suffix for the format, or a
+            model that is not a PyTorch network.
+        PrismError: the model cannot be exported, or the exported file gives other embeddings.
     """
     path = Path(path)
     if format_name not in _WRITERS:
@@ -53,46 +53,48 @@ def export_model(reference: str, format_name: str, path: str | Path) -> float:
         raise ModelError(f"--out {path}: valid: a name that ends in {suffix}")
     loaded = load_model(reference)
     if not isinstance(loaded.model, nn.Module):
-        raise ModelError(f"{reference}: no network in PyTorch; valid: any model but .onnx and .npy")
+        raise ModelError(
+            f"{reference}: not a network in PyTorch; valid: any model except .onnx and .npy"
+        )
     with tempfile.TemporaryDirectory() as folder, frozen(loaded.model):
-        made = Path(folder) / f"model{suffix}"
+        temporary = Path(folder) / f"model{suffix}"
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                write(loaded.model, loaded, _metadata(loaded), made)
+                write(loaded.model, loaded, _metadata(loaded), temporary)
         except Exception as error:
             raise PrismError(
                 f"{reference}: cannot be exported as {format_name}: {one_line(error)}"
             ) from error
-        difference = _largest_difference(loaded, load_model(str(made), trust_pickle=True))
+        difference = _largest_difference(loaded, load_model(str(temporary), trust_pickle=True))
         if not difference <= TOLERANCE:
             raise PrismError(
                 f"{reference}: exported as {format_name} its embeddings differ by {difference:.1e} "
                 f"of their length; the limit is {TOLERANCE:.0e}"
             )
         with whole_file(path) as file:
-            file.write(made.read_bytes())
+            file.write(temporary.read_bytes())
     return difference
 
 
 def _metadata(loaded: LoadedModel) -> Metadata:
     path = Path(loaded.reference)
-    found = None
+    metadata = None
     if path.suffix == ".safetensors":
-        found = find_metadata(path, embedded_metadata(path))
-    training = None if found is None else found.training
+        metadata = find_metadata(path, embedded_metadata(path))
+    training = None if metadata is None else metadata.training
     return Metadata(loaded.preprocessing, loaded.loss, loaded.distance, training=training)
 
 
 def _largest_difference(original: LoadedModel, exported: LoadedModel) -> float:
     largest = 0.0
     if exported.preprocessing != original.preprocessing:
-        raise PrismError(f"{original.reference}: its preprocessing did not go with it")
+        raise PrismError(f"{original.reference}: the exported file has other preprocessing")
     for size in BATCHES:
         images = _noise(size, original)
         with torch.no_grad():
-            expected, found = original.model(images), exported.model(images)
-        relative = (found - expected).norm(dim=1) / expected.norm(dim=1)
+            expected, embeddings = original.model(images), exported.model(images)
+        relative = (embeddings - expected).norm(dim=1) / expected.norm(dim=1)
         largest = max(largest, float(relative.max()))
     return largest
 

@@ -1,4 +1,4 @@
-"""Models that were saved for batches of one size."""
+"""Run models that were exported for one fixed batch size."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch import Tensor
 
 
 def in_batches(run: Callable[[Tensor], Tensor], images: Tensor, size: int | None) -> Tensor:
-    """`run` on images [B, 3, H, W] in batches of exactly `size`; None for any size at once.
+    """Apply `run` to images [B, 3, H, W] in batches of exactly `size`; None for a single batch.
 
-    The last batch is filled up with copies of its last image, whose embeddings are dropped.
+    The last batch is padded with copies of its last image; their embeddings are dropped.
 
     >>> in_batches(lambda x: x + len(x), torch.zeros(3, 1), 2).tolist()
     [[2.0], [2.0], [2.0]]

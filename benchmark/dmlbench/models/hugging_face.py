@@ -34,7 +34,7 @@ _PROJECTED = {
     "siglip": "SiglipVisionModel",
     "siglip_vision_model": "SiglipVisionModel",
 }
-"""Types of models of images and texts, and the class of their image side."""
+"""Model types that embed images and texts, and the class of their image encoder."""
 
 
 class PooledModel(nn.Module):
@@ -51,27 +51,28 @@ class PooledModel(nn.Module):
         self.pool = pool
 
     def forward(self, images: Tensor) -> Tensor:
-        """Preprocessed images -> [B, D]."""
-        found = self.network(pixel_values=images)
+        """Embed preprocessed images [B, 3, H, W] -> [B, D]."""
+        output = self.network(pixel_values=images)
         if self.pool == "projection":
-            return found.image_embeds
+            return output.image_embeds
         if self.pool == "pooler":
-            return found.pooler_output.flatten(1)
-        hidden: Tensor = found.last_hidden_state
+            return output.pooler_output.flatten(1)
+        hidden: Tensor = output.last_hidden_state
         if hidden.ndim == 4:
             return hidden.mean((2, 3))
         return hidden[:, 0] if self.pool == "cls" else hidden.mean(1)
 
 
 def load(reference: str, options: Options) -> LoadedModel:
-    """The vision model in a folder or a repository of the Hub, with its own preprocessing.
+    """Load the vision model in a folder or a Hub repository, with its own preprocessing.
 
-    Pooled as its class says: the projected embedding of CLIP, else `pooler_output` where the
-    weights hold a pooler or it has none to learn, else the first token; `?pool=` chooses.
+    The default pooling follows the model's class: the projected embedding of CLIP, else
+    `pooler_output` if its pooler is in the weights or has no weights, else the first token. The
+    option `?pool=` overrides it.
 
     Raises:
         MissingPackageError: transformers is not installed.
-        ModelError: no such folder or repository, no vision model, or weights that do not fit.
+        ModelError: no such folder or repository, not a vision model, or weights that do not fit.
     """
     require_extras("transformers")
     place, pool, revision = _parse(reference)
@@ -82,7 +83,7 @@ def load(reference: str, options: Options) -> LoadedModel:
     chosen = _pool(network, config, missing, pool, reference)
     if chosen == "pooler" and any("pooler" in name for name in missing):
         raise ModelError(
-            f"{reference}: its weights hold no pooler ({missing[0]}); valid: ?pool=cls, ?pool=mean"
+            f"{reference}: its weights lack the pooler ({missing[0]}); valid: ?pool=cls, ?pool=mean"
         )
     model = PooledModel(network, chosen).eval()
     preprocessing, notes = _preprocessing(folder, reference)
@@ -125,13 +126,14 @@ def _folder(place: str, revision: str | None, reference: str) -> Path:
             return Path(snapshot_download(place, revision=revision, allow_patterns=patterns))
     except Exception as error:
         raise ModelError(
-            f"{reference}: neither a folder here nor to be had from the Hub: {one_line(error)}; "
-            "download it where there is a network and give the folder: hf:FOLDER"
+            f"{reference}: not a local folder, and cannot be downloaded from the Hub: "
+            f"{one_line(error)}; "
+            "download it on a machine with network access and give the folder: hf:FOLDER"
         ) from error
 
 
 def _transformer_of_sentence_transformers(folder: Path) -> Path:
-    """The folder of the model itself, where it is one part of a sentence-transformers model."""
+    """Return the folder of the vision model itself, also in a sentence-transformers model."""
     modules = folder / "modules.json"
     if (folder / "config.json").is_file() or not modules.is_file():
         return folder
@@ -151,14 +153,14 @@ def _json(file: Path, reference: str) -> dict[str, Any]:
     with reading(reference, f"{file.name} of transformers", ModelError):
         content = parse_plain_json(read_file(file), str(file), ModelError)
     if not isinstance(content, dict):
-        raise ModelError(f"{reference}: {file} holds no object")
+        raise ModelError(f"{reference}: {file} does not hold a JSON object")
     return content
 
 
 def _network(
     folder: Path, config: dict[str, Any], reference: str
 ) -> tuple[nn.Module, tuple[str, ...]]:
-    """The network and the names of the tensors that its weights lack."""
+    """Return the network and the names of the tensors that its weights lack."""
     ensure_torchvision_imports()
     import transformers
     from transformers.utils import logging
@@ -169,19 +171,21 @@ def _network(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            network, told = getattr(transformers, name).from_pretrained(
+            network, loading_info = getattr(transformers, name).from_pretrained(
                 folder, local_files_only=True, output_loading_info=True, dtype=torch.float32
             )
     except Exception as error:
         raise ModelError(f"{reference}: transformers cannot load it: {one_line(error)}") from error
     finally:
         logging.set_verbosity(level)
-    missing = sorted(told["missing_keys"])
-    lacking = [tensor for tensor in missing if "pooler" not in tensor]
-    if lacking or told["mismatched_keys"]:
-        named = lacking or [str(one[0]) for one in told["mismatched_keys"]]
+    missing = sorted(loading_info["missing_keys"])
+    missing_weights = [tensor for tensor in missing if "pooler" not in tensor]
+    if missing_weights or loading_info["mismatched_keys"]:
+        mismatched = [str(mismatch[0]) for mismatch in loading_info["mismatched_keys"]]
+        unusable = missing_weights or mismatched
         raise ModelError(
-            f"{reference}: its weights lack {len(named)} tensors of the network ('{named[0]}', ...)"
+            f"{reference}: its weights lack {len(unusable)} tensors of the network "
+            f"('{unusable[0]}', ...)"
         )
     if "pixel_values" not in str(getattr(network, "main_input_name", "")):
         raise ModelError(
@@ -201,12 +205,12 @@ def _pool(
         return pool
     size = 2 * [_input_side(config)]
     with torch.no_grad():
-        found = network.eval()(pixel_values=torch.zeros(1, 3, *size))
-    if found.get("image_embeds") is not None:
+        output = network.eval()(pixel_values=torch.zeros(1, 3, *size))
+    if output.get("image_embeds") is not None:
         return "projection"
-    if found.get("pooler_output") is not None and not any("pooler" in name for name in missing):
+    if output.get("pooler_output") is not None and not any("pooler" in name for name in missing):
         return "pooler"
-    return "cls" if found.last_hidden_state.ndim == 3 else "mean"
+    return "cls" if output.last_hidden_state.ndim == 3 else "mean"
 
 
 def _input_side(config: dict[str, Any]) -> int:
@@ -215,27 +219,27 @@ def _input_side(config: dict[str, Any]) -> int:
 
 
 def _preprocessing(folder: Path, reference: str) -> tuple[Preprocessing, tuple[str, ...]]:
-    """From preprocessor_config.json."""
+    """Read the preprocessing from preprocessor_config.json; return it with notes."""
     file = folder / "preprocessor_config.json"
     if not file.is_file():
         return Preprocessing(), (f"no {file.name}; ImageNet's preprocessing assumed",)
-    told = _json(file, reference)
-    size, crop = _sides(told.get("size", 224)), told.get("crop_size")
-    cropped = crop is not None and bool(told.get("do_center_crop", True))
-    cover = cropped or (isinstance(told.get("size"), dict) and "shortest_edge" in told["size"])
+    config = _json(file, reference)
+    size, crop = _sides(config.get("size", 224)), config.get("crop_size")
+    cropped = crop is not None and bool(config.get("do_center_crop", True))
+    cover = cropped or (isinstance(config.get("size"), dict) and "shortest_edge" in config["size"])
     input_size = _sides(crop) if cropped else size
-    if "crop_pct" in told and not cropped:
-        # ConvNeXt: below 384 pixels the image is enlarged and its middle taken.
+    if "crop_pct" in config and not cropped:
+        # ConvNeXt: below 384 pixels the image is enlarged and its center cropped.
         cover = size[0] < 384
-        size = _sides(int(size[0] / told["crop_pct"])) if cover else size
-    normalized = bool(told.get("do_normalize", True))
-    number = told.get("resample", Image.Resampling.BILINEAR)
+        size = _sides(int(size[0] / config["crop_pct"])) if cover else size
+    normalized = bool(config.get("do_normalize", True))
+    number = config.get("resample", Image.Resampling.BILINEAR)
     preprocessing = Preprocessing(
         input_size=input_size,
         resize=(max(size[0], input_size[0]), max(size[1], input_size[1])),
-        mean=tuple(told.get("image_mean", (0.5,) * 3)) if normalized else (0.0, 0.0, 0.0),
-        std=tuple(told.get("image_std", (0.5,) * 3)) if normalized else (1.0, 1.0, 1.0),
-        scale=1 if told.get("do_rescale", True) else 255,
+        mean=tuple(config.get("image_mean", (0.5,) * 3)) if normalized else (0.0, 0.0, 0.0),
+        std=tuple(config.get("image_std", (0.5,) * 3)) if normalized else (1.0, 1.0, 1.0),
+        scale=1 if config.get("do_rescale", True) else 255,
         interpolation=Image.Resampling(number).name.lower(),
         fit="cover" if cover else "squash",
     )
@@ -243,7 +247,8 @@ def _preprocessing(folder: Path, reference: str) -> tuple[Preprocessing, tuple[s
 
 
 def _sides(size: Any) -> tuple[int, int]:
-    """
+    """Return (height, width) in pixels from any form that transformers uses for a size.
+
     >>> _sides({"shortest_edge": 256}), _sides({"height": 224, "width": 224}), _sides(224)
     ((256, 256), (224, 224), (224, 224))
     """

@@ -1,4 +1,4 @@
-"""From a reference string to a model that is known to keep the contract."""
+"""Load a model from a reference string and check that it keeps the contract."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SUFFIXES = {
     ".safetensors": "safetensors_file",
     ".onnx": "onnx_file",
 }
-"""Where a file does not say what it is: it is not there, or is none of these."""
+"""Loader by suffix, for a file that is missing or whose content is not recognized."""
 _VALID = (
     "FILE.pt (TorchScript), FILE.pt2, FILE.safetensors, FILE.onnx, timm:NAME, torchvision:NAME, "
     "hf:FOLDER or hf:owner/name, open_clip:NAME, python:module:function, reality-check:FOLDER, "
@@ -58,33 +58,33 @@ def load_model(
     seed: int = 0,
     allow_unstable: bool = False,
 ) -> LoadedModel:
-    """Load a model on the CPU, in eval mode, and check that it gives embeddings of images.
+    """Load a model on the CPU, in eval mode, and check that it returns embeddings of images.
 
-    It is fitted to the contract where it can be (see `adapt`), and embeds a few fixed images, one
-    of them twice, alone and in a batch: an embedding has to be a function of its image alone.
+    The model is fitted to the contract where possible (see `adapt`). It then embeds a few fixed
+    images alone and in a batch, one of them twice: an embedding has to depend on its image alone.
 
-    `embeddings:FILE.npy` gives `StoredEmbeddings`, which a dataset's images are looked up in.
+    `embeddings:FILE.npy` returns `StoredEmbeddings`, which looks up the images of a dataset.
 
     Args:
         reference: `model.pt`, `.pt2`, `.safetensors` or `.onnx`, `timm:NAME`,
             `timm:NAME?weights=FILE`, `python:module:function`, `reality-check:FOLDER` or
             `embeddings:FILE.npy`.
-        distance: name of the distance that its maps explain; by default that of its loss, else
-            euclidean.
+        distance: name of the distance that its maps explain; by default the distance of its loss,
+            else euclidean.
         loss: key of the loss it was trained with (protocol, section 6).
         input_size: (H, W) in pixels, or one number for a square; the crop fraction stays.
         mean, std: per channel, in the channel order and scale of the model's input.
-        bgr: whether the model takes blue first.
+        bgr: whether the model's first channel is blue.
         scale: value of a white pixel before mean and std, 1 or 255.
         interpolation: Pillow's name of the resampling filter.
-        trust_pickle: load a `.pt` that is a pickle, or a `.pt2`, which runs the code in it.
-        seed: of random weights; 0 is a seed like any other.
-        allow_unstable: take a model whose embedding of an image changes from pass to pass or with
-            the batch; `notes` say so.
+        trust_pickle: whether to load a `.pt` that is a pickle, or a `.pt2`, which can run code.
+        seed: seed of random weights; 0 is a seed like any other.
+        allow_unstable: whether to accept a model whose embedding of an image changes from pass to
+            pass or with the batch; `notes` say so.
 
     Raises:
         ModelError: the reference cannot be loaded, or the model breaks the contract.
-        UnknownNameError: an option, loss, distance or filter that does not exist.
+        UnknownNameError: the option, loss, distance or filter does not exist.
     """
     options = Options(
         distance,
@@ -100,7 +100,7 @@ def load_model(
         allow_unstable,
     )
     bare, output = split_output(_with_home(reference))
-    # Libraries raise many kinds of errors over a damaged file, some only when it is first run.
+    # Libraries raise many kinds of errors for a damaged file, some only on the first forward pass.
     with reading(reference, "a model that can be loaded", ModelError):
         loaded = dataclasses.replace(_loader(bare)(bare, options), reference=reference)
         if isinstance(loaded, StoredEmbeddings):
@@ -111,36 +111,37 @@ def load_model(
 
 
 def split_output(reference: str) -> tuple[str, str | None]:
-    """A reference without its option `output`, and that.
+    """Split a reference into the reference without its option `output`, and that option's value.
 
     >>> split_output("timm:resnet18?seed=1&output=features"), split_output("model.pt")
     (('timm:resnet18?seed=1', 'features'), ('model.pt', None))
     """
     bare, _, query = reference.partition("?")
     options = query.split("&") if query else []
-    given = [option for option in options if option.startswith("output=")]
-    left = "&".join(option for option in options if option not in given)
-    output = unquote(given[-1].partition("=")[2]) if given else None
-    return (f"{bare}?{left}" if left else bare), output
+    output_options = [option for option in options if option.startswith("output=")]
+    remaining = "&".join(option for option in options if option not in output_options)
+    output = unquote(output_options[-1].partition("=")[2]) if output_options else None
+    return (f"{bare}?{remaining}" if remaining else bare), output
 
 
 def _with_home(reference: str) -> str:
-    """`~/` at the beginning of a path, after a scheme too, as the user's folder."""
+    """Expand `~/` at the beginning of a path, also after a scheme, to the user's home folder."""
     head, colon, path = reference.rpartition(":") if "://" not in reference else ("", "", reference)
     return f"{head}{colon}{Path(path).expanduser()}" if path.startswith("~/") else reference
 
 
 def _probed(loaded: LoadedModel, options: Options) -> LoadedModel:
-    found = probe(loaded)
-    if found.instability is None:
-        return dataclasses.replace(loaded, id=with_behavior(loaded.id, found.digest))
+    result = probe(loaded)
+    if result.instability is None:
+        return dataclasses.replace(loaded, id=with_behavior(loaded.id, result.digest))
     if not options.allow_unstable:
         raise ModelError(
-            f"{loaded.reference}: its embedding is no function of the image: {found.instability}; "
+            f"{loaded.reference}: its embedding depends on more than the image: "
+            f"{result.instability}; "
             "valid: a model in eval mode, without dropout, random numbers or batch statistics; "
             "--allow-unstable measures it as it is"
         )
-    note = f"{UNSTABLE}: the embedding is no function of the image: {found.instability}"
+    note = f"{UNSTABLE}: the embedding is no function of the image: {result.instability}"
     return dataclasses.replace(
         loaded,
         id=with_behavior(loaded.id, f"unstable {loaded.notes}"),
@@ -153,15 +154,15 @@ def _loader(reference: str) -> Callable[[str, Options], LoadedModel]:
     name = _SCHEMES.get(scheme) if separator else None
     path = Path(reference).expanduser()
     if name is None and path.is_file():
-        other = what_it_is_instead(path)
-        if other is not None:
-            raise ModelError(f"{reference}: {other}")
+        problem = what_it_is_instead(path)
+        if problem is not None:
+            raise ModelError(f"{reference}: {problem}")
         name = _loader_of_content(path)
     for suffix, module in _SUFFIXES.items():
         if name is None and reference.endswith(suffix):
             name = module
     if name is None and path.is_file() and zipfile.is_zipfile(path):
-        # What torch.save writes, under a name of its own (.ckpt, .bin): that loader says so.
+        # A file of torch.save with another suffix (.ckpt, .bin): the loader explains what it is.
         name = "torchscript"
     if name is None:
         raise ModelError(
@@ -173,7 +174,7 @@ def _loader(reference: str) -> Callable[[str, Options], LoadedModel]:
 
 
 def _loader_of_content(path: Path) -> str | None:
-    """The kind of a model file by what is in it, whatever its name; None where it does not say."""
+    """Return the loader that a file's content asks for, whatever its name; None if unrecognized."""
     names = archive_names(path, ModelError)
     if any(name.endswith("/constants.pkl") for name in names):
         return "torchscript"

@@ -1,4 +1,4 @@
-"""`dmlprism.json`: what travels with a model file, in it or beside it as `model.json`."""
+"""`dmlprism.json`: the metadata of a model file, stored in it or beside it as `model.json`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _TEXTS = ("trunk", "loss", "distance")
 
 @dataclass(frozen=True)
 class Metadata:
-    """Preprocessing, and the loss and distance where they are known.
+    """Preprocessing, and the loss and distance if they are known.
 
     Attributes:
-        trunk: the network behind the tensors of a `.safetensors` file; None in files that hold
-            their own code.
-        training: how it was trained, as `dmlbench train` tells it; None where nothing is known.
+        trunk: name of the network that the tensors of a `.safetensors` file belong to; None in
+            files that hold their own code.
+        training: how the model was trained, as written by `dmlbench train`; None if unknown.
     """
 
     preprocessing: Preprocessing
@@ -52,10 +52,13 @@ class Metadata:
 
 
 def read_metadata(text: str | bytes, where: str) -> Metadata:
-    """From JSON.
+    """Parse metadata from JSON text.
+
+    Args:
+        where: name of the file, for messages.
 
     Raises:
-        ModelError, UnknownNameError: what is wrong in `where`.
+        ModelError, UnknownNameError: the content is not valid; the message names the field.
     """
     content = parse_plain_json(text, where, ModelError)
     if not isinstance(content, dict) or not isinstance(content.get("preprocessing"), dict):
@@ -80,10 +83,10 @@ def read_metadata(text: str | bytes, where: str) -> Metadata:
 
 
 def find_metadata(path: Path, embedded: str | bytes) -> Metadata | None:
-    """What the file itself holds, else its sidecar (`model.json` beside `model.pt`), else None.
+    """Return the embedded metadata, else the sidecar's (`model.json` of `model.pt`), else None.
 
     Raises:
-        ModelError, UnknownNameError: what is wrong, and in which of the two.
+        ModelError, UnknownNameError: the metadata is not valid; the message says in which file.
     """
     sidecar = path.with_suffix(".json")
     if embedded:
@@ -102,16 +105,16 @@ def describe_model(
     options: Options,
     size: tuple[int, int] | None = None,
 ) -> LoadedModel:
-    """The model of the file `reference`, with what travels with it and what the user says of it.
+    """Combine a model with the metadata of its file `reference` and the user's options.
 
-    Without metadata, ImageNet's preprocessing, with a note on what had to be assumed.
+    Without metadata, ImageNet's preprocessing is used, with a note on what had to be assumed.
 
     Args:
-        embedded: the metadata that the file itself holds; empty for none.
-        size: (H, W) in pixels, where the model takes no other input.
+        embedded: metadata text that the file itself holds; empty for none.
+        size: (H, W) in pixels, if the model accepts only one input size.
 
     Raises:
-        ModelError, UnknownNameError: metadata that is not valid.
+        ModelError, UnknownNameError: the metadata is not valid.
     """
     path = Path(reference)
     metadata, notes = _metadata_of(path, embedded, options, size)
@@ -131,9 +134,9 @@ def describe_model(
 def _metadata_of(
     path: Path, embedded: str | bytes, options: Options, size: tuple[int, int] | None
 ) -> tuple[Metadata, tuple[str, ...]]:
-    found = find_metadata(path, embedded)
-    if found is not None:
-        return found, ()
+    metadata = find_metadata(path, embedded)
+    if metadata is not None:
+        return metadata, ()
     assumed = [name for name in options.assumed() if not (size and name == "input_size")]
     note = f"{path.name} holds no preprocessing; ImageNet's assumed for {', '.join(assumed)}"
     preprocessing = Preprocessing(input_size=size) if size else Preprocessing()

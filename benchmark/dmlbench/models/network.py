@@ -10,7 +10,7 @@ class EmbeddingNetwork(nn.Module):
 
     Args:
         trunk: images -> pooled features [B, F].
-        embedder: linear layer from F to D; None gives the features themselves.
+        embedder: linear layer from F to D; without it (None) the features are the embeddings.
     """
 
     def __init__(self, trunk: nn.Module, embedder: nn.Linear | None = None) -> None:
@@ -19,6 +19,6 @@ class EmbeddingNetwork(nn.Module):
         self.embedder: nn.Module = nn.Identity() if embedder is None else embedder
 
     def forward(self, images: Tensor) -> Tensor:
-        """Preprocessed images [B, 3, H, W] -> [B, D]."""
+        """Embed preprocessed images [B, 3, H, W] -> [B, D]."""
         embeddings: Tensor = self.embedder(self.trunk(images))
         return embeddings

@@ -1,6 +1,6 @@
-"""`model.onnx`: embeddings by onnxruntime; maps where onnx2torch can rebuild the graph in PyTorch.
+"""`model.onnx`: embeddings by onnxruntime; maps if onnx2torch can rebuild the graph in PyTorch.
 
-Neither runs code from the file: an ONNX graph is made of operators that the runtime knows.
+Neither library runs code from the file: an ONNX graph consists of operators of the runtime.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dmldata.common.extras import MissingPackageError, import_extra
 
 _AGREEMENT = 1e-3
 OPSET = 17
-"""The last one that onnx2torch knows well; newer graphs are converted back where they can be."""
+"""Latest opset that onnx2torch supports well; newer graphs are converted to it where possible."""
 _QUIET = 3
 
 
@@ -52,10 +52,10 @@ class OnnxModel:
 
 
 def load(reference: str, options: Options) -> LoadedModel:
-    """The model in a `.onnx` file, with its preprocessing in its metadata or beside it.
+    """Load the model in a `.onnx` file; its preprocessing is in its metadata or beside the file.
 
     Raises:
-        ModelError: no such file, no onnxruntime, not a whole ONNX file, more than one input or
+        ModelError: no such file, no onnxruntime, not a complete ONNX file, more than one input or
             output, or metadata that is not valid.
     """
     path = Path(reference)
@@ -86,11 +86,11 @@ def _session(path: Path) -> Any:
 
 
 def _input_shape(session: Any, reference: str) -> tuple[int | None, tuple[int, int] | None]:
-    """Batch size and (H, W), each None where any will do."""
+    """Return the batch size and (H, W) in pixels; each is None if the model accepts any."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     shape = inputs[0].shape if len(inputs) == 1 and len(outputs) == 1 else []
     if len(shape) != 4 or shape[1] not in (3, None) or inputs[0].type != "tensor(float)":
-        takes = ", ".join(f"{one.type} {one.shape}" for one in inputs)
+        takes = ", ".join(f"{tensor.type} {tensor.shape}" for tensor in inputs)
         raise ModelError(
             f"{reference}: from {takes or 'no input'} to {len(outputs)} outputs; valid: from one "
             "tensor(float) [B, 3, H, W] to one [B, D]"
@@ -100,15 +100,15 @@ def _input_shape(session: Any, reference: str) -> tuple[int | None, tuple[int, i
 
 
 def _add_graph(model: OnnxModel, path: Path, size: tuple[int, int]) -> str | None:
-    """Give the model its graph in PyTorch; why there is none, if there is none."""
+    """Give the model its graph in PyTorch; return the reason if that is not possible, else None."""
     noise = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0))
     try:
         graph = _in_pytorch(path)
         expected = model(noise)
         model.graph = graph
-        found = model(noise.requires_grad_())
-        torch.autograd.grad(found.sum(), noise)
-        difference = float((found.detach() - expected).norm() / expected.norm())
+        rebuilt = model(noise.requires_grad_())
+        torch.autograd.grad(rebuilt.sum(), noise)
+        difference = float((rebuilt.detach() - expected).norm() / expected.norm())
     except ImportError:
         return str(MissingPackageError("onnx2torch"))
     except Exception as error:
@@ -131,7 +131,7 @@ def _in_pytorch(path: Path) -> nn.Module:
 
     model = onnx.load(path)
     _simplify(model.graph)
-    if any(not one.domain and one.version > OPSET for one in model.opset_import):
+    if any(not opset.domain and opset.version > OPSET for opset in model.opset_import):
         model = convert_version(model, OPSET)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -140,12 +140,12 @@ def _in_pytorch(path: Path) -> nn.Module:
 
 
 def _simplify(graph: Any) -> None:
-    """Spell some things as onnx2torch expects them.
+    """Rewrite some nodes in the form that onnx2torch expects.
 
-    It looks for weights and bounds (of Clip, in what normalizes an embedding) among the tensors of
-    the file only, where exporters write Constant nodes, and PyTorch's older one shares tensors by
-    Identity nodes; and it refuses the Reshape with `allowzero` of the newer one, which differs only
-    for sizes of 0.
+    onnx2torch looks for weights and for the bounds of Clip (used to normalize an embedding) only
+    among the tensors of the file, but exporters write Constant nodes, and PyTorch's older exporter
+    shares tensors through Identity nodes. It also refuses a Reshape with `allowzero`, which
+    PyTorch's newer exporter writes and which makes a difference only for sizes of 0.
     """
     for node in list(graph.node):
         value = next((a.t for a in node.attribute if a.name == "value"), None)
@@ -166,7 +166,7 @@ def _simplify(graph: Any) -> None:
             tensors[node.output[0]] = node.input[0]
             graph.node.remove(node)
         while node.op_type == "Clip" and node.input and not node.input[-1]:
-            # A bound that is not given is spelled as an empty name at the end, or not at all.
+            # An absent bound may be written as an empty name at the end, which onnx2torch rejects.
             node.input.pop()
         for attribute in list(node.attribute):
             if node.op_type == "Reshape" and attribute.name == "allowzero":

@@ -1,4 +1,4 @@
-"""What an ONNX file would do, read before it is run."""
+"""Check an ONNX graph before it is run."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from dmldata.common.foreign import reading
 
 LOOPS = ("Loop", "Scan")
 MAX_ELEMENTS = 1 << 28
-"""Of one tensor for one image: 1 GB of float32."""
+"""Maximum number of elements of one tensor for one image: 1 GB of float32."""
 _MAX_BYTES = (1 << 31) - 1
-"""Of a file that the `onnx` package can look into as a whole."""
+"""Maximum size of a file that the `onnx` package can parse as a whole."""
 
 
 def check_graph(path: Path) -> None:
-    """Refuse a graph that may run for ever, or whose tensors would fill the memory.
+    """Refuse a graph that may run forever, or whose tensors would fill the memory.
 
-    Sizes are those that follow from the file. What depends on the image cannot be known here.
+    Only sizes that follow from the file are checked; sizes that depend on the image are unknown.
 
     Raises:
-        ModelError: not a whole ONNX file, a loop in it, or a tensor of more than MAX_ELEMENTS; the
-            message names the node.
+        ModelError: not a complete ONNX file, a loop in the graph, or a tensor of more than
+            MAX_ELEMENTS; the message names the node.
     """
     try:
         onnx = import_extra("onnx")
@@ -39,7 +39,7 @@ def check_graph(path: Path) -> None:
             if node.op_type in LOOPS:
                 raise ModelError(
                     f"{path}: node '{node.name or node.output[0]}' is a {node.op_type}, which may "
-                    "run for ever; valid: a graph without loops, or the model as TorchScript"
+                    "run forever; valid: a graph without loops, or the model as TorchScript"
                 )
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
         for value in inferred.graph.value_info:
@@ -52,7 +52,7 @@ def check_graph(path: Path) -> None:
 
 
 def _nodes(graph: Any) -> Iterator[Any]:
-    """Nodes of a graph and of the graphs inside of its nodes."""
+    """Yield the nodes of a graph and of the graphs inside its nodes."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:

@@ -1,4 +1,4 @@
-"""`open_clip:NAME?pretrained=TAG or FILE`: the image side of a model of open_clip."""
+"""`open_clip:NAME?pretrained=TAG or FILE`: the image encoder of an open_clip model."""
 
 from __future__ import annotations
 
@@ -30,17 +30,18 @@ class ImageSide(nn.Module):
         self.visual = visual
 
     def forward(self, images: Tensor) -> Tensor:
-        """Preprocessed images -> [B, D]."""
-        found = self.visual(images)
-        return found[0] if isinstance(found, tuple) else found
+        """Embed preprocessed images [B, 3, H, W] -> [B, D]."""
+        output = self.visual(images)
+        return output[0] if isinstance(output, tuple) else output
 
 
 def load(reference: str, options: Options) -> LoadedModel:
-    """The image side of the model, with the preprocessing that open_clip gives it.
+    """Load the image encoder of an open_clip model, with open_clip's preprocessing.
 
     Raises:
         MissingPackageError: open_clip is not installed.
-        ModelError: an unknown name, or weights that cannot be had; UnknownNameError for an option.
+        ModelError: an unknown name, or weights that cannot be obtained; UnknownNameError for an
+            unknown option.
     """
     require_extras("open_clip")
     name, values = parse_reference(reference, _OPTIONS)
@@ -80,19 +81,19 @@ def _create(name: str, values: dict[str, str], seed: int, reference: str) -> Any
             return open_clip.create_model(name, pretrained=pretrained)
     except Exception as error:
         raise ModelError(
-            f"{reference}: its weights cannot be had ({one_line(error)}); use a local file: "
+            f"{reference}: its weights cannot be loaded ({one_line(error)}); use a local file: "
             f"open_clip:{name}?pretrained=FILE"
         ) from error
 
 
 def _preprocessing(visual: Any) -> Preprocessing:
-    told = visual.preprocess_cfg
-    size = told["size"] if isinstance(told["size"], tuple | list) else (told["size"],) * 2
+    config = visual.preprocess_cfg
+    size = config["size"] if isinstance(config["size"], tuple | list) else (config["size"],) * 2
     return Preprocessing(
         input_size=tuple(size),
         resize=tuple(size),
-        mean=tuple(told["mean"]),
-        std=tuple(told["std"]),
-        interpolation=told["interpolation"],
-        fit="squash" if told["resize_mode"] == "squash" else "cover",
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        interpolation=config["interpolation"],
+        fit="squash" if config["resize_mode"] == "squash" else "cover",
     )

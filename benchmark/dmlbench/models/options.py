@@ -1,4 +1,4 @@
-"""What a user may say about a model beside its reference."""
+"""The options of a model that a user may set in addition to its reference."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dmldata.common.errors import ModelError
 
 @dataclass(frozen=True)
 class Options:
-    """None means "as the model says". The arguments of `load_model`."""
+    """The arguments of `load_model`; None means the model's own value."""
 
     distance: str | None = None
     loss: str | None = None
@@ -34,26 +34,29 @@ class Options:
             distance_named(self.distance)
 
     def apply(self, base: Preprocessing) -> Preprocessing:
-        """The model's preprocessing with the user's values in place.
+        """Return the model's preprocessing with the user's values in place.
 
         Raises:
-            ModelError: another scale without mean and std, which are in units of the scale.
+            ModelError: the scale was changed without mean and std, whose unit is the scale.
         """
         if self.input_size is not None:
             base = base.with_input_size(self.input_size)
         if self.scale not in (None, base.scale) and (self.mean is None or self.std is None):
             raise ModelError(f"scale {self.scale} needs mean and std in the same unit")
         names = ("mean", "std", "bgr", "scale", "interpolation")
-        given: dict[str, Any] = {name: getattr(self, name) for name in names}
-        return dataclasses.replace(base, **{k: v for k, v in given.items() if v is not None})
+        user_values: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return dataclasses.replace(base, **{k: v for k, v in user_values.items() if v is not None})
 
     def assumed(self) -> tuple[str, ...]:
-        """Which of the values that decide an embedding the user left open."""
+        """Return the preprocessing values that affect an embedding and that the user did not set.
+
+        They are named as in `Options`.
+        """
         names = ("input_size", "mean", "std")
         return tuple(name for name in names if getattr(self, name) is None)
 
     def explained_by(self, loss: str | None, distance: str) -> tuple[str | None, str]:
-        """(loss, distance): the user's, else the model's own; "" is "as the loss says"."""
+        """Return (loss, distance): the user's, else the model's; "" is the distance of the loss."""
         if self.loss is not None:
             loss, distance = self.loss, ""
         return loss, self.distance or distance

@@ -1,4 +1,4 @@
-"""From an image to a model's input: resize, centre crop, channel order, scale, mean and std."""
+"""Turn an image into a model's input: resize, center crop, channel order, scale, mean and std."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from dmldata.common.errors import ModelError, UnknownNameError
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 CROP_FRACTION = 0.875
-LARGEST = 1024
-"""Of a side of the input, in pixels: a batch of such images takes some hundred megabytes."""
+MAX_SIDE = 1024
+"""Maximum side of the input in pixels: a batch of such images takes a few hundred megabytes."""
 FITS = ("cover", "squash")
 INTERPOLATIONS = {
     name: Image.Resampling[name.upper()]
@@ -38,13 +38,13 @@ class Preprocessing:
             square it is the shorter side) or is squashed to (`fit="squash"`). At least
             `input_size`; by default input_size / 0.875, rounded down.
         mean, std: per channel, in the channel order and scale of the model's input.
-        bgr: whether the model takes blue first.
+        bgr: whether the model's first channel is blue.
         scale: value of a white pixel before mean and std, 1 or 255.
         interpolation: Pillow's name of the resampling filter.
         fit: "cover" or "squash".
 
     Raises:
-        ModelError: a value that makes no sense; UnknownNameError for an unknown name.
+        ModelError: a value is not valid; UnknownNameError for an unknown name.
 
     >>> Preprocessing(input_size=227, resize=256).resize
     (256, 256)
@@ -81,7 +81,7 @@ class Preprocessing:
             raise UnknownNameError("fit", self.fit, FITS)
 
     def geometry(self, width: int, height: int) -> Geometry:
-        """Where the model's input lies in an image of this size in pixels."""
+        """Return where the model's input lies in an image of this size in pixels."""
         rows, columns = _size("resize", self.resize)
         if self.fit == "squash":
             resized = (rows, columns)
@@ -96,7 +96,7 @@ class Preprocessing:
         return Geometry((height, width), resized, (top, left), self.input_size)
 
     def to_tensor(self, image: Image.Image) -> Tensor:
-        """The model's input [3, H, W] float32 for one image of any size and mode."""
+        """Return the model's input [3, H, W] float32 for one image of any size and mode."""
         geometry = self.geometry(image.width, image.height)
         (rows, columns), (top, left) = geometry.resized, geometry.offset
         height, width = self.input_size
@@ -111,25 +111,25 @@ class Preprocessing:
         return ((channels - mean) / std).contiguous()
 
     def with_input_size(self, size: int | tuple[int, int]) -> Preprocessing:
-        """The same with another input size; the crop stays the same fraction of the image."""
+        """Return a copy with another input size; the crop keeps its fraction of the image."""
         new, old, resize = _size("input_size", size), self.input_size, _size("resize", self.resize)
         resize = (new[0] * resize[0] // old[0], new[1] * resize[1] // old[1])
         return dataclasses.replace(self, input_size=new, resize=resize)
 
     def describe(self) -> dict[str, Any]:
-        """As JSON; `from_description` reads it back."""
+        """Return the fields as JSON values; `from_description` reads them back."""
         fields = dataclasses.asdict(self)
         return {k: list(v) if isinstance(v, tuple) else v for k, v in fields.items()}
 
     @classmethod
     def from_description(cls, fields: Mapping[str, Any], where: str = "") -> Preprocessing:
-        """From JSON.
+        """Create preprocessing from the fields of a JSON object.
 
         Args:
-            where: the file it came from, for messages.
+            where: name of the file, for messages.
 
         Raises:
-            ModelError, UnknownNameError: naming the field.
+            ModelError, UnknownNameError: a field is not valid; the message names it.
         """
         valid = [field.name for field in dataclasses.fields(cls)]
         for name in fields:
@@ -143,7 +143,8 @@ class Preprocessing:
             raise ModelError(f"{where}: a preprocessing field has a wrong type: {error}") from error
 
     def __str__(self) -> str:
-        """
+        """Return one line for people.
+
         >>> print(Preprocessing())
         resized to 256 x 256 (cover, bilinear), middle 224 x 224, RGB 0..1, \
 mean 0.485 0.456 0.406, std 0.229 0.224 0.225
@@ -162,17 +163,17 @@ def _size(field: str, value: Any) -> tuple[int, int]:
     if (
         not isinstance(pair, list | tuple)
         or len(pair) != 2
-        or not all(type(side) is int and 0 < side <= LARGEST for side in pair)
+        or not all(type(side) is int and 0 < side <= MAX_SIDE for side in pair)
     ):
         raise ModelError(
-            f"{field} {value} is not valid; valid: 1 to {LARGEST} pixels, or height and width"
+            f"{field} {value} is not valid; valid: 1 to {MAX_SIDE} pixels, or height and width"
         )
     return pair[0], pair[1]
 
 
 def _channels(field: str, value: Any) -> tuple[float, float, float]:
-    given = value if isinstance(value, list | tuple) else ()
-    numbers = tuple(float(v) for v in given if isinstance(v, int | float))
-    if not len(given) == len(numbers) == 3 or not all(map(math.isfinite, numbers)):
+    values = value if isinstance(value, list | tuple) else ()
+    numbers = tuple(float(v) for v in values if isinstance(v, int | float))
+    if not len(values) == len(numbers) == 3 or not all(map(math.isfinite, numbers)):
         raise ModelError(f"{field} {value} is not valid; valid: one number for each of 3 channels")
     return numbers

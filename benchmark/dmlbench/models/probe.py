@@ -1,4 +1,4 @@
-"""What a model does: its embeddings of fixed images, and whether they depend on those alone."""
+"""Probe a model: its embeddings of fixed images, and whether they depend on the images alone."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from dmldata.common.errors import ModelError
 IMAGES = 3
 SIDE = 64
 UNSTABLE = 1e-3
-"""Embeddings of one image may lie so far apart, in parts of their length; float rounding of other
-kernels and batch sizes is below 1e-4."""
+"""Maximum distance of two embeddings of one image, relative to their length. Float rounding of
+other kernels and batch sizes stays below 1e-4."""
 
 _BITS = 2048
 _NORM_STEP = 1.1
 _SAME = 1e-4
-"""Unit embeddings that lie no farther from their mean are equal: their difference is rounding."""
+"""Unit embeddings closer than this to their mean are equal: their difference is rounding."""
 
 
 class Probe(NamedTuple):
-    """What was seen.
+    """The result of probing a model.
 
     Attributes:
-        digest: of the embeddings: the same for models whose embeddings differ by rounding alone.
-        instability: in words, why an embedding is no function of its image; None where it is one.
+        digest: hash of the embeddings, equal for models whose embeddings differ by rounding alone.
+        instability: why an embedding depends on more than its image; None if it does not.
     """
 
     digest: str
@@ -40,11 +40,11 @@ class Probe(NamedTuple):
 
 
 def probe(loaded: LoadedModel) -> Probe:
-    """Embed a few fixed images: one twice, all alone, and all in a batch.
+    """Embed a few fixed images: each alone, one of them a second time, and all in a batch.
 
-    The digest is made of the signs of random projections of the embeddings (SimHash, Charikar, STOC
-    2002), so that rounding of 1e-6 leaves it as it is but for about one case in five hundred, and
-    of their lengths in steps of a tenth.
+    The digest hashes the signs of random projections of the embeddings (SimHash, Charikar, STOC
+    2002) and the embeddings' lengths in steps of a tenth. Rounding of 1e-6 changes it in about one
+    case in five hundred.
 
     Raises:
         ModelError: the model fails on the images.
@@ -65,7 +65,7 @@ def probe(loaded: LoadedModel) -> Probe:
 
 
 def probe_images(loaded: LoadedModel) -> Tensor:
-    """Three fixed pictures with soft shapes, as the model takes them: [3, 3, H, W]."""
+    """Return three fixed images with soft shapes, preprocessed for the model: [3, 3, H, W]."""
     rng = np.random.default_rng(0)
     pictures = []
     for _ in range(IMAGES):
@@ -76,20 +76,23 @@ def probe_images(loaded: LoadedModel) -> Tensor:
 
 def _embed(loaded: LoadedModel, images: Tensor) -> NDArray[np.float64]:
     try:
-        found = run_model(loaded.model, images)
+        embeddings = run_model(loaded.model, images)
     except ModelError as error:
         raise ModelError(f"{loaded.reference}: {error}") from error
-    if found.shape != (len(images), loaded.dimensions):
+    if embeddings.shape != (len(images), loaded.dimensions):
         raise ModelError(
-            f"{loaded.reference}: returns {list(found.shape)} for {len(images)} images, expected "
-            f"{[len(images), loaded.dimensions]}"
+            f"{loaded.reference}: returns {list(embeddings.shape)} for {len(images)} images, "
+            f"expected {[len(images), loaded.dimensions]}"
         )
-    array: NDArray[np.float64] = found.double().cpu().numpy()
+    array: NDArray[np.float64] = embeddings.double().cpu().numpy()
     return array
 
 
 def _apart(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Largest distance of two embeddings of an image, in parts of the longest; 0 if not finite."""
+    """Return the largest distance of corresponding embeddings, relative to the longest embedding.
+
+    It is 0 if the distance is not finite.
+    """
     length = np.linalg.norm([first, second], axis=2).max()
     distance = np.linalg.norm(first - second, axis=1).max()
     return float(distance / length) if np.isfinite(distance) and length > 0 else 0.0
@@ -99,10 +102,10 @@ def _digest(embeddings: NDArray[np.float64]) -> str:
     rng = np.random.default_rng(embeddings.shape[1])
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     units = embeddings / np.where(lengths > 0, lengths, 1)
-    # Differences of the images tell more than what their embeddings have in common.
-    centred = units - units.mean(axis=0)
-    centred[np.linalg.norm(centred, axis=1) < _SAME] = 0
-    rows = np.concatenate([units, centred])
+    # Embeddings often share a large common part; the differences between images are more specific.
+    centered = units - units.mean(axis=0)
+    centered[np.linalg.norm(centered, axis=1) < _SAME] = 0
+    rows = np.concatenate([units, centered])
     bits = rows @ rng.standard_normal((rows.shape[1], _BITS // len(rows))) > 0
     with np.errstate(divide="ignore", invalid="ignore"):
         steps = np.floor(np.log(lengths) / np.log(_NORM_STEP))

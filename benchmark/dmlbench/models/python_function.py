@@ -1,4 +1,4 @@
-"""`python:module:function`: a model that a Python function returns. Runs the user's code."""
+"""`python:module:function`: a model that a Python function returns. It runs the user's code."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from dmldata.common.files import sha256_of
 
 
 def load(reference: str, options: Options) -> LoadedModel:
-    """What the function returns: a model, a LoadedModel, or (model, Preprocessing).
+    """Call the function and return its model.
 
-    The working directory can be imported from. Random weights that the function draws come from
+    The function may return a model, a LoadedModel, or (model, Preprocessing). Modules of the
+    working directory can be imported. Random weights that the function draws come from
     `options.seed`.
 
     Raises:
@@ -37,35 +38,35 @@ def load(reference: str, options: Options) -> LoadedModel:
         raise ModelError(f"{reference}: expected python:module:function")
     ensure_torchvision_imports()
     with working_directory_importable(), seeded(options.seed):
-        function = _find(module, name, reference)
+        function = _find_function(module, name, reference)
         try:
             returned = function()
         except (Exception, SystemExit) as error:
             raise ModelError(f"{reference}: the function fails: {one_line(error)}") from error
-    found = _as_loaded(returned, reference, options)
-    preprocessing = options.apply(found.preprocessing)
-    loss, distance = options.explained_by(found.loss, found.distance)
-    if isinstance(found.model, nn.Module):
-        found.model.eval()
+    loaded = _as_loaded(returned, reference, options)
+    preprocessing = options.apply(loaded.preprocessing)
+    loss, distance = options.explained_by(loaded.loss, loaded.distance)
+    if isinstance(loaded.model, nn.Module):
+        loaded.model.eval()
     return dataclasses.replace(
-        found,
+        loaded,
         preprocessing=preprocessing,
         reference=reference,
-        id=make_id(f"{module}_{name}", _hash(found.model, reference, function), preprocessing),
+        id=make_id(f"{module}_{name}", _hash(loaded.model, reference, function), preprocessing),
         loss=loss,
         distance=distance,
     )
 
 
-def _find(module: str, name: str, reference: str) -> Callable[[], Any]:
+def _find_function(module: str, name: str, reference: str) -> Callable[[], Any]:
     try:
-        found = importlib.import_module(module)
+        imported = importlib.import_module(module)
     except (Exception, SystemExit) as error:
         raise ModelError(
-            f"{reference}: '{module}' cannot be imported (from {Path.cwd()} or what is installed): "
-            f"{one_line(error)}"
+            f"{reference}: '{module}' cannot be imported (from {Path.cwd()} or installed "
+            f"packages): {one_line(error)}"
         ) from error
-    function = getattr(found, name, None)
+    function = getattr(imported, name, None)
     if not callable(function):
         raise ModelError(f"{reference}: '{module}' has no function '{name}'")
     return function
@@ -95,7 +96,7 @@ def _hash(model: Any, reference: str, function: Callable[[], Any]) -> str:
         if any(map(is_lazy, model.parameters())):
             raise ModelError(f"{reference}: the model is lazy; run it once before returning it")
         weights = hash_tensors(model.state_dict())
-    # What a network does stands in its source as well as in its weights.
+    # The behavior of a network depends on its source code as well as on its weights.
     source = getattr(sys.modules.get(function.__module__), "__file__", None)
     content = sha256_of(Path(source)) if source else ""
     return hashlib.sha256(f"{reference}\n{content}\n{weights}".encode()).hexdigest()

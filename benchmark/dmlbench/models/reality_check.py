@@ -1,4 +1,4 @@
-"""`reality-check:FOLDER`: BN-Inception with a linear embedder, as its authors' code saves it.
+"""`reality-check:FOLDER`: BN-Inception with a linear embedder, as saved by the authors' code.
 
 Source: Musgrave et al., "A Metric Learning Reality Check" (ECCV 2020); the layout and the
 preprocessing are in the protocol, section 6.
@@ -44,14 +44,14 @@ _OTHER_NAMES = {
 
 
 def load(reference: str, options: Options) -> LoadedModel:
-    """The network behind `reality-check:FOLDER`, in eval mode.
+    """Load the network of `reality-check:FOLDER`, in eval mode.
 
     FOLDER is `Test50_50_Partitions4_<fold>`, its `saved_models`, or a folder with one fold in it.
-    Where the folder above the fold is named after a loss (`arcface`, `MultiSimilarity`), that is
-    the model's loss.
+    If the folder above the fold is named after a loss (`arcface`, `MultiSimilarity`), that is the
+    model's loss.
 
     Raises:
-        ModelError: files that are missing, cannot be read without running code, or do not fit.
+        ModelError: a file is missing, cannot be read without running code, or does not fit.
     """
     folder = _saved_models(Path(reference.removeprefix("reality-check:")), reference)
     network = EmbeddingNetwork(_read_trunk(folder / TRUNK), _read_embedder(folder / EMBEDDER))
@@ -78,45 +78,45 @@ def _saved_models(folder: Path, reference: str) -> Path:
     if (folder / TRUNK).is_file():
         return folder
     folds = sorted(path.parent for path in folder.glob(f"*/{_FOLDER}"))
-    found = [folder] if (folder / _FOLDER).is_dir() else folds
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise ModelError(f"{reference}: holds {len(found)} folds; valid: one of {names}")
-    if not found:
+    folders = [folder] if (folder / _FOLDER).is_dir() else folds
+    if len(folders) > 1:
+        names = ", ".join(path.name for path in folders)
+        raise ModelError(f"{reference}: holds {len(folders)} folds; valid: one of {names}")
+    if not folders:
         raise ModelError(
             f"{reference}: no {_FOLDER}/{TRUNK} in it; valid: a folder "
             f"Test50_50_Partitions4_<fold> with {_FOLDER}/{TRUNK} and {_FOLDER}/{EMBEDDER}"
         )
-    return found[0] / _FOLDER
+    return folders[0] / _FOLDER
 
 
 def _read_trunk(path: Path) -> BNInception:
     trunk = BNInception()
-    expected, found = trunk.state_dict(), _read(path)
-    # Files of PyTorch before 0.4.1 have no such counters; in eval mode nothing reads them.
+    expected, state = trunk.state_dict(), _read(path)
+    # Files of PyTorch before 0.4.1 lack these counters; in eval mode they are not used.
     counters = {name: value for name, value in expected.items() if name.endswith(_COUNTERS)}
-    if not counters.keys() & found.keys():
-        found |= counters
-    if not fits(expected, found):
-        raise ModelError(f"{path}: not a BN-Inception: {difference(expected, found)}")
-    trunk.load_state_dict(found)
+    if not counters.keys() & state.keys():
+        state |= counters
+    if not fits(expected, state):
+        raise ModelError(f"{path}: not a BN-Inception: {difference(expected, state)}")
+    trunk.load_state_dict(state)
     return trunk
 
 
 def _read_embedder(path: Path) -> nn.Linear:
-    found = _read(path)
-    weight = found.get("net.0.weight")
+    state = _read(path)
+    weight = state.get("net.0.weight")
     dimensions = weight.shape[0] if weight is not None and weight.ndim == 2 else 128
     linear = nn.Linear(FEATURES, dimensions)
     expected = {f"net.0.{name}": value for name, value in linear.state_dict().items()}
     for name in expected:
-        # The authors' embedder holds its last layer under two names.
-        again = found.pop(name.replace("net.0", "last_linear"), None)
-        if again is not None and name in found and not torch.equal(again, found[name]):
+        # The authors' embedder stores its last layer under two names.
+        again = state.pop(name.replace("net.0", "last_linear"), None)
+        if again is not None and name in state and not torch.equal(again, state[name]):
             raise ModelError(f"{path}: last_linear differs from net.0; valid: one linear layer")
-    if not fits(expected, found):
-        raise ModelError(f"{path}: not a linear embedder: {difference(expected, found)}")
-    linear.load_state_dict({name.removeprefix("net.0."): found[name] for name in expected})
+    if not fits(expected, state):
+        raise ModelError(f"{path}: not a linear embedder: {difference(expected, state)}")
+    linear.load_state_dict({name.removeprefix("net.0."): state[name] for name in expected})
     return linear
 
 
@@ -127,13 +127,13 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def fill_in_loss(template: str, loss: str, fold: int) -> str:
-    """Return the reference of a loss and fold, from one with {loss} and {fold} in it.
+    """Return the reference of a loss and fold, from a template with {loss} and {fold} in it.
 
-    Where no folder is called like the loss, the one whose name holds it is taken, as
-    `cars_arcface33_reproduction0` for `{loss}`.
+    If no folder has exactly the name of the loss, the folder whose name contains it is used, such
+    as `cars_arcface33_reproduction0` for `{loss}`.
 
     Raises:
-        InputError: several folders whose names hold the loss.
+        InputError: the names of several folders contain the loss.
     """
     filled = template.format(loss=loss, fold=fold)
     if not template.startswith(SCHEME) or Path(filled.removeprefix(SCHEME)).exists():
@@ -143,17 +143,17 @@ def fill_in_loss(template: str, loss: str, fold: int) -> str:
     above = Path(*(part.format(loss=loss, fold=fold) for part in parts[:place]))
     pattern = parts[place].replace("{loss}", "*").replace("{fold}", str(fold))
     pattern = pattern.replace("**", "*")
-    found = sorted(path.name for path in above.glob(pattern) if loss_of(path.name) == loss)
-    if len(found) > 1:
-        raise InputError(f"{template}: several folders of '{loss}': {', '.join(found)}")
-    if not found:
+    folders = sorted(path.name for path in above.glob(pattern) if loss_of(path.name) == loss)
+    if len(folders) > 1:
+        raise InputError(f"{template}: several folders of '{loss}': {', '.join(folders)}")
+    if not folders:
         return filled
-    below = (part.format(loss=found[0], fold=fold) for part in parts[place + 1 :])
-    return SCHEME + str(above.joinpath(found[0], *below))
+    below = (part.format(loss=folders[0], fold=fold) for part in parts[place + 1 :])
+    return SCHEME + str(above.joinpath(folders[0], *below))
 
 
 def loss_of(name: str) -> str | None:
-    """The loss that the name of a folder holds; the longest where one name holds another.
+    """Return the loss that a folder's name contains, the longest if there are several, or None.
 
     >>> loss_of("cars_arcface33_reproduction0"), loss_of("Multi-Similarity"), loss_of("run7")
     ('arcface', 'multi_similarity', None)
@@ -162,10 +162,10 @@ def loss_of(name: str) -> str | None:
     if letters in _SPELLED:
         return _SPELLED[letters]
     trained = {spelled: key for spelled, key in _SPELLED.items() if LOSSES[key].group != "control"}
-    held = [spelled for spelled in trained if spelled in letters]
+    contained = [spelled for spelled in trained if spelled in letters]
     if "multisimilarity" in letters and "miner" in letters:
         return "multi_similarity_miner"
-    return trained[max(held, key=len)] if held else None
+    return trained[max(contained, key=len)] if contained else None
 
 
 def _letters(text: str) -> str:

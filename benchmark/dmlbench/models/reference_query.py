@@ -1,4 +1,4 @@
-"""The options after a reference: `timm:NAME?weights=FILE&head=drop`."""
+"""Parse the options after a reference: `timm:NAME?weights=FILE&head=drop`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dmldata.common.errors import UnknownNameError
 
 
 def parse_reference(reference: str, options: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """Return what a reference names, and its options.
+    """Split a reference into the name after its scheme and the values of its options.
 
     Args:
-        options: that references of this kind take; `output` is taken before.
+        options: the valid options of this kind of reference; `output` has been removed before.
 
     Raises:
-        UnknownNameError: another option.
+        UnknownNameError: the reference has an option that is not valid.
 
     >>> parse_reference("hf:owner/name?pool=mean", ["pool"])
     ('owner/name', {'pool': 'mean'})

@@ -1,8 +1,8 @@
 """`model.safetensors`: tensors of a trunk and a linear embedder, with `dmlprism.json` in or beside.
 
-The tensors are named `trunk.*`, and `embedder.weight` [D, F] and `embedder.bias` [D], both of which
-may be missing. `dmlprism.json` says which trunk: `timm:NAME` or `bn_inception`. Nothing in such a
-file is ever executed.
+The tensors are named `trunk.*`, `embedder.weight` [D, F] and `embedder.bias` [D]; the last two may
+be missing. `dmlprism.json` names the trunk: `timm:NAME` or `bn_inception`. Nothing in such a file
+is ever executed.
 """
 
 from __future__ import annotations
@@ -29,40 +29,40 @@ _EMBEDDER = ("embedder.weight", "embedder.bias")
 
 
 def load(reference: str, options: Options) -> LoadedModel:
-    """The network in a `.safetensors` file, in eval mode.
+    """Load the network in a `.safetensors` file, in eval mode.
 
     Raises:
         ModelError: no such file, not safetensors, no valid metadata, or tensors that do not fit the
-            trunk that it names; UnknownNameError for an unknown field.
+            trunk named in the metadata; UnknownNameError for an unknown field.
     """
     path = Path(reference)
     if not path.is_file():
         raise ModelError(f"{reference}: no such file")
-    found = read_weights(path)
+    state = read_weights(path)
     metadata = find_metadata(path, embedded_metadata(path))
     if metadata is None or metadata.trunk is None:
         raise ModelError(
-            f"{reference}: nothing says which network its tensors are of; valid: '{FILE_NAME}' in "
-            f"its metadata or {path.with_suffix('.json').name} beside it, with 'trunk'; weights "
-            "alone load with timm:NAME?weights=FILE"
+            f"{reference}: no metadata says which network its tensors belong to; valid: "
+            f"'{FILE_NAME}' in its metadata or {path.with_suffix('.json').name} beside it, with "
+            "'trunk'; weights alone load with timm:NAME?weights=FILE"
         )
-    # First without memory for its tensors: a small file may name a large network.
+    # Check on the meta device before allocating tensors: a small file may name a large network.
     with torch.device("meta"):
-        outline = _network(metadata, found, reference).state_dict()
-    if not fits(outline, found):
+        outline = _network(metadata, state, reference).state_dict()
+    if not fits(outline, state):
         raise ModelError(
             f"{reference}: its tensors do not fit the trunk {metadata.trunk}: "
-            f"{difference(outline, found)}"
+            f"{difference(outline, state)}"
         )
-    network = _network(metadata, found, reference)
-    network.load_state_dict(found)
+    network = _network(metadata, state, reference)
+    network.load_state_dict(state)
     preprocessing = options.apply(metadata.preprocessing)
     loss, distance = options.explained_by(metadata.loss, metadata.distance)
     return LoadedModel(
         model=network.eval(),
         preprocessing=preprocessing,
         reference=reference,
-        id=make_id(path.stem, f"{metadata.trunk} {hash_tensors(found)}", preprocessing),
+        id=make_id(path.stem, f"{metadata.trunk} {hash_tensors(state)}", preprocessing),
         loss=loss,
         distance=distance,
     )
@@ -78,14 +78,14 @@ def save_safetensors(
     distance: str | None = None,
     training: dict[str, Any] | None = None,
 ) -> Path:
-    """Write a network and what has to travel with it into one file that `load_model` reads.
+    """Write a network and its metadata into one file that `load_model` reads.
 
     Args:
-        network: its trunk is what `trunk` names.
+        network: network whose trunk is the one named by `trunk`.
         trunk: `timm:NAME` (without classifier) or `bn_inception`.
-        path: the file; appears only when whole.
+        path: the file to write; it is written atomically.
         loss, distance: keys of the protocol's section 6.
-        training: how it was trained, for those who read the file.
+        training: how it was trained, as information for readers of the file.
     """
     from safetensors.torch import save
 
@@ -98,16 +98,16 @@ def save_safetensors(
 
 
 def embedded_metadata(path: Path) -> str:
-    """The text of `dmlprism.json` in a `.safetensors` file; empty where there is none."""
+    """Return the text of `dmlprism.json` in a `.safetensors` file; empty if there is none."""
     from safetensors import safe_open
 
     with reading(str(path), "a .safetensors file", ModelError), safe_open(path, "pt") as file:
         return (file.metadata() or {}).get(FILE_NAME, "")
 
 
-def _network(metadata: Metadata, found: dict[str, Tensor], reference: str) -> EmbeddingNetwork:
+def _network(metadata: Metadata, state: dict[str, Tensor], reference: str) -> EmbeddingNetwork:
     trunk = _trunk(metadata.trunk or "", metadata.preprocessing, reference)
-    return EmbeddingNetwork(trunk, _embedder(found, reference))
+    return EmbeddingNetwork(trunk, _embedder(state, reference))
 
 
 def _trunk(name: str, preprocessing: Preprocessing, reference: str) -> nn.Module:
@@ -123,8 +123,8 @@ def _trunk(name: str, preprocessing: Preprocessing, reference: str) -> nn.Module
     raise ModelError(f"{reference}: unknown trunk '{name}'; valid: timm:NAME, {BN_INCEPTION}")
 
 
-def _embedder(found: dict[str, Tensor], reference: str) -> nn.Linear | None:
-    weight, bias = (found.get(name) for name in _EMBEDDER)
+def _embedder(state: dict[str, Tensor], reference: str) -> nn.Linear | None:
+    weight, bias = (state.get(name) for name in _EMBEDDER)
     if weight is None:
         return None
     if weight.ndim != 2 or 0 in weight.shape:

@@ -1,4 +1,4 @@
-"""`embeddings:FILE`: embeddings that are there already; the step of the properties alone."""
+"""`embeddings:FILE`: embeddings that were computed before; only the properties can be scored."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ _INPUT_OPTIONS = ("input_size", "mean", "std", "bgr", "scale", "interpolation")
 
 @dataclass(frozen=True)
 class StoredEmbeddings(LoadedModel):
-    """What a model left, in place of the model.
+    """Embeddings of a model, in place of the model itself.
 
     Attributes:
-        rows: [N, D], as finite float32.
-        keys: of the image of each row; None where rows are in the order of the dataset.
+        rows: [N, D] finite float32.
+        keys: [N] key of the image of each row; None if rows are in the order of the dataset.
     """
 
     rows: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     keys: tuple[str, ...] | None = None
 
     def of(self, keys: Sequence[str]) -> NDArray[np.float32]:
-        """Rows of a dataset's images, given their keys in the order of the dataset.
+        """Return the rows [N, D] of a dataset's images, for their keys in the dataset's order.
 
         Raises:
-            ModelError: other images than those of the dataset, or another number of them.
+            ModelError: the rows are not those of exactly the dataset's images.
         """
         if self.keys is None:
             if len(self.rows) != len(keys):
                 raise ModelError(
                     f"{self.reference}: {len(self.rows)} rows for the {len(keys)} images of the "
-                    "dataset; valid: a row an image in the dataset's order, or keys in "
+                    "dataset; valid: one row per image in the dataset's order, or keys in "
                     f"{_key_file(self.reference).name}"
                 )
             return self.rows
@@ -61,21 +61,23 @@ class StoredEmbeddings(LoadedModel):
         return self.rows[[row[key] for key in keys]]
 
     def describe(self) -> dict[str, Any]:
-        """As of a model, without preprocessing, which nobody knows."""
+        """Return the description of a model without preprocessing, which is unknown."""
         return super().describe() | {"preprocessing": {}}
 
 
 def load(reference: str, options: Options) -> StoredEmbeddings:
-    """The embeddings in a file, with the keys in `FILE.keys.txt` (one per line) if it is there.
+    """Load the embeddings in a file, with the keys in `FILE.keys.txt` (one per line) if it exists.
 
     Raises:
-        ModelError: not finite numbers [N, D], a row of zeros, keys that are not one a row or not
-            unique, or options on an input that there is none of.
+        ModelError: not finite numbers [N, D], a row of zeros, keys that are not unique or not one
+            per row, or an option about images, which are not read.
     """
     path = _file(reference)
     useless = [name for name in _INPUT_OPTIONS if getattr(options, name) is not None]
     if useless:
-        raise ModelError(f"{reference}: {useless[0]} says how images are read, and none are")
+        raise ModelError(
+            f"{reference}: {useless[0]} sets how images are read, but stored embeddings need none"
+        )
     try:
         stored = read_embeddings(path)
         rows = _as_float32(stored.rows)
@@ -114,17 +116,19 @@ def _key_file(reference: str) -> Path:
 def _read_keys(path: Path, rows: int) -> tuple[str, ...] | None:
     if not path.is_file():
         return None
-    with reading(str(path), "UTF-8 text, a key a line", ModelError):
+    with reading(str(path), "UTF-8 text, one key per line", ModelError):
         keys = tuple(read_file(path).decode("utf-8-sig").splitlines())
     if len(keys) != rows:
-        raise ModelError(f"{path}: {len(keys)} keys for {rows} rows; valid: a key a line, a row")
+        raise ModelError(
+            f"{path}: {len(keys)} keys for {rows} rows; valid: one key per line, one line per row"
+        )
     seen: set[str] = set()
     for line, key in enumerate(keys, 1):
         if key in seen:
-            raise ModelError(f"{path}: line {line}: '{key}' is there twice; valid: unique keys")
+            raise ModelError(f"{path}: line {line}: '{key}' occurs twice; valid: unique keys")
         seen.add(key)
     return keys
 
 
 def _refuse_images(images: Tensor) -> Tensor:
-    raise ModelError("these are stored embeddings: there is no model that images could be given to")
+    raise ModelError("these are stored embeddings: there is no model that could embed images")

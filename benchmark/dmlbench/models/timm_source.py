@@ -1,4 +1,4 @@
-"""`timm:NAME[?pretrained=false&seed=1&weights=FILE]`: a network of timm, without classifier."""
+"""`timm:NAME[?pretrained=false&seed=1&weights=FILE]`: a timm network without its classifier."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from dmldata.common.errors import ModelError, UnknownNameError
 from dmldata.common.hub_access import offline_if_hub_is_silent
 
 _HUBS = ("hf-hub:", "hf_hub:", "local-dir:")
-"""Names that timm itself looks up, in a repository of the Hub or in a folder."""
+"""Prefixes of names that timm itself resolves, in a Hub repository or in a folder."""
 
 
 def load(reference: str, options: Options) -> LoadedModel:
-    """The model that `timm:...` names, in eval mode, giving pooled features [B, D].
+    """Load the model that `timm:...` names, in eval mode: images -> pooled features [B, D].
 
     Raises:
-        ModelError: unknown architecture (with close matches), weights that cannot be had or do not
-            fit; UnknownNameError for an unknown option.
+        ModelError: unknown architecture (with close matches), or weights that cannot be loaded or
+            do not fit; UnknownNameError for an unknown option.
     """
     query = parse_query(reference, options.seed)
     _check_name(query.name)
@@ -35,8 +35,8 @@ def load(reference: str, options: Options) -> LoadedModel:
     model = _build(query, reference, arguments)
     preprocessing, notes = _preprocessing(_config(model), options)
     if query.weights is not None:
-        model, told = fill(_architecture(model, query, arguments), query, reference)
-        notes += told
+        model, weight_notes = fill(_architecture(model, query, arguments), query, reference)
+        notes += weight_notes
     loss, distance = options.explained_by(None, "")
     return LoadedModel(
         model=model.eval(),
@@ -50,10 +50,13 @@ def load(reference: str, options: Options) -> LoadedModel:
 
 
 def create_trunk(name: str, size: tuple[int, int], reference: str) -> nn.Module:
-    """The network of this name without classifier, random, for inputs of `size` (H, W).
+    """Create the network of this name with random weights, without its classifier.
+
+    Args:
+        size: (H, W) of the input in pixels.
 
     Raises:
-        ModelError, UnknownNameError: no such architecture, or timm cannot build it so.
+        ModelError, UnknownNameError: no such architecture, or timm cannot build it for this size.
     """
     _check_name(name, hubs=False)
     return _build(Query(name, False, 0), reference, _fixed_size(name, size))
@@ -82,8 +85,8 @@ def _build(query: Query, reference: str, arguments: dict[str, Any]) -> nn.Module
         if not query.pretrained:
             raise ModelError(f"{reference}: timm cannot build it: {one_line(error)}") from error
         raise ModelError(
-            f"{reference}: its pretrained weights cannot be had ({one_line(error)}); use local "
-            f"ones, timm:{query.name}?weights=FILE, or random ones, "
+            f"{reference}: its pretrained weights cannot be loaded ({one_line(error)}); use local "
+            f"weights, timm:{query.name}?weights=FILE, or random ones, "
             f"timm:{query.name}?pretrained=false"
         ) from error
 
@@ -106,7 +109,7 @@ def _architecture(model: nn.Module, query: Query, arguments: dict[str, Any]) -> 
     classifier = config.get("classifier") or "head"
     return Architecture(
         body=model,
-        whole=lambda classes: _create(query, num_classes=classes, **arguments).eval(),
+        with_classifier=lambda classes: _create(query, num_classes=classes, **arguments).eval(),
         head=classifier if isinstance(classifier, str) else classifier[0],
         classes=int(config["num_classes"]),
     )

@@ -1,7 +1,7 @@
-"""`model.pt2`: a program of torch.export, its preprocessing inside (`dmlprism.json`) or beside it.
+"""`model.pt2`: a torch.export program; its preprocessing is inside (`dmlprism.json`) or beside it.
 
-PyTorch reads such a file with pickle and evaluates text in it, so loading one can run any code:
-it is refused unless the user trusts the file.
+PyTorch reads such a file with pickle and evaluates text in it, so loading one can run any code.
+It is refused unless the user trusts the file.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from dmldata.common.errors import ModelError
 
 
 def load(reference: str, options: Options) -> LoadedModel:
-    """The model in a `.pt2` file.
+    """Load the model in a `.pt2` file.
 
     Raises:
-        ModelError: no such file, not trusted, not a program of torch.export, more than one input,
+        ModelError: no such file, not trusted, not a torch.export program, more than one input,
             exported in training mode, or metadata that is not valid.
     """
     path = Path(reference)
@@ -31,7 +31,7 @@ def load(reference: str, options: Options) -> LoadedModel:
         raise ModelError(f"{reference}: no such file")
     if not options.trust_pickle:
         raise ModelError(
-            f"{reference}: loading a torch.export program can run code in it: give --trust-pickle "
+            f"{reference}: loading a torch.export program can run code in it: add --trust-pickle "
             "if you trust its source, or save it as TorchScript"
         )
     extra = {FILE_NAME: ""}
@@ -53,11 +53,11 @@ class _ExportedModel(nn.Module):
         self.batch = batch
 
     def forward(self, images: Tensor) -> Tensor:
-        # Its views were recorded on contiguous tensors.
+        # The program's `view` operations were recorded on contiguous tensors.
         return in_batches(self.program, images.contiguous(), self.batch)
 
     def train(self, mode: bool = True) -> _ExportedModel:
-        # A program has no modes, and PyTorch's module of one refuses to be asked.
+        # A program has no modes, and PyTorch's module of a program raises if its mode is set.
         return self
 
 
@@ -65,13 +65,13 @@ def _is_training(node: Any) -> bool:
     schema = getattr(node.target, "_schema", None)
     if schema is None:
         return False
-    given = dict(zip((argument.name for argument in schema.arguments), node.args, strict=False))
-    given |= node.kwargs
-    return given.get("train") is True or given.get("training") is True
+    arguments = dict(zip((argument.name for argument in schema.arguments), node.args, strict=False))
+    arguments |= node.kwargs
+    return arguments.get("train") is True or arguments.get("training") is True
 
 
 def _input_shape(program: Any, reference: str) -> tuple[int | None, tuple[int, int] | None]:
-    """Batch size and (H, W), each None where any will do."""
+    """Return the batch size and (H, W) in pixels; each is None if the model accepts any."""
     names = program.graph_signature.user_inputs
     shapes = [
         node.meta["val"].shape

@@ -1,8 +1,8 @@
-"""`model.pt`: a TorchScript archive, its preprocessing inside (`dmlprism.json`) or beside it.
+"""`model.pt`: a TorchScript archive, with its preprocessing inside (`dmlprism.json`) or beside it.
 
-A TorchScript archive holds tensors and code in TorchScript's own language, and neither loading nor
-running it runs Python. It is a program all the same, with operators that read and write files, and
-may run for ever: docs/models.md says so. A pickle under the same suffix runs any code, so it is
+A TorchScript archive holds tensors and code in TorchScript's own language; neither loading nor
+running it executes Python. It is still a program: it has operators that read and write files, and
+it may run forever (see docs/models.md). A pickle with the same suffix can run any code, so it is
 refused unless the user trusts the file.
 """
 
@@ -30,11 +30,11 @@ from dmldata.common.foreign import archive_names, reading
 
 
 def load(reference: str, options: Options) -> LoadedModel:
-    """The model in a `.pt` file, in eval mode.
+    """Load the model in a `.pt` file, in eval mode.
 
     Raises:
-        ModelError: no such file, a pickle that is not trusted, a file that is neither, or metadata
-            that is not valid.
+        ModelError: no such file, a pickle that is not trusted, neither TorchScript nor a pickle, or
+            metadata that is not valid.
     """
     path = Path(reference)
     if not path.is_file():
@@ -54,12 +54,12 @@ def save_torchscript(
     loss: str | None = None,
     distance: str | None = None,
 ) -> Path:
-    """Write a model and what has to travel with it into one `.pt` file that `load_model` reads.
+    """Write a model and its metadata into one `.pt` file that `load_model` reads.
 
     Args:
-        model: images [B, 3, H, W] -> embeddings [B, D]; scripted where TorchScript can, else traced
+        model: images [B, 3, H, W] -> embeddings [B, D]; scripted if TorchScript can, else traced
             on a batch of two zero images (control flow that depends on values is then fixed).
-        path: the file; appears only when whole.
+        path: the file to write; it is written atomically.
         loss, distance: keys of the protocol's section 6.
     """
     options = Options(loss=loss, distance=distance)
@@ -68,8 +68,8 @@ def save_torchscript(
 
 
 def write_torchscript(model: nn.Module, metadata: Metadata, path: Path) -> Path:
-    """`save_torchscript` with metadata as it is."""
-    # PyTorch ends the process where it writes to a disk that is full, so it writes to memory.
+    """Write a model with the given metadata as a TorchScript file; see `save_torchscript`."""
+    # PyTorch ends the process if it writes to a full disk, so it writes to memory first.
     buffer = io.BytesIO()
     training = model.training
     model.eval()
@@ -113,10 +113,10 @@ def _load_archive(path: Path) -> tuple[nn.Module, bytes]:
 
 
 def _check_structure(path: Path) -> None:
-    """Refuse an archive whose lists of tensors are cut off or damaged.
+    """Refuse an archive whose lists of tensors are truncated or damaged.
 
-    PyTorch's own reader takes the lengths in them on trust, gigabytes if they say so. Nothing is
-    unpickled here: the instructions are counted.
+    PyTorch's own reader trusts the lengths in these lists and may allocate gigabytes. Nothing is
+    unpickled here: the pickle instructions are only parsed.
     """
     what = "a whole TorchScript archive"
     with reading(str(path), what, ModelError), zipfile.ZipFile(path) as archive:
@@ -143,7 +143,7 @@ def _load_pickle(path: Path, trusted: bool) -> nn.Module:
         _refuse_state_dict(path)
         raise ModelError(
             f"{path}: not a TorchScript archive; if it is a pickled model, loading it runs the "
-            "code in it: give --trust-pickle if you trust its source, or save it as TorchScript; "
+            "code in it: add --trust-pickle if you trust its source, or save it as TorchScript; "
             f"{FOR_WEIGHTS}"
         )
     try:

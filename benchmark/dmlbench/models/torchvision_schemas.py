@@ -1,9 +1,9 @@
-"""Lets a torchvision built for CUDA be imported beside a torch built for the CPU.
+"""Make a torchvision built for CUDA importable with a torch built for the CPU.
 
 torchvision registers Python kernels for two of its C++ operators when it is imported. Its C++
-library cannot be loaded where the CUDA runtime is missing, the operators are then unknown to torch,
-and the import fails with `operator torchvision::nms does not exist` (timm imports torchvision, so
-timm fails with it). Declaring the two operators is enough: nothing here calls them.
+library cannot be loaded if the CUDA runtime is missing. The operators are then unknown to torch,
+and the import fails with `operator torchvision::nms does not exist` (and so does the import of
+timm, which imports torchvision). Declaring the two operators is enough, as they are never called.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _OPERATORS = ("nms", "qnms")
 
 @cache
 def ensure_torchvision_imports() -> bool:
-    """Declare torchvision's operators where its library cannot be loaded; call before importing it.
+    """Declare torchvision's operators if its library cannot be loaded; call before importing it.
 
-    Does nothing where torchvision is missing, already imported, or loads by itself.
+    This does nothing if torchvision is missing, already imported, or loads by itself.
 
     Returns:
         Whether the operators had to be declared.

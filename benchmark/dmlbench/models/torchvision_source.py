@@ -1,4 +1,4 @@
-"""`torchvision:NAME[?weights=FILE&...]`: a network of torchvision, without its classifier."""
+"""`torchvision:NAME[?weights=FILE&...]`: a torchvision network without its classifier."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ CLASSES = 1000
 
 
 def load(reference: str, options: Options) -> LoadedModel:
-    """The model that `torchvision:...` names, in eval mode: images -> what its classifier takes.
+    """Load the model that `torchvision:...` names, in eval mode, without its classifier.
+
+    It maps images to the inputs [B, D] of the classifier.
 
     Raises:
-        ModelError: an unknown architecture, or weights that cannot be had or do not fit;
+        ModelError: an unknown architecture, or weights that cannot be loaded or do not fit;
             UnknownNameError for an unknown option.
     """
     query = parse_query(reference, options.seed)
@@ -35,7 +37,7 @@ def load(reference: str, options: Options) -> LoadedModel:
     body.set_submodule(head, nn.Identity())
     architecture = Architecture(
         body=body,
-        whole=lambda classes: _create(query, classes, reference),
+        with_classifier=lambda classes: _create(query, classes, reference),
         head=head,
         classes=CLASSES,
     )
@@ -73,11 +75,11 @@ def _create(query: Query, classes: int, reference: str) -> nn.Module:
 
 
 def _classifier(network: nn.Module, reference: str) -> str:
-    """The name of the last linear layer."""
+    """Return the name of the last linear layer."""
     linear = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
     if not linear:
         raise ModelError(
-            f"{reference}: has no linear classifier to leave out; valid: a function of yours, "
+            f"{reference}: has no linear classifier to leave out; valid: a function of your own, "
             "python:module:function"
         )
     return linear[-1]

@@ -1,4 +1,4 @@
-"""Weights files: found, read without running anything, and matched to a model's tensors."""
+"""Find weights files, read them without running code, and match them to a model's tensors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
 
 
 def find_weights(location: str) -> Path:
-    """The file behind `weights=`: a path, or `package:NAME` for the one inside a Python package.
+    """Return the file that `weights=` names: a path, or `package:NAME` for a file in a package.
 
     Raises:
         ModelError: no such file or package, or not exactly one weights file in the package.
@@ -35,63 +35,64 @@ def find_weights(location: str) -> Path:
     if spec is None or spec.origin is None:
         raise ModelError(f"weights '{location}': {MissingPackageError(package)}")
     folder = Path(spec.origin).parent
-    found = sorted(path for path in folder.rglob("*") if path.suffix in _SUFFIXES)
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
+    files = sorted(path for path in folder.rglob("*") if path.suffix in _SUFFIXES)
+    if len(files) != 1:
+        names = ", ".join(path.name for path in files) or "none"
         raise ModelError(
             f"weights '{location}': expected one weights file in the package, found {names}"
         )
-    return found[0]
+    return files[0]
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors under the names that the file gives them; see `checkpoint.read_checkpoint`.
+    """Read tensors under their names in the file; see `checkpoint.read_checkpoint`.
 
     Raises:
-        ModelError: the file cannot be read so.
+        ModelError: the file cannot be read, or does not hold tensors.
     """
     return read_checkpoint(path, strip=False).state
 
 
-def match_weights(expected: State, found: State) -> dict[str, Tensor] | None:
-    """`found` under the names of `expected`, or None where they do not fit.
+def match_weights(expected: State, state: State) -> dict[str, Tensor] | None:
+    """Return the tensors of `state` under the names of `expected`, or None if they do not fit.
 
-    Strictly by name where the names are the same set, else by order where number and shapes of the
-    tensors agree one by one: the same architecture under another implementation's names.
+    Tensors are matched by name if both sets of names are equal, else by order if their number and
+    shapes agree one by one: the same architecture under another implementation's names.
     """
-    if expected.keys() == found.keys():
-        matched = {name: found[name] for name in expected}
-    elif len(expected) == len(found):
-        matched = dict(zip(expected, found.values(), strict=True))
+    if expected.keys() == state.keys():
+        matched = {name: state[name] for name in expected}
+    elif len(expected) == len(state):
+        matched = dict(zip(expected, state.values(), strict=True))
     else:
         return None
     return matched if fits(expected, matched) else None
 
 
-def fits(expected: State, found: State) -> bool:
-    """Whether names and shapes are the same."""
-    return expected.keys() == found.keys() and all(
-        found[name].shape == tensor.shape for name, tensor in expected.items()
+def fits(expected: State, state: State) -> bool:
+    """Return whether names and shapes are the same."""
+    return expected.keys() == state.keys() and all(
+        state[name].shape == tensor.shape for name, tensor in expected.items()
     )
 
 
-def difference(expected: State, found: State) -> str:
-    """One line on why two sets of tensors do not fit."""
-    missing = [name for name in expected if name not in found]
-    surplus = [name for name in found if name not in expected]
+def difference(expected: State, state: State) -> str:
+    """Describe in one line why two sets of tensors do not fit."""
+    missing = [name for name in expected if name not in state]
+    surplus = [name for name in state if name not in expected]
     if missing or surplus:
         parts = [
             f"{len(names)} {word} ({_named(names)})"
             for names, word in ((missing, "missing"), (surplus, "not in the model"))
             if names
         ]
-        return f"{len(found)} tensors for {len(expected)}: {', '.join(parts)}"
-    name = next(name for name in expected if expected[name].shape != found[name].shape)
-    return f"'{name}' is {list(found[name].shape)}, expected {list(expected[name].shape)}"
+        return f"{len(state)} tensors for {len(expected)}: {', '.join(parts)}"
+    name = next(name for name in expected if expected[name].shape != state[name].shape)
+    return f"'{name}' is {list(state[name].shape)}, expected {list(expected[name].shape)}"
 
 
 def _named(names: list[str]) -> str:
-    """
+    """Return the first three names as text.
+
     >>> _named(["a", "b", "c", "d"])
     "'a', 'b', 'c', ..."
     """
@@ -99,7 +100,7 @@ def _named(names: list[str]) -> str:
 
 
 def hash_tensors(state: State) -> str:
-    """SHA-256 over names, types, shapes and bytes."""
+    """Return the SHA-256 hash over the names, types, shapes and bytes of the tensors."""
     digest = hashlib.sha256()
     tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     for name, tensor in sorted(tensors.items()):

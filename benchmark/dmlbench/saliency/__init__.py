@@ -1,4 +1,4 @@
-"""Saliency maps of embeddings, made from a model; `dmlbench.maps` compares them."""
+"""Compute saliency maps of embeddings from a model; `dmlbench.maps` compares them."""
 
 from dmlbench.saliency.explain import METHODS, NOISY, explain, method_named, saliency_maps
 from dmlbench.saliency.map_input import MapInput, check_precision

@@ -1,4 +1,4 @@
-"""Saliency maps by any method: of a batch of tensors, and of many images."""
+"""Compute saliency maps with any method, for a batch of tensors or for many images."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from dmlbench.saliency.reference import black_image, black_reference
 from dmldata.common.errors import UnknownNameError
 
 Method = Callable[[MapInput], Tensor]
-"""From images to magnitudes [B, H, W], not clipped."""
+"""A saliency method: from images to magnitudes [B, H, W], not clipped."""
 
 NOISY: dict[str, Method] = {
     function.__name__: function for function in (smoothgrad_paper, smoothgrad)
 }
-"""The methods that draw noise: their maps differ between seeds."""
+"""The methods that draw noise, so that their maps differ between seeds."""
 
 METHODS: dict[str, Method] = NOISY | {
     function.__name__: function
@@ -42,7 +42,10 @@ METHODS: dict[str, Method] = NOISY | {
 
 
 def method_named(name: str) -> Method:
-    """The saliency method of this name.
+    """Return the saliency method of this name.
+
+    Raises:
+        UnknownNameError: there is no such method; lists the valid names.
 
     >>> method_named("smoothgrad_paper").__name__
     'smoothgrad_paper'
@@ -52,23 +55,24 @@ def method_named(name: str) -> Method:
     return METHODS[name]
 
 
-def explain(method: str, given: MapInput) -> Tensor:
-    """One map an image, clipped into [0, 1]: [B, H, W] of the images' dtype.
+def explain(method: str, map_input: MapInput) -> Tensor:
+    """Return one map per image, clipped to [0, 1]: [B, H, W] of the images' dtype.
 
-    A module runs in eval mode with its parameters frozen; modes and `requires_grad` are as before
-    afterwards. A map depends on its image, key and the settings alone.
+    A module runs in eval mode with frozen parameters; its modes and `requires_grad` flags are
+    restored afterwards. A map depends only on its image, the image's key and the settings.
 
     Args:
         method: a name in METHODS.
+        map_input: the images, the model and the settings.
 
     Raises:
         UnknownNameError: no such method.
-        ModelError: a map is not finite, or the method needs what the model does not have:
-            gradients that reach the pixels, a convolutional stage.
+        ModelError: a map is not finite, or the model lacks what the method needs: gradients that
+            reach the pixels, or a convolutional stage.
     """
-    make, ours = method_named(method), given.outside_inference_mode()
-    with torch.inference_mode(False), torch.no_grad(), frozen(given.model), full_precision():
-        return clip_maps(make(ours), list(given.keys))
+    compute, prepared = method_named(method), map_input.outside_inference_mode()
+    with torch.inference_mode(False), torch.no_grad(), frozen(map_input.model), full_precision():
+        return clip_maps(compute(prepared), list(map_input.keys))
 
 
 def saliency_maps(
@@ -86,20 +90,26 @@ def saliency_maps(
     precision: str = FULL,
     progress: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
-    """One map an image, of the model's distance to the black image. The model stays on `device`.
+    """Return one map per image that explains the model's distance to the black image.
+
+    The model stays on `device`.
 
     Args:
-        loaded: from `load_model`.
-        images: PIL images of any size; read as they are needed.
-        keys: their keys, which seed the noise.
+        loaded: model from `load_model`.
+        images: PIL images of any size, read lazily.
+        keys: keys of the images, which seed the noise together with `seed`.
         method: a name in METHODS.
-        batch_size: images held at once.
-        chunk: inputs in one pass; by default what suits the device.
+        samples: number of noisy copies per image.
+        sigma: standard deviation of the noise over the range (max - min) of the image's tensor.
+        seed: seed of the noise.
+        device: a torch device, or "auto" for CUDA if available, else the CPU.
+        batch_size: number of images in memory at once.
+        chunk: number of inputs in one forward pass; by default what suits the device.
         precision: "fp32" or "bf16"; see `MapInput`.
         progress: called after each batch with the number of images in it.
 
     Returns:
-        [N, H, W] float32 in [0, 1], H and W the model's input size.
+        [N, H, W] float32 in [0, 1], where H and W are the model's input size in pixels.
 
     Raises:
         UnknownNameError: no such method or precision.
@@ -112,7 +122,7 @@ def saliency_maps(
     maps: list[NDArray[np.float32]] = []
     while batch := list(itertools.islice(pairs, batch_size)):
         tensors = torch.stack([loaded.preprocessing.to_tensor(image) for image, _ in batch])
-        given = MapInput(
+        map_input = MapInput(
             model=loaded.model,
             images=tensors.to(place),
             keys=[key for _, key in batch],
@@ -125,7 +135,7 @@ def saliency_maps(
             chunk=chunk,
             precision=precision,
         )
-        maps.append(explain(method, given).float().cpu().numpy())
+        maps.append(explain(method, map_input).float().cpu().numpy())
         if progress is not None:
             progress(len(batch))
     empty = np.zeros((0, *loaded.preprocessing.input_size), np.float32)

@@ -1,4 +1,4 @@
-"""Grad-CAM of the last convolutional stage, wherever a network has it."""
+"""Grad-CAM of the last convolutional stage, which is found by watching a forward pass."""
 
 from __future__ import annotations
 
@@ -18,23 +18,25 @@ _OTHERS = "valid for any model: smoothgrad_paper, smoothgrad, gradient, integrat
 _OTHERS += "occlusion"
 
 
-def grad_cam(given: MapInput) -> Tensor:
-    """|sum over channels of the stage's activation times its mean gradient|, bilinear to [H, W].
+def grad_cam(map_input: MapInput) -> Tensor:
+    """Return |sum over channels of activation times mean gradient| of the last stage, [B, H, W].
 
-    The magnitude stands where classification has a ReLU: a distance grows where the similarity of
-    another loss shrinks. Source: Selvaraju et al., "Grad-CAM", ICCV 2017.
+    The stage's maps are resized bilinearly to the input size. The magnitude replaces the ReLU of
+    classification, because a distance grows where a similarity shrinks. Source: Selvaraju et al.,
+    "Grad-CAM", ICCV 2017.
 
     Raises:
-        ModelError: no convolutional stage is seen, or tokens follow it (vision transformers).
+        ModelError: the model has no visible convolutional stage, or tokens follow it (as in vision
+            transformers).
     """
-    found = [_activation_maps(given, part) for part in given.chunks()]
-    size = given.images.shape[2:]
-    return F.interpolate(torch.cat(found)[:, None], size, mode="bilinear")[:, 0]
+    activation_maps = [_activation_maps(map_input, part) for part in map_input.chunks()]
+    size = map_input.images.shape[2:]
+    return F.interpolate(torch.cat(activation_maps)[:, None], size, mode="bilinear")[:, 0]
 
 
-def _activation_maps(given: MapInput, images: Tensor) -> Tensor:
-    with torch.enable_grad(), _watched(given.model) as stage:
-        total = given.distances(images.detach().requires_grad_()).sum()
+def _activation_maps(map_input: MapInput, images: Tensor) -> Tensor:
+    with torch.enable_grad(), _watched(map_input.model) as stage:
+        total = map_input.distances(images.detach().requires_grad_()).sum()
         features, gradients = stage.features(), None
         if features.requires_grad:
             (gradients,) = torch.autograd.grad(total, features, allow_unused=True)
@@ -45,10 +47,10 @@ def _activation_maps(given: MapInput, images: Tensor) -> Tensor:
 
 
 class _Stage:
-    """The last feature map [B, C, h, w] that passes between modules at a convolution's size.
+    """The last feature map [B, C, h, w] with the size of a convolution's output between modules.
 
-    Where the same positions pass later in another layout ([B, T, C], windows, [B, h, w, C]) and no
-    feature map after them, tokens follow the convolution.
+    If the same positions appear later in another layout ([B, T, C], windows, [B, h, w, C]) and no
+    feature map follows, tokens follow the convolution.
     """
 
     def __init__(self) -> None:
@@ -57,9 +59,10 @@ class _Stage:
         self.tokens = False
 
     def features(self) -> Tensor:
-        """
+        """Return the feature map.
+
         Raises:
-            ModelError: there is none.
+            ModelError: there is no feature map, or tokens follow it.
         """
         if self.last is None:
             raise ModelError(
@@ -74,11 +77,11 @@ class _Stage:
         return self.last
 
     def before(self, module: nn.Module, inputs: Any) -> None:
-        """A module is about to run."""
+        """Record the inputs of a module that is about to run."""
         self._see(inputs)
 
     def after(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        """A module has run."""
+        """Record the outputs of a module that has run."""
         if isinstance(module, nn.Conv2d) and output.shape[2:].numel() > 1:
             self.grid, self.positions = output.shape[2:], output[:, 0].numel()
         self._see(output if isinstance(output, tuple) else (output,))

@@ -1,8 +1,8 @@
-"""Maps from gradients of the pixels: SmoothGrad (the paper's, the textbook's) and others.
+"""Maps from pixel gradients: SmoothGrad (as in the paper and as in the textbook) and others.
 
-There is no class score in deep metric learning. The maps explain the distance between an image's
-embedding and a reference, the embedding of a black image. Source: protocol, section 4 (Kobs et al.,
-ICCV 2021).
+Deep metric learning has no class score. The maps explain the distance between an image's embedding
+and a reference, the embedding of a black image. Source: protocol, section 4 (Kobs et al., ICCV
+2021).
 
 A method takes a `MapInput` and returns magnitudes [B, H, W], not clipped; `explain` runs it.
 """
@@ -16,44 +16,46 @@ from dmlbench.saliency.gradients import distance_gradients, sum_over_copies
 from dmlbench.saliency.map_input import MapInput
 
 STEPS = 50
-"""Points on the way from the black image to the image, for `integrated_gradients`."""
+"""Number of points on the path from the black image to the image, for `integrated_gradients`."""
 
 
-def smoothgrad_paper(given: MapInput) -> Tensor:
-    """Sum over copies of |mean over channels of G_s|: the paper's setting.
+def smoothgrad_paper(map_input: MapInput) -> Tensor:
+    """Return the sum over noisy copies of |mean over channels of G_s| [B, H, W], as in the paper.
 
-    The absolute value is taken per noisy copy, where textbook SmoothGrad averages first.
+    The absolute value is taken per noisy copy, while textbook SmoothGrad averages first.
     """
-    return sum_over_copies(given, lambda gradients: gradients.mean(dim=1).abs())
+    return sum_over_copies(map_input, lambda gradients: gradients.mean(dim=1).abs())
 
 
-def smoothgrad(given: MapInput) -> Tensor:
-    """|mean over copies and channels of the gradient|: textbook SmoothGrad, with the same noise.
+def smoothgrad(map_input: MapInput) -> Tensor:
+    """Return |mean over copies and channels of the gradient| [B, H, W]: textbook SmoothGrad.
 
+    The noise is the same as in `smoothgrad_paper`.
     Source: Smilkov et al., "SmoothGrad", 2017.
     """
-    return sum_over_copies(given, lambda gradients: gradients.mean(dim=1)).abs()
+    return sum_over_copies(map_input, lambda gradients: gradients.mean(dim=1)).abs()
 
 
-def gradient(given: MapInput) -> Tensor:
-    """|mean over channels of the gradient|, without noise."""
-    found = [distance_gradients(given, part).mean(dim=1) for part in given.chunks()]
-    return torch.cat(found).abs()
+def gradient(map_input: MapInput) -> Tensor:
+    """Return |mean over channels of the gradient| [B, H, W], without noise."""
+    gradients = [distance_gradients(map_input, part).mean(dim=1) for part in map_input.chunks()]
+    return torch.cat(gradients).abs()
 
 
-def integrated_gradients(given: MapInput) -> Tensor:
-    """|mean over channels of (x - black) times the mean gradient on the way from black to x|.
+def integrated_gradients(map_input: MapInput) -> Tensor:
+    """Return |mean over channels of (x - black) times the path's mean gradient| [B, H, W].
 
-    50 points by Gauss-Legendre quadrature; before the absolute value, channels and pixels sum to
+    The path leads from the black image to x, with 50 points of Gauss-Legendre quadrature. Before
+    the absolute value, the sum over channels and pixels is
     D(f(x), f(black)) - D(f(black), f(black)). Source: Sundararajan et al., "Axiomatic Attribution
     for Deep Networks", ICML 2017.
     """
     from captum.attr import IntegratedGradients
 
-    method = IntegratedGradients(given.distances)
-    # Image by image: captum runs at least all images that it gets in one pass.
-    found = [
-        method.attribute(image, given.black, n_steps=STEPS, internal_batch_size=given.step)
-        for image in given.images.split(1)
+    method = IntegratedGradients(map_input.distances)
+    # One image at a time, because captum puts at least all images of a call into one forward pass.
+    attributions = [
+        method.attribute(image, map_input.black, n_steps=STEPS, internal_batch_size=map_input.step)
+        for image in map_input.images.split(1)
     ]
-    return torch.cat(found).mean(dim=1).abs()
+    return torch.cat(attributions).mean(dim=1).abs()

@@ -12,45 +12,45 @@ from dmlbench.saliency.noise import draw_noise, noise_generator
 from dmldata.common.errors import ModelError
 
 
-def distance_gradients(given: MapInput, inputs: Tensor) -> Tensor:
-    """dD(f(x), f(black))/dx for each input: [P, 3, H, W] -> [P, 3, H, W].
+def distance_gradients(map_input: MapInput, inputs: Tensor) -> Tensor:
+    """Return dD(f(x), f(black))/dx of each input: [P, 3, H, W] -> [P, 3, H, W].
 
-    Rows do not influence each other in eval mode, so the gradient of the sum is all of them.
+    Rows do not influence each other in eval mode, so one gradient of the sum gives all of them.
 
     Raises:
         ModelError: no gradient reaches the pixels.
     """
     with torch.enable_grad():
         pixels = inputs.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
-        total = given.distances(pixels).sum()
-        (found,) = torch.autograd.grad(total, pixels, allow_unused=True)
-    if found is None:
+        total = map_input.distances(pixels).sum()
+        (gradients,) = torch.autograd.grad(total, pixels, allow_unused=True)
+    if gradients is None:
         raise ModelError(NO_GRADIENT)
-    return found
+    return gradients
 
 
-def sum_over_copies(given: MapInput, each: Callable[[Tensor], Tensor]) -> Tensor:
-    """Sum over noisy copies of `each` of G_s = dL/dx_s: steps 1 to 4 of the protocol's section 4.
+def sum_over_copies(map_input: MapInput, each: Callable[[Tensor], Tensor]) -> Tensor:
+    """Sum `each`(G_s) over noisy copies, with G_s = dL/dx_s: steps 1 to 4 of protocol section 4.
 
-    (image, copy) pairs run through the model in chunks, across image borders.
+    The (image, copy) pairs run through the model in chunks, which may span several images.
 
     Args:
-        each: from gradients [p, 3, H, W] of some copies to what is summed [p, H, W].
+        each: function from the gradients [p, 3, H, W] of p copies to the summands [p, H, W].
 
     Returns:
         [B, H, W].
     """
-    images, count = given.images, len(given.images)
-    owners = [image for image in range(count) for _ in range(given.samples)]
-    generators = [noise_generator(given.seed, key) for key in given.keys]
-    deviation = given.sigma * (images.amax((1, 2, 3)) - images.amin((1, 2, 3)))
+    images, count = map_input.images, len(map_input.images)
+    owners = [image for image in range(count) for _ in range(map_input.samples)]
+    generators = [noise_generator(map_input.seed, key) for key in map_input.keys]
+    deviation = map_input.sigma * (images.amax((1, 2, 3)) - images.amin((1, 2, 3)))
     total = images.new_zeros(count, *images.shape[2:])
-    for start in range(0, len(owners), given.step):
-        part = owners[start : start + given.step]
+    for start in range(0, len(owners), map_input.step):
+        part = owners[start : start + map_input.step]
         rows = torch.tensor(part, device=images.device)
         noise = draw_noise([generators[image] for image in part], images.shape[1:], images.device)
         noisy = images[rows] + noise.to(images.dtype) * deviation[rows].view(-1, 1, 1, 1)
-        shares = each(distance_gradients(given, noisy) / given.samples)
+        shares = each(distance_gradients(map_input, noisy) / map_input.samples)
         for image in sorted(set(part)):
             first = part.index(image)
             total[image] += shares[first : first + part.count(image)].sum(dim=0)

@@ -1,4 +1,4 @@
-"""What every saliency method takes: images, and the distance that their maps explain."""
+"""The input of every saliency method: images, and the distance that their maps explain."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SAMPLES = 50
 SIGMA = 0.15
 FULL, LOWER = PRECISIONS = ("fp32", "bf16")
 
-# Inputs of 224 x 224 in one pass. On a CPU enough to spread out what a pass costs at any size, and
-# small enough that the C allocator keeps the memory of most activations (up to 32 MiB each) instead
-# of returning it after each layer; on a GPU enough to fill it.
+# Inputs of 224 x 224 pixels in one pass. On a CPU, enough to amortize the fixed cost of a pass, and
+# few enough that the C allocator keeps the memory of most activations (up to 32 MiB each) instead
+# of returning it after each layer. On a GPU, enough to use it fully.
 _INPUTS = {"cpu": 10, "cuda": 128}
 _PIXELS = 224 * 224
 
@@ -31,19 +31,19 @@ NO_GRADIENT = (
 
 @dataclass(frozen=True)
 class MapInput:
-    """Images and the question D(f(x), f(black)) that maps of them answer.
+    """Images, and the distance D(f(x), f(black)) that their maps explain.
 
     Attributes:
         model: images [B, 3, H, W] -> embeddings [B, D].
         images: [B, 3, H, W], preprocessed, on the model's device, float32 or float64.
-        keys: one image key a row.
+        keys: [B] keys of the images.
         black: [1, 3, H, W], the black image after the model's preprocessing.
-        reference: [1, D], its embedding.
+        reference: [1, D], the embedding of the black image.
         distance: D(a [B, D], b [1, D]) -> [B].
-        samples: S, noisy copies per image.
+        samples: S, number of noisy copies per image.
         sigma: standard deviation of the noise over the range (max - min) of the image's tensor.
-        seed: of the noise, together with the image's key.
-        chunk: inputs in one pass through the model; by default what suits size and device.
+        seed: seed of the noise, together with the image's key.
+        chunk: number of inputs in one forward pass; by default what suits their size and device.
         precision: "fp32", or "bf16": the model under autocast, distance and map in full precision.
 
     Raises:
@@ -81,32 +81,32 @@ class MapInput:
 
     @property
     def step(self) -> int:
-        """Inputs in one pass: `chunk`, or what suits images of this size on their device."""
+        """Number of inputs in one pass: `chunk`, or what suits this image size on this device."""
         inputs = _INPUTS.get(self.images.device.type, _INPUTS["cpu"])
         pixels = self.images.shape[2] * self.images.shape[3]
         return self.chunk or max(1, inputs * _PIXELS // pixels)
 
     def chunks(self) -> tuple[Tensor, ...]:
-        """The images, `step` at a time."""
+        """Split the images into chunks of at most `step`."""
         return self.images.split(self.step)
 
     def distances(self, inputs: Tensor) -> Tensor:
-        """D(f(x), f(black)) of any inputs: [P, 3, H, W] -> [P].
+        """Return D(f(x), f(black)) of any inputs: [P, 3, H, W] -> [P].
 
         Raises:
-            ModelError: a gradient is wanted and none reaches the pixels.
+            ModelError: the inputs require a gradient, but the model passes none to them.
         """
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         lower = self.precision == LOWER
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=lower):
             embeddings = run_model(self.model, inputs)
-        found = self.distance(embeddings.to(inputs.dtype), self.reference)
-        if torch.is_grad_enabled() and inputs.requires_grad and not found.requires_grad:
+        distances = self.distance(embeddings.to(inputs.dtype), self.reference)
+        if torch.is_grad_enabled() and inputs.requires_grad and not distances.requires_grad:
             raise ModelError(NO_GRADIENT)
-        return found
+        return distances
 
     def outside_inference_mode(self) -> MapInput:
-        """The same with tensors that autograd takes, whatever mode they were made in."""
+        """Return a copy with tensors that autograd accepts, also those made in inference mode."""
         names = ("images", "black", "reference")
         with torch.inference_mode(False):
             return dataclasses.replace(
@@ -115,9 +115,10 @@ class MapInput:
 
 
 def check_precision(name: str) -> None:
-    """
+    """Check that a precision exists.
+
     Raises:
-        UnknownNameError: no such precision.
+        UnknownNameError: no such precision; lists the valid names.
     """
     if name not in PRECISIONS:
         raise UnknownNameError("precision", name, PRECISIONS)

@@ -9,15 +9,15 @@ from torch import Tensor
 
 
 def noise_generator(seed: int, key: str) -> torch.Generator:
-    """The CPU generator of one image's noise, seeded by a hash of (seed, key); 0 is a seed too."""
+    """Return the CPU generator of one image's noise, seeded by a hash of (seed, key)."""
     digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little"))
 
 
 def draw_noise(generators: list[torch.Generator], size: torch.Size, device: torch.device) -> Tensor:
-    """Standard normal noise [P, *size] float32 on `device`, row p from the p-th generator.
+    """Draw standard normal noise [P, *size] float32 on `device`, row p from the p-th generator.
 
-    Each row is one draw, so the rows of an image are the same however they are spread over calls.
+    Each row is one draw, so the rows of an image do not depend on how they are split over calls.
     """
     pinned = device.type == "cuda"
     noise = torch.empty(len(generators), *size, pin_memory=pinned)

@@ -1,4 +1,4 @@
-"""The black image, whose embedding maps are measured from."""
+"""The black image, whose embedding is the reference of the maps."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SIDE = 500
 
 
 def black_image(loaded: LoadedModel, device: torch.device | str = "cpu") -> Tensor:
-    """500 x 500 black pixels through the model's own preprocessing: [1, 3, H, W]."""
+    """Return a black image of 500 x 500 pixels after the model's preprocessing: [1, 3, H, W]."""
     return loaded.preprocessing.to_tensor(Image.new("RGB", (SIDE, SIDE)))[None].to(device)
 
 
 def black_reference(loaded: LoadedModel, device: torch.device | str = "cpu") -> Tensor:
-    """The embedding [1, D] of the black image.
+    """Return the embedding [1, D] of the black image, as a constant without gradient.
 
-    A constant: it carries no gradient. The model is moved to `device`. Source: protocol, section 4.
+    The model is moved to `device`. Source: protocol, section 4.
     """
     place = torch.device(device)
     move_model(loaded.model, place)

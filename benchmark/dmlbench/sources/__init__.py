@@ -1,4 +1,4 @@
-"""Where images come from: datasets of this project, and photographs in the layouts of others."""
+"""Image sources: datasets of this project, and photographs in common dataset layouts."""
 
 from dmlbench.sources.opening import open_source
 from dmlbench.sources.protocol import ImageSource

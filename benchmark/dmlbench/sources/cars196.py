@@ -1,12 +1,12 @@
-"""Cars196 as distributed, in both forms.
+"""Read Cars196 in both of its distributed forms.
 
 Krause, Stark, Deng, Fei-Fei, "3D Object Representations for Fine-Grained Categorization" (3dRR
 2013). In one form `cars_annos.mat` has `annotations`, an array of structs with `relative_im_path`
 (`car_ims/000001.jpg`), a bounding box, `class` (from 1) and `test`, and `class_names`. In the
 other, torchvision's `StanfordCars`, images are in `cars_train/` and `cars_test/`, each with a file
 of annotations whose structs name the image `fname`, and `devkit/cars_meta.mat` has the
-`class_names`. The parts that are called train and test there split images of the same classes, and
-are not the splits of metric learning.
+`class_names`. The parts called train and test there share their classes, so they are not the splits
+used in metric learning.
 """
 
 from __future__ import annotations
@@ -28,38 +28,38 @@ PARTS = {
     "cars_train": "devkit/cars_train_annos.mat",
     "cars_test": "cars_test_annos_withlabels.mat",
 }
-"""Folder of images -> its annotations, with the classes of the images."""
+"""Folder of images -> file of its annotations, which hold the classes of the images."""
 
 Annotation = tuple[str, str, Any]
-"""Where it stands, the image, its class."""
+"""Place of the annotation (for messages), path of the image, class of the image."""
 
 
 def is_cars196(folder: Path) -> bool:
-    """Whether a folder holds the annotations of Cars196."""
+    """Return whether a folder holds the annotations of Cars196."""
     return (folder / ANNOTATIONS).is_file() or (folder / META).is_file()
 
 
 def read_cars196(folder: Path, split: str) -> Listing:
-    """The images of a split, with their `class`.
+    """Read the images of a split with their property `class`.
 
     Raises:
-        DatasetError: a file that breaks the layout; the message names file and annotation.
+        DatasetError: a file does not follow the layout; the message names the file and annotation.
     """
-    whole = (folder / ANNOTATIONS).is_file()
-    names, annotations = _whole(folder) if whole else _in_parts(folder)
+    in_one_file = (folder / ANNOTATIONS).is_file()
+    names, annotations = _in_one_file(folder) if in_one_file else _in_parts(folder)
     chosen, places, cells = [], [], []
     for place, image, label in annotations:
-        found = class_number(label, len(names), place)
-        if in_split(found, len(names), split):
+        number = class_number(label, len(names), place)
+        if in_split(number, len(names), split):
             chosen.append(image)
             places.append(place)
-            cells.append(str(names[found - 1]))
+            cells.append(str(names[number - 1]))
     files, sizes = find_images(folder, chosen, places)
     return Listing(f"Cars196 {split}", list(files.names), sizes, {"class": [*cells]}, files)
 
 
-def _whole(folder: Path) -> tuple[list[Any], Iterator[Annotation]]:
-    """Names of the classes, and the annotations."""
+def _in_one_file(folder: Path) -> tuple[list[Any], Iterator[Annotation]]:
+    """Return the names of the classes, and the annotations."""
     path = folder / ANNOTATIONS
     annotations, names = _lists(path, "annotations", "class_names")
     return names, _annotations(path, annotations, "relative_im_path", "")
@@ -68,7 +68,7 @@ def _whole(folder: Path) -> tuple[list[Any], Iterator[Annotation]]:
 def _in_parts(folder: Path) -> tuple[list[Any], Iterator[Annotation]]:
     for part, file in PARTS.items():
         if not (folder / file).is_file():
-            raise DatasetError(f"{folder}: no {file}, which says the classes of {part}/")
+            raise DatasetError(f"{folder}: no {file}, which holds the classes of {part}/")
     (names,) = _lists(folder / META, "class_names")
     parts = []
     for part, file in PARTS.items():
@@ -78,18 +78,22 @@ def _in_parts(folder: Path) -> tuple[list[Any], Iterator[Annotation]]:
 
 
 def _annotations(path: Path, listed: list[Any], image: str, before: str) -> Iterator[Annotation]:
-    """With the image's path in the folder: `before` and its field `image`."""
-    for number, one in enumerate(listed, start=1):
+    """Yield annotations; an image's path is `before` followed by the annotation's field `image`."""
+    for number, annotation in enumerate(listed, start=1):
         place = f"{path}, annotation {number}"
-        yield place, f"{before}{_field(one, image, place)}", _field(one, "class", place)
+        yield (
+            place,
+            f"{before}{_field(annotation, image, place)}",
+            _field(annotation, "class", place),
+        )
 
 
 def _lists(path: Path, *names: str) -> list[list[Any]]:
-    """Variables of a file, in this order."""
+    """Read the named variables of a file, each a list, in this order."""
     content = read_mat(path, names)
     for name in names:
         if not isinstance(content[name], list):
-            raise DatasetError(f"{path}: '{name}' is no list; valid: the {path.name} of Cars196")
+            raise DatasetError(f"{path}: '{name}' is not a list; valid: the {path.name} of Cars196")
     return [content[name] for name in names]
 
 

@@ -1,4 +1,4 @@
-"""A folder with a folder of images per class, as torchvision's ImageFolder reads it."""
+"""Read a folder that holds one folder of images per class, as in torchvision's ImageFolder."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _SPLITS = ("train", "val", "valid", "validation", "test")
 
 
 def is_class_folders(folder: Path) -> bool:
-    """Whether there are images in folders of this folder, and none beside them."""
+    """Return whether the folder's subfolders hold images and the folder itself holds none."""
     beside = any(is_image(path.name) and path.is_file() for path in _visible(folder))
     return not beside and any(True for _ in _images(folder))
 
 
 def read_class_folders(folder: Path) -> Listing:
-    """Every image with the name of its folder as `class`.
+    """Read every image, with the name of its folder as the property `class`.
 
     Raises:
-        InputError: the folders are splits, with the classes' folders in them.
-        DatasetError: an image that cannot be read.
+        InputError: the subfolders are splits that hold the folders of the classes.
+        DatasetError: an image cannot be read.
     """
     places = [path for path in _visible(folder) if path.is_dir()]
     splits = [path.name for path in places if path.name in _SPLITS]
     if splits and not any(is_image(file.name) for place in places for file in _visible(place)):
         raise InputError(f"{folder}: holds splits; valid: one of them, as {folder / splits[0]}")
-    found = sorted(_images(folder))
-    names = [path.relative_to(folder).as_posix() for path in found]
+    paths = sorted(_images(folder))
+    names = [path.relative_to(folder).as_posix() for path in paths]
     files, sizes = find_images(folder, names, names)
     return Listing(
         name=folder.resolve().name,

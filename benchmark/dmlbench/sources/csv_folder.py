@@ -1,4 +1,4 @@
-"""A folder of images and a CSV file of their labels."""
+"""Read a folder of images with a file of their labels."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ LABEL_FILES = (
     "metadata.parquet",
 )
 FILE_COLUMNS = ("file", "file_name")
-"""`file_name` is the one of Hugging Face `imagefolder` (`metadata.csv` or
-`metadata.jsonl` beside the images)."""
+"""Names of the column of image files; `file_name` is the name that Hugging Face's `imagefolder`
+uses (`metadata.csv` or `metadata.jsonl` beside the images)."""
 
 
 def find_label_file(folder: Path) -> Path | None:
-    """The label file in a folder, if there is one.
+    """Return the label file in a folder, or None.
 
     Raises:
-        InputError: there are several.
+        InputError: the folder holds several label files.
     """
-    found = [folder / name for name in LABEL_FILES if (folder / name).is_file()]
-    if len(found) > 1:
-        names = " and ".join(path.name for path in found)
+    files = [folder / name for name in LABEL_FILES if (folder / name).is_file()]
+    if len(files) > 1:
+        names = " and ".join(path.name for path in files)
         raise InputError(f"{folder}: holds {names}; choose one with --labels")
-    return found[0] if found else None
+    return files[0] if files else None
 
 
 def read_csv_folder(folder: Path, labels: Path, names_of_kinds: Collection[str] = ()) -> Listing:
-    """The images that a CSV file names, in its order; its other columns are properties.
-
-    Args:
-        names_of_kinds: columns that are told to be categorical, or to be left out.
+    """Read the images that a label file names, in its order; its other columns are properties.
 
     Paths are relative to the folder. An empty cell is an image without a label. Images in the
     folder that the file does not name are left out, and counted in a note.
 
+    Args:
+        names_of_kinds: columns declared as categorical or ignored.
+
     Raises:
-        InputError: no such table, no column of files.
-        DatasetError: a row whose image is not there, or that is named twice; with its line.
+        InputError: the table cannot be read or has no column of image files.
+        DatasetError: an image is missing or named twice; the message names the line.
     """
     table = read_csv(labels)
     table = tidy_numbers(table, labels, keep={*FILE_COLUMNS, "key", "scene_id", *names_of_kinds})

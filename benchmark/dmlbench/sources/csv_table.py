@@ -1,4 +1,4 @@
-"""Tables of labels (CSV, JSON lines, parquet): a row per image, a column per property."""
+"""Read tables of labels (CSV, JSON lines, parquet): one row per image, one column per property."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ MISSING = frozenset(
         *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
     )
 )
-"""Cells that hold no label, beside empty ones: those that pandas reads so."""
+"""Cells that hold no label, in addition to empty cells; pandas reads the same ones as missing."""
 
 MAX_BYTES = 256 * 1024**2
-"""Of a table of text."""
+"""Maximum size of a text table."""
 _DELIMITERS = (",", ";", "\t", "|")
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _ENCODINGS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -34,16 +34,17 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")
 _MOSTLY = 0.75
-"""Share of numbers in a column from which on a cell that is none is taken for a mistake."""
+"""Minimum share of numbers in a column for which a cell that is not a number is a mistake."""
 
 
 class CsvTable(NamedTuple):
-    """The cells of each column, and the line that each row ends on.
+    """A table's cells by column.
 
     Attributes:
-        columns: text without spaces around it, "" for no label; numbers and truth values from JSON
-            and parquet as they are, None for no label.
-        notes: how the file was read, where there was a choice.
+        columns: cells by column name. Text is stripped, and "" means no label; numbers and booleans
+            from JSON and parquet are unchanged, and None means no label.
+        lines: line of the file on which each row ends.
+        notes: how the file was read, if there was a choice.
     """
 
     columns: dict[str, list[Any]]
@@ -54,11 +55,12 @@ class CsvTable(NamedTuple):
 def read_csv(path: Path) -> CsvTable:
     """Read a table whose columns have names.
 
-    Text may be UTF-8 or UTF-16 (with its byte order mark); cells may be separated by commas,
-    semicolons, tabs or bars. `.jsonl` holds an object per line, `.parquet` is what it says.
+    Text may be UTF-8, or UTF-16 with a byte order mark. Cells may be separated by commas,
+    semicolons, tabs or bars. A `.jsonl` or `.ndjson` file holds one object per line. A parquet file
+    is recognized by its content.
 
     Raises:
-        InputError: it cannot be read, or is not such a table; the message names the line.
+        InputError: the file cannot be read, or is not such a table; the message names the line.
     """
     try:
         data = read_file(path, MAX_BYTES)
@@ -73,13 +75,14 @@ def read_csv(path: Path) -> CsvTable:
 
 
 def tidy_numbers(table: CsvTable, path: Path, keep: Collection[str] = ()) -> CsvTable:
-    """Numbers with decimal commas as numbers with points; refuse a column that is nearly numbers.
+    """Replace decimal commas with points; refuse a column in which only some cells are not numbers.
 
     Args:
-        keep: columns that stay as they are: names, and what is told to be categorical.
+        keep: columns to leave unchanged, such as names and categorical properties.
 
     Raises:
-        InputError: a cell that is no number in a column of numbers; names its line and column.
+        InputError: a cell in a column of numbers is not a number; the message names its line and
+            column.
     """
     columns, notes = dict(table.columns), list(table.notes)
     for name, cells in table.columns.items():
@@ -119,9 +122,9 @@ def _refuse_odd_cells(name: str, cells: list[Any], lines: list[int], path: Path)
         line, cell = odd[0]
         more = f" (and {len(odd) - 1} more)" if odd[1:] else ""
         raise InputError(
-            f"{path}, line {line}, column '{name}': '{cell}' is no number{more}; "
-            "the others are; valid: a number, or nothing where there is none; a --properties file "
-            f"with '{name}: {{kind: categorical}}' takes the column as names"
+            f"{path}, line {line}, column '{name}': '{cell}' is not a number{more}, but the other "
+            "cells are; valid: a number, or an empty cell for no label; a --properties file "
+            f"with '{name}: {{kind: categorical}}' reads the column as names"
         )
 
 
@@ -170,7 +173,7 @@ def _label(cell: str) -> str:
 
 
 def _sniffed(text: str) -> str:
-    """The delimiter that gives all rows as many cells as the header, more than one.
+    """Return the delimiter for which all rows have as many cells as the header, more than one.
 
     >>> _sniffed("a;b\\n1,5;2\\n"), _sniffed("a,b\\n1;5,2\\n"), _sniffed("a\\n1\\n")
     (';', ',', ',')
@@ -179,7 +182,7 @@ def _sniffed(text: str) -> str:
     even = {d: w[0] for d, w in widths.items() if w and w[0] > 1 and len(set(w)) == 1}
     if even:
         return max(even, key=lambda delimiter: even[delimiter])
-    # Rows of several lengths are an error; it is told of what the header looks like.
+    # Rows of several lengths are an error, which is reported for the header's likely delimiter.
     headers = {d: w[0] for d, w in widths.items() if w}
     return max(headers, key=lambda delimiter: headers[delimiter]) if headers else ","
 
@@ -193,10 +196,10 @@ def _widths(text: str, delimiter: str) -> list[int]:
 
 
 def _lines(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of each row, without blank lines at the end.
+    """Yield the line number and cells of each row, without blank lines at the end.
 
-    A blank line elsewhere is a row with one empty cell: an image without a label where there is
-    a single column, and too few cells where there are more.
+    A blank line elsewhere is a row with one empty cell: an image without a label if there is a
+    single column, and an error (too few cells) if there are more.
     """
     blank: list[int] = []
     try:
@@ -213,10 +216,10 @@ def _lines(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _read_json_lines(text: str, path: Path) -> CsvTable:
     rows: list[tuple[int, dict[str, Any]]] = []
-    for line, one in enumerate(text.splitlines(), 1):
-        if not one.strip():
+    for line, text_line in enumerate(text.splitlines(), 1):
+        if not text_line.strip():
             continue
-        row = parse_plain_json(one, f"{path}, line {line}", InputError)
+        row = parse_plain_json(text_line, f"{path}, line {line}", InputError)
         if not isinstance(row, dict):
             raise InputError(f"{path}, line {line}: valid: an object")
         rows.append((line, row))
@@ -230,20 +233,20 @@ def _read_json_lines(text: str, path: Path) -> CsvTable:
 def _read_parquet(path: Path) -> CsvTable:
     import pyarrow.parquet as pq
 
-    found = read_parquet(path, str(path), error=InputError, leave_out=True)
+    parquet = read_parquet(path, str(path), error=InputError, leave_out=True)
     names = pq.read_schema(path).names
-    nested = tuple(_left_out(path, name) for name in names if name not in found.column_names)
-    if not found.num_rows:
+    nested = tuple(_left_out(path, name) for name in names if name not in parquet.column_names)
+    if not parquet.num_rows:
         raise InputError(f"{path}: no rows; valid: a row per image")
     columns = {
-        name: [_flat(cell) for cell in found[name].to_pylist()] for name in found.column_names
+        name: [_flat(cell) for cell in parquet[name].to_pylist()] for name in parquet.column_names
     }
-    table = _without_containers(columns, list(range(1, found.num_rows + 1)), path)
+    table = _without_containers(columns, list(range(1, parquet.num_rows + 1)), path)
     return table._replace(notes=nested + table.notes)
 
 
 def _flat(cell: Any) -> Any:
-    """A cell of JSON or parquet as one of text; NaN is no label, and a list or object stays."""
+    """Convert a cell of JSON or parquet to a label; NaN becomes None, lists and objects stay."""
     if isinstance(cell, float) and math.isnan(cell):
         return None
     if isinstance(cell, str):
@@ -256,11 +259,11 @@ def _left_out(path: Path, name: str) -> str:
 
 
 def _without_containers(columns: dict[str, list[Any]], lines: list[int], path: Path) -> CsvTable:
-    held = [
+    nested = [
         name
         for name, cells in columns.items()
         if any(isinstance(cell, dict | list) for cell in cells)
     ]
-    notes = tuple(_left_out(path, name) for name in held)
-    kept = {name: cells for name, cells in columns.items() if name not in held}
-    return CsvTable(kept, lines, notes)
+    notes = tuple(_left_out(path, name) for name in nested)
+    plain = {name: cells for name, cells in columns.items() if name not in nested}
+    return CsvTable(plain, lines, notes)

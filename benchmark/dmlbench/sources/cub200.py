@@ -1,10 +1,10 @@
-"""CUB-200-2011 as distributed.
+"""Read CUB-200-2011 as distributed.
 
 Wah, Branson, Welinder, Perona, Belongie, "The Caltech-UCSD Birds-200-2011 Dataset" (2011). Its
 README: `images.txt` has lines `<image_id> <image_name>`, with names relative to `images/`;
 `classes.txt` has `<class_id> <class_name>`; `image_class_labels.txt` has `<image_id> <class_id>`.
-Its own `train_test_split.txt` splits images of the same classes, and is not the one of metric
-learning.
+The splits in its `train_test_split.txt` share their classes, so they are not the splits used in
+metric learning.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ IMAGES, LABELS, CLASSES = "images.txt", "image_class_labels.txt", "classes.txt"
 
 
 def is_cub200(folder: Path) -> bool:
-    """Whether a folder holds the files of CUB-200-2011."""
+    """Return whether a folder holds the files of CUB-200-2011."""
     return all((folder / name).is_file() for name in (IMAGES, LABELS, CLASSES))
 
 
 def read_cub200(folder: Path, split: str) -> Listing:
-    """The images of a split, with their `class`.
+    """Read the images of a split with their property `class`.
 
     Raises:
-        InputError, DatasetError: a file that breaks the layout; the message names file and line.
+        InputError, DatasetError: a file does not follow the layout; the message names the file and
+            line.
     """
     names, labels, classes = (_table(folder / name) for name in (IMAGES, LABELS, CLASSES))
     chosen, places, cells = [], [], []
@@ -48,8 +49,8 @@ def read_cub200(folder: Path, split: str) -> Listing:
 
 
 def _table(path: Path) -> dict[str, tuple[str, str]]:
-    """By the first word of a line: the rest of it, and where it stands."""
-    found: dict[str, tuple[str, str]] = {}
+    """Return the rest of each line and its place (for messages), by the line's first word."""
+    rows: dict[str, tuple[str, str]] = {}
     for line, text in enumerate(read_text(path), start=1):
         first, _, rest = text.strip().partition(" ")
         place = f"{path}, line {line}"
@@ -57,7 +58,7 @@ def _table(path: Path) -> dict[str, tuple[str, str]]:
             continue
         if not rest:
             raise InputError(f"{place}: {text[:40]!r}; valid: two columns with a space between")
-        if first in found:
+        if first in rows:
             raise InputError(f"{place}: '{first}' occurs more than once")
-        found[first] = (rest.strip(), place)
-    return found
+        rows[first] = (rest.strip(), place)
+    return rows

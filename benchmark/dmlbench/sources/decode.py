@@ -1,4 +1,4 @@
-"""Bytes of a photograph to pixels, without trust in the bytes."""
+"""Decode photographs from untrusted bytes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from dmldata.contract.decode import check_eight_bits
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
 EXTENSIONS = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "ppm", "gif", "jfif")
-LONGEST_ASPECT = 100
-"""Longer side over shorter one: beyond it, an image of few bytes is resized to many pixels."""
+MAX_ASPECT = 100
+"""Maximum ratio of the longer to the shorter side. Beyond it, resizing would turn an image of few
+bytes into very many pixels."""
 
 
 def is_image(name: str) -> bool:
-    """Whether a file's name ends as an image's does.
+    """Return whether a file's name has the extension of an image.
 
     >>> is_image("bicycle_final/1_0.JPG"), is_image("model.pkl")
     (True, False)
@@ -26,17 +27,18 @@ def is_image(name: str) -> bool:
 
 
 def decode_photograph(data: bytes, where: str) -> Image.Image:
-    """Decode an image to RGB; the format is the one that the bytes are of.
+    """Decode an image to RGB; the format is recognized by its content.
 
-    Of several frames (GIF, TIFF) it is the first. As in torchvision's image folders, transparency
-    is dropped and an orientation in EXIF data is not applied.
+    Of several frames (GIF, TIFF), the first is used. As in torchvision's image folders,
+    transparency is dropped and an orientation in EXIF data is not applied.
 
     Args:
         where: file and key, for messages.
 
     Raises:
-        DatasetError: of no known format, more pixels than Pillow's MAX_IMAGE_PIXELS (checked before
-            a pixel is decoded), sides of a ratio beyond LONGEST_ASPECT, not of 8 bits, damaged.
+        DatasetError: the image has an unknown format, more pixels than Pillow's MAX_IMAGE_PIXELS
+            (checked before a pixel is decoded), an aspect ratio above MAX_ASPECT or a depth other
+            than 8 bits, or is damaged.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -50,10 +52,10 @@ def decode_photograph(data: bytes, where: str) -> Image.Image:
             raise DatasetError(
                 f"{where}: not a picture: {reason}; valid: {', '.join(FORMATS)}"
             ) from None
-    if max(image.size) > LONGEST_ASPECT * min(image.size):
+    if max(image.size) > MAX_ASPECT * min(image.size):
         raise DatasetError(
             f"{where}: {image.width} x {image.height} pixels; valid: sides of a ratio up to "
-            f"{LONGEST_ASPECT}"
+            f"{MAX_ASPECT}"
         )
     check_eight_bits(image, where)
     try:

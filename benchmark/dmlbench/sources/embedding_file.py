@@ -1,4 +1,4 @@
-"""Embeddings in a file (.npy, .npz, .pt, .parquet), read without trust in the file."""
+"""Read embeddings from an untrusted file (.npy, .npz, .pt, .parquet)."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ _NAMES = ("embeddings", "embedding", "features", "emb")
 
 
 class StoredRows(NamedTuple):
-    """Rows [N, D], and the key of each where the file holds them."""
+    """Rows [N, D], and the key of each row if the file holds keys."""
 
     rows: NDArray[Any]
     keys: tuple[str, ...] | None = None
 
 
 def load_embeddings(path: str | Path) -> NDArray[Any]:
-    """The array in a file; see `read_embeddings`."""
+    """Return the array in a file; see `read_embeddings`."""
     return read_embeddings(path).rows
 
 
 def read_embeddings(path: str | Path) -> StoredRows:
-    """The array in a .npy or .npz file, the tensor in a .pt, the columns of a .parquet.
+    """Read the array in a .npy or .npz file, the tensor in a .pt, or the columns of a .parquet.
 
-    Of several arrays or tensors the one called `embeddings` (or `embedding`, `features`, `emb`) is
-    taken. A parquet file holds a column of lists, or a column of numbers per dimension, and may
-    hold keys (`key`, `file`, `file_name`, `id` or `image`). What holds pickled objects is refused,
-    never executed.
+    Of several arrays or tensors, the one called `embeddings` (or `embedding`, `features`, `emb`) is
+    used. A parquet file holds a column of lists, or one column of numbers per dimension, and may
+    hold keys (`key`, `file`, `file_name`, `id` or `image`). Pickled objects are refused, never
+    executed.
 
     Raises:
         InputError: the file cannot be read, holds objects, or is shorter than its header says.
@@ -50,17 +50,17 @@ def read_embeddings(path: str | Path) -> StoredRows:
         if start.startswith(b"PAR1"):
             return _from_parquet(path)
         if path.suffix == ".npz":
-            return StoredRows(_only_one(load_arrays(path), path))
+            return StoredRows(_single_array(load_arrays(path), path))
         if path.suffix in (".pt", ".pth"):
             return StoredRows(_from_torch(path))
         return StoredRows(load_array(path))
 
 
 def load_array(path: Path) -> NDArray[Any]:
-    """The array in a .npy file, whose header is checked against its length first.
+    """Read the array in a .npy file after checking its header against its length.
 
     Raises:
-        InputError: it cannot be read, holds objects, or is shorter than its header says.
+        InputError: the file cannot be read, holds objects, or is shorter than its header says.
     """
     with reading(str(path), "a whole .npy file"):
         check_regular(path)
@@ -71,10 +71,10 @@ def load_array(path: Path) -> NDArray[Any]:
 
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays in a .npz file, by name.
+    """Read the arrays in a .npz file, by name.
 
     Raises:
-        InputError: as `load_array`, or it expands too far.
+        InputError: as in `load_array`, or the archive expands too much.
     """
     with reading(str(path), "a whole .npz file"):
         archive_names(path)
@@ -98,7 +98,7 @@ def _check_npy(file: IO[bytes], size: int, where: str) -> None:
     if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > held:
         raise InputError(
             f"{where}: its header says {list(shape)} of {dtype}, but {held} bytes follow; "
-            "valid: a whole .npy file"
+            "valid: a complete .npy file"
         )
 
 
@@ -112,26 +112,28 @@ def _from_torch(path: Path) -> NDArray[Any]:
         raise
     except Exception as error:
         raise InputError(
-            f"{path}: no file of tensors ({type(error).__name__}); valid: a tensor [N, D] saved "
+            f"{path}: not a file of tensors ({type(error).__name__}); valid: a tensor [N, D] saved "
             "with torch.save"
         ) from None
-    found = content if isinstance(content, dict) else {"tensor": content}
-    tensors = {name: one for name, one in found.items() if isinstance(one, torch.Tensor)}
+    entries = content if isinstance(content, dict) else {"tensor": content}
+    tensors = {name: tensor for name, tensor in entries.items() if isinstance(tensor, torch.Tensor)}
     check_expansion(
         str(path),
-        sum(one.numel() * 4 for one in tensors.values()),
+        sum(tensor.numel() * 4 for tensor in tensors.values()),
         path.stat().st_size,
         InputError,
     )
-    arrays = {str(name): one.detach().float().numpy() for name, one in tensors.items()}
-    return _only_one(arrays, path)
+    arrays = {str(name): tensor.detach().float().numpy() for name, tensor in tensors.items()}
+    return _single_array(arrays, path)
 
 
-def _only_one(arrays: dict[str, NDArray[Any]], path: Path) -> NDArray[Any]:
+def _single_array(arrays: dict[str, NDArray[Any]], path: Path) -> NDArray[Any]:
     named = [name for name in _NAMES if name in arrays]
     if named or len(arrays) == 1:
         return arrays[(named or list(arrays))[0]]
-    listed = ", ".join(f"{name} {list(one.shape)}" for name, one in arrays.items()) or "no array"
+    listed = (
+        ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items()) or "no array"
+    )
     raise InputError(f"{path}: holds {listed}; valid: one array, or one called '{_NAMES[0]}'")
 
 

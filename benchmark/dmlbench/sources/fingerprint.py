@@ -1,4 +1,4 @@
-"""Telling sources apart without reading every image."""
+"""Fingerprint a source without reading every image."""
 
 from __future__ import annotations
 
@@ -16,21 +16,34 @@ def fingerprint_of(
     properties: Mapping[str, ImageProperty],
     scenes: Sequence[int] | None,
 ) -> str:
-    """16 hex digits by which results on a source are kept.
+    """Return the 16 hex digits that identify a source in the folder of its results.
 
-    They depend on the order and the keys of the images, on the lengths of their files in bytes, on
-    every label, and on the kind, the period and the bins of each property; not on where the source
-    is. What they do not notice: an image that changed and kept its key and the length of its file
-    (a re-encoded photograph nearly always changes in length, pixels painted over in a BMP do not).
-    After such a change, remove the results.
+    They depend on the order and the keys of the images, on the sizes of their files, on every
+    label, and on the kind, the period and the bins of each property, but not on the location of the
+    source. They do not change if an image changes while its key and file size stay the same (a
+    re-encoded photograph nearly always changes its size, an edited BMP does not). After such a
+    change, remove the results.
 
     Args:
-        sizes: length of each image's file, bytes.
+        keys: [N] keys of the images.
+        sizes: [N] size of each image's file in bytes.
+        properties: properties of the images, by name.
+        scenes: [N] scene of each image; None without scenes.
     """
     digest = hashlib.sha256()
-    columns = [[_json(value) for value in one.values.tolist()] for one in properties.values()]
-    described = [(one.key, one.kind, one.period) for one in properties.values()]
-    binned = [one.labels.tolist() for one in properties.values() if one.binned is not None]
+    columns = [
+        [_json(value) for value in image_property.values.tolist()]
+        for image_property in properties.values()
+    ]
+    described = [
+        (image_property.key, image_property.kind, image_property.period)
+        for image_property in properties.values()
+    ]
+    binned = [
+        image_property.labels.tolist()
+        for image_property in properties.values()
+        if image_property.binned is not None
+    ]
     digest.update(json.dumps([described, binned, scenes]).encode())
     for key, size, *labels in zip(keys, sizes, *columns, strict=True):
         digest.update(json.dumps([key, size, *labels]).encode())

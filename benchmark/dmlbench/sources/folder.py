@@ -1,4 +1,4 @@
-"""Image files in a folder, named by a list."""
+"""Read image files of a folder that are named by a list."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dmldata.contract.tar import MAX_MEMBER_BYTES
 
 @dataclass(frozen=True)
 class FolderFiles:
-    """Image files of a folder on this machine; `names` are their paths in it."""
+    """Image files of a local folder; `names` are their paths relative to it."""
 
     folder: Path
     names: tuple[str, ...]
@@ -41,15 +41,15 @@ class FolderFiles:
 def find_images(
     folder: Path, names: Sequence[str], places: Sequence[str]
 ) -> tuple[FolderFiles, list[int]]:
-    """Image files of a folder, and the length of each, bytes. Links are followed.
+    """Return the image files of a folder and the size of each in bytes. Links are followed.
 
     Args:
-        names: paths in the folder, as a list spells them.
-        places: where each stands in that list, for messages.
+        names: paths relative to the folder, as spelled in a list.
+        places: place of each name in that list, for messages.
 
     Raises:
-        DatasetError: no image's name, a path that leaves the folder, a name that occurs twice, no
-            such file or none that can be read; the message gives the place.
+        DatasetError: a name is not that of an image, leaves the folder or occurs twice, or its file
+            is missing or not readable; the message names the place.
     """
     seen: dict[str, str] = {}
     sizes: list[int] = []
@@ -57,7 +57,7 @@ def find_images(
     for name, place in zip(names, places, strict=True):
         problem = path_problem(name)
         if problem is None and not is_image(name):
-            problem = f"no image; valid: {', '.join(EXTENSIONS)}"
+            problem = f"not an image; valid: {', '.join(EXTENSIONS)}"
         if problem:
             raise DatasetError(f"{place}: {name[:80]!r}: {problem}")
         key = _as_on_disk(folder, PurePosixPath(name).as_posix())
@@ -76,7 +76,7 @@ def find_images(
 
 
 def count_images(folder: Path) -> int:
-    """Image files in a folder and those below, links to folders not followed."""
+    """Count the image files in a folder and its subfolders; links to folders are not followed."""
     return sum(
         is_image(name) and not name.startswith(".")
         for _, _, names in os.walk(folder)
@@ -85,7 +85,7 @@ def count_images(folder: Path) -> int:
 
 
 def first_other_image(folder: Path, names: Collection[str]) -> str:
-    """Return an image in a folder or below that is not among these; empty where all are."""
+    """Return an image in a folder or its subfolders that is not in `names`; empty if all are."""
     listed = set(names)
     for place, _, files in os.walk(folder):
         for name in sorted(files):
@@ -96,17 +96,20 @@ def first_other_image(folder: Path, names: Collection[str]) -> str:
 
 
 def read_text(path: Path, limit: int = MAX_MEMBER_BYTES) -> list[str]:
-    """Lines of a UTF-8 file that comes with a dataset.
+    """Return the lines of a UTF-8 file of a dataset.
+
+    Args:
+        limit: maximum size of the file in bytes.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the file cannot be read.
     """
     with reading(str(path), "UTF-8 text"):
         return read_file(path, limit).decode("utf-8-sig").splitlines()
 
 
 def _as_on_disk(folder: Path, name: str) -> str:
-    """The name of a file as the disk spells it: composed or decomposed accents are one name."""
+    """Return a file's name as spelled on disk, where accents may be composed or decomposed."""
     if name.isascii() or (folder / name).exists():
         return name
     for form in ("NFC", "NFD"):
@@ -117,15 +120,15 @@ def _as_on_disk(folder: Path, name: str) -> str:
 
 
 def _size(path: Path, where: str) -> int | None:
-    """Length of a file in bytes; None where there is none."""
+    """Return the size of a file in bytes; None if the file does not exist."""
     try:
-        found = path.stat()
+        status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         raise DatasetError(f"{where}: {error}") from None
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise DatasetError(f"{where}: not a regular file")
-    if found.st_size > MAX_MEMBER_BYTES:
-        raise DatasetError(f"{where}: {found.st_size} bytes: the limit is {MAX_MEMBER_BYTES}")
-    return found.st_size
+    if status.st_size > MAX_MEMBER_BYTES:
+        raise DatasetError(f"{where}: {status.st_size} bytes: the limit is {MAX_MEMBER_BYTES}")
+    return status.st_size

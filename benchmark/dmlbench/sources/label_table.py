@@ -1,4 +1,4 @@
-"""Labels from a table: a row per image, in the order of the embeddings; a column per property."""
+"""Read labels from a table: one row per image, in the embeddings' order; properties in columns."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ IGNORED = ("key",)
 
 @dataclass(frozen=True)
 class LabelTable:
-    """What a label file holds.
+    """The content of a label file.
 
     Attributes:
         images: number of rows.
-        properties: by column name.
-        scenes: [N] text from the column `scene_id`; None without one.
-        notes: how the file was read and what was inferred, for a reader of the scores.
+        properties: properties by column name.
+        scenes: [N] text from the column `scene_id`; None without that column.
+        notes: how the file was read and what was inferred, for readers of the scores.
     """
 
     images: int
@@ -38,7 +38,7 @@ class LabelTable:
 
 
 def read_labels(path: str | Path) -> dict[str, Property]:
-    """The properties of a label file; see `read_label_table`."""
+    """Return the properties of a label file; see `read_label_table`."""
     return read_label_table(path).properties
 
 
@@ -47,20 +47,20 @@ def read_label_table(
 ) -> LabelTable:
     """Read a table (`csv_table.read_csv`) whose columns are properties.
 
-    Their kinds are inferred as those of images are (`sources.properties.describe`), or told. An
-    empty cell is an image without a label. The column `scene_id` holds the scene of each image; the
-    column `key` is ignored.
+    The kind of a property is given by `specs`, or inferred as for images
+    (`sources.properties.describe`). An empty cell is an image without a label. The column
+    `scene_id` holds the scene of each image; the column `key` is ignored.
 
     Args:
-        specs: what is known of properties, by name.
+        specs: what is known about properties, by name.
 
     Raises:
         InputError: the file cannot be read, or is not such a table; the message names the line.
-        DatasetError: a label that is not of its property's kind.
+        DatasetError: a label does not fit its property's kind.
     """
     path, specs = Path(path), specs or {}
-    told = {name for name, spec in specs.items() if spec.kind in ("categorical", "ignore")}
-    table = tidy_numbers(read_csv(path), path, keep={*IGNORED, SCENES, *told})
+    not_numeric = {name for name, spec in specs.items() if spec.kind in ("categorical", "ignore")}
+    table = tidy_numbers(read_csv(path), path, keep={*IGNORED, SCENES, *not_numeric})
     columns = dict(table.columns)
     scenes = columns.pop(SCENES, None)
     for cell, line in zip(scenes or (), table.lines, strict=False):
@@ -74,10 +74,18 @@ def read_label_table(
         describe(name, cells, specs.get(name, PropertySpec()), str(path))
         for name, cells in columns.items()
     ]
-    properties = {one.key: as_property(one) for one in described if one is not None}
+    properties = {
+        image_property.key: as_property(image_property)
+        for image_property in described
+        if image_property is not None
+    }
     if not properties:
-        raise InputError(f"{path}, line 1: no property; valid: a column for each property")
-    inferred = "; ".join(str(one) for one in described if one is not None and one.inferred)
+        raise InputError(f"{path}, line 1: no property; valid: one column per property")
+    inferred = "; ".join(
+        str(image_property)
+        for image_property in described
+        if image_property is not None and image_property.inferred
+    )
     notes = (f"kinds inferred from the values ({inferred})",) if inferred else ()
     return LabelTable(
         len(table.lines),
@@ -87,9 +95,9 @@ def read_label_table(
     )
 
 
-def as_property(found: ImageProperty) -> Property:
-    """A described property as what is scored: numbers under the lowest value of their bin."""
-    if found.is_numeric:
-        labels = lowest_of_bin(found.values, found.labels)
-        return Property(labels, found.kind, found.values, found.period)
-    return Property(found.values, found.kind)
+def as_property(image_property: ImageProperty) -> Property:
+    """Convert a property to the form that is scored: a number's label is its bin's lowest value."""
+    if image_property.is_numeric:
+        labels = lowest_of_bin(image_property.values, image_property.labels)
+        return Property(labels, image_property.kind, image_property.values, image_property.period)
+    return Property(image_property.values, image_property.kind)

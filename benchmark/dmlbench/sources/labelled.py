@@ -1,4 +1,4 @@
-"""Labelled images that were not made for this project, as the image source they are."""
+"""The image source of labeled images that were not made for this project."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEY, SCENES = "key", "scene_id"
 
 @dataclass(frozen=True)
 class ObservedDescription:
-    """See `protocol.Description`: photographs are taken as they are, no property is controlled."""
+    """A `protocol.Description` of photographs, none of whose properties was controlled."""
 
     name: str
     fingerprint: str
@@ -42,10 +42,10 @@ class ObservedDescription:
         return tuple(self.properties)
 
     def factor(self, key: str) -> ImageProperty:
-        """The property of that key.
+        """Return the property of this key.
 
         Raises:
-            UnknownNameError: no such property; lists those there are.
+            UnknownNameError: no such property; lists the valid keys.
         """
         if key not in self.properties:
             raise UnknownNameError("property", key, self.properties, where=self.name)
@@ -75,13 +75,13 @@ class LabelledImages:
 
     @cached_property
     def samples(self) -> pa.Table:
-        """N rows: `key`, `scene_id` where there are scenes, and the properties' values."""
+        """Table of N rows: `key`, `scene_id` if there are scenes, and the properties' values."""
         import pyarrow as pa
 
         scenes = {} if self.scenes is None else {SCENES: pa.array(self.scenes, pa.int64())}
         values = {
-            name: pa.array(found.values, from_pandas=True)
-            for name, found in self.manifest.properties.items()
+            name: pa.array(image_property.values, from_pandas=True)
+            for name, image_property in self.manifest.properties.items()
         }
         return pa.table({KEY: pa.array(self.keys), **scenes, **values})
 
@@ -104,11 +104,11 @@ class LabelledImages:
     def samples_iter(
         self, *, keys: Collection[str] | None = None, with_mask: bool = True
     ) -> Iterator[Item]:
-        """Decoded images, in order; there is no mask, whether asked for or not.
+        """Yield decoded images in order, without masks, whatever `with_mask` says.
 
         Raises:
-            DatasetError: a key that is not there; an image that is gone, damaged or too large, with
-                its file and key.
+            DatasetError: a key does not exist, or an image is missing, damaged or too large; the
+                message names its file and key.
         """
         if keys is None:
             return self._items(range(len(self)))
@@ -127,7 +127,10 @@ class LabelledImages:
             yield Item(self.keys[row], decode_photograph(data, where), None, self._row(row))
 
     def _row(self, row: int) -> dict[str, Any]:
-        values = {name: one.values[row] for name, one in self.manifest.properties.items()}
+        values = {
+            name: image_property.values[row]
+            for name, image_property in self.manifest.properties.items()
+        }
         absent = {name for name, value in values.items() if value != value}  # NaN
         return {KEY: self.keys[row], **values, **dict.fromkeys(absent)}
 
@@ -135,17 +138,19 @@ class LabelledImages:
 def labelled_images(
     listing: Listing, specs: Mapping[str, PropertySpec], url: str, options: Mapping[str, str]
 ) -> LabelledImages:
-    """A listing with its properties described.
+    """Make an image source from a listing and describe its properties.
 
-    A property called `key` is left out; `scene_id` names the scene of each image, and is none
-    either: see `dmlbench.scores.jackknife`.
+    The labels `key` and `scene_id` are not properties: `key` is left out, and `scene_id` names the
+    scene of each image (see `dmlbench.scores.jackknife`).
 
     Args:
-        specs: by name of a property, what a file says of it.
+        specs: what the property file says about properties, by name.
+        url: where the images are, as specified by the user.
+        options: the other options that the source was opened with.
 
     Raises:
-        InputError: a file names a property that is not there.
-        DatasetError: a name that cannot be printed, or labels that are not of their kind.
+        InputError: the property file names a property that does not exist.
+        DatasetError: a name cannot be printed, or a label does not fit its property's kind.
     """
     labels = {name: cells for name, cells in listing.labels.items() if name not in (KEY, SCENES)}
     for name in specs:
@@ -154,17 +159,21 @@ def labelled_images(
     for name in (*labels, *listing.keys):
         if not name.isprintable():
             raise DatasetError(f"{url}: name {name[:80]!r} holds characters that cannot be printed")
-    found = [
+    described = [
         describe(name, cells, specs.get(name, PropertySpec()), url)
         for name, cells in labels.items()
     ]
-    properties = {one.key: one for one in found if one is not None}
+    properties = {
+        image_property.key: image_property
+        for image_property in described
+        if image_property is not None
+    }
     scenes = _scenes(listing, url)
     fingerprint = fingerprint_of(listing.keys, listing.sizes, properties, scenes)
-    described = ObservedDescription(listing.name, fingerprint, len(listing.keys), properties)
+    description = ObservedDescription(listing.name, fingerprint, len(listing.keys), properties)
     return LabelledImages(
         url=url,
-        manifest=described,
+        manifest=description,
         keys=tuple(listing.keys),
         scenes=scenes,
         files=listing.files,
@@ -176,7 +185,9 @@ def labelled_images(
 def _notes(properties: Mapping[str, ImageProperty]) -> Iterator[str]:
     if not properties:
         yield "the images have no properties: maps can be made, nothing can be scored"
-    inferred = [str(one) for one in properties.values() if one.inferred]
+    inferred = [
+        str(image_property) for image_property in properties.values() if image_property.inferred
+    ]
     if inferred:
         yield f"kinds inferred from the values ({'; '.join(inferred)}); --properties can tell them"
     if len(properties) > 1:

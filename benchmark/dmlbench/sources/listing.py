@@ -1,4 +1,4 @@
-"""What is found in a folder or in shards: images, and the labels that come with them."""
+"""The images of a folder or of shards, and the labels that come with them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class ImageFiles(Protocol):
     """The bytes of N images."""
 
     def read(self, rows: Sequence[int]) -> Iterator[tuple[str, bytes]]:
-        """Of these images, in this order: file and key for messages, and the bytes.
+        """Yield the file and key (for messages) and the bytes of these images, in this order.
 
         Raises:
-            DatasetError: gone, or changed since the source was opened.
+            DatasetError: an image is missing, or has changed since the source was opened.
         """
 
 
@@ -23,10 +23,11 @@ class Listing(NamedTuple):
     """N images in order, and their labels.
 
     Attributes:
-        keys: N different names.
-        sizes: N lengths of the images' files, bytes.
-        labels: by property, N cells.
-        files: where the images' bytes are.
+        name: name of the dataset.
+        keys: [N] unique names of the images.
+        sizes: [N] sizes of the images' files in bytes.
+        labels: [N] cells of each property, by its name.
+        files: reader of the images' bytes.
         notes: what was left out.
     """
 
@@ -39,7 +40,7 @@ class Listing(NamedTuple):
 
 
 def path_problem(name: str) -> str | None:
-    """What keeps a name from being that of a file inside of a folder, or None.
+    """Return why a name is not valid for a file inside a folder, or None if it is.
 
     >>> path_problem("cars/1.jpg"), path_problem("../1.jpg")
     (None, 'a path that leaves the folder')

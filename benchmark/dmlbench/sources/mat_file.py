@@ -1,9 +1,9 @@
-"""MATLAB files of lists and structs, read without trust in them.
+"""Read untrusted MATLAB files of lists and structs.
 
-Source of the format: MathWorks, "MAT-File Format", level 5 (also what MATLAB 7 writes): a header of
-128 bytes, then elements: a type and a length, each 32 bits, and the bytes. SciPy reads many more
-kinds of content, but its reader takes types and lengths on trust: one wrong byte can end the
-process. Here they are checked, and no memory is taken before the bytes for it are there.
+Source of the format: MathWorks, "MAT-File Format", level 5 (also written by MATLAB 7): a header of
+128 bytes, then elements that consist of a type and a length (32 bits each) and the bytes. SciPy
+reads many more kinds of content, but its reader trusts types and lengths: one wrong byte can end
+the process. Here they are checked, and no memory is allocated for bytes that are not in the file.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 
 from dmldata.common.errors import DatasetError
 
-MOST_BYTES = 64 * 1024**2
-"""Of a file, and of what one of its variables unpacks to."""
+MAX_BYTES = 64 * 1024**2
+"""Maximum size of a file, and of each of its variables after decompression."""
 
 _HEADER = 128
 _MATRIX, _COMPRESSED = 14, 15
@@ -32,7 +32,7 @@ _COMPLEX = 0x0800
 
 
 class _Damaged(Exception):
-    """The bytes are not what the format says."""
+    """The bytes do not follow the format."""
 
 
 class _Element(NamedTuple):
@@ -41,51 +41,53 @@ class _Element(NamedTuple):
 
 
 def read_mat(path: Path, names: Sequence[str]) -> dict[str, Any]:
-    """Variables of a MATLAB 5 or 7 file, flat: cells and struct arrays as lists, structs as
-    dictionaries, text as str, numbers as a number or a list of them.
+    """Read variables of a MATLAB 5 or 7 file.
+
+    Cells and struct arrays become flat lists, structs dictionaries, text str, and numbers a number
+    or a flat list of numbers.
 
     Raises:
-        DatasetError: it cannot be read, is damaged, holds more than MOST_BYTES, or lacks a
+        DatasetError: the file cannot be read, is damaged, holds more than MAX_BYTES, or lacks a
             variable.
     """
     try:
         with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise DatasetError(f"{path}: {error.strerror}") from None
-    if len(data) > MOST_BYTES:
-        raise DatasetError(f"{path}: holds more than {MOST_BYTES} bytes")
-    found: dict[str, Any] = {}
+    if len(data) > MAX_BYTES:
+        raise DatasetError(f"{path}: holds more than {MAX_BYTES} bytes")
+    variables: dict[str, Any] = {}
     try:
         order = {b"IM": "<", b"MI": ">"}.get(data[_HEADER - 2 : _HEADER])
         if order is None:
-            raise _Damaged("no such header")
+            raise _Damaged("it has no MATLAB header")
         for element in _elements(memoryview(data)[_HEADER:], order):
-            _read_variable(_unpacked(element, order), order, names, found)
+            _read_variable(_unpacked(element, order), order, names, variables)
     except (_Damaged, RecursionError) as error:
         raise DatasetError(f"{path}: not a MATLAB 5 or 7 file, or damaged: {error}") from None
     for name in names:
-        if name not in found:
+        if name not in variables:
             raise DatasetError(f"{path}: holds no variable '{name}'")
-    return found
+    return variables
 
 
 def _elements(data: memoryview, order: str) -> Iterator[_Element]:
     start = 0
     while start < len(data):
         if start + 8 > len(data):
-            raise _Damaged("it ends inside of an element")
+            raise _Damaged("it ends inside an element")
         kind, length = struct.unpack_from(f"{order}II", data, start)
         first, padding = start + 8, 0 if kind == _COMPRESSED else -length % 8
-        if kind >> 16:  # up to four bytes, in the place of the length
+        if kind >> 16:  # a small element: up to four bytes are stored in place of the length
             kind, length, first, padding = kind & 0xFFFF, kind >> 16, start + 4, 0
             start += 8
             if length > 4:
-                raise _Damaged(f"{length} bytes in an element of four")
+                raise _Damaged(f"{length} bytes in a small element, which holds at most 4")
         else:
             start = first + length + padding
         if first + length > len(data):
-            raise _Damaged(f"an element of {length} bytes, more than there are")
+            raise _Damaged(f"an element of {length} bytes, more than the file has")
         yield _Element(kind, data[first : first + length])
 
 
@@ -94,27 +96,27 @@ def _unpacked(element: _Element, order: str) -> _Element:
         return element
     unpacker = zlib.decompressobj()
     try:
-        data = unpacker.decompress(element.data, MOST_BYTES)
+        data = unpacker.decompress(element.data, MAX_BYTES)
     except zlib.error as error:
         raise _Damaged(str(error)) from None
     if unpacker.unconsumed_tail:
-        raise _Damaged(f"a variable unpacks to more than {MOST_BYTES} bytes")
+        raise _Damaged(f"a variable expands to more than {MAX_BYTES} bytes")
     return next(_elements(memoryview(data), order), _Element(0, memoryview(b"")))
 
 
 def _read_variable(
-    element: _Element, order: str, names: Sequence[str], found: dict[str, Any]
+    element: _Element, order: str, names: Sequence[str], variables: dict[str, Any]
 ) -> None:
     if element.kind != _MATRIX:
-        raise _Damaged(f"an element of type {element.kind} where a variable has to be")
+        raise _Damaged(f"an element of type {element.kind} in place of a variable")
     parts = _elements(element.data, order)
     flags, count, name = _head(parts, order)
     if name in names:
-        found[name] = _content(flags, count, parts, order)
+        variables[name] = _content(flags, count, parts, order)
 
 
 def _head(parts: Iterator[_Element], order: str) -> tuple[int, int, str]:
-    """Flags of an array, with its class in the last byte, its number of elements, its name."""
+    """Return an array's flags (its class is the last byte), number of elements and name."""
     flags, sides, name = _numbers(parts, order), _numbers(parts, order), _text(parts, order)
     if not flags or not isinstance(flags[0], int) or min(sides, default=-1) < 0:
         raise _Damaged("an array without flags or size")
@@ -144,21 +146,21 @@ def _content(flags: int, count: int, parts: Iterator[_Element], order: str) -> A
 
 
 def _arrays(parts: Iterator[_Element], count: int, order: str) -> list[Any]:
-    found = []
+    arrays = []
     for element in parts:
         if element.kind != _MATRIX:
-            raise _Damaged(f"an element of type {element.kind} where an array has to be")
+            raise _Damaged(f"an element of type {element.kind} in place of an array")
         inner = _elements(element.data, order)
         flags, size, _ = _head(inner, order) if len(element.data) else (_CELL, 0, "")
-        found.append(_content(flags, size, inner, order))
-    if len(found) != count:
-        raise _Damaged(f"{len(found)} arrays in one of {count}")
-    return found
+        arrays.append(_content(flags, size, inner, order))
+    if len(arrays) != count:
+        raise _Damaged(f"{len(arrays)} elements in an array of {count}")
+    return arrays
 
 
 def _field_names(data: memoryview, width: int) -> list[str]:
     if width < 1 or len(data) % width:
-        raise _Damaged("a struct without names")
+        raise _Damaged("a struct without field names")
     names = [bytes(data[start : start + width]) for start in range(0, len(data), width)]
     return [name.partition(b"\0")[0].decode("latin-1") for name in names]
 
@@ -166,18 +168,18 @@ def _field_names(data: memoryview, width: int) -> list[str]:
 def _numbers(parts: Iterator[_Element], order: str) -> list[Any]:
     kind, data = _next(parts)
     if kind not in _NUMBERS:
-        raise _Damaged(f"an element of type {kind} where numbers have to be")
+        raise _Damaged(f"an element of type {kind} in place of numbers")
     dtype = np.dtype(order + _NUMBERS[kind])
     if len(data) % dtype.itemsize:
-        raise _Damaged("part of a number")
-    found: list[Any] = np.frombuffer(data, dtype).tolist()
-    return found
+        raise _Damaged("an incomplete number")
+    numbers: list[Any] = np.frombuffer(data, dtype).tolist()
+    return numbers
 
 
 def _text(parts: Iterator[_Element], order: str) -> str:
     kind, data = _next(parts)
     if kind not in _TEXTS:
-        raise _Damaged(f"an element of type {kind} where text has to be")
+        raise _Damaged(f"an element of type {kind} in place of text")
     encoding = _TEXTS[kind]
     if encoding == "utf-16":
         encoding += "-le" if order == "<" else "-be"
@@ -187,5 +189,5 @@ def _text(parts: Iterator[_Element], order: str) -> str:
 def _next(parts: Iterator[_Element]) -> _Element:
     element = next(parts, None)
     if element is None:
-        raise _Damaged("it ends inside of an array")
+        raise _Damaged("it ends inside an array")
     return element

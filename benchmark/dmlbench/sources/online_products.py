@@ -1,8 +1,9 @@
-"""Stanford Online Products as distributed.
+"""Read Stanford Online Products as distributed.
 
 Song, Xiang, Jegelka, Savarese, "Deep Metric Learning via Lifted Structured Feature Embedding" (CVPR
 2016). `Ebay_train.txt` and `Ebay_test.txt` have a header `image_id class_id super_class_id path`
-and an image a line, with paths such as `bicycle_final/111085122871_0.JPG`; no class is in both.
+and one line per image, with paths such as `bicycle_final/111085122871_0.JPG`. Their classes are
+disjoint.
 """
 
 from __future__ import annotations
@@ -23,17 +24,18 @@ HEADER = ["image_id", "class_id", "super_class_id", "path"]
 
 
 def is_online_products(folder: Path) -> bool:
-    """Whether a folder holds one of the files of Stanford Online Products."""
+    """Return whether a folder holds one of the files of Stanford Online Products."""
     return any((folder / name).is_file() for name in FILES["all"])
 
 
 def read_online_products(folder: Path, split: str) -> Listing:
-    """The images of a split, with `class` (the product) and `super_class` (its kind).
+    """Read the images of a split with the properties `class` and `super_class`.
 
-    A product is called by its number, a super class by its folder.
+    The class is the number of a product, the super class the name of its folder.
 
     Raises:
-        InputError, DatasetError: a file that breaks the layout; the message names file and line.
+        InputError, DatasetError: a file does not follow the layout; the message names the file and
+            line.
     """
     names, places = [], []
     products: list[Cell] = []

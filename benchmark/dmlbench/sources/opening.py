@@ -1,4 +1,4 @@
-"""From what `--data` says to an image source."""
+"""Open the image source that `--data` names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BENCHMARKS: tuple[tuple[Callable[[Path], bool], Callable[[Path, str], Listing]],
     (is_cub200, read_cub200),
     (is_online_products, read_online_products),
 )
-"""Datasets of metric learning, as distributed."""
+"""For each benchmark dataset of metric learning: whether a folder holds it, and its reader."""
 
 ALL = "all"
 _TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".parquet")
@@ -52,25 +52,25 @@ def open_source(
     properties: str | None = None,
     default_split: str | None = None,
 ) -> ImageSource:
-    """Open whatever holds images: known by its files.
+    """Open an image source, whose layout is recognized by its files.
 
     Args:
-        url: a dataset of this project, as `dmldata.locate.locate` takes it; tar files as
-            `DIR/*.tar`, `DIR/{000..012}.tar` or URLs of these, or a folder of them; a folder of
-            images; any of these on the Hub.
-        split: of Cars196, CUB-200-2011 and Stanford Online Products: 'test' (the classes that
-            models of metric learning are not trained on; the default), 'train' or 'all'; of a
-            dataset of this project, one of its splits or 'all' (the default).
-        labels: CSV file of a folder of images; by default the one in it.
-        properties: file that says what the properties are; see `property_file`.
-        default_split: another default than these, for whatever has this split.
+        url: a dataset of this project, as in `dmldata.locate.locate`; tar files as `DIR/*.tar`,
+            `DIR/{000..012}.tar` or URLs of this form, or a folder of them; a folder of images; any
+            of these on the Hub.
+        split: for Cars196, CUB-200-2011 and Stanford Online Products 'test' (the classes that
+            models are not trained on in metric learning; the default), 'train' or 'all'; for a
+            dataset of this project one of its splits or 'all' (the default).
+        labels: table of the labels of a folder of images; by default the one in the folder.
+        properties: file that describes the properties; see `property_file`.
+        default_split: split to use by default instead of these, in sources that have it.
 
     Raises:
-        InputError: nothing of the kind there, or an option that does not go with it.
-        DatasetError: what is there is damaged, incomplete or not safe.
+        InputError: there is no known source at this place, or an option does not apply to it.
+        DatasetError: the source is damaged, incomplete or not safe.
     """
-    given = {"split": split, "labels": labels, "properties": properties}
-    options = {name: value for name, value in given.items() if value is not None}
+    arguments = {"split": split, "labels": labels, "properties": properties}
+    options = {name: value for name, value in arguments.items() if value is not None}
     place, image = _split_image(url)
     if place.endswith(".tar") and not Path(place).is_dir():
         _check_options(url, options, "tar shards", "properties")
@@ -78,7 +78,7 @@ def open_source(
     if image is not None:
         folder = Path(place)
         if not any(folder.glob("*.tar")):
-            raise InputError(f"{url}: ?image= goes with tar shards, and there are none in {place}")
+            raise InputError(f"{url}: ?image= needs tar shards, but there are none in {place}")
         return _labelled(read_shards(f"{folder}/*.tar", image), url, options)
     _refuse_file(Path(url))
     location = locate(url)
@@ -93,8 +93,8 @@ def open_source(
         has_default = default_split in dataset.manifest.splits
         chosen = split or (default_split if has_default else None) or ALL
         return dataset if chosen == ALL else open_dataset(location, split=chosen)
-    for recognised, read in BENCHMARKS:
-        if recognised(folder):
+    for is_benchmark, read in BENCHMARKS:
+        if is_benchmark(folder):
             _check_options(url, options, "this dataset", "split", "properties")
             if split is not None:
                 check_split(split)
@@ -109,8 +109,8 @@ def open_source(
         return _labelled(listing, url, options)
     if (folder / SAMPLES_FILE).is_file():
         raise DatasetError(
-            f"{url}: {MANIFEST_FILE} is missing, {SAMPLES_FILE} is there: a dataset of dmlgen that "
-            "is not whole; valid: all of its files"
+            f"{url}: {MANIFEST_FILE} is missing, but {SAMPLES_FILE} exists: an incomplete dataset "
+            "of dmlgen; valid: a folder with all of its files"
         )
     if any(folder.glob("*.tar")):
         _check_options(url, options, "tar shards", "properties")
@@ -120,11 +120,12 @@ def open_source(
         return _labelled(read_class_folders(folder), url, options, class_is_categorical=True)
     if (folder / MANIFEST_FILE).is_file():
         return open_dataset(location)
-    raise DatasetError(f"{url}: no {MANIFEST_FILE} there, nor anything else known; valid: {VALID}")
+    raise DatasetError(f"{url}: no {MANIFEST_FILE} and no other known layout; valid: {VALID}")
 
 
 def _split_image(url: str) -> tuple[str, str | None]:
-    """
+    """Split a URL into the URL without `?image=`, and the extension after it.
+
     >>> _split_image("DIR/*.tar?image=left.jpg"), _split_image("s3://b/a?b.tar")
     (('DIR/*.tar', 'left.jpg'), ('s3://b/a?b.tar', None))
     """
@@ -133,7 +134,7 @@ def _split_image(url: str) -> tuple[str, str | None]:
 
 
 def _refuse_file(path: Path) -> None:
-    """A file in place of a folder, told as what it is."""
+    """Raise an InputError that explains what to use instead if a file is named, not a folder."""
     if not path.is_file():
         return
     if path.suffix.lower() in _TABLES:
@@ -148,7 +149,10 @@ def _refuse_file(path: Path) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether a folder's dataset.json is one of this project; others have files of that name."""
+    """Return whether a folder's dataset.json is a manifest of this project.
+
+    Other datasets may have a file of that name, too.
+    """
     file = folder / MANIFEST_FILE
     if not file.is_file():
         return False
@@ -156,29 +160,32 @@ def _is_ours(folder: Path) -> bool:
         content = parse_plain_json(read_file(file), file.name)
     except (OSError, DatasetError):
         return True
-    others = find_label_file(folder) is not None
-    return not others or (isinstance(content, dict) and "schema_version" in content)
+    has_label_file = find_label_file(folder) is not None
+    return not has_label_file or (isinstance(content, dict) and "schema_version" in content)
 
 
 def _categorical(options: dict[str, str]) -> list[str]:
-    """The properties that a file says are no numbers."""
-    told = options.get("properties")
-    specs = {} if told is None else read_property_file(told)
+    """Return the properties that the property file declares as not numeric."""
+    property_file = options.get("properties")
+    specs = {} if property_file is None else read_property_file(property_file)
     return [name for name, spec in specs.items() if spec.kind in ("categorical", "ignore")]
 
 
 def _check_options(url: str, options: dict[str, str], what: str, *valid: str) -> None:
     for name in options:
         if name not in valid:
-            known = ", ".join(f"--{one}" for one in valid) or "none of these options"
-            raise InputError(f"--{name} {options[name]}: {url} is {what}; valid with it: {known}")
+            known = ", ".join(f"--{option}" for option in valid) or "none of these options"
+            raise InputError(
+                f"--{name} {options[name]}: does not apply, as {url} is {what}; "
+                f"valid with it: {known}"
+            )
 
 
 def _labelled(
     listing: Listing, url: str, options: dict[str, str], *, class_is_categorical: bool = False
 ) -> ImageSource:
-    told = options.get("properties")
-    specs = {} if told is None else read_property_file(told)
+    property_file = options.get("properties")
+    specs = {} if property_file is None else read_property_file(property_file)
     if class_is_categorical:
         known = {name: PropertySpec(kind="categorical") for name in listing.labels}
         specs = known | specs

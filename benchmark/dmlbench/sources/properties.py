@@ -1,4 +1,4 @@
-"""What the properties of images are: kinds told by a file, or inferred from the values."""
+"""Describe the properties of images; their kinds are declared in a file or inferred from values."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from dmlbench.sources.property_file import PropertySpec
 from dmldata.common.errors import DatasetError
 
 Cell = str | int | float | bool | None
-"""A label as a file spells it; None where the image has none."""
+"""A label as spelled in a file; None if the image has no label."""
 
-MOST_VALUES = 20
-"""Up to so many different numbers are labels as they are; more are put into bins."""
+MAX_VALUES = 20
+"""Maximum number of different numbers that are used as labels directly; more are put into bins."""
 
 BINS = 10
 
@@ -31,11 +31,15 @@ class ImageProperty:
     """One property of N images.
 
     Attributes:
-        values: [N] float64 with NaN where there is none for linear and cyclic ones (these in
-            0..period), object (str, None) for categorical ones.
-        labels: int32 [N], number of the value or of its bin; -1 where there is none.
-        binned: how many bins the values were put into; None where each value is a label.
-        inferred: False where a file told the kind.
+        key: name of the property.
+        kind: "categorical", "linear" or "cyclic".
+        unit: unit of the values; empty if there is none.
+        period: period of a cyclic property in its unit, else None.
+        values: [N]; for linear and cyclic properties float64 with NaN for no value (cyclic values
+            lie in 0..period), for categorical ones object (str or None).
+        labels: int32 [N], index of the value or of its bin; -1 for no value.
+        binned: number of bins the values were put into; None if each value is a label.
+        inferred: whether the kind was inferred, not declared in a file.
     """
 
     key: str
@@ -49,11 +53,12 @@ class ImageProperty:
 
     @property
     def is_numeric(self) -> bool:
-        """True for linear and cyclic properties."""
+        """Whether the property is linear or cyclic."""
         return self.kind != "categorical"
 
     def __str__(self) -> str:
-        """
+        """Return one line for people.
+
         >>> print(describe("year", ["1999", "2001", "1999", "2001", ""], PropertySpec(), "cars"))
         year: categorical, 2 values
         """
@@ -64,18 +69,20 @@ class ImageProperty:
 def describe(
     key: str, cells: Sequence[Cell], spec: PropertySpec, where: str
 ) -> ImageProperty | None:
-    """A property from the labels of N images; None where the file leaves it out.
+    """Describe a property from the labels of N images; return None if its kind is 'ignore'.
 
-    Without a file, text and truth values are categorical, as are whole numbers that occur twice or
-    more on average; other numbers are linear. Where numbers take more than MOST_VALUES different
-    values, a label is one of BINS bins of equally many images. Empty text and NaN are no label.
+    If the kind is not declared, text and booleans are categorical, as are integers that occur twice
+    or more on average; other numbers are linear. Numbers with more than MAX_VALUES different values
+    are put into BINS bins of equally many images. Empty text and NaN mean no label.
 
     Args:
+        cells: [N] labels as spelled in the file.
+        spec: what the property file says about the property.
         where: the source, for messages.
 
     Raises:
-        DatasetError: a label that is infinite or not Unicode, or no number where the property is
-            linear or cyclic.
+        DatasetError: a label is infinite or not Unicode, or is not a number although the property
+            is linear or cyclic.
     """
     if spec.kind == "ignore":
         return None
@@ -106,7 +113,8 @@ def _present(cell: Cell, place: str) -> Cell:
 
 
 def _kind(cells: Sequence[Cell]) -> Literal["categorical", "linear"]:
-    """
+    """Infer the kind of a property from its labels.
+
     >>> _kind([3, 3, 5, 5]), _kind(["0.5", "1"]), _kind(["a", "1"]), _kind([1, 2, None])
     ('categorical', 'linear', 'categorical', 'linear')
     """
@@ -152,7 +160,8 @@ def _codes(texts: NDArray[np.object_]) -> NDArray[np.int32]:
 
 
 def _binned(numbers: NDArray[np.float64], bins: int | None) -> tuple[NDArray[np.int32], int | None]:
-    """
+    """Return the labels of numbers, and the number of bins if they were put into bins.
+
     >>> _binned(np.array([5.0, np.nan, 1.0, 5.0]), None)[0].tolist()
     [1, -1, 0, 1]
     >>> _binned(np.arange(100.0), None)[0].tolist()[::25]
@@ -161,10 +170,10 @@ def _binned(numbers: NDArray[np.float64], bins: int | None) -> tuple[NDArray[np.
     known = ~np.isnan(numbers)
     distinct = np.unique(numbers[known])
     labels = np.full(len(numbers), -1, np.int32)
-    if len(distinct) <= (bins or MOST_VALUES):
+    if len(distinct) <= (bins or MAX_VALUES):
         labels[known] = np.searchsorted(distinct, numbers[known])
         return labels, None
     edges = np.unique(np.quantile(numbers[known], np.linspace(0, 1, (bins or BINS) + 1)[1:-1]))
-    found = np.searchsorted(edges, numbers[known], side="right")
-    labels[known] = np.unique(found, return_inverse=True)[1]
+    bin_of_value = np.searchsorted(edges, numbers[known], side="right")
+    labels[known] = np.unique(bin_of_value, return_inverse=True)[1]
     return labels, int(labels.max()) + 1

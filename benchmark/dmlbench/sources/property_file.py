@@ -1,4 +1,4 @@
-"""A file that says what the properties of a source are."""
+"""Read the file that describes the properties of a source."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ VALID = "a YAML or JSON file as 'angle: {kind: cyclic, period: 360, unit: degree
 
 
 class PropertySpec(StrictModel):
-    """What is known of one property.
+    """What is known about one property.
 
     Attributes:
-        kind: 'ignore' leaves it out; None infers it from the values.
-        period: length of the circle in the property's unit; given exactly for cyclic ones.
-        bins: of equally many images, that numbers are put into where they take more values.
+        kind: kind of the property; 'ignore' leaves it out, and None infers it from the values.
+        unit: unit of the values; empty if there is none.
+        period: period of a cyclic property in its unit; required for cyclic properties only.
+        bins: number of bins of equally many images, for numbers with more different values.
     """
 
     kind: Literal["categorical", "linear", "cyclic", "ignore"] | None = None
@@ -33,21 +34,21 @@ class PropertySpec(StrictModel):
     @model_validator(mode="after")
     def _check(self) -> PropertySpec:
         if (self.kind == "cyclic") != (self.period is not None):
-            raise ValueError("period: given exactly for kind 'cyclic'")
+            raise ValueError("period: required for kind 'cyclic', and valid for no other kind")
         if self.bins is not None and self.kind in ("categorical", "ignore"):
-            raise ValueError("bins: given for numbers only")
+            raise ValueError("bins: valid for numbers only, of kind 'linear' or 'cyclic'")
         return self
 
 
 class PropertySpecs(RootModel[dict[str, PropertySpec]]):
-    """The whole file."""
+    """The content of a property file: specs by name of the property."""
 
 
 def read_property_file(path: str | Path) -> dict[str, PropertySpec]:
-    """Read a YAML or JSON file: by name of a property, what is known of it.
+    """Read a YAML or JSON file and return what it says about properties, by their names.
 
     Raises:
-        InputError: it cannot be read, or is not such a file; the message names the field.
+        InputError: the file cannot be read, or is not valid; the message names the field.
     """
     path = Path(path)
     with reading(str(path), VALID):
@@ -57,7 +58,7 @@ def read_property_file(path: str | Path) -> dict[str, PropertySpec]:
     except InputError as error:
         raise InputError(f"{error}; not YAML; valid: {VALID}") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path}: no mapping; valid: {VALID}")
+        raise InputError(f"{path}: not a mapping; valid: {VALID}")
     try:
         return PropertySpecs.model_validate(content).root
     except ValidationError as error:

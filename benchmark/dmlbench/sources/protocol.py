@@ -1,4 +1,4 @@
-"""What the benchmark asks of whatever it takes images from."""
+"""The protocol of image sources: what the benchmark needs from a dataset."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class DescribedProperty(Protocol):
 
 
 class Description(Protocol):
-    """What a source says of itself; `dmldata.contract.manifest.Manifest` is one.
+    """The description of a source; `dmldata.contract.manifest.Manifest` is one.
 
     Attributes:
-        design: "independent" or "sweep" where properties were controlled, else "observed".
-        sweep_group: what a sweep changed.
+        design: "independent" or "sweep" if properties were controlled, else "observed".
+        sweep_group: the group of factors that a sweep changed; None if there was no sweep.
         varied: keys of the properties, in order.
-        image_size: width and height where all images share one, else None.
+        image_size: (width, height) in pixels if it is the same for all images, else None.
     """
 
     @property
@@ -59,11 +59,11 @@ class Description(Protocol):
 
 
 PATH_OPTIONS = ("labels", "properties")
-"""Those of `ImageSource.options` that are files."""
+"""The `ImageSource.options` whose values are paths of files."""
 
 
 def without_folders(options: Mapping[str, str]) -> dict[str, str]:
-    """Return how a source was opened, for a file that others get: of paths the last part."""
+    """Return a source's options with file names in place of paths, for files that are shared."""
     return {
         name: Path(value).name if name in PATH_OPTIONS else value for name, value in options.items()
     }
@@ -73,11 +73,11 @@ class ImageSource(Protocol):
     """Images with labels, in one defined order; `dmldata.Dataset` is one.
 
     Attributes:
-        url: where it is, as given.
-        samples: a row an image: `key`, and a column a property.
-        has_masks: whether every image has a mask of its parts.
-        notes: what a reader of the results has to know.
-        options: how else it was opened, besides `url`; see `sources.open_source`.
+        url: location of the source, as specified by the user.
+        samples: one row per image, with a column `key` and one column per property.
+        has_masks: whether every image has a part mask.
+        notes: notes for the readers of the results.
+        options: the options it was opened with in addition to `url`; see `sources.open_source`.
     """
 
     @property
@@ -98,12 +98,12 @@ class ImageSource(Protocol):
     def __len__(self) -> int: ...
 
     def values(self, factor: str) -> np.ndarray:
-        """[N]: float64 with NaN for 'none', or object (str) with None."""
+        """Return the values [N]: float64 with NaN for no value, or object (str) with None."""
 
     def labels(self, factor: str) -> np.ndarray:
-        """int32 [N], the bin of each value; -1 for 'none'."""
+        """Return the bin of each value, int32 [N]; -1 for no value."""
 
     def samples_iter(
         self, *, keys: Collection[str] | None = None, with_mask: bool = True
     ) -> Iterator[Item]:
-        """Decoded images in the order of `samples`; all, or those of `keys`."""
+        """Yield decoded images in the order of `samples`: all, or only those of `keys`."""

@@ -1,4 +1,4 @@
-"""A WebDataset: tar files whose samples hold an image and a json of its labels."""
+"""Read a WebDataset: tar files whose samples hold an image and a json of its labels."""
 
 from __future__ import annotations
 
@@ -31,13 +31,18 @@ _RANGE = re.compile(r"([0-9]+)\.\.([0-9]+)")
 
 @dataclass(frozen=True)
 class TarImages:
-    """Images inside of tar files: for each image its key, the number of its tar and where in it."""
+    """Images inside tar files.
+
+    Attributes:
+        urls: the tar files.
+        places: [N] key of each image, index of its tar in `urls`, and its place in the tar.
+    """
 
     urls: tuple[str, ...]
     places: tuple[tuple[str, int, Member], ...]
 
     def read(self, rows: Sequence[int]) -> Iterator[tuple[str, bytes]]:
-        """See `listing.ImageFiles`; each tar is opened once where rows are in order."""
+        """See `listing.ImageFiles`; each tar is opened once if the rows are in order."""
         for number, group in itertools.groupby(rows, lambda row: self.places[row][1]):
             with _opened(self.urls[number]) as file:
                 for row in group:
@@ -50,11 +55,13 @@ class TarImages:
 
 
 def expand_shards(pattern: str) -> list[str]:
-    """Files that a pattern names, in its order: braces with ranges or lists, then `*`, sorted.
+    """Return the files that a pattern names.
+
+    Braces with ranges or lists are expanded in their order; the matches of `*` are sorted.
 
     Raises:
-        InputError: braces that are neither, more than MAX_SHARDS files, or `*` that matches
-            nothing.
+        InputError: braces hold neither a range nor a list, there are more than MAX_SHARDS files, or
+            `*` matches no file.
 
     >>> expand_shards("s3://b/{train,val}-{08..10}.tar")[1:4]
     ['s3://b/train-09.tar', 's3://b/train-10.tar', 's3://b/val-08.tar']
@@ -71,16 +78,16 @@ def expand_shards(pattern: str) -> list[str]:
 
 
 def read_shards(pattern: str, image: str | None = None) -> Listing:
-    """All samples of the shards, in their order; members of the jsons are properties.
+    """Read all samples of the shards in order; the fields of their json files are properties.
 
-    An absent member, or null, is an image without a label, as is an image without a json.
+    An image without a json, or whose field is missing or null, has no label.
 
     Args:
-        image: extension of the image, where a sample holds several.
+        image: extension of the image, if samples hold several images.
 
     Raises:
-        InputError: no shard, or one that cannot be read.
-        DatasetError: a damaged shard, a key in two of them, no image at all.
+        InputError: a shard does not exist or cannot be read.
+        DatasetError: a shard is damaged, a key is in two shards, or there is no image at all.
     """
     urls = expand_shards(pattern)
     places: dict[str, tuple[str, int, Member]] = {}
@@ -88,14 +95,14 @@ def read_shards(pattern: str, image: str | None = None) -> Listing:
     without_image: list[str] = []
     for number, url in enumerate(urls):
         with _opened(url) as file:
-            samples, others = index_samples(file, url, image)
-        without_image += others
+            samples, keys_without_image = index_samples(file, url, image)
+        without_image += keys_without_image
         for sample in samples:
-            other = places.setdefault(sample.key, (sample.key, number, sample.image))
-            if other[1] != number:
+            first_place = places.setdefault(sample.key, (sample.key, number, sample.image))
+            if first_place[1] != number:
                 raise DatasetError(
-                    f"{url}: sample '{sample.key}' is also in {urls[other[1]]}; "
-                    "valid: a key names one sample"
+                    f"{url}: sample '{sample.key}' is also in {urls[first_place[1]]}; "
+                    "valid: keys that are unique across shards"
                 )
             labels.append(sample.labels)
     if not places:
@@ -120,7 +127,8 @@ def read_shards(pattern: str, image: str | None = None) -> Listing:
 
 
 def _folder_name(url: str) -> str:
-    """
+    """Return the name of a shard's folder, or of the shard if it has no folder.
+
     >>> _folder_name("http://ann:pw@host/a.tar"), _folder_name("s3://b/cars/a.tar?image=jpg")
     ('a.tar', 'cars')
     """
@@ -131,11 +139,11 @@ def _folder_name(url: str) -> str:
 def _columns(
     keys: Sequence[str], labels: Sequence[dict[str, object] | None]
 ) -> tuple[dict[str, list[Cell]], list[str]]:
-    """Labels by property; a property that is a list or an object in any sample is left out."""
+    """Return labels by property and notes; properties with a list or an object are left out."""
     columns: dict[str, list[Cell]] = defaultdict(lambda: [None] * len(keys))
     containers: dict[str, str] = {}
-    for row, own in enumerate(labels):
-        for name, label in (own or {}).items():
+    for row, sample_labels in enumerate(labels):
+        for name, label in (sample_labels or {}).items():
             if label is None or isinstance(label, str | int | float):
                 columns[name][row] = label
             else:
@@ -144,7 +152,7 @@ def _columns(
         f"property '{name}' left out: a list or an object, as in '{key}'"
         for name, key in containers.items()
     ]
-    bare = sum(own is None for own in labels)
+    bare = sum(sample_labels is None for sample_labels in labels)
     if bare:
         notes.append(f"{bare} of {len(labels)} images have no json: no labels")
     return {name: cells for name, cells in columns.items() if name not in containers}, notes
@@ -167,23 +175,23 @@ def _matching(url: str, pattern: str) -> list[str]:
         return [url]
     try:
         fs, path = fsspec.core.url_to_fs(url)
-        found = sorted(fs.glob(path)) if not is_local(fs) else _local(url)
+        urls = sorted(fs.glob(path)) if not is_local(fs) else _local(url)
     except Exception as error:  # file systems raise many kinds
         raise InputError(f"{pattern}: cannot be read: {error}") from None
-    if not found:
+    if not urls:
         raise InputError(f"{pattern}: no file matches '{url}'")
-    return found if is_local(fs) else [fs.unstrip_protocol(one) for one in found]
+    return urls if is_local(fs) else [fs.unstrip_protocol(match) for match in urls]
 
 
 def _local(url: str) -> list[str]:
-    """As given, relative where it is relative; only `*` is special."""
+    """Return the local files that match, relative if the pattern is; only `*` is special."""
     path = url.removeprefix("file://")
     return sorted(glob.glob(path.replace("[", "[[]").replace("?", "[?]")))  # noqa: PTH207
 
 
 @contextmanager
 def _opened(url: str) -> Iterator[BinaryIO]:
-    """A shard, seekable: from another machine it is first copied to a temporary file."""
+    """Open a shard as a seekable file; a remote shard is first copied to a temporary file."""
     with ExitStack() as files:
         try:
             fs, path = fsspec.core.url_to_fs(url)

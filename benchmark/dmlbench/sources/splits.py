@@ -1,4 +1,4 @@
-"""The splits of metric learning: classes that a model was trained on, and those it never saw."""
+"""The splits of metric learning: the classes a model was trained on, and the unseen classes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ SPLITS = ("train", "test", "all")
 
 
 def check_split(split: str) -> None:
-    """Raise UnknownNameError for a split that is none of SPLITS."""
+    """Raise UnknownNameError for a split that is not in SPLITS."""
     if split not in SPLITS:
         raise UnknownNameError("split", split, SPLITS)
 
 
 def in_split(number: int, classes: int, split: str) -> bool:
-    """Whether a class, numbered from 1, is in a split: 'test' is the second half of the classes.
+    """Return whether a class (counted from 1) is in a split; 'test' is the second half of them.
 
     Source: Song et al., "Deep Metric Learning via Lifted Structured Feature Embedding" (CVPR 2016),
     section 5: the first 100 classes of CUB-200-2011 and the first 98 of Cars196 train.
@@ -26,10 +26,13 @@ def in_split(number: int, classes: int, split: str) -> bool:
 
 
 def class_number(text: object, classes: int, place: str) -> int:
-    """A class as a file spells it, 1 to `classes`.
+    """Parse a class number, 1 to `classes`.
+
+    Args:
+        place: where the number is written, for messages.
 
     Raises:
-        InputError: it is none.
+        InputError: the text is not such a number.
     """
     try:
         number = int(str(text))

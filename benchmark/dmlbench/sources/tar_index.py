@@ -1,4 +1,4 @@
-"""What a tar file of samples holds and where, without unpacking anything but labels."""
+"""Index the samples of a tar file; only labels are unpacked."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _AT_LAST_DOT = re.compile(r"((?:.*/)?[^/]+)\.([^./]+)")
 """Key and extension: WebDataset ends a key at the first dot of the file's name."""
 _LABELS = ("json", "cls")
 MAX_LABEL_BYTES = 1024**2
-"""Of the json of one sample."""
-_LONGEST_CLASS = 200
-"""Bytes of a class; what is longer is none."""
+"""Maximum size of the json of one sample."""
+_MAX_CLASS_BYTES = 200
+"""Maximum size of a `cls` member; a longer one does not hold a class."""
 
 
 class Member(NamedTuple):
-    """A file inside a tar: its name, and where its bytes are."""
+    """A file inside a tar: its name, and the offset and size of its data in bytes."""
 
     name: str
     offset: int
@@ -32,7 +32,7 @@ class Member(NamedTuple):
 
 
 class TarSample(NamedTuple):
-    """An image of a tar, and its labels: None where it has no json."""
+    """An image in a tar, and its labels; None if it has neither a json nor a cls."""
 
     key: str
     image: Member
@@ -42,22 +42,22 @@ class TarSample(NamedTuple):
 def index_samples(
     file: BinaryIO, name: str, image: str | None = None
 ) -> tuple[list[TarSample], list[str]]:
-    """Samples of a tar, and the keys of those that have no image.
+    """Return the samples of a tar, and the keys of those without an image.
 
-    A key ends at the first dot of a file's name, as in WebDataset; where that gives samples of
-    several images, and each file without its last extension gives one, keys hold dots. Labels are
-    the members of a `json`, and what is in a `cls` as `class`. Whatever else is in it (pickles,
-    arrays) is passed over. Nothing is ever written to disk.
+    A key ends at the first dot of a file's name, as in WebDataset. If that gives samples with
+    several images, but removing only the last extension gives one image per sample, keys may
+    contain dots. Labels are the fields of a `json`, and the content of a `cls` as `class`. Other
+    members (pickles, arrays) are ignored. Nothing is written to disk.
 
     Args:
         file: the tar, open for reading and seekable.
-        name: of the shard, for messages.
-        image: extension of the image where samples hold several, such as `left.jpg`.
+        name: name of the shard, for messages.
+        image: extension of the image, such as `left.jpg`, if samples hold several images.
 
     Raises:
-        DatasetError: names shard, member and reason: not a tar file, truncated, damaged, a size
-            beyond the end of the file, a link or device, a path that leaves the folder, a sample
-            with two images, a file given twice, a json that is no object.
+        DatasetError: not a tar file, truncated or damaged, a size beyond the end of the file, a
+            link or device, a path that leaves the folder, a sample with two images, a duplicate
+            file, or a json that is not an object; the message names shard, member and reason.
     """
     members = list(_members(file, name))
     samples = _grouped(members, _AT_FIRST_DOT, name)
@@ -65,7 +65,7 @@ def index_samples(
         by_last_dot = _grouped(members, _AT_LAST_DOT, name)
         if all(len(_images(files)) == 1 for files in by_last_dot.values()):
             samples = by_last_dot
-    found, without = [], []
+    tar_samples, keys_without_image = [], []
     for key, files in samples.items():
         images = [image] if image in files else _images(files) if image is None else []
         if len(images) > 1:
@@ -74,16 +74,16 @@ def index_samples(
                 f"?image={images[0]} after the shards"
             )
         if images:
-            found.append(TarSample(key, files[images[0]], _labels_of(file, files, name)))
+            tar_samples.append(TarSample(key, files[images[0]], _labels_of(file, files, name)))
         else:
-            without.append(key)
-    return found, without
+            keys_without_image.append(key)
+    return tar_samples, keys_without_image
 
 
 def _grouped(
     members: list[Member], pattern: re.Pattern[str], name: str
 ) -> dict[str, dict[str, Member]]:
-    """By key, the files that count, by extension."""
+    """Return the image and label files of each sample, by key and extension."""
     samples: dict[str, dict[str, Member]] = {}
     for member in members:
         matched = pattern.fullmatch(member.name)
@@ -103,22 +103,22 @@ def _grouped(
 
 
 def _images(files: dict[str, Member]) -> list[str]:
-    """Extensions of images; a mask is none."""
-    images = [one for one in files if one.rpartition(".")[2] in EXTENSIONS]
-    return [one for one in images if not one.startswith("mask.")] or images
+    """Return the extensions of a sample's images; a mask counts only if there is no other image."""
+    images = [extension for extension in files if extension.rpartition(".")[2] in EXTENSIONS]
+    return [extension for extension in images if not extension.startswith("mask.")] or images
 
 
 def _labels_of(file: BinaryIO, files: dict[str, Member], name: str) -> dict[str, object] | None:
-    found: dict[str, object] = {}
+    labels: dict[str, object] = {}
     if "cls" in files:
-        found["class"] = _class(file, files["cls"])
+        labels["class"] = _class(file, files["cls"])
     if "json" in files:
-        found |= _labels(file, files["json"], name)
-    return found if {"cls", "json"} & files.keys() else None
+        labels |= _labels(file, files["json"], name)
+    return labels if {"cls", "json"} & files.keys() else None
 
 
 def read_member(file: BinaryIO, member: Member) -> bytes:
-    """The bytes of a member."""
+    """Return the bytes of a member."""
     file.seek(member.offset)
     return file.read(member.size)
 
@@ -146,7 +146,7 @@ def _members(file: BinaryIO, name: str) -> Iterator[Member]:
 
 
 def _checked(header: tarfile.TarInfo, length: int, name: str) -> Member | None:
-    """A regular file; None for a folder or a hidden file."""
+    """Return a regular file as a member; None for a folder or a hidden file."""
     place = f"{name}: member {header.name[:80]!r}"
     if header.isdir():
         return None
@@ -169,13 +169,13 @@ def _labels(file: BinaryIO, member: Member, name: str) -> dict[str, object]:
         raise DatasetError(f"{place}: {member.size:,} bytes: the limit is {MAX_LABEL_BYTES:,}")
     content = parse_plain_json(read_member(file, member), place)
     if not isinstance(content, dict):
-        raise DatasetError(f'{place}: no object; valid: {{"property": label, ...}}')
+        raise DatasetError(f'{place}: not an object; valid: {{"property": label, ...}}')
     return content
 
 
 def _class(file: BinaryIO, member: Member) -> str | None:
-    """The class in a `cls` member; None where it holds something else than a word."""
-    if member.size > _LONGEST_CLASS:
+    """Return the class in a `cls` member; None if it does not hold printable text."""
+    if member.size > _MAX_CLASS_BYTES:
         return None
     try:
         text = read_member(file, member).decode().strip()

@@ -22,9 +22,9 @@ def measured(dmlbench, models, tmp_path):
 
     def call(data, *options):
         out = tmp_path / "out"
-        for model, own in ((models["cropped"], []), (TIMM, ["--input-size", 40])):
+        for model, model_options in ((models["cropped"], []), (TIMM, ["--input-size", 40])):
             answer = dmlbench(
-                "evaluate", model, "--data", data, "--out", out, *QUICK, *own, *options
+                "evaluate", model, "--data", data, "--out", out, *QUICK, *model_options, *options
             )
             assert answer.exit_code == 0, answer.err
         return out, answer.out
@@ -43,9 +43,9 @@ def test_two_models_on_cars196(measured, dmlbench, cars196, tmp_path):
         scores = result.properties.properties["class"].scores
         for name in ("precision_at_1", "map_at_r", "r_precision"):
             assert 0 <= scores[name].value <= 1
-        found = result.saliency.attention_on_car
-        assert (found.value, found.left_out) == (None, 8)
-        assert found.reason == "the images have no masks"
+        attention = result.saliency.attention_on_car
+        assert (attention.value, attention.left_out) == (None, 8)
+        assert attention.reason == "the images have no masks"
         maps = result.maps()
         assert len({tuple(image) for image in maps.geometry[:, 0].tolist()}) == 3
         assert np.isnan(maps.attention_on_car).all()
@@ -74,10 +74,10 @@ def test_a_model_whose_classes_are_apart_retrieves_them(dmlbench, cars196, tmp_p
     apart = np.eye(2)[[int(int(key[-8:-4]) > 15) for key in keys]]
     np.save(tmp_path / "apart.npy", apart.astype(np.float32))
     reference = f"embeddings:{tmp_path / 'apart.npy'}"
-    given = ["evaluate", reference, "--data", cars196, "--out", tmp_path / "out"]
-    said = dmlbench(*given).out
+    arguments = ["evaluate", reference, "--data", cars196, "--out", tmp_path / "out"]
+    said = dmlbench(*arguments).out
     assert "retrieval of class: P@1 1.000 (" in said
-    answer = dmlbench(*given, "--json")
+    answer = dmlbench(*arguments, "--json")
     assert answer.exit_code == 0, answer.err
     scores = answer.json["properties"]["properties"]["class"]
     for name in ("precision_at_1", "map_at_r", "r_precision", "arp"):
@@ -94,12 +94,12 @@ def test_two_models_on_a_folder_with_csv(measured, dmlbench, csv_folder, tmp_pat
     out, said = measured(folder, "--maps", 6, "--properties", folder / "kinds.yaml")
     assert "note: kinds inferred from the values (colour: categorical, 1 values)" in said
     assert "observed, not drawn independently" in said
-    found = find_results([out])[0].properties.properties
-    assert list(found) == ["colour", "angle"]
-    assert found["colour"].left_out["no_label"] == 8
-    assert "a single label ('red')" in found["colour"].reason
-    assert found["angle"].labels == 4
-    assert found["angle"].scores["distance_spearman"].value is not None
+    properties = find_results([out])[0].properties.properties
+    assert list(properties) == ["colour", "angle"]
+    assert properties["colour"].left_out["no_label"] == 8
+    assert "a single label ('red')" in properties["colour"].reason
+    assert properties["angle"].labels == 4
+    assert properties["angle"].scores["distance_spearman"].value is not None
     page = dmlbench("report", out, "--out", tmp_path / "report.html")
     assert page.exit_code == 0, page.err
     html = (tmp_path / "report.html").read_text()
@@ -118,8 +118,8 @@ def test_results_are_reused_for_the_same_images_labels_and_kinds(
     dmlbench, models, cub200, tmp_path
 ):
     def evaluate(data, *options):
-        given = ["--data", data, "--out", tmp_path / "out", "--maps", 2, *QUICK, *options]
-        return dmlbench("evaluate", models["small"], *given).out
+        arguments = ["--data", data, "--out", tmp_path / "out", "--maps", 2, *QUICK, *options]
+        return dmlbench("evaluate", models["small"], *arguments).out
 
     evaluate(cub200)
     moved = shutil.copytree(cub200, tmp_path / "elsewhere")
@@ -159,7 +159,7 @@ def test_fingerprint_notices_labels_order_sizes_and_kinds(csv_folder, tmp_path):
 
     first = fingerprint(rows)
     assert first == fingerprint(rows)
-    others = [
+    changed = [
         fingerprint(["a.jpg,1,x", "b.jpg,2,y", "c.jpg,2,x"]),
         fingerprint(rows, padding=b"\0"),
         fingerprint(rows, "p: {kind: categorical}"),
@@ -168,7 +168,7 @@ def test_fingerprint_notices_labels_order_sizes_and_kinds(csv_folder, tmp_path):
         fingerprint(rows, "q: {kind: ignore}"),
         fingerprint(rows[::-1]),
     ]
-    assert len({first, *others}) == 8
+    assert len({first, *changed}) == 8
     assert fingerprint(rows, "q: {kind: categorical, unit: names}") == first
 
 

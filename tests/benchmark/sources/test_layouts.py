@@ -35,7 +35,9 @@ def test_a_split_of_a_dataset_of_the_project_is_a_source_of_its_own(shapes):
     assert len(test) == len(rows(test)) == whole.samples["split"].to_pylist().count("test")
     assert dict(test.options) == {"split": "test"}
     assert open_source(test.url, **test.options).fingerprint == test.fingerprint
-    fingerprints = {one.fingerprint for one in (whole, test, open_source(test.url, split="train"))}
+    fingerprints = {
+        source.fingerprint for source in (whole, test, open_source(test.url, split="train"))
+    }
     assert len(fingerprints) == 3
     assert open_source(test.url, split="all").fingerprint == whole.fingerprint
     with pytest.raises(UnknownNameError, match=r"unknown split 'tset' .*valid: test, train"):
@@ -75,7 +77,7 @@ def test_cars196_in_two_parts_has_the_same_classes(cars196_in_parts):
     }
     assert len(open_source(str(cars196_in_parts), split="all")) == 20
     (cars196_in_parts / "cars_test_annos_withlabels.mat").unlink()
-    with pytest.raises(DatasetError, match=r"no cars_test_annos_withlabels\.mat, which says"):
+    with pytest.raises(DatasetError, match=r"no cars_test_annos_withlabels\.mat, which holds"):
         open_source(str(cars196_in_parts))
 
 
@@ -187,7 +189,7 @@ def test_labels_may_lie_elsewhere_and_go_before_any_other_layout(csv_folder, cub
         (["file,p", "a.jpg,1", "./a.jpg,3"], r"line 3: 'a.jpg' occurs .* line 2"),
         (["p,q", "a.jpg,1"], "line 1: 0 of the columns file and file_name; .*columns: p, q"),
         (["file,file_name", "a.jpg,a.jpg"], "line 1: 2 of the columns"),
-        (["file,p", "a.jpg,1", "notes.txt,1"], r"line 3: 'notes.txt': no image; valid: jpg"),
+        (["file,p", "a.jpg,1", "notes.txt,1"], r"line 3: 'notes.txt': not an image; valid: jpg"),
         (["file,p", "a.jpg,1,2"], "line 2: 3 cells; valid: 2"),
         (["file,p"], "no rows below the header"),
         (["file,scene_id", "a.jpg,1", "b.jpg,"], "image 'b.jpg' has no scene_id"),
@@ -252,9 +254,9 @@ def test_shards_of_the_webdataset_library_are_read(draw, tmp_path):
 def test_shards_behind_a_url_read_the_same(tar, draw, tmp_path):
     path = tar(tmp_path / "x.tar", {"a.json": {"p": 1}, "a.png": draw(0, kind="PNG")})
     fsspec.filesystem("memory").pipe_file("/shards/x.tar", path.read_bytes())
-    here, there = open_source(str(path)), open_source("memory://shards/*.tar")
-    assert here.fingerprint == there.fingerprint
-    assert rows(here) == rows(there)
+    local, remote = open_source(str(path)), open_source("memory://shards/*.tar")
+    assert local.fingerprint == remote.fingerprint
+    assert rows(local) == rows(remote)
 
 
 def test_labels_that_a_json_lacks_are_none(tar, draw, tmp_path):
@@ -282,7 +284,7 @@ def test_labels_that_a_json_lacks_are_none(tar, draw, tmp_path):
         ([{"a.jpg": 0}, {"a.jpg": 1}], r"1\.tar: sample 'a' is also in .*0\.tar"),
         ([{"a.jpg": 0, "a.png": 1}], r"0\.tar: sample 'a' has several images: jpg, png"),
         ([{"a.jpg": 0, "a.json": b"{"}], r"0\.tar: a.json: not valid JSON"),
-        ([{"a.jpg": 0, "a.json": b"[1]"}], r"0\.tar: a.json: no object"),
+        ([{"a.jpg": 0, "a.json": b"[1]"}], r"0\.tar: a.json: not an object"),
         ([{"a.jpg": 0, "a.json": b'{"p": Infinity}'}], "property 'p': label of image 1 is infin"),
         (
             [{"a.jpg": 0, "a.json": b'{"p": "\\ud800"}'}],
@@ -293,8 +295,8 @@ def test_labels_that_a_json_lacks_are_none(tar, draw, tmp_path):
     ],
 )
 def test_webdataset_that_makes_no_sense_is_refused(tar, draw, tmp_path, files, message):
-    for number, one in enumerate(files):
-        drawn = {k: draw(v) if isinstance(v, int) else v for k, v in one.items()}
+    for number, members in enumerate(files):
+        drawn = {k: draw(v) if isinstance(v, int) else v for k, v in members.items()}
         tar(tmp_path / f"{number}.tar", drawn)
     with pytest.raises(DatasetError, match=message):
         open_source(str(tmp_path))
@@ -307,7 +309,7 @@ def test_webdataset_that_makes_no_sense_is_refused(tar, draw, tmp_path, files, m
         ("none.tar", "no such shard"),
         ("{0-3}.tar", r"'\{0-3\}'; valid: \{000..012\}"),
         ("nowhere", "nowhere: no such folder; valid: a folder, a URL, hf://owner/name, or a set"),
-        (".", "nor anything else known; valid: a dataset of this project"),
+        (".", "no other known layout; valid: a dataset of this project"),
     ],
 )
 def test_what_is_not_there_is_named(tmp_path, url, message):

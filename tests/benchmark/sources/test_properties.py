@@ -38,45 +38,45 @@ def test_kind_is_inferred_from_the_values(cells, kind):
 
 @given(st.lists(st.none() | st.floats(-1e6, 1e6), min_size=1, max_size=200))
 def test_bins_keep_the_order_of_the_values_and_leave_none_out(cells):
-    found = describe("p", cells, PropertySpec(kind="linear"), "x")
-    known = found.labels >= 0
+    described = describe("p", cells, PropertySpec(kind="linear"), "x")
+    known = described.labels >= 0
     assert known.tolist() == [cell is not None for cell in cells]
-    order = np.argsort(found.values[known], kind="stable")
-    assert (np.diff(found.labels[known][order]) >= 0).all()
-    assert sorted(set(found.labels[known].tolist())) == list(range(found.labels.max() + 1))
+    order = np.argsort(described.values[known], kind="stable")
+    assert (np.diff(described.labels[known][order]) >= 0).all()
+    assert sorted(set(described.labels[known].tolist())) == list(range(described.labels.max() + 1))
 
 
 def test_many_numbers_go_into_bins_of_equally_many_images():
-    found = describe("p", np.linspace(0, 1, 1000).tolist(), ANY, "x")
-    assert np.bincount(found.labels).tolist() == [100] * BINS
-    assert str(found) == "p: linear, 10 bins of equally many images"
+    described = describe("p", np.linspace(0, 1, 1000).tolist(), ANY, "x")
+    assert np.bincount(described.labels).tolist() == [100] * BINS
+    assert str(described) == "p: linear, 10 bins of equally many images"
     few = describe("p", [n / 4 for n in range(1000)], PropertySpec(bins=4), "x")
     assert np.bincount(few.labels).tolist() == [250] * 4
 
 
 def test_cyclic_values_lie_within_a_period():
-    found = describe("a", [0, 360, -90.0, 450], PropertySpec(kind="cyclic", period=360.0), "x")
-    assert found.values.tolist() == [0, 0, 270, 90]
-    assert found.labels.tolist() == [0, 0, 2, 1]
+    described = describe("a", [0, 360, -90.0, 450], PropertySpec(kind="cyclic", period=360.0), "x")
+    assert described.values.tolist() == [0, 0, 270, 90]
+    assert described.labels.tolist() == [0, 0, 2, 1]
 
 
 def test_label_of_a_bin_is_its_lowest_value(csv_folder, tmp_path):
     lines = ["file,p", *(f"{n}.jpg,{n / 10}" for n in range(30))]
     source = open_source(str(csv_folder(tmp_path / "photos", lines)))
-    found = dataset_properties(source)["p"]
-    assert found.labels.tolist() == [n // 3 * 3 / 10 for n in range(30)]
-    assert found.values.tolist() == [n / 10 for n in range(30)]
+    scored = dataset_properties(source)["p"]
+    assert scored.labels.tolist() == [n // 3 * 3 / 10 for n in range(30)]
+    assert scored.values.tolist() == [n / 10 for n in range(30)]
 
 
 def test_a_file_tells_kinds(csv_folder, tmp_path):
     lines = ["file,angle,year,note", "1.jpg,350,1999,x", "2.jpg,10,2001,y", "3.jpg,10,2001,x"]
     folder = csv_folder(tmp_path / "photos", lines)
-    told = tmp_path / "kinds.yaml"
-    told.write_text(
+    property_file = tmp_path / "kinds.yaml"
+    property_file.write_text(
         "angle: {kind: cyclic, period: 360, unit: degrees}\nnote: {kind: ignore}\n"
         "year: {kind: categorical}\n"
     )
-    source = open_source(str(folder), properties=str(told))
+    source = open_source(str(folder), properties=str(property_file))
     assert source.manifest.varied == ("angle", "year")
     angle = source.manifest.factor("angle")
     assert (angle.kind, angle.period, angle.unit) == ("cyclic", 360, "degrees")
@@ -93,12 +93,12 @@ def test_a_file_tells_kinds(csv_folder, tmp_path):
     ("text", "message"),
     [
         ("angle: {kind: circular}", "kinds.yaml: angle.kind: .*'cyclic'"),
-        ("angle: {kind: cyclic}", "kinds.yaml: angle: period: given exactly for kind 'cyclic'"),
-        ("angle: {kind: linear, period: 3}", "period: given exactly"),
+        ("angle: {kind: cyclic}", "kinds.yaml: angle: period: required for kind 'cyclic'"),
+        ("angle: {kind: linear, period: 3}", "period: required"),
         ("angle: {kind: cyclic, period: 0}", "angle.period: .*greater than 0"),
         ("angle: {kindd: linear}", r"angle.kindd: unknown field \(did you mean 'kind'\?\)"),
-        ("angle: {kind: categorical, bins: 3}", "bins: given for numbers only"),
-        ("[1]", "kinds.yaml: no mapping; valid: a YAML"),
+        ("angle: {kind: categorical, bins: 3}", "bins: valid for numbers only"),
+        ("[1]", "kinds.yaml: not a mapping; valid: a YAML"),
         ("a: [", r"kinds.yaml:1:\d: .*not YAML"),
         ("!!python/object/apply:os.system ['true']", r"kinds.yaml:1: unknown tag .*not YAML"),
     ],

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dmlbench.sources.decode import decode_photograph
-from dmlbench.sources.mat_file import MOST_BYTES, read_mat
+from dmlbench.sources.mat_file import MAX_BYTES, read_mat
 from dmlbench.sources.tar_index import index_samples
 from dmldata.common.errors import DatasetError
 from dmldata.contract.tar import MAX_MEMBER_BYTES
@@ -259,14 +259,14 @@ def test_mat_file_that_is_none_is_refused(evaluate, cars196, tmp_path):
 def test_mat_file_that_unpacks_to_more_than_the_limit_is_refused(evaluate, tmp_path):
     packer = zlib.compressobj(9)
     zeros = bytes(1 << 20)
-    copies = MOST_BYTES // len(zeros) + 1
+    copies = MAX_BYTES // len(zeros) + 1
     bomb = b"".join(packer.compress(zeros) for _ in range(copies)) + packer.flush()
     head = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H", 0x0100) + b"IM"
     element = struct.pack("<II", 15, len(bomb)) + bomb
     folder = annotations(tmp_path / "cars", head + element)
     assert len(element) < 300_000
     answer = evaluate(folder)
-    assert_refused(answer, "cars_annos.mat: ", "unpacks to more than", out=tmp_path / "out")
+    assert_refused(answer, "cars_annos.mat: ", "expands to more than", out=tmp_path / "out")
 
 
 def test_mat_file_without_the_variables_is_refused(evaluate, tmp_path):
@@ -274,7 +274,7 @@ def test_mat_file_without_the_variables_is_refused(evaluate, tmp_path):
     names[0] = ["a", "b"]
     for content, word in (
         ({"x": np.eye(2)}, "no variable 'annotations'"),
-        ({"annotations": 1.0, "class_names": 2.0}, "'annotations' is no list"),
+        ({"annotations": 1.0, "class_names": 2.0}, "'annotations' is not a list"),
         ({"annotations": names, "class_names": names}, "annotation 1: no field"),
     ):
         buffer = io.BytesIO()
@@ -286,11 +286,13 @@ def test_mat_file_without_the_variables_is_refused(evaluate, tmp_path):
 @pytest.fixture(scope="module")
 def mat_bytes():
     """A sound annotation file of one image that is not there."""
-    one = np.array([[("car_ims/1.jpg", 1)]], [("relative_im_path", object), ("class", object)])
+    annotation = np.array(
+        [[("car_ims/1.jpg", 1)]], [("relative_im_path", object), ("class", object)]
+    )
     names = np.empty((1, 2), object)
     names[0] = ["a", "b"]
     buffer = io.BytesIO()
-    scipy.io.savemat(buffer, {"annotations": one, "class_names": names})
+    scipy.io.savemat(buffer, {"annotations": annotation, "class_names": names})
     return buffer.getvalue()
 
 

@@ -81,9 +81,9 @@ class SaliencyTable(StrictModel):
     pairs: tuple[Pair, ...]
     clustering: Clustering
 
-    def pair(self, one: str, other: str) -> Pair:
+    def pair(self, a: str, b: str) -> Pair:
         """The pair of two models, in either order."""
-        return next(pair for pair in self.pairs if {pair.a, pair.b} == {one, other})
+        return next(pair for pair in self.pairs if {pair.a, pair.b} == {a, b})
 
 
 class ComparedModel(StrictModel):
@@ -125,4 +125,4 @@ class Comparison(StrictModel):
 
     def label(self, model: str) -> str:
         """What to call the model of this id."""
-        return next(one.label for one in self.models if one.id == model)
+        return next(compared.label for compared in self.models if compared.id == model)

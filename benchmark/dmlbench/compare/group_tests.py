@@ -112,15 +112,17 @@ def compare_groups(
         name: _test(groups, _values(by_model, CORRECTED_SCORE), _values(by_model, PAPER_SCORE))
         for name, by_model in properties.items()
     }
-    found = {name: test for name, test in tests.items() if test is not None}
+    valid_tests = {name: test for name, test in tests.items() if test is not None}
     first, second = groups.names
     sizes = len(groups.of(first)), len(groups.of(second))
-    limit = reach(*sizes, len(found)) if found else None
+    limit = reach(*sizes, len(valid_tests)) if valid_tests else None
     return GroupComparison(
         groups=groups,
-        properties=_with_holm(found),
+        properties=_with_holm(valid_tests),
         reach=limit
-        and Reach(sizes=sizes, tests=len(found), smallest_p=limit.p, smallest_delta=limit.delta),
+        and Reach(
+            sizes=sizes, tests=len(valid_tests), smallest_p=limit.p, smallest_delta=limit.delta
+        ),
         attention_on_car=_test(groups, attention_on_car, attention_on_car),
         within={name: _agreement(groups, {name}, correlations) for name in groups.names},
         between=_agreement(groups, {*groups.names}, correlations),
@@ -128,7 +130,7 @@ def compare_groups(
 
 
 def _values(by_model: Mapping[str, PropertyScores], score: str) -> dict[str, float | None]:
-    return {model: found.scores[score].value for model, found in by_model.items()}
+    return {model: scores.scores[score].value for model, scores in by_model.items()}
 
 
 def _test(groups: Groups, values: Values, paper_values: Values) -> GroupTest | None:
@@ -149,13 +151,13 @@ def _test(groups: Groups, values: Values, paper_values: Values) -> GroupTest | N
 
 def _corrected(by_unit: Mapping[str, Mapping[str, float]]) -> CorrectedTest:
     first, second = (list(units.values()) for units in by_unit.values())
-    found = exact_test(first, second)
-    delta, interval = cliffs_delta(found.u, len(first), len(second))
+    test = exact_test(first, second)
+    delta, interval = cliffs_delta(test.u, len(first), len(second))
     return CorrectedTest(
         values={name: value for units in by_unit.values() for name, value in units.items()},
         means={name: float(np.mean(list(units.values()))) for name, units in by_unit.items()},
-        u=found.u,
-        p=found.p,
+        u=test.u,
+        p=test.p,
         p_holm=None,
         delta=delta,
         delta_ci95=interval,
@@ -163,13 +165,13 @@ def _corrected(by_unit: Mapping[str, Mapping[str, float]]) -> CorrectedTest:
 
 
 def _paper(by_model: Mapping[str, Sequence[float]]) -> PaperTest:
-    found = asymptotic_test(*by_model.values())
+    test = asymptotic_test(*by_model.values())
     return PaperTest(
         sizes={name: len(values) for name, values in by_model.items()},
         means={name: float(np.mean(values)) for name, values in by_model.items()},
-        u=found.u,
-        p=found.p / 2,
-        p_two_sided=found.p,
+        u=test.u,
+        p=test.p / 2,
+        p_two_sided=test.p,
     )
 
 
@@ -189,9 +191,9 @@ def _agreement(
     """Over pairs of units whose groups are `of`: one group, or one of each."""
     pairs = [
         correlations.get(frozenset({a, b}))
-        for one, other in itertools.combinations(groups.units, 2)
-        if {one.group, other.group} == of
-        for a, b in itertools.product(one.models, other.models)
+        for first, second in itertools.combinations(groups.units, 2)
+        if {first.group, second.group} == of
+        for a, b in itertools.product(first.models, second.models)
     ]
     known = [r for r in pairs if r is not None]
     return MeanAgreement(r=summarize_correlations(known).mean, pairs=len(known))

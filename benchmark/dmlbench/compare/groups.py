@@ -63,14 +63,14 @@ def loss_groups(results: Sequence[Result]) -> Groups | None:
     for result in results:
         if result.run.model.loss is not None:
             units.setdefault(result.run.model.loss, []).append(result.model)
-    found = [
+    grouped_units = [
         Unit(name=loss, group=loss_named(loss).group, models=tuple(models))
         for loss, models in sorted(units.items())
         if loss_named(loss).group in LOSS_GROUPS
     ]
-    if {unit.group for unit in found} != set(LOSS_GROUPS):
+    if {unit.group for unit in grouped_units} != set(LOSS_GROUPS):
         return None
-    return _groups(LOSS_GROUPS, found, results)
+    return _groups(LOSS_GROUPS, grouped_units, results)
 
 
 def read_groups(path: Path, results: Sequence[Result]) -> Groups:
@@ -89,16 +89,16 @@ def read_groups(path: Path, results: Sequence[Result]) -> Groups:
     if len(names) != 2:
         listed = ", ".join(names) or "none"
         raise InputError(f"{path}: {len(names)} groups ({listed}); valid: two groups")
-    taken: dict[str, Entry] = {}
+    entry_of: dict[str, Entry] = {}
     units = []
     for entry in entries:
         models = _named(entry, path, results)
         for model in models:
-            other = taken.setdefault(model, entry)
-            if other is not entry:
+            earlier = entry_of.setdefault(model, entry)
+            if earlier is not entry:
                 raise InputError(
                     f"{path}, line {entry.line}: model '{model}' is already there as "
-                    f"'{other.model}' on line {other.line}; valid: a model once"
+                    f"'{earlier.model}' on line {earlier.line}; valid: a model once"
                 )
         units.append(Unit(name=entry.model, group=entry.group, models=models))
     return _groups(names, units, results)
@@ -118,9 +118,9 @@ def _named(entry: Entry, path: Path, results: Sequence[Result]) -> tuple[str, ..
         {result.model: result.run.model.loss for result in results},
     )
     for names in known:
-        found = tuple(model for model, name in names.items() if name == entry.model)
-        if found:
-            return found
+        matching = tuple(model for model, name in names.items() if name == entry.model)
+        if matching:
+            return matching
     valid = sorted({name for names in known[1:] for name in names.values() if name is not None})
     raise UnknownNameError("model", entry.model, valid, where=f"{path}, line {entry.line}")
 

@@ -67,8 +67,8 @@ def asymptotic_test(a: Values, b: Values) -> MannWhitney:
 
     if len({*a, *b}) == 1:
         return MannWhitney(len(a) * len(b) / 2, 1.0)
-    found = mannwhitneyu(a, b, alternative="two-sided", method="asymptotic")
-    return MannWhitney(float(found.statistic), float(found.pvalue))
+    test = mannwhitneyu(a, b, alternative="two-sided", method="asymptotic")
+    return MannWhitney(float(test.statistic), float(test.pvalue))
 
 
 def holm(p_values: Values) -> list[float]:
@@ -120,8 +120,8 @@ def cliffs_delta(u: float, a: int, b: int) -> tuple[float, tuple[float, float]]:
 def reach(a: int, b: int, tests: int) -> Reach:
     """What groups of `a` and `b` values can show at best, when this many properties are tested.
 
-    >>> found = reach(5, 9, 11)
-    >>> round(found.p, 3), round(found.delta, 2)
+    >>> best = reach(5, 9, 11)
+    >>> round(best.p, 3), round(best.delta, 2)
     (0.011, 0.91)
     """
     ways = _ways(2 * np.arange(1, a + b + 1), a)

@@ -50,8 +50,8 @@ def make_maps(
 
     def explained(seed: int | None) -> NDArray[np.float16]:
         changed = request.model_copy(update={"seed": seed})
-        found = explain_items(loaded, items, changed, device, chunk, progress)
-        return found.astype(np.float16)
+        saliency = explain_items(loaded, items, changed, device, chunk, progress)
+        return saliency.astype(np.float16)
 
     maps = explained(request.seed)
     prime = explained(request.prime_seed) if request.draws_noise else maps
@@ -63,9 +63,10 @@ def make_maps(
         maps=maps,
         prime=prime,
         attention_on_car=np.array(
-            [_on_car(loaded, item, one) for item, one in zip(items, maps, strict=True)], np.float32
+            [_on_car(loaded, item, image_map) for item, image_map in zip(items, maps, strict=True)],
+            np.float32,
         ),
-        geometry=np.array([dataclasses.astuple(one) for one in geometries], np.int64),
+        geometry=np.array([dataclasses.astuple(geometry) for geometry in geometries], np.int64),
     )
 
 

@@ -20,13 +20,13 @@ _PACKAGES = ("dml-prism", "torch", "timm", "numpy", "scipy", "scikit-learn", "pi
 
 def versions() -> dict[str, str]:
     """Of Python and of the packages that numbers depend on, as far as they are installed."""
-    found = {"python": platform.python_version()}
+    version_of = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            version_of[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return version_of
 
 
 def hardware(device: str) -> dict[str, str | int | None]:

@@ -18,7 +18,7 @@ from dmlbench.results.blocks import Arrays
 from dmldata.common.cluster import connect, require_room, room
 from dmldata.common.errors import PrismError, one_line
 
-MOST_LOSSES = 2
+MAX_LOSSES = 2
 """A block that was lost with that many workers is given up: it may be what ends them."""
 
 
@@ -70,11 +70,11 @@ class EvaluationActor:
             torch.set_num_threads(self._threads)
             self._dataset = open_source(origin.url, **origin.opened_as)
             loaded = load_model(origin.reference, **origin.options)
-            found = (loaded.id, self._dataset.fingerprint)
-            if found != (origin.model, origin.fingerprint):
+            loaded_ids = (loaded.id, self._dataset.fingerprint)
+            if loaded_ids != (origin.model, origin.fingerprint):
                 raise PrismError(
-                    f"node {os.uname().nodename}: has model {found[0]} and dataset {found[1]}, not "
-                    f"{origin.model} and {origin.fingerprint}"
+                    f"node {os.uname().nodename}: has model {loaded_ids[0]} and dataset "
+                    f"{loaded_ids[1]}, not {origin.model} and {origin.fingerprint}"
                 )
             self._loaded = loaded
         return self._loaded
@@ -122,21 +122,21 @@ class RayExecutor:
             (answer,), _ = self._ray.wait(list(working), num_returns=1)
             actor, block = working.pop(answer)
             try:
-                found = self._ray.get(answer)
+                result = self._ray.get(answer)
             except self._ray.exceptions.RayError as error:
                 losses[block[0]] += 1
-                if losses[block[0]] == MOST_LOSSES:
+                if losses[block[0]] == MAX_LOSSES:
                     raise PrismError(
-                        f"images '{block[0]}' to '{block[-1]}': {MOST_LOSSES} workers were lost "
+                        f"images '{block[0]}' to '{block[-1]}': {MAX_LOSSES} workers were lost "
                         f"with them, the last one by: {one_line(error)}; what is finished is kept"
                     ) from error
                 waiting.append(block)
                 continue
             self._idle.append(actor)
-            if isinstance(found, PrismError):
-                raise found
+            if isinstance(result, PrismError):
+                raise result
             progress(task.passes * len(block))
-            yield found
+            yield result
 
     def close(self) -> None:
         """Ends all workers and leaves the cluster."""

@@ -47,23 +47,23 @@ def saliency_step(bench: Workbench) -> SaliencyFile | None:
         return None
     request = _request(bench)
     left = _left(bench)
-    wanted = bench.settings.maps
-    if wanted == 0:
+    requested = bench.settings.maps
+    if requested == 0:
         if left is not None:
             bench.say(f"maps: none wanted; the {left[0].images} that are there stay")
         return left[0] if left else None
     if left is not None and left[0].request != request:
         bench.say(f"maps: made again ({changes(left[0].request, request)})")
         left = None
-    if wanted is not None and wanted > len(bench.dataset):
+    if requested is not None and requested > len(bench.dataset):
         bench.say(f"maps: the dataset has {len(bench.dataset)} images; maps of all of them")
-    limited = wanted is None and _takes_long(bench)
+    limited = requested is None and _takes_long(bench)
     if limited and left is not None:
         bench.say(
             f"maps: reused ({left[0].images} images{_how_to_get_more(bench, left[0].images)})"
         )
         return left[0]
-    count = MAX_MAPS if wanted is None else wanted
+    count = MAX_MAPS if requested is None else requested
     present = set(left[0].keys) if left else set()
     missing = [key for key in choose_keys(bench.dataset, count) if key not in present]
     if left is not None and not missing:
@@ -73,11 +73,11 @@ def saliency_step(bench: Workbench) -> SaliencyFile | None:
         bench.say(f"maps: {len(present)} images reused, {len(missing)} to make")
     blocks = bench.blocks("saliency", request)
     parts = [left[1]] if left is not None else []
-    found = _write(bench, request, [*parts, *_make(bench, request, missing, blocks, limited)])
+    written = _write(bench, request, [*parts, *_make(bench, request, missing, blocks, limited)])
     blocks.remove()
-    if found.images > count:
-        bench.say(f"maps: of {found.images} images; more were there than {count}")
-    return found
+    if written.images > count:
+        bench.say(f"maps: of {written.images} images; more were there than {count}")
+    return written
 
 
 def maps_in_time(seconds: float, most: int) -> int:
@@ -103,16 +103,16 @@ def _how_to_get_more(bench: Workbench, images: int) -> str:
 
 
 def _request(bench: Workbench) -> SaliencyRequest:
-    wanted = bench.settings
-    noisy = wanted.method in NOISY
+    settings = bench.settings
+    noisy = settings.method in NOISY
     return SaliencyRequest(
-        method=wanted.method,
-        samples=wanted.samples if noisy else None,
+        method=settings.method,
+        samples=settings.samples if noisy else None,
         sigma=SIGMA if noisy else None,
-        seed=wanted.seed if noisy else None,
-        prime_seed=wanted.seed + 1 if noisy else None,
+        seed=settings.seed if noisy else None,
+        prime_seed=settings.seed + 1 if noisy else None,
         distance=bench.loaded.distance,
-        precision=wanted.precision,
+        precision=settings.precision,
     )
 
 
@@ -160,8 +160,8 @@ def _finish(
     bench: Workbench, task: MapTask, keys: list[str], blocks: Blocks, what: str
 ) -> list[Arrays]:
     with bench.progress(f"{what}, {task.passes} an image", task.passes * len(keys)) as bar:
-        found = bench.finish(task, keys, BLOCK, blocks, bar.advance)
-    return [block for block in found if not set(keys).isdisjoint(block[KEYS].tolist())]
+        finished = bench.finish(task, keys, BLOCK, blocks, bar.advance)
+    return [block for block in finished if not set(keys).isdisjoint(block[KEYS].tolist())]
 
 
 def _say_agreement(bench: Workbench, request: SaliencyRequest, keys: list[str]) -> None:
@@ -178,7 +178,7 @@ def _write(bench: Workbench, request: SaliencyRequest, parts: list[Maps]) -> Sal
     maps = merge_maps(parts, keys)
     scenes = _scenes_of(bench, keys)
     seed = int(bench.dataset.fingerprint, 16)
-    found = SaliencyFile(
+    content = SaliencyFile(
         subject=bench.subject,
         maps_sha256=bench.folder.write_maps(maps),
         request=request,
@@ -195,8 +195,8 @@ def _write(bench: Workbench, request: SaliencyRequest, parts: list[Maps]) -> Sal
             maps.maps, maps.prime, request, scenes, np.random.default_rng(seed)
         ),
     )
-    bench.folder.write(found)
-    return found
+    bench.folder.write(content)
+    return content
 
 
 def _scenes_of(bench: Workbench, keys: list[str]) -> tuple[int, ...] | None:

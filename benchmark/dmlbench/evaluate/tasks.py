@@ -56,7 +56,7 @@ class EmbedTask:
         self, loaded: LoadedModel, items: Iterator[Item], keys: list[str], progress: Progress
     ) -> Arrays:
         images = (item.image for item in items)
-        found = embed(
+        embeddings = embed(
             loaded,
             images,
             batch_size=self.batch_size,
@@ -64,8 +64,8 @@ class EmbedTask:
             keys=keys,
             progress=progress,
         )
-        _check_directions(found, keys, loaded.reference)
-        return {KEYS: np.array(keys, np.str_), "embeddings": found}
+        _check_directions(embeddings, keys, loaded.reference)
+        return {KEYS: np.array(keys, np.str_), "embeddings": embeddings}
 
 
 @dataclass(frozen=True)

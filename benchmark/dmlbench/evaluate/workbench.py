@@ -25,7 +25,7 @@ from dmldata.common import console
 from dmldata.common.errors import InputError, PrismError
 
 Say = Callable[[str], None]
-Found = TypeVar("Found")
+Stored = TypeVar("Stored")
 Content = TypeVar("Content", bound=BaseModel)
 
 
@@ -52,19 +52,19 @@ class Workbench:
     quiet: bool
     made: dict[str, Step] = field(default_factory=dict)
 
-    def left(self, name: str, read: Callable[[], Found]) -> Found | None:
+    def left(self, name: str, read: Callable[[], Stored]) -> Stored | None:
         """What an earlier call left in a file, if it is whole and of this model on this dataset."""
         if not self.folder.holds(name):
             return None
         try:
-            found = read()
+            content = read()
         except InputError as error:
             self.say(f"not reused: {error}")
             return None
-        if getattr(found, "subject", self.subject) != self.subject:
+        if getattr(content, "subject", self.subject) != self.subject:
             self.say(f"not reused: {self.folder.path / name}: measured with other weights")
             return None
-        return found
+        return content
 
     def blocks(self, part: str, *decided_by: BaseModel) -> Blocks:
         """Finished blocks of a part that is decided by the subject and these."""
@@ -75,20 +75,20 @@ class Workbench:
     ) -> list[Arrays]:
         """The arrays of all blocks of these images: those that an interrupted call left, and the
         rest, kept as they are made."""
-        found = blocks.read()
-        todo = list(unfinished(keys, size, found))
-        there = len(keys) - sum(map(len, todo))
-        if there:
-            self.say(f"{task.makes}: {there} images taken from an interrupted call")
-            progress(task.passes * there)
+        finished = blocks.read()
+        todo = list(unfinished(keys, size, finished))
+        reused = len(keys) - sum(map(len, todo))
+        if reused:
+            self.say(f"{task.makes}: {reused} images taken from an interrupted call")
+            progress(task.passes * reused)
         began = time.perf_counter()
         for made in self.executor.run(task, todo, progress):
             now = time.perf_counter()
             block = {**made, SECONDS: np.array(now - began)}
             blocks.write(block)
-            found.append(block)
+            finished.append(block)
             began = now
-        return found
+        return finished
 
     def progress(self, description: str, total: int | None) -> AbstractContextManager[Any]:
         """A progress bar, if any is wanted."""

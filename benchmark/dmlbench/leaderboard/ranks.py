@@ -29,13 +29,13 @@ def ranks(models: Sequence[Scored], name: str, score: str) -> dict[str, Rank]:
     and before those that are worse. As in `compare`, this is not corrected for the number of pairs.
     """
     scored = [
-        one
-        for one in models
-        if name in one.properties.properties
-        and (found := one.properties.properties[name].scores.get(score)) is not None
-        and found.value is not None
+        entry
+        for entry in models
+        if name in entry.properties.properties
+        and (known := entry.properties.properties[name].scores.get(score)) is not None
+        and known.value is not None
     ]
-    better = {one.model: 0 for one in scored}
+    better = {entry.model: 0 for entry in scored}
     worse = dict(better)
     if scored:
         for pair in score_differences(scored, score)[name]:

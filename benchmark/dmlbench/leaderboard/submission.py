@@ -68,7 +68,7 @@ def submit(result: Result, card: Card, board: Path) -> Path:
     """
     _check_complete(result)
     run = result.run
-    found = Submission(
+    submission = Submission(
         card=card,
         run=run.model_copy(
             update={
@@ -93,9 +93,9 @@ def submit(result: Result, card: Card, board: Path) -> Path:
         saliency=result.saliency,
     )
     folder = board / run.dataset.fingerprint
-    _check_alike(found, read_board(board).get(run.dataset.fingerprint, []))
+    _check_alike(submission, read_board(board).get(run.dataset.fingerprint, []))
     path = folder / f"{result.model}.json"
-    write_whole(path, found.model_dump_json(indent=1) + "\n")
+    write_whole(path, submission.model_dump_json(indent=1) + "\n")
     return path
 
 
@@ -105,14 +105,15 @@ def read_board(board: Path) -> dict[str, list[Submission]]:
     Raises:
         InputError: a file is damaged, or not of the dataset of its folder.
     """
-    found: dict[str, list[Submission]] = {}
+    by_dataset: dict[str, list[Submission]] = {}
     for path in sorted(board.glob("*/*.json")):
-        one = _read(path)
-        if one.run.dataset.fingerprint != path.parent.name:
-            raise InputError(f"{path}: is of dataset {one.run.dataset.fingerprint}")
-        found.setdefault(path.parent.name, []).append(one)
+        submission = _read(path)
+        if submission.run.dataset.fingerprint != path.parent.name:
+            raise InputError(f"{path}: is of dataset {submission.run.dataset.fingerprint}")
+        by_dataset.setdefault(path.parent.name, []).append(submission)
     return {
-        dataset: sorted(models, key=lambda one: one.card.name) for dataset, models in found.items()
+        dataset: sorted(models, key=lambda submission: submission.card.name)
+        for dataset, models in by_dataset.items()
     }
 
 
@@ -139,11 +140,11 @@ def _check_complete(result: Result) -> None:
         raise InputError(f"{where}: of embeddings without a model, which nobody can check")
 
 
-def _check_alike(new: Submission, there: Sequence[Submission]) -> None:
+def _check_alike(new: Submission, entries: Sequence[Submission]) -> None:
     """Scores are ranked by paired differences, so all have to have the same groups of images."""
-    for one in there:
+    for earlier in entries:
         for name in SAME:
-            ours, theirs = (each.properties.settings.get(name) for each in (new, one))
+            ours, theirs = (each.properties.settings.get(name) for each in (new, earlier))
             if ours != theirs:
                 raise InputError(
                     f"{new.model}: {name} is {ours}, in this leaderboard it is {theirs}; "

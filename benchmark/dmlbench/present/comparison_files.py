@@ -83,36 +83,44 @@ _WRITERS = {".json": as_json, ".csv": as_csv, ".md": as_markdown, ".tex": as_lat
 
 def _property_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
     for name, by_model in comparison.properties.items():
-        for model, found in by_model.items():
-            for measure, score in found.scores.items():
+        for model, property_scores in by_model.items():
+            for measure, score in property_scores.scores.items():
                 ends = (*_ends(score.ci95), *_ends(score.chance))
                 yield (name, model, None, measure, score.value, None, *ends)
 
 
 def _difference_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
     for name, differences in comparison.differences.items():
-        for one in differences:
-            ends = (*_ends(one.ci95), None, None)
-            yield (name, one.a, one.b, "nr_precision_difference", one.value, None, *ends)
+        for difference in differences:
+            ends = (*_ends(difference.ci95), None, None)
+            yield (
+                name,
+                difference.a,
+                difference.b,
+                "nr_precision_difference",
+                difference.value,
+                None,
+                *ends,
+            )
 
 
 def _intervention_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
-    for model, found in comparison.interventions.items():
+    for model, interventions in comparison.interventions.items():
         for measure in ("sensitivity", "retrieval_under_intervention"):
-            score: Score = getattr(found, measure)
+            score: Score = getattr(interventions, measure)
             ends = (*_ends(score.ci95), None, None)
-            yield (found.group, model, None, measure, score.value, None, *ends)
+            yield (interventions.group, model, None, measure, score.value, None, *ends)
 
 
 def _map_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
-    found = comparison.saliency
-    if found is None:
+    saliency = comparison.saliency
+    if saliency is None:
         return
     for measure in ("attention_on_car", "self_correlation"):
-        means: dict[str, Mean] = getattr(found, measure)
+        means: dict[str, Mean] = getattr(saliency, measure)
         for model, mean in means.items():
             yield ("maps", model, None, measure, mean.value, None, *_ends(mean.ci95), None, None)
-    for pair in found.pairs:
+    for pair in saliency.pairs:
         yield from _pair_rows(pair)
 
 
@@ -121,8 +129,18 @@ def _pair_rows(pair: Pair) -> Iterator[tuple[Cell, ...]]:
     if pair.shared_noise is not None:
         spreads["correlation_shared_noise"] = pair.shared_noise.correlation
         spreads["divergence_shared_noise"] = pair.shared_noise.divergence
-    for measure, one in spreads.items():
-        yield ("maps", pair.a, pair.b, measure, one.mean, one.std, *_ends(one.ci95), None, None)
+    for measure, spread in spreads.items():
+        yield (
+            "maps",
+            pair.a,
+            pair.b,
+            measure,
+            spread.mean,
+            spread.std,
+            *_ends(spread.ci95),
+            None,
+            None,
+        )
     for measure, bound in (("ceiling", pair.ceiling), ("floor", pair.floor)):
         ends = (*_ends(bound.ci95), None, None)
         yield ("maps", pair.a, pair.b, measure, bound.value, None, *ends)
@@ -136,19 +154,19 @@ def _group_rows(groups: GroupComparison | None) -> Iterator[tuple[Cell, ...]]:
         yield from _test_rows(name, groups.groups.names, test)
     if groups.attention_on_car is not None:
         yield from _test_rows("maps", groups.groups.names, groups.attention_on_car)
-    agreements = {(name, name): found for name, found in groups.within.items()}
+    agreements = {(name, name): agreement for name, agreement in groups.within.items()}
     agreements[groups.groups.names] = groups.between
-    for (one, other), found in agreements.items():
-        yield ("maps", one, other, "group_correlation", found.r, *[None] * 5)
+    for (first, second), agreement in agreements.items():
+        yield ("maps", first, second, "group_correlation", agreement.r, *[None] * 5)
 
 
 def _test_rows(subject: str, names: tuple[str, str], test: GroupTest) -> Iterator[tuple[Cell, ...]]:
-    found, paper = test.corrected, test.paper
-    for name, mean in found.means.items():
+    corrected, paper = test.corrected, test.paper
+    for name, mean in corrected.means.items():
         yield (subject, name, None, "group_mean", mean, *[None] * 5)
-    ends = (*_ends(found.delta_ci95), None, None)
-    yield (subject, *names, "cliffs_delta", found.delta, None, *ends)
-    values = {"group_u": found.u, "group_p": found.p, "group_p_holm": found.p_holm}
+    ends = (*_ends(corrected.delta_ci95), None, None)
+    yield (subject, *names, "cliffs_delta", corrected.delta, None, *ends)
+    values = {"group_u": corrected.u, "group_p": corrected.p, "group_p_holm": corrected.p_holm}
     if paper is not None:
         values |= {"group_p_paper": paper.p, "group_p_paper_two_sided": paper.p_two_sided}
     for measure, value in values.items():

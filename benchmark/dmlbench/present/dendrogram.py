@@ -42,20 +42,20 @@ class Dendrogram:
 
 def dendrogram(comparison: Comparison) -> Dendrogram | None:
     """None where no two models are clustered."""
-    found = comparison.saliency.clustering if comparison.saliency else None
-    if found is None or not found.merges:
+    clustering = comparison.saliency.clustering if comparison.saliency else None
+    if clustering is None or not clustering.merges:
         return None
-    farthest = max(distance for *_, distance, _ in found.merges) or 1.0
-    leaves = [model for model in found.order if model not in found.left_out]
+    farthest = max(distance for *_, distance, _ in clustering.merges) or 1.0
+    leaves = [model for model in clustering.order if model not in clustering.left_out]
     heights = {model: ROW * (place + 0.5) for place, model in enumerate(leaves)}
 
     def across(distance: float) -> float:
         return SPAN * (1 - distance / farthest)
 
-    nodes = [(heights[model], float(SPAN)) for model in found.models]
+    nodes = [(heights[model], float(SPAN)) for model in clustering.models]
     joins = []
-    for one, other, distance, size in found.merges:
-        (top, top_x), (bottom, bottom_x) = sorted((nodes[one], nodes[other]))
+    for left, right, distance, size in clustering.merges:
+        (top, top_x), (bottom, bottom_x) = sorted((nodes[left], nodes[right]))
         x = across(distance)
         points = [(top_x, top), (x, top), (x, bottom), (bottom_x, bottom)]
         joins.append(Join(points, f"{size} models at r = {number(1 - distance, 3)}"))

@@ -23,7 +23,7 @@ from dmlbench.sources import ImageSource
 from dmldata.contract.grid import grid
 from dmldata.dataset import Item
 
-MOST_IMAGES, MOST_POINTS = 200, 2000
+MAX_IMAGES, MAX_POINTS = 200, 2000
 """A page of 15 models is to stay under 10 MB; measurements/report_page.py says what it takes."""
 WIDTH, MAP, THUMB = 240, 56, 40
 """Sides of an image, a map and the picture of a point, pixels."""
@@ -44,7 +44,7 @@ def explorer_content(
         "images": _images(comparison, by_id, dataset),
         "points": _points(comparison, by_id, dataset, progress),
         "colours": [to_hex(colormaps["inferno"](share / 255)) for share in range(256)],
-        "hues": [to_hex(colour) for colour in color_sequences["petroff10"]],
+        "hues": [to_hex(color) for color in color_sequences["petroff10"]],
         "ramp": [to_hex(colormaps["viridis"](share / 31)) for share in range(32)],
         "wheel": [to_hex(colormaps["twilight"](share / 32)) for share in range(32)],
     }
@@ -55,20 +55,20 @@ def explorer_content(
 def _images(
     comparison: Comparison, by_id: dict[str, Result], dataset: ImageSource
 ) -> dict[str, Any] | None:
-    """The images that all models have maps of, at most MOST_IMAGES; None where there are none."""
-    found = comparison.saliency
-    if found is None or not found.keys:
+    """The images that all models have maps of, at most MAX_IMAGES; None where there are none."""
+    saliency = comparison.saliency
+    if saliency is None or not saliency.keys:
         return None
-    models = [model for model in found.clustering.order if by_id[model].saliency is not None]
+    models = [model for model in saliency.clustering.order if by_id[model].saliency is not None]
     maps = {model: by_id[model].maps() for model in models}
-    keys = found.keys[:MOST_IMAGES]
+    keys = saliency.keys[:MAX_IMAGES]
     images = []
     for item in dataset.samples_iter(keys=keys):
         strips, boxes, on_car = [], [], []
         for model in models:
-            own = maps[model]
-            row = int(own.rows_of([item.key])[0])
-            geometry = own.geometry_of(row)
+            model_maps = maps[model]
+            row = int(model_maps.rows_of([item.key])[0])
+            geometry = model_maps.geometry_of(row)
             box, (height, width) = geometry.box, geometry.image
             boxes.append(
                 [
@@ -81,8 +81,8 @@ def _images(
                     )
                 ]
             )
-            strips.append(_small(own.maps[row].astype(np.float32)))
-            share = float(own.attention_on_car[row])
+            strips.append(_small(model_maps.maps[row].astype(np.float32)))
+            share = float(model_maps.attention_on_car[row])
             on_car.append(None if np.isnan(share) else round(share, 3))
         images.append(
             {
@@ -116,7 +116,7 @@ def _small(saliency: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _agreement(maps: Sequence[NDArray[np.float32]]) -> float | None:
     """Mean Pearson r of all pairs of these maps of one image; None where a map is flat."""
-    flat = np.stack([one.ravel() for one in maps]).astype(np.float64)
+    flat = np.stack([saliency.ravel() for saliency in maps]).astype(np.float64)
     if len(flat) < 2 or (flat.std(axis=1) == 0).any():
         return None
     r = np.corrcoef(flat)
@@ -153,24 +153,24 @@ def _points(
     dataset: ImageSource,
     progress: Progress | None,
 ) -> dict[str, Any]:
-    """Every model's embeddings in two dimensions, at most MOST_POINTS, evenly over the dataset."""
+    """Every model's embeddings in two dimensions, at most MAX_POINTS, evenly over the dataset."""
     count = comparison.dataset.images
-    kept = np.unique(np.linspace(0, count - 1, min(count, MOST_POINTS)).round().astype(int))
+    rows = np.unique(np.linspace(0, count - 1, min(count, MAX_POINTS)).round().astype(int))
     models = []
     for number, model in enumerate(comparison.models):
         if progress:
             progress("map embeddings", number, len(comparison.models))
-        embeddings = by_id[model.id].folder.read_embeddings()[kept]
+        embeddings = by_id[model.id].folder.read_embeddings()[rows]
         models.append(
             {
                 "label": model.label,
                 "pca": _scaled(principal(embeddings)),
-                "tsne": _scaled(neighbours(embeddings)),
+                "tsne": _scaled(neighbors(embeddings)),
             }
         )
     names = dataset.manifest.varied
     every = dataset.samples["key"].to_pylist()
-    keys = [every[row] for row in kept]
+    keys = [every[row] for row in rows]
     small = []
     values: dict[str, list[Any]] = {name: [] for name in names}
     for item in dataset.samples_iter(keys=keys, with_mask=False):
@@ -192,15 +192,15 @@ def _points(
 
 def principal(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
     """[N, 2]: the first two principal components; the largest loading of each is positive."""
-    centred = embeddings.astype(np.float64) - embeddings.mean(axis=0, dtype=np.float64)
-    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    centered = embeddings.astype(np.float64) - embeddings.mean(axis=0, dtype=np.float64)
+    _, _, axes = np.linalg.svd(centered, full_matrices=False)
     axes = axes[:2]
     signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
-    found = centred @ (axes * signs[:, None]).T
-    return np.pad(found, ((0, 0), (0, 2 - found.shape[1])))
+    components = centered @ (axes * signs[:, None]).T
+    return np.pad(components, ((0, 0), (0, 2 - components.shape[1])))
 
 
-def neighbours(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+def neighbors(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
     """[N, 2]: t-SNE of unit vectors from their principal components; the components themselves of
     fewer than ten images."""
     from sklearn.manifold import TSNE

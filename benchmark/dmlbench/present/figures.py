@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dmlbench.present.color_scales import GREY
+from dmlbench.present.color_scales import GRAY
 from dmlbench.present.dendrogram import ROW, SPAN, Dendrogram
 from dmlbench.present.heat_maps import Grid, Legend
 from dmlbench.present.result_tables import minus
@@ -51,12 +51,12 @@ def tree_files(tree: Dendrogram) -> dict[str, bytes]:
 
 
 def _files(figure: Figure) -> dict[str, bytes]:
-    found = {}
+    content_by_suffix = {}
     for suffix in SUFFIXES:
         buffer = io.BytesIO()
         figure.savefig(buffer, format=suffix, dpi=DPI, metadata=_UNDATED[suffix])
-        found[suffix] = buffer.getvalue()
-    return found
+        content_by_suffix[suffix] = buffer.getvalue()
+    return content_by_suffix
 
 
 def _heat(grid: Grid) -> Figure:
@@ -66,9 +66,9 @@ def _heat(grid: Grid) -> Figure:
     # The last slanted name leans out of the table.
     right = top if slanted else 0.1
     heights = [LINE + (GAP if row in grid.breaks else 0) for row in range(len(grid.rows))]
-    words = LETTER * max(len(grid.legend.title), len(grid.legend.grey) + 3)
+    words = LETTER * max(len(grid.legend.title), len(grid.legend.gray) + 3)
     width = left + max(CELL * len(grid.columns) + right, words)
-    figure, axes = _blank(width, top + sum(heights) + (0.85 if grid.legend.grey else 0.65))
+    figure, axes = _blank(width, top + sum(heights) + (0.85 if grid.legend.gray else 0.65))
     y = top
     for row, (name, cells) in enumerate(grid.rows):
         y += GAP if row in grid.breaks else 0
@@ -104,15 +104,15 @@ def _legend(axes: Any, legend: Legend, left: float, top: float) -> None:
     width, height = 1.8, 0.09
     axes.text(left, top - 0.05, legend.title, fontsize=7)
     step = width / len(legend.stops)
-    for place, colour in enumerate(legend.stops):
+    for place, color in enumerate(legend.stops):
         part = (left + step * place, top), step * 1.02, height
-        axes.add_patch(Rectangle(*part, facecolor=colour, linewidth=0))
+        axes.add_patch(Rectangle(*part, facecolor=color, linewidth=0))
     for text, percent in legend.ticks:
         x = left + width * percent / 100
         axes.text(x, top + height + 0.04, minus(text), ha="center", va="top", fontsize=7)
-    if legend.grey:
-        axes.add_patch(Rectangle((left, top + 0.34), 0.16, height, facecolor=GREY, linewidth=0))
-        axes.text(left + 0.22, top + 0.34 + height / 2, legend.grey, va="center", fontsize=7)
+    if legend.gray:
+        axes.add_patch(Rectangle((left, top + 0.34), 0.16, height, facecolor=GRAY, linewidth=0))
+        axes.text(left + 0.22, top + 0.34 + height / 2, legend.gray, va="center", fontsize=7)
 
 
 def _tree(tree: Dendrogram) -> Figure:

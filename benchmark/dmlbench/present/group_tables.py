@@ -34,10 +34,10 @@ def _test_table(groups: GroupComparison) -> Table:
 def _agreement_table(groups: GroupComparison) -> Table:
     """Mean r of the maps within each group and between the two."""
 
-    def row(name: str, found: MeanAgreement) -> tuple[str, str, str]:
-        return name, number(found.r, 3), str(found.pairs)
+    def row(name: str, agreement: MeanAgreement) -> tuple[str, str, str]:
+        return name, number(agreement.r, 3), str(agreement.pairs)
 
-    rows = [row(f"within {name}", found) for name, found in groups.within.items()]
+    rows = [row(f"within {name}", agreement) for name, agreement in groups.within.items()]
     rows.append(row("between", groups.between))
     return Table("Pearson r of saliency maps by group", ("pairs of models", "r", "pairs"), rows)
 
@@ -78,14 +78,14 @@ def _group_words(groups: GroupComparison) -> Iterator[str]:
 
 
 def _test_cells(test: GroupTest, digits: int) -> tuple[str, ...]:
-    found, paper = test.corrected, test.paper
+    corrected, paper = test.corrected, test.paper
     return (
-        *(number(mean, digits) for mean in found.means.values()),
-        number(found.delta, 2),
-        interval(found.delta_ci95, 2),
-        number(found.u, 1),
-        p_value(found.p),
-        p_value(found.p_holm),
+        *(number(mean, digits) for mean in corrected.means.values()),
+        number(corrected.delta, 2),
+        interval(corrected.delta_ci95, 2),
+        number(corrected.u, 1),
+        p_value(corrected.p),
+        p_value(corrected.p_holm),
         p_value(paper.p if paper else None),
         p_value(paper.p_two_sided if paper else None),
     )

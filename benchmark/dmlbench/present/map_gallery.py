@@ -53,11 +53,11 @@ def make_cards(
     Raises:
         DatasetError: a shard is damaged.
     """
-    found = comparison.saliency
-    keys = found.keys[:count] if found else ()
+    saliency = comparison.saliency
+    keys = saliency.keys[:count] if saliency else ()
     if not keys:
         return []
-    maps = {one.model: one.maps() for one in results if one.saliency is not None}
+    maps = {result.model: result.maps() for result in results if result.saliency is not None}
     width = WIDTH if len(maps) <= MANY_MODELS else SMALL_WIDTH
     return [
         _card(item, comparison, maps, dataset, width)
@@ -72,13 +72,17 @@ def _card(
     values = [(key, value_text(item, dataset, key)) for key in dataset.manifest.varied]
     described = ", ".join(f"{name} {value}" for name, value in values)
     tiles = [Tile(data_uri(small), *small.size, f"Image {item.key}: {described}", "image")]
-    for model, own in maps.items():
-        row = int(own.rows_of([item.key])[0])
-        on_car = float(own.attention_on_car[row])
+    for model, model_maps in maps.items():
+        row = int(model_maps.rows_of([item.key])[0])
+        on_car = float(model_maps.attention_on_car[row])
         label = comparison.label(model)
         tiles.append(
             Tile(
-                data_uri(overlay(small, own.maps[row].astype(np.float32), own.geometry_of(row))),
+                data_uri(
+                    overlay(
+                        small, model_maps.maps[row].astype(np.float32), model_maps.geometry_of(row)
+                    )
+                ),
                 *small.size,
                 f"Saliency map of {label} over image {item.key}",
                 label,

@@ -33,16 +33,16 @@ def shrink(image: Image.Image, width: int) -> Image.Image:
 
 
 def overlay(image: Image.Image, saliency: NDArray[np.floating], geometry: Geometry) -> Image.Image:
-    """A map over a darkened grey image: black and purple is little, yellow is much.
+    """A map over a darkened gray image: black and purple is little, yellow is much.
 
     Args:
         image: the whole image in any size of its aspect.
         saliency: [H, W] in [0, 1], the model's input.
         geometry: where that input lies; what the model did not see is darker still.
     """
-    grey = (np.asarray(image.convert("RGB"), np.float64) @ _WEIGHTS)[:, :, None] / 255
+    gray = (np.asarray(image.convert("RGB"), np.float64) @ _WEIGHTS)[:, :, None] / 255
     strength, seen = _carried_back(image, saliency, geometry)
-    base = grey * np.where(seen, DIMMED, OUTSIDE)[:, :, None]
+    base = gray * np.where(seen, DIMMED, OUTSIDE)[:, :, None]
     glow = np.asarray(colormaps["inferno"](strength))[:, :, :3]
     share = (0.9 * np.sqrt(strength))[:, :, None]
     return Image.fromarray((255 * (base * (1 - share) + glow * share)).round().astype(np.uint8))
@@ -61,5 +61,5 @@ def _carried_back(
     resized = source.resize(size, Image.Resampling.BILINEAR)
     canvas = Image.new("F", image.size, -1.0)
     canvas.paste(resized, (left, top))
-    found = np.asarray(canvas, np.float64)
-    return np.clip(found, 0, 1), found >= 0
+    values = np.asarray(canvas, np.float64)
+    return np.clip(values, 0, 1), values >= 0

@@ -15,7 +15,7 @@ from dmlbench.present.comparison_tables import (
     tie_note,
 )
 from dmlbench.present.dendrogram import dendrogram
-from dmlbench.present.explorer import MAP, MOST_POINTS, explorer_content, perplexity
+from dmlbench.present.explorer import MAP, MAX_POINTS, explorer_content, perplexity
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.heat_maps import correlation_grid, property_grid
 from dmlbench.present.map_gallery import make_cards, tile_width
@@ -38,7 +38,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def find_dataset(
-    results: Sequence[Result], given: ImageSource | None, images: int
+    results: Sequence[Result], source: ImageSource | None, images: int
 ) -> ImageSource | None:
     """The dataset that the page's images come from: as given, else where the results remember it.
 
@@ -55,9 +55,9 @@ def find_dataset(
     expected = results[0].run.dataset
     hint = f"give the folder of {expected.name} {expected.fingerprint} with --data, or --images 0"
     try:
-        if given is None and "://" in expected.url:
+        if source is None and "://" in expected.url:
             raise InputError(f"{expected.url}: is a URL, which the results alone do not open")
-        dataset = given or open_source(expected.url, **expected.options)
+        dataset = source or open_source(expected.url, **expected.options)
     except (InputError, OSError) as error:
         if all(result.saliency is None for result in results):
             return None
@@ -114,7 +114,7 @@ def write_report(
         strips=[] if dataset is None else make_strips(comparison, results, dataset),
         explorer=Markup(explorer),
         map_side=MAP,
-        perplexity=f"{perplexity(min(comparison.dataset.images, MOST_POINTS)):.3g}",
+        perplexity=f"{perplexity(min(comparison.dataset.images, MAX_POINTS)):.3g}",
         script=text_of_script,
         script_hash=Markup(script_hash),
         tile=tile_width(len(cards[0].tiles)) if cards else 0,

@@ -42,10 +42,10 @@ def score_details(comparison: Comparison) -> Table:
         "note",
     )
     rows = []
-    for name, model, found in _entries(comparison):
-        main, arp = found.scores["nr_precision"], found.scores["arp"]
-        counts = (str(found.n), str(found.labels))
-        rows.append((name, model, *counts, *_full(main, 2), *_full(arp, 3), found.note))
+    for name, model, scores in _entries(comparison):
+        main, arp = scores.scores["nr_precision"], scores.scores["arp"]
+        counts = (str(scores.n), str(scores.labels))
+        rows.append((name, model, *counts, *_full(main, 2), *_full(arp, 3), scores.note))
     return Table("Scores with intervals", columns, rows)
 
 
@@ -57,11 +57,11 @@ def other_scores(comparison: Comparison) -> Table:
             name,
             model,
             *(
-                _with_interval(found.scores.get(score, _ABSENT), digits)
+                _with_interval(scores.scores.get(score, _ABSENT), digits)
                 for score, (_, digits) in _OTHERS.items()
             ),
         )
-        for name, model, found in _entries(comparison)
+        for name, model, scores in _entries(comparison)
     ]
     return Table("Other scores", columns, rows, _OTHERS_NOTE)
 
@@ -120,8 +120,8 @@ def run_facts(result: Result) -> list[tuple[str, str]]:
 
 def _entries(comparison: Comparison) -> Iterator[tuple[str, str, PropertyScores]]:
     for name, by_model in comparison.properties.items():
-        for model, found in by_model.items():
-            yield name, comparison.label(model), found
+        for model, scores in by_model.items():
+            yield name, comparison.label(model), scores
 
 
 def _with_interval(score: Score, digits: int) -> str:
@@ -177,12 +177,12 @@ def _text(value: object) -> str:
 
 def all_notes(comparison: Comparison, results: Sequence[Result]) -> list[str]:
     """What a reader has to know: of the comparison, and of each model."""
-    runs = [one.run for one in results]
+    runs = [result.run for result in results]
     shared = [note for note in runs[0].notes if all(note in run.notes for run in runs)]
-    own = [
+    of_one_model = [
         f"{comparison.label(run.model.id)}: {note}"
         for run in runs
         for note in run.notes
         if note not in shared
     ]
-    return [*comparison.notes, *shared, *own]
+    return [*comparison.notes, *shared, *of_one_model]

@@ -111,28 +111,30 @@ def _harmless(cell: str | float | None) -> str | float | None:
 
 def score_table(properties: Mapping[str, PropertyScores]) -> Table:
     """One model: a row a property."""
-    within = any("arp_within_class" in found.scores for found in properties.values())
+    within = any(
+        "arp_within_class" in property_scores.scores for property_scores in properties.values()
+    )
     columns = (
         *("property", "images", "NR-Precision", "95 % interval", "chance", "ARP"),
         *(["ARP within class"] if within else []),
         *("decodability", "note"),
     )
     rows = []
-    for name, found in properties.items():
-        scores = found.scores
+    for name, property_scores in properties.items():
+        scores = property_scores.scores
         main = scores["nr_precision"]
         inside = scores.get("arp_within_class")
         rows.append(
             (
                 name,
-                str(found.n),
+                str(property_scores.n),
                 number(main.value, 2),
                 interval(main.ci95, 2),
                 interval(main.chance, 2),
                 number(scores["arp"].value, 3),
                 *([number(None if inside is None else inside.value, 3)] if within else []),
                 number(scores["decodability"].value, 2),
-                found.note,
+                property_scores.note,
             )
         )
     return Table("Properties", columns, rows)
@@ -147,10 +149,10 @@ def print_result(result: Result) -> None:
     if result.properties.interventions is not None:
         say(intervention_line(result.properties.interventions))
     if result.saliency is not None:
-        found = result.saliency
+        saliency = result.saliency
         say(
-            f"attention on car: {_attention(found.attention_on_car)}; maps agree with themselves "
-            f"under other noise: {_agreement(found.self_correlation)}"
+            f"attention on car: {_attention(saliency.attention_on_car)}; maps agree with "
+            f"themselves under other noise: {_agreement(saliency.self_correlation)}"
         )
     note = queries_note(result.properties.n, result.properties.settings)
     if note is not None:
@@ -158,12 +160,13 @@ def print_result(result: Result) -> None:
     say(f"results: {result.folder.path}")
 
 
-def retrieval_line(name: str, found: PropertyScores) -> str:
+def retrieval_line(name: str, property_scores: PropertyScores) -> str:
     """The scores that papers on metric learning report, of a property that is the class."""
+    scores = property_scores.scores
     parts = [
-        f"{title} {number(found.scores[name].value, 3)} (95 % interval "
-        f"{interval(found.scores[name].ci95, 3)}; chance {interval(found.scores[name].chance, 3)})"
-        for name, title in RETRIEVAL.items()
+        f"{title} {number(scores[score].value, 3)} (95 % interval "
+        f"{interval(scores[score].ci95, 3)}; chance {interval(scores[score].chance, 3)})"
+        for score, title in RETRIEVAL.items()
     ]
     return f"retrieval of {name}: {', '.join(parts)}"
 
@@ -181,16 +184,17 @@ def _attention(mean: Mean) -> str:
     )
 
 
-def intervention_line(found: Interventions) -> str:
+def intervention_line(interventions: Interventions) -> str:
     """What the swept group does to the embeddings, in words."""
-    if found.reason is not None:
-        return f"changing {found.group}: no sensitivity, {found.reason}"
-    moves, stays = found.sensitivity, found.retrieval_under_intervention
+    if interventions.reason is not None:
+        return f"changing {interventions.group}: no sensitivity, {interventions.reason}"
+    group = interventions.group
+    moves, stays = interventions.sensitivity, interventions.retrieval_under_intervention
     return (
-        f"changing {found.group} alone moves an embedding {number(moves.value, 3)} times as far as "
+        f"changing {group} alone moves an embedding {number(moves.value, 3)} times as far as "
         f"another car is (95 % interval {interval(moves.ci95, 3)}); the nearest is the same car, "
-        f"not the same {found.group}, for {number(stays.value, 3)} of the images (95 % interval "
-        f"{interval(stays.ci95, 3)}; by chance {number(found.retrieval_expected, 3)})"
+        f"not the same {group}, for {number(stays.value, 3)} of the images (95 % interval "
+        f"{interval(stays.ci95, 3)}; by chance {number(interventions.retrieval_expected, 3)})"
     )
 
 
@@ -205,8 +209,8 @@ def print_scores(scores: Mapping[str, Any]) -> None:
 def scores_by_property(scores: Mapping[str, Any]) -> dict[str, PropertyScores]:
     """The properties of what `dmlbench.evaluate.score_files.score_files` gives."""
     return {
-        name: PropertyScores.model_validate_json(json.dumps(one))
-        for name, one in scores["properties"].items()
+        name: PropertyScores.model_validate_json(json.dumps(content))
+        for name, content in scores["properties"].items()
     }
 
 

@@ -44,8 +44,8 @@ def as_csv(scores: Mapping[str, Any]) -> str:
 
 
 def _rows(scores: Mapping[str, Any]) -> Iterator[tuple[str | float | None, ...]]:
-    for name, found in scores_by_property(scores).items():
-        for measure, score in found.scores.items():
+    for name, property_scores in scores_by_property(scores).items():
+        for measure, score in property_scores.scores.items():
             ends = (*(score.ci95 or (None, None)), *(score.chance or (None, None)))
             yield (name, measure, score.value, *ends)
 

@@ -67,7 +67,7 @@ def make_strips(
     samples = dataset.samples.select(["key", "scene_id", "variant_id"]).to_pylist()
     rows = {sample["key"]: row for row, sample in enumerate(samples)}
     scenes: dict[int, list[str]] = {}
-    for sample in sorted(samples, key=lambda one: (one["scene_id"], one["variant_id"])):
+    for sample in sorted(samples, key=lambda row: (row["scene_id"], row["variant_id"])):
         scenes.setdefault(sample["scene_id"], []).append(sample["key"])
     shown = {scene: keys[:VARIANTS] for scene, keys in list(scenes.items())[:SCENES]}
     moved: dict[str, list[tuple[str, float]]] = {key: [] for keys in shown.values() for key in keys}
@@ -81,12 +81,14 @@ def make_strips(
                 distance = float(np.linalg.norm(embeddings[rows[key]] - first))
                 label = comparison.label(result.model)
                 moved[key].append((label, distance / scale[result.model]))
-    farthest = max((one for moves in moved.values() for _, one in moves), default=0.0) or 1.0
+    farthest = (
+        max((distance for moves in moved.values() for _, distance in moves), default=0.0) or 1.0
+    )
     items = {item.key: item for item in dataset.samples_iter(keys=set(moved), with_mask=False)}
 
     def variant(key: str) -> Variant:
         small = shrink(items[key].image, WIDTH)
-        moves = [Move(label, one, 100 * one / farthest) for label, one in moved[key]]
+        moves = [Move(label, distance, 100 * distance / farthest) for label, distance in moved[key]]
         values = [(name, value_text(items[key], dataset, name)) for name in swept]
         return Variant(data_uri(small), *small.size, f"Image {key}", values, moves)
 

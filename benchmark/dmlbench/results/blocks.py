@@ -40,20 +40,20 @@ class Blocks:
     """
 
     def __init__(self, folder: Path, part: str, *decided_by: BaseModel) -> None:
-        content = [str(FORMAT), *(one.model_dump_json() for one in decided_by)]
+        content = [str(FORMAT), *(decision.model_dump_json() for decision in decided_by)]
         self._root, self._part = folder / FOLDER, part
         self._path = self._root / f"{part}-{_hash(content)}"
 
     def read(self) -> list[Arrays]:
         """The finished blocks, each with its `keys`; a damaged file is as none, and removed."""
-        found: list[Arrays] = []
+        finished: list[Arrays] = []
         for path in sorted(self._path.glob("*.npz")):
             try:
                 with np.load(path, allow_pickle=False) as arrays:
-                    found.append(dict(arrays))
+                    finished.append(dict(arrays))
             except (ValueError, OSError, EOFError, zipfile.BadZipFile):
                 path.unlink()
-        return found
+        return finished
 
     def write(self, block: Arrays) -> None:
         """Keep a finished block; `keys` names its images, `seconds` tells what it took."""
@@ -75,9 +75,9 @@ def unfinished(keys: Sequence[str], size: int, finished: Sequence[Arrays]) -> It
     >>> list(unfinished("abcde", 2, [{"keys": np.array(["a", "b"])}]))
     [['c', 'd'], ['e']]
     """
-    there = {key for block in finished for key in block[KEYS].tolist()}
+    finished_keys = {key for block in finished for key in block[KEYS].tolist()}
     for start in range(0, len(keys), size):
-        left = [key for key in keys[start : start + size] if key not in there]
+        left = [key for key in keys[start : start + size] if key not in finished_keys]
         if left:
             yield left
 

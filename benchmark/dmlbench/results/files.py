@@ -157,14 +157,14 @@ class PropertiesFile(StrictModel):
     @model_validator(mode="after")
     def _check(self) -> PropertiesFile:
         known = _KnownSettings.model_validate(self.settings)
-        for name, found in self.properties.items():
-            for score in EVERY_PROPERTY:
-                if score not in found.scores:
-                    raise ValueError(f"{name}.{score}: missing")
-            for score, one in found.scores.items():
-                if one.replicates is not None and len(one.replicates) != known.jackknife_groups:
+        for name, property_scores in self.properties.items():
+            for measure in EVERY_PROPERTY:
+                if measure not in property_scores.scores:
+                    raise ValueError(f"{name}.{measure}: missing")
+            for measure, score in property_scores.scores.items():
+                if score.replicates is not None and len(score.replicates) != known.jackknife_groups:
                     raise ValueError(
-                        f"{name}.{score}: {len(one.replicates)} replicates; valid: "
+                        f"{name}.{measure}: {len(score.replicates)} replicates; valid: "
                         f"{known.jackknife_groups}, one per jackknife group of settings"
                     )
         return self

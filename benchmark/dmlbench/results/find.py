@@ -90,8 +90,8 @@ def find_results(paths: Iterable[Path], data: str | None = None) -> list[Result]
 
 def models_left_out(paths: Iterable[Path], results: Iterable[Result]) -> list[str]:
     """Ids of the models that have results in `paths`, but on other datasets than `results`."""
-    there = {folder.resolve().parent.name for folder in _all_run_folders(paths)}
-    return sorted(there - {result.folder.path.resolve().parent.name for result in results})
+    all_models = {folder.resolve().parent.name for folder in _all_run_folders(paths)}
+    return sorted(all_models - {result.folder.path.resolve().parent.name for result in results})
 
 
 def _all_run_folders(paths: Iterable[Path]) -> list[Path]:
@@ -101,8 +101,8 @@ def _all_run_folders(paths: Iterable[Path]) -> list[Path]:
             continue
         if not path.is_dir():
             raise InputError(f"{path}: no such folder; valid: results folders of dmlbench evaluate")
-        for found in _run_folders(path):
-            folders.setdefault(found.resolve(), found)
+        for folder in _run_folders(path):
+            folders.setdefault(folder.resolve(), folder)
     return list(folders.values())
 
 
@@ -110,9 +110,9 @@ def _run_folders(path: Path) -> list[Path]:
     if _is_run_folder(path):
         return [path]
     for pattern in ("*", "*/*"):
-        found = [child for child in sorted(path.glob(pattern)) if _is_run_folder(child)]
-        if found:
-            return found
+        run_folders = [child for child in sorted(path.glob(pattern)) if _is_run_folder(child)]
+        if run_folders:
+            return run_folders
     raise InputError(f"{path}: holds no results; valid: folders that dmlbench evaluate wrote")
 
 
@@ -146,8 +146,9 @@ def _of_dataset(folders: list[Path], data: str | None) -> list[Path]:
 def _check_models(results: list[Result]) -> None:
     by_model: dict[str, Result] = {}
     for result in results:
-        other = by_model.setdefault(result.model, result)
-        if other is not result:
+        earlier = by_model.setdefault(result.model, result)
+        if earlier is not result:
             raise InputError(
-                f"model '{result.model}' occurs twice: {other.folder.path} and {result.folder.path}"
+                f"model '{result.model}' occurs twice: {earlier.folder.path} and "
+                f"{result.folder.path}"
             )

@@ -88,9 +88,9 @@ class ResultFolder:
         Raises:
             InputError: one of the two is missing, altered or not valid.
         """
-        found = self._parse(PropertiesFile)
-        self.check(EMBEDDINGS, found.embeddings_sha256)
-        return found
+        properties = self._parse(PropertiesFile)
+        self.check(EMBEDDINGS, properties.embeddings_sha256)
+        return properties
 
     def read_saliency(self) -> SaliencyFile:
         """saliency.json.
@@ -121,7 +121,9 @@ class ResultFolder:
             maps.geometry.shape == (count, 4, 2)
             and maps.maps.shape == maps.prime.shape == (count, *maps.maps.shape[1:3])
             and maps.attention_on_car.shape == (count,)
-            and all(one.dtype.kind == "f" for one in (maps.maps, maps.prime, maps.attention_on_car))
+            and all(
+                array.dtype.kind == "f" for array in (maps.maps, maps.prime, maps.attention_on_car)
+            )
             and maps.geometry.dtype.kind == "i"
         )
         if not suits:

@@ -35,11 +35,11 @@ def plain_mean(
     if not images:
         why = absent or "no image has a value"
         return Mean(value=None, ci95=None, images=0, left_out=left_out, reason=why)
-    kept = [known & (groups != group) for group in range(groups.max() + 1)]
+    remaining = [known & (groups != group) for group in range(groups.max() + 1)]
     full = float(array[known].mean())
-    if len(kept) < 2 or not all(rows.any() for rows in kept):
+    if len(remaining) < 2 or not all(rows.any() for rows in remaining):
         return Mean(value=full, ci95=None, images=images, left_out=left_out)
-    interval = jackknife_interval(full, [array[rows].mean() for rows in kept])
+    interval = jackknife_interval(full, [array[rows].mean() for rows in remaining])
     return Mean(value=full, ci95=interval, images=images, left_out=left_out)
 
 
@@ -53,11 +53,11 @@ def fisher_mean(
     >>> round(fisher_mean([0.5, 0.5], None, np.random.default_rng(0)).value, 6)
     0.5
     """
-    found = plain_mean(fisher(correlations), scenes, rng, absent)
-    if found.value is None:
-        return found
-    ci95 = None if found.ci95 is None else tuple(np.tanh(found.ci95).tolist())
-    return found.model_copy(update={"value": float(np.tanh(found.value)), "ci95": ci95})
+    in_fisher_z = plain_mean(fisher(correlations), scenes, rng, absent)
+    if in_fisher_z.value is None:
+        return in_fisher_z
+    ci95 = None if in_fisher_z.ci95 is None else tuple(np.tanh(in_fisher_z.ci95).tolist())
+    return in_fisher_z.model_copy(update={"value": float(np.tanh(in_fisher_z.value)), "ci95": ci95})
 
 
 def self_agreement(

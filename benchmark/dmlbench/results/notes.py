@@ -15,7 +15,7 @@ def queries_note(images: int, settings: Mapping[str, Any]) -> str | None:
     """
     if settings["max_queries"] >= images:
         return None
-    queries = [one["scores"] for one in settings["queries"].values()]
+    queries = [counts["scores"] for counts in settings["queries"].values()]
     if min(queries, default=images) > settings["max_queries"]:
         return f"MAP@R comes from {settings['max_queries']:,} queries among {images:,} images"
     return f"scores come from {settings['max_queries']:,} queries among {images:,} images"

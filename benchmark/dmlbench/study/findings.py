@@ -172,27 +172,27 @@ def mean_ceiling(pairs: Iterable[Pair]) -> float | None:
 
 
 def _averaged(measured: Mapping[Model, Measurement], loss: str, name: str, score: str) -> Averaged:
-    found = [
+    by_fold = [
         measurement.properties.properties[name].scores.get(score)
-        for (one, _), measurement in measured.items()
-        if one == loss
+        for (model_loss, _), measurement in measured.items()
+        if model_loss == loss
     ]
-    scores = [one for one in found if one is not None and one.value is not None]
-    values = [one.value for one in scores if one.value is not None]
-    if not values or len(scores) < len(found):
-        return Averaged(mean=None, std=None, ci95=None, beyond_chance=0, folds=len(found))
+    scores = [each for each in by_fold if each is not None and each.value is not None]
+    values = [each.value for each in scores if each.value is not None]
+    if not values or len(scores) < len(by_fold):
+        return Averaged(mean=None, std=None, ci95=None, beyond_chance=0, folds=len(by_fold))
     mean = float(np.mean(values))
     return Averaged(
         mean=mean,
         std=float(np.std(values, ddof=1)) if len(values) > 1 else None,
         ci95=_interval(mean, scores),
-        beyond_chance=sum(_is_beyond(one) for one in scores),
-        folds=len(found),
+        beyond_chance=sum(_is_beyond(each) for each in scores),
+        folds=len(by_fold),
     )
 
 
 def _interval(mean: float, scores: Sequence[Score]) -> Interval | None:
-    replicates = [one.replicates for one in scores if one.replicates is not None]
+    replicates = [score.replicates for score in scores if score.replicates is not None]
     if len(replicates) < len(scores):
         return None
     return jackknife_interval(mean, np.mean(replicates, axis=0))
@@ -206,14 +206,18 @@ def _is_beyond(score: Score) -> bool:
 
 
 def _trained(trainings: Mapping[Model, Training], loss: str) -> Trained:
-    own = [training.metrics for (one, _), training in trainings.items() if one == loss]
-    untrained = [metrics["untrained"] for metrics in own]
-    trained = [metrics["trained"] for metrics in own if metrics["trained"] is not None]
+    metrics_by_fold = [
+        training.metrics
+        for (trained_loss, _), training in trainings.items()
+        if trained_loss == loss
+    ]
+    untrained = [metrics["untrained"] for metrics in metrics_by_fold]
+    trained = [metrics["trained"] for metrics in metrics_by_fold if metrics["trained"] is not None]
     return Trained(
         untrained=_means(untrained),
         trained=_means(trained) if trained else None,
         beats=sum(a["map_at_r"] > b["map_at_r"] for a, b in zip(trained, untrained, strict=False)),
-        folds=len(own),
+        folds=len(metrics_by_fold),
     )
 
 
@@ -239,24 +243,26 @@ def retrieval_spearman(
     trained = [loss for loss in retrieval if loss_named(loss).group != "control"]
     if len(trained) < FEWEST_LOSSES:
         return {}
-    found = {}
+    rho_by_property = {}
     for name, by_loss in properties.items():
         columns = [
             [retrieval[loss]["map_at_r"].mean for loss in trained],
             [by_loss[loss].mean for loss in trained],
         ]
         if all(None not in column and len(set(column)) > 1 for column in columns):
-            found[name] = float(spearmanr(*columns).statistic)
-    return found
+            rho_by_property[name] = float(spearmanr(*columns).statistic)
+    return rho_by_property
 
 
 def _fold_agreement(losses: Sequence[str], maps: MapComparison) -> dict[str, FoldAgreement]:
-    found = {}
+    agreement_by_loss = {}
     for loss in losses:
-        own = {model for model, (one, _) in maps.names.items() if one == loss}
-        pairs = [pair for pair in maps.pairs if {pair.a, pair.b} <= own]
-        found[loss] = FoldAgreement(r=mean_r(pairs), ceiling=mean_ceiling(pairs), pairs=len(pairs))
-    return found
+        models = {model for model, (model_loss, _) in maps.names.items() if model_loss == loss}
+        pairs = [pair for pair in maps.pairs if {pair.a, pair.b} <= models]
+        agreement_by_loss[loss] = FoldAgreement(
+            r=mean_r(pairs), ceiling=mean_ceiling(pairs), pairs=len(pairs)
+        )
+    return agreement_by_loss
 
 
 def _groups(
@@ -266,7 +272,10 @@ def _groups(
         return None
     first = next(iter(properties.values())).properties.properties
     by_property = {
-        name: {one.run.model.id: one.properties.properties[name] for one in properties.values()}
+        name: {
+            measurement.run.model.id: measurement.properties.properties[name]
+            for measurement in properties.values()
+        }
         for name in first
     }
     attention = {model: mean.value for model, mean in maps.attention_on_car.items()} if maps else {}
@@ -276,7 +285,8 @@ def _groups(
 
 def pairs_of(maps: MapComparison, losses: Sequence[str]) -> list[Pair]:
     """The pairs of models of these losses."""
-    own = {model for model, (loss, _) in maps.names.items() if loss in losses}
+    selected = {model for model, (loss, _) in maps.names.items() if loss in losses}
     return [
-        maps.pair(a, b) for a, b in itertools.combinations([m for m in maps.models if m in own], 2)
+        maps.pair(a, b)
+        for a, b in itertools.combinations([m for m in maps.models if m in selected], 2)
     ]

@@ -120,12 +120,14 @@ class StudyModel:
         source, settings = open_images(images), self._settings(self.recipe.maps[self.fold])
         step = f"{self.name}.saliency"
         decides = self._decides(source, settings, {"seed", "maps", "samples", "method"})
-        kept = self._steps.read(step, decides, Measurement)
-        if kept is not None and _has_maps(found := kept.result(self.results)):
-            return found
+        finished = self._steps.read(step, decides, Measurement)
+        if finished is not None and _has_maps(earlier := finished.result(self.results)):
+            return earlier
         result = self._evaluate(source, settings)
-        taken = Measurement(run=result.run, properties=result.properties, saliency=result.saliency)
-        self._steps.keep(step, decides, taken)
+        measurement = Measurement(
+            run=result.run, properties=result.properties, saliency=result.saliency
+        )
+        self._steps.keep(step, decides, measurement)
         return result
 
     @property
@@ -135,8 +137,8 @@ class StudyModel:
 
     def _decides(self, source: ImageSource, settings: Settings, asked: set[str]) -> Any:
         """All that decides a measurement."""
-        wanted = settings.model_dump(mode="json", include=asked)
-        return [FORMAT, self.decides, self.name, source.fingerprint, wanted]
+        deciding = settings.model_dump(mode="json", include=asked)
+        return [FORMAT, self.decides, self.name, source.fingerprint, deciding]
 
     def _settings(self, maps: int) -> Settings:
         images = self.recipe.saliency
@@ -171,9 +173,13 @@ class StudyModel:
         from dmlbench.training import TrainSettings
         from dmlbench.training.task import plan_task
 
-        own: dict[str, Any] = {"loss": self.loss, "fold": self.fold, "out": self._out / "models"}
+        study_settings: dict[str, Any] = {
+            "loss": self.loss,
+            "fold": self.fold,
+            "out": self._out / "models",
+        }
         try:
-            settings = TrainSettings(**(self.recipe.training or {}), **own)
+            settings = TrainSettings(**(self.recipe.training or {}), **study_settings)
         except ValidationError as error:
             raise InputError(
                 f"study '{self.recipe.name}': training: {explain(error, TrainSettings)}"
@@ -190,8 +196,8 @@ class StudyModel:
         if not settings.file.is_file():
             self._say(f"{self.name}: train")
         path = train(settings, say=lambda line: None, quiet=self._quiet)
-        found = read_training(path)
-        return Training(**{name: found[name] for name in Training.model_fields})
+        training = read_training(path)
+        return Training(**{name: training[name] for name in Training.model_fields})
 
 
 def open_images(images: Images) -> ImageSource:

@@ -102,8 +102,8 @@ class StudyRecipe(StrictModel):
     def _check(self) -> StudyRecipe:
         if (self.training is None) == (self.model is None):
             raise ValueError("training: either training or model says where models come from")
-        if self.training is not None and (given := sorted(OWN & self.training.keys())):
-            raise ValueError(f"training: {given[0]} is given by the study itself")
+        if self.training is not None and (reserved := sorted(OWN & self.training.keys())):
+            raise ValueError(f"training: {reserved[0]} is given by the study itself")
         if self.model is not None and "{loss}" not in self.model:
             raise ValueError("model: has to hold {loss}, as in models/{loss}-fold{fold}.pt")
         for fold in self.saliency.images if self.saliency else ():
@@ -116,8 +116,8 @@ class StudyRecipe(StrictModel):
         """Keys of the losses, those of one group side by side."""
         keys = LOSSES if self.losses == ALL else self.losses
         named = [loss_named(key) for key in keys]
-        kept = [loss for loss in named if self.losses != ALL or loss.group != "control"]
-        return tuple(loss.key for loss in sorted(kept, key=lambda loss: loss.group))
+        trainable = [loss for loss in named if self.losses != ALL or loss.group != "control"]
+        return tuple(loss.key for loss in sorted(trainable, key=lambda loss: loss.group))
 
     @property
     def compared(self) -> tuple[str, ...]:

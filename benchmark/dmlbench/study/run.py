@@ -57,13 +57,13 @@ def run_study(
         for loss in recipe.compared
     ]
     _check(recipe, models)
-    wanted = _wanted_maps(recipe, models, out)
+    needs_maps = _names_to_map(recipe, models, out)
     if executor == "ray":
-        _side_by_side(recipe, models, wanted, out, address, workers, threads or 1, say)
+        _side_by_side(recipe, models, needs_maps, out, address, workers, threads or 1, say)
     else:
         for number, model in enumerate(models, start=1):
             say(f"model {number} of {len(models)}: {model.name}")
-            _measure(model, with_maps=model.name in wanted)
+            _measure(model, with_maps=model.name in needs_maps)
     return _gather(recipe, models, out)
 
 
@@ -89,7 +89,7 @@ def _measure(model: StudyModel, *, with_maps: bool) -> None:
         model.explain()
 
 
-def _wanted_maps(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> set[str]:
+def _names_to_map(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> set[str]:
     """Names of the models whose maps some comparison still needs."""
     steps = Steps(out / "steps")
     return {
@@ -149,14 +149,17 @@ def _gather(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> Fin
         labels,
         maps.get(MAPS),
         maps.get(REPEATS),
-        _groups(recipe, [one.result(out / "results") for one in measured[PROPERTIES].values()]),
+        _groups(
+            recipe,
+            [measurement.result(out / "results") for measurement in measured[PROPERTIES].values()],
+        ),
     )
 
 
 def _compare(models: Sequence[StudyModel]) -> MapComparison:
     """Every pair of these models, on the images that all of them have maps of."""
     results = [model.explain() for model in models]
-    held = [set(one.saliency.keys) for one in results if one.saliency is not None]
+    held = [set(result.saliency.keys) for result in results if result.saliency is not None]
     if len(held) < len(results):
         raise InputError("a model of the study allows no maps; valid: a recipe without saliency")
     common = set.intersection(*held)
@@ -189,7 +192,7 @@ def _groups(recipe: StudyRecipe, results: Sequence[Result]) -> Groups | None:
 def _side_by_side(
     recipe: StudyRecipe,
     models: Sequence[StudyModel],
-    wanted: set[str],
+    needs_maps: set[str],
     out: Path,
     address: str | None,
     workers: int | None,
@@ -206,7 +209,7 @@ def _side_by_side(
         working: dict[Any, str] = {}
         failed: list[PrismError] = []
         for model in itertools.islice(waiting, most):
-            working[_send(remote, recipe, model, wanted, out, threads)] = model.name
+            working[_send(remote, recipe, model, needs_maps, out, threads)] = model.name
         while working:
             (done,), _ = ray.wait(list(working), num_returns=1)
             name = working.pop(done)
@@ -217,7 +220,7 @@ def _side_by_side(
             say(f"model {name}: {'failed' if error else 'done'}")
             failed += [error] if error else []
             for model in itertools.islice(waiting, 1):
-                working[_send(remote, recipe, model, wanted, out, threads)] = model.name
+                working[_send(remote, recipe, model, needs_maps, out, threads)] = model.name
     finally:
         ray.shutdown()
     if failed:
@@ -225,10 +228,15 @@ def _side_by_side(
 
 
 def _send(
-    remote: Any, recipe: StudyRecipe, model: StudyModel, wanted: set[str], out: Path, threads: int
+    remote: Any,
+    recipe: StudyRecipe,
+    model: StudyModel,
+    needs_maps: set[str],
+    out: Path,
+    threads: int,
 ) -> Any:
     asked = recipe.model_dump_json()
-    with_maps = model.name in wanted
+    with_maps = model.name in needs_maps
     where = (str(Path.cwd()), str(out.absolute()))
     return remote.remote(asked, model.loss, model.fold, where, threads, with_maps)
 

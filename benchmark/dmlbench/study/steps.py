@@ -12,7 +12,7 @@ from dmldata.common.errors import InputError
 from dmldata.common.files import write_whole
 from dmldata.common.strict import StrictModel, parse_json
 
-Found = TypeVar("Found", bound=StrictModel)
+Content = TypeVar("Content", bound=StrictModel)
 
 
 class Steps:
@@ -29,7 +29,7 @@ class Steps:
         """Of a step's file."""
         return self._folder / f"{name}.json"
 
-    def read(self, name: str, decides: Any, model: type[Found]) -> Found | None:
+    def read(self, name: str, decides: Any, model: type[Content]) -> Content | None:
         """What the step gave; None where it is still to be taken.
 
         Args:
@@ -45,27 +45,29 @@ class Steps:
             content = json.loads(path.read_text("utf-8"))
             if content["key"] != key_of(decides):
                 return None
-            given = json.dumps(content["gave"])
+            content_text = json.dumps(content["gave"])
         except (ValueError, KeyError, TypeError):
             raise InputError(f"{path}: damaged; remove it to take the step again") from None
-        return parse_json(model, given, str(path), InputError)
+        return parse_json(model, content_text, str(path), InputError)
 
-    def take(self, name: str, decides: Any, model: type[Found], make: Callable[[], Found]) -> Found:
+    def take(
+        self, name: str, decides: Any, model: type[Content], make: Callable[[], Content]
+    ) -> Content:
         """What the step gave, or gives now.
 
         Args:
             decides: JSON of all that decides what `make` gives.
         """
-        found = self.read(name, decides, model)
-        return self.keep(name, decides, make()) if found is None else found
+        earlier = self.read(name, decides, model)
+        return self.keep(name, decides, make()) if earlier is None else earlier
 
-    def keep(self, name: str, decides: Any, found: Found) -> Found:
+    def keep(self, name: str, decides: Any, result: Content) -> Content:
         """Write what the step gave, in place of what it gave before."""
-        gave = found.model_dump(mode="json")
+        gave = result.model_dump(mode="json")
         text = json.dumps({"key": key_of(decides), "gave": gave}, ensure_ascii=False)
         self._folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.path(name), text + "\n")
-        return found
+        return result
 
 
 def key_of(decides: Any) -> str:

@@ -91,7 +91,7 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
         hyperparameters: Hyperparameters,
     ) -> None:
         self._images, self._classes = images, list(classes)
-        self._given = hyperparameters
+        self._hyperparameters = hyperparameters
         self._size = preprocessing.input_size
         self._filter = INTERPOLATIONS[preprocessing.interpolation]
         self._as_cropped = dataclasses.replace(preprocessing, resize=preprocessing.input_size)
@@ -103,12 +103,12 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
         return self._as_cropped.to_tensor(image), self._classes[row]
 
     def _changed(self, image: Image.Image) -> Image.Image:
-        scale, ratio = self._given.crop_scale, self._given.crop_ratio
+        scale, ratio = self._hyperparameters.crop_scale, self._hyperparameters.crop_ratio
         crop = _transforms().RandomResizedCrop.get_params(image, list(scale), list(ratio))
         top, left, height, width = crop
         part = image.crop((left, top, left + width, top + height))
         part = part.resize((self._size[1], self._size[0]), self._filter)
-        flipped = float(torch.rand(())) < self._given.flip
+        flipped = float(torch.rand(())) < self._hyperparameters.flip
         return part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flipped else part
 
 

@@ -28,8 +28,8 @@ class ClassImages:
 
     def of(self, classes: Collection[str]) -> NDArray[np.int64]:
         """Rows of the images of these classes."""
-        wanted = set(classes)
-        return np.array([row for row, name in enumerate(self.names) if name in wanted], np.int64)
+        chosen = set(classes)
+        return np.array([row for row, name in enumerate(self.names) if name in chosen], np.int64)
 
     def counts(self, classes: Collection[str]) -> list[int]:
         """Images of each of these classes."""
@@ -40,8 +40,8 @@ class ClassImages:
 def class_images(source: ImageSource, label: str) -> ClassImages:
     """The images of a source that have this label. See `find_label`."""
     cells = zip(source.samples["key"].to_pylist(), source.values(label).tolist(), strict=True)
-    found = [(key, name) for key, name in cells if name]
-    keys, classes = zip(*found, strict=True) if found else ((), ())
+    labeled = [(key, name) for key, name in cells if name]
+    keys, classes = zip(*labeled, strict=True) if labeled else ((), ())
     return ClassImages(keys, classes)
 
 

@@ -30,7 +30,7 @@ from dmlbench.training.settings import TrainSettings
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 TENSORBOARD = "tensorboard"
-MOST_WORKERS = 8
+MAX_WORKERS = 8
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Material:
 def fit(
     learner: Learner,
     material: Material,
-    given: Hyperparameters,
+    hyperparameters: Hyperparameters,
     settings: TrainSettings,
     tell: Callable[[dict[str, Any]], None],
     advance: Callable[[int], None],
@@ -64,17 +64,17 @@ def fit(
         tell: called with each new row of the history.
         advance: called with the steps done.
     """
-    found = [callbacks.checkpoints(settings.folder), callbacks.Steps(advance)]
-    found.append(callbacks.Report(settings.folder, tell))
-    if given.patience is not None:
-        found.append(callbacks.stopping(given.patience))
+    training_callbacks = [callbacks.checkpoints(settings.folder), callbacks.Steps(advance)]
+    training_callbacks.append(callbacks.Report(settings.folder, tell))
+    if hyperparameters.patience is not None:
+        training_callbacks.append(callbacks.stopping(hyperparameters.patience))
     checkpoint = checkpoint_of(settings.folder)
     resumed = str(checkpoint) if checkpoint.is_file() else None
     with _quiet():
-        trainer = make_trainer(settings, given, found, resumed is not None)
+        trainer = make_trainer(settings, hyperparameters, training_callbacks, resumed is not None)
         workers = _workers(settings.workers, trainer)
         key = (settings.seed, trainer.global_rank)
-        loaders = make_loaders(material, given, workers, key, lambda: learner.epochs_done)
+        loaders = make_loaders(material, hyperparameters, workers, key, lambda: learner.epochs_done)
         try:
             trainer.fit(learner, *loaders, ckpt_path=resumed, weights_only=True)
         except SystemExit:
@@ -89,7 +89,10 @@ def checkpoint_of(folder: Path) -> Path:
 
 
 def make_trainer(
-    settings: TrainSettings, given: Hyperparameters, found: list[Callback], resumed: bool
+    settings: TrainSettings,
+    hyperparameters: Hyperparameters,
+    training_callbacks: list[Callback],
+    resumed: bool,
 ) -> pl.Trainer:
     """Lightning's trainer for these settings; the first row of the history is its sanity check."""
     count = 1 if settings.devices in ("auto", "cpu") else int(settings.devices)
@@ -98,10 +101,10 @@ def make_trainer(
         devices=count,
         strategy="ddp" if count > 1 else "auto",
         precision=PRECISIONS[settings.precision],  # type: ignore[arg-type]
-        max_epochs=given.epochs,
-        check_val_every_n_epoch=given.validate_every,
+        max_epochs=hyperparameters.epochs,
+        check_val_every_n_epoch=hyperparameters.validate_every,
         num_sanity_val_steps=0 if resumed else -1,
-        callbacks=found,
+        callbacks=training_callbacks,
         plugins=[callbacks.WholeCheckpoints()],
         logger=TensorBoardLogger(settings.folder, name="", version=TENSORBOARD),
         log_every_n_steps=10,
@@ -114,7 +117,7 @@ def make_trainer(
 
 def make_loaders(
     material: Material,
-    given: Hyperparameters,
+    hyperparameters: Hyperparameters,
     workers: int,
     key: tuple[int, int],
     epoch: Callable[[], int],
@@ -129,19 +132,19 @@ def make_loaders(
     draws = ClassBatches(
         material.train,
         [material.classes[row] for row in material.train],
-        given.images_per_class,
-        given.batch,
-        given.steps,
+        hyperparameters.images_per_class,
+        hyperparameters.batch,
+        hyperparameters.steps,
         *key,
         epoch,
     )
     common: dict[str, Any] = {
-        "batch_size": given.batch,
+        "batch_size": hyperparameters.batch,
         "num_workers": workers,
         "persistent_workers": workers > 0,
         "pin_memory": torch.cuda.is_available(),
     }
-    train = DataLoader(TrainingImages(*pixels, given), sampler=draws, **common)
+    train = DataLoader(TrainingImages(*pixels, hyperparameters), sampler=draws, **common)
     rows = EvaluationImages(material.images, material.validation, material.preprocessing)
     return train, DataLoader(rows, shuffle=False, **common)
 
@@ -151,7 +154,7 @@ def _workers(asked: int | None, trainer: pl.Trainer) -> int:
         return asked
     # A step on a CPU takes many times what preparing its batch takes: one is always ahead.
     on_cpu = trainer.strategy.root_device.type == "cpu"
-    return 1 if on_cpu else min(MOST_WORKERS, os.cpu_count() or 1)
+    return 1 if on_cpu else min(MAX_WORKERS, os.cpu_count() or 1)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ PLAN = "plan.json"
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def exclusive_folder(folder: Path) -> Iterator[None]:
     """Makes the folder, and keeps other processes out of it inside.
 
     Raises:
@@ -48,10 +48,10 @@ def keep_plan(folder: Path, plan: dict[str, Any]) -> None:
         write_whole(path, json.dumps(plan, indent=1, ensure_ascii=False) + "\n")
 
 
-def check_same(found: dict[str, Any], plan: dict[str, Any], where: Path) -> None:
+def check_same(earlier: dict[str, Any], plan: dict[str, Any], where: Path) -> None:
     """Raise InputError, naming what differs first, where `found` is of another plan."""
     for part, value in plan.items():
-        old = found.get(part)
+        old = earlier.get(part)
         if old == value:
             continue
         differing = part

@@ -24,7 +24,7 @@ def split_classes(names: Collection[str], fold: int, folds: int, where: str) -> 
     """Fold number `fold` of `folds`: that part of the ordered classes validates, the rest trains.
 
     The parts are consecutive in the natural order of the names, as in Musgrave et al., "A Metric
-    Learning Reality Check" (ECCV 2020), whose classes are numbered: neighbours in such an order
+    Learning Reality Check" (ECCV 2020), whose classes are numbered: neighbors in such an order
     are often alike (one make of cars, one genus of birds), and stay on one side.
 
     Args:
@@ -42,15 +42,15 @@ def split_classes(names: Collection[str], fold: int, folds: int, where: str) -> 
         )
     ordered = sorted(names, key=natural)
     first, last = (len(ordered) * part // folds for part in (fold, fold + 1))
-    found = Fold((*ordered[:first], *ordered[last:]), tuple(ordered[first:last]))
-    for side, classes in (("train on", found.train), ("validate on", found.validation)):
+    split = Fold((*ordered[:first], *ordered[last:]), tuple(ordered[first:last]))
+    for side, classes in (("train on", split.train), ("validate on", split.validation)):
         if len(classes) < FEWEST:
             raise InputError(
                 f"{where}: fold {fold} of {folds} leaves {len(classes)} of {len(ordered)} classes "
                 f"to {side}; valid: at least {FEWEST}, so --folds up to {len(ordered) // FEWEST} "
                 "and more classes"
             )
-    return found
+    return split
 
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:

@@ -19,22 +19,22 @@ Positive = Field(gt=0)
 Fraction = Field(ge=0, le=1)
 
 
-class OptimiserSettings(StrictModel):
-    """What every optimiser takes; `momentum` is of rmsprop and sgd."""
+class OptimizerSettings(StrictModel):
+    """What every optimizer takes; `momentum` is of rmsprop and sgd."""
 
     optimiser: Literal["adam", "adamw", "rmsprop", "sgd"]
     weight_decay: float = Field(ge=0)
     momentum: float | None = Field(ge=0, lt=1)
 
 
-class NetworkOptimiser(OptimiserSettings):
+class NetworkOptimizer(OptimizerSettings):
     """Of the trunk and the embedder."""
 
     trunk_lr: float = Field(ge=0)
     embedder_lr: float = Field(ge=0)
 
 
-class LossOptimiser(OptimiserSettings):
+class LossOptimizer(OptimizerSettings):
     """Of a loss's own parameters: proxies, class weights, boundaries."""
 
     lr: float = Positive
@@ -45,7 +45,7 @@ class Hyperparameters(StrictModel):
 
     Attributes:
         loss, miner: arguments of the loss and of its miner; see `losses`.
-        loss_parameters: optimiser of the parameters of the loss; None where it has none.
+        loss_parameters: optimizer of the parameters of the loss; None where it has none.
         size: of the model's input, pixels; None for the trunk's own.
         embedding: dimensions.
         batch, images_per_class: images in a batch, and of each class in it.
@@ -61,8 +61,8 @@ class Hyperparameters(StrictModel):
 
     loss: dict[str, float]
     miner: dict[str, float] | None = None
-    loss_parameters: LossOptimiser | None = None
-    network: NetworkOptimiser
+    loss_parameters: LossOptimizer | None = None
+    network: NetworkOptimizer
     size: int | None = Field(gt=0)
     embedding: int = Positive
     batch: int = Field(ge=2)
@@ -96,7 +96,7 @@ def read_hyperparameters(loss: str, profile: str, **changes: Any) -> Hyperparame
     loss_named(loss)
     if profile not in PROFILES:
         raise UnknownNameError("profile", profile, PROFILES)
-    fields = {**read_file(COMMON)[profile], **_own(loss)[profile]}
+    fields = {**read_file(COMMON)[profile], **_loss_file(loss)[profile]}
     fields.pop("sources")
     fields |= {name: value for name, value in changes.items() if value is not None}
     pairs = {name: tuple(fields[name]) for name in ("crop_scale", "crop_ratio")}
@@ -113,7 +113,7 @@ def sources_of(loss: str, profile: str) -> dict[str, str]:
     'Musgrave, Belongie, Lim, "A Metric Learning Reality Check" (ECCV 2020)'
     """
     common = read_file(COMMON)
-    named = {**common[profile]["sources"], **_own(loss)[profile]["sources"]}
+    named = {**common[profile]["sources"], **_loss_file(loss)[profile]["sources"]}
     return {name: common["citations"][citation] for name, citation in named.items()}
 
 
@@ -124,7 +124,7 @@ def read_file(name: str) -> dict[str, Any]:
     return content
 
 
-def _own(loss: str) -> dict[str, Any]:
+def _loss_file(loss: str) -> dict[str, Any]:
     # A control is trained with nothing and shares only what decides its network and its input.
     if LOSSES[loss].group != "control":
         return read_file(loss)

@@ -14,21 +14,21 @@ from dmlbench.models.safetensors_file import embedded_metadata
 from dmldata.common.errors import ModelError
 
 PACKAGES = ("lightning", "pytorch-metric-learning", "torchvision", "safetensors")
-MOST_NAMES = 1000
+MAX_NAMES = 1000
 """So many names of classes are kept; of more, their hash."""
 
 
 def describe_classes(names: Sequence[str]) -> dict[str, Any]:
     """Classes as a file keeps them: how many, the hash of their names, and the names."""
     digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
-    kept = list(names) if len(names) <= MOST_NAMES else None
-    return {"count": len(names), "sha256": digest, "names": kept}
+    saved_names = list(names) if len(names) <= MAX_NAMES else None
+    return {"count": len(names), "sha256": digest, "names": saved_names}
 
 
 def describe_machine() -> dict[str, Any]:
     """With what a model was trained."""
-    found = versions() | {package: version(package) for package in PACKAGES}
-    return {"versions": found, "hardware": hardware("auto")}
+    package_versions = versions() | {package: version(package) for package in PACKAGES}
+    return {"versions": package_versions, "hardware": hardware("auto")}
 
 
 def read_training(path: str | Path) -> dict[str, Any]:

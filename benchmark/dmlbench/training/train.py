@@ -14,7 +14,7 @@ from dmlbench.training.control import score_untrained
 from dmlbench.training.data import ClassImages
 from dmlbench.training.decoded import decode_images
 from dmlbench.training.fit import Material, checkpoint_of, fit, is_first, wait_for_all
-from dmlbench.training.folder import alone_in, check_same, keep_plan
+from dmlbench.training.folder import check_same, exclusive_folder, keep_plan
 from dmlbench.training.learner import MONITORED, History, Learner, best_of
 from dmlbench.training.losses import Size, build_loss
 from dmlbench.training.saved import describe_machine, read_training
@@ -48,14 +48,14 @@ def train(settings: TrainSettings, *, say: Say = say, quiet: bool = False) -> Pa
     task = plan_task(settings)
     first = is_first()
     if not first:
-        say, quiet = _to_nobody, True
+        say, quiet = _discard, True
     if settings.file.is_file():
         check_same(read_training(settings.file), task.plan, settings.file)
         say(f"{settings.file}: there already")
         return settings.file
     for note in task.notes:
         say(f"note: {note}")
-    with alone_in(settings.folder) if first else nullcontext():
+    with exclusive_folder(settings.folder) if first else nullcontext():
         if first:
             keep_plan(settings.folder, task.plan)
         start = task.start()
@@ -74,28 +74,37 @@ def make_learner(task: Task, start: Start, *, quiet: bool = False) -> tuple[Lear
     Raises:
         InputError: the loss is a control.
     """
-    settings, given, classes = task.settings, task.given, task.fold.train
+    settings, hyperparameters, classes = task.settings, task.hyperparameters, task.fold.train
     with seeded(settings.seed):
-        size = Size(len(classes), given.embedding)
-        loss = build_loss(settings.loss, given.loss, given.miner, size)
+        size = Size(len(classes), hyperparameters.embedding)
+        loss = build_loss(settings.loss, hyperparameters.loss, hyperparameters.miner, size)
     material = _material(task, start, classes, quiet)
     names = _names_to_validate(task)
-    return Learner(start.network, loss, given, names, settings.loss, settings.seed), material
+    return Learner(
+        start.network, loss, hyperparameters, names, settings.loss, settings.seed
+    ), material
 
 
 def _fit(task: Task, start: Start, say: Say, quiet: bool) -> History:
-    given = task.given
+    hyperparameters = task.hyperparameters
     learner, material = make_learner(task, start, quiet=quiet)
-    total = given.epochs * given.steps
+    total = hyperparameters.epochs * hyperparameters.steps
 
     def tell(row: dict[str, Any]) -> None:
-        at = f"epoch {row['epoch']} of {given.epochs}" if row["epoch"] else "untrained"
+        at = f"epoch {row['epoch']} of {hyperparameters.epochs}" if row["epoch"] else "untrained"
         loss = "" if row["train_loss"] is None else f"loss {row['train_loss']:.4f}, "
         scores = f"MAP@R {row[MONITORED]:.4f}, precision@1 {row['precision_at_1']:.4f}"
         say(f"{at}: {loss}validation {scores}")
 
     with console.progress("train", total, quiet=quiet) as bar:
-        fit(learner, material, given, task.settings, tell, lambda n: bar.report("train", n, total))
+        fit(
+            learner,
+            material,
+            hyperparameters,
+            task.settings,
+            tell,
+            lambda n: bar.report("train", n, total),
+        )
     start.network.load_state_dict(learner.best)
     return learner.history
 
@@ -118,13 +127,13 @@ def _material(task: Task, start: Start, classes: tuple[str, ...], quiet: bool) -
             task.source, keys, start.preprocessing, task.settings.folder, bar.advance
         )
     names = [task.images.names[row] for row in rows]
-    found = ClassImages(tuple(keys), tuple(names))
+    images = ClassImages(tuple(keys), tuple(names))
     numbers = {name: number for number, name in enumerate(classes)}
     return Material(
         decoded,
         [numbers.get(name, 0) for name in names],
-        found.of(classes),
-        found.of(task.fold.validation),
+        images.of(classes),
+        images.of(task.fold.validation),
         start.preprocessing,
     )
 
@@ -154,5 +163,5 @@ def _save(task: Task, start: Start, weights: str, history: History) -> None:
     )
 
 
-def _to_nobody(line: str) -> None:
+def _discard(line: str) -> None:
     pass

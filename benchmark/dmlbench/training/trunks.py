@@ -55,8 +55,8 @@ def starting_network(
         features, preprocessing = FEATURES, PREPROCESSING
         preprocessing = preprocessing.with_input_size(size) if size else preprocessing
     elif re.fullmatch(r"timm:.+", name):
-        wanted = f"{name}?pretrained=false" if random else reference
-        loaded = load_model(wanted, input_size=size, seed=seed)
+        trunk_reference = f"{name}?pretrained=false" if random else reference
+        loaded = load_model(trunk_reference, input_size=size, seed=seed)
         if not isinstance(loaded.model, nn.Module):
             raise ModelError(f"{reference}: not a network")
         trunk, features, preprocessing = loaded.model, loaded.dimensions, loaded.preprocessing
@@ -68,7 +68,7 @@ def starting_network(
 
 
 def freeze_batch_norm(network: nn.Module) -> None:
-    """Keep the statistics of batch normalisation; its scale and shift are trained on."""
+    """Keep the statistics of batch normalization; its scale and shift are trained on."""
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
@@ -87,13 +87,13 @@ def _bn_inception(options: str, reference: str, seed: int, random: bool) -> BNIn
         )
     path = find_weights(unquote(location))
     expected = trunk.state_dict()
-    found = {name: value for name, value in read_weights(path).items() if name not in _CLASSIFIER}
-    found = {name: _flat(value, expected.get(name)) for name, value in found.items()}
+    weights = {name: value for name, value in read_weights(path).items() if name not in _CLASSIFIER}
+    weights = {name: _flat(value, expected.get(name)) for name, value in weights.items()}
     counters = {name: value for name, value in expected.items() if name.endswith(_COUNTERS)}
-    found = counters | found
-    if not fits(expected, found):
-        raise ModelError(f"weights '{Path(path).name}': {difference(expected, found)}")
-    trunk.load_state_dict(found)
+    weights = counters | weights
+    if not fits(expected, weights):
+        raise ModelError(f"weights '{Path(path).name}': {difference(expected, weights)}")
+    trunk.load_state_dict(weights)
     return trunk
 
 
@@ -105,7 +105,7 @@ _COUNTERS = ".num_batches_tracked"
 
 
 def _flat(value: Tensor, expected: Tensor | None) -> Tensor:
-    """Ports from Caffe keep the vectors of batch normalisation as [1, C]."""
+    """Ports from Caffe keep the vectors of batch normalization as [1, C]."""
     if expected is not None and value.shape == (1, *expected.shape):
         return torch.flatten(value)
     return value

@@ -1,4 +1,4 @@
-"""Hierarchical clustering of models by how alike their saliency maps are."""
+"""Hierarchical clustering of models by the correlation of their saliency maps."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from dmldata.common.strict import StrictModel
 
 
 class Clustering(StrictModel):
-    """Average linkage on 1 - r.
+    """Clustering by average linkage on 1 - r.
 
     Attributes:
         models: the leaves 0, 1, ...
-        merges: as `scipy.cluster.hierarchy.linkage` gives them: two nodes, the distance 1 - r at
+        merges: as returned by `scipy.cluster.hierarchy.linkage`: two nodes, the distance 1 - r at
             which they merge, and the number of models below; the n-th merge is node
             len(models) + n.
         order: all models, similar ones side by side (optimal leaf ordering: Bar-Joseph et al.
             2001), then those left out.
-        left_out: models without a correlation with some other that is kept.
+        left_out: models that lack a correlation with one of the clustered models.
     """
 
     method: Literal["average"] = "average"
@@ -37,8 +37,8 @@ def cluster_models(
     """Cluster models by the correlation of each pair.
 
     Args:
-        models: their ids; the order makes no difference.
-        correlations: by pair; a pair that is missing or None has none.
+        models: ids of the models; their order makes no difference.
+        correlations: mean correlation by pair of models; missing or None if it is not known.
 
     >>> pairs = {frozenset("ab"): 0.2, frozenset("ac"): 0.9, frozenset("bc"): 0.4}
     >>> clustering = cluster_models("abc", pairs)
@@ -79,7 +79,7 @@ def _distance(correlations: Mapping[frozenset[str], float | None], a: str, b: st
 
 
 def _complete(matrix: np.ndarray) -> list[int]:
-    """Rows that are left when the row with most gaps is dropped until there are none."""
+    """Drop the row with most gaps until there are none, and return the remaining rows."""
     rows = list(range(len(matrix)))
     while True:
         gaps = np.isnan(matrix[np.ix_(rows, rows)]).sum(axis=1)

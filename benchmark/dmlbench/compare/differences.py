@@ -1,4 +1,4 @@
-"""Which models' scores differ: paired, on the same images and the same jackknife groups."""
+"""Paired differences of models' scores, on the same images and the same jackknife groups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAME = ("seed", "jackknife_groups", "jackknife_unit", "max_queries")
 
 
 class Scored(Protocol):
-    """A model with its scores: a result, or what is left of one in a leaderboard."""
+    """A model with its scores: a result, or an entry of a leaderboard."""
 
     @property
     def model(self) -> str:
@@ -24,17 +24,17 @@ class Scored(Protocol):
 
     @property
     def properties(self) -> PropertiesFile:
-        """Its scores."""
+        """Scores of the model."""
 
 
 class Difference(StrictModel):
     """A score (NR-Precision) of model `a` minus that of model `b`.
 
     Attributes:
-        ci95: from the differences of the two models' jackknife replicates: what both models share,
-            such as hard images, cancels out.
-        tied: whether `ci95` holds 0; None without `ci95`.
-        reason: why there is no `ci95`.
+        ci95: interval from the differences of the two models' jackknife replicates; effects that
+            both models share, such as hard images, cancel out.
+        tied: whether `ci95` contains 0; None without `ci95`.
+        reason: reason why there is no `ci95`.
     """
 
     a: str
@@ -48,7 +48,7 @@ class Difference(StrictModel):
 def score_differences(
     results: Sequence[Scored], score: str = SCORE
 ) -> dict[str, tuple[Difference, ...]]:
-    """By property, all pairs of models, a before b in the order of their ids."""
+    """Return the differences of all pairs of models by property; ids of a sort before b."""
     ordered = sorted(results, key=lambda result: result.model)
     pairs = [(a, b, _not_paired(a, b)) for a, b in itertools.combinations(ordered, 2)]
     return {
@@ -60,10 +60,10 @@ def score_differences(
 def leaders(
     scores: Mapping[str, PropertyScores], differences: Sequence[Difference]
 ) -> frozenset[str]:
-    """Of the models beyond chance, the one with the highest NR-Precision and those tied with it.
+    """Return the models with the highest NR-Precision: the best and those tied with it.
 
-    None of them where the highest lies inside chance, where a tie with it is not known, and where
-    it is the only model.
+    Models inside chance are left out. The set is empty if the best is inside chance, if a tie with
+    it is not known, or if it is the only model.
     """
     values = {
         model: property_scores.scores[SCORE].value for model, property_scores in scores.items()
@@ -106,7 +106,7 @@ def _difference(name: str, score: str, a: Scored, b: Scored, not_paired: str | N
 
 
 def _not_paired(a: Scored, b: Scored) -> str | None:
-    """Why the scores of two models have no replicates to pair."""
+    """Return why the scores of two models have no replicates to pair, or None."""
     for scored in (a, b):
         if scored.properties.settings.get("jackknife_groups") is None:
             return f"{scored.model} was scored without jackknife intervals"

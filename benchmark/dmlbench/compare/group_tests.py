@@ -1,4 +1,4 @@
-"""Two groups of models compared, as the paper did and corrected. Source: protocol, section 5."""
+"""Tests of two groups of models, as in the paper and corrected. Source: protocol, section 5."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Values = Mapping[str, float | None]
 
 
 class CorrectedTest(StrictModel):
-    """Folds averaged per loss first; exact, two-sided.
+    """Exact two-sided test after averaging the folds of each loss.
 
     Attributes:
         values: by unit, the mean over its folds.
-        means: by group, of these.
+        means: by group, the mean of these values.
         u: Mann-Whitney U of the first group.
-        p_holm: p, adjusted for the number of properties; None for what is not a property.
-        delta: Cliff's delta, above 0 where the first group has the larger values.
+        p_holm: p, adjusted for the number of properties; None if this is not a property.
+        delta: Cliff's delta, above 0 if the first group has the larger values.
     """
 
     values: dict[str, float]
@@ -39,11 +39,11 @@ class CorrectedTest(StrictModel):
 
 
 class PaperTest(StrictModel):
-    """Every model as if independent; asymptotic, not corrected for the number of properties.
+    """Asymptotic test of all models as if independent, not corrected for the number of properties.
 
     Attributes:
         sizes: by group, the number of models.
-        p: what the released code's SciPy (1.6.0) gives by default, half the two-sided one.
+        p: the default of the released code's SciPy (1.6.0), half the two-sided p.
     """
 
     sizes: dict[str, int]
@@ -54,14 +54,14 @@ class PaperTest(StrictModel):
 
 
 class GroupTest(StrictModel):
-    """Both tests of one property; `paper` is None where a group has no such score."""
+    """Both tests of one property; `paper` is None if a group has no such score."""
 
     corrected: CorrectedTest
     paper: PaperTest | None
 
 
 class Reach(StrictModel):
-    """What groups of these sizes can show; see `rank_tests.Reach`."""
+    """Smallest effects that groups of these sizes can show; see `rank_tests.Reach`."""
 
     sizes: tuple[int, int]
     tests: int
@@ -70,18 +70,19 @@ class Reach(StrictModel):
 
 
 class MeanAgreement(StrictModel):
-    """Mean in Fisher-z of the maps' Pearson r over pairs of models; None without pairs."""
+    """Mean Pearson r of maps over pairs of models, taken in Fisher-z; None without pairs."""
 
     r: float | None
     pairs: int
 
 
 class GroupComparison(StrictModel):
-    """Two groups of models.
+    """Comparison of two groups of models.
 
     Attributes:
-        properties: by property, of `nr_precision` (corrected) and `nr_precision_paper` (paper).
-        reach: of the corrected tests; None without properties.
+        properties: tests by property, of `nr_precision` (corrected) and `nr_precision_paper`
+            (paper).
+        reach: reach of the corrected tests; None without properties.
         attention_on_car: the same tests of each model's mean.
         within, between: agreement of maps within each group and between the two; pairs of folds of
             one loss are left out.
@@ -101,12 +102,12 @@ def compare_groups(
     attention_on_car: Values,
     correlations: Mapping[frozenset[str], float | None],
 ) -> GroupComparison:
-    """All tests of two groups.
+    """Run all tests of two groups.
 
     Args:
-        properties: by property, then by id of the model.
-        attention_on_car: by id of the model.
-        correlations: by pair of models, the mean Pearson r of their maps.
+        properties: scores by property, then by id of the model.
+        attention_on_car: mean attention on the car by id of the model.
+        correlations: mean Pearson r of the maps by pair of models.
     """
     tests = {
         name: _test(groups, _values(by_model, CORRECTED_SCORE), _values(by_model, PAPER_SCORE))
@@ -134,7 +135,7 @@ def _values(by_model: Mapping[str, PropertyScores], score: str) -> dict[str, flo
 
 
 def _test(groups: Groups, values: Values, paper_values: Values) -> GroupTest | None:
-    """None where a group has no value."""
+    """Run both tests; None if a group has no value."""
     by_unit: dict[str, dict[str, float]] = {name: {} for name in groups.names}
     by_model: dict[str, list[float]] = {name: [] for name in groups.names}
     for unit in groups.units:
@@ -188,7 +189,7 @@ def _with_holm(tests: Mapping[str, GroupTest]) -> dict[str, GroupTest]:
 def _agreement(
     groups: Groups, of: set[str], correlations: Mapping[frozenset[str], float | None]
 ) -> MeanAgreement:
-    """Over pairs of units whose groups are `of`: one group, or one of each."""
+    """Average over pairs of units whose groups are `of`: one group, or one unit of each."""
     pairs = [
         correlations.get(frozenset({a, b}))
         for first, second in itertools.combinations(groups.units, 2)

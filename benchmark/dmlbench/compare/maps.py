@@ -1,4 +1,4 @@
-"""Maps of several models: every pair, with what its correlation is read against."""
+"""Compare the maps of several models pairwise, with ceiling and floor of each correlation."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ModelMaps:
 def compare_all_maps(
     results: Sequence[Result], keys: Sequence[str], progress: Progress | None = None
 ) -> SaliencyTable:
-    """Every pair of models, on the images of `keys`, which all of them have maps of.
+    """Compare the maps of every pair of models on the images `keys`, which all have maps of.
 
     Jackknife groups and the partners for the floor are drawn by the dataset's fingerprint: the same
     for all pairs, whatever the order of the models.
@@ -96,7 +96,7 @@ def compare_all_maps(
 
 
 def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:
-    """Two models, A under its first noise draw and B under its second."""
+    """Compare the maps of two models, A under its first noise draw and B under its second."""
     noisy = a.request.draws_noise or b.request.draws_noise
     if noisy and b.request.prime_seed == a.request.seed:
         a, b = b, a
@@ -120,7 +120,7 @@ def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:
 def _bounds(
     a: Array, a_prime: Array, b: Array, b_prime: Array, scenes: Scenes, seed: int
 ) -> tuple[Bound, Bound, Bound]:
-    """Agreement, ceiling, floor. Too few scenes for partners: no floor and no intervals."""
+    """Return agreement, ceiling and floor; with too few scenes no floor and no intervals."""
     rng = np.random.default_rng(seed)
     try:
         bounds = agreement_with_bounds(a, a_prime, b, b_prime, rng=rng, scenes=scenes)

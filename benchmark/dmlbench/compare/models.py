@@ -1,4 +1,4 @@
-"""From results of several models on one dataset to their comparison."""
+"""Compare the results of several models on one dataset."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def compare_results(
     at_least: int = 2,
     groups: Groups | None = None,
 ) -> Comparison:
-    """The properties and, where there are maps, the maps; two groups of models, where there are.
+    """Compare the property scores of models, their maps, and two groups of them if there are any.
 
     Args:
-        results: of one dataset; see `dmlbench.results.find_results`.
-        progress: called as (stage, pairs of models done, pairs in all).
-        at_least: fewest models; 1 makes tables of a single model, without pairs.
-        groups: by default classification losses against ranking losses.
+        results: results on one dataset; see `dmlbench.results.find_results`.
+        progress: called as (stage, finished pairs of models, total pairs).
+        at_least: minimum number of models; 1 allows tables of a single model, without pairs.
+        groups: groups to test; by default classification losses against ranking losses.
 
     Raises:
-        InputError: fewer models.
+        InputError: there are fewer than `at_least` models.
     """
     if len(results) < at_least:
         listed = ", ".join(result.model for result in results) or "none"
@@ -80,7 +80,7 @@ def _compare_groups(
 
 
 def _common_keys(results: Sequence[Result]) -> list[str]:
-    """Images that all models have maps of, in the order of the dataset."""
+    """Return keys of the images that all models have maps of, in the order of the dataset."""
     held = [result.saliency.keys for result in results if result.saliency is not None]
     common = set.intersection(*map(set, held)) if held else set()
     return [key for key in held[0] if key in common] if held else []
@@ -168,14 +168,14 @@ def _map_notes(results: Sequence[Result], keys: Sequence[str]) -> Iterator[str]:
 
 
 def _view(result: Result) -> tuple[str, ...]:
-    """What decides which part of an image a model sees, and in how many pixels."""
+    """Return what decides which part of an image a model sees, and in how many pixels."""
     return tuple(
         str(result.run.model.preprocessing[key]) for key in ("input_size", "resize", "fit")
     )
 
 
 def _differences(what: str, requests: Sequence[BaseModel], *expected: str) -> Iterator[str]:
-    """Settings that are not the same for all models, though it is not `expected` of them."""
+    """Yield a note for each setting that differs between models, except `expected` ones."""
     for setting in type(requests[0]).model_fields:
         values = sorted({getattr(request, setting) for request in requests}, key=str)
         if len(values) > 1 and setting not in expected:

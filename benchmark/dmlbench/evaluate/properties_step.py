@@ -1,4 +1,4 @@
-"""The step of the properties: embeddings.npy and properties.json."""
+"""The property step: embeddings.npy and properties.json."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from dmlbench.scores import score_interventions, score_properties
 
 BATCH = 32
 BLOCK = 1024
-"""Images whose embeddings are finished together: what an interruption costs at most."""
+"""Images per block of embeddings: the most that an interruption costs."""
 
 
 def properties_step(bench: Workbench) -> PropertiesFile:
-    """The properties' scores that are wanted: reused, or made and written.
+    """Return the requested property scores: reused, or computed and written.
 
     Raises:
-        ModelError, DatasetError: from embedding the images.
-        UnknownNameError: a property that is wanted does not vary.
+        ModelError, DatasetError: the images cannot be embedded.
+        UnknownNameError: a requested property does not vary.
     """
     settings = bench.settings
     request = PropertyRequest(
@@ -75,7 +75,7 @@ def _interventions(bench: Workbench, embeddings: NDArray[np.float32]) -> dict[st
 
 
 def _embed(bench: Workbench, blocks: Blocks) -> NDArray[np.float32]:
-    """Embeddings [N, D] of all images, in the order of the dataset."""
+    """Return embeddings [N, D] of all images, in the order of the dataset."""
     keys: list[str] = bench.dataset.samples["key"].to_pylist()
     if isinstance(bench.loaded, StoredEmbeddings):
         return bench.loaded.of(keys)

@@ -1,4 +1,4 @@
-"""The step of the pixels: maps.npz and saliency.json."""
+"""The saliency step: maps.npz and saliency.json."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from dmlbench.saliency import NOISY
 from dmlbench.saliency.map_input import FULL, SIGMA
 
 BLOCK = 8
-"""Images whose maps are finished together: what an interruption costs at most. Where the number of
-maps is left to the time they take, one block is timed: the fewest maps that are made."""
+"""Images per block of maps: the most that an interruption costs. If the number of maps depends on
+the time they take, one block is timed, so this is then also the minimum number of maps."""
 
 MAX_MAPS = 100
-"""Maps that are made where no number is asked for and time is no matter, as in the paper."""
+"""Default number of maps if time is not limited, as in the paper."""
 
 MAP_SECONDS = 300.0
-"""What the maps of one model may take where no number is asked for and there is no GPU."""
+"""Time limit in seconds for the default number of maps of one model without a GPU."""
 
 COMPARED = 4
-"""Images by which a lower precision is compared with full precision."""
+"""Number of images on which a lower precision is compared with full precision."""
 
 
 def saliency_step(bench: Workbench) -> SaliencyFile | None:
-    """The maps that are wanted: reused one by one, the missing ones made; none are thrown away.
+    """Compute the requested maps that are missing, reuse the others, and keep all existing maps.
 
     Returns:
-        What saliency.json says; None where no maps are wanted and none are there, and where the
-        model allows none.
+        The content of saliency.json; None if no maps are requested and none exist, or if the model
+        allows none.
 
     Raises:
-        ModelError, DatasetError: from making the maps.
+        ModelError, DatasetError: the maps cannot be computed.
     """
     if bench.loaded.no_maps is not None:
         return None
@@ -50,13 +50,15 @@ def saliency_step(bench: Workbench) -> SaliencyFile | None:
     requested = bench.settings.maps
     if requested == 0:
         if left is not None:
-            bench.say(f"maps: none wanted; the {left[0].images} that are there stay")
+            bench.say(f"maps: none requested; the {left[0].images} existing ones are kept")
         return left[0] if left else None
     if left is not None and left[0].request != request:
         bench.say(f"maps: made again ({changes(left[0].request, request)})")
         left = None
     if requested is not None and requested > len(bench.dataset):
-        bench.say(f"maps: the dataset has {len(bench.dataset)} images; maps of all of them")
+        bench.say(
+            f"maps: the dataset has {len(bench.dataset)} images; computing maps of all of them"
+        )
     limited = requested is None and _takes_long(bench)
     if limited and left is not None:
         bench.say(
@@ -76,15 +78,15 @@ def saliency_step(bench: Workbench) -> SaliencyFile | None:
     written = _write(bench, request, [*parts, *_make(bench, request, missing, blocks, limited)])
     blocks.remove()
     if written.images > count:
-        bench.say(f"maps: of {written.images} images; more were there than {count}")
+        bench.say(f"maps: of {written.images} images; more than {count} existed already")
     return written
 
 
 def maps_in_time(seconds: float, most: int) -> int:
-    """How many maps fit in MAP_SECONDS, at least BLOCK and at most `most`.
+    """Return how many maps fit in MAP_SECONDS, at least BLOCK and at most `most`.
 
     Args:
-        seconds: that the maps of one image take.
+        seconds: time that the maps of one image take.
 
     >>> maps_in_time(5.0, 100), maps_in_time(60.0, 100), maps_in_time(0.1, 64)
     (60, 8, 64)
@@ -127,10 +129,10 @@ def _left(bench: Workbench) -> tuple[SaliencyFile, Maps] | None:
 def _make(
     bench: Workbench, request: SaliencyRequest, keys: list[str], blocks: Blocks, limited: bool
 ) -> list[Maps]:
-    """Maps of these images, block by block; those that an interrupted call left are taken.
+    """Compute the maps of these images, resuming from blocks of an interrupted call.
 
     Args:
-        limited: make the maps of as many of them as fit in MAP_SECONDS.
+        limited: compute only as many maps as fit in MAP_SECONDS.
     """
     task = MapTask(
         request, bench.settings.device, bench.settings.batch_size, bench.dataset.has_masks
@@ -159,7 +161,7 @@ def _make(
 def _finish(
     bench: Workbench, task: MapTask, keys: list[str], blocks: Blocks, what: str
 ) -> list[Arrays]:
-    with bench.progress(f"{what}, {task.passes} an image", task.passes * len(keys)) as bar:
+    with bench.progress(f"{what}, {task.passes} per image", task.passes * len(keys)) as bar:
         finished = bench.finish(task, keys, BLOCK, blocks, bar.advance)
     return [block for block in finished if not set(keys).isdisjoint(block[KEYS].tolist())]
 

@@ -1,4 +1,4 @@
-"""What a model sends to a leaderboard: its results without the large files, and who it is."""
+"""Entries of a leaderboard: results of a model without the large files, and its card."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _FOLDERS = re.compile(r"(?<![\w.:/])(?:[A-Za-z]:|~)?[/\\](?:[^\s'\",;:/\\]+[/\\]
 
 
 class Card(StrictModel):
-    """What a leaderboard says of a model beside its scores.
+    """Description of a model in a leaderboard.
 
     Attributes:
-        trunk: name of the network, as timm calls it where it knows it.
-        trained_on: data that the model has seen, pretraining included.
-        url: where the model or its paper is.
-        note: anything else, in a line.
+        trunk: name of the trunk, that of timm if it has one.
+        trained_on: data that the model was trained on, including pretraining.
+        url: URL of the model or its paper.
+        note: any other note, of one line.
     """
 
     name: str = Field(min_length=1)
@@ -56,15 +56,15 @@ class Submission(StrictModel):
 
 
 def submit(result: Result, card: Card, board: Path) -> Path:
-    """Checks results and writes their file into a leaderboard's folder.
+    """Check results and write them as one file into the folder of a leaderboard.
 
-    Nothing of the machine that made them goes with them: of paths the last part is left.
+    Only the last part of each path is kept, so that the file says nothing of the machine.
 
     Returns:
         The file, `<fingerprint of the dataset>/<id of the model>.json`.
 
     Raises:
-        InputError: incomplete, or not comparable with what is there.
+        InputError: the results are incomplete, or not comparable with the existing entries.
     """
     _check_complete(result)
     run = result.run
@@ -100,10 +100,10 @@ def submit(result: Result, card: Card, board: Path) -> Path:
 
 
 def read_board(board: Path) -> dict[str, list[Submission]]:
-    """By fingerprint of the dataset, the submissions in the order of the models' names.
+    """Read the submissions by fingerprint of the dataset, ordered by the models' names.
 
     Raises:
-        InputError: a file is damaged, or not of the dataset of its folder.
+        InputError: a file is damaged, or of another dataset than its folder.
     """
     by_dataset: dict[str, list[Submission]] = {}
     for path in sorted(board.glob("*/*.json")):
@@ -123,7 +123,7 @@ def _read(path: Path) -> Submission:
 
 
 def _without_folders(notes: Sequence[str]) -> tuple[str, ...]:
-    """Notes with the last part of each path that begins at the root or at home."""
+    """Shorten each path in notes that begins at the root or at home to its last part."""
     return tuple(_FOLDERS.sub("", note) for note in notes)
 
 
@@ -137,11 +137,11 @@ def _check_complete(result: Result) -> None:
     if result.properties.request.only is not None:
         raise InputError(f"{where}: some properties alone were scored; valid: all that vary")
     if run.model.weights_sha256 is None:
-        raise InputError(f"{where}: of embeddings without a model, which nobody can check")
+        raise InputError(f"{where}: of embeddings without a model, which cannot be verified")
 
 
 def _check_alike(new: Submission, entries: Sequence[Submission]) -> None:
-    """Scores are ranked by paired differences, so all have to have the same groups of images."""
+    """Check that all have the same groups of images, as ranks come from paired differences."""
     for earlier in entries:
         for name in SAME:
             ours, theirs = (each.properties.settings.get(name) for each in (new, earlier))

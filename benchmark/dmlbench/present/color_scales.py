@@ -1,4 +1,4 @@
-"""Colors that stand for numbers, safe for color-blind eyes."""
+"""Color scales for numbers that are safe for color-blind readers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ _PALEST, _DARKEST = 0.04, 0.86
 
 @dataclass(frozen=True)
 class Scale:
-    """Colors of numbers: the palest at `origin`, blue above it, orange below.
+    """A color scale: palest at `origin`, blue above it, orange below.
 
     Attributes:
-        limit: above `origin`; what lies beyond has the color of the limit.
-        low: where the legend begins, at most `origin`; what lies below has the color of `low`.
-        root: color by the square root of the distance from the origin, so that small values stay
-            apart beside large ones.
+        limit: largest value, above `origin`; larger values have the color of the limit.
+        low: smallest value, at most `origin`, where the legend begins; smaller values have the
+            color of `low`.
+        root: whether the color follows the square root of the distance from the origin, so that
+            small values remain distinguishable next to large ones.
     """
 
     limit: float
@@ -31,7 +32,7 @@ class Scale:
     root: bool = False
 
     def color(self, value: float) -> str:
-        """As #rrggbb.
+        """Return the color of a value as #rrggbb.
 
         >>> Scale(1.0).color(0.0), Scale(1.0).color(2.0) == Scale(1.0).color(1.0)
         ('#eff6fc', True)
@@ -48,7 +49,7 @@ class Scale:
 
     @property
     def ticks(self) -> list[tuple[float, float]]:
-        """(value, position in percent) of marks under the legend, where they do not collide."""
+        """(value, position in percent) of the marks under the legend that do not overlap."""
         values = [self.origin, (self.origin + self.limit) / 2, self.limit]
         if self.origin - self.low > 0.15 * self._span:
             values = [self.low, *values]
@@ -60,18 +61,18 @@ class Scale:
 
 
 def scale_for(values: Iterable[float], *, root: bool) -> Scale:
-    """A scale around 0 that holds the values."""
+    """Return a scale around 0 that covers the values."""
     known = [*values, 0.0]
     return Scale(max(map(abs, known)) or 1.0, low=min(known), root=root)
 
 
 def ink_on(color: str) -> str:
-    """The color of text that can be read on `color`: the one with the higher contrast (WCAG)."""
+    """Return the color of text on `color`: the one with the higher contrast (WCAG)."""
     return max((DARK_INK, LIGHT_INK), key=lambda ink: contrast(ink, color))
 
 
 def contrast(a: str, b: str) -> float:
-    """Contrast of two colors as WCAG 2 defines it: 1 to 21, 4.5 or more is easy to read."""
+    """Return the contrast of two colors by WCAG 2: 1 to 21; 4.5 or more is easy to read."""
     dark, light = sorted((_luminance(a), _luminance(b)))
     return (light + 0.05) / (dark + 0.05)
 

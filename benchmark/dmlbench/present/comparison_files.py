@@ -1,4 +1,4 @@
-"""A comparison as a file: JSON (everything), CSV (one number a row), Markdown, LaTeX (tables)."""
+"""Write a comparison as JSON (everything), CSV (one number per row), Markdown or LaTeX (tables)."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ Cell = str | float | None
 
 
 def check_suffix(path: Path) -> None:
-    """Refuse a file that is none of these before anything is computed.
+    """Check the suffix of an output file before anything is computed.
 
     Raises:
-        UnknownNameError: another suffix.
+        UnknownNameError: the suffix is not .json, .csv, .md or .tex.
     """
     if not is_stream(path) and path.suffix not in _WRITERS:
         raise UnknownNameError("suffix", path.suffix, _WRITERS, where=str(path))
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
-    """Write the file that the suffix names.
+    """Write the format that the suffix names; JSON into a pipe.
 
     Raises:
-        UnknownNameError: another suffix than .json, .csv, .md and .tex; into a pipe goes JSON.
+        UnknownNameError: the suffix is not .json, .csv, .md or .tex.
     """
     check_suffix(path)
     write_whole(path, _WRITERS.get(path.suffix, as_json)(comparison))
 
 
 def as_json(comparison: Comparison) -> str:
-    """Everything; `Comparison.model_validate_json` reads it back."""
+    """Return everything as JSON, which `Comparison.model_validate_json` reads back."""
     return json.dumps(comparison.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 
 
 def as_csv(comparison: Comparison) -> str:
-    """One number a row, with `COLUMNS`: for a data frame. A cell without a value is empty."""
+    """Return a CSV file for data frames: one number per row, with `COLUMNS`; empty if missing."""
     rows = itertools.chain(
         _property_rows(comparison),
         _difference_rows(comparison),
@@ -70,7 +70,7 @@ def as_csv(comparison: Comparison) -> str:
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """The tables as they are printed; bold is what is marked."""
+    """Return the printed tables as Markdown; marked cells are bold."""
     dataset = comparison.dataset
     head = f"Dataset {dataset.title} ({dataset.images} images, fingerprint `{dataset.fingerprint}`)"
     notes = [f"- {note}" for note in comparison.notes]
@@ -147,7 +147,7 @@ def _pair_rows(pair: Pair) -> Iterator[tuple[Cell, ...]]:
 
 
 def _group_rows(groups: GroupComparison | None) -> Iterator[tuple[Cell, ...]]:
-    """Groups stand in the columns of the models."""
+    """Yield the rows of groups, whose names are in the columns of models."""
     if groups is None:
         return
     for name, test in groups.properties.items():
@@ -178,7 +178,7 @@ def _ends(pair: Interval | None) -> tuple[Cell, Cell]:
 
 
 def markdown_table(table: Table) -> str:
-    """A table with its title above and its note below; bold is what is marked."""
+    """Return a table as Markdown, with title above and note below; marked cells are bold."""
     rows = [table.columns, ["---"] * len(table.columns), *table.rows]
     lines = ["| " + " | ".join(map(_markdown_cell, row)) + " |" for row in rows]
     below = ["", table.note] if table.note else []

@@ -1,4 +1,4 @@
-"""A comparison as tables of text, the same ones at the terminal, in Markdown and in LaTeX."""
+"""Tables of a comparison, the same at the terminal, in Markdown and in LaTeX."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dmldata.common.console import say
 
 NR_TITLE = "NR-Precision (95 % interval); in brackets: inside chance"
 MAX_PAIRS = 3
-"""Pairs of models whose differences fit into the columns of a table."""
+"""Maximum number of pairs of models whose differences are columns of a table."""
 
 
 def comparison_tables(comparison: Comparison) -> Iterator[Table]:
-    """All tables that there is something for."""
+    """Yield all tables that have content."""
     yield property_table(comparison)
     if 0 < _pairs(comparison) <= MAX_PAIRS:
         yield difference_table(comparison)
@@ -33,7 +33,7 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """All tables, and what a reader has to know."""
+    """Print all tables and notes."""
     for table in comparison_tables(comparison):
         print_table(table)
     for note in comparison.notes:
@@ -41,7 +41,7 @@ def print_comparison(comparison: Comparison) -> None:
 
 
 def property_table(comparison: Comparison) -> Table:
-    """A row a property, a column a model; the highest and those tied with it are marked."""
+    """Return one row per property, one column per model; the best and those tied are marked."""
     labels = [model.label for model in comparison.models]
     rows = []
     for name, by_model in comparison.properties.items():
@@ -56,7 +56,7 @@ def property_table(comparison: Comparison) -> Table:
 
 
 def tie_note(comparison: Comparison) -> str:
-    """What the marks in the table of the properties mean."""
+    """Return the note on the marks in the table of properties; empty if nothing is marked."""
     known = any(comparison.leaders(name) for name in comparison.properties)
     return (
         "Marked, where beyond chance: the highest of a property, and what is tied with it: the "
@@ -68,7 +68,7 @@ def tie_note(comparison: Comparison) -> str:
 
 
 def difference_table(comparison: Comparison) -> Table:
-    """A row a property, a column a pair of models; where there are many pairs, these are rows."""
+    """Return one row per property and one column per pair, or the transpose for many pairs."""
     title = "Differences of NR-Precision (95 % interval, paired)"
     by_property = comparison.differences
     first = next(iter(by_property.values()), ())
@@ -85,7 +85,7 @@ def difference_table(comparison: Comparison) -> Table:
 
 
 def intervention_table(comparison: Comparison) -> Table:
-    """A row a model: what changing the swept group alone does to its embeddings."""
+    """Return one row per model: the effect of changing only the swept group on its embeddings."""
     by_model = comparison.interventions
     group = next(iter(by_model.values())).group
     columns = ("model", "sensitivity", "same car first", "by chance")
@@ -113,7 +113,7 @@ def intervention_table(comparison: Comparison) -> Table:
 
 
 def correlation_table(comparison: Comparison) -> Table:
-    """Models by models, similar ones side by side."""
+    """Return the correlations of models by models, similar ones next to each other."""
     saliency = comparison.saliency
     assert saliency is not None
     order = saliency.clustering.order
@@ -135,7 +135,7 @@ def correlation_table(comparison: Comparison) -> Table:
 
 
 def pair_table(comparison: Comparison) -> Table:
-    """A row a pair of models: how alike their maps are."""
+    """Return one row per pair of models: the similarity of their maps."""
     columns = (
         "model A",
         "model B",
@@ -155,7 +155,7 @@ def pair_table(comparison: Comparison) -> Table:
 
 
 def attention_table(comparison: Comparison) -> Table:
-    """A row a model: attention on the car, and the maps' agreement with themselves."""
+    """Return one row per model: attention on the car, and self-correlation of the maps."""
     columns = ("model", "attention on car", "95 % interval", "r under other noise", "95 % interval")
     saliency = comparison.saliency
     rows = []
@@ -175,7 +175,7 @@ def attention_table(comparison: Comparison) -> Table:
 
 
 def _merges(comparison: Comparison) -> Iterator[str]:
-    """Each merge in words, its models by their places in the order."""
+    """Describe each merge, with models given by their places in the order."""
     assert comparison.saliency is not None
     clustering = comparison.saliency.clustering
     nodes = [{clustering.order.index(model) + 1} for model in clustering.models]
@@ -186,7 +186,7 @@ def _merges(comparison: Comparison) -> Iterator[str]:
 
 
 def _places(node: set[int]) -> str:
-    """Places of a node in the order, where its models stand side by side."""
+    """Return the places of a node in the order; its models are adjacent there."""
     return str(min(node)) if len(node) == 1 else f"{min(node)}-{max(node)}"
 
 

@@ -1,4 +1,4 @@
-"""The clustering of the models as a tree."""
+"""Layout of the clustering of the models as a tree."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from dmlbench.compare import Comparison
 from dmlbench.present.result_tables import number
 
 ROW, SPAN = 24, 360
-"""Height of a model's row and width of the tree, pixels."""
+"""Height of a model's row and width of the tree, in pixels."""
 
 
 @dataclass(frozen=True)
 class Join:
-    """A merge: corners (x, y) of its line from the upper to the lower branch, and what it says."""
+    """A merge: hover text, and corners (x, y) of its line from the upper to the lower branch."""
 
     points: Sequence[tuple[float, float]]
     hover: str
 
     @property
     def path(self) -> str:
-        """SVG path data."""
+        """Path data for SVG."""
         return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in self.points)
 
 
 @dataclass(frozen=True)
 class Dendrogram:
-    """Leaves on the right, as (label, y); joins lie at the x of their r.
+    """A tree with its leaves on the right, as (label, y), and joins at the x of their r.
 
     Attributes:
-        height: pixels.
+        height: height in pixels.
         ticks: (r, x).
     """
 
@@ -41,7 +41,7 @@ class Dendrogram:
 
 
 def dendrogram(comparison: Comparison) -> Dendrogram | None:
-    """None where no two models are clustered."""
+    """Lay out the tree; None if no two models are clustered."""
     clustering = comparison.saliency.clustering if comparison.saliency else None
     if clustering is None or not clustering.merges:
         return None

@@ -1,4 +1,4 @@
-"""What the page's script shows: every image with maps, and the embeddings as points."""
+"""Content of the page's script: every image with its maps, and the embeddings as points."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from dmldata.contract.grid import grid
 from dmldata.dataset import Item
 
 MAX_IMAGES, MAX_POINTS = 200, 2000
-"""A page of 15 models is to stay under 10 MB; measurements/report_page.py says what it takes."""
+"""Limits that keep a page of 15 models under 10 MB; see measurements/report_page.py."""
 WIDTH, MAP, THUMB = 240, 56, 40
-"""Sides of an image, a map and the picture of a point, pixels."""
+"""Sides of an image, a map and the thumbnail of a point, in pixels."""
 THUMB_COLUMNS = 40
 
 Progress = Callable[[str, int, int], None]
@@ -38,7 +38,7 @@ def explorer_content(
     dataset: ImageSource,
     progress: Progress | None = None,
 ) -> str:
-    """JSON for explorer.js; no '<' in it, so that no text can end the element that holds it."""
+    """Return JSON for explorer.js, without '<', so that no text can end its HTML element."""
     by_id = {result.model: result for result in results}
     content = {
         "images": _images(comparison, by_id, dataset),
@@ -55,7 +55,7 @@ def explorer_content(
 def _images(
     comparison: Comparison, by_id: dict[str, Result], dataset: ImageSource
 ) -> dict[str, Any] | None:
-    """The images that all models have maps of, at most MAX_IMAGES; None where there are none."""
+    """Return at most MAX_IMAGES images that all models have maps of; None if there are none."""
     saliency = comparison.saliency
     if saliency is None or not saliency.keys:
         return None
@@ -109,13 +109,13 @@ def _shown(item: Item, dataset: ImageSource) -> dict[str, Any]:
 
 
 def _small(saliency: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[MAP, MAP] in [0, 1]."""
+    """Resize a map to [MAP, MAP], in [0, 1]."""
     resized = Image.fromarray(saliency).resize((MAP, MAP), Image.Resampling.BOX)
     return np.clip(np.asarray(resized, np.float32), 0, 1)
 
 
 def _agreement(maps: Sequence[NDArray[np.float32]]) -> float | None:
-    """Mean Pearson r of all pairs of these maps of one image; None where a map is flat."""
+    """Return the mean Pearson r of all pairs of maps of one image; None if a map is flat."""
     flat = np.stack([saliency.ravel() for saliency in maps]).astype(np.float64)
     if len(flat) < 2 or (flat.std(axis=1) == 0).any():
         return None
@@ -125,7 +125,7 @@ def _agreement(maps: Sequence[NDArray[np.float32]]) -> float | None:
 
 
 def _gray_uri(strip: NDArray[np.float32]) -> str:
-    """Maps side by side; the root of their values, as weak parts are what one looks for."""
+    """Encode adjacent maps by the square root of their values, which shows weak parts better."""
     image = Image.fromarray((255 * np.sqrt(strip)).round().astype(np.uint8)).convert("RGB")
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=55, method=6)
@@ -133,7 +133,7 @@ def _gray_uri(strip: NDArray[np.float32]) -> str:
 
 
 def _outline(mask: NDArray[np.uint8]) -> str:
-    """The edge of the car, white on clear."""
+    """Encode the outline of the car, white on transparent."""
     small = Image.fromarray((mask > 0).astype(np.uint8) * 255)
     size = (WIDTH, max(1, round(WIDTH * mask.shape[0] / mask.shape[1])))
     car = np.asarray(small.resize(size, Image.Resampling.BILINEAR)) > 127
@@ -153,7 +153,7 @@ def _points(
     dataset: ImageSource,
     progress: Progress | None,
 ) -> dict[str, Any]:
-    """Every model's embeddings in two dimensions, at most MAX_POINTS, evenly over the dataset."""
+    """Return each model's embeddings in 2-D, at most MAX_POINTS spread evenly over the dataset."""
     count = comparison.dataset.images
     rows = np.unique(np.linspace(0, count - 1, min(count, MAX_POINTS)).round().astype(int))
     models = []
@@ -191,7 +191,7 @@ def _points(
 
 
 def principal(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-    """[N, 2]: the first two principal components; the largest loading of each is positive."""
+    """Return the first two principal components [N, 2], largest loadings positive."""
     centered = embeddings.astype(np.float64) - embeddings.mean(axis=0, dtype=np.float64)
     _, _, axes = np.linalg.svd(centered, full_matrices=False)
     axes = axes[:2]
@@ -201,8 +201,10 @@ def principal(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def neighbors(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-    """[N, 2]: t-SNE of unit vectors from their principal components; the components themselves of
-    fewer than ten images."""
+    """Return t-SNE [N, 2] of unit vectors, initialized with their principal components.
+
+    With fewer than ten images the result is the principal components.
+    """
     from sklearn.manifold import TSNE
 
     if len(embeddings) < 10:
@@ -213,7 +215,7 @@ def neighbors(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def perplexity(points: int) -> float:
-    """Of t-SNE: 30, less where there are too few points for that.
+    """Return the perplexity of t-SNE: 30, or less if there are too few points for that.
 
     >>> perplexity(2000), perplexity(13)
     (30.0, 4.0)
@@ -222,7 +224,7 @@ def perplexity(points: int) -> float:
 
 
 def _scaled(points: NDArray[np.float64]) -> list[list[int]]:
-    """x and y from 0 to 1000, of one scale."""
+    """Scale x and y by one factor to integers from 0 to 1000."""
     low = points.min(axis=0)
     span = float((points.max(axis=0) - low).max()) or 1.0
     return [column.tolist() for column in ((points - low) / span * 1000).round().astype(int).T]

@@ -1,4 +1,4 @@
-"""The figures of a page as files for papers: SVG, PDF and PNG."""
+"""Draw the figures of a page as files for papers: SVG, PDF and PNG."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from dmlbench.present.result_tables import minus
 SUFFIXES = ("svg", "pdf", "png")
 DPI = 300
 CELL, LINE = 0.46, 0.22
-"""Width and height of a field, inches."""
+"""Width and height of a cell, in inches."""
 GAP = 0.06
 MARGIN = 0.3
-"""Left of a clustering, for its first tick."""
+"""Space to the left of a tree for its first tick, in inches."""
 LETTER = 0.075
-"""Width of a letter at 8 points, inches: labels are given room by their length."""
+"""Width of a letter at 8 points, in inches, for the room of labels."""
 _STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 8,
@@ -39,13 +39,13 @@ _UNDATED: dict[str, dict[str, Any]] = {
 
 
 def grid_files(grid: Grid) -> dict[str, bytes]:
-    """A heat map, by suffix of the file; the same grid gives the same bytes."""
+    """Draw a heat map and return its files by suffix; the same grid gives the same bytes."""
     with rc_context(_STYLE):
         return _files(_heat(grid))
 
 
 def tree_files(tree: Dendrogram) -> dict[str, bytes]:
-    """A clustering, by suffix of the file."""
+    """Draw a tree and return its files by suffix."""
     with rc_context(_STYLE):
         return _files(_tree(tree))
 
@@ -63,7 +63,7 @@ def _heat(grid: Grid) -> Figure:
     left = LETTER * max(len(name) for name, _ in grid.rows) + 0.1
     slanted = max(map(len, grid.columns)) * LETTER > CELL
     top = LETTER * max(map(len, grid.columns)) * 0.75 + 0.15 if slanted else 0.25
-    # The last slanted name leans out of the table.
+    # The last slanted name extends beyond the table.
     right = top if slanted else 0.1
     heights = [LINE + (GAP if row in grid.breaks else 0) for row in range(len(grid.rows))]
     words = LETTER * max(len(grid.legend.title), len(grid.legend.gray) + 3)
@@ -139,7 +139,7 @@ def _scaled(points: Sequence[tuple[float, float]], scale: float) -> tuple[list[f
 
 
 def _blank(width: float, height: float) -> tuple[Figure, Any]:
-    """An empty figure whose coordinates are inches from the top left."""
+    """Return an empty figure whose coordinates are inches from the top left."""
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_xlim(0, width)

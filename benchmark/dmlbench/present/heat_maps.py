@@ -1,4 +1,4 @@
-"""The two heat maps of the page: scores of properties, and correlations of maps."""
+"""The two heat maps of a page: property scores and correlations of maps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INSIDE_CHANCE = "inside chance: within the central 95 % of permuted labels"
 
 @dataclass(frozen=True)
 class Gauge:
-    """A correlation between its bounds, in percent of 0 to 1."""
+    """A correlation and its bounds, as percentages of the range 0 to 1."""
 
     floor: float
     ceiling: float
@@ -26,14 +26,14 @@ class Gauge:
 
 @dataclass(frozen=True)
 class Cell:
-    """One field of a heat map.
+    """One cell of a heat map.
 
     Attributes:
         text: the printed value.
-        hover: all that is known of it.
-        background, ink: colors.
+        hover: hover text with all details.
+        background, ink: colors of the cell and its text.
         below: a second, smaller line.
-        marked: whether it is the highest of its property, or tied with it.
+        marked: whether the value is the highest of its property, or tied with it.
     """
 
     text: str
@@ -47,13 +47,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Legend:
-    """What the colors say.
+    """Legend of the colors.
 
     Attributes:
-        title: what the numbers are.
+        title: name of the numbers.
         stops: colors at equal steps.
-        ticks: (text, position in percent) under them.
-        gray: what a gray field says; empty where none is gray.
+        ticks: (text, position in percent) of the marks under the colors.
+        gray: meaning of a gray cell; empty if there is none.
     """
 
     title: str
@@ -63,7 +63,7 @@ class Legend:
 
     @property
     def gradient(self) -> str:
-        """In CSS."""
+        """The colors as a CSS gradient."""
         return f"linear-gradient(to right, {', '.join(self.stops)})"
 
 
@@ -72,9 +72,9 @@ class Grid:
     """A heat map.
 
     Attributes:
-        corner: names what the rows are.
-        rows: name and cells.
-        breaks: rows that stand apart from the one before.
+        corner: name of what the rows are.
+        rows: name and cells of each row.
+        breaks: rows with a gap above them.
     """
 
     corner: str
@@ -85,7 +85,7 @@ class Grid:
 
 
 def property_grid(comparison: Comparison) -> Grid:
-    """NR-Precision: properties by models, or models by properties where there are many models."""
+    """Return NR-Precision of properties by models, or the transpose for many models."""
     values = [
         scores.scores["nr_precision"].value or 0.0
         for by_model in comparison.properties.values()
@@ -114,8 +114,9 @@ def property_grid(comparison: Comparison) -> Grid:
 
 
 def correlation_grid(comparison: Comparison) -> Grid | None:
-    """Pearson r of the maps, models by models, similar ones side by side; on the diagonal each
-    model under other noise.
+    """Return Pearson r of the maps, models by models, similar ones next to each other.
+
+    The diagonal has the correlation of each model with itself under other noise.
     """
     saliency = comparison.saliency
     if saliency is None or not saliency.pairs:
@@ -138,8 +139,10 @@ def correlation_grid(comparison: Comparison) -> Grid | None:
 
 
 def correlation_colors(pairs: Sequence[Pair]) -> tuple[Scale, Legend]:
-    """Of correlations: from the pairs' median floor, as models that look at different pixels still
-    agree that far, to their median ceiling; 0 and 1 where there is none."""
+    """Return the color scale of correlations, from the pairs' median floor to their median ceiling.
+
+    Maps of different images already agree up to the floor. Missing bounds are 0 and 1.
+    """
     floors = [pair.floor.value for pair in pairs if pair.floor.value is not None]
     ceilings = [pair.ceiling.value for pair in pairs if pair.ceiling.value is not None]
     floor, ceiling = median(floors or [0.0]), median(ceilings or [1.0])
@@ -195,7 +198,7 @@ def shaded(
     below: str = "",
     gauge: Gauge | None = None,
 ) -> Cell:
-    """A number on its color."""
+    """Return a cell with a number on its color."""
     if value is None:
         return Cell(NONE, hover)
     background = scale.color(value)
@@ -210,11 +213,11 @@ def legend_of(
     *,
     gray: str = "",
 ) -> Legend:
-    """Of all colors of the scale.
+    """Return the legend of all colors of a scale.
 
     Args:
-        words: what numbers under the legend are, where they are more than numbers.
-        gray: what a gray field says.
+        words: names of special numbers under the legend.
+        gray: meaning of a gray cell.
     """
     ticks = [
         (f"{(words or {}).get(value, '')} {number(value, digits)}".strip(), position)

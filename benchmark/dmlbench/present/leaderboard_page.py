@@ -1,4 +1,4 @@
-"""The leaderboard as a page: sortable, filtered by trunk and loss, with a card for each model."""
+"""Write the leaderboard as a sortable page, with filters and a card for each model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Cell(NamedTuple):
     """A score of a model.
 
     Attributes:
-        value: for sorting; empty where there is none.
+        value: text to sort by; empty if there is no score.
     """
 
     text: str
@@ -32,7 +32,7 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A model of a board; `place` names its card on the page."""
+    """A model of a leaderboard; `place` is the anchor of its card on the page."""
 
     place: str
     model: Submission
@@ -49,13 +49,13 @@ class Board(NamedTuple):
 
 
 def write_leaderboard(by_dataset: dict[str, list[Submission]], path: Path, title: str) -> None:
-    """Write the page: one file that needs no other.
+    """Write the page as one self-contained file.
 
     Raises:
-        InputError: no submissions.
+        InputError: there are no submissions.
     """
     if not by_dataset:
-        raise InputError("no submissions there; make one with: dmlbench submit")
+        raise InputError("the leaderboard has no submissions; add one with: dmlbench submit")
     boards = [_board(models) for models in by_dataset.values()]
     everyone = [submission for models in by_dataset.values() for submission in models]
     text, digest = script("leaderboard.js")
@@ -101,7 +101,7 @@ def _board(models: Sequence[Submission]) -> Board:
 
 
 def _score_columns(names: Sequence[str]) -> Iterator[tuple[str, str, str, int]]:
-    """(title, property, score, digits) of the columns."""
+    """Yield (title, property, score, digits) of the columns."""
     retrieved = next((name for name in CLASSES if name in names), None)
     if retrieved is not None:
         yield f"MAP@R of {retrieved}", retrieved, "map_at_r", 3

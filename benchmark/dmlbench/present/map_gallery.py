@@ -1,4 +1,4 @@
-"""The page's images, each with every model's map over it."""
+"""The images of a page, each with every model's map over it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Card:
-    """One image of the dataset: its factor values as (name, text), it, and the maps over it."""
+    """An image of the dataset, its factor values as (name, text), and the maps over it."""
 
     key: str
     values: Sequence[tuple[str, str]]
@@ -40,7 +40,7 @@ class Card:
 
 
 def tile_width(tiles: int) -> float:
-    """Width of a picture on the page, in rem: two cards fill a row where they are narrow."""
+    """Return the width of a picture on the page, in rem; two narrow cards share a row."""
     row, gap = (33.0, 0.5) if tiles <= 3 else (69.0, 0.5)
     return min(max(row / tiles - gap, 8.0), 13.0)
 
@@ -48,7 +48,7 @@ def tile_width(tiles: int) -> float:
 def make_cards(
     comparison: Comparison, results: Sequence[Result], dataset: ImageSource, count: int
 ) -> list[Card]:
-    """The first images that all models have maps of, in the order of the dataset.
+    """Make cards of the first `count` images that all models have maps of, in dataset order.
 
     Raises:
         DatasetError: a shard is damaged.
@@ -93,7 +93,7 @@ def _card(
 
 
 def value_text(item: Item, dataset: ImageSource, key: str) -> str:
-    """A factor's value with its unit, for reading."""
+    """Format a factor's value with its unit."""
     value, unit = item.row[key], dataset.manifest.factor(key).unit
     if value is None:
         return "does not apply"

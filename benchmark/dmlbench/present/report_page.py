@@ -1,4 +1,4 @@
-"""From results to the page."""
+"""Write the report page from results."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ Progress = Callable[[str, int, int], None]
 def find_dataset(
     results: Sequence[Result], source: ImageSource | None, images: int
 ) -> ImageSource | None:
-    """The dataset that the page's images come from: as given, else where the results remember it.
+    """Open the dataset for the page's images: `source`, or the one that the results name.
 
-    Results may be of others: a URL that they remember is not opened.
+    Results may come from other people, so a URL that only they name is not opened.
 
     Returns:
-        None where no images are to be shown, and where none has maps and they are not there.
+        None if no images are to be shown, or if no model has maps and the dataset is missing.
 
     Raises:
-        InputError: another dataset than the results', or none where they remember it.
+        InputError: it is another dataset than the results', or there is none where they name it.
     """
     if images == 0:
         return None
@@ -77,14 +77,14 @@ def write_report(
     groups: Groups | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Write the page: one file that needs no other and asks for none.
+    """Write the page as one self-contained file that loads no other.
 
     The same results give the same bytes.
 
     Args:
-        results: of one dataset; one model or more.
-        dataset: theirs, for the images; None leaves the images out.
-        images: how many are shown.
+        results: results of one or more models on one dataset.
+        dataset: that dataset, for the images; None leaves the images out.
+        images: number of images to show.
         groups: two groups of models to test; see `dmlbench.compare.compare_results`.
 
     Raises:
@@ -134,7 +134,7 @@ def _title(comparison: Comparison) -> str:
 
 
 def _measured(results: Sequence[Result]) -> str:
-    """Days of the first and the last measurement."""
+    """Return the days of the first and the last measurement."""
     steps = [step for result in results for step in result.run.steps.values() if step is not None]
     days = sorted({step.finished[:10] for step in steps})
     return " to ".join(days[:1] + days[-1:] if len(days) > 1 else days)

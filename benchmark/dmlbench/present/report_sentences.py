@@ -1,4 +1,4 @@
-"""The page's first sentences, made from numbers of the result files."""
+"""Summarize a comparison in sentences, from numbers of the result files."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from dmlbench.present.result_tables import interval, number
 from dmlbench.results.files import Interval, Mean, Score
 
 MAX_NAMED = 6
-"""Models that are spoken of one by one."""
+"""Maximum number of models that are named individually."""
 
 
 def summary(comparison: Comparison) -> Iterator[str]:
-    """Sentences: the strongest property (of a sweep, where properties go with scenes, what the
-    swept group does), what lies inside chance, how alike the maps are."""
+    """Yield sentences on the strongest property, chance, agreement of maps, and attention.
+
+    On a sweep dataset, whose properties go with scenes, the effect of the swept group replaces the
+    strongest property.
+    """
     yield from _interventions(comparison) if comparison.interventions else _strongest(comparison)
     yield from _chance(comparison)
     yield from _agreement(comparison)
@@ -55,7 +58,7 @@ def _strongest(comparison: Comparison) -> Iterator[str]:
 
 
 def _best(comparison: Comparison, model: str) -> tuple[str, Score] | None:
-    """The property with the highest score above 0 that is not inside chance."""
+    """Return the property with the highest score above 0 that is not inside chance."""
     scores = {
         name: by_model[model].scores["nr_precision"]
         for name, by_model in comparison.properties.items()
@@ -136,7 +139,7 @@ def _attention(comparison: Comparison) -> Iterator[str]:
 
 
 def _named(comparison: Comparison, scores: Mapping[str, Score | Mean]) -> str:
-    """The models' scores one by one, of many models their range; empty where none is known."""
+    """List the models' scores, or their range for many models; empty if none is known."""
     known = {model: score for model, score in scores.items() if score.value is not None}
     if len(known) > MAX_NAMED:
         return f"{_range(score.value for score in known.values())} over {len(known)} models"

@@ -1,4 +1,4 @@
-"""The page's tables of text: every number with its intervals, and how each model was measured."""
+"""Tables of a page: all numbers with intervals, and how each model was measured."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ABSENT = Score(value=None, ci95=None, chance=None)
 
 
 def score_details(comparison: Comparison) -> Table:
-    """A row a property and model: the main score and the one that does not grow with N."""
+    """Return one row per property and model: NR-Precision, and ARP, which is independent of N."""
     columns = (
         *("property", "model", "images", "labels"),
         *("NR-Precision", "95 % interval", "chance"),
@@ -50,7 +50,7 @@ def score_details(comparison: Comparison) -> Table:
 
 
 def other_scores(comparison: Comparison) -> Table:
-    """A row a property and model: the other scores, each with its interval."""
+    """Return one row per property and model: the other scores, each with its interval."""
     columns = ("property", "model", *(title for title, _ in _OTHERS.values()))
     rows = [
         (
@@ -67,7 +67,7 @@ def other_scores(comparison: Comparison) -> Table:
 
 
 def pair_details(comparison: Comparison) -> Table:
-    """A row a pair of models."""
+    """Return one row per pair of models."""
     columns = (
         "model A",
         "model B",
@@ -96,7 +96,7 @@ def pair_details(comparison: Comparison) -> Table:
 
 
 def run_facts(result: Result) -> list[tuple[str, str]]:
-    """How one model was measured, as (name, text)."""
+    """Return how one model was measured, as (name, text)."""
     run = result.run
     model, settings = run.model, run.settings
     facts = [
@@ -150,7 +150,7 @@ def _bound(bound: Bound) -> tuple[str, str]:
 
 
 def _made(steps: dict[str, Step | None]) -> Iterator[tuple[str, str]]:
-    """When and on what each part was made; equal versions are named once."""
+    """Yield when and on which hardware each part was computed; equal versions are named once."""
     by_versions: dict[str, list[str]] = {}
     for part, step in steps.items():
         if step is None:
@@ -176,7 +176,7 @@ def _text(value: object) -> str:
 
 
 def all_notes(comparison: Comparison, results: Sequence[Result]) -> list[str]:
-    """What a reader has to know: of the comparison, and of each model."""
+    """Return the notes on the comparison and on each model."""
     runs = [result.run for result in results]
     shared = [note for note in runs[0].notes if all(note in run.notes for run in runs)]
     of_one_model = [

@@ -1,4 +1,4 @@
-"""The findings of a study as files: a page, tables for a paper, a summary, and all numbers."""
+"""Write the findings of a study: a page, tables for a paper, a summary, and all numbers."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ TABLES, FIGURES = "tables", "figures"
 
 
 def write_study(findings: Findings, out: Path) -> None:
-    """Write `study.html`, `summary.md`, `study.json`, `tables/` as LaTeX and CSV, and `figures/` as
-    SVG, PDF and PNG."""
+    """Write the files of a study into a folder.
+
+    They are `study.html`, `summary.md`, `study.json`, `tables/` as LaTeX and CSV, and `figures/` as
+    SVG, PDF and PNG.
+    """
     tables, grids = list(study_tables(findings)), list(study_grids(findings))
     sentences = list(findings_in_words(findings))
     (out / TABLES).mkdir(parents=True, exist_ok=True)
@@ -56,7 +59,7 @@ def _summary(findings: Findings, sentences: list[str], tables: list[Table]) -> s
 
 
 def _scale(findings: Findings) -> str:
-    """What a reader has to know of the size of the study."""
+    """Describe the size of the study."""
     recipe = findings.recipe
     maps = f" Maps of {len(findings.maps.keys)} images." if findings.maps else ""
     on = "; ".join(
@@ -68,7 +71,7 @@ def _scale(findings: Findings) -> str:
 
 
 def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
-    """Settings, by name."""
+    """Yield the settings of the study by name."""
     for name, value in findings.recipe.model_dump(mode="json", exclude_none=True).items():
         if name not in {"title", "description"}:
             yield name, value if isinstance(value, str) else json.dumps(value)

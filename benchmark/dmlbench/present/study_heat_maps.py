@@ -1,4 +1,4 @@
-"""The two heat maps of a study: scores of properties, and correlations of maps, loss by loss."""
+"""The two heat maps of a study: property scores and correlations of maps, by loss."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dmlbench.study.findings import Averaged, Findings
 
 
 def study_grids(findings: Findings) -> Iterator[tuple[str, str, Grid]]:
-    """(name of a file, title, heat map), those there is something for."""
+    """Yield (file name, title, heat map) of the heat maps that have content."""
     yield "nr_precision", "NR-Precision, mean over folds", score_grid(findings)
     if findings.maps is not None:
         yield "saliency_correlations", "Correlation of saliency maps", map_grid(findings)
 
 
 def score_grid(findings: Findings) -> Grid:
-    """NR-Precision: losses by properties; gray where some fold is not above chance."""
+    """Return NR-Precision of losses by properties; gray if some fold is not above chance."""
     scores = findings.properties["nr_precision"]
     values = [score.mean or 0.0 for by_loss in scores.values() for score in by_loss.values()]
     scale = scale_for(values, root=True)
@@ -36,7 +36,7 @@ def score_grid(findings: Findings) -> Grid:
 
 
 def map_grid(findings: Findings) -> Grid:
-    """Pearson r of the maps, losses by losses; on the diagonal a loss under other noise."""
+    """Return Pearson r of the maps, losses by losses; on the diagonal under other noise."""
     maps = findings.maps
     assert maps is not None
     model_of = {loss: model for model, (loss, _) in maps.names.items()}
@@ -76,6 +76,6 @@ def _score(name: str, loss: str, score: Averaged, scale: Scale) -> Cell:
 
 
 def _breaks(losses: Sequence[str]) -> list[int]:
-    """Rows where another group begins."""
+    """Return the rows where another group begins."""
     groups = [loss_named(loss).group for loss in losses]
     return [row for row in range(1, len(groups)) if groups[row] != groups[row - 1]]

@@ -1,4 +1,4 @@
-"""The findings in sentences, each made from numbers that stand in a table."""
+"""Summarize findings in sentences, each from numbers of a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGE_DELTA = 0.474
 
 
 def findings_in_words(findings: Findings) -> Iterator[str]:
-    """Sentences: groups, chance, maps, retrieval, training."""
+    """Yield sentences on groups, chance, maps, retrieval and training."""
     yield from _between_groups(findings)
     yield from _with_retrieval(findings)
     yield from _above_chance(findings)

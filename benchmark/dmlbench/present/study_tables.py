@@ -1,4 +1,4 @@
-"""The findings of a study as tables of text; the first three are those of the paper."""
+"""Tables of the findings of a study; the first three are those of the paper."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dmlbench.present.result_tables import NONE, Marked, Table, interval, number
 from dmlbench.study.findings import RETRIEVAL, Averaged, Findings
 
 SIGNIFICANT = 2.576
-"""z of the two-sided 1 % of a normal: what table 6 of the paper underlines."""
+"""z of the two-sided 1 % level of a normal, above which table 6 of the paper underlines."""
 TITLES = {"precision_at_1": "P@1", "r_precision": "R-Precision", "map_at_r": "MAP@R"}
 
 
 def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
-    """(name of a file, table), those there is something for."""
+    """Yield (file name, table) of the tables that have content."""
     if findings.maps is not None:
         yield "saliency_correlations", correlation_table(findings)
     yield "nr_precision", property_table(findings, "nr_precision")
@@ -33,7 +33,7 @@ def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
 
 
 def correlation_table(findings: Findings) -> Table:
-    """Losses by losses: mean and standard deviation over images of the maps' Pearson r."""
+    """Return the mean and standard deviation over images of the maps' r, losses by losses."""
     maps = findings.maps
     assert maps is not None
     model_of = {loss: model for model, (loss, _) in maps.names.items()}
@@ -57,7 +57,7 @@ def correlation_table(findings: Findings) -> Table:
 
 
 def property_table(findings: Findings, score: str) -> Table:
-    """Losses by properties: the mean over the folds and its standard deviation."""
+    """Return the mean and standard deviation over folds, losses by properties."""
     by_property = findings.properties[score]
     paper = score == "nr_precision_paper"
     rows = []
@@ -78,7 +78,7 @@ def property_table(findings: Findings, score: str) -> Table:
 
 
 def retrieval_table(findings: Findings, label: str) -> Table:
-    """Losses by scores of retrieval, with intervals."""
+    """Return the retrieval scores of each loss, with intervals."""
     rows = []
     for loss in findings.losses:
         scores = findings.classes[label][loss]
@@ -102,7 +102,7 @@ def retrieval_table(findings: Findings, label: str) -> Table:
 
 
 def bounds_table(findings: Findings) -> Table:
-    """A row a loss: its maps beside other losses', other folds' and other noise."""
+    """Return one row per loss: correlation with other losses, other folds and other noise."""
     maps = findings.maps
     assert maps is not None
     rows = []
@@ -130,7 +130,7 @@ def bounds_table(findings: Findings) -> Table:
 
 
 def training_table(findings: Findings) -> Table:
-    """A row a loss: validation classes before and after training."""
+    """Return one row per loss: scores on validation classes before and after training."""
     rows = []
     for loss, training in findings.trainings.items():
         trained = training.trained or {}

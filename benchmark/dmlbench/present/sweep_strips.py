@@ -1,4 +1,4 @@
-"""Scenes of a sweep as strips of pictures: how far each variant moves each model's embedding."""
+"""Show scenes of a sweep as strips: how far each variant moves each model's embedding."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ SCENES, VARIANTS, WIDTH = 8, 12, 120
 
 @dataclass(frozen=True)
 class Move:
-    """How far a variant's embedding lies from that of the scene's first picture, in median
-    distances between cars; `percent` of a bar that ends at the farthest of the page."""
+    """Distance of a variant's embedding from that of the scene's first variant.
+
+    The unit is the median distance between cars; `percent` is relative to the largest of the page.
+    """
 
     label: str
     distance: float
@@ -30,7 +32,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Variant:
-    """A picture of a strip, and what it has of its own."""
+    """A picture of a strip, its values of the swept factors, and its moves."""
 
     uri: str
     width: int
@@ -42,7 +44,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Strip:
-    """A scene."""
+    """The variants of one scene."""
 
     scene: int
     variants: Sequence[Variant]
@@ -51,7 +53,7 @@ class Strip:
 def make_strips(
     comparison: Comparison, results: Sequence[Result], dataset: ImageSource
 ) -> list[Strip]:
-    """The first scenes, none picked; nothing where no model's sensitivity is known."""
+    """Make strips of the first scenes; none if no model's sensitivity is known."""
     manifest = dataset.manifest
     known = {
         result.model: comparison.interventions[result.model].between_cars
@@ -96,7 +98,7 @@ def make_strips(
 
 
 def _unit(result: Result) -> np.ndarray:
-    """[N, D] of length 1, as sensitivity is measured."""
+    """Return embeddings [N, D] of length 1, as sensitivity is measured."""
     embeddings = result.folder.read_embeddings().astype(np.float64)
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     if not lengths.all():

@@ -1,4 +1,4 @@
-"""Means over maps, with jackknife intervals that keep scenes whole."""
+"""Means over images, with jackknife intervals that keep scenes whole."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Statistic = Callable[[NDArray[np.float64]], float]
 def plain_mean(
     values: ArrayLike, scenes: Scenes, rng: np.random.Generator, absent: str | None = None
 ) -> Mean:
-    """Mean of values [N], NaN left out and counted.
+    """Return the mean of values [N]; NaN values are left out and counted.
 
     Args:
-        scenes: scene of each image where several images show one, else None.
+        scenes: scene of each image if several images show the same scene, else None.
         rng: draws the jackknife groups.
-        absent: why no image has a value, where none has.
+        absent: reason to give if no image has a value.
 
     >>> plain_mean([1.0, 2.0, 3.0, float("nan")], None, np.random.default_rng(0)).value
     2.0
@@ -46,9 +46,9 @@ def plain_mean(
 def fisher_mean(
     correlations: ArrayLike, scenes: Scenes, rng: np.random.Generator, absent: str | None = None
 ) -> Mean:
-    """Mean of correlations [N] in Fisher-z, transformed back with its interval.
+    """Return the mean of correlations [N] in Fisher-z, transformed back with its interval.
 
-    Arguments as of `plain_mean`.
+    The arguments are those of `plain_mean`.
 
     >>> round(fisher_mean([0.5, 0.5], None, np.random.default_rng(0)).value, 6)
     0.5
@@ -67,7 +67,10 @@ def self_agreement(
     scenes: Scenes,
     rng: np.random.Generator,
 ) -> Mean:
-    """Pearson r of maps [N, H, W] with those under other noise; no mean where there is no noise."""
+    """Return the mean Pearson r of maps [N, H, W] with those under other noise.
+
+    The mean has no value if the method draws no noise.
+    """
     if not request.draws_noise:
         none = np.full(len(np.asarray(maps)), np.nan)
         return plain_mean(none, scenes, rng, absent=f"{request.method} draws no noise")

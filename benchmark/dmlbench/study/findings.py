@@ -1,4 +1,4 @@
-"""What a study found: folds of a loss averaged, losses side by side, groups tested."""
+"""Findings of a study: scores averaged over folds, losses compared, groups tested."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Model = tuple[str, int]
 SCORES = ("nr_precision", "nr_precision_paper", "arp")
 RETRIEVAL = ("precision_at_1", "r_precision", "map_at_r")
 FEWEST_LOSSES = 5
-"""That a rank correlation over losses is given for."""
+"""Minimum number of losses for a rank correlation over them."""
 
 
 class MapComparison(SaliencyTable):
-    """Maps of all models of one fold, or of the folds of each loss, and whose they are.
+    """Comparison of the maps of all models of one fold, or of the folds of each loss.
 
     Attributes:
         names: id of a model -> (loss, fold).
@@ -43,11 +43,11 @@ class Averaged(StrictModel):
     """A score of one loss, averaged over its folds.
 
     Attributes:
-        mean: None where a fold has no score.
-        std: standard deviation over the folds; None of a single one.
-        ci95: of the mean, from the means of the folds' jackknife replicates: what other images
-            would change, not what other folds would.
-        beyond_chance: how many of the folds score above what permuted labels do.
+        mean: None if a fold has no score.
+        std: standard deviation over the folds; None for a single fold.
+        ci95: interval of the mean, from the means of the folds' jackknife replicates: it covers
+            the choice of images, not the choice of folds.
+        beyond_chance: number of folds that score above the chance level.
     """
 
     mean: float | None
@@ -61,8 +61,8 @@ class Trained(StrictModel):
     """Scores on the validation classes, averaged over the folds: before and after training.
 
     Attributes:
-        trained: None of a control.
-        beats: in how many folds the trained network has the higher MAP@R.
+        trained: None for a control.
+        beats: number of folds in which the trained network has the higher MAP@R.
     """
 
     untrained: dict[str, float]
@@ -72,7 +72,7 @@ class Trained(StrictModel):
 
 
 class FoldAgreement(StrictModel):
-    """Maps of the same loss from different folds: means in Fisher-z over pairs of folds."""
+    """Agreement of maps of one loss from different folds: means in Fisher-z over pairs of folds."""
 
     r: float | None
     ceiling: float | None
@@ -84,16 +84,16 @@ class Findings(StrictModel):
 
     Attributes:
         losses: in the order of tables: classification, ranking, controls.
-        datasets: what `properties`, `classes` and `saliency` were measured on.
-        trainings: by loss.
-        properties: by score, property and loss.
-        classes: by label, loss and score.
+        datasets: datasets that `properties`, `classes` and `saliency` were measured on.
+        trainings: validation scores by loss.
+        properties: scores by score, property and loss.
+        classes: retrieval scores by label, loss and score.
         retrieval_spearman: by property, Spearman's rho over the trained losses between MAP@R of the
-            first label of `classes` and NR-Precision: losses that retrieve better may differ in
-            the property for that alone.
-        maps: of the fold with most maps.
-        fold_agreement: by loss, where several folds have maps.
-        groups: None where the losses are not of two groups.
+            first label of `classes` and NR-Precision: losses may differ in a property only because
+            they retrieve better.
+        maps: comparison of the maps of the fold with most maps.
+        fold_agreement: by loss, if several folds have maps.
+        groups: None if the losses are not of two groups.
     """
 
     recipe: StudyRecipe
@@ -118,12 +118,12 @@ def find(
     repeats: MapComparison | None,
     groups: Groups | None,
 ) -> Findings:
-    """Bring the steps of a study together.
+    """Combine the results of all steps of a study.
 
     Args:
-        labels: the properties of the images of `classes` that are classes.
-        maps: of all losses, of one fold.
-        repeats: of all losses, of all folds that have maps.
+        labels: properties of the images of `classes` that are classes.
+        maps: comparison of maps of all losses of one fold.
+        repeats: comparison of maps of all losses of all folds that have maps.
     """
     losses = recipe.compared
     first = next(iter(properties.values()))
@@ -159,13 +159,13 @@ def find(
 
 
 def mean_r(pairs: Iterable[Pair]) -> float | None:
-    """Mean in Fisher-z of the pairs' correlations."""
+    """Return the mean correlation of the pairs, taken in Fisher-z."""
     known = [pair.correlation.mean for pair in pairs if pair.correlation.mean is not None]
     return summarize_correlations(known).mean
 
 
 def mean_ceiling(pairs: Iterable[Pair]) -> float | None:
-    """Mean in Fisher-z of the pairs' ceilings."""
+    """Return the mean ceiling of the pairs, taken in Fisher-z."""
     return summarize_correlations(
         [pair.ceiling.value for pair in pairs if pair.ceiling.value is not None]
     ).mean
@@ -199,7 +199,7 @@ def _interval(mean: float, scores: Sequence[Score]) -> Interval | None:
 
 
 def _is_beyond(score: Score) -> bool:
-    """Whether it lies above what permuted labels score."""
+    """Return whether the score is above the chance level of permuted labels."""
     if score.value is None or score.chance is None:
         return False
     return score.value > score.chance[1]
@@ -232,12 +232,13 @@ def retrieval_spearman(
     properties: Mapping[str, Mapping[str, Averaged]],
     classes: Mapping[str, Mapping[str, Mapping[str, Averaged]]],
 ) -> dict[str, float]:
-    """See `Findings`; properties that have no score for some loss, or the same for all, are left
-    out.
+    """Return Spearman's rho of retrieval and NR-Precision by property; see `Findings`.
+
+    Properties that lack a score for some loss, or have the same for all, are left out.
 
     Args:
-        properties: by name and loss.
-        classes: by label, loss and score.
+        properties: scores by property and loss.
+        classes: scores by label, loss and score.
     """
     retrieval = next(iter(classes.values()), {})
     trained = [loss for loss in retrieval if loss_named(loss).group != "control"]
@@ -284,7 +285,7 @@ def _groups(
 
 
 def pairs_of(maps: MapComparison, losses: Sequence[str]) -> list[Pair]:
-    """The pairs of models of these losses."""
+    """Return the pairs of models of these losses."""
     selected = {model for model, (loss, _) in maps.names.items() if loss in losses}
     return [
         maps.pair(a, b)

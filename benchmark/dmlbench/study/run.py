@@ -1,4 +1,4 @@
-"""A study from its recipe to its numbers: which steps there are, and who takes them."""
+"""Run the steps of a study, in this process or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -36,20 +36,21 @@ def run_study(
     say: Say = say,
     quiet: bool = False,
 ) -> Findings:
-    """Take all steps that are still to be taken, and bring their numbers together.
+    """Run all steps that are not finished, and combine their results.
 
-    A step that was interrupted goes on where it was; a finished one is not taken again, and a loss
-    or a fold that is new to the recipe costs its own steps alone (and the comparison of maps).
+    An interrupted step is resumed and a finished one is not repeated. A loss or fold that is added
+    to the recipe costs only its own steps and the comparison of maps.
 
     Args:
-        out: folder of the study: `steps/` (a JSON file a step), `models/` and `results/`, which may
-            be removed once all steps are taken.
-        executor: `local`, or `ray`: models side by side, each on `threads` CPUs.
-        address, workers: of a Ray cluster whose nodes share the file system.
-        say: told which step is taken.
+        out: folder of the study: `steps/` (one JSON file per step), `models/` and `results/`; the
+            last two may be removed once all steps are finished.
+        executor: `local`, or `ray`: models in parallel, each on `threads` CPUs.
+        address, workers: address and maximum number of workers of a Ray cluster whose nodes share
+            the file system.
+        say: called with a line for each step.
 
     Raises:
-        InputError: what the recipe asks for is not there or cannot be.
+        InputError: the recipe is not valid, or what it names does not exist.
     """
     models = [
         StudyModel(recipe, loss, fold, out, say, quiet=quiet)
@@ -59,7 +60,7 @@ def run_study(
     _check(recipe, models)
     needs_maps = _names_to_map(recipe, models, out)
     if executor == "ray":
-        _side_by_side(recipe, models, needs_maps, out, address, workers, threads or 1, say)
+        _run_on_ray(recipe, models, needs_maps, out, address, workers, threads or 1, say)
     else:
         for number, model in enumerate(models, start=1):
             say(f"model {number} of {len(models)}: {model.name}")
@@ -68,7 +69,7 @@ def run_study(
 
 
 def _check(recipe: StudyRecipe, models: Sequence[StudyModel]) -> None:
-    """Everything that can be wrong is found before anything is computed."""
+    """Check everything that can be wrong before anything is computed."""
     for images in (recipe.properties, recipe.classes, recipe.saliency):
         if images is not None:
             open_images(images)
@@ -79,7 +80,7 @@ def _check(recipe: StudyRecipe, models: Sequence[StudyModel]) -> None:
 
 
 def _measure(model: StudyModel, *, with_maps: bool) -> None:
-    """All steps of one model."""
+    """Run all steps of one model."""
     recipe = model.recipe
     model.training()
     model.measure(PROPERTIES, recipe.properties)
@@ -90,7 +91,7 @@ def _measure(model: StudyModel, *, with_maps: bool) -> None:
 
 
 def _names_to_map(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> set[str]:
-    """Names of the models whose maps some comparison still needs."""
+    """Return names of the models whose maps an unfinished comparison needs."""
     steps = Steps(out / "steps")
     return {
         model.name
@@ -103,7 +104,7 @@ def _names_to_map(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) 
 def _map_steps(
     recipe: StudyRecipe, models: Sequence[StudyModel]
 ) -> Iterator[tuple[str, list[StudyModel]]]:
-    """The comparisons of maps: all models of the fold with most maps, and the folds of a loss."""
+    """Yield the comparisons of maps: of the fold with most maps, and of all folds with maps."""
     if not recipe.maps:
         return
     most = max(recipe.maps, key=lambda fold: recipe.maps[fold])
@@ -157,7 +158,7 @@ def _gather(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> Fin
 
 
 def _compare(models: Sequence[StudyModel]) -> MapComparison:
-    """Every pair of these models, on the images that all of them have maps of."""
+    """Compare the maps of every pair of models, on the images that all of them have maps of."""
     results = [model.explain() for model in models]
     held = [set(result.saliency.keys) for result in results if result.saliency is not None]
     if len(held) < len(results):
@@ -174,7 +175,7 @@ def _compare(models: Sequence[StudyModel]) -> MapComparison:
 
 
 def _labels(images: ClassImages | None) -> tuple[str, ...]:
-    """The properties that are classes."""
+    """Return the properties that are classes."""
     from dmlbench.training.data import find_label
 
     if images is None:
@@ -189,7 +190,7 @@ def _groups(recipe: StudyRecipe, results: Sequence[Result]) -> Groups | None:
     return loss_groups(results)
 
 
-def _side_by_side(
+def _run_on_ray(
     recipe: StudyRecipe,
     models: Sequence[StudyModel],
     needs_maps: set[str],
@@ -199,11 +200,11 @@ def _side_by_side(
     threads: int,
     say: Say,
 ) -> None:
-    """The models on a Ray cluster; what fails is told once the others are done."""
+    """Run the models on a Ray cluster; an error is raised after all other models are done."""
     ray = connect(address)
     require_room(ray, threads, 0)
     try:
-        remote = ray.remote(num_cpus=threads, max_retries=1)(_measure_there)
+        remote = ray.remote(num_cpus=threads, max_retries=1)(_measure_on_node)
         waiting = iter(models)
         most = max(1, room(ray, threads, 0, workers))
         working: dict[Any, str] = {}
@@ -241,10 +242,10 @@ def _send(
     return remote.remote(asked, model.loss, model.fold, where, threads, with_maps)
 
 
-def _measure_there(
+def _measure_on_node(
     recipe: str, loss: str, fold: int, where: tuple[str, str], threads: int, with_maps: bool
 ) -> PrismError | None:
-    """On a node: all steps of one model, or what went wrong."""
+    """Run all steps of one model on a node, and return the error if there is one."""
     import os
 
     import torch

@@ -1,4 +1,4 @@
-"""A learner and its images through Lightning's loop."""
+"""Train a learner on its images with Lightning."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Material:
     """The images of a fold.
 
     Attributes:
-        images: all, decoded.
-        classes: number of the class of each; of an image to validate on, any.
-        train, validation: rows.
+        images: all decoded images.
+        classes: number of the class of each image; arbitrary for validation images.
+        train, validation: rows of the images to train on and to validate on.
     """
 
     images: DecodedImages
@@ -58,11 +58,11 @@ def fit(
     tell: Callable[[dict[str, Any]], None],
     advance: Callable[[int], None],
 ) -> None:
-    """Train to the end, from the checkpoint in the folder of the training where there is one.
+    """Train to the end, resuming from the checkpoint in the folder of the training if there is one.
 
     Args:
         tell: called with each new row of the history.
-        advance: called with the steps done.
+        advance: called with the number of finished steps.
     """
     training_callbacks = [callbacks.checkpoints(settings.folder), callbacks.Steps(advance)]
     training_callbacks.append(callbacks.Report(settings.folder, tell))
@@ -84,7 +84,7 @@ def fit(
 
 
 def checkpoint_of(folder: Path) -> Path:
-    """Where a training in this folder keeps its checkpoint."""
+    """Return the path of the checkpoint of a training in this folder."""
     return folder / f"{callbacks.CHECKPOINT}.ckpt"
 
 
@@ -94,7 +94,7 @@ def make_trainer(
     training_callbacks: list[Callback],
     resumed: bool,
 ) -> pl.Trainer:
-    """Lightning's trainer for these settings; the first row of the history is its sanity check."""
+    """Build Lightning's trainer; its sanity check gives the first row of the history."""
     count = 1 if settings.devices in ("auto", "cpu") else int(settings.devices)
     return pl.Trainer(
         accelerator="cpu" if settings.devices == "cpu" else "auto",
@@ -122,11 +122,11 @@ def make_loaders(
     key: tuple[int, int],
     epoch: Callable[[], int],
 ) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    """Batches to train on and to validate on.
+    """Build the loaders of training and validation batches.
 
     Args:
-        workers: processes that prepare them.
-        key, epoch: seed and rank, and the epoch; see `ClassBatches`.
+        workers: number of processes that prepare batches.
+        key, epoch: (seed, rank), and a function that returns the epoch; see `ClassBatches`.
     """
     pixels = (material.images, material.classes, material.preprocessing)
     draws = ClassBatches(
@@ -159,7 +159,7 @@ def _workers(asked: int | None, trainer: pl.Trainer) -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Lightning's advice to its own users is none to ours."""
+    """Silence Lightning's advice, which is meant for programmers and not for users of this one."""
     loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -174,11 +174,11 @@ def _quiet() -> Iterator[None]:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes, of those that train together."""
+    """Return whether this process writes the files, among those that train together."""
     return int(rank_zero_only.rank or 0) == 0  # type: ignore[attr-defined]
 
 
 def wait_for_all() -> None:
-    """Until each of the processes that train together is here; alone, not at all."""
+    """Wait for all processes that train together; return at once if there is only one."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()

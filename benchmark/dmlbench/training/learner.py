@@ -1,4 +1,4 @@
-"""What happens in a step and in a validation; Lightning does the rest."""
+"""The steps of training and validation; Lightning does the rest."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from dmldata.common.errors import PrismError
 MONITORED = "map_at_r"
 
 History = list[dict[str, float | None]]
-"""A row a validation, the first one before training: `epoch`, `step`, `train_loss` (mean since the
-row before), `map_at_r`, `precision_at_1`, `seconds` (since the start)."""
+"""One row per validation, the first before training: `epoch`, `step`, `train_loss` (mean since the
+previous row), `map_at_r`, `precision_at_1`, `seconds` (since the start)."""
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -35,15 +35,14 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 
 
 class Learner(pl.LightningModule):
-    """A network that learns by a loss, and is validated by retrieval on other classes.
+    """A network that is trained with a loss and validated by retrieval on other classes.
 
-    Two optimizers, the network's and that of the loss's own parameters, step together.
+    Two optimizers, of the network and of the loss's own parameters, step together.
 
     Attributes:
-        epochs_done: whole epochs.
-        history: of the validations so far.
-        best: the network's tensors at the best validation after the first; empty until there is
-            one.
+        epochs_done: number of finished epochs.
+        history: rows of the validations so far.
+        best: tensors of the network at the best validation after the first; empty until then.
     """
 
     def __init__(
@@ -74,14 +73,14 @@ class Learner(pl.LightningModule):
         self.train()
 
     def train(self, mode: bool = True) -> Learner:
-        """As of any module, with batch normalization as the hyperparameters want it."""
+        """Set training mode, with batch normalization frozen if the hyperparameters say so."""
         super().train(mode)
         if self._hyperparameters.freeze_batch_norm:
             freeze_batch_norm(self.network.trunk)
         return self
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """The network's, and that of the loss's parameters where it has some."""
+        """Return the optimizer of the network, and that of the loss's parameters if it has some."""
         hyperparameters = self._hyperparameters
         network = [
             {"params": self.network.trunk.parameters(), "lr": hyperparameters.network.trunk_lr},
@@ -98,7 +97,7 @@ class Learner(pl.LightningModule):
         return optimizers
 
     def loss_of(self, images: Tensor, classes: Tensor) -> Tensor:
-        """The loss of a batch [B, 3, H, W] of classes [B]; the loss itself in float32.
+        """Compute the loss of a batch [B, 3, H, W] of classes [B], in float32 after the network.
 
         Raises:
             PrismError: an embedding or the loss is not finite.
@@ -106,15 +105,15 @@ class Learner(pl.LightningModule):
         embeddings = self.network(images.contiguous(memory_format=torch.channels_last))
         with torch.autocast(self.device.type, enabled=False):
             loss = self.loss(embeddings.float(), classes)
-        # Some losses leave out pairs that are not above 0, NaN among them.
+        # Some losses leave out pairs that are not above 0, which includes NaN.
         if not bool(torch.isfinite(loss) & torch.isfinite(embeddings).all()):
             raise self._diverged("the loss" if torch.isfinite(embeddings).all() else "an embedding")
         return loss
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """One step of both optimizers."""
+        """Take one step of both optimizers."""
         self._step = step = self.epochs_done * self._hyperparameters.steps + batch_idx
-        # What layers draw is a function of the step, so that a resumed training draws the same.
+        # Random layers are seeded by the step, so that a resumed training draws the same.
         torch.manual_seed(np.random.SeedSequence((self._seed, step)).generate_state(1)[0].item())
         configured = self.optimizers()
         optimizers: list[Any] = configured if isinstance(configured, list) else [configured]
@@ -131,7 +130,7 @@ class Learner(pl.LightningModule):
         self.log("train_loss", loss.detach())
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Embeds some of the images, in full float32."""
+        """Embed a batch of validation images, in full float32."""
         images, places = batch
         with torch.autocast(self.device.type, enabled=False):
             embeddings = self.network(images.contiguous(memory_format=torch.channels_last))
@@ -140,7 +139,7 @@ class Learner(pl.LightningModule):
         self._embedded.append((places.cpu().numpy(), embeddings.float().cpu().numpy()))
 
     def on_validation_epoch_end(self) -> None:
-        """Scores them, with those of the other devices."""
+        """Score the validation images of all devices."""
         parts = _of_all_devices(self._embedded)
         self._embedded = []
         places, first = np.unique(np.concatenate([part[0] for part in parts]), return_index=True)
@@ -154,11 +153,11 @@ class Learner(pl.LightningModule):
         self.log_dict(scores)
 
     def on_train_epoch_end(self) -> None:
-        """Counts the epoch; checkpoints come after it."""
+        """Count the epoch; checkpoints are written after it."""
         self.epochs_done += 1
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Puts what is known so far into a checkpoint: one file holds everything."""
+        """Add the state of this learner to a checkpoint, so that one file holds everything."""
         seconds = self._seconds + monotonic() - self._started
         checkpoint["known"] = {
             "history": self.history,
@@ -169,7 +168,7 @@ class Learner(pl.LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes it back."""
+        """Restore the state of this learner from a checkpoint."""
         known = checkpoint["known"]
         self.history, self.best, self._losses = known["history"], known["best"], known["losses"]
         self.epochs_done = known["epochs"]
@@ -193,7 +192,7 @@ class Learner(pl.LightningModule):
         self.history.append(row)
 
     def _rate(self, step: int) -> float:
-        """Part of the learning rates in force at a step."""
+        """Return the factor on the learning rates at a step, from 0 to 1."""
         hyperparameters = self._hyperparameters
         rate = min(1.0, (step + 1) / hyperparameters.warmup) if hyperparameters.warmup else 1.0
         if hyperparameters.schedule == "cosine":
@@ -217,7 +216,7 @@ class Learner(pl.LightningModule):
 
 
 def best_of(history: History) -> dict[str, float | None]:
-    """The best validation after the first, by MAP@R; of equal ones the earliest."""
+    """Return the best validation after the first, by MAP@R; the earliest of equal ones."""
     return max(history[1:], key=lambda row: row[MONITORED] or 0.0)
 
 

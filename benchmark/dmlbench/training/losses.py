@@ -1,4 +1,4 @@
-"""The fourteen losses, as pytorch-metric-learning has them, with the distances of the protocol."""
+"""The fourteen losses of pytorch-metric-learning, with the distances of the protocol."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Parameters = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Size:
-    """What a loss with parameters of its own needs to know: classes C and dimensions D."""
+    """Size of the parameters of a loss: number of classes C and dimensions D."""
 
     classes: int
     dimensions: int
 
 
 class MetricLoss(nn.Module):
-    """Embeddings [B, D] and classes [B] -> a number.
+    """A loss that maps embeddings [B, D] and classes [B] to a number.
 
     Attributes:
-        loss: of pytorch-metric-learning; its distance is the protocol's.
-        miner: chooses the pairs that count; None where all do.
+        loss: loss of pytorch-metric-learning, with the distance of the protocol.
+        miner: chooses the pairs that count; None if all do.
     """
 
     def __init__(self, loss: nn.Module, miner: nn.Module | None = None) -> None:
@@ -37,7 +37,7 @@ class MetricLoss(nn.Module):
         self.miner = miner
 
     def forward(self, embeddings: Tensor, classes: Tensor) -> Tensor:
-        """Embeddings [B, D] float32, not normalized (the distance does); classes [B], 0..C-1."""
+        """Compute the loss of embeddings [B, D] float32 (not normalized) and classes [B]."""
         pairs = None if self.miner is None else self.miner(embeddings, classes)
         value: Tensor = self.loss(embeddings, classes, pairs)
         return value
@@ -46,15 +46,15 @@ class MetricLoss(nn.Module):
 def build_loss(
     key: str, parameters: Parameters, miner: Parameters | None, size: Size
 ) -> MetricLoss:
-    """The loss of a key of the protocol's section 6, with parameters of its own as it draws them.
+    """Build the loss of a key of the protocol's section 6, with randomly initialized parameters.
 
     Args:
         parameters: arguments of the loss.
-        miner: arguments of the miner; None for none.
+        miner: arguments of the miner; None for no miner.
 
     Raises:
-        UnknownNameError: no such loss.
-        InputError: a control, which is not trained; or arguments that the loss does not take.
+        UnknownNameError: there is no such loss.
+        InputError: the loss is a control, which is not trained, or does not take the arguments.
     """
     if key not in LOSSES:
         raise UnknownNameError("loss", key, LOSSES)

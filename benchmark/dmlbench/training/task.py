@@ -1,4 +1,4 @@
-"""What is to be done, from the settings and the data, before a network is built."""
+"""Plan a training from its settings and data, before a network is built."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from dmlbench.training.trunks import Start, starting_network
 
 @dataclass(frozen=True)
 class Task:
-    """Made by `plan_task`.
+    """A planned training, made by `plan_task`.
 
     Attributes:
-        hyperparameters: those of the profile, with what the settings replace.
+        hyperparameters: those of the profile, with the values that the settings replace.
         label: the property that is the class.
-        images: all that have a class.
-        notes: for the user.
+        images: all images that have a class.
+        notes: notes for the user.
     """
 
     settings: TrainSettings
@@ -45,7 +45,7 @@ class Task:
 
     @property
     def is_control(self) -> bool:
-        """Whether nothing is trained."""
+        """Whether the loss is a control, which is not trained."""
         return loss_named(self.settings.loss).group == "control"
 
     @cached_property
@@ -67,7 +67,7 @@ class Task:
         }
 
     def start(self) -> Start:
-        """The network that training begins with."""
+        """Build the network that training begins with."""
         return starting_network(
             self.settings.trunk,
             self.hyperparameters.embedding,
@@ -78,10 +78,10 @@ class Task:
 
 
 def plan_task(settings: TrainSettings) -> Task:
-    """Opens the data, and checks that the settings suit it.
+    """Open the data and check that the settings suit it.
 
     Raises:
-        InputError: no such loss, profile, data, label or fold; or batches that cannot be drawn.
+        InputError: there is no such loss, profile, data, label or fold, or batches cannot be drawn.
     """
     hyperparameters = _hyperparameters(settings)
     source = open_source(
@@ -108,6 +108,6 @@ def _hyperparameters(settings: TrainSettings) -> Hyperparameters:
     replaced = ("epochs", "steps", "size", "batch", "images_per_class")
     changes = {name: getattr(settings, name) for name in replaced}
     hyperparameters = read_hyperparameters(settings.loss, settings.profile, **changes)
-    # So that the last epoch is validated, too.
+    # A common divisor, so that the last epoch is validated too.
     every = math.gcd(hyperparameters.epochs, hyperparameters.validate_every)
     return hyperparameters.model_copy(update={"validate_every": every})

@@ -1,4 +1,4 @@
-"""From settings to the file of a trained model."""
+"""Train a model from settings and write its file."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ Say = Callable[[str], None]
 
 
 def train(settings: TrainSettings, *, say: Say = say, quiet: bool = False) -> Path:
-    """Train a model, or go on with one whose training was interrupted.
+    """Train a model, or resume an interrupted training.
 
-    A model that is there already, trained with the same settings on the same data, is not trained
-    again. What an interruption costs is at most the epoch that it fell into.
+    An existing model that was trained with the same settings on the same data is not trained again.
+    An interruption costs at most the epoch in progress.
 
     Args:
-        say: called with a line for people.
-        quiet: no progress bars.
+        say: called with lines for the user.
+        quiet: show no progress bars.
 
     Returns:
-        The `.safetensors` file, of the best epoch by MAP@R on the validation classes;
-        `read_training` gives what it says of its training.
+        The `.safetensors` file of the best epoch by MAP@R on the validation classes;
+        `read_training` reads how it was trained.
 
     Raises:
-        InputError: what the settings ask for is not there or cannot be.
-        PrismError: the loss or an embedding is no finite number.
+        InputError: the settings are not valid, or what they name does not exist.
+        PrismError: the loss or an embedding is not a finite number.
     """
     task = plan_task(settings)
     first = is_first()
@@ -51,7 +51,7 @@ def train(settings: TrainSettings, *, say: Say = say, quiet: bool = False) -> Pa
         say, quiet = _discard, True
     if settings.file.is_file():
         check_same(read_training(settings.file), task.plan, settings.file)
-        say(f"{settings.file}: there already")
+        say(f"{settings.file}: exists already")
         return settings.file
     for note in task.notes:
         say(f"note: {note}")
@@ -69,7 +69,7 @@ def train(settings: TrainSettings, *, say: Say = say, quiet: bool = False) -> Pa
 
 
 def make_learner(task: Task, start: Start, *, quiet: bool = False) -> tuple[Learner, Material]:
-    """What learns, around the starting network itself, and the decoded images that it learns from.
+    """Build the learner around the starting network itself, and decode its images.
 
     Raises:
         InputError: the loss is a control.
@@ -119,7 +119,7 @@ def _names_to_validate(task: Task) -> list[str]:
 
 
 def _material(task: Task, start: Start, classes: tuple[str, ...], quiet: bool) -> Material:
-    """Decoded images of these classes to train on, and of those to validate on."""
+    """Decode the images of these classes to train on, and the validation images."""
     rows = task.images.of((*classes, *task.fold.validation))
     keys = [task.images.keys[row] for row in rows]
     with console.progress("decode images", len(rows), quiet=quiet) as bar:

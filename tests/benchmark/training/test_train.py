@@ -168,7 +168,7 @@ def test_model_that_is_there_is_not_trained_again_and_other_settings_are_refused
     before = file.stat().st_mtime_ns
     said = []
     assert train(given, say=said.append) == file
-    assert (file.stat().st_mtime_ns, said) == (before, [f"{file}: there already"])
+    assert (file.stat().st_mtime_ns, said) == (before, [f"{file}: exists already"])
     with pytest.raises(InputError, match=r"other settings \(settings: epochs 1, now 2\)"):
         run(given.model_copy(update={"epochs": 2}))
     file.unlink()

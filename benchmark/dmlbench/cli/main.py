@@ -177,7 +177,8 @@ def evaluate(
         typer.Option(
             "--batch-size",
             min=1,
-            help="Number of images per forward pass of the model; by default chosen by device.",
+            help="Number of images per forward pass of the model; by default 32 for embeddings, "
+            "and for maps a number that suits the device.",
         ),
     ] = None,
     device: Annotated[
@@ -224,14 +225,14 @@ def evaluate(
         str | None,
         typer.Option(
             "--mean",
-            help="Mean of each channel that the input is normalized with: 0.485,0.456,0.406",
+            help="Mean of each channel for normalizing the input, as 0.485,0.456,0.406.",
         ),
     ] = None,
     std: Annotated[
         str | None,
         typer.Option(
             "--std",
-            help="Standard deviation of each channel that the input is normalized with, as --mean.",
+            help="Standard deviation of each channel for normalizing the input, as --mean.",
         ),
     ] = None,
     bgr: Annotated[

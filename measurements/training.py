@@ -87,7 +87,7 @@ def measure(size: int, steps: int, folder: Path) -> list[str]:
     waiting: dict[str, list[float]] = {way: [] for way in WAYS}
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     for _, (way, workers) in itertools.product(range(ROUNDS), WAYS.items()):
-        source = batches(material, task.given, workers)
+        source = batches(material, task.hyperparameters, workers)
         for turn in range(steps + WARM):
             began = perf_counter()
             batch = next(source)
@@ -96,7 +96,7 @@ def measure(size: int, steps: int, folder: Path) -> list[str]:
             if turn >= WARM:
                 seconds[way].append(perf_counter() - began)
                 waiting[way].append(loaded - began)
-    rates = {way: task.given.batch / quartile(times) for way, times in seconds.items()}
+    rates = {way: task.hyperparameters.batch / quartile(times) for way, times in seconds.items()}
     fixed = rates["one batch, in memory"]
     return [
         f"| {size} | {torch.get_num_threads()} | {way} | {rate:.1f} | {rate / fixed:.1%} "

@@ -237,7 +237,7 @@ def test_fewer_maps_or_none_throw_none_away(evaluate, tmp_path):
     evaluate()
     before = contents(folder_of(tmp_path / "out"))
     assert "maps: reused (3 images)" in evaluate("--maps", 1).out
-    assert "the 3 that are there stay" in evaluate("--maps", 0).out
+    assert "the 3 existing ones are kept" in evaluate("--maps", 0).out
     assert contents(folder_of(tmp_path / "out")) == before
 
 
@@ -251,7 +251,7 @@ def test_no_maps_are_made_where_none_are_wanted(evaluate, tmp_path):
 def test_more_maps_than_images_are_maps_of_all(evaluate, write, rows, tmp_path):
     small = write(tmp_path / "small", rows(5))
     answer = evaluate("--maps", 9, data=small)
-    assert "the dataset has 5 images; maps of all of them" in answer.out
+    assert "the dataset has 5 images; computing maps of all of them" in answer.out
     assert load_result(folder_of(tmp_path / "out")).saliency.images == 5
 
 

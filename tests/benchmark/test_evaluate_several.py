@@ -113,7 +113,7 @@ def test_an_interrupted_choice_is_kept(evaluate, models, tmp_path, monkeypatch):
         patched.setattr(saliency_step, "_finish", interrupted)
         assert evaluate(models["small"]).exit_code == 130
     said = evaluate(models["small"]).out
-    assert "maps: 8 images taken from an interrupted call" in said
+    assert "maps: 8 images reused from an interrupted call" in said
     assert "maps: 24 images, as many as fit about" in said
     assert images_in(tmp_path / "results") == 24
 

@@ -93,7 +93,7 @@ def test_id_goes_before_name_and_name_before_loss(found, tmp_path):
     groups = read_groups(file, models)
     assert [unit.models for unit in groups.units] == [("m0",), ("m1", "m2")]
     file.write_text(f"m0: one\n{models[1].run.name}: other\n")
-    with pytest.raises(InputError, match="line 2: model 'm0' is already there as 'm0' on line 1"):
+    with pytest.raises(InputError, match="line 2: model 'm0' is already listed as 'm0' on line 1"):
         read_groups(file, models)
 
 
@@ -113,7 +113,7 @@ def test_yaml_is_read_as_text(found, tmp_path):
         ),
         ("g.yaml", "small: a\nwide: a\n", "g.yaml: 1 groups .a.; valid: two groups"),
         ("g.yaml", "small: a\nwide: b\ncropped: c\n", "3 groups .a, b, c.; valid: two groups"),
-        ("g.yaml", "small: a\nsmall: b\n", "line 2: model 'small-.*' is already there as 'small'"),
+        ("g.yaml", "small: a\nsmall: b\n", "line 2: model 'small-.*' is already listed as 'small'"),
         ("g.yaml", "- small\n", "g.yaml: no lines 'model: group'; valid: "),
         ("g.yaml", "", "g.yaml: no lines 'model: group'; valid: "),
         ("g.yaml", "small: [a]\nwide: b\n", "line 1: not a model and its group; valid: "),
@@ -122,7 +122,7 @@ def test_yaml_is_read_as_text(found, tmp_path):
         ("g.csv", "name,group\nsmall,a\nwide,b\n", "line 1: columns name, group; valid: "),
         ("g.csv", "model,group\nsmall\n", "line 2: 1 cells; valid: 2"),
         ("g.csv", "model,group\nsmall,a\nwide,\n", "line 3: empty; valid: a model and its group"),
-        ("g.txt", "small: a\n", "'.txt' is no file of groups; valid: .csv"),
+        ("g.txt", "small: a\n", "'.txt' is not a groups file; valid: .csv"),
     ],
 )
 def test_file_that_gives_no_two_groups_is_refused(found, tmp_path, name, text, message):

@@ -286,33 +286,33 @@ def test_many_models_stand_in_rows(results, monkeypatch):
 
     comparison = compare_results(find_results([results]))
     assert [name for name, _ in grids.property_grid(comparison).rows] == list(comparison.properties)
-    monkeypatch.setattr(grids, "MOST_COLUMNS", 2)
+    monkeypatch.setattr(grids, "MAX_COLUMNS", 2)
     assert list(grids.property_grid(comparison).columns) == list(comparison.properties)
 
 
 @pytest.mark.parametrize("value", np.linspace(-1, 1, 21))
 def test_printed_values_can_be_read_on_their_colours(value):
-    colour = Scale(1.0, root=True).colour(float(value))
+    colour = Scale(1.0, root=True).color(float(value))
     assert contrast(ink_on(colour), colour) >= 4.5
 
 
 @pytest.mark.parametrize("value", np.linspace(-1, 1, 21))
 def test_correlations_can_be_read_on_their_colours(value):
-    colour = Scale(0.94, low=0.75, origin=0.75).colour(float(value))
+    colour = Scale(0.94, low=0.75, origin=0.75).color(float(value))
     assert contrast(ink_on(colour), colour) >= 4.5
 
 
 def test_colours_of_correlations_run_from_the_floor_to_the_ceiling(results):
     from dmlbench.compare import compare_results
-    from dmlbench.present.heat_maps import correlation_colours
+    from dmlbench.present.heat_maps import correlation_colors
 
     pairs = compare_results(find_results([results])).saliency.pairs
-    scale, legend = correlation_colours(pairs)
+    scale, legend = correlation_colors(pairs)
     floors = sorted(pair.floor.value for pair in pairs)
     assert len(floors) == 3
     assert scale.low == scale.origin == floors[1]
     assert scale.limit == sorted(pair.ceiling.value for pair in pairs)[1]
-    assert scale.colour(floors[1] - 0.1) == scale.colour(floors[1]) == Scale(1.0).colour(0.0)
+    assert scale.color(floors[1] - 0.1) == scale.color(floors[1]) == Scale(1.0).color(0.0)
     assert [at for _, at in legend.ticks] == pytest.approx([0, 50, 100])
     assert [text.split()[0] for text, _ in legend.ticks][::2] == ["floor", "ceiling"]
 

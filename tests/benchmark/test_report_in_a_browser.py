@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from dmlbench.present.explorer import neighbours, principal
+from dmlbench.present.explorer import neighbors, principal
 from dmlbench.results import find_results
 
 PIXELS = """place => [...document.querySelectorAll('#image-maps canvas')][place]
@@ -139,8 +139,8 @@ def test_tsne_keeps_clusters_together_and_is_the_same_again():
     rng = np.random.default_rng(0)
     centres = np.repeat(np.eye(3, 8), 20, axis=0)
     points = (centres + 0.05 * rng.normal(size=centres.shape)).astype(np.float32)
-    found = neighbours(points)
-    np.testing.assert_array_equal(found, neighbours(points))
+    found = neighbors(points)
+    np.testing.assert_array_equal(found, neighbors(points))
     groups = found.reshape(3, 20, 2)
     within = np.linalg.norm(groups - groups.mean(1, keepdims=True), axis=-1).max()
     between = np.linalg.norm(groups.mean(1)[0] - groups.mean(1)[1])

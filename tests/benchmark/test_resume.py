@@ -88,7 +88,7 @@ def test_killed_evaluation_resumes_to_identical_results(dmlbench, shapes, models
     assert not list((tmp_path / "killed").rglob("maps.npz"))
     resumed = dmlbench(*arguments("killed"))
     assert resumed.exit_code == 0, resumed.err
-    assert f"maps: {8 * len(kept)} images taken from an interrupted call" in resumed.out
+    assert f"maps: {8 * len(kept)} images reused from an interrupted call" in resumed.out
     assert dmlbench(*arguments("whole")).exit_code == 0
     assert results_in(tmp_path / "killed") == results_in(tmp_path / "whole")
     assert not list((tmp_path / "killed").rglob("unfinished"))

@@ -1,4 +1,4 @@
-"""The commands of dmlbench."""
+"""Define the commands of dmlbench and its entry point."""
 
 from __future__ import annotations
 
@@ -29,18 +29,23 @@ app = typer.Typer(
 add_version_option(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random choices.")]
 NoIntervals = Annotated[
-    bool, typer.Option("--no-intervals", help="Leave out the 95 % intervals of the scores.")
+    bool, typer.Option("--no-intervals", help="Do not compute 95 % intervals of the scores.")
 ]
 NoChance = Annotated[
-    bool, typer.Option("--no-chance", help="Leave out what permuted labels would score.")
+    bool,
+    typer.Option(
+        "--no-chance",
+        help="Do not compute the chance level (permuted labels) of the scores.",
+    ),
 ]
 Results = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="RESULTS",
-        help="Folders that evaluate wrote, such as results/*; ./results if none is given.",
+        help="Result folders written by 'dmlbench evaluate', for example results/*; by default "
+        "./results.",
         show_default=False,
     ),
 ]
@@ -50,8 +55,9 @@ GroupsFile = Annotated[
     Path | None,
     typer.Option(
         "--groups",
-        help="Two groups of models to test, as .csv or .yaml: a model, its name or its loss, and "
-        "its group. By default classification against ranking losses.",
+        help="CSV or YAML file that assigns models to the two groups to be compared. Each row has "
+        "a model (its id, name or loss) and a group. By default, classification losses are "
+        "compared with ranking losses.",
     ),
 ]
 
@@ -59,16 +65,16 @@ Split = Annotated[
     str | None,
     typer.Option(
         "--split",
-        help="Of Cars196, CUB-200-2011 and Stanford Online Products: train, test (by default; the "
-        "classes that no model is trained on) or all. Of a dataset of dmlgen: one of its splits, "
-        "or all (by default).",
+        help="Split of the dataset. Cars196, CUB-200-2011 and Stanford Online Products: train, "
+        "test (the default; the classes that no model is trained on) or all. Datasets rendered by "
+        "dmlgen: one of their splits, or all (the default).",
     ),
 ]
 Labels = Annotated[
     str | None,
     typer.Option(
         "--labels",
-        help="Table of the labels of a folder of images, if it is not in the folder.",
+        help="Table with the labels of a folder of images, if the table is not in that folder.",
         callback=console.path_or_url,
     ),
 ]
@@ -76,8 +82,8 @@ Properties = Annotated[
     str | None,
     typer.Option(
         "--properties",
-        help="YAML or JSON file with the kind (categorical, linear, cyclic, ignore), unit, period "
-        "and bins of properties; by default inferred from their values.",
+        help="YAML or JSON file that gives the kind (categorical, linear, cyclic or ignore), unit, "
+        "period and bins of each property; by default they are inferred from the values.",
         callback=console.path_or_url,
     ),
 ]
@@ -92,19 +98,20 @@ def evaluate(
             help="FILE.pt (TorchScript), FILE.pt2, FILE.safetensors, FILE.onnx, timm:NAME, "
             "timm:NAME?weights=FILE, timm:NAME?pretrained=false&seed=0, torchvision:NAME, "
             "hf:FOLDER or hf:owner/name, open_clip:NAME, python:module:function, "
-            "reality-check:FOLDER or embeddings:FILE; each explained in docs/models.md. "
-            "Several models are compared at the end.",
+            "reality-check:FOLDER or embeddings:FILE; docs/models.md explains each. "
+            "If there are several models, they are compared at the end.",
         ),
     ],
     data: Annotated[
         str,
         typer.Option(
             "--data",
-            help="Images: a set that comes with dml-prism (paper, sample, train196), a dataset of "
-            "dmlgen (folder or URL), hf://owner/name or hf://owner/name@revision for one of the "
-            "Hugging Face Hub, tar shards of a WebDataset (DIR/*.tar, URL/{000..012}.tar), a "
-            "folder with labels.csv, metadata.csv or metadata.jsonl, a folder per class, or one of "
-            "Cars196, CUB-200-2011 or Stanford Online Products as distributed.",
+            help="Dataset to measure on: one that comes with dml-prism (paper, sample, train196), "
+            "a dataset rendered by dmlgen (folder or URL), hf://owner/name or "
+            "hf://owner/name@revision (Hugging Face Hub), tar shards of a WebDataset (DIR/*.tar, "
+            "URL/{000..012}.tar), a folder with labels.csv, metadata.csv or metadata.jsonl, a "
+            "folder with one subfolder per class, or Cars196, CUB-200-2011 or Stanford Online "
+            "Products as distributed.",
             show_default="paper",
             callback=console.path_or_url,
         ),
@@ -112,83 +119,155 @@ def evaluate(
     split: Split = None,
     labels: Labels = None,
     properties: Properties = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder of all results.")] = RESULTS,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder that receives the result folders of all models.")
+    ] = RESULTS,
     name: Annotated[
-        str | None, typer.Option("--name", help="What tables and reports call the model.")
+        str | None,
+        typer.Option(
+            "--name",
+            help="Name of the model in tables and reports; by default its id without the hash.",
+        ),
     ] = None,
     loss: Annotated[
-        str | None, typer.Option("--loss", help="Loss the model was trained with, such as arcface.")
+        str | None,
+        typer.Option("--loss", help="Loss that the model was trained with, for example arcface."),
     ] = None,
     distance: Annotated[
         str | None,
-        typer.Option("--distance", help="Distance that maps explain; by default the loss's own."),
+        typer.Option(
+            "--distance",
+            help="Distance between embeddings that the maps explain; by default that of the loss.",
+        ),
     ] = None,
     maps: Annotated[
         int | None,
         typer.Option(
             "--maps",
             min=0,
-            help="Number of images that get a saliency map; 0 makes none. By default 100 on a GPU "
-            "or a cluster, and elsewhere as many as fit about five minutes (8 to 100).",
+            help="Number of images to compute saliency maps for; 0 computes none. By default 100 "
+            "on a GPU or a cluster, and otherwise as many as take about five minutes (8 to 100).",
         ),
     ] = None,
     samples: Annotated[
-        int, typer.Option("--samples", min=1, help="Noisy copies of an image behind a map.")
+        int,
+        typer.Option(
+            "--samples",
+            min=1,
+            help="Number of noisy copies per image that a saliency map averages over.",
+        ),
     ] = 50,
     method: Annotated[
         str,
         typer.Option(
             "--method",
-            help="Of the maps: smoothgrad_paper, smoothgrad, gradient, integrated_gradients, "
+            help="Saliency method: smoothgrad_paper, smoothgrad, gradient, integrated_gradients, "
             "grad_cam or occlusion.",
         ),
     ] = "smoothgrad_paper",
     precision: Annotated[
-        str, typer.Option("--precision", help="Of the model behind the maps: fp32 or bf16.")
+        str,
+        typer.Option(
+            "--precision",
+            help="Precision of the model while it computes saliency maps: fp32 or bf16.",
+        ),
     ] = "fp32",
     batch_size: Annotated[
-        int | None, typer.Option("--batch-size", min=1, help="Images in one pass of the model.")
+        int | None,
+        typer.Option(
+            "--batch-size",
+            min=1,
+            help="Number of images per forward pass of the model; by default 32 for embeddings, "
+            "and for maps a number that suits the device.",
+        ),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
+    device: Annotated[
+        str, typer.Option("--device", help="Device that runs the model: auto, cpu, cuda or mps.")
+    ] = "auto",
     executor: Annotated[
-        str, typer.Option("--executor", help="Who works on the images: local, or ray.")
+        str,
+        typer.Option(
+            "--executor", help="Where to run: local (this machine) or ray (a Ray cluster)."
+        ),
     ] = "local",
     address: Annotated[
-        str | None, typer.Option("--address", help="Of a Ray cluster; 'auto' finds one here.")
+        str | None,
+        typer.Option(
+            "--address",
+            help="Address of the Ray cluster; 'auto' uses one that runs on this machine.",
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="On Ray, at most; by default all it has.")
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            help="Maximum number of Ray workers; by default as many as the cluster has room for.",
+        ),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="CPUs of each worker; on Ray 1.")
+        int | None,
+        typer.Option(
+            "--threads",
+            min=1,
+            help="Number of CPU threads per worker; by default 1 on Ray, else chosen by PyTorch.",
+        ),
     ] = None,
     seed: Seed = 0,
     input_size: Annotated[
-        str | None, typer.Option("--input-size", help="Pixels: 224, or height x width: 224x320.")
+        str | None,
+        typer.Option(
+            "--input-size",
+            help="Input size of the model in pixels: 224, or height x width as 224x320.",
+        ),
     ] = None,
     mean: Annotated[
-        str | None, typer.Option("--mean", help="Of the channels: 0.485,0.456,0.406")
+        str | None,
+        typer.Option(
+            "--mean",
+            help="Mean of each channel for normalizing the input, as 0.485,0.456,0.406.",
+        ),
     ] = None,
-    std: Annotated[str | None, typer.Option("--std", help="Of the channels, as --mean.")] = None,
+    std: Annotated[
+        str | None,
+        typer.Option(
+            "--std",
+            help="Standard deviation of each channel for normalizing the input, as --mean.",
+        ),
+    ] = None,
     bgr: Annotated[
-        bool | None, typer.Option("--bgr/--rgb", help="Order of the channels in the model's input.")
+        bool | None,
+        typer.Option(
+            "--bgr/--rgb",
+            help="Order of the channels in the model's input: blue first or red first.",
+        ),
     ] = None,
     scale: Annotated[
-        int | None, typer.Option("--scale", help="A white pixel before mean and std: 1 or 255.")
+        int | None,
+        typer.Option(
+            "--scale",
+            help="Value of a white pixel before mean and standard deviation are applied: 1 or 255.",
+        ),
     ] = None,
     interpolation: Annotated[
-        str | None, typer.Option("--interpolation", help="Resampling: bilinear, bicubic, ...")
+        str | None,
+        typer.Option(
+            "--interpolation", help="Interpolation for resizing images: bilinear, bicubic, ..."
+        ),
     ] = None,
     trust_pickle: Annotated[
         bool,
-        typer.Option("--trust-pickle", help="Load a pickled model or a .pt2: runs code in it."),
+        typer.Option(
+            "--trust-pickle",
+            help="Load a pickled model or a .pt2 file, which can run code that it contains.",
+        ),
     ] = False,
     allow_unstable: Annotated[
         bool,
         typer.Option(
             "--allow-unstable",
-            help="Measure a model whose embedding of an image changes from pass to pass or with "
-            "the batch; the result is marked.",
+            help="Measure a model even if its embedding of an image changes from pass to pass or "
+            "with the batch; the result is marked as unstable.",
         ),
     ] = False,
     no_intervals: NoIntervals = False,
@@ -197,7 +276,8 @@ def evaluate(
 ) -> None:
     """Measure models on one dataset: embeddings, property scores, saliency maps.
 
-    Results go to OUT/<model>/<dataset>/; what is there with the same settings is not made again.
+    Results are written to OUT/<model>/<dataset>/. Parts that exist there with the same settings
+    are reused.
     """
     from dmlbench.cli.values import channels, check_folder, pixels
     from dmlbench.compare import compare_results
@@ -287,22 +367,24 @@ def score(
     embeddings: Annotated[
         Path,
         typer.Option(
-            "--embeddings", help="[N, D] numbers, a row per image: .npy, .npz, .pt or .parquet."
+            "--embeddings",
+            help="File with an array [N, D], one row per image: .npy, .npz, .pt or .parquet.",
         ),
     ],
     labels: Annotated[
         Path,
         typer.Option(
             "--labels",
-            help="Table with a row per image and a column per property: CSV, TSV, JSON lines or "
-            "parquet.",
+            help="Table with one row per image, in the order of the embeddings, and one column per "
+            "property: CSV, TSV, JSON lines or Parquet.",
         ),
     ],
     properties: Properties = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="Write the scores: .json, .csv, .md or .tex; - for stdout (JSON)."
+            "--out",
+            help="File to write the scores to: .json, .csv, .md or .tex; - writes JSON to stdout.",
         ),
     ] = None,
     seed: Seed = 0,
@@ -310,7 +392,7 @@ def score(
     no_chance: NoChance = False,
     as_json: Json = False,
 ) -> None:
-    """Score embeddings from any source by the properties in a table."""
+    """Compute property scores of embeddings from any source, with labels from a table."""
     from dmlbench.cli.values import check_file
     from dmlbench.evaluate.score_files import score_files
     from dmlbench.present.result_tables import print_scores
@@ -344,21 +426,24 @@ def compare(
     results: Results = None,
     out: Annotated[
         list[Path] | None,
-        typer.Option("--out", help="Write .json, .csv, .md or .tex; may be given several times."),
+        typer.Option(
+            "--out",
+            help="File to write the comparison to: .json, .csv, .md or .tex; can be repeated.",
+        ),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
             "--data",
-            help="Which dataset, where there are results of several: as evaluate takes it, or its "
-            "fingerprint.",
+            help="Dataset to compare on, if there are results on several: its fingerprint, or as "
+            "for 'dmlbench evaluate --data'.",
             callback=console.path_or_url,
         ),
     ] = None,
     groups: GroupsFile = None,
     as_json: Json = False,
 ) -> None:
-    """Compare models on one dataset: do they look at the same pixels, do they learn the same?"""
+    """Compare models on one dataset: their property scores and their saliency maps."""
     from dmlbench.cli.values import check_file
     from dmlbench.compare import compare_results, read_groups
     from dmlbench.present.comparison_files import check_suffix, write_comparison
@@ -372,10 +457,10 @@ def compare(
     if data is not None and not is_fingerprint(data):
         data = open_source(data).fingerprint
     paths = results or [RESULTS]
-    found = find_results(paths, data)
-    grouped = read_groups(groups, found) if groups is not None else None
+    loaded = find_results(paths, data)
+    grouped = read_groups(groups, loaded) if groups is not None else None
     with console.progress("compare maps", None, quiet=as_json) as bar:
-        comparison = compare_results(found, progress=bar.report, groups=grouped)
+        comparison = compare_results(loaded, progress=bar.report, groups=grouped)
     for path in out or ():
         write_comparison(comparison, path)
     if out and Path("-") in out:
@@ -384,18 +469,19 @@ def compare(
         _print_json(comparison.model_dump(mode="json"))
     else:
         print_comparison(comparison)
-        _name_left_out(paths, found)
+        _name_left_out(paths, loaded)
 
 
 @app.command()
 def report(
     results: Results = None,
-    out: Annotated[Path, typer.Option("--out", help="The page.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option("--out", help="HTML file to write.")] = Path("report.html"),
     data: Annotated[
         str | None,
         typer.Option(
             "--data",
-            help="Where the images are; by default as evaluated.",
+            help="Dataset that the shown images are read from, as for 'dmlbench evaluate --data'; "
+            "by default the one that the models were evaluated on.",
             callback=console.path_or_url,
         ),
     ] = None,
@@ -403,13 +489,14 @@ def report(
     labels: Labels = None,
     properties: Properties = None,
     images: Annotated[
-        int, typer.Option("--images", min=0, help="Images that are shown with their maps.")
+        int,
+        typer.Option("--images", min=0, help="Number of images to show with their saliency maps."),
     ] = 8,
-    title: Annotated[str | None, typer.Option("--title", help="Heading of the page.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Title of the page.")] = None,
     groups: GroupsFile = None,
     as_json: Json = False,
 ) -> None:
-    """Write one HTML page with the tables, the maps over the images, and all settings."""
+    """Write one HTML page with all tables, saliency maps over images, and all settings."""
     from dmlbench.cli.values import check_file
     from dmlbench.compare import read_groups
     from dmlbench.present import find_dataset, write_report
@@ -417,25 +504,25 @@ def report(
     from dmlbench.sources import open_source
 
     check_file(out, "--out")
-    given = None
+    source = None
     if data is not None:
-        given = open_source(data, split=split, labels=labels, properties=properties)
+        source = open_source(data, split=split, labels=labels, properties=properties)
     elif split or labels or properties:
-        raise InputError("--split, --labels and --properties go with --data, which is missing")
+        raise InputError("--split, --labels and --properties need --data, which is missing")
     paths = results or [RESULTS]
-    found = find_results(paths, None if given is None else given.fingerprint)
-    dataset = find_dataset(found, given, images)
-    grouped = read_groups(groups, found) if groups is not None else None
+    loaded = find_results(paths, None if source is None else source.fingerprint)
+    dataset = find_dataset(loaded, source, images)
+    grouped = read_groups(groups, loaded) if groups is not None else None
     with console.progress("compare maps", None, quiet=as_json) as bar:
         write_report(
-            found, dataset, out, title=title, images=images, groups=grouped, progress=bar.report
+            loaded, dataset, out, title=title, images=images, groups=grouped, progress=bar.report
         )
     if str(out) == "-":
         return
     if as_json:
-        _print_json({"report": str(out), "models": [result.model for result in found]})
+        _print_json({"report": str(out), "models": [result.model for result in loaded]})
     else:
-        _name_left_out(paths, found)
+        _name_left_out(paths, loaded)
         say(f"report: {out}")
 
 
@@ -447,31 +534,31 @@ app.command()(cli_leaderboard.leaderboard)
 
 
 def main() -> None:
-    """Entry point of `dmlbench`."""
+    """Run the command line of `dmlbench`."""
     console.run(app, "dmlbench")
 
 
-def _name_left_out(paths: list[Path], found: list[Result]) -> None:
+def _name_left_out(paths: list[Path], loaded: list[Result]) -> None:
     from dmlbench.results import models_left_out
 
-    names = models_left_out(paths, found)
+    names = models_left_out(paths, loaded)
     if names:
         say(f"note: left out, as they have no results on this dataset: {', '.join(names)}")
 
 
-def _dataset_line(dataset: ImageSource, given: str) -> str:
-    """What is measured on, and where it is: a set of the project may be called like a folder."""
+def _dataset_line(dataset: ImageSource, data: str) -> str:
+    """Return the line that says which dataset is used; a folder may be called like a set."""
     manifest = dataset.manifest
     origin = dataset.url
     if origin.startswith(PACKAGE):
         origin = f"the set '{origin.removeprefix(PACKAGE)}' that comes with dml-prism"
-    elif given in SETS:
-        origin = f"the folder ./{given}; the set that comes with dml-prism: {PACKAGE}{given}"
+    elif data in SETS:
+        origin = f"the folder ./{data}; the set that comes with dml-prism: {PACKAGE}{data}"
     return f"dataset: {manifest.name}, {manifest.images} images: {origin}"
 
 
 def _next_command(out: Path, url: str) -> str:
-    """The report of what was measured; it opens no URL that it was not given."""
+    """Return the report command for these results; a report never opens a URL unasked."""
     words = ["dmlbench", "report"]
     words += [] if out == RESULTS else [str(out)]
     words += ["--data", url] if "://" in url else []

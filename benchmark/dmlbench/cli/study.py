@@ -1,4 +1,4 @@
-"""The command dmlbench study."""
+"""Define the command dmlbench study."""
 
 from __future__ import annotations
 
@@ -17,31 +17,46 @@ def study(
         str,
         typer.Argument(
             metavar="RECIPE",
-            help="A study of the project (mini, full) or the path of a .yaml file.",
+            help="Name of a study that comes with dml-prism (mini, full), or path of a .yaml file.",
             callback=console.path_or_url,
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder of the study; by default its name.")
+        Path | None,
+        typer.Option("--out", help="Folder of the study; by default the name of the study."),
     ] = None,
     executor: Annotated[
-        str, typer.Option("--executor", help="local, or ray: models side by side.")
+        str,
+        typer.Option(
+            "--executor",
+            help="Where to run: local (this machine) or ray (a cluster, models in parallel).",
+        ),
     ] = "local",
     address: Annotated[
-        str | None, typer.Option("--address", help="Of a Ray cluster; 'auto' finds one here.")
+        str | None,
+        typer.Option(
+            "--address",
+            help="Address of the Ray cluster; 'auto' uses one that runs on this machine.",
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Models side by side on Ray, at most.")
+        int | None,
+        typer.Option(
+            "--workers", min=1, help="Maximum number of models to work on in parallel on Ray."
+        ),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="CPUs of each model on Ray; 1.")
+        int | None,
+        typer.Option(
+            "--threads", min=1, help="Number of CPU threads per model on Ray; by default 1."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Train a model of each loss and fold, measure and compare them, write the paper's tables.
+    """Train one model per loss and fold, evaluate and compare them, and write the paper's tables.
 
-    What is done is not done again: the same command goes on with an interrupted study, and a loss
-    or fold that is added to the recipe costs its own work alone.
+    Finished work is not repeated: the same command resumes an interrupted study, and a loss or
+    fold that is added to the recipe costs only its own work.
     """
     from dmlbench.cli.values import check_folder
     from dmlbench.evaluate.executor import check_executor
@@ -53,7 +68,7 @@ def study(
     folder = out or Path(loaded.name)
     check_folder(folder, "--out")
     check_executor(executor, address, workers)
-    found = run_study(
+    findings = run_study(
         loaded,
         folder,
         executor=executor,
@@ -63,10 +78,10 @@ def study(
         say=(lambda line: None) if as_json else say,
         quiet=as_json,
     )
-    write_study(found, folder)
+    write_study(findings, folder)
     if as_json:
-        say(json.dumps(found.model_dump(mode="json"), indent=1, ensure_ascii=False))
+        say(json.dumps(findings.model_dump(mode="json"), indent=1, ensure_ascii=False))
         return
-    for sentence in findings_in_words(found):
+    for sentence in findings_in_words(findings):
         say(f"- {sentence}")
     say(f"study: {folder / 'study.html'}")

@@ -1,4 +1,4 @@
-"""The commands of dmlbench that make models: train and export."""
+"""Define the commands dmlbench train and dmlbench export."""
 
 from __future__ import annotations
 
@@ -16,84 +16,139 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 def train(
     loss: Annotated[
-        str, typer.Option("--loss", help="One of the fourteen, as arcface; or none, or random.")
+        str,
+        typer.Option(
+            "--loss",
+            help="Loss to train with: one of the fourteen, for example arcface; or one of the "
+            "untrained controls none and random.",
+        ),
     ],
     data: Annotated[
         str,
         typer.Option(
             "--data",
-            help="Images with classes, as evaluate takes them.",
+            help="Dataset with classes to train on, as for 'dmlbench evaluate --data'.",
             callback=console.path_or_url,
         ),
     ],
     split: Annotated[
-        str | None, typer.Option("--split", help="By default train, where there is one.")
+        str | None,
+        typer.Option("--split", help="Split to train on; by default train, if the dataset has it."),
     ] = None,
     labels: Annotated[
         str | None,
         typer.Option(
-            "--labels", help="CSV file of a folder of images.", callback=console.path_or_url
+            "--labels",
+            help="Table with the labels of a folder of images.",
+            callback=console.path_or_url,
         ),
     ] = None,
     properties: Annotated[
         str | None,
         typer.Option(
             "--properties",
-            help="File with the kind of each property.",
+            help="YAML or JSON file that gives the kind of each property.",
             callback=console.path_or_url,
         ),
     ] = None,
     label: Annotated[
         str | None,
-        typer.Option("--label", help="The property that is the class: car_model, class, or this."),
+        typer.Option(
+            "--label", help="Property to use as the class; by default car_model or class."
+        ),
     ] = None,
     trunk: Annotated[
         str | None,
         typer.Option(
             "--trunk",
-            help="timm:NAME, timm:NAME?weights=FILE or bn_inception?weights=FILE; by default "
-            "EfficientNet-Lite0 with the ImageNet weights of a package.",
+            help="Network to start from: timm:NAME, timm:NAME?weights=FILE or "
+            "bn_inception?weights=FILE; by default EfficientNet-Lite0 with ImageNet weights from "
+            "an installed package.",
         ),
     ] = None,
-    fold: Annotated[int, typer.Option("--fold", min=0, help="Which part of the classes.")] = 0,
+    fold: Annotated[
+        int,
+        typer.Option(
+            "--fold", min=0, help="Index of the fold whose classes validate the model, from 0."
+        ),
+    ] = 0,
     folds: Annotated[
-        int, typer.Option("--folds", help="Parts of the classes; one validates, the rest trains.")
+        int,
+        typer.Option(
+            "--folds", help="Number of folds of the classes; one validates, the others train."
+        ),
     ] = 4,
-    out: Annotated[Path, typer.Option("--out", help="Folder of models.")] = Path("models"),
+    out: Annotated[Path, typer.Option("--out", help="Folder to write the model to.")] = Path(
+        "models"
+    ),
     name: Annotated[
-        str | None, typer.Option("--name", help="Of the model; by default its loss and fold.")
+        str | None, typer.Option("--name", help="Name of the model; by default its loss and fold.")
     ] = None,
     profile: Annotated[
         str,
         typer.Option(
             "--profile",
-            help="Of the hyperparameters: quick (minutes) or reality_check (as published).",
+            help="Set of hyperparameters: quick (minutes) or reality_check (as published).",
         ),
     ] = "quick",
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="At most.")] = None,
-    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Of an epoch.")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            "--epochs", min=1, help="Maximum number of epochs; by default that of the profile."
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps", min=1, help="Number of steps per epoch; by default that of the profile."
+        ),
+    ] = None,
     size: Annotated[
-        int | None, typer.Option("--size", min=16, help="Of the model's input, pixels.")
+        int | None,
+        typer.Option(
+            "--size",
+            min=16,
+            help="Height and width of the model's input in pixels; by default that of the profile.",
+        ),
     ] = None,
-    batch: Annotated[int | None, typer.Option("--batch", min=2, help="Images in a step.")] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            "--batch", min=2, help="Number of images per batch; by default that of the profile."
+        ),
+    ] = None,
     images_per_class: Annotated[
-        int | None, typer.Option("--images-per-class", min=1, help="In a batch.")
+        int | None,
+        typer.Option(
+            "--images-per-class",
+            min=1,
+            help="Number of images of each class in a batch; by default that of the profile.",
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all random choices.")] = 0,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=0, help="Processes that prepare batches.")
+        int | None,
+        typer.Option(
+            "--workers",
+            min=0,
+            help="Number of processes that prepare batches; 0 prepares them in this process.",
+        ),
     ] = None,
     precision: Annotated[
-        str, typer.Option("--precision", help="Of the network in training: fp32, bf16 or fp16.")
+        str,
+        typer.Option(
+            "--precision", help="Precision of the network in training: fp32, bf16 or fp16."
+        ),
     ] = "fp32",
     devices: Annotated[
-        str, typer.Option("--devices", help="auto, cpu, or how many of them.")
+        str,
+        typer.Option("--devices", help="Devices to train on: auto, cpu, or the number of GPUs."),
     ] = "auto",
     as_json: Json = False,
 ) -> None:
-    """Train a model with one of the fourteen losses; the same command goes on with it.
+    """Train a model with one of the fourteen losses; the same command resumes the training.
 
-    Writes OUT/<loss>-fold<fold>.safetensors, and beside it a folder with the logs (CSV and
+    Writes OUT/<loss>-fold<fold>.safetensors and, next to it, a folder with the logs (CSV and
     TensorBoard).
     """
     from pydantic import ValidationError
@@ -151,12 +206,14 @@ def train(
 
 
 def export(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="As evaluate takes it.")],
-    to: Annotated[str, typer.Option("--to", help="torchscript, pt2 or onnx.")],
-    out: Annotated[Path, typer.Option("--out", help="The file: .pt, .pt2 or .onnx.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Model to export, as for 'dmlbench evaluate'.")
+    ],
+    to: Annotated[str, typer.Option("--to", help="Format to write: torchscript, pt2 or onnx.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write: .pt, .pt2 or .onnx.")],
     as_json: Json = False,
 ) -> None:
-    """Write a model in another format, and check that it gives the same embeddings."""
+    """Convert a model to another format and check that it gives the same embeddings."""
     from dmlbench.cli.values import check_file
     from dmlbench.models.export import export_model
 
@@ -169,7 +226,6 @@ def export(
 
 
 def _print_metrics(loss: str, metrics: dict[str, Any]) -> None:
-
     rows = [
         (name, f"{row['map_at_r']:.4f}", f"{row['precision_at_1']:.4f}", row["epoch"] or "")
         for name, row in metrics.items()
@@ -180,5 +236,5 @@ def _print_metrics(loss: str, metrics: dict[str, Any]) -> None:
     if trained is not None and trained["map_at_r"] <= metrics["untrained"]["map_at_r"]:
         say(
             f"note: {loss} does not beat the untrained network on the validation classes, so it is "
-            "not trained yet: more --epochs or --steps, or other learning rates"
+            "not trained yet; try more --epochs or --steps, or other learning rates"
         )

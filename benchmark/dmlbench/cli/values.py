@@ -1,4 +1,4 @@
-"""Values that a command line spells as text."""
+"""Parse and check values of command line options."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from dmldata.common.errors import InputError
 
 
 def pixels(text: str | None, option: str) -> int | tuple[int, int] | None:
-    """
+    """Parse an image size in pixels: one number, or (height, width); None stays None.
+
+    Raises:
+        InputError: the text is not a size.
+
     >>> pixels("224", "--input-size"), pixels("224x320", "--input-size")
     (224, (224, 320))
     """
@@ -23,7 +27,11 @@ def pixels(text: str | None, option: str) -> int | tuple[int, int] | None:
 
 
 def channels(text: str | None, option: str) -> tuple[float, float, float] | None:
-    """
+    """Parse one number per channel; None stays None.
+
+    Raises:
+        InputError: the text is not three numbers.
+
     >>> channels("0.5,0.5,0.5", "--mean")
     (0.5, 0.5, 0.5)
     """
@@ -37,12 +45,12 @@ def channels(text: str | None, option: str) -> tuple[float, float, float] | None
 
 
 def check_file(path: Path | None, option: str) -> None:
-    """Refuse a folder where a file is to be written."""
+    """Raise an InputError if a file is to be written where a folder is."""
     if path is not None and path.is_dir():
         raise InputError(f"{option} {path}: is a folder; valid: the name of a file")
 
 
 def check_folder(path: Path, option: str) -> None:
-    """Refuse a file where a folder is to be written into."""
+    """Raise an InputError if a folder is to be written where a file is."""
     if path.exists() and not path.is_dir():
         raise InputError(f"{option} {path}: is a file; valid: a folder")

@@ -1,4 +1,4 @@
-"""Models side by side on one dataset, from their results folders alone."""
+"""Compare models on one dataset, from their results folders alone."""
 
 from dmlbench.compare.comparison import Comparison, Pair
 from dmlbench.compare.groups import Groups, read_groups

@@ -1,4 +1,4 @@
-"""Hierarchical clustering of models by how alike their saliency maps are."""
+"""Hierarchical clustering of models by the correlation of their saliency maps."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from dmldata.common.strict import StrictModel
 
 
 class Clustering(StrictModel):
-    """Average linkage on 1 - r.
+    """Clustering by average linkage on 1 - r.
 
     Attributes:
         models: the leaves 0, 1, ...
-        merges: as `scipy.cluster.hierarchy.linkage` gives them: two nodes, the distance 1 - r at
+        merges: as returned by `scipy.cluster.hierarchy.linkage`: two nodes, the distance 1 - r at
             which they merge, and the number of models below; the n-th merge is node
             len(models) + n.
         order: all models, similar ones side by side (optimal leaf ordering: Bar-Joseph et al.
             2001), then those left out.
-        left_out: models without a correlation with some other that is kept.
+        left_out: models that lack a correlation with one of the clustered models.
     """
 
     method: Literal["average"] = "average"
@@ -37,12 +37,12 @@ def cluster_models(
     """Cluster models by the correlation of each pair.
 
     Args:
-        models: their ids; the order makes no difference.
-        correlations: by pair; a pair that is missing or None has none.
+        models: ids of the models; their order makes no difference.
+        correlations: mean correlation by pair of models; missing or None if it is not known.
 
     >>> pairs = {frozenset("ab"): 0.2, frozenset("ac"): 0.9, frozenset("bc"): 0.4}
-    >>> found = cluster_models("abc", pairs)
-    >>> found.order, round(found.merges[1][2], 6)
+    >>> clustering = cluster_models("abc", pairs)
+    >>> clustering.order, round(clustering.merges[1][2], 6)
     (('b', 'c', 'a'), 0.7)
     """
     from scipy.cluster.hierarchy import leaves_list, linkage
@@ -50,14 +50,17 @@ def cluster_models(
 
     ordered = sorted(models)
     matrix = np.array(
-        [[_distance(correlations, one, other) for other in ordered] for one in ordered]
+        [
+            [_distance(correlations, row_model, column_model) for column_model in ordered]
+            for row_model in ordered
+        ]
     )
-    kept = _complete(matrix)
-    leaves = [ordered[row] for row in kept]
+    complete = _complete(matrix)
+    leaves = [ordered[row] for row in complete]
     left_out = tuple(model for model in ordered if model not in leaves)
     merges, order = np.empty((0, 4)), np.arange(len(leaves))
     if len(leaves) > 1:
-        condensed = squareform(matrix[np.ix_(kept, kept)], checks=False)
+        condensed = squareform(matrix[np.ix_(complete, complete)], checks=False)
         merges = linkage(condensed, method="average", optimal_ordering=True)
         order = leaves_list(merges)
     return Clustering(
@@ -68,18 +71,18 @@ def cluster_models(
     )
 
 
-def _distance(correlations: Mapping[frozenset[str], float | None], one: str, other: str) -> float:
-    if one == other:
+def _distance(correlations: Mapping[frozenset[str], float | None], a: str, b: str) -> float:
+    if a == b:
         return 0.0
-    r = correlations.get(frozenset({one, other}))
+    r = correlations.get(frozenset({a, b}))
     return float("nan") if r is None else max(1.0 - r, 0.0)
 
 
 def _complete(matrix: np.ndarray) -> list[int]:
-    """Rows that are left when the row with most gaps is dropped until there are none."""
-    kept = list(range(len(matrix)))
+    """Drop the row with most gaps until there are none, and return the remaining rows."""
+    rows = list(range(len(matrix)))
     while True:
-        gaps = np.isnan(matrix[np.ix_(kept, kept)]).sum(axis=1)
+        gaps = np.isnan(matrix[np.ix_(rows, rows)]).sum(axis=1)
         if not gaps.any():
-            return kept
-        kept.pop(len(kept) - 1 - int(np.argmax(gaps[::-1])))
+            return rows
+        rows.pop(len(rows) - 1 - int(np.argmax(gaps[::-1])))

@@ -1,4 +1,4 @@
-"""What a comparison of models holds."""
+"""The content of a comparison of models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FORMAT: Literal[1] = 1
 
 
 class Spread(StrictModel):
-    """Mean and standard deviation over images, interval of the mean; `left_out` had no value."""
+    """Mean and standard deviation over images; `left_out` images had no value."""
 
     mean: float | None
     std: float | None
@@ -25,31 +25,31 @@ class Spread(StrictModel):
 
 
 class Bound(StrictModel):
-    """What a correlation is read against, and its interval."""
+    """Ceiling or floor that a correlation is judged by, with its interval."""
 
     value: float | None
     ci95: Interval | None
 
 
 class SharedNoise(StrictModel):
-    """Both measures where the two models saw the very same noisy images."""
+    """Correlation and divergence of maps for which both models saw the same noisy images."""
 
     correlation: Spread
     divergence: Spread
 
 
 class Pair(StrictModel):
-    """Two models' maps of the same images. Source: protocol, section 4.
+    """Comparison of two models' maps of the same images. Source: protocol, section 4.
 
     Attributes:
         a, b: ids of the models.
-        correlation: Pearson r, A under one noise draw, B under the other, so that shared noise does
-            not count as agreement; mean and standard deviation in Fisher-z, transformed back. As in
-            the paper, whose models share no noise.
-        divergence: Jensen-Shannon, natural logarithm, of the same maps.
-        ceiling: sqrt(r(A, A') r(B, B')), what noise leaves possible.
-        floor: r with B's maps of other images.
-        shared_noise: null where seeds or input sizes differ, so that nothing was shared.
+        correlation: Pearson r of A under one noise draw with B under the other: shared noise does
+            not count as agreement, as in the paper, whose models share no noise. Mean and
+            standard deviation are taken in Fisher-z and transformed back.
+        divergence: Jensen-Shannon divergence (natural logarithm) of the same maps.
+        ceiling: sqrt(r(A, A') r(B, B')), the largest correlation that noise allows.
+        floor: correlation with B's maps of other images.
+        shared_noise: null if seeds or input sizes differ, so that no noise was shared.
     """
 
     a: str
@@ -62,16 +62,16 @@ class Pair(StrictModel):
 
 
 def mean_correlations(pairs: Iterable[Pair]) -> dict[frozenset[str], float | None]:
-    """By pair of models, the mean correlation of their maps."""
+    """Return the mean correlation of the maps by pair of models."""
     return {frozenset({pair.a, pair.b}): pair.correlation.mean for pair in pairs}
 
 
 class SaliencyTable(StrictModel):
-    """The models that have maps and all their pairs, on the images that all of them have maps of.
+    """The models with maps and all their pairs, on the images that all of them have maps of.
 
     Attributes:
         attention_on_car, self_correlation: by model; see `results.files.SaliencyFile`.
-        clustering: of the models, by the mean correlation of each pair.
+        clustering: clustering of the models by the mean correlation of each pair.
     """
 
     models: tuple[str, ...]
@@ -81,13 +81,13 @@ class SaliencyTable(StrictModel):
     pairs: tuple[Pair, ...]
     clustering: Clustering
 
-    def pair(self, one: str, other: str) -> Pair:
-        """The pair of two models, in either order."""
-        return next(pair for pair in self.pairs if {pair.a, pair.b} == {one, other})
+    def pair(self, a: str, b: str) -> Pair:
+        """Return the pair of two models, in either order."""
+        return next(pair for pair in self.pairs if {pair.a, pair.b} == {a, b})
 
 
 class ComparedModel(StrictModel):
-    """A model of the comparison; `label` is its name, or its id where names are not unique."""
+    """A model of the comparison; `label` is its name, or its id if names are not unique."""
 
     id: str
     label: str
@@ -98,15 +98,15 @@ class ComparedModel(StrictModel):
 
 
 class Comparison(StrictModel):
-    """Models on one dataset.
+    """Comparison of models on one dataset.
 
     Attributes:
-        properties: by property, then by id of the model.
-        differences: by property, of each pair of models.
-        interventions: by id of the model, on a sweep dataset; empty on others.
-        saliency: null where no image has maps of all models that have any.
-        groups: null where the models are not of two groups.
-        notes: what a reader of the numbers has to know.
+        properties: scores by property, then by id of the model.
+        differences: by property, the differences of all pairs of models.
+        interventions: by id of the model, on a sweep dataset; empty on other designs.
+        saliency: null if no image has maps of all models that have any.
+        groups: null if the models are not of two groups.
+        notes: notes for a reader of the numbers.
     """
 
     format: Literal[1] = FORMAT
@@ -120,9 +120,9 @@ class Comparison(StrictModel):
     notes: tuple[str, ...]
 
     def leaders(self, name: str) -> frozenset[str]:
-        """Ids of the models that score highest on a property; see `differences.leaders`."""
+        """Return ids of the models that score highest on a property; see `differences.leaders`."""
         return leaders(self.properties[name], self.differences[name])
 
     def label(self, model: str) -> str:
-        """What to call the model of this id."""
-        return next(one.label for one in self.models if one.id == model)
+        """Return the label of the model with this id."""
+        return next(compared.label for compared in self.models if compared.id == model)

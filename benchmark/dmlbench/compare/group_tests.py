@@ -1,4 +1,4 @@
-"""Two groups of models compared, as the paper did and corrected. Source: protocol, section 5."""
+"""Tests of two groups of models, as in the paper and corrected. Source: protocol, section 5."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Values = Mapping[str, float | None]
 
 
 class CorrectedTest(StrictModel):
-    """Folds averaged per loss first; exact, two-sided.
+    """Exact two-sided test after averaging the folds of each loss.
 
     Attributes:
         values: by unit, the mean over its folds.
-        means: by group, of these.
+        means: by group, the mean of these values.
         u: Mann-Whitney U of the first group.
-        p_holm: p, adjusted for the number of properties; None for what is not a property.
-        delta: Cliff's delta, above 0 where the first group has the larger values.
+        p_holm: p, adjusted for the number of properties; None if this is not a property.
+        delta: Cliff's delta, above 0 if the first group has the larger values.
     """
 
     values: dict[str, float]
@@ -39,11 +39,11 @@ class CorrectedTest(StrictModel):
 
 
 class PaperTest(StrictModel):
-    """Every model as if independent; asymptotic, not corrected for the number of properties.
+    """Asymptotic test of all models as if independent, not corrected for the number of properties.
 
     Attributes:
         sizes: by group, the number of models.
-        p: what the released code's SciPy (1.6.0) gives by default, half the two-sided one.
+        p: the default of the released code's SciPy (1.6.0), half the two-sided p.
     """
 
     sizes: dict[str, int]
@@ -54,14 +54,14 @@ class PaperTest(StrictModel):
 
 
 class GroupTest(StrictModel):
-    """Both tests of one property; `paper` is None where a group has no such score."""
+    """Both tests of one property; `paper` is None if a group has no such score."""
 
     corrected: CorrectedTest
     paper: PaperTest | None
 
 
 class Reach(StrictModel):
-    """What groups of these sizes can show; see `rank_tests.Reach`."""
+    """Smallest effects that groups of these sizes can show; see `rank_tests.Reach`."""
 
     sizes: tuple[int, int]
     tests: int
@@ -70,18 +70,19 @@ class Reach(StrictModel):
 
 
 class MeanAgreement(StrictModel):
-    """Mean in Fisher-z of the maps' Pearson r over pairs of models; None without pairs."""
+    """Mean Pearson r of maps over pairs of models, taken in Fisher-z; None without pairs."""
 
     r: float | None
     pairs: int
 
 
 class GroupComparison(StrictModel):
-    """Two groups of models.
+    """Comparison of two groups of models.
 
     Attributes:
-        properties: by property, of `nr_precision` (corrected) and `nr_precision_paper` (paper).
-        reach: of the corrected tests; None without properties.
+        properties: tests by property, of `nr_precision` (corrected) and `nr_precision_paper`
+            (paper).
+        reach: reach of the corrected tests; None without properties.
         attention_on_car: the same tests of each model's mean.
         within, between: agreement of maps within each group and between the two; pairs of folds of
             one loss are left out.
@@ -101,26 +102,28 @@ def compare_groups(
     attention_on_car: Values,
     correlations: Mapping[frozenset[str], float | None],
 ) -> GroupComparison:
-    """All tests of two groups.
+    """Run all tests of two groups.
 
     Args:
-        properties: by property, then by id of the model.
-        attention_on_car: by id of the model.
-        correlations: by pair of models, the mean Pearson r of their maps.
+        properties: scores by property, then by id of the model.
+        attention_on_car: mean attention on the car by id of the model.
+        correlations: mean Pearson r of the maps by pair of models.
     """
     tests = {
         name: _test(groups, _values(by_model, CORRECTED_SCORE), _values(by_model, PAPER_SCORE))
         for name, by_model in properties.items()
     }
-    found = {name: test for name, test in tests.items() if test is not None}
+    valid_tests = {name: test for name, test in tests.items() if test is not None}
     first, second = groups.names
     sizes = len(groups.of(first)), len(groups.of(second))
-    limit = reach(*sizes, len(found)) if found else None
+    limit = reach(*sizes, len(valid_tests)) if valid_tests else None
     return GroupComparison(
         groups=groups,
-        properties=_with_holm(found),
+        properties=_with_holm(valid_tests),
         reach=limit
-        and Reach(sizes=sizes, tests=len(found), smallest_p=limit.p, smallest_delta=limit.delta),
+        and Reach(
+            sizes=sizes, tests=len(valid_tests), smallest_p=limit.p, smallest_delta=limit.delta
+        ),
         attention_on_car=_test(groups, attention_on_car, attention_on_car),
         within={name: _agreement(groups, {name}, correlations) for name in groups.names},
         between=_agreement(groups, {*groups.names}, correlations),
@@ -128,11 +131,11 @@ def compare_groups(
 
 
 def _values(by_model: Mapping[str, PropertyScores], score: str) -> dict[str, float | None]:
-    return {model: found.scores[score].value for model, found in by_model.items()}
+    return {model: scores.scores[score].value for model, scores in by_model.items()}
 
 
 def _test(groups: Groups, values: Values, paper_values: Values) -> GroupTest | None:
-    """None where a group has no value."""
+    """Run both tests; None if a group has no value."""
     by_unit: dict[str, dict[str, float]] = {name: {} for name in groups.names}
     by_model: dict[str, list[float]] = {name: [] for name in groups.names}
     for unit in groups.units:
@@ -149,13 +152,13 @@ def _test(groups: Groups, values: Values, paper_values: Values) -> GroupTest | N
 
 def _corrected(by_unit: Mapping[str, Mapping[str, float]]) -> CorrectedTest:
     first, second = (list(units.values()) for units in by_unit.values())
-    found = exact_test(first, second)
-    delta, interval = cliffs_delta(found.u, len(first), len(second))
+    test = exact_test(first, second)
+    delta, interval = cliffs_delta(test.u, len(first), len(second))
     return CorrectedTest(
         values={name: value for units in by_unit.values() for name, value in units.items()},
         means={name: float(np.mean(list(units.values()))) for name, units in by_unit.items()},
-        u=found.u,
-        p=found.p,
+        u=test.u,
+        p=test.p,
         p_holm=None,
         delta=delta,
         delta_ci95=interval,
@@ -163,13 +166,13 @@ def _corrected(by_unit: Mapping[str, Mapping[str, float]]) -> CorrectedTest:
 
 
 def _paper(by_model: Mapping[str, Sequence[float]]) -> PaperTest:
-    found = asymptotic_test(*by_model.values())
+    test = asymptotic_test(*by_model.values())
     return PaperTest(
         sizes={name: len(values) for name, values in by_model.items()},
         means={name: float(np.mean(values)) for name, values in by_model.items()},
-        u=found.u,
-        p=found.p / 2,
-        p_two_sided=found.p,
+        u=test.u,
+        p=test.p / 2,
+        p_two_sided=test.p,
     )
 
 
@@ -186,12 +189,12 @@ def _with_holm(tests: Mapping[str, GroupTest]) -> dict[str, GroupTest]:
 def _agreement(
     groups: Groups, of: set[str], correlations: Mapping[frozenset[str], float | None]
 ) -> MeanAgreement:
-    """Over pairs of units whose groups are `of`: one group, or one of each."""
+    """Average over pairs of units whose groups are `of`: one group, or one unit of each."""
     pairs = [
         correlations.get(frozenset({a, b}))
-        for one, other in itertools.combinations(groups.units, 2)
-        if {one.group, other.group} == of
-        for a, b in itertools.product(one.models, other.models)
+        for first, second in itertools.combinations(groups.units, 2)
+        if {first.group, second.group} == of
+        for a, b in itertools.product(first.models, second.models)
     ]
     known = [r for r in pairs if r is not None]
     return MeanAgreement(r=summarize_correlations(known).mean, pairs=len(known))

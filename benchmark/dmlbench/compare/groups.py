@@ -1,4 +1,4 @@
-"""Two groups of models: by the losses they were trained with, or from a file."""
+"""Assign models to two groups, by the losses they were trained with or from a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VALID = "valid: .csv with the columns model and group, or .yaml with lines 'mode
 
 
 class Unit(StrictModel):
-    """What counts once in a test: one loss, whose models (ids) are its folds."""
+    """The unit of a test: one loss, whose models (ids) are its folds."""
 
     name: str
     group: str
@@ -29,12 +29,12 @@ class Unit(StrictModel):
 
 
 class Groups(StrictModel):
-    """Two groups.
+    """Two groups of models.
 
     Attributes:
-        names: in the order in which they are compared.
-        units: what they are made of.
-        left_out: ids of the models that are in neither.
+        names: names of the groups, in the order in which they are compared.
+        units: units of both groups.
+        left_out: ids of the models that are in neither group.
     """
 
     names: tuple[str, str]
@@ -42,12 +42,12 @@ class Groups(StrictModel):
     left_out: tuple[str, ...]
 
     def of(self, name: str) -> list[Unit]:
-        """The units of one group."""
+        """Return the units of one group."""
         return [unit for unit in self.units if unit.group == name]
 
 
 class Entry(NamedTuple):
-    """A line of a file of groups."""
+    """A line of a groups file."""
 
     line: int
     model: str
@@ -55,50 +55,50 @@ class Entry(NamedTuple):
 
 
 def loss_groups(results: Sequence[Result]) -> Groups | None:
-    """Classification losses against ranking losses (protocol, section 6).
+    """Group results into classification and ranking losses (protocol, section 6).
 
-    Several results of one loss are its folds. None where one of the groups has no model.
+    Several results of one loss are its folds. Returns None if one of the groups has no model.
     """
     units: dict[str, list[str]] = {}
     for result in results:
         if result.run.model.loss is not None:
             units.setdefault(result.run.model.loss, []).append(result.model)
-    found = [
+    grouped_units = [
         Unit(name=loss, group=loss_named(loss).group, models=tuple(models))
         for loss, models in sorted(units.items())
         if loss_named(loss).group in LOSS_GROUPS
     ]
-    if {unit.group for unit in found} != set(LOSS_GROUPS):
+    if {unit.group for unit in grouped_units} != set(LOSS_GROUPS):
         return None
-    return _groups(LOSS_GROUPS, found, results)
+    return _groups(LOSS_GROUPS, grouped_units, results)
 
 
 def read_groups(path: Path, results: Sequence[Result]) -> Groups:
-    """Groups from a file that gives each model its group: CSV or YAML.
+    """Read groups from a CSV or YAML file that assigns each model to a group.
 
-    A model goes by its id, its name or its loss, the first of them that there is; where a name or a
-    loss is that of several results, these are its folds. A model that is not in the file is in
-    neither group.
+    The file names a model by its id, its name or its loss; the first of these that matches counts.
+    If several results share the name or loss, they are its folds. A model that is not in the file
+    is in neither group.
 
     Raises:
         InputError: the file cannot be read, names a model twice or one that is not compared, or
-            has not two groups.
+            does not have exactly two groups.
     """
     entries = _read(path)
     names = tuple(dict.fromkeys(entry.group for entry in entries))
     if len(names) != 2:
         listed = ", ".join(names) or "none"
         raise InputError(f"{path}: {len(names)} groups ({listed}); valid: two groups")
-    taken: dict[str, Entry] = {}
+    entry_of: dict[str, Entry] = {}
     units = []
     for entry in entries:
         models = _named(entry, path, results)
         for model in models:
-            other = taken.setdefault(model, entry)
-            if other is not entry:
+            earlier = entry_of.setdefault(model, entry)
+            if earlier is not entry:
                 raise InputError(
-                    f"{path}, line {entry.line}: model '{model}' is already there as "
-                    f"'{other.model}' on line {other.line}; valid: a model once"
+                    f"{path}, line {entry.line}: model '{model}' is already listed "
+                    f"as '{earlier.model}' on line {earlier.line}; valid: each model once"
                 )
         units.append(Unit(name=entry.model, group=entry.group, models=models))
     return _groups(names, units, results)
@@ -118,9 +118,9 @@ def _named(entry: Entry, path: Path, results: Sequence[Result]) -> tuple[str, ..
         {result.model: result.run.model.loss for result in results},
     )
     for names in known:
-        found = tuple(model for model, name in names.items() if name == entry.model)
-        if found:
-            return found
+        matching = tuple(model for model, name in names.items() if name == entry.model)
+        if matching:
+            return matching
     valid = sorted({name for names in known[1:] for name in names.values() if name is not None})
     raise UnknownNameError("model", entry.model, valid, where=f"{path}, line {entry.line}")
 
@@ -128,7 +128,7 @@ def _named(entry: Entry, path: Path, results: Sequence[Result]) -> tuple[str, ..
 def _read(path: Path) -> list[Entry]:
     readers = {".csv": _csv_entries, ".yaml": _yaml_entries, ".yml": _yaml_entries}
     if path.suffix not in readers:
-        raise InputError(f"{path}: '{path.suffix}' is no file of groups; {VALID}")
+        raise InputError(f"{path}: '{path.suffix}' is not a groups file; {VALID}")
     entries = list(readers[path.suffix](path))
     for entry in entries:
         if not entry.model or not entry.group:
@@ -145,10 +145,10 @@ def _csv_entries(path: Path) -> Iterable[Entry]:
 
 
 def _yaml_entries(path: Path) -> Iterable[Entry]:
-    """Read as text, not as values: a model may be called 1 and a group no."""
+    """Read YAML scalars as text, not as values: a model may be called 1 and a group no."""
     import yaml
 
-    with reading(str(path), "a file of groups"):
+    with reading(str(path), "a groups file"):
         text = read_file(path, MAX_YAML_BYTES).decode()
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)

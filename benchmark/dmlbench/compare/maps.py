@@ -1,4 +1,4 @@
-"""Maps of several models: every pair, with what its correlation is read against."""
+"""Compare the maps of several models pairwise, with ceiling and floor of each correlation."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ModelMaps:
 def compare_all_maps(
     results: Sequence[Result], keys: Sequence[str], progress: Progress | None = None
 ) -> SaliencyTable:
-    """Every pair of models, on the images of `keys`, which all of them have maps of.
+    """Compare the maps of every pair of models on the images `keys`, which all have maps of.
 
     Jackknife groups and the partners for the floor are drawn by the dataset's fingerprint: the same
     for all pairs, whatever the order of the models.
@@ -66,33 +66,37 @@ def compare_all_maps(
         rows = maps.rows_of(keys)
         geometries = [maps.geometry_of(row) for row in rows.tolist()]
         assert result.saliency is not None
-        own = ModelMaps(
+        model_maps = ModelMaps(
             result.model, maps.maps[rows], maps.prime[rows], geometries, result.saliency.request
         )
-        loaded.append(own)
+        loaded.append(model_maps)
         on_car = maps.attention_on_car[rows]
         why = result.saliency.attention_on_car.reason
-        attention[own.id] = plain_mean(on_car, scenes, np.random.default_rng(seed), absent=why)
+        attention[model_maps.id] = plain_mean(
+            on_car, scenes, np.random.default_rng(seed), absent=why
+        )
         rng = np.random.default_rng(seed)
-        agreement[own.id] = self_agreement(own.maps, own.prime, own.request, scenes, rng)
-    couples = list(itertools.combinations(sorted(loaded, key=lambda one: one.id), 2))
+        agreement[model_maps.id] = self_agreement(
+            model_maps.maps, model_maps.prime, model_maps.request, scenes, rng
+        )
+    couples = list(itertools.combinations(sorted(loaded, key=lambda model: model.id), 2))
     pairs = []
     for done, (a, b) in enumerate(couples, start=1):
         pairs.append(compare_pair(a, b, scenes, seed))
         if progress is not None:
             progress("compare maps", done, len(couples))
     return SaliencyTable(
-        models=tuple(one.id for one in loaded),
+        models=tuple(model.id for model in loaded),
         keys=tuple(keys),
         attention_on_car=attention,
         self_correlation=agreement,
         pairs=tuple(pairs),
-        clustering=cluster_models([one.id for one in loaded], mean_correlations(pairs)),
+        clustering=cluster_models([model.id for model in loaded], mean_correlations(pairs)),
     )
 
 
 def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:
-    """Two models, A under its first noise draw and B under its second."""
+    """Compare the maps of two models, A under its first noise draw and B under its second."""
     noisy = a.request.draws_noise or b.request.draws_noise
     if noisy and b.request.prime_seed == a.request.seed:
         a, b = b, a
@@ -116,18 +120,18 @@ def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:
 def _bounds(
     a: Array, a_prime: Array, b: Array, b_prime: Array, scenes: Scenes, seed: int
 ) -> tuple[Bound, Bound, Bound]:
-    """Agreement, ceiling, floor. Too few scenes for partners: no floor and no intervals."""
+    """Return agreement, ceiling and floor; with too few scenes no floor and no intervals."""
     rng = np.random.default_rng(seed)
     try:
-        found = agreement_with_bounds(a, a_prime, b, b_prime, rng=rng, scenes=scenes)
+        bounds = agreement_with_bounds(a, a_prime, b, b_prime, rng=rng, scenes=scenes)
     except ValueError:
         agreement = summarize_correlations(pearson(a, b_prime)).mean
         ceiling = noise_ceiling(pearson(a, a_prime), pearson(b, b_prime))
         return _bound(agreement), _bound(ceiling), _bound(None)
     return (
-        _bound(found.agreement.value, found.agreement.ci95),
-        _bound(found.ceiling.value, found.ceiling.ci95),
-        _bound(found.floor.value, found.floor.ci95),
+        _bound(bounds.agreement.value, bounds.agreement.ci95),
+        _bound(bounds.ceiling.value, bounds.ceiling.ci95),
+        _bound(bounds.floor.value, bounds.floor.ci95),
     )
 
 
@@ -141,15 +145,15 @@ def _share_noise(a: ModelMaps, b: ModelMaps) -> bool:
 
 
 def _shared(a: Array, b: Array) -> SharedNoise:
-    found = compare_maps(a, b)
+    similarity = compare_maps(a, b)
     return SharedNoise(
-        correlation=_spread(summarize_correlations(found.correlation)),
-        divergence=_spread(summarize_divergences(found.divergence)),
+        correlation=_spread(summarize_correlations(similarity.correlation)),
+        divergence=_spread(summarize_divergences(similarity.divergence)),
     )
 
 
-def _spread(found: Summary, ci95: Interval | None = None) -> Spread:
-    return Spread(**dataclasses.asdict(found), ci95=ci95)
+def _spread(summary: Summary, ci95: Interval | None = None) -> Spread:
+    return Spread(**dataclasses.asdict(summary), ci95=ci95)
 
 
 def _scenes(result: Result, keys: Sequence[str]) -> Scenes:

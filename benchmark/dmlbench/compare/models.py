@@ -1,4 +1,4 @@
-"""From results of several models on one dataset to their comparison."""
+"""Compare the results of several models on one dataset."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def compare_results(
     at_least: int = 2,
     groups: Groups | None = None,
 ) -> Comparison:
-    """The properties and, where there are maps, the maps; two groups of models, where there are.
+    """Compare the property scores of models, their maps, and two groups of them if there are any.
 
     Args:
-        results: of one dataset; see `dmlbench.results.find_results`.
-        progress: called as (stage, pairs of models done, pairs in all).
-        at_least: fewest models; 1 makes tables of a single model, without pairs.
-        groups: by default classification losses against ranking losses.
+        results: results on one dataset; see `dmlbench.results.find_results`.
+        progress: called as (stage, finished pairs of models, total pairs).
+        at_least: minimum number of models; 1 allows tables of a single model, without pairs.
+        groups: groups to test; by default classification losses against ranking losses.
 
     Raises:
-        InputError: fewer models.
+        InputError: there are fewer than `at_least` models.
     """
     if len(results) < at_least:
-        found = ", ".join(result.model for result in results) or "none"
-        raise InputError(f"a comparison needs results of {at_least} models, found {found}")
+        listed = ", ".join(result.model for result in results) or "none"
+        raise InputError(f"a comparison needs results of {at_least} models, found {listed}")
     with_maps = [result for result in results if result.saliency is not None]
     keys = _common_keys(with_maps)
     properties = {
@@ -80,7 +80,7 @@ def _compare_groups(
 
 
 def _common_keys(results: Sequence[Result]) -> list[str]:
-    """Images that all models have maps of, in the order of the dataset."""
+    """Return keys of the images that all models have maps of, in the order of the dataset."""
     held = [result.saliency.keys for result in results if result.saliency is not None]
     common = set.intersection(*map(set, held)) if held else set()
     return [key for key in held[0] if key in common] if held else []
@@ -112,14 +112,22 @@ def _notes(
         for note in result.run.notes:
             if note.startswith(UNSTABLE):
                 yield f"{result.model}: {note}"
-    subsets = (queries_note(one.properties.n, one.properties.settings) for one in results)
+    subsets = (queries_note(result.properties.n, result.properties.settings) for result in results)
     yield from dict.fromkeys(filter(None, subsets))
-    yield from _differences("properties were scored", [one.properties.request for one in results])
+    yield from _differences(
+        "properties were scored", [result.properties.request for result in results]
+    )
 
 
 def _tie_notes(differences: Mapping[str, Sequence[Difference]]) -> Iterator[str]:
-    found = [one for of_property in differences.values() for one in of_property]
-    reasons = dict.fromkeys(one.reason for one in found if one.value is not None and one.reason)
+    all_differences = [
+        difference for of_property in differences.values() for difference in of_property
+    ]
+    reasons = dict.fromkeys(
+        difference.reason
+        for difference in all_differences
+        if difference.value is not None and difference.reason
+    )
     yield from (f"ties between models are not known: {reason}" for reason in reasons)
 
 
@@ -140,7 +148,7 @@ def _table_notes(
 
 def _map_notes(results: Sequence[Result], keys: Sequence[str]) -> Iterator[str]:
     described = [result.saliency for result in results if result.saliency is not None]
-    counts = sorted({one.images for one in described})
+    counts = sorted({file.images for file in described})
     if not keys:
         yield "no image has maps of all models: maps are not compared"
     elif counts != [len(keys)]:
@@ -148,28 +156,28 @@ def _map_notes(results: Sequence[Result], keys: Sequence[str]) -> Iterator[str]:
             f"models have {_words(counts)} maps: compared on the {len(keys)} images that all "
             "have maps of"
         )
-    yield from _differences("maps were made", [one.request for one in described], "distance")
-    quiet = sorted({one.request.method for one in described if not one.request.draws_noise})
+    yield from _differences("maps were made", [file.request for file in described], "distance")
+    quiet = sorted({file.request.method for file in described if not file.request.draws_noise})
     if quiet:
         yield (
             f"maps by {_words(quiet)} draw no noise: they have no agreement under other noise, and "
             "two models with such maps no ceiling"
         )
-    if len({_view(one) for one in results}) > 1:
+    if len({_view(result) for result in results}) > 1:
         yield "models crop or resize differently: their maps are compared on a common grid"
 
 
 def _view(result: Result) -> tuple[str, ...]:
-    """What decides which part of an image a model sees, and in how many pixels."""
+    """Return what decides which part of an image a model sees, and in how many pixels."""
     return tuple(
         str(result.run.model.preprocessing[key]) for key in ("input_size", "resize", "fit")
     )
 
 
 def _differences(what: str, requests: Sequence[BaseModel], *expected: str) -> Iterator[str]:
-    """Settings that are not the same for all models, though it is not `expected` of them."""
+    """Yield a note for each setting that differs between models, except `expected` ones."""
     for setting in type(requests[0]).model_fields:
-        values = sorted({getattr(one, setting) for one in requests}, key=str)
+        values = sorted({getattr(request, setting) for request in requests}, key=str)
         if len(values) > 1 and setting not in expected:
             yield f"{what} with different settings: {setting} {_words(values)}"
 

@@ -1,4 +1,4 @@
-"""Tests of two small groups of values by their ranks. Source: protocol, section 5."""
+"""Rank tests of two small groups of values. Source: protocol, section 5."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ LEVEL = 0.05
 
 
 class MannWhitney(NamedTuple):
-    """U = pairs (x of a, y of b) with x > y, ties counted half, and its two-sided p."""
+    """U, the number of pairs (x of a, y of b) with x > y (ties count half), and its two-sided p."""
 
     u: float
     p: float
 
 
 class Reach(NamedTuple):
-    """What a test of two groups can find at most.
+    """The smallest effects that a test of two groups can find.
 
     Attributes:
-        p: the smallest p after Holm's correction.
-        delta: the smallest |Cliff's delta| whose p is below 5 % where every other property's is
-            larger; None where no p can be.
+        p: the smallest possible p after Holm's correction.
+        delta: the smallest |Cliff's delta| whose p is below 5 % if every other property's p is
+            larger; None if no p can be below 5 %.
     """
 
     p: float
@@ -35,10 +35,10 @@ class Reach(NamedTuple):
 
 
 def exact_test(a: Values, b: Values) -> MannWhitney:
-    """Mann-Whitney U with its exact two-sided p, over all ways to deal the values to the groups.
+    """Compute Mann-Whitney U with its exact two-sided p, over all assignments of values to groups.
 
-    Twice the smaller tail, at most 1: `scipy.stats.mannwhitneyu(method="exact")`, which however
-    takes no notice of ties.
+    p is twice the smaller tail, at most 1, as in `scipy.stats.mannwhitneyu(method="exact")`, which
+    however ignores ties.
 
     Args:
         a, b: finite values, at least one each.
@@ -56,9 +56,9 @@ def exact_test(a: Values, b: Values) -> MannWhitney:
 
 
 def asymptotic_test(a: Values, b: Values) -> MannWhitney:
-    """Mann-Whitney U with the two-sided p of a normal, corrected for ties and continuity.
+    """Compute Mann-Whitney U with the normal two-sided p, corrected for ties and continuity.
 
-    p is 1 where all values are equal.
+    p is 1 if all values are equal.
 
     >>> round(asymptotic_test([1, 2], [3, 4, 5]).p, 4)
     0.1489
@@ -67,12 +67,12 @@ def asymptotic_test(a: Values, b: Values) -> MannWhitney:
 
     if len({*a, *b}) == 1:
         return MannWhitney(len(a) * len(b) / 2, 1.0)
-    found = mannwhitneyu(a, b, alternative="two-sided", method="asymptotic")
-    return MannWhitney(float(found.statistic), float(found.pvalue))
+    test = mannwhitneyu(a, b, alternative="two-sided", method="asymptotic")
+    return MannWhitney(float(test.statistic), float(test.pvalue))
 
 
 def holm(p_values: Values) -> list[float]:
-    """p-values adjusted for their number: Holm (1979), in the order given.
+    """Return p-values adjusted for their number by Holm (1979), in the order of the input.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
@@ -86,11 +86,11 @@ def holm(p_values: Values) -> list[float]:
 
 
 def cliffs_delta(u: float, a: int, b: int) -> tuple[float, tuple[float, float]]:
-    """Cliff's delta = P(x > y) - P(x < y) for x of group a and y of group b, and a 95 % interval.
+    """Return Cliff's delta = P(x > y) - P(x < y) for x of a and y of b, and its interval.
 
-    The interval is Newcombe's fifth (Statistics in Medicine 25, 2006, 559-573), a score interval
-    for U / (ab). With groups of 5 and 9 it covers in 91 to 98 % of draws from normals up to 2.5
-    standard deviations apart, and it is no single point where the groups do not overlap.
+    The 95 % interval is Newcombe's fifth (Statistics in Medicine 25, 2006, 559-573), a score
+    interval for U / (ab). With groups of 5 and 9 it covers in 91 to 98 % of draws from normals
+    up to 2.5 standard deviations apart, and it is not a single point if the groups do not overlap.
 
     Args:
         u: Mann-Whitney U of group a.
@@ -118,10 +118,10 @@ def cliffs_delta(u: float, a: int, b: int) -> tuple[float, tuple[float, float]]:
 
 
 def reach(a: int, b: int, tests: int) -> Reach:
-    """What groups of `a` and `b` values can show at best, when this many properties are tested.
+    """Return the smallest effects that groups of `a` and `b` values can show over `tests` tests.
 
-    >>> found = reach(5, 9, 11)
-    >>> round(found.p, 3), round(found.delta, 2)
+    >>> best = reach(5, 9, 11)
+    >>> round(best.p, 3), round(best.delta, 2)
     (0.011, 0.91)
     """
     ways = _ways(2 * np.arange(1, a + b + 1), a)
@@ -132,7 +132,7 @@ def reach(a: int, b: int, tests: int) -> Reach:
 
 
 def _ways(doubled: NDArray[np.int64], size: int) -> NDArray[np.float64]:
-    """[s] number of ways to pick `size` of the doubled ranks so that they sum to s."""
+    """Return [s], the number of ways to pick `size` of the doubled ranks with sum s."""
     ways = np.zeros((size + 1, int(doubled.sum()) + 1))
     ways[0, 0] = 1
     for rank in doubled.tolist():

@@ -1,4 +1,4 @@
-"""Both steps of the protocol for one model on one dataset."""
+"""Run both steps of the protocol for one model on one dataset."""
 
 from dmlbench.evaluate.evaluation import evaluate
 

@@ -1,4 +1,4 @@
-"""What the two steps take from a dataset: properties, scenes, and how it suits the model."""
+"""Read from a dataset what both steps need: properties, scenes, and whether it suits the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCENES = "scene_id"
 
 
 def input_notes(loaded: LoadedModel, dataset: ImageSource) -> Iterator[str]:
-    """What a reader has to know of how this model takes this dataset."""
+    """Yield notes on how this model reads this dataset."""
     if loaded.no_maps is not None:
         yield f"no saliency maps: {loaded.no_maps}"
     if isinstance(loaded, StoredEmbeddings):
@@ -30,13 +30,13 @@ def input_notes(loaded: LoadedModel, dataset: ImageSource) -> Iterator[str]:
 def dataset_properties(
     dataset: ImageSource, only: tuple[str, ...] | None = None
 ) -> dict[str, Property]:
-    """The properties that vary, by key; an image that one does not apply to has no label.
+    """Return the properties that vary, by key; images that one does not apply to have no label.
 
     Args:
-        only: of them, these.
+        only: keys to return; None for all that vary.
 
     Raises:
-        UnknownNameError: one of these does not vary.
+        UnknownNameError: a key of `only` does not vary.
     """
     varied = dataset.manifest.varied
     properties = {}
@@ -53,7 +53,7 @@ def dataset_properties(
 
 
 def scene_ids(dataset: ImageSource) -> list[int] | None:
-    """[N] scenes, where one scene is in several images; None in other designs."""
+    """Return the scene of each image, [N], if scenes have several images; None in other designs."""
     if dataset.manifest.design == "independent" or SCENES not in dataset.samples.column_names:
         return None
     scenes: list[int] = dataset.samples[SCENES].to_pylist()

@@ -1,6 +1,6 @@
-"""Both steps of the protocol for one model on one dataset, into a results folder.
+"""Run both steps of the protocol for one model on one dataset, into a results folder.
 
-What is there and was made with the same settings is not made again.
+Parts that exist and were computed with the same settings are reused.
 """
 
 from __future__ import annotations
@@ -43,20 +43,21 @@ def evaluate(
     say: Say = say,
     quiet: bool = False,
 ) -> Result:
-    """Measure a model on a dataset, or take what an earlier call left.
+    """Measure a model on a dataset, reusing what an earlier call computed.
 
     Args:
-        loaded: from `dmlbench.load_model`.
+        loaded: a model from `dmlbench.load_model`.
         out: results are written to `out/<model id>/<dataset fingerprint>/`.
         settings: what to measure.
-        executor: who works on the images; by default this process.
-        name: what tables call the model; by default its id without the hash.
-        say: told in one line each what is reused, what is made again and why, what was assumed.
-        quiet: no progress bars.
+        executor: runs the work on the images; by default this process.
+        name: name of the model in tables; by default its id without the hash.
+        say: called with one line for each part that is reused or computed again, and for each
+            assumption.
+        quiet: show no progress bars.
 
     Raises:
         ModelError, DatasetError: the model or the dataset is not valid.
-        PrismError: the device has not enough memory.
+        PrismError: the device does not have enough memory.
     """
     if not isinstance(loaded, StoredEmbeddings):
         say(f"preprocessing: {loaded.preprocessing}")
@@ -81,7 +82,7 @@ def evaluate(
 def _finish(
     bench: Workbench, earlier: RunFile | None, name: str, saliency: SaliencyFile | None
 ) -> RunFile:
-    """run.json, written where it says something new."""
+    """Return run.json, and write it if it differs from the earlier one."""
     settings = bench.settings.model_copy(update={"maps": saliency.images if saliency else 0})
     steps = dict.fromkeys(PARTS) | (earlier.steps if earlier else {}) | bench.made
     if earlier is not None and not bench.made:

@@ -1,4 +1,4 @@
-"""Who works on the blocks of an evaluation: this process, or others that do the same."""
+"""Executors run the blocks of an evaluation, in this process or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -21,28 +21,29 @@ EXECUTORS = ("local", "ray")
 
 
 class Executor(Protocol):
-    """Does a task on blocks of images."""
+    """Runs a task on blocks of images."""
 
     def run(self, task: Task, blocks: Sequence[list[str]], progress: Progress) -> Iterator[Arrays]:
-        """The arrays of each block as it is finished, in any order.
+        """Yield the arrays of each block as it is finished, in any order.
 
         Args:
-            blocks: keys of images, in the order of the dataset.
-            progress: called with a number of images done, `task.passes` times for each.
+            blocks: keys of the images of each block, in the order of the dataset.
+            progress: called with a number of finished images; each image counts `task.passes`
+                times.
         """
 
     def close(self) -> None:
-        """Lets go of what it holds."""
+        """Release all resources."""
 
 
 class LocalExecutor:
-    """This process, one block after the other."""
+    """Runs one block after the other in this process."""
 
     def __init__(self, loaded: LoadedModel, dataset: ImageSource) -> None:
         self._loaded, self._dataset = loaded, dataset
 
     def run(self, task: Task, blocks: Sequence[list[str]], progress: Progress) -> Iterator[Arrays]:
-        """See `Executor`; the images are read in one go."""
+        """Run the task on each block; see `Executor`. The dataset is read once, sequentially."""
         keys = set(chain.from_iterable(blocks))
         if not keys:
             return
@@ -51,14 +52,15 @@ class LocalExecutor:
             yield task(self._loaded, islice(items, len(block)), block, progress)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there are no resources to release."""
 
 
 def check_executor(name: str, address: str | None, workers: int | None) -> None:
-    """Refuse what does not go together, before anything is loaded.
+    """Check options that have to go together, before anything is loaded.
 
     Raises:
-        UnknownNameError, InputError
+        UnknownNameError: there is no such executor.
+        InputError: an option needs the Ray executor.
         MissingPackageError: Ray is not installed.
     """
     if name not in EXECUTORS:
@@ -82,15 +84,16 @@ def open_executor(
     threads: int | None = None,
     device: str = "auto",
 ) -> Iterator[Executor]:
-    """The executor of that name, closed afterwards.
+    """Open the executor of this name and close it afterwards.
 
     Args:
-        model_options: that `dmlbench.load_model` was called with.
-        address, workers, device: of a cluster; see `ray_workers.RayExecutor`.
-        threads: of each worker; None for one on Ray and for what PyTorch chooses in this process.
+        model_options: options that `dmlbench.load_model` was called with.
+        address, workers, device: options of a cluster; see `ray_workers.RayExecutor`.
+        threads: CPU threads per worker; None for one on Ray, and for PyTorch's choice in this
+            process.
 
     Raises:
-        InputError: Ray is not installed, or there is no cluster at that address.
+        InputError: Ray is not installed, or there is no cluster at this address.
     """
     if name == "ray":
         from dmlbench.evaluate.ray_workers import Origin, RayExecutor

@@ -1,4 +1,4 @@
-"""Saliency maps of some of a dataset's images, under two noise draws."""
+"""Compute saliency maps of some images of a dataset, under two noise draws."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from dmldata.dataset import Item
 
 
 def choose_keys(dataset: ImageSource, count: int) -> list[str]:
-    """Keys of at most `count` images, in the order of the dataset.
+    """Choose at most `count` images and return their keys, in the order of the dataset.
 
-    The choice depends on the dataset's fingerprint and the count alone, so that all models are
-    explained on the same images; a smaller count gives a part of a larger one's.
+    The choice depends only on the dataset's fingerprint and the count, so that all models are
+    explained on the same images; a smaller count chooses a subset of a larger one.
     """
     keys = dataset.samples["key"].to_pylist()
     order = np.random.default_rng(int(dataset.fingerprint, 16)).permutation(len(keys))
@@ -38,11 +38,14 @@ def make_maps(
     chunk: int | None,
     progress: Callable[[int], None] | None = None,
 ) -> Maps:
-    """Maps of these images, in their order: one block, whoever makes it and when.
+    """Compute the maps of one block of images, in their order.
+
+    The result does not depend on where or when the block is computed.
 
     Args:
-        chunk: inputs in one pass; None for what suits the device.
-        progress: called with the number of images done, twice an image: for `maps` and `prime`.
+        chunk: inputs per forward pass; None for a number that suits the device.
+        progress: called with the number of finished images, twice per image: for `maps` and
+            `prime`.
 
     Raises:
         ModelError: the method does not suit the model, or a map is not finite.
@@ -50,8 +53,8 @@ def make_maps(
 
     def explained(seed: int | None) -> NDArray[np.float16]:
         changed = request.model_copy(update={"seed": seed})
-        found = explain_items(loaded, items, changed, device, chunk, progress)
-        return found.astype(np.float16)
+        saliency = explain_items(loaded, items, changed, device, chunk, progress)
+        return saliency.astype(np.float16)
 
     maps = explained(request.seed)
     prime = explained(request.prime_seed) if request.draws_noise else maps
@@ -63,9 +66,10 @@ def make_maps(
         maps=maps,
         prime=prime,
         attention_on_car=np.array(
-            [_on_car(loaded, item, one) for item, one in zip(items, maps, strict=True)], np.float32
+            [_on_car(loaded, item, image_map) for item, image_map in zip(items, maps, strict=True)],
+            np.float32,
         ),
-        geometry=np.array([dataclasses.astuple(one) for one in geometries], np.int64),
+        geometry=np.array([dataclasses.astuple(geometry) for geometry in geometries], np.int64),
     )
 
 
@@ -77,7 +81,7 @@ def explain_items(
     chunk: int | None,
     progress: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
-    """Maps [n, H, W] of decoded images under `request.seed`; see `make_maps`."""
+    """Compute maps [n, H, W] of decoded images under `request.seed`; see `make_maps`."""
     names = ("samples", "sigma", "seed") if request.draws_noise else ()
     try:
         return saliency_maps(
@@ -104,7 +108,7 @@ def precision_agreement(
     device: str,
     chunk: int | None,
 ) -> float | None:
-    """Mean Pearson r (in Fisher-z) of maps in the wanted precision with those in fp32."""
+    """Return the mean Pearson r (in Fisher-z) of maps in the requested precision with fp32 maps."""
     items = list(dataset.samples_iter(keys=set(keys), with_mask=False))
     lower, full = (
         explain_items(
@@ -122,7 +126,7 @@ def _on_car(loaded: LoadedModel, item: Item, saliency: NDArray[np.float16]) -> f
 
 
 def merge_maps(parts: Sequence[Maps], keys: Sequence[str]) -> Maps:
-    """The maps of `keys`, in their order, from parts that hold them between them."""
+    """Merge parts that together hold the maps of `keys`, in the order of `keys`."""
     first = parts[0]
     if len(parts) == 1 and first.keys.tolist() == list(keys):
         return first

@@ -1,4 +1,4 @@
-"""The step of the properties: embeddings.npy and properties.json."""
+"""The property step: embeddings.npy and properties.json."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from dmlbench.scores import score_interventions, score_properties
 
 BATCH = 32
 BLOCK = 1024
-"""Images whose embeddings are finished together: what an interruption costs at most."""
+"""Images per block of embeddings: the most that an interruption costs."""
 
 
 def properties_step(bench: Workbench) -> PropertiesFile:
-    """The properties' scores that are wanted: reused, or made and written.
+    """Return the requested property scores: reused, or computed and written.
 
     Raises:
-        ModelError, DatasetError: from embedding the images.
-        UnknownNameError: a property that is wanted does not vary.
+        ModelError, DatasetError: the images cannot be embedded.
+        UnknownNameError: a requested property does not vary.
     """
-    wanted = bench.settings
+    settings = bench.settings
     request = PropertyRequest(
-        seed=wanted.seed, intervals=wanted.intervals, chance=wanted.chance, only=wanted.only
+        seed=settings.seed, intervals=settings.intervals, chance=settings.chance, only=settings.only
     )
     left = bench.left(PROPERTIES, bench.folder.read_properties)
     if left is not None and left.request == request:
@@ -41,7 +41,7 @@ def properties_step(bench: Workbench) -> PropertiesFile:
     blocks = bench.blocks("embeddings")
     embeddings = _embed(bench, blocks) if left is None else bench.folder.read_embeddings()
     with bench.step("properties"), bench.progress("score properties", None) as bar:
-        properties = dataset_properties(bench.dataset, wanted.only)
+        properties = dataset_properties(bench.dataset, settings.only)
         scores = score_properties(
             embeddings,
             properties,
@@ -52,18 +52,18 @@ def properties_step(bench: Workbench) -> PropertiesFile:
         )
         interventions = _interventions(bench, embeddings)
     digest = left.embeddings_sha256 if left else bench.folder.write_embeddings(embeddings)
-    given = {"subject": bench.subject, "request": request, "embeddings_sha256": digest}
-    found = from_json(PropertiesFile, given | scores | {"interventions": interventions})
-    bench.folder.write(found)
+    header = {"subject": bench.subject, "request": request, "embeddings_sha256": digest}
+    content = from_json(PropertiesFile, header | scores | {"interventions": interventions})
+    bench.folder.write(content)
     blocks.remove()
-    return found
+    return content
 
 
 def _interventions(bench: Workbench, embeddings: NDArray[np.float32]) -> dict[str, Any] | None:
     dataset = bench.dataset
     if dataset.manifest.design != "sweep":
         return None
-    found = score_interventions(
+    scores = score_interventions(
         embeddings,
         scene_ids(dataset),
         dataset.samples["variant_id"].to_pylist(),
@@ -71,11 +71,11 @@ def _interventions(bench: Workbench, embeddings: NDArray[np.float32]) -> dict[st
         seed=bench.settings.seed,
         intervals=bench.settings.intervals,
     )
-    return {"group": dataset.manifest.sweep_group, **found}
+    return {"group": dataset.manifest.sweep_group, **scores}
 
 
 def _embed(bench: Workbench, blocks: Blocks) -> NDArray[np.float32]:
-    """Embeddings [N, D] of all images, in the order of the dataset."""
+    """Return embeddings [N, D] of all images, in the order of the dataset."""
     keys: list[str] = bench.dataset.samples["key"].to_pylist()
     if isinstance(bench.loaded, StoredEmbeddings):
         return bench.loaded.of(keys)

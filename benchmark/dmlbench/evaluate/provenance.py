@@ -1,4 +1,4 @@
-"""On what and with what a result was made."""
+"""Provenance of a result: versions, hardware, weights and time."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _PACKAGES = ("dml-prism", "torch", "timm", "numpy", "scipy", "scikit-learn", "pi
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages that numbers depend on, as far as they are installed."""
-    found = {"python": platform.python_version()}
+    """Return versions of Python and of the installed packages that numbers depend on."""
+    version_of = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            version_of[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return version_of
 
 
 def hardware(device: str) -> dict[str, str | int | None]:
-    """The machine, without its name. `accelerator` is None on a CPU."""
+    """Describe the machine, without its host name; `accelerator` is None on a CPU."""
     place = pick_device(device)
     on_gpu = place.type == "cuda"
     return {
@@ -44,13 +44,13 @@ def hardware(device: str) -> dict[str, str | int | None]:
 
 
 def weights_sha256(loaded: LoadedModel) -> str | None:
-    """SHA-256 over the model's tensors; None where it is not a module or holds none."""
+    """Return the SHA-256 of the model's tensors; None if it is not a module or has none."""
     state = loaded.model.state_dict() if isinstance(loaded.model, nn.Module) else {}
     return hash_tensors(state) if state else None
 
 
 def now() -> str:
-    """UTC, to the second."""
+    """Return the current UTC time, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

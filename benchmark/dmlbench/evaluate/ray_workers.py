@@ -1,7 +1,6 @@
-"""Evaluation on a Ray cluster: actors that hold the model and read the images themselves.
+"""Evaluate on a Ray cluster: workers load the model and read the images themselves.
 
-Model and dataset have to be reachable from every node under the same name: on a shared file system,
-or at a URL.
+Model and dataset have to be available on every node under the same path or URL.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ from dmlbench.results.blocks import Arrays
 from dmldata.common.cluster import connect, require_room, room
 from dmldata.common.errors import PrismError, one_line
 
-MOST_LOSSES = 2
-"""A block that was lost with that many workers is given up: it may be what ends them."""
+MAX_LOSSES = 2
+"""A block that was lost with this many workers is given up, as it may be the cause."""
 
 
 class Origin(NamedTuple):
-    """How a worker gets model and dataset, and how it knows that they are the right ones.
+    """How a worker loads the model and the dataset, and checks that they are the right ones.
 
     Attributes:
-        folder: where the command was given; relative paths start there.
-        reference, options: of `dmlbench.load_model`.
-        url, opened_as: of `dmlbench.sources.open_source`.
-        model, fingerprint: ids of model and dataset.
+        folder: working directory of the command; relative paths start there.
+        reference, options: arguments of `dmlbench.load_model`.
+        url, opened_as: arguments of `dmlbench.sources.open_source`.
+        model, fingerprint: expected ids of model and dataset.
     """
 
     folder: str
@@ -42,14 +41,14 @@ class Origin(NamedTuple):
 
 
 class EvaluationActor:
-    """Runs on a node; loads model and dataset with its first block."""
+    """A worker on a node; it loads model and dataset with its first block."""
 
     def __init__(self, origin: Origin, threads: int) -> None:
         self._origin, self._threads = origin, threads
         self._loaded: LoadedModel | None = None
 
     def do(self, task: Task, keys: list[str]) -> Arrays | PrismError:
-        """The arrays of a block, or what went wrong."""
+        """Return the arrays of a block, or the error."""
         try:
             loaded = self._open()
             items = self._dataset.samples_iter(keys=set(keys), with_mask=task.with_mask)
@@ -70,28 +69,30 @@ class EvaluationActor:
             torch.set_num_threads(self._threads)
             self._dataset = open_source(origin.url, **origin.opened_as)
             loaded = load_model(origin.reference, **origin.options)
-            found = (loaded.id, self._dataset.fingerprint)
-            if found != (origin.model, origin.fingerprint):
+            loaded_ids = (loaded.id, self._dataset.fingerprint)
+            if loaded_ids != (origin.model, origin.fingerprint):
                 raise PrismError(
-                    f"node {os.uname().nodename}: has model {found[0]} and dataset {found[1]}, not "
-                    f"{origin.model} and {origin.fingerprint}"
+                    f"node {os.uname().nodename}: has model {loaded_ids[0]} and dataset "
+                    f"{loaded_ids[1]}, not {origin.model} and {origin.fingerprint}"
                 )
             self._loaded = loaded
         return self._loaded
 
 
 class RayExecutor:
-    """Actors on a Ray cluster. Nodes may come and go; a lost one costs the block it worked on.
+    """Runs blocks in workers on a Ray cluster.
+
+    Nodes may join and leave; a lost worker costs the block that it worked on.
 
     Args:
-        address: of the cluster, as `ray.init` takes it; None starts one on this machine.
-        workers: at most; None for as many as the cluster has room for.
-        threads: CPUs that each reserves and uses.
-        device: as of the evaluation; where it can be a GPU and the cluster has some, each worker
+        address: address of the cluster, as for `ray.init`; None starts one on this machine.
+        workers: maximum number of workers; None for as many as the cluster has room for.
+        threads: CPUs that each worker reserves and uses.
+        device: device of the evaluation; if it can be a GPU and the cluster has GPUs, each worker
             reserves one.
 
     Raises:
-        InputError: Ray is not installed, or there is no cluster at that address.
+        InputError: Ray is not installed, or there is no cluster at this address.
     """
 
     def __init__(
@@ -108,10 +109,10 @@ class RayExecutor:
         self._idle: list[Any] = []
 
     def run(self, task: Task, blocks: Sequence[list[str]], progress: Progress) -> Iterator[Arrays]:
-        """See `dmlbench.evaluate.executor.Executor`.
+        """Run the task on each block; see `dmlbench.evaluate.executor.Executor`.
 
         Raises:
-            PrismError: from a worker; or a block was lost with two of them.
+            PrismError: a worker raised it, or a block was lost with MAX_LOSSES workers.
         """
         waiting, losses = deque(blocks), Counter[str]()
         working: dict[Any, tuple[Any, list[str]]] = {}
@@ -122,29 +123,29 @@ class RayExecutor:
             (answer,), _ = self._ray.wait(list(working), num_returns=1)
             actor, block = working.pop(answer)
             try:
-                found = self._ray.get(answer)
+                result = self._ray.get(answer)
             except self._ray.exceptions.RayError as error:
                 losses[block[0]] += 1
-                if losses[block[0]] == MOST_LOSSES:
+                if losses[block[0]] == MAX_LOSSES:
                     raise PrismError(
-                        f"images '{block[0]}' to '{block[-1]}': {MOST_LOSSES} workers were lost "
+                        f"images '{block[0]}' to '{block[-1]}': {MAX_LOSSES} workers were lost "
                         f"with them, the last one by: {one_line(error)}; what is finished is kept"
                     ) from error
                 waiting.append(block)
                 continue
             self._idle.append(actor)
-            if isinstance(found, PrismError):
-                raise found
+            if isinstance(result, PrismError):
+                raise result
             progress(task.passes * len(block))
-            yield found
+            yield result
 
     def close(self) -> None:
-        """Ends all workers and leaves the cluster."""
+        """Stop all workers and disconnect from the cluster."""
         self._idle.clear()
         self._ray.shutdown()
 
     def _free(self, working: int) -> Any | None:
-        """An idle worker, or a new one where there is room; at least one, for which Ray waits."""
+        """Return an idle worker, or a new one if there is room; Ray waits for the first worker."""
         if self._idle:
             return self._idle.pop()
         if working >= max(1, room(self._ray, self._threads, self._gpus, self._most)):

@@ -1,4 +1,4 @@
-"""The step of the pixels: maps.npz and saliency.json."""
+"""The saliency step: maps.npz and saliency.json."""
 
 from __future__ import annotations
 
@@ -20,50 +20,52 @@ from dmlbench.saliency import NOISY
 from dmlbench.saliency.map_input import FULL, SIGMA
 
 BLOCK = 8
-"""Images whose maps are finished together: what an interruption costs at most. Where the number of
-maps is left to the time they take, one block is timed: the fewest maps that are made."""
+"""Images per block of maps: the most that an interruption costs. If the number of maps depends on
+the time they take, one block is timed, so this is then also the minimum number of maps."""
 
 MAX_MAPS = 100
-"""Maps that are made where no number is asked for and time is no matter, as in the paper."""
+"""Default number of maps if time is not limited, as in the paper."""
 
 MAP_SECONDS = 300.0
-"""What the maps of one model may take where no number is asked for and there is no GPU."""
+"""Time limit in seconds for the default number of maps of one model without a GPU."""
 
 COMPARED = 4
-"""Images by which a lower precision is compared with full precision."""
+"""Number of images on which a lower precision is compared with full precision."""
 
 
 def saliency_step(bench: Workbench) -> SaliencyFile | None:
-    """The maps that are wanted: reused one by one, the missing ones made; none are thrown away.
+    """Compute the requested maps that are missing, reuse the others, and keep all existing maps.
 
     Returns:
-        What saliency.json says; None where no maps are wanted and none are there, and where the
-        model allows none.
+        The content of saliency.json; None if no maps are requested and none exist, or if the model
+        allows none.
 
     Raises:
-        ModelError, DatasetError: from making the maps.
+        ModelError, DatasetError: the maps cannot be computed.
     """
     if bench.loaded.no_maps is not None:
         return None
     request = _request(bench)
     left = _left(bench)
-    wanted = bench.settings.maps
-    if wanted == 0:
+    requested = bench.settings.maps
+    if requested == 0:
         if left is not None:
-            bench.say(f"maps: none wanted; the {left[0].images} that are there stay")
+            bench.say(f"maps: none requested; the {left[0].images} existing ones are kept")
         return left[0] if left else None
     if left is not None and left[0].request != request:
         bench.say(f"maps: made again ({changes(left[0].request, request)})")
         left = None
-    if wanted is not None and wanted > len(bench.dataset):
-        bench.say(f"maps: the dataset has {len(bench.dataset)} images; maps of all of them")
-    limited = wanted is None and _takes_long(bench)
+    if requested is not None and requested > len(bench.dataset):
+        bench.say(
+            f"maps: the dataset has {len(bench.dataset)} images; computing maps of all of them"
+        )
+    limited = requested is None and _takes_long(bench)
     if limited and left is not None:
         bench.say(
             f"maps: reused ({left[0].images} images{_how_to_get_more(bench, left[0].images)})"
         )
         return left[0]
-    count = MAX_MAPS if wanted is None else wanted
+    count = MAX_MAPS if requested is None else requested
     present = set(left[0].keys) if left else set()
     missing = [key for key in choose_keys(bench.dataset, count) if key not in present]
     if left is not None and not missing:
@@ -73,18 +75,18 @@ def saliency_step(bench: Workbench) -> SaliencyFile | None:
         bench.say(f"maps: {len(present)} images reused, {len(missing)} to make")
     blocks = bench.blocks("saliency", request)
     parts = [left[1]] if left is not None else []
-    found = _write(bench, request, [*parts, *_make(bench, request, missing, blocks, limited)])
+    written = _write(bench, request, [*parts, *_make(bench, request, missing, blocks, limited)])
     blocks.remove()
-    if found.images > count:
-        bench.say(f"maps: of {found.images} images; more were there than {count}")
-    return found
+    if written.images > count:
+        bench.say(f"maps: of {written.images} images; more than {count} existed already")
+    return written
 
 
 def maps_in_time(seconds: float, most: int) -> int:
-    """How many maps fit in MAP_SECONDS, at least BLOCK and at most `most`.
+    """Return how many maps fit in MAP_SECONDS, at least BLOCK and at most `most`.
 
     Args:
-        seconds: that the maps of one image take.
+        seconds: time that the maps of one image take.
 
     >>> maps_in_time(5.0, 100), maps_in_time(60.0, 100), maps_in_time(0.1, 64)
     (60, 8, 64)
@@ -103,16 +105,16 @@ def _how_to_get_more(bench: Workbench, images: int) -> str:
 
 
 def _request(bench: Workbench) -> SaliencyRequest:
-    wanted = bench.settings
-    noisy = wanted.method in NOISY
+    settings = bench.settings
+    noisy = settings.method in NOISY
     return SaliencyRequest(
-        method=wanted.method,
-        samples=wanted.samples if noisy else None,
+        method=settings.method,
+        samples=settings.samples if noisy else None,
         sigma=SIGMA if noisy else None,
-        seed=wanted.seed if noisy else None,
-        prime_seed=wanted.seed + 1 if noisy else None,
+        seed=settings.seed if noisy else None,
+        prime_seed=settings.seed + 1 if noisy else None,
         distance=bench.loaded.distance,
-        precision=wanted.precision,
+        precision=settings.precision,
     )
 
 
@@ -127,10 +129,10 @@ def _left(bench: Workbench) -> tuple[SaliencyFile, Maps] | None:
 def _make(
     bench: Workbench, request: SaliencyRequest, keys: list[str], blocks: Blocks, limited: bool
 ) -> list[Maps]:
-    """Maps of these images, block by block; those that an interrupted call left are taken.
+    """Compute the maps of these images, resuming from blocks of an interrupted call.
 
     Args:
-        limited: make the maps of as many of them as fit in MAP_SECONDS.
+        limited: compute only as many maps as fit in MAP_SECONDS.
     """
     task = MapTask(
         request, bench.settings.device, bench.settings.batch_size, bench.dataset.has_masks
@@ -159,9 +161,9 @@ def _make(
 def _finish(
     bench: Workbench, task: MapTask, keys: list[str], blocks: Blocks, what: str
 ) -> list[Arrays]:
-    with bench.progress(f"{what}, {task.passes} an image", task.passes * len(keys)) as bar:
-        found = bench.finish(task, keys, BLOCK, blocks, bar.advance)
-    return [block for block in found if not set(keys).isdisjoint(block[KEYS].tolist())]
+    with bench.progress(f"{what}, {task.passes} per image", task.passes * len(keys)) as bar:
+        finished = bench.finish(task, keys, BLOCK, blocks, bar.advance)
+    return [block for block in finished if not set(keys).isdisjoint(block[KEYS].tolist())]
 
 
 def _say_agreement(bench: Workbench, request: SaliencyRequest, keys: list[str]) -> None:
@@ -178,7 +180,7 @@ def _write(bench: Workbench, request: SaliencyRequest, parts: list[Maps]) -> Sal
     maps = merge_maps(parts, keys)
     scenes = _scenes_of(bench, keys)
     seed = int(bench.dataset.fingerprint, 16)
-    found = SaliencyFile(
+    content = SaliencyFile(
         subject=bench.subject,
         maps_sha256=bench.folder.write_maps(maps),
         request=request,
@@ -195,8 +197,8 @@ def _write(bench: Workbench, request: SaliencyRequest, parts: list[Maps]) -> Sal
             maps.maps, maps.prime, request, scenes, np.random.default_rng(seed)
         ),
     )
-    bench.folder.write(found)
-    return found
+    bench.folder.write(content)
+    return content
 
 
 def _scenes_of(bench: Workbench, keys: list[str]) -> tuple[int, ...] | None:

@@ -1,4 +1,4 @@
-"""Scores from files: embeddings as .npy, labels as CSV."""
+"""Score embeddings and labels that are read from files."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def score_files(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Score embeddings [N, D] in a .npy file by the properties in a table of N rows.
+    """Score embeddings [N, D] of a file by the properties in a table of N rows.
 
     Args:
-        properties: file that says what the properties are (`sources.property_file`).
+        properties: file that describes the properties (see `sources.property_file`).
 
-    The other settings and the result are those of `properties.score_properties`; the table is that
-    of `label_table.read_label_table`.
+    The other settings and the result are those of `scores.score_properties`; the table is read by
+    `label_table.read_label_table`.
 
     Raises:
-        InputError: a file cannot be read, or the two do not go together.
+        InputError: a file cannot be read, or the numbers of rows differ.
     """
     array = load_embeddings(embeddings)
     table = read_label_table(labels, read_property_file(properties) if properties else None)
     if array.ndim == 2 and len(array) != table.images:
         raise InputError(
             f"{labels}: {table.images} rows for {len(array)} embeddings in {embeddings}; "
-            "valid: a row an embedding, in the same order"
+            "valid: one row per embedding, in the same order"
         )
     scores = score_properties(
         array,

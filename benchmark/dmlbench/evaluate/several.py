@@ -1,4 +1,4 @@
-"""Several models on one dataset, one after the other."""
+"""Evaluate several models on one dataset, one after the other."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def evaluate_models(
     say: Say = say,
     quiet: bool = False,
 ) -> Iterator[Result]:
-    """Evaluate models, and yield the result of each when it is there.
+    """Evaluate models, and yield the result of each as soon as it is finished.
 
-    Where there are several, each is loaded once before any is measured, so that a wrong reference
-    does not come to light after hours.
+    If there are several, each is loaded once before any is measured, so that a wrong reference is
+    reported at once and not after hours.
 
     Args:
-        references: of the models, as `load_model` takes them.
-        options: for `load_model`, of every model.
-        executor, cluster: who works on the images, for `open_executor`.
-        name: what tables call the model, where there is one; see `evaluate`.
+        references: references of the models, as for `load_model`.
+        options: options of `load_model`, the same for every model.
+        executor, cluster: name and options of the executor, as for `open_executor`.
+        name: name of the model in tables, if there is only one model; see `evaluate`.
 
     Raises:
-        InputError: two references to the same model.
+        InputError: two references are to the same model.
         ModelError, DatasetError, PrismError: see `evaluate`.
     """
     if len(references) > 1:
@@ -63,6 +63,6 @@ def _check_all(references: Sequence[str], options: Mapping[str, Any]) -> None:
         model = load_model(reference, **options).id
         if model in reference_of:
             raise InputError(
-                f"{reference}: is the same model as {reference_of[model]}; give each once"
+                f"{reference}: is the same model as {reference_of[model]}; valid: each model once"
             )
         reference_of[model] = reference

@@ -1,4 +1,4 @@
-"""What is done with a block of images: functions of model and images alone, wherever they run."""
+"""The work on a block of images, as functions of model and images alone that can run anywhere."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Progress = Callable[[int], None]
 
 
 class Task(Protocol):
-    """Can be pickled.
+    """Work on blocks of images; tasks can be pickled.
 
     Attributes:
-        makes: what, for people.
-        passes: how often its progress counts an image.
-        with_mask: whether it needs the masks of the images.
+        makes: what the task computes, for messages.
+        passes: how often progress counts each image.
+        with_mask: whether the task needs the masks of the images.
     """
 
     @property
@@ -39,12 +39,12 @@ class Task(Protocol):
     def __call__(
         self, loaded: LoadedModel, items: Iterator[Item], keys: list[str], progress: Progress
     ) -> Arrays:
-        """The arrays of a block, with its `keys`; `items` are its images, in that order."""
+        """Return the arrays of a block, with its `keys`; `items` are its images, in that order."""
 
 
 @dataclass(frozen=True)
 class EmbedTask:
-    """Embeddings, as `embeddings` [n, D]."""
+    """Computes embeddings, as `embeddings` [n, D]."""
 
     makes: ClassVar[str] = "embeddings"
     passes: ClassVar[int] = 1
@@ -56,7 +56,7 @@ class EmbedTask:
         self, loaded: LoadedModel, items: Iterator[Item], keys: list[str], progress: Progress
     ) -> Arrays:
         images = (item.image for item in items)
-        found = embed(
+        embeddings = embed(
             loaded,
             images,
             batch_size=self.batch_size,
@@ -64,16 +64,16 @@ class EmbedTask:
             keys=keys,
             progress=progress,
         )
-        _check_directions(found, keys, loaded.reference)
-        return {KEYS: np.array(keys, np.str_), "embeddings": found}
+        _check_directions(embeddings, keys, loaded.reference)
+        return {KEYS: np.array(keys, np.str_), "embeddings": embeddings}
 
 
 @dataclass(frozen=True)
 class MapTask:
-    """Saliency maps under two noise draws, as the fields of `results.folder.Maps`.
+    """Computes saliency maps under two noise draws, as the fields of `results.folder.Maps`.
 
     Attributes:
-        chunk: inputs in one pass; None for what suits the device.
+        chunk: inputs per forward pass; None for a number that suits the device.
     """
 
     makes: ClassVar[str] = "maps"

@@ -1,4 +1,4 @@
-"""What both steps of an evaluation work with: the model, the dataset, the folder, and a clock."""
+"""The context that both steps of an evaluation share: model, dataset, folder and timing."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from dmldata.common import console
 from dmldata.common.errors import InputError, PrismError
 
 Say = Callable[[str], None]
-Found = TypeVar("Found")
+Stored = TypeVar("Stored")
 Content = TypeVar("Content", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class Workbench:
-    """One evaluation under way.
+    """One evaluation in progress.
 
     Attributes:
-        folder: where the results go.
-        subject: what is measured.
-        executor: works on the blocks.
-        say: told, in one line each, what is reused and what is made again.
-        quiet: no progress bars.
-        made: how each part was made that this evaluation made.
+        folder: folder that the results are written to.
+        subject: the model and the dataset that are measured.
+        executor: runs the blocks.
+        say: called with one line for each part that is reused or computed again.
+        quiet: show no progress bars.
+        made: provenance of each part that this evaluation computed.
     """
 
     loaded: LoadedModel
@@ -52,54 +52,56 @@ class Workbench:
     quiet: bool
     made: dict[str, Step] = field(default_factory=dict)
 
-    def left(self, name: str, read: Callable[[], Found]) -> Found | None:
-        """What an earlier call left in a file, if it is whole and of this model on this dataset."""
+    def left(self, name: str, read: Callable[[], Stored]) -> Stored | None:
+        """Read a file of an earlier call; None if it is invalid or of another model or dataset."""
         if not self.folder.holds(name):
             return None
         try:
-            found = read()
+            content = read()
         except InputError as error:
             self.say(f"not reused: {error}")
             return None
-        if getattr(found, "subject", self.subject) != self.subject:
+        if getattr(content, "subject", self.subject) != self.subject:
             self.say(f"not reused: {self.folder.path / name}: measured with other weights")
             return None
-        return found
+        return content
 
     def blocks(self, part: str, *decided_by: BaseModel) -> Blocks:
-        """Finished blocks of a part that is decided by the subject and these."""
+        """Return the blocks of a part whose content the subject and `decided_by` decide."""
         return Blocks(self.folder.path, part, self.subject, *decided_by)
 
     def finish(
         self, task: Task, keys: Sequence[str], size: int, blocks: Blocks, progress: Progress
     ) -> list[Arrays]:
-        """The arrays of all blocks of these images: those that an interrupted call left, and the
-        rest, kept as they are made."""
-        found = blocks.read()
-        todo = list(unfinished(keys, size, found))
-        there = len(keys) - sum(map(len, todo))
-        if there:
-            self.say(f"{task.makes}: {there} images taken from an interrupted call")
-            progress(task.passes * there)
+        """Return the arrays of all blocks of these images.
+
+        Blocks of an interrupted call are reused; the others are computed and saved one by one.
+        """
+        finished = blocks.read()
+        todo = list(unfinished(keys, size, finished))
+        reused = len(keys) - sum(map(len, todo))
+        if reused:
+            self.say(f"{task.makes}: {reused} images reused from an interrupted call")
+            progress(task.passes * reused)
         began = time.perf_counter()
         for made in self.executor.run(task, todo, progress):
             now = time.perf_counter()
             block = {**made, SECONDS: np.array(now - began)}
             blocks.write(block)
-            found.append(block)
+            finished.append(block)
             began = now
-        return found
+        return finished
 
     def progress(self, description: str, total: int | None) -> AbstractContextManager[Any]:
-        """A progress bar, if any is wanted."""
+        """Open a progress bar, unless `quiet`."""
         return console.progress(description, total, quiet=self.quiet)
 
     @contextmanager
     def step(self, part: str) -> Iterator[None]:
-        """Work on one part of the results; noted in `made` when it is done.
+        """Time the work on one part of the results and note its provenance in `made`.
 
         Raises:
-            PrismError: the device has not enough memory.
+            PrismError: the device does not have enough memory.
         """
         start = time.perf_counter()
         try:
@@ -107,7 +109,7 @@ class Workbench:
         except torch.OutOfMemoryError as error:
             raise PrismError(
                 f"{self.loaded.reference}: out of memory on device '{self.settings.device}'; "
-                "give a smaller --batch-size"
+                "use a smaller --batch-size"
             ) from error
         self.made[part] = Step(
             finished=provenance.now(),
@@ -118,13 +120,13 @@ class Workbench:
 
 
 def changes(before: BaseModel, after: BaseModel) -> str:
-    """Which settings differ, for a reader."""
+    """Describe the settings that differ."""
     old, new = before.model_dump(), after.model_dump()
     return ", ".join(f"{key}: {new[key]}, was {old[key]}" for key in new if new[key] != old[key])
 
 
 def from_json(kind: type[Content], content: dict[str, Any]) -> Content:
-    """Checked as a file is checked, so that what is written can be read back."""
+    """Validate content as a file is validated, so that what is written can be read back."""
     return kind.model_validate_json(json.dumps(content, default=_plain))
 
 

@@ -1,4 +1,4 @@
-"""A leaderboard: one file of results a model, and a page that ranks them where they differ."""
+"""A leaderboard: one file of results per model, and ranks of models that differ."""
 
 from dmlbench.leaderboard.submission import Card, Submission, read_board, submit
 

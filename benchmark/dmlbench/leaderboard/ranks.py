@@ -1,4 +1,4 @@
-"""Ranks where scores can be told apart."""
+"""Rank models by scores that are distinguishable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dmlbench.compare.differences import Scored, score_differences
 
 
 class Rank(NamedTuple):
-    """The best and the worst place that a model may have.
+    """The best and the worst rank that a model may have.
 
     >>> str(Rank(1, 1)), str(Rank(2, 5))
     ('1', '2 to 5')
@@ -23,19 +23,19 @@ class Rank(NamedTuple):
 
 
 def ranks(models: Sequence[Scored], name: str, score: str) -> dict[str, Rank]:
-    """By id, of the models that have the score of this property.
+    """Return the rank of each model that has this score of this property, by id.
 
-    A model stands behind those that are better beyond the 95 % interval of the paired difference,
-    and before those that are worse. As in `compare`, this is not corrected for the number of pairs.
+    A model ranks below those that are better beyond the 95 % interval of the paired difference, and
+    above those that are worse. As in `compare`, this is not corrected for the number of pairs.
     """
     scored = [
-        one
-        for one in models
-        if name in one.properties.properties
-        and (found := one.properties.properties[name].scores.get(score)) is not None
-        and found.value is not None
+        entry
+        for entry in models
+        if name in entry.properties.properties
+        and (known := entry.properties.properties[name].scores.get(score)) is not None
+        and known.value is not None
     ]
-    better = {one.model: 0 for one in scored}
+    better = {entry.model: 0 for entry in scored}
     worse = dict(better)
     if scored:
         for pair in score_differences(scored, score)[name]:

@@ -1,4 +1,4 @@
-"""What a model sends to a leaderboard: its results without the large files, and who it is."""
+"""Entries of a leaderboard: results of a model without the large files, and its card."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _FOLDERS = re.compile(r"(?<![\w.:/])(?:[A-Za-z]:|~)?[/\\](?:[^\s'\",;:/\\]+[/\\]
 
 
 class Card(StrictModel):
-    """What a leaderboard says of a model beside its scores.
+    """Description of a model in a leaderboard.
 
     Attributes:
-        trunk: name of the network, as timm calls it where it knows it.
-        trained_on: data that the model has seen, pretraining included.
-        url: where the model or its paper is.
-        note: anything else, in a line.
+        trunk: name of the trunk, that of timm if it has one.
+        trained_on: data that the model was trained on, including pretraining.
+        url: URL of the model or its paper.
+        note: any other note, of one line.
     """
 
     name: str = Field(min_length=1)
@@ -56,19 +56,19 @@ class Submission(StrictModel):
 
 
 def submit(result: Result, card: Card, board: Path) -> Path:
-    """Checks results and writes their file into a leaderboard's folder.
+    """Check results and write them as one file into the folder of a leaderboard.
 
-    Nothing of the machine that made them goes with them: of paths the last part is left.
+    Only the last part of each path is kept, so that the file says nothing of the machine.
 
     Returns:
         The file, `<fingerprint of the dataset>/<id of the model>.json`.
 
     Raises:
-        InputError: incomplete, or not comparable with what is there.
+        InputError: the results are incomplete, or not comparable with the existing entries.
     """
     _check_complete(result)
     run = result.run
-    found = Submission(
+    submission = Submission(
         card=card,
         run=run.model_copy(
             update={
@@ -93,26 +93,27 @@ def submit(result: Result, card: Card, board: Path) -> Path:
         saliency=result.saliency,
     )
     folder = board / run.dataset.fingerprint
-    _check_alike(found, read_board(board).get(run.dataset.fingerprint, []))
+    _check_alike(submission, read_board(board).get(run.dataset.fingerprint, []))
     path = folder / f"{result.model}.json"
-    write_whole(path, found.model_dump_json(indent=1) + "\n")
+    write_whole(path, submission.model_dump_json(indent=1) + "\n")
     return path
 
 
 def read_board(board: Path) -> dict[str, list[Submission]]:
-    """By fingerprint of the dataset, the submissions in the order of the models' names.
+    """Read the submissions by fingerprint of the dataset, ordered by the models' names.
 
     Raises:
-        InputError: a file is damaged, or not of the dataset of its folder.
+        InputError: a file is damaged, or of another dataset than its folder.
     """
-    found: dict[str, list[Submission]] = {}
+    by_dataset: dict[str, list[Submission]] = {}
     for path in sorted(board.glob("*/*.json")):
-        one = _read(path)
-        if one.run.dataset.fingerprint != path.parent.name:
-            raise InputError(f"{path}: is of dataset {one.run.dataset.fingerprint}")
-        found.setdefault(path.parent.name, []).append(one)
+        submission = _read(path)
+        if submission.run.dataset.fingerprint != path.parent.name:
+            raise InputError(f"{path}: is of dataset {submission.run.dataset.fingerprint}")
+        by_dataset.setdefault(path.parent.name, []).append(submission)
     return {
-        dataset: sorted(models, key=lambda one: one.card.name) for dataset, models in found.items()
+        dataset: sorted(models, key=lambda submission: submission.card.name)
+        for dataset, models in by_dataset.items()
     }
 
 
@@ -122,7 +123,7 @@ def _read(path: Path) -> Submission:
 
 
 def _without_folders(notes: Sequence[str]) -> tuple[str, ...]:
-    """Notes with the last part of each path that begins at the root or at home."""
+    """Shorten each path in notes that begins at the root or at home to its last part."""
     return tuple(_FOLDERS.sub("", note) for note in notes)
 
 
@@ -136,14 +137,14 @@ def _check_complete(result: Result) -> None:
     if result.properties.request.only is not None:
         raise InputError(f"{where}: some properties alone were scored; valid: all that vary")
     if run.model.weights_sha256 is None:
-        raise InputError(f"{where}: of embeddings without a model, which nobody can check")
+        raise InputError(f"{where}: of embeddings without a model, which cannot be verified")
 
 
-def _check_alike(new: Submission, there: Sequence[Submission]) -> None:
-    """Scores are ranked by paired differences, so all have to have the same groups of images."""
-    for one in there:
+def _check_alike(new: Submission, entries: Sequence[Submission]) -> None:
+    """Check that all have the same groups of images, as ranks come from paired differences."""
+    for earlier in entries:
         for name in SAME:
-            ours, theirs = (each.properties.settings.get(name) for each in (new, one))
+            ours, theirs = (each.properties.settings.get(name) for each in (new, earlier))
             if ours != theirs:
                 raise InputError(
                     f"{new.model}: {name} is {ours}, in this leaderboard it is {theirs}; "

@@ -1,4 +1,4 @@
-"""One HTML page about models on a dataset, made from results folders and the dataset's images."""
+"""Write results as tables, figures and HTML pages."""
 
 from dmlbench.present.report_page import find_dataset, write_report
 

@@ -1,4 +1,4 @@
-"""Colours that stand for numbers, safe for colour-blind eyes."""
+"""Color scales for numbers that are safe for color-blind readers."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
-GREY, GREY_INK = "#e4e4e4", "#595959"
+GRAY, GRAY_INK = "#e4e4e4", "#595959"
 DARK_INK, LIGHT_INK = "#000000", "#ffffff"
 _PALEST, _DARKEST = 0.04, 0.86
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Colours of numbers: the palest at `origin`, blue above it, orange below.
+    """A color scale: palest at `origin`, blue above it, orange below.
 
     Attributes:
-        limit: above `origin`; what lies beyond has the colour of the limit.
-        low: where the legend begins, at most `origin`; what lies below has the colour of `low`.
-        root: colour by the square root of the distance from the origin, so that small values stay
-            apart beside large ones.
+        limit: largest value, above `origin`; larger values have the color of the limit.
+        low: smallest value, at most `origin`, where the legend begins; smaller values have the
+            color of `low`.
+        root: whether the color follows the square root of the distance from the origin, so that
+            small values remain distinguishable next to large ones.
     """
 
     limit: float
@@ -30,10 +31,10 @@ class Scale:
     origin: float = 0.0
     root: bool = False
 
-    def colour(self, value: float) -> str:
-        """As #rrggbb.
+    def color(self, value: float) -> str:
+        """Return the color of a value as #rrggbb.
 
-        >>> Scale(1.0).colour(0.0), Scale(1.0).colour(2.0) == Scale(1.0).colour(1.0)
+        >>> Scale(1.0).color(0.0), Scale(1.0).color(2.0) == Scale(1.0).color(1.0)
         ('#eff6fc', True)
         """
         away = max(value, self.low) - self.origin
@@ -43,12 +44,12 @@ class Scale:
 
     @property
     def stops(self) -> list[str]:
-        """Colours from `low` to the limit at equal steps, for a legend."""
-        return [self.colour(self.low + self._span * step / 16) for step in range(17)]
+        """Colors from `low` to the limit at equal steps, for a legend."""
+        return [self.color(self.low + self._span * step / 16) for step in range(17)]
 
     @property
     def ticks(self) -> list[tuple[float, float]]:
-        """(value, position in percent) of marks under the legend, where they do not collide."""
+        """(value, position in percent) of the marks under the legend that do not overlap."""
         values = [self.origin, (self.origin + self.limit) / 2, self.limit]
         if self.origin - self.low > 0.15 * self._span:
             values = [self.low, *values]
@@ -60,23 +61,23 @@ class Scale:
 
 
 def scale_for(values: Iterable[float], *, root: bool) -> Scale:
-    """A scale around 0 that holds the values."""
+    """Return a scale around 0 that covers the values."""
     known = [*values, 0.0]
     return Scale(max(map(abs, known)) or 1.0, low=min(known), root=root)
 
 
-def ink_on(colour: str) -> str:
-    """The colour of text that can be read on `colour`: the one with the higher contrast (WCAG)."""
-    return max((DARK_INK, LIGHT_INK), key=lambda ink: contrast(ink, colour))
+def ink_on(color: str) -> str:
+    """Return the color of text on `color`: the one with the higher contrast (WCAG)."""
+    return max((DARK_INK, LIGHT_INK), key=lambda ink: contrast(ink, color))
 
 
-def contrast(one: str, other: str) -> float:
-    """Contrast of two colours as WCAG 2 defines it: 1 to 21, 4.5 or more is easy to read."""
-    dark, light = sorted((_luminance(one), _luminance(other)))
+def contrast(a: str, b: str) -> float:
+    """Return the contrast of two colors by WCAG 2: 1 to 21; 4.5 or more is easy to read."""
+    dark, light = sorted((_luminance(a), _luminance(b)))
     return (light + 0.05) / (dark + 0.05)
 
 
-def _luminance(colour: str) -> float:
-    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+def _luminance(color: str) -> float:
+    parts = [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -1,4 +1,4 @@
-"""A comparison as a file: JSON (everything), CSV (one number a row), Markdown, LaTeX (tables)."""
+"""Write a comparison as JSON (everything), CSV (one number per row), Markdown or LaTeX (tables)."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ Cell = str | float | None
 
 
 def check_suffix(path: Path) -> None:
-    """Refuse a file that is none of these before anything is computed.
+    """Check the suffix of an output file before anything is computed.
 
     Raises:
-        UnknownNameError: another suffix.
+        UnknownNameError: the suffix is not .json, .csv, .md or .tex.
     """
     if not is_stream(path) and path.suffix not in _WRITERS:
         raise UnknownNameError("suffix", path.suffix, _WRITERS, where=str(path))
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
-    """Write the file that the suffix names.
+    """Write the format that the suffix names; JSON into a pipe.
 
     Raises:
-        UnknownNameError: another suffix than .json, .csv, .md and .tex; into a pipe goes JSON.
+        UnknownNameError: the suffix is not .json, .csv, .md or .tex.
     """
     check_suffix(path)
     write_whole(path, _WRITERS.get(path.suffix, as_json)(comparison))
 
 
 def as_json(comparison: Comparison) -> str:
-    """Everything; `Comparison.model_validate_json` reads it back."""
+    """Return everything as JSON, which `Comparison.model_validate_json` reads back."""
     return json.dumps(comparison.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 
 
 def as_csv(comparison: Comparison) -> str:
-    """One number a row, with `COLUMNS`: for a data frame. A cell without a value is empty."""
+    """Return a CSV file for data frames: one number per row, with `COLUMNS`; empty if missing."""
     rows = itertools.chain(
         _property_rows(comparison),
         _difference_rows(comparison),
@@ -70,7 +70,7 @@ def as_csv(comparison: Comparison) -> str:
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """The tables as they are printed; bold is what is marked."""
+    """Return the printed tables as Markdown; marked cells are bold."""
     dataset = comparison.dataset
     head = f"Dataset {dataset.title} ({dataset.images} images, fingerprint `{dataset.fingerprint}`)"
     notes = [f"- {note}" for note in comparison.notes]
@@ -83,36 +83,44 @@ _WRITERS = {".json": as_json, ".csv": as_csv, ".md": as_markdown, ".tex": as_lat
 
 def _property_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
     for name, by_model in comparison.properties.items():
-        for model, found in by_model.items():
-            for measure, score in found.scores.items():
+        for model, property_scores in by_model.items():
+            for measure, score in property_scores.scores.items():
                 ends = (*_ends(score.ci95), *_ends(score.chance))
                 yield (name, model, None, measure, score.value, None, *ends)
 
 
 def _difference_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
     for name, differences in comparison.differences.items():
-        for one in differences:
-            ends = (*_ends(one.ci95), None, None)
-            yield (name, one.a, one.b, "nr_precision_difference", one.value, None, *ends)
+        for difference in differences:
+            ends = (*_ends(difference.ci95), None, None)
+            yield (
+                name,
+                difference.a,
+                difference.b,
+                "nr_precision_difference",
+                difference.value,
+                None,
+                *ends,
+            )
 
 
 def _intervention_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
-    for model, found in comparison.interventions.items():
+    for model, interventions in comparison.interventions.items():
         for measure in ("sensitivity", "retrieval_under_intervention"):
-            score: Score = getattr(found, measure)
+            score: Score = getattr(interventions, measure)
             ends = (*_ends(score.ci95), None, None)
-            yield (found.group, model, None, measure, score.value, None, *ends)
+            yield (interventions.group, model, None, measure, score.value, None, *ends)
 
 
 def _map_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
-    found = comparison.saliency
-    if found is None:
+    saliency = comparison.saliency
+    if saliency is None:
         return
     for measure in ("attention_on_car", "self_correlation"):
-        means: dict[str, Mean] = getattr(found, measure)
+        means: dict[str, Mean] = getattr(saliency, measure)
         for model, mean in means.items():
             yield ("maps", model, None, measure, mean.value, None, *_ends(mean.ci95), None, None)
-    for pair in found.pairs:
+    for pair in saliency.pairs:
         yield from _pair_rows(pair)
 
 
@@ -121,34 +129,44 @@ def _pair_rows(pair: Pair) -> Iterator[tuple[Cell, ...]]:
     if pair.shared_noise is not None:
         spreads["correlation_shared_noise"] = pair.shared_noise.correlation
         spreads["divergence_shared_noise"] = pair.shared_noise.divergence
-    for measure, one in spreads.items():
-        yield ("maps", pair.a, pair.b, measure, one.mean, one.std, *_ends(one.ci95), None, None)
+    for measure, spread in spreads.items():
+        yield (
+            "maps",
+            pair.a,
+            pair.b,
+            measure,
+            spread.mean,
+            spread.std,
+            *_ends(spread.ci95),
+            None,
+            None,
+        )
     for measure, bound in (("ceiling", pair.ceiling), ("floor", pair.floor)):
         ends = (*_ends(bound.ci95), None, None)
         yield ("maps", pair.a, pair.b, measure, bound.value, None, *ends)
 
 
 def _group_rows(groups: GroupComparison | None) -> Iterator[tuple[Cell, ...]]:
-    """Groups stand in the columns of the models."""
+    """Yield the rows of groups, whose names are in the columns of models."""
     if groups is None:
         return
     for name, test in groups.properties.items():
         yield from _test_rows(name, groups.groups.names, test)
     if groups.attention_on_car is not None:
         yield from _test_rows("maps", groups.groups.names, groups.attention_on_car)
-    agreements = {(name, name): found for name, found in groups.within.items()}
+    agreements = {(name, name): agreement for name, agreement in groups.within.items()}
     agreements[groups.groups.names] = groups.between
-    for (one, other), found in agreements.items():
-        yield ("maps", one, other, "group_correlation", found.r, *[None] * 5)
+    for (first, second), agreement in agreements.items():
+        yield ("maps", first, second, "group_correlation", agreement.r, *[None] * 5)
 
 
 def _test_rows(subject: str, names: tuple[str, str], test: GroupTest) -> Iterator[tuple[Cell, ...]]:
-    found, paper = test.corrected, test.paper
-    for name, mean in found.means.items():
+    corrected, paper = test.corrected, test.paper
+    for name, mean in corrected.means.items():
         yield (subject, name, None, "group_mean", mean, *[None] * 5)
-    ends = (*_ends(found.delta_ci95), None, None)
-    yield (subject, *names, "cliffs_delta", found.delta, None, *ends)
-    values = {"group_u": found.u, "group_p": found.p, "group_p_holm": found.p_holm}
+    ends = (*_ends(corrected.delta_ci95), None, None)
+    yield (subject, *names, "cliffs_delta", corrected.delta, None, *ends)
+    values = {"group_u": corrected.u, "group_p": corrected.p, "group_p_holm": corrected.p_holm}
     if paper is not None:
         values |= {"group_p_paper": paper.p, "group_p_paper_two_sided": paper.p_two_sided}
     for measure, value in values.items():
@@ -160,7 +178,7 @@ def _ends(pair: Interval | None) -> tuple[Cell, Cell]:
 
 
 def markdown_table(table: Table) -> str:
-    """A table with its title above and its note below; bold is what is marked."""
+    """Return a table as Markdown, with title above and note below; marked cells are bold."""
     rows = [table.columns, ["---"] * len(table.columns), *table.rows]
     lines = ["| " + " | ".join(map(_markdown_cell, row)) + " |" for row in rows]
     below = ["", table.note] if table.note else []

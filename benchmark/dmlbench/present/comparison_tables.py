@@ -1,4 +1,4 @@
-"""A comparison as tables of text, the same ones at the terminal, in Markdown and in LaTeX."""
+"""Tables of a comparison, the same at the terminal, in Markdown and in LaTeX."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dmlbench.results.files import Score
 from dmldata.common.console import say
 
 NR_TITLE = "NR-Precision (95 % interval); in brackets: inside chance"
-MOST_PAIRS = 3
-"""Pairs of models whose differences fit into the columns of a table."""
+MAX_PAIRS = 3
+"""Maximum number of pairs of models whose differences are columns of a table."""
 
 
 def comparison_tables(comparison: Comparison) -> Iterator[Table]:
-    """All tables that there is something for."""
+    """Yield all tables that have content."""
     yield property_table(comparison)
-    if 0 < _pairs(comparison) <= MOST_PAIRS:
+    if 0 < _pairs(comparison) <= MAX_PAIRS:
         yield difference_table(comparison)
     if comparison.interventions:
         yield intervention_table(comparison)
@@ -33,7 +33,7 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """All tables, and what a reader has to know."""
+    """Print all tables and notes."""
     for table in comparison_tables(comparison):
         print_table(table)
     for note in comparison.notes:
@@ -41,7 +41,7 @@ def print_comparison(comparison: Comparison) -> None:
 
 
 def property_table(comparison: Comparison) -> Table:
-    """A row a property, a column a model; the highest and those tied with it are marked."""
+    """Return one row per property, one column per model; the best and those tied are marked."""
     labels = [model.label for model in comparison.models]
     rows = []
     for name, by_model in comparison.properties.items():
@@ -56,7 +56,7 @@ def property_table(comparison: Comparison) -> Table:
 
 
 def tie_note(comparison: Comparison) -> str:
-    """What the marks in the table of the properties mean."""
+    """Return the note on the marks in the table of properties; empty if nothing is marked."""
     known = any(comparison.leaders(name) for name in comparison.properties)
     return (
         "Marked, where beyond chance: the highest of a property, and what is tied with it: the "
@@ -68,34 +68,41 @@ def tie_note(comparison: Comparison) -> str:
 
 
 def difference_table(comparison: Comparison) -> Table:
-    """A row a property, a column a pair of models; where there are many pairs, these are rows."""
+    """Return one row per property and one column per pair, or the transpose for many pairs."""
     title = "Differences of NR-Precision (95 % interval, paired)"
-    found = comparison.differences
-    first = next(iter(found.values()), ())
-    names = [f"{comparison.label(one.a)} - {comparison.label(one.b)}" for one in first]
-    cells = [list(map(_difference, of_property)) for of_property in found.values()]
-    if len(names) <= MOST_PAIRS:
-        rows = [(name, *row) for name, row in zip(found, cells, strict=True)]
+    by_property = comparison.differences
+    first = next(iter(by_property.values()), ())
+    names = [
+        f"{comparison.label(difference.a)} - {comparison.label(difference.b)}"
+        for difference in first
+    ]
+    cells = [list(map(_difference, of_property)) for of_property in by_property.values()]
+    if len(names) <= MAX_PAIRS:
+        rows = [(name, *row) for name, row in zip(by_property, cells, strict=True)]
         return Table(title, ("property", *names), rows)
     rows = [(name, *row) for name, row in zip(names, zip(*cells, strict=True), strict=True)]
-    return Table(title, ("models", *found), rows)
+    return Table(title, ("models", *by_property), rows)
 
 
 def intervention_table(comparison: Comparison) -> Table:
-    """A row a model: what changing the swept group alone does to its embeddings."""
-    found = comparison.interventions
-    group = next(iter(found.values())).group
+    """Return one row per model: the effect of changing only the swept group on its embeddings."""
+    by_model = comparison.interventions
+    group = next(iter(by_model.values())).group
     columns = ("model", "sensitivity", "same car first", "by chance")
     rows = [
         (
             comparison.label(model),
-            _score(one.sensitivity),
-            _score(one.retrieval_under_intervention),
-            number(one.retrieval_expected, 3),
+            _score(interventions.sensitivity),
+            _score(interventions.retrieval_under_intervention),
+            number(interventions.retrieval_expected, 3),
         )
-        for model, one in found.items()
+        for model, interventions in by_model.items()
     ]
-    reasons = {f"No sensitivity: {one.reason}." for one in found.values() if one.reason}
+    reasons = {
+        f"No sensitivity: {interventions.reason}."
+        for interventions in by_model.values()
+        if interventions.reason
+    }
     note = (
         "Sensitivity: how far an embedding moves, over how far another car is; 0 is not at all. "
         f"Same car first: how often an image of the same car with another {group} is nearer than "
@@ -106,16 +113,16 @@ def intervention_table(comparison: Comparison) -> Table:
 
 
 def correlation_table(comparison: Comparison) -> Table:
-    """Models by models, similar ones side by side."""
-    found = comparison.saliency
-    assert found is not None
-    order = found.clustering.order
+    """Return the correlations of models by models, similar ones next to each other."""
+    saliency = comparison.saliency
+    assert saliency is not None
+    order = saliency.clustering.order
     rows = []
     for place, row in enumerate(order, start=1):
         cells = [
-            f"({number(found.self_correlation[row].value, 3)})"
+            f"({number(saliency.self_correlation[row].value, 3)})"
             if row == column
-            else number(found.pair(row, column).correlation.mean, 3)
+            else number(saliency.pair(row, column).correlation.mean, 3)
             for column in order
         ]
         rows.append((f"{place} {comparison.label(row)}", *cells))
@@ -128,7 +135,7 @@ def correlation_table(comparison: Comparison) -> Table:
 
 
 def pair_table(comparison: Comparison) -> Table:
-    """A row a pair of models: how alike their maps are."""
+    """Return one row per pair of models: the similarity of their maps."""
     columns = (
         "model A",
         "model B",
@@ -148,13 +155,13 @@ def pair_table(comparison: Comparison) -> Table:
 
 
 def attention_table(comparison: Comparison) -> Table:
-    """A row a model: attention on the car, and the maps' agreement with themselves."""
+    """Return one row per model: attention on the car, and self-correlation of the maps."""
     columns = ("model", "attention on car", "95 % interval", "r under other noise", "95 % interval")
-    found = comparison.saliency
+    saliency = comparison.saliency
     rows = []
-    for model in found.models if found else ():
-        assert found is not None
-        on_car, itself = found.attention_on_car[model], found.self_correlation[model]
+    for model in saliency.models if saliency else ():
+        assert saliency is not None
+        on_car, itself = saliency.attention_on_car[model], saliency.self_correlation[model]
         rows.append(
             (
                 comparison.label(model),
@@ -168,18 +175,18 @@ def attention_table(comparison: Comparison) -> Table:
 
 
 def _merges(comparison: Comparison) -> Iterator[str]:
-    """Each merge in words, its models by their places in the order."""
+    """Describe each merge, with models given by their places in the order."""
     assert comparison.saliency is not None
-    found = comparison.saliency.clustering
-    nodes = [{found.order.index(model) + 1} for model in found.models]
-    for one, other, distance, _ in found.merges:
-        parts = sorted((nodes[one], nodes[other]), key=min)
+    clustering = comparison.saliency.clustering
+    nodes = [{clustering.order.index(model) + 1} for model in clustering.models]
+    for left, right, distance, _ in clustering.merges:
+        parts = sorted((nodes[left], nodes[right]), key=min)
         yield f"{' + '.join(map(_places, parts))} at r = {number(1 - distance, 3)}"
-        nodes.append(nodes[one] | nodes[other])
+        nodes.append(nodes[left] | nodes[right])
 
 
 def _places(node: set[int]) -> str:
-    """Places of a node in the order, where its models stand side by side."""
+    """Return the places of a node in the order; its models are adjacent there."""
     return str(min(node)) if len(node) == 1 else f"{min(node)}-{max(node)}"
 
 
@@ -187,11 +194,11 @@ def _pairs(comparison: Comparison) -> int:
     return len(next(iter(comparison.differences.values()), ()))
 
 
-def _difference(found: Difference) -> str:
-    if found.value is None or found.ci95 is None:
-        return number(found.value, 2)
-    shown = f"{number(found.value, 2)} [{interval(found.ci95, 2)}]"
-    return f"{shown} tied" if found.tied else shown
+def _difference(difference: Difference) -> str:
+    if difference.value is None or difference.ci95 is None:
+        return number(difference.value, 2)
+    shown = f"{number(difference.value, 2)} [{interval(difference.ci95, 2)}]"
+    return f"{shown} tied" if difference.tied else shown
 
 
 def _score(score: Score) -> str:

@@ -1,4 +1,4 @@
-"""The clustering of the models as a tree."""
+"""Layout of the clustering of the models as a tree."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from dmlbench.compare import Comparison
 from dmlbench.present.result_tables import number
 
 ROW, SPAN = 24, 360
-"""Height of a model's row and width of the tree, pixels."""
+"""Height of a model's row and width of the tree, in pixels."""
 
 
 @dataclass(frozen=True)
 class Join:
-    """A merge: corners (x, y) of its line from the upper to the lower branch, and what it says."""
+    """A merge: hover text, and corners (x, y) of its line from the upper to the lower branch."""
 
     points: Sequence[tuple[float, float]]
     hover: str
 
     @property
     def path(self) -> str:
-        """SVG path data."""
+        """Path data for SVG."""
         return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in self.points)
 
 
 @dataclass(frozen=True)
 class Dendrogram:
-    """Leaves on the right, as (label, y); joins lie at the x of their r.
+    """A tree with its leaves on the right, as (label, y), and joins at the x of their r.
 
     Attributes:
-        height: pixels.
+        height: height in pixels.
         ticks: (r, x).
     """
 
@@ -41,21 +41,21 @@ class Dendrogram:
 
 
 def dendrogram(comparison: Comparison) -> Dendrogram | None:
-    """None where no two models are clustered."""
-    found = comparison.saliency.clustering if comparison.saliency else None
-    if found is None or not found.merges:
+    """Lay out the tree; None if no two models are clustered."""
+    clustering = comparison.saliency.clustering if comparison.saliency else None
+    if clustering is None or not clustering.merges:
         return None
-    farthest = max(distance for *_, distance, _ in found.merges) or 1.0
-    leaves = [model for model in found.order if model not in found.left_out]
+    farthest = max(distance for *_, distance, _ in clustering.merges) or 1.0
+    leaves = [model for model in clustering.order if model not in clustering.left_out]
     heights = {model: ROW * (place + 0.5) for place, model in enumerate(leaves)}
 
     def across(distance: float) -> float:
         return SPAN * (1 - distance / farthest)
 
-    nodes = [(heights[model], float(SPAN)) for model in found.models]
+    nodes = [(heights[model], float(SPAN)) for model in clustering.models]
     joins = []
-    for one, other, distance, size in found.merges:
-        (top, top_x), (bottom, bottom_x) = sorted((nodes[one], nodes[other]))
+    for left, right, distance, size in clustering.merges:
+        (top, top_x), (bottom, bottom_x) = sorted((nodes[left], nodes[right]))
         x = across(distance)
         points = [(top_x, top), (x, top), (x, bottom), (bottom_x, bottom)]
         joins.append(Join(points, f"{size} models at r = {number(1 - distance, 3)}"))

@@ -1,4 +1,4 @@
-"""What the page's script shows: every image with maps, and the embeddings as points."""
+"""Content of the page's script: every image with its maps, and the embeddings as points."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from dmlbench.sources import ImageSource
 from dmldata.contract.grid import grid
 from dmldata.dataset import Item
 
-MOST_IMAGES, MOST_POINTS = 200, 2000
-"""A page of 15 models is to stay under 10 MB; measurements/report_page.py says what it takes."""
+MAX_IMAGES, MAX_POINTS = 200, 2000
+"""Limits that keep a page of 15 models under 10 MB; see measurements/report_page.py."""
 WIDTH, MAP, THUMB = 240, 56, 40
-"""Sides of an image, a map and the picture of a point, pixels."""
+"""Sides of an image, a map and the thumbnail of a point, in pixels."""
 THUMB_COLUMNS = 40
 
 Progress = Callable[[str, int, int], None]
@@ -38,13 +38,13 @@ def explorer_content(
     dataset: ImageSource,
     progress: Progress | None = None,
 ) -> str:
-    """JSON for explorer.js; no '<' in it, so that no text can end the element that holds it."""
+    """Return JSON for explorer.js, without '<', so that no text can end its HTML element."""
     by_id = {result.model: result for result in results}
     content = {
         "images": _images(comparison, by_id, dataset),
         "points": _points(comparison, by_id, dataset, progress),
         "colours": [to_hex(colormaps["inferno"](share / 255)) for share in range(256)],
-        "hues": [to_hex(colour) for colour in color_sequences["petroff10"]],
+        "hues": [to_hex(color) for color in color_sequences["petroff10"]],
         "ramp": [to_hex(colormaps["viridis"](share / 31)) for share in range(32)],
         "wheel": [to_hex(colormaps["twilight"](share / 32)) for share in range(32)],
     }
@@ -55,20 +55,20 @@ def explorer_content(
 def _images(
     comparison: Comparison, by_id: dict[str, Result], dataset: ImageSource
 ) -> dict[str, Any] | None:
-    """The images that all models have maps of, at most MOST_IMAGES; None where there are none."""
-    found = comparison.saliency
-    if found is None or not found.keys:
+    """Return at most MAX_IMAGES images that all models have maps of; None if there are none."""
+    saliency = comparison.saliency
+    if saliency is None or not saliency.keys:
         return None
-    models = [model for model in found.clustering.order if by_id[model].saliency is not None]
+    models = [model for model in saliency.clustering.order if by_id[model].saliency is not None]
     maps = {model: by_id[model].maps() for model in models}
-    keys = found.keys[:MOST_IMAGES]
+    keys = saliency.keys[:MAX_IMAGES]
     images = []
     for item in dataset.samples_iter(keys=keys):
         strips, boxes, on_car = [], [], []
         for model in models:
-            own = maps[model]
-            row = int(own.rows_of([item.key])[0])
-            geometry = own.geometry_of(row)
+            model_maps = maps[model]
+            row = int(model_maps.rows_of([item.key])[0])
+            geometry = model_maps.geometry_of(row)
             box, (height, width) = geometry.box, geometry.image
             boxes.append(
                 [
@@ -81,8 +81,8 @@ def _images(
                     )
                 ]
             )
-            strips.append(_small(own.maps[row].astype(np.float32)))
-            share = float(own.attention_on_car[row])
+            strips.append(_small(model_maps.maps[row].astype(np.float32)))
+            share = float(model_maps.attention_on_car[row])
             on_car.append(None if np.isnan(share) else round(share, 3))
         images.append(
             {
@@ -109,14 +109,14 @@ def _shown(item: Item, dataset: ImageSource) -> dict[str, Any]:
 
 
 def _small(saliency: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[MAP, MAP] in [0, 1]."""
+    """Resize a map to [MAP, MAP], in [0, 1]."""
     resized = Image.fromarray(saliency).resize((MAP, MAP), Image.Resampling.BOX)
     return np.clip(np.asarray(resized, np.float32), 0, 1)
 
 
 def _agreement(maps: Sequence[NDArray[np.float32]]) -> float | None:
-    """Mean Pearson r of all pairs of these maps of one image; None where a map is flat."""
-    flat = np.stack([one.ravel() for one in maps]).astype(np.float64)
+    """Return the mean Pearson r of all pairs of maps of one image; None if a map is flat."""
+    flat = np.stack([saliency.ravel() for saliency in maps]).astype(np.float64)
     if len(flat) < 2 or (flat.std(axis=1) == 0).any():
         return None
     r = np.corrcoef(flat)
@@ -125,7 +125,7 @@ def _agreement(maps: Sequence[NDArray[np.float32]]) -> float | None:
 
 
 def _gray_uri(strip: NDArray[np.float32]) -> str:
-    """Maps side by side; the root of their values, as weak parts are what one looks for."""
+    """Encode adjacent maps by the square root of their values, which shows weak parts better."""
     image = Image.fromarray((255 * np.sqrt(strip)).round().astype(np.uint8)).convert("RGB")
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=55, method=6)
@@ -133,7 +133,7 @@ def _gray_uri(strip: NDArray[np.float32]) -> str:
 
 
 def _outline(mask: NDArray[np.uint8]) -> str:
-    """The edge of the car, white on clear."""
+    """Encode the outline of the car, white on transparent."""
     small = Image.fromarray((mask > 0).astype(np.uint8) * 255)
     size = (WIDTH, max(1, round(WIDTH * mask.shape[0] / mask.shape[1])))
     car = np.asarray(small.resize(size, Image.Resampling.BILINEAR)) > 127
@@ -153,24 +153,24 @@ def _points(
     dataset: ImageSource,
     progress: Progress | None,
 ) -> dict[str, Any]:
-    """Every model's embeddings in two dimensions, at most MOST_POINTS, evenly over the dataset."""
+    """Return each model's embeddings in 2-D, at most MAX_POINTS spread evenly over the dataset."""
     count = comparison.dataset.images
-    kept = np.unique(np.linspace(0, count - 1, min(count, MOST_POINTS)).round().astype(int))
+    rows = np.unique(np.linspace(0, count - 1, min(count, MAX_POINTS)).round().astype(int))
     models = []
     for number, model in enumerate(comparison.models):
         if progress:
             progress("map embeddings", number, len(comparison.models))
-        embeddings = by_id[model.id].folder.read_embeddings()[kept]
+        embeddings = by_id[model.id].folder.read_embeddings()[rows]
         models.append(
             {
                 "label": model.label,
                 "pca": _scaled(principal(embeddings)),
-                "tsne": _scaled(neighbours(embeddings)),
+                "tsne": _scaled(neighbors(embeddings)),
             }
         )
     names = dataset.manifest.varied
     every = dataset.samples["key"].to_pylist()
-    keys = [every[row] for row in kept]
+    keys = [every[row] for row in rows]
     small = []
     values: dict[str, list[Any]] = {name: [] for name in names}
     for item in dataset.samples_iter(keys=keys, with_mask=False):
@@ -191,18 +191,20 @@ def _points(
 
 
 def principal(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-    """[N, 2]: the first two principal components; the largest loading of each is positive."""
-    centred = embeddings.astype(np.float64) - embeddings.mean(axis=0, dtype=np.float64)
-    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    """Return the first two principal components [N, 2], largest loadings positive."""
+    centered = embeddings.astype(np.float64) - embeddings.mean(axis=0, dtype=np.float64)
+    _, _, axes = np.linalg.svd(centered, full_matrices=False)
     axes = axes[:2]
     signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
-    found = centred @ (axes * signs[:, None]).T
-    return np.pad(found, ((0, 0), (0, 2 - found.shape[1])))
+    components = centered @ (axes * signs[:, None]).T
+    return np.pad(components, ((0, 0), (0, 2 - components.shape[1])))
 
 
-def neighbours(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-    """[N, 2]: t-SNE of unit vectors from their principal components; the components themselves of
-    fewer than ten images."""
+def neighbors(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return t-SNE [N, 2] of unit vectors, initialized with their principal components.
+
+    With fewer than ten images the result is the principal components.
+    """
     from sklearn.manifold import TSNE
 
     if len(embeddings) < 10:
@@ -213,7 +215,7 @@ def neighbours(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def perplexity(points: int) -> float:
-    """Of t-SNE: 30, less where there are too few points for that.
+    """Return the perplexity of t-SNE: 30, or less if there are too few points for that.
 
     >>> perplexity(2000), perplexity(13)
     (30.0, 4.0)
@@ -222,7 +224,7 @@ def perplexity(points: int) -> float:
 
 
 def _scaled(points: NDArray[np.float64]) -> list[list[int]]:
-    """x and y from 0 to 1000, of one scale."""
+    """Scale x and y by one factor to integers from 0 to 1000."""
     low = points.min(axis=0)
     span = float((points.max(axis=0) - low).max()) or 1.0
     return [column.tolist() for column in ((points - low) / span * 1000).round().astype(int).T]

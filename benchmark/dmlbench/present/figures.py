@@ -1,4 +1,4 @@
-"""The figures of a page as files for papers: SVG, PDF and PNG."""
+"""Draw the figures of a page as files for papers: SVG, PDF and PNG."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dmlbench.present.color_scales import GREY
+from dmlbench.present.color_scales import GRAY
 from dmlbench.present.dendrogram import ROW, SPAN, Dendrogram
 from dmlbench.present.heat_maps import Grid, Legend
 from dmlbench.present.result_tables import minus
@@ -18,12 +18,12 @@ from dmlbench.present.result_tables import minus
 SUFFIXES = ("svg", "pdf", "png")
 DPI = 300
 CELL, LINE = 0.46, 0.22
-"""Width and height of a field, inches."""
+"""Width and height of a cell, in inches."""
 GAP = 0.06
 MARGIN = 0.3
-"""Left of a clustering, for its first tick."""
+"""Space to the left of a tree for its first tick, in inches."""
 LETTER = 0.075
-"""Width of a letter at 8 points, inches: labels are given room by their length."""
+"""Width of a letter at 8 points, in inches, for the room of labels."""
 _STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 8,
@@ -39,36 +39,36 @@ _UNDATED: dict[str, dict[str, Any]] = {
 
 
 def grid_files(grid: Grid) -> dict[str, bytes]:
-    """A heat map, by suffix of the file; the same grid gives the same bytes."""
+    """Draw a heat map and return its files by suffix; the same grid gives the same bytes."""
     with rc_context(_STYLE):
         return _files(_heat(grid))
 
 
 def tree_files(tree: Dendrogram) -> dict[str, bytes]:
-    """A clustering, by suffix of the file."""
+    """Draw a tree and return its files by suffix."""
     with rc_context(_STYLE):
         return _files(_tree(tree))
 
 
 def _files(figure: Figure) -> dict[str, bytes]:
-    found = {}
+    content_by_suffix = {}
     for suffix in SUFFIXES:
         buffer = io.BytesIO()
         figure.savefig(buffer, format=suffix, dpi=DPI, metadata=_UNDATED[suffix])
-        found[suffix] = buffer.getvalue()
-    return found
+        content_by_suffix[suffix] = buffer.getvalue()
+    return content_by_suffix
 
 
 def _heat(grid: Grid) -> Figure:
     left = LETTER * max(len(name) for name, _ in grid.rows) + 0.1
     slanted = max(map(len, grid.columns)) * LETTER > CELL
     top = LETTER * max(map(len, grid.columns)) * 0.75 + 0.15 if slanted else 0.25
-    # The last slanted name leans out of the table.
+    # The last slanted name extends beyond the table.
     right = top if slanted else 0.1
     heights = [LINE + (GAP if row in grid.breaks else 0) for row in range(len(grid.rows))]
-    words = LETTER * max(len(grid.legend.title), len(grid.legend.grey) + 3)
+    words = LETTER * max(len(grid.legend.title), len(grid.legend.gray) + 3)
     width = left + max(CELL * len(grid.columns) + right, words)
-    figure, axes = _blank(width, top + sum(heights) + (0.85 if grid.legend.grey else 0.65))
+    figure, axes = _blank(width, top + sum(heights) + (0.85 if grid.legend.gray else 0.65))
     y = top
     for row, (name, cells) in enumerate(grid.rows):
         y += GAP if row in grid.breaks else 0
@@ -104,15 +104,15 @@ def _legend(axes: Any, legend: Legend, left: float, top: float) -> None:
     width, height = 1.8, 0.09
     axes.text(left, top - 0.05, legend.title, fontsize=7)
     step = width / len(legend.stops)
-    for place, colour in enumerate(legend.stops):
+    for place, color in enumerate(legend.stops):
         part = (left + step * place, top), step * 1.02, height
-        axes.add_patch(Rectangle(*part, facecolor=colour, linewidth=0))
+        axes.add_patch(Rectangle(*part, facecolor=color, linewidth=0))
     for text, percent in legend.ticks:
         x = left + width * percent / 100
         axes.text(x, top + height + 0.04, minus(text), ha="center", va="top", fontsize=7)
-    if legend.grey:
-        axes.add_patch(Rectangle((left, top + 0.34), 0.16, height, facecolor=GREY, linewidth=0))
-        axes.text(left + 0.22, top + 0.34 + height / 2, legend.grey, va="center", fontsize=7)
+    if legend.gray:
+        axes.add_patch(Rectangle((left, top + 0.34), 0.16, height, facecolor=GRAY, linewidth=0))
+        axes.text(left + 0.22, top + 0.34 + height / 2, legend.gray, va="center", fontsize=7)
 
 
 def _tree(tree: Dendrogram) -> Figure:
@@ -139,7 +139,7 @@ def _scaled(points: Sequence[tuple[float, float]], scale: float) -> tuple[list[f
 
 
 def _blank(width: float, height: float) -> tuple[Figure, Any]:
-    """An empty figure whose coordinates are inches from the top left."""
+    """Return an empty figure whose coordinates are inches from the top left."""
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_xlim(0, width)

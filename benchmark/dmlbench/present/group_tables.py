@@ -1,4 +1,4 @@
-"""Tests of two groups of models as tables of text."""
+"""Tables of the tests of two groups of models."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dmlbench.present.result_tables import Table, interval, number
 
 
 def group_tables(groups: GroupComparison) -> Iterator[Table]:
-    """The tests and, where there are maps, how alike they are."""
+    """Yield the table of tests and, if there are maps, that of their agreement."""
     yield _test_table(groups)
     if groups.between.pairs:
         yield _agreement_table(groups)
 
 
 def _test_table(groups: GroupComparison) -> Table:
-    """A row a property: means of both groups, and the tests of section 5 of the protocol."""
+    """Return one row per property: means of both groups, and the tests of protocol section 5."""
     first, second = groups.groups.names
     columns = (
         "property",
@@ -32,18 +32,18 @@ def _test_table(groups: GroupComparison) -> Table:
 
 
 def _agreement_table(groups: GroupComparison) -> Table:
-    """Mean r of the maps within each group and between the two."""
+    """Return the mean r of the maps within each group and between the two."""
 
-    def row(name: str, found: MeanAgreement) -> tuple[str, str, str]:
-        return name, number(found.r, 3), str(found.pairs)
+    def row(name: str, agreement: MeanAgreement) -> tuple[str, str, str]:
+        return name, number(agreement.r, 3), str(agreement.pairs)
 
-    rows = [row(f"within {name}", found) for name, found in groups.within.items()]
+    rows = [row(f"within {name}", agreement) for name, agreement in groups.within.items()]
     rows.append(row("between", groups.between))
     return Table("Pearson r of saliency maps by group", ("pairs of models", "r", "pairs"), rows)
 
 
 def reach_words(reach: Reach) -> str:
-    """What groups of these sizes can show at all.
+    """Describe the smallest effects that groups of these sizes can show.
 
     >>> reach_words(Reach(sizes=(2, 2), tests=3, smallest_p=1.0, smallest_delta=None))
     '2 against 2 over 3 properties cannot reach p < 0.05: the smallest p (Holm) is 1.000.'
@@ -57,7 +57,8 @@ def reach_words(reach: Reach) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """
+    """Format a p-value.
+
     >>> p_value(0.0004), p_value(0.0109), p_value(None)
     ('<0.001', '0.011', '-')
     """
@@ -78,14 +79,14 @@ def _group_words(groups: GroupComparison) -> Iterator[str]:
 
 
 def _test_cells(test: GroupTest, digits: int) -> tuple[str, ...]:
-    found, paper = test.corrected, test.paper
+    corrected, paper = test.corrected, test.paper
     return (
-        *(number(mean, digits) for mean in found.means.values()),
-        number(found.delta, 2),
-        interval(found.delta_ci95, 2),
-        number(found.u, 1),
-        p_value(found.p),
-        p_value(found.p_holm),
+        *(number(mean, digits) for mean in corrected.means.values()),
+        number(corrected.delta, 2),
+        interval(corrected.delta_ci95, 2),
+        number(corrected.u, 1),
+        p_value(corrected.p),
+        p_value(corrected.p_holm),
         p_value(paper.p if paper else None),
         p_value(paper.p_two_sided if paper else None),
     )

@@ -1,4 +1,4 @@
-"""The two heat maps of the page: scores of properties, and correlations of maps."""
+"""The two heat maps of a page: property scores and correlations of maps."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from dmlbench.compare import Comparison, Pair
-from dmlbench.present.color_scales import GREY, GREY_INK, Scale, ink_on, scale_for
+from dmlbench.present.color_scales import GRAY, GRAY_INK, Scale, ink_on, scale_for
 from dmlbench.present.result_tables import NONE, interval, number
 from dmlbench.results.files import PropertyScores
 
-MOST_COLUMNS = 8
+MAX_COLUMNS = 8
 INSIDE_CHANCE = "inside chance: within the central 95 % of permuted labels"
 
 
 @dataclass(frozen=True)
 class Gauge:
-    """A correlation between its bounds, in percent of 0 to 1."""
+    """A correlation and its bounds, as percentages of the range 0 to 1."""
 
     floor: float
     ceiling: float
@@ -26,14 +26,14 @@ class Gauge:
 
 @dataclass(frozen=True)
 class Cell:
-    """One field of a heat map.
+    """One cell of a heat map.
 
     Attributes:
         text: the printed value.
-        hover: all that is known of it.
-        background, ink: colours.
+        hover: hover text with all details.
+        background, ink: colors of the cell and its text.
         below: a second, smaller line.
-        marked: whether it is the highest of its property, or tied with it.
+        marked: whether the value is the highest of its property, or tied with it.
     """
 
     text: str
@@ -47,23 +47,23 @@ class Cell:
 
 @dataclass(frozen=True)
 class Legend:
-    """What the colours say.
+    """Legend of the colors.
 
     Attributes:
-        title: what the numbers are.
-        stops: colours at equal steps.
-        ticks: (text, position in percent) under them.
-        grey: what a grey field says; empty where none is grey.
+        title: name of the numbers.
+        stops: colors at equal steps.
+        ticks: (text, position in percent) of the marks under the colors.
+        gray: meaning of a gray cell; empty if there is none.
     """
 
     title: str
     stops: Sequence[str]
     ticks: Sequence[tuple[str, float]]
-    grey: str = ""
+    gray: str = ""
 
     @property
     def gradient(self) -> str:
-        """In CSS."""
+        """The colors as a CSS gradient."""
         return f"linear-gradient(to right, {', '.join(self.stops)})"
 
 
@@ -72,9 +72,9 @@ class Grid:
     """A heat map.
 
     Attributes:
-        corner: names what the rows are.
-        rows: name and cells.
-        breaks: rows that stand apart from the one before.
+        corner: name of what the rows are.
+        rows: name and cells of each row.
+        breaks: rows with a gap above them.
     """
 
     corner: str
@@ -85,14 +85,14 @@ class Grid:
 
 
 def property_grid(comparison: Comparison) -> Grid:
-    """NR-Precision: properties by models, or models by properties where there are many models."""
+    """Return NR-Precision of properties by models, or the transpose for many models."""
     values = [
-        found.scores["nr_precision"].value or 0.0
+        scores.scores["nr_precision"].value or 0.0
         for by_model in comparison.properties.values()
-        for found in by_model.values()
+        for scores in by_model.values()
     ]
     scale = scale_for(values, root=True)
-    legend = legend_of("NR-Precision", scale, 1, grey=INSIDE_CHANCE)
+    legend = legend_of("NR-Precision", scale, 1, gray=INSIDE_CHANCE)
     names, models = list(comparison.properties), comparison.models
     leaders = {name: comparison.leaders(name) for name in names}
     cells = {
@@ -106,7 +106,7 @@ def property_grid(comparison: Comparison) -> Grid:
         for name in names
         for model in models
     }
-    if len(models) > MOST_COLUMNS:
+    if len(models) > MAX_COLUMNS:
         rows = [(model.label, [cells[name, model.id] for name in names]) for model in models]
         return Grid("model", names, rows, legend)
     by_name = [(name, [cells[name, model.id] for model in models]) for name in names]
@@ -114,32 +114,35 @@ def property_grid(comparison: Comparison) -> Grid:
 
 
 def correlation_grid(comparison: Comparison) -> Grid | None:
-    """Pearson r of the maps, models by models, similar ones side by side; on the diagonal each
-    model under other noise.
+    """Return Pearson r of the maps, models by models, similar ones next to each other.
+
+    The diagonal has the correlation of each model with itself under other noise.
     """
-    found = comparison.saliency
-    if found is None or not found.pairs:
+    saliency = comparison.saliency
+    if saliency is None or not saliency.pairs:
         return None
-    scale, legend = correlation_colours(found.pairs)
-    rows, order = [], found.clustering.order
+    scale, legend = correlation_colors(saliency.pairs)
+    rows, order = [], saliency.clustering.order
     for row in order:
         cells = []
         for column in order:
             if row == column:
-                itself = found.self_correlation[row]
+                itself = saliency.self_correlation[row]
                 hover = f"{comparison.label(row)} with itself under other noise: r = "
                 hover += f"{number(itself.value, 3)}, 95 % interval {interval(itself.ci95, 3)}"
                 cells.append(shaded(itself.value, 2, scale, hover, below="itself"))
             else:
-                cells.append(_pair_cell(comparison, found.pair(row, column), scale))
+                cells.append(_pair_cell(comparison, saliency.pair(row, column), scale))
         rows.append((comparison.label(row), cells))
     labels = [comparison.label(model) for model in order]
     return Grid("model", labels, rows, legend)
 
 
-def correlation_colours(pairs: Sequence[Pair]) -> tuple[Scale, Legend]:
-    """Of correlations: from the pairs' median floor, as models that look at different pixels still
-    agree that far, to their median ceiling; 0 and 1 where there is none."""
+def correlation_colors(pairs: Sequence[Pair]) -> tuple[Scale, Legend]:
+    """Return the color scale of correlations, from the pairs' median floor to their median ceiling.
+
+    Maps of different images already agree up to the floor. Missing bounds are 0 and 1.
+    """
     floors = [pair.floor.value for pair in pairs if pair.floor.value is not None]
     ceilings = [pair.ceiling.value for pair in pairs if pair.ceiling.value is not None]
     floor, ceiling = median(floors or [0.0]), median(ceilings or [1.0])
@@ -151,36 +154,39 @@ def correlation_colours(pairs: Sequence[Pair]) -> tuple[Scale, Legend]:
 
 
 def _score_cell(
-    name: str, label: str, found: PropertyScores, scale: Scale, *, marked: bool
+    name: str, label: str, scores: PropertyScores, scale: Scale, *, marked: bool
 ) -> Cell:
-    score = found.scores["nr_precision"]
+    score = scores.scores["nr_precision"]
     hover = (
         f"{name}, {label}: NR-Precision {number(score.value, 2)}, 95 % interval "
         f"{interval(score.ci95, 2)}, chance {interval(score.chance, 2)}"
     )
     if score.value is None:
-        return Cell(NONE, f"{name}, {label}: {found.reason}")
+        return Cell(NONE, f"{name}, {label}: {scores.reason}")
     hover += ": inside chance" if score.is_chance else ""
     hover += ", the highest or tied with it" if marked else ""
     if score.is_chance:
-        return Cell(number(score.value, 2), hover, GREY, GREY_INK, marked=marked)
+        return Cell(number(score.value, 2), hover, GRAY, GRAY_INK, marked=marked)
     return replace(shaded(score.value, 2, scale, hover), marked=marked)
 
 
 def _pair_cell(comparison: Comparison, pair: Pair, scale: Scale) -> Cell:
-    found, floor, ceiling = pair.correlation, pair.floor.value, pair.ceiling.value
+    correlation, floor, ceiling = pair.correlation, pair.floor.value, pair.ceiling.value
     hover = (
-        f"{comparison.label(pair.a)}, {comparison.label(pair.b)}: r = {number(found.mean, 3)}, "
-        f"95 % interval {interval(found.ci95, 3)}, floor {number(floor, 3)}, "
+        f"{comparison.label(pair.a)}, {comparison.label(pair.b)}: "
+        f"r = {number(correlation.mean, 3)}, 95 % interval {interval(correlation.ci95, 3)}, "
+        f"floor {number(floor, 3)}, "
         f"ceiling {number(ceiling, 3)}"
     )
     below = f"{number(floor, 2)} to {number(ceiling, 2)}"
-    if found.mean is None:
+    if correlation.mean is None:
         return Cell(NONE, hover)
     bounds = None
     if floor is not None and ceiling is not None:
-        bounds = Gauge(*(100 * min(max(value, 0.0), 1.0) for value in (floor, ceiling, found.mean)))
-    return shaded(found.mean, 2, scale, hover, below=below, gauge=bounds)
+        bounds = Gauge(
+            *(100 * min(max(value, 0.0), 1.0) for value in (floor, ceiling, correlation.mean))
+        )
+    return shaded(correlation.mean, 2, scale, hover, below=below, gauge=bounds)
 
 
 def shaded(
@@ -192,10 +198,10 @@ def shaded(
     below: str = "",
     gauge: Gauge | None = None,
 ) -> Cell:
-    """A number on its colour."""
+    """Return a cell with a number on its color."""
     if value is None:
         return Cell(NONE, hover)
-    background = scale.colour(value)
+    background = scale.color(value)
     return Cell(number(value, digits), hover, background, ink_on(background), below, gauge=gauge)
 
 
@@ -205,16 +211,16 @@ def legend_of(
     digits: int,
     words: Mapping[float, str] | None = None,
     *,
-    grey: str = "",
+    gray: str = "",
 ) -> Legend:
-    """Of all colours of the scale.
+    """Return the legend of all colors of a scale.
 
     Args:
-        words: what numbers under the legend are, where they are more than numbers.
-        grey: what a grey field says.
+        words: names of special numbers under the legend.
+        gray: meaning of a gray cell.
     """
     ticks = [
         (f"{(words or {}).get(value, '')} {number(value, digits)}".strip(), position)
         for value, position in scale.ticks
     ]
-    return Legend(title, scale.stops, ticks, grey)
+    return Legend(title, scale.stops, ticks, gray)

@@ -1,4 +1,4 @@
-"""A comparison as LaTeX tables, to be read into a paper with \\input."""
+"""Write a comparison as LaTeX tables, to be read into a paper with \\input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SPECIAL = {
 
 
 def as_latex(comparison: Comparison) -> str:
-    """The tables as they are printed, each a float with booktabs rules; bold is what is marked."""
+    """Return the printed tables as LaTeX floats with booktabs rules; marked cells are bold."""
     dataset = comparison.dataset
     head = [
         r"% Needs \usepackage{booktabs} and, for quotation marks, \usepackage[T1]{fontenc}.",
@@ -35,7 +35,7 @@ def as_latex(comparison: Comparison) -> str:
 
 
 def latex_table(table: Table) -> str:
-    """One float: the title and the note as its caption, above the table.
+    """Return a table as one float, with title and note as its caption above the table.
 
     >>> print(latex_table(Table("A & B", ("name", "r"), [("x_1", Marked("-0.5"))])))
     \\begin{table}
@@ -71,7 +71,7 @@ def latex_table(table: Table) -> str:
 
 
 def escape(text: str) -> str:
-    """Text as LaTeX prints it, on one line, with a minus sign before numbers below zero.
+    """Escape text for LaTeX, on one line, with a minus sign before numbers below zero.
 
     >>> print(escape("a_b: -0.5, 50 %"))
     a\\_b: $-$0.5, 50 \\%
@@ -81,7 +81,7 @@ def escape(text: str) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    """A row; braces keep a first cell from being read as an option of the row above."""
+    """Return a row; braces keep its first cell from being parsed as an option of the row above."""
     first, *rest = map(_cell, cells)
     return " & ".join([f"{{{first}}}" if first[:1] in ("[", "*") else first, *rest]) + r" \\"
 
@@ -92,5 +92,5 @@ def _cell(cell: str) -> str:
 
 
 def _alignment(column: Sequence[str]) -> str:
-    """Names to the left, numbers to the right."""
+    """Return the alignment of a column: names left, numbers right."""
     return "l" if any(cell[:1].isalpha() for cell in column) else "r"

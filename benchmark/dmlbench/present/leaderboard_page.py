@@ -1,4 +1,4 @@
-"""The leaderboard as a page: sortable, filtered by trunk and loss, with a card for each model."""
+"""Write the leaderboard as a sortable page, with filters and a card for each model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Cell(NamedTuple):
     """A score of a model.
 
     Attributes:
-        value: for sorting; empty where there is none.
+        value: text to sort by; empty if there is no score.
     """
 
     text: str
@@ -32,7 +32,7 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A model of a board; `place` names its card on the page."""
+    """A model of a leaderboard; `place` is the anchor of its card on the page."""
 
     place: str
     model: Submission
@@ -48,23 +48,23 @@ class Board(NamedTuple):
     table: Table
 
 
-def write_leaderboard(found: dict[str, list[Submission]], path: Path, title: str) -> None:
-    """Write the page: one file that needs no other.
+def write_leaderboard(by_dataset: dict[str, list[Submission]], path: Path, title: str) -> None:
+    """Write the page as one self-contained file.
 
     Raises:
-        InputError: no submissions.
+        InputError: there are no submissions.
     """
-    if not found:
-        raise InputError("no submissions there; make one with: dmlbench submit")
-    boards = [_board(models) for models in found.values()]
-    everyone = [one for models in found.values() for one in models]
+    if not by_dataset:
+        raise InputError("the leaderboard has no submissions; add one with: dmlbench submit")
+    boards = [_board(models) for models in by_dataset.values()]
+    everyone = [submission for models in by_dataset.values() for submission in models]
     text, digest = script("leaderboard.js")
     page = render_page(
         "leaderboard.html.j2",
         title=title,
         boards=boards,
-        trunks=sorted({one.card.trunk for one in everyone}),
-        losses=sorted({one.card.loss or NONE for one in everyone}),
+        trunks=sorted({submission.card.trunk for submission in everyone}),
+        losses=sorted({submission.card.loss or NONE for submission in everyone}),
         script=text,
         script_hash=Markup(digest),
     )
@@ -73,17 +73,17 @@ def write_leaderboard(found: dict[str, list[Submission]], path: Path, title: str
 
 def _board(models: Sequence[Submission]) -> Board:
     names = list(models[0].properties.properties)
-    wanted = list(_wanted(names))
-    by_column = [ranks(models, name, score) for _, name, score, _ in wanted]
+    selected = list(_score_columns(names))
+    by_column = [ranks(models, name, score) for _, name, score, _ in selected]
     rows = []
-    for number_, one in enumerate(models):
+    for number_, submission in enumerate(models):
         cells = [
-            _cell(one, name, score, digits, found.get(one.model))
-            for (_, name, score, digits), found in zip(wanted, by_column, strict=True)
+            _cell(submission, name, score, digits, rank_of.get(submission.model))
+            for (_, name, score, digits), rank_of in zip(selected, by_column, strict=True)
         ]
         place = f"{models[0].run.dataset.fingerprint}-{number_}"
-        rows.append(Row(place, one, cells))
-    columns = [title for title, *_ in wanted]
+        rows.append(Row(place, submission, cells))
+    columns = [title for title, *_ in selected]
     table = Table(
         models[0].run.dataset.title,
         ("model", "loss", "trunk", *columns),
@@ -100,8 +100,8 @@ def _board(models: Sequence[Submission]) -> Board:
     return Board(models[0].run.dataset, columns, rows, table)
 
 
-def _wanted(names: Sequence[str]) -> Iterator[tuple[str, str, str, int]]:
-    """(title, property, score, digits) of the columns."""
+def _score_columns(names: Sequence[str]) -> Iterator[tuple[str, str, str, int]]:
+    """Yield (title, property, score, digits) of the columns."""
     retrieved = next((name for name in CLASSES if name in names), None)
     if retrieved is not None:
         yield f"MAP@R of {retrieved}", retrieved, "map_at_r", 3
@@ -109,22 +109,22 @@ def _wanted(names: Sequence[str]) -> Iterator[tuple[str, str, str, int]]:
         yield name, name, "nr_precision", 2
 
 
-def _cell(one: Submission, name: str, score: str, digits: int, rank: Rank | None) -> Cell:
-    scores = one.properties.properties.get(name)
-    found = scores.scores.get(score) if scores else None
-    if found is None or found.value is None:
+def _cell(submission: Submission, name: str, score: str, digits: int, rank: Rank | None) -> Cell:
+    scores = submission.properties.properties.get(name)
+    found_score = scores.scores.get(score) if scores else None
+    if found_score is None or found_score.value is None:
         return Cell(NONE, "", "", scores.reason or "" if scores else "not scored", False)
     return Cell(
-        number(found.value, digits),
-        repr(found.value),
+        number(found_score.value, digits),
+        repr(found_score.value),
         str(rank),
-        f"{name}, {one.card.name}: {_hover(found, digits)}, rank {rank}",
-        found.is_chance,
+        f"{name}, {submission.card.name}: {_hover(found_score, digits)}, rank {rank}",
+        found_score.is_chance,
     )
 
 
-def _hover(found: Score, digits: int) -> str:
+def _hover(score: Score, digits: int) -> str:
     return (
-        f"{number(found.value, digits)}, 95 % interval {interval(found.ci95, digits)}, "
-        f"chance {interval(found.chance, digits)}"
+        f"{number(score.value, digits)}, 95 % interval {interval(score.ci95, digits)}, "
+        f"chance {interval(score.chance, digits)}"
     )

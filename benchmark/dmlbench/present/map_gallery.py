@@ -1,4 +1,4 @@
-"""The page's images, each with every model's map over it."""
+"""The images of a page, each with every model's map over it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Card:
-    """One image of the dataset: its factor values as (name, text), it, and the maps over it."""
+    """An image of the dataset, its factor values as (name, text), and the maps over it."""
 
     key: str
     values: Sequence[tuple[str, str]]
@@ -40,7 +40,7 @@ class Card:
 
 
 def tile_width(tiles: int) -> float:
-    """Width of a picture on the page, in rem: two cards fill a row where they are narrow."""
+    """Return the width of a picture on the page, in rem; two narrow cards share a row."""
     row, gap = (33.0, 0.5) if tiles <= 3 else (69.0, 0.5)
     return min(max(row / tiles - gap, 8.0), 13.0)
 
@@ -48,16 +48,16 @@ def tile_width(tiles: int) -> float:
 def make_cards(
     comparison: Comparison, results: Sequence[Result], dataset: ImageSource, count: int
 ) -> list[Card]:
-    """The first images that all models have maps of, in the order of the dataset.
+    """Make cards of the first `count` images that all models have maps of, in dataset order.
 
     Raises:
         DatasetError: a shard is damaged.
     """
-    found = comparison.saliency
-    keys = found.keys[:count] if found else ()
+    saliency = comparison.saliency
+    keys = saliency.keys[:count] if saliency else ()
     if not keys:
         return []
-    maps = {one.model: one.maps() for one in results if one.saliency is not None}
+    maps = {result.model: result.maps() for result in results if result.saliency is not None}
     width = WIDTH if len(maps) <= MANY_MODELS else SMALL_WIDTH
     return [
         _card(item, comparison, maps, dataset, width)
@@ -72,13 +72,17 @@ def _card(
     values = [(key, value_text(item, dataset, key)) for key in dataset.manifest.varied]
     described = ", ".join(f"{name} {value}" for name, value in values)
     tiles = [Tile(data_uri(small), *small.size, f"Image {item.key}: {described}", "image")]
-    for model, own in maps.items():
-        row = int(own.rows_of([item.key])[0])
-        on_car = float(own.attention_on_car[row])
+    for model, model_maps in maps.items():
+        row = int(model_maps.rows_of([item.key])[0])
+        on_car = float(model_maps.attention_on_car[row])
         label = comparison.label(model)
         tiles.append(
             Tile(
-                data_uri(overlay(small, own.maps[row].astype(np.float32), own.geometry_of(row))),
+                data_uri(
+                    overlay(
+                        small, model_maps.maps[row].astype(np.float32), model_maps.geometry_of(row)
+                    )
+                ),
                 *small.size,
                 f"Saliency map of {label} over image {item.key}",
                 label,
@@ -89,7 +93,7 @@ def _card(
 
 
 def value_text(item: Item, dataset: ImageSource, key: str) -> str:
-    """A factor's value with its unit, for reading."""
+    """Format a factor's value with its unit."""
     value, unit = item.row[key], dataset.manifest.factor(key).unit
     if value is None:
         return "does not apply"

@@ -1,4 +1,4 @@
-"""Images, and maps over them, as data URIs."""
+"""Encode images, and maps over them, as data URIs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WEIGHTS = np.array([0.299, 0.587, 0.114])
 
 
 def data_uri(image: Image.Image) -> str:
-    """The image as WebP, or as JPEG where Pillow has no WebP."""
+    """Encode an image as WebP, or as JPEG if Pillow lacks WebP."""
     kind = "webp" if features.check("webp") else "jpeg"
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, kind.upper(), quality=82)
@@ -25,7 +25,7 @@ def data_uri(image: Image.Image) -> str:
 
 
 def shrink(image: Image.Image, width: int) -> Image.Image:
-    """The image in this width, pixels; never larger than it was."""
+    """Resize an image to this width in pixels; never enlarge it."""
     if image.width <= width:
         return image.convert("RGB")
     height = max(1, round(image.height * width / image.width))
@@ -33,16 +33,16 @@ def shrink(image: Image.Image, width: int) -> Image.Image:
 
 
 def overlay(image: Image.Image, saliency: NDArray[np.floating], geometry: Geometry) -> Image.Image:
-    """A map over a darkened grey image: black and purple is little, yellow is much.
+    """Draw a map over a darkened gray image: black and purple are low, yellow is high.
 
     Args:
-        image: the whole image in any size of its aspect.
-        saliency: [H, W] in [0, 1], the model's input.
-        geometry: where that input lies; what the model did not see is darker still.
+        image: the whole image in any size of its aspect ratio.
+        saliency: [H, W] in [0, 1], in the pixels of the model's input.
+        geometry: where that input lies in the image; the rest of the image is darker.
     """
-    grey = (np.asarray(image.convert("RGB"), np.float64) @ _WEIGHTS)[:, :, None] / 255
+    gray = (np.asarray(image.convert("RGB"), np.float64) @ _WEIGHTS)[:, :, None] / 255
     strength, seen = _carried_back(image, saliency, geometry)
-    base = grey * np.where(seen, DIMMED, OUTSIDE)[:, :, None]
+    base = gray * np.where(seen, DIMMED, OUTSIDE)[:, :, None]
     glow = np.asarray(colormaps["inferno"](strength))[:, :, :3]
     share = (0.9 * np.sqrt(strength))[:, :, None]
     return Image.fromarray((255 * (base * (1 - share) + glow * share)).round().astype(np.uint8))
@@ -51,7 +51,7 @@ def overlay(image: Image.Image, saliency: NDArray[np.floating], geometry: Geomet
 def _carried_back(
     image: Image.Image, saliency: NDArray[np.floating], geometry: Geometry
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The map in the pixels of `image`, 0 outside of what the model saw, and where that was."""
+    """Return the map in the pixels of `image`, 0 outside the input, and a mask of the input."""
     horizontal, vertical = image.width / geometry.image[1], image.height / geometry.image[0]
     box = geometry.box
     left, right = round(box.left * horizontal), round(box.right * horizontal)
@@ -61,5 +61,5 @@ def _carried_back(
     resized = source.resize(size, Image.Resampling.BILINEAR)
     canvas = Image.new("F", image.size, -1.0)
     canvas.paste(resized, (left, top))
-    found = np.asarray(canvas, np.float64)
-    return np.clip(found, 0, 1), found >= 0
+    values = np.asarray(canvas, np.float64)
+    return np.clip(values, 0, 1), values >= 0

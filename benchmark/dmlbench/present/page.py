@@ -1,4 +1,4 @@
-"""Pages from templates: files that need no other and ask for none."""
+"""Render self-contained pages from templates."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _KINDS = {
     "pdf": ("PDF", "application/pdf"),
     "png": ("PNG", "image/png"),
 }
-"""What files are called, and their media type, by suffix."""
+"""Name and media type of files by suffix."""
 
 
 def render_page(template: str, **values: Any) -> str:
-    """The HTML of a template beside this file, filled in; `style` is added."""
+    """Render a template of this package to HTML; `style` is added to the values."""
     style = Markup((FOLDER / "style.css").read_text(encoding="utf-8"))
     return _environment().get_template(template).render(style=style, **values)
 
 
 def script(name: str) -> tuple[Markup, str]:
-    """A script beside this file, and its hash as the page's security policy names it."""
+    """Return a script of this package, and its hash for the page's content security policy."""
     text = "\n" + (FOLDER / name).read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return Markup(text), f"'sha256-{digest}'"
@@ -56,12 +56,12 @@ def _environment() -> jinja2.Environment:
 
 
 def _breakable(name: str) -> Markup:
-    """A long name with places to break it."""
+    """Return a long name with positions for line breaks."""
     return Markup("_<wbr>").join(escape(part) for part in name.split("_"))
 
 
 def _table_links(table: Table) -> Markup:
-    """Links to a table as files."""
+    """Return links to download a table."""
     return _links(
         table.title,
         {"csv": csv_text(table).encode(), "tex": (latex_table(table) + "\n").encode()},
@@ -69,13 +69,13 @@ def _table_links(table: Table) -> Markup:
 
 
 def _figure_links(figure: Grid | Dendrogram, title: str) -> Markup:
-    """Links to a heat map or a clustering as files."""
+    """Return links to download a heat map or a tree."""
     files = grid_files(figure) if isinstance(figure, Grid) else tree_files(figure)
     return _links(title, files)
 
 
 def _links(title: str, files: Mapping[str, bytes]) -> Markup:
-    """Links to files, by suffix, that lie in the page itself."""
+    """Return links to files, by suffix, that are embedded in the page."""
     links = [
         Markup('<a download="{}.{}" href="data:{};base64,{}">{}</a>').format(
             file_name(title), suffix, kind, base64.b64encode(files[suffix]).decode(), name
@@ -87,7 +87,8 @@ def _links(title: str, files: Mapping[str, bytes]) -> Markup:
 
 
 def file_name(title: str) -> str:
-    """
+    """Return a file name for a title.
+
     >>> file_name("Groups by NR-Precision: a against b")
     'groups_by_nr_precision_a_against_b'
     """

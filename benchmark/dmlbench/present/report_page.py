@@ -1,4 +1,4 @@
-"""From results to the page."""
+"""Write the report page from results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dmlbench.present.comparison_tables import (
     tie_note,
 )
 from dmlbench.present.dendrogram import dendrogram
-from dmlbench.present.explorer import MAP, MOST_POINTS, explorer_content, perplexity
+from dmlbench.present.explorer import MAP, MAX_POINTS, explorer_content, perplexity
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.heat_maps import correlation_grid, property_grid
 from dmlbench.present.map_gallery import make_cards, tile_width
@@ -38,26 +38,26 @@ Progress = Callable[[str, int, int], None]
 
 
 def find_dataset(
-    results: Sequence[Result], given: ImageSource | None, images: int
+    results: Sequence[Result], source: ImageSource | None, images: int
 ) -> ImageSource | None:
-    """The dataset that the page's images come from: as given, else where the results remember it.
+    """Open the dataset for the page's images: `source`, or the one that the results name.
 
-    Results may be of others: a URL that they remember is not opened.
+    Results may come from other people, so a URL that only they name is not opened.
 
     Returns:
-        None where no images are to be shown, and where none has maps and they are not there.
+        None if no images are to be shown, or if no model has maps and the dataset is missing.
 
     Raises:
-        InputError: another dataset than the results', or none where they remember it.
+        InputError: it is another dataset than the results', or there is none where they name it.
     """
     if images == 0:
         return None
     expected = results[0].run.dataset
     hint = f"give the folder of {expected.name} {expected.fingerprint} with --data, or --images 0"
     try:
-        if given is None and "://" in expected.url:
+        if source is None and "://" in expected.url:
             raise InputError(f"{expected.url}: is a URL, which the results alone do not open")
-        dataset = given or open_source(expected.url, **expected.options)
+        dataset = source or open_source(expected.url, **expected.options)
     except (InputError, OSError) as error:
         if all(result.saliency is None for result in results):
             return None
@@ -77,14 +77,14 @@ def write_report(
     groups: Groups | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Write the page: one file that needs no other and asks for none.
+    """Write the page as one self-contained file that loads no other.
 
     The same results give the same bytes.
 
     Args:
-        results: of one dataset; one model or more.
-        dataset: theirs, for the images; None leaves the images out.
-        images: how many are shown.
+        results: results of one or more models on one dataset.
+        dataset: that dataset, for the images; None leaves the images out.
+        images: number of images to show.
         groups: two groups of models to test; see `dmlbench.compare.compare_results`.
 
     Raises:
@@ -114,7 +114,7 @@ def write_report(
         strips=[] if dataset is None else make_strips(comparison, results, dataset),
         explorer=Markup(explorer),
         map_side=MAP,
-        perplexity=f"{perplexity(min(comparison.dataset.images, MOST_POINTS)):.3g}",
+        perplexity=f"{perplexity(min(comparison.dataset.images, MAX_POINTS)):.3g}",
         script=text_of_script,
         script_hash=Markup(script_hash),
         tile=tile_width(len(cards[0].tiles)) if cards else 0,
@@ -134,7 +134,7 @@ def _title(comparison: Comparison) -> str:
 
 
 def _measured(results: Sequence[Result]) -> str:
-    """Days of the first and the last measurement."""
+    """Return the days of the first and the last measurement."""
     steps = [step for result in results for step in result.run.steps.values() if step is not None]
     days = sorted({step.finished[:10] for step in steps})
     return " to ".join(days[:1] + days[-1:] if len(days) > 1 else days)

@@ -1,4 +1,4 @@
-"""The page's first sentences, made from numbers of the result files."""
+"""Summarize a comparison in sentences, from numbers of the result files."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from dmlbench.compare import Comparison, Pair
 from dmlbench.present.result_tables import interval, number
 from dmlbench.results.files import Interval, Mean, Score
 
-MOST_NAMED = 6
-"""Models that are spoken of one by one."""
+MAX_NAMED = 6
+"""Maximum number of models that are named individually."""
 
 
 def summary(comparison: Comparison) -> Iterator[str]:
-    """Sentences: the strongest property (of a sweep, where properties go with scenes, what the
-    swept group does), what lies inside chance, how alike the maps are."""
+    """Yield sentences on the strongest property, chance, agreement of maps, and attention.
+
+    On a sweep dataset, whose properties go with scenes, the effect of the swept group replaces the
+    strongest property.
+    """
     yield from _interventions(comparison) if comparison.interventions else _strongest(comparison)
     yield from _chance(comparison)
     yield from _agreement(comparison)
@@ -23,9 +26,11 @@ def summary(comparison: Comparison) -> Iterator[str]:
 
 
 def _interventions(comparison: Comparison) -> Iterator[str]:
-    found = comparison.interventions
-    if named := _named(comparison, {model: one.sensitivity for model, one in found.items()}):
-        group = next(iter(found.values())).group
+    by_model = comparison.interventions
+    if named := _named(
+        comparison, {model: interventions.sensitivity for model, interventions in by_model.items()}
+    ):
+        group = next(iter(by_model.values())).group
         yield (
             f"Changing {group} alone moves an embedding this many times as far as another car is: "
             f"{named}."
@@ -36,16 +41,16 @@ def _strongest(comparison: Comparison) -> Iterator[str]:
     best = {model.label: _best(comparison, model.id) for model in comparison.models}
     if not comparison.properties:
         return
-    if len(best) <= MOST_NAMED:
+    if len(best) <= MAX_NAMED:
         parts = [
-            f"{label} by {found[0]} ({_with_interval(found[1].value, found[1].ci95)})"
-            if found
+            f"{label} by {entry[0]} ({_with_interval(entry[1].value, entry[1].ci95)})"
+            if entry
             else f"{label} by no property beyond chance"
-            for label, found in best.items()
+            for label, entry in best.items()
         ]
         yield f"Embeddings cluster most strongly, by NR-Precision: {'; '.join(parts)}."
         return
-    counted = Counter(found[0] if found else "none beyond chance" for found in best.values())
+    counted = Counter(entry[0] if entry else "none beyond chance" for entry in best.values())
     parts = [f"{name} for {count}" for name, count in counted.most_common()]
     yield (
         f"The property with the highest NR-Precision, over {len(best)} models: {', '.join(parts)}."
@@ -53,7 +58,7 @@ def _strongest(comparison: Comparison) -> Iterator[str]:
 
 
 def _best(comparison: Comparison, model: str) -> tuple[str, Score] | None:
-    """The property with the highest score above 0 that is not inside chance."""
+    """Return the property with the highest score above 0 that is not inside chance."""
     scores = {
         name: by_model[model].scores["nr_precision"]
         for name, by_model in comparison.properties.items()
@@ -73,9 +78,9 @@ def _with_interval(value: float | None, ci95: Interval | None) -> str:
 
 def _chance(comparison: Comparison) -> Iterator[str]:
     scores = [
-        found.scores["nr_precision"]
+        scores_of_model.scores["nr_precision"]
         for by_model in comparison.properties.values()
-        for found in by_model.values()
+        for scores_of_model in by_model.values()
     ]
     judged = [score for score in scores if score.value is not None and score.chance is not None]
     if judged:
@@ -134,11 +139,11 @@ def _attention(comparison: Comparison) -> Iterator[str]:
 
 
 def _named(comparison: Comparison, scores: Mapping[str, Score | Mean]) -> str:
-    """The models' scores one by one, of many models their range; empty where none is known."""
-    known = {model: one for model, one in scores.items() if one.value is not None}
-    if len(known) > MOST_NAMED:
-        return f"{_range(one.value for one in known.values())} over {len(known)} models"
+    """List the models' scores, or their range for many models; empty if none is known."""
+    known = {model: score for model, score in scores.items() if score.value is not None}
+    if len(known) > MAX_NAMED:
+        return f"{_range(score.value for score in known.values())} over {len(known)} models"
     return "; ".join(
-        f"{comparison.label(model)} {_with_interval(one.value, one.ci95)}"
-        for model, one in known.items()
+        f"{comparison.label(model)} {_with_interval(score.value, score.ci95)}"
+        for model, score in known.items()
     )

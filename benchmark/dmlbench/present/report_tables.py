@@ -1,4 +1,4 @@
-"""The page's tables of text: every number with its intervals, and how each model was measured."""
+"""Tables of a page: all numbers with intervals, and how each model was measured."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ABSENT = Score(value=None, ci95=None, chance=None)
 
 
 def score_details(comparison: Comparison) -> Table:
-    """A row a property and model: the main score and the one that does not grow with N."""
+    """Return one row per property and model: NR-Precision, and ARP, which is independent of N."""
     columns = (
         *("property", "model", "images", "labels"),
         *("NR-Precision", "95 % interval", "chance"),
@@ -42,32 +42,32 @@ def score_details(comparison: Comparison) -> Table:
         "note",
     )
     rows = []
-    for name, model, found in _entries(comparison):
-        main, arp = found.scores["nr_precision"], found.scores["arp"]
-        counts = (str(found.n), str(found.labels))
-        rows.append((name, model, *counts, *_full(main, 2), *_full(arp, 3), found.note))
+    for name, model, scores in _entries(comparison):
+        main, arp = scores.scores["nr_precision"], scores.scores["arp"]
+        counts = (str(scores.n), str(scores.labels))
+        rows.append((name, model, *counts, *_full(main, 2), *_full(arp, 3), scores.note))
     return Table("Scores with intervals", columns, rows)
 
 
 def other_scores(comparison: Comparison) -> Table:
-    """A row a property and model: the other scores, each with its interval."""
+    """Return one row per property and model: the other scores, each with its interval."""
     columns = ("property", "model", *(title for title, _ in _OTHERS.values()))
     rows = [
         (
             name,
             model,
             *(
-                _with_interval(found.scores.get(score, _ABSENT), digits)
+                _with_interval(scores.scores.get(score, _ABSENT), digits)
                 for score, (_, digits) in _OTHERS.items()
             ),
         )
-        for name, model, found in _entries(comparison)
+        for name, model, scores in _entries(comparison)
     ]
     return Table("Other scores", columns, rows, _OTHERS_NOTE)
 
 
 def pair_details(comparison: Comparison) -> Table:
-    """A row a pair of models."""
+    """Return one row per pair of models."""
     columns = (
         "model A",
         "model B",
@@ -96,7 +96,7 @@ def pair_details(comparison: Comparison) -> Table:
 
 
 def run_facts(result: Result) -> list[tuple[str, str]]:
-    """How one model was measured, as (name, text)."""
+    """Return how one model was measured, as (name, text)."""
     run = result.run
     model, settings = run.model, run.settings
     facts = [
@@ -120,8 +120,8 @@ def run_facts(result: Result) -> list[tuple[str, str]]:
 
 def _entries(comparison: Comparison) -> Iterator[tuple[str, str, PropertyScores]]:
     for name, by_model in comparison.properties.items():
-        for model, found in by_model.items():
-            yield name, comparison.label(model), found
+        for model, scores in by_model.items():
+            yield name, comparison.label(model), scores
 
 
 def _with_interval(score: Score, digits: int) -> str:
@@ -150,7 +150,7 @@ def _bound(bound: Bound) -> tuple[str, str]:
 
 
 def _made(steps: dict[str, Step | None]) -> Iterator[tuple[str, str]]:
-    """When and on what each part was made; equal versions are named once."""
+    """Yield when and on which hardware each part was computed; equal versions are named once."""
     by_versions: dict[str, list[str]] = {}
     for part, step in steps.items():
         if step is None:
@@ -176,13 +176,13 @@ def _text(value: object) -> str:
 
 
 def all_notes(comparison: Comparison, results: Sequence[Result]) -> list[str]:
-    """What a reader has to know: of the comparison, and of each model."""
-    runs = [one.run for one in results]
+    """Return the notes on the comparison and on each model."""
+    runs = [result.run for result in results]
     shared = [note for note in runs[0].notes if all(note in run.notes for run in runs)]
-    own = [
+    of_one_model = [
         f"{comparison.label(run.model.id)}: {note}"
         for run in runs
         for note in run.notes
         if note not in shared
     ]
-    return [*comparison.notes, *shared, *own]
+    return [*comparison.notes, *shared, *of_one_model]

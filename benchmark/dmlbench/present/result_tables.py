@@ -1,4 +1,4 @@
-"""Results as tables of text, and tables at the terminal."""
+"""Tables of results, and how tables are printed and written as CSV."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 NONE = "-"
 RETRIEVAL = {"precision_at_1": "P@1", "r_precision": "R-Precision", "map_at_r": "MAP@R"}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a cell begins with that spreadsheets take for a formula."""
+"""Beginnings of cells that spreadsheets interpret as formulas."""
 _NUMBERS = re.compile(r"[-+0-9. to\[\]*()%]+")
 """A number, or numbers as the tables write them: `-0.5 to 1.2`."""
 NEGATIVE = re.compile(r"(?<![\w-])-(?=\d)")
-"""The hyphen before a number below zero, in a text for reading."""
+"""The hyphen before a number below zero."""
 
 
 class Marked(str):
-    """A cell whose first word, its value, stands out."""
+    """A cell whose first word, its value, is highlighted."""
 
     def marked(self, before: str, after: str) -> str:
-        """The cell with marks around its first word.
+        """Return the cell with marks around its first word.
 
         >>> Marked("0.5 [0.1 to 0.9]").marked("", "*")
         '0.5* [0.1 to 0.9]'
@@ -41,7 +41,7 @@ class Marked(str):
 
 
 class Table(NamedTuple):
-    """Column names and rows of text; the first column names the row. `note` stands below."""
+    """A table of text; the first column names the row, and `note` is printed below."""
 
     title: str
     columns: Sequence[str]
@@ -50,7 +50,7 @@ class Table(NamedTuple):
 
 
 def number(value: float | None, digits: int) -> str:
-    """A number for reading; '-' where there is none.
+    """Format a number; '-' if there is none.
 
     >>> number(1.005, 1), number(-0.0001, 2), number(None, 2)
     ('1.0', '0.00', '-')
@@ -62,7 +62,7 @@ def number(value: float | None, digits: int) -> str:
 
 
 def minus(text: str) -> str:
-    """Numbers below zero with a minus sign in place of a hyphen, in a text for reading.
+    """Replace the hyphen before numbers below zero by a minus sign.
 
     >>> minus("NR-Precision -0.5 to 2026-01-02")
     'NR-Precision −0.5 to 2026-01-02'
@@ -71,7 +71,8 @@ def minus(text: str) -> str:
 
 
 def interval(pair: Interval | None, digits: int) -> str:
-    """
+    """Format an interval; '-' if there is none.
+
     >>> interval((0.5, 1.25), 1)
     '0.5 to 1.2'
     """
@@ -79,7 +80,7 @@ def interval(pair: Interval | None, digits: int) -> str:
 
 
 def csv_text(table: Table) -> str:
-    """As a CSV file: the column names and the rows.
+    """Return a table as CSV: the column names and the rows.
 
     >>> csv_text(Table("T", ("name", "r"), [("a, b", "0.5")]))
     'name,r\\n"a, b",0.5\\n'
@@ -88,10 +89,9 @@ def csv_text(table: Table) -> str:
 
 
 def csv_document(columns: Sequence[str], rows: Iterable[Sequence[str | float | None]]) -> str:
-    """A CSV file; a cell without a value is empty.
+    """Return a CSV file; cells without a value are empty.
 
-    A spreadsheet would run a text that begins as a formula does: it gets an apostrophe before it,
-    as spreadsheets write text.
+    Text that spreadsheets would run as a formula is prefixed with an apostrophe, which marks text.
 
     >>> csv_document(("name", "r"), [("=1+A1", -0.5), ("-", None)]).splitlines()
     ['name,r', "'=1+A1,-0.5", '-,']
@@ -110,36 +110,38 @@ def _harmless(cell: str | float | None) -> str | float | None:
 
 
 def score_table(properties: Mapping[str, PropertyScores]) -> Table:
-    """One model: a row a property."""
-    within = any("arp_within_class" in found.scores for found in properties.values())
+    """Return the scores of one model, one row per property."""
+    within = any(
+        "arp_within_class" in property_scores.scores for property_scores in properties.values()
+    )
     columns = (
         *("property", "images", "NR-Precision", "95 % interval", "chance", "ARP"),
         *(["ARP within class"] if within else []),
         *("decodability", "note"),
     )
     rows = []
-    for name, found in properties.items():
-        scores = found.scores
+    for name, property_scores in properties.items():
+        scores = property_scores.scores
         main = scores["nr_precision"]
         inside = scores.get("arp_within_class")
         rows.append(
             (
                 name,
-                str(found.n),
+                str(property_scores.n),
                 number(main.value, 2),
                 interval(main.ci95, 2),
                 interval(main.chance, 2),
                 number(scores["arp"].value, 3),
                 *([number(None if inside is None else inside.value, 3)] if within else []),
                 number(scores["decodability"].value, 2),
-                found.note,
+                property_scores.note,
             )
         )
     return Table("Properties", columns, rows)
 
 
 def print_result(result: Result) -> None:
-    """One evaluation: its properties, its maps, and where they are."""
+    """Print one evaluation: its property scores, its maps, and its folder."""
     print_table(score_table(result.properties.properties))
     for name in CLASSES:
         if name in result.properties.properties:
@@ -147,10 +149,10 @@ def print_result(result: Result) -> None:
     if result.properties.interventions is not None:
         say(intervention_line(result.properties.interventions))
     if result.saliency is not None:
-        found = result.saliency
+        saliency = result.saliency
         say(
-            f"attention on car: {_attention(found.attention_on_car)}; maps agree with themselves "
-            f"under other noise: {_agreement(found.self_correlation)}"
+            f"attention on car: {_attention(saliency.attention_on_car)}; maps agree with "
+            f"themselves under other noise: {_agreement(saliency.self_correlation)}"
         )
     note = queries_note(result.properties.n, result.properties.settings)
     if note is not None:
@@ -158,12 +160,13 @@ def print_result(result: Result) -> None:
     say(f"results: {result.folder.path}")
 
 
-def retrieval_line(name: str, found: PropertyScores) -> str:
-    """The scores that papers on metric learning report, of a property that is the class."""
+def retrieval_line(name: str, property_scores: PropertyScores) -> str:
+    """Return the usual retrieval scores of metric learning, for a property that is the class."""
+    scores = property_scores.scores
     parts = [
-        f"{title} {number(found.scores[name].value, 3)} (95 % interval "
-        f"{interval(found.scores[name].ci95, 3)}; chance {interval(found.scores[name].chance, 3)})"
-        for name, title in RETRIEVAL.items()
+        f"{title} {number(scores[score].value, 3)} (95 % interval "
+        f"{interval(scores[score].ci95, 3)}; chance {interval(scores[score].chance, 3)})"
+        for score, title in RETRIEVAL.items()
     ]
     return f"retrieval of {name}: {', '.join(parts)}"
 
@@ -181,21 +184,22 @@ def _attention(mean: Mean) -> str:
     )
 
 
-def intervention_line(found: Interventions) -> str:
-    """What the swept group does to the embeddings, in words."""
-    if found.reason is not None:
-        return f"changing {found.group}: no sensitivity, {found.reason}"
-    moves, stays = found.sensitivity, found.retrieval_under_intervention
+def intervention_line(interventions: Interventions) -> str:
+    """Describe the effect of the swept group on the embeddings."""
+    if interventions.reason is not None:
+        return f"changing {interventions.group}: no sensitivity, {interventions.reason}"
+    group = interventions.group
+    moves, stays = interventions.sensitivity, interventions.retrieval_under_intervention
     return (
-        f"changing {found.group} alone moves an embedding {number(moves.value, 3)} times as far as "
+        f"changing {group} alone moves an embedding {number(moves.value, 3)} times as far as "
         f"another car is (95 % interval {interval(moves.ci95, 3)}); the nearest is the same car, "
-        f"not the same {found.group}, for {number(stays.value, 3)} of the images (95 % interval "
-        f"{interval(stays.ci95, 3)}; by chance {number(found.retrieval_expected, 3)})"
+        f"not the same {group}, for {number(stays.value, 3)} of the images (95 % interval "
+        f"{interval(stays.ci95, 3)}; by chance {number(interventions.retrieval_expected, 3)})"
     )
 
 
 def print_scores(scores: Mapping[str, Any]) -> None:
-    """What `dmlbench.evaluate.score_files.score_files` gives."""
+    """Print the scores that `dmlbench.evaluate.score_files.score_files` returns."""
     print_table(score_table(scores_by_property(scores)))
     notes = (queries_note(scores["n"], scores["settings"]), *scores["notes"])
     for note in filter(None, notes):
@@ -203,15 +207,15 @@ def print_scores(scores: Mapping[str, Any]) -> None:
 
 
 def scores_by_property(scores: Mapping[str, Any]) -> dict[str, PropertyScores]:
-    """The properties of what `dmlbench.evaluate.score_files.score_files` gives."""
+    """Parse the properties that `dmlbench.evaluate.score_files.score_files` returns."""
     return {
-        name: PropertyScores.model_validate_json(json.dumps(one))
-        for name, one in scores["properties"].items()
+        name: PropertyScores.model_validate_json(json.dumps(content))
+        for name, content in scores["properties"].items()
     }
 
 
 def print_table(table: Table) -> None:
-    """At the terminal, where `*` is the mark."""
+    """Print a table at the terminal; `*` marks cells."""
     rows = [
         [cell.marked("", "*") if isinstance(cell, Marked) else cell for cell in row]
         for row in table.rows

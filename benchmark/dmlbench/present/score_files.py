@@ -1,4 +1,4 @@
-"""Scores as a file: JSON (everything), CSV (a number per row), Markdown, LaTeX (the table)."""
+"""Write scores as JSON (everything), CSV (one number per row), Markdown or LaTeX (the table)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ COLUMNS = ("property", "measure", "value", "ci95_low", "ci95_high", "chance_low"
 
 
 def check_suffix(path: Path) -> None:
-    """Refuse a file that is none of these before anything is computed; `-` is stdout.
+    """Check the suffix of an output file before anything is computed; `-` is stdout.
 
     Raises:
-        UnknownNameError: another suffix.
+        UnknownNameError: the suffix is not .json, .csv, .md or .tex.
     """
     if is_stream(path):
         return
@@ -29,23 +29,23 @@ def check_suffix(path: Path) -> None:
 
 
 def write_scores(scores: Mapping[str, Any], path: Path) -> None:
-    """Write scores into the file that the suffix names; JSON into a pipe."""
+    """Write scores in the format that the suffix names; JSON into a pipe."""
     write_whole(path, _WRITERS.get(path.suffix, as_json)(scores))
 
 
 def as_json(scores: Mapping[str, Any]) -> str:
-    """Everything."""
+    """Return everything as JSON."""
     return json.dumps(scores, indent=1, ensure_ascii=False) + "\n"
 
 
 def as_csv(scores: Mapping[str, Any]) -> str:
-    """A number per row, with `COLUMNS`; a cell without a value is empty."""
+    """Return a CSV file: one number per row, with `COLUMNS`; cells without a value are empty."""
     return csv_document(COLUMNS, _rows(scores))
 
 
 def _rows(scores: Mapping[str, Any]) -> Iterator[tuple[str | float | None, ...]]:
-    for name, found in scores_by_property(scores).items():
-        for measure, score in found.scores.items():
+    for name, property_scores in scores_by_property(scores).items():
+        for measure, score in property_scores.scores.items():
             ends = (*(score.ci95 or (None, None)), *(score.chance or (None, None)))
             yield (name, measure, score.value, *ends)
 

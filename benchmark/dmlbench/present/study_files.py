@@ -1,4 +1,4 @@
-"""The findings of a study as files: a page, tables for a paper, a summary, and all numbers."""
+"""Write the findings of a study: a page, tables for a paper, a summary, and all numbers."""
 
 from __future__ import annotations
 
@@ -21,11 +21,14 @@ PAGE, SUMMARY, NUMBERS = "study.html", "summary.md", "study.json"
 TABLES, FIGURES = "tables", "figures"
 
 
-def write_study(found: Findings, out: Path) -> None:
-    """Write `study.html`, `summary.md`, `study.json`, `tables/` as LaTeX and CSV, and `figures/` as
-    SVG, PDF and PNG."""
-    tables, grids = list(study_tables(found)), list(study_grids(found))
-    sentences = list(findings_in_words(found))
+def write_study(findings: Findings, out: Path) -> None:
+    """Write the files of a study into a folder.
+
+    They are `study.html`, `summary.md`, `study.json`, `tables/` as LaTeX and CSV, and `figures/` as
+    SVG, PDF and PNG.
+    """
+    tables, grids = list(study_tables(findings)), list(study_grids(findings))
+    sentences = list(findings_in_words(findings))
     (out / TABLES).mkdir(parents=True, exist_ok=True)
     for name, table in tables:
         write_whole(out / TABLES / f"{name}.tex", latex_table(table) + "\n")
@@ -34,43 +37,43 @@ def write_study(found: Findings, out: Path) -> None:
     for name, _, grid in grids:
         for suffix, content in grid_files(grid).items():
             write_whole(out / FIGURES / f"{name}.{suffix}", content)
-    write_whole(out / SUMMARY, _summary(found, sentences, [table for _, table in tables]))
-    numbers = found.model_dump(mode="json")
+    write_whole(out / SUMMARY, _summary(findings, sentences, [table for _, table in tables]))
+    numbers = findings.model_dump(mode="json")
     write_whole(out / NUMBERS, json.dumps(numbers, indent=1, ensure_ascii=False) + "\n")
     page = render_page(
         "study.html.j2",
-        recipe=found.recipe,
-        scale=_scale(found),
+        recipe=findings.recipe,
+        scale=_scale(findings),
         sentences=sentences,
         tables=tables,
         grids=grids,
-        facts=list(_facts(found)),
+        facts=list(_facts(findings)),
     )
     write_whole(out / PAGE, page)
 
 
-def _summary(found: Findings, sentences: list[str], tables: list[Table]) -> str:
+def _summary(findings: Findings, sentences: list[str], tables: list[Table]) -> str:
     said = "\n".join(f"- {sentence}" for sentence in sentences)
-    head = [f"# {found.recipe.title}", found.recipe.description, _scale(found), said]
+    head = [f"# {findings.recipe.title}", findings.recipe.description, _scale(findings), said]
     return "\n\n".join([*head, *map(markdown_table, tables)]) + "\n"
 
 
-def _scale(found: Findings) -> str:
-    """What a reader has to know of the size of the study."""
-    recipe = found.recipe
-    maps = f" Maps of {len(found.maps.keys)} images." if found.maps else ""
+def _scale(findings: Findings) -> str:
+    """Describe the size of the study."""
+    recipe = findings.recipe
+    maps = f" Maps of {len(findings.maps.keys)} images." if findings.maps else ""
     on = "; ".join(
         f"{what} on {dataset.title} ({dataset.images} images)"
-        for what, dataset in found.datasets.items()
+        for what, dataset in findings.datasets.items()
     )
     folds = f"{len(recipe.folds)} fold{'s' if len(recipe.folds) > 1 else ''}"
     return f"{len(recipe.trained)} losses, {folds}; measured: {on}.{maps}"
 
 
-def _facts(found: Findings) -> Iterator[tuple[str, str]]:
-    """Settings, by name."""
-    for name, value in found.recipe.model_dump(mode="json", exclude_none=True).items():
+def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
+    """Yield the settings of the study by name."""
+    for name, value in findings.recipe.model_dump(mode="json", exclude_none=True).items():
         if name not in {"title", "description"}:
             yield name, value if isinstance(value, str) else json.dumps(value)
-    for what, dataset in found.datasets.items():
+    for what, dataset in findings.datasets.items():
         yield f"{what}: fingerprint", dataset.fingerprint

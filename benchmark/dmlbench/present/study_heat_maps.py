@@ -1,65 +1,65 @@
-"""The two heat maps of a study: scores of properties, and correlations of maps, loss by loss."""
+"""The two heat maps of a study: property scores and correlations of maps, by loss."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from dmlbench.losses import loss_named
-from dmlbench.present.color_scales import GREY, GREY_INK, Scale, scale_for
-from dmlbench.present.heat_maps import Cell, Grid, correlation_colours, legend_of, shaded
+from dmlbench.present.color_scales import GRAY, GRAY_INK, Scale, scale_for
+from dmlbench.present.heat_maps import Cell, Grid, correlation_colors, legend_of, shaded
 from dmlbench.present.result_tables import interval, number
 from dmlbench.study.findings import Averaged, Findings
 
 
-def study_grids(found: Findings) -> Iterator[tuple[str, str, Grid]]:
-    """(name of a file, title, heat map), those there is something for."""
-    yield "nr_precision", "NR-Precision, mean over folds", score_grid(found)
-    if found.maps is not None:
-        yield "saliency_correlations", "Correlation of saliency maps", map_grid(found)
+def study_grids(findings: Findings) -> Iterator[tuple[str, str, Grid]]:
+    """Yield (file name, title, heat map) of the heat maps that have content."""
+    yield "nr_precision", "NR-Precision, mean over folds", score_grid(findings)
+    if findings.maps is not None:
+        yield "saliency_correlations", "Correlation of saliency maps", map_grid(findings)
 
 
-def score_grid(found: Findings) -> Grid:
-    """NR-Precision: losses by properties; grey where some fold is not above chance."""
-    scores = found.properties["nr_precision"]
-    values = [one.mean or 0.0 for by_loss in scores.values() for one in by_loss.values()]
+def score_grid(findings: Findings) -> Grid:
+    """Return NR-Precision of losses by properties; gray if some fold is not above chance."""
+    scores = findings.properties["nr_precision"]
+    values = [score.mean or 0.0 for by_loss in scores.values() for score in by_loss.values()]
     scale = scale_for(values, root=True)
     rows = [
         (
             loss_named(loss).title,
             [_score(name, loss, by_loss[loss], scale) for name, by_loss in scores.items()],
         )
-        for loss in found.losses
+        for loss in findings.losses
     ]
-    grey = "not above what permuted labels score, in some fold"
-    legend = legend_of("NR-Precision", scale, 1, grey=grey)
-    return Grid("loss", list(scores), rows, legend, _breaks(found.losses))
+    gray = "not above what permuted labels score, in some fold"
+    legend = legend_of("NR-Precision", scale, 1, gray=gray)
+    return Grid("loss", list(scores), rows, legend, _breaks(findings.losses))
 
 
-def map_grid(found: Findings) -> Grid:
-    """Pearson r of the maps, losses by losses; on the diagonal a loss under other noise."""
-    maps = found.maps
+def map_grid(findings: Findings) -> Grid:
+    """Return Pearson r of the maps, losses by losses; on the diagonal under other noise."""
+    maps = findings.maps
     assert maps is not None
     model_of = {loss: model for model, (loss, _) in maps.names.items()}
-    losses = [loss for loss in found.losses if loss in model_of]
-    scale, legend = correlation_colours(maps.pairs)
+    losses = [loss for loss in findings.losses if loss in model_of]
+    scale, legend = correlation_colors(maps.pairs)
     rows = []
-    for one in losses:
+    for row_loss in losses:
         cells = []
-        for other in losses:
-            names = f"{loss_named(one).title}, {loss_named(other).title}"
-            if one == other:
-                itself = maps.self_correlation[model_of[one]]
+        for column_loss in losses:
+            names = f"{loss_named(row_loss).title}, {loss_named(column_loss).title}"
+            if row_loss == column_loss:
+                itself = maps.self_correlation[model_of[row_loss]]
                 hover = f"{names}, under other noise: r = {number(itself.value, 3)}"
                 cells.append(shaded(itself.value, 2, scale, hover))
                 continue
-            pair = maps.pair(model_of[one], model_of[other])
+            pair = maps.pair(model_of[row_loss], model_of[column_loss])
             r = pair.correlation
             hover = (
                 f"{names}: r = {number(r.mean, 3)}, 95 % interval {interval(r.ci95, 3)}, "
                 f"floor {number(pair.floor.value, 3)}, ceiling {number(pair.ceiling.value, 3)}"
             )
             cells.append(shaded(r.mean, 2, scale, hover))
-        rows.append((loss_named(one).title, cells))
+        rows.append((loss_named(row_loss).title, cells))
     columns = [name for name, _ in rows]
     return Grid("loss", columns, rows, legend, _breaks(losses))
 
@@ -71,11 +71,11 @@ def _score(name: str, loss: str, score: Averaged, scale: Scale) -> Cell:
         f"{score.beyond_chance} of {score.folds} folds"
     )
     if score.mean is not None and score.beyond_chance < score.folds:
-        return Cell(number(score.mean, 1), hover, GREY, GREY_INK)
+        return Cell(number(score.mean, 1), hover, GRAY, GRAY_INK)
     return shaded(score.mean, 1, scale, hover)
 
 
 def _breaks(losses: Sequence[str]) -> list[int]:
-    """Rows where another group begins."""
+    """Return the rows where another group begins."""
     groups = [loss_named(loss).group for loss in losses]
     return [row for row in range(1, len(groups)) if groups[row] != groups[row - 1]]

@@ -1,4 +1,4 @@
-"""The findings in sentences, each made from numbers that stand in a table."""
+"""Summarize findings in sentences, each from numbers of a table."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ LARGE_DELTA = 0.474
 """|Cliff's delta| of a large effect. Source: Romano et al. (2006)."""
 
 
-def findings_in_words(found: Findings) -> Iterator[str]:
-    """Sentences: groups, chance, maps, retrieval, training."""
-    yield from _between_groups(found)
-    yield from _with_retrieval(found)
-    yield from _above_chance(found)
-    yield from _maps(found)
-    yield from _group_maps(found)
-    yield from _retrieval(found)
-    yield from _training(found)
+def findings_in_words(findings: Findings) -> Iterator[str]:
+    """Yield sentences on groups, chance, maps, retrieval and training."""
+    yield from _between_groups(findings)
+    yield from _with_retrieval(findings)
+    yield from _above_chance(findings)
+    yield from _maps(findings)
+    yield from _group_maps(findings)
+    yield from _retrieval(findings)
+    yield from _training(findings)
 
 
-def _between_groups(found: Findings) -> Iterator[str]:
-    groups = found.groups
+def _between_groups(findings: Findings) -> Iterator[str]:
+    groups = findings.groups
     if groups is None:
         yield "The losses are not of two groups, so no groups were tested."
         return
@@ -69,21 +69,22 @@ def _means(test: GroupTest) -> str:
 
 
 def _difference(name: str, test: GroupTest) -> str:
-    one = test.corrected
-    return f"{name} ({_means(test)}; delta {number(one.delta, 2)}, p (Holm) {p_value(one.p_holm)})"
+    corrected = test.corrected
+    delta, p = number(corrected.delta, 2), p_value(corrected.p_holm)
+    return f"{name} ({_means(test)}; delta {delta}, p (Holm) {p})"
 
 
-def _with_retrieval(found: Findings) -> Iterator[str]:
-    if not found.retrieval_spearman:
+def _with_retrieval(findings: Findings) -> Iterator[str]:
+    if not findings.retrieval_spearman:
         return
-    label, by_loss = next(iter(found.classes.items()))
+    label, by_loss = next(iter(findings.classes.items()))
     means: dict[str, list[float]] = {}
     for loss, scores in by_loss.items():
         group, score = loss_named(loss).group, scores["map_at_r"].mean
         if group != "control" and score is not None:
             means.setdefault(group, []).append(score)
     reached = [f"{group} {number(mean(scores), 3)}" for group, scores in means.items()]
-    rhos = [f"{name} {number(rho, 2)}" for name, rho in found.retrieval_spearman.items()]
+    rhos = [f"{name} {number(rho, 2)}" for name, rho in findings.retrieval_spearman.items()]
     yield (
         f"Retrieval of {label} (MAP@R on average: {_listed(reached)}) goes with NR-Precision "
         f"(Spearman's rho over the losses: {_listed(rhos)}): where rho is far from 0, losses and "
@@ -91,14 +92,14 @@ def _with_retrieval(found: Findings) -> Iterator[str]:
     )
 
 
-def _above_chance(found: Findings) -> Iterator[str]:
-    losses = [loss for loss in found.losses if loss_named(loss).group != "control"]
+def _above_chance(findings: Findings) -> Iterator[str]:
+    losses = [loss for loss in findings.losses if loss_named(loss).group != "control"]
     counts = {
         name: sum(
             by_loss[loss].beyond_chance == by_loss[loss].folds and by_loss[loss].mean is not None
             for loss in losses
         )
-        for name, by_loss in found.properties["nr_precision"].items()
+        for name, by_loss in findings.properties["nr_precision"].items()
     }
     everyone = [name for name, count in counts.items() if count == len(losses)]
     nobody = [name for name, count in counts.items() if not count]
@@ -115,11 +116,11 @@ def _above_chance(found: Findings) -> Iterator[str]:
     yield f"Embeddings cluster by a property beyond chance {'; '.join(filter(None, parts))}."
 
 
-def _maps(found: Findings) -> Iterator[str]:
-    maps = found.maps
+def _maps(findings: Findings) -> Iterator[str]:
+    maps = findings.maps
     if maps is None:
         return
-    trained = [loss for loss in found.losses if loss_named(loss).group != "control"]
+    trained = [loss for loss in findings.losses if loss_named(loss).group != "control"]
     pairs = pairs_of(maps, trained)
     if not pairs:
         return
@@ -129,7 +130,7 @@ def _maps(found: Findings) -> Iterator[str]:
         f"{len(maps.keys)} images); noise alone allows {number(mean_ceiling(pairs), 2)}, maps of "
         f"other images give {_range(pair.floor.value for pair in pairs)}."
     )
-    known = [found.fold_agreement[loss].r for loss in trained if loss in found.fold_agreement]
+    known = [findings.fold_agreement[loss].r for loss in trained if loss in findings.fold_agreement]
     folds = [r for r in known if r is not None]
     if folds:
         yield (
@@ -137,7 +138,7 @@ def _maps(found: Findings) -> Iterator[str]:
             f"{_range(folds)} over {len(folds)} losses: what lies between that and the agreement "
             "of different losses is what a loss adds."
         )
-    for control in (loss for loss in found.losses if loss not in trained):
+    for control in (loss for loss in findings.losses if loss not in trained):
         with_it = [
             pair
             for pair in pairs_of(maps, [*trained, control])
@@ -150,8 +151,8 @@ def _maps(found: Findings) -> Iterator[str]:
             )
 
 
-def _group_maps(found: Findings) -> Iterator[str]:
-    groups = found.groups
+def _group_maps(findings: Findings) -> Iterator[str]:
+    groups = findings.groups
     if groups is None or groups.between.r is None:
         return
     within = ", ".join(
@@ -164,16 +165,16 @@ def _group_maps(found: Findings) -> Iterator[str]:
         yield f"Attention on the car: {_means(test)} (delta {delta})."
 
 
-def _retrieval(found: Findings) -> Iterator[str]:
-    for label, by_loss in found.classes.items():
-        trained = [loss for loss in found.losses if loss_named(loss).group != "control"]
+def _retrieval(findings: Findings) -> Iterator[str]:
+    for label, by_loss in findings.classes.items():
+        trained = [loss for loss in findings.losses if loss_named(loss).group != "control"]
         shown = [
             f"{title} {_range((by_loss[loss][score].mean for loss in trained), 3)}"
             for score, title in (("precision_at_1", "P@1"), ("map_at_r", "MAP@R"))
         ]
         controls = [
             f"{loss} {number(by_loss[loss]['map_at_r'].mean, 3)}"
-            for loss in found.losses
+            for loss in findings.losses
             if loss not in trained
         ]
         beside = f" (controls, MAP@R: {', '.join(controls)})" if controls else ""
@@ -181,9 +182,13 @@ def _retrieval(found: Findings) -> Iterator[str]:
         yield f"Retrieval of {label} on classes that were not trained on: {scores}{beside}."
 
 
-def _training(found: Findings) -> Iterator[str]:
-    trained = {loss: one for loss, one in found.trainings.items() if one.trained is not None}
-    behind = [loss for loss, one in trained.items() if one.beats < one.folds]
+def _training(findings: Findings) -> Iterator[str]:
+    trained = {
+        loss: training
+        for loss, training in findings.trainings.items()
+        if training.trained is not None
+    }
+    behind = [loss for loss, training in trained.items() if training.beats < training.folds]
     if behind:
         yield (
             f"Not trained yet, as they do not beat the untrained network's MAP@R on the validation "

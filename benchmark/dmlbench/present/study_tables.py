@@ -1,4 +1,4 @@
-"""The findings of a study as tables of text; the first three are those of the paper."""
+"""Tables of the findings of a study; the first three are those of the paper."""
 
 from __future__ import annotations
 
@@ -11,40 +11,42 @@ from dmlbench.present.result_tables import NONE, Marked, Table, interval, number
 from dmlbench.study.findings import RETRIEVAL, Averaged, Findings
 
 SIGNIFICANT = 2.576
-"""z of the two-sided 1 % of a normal: what table 6 of the paper underlines."""
+"""z of the two-sided 1 % level of a normal, above which table 6 of the paper underlines."""
 TITLES = {"precision_at_1": "P@1", "r_precision": "R-Precision", "map_at_r": "MAP@R"}
 
 
-def study_tables(found: Findings) -> Iterator[tuple[str, Table]]:
-    """(name of a file, table), those there is something for."""
-    if found.maps is not None:
-        yield "saliency_correlations", correlation_table(found)
-    yield "nr_precision", property_table(found, "nr_precision")
-    yield "nr_precision_paper", property_table(found, "nr_precision_paper")
-    if found.groups is not None:
+def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
+    """Yield (file name, table) of the tables that have content."""
+    if findings.maps is not None:
+        yield "saliency_correlations", correlation_table(findings)
+    yield "nr_precision", property_table(findings, "nr_precision")
+    yield "nr_precision_paper", property_table(findings, "nr_precision_paper")
+    if findings.groups is not None:
         names = ("group_tests", "group_correlations")
-        yield from zip(names, group_tables(found.groups), strict=False)
-    for label in found.classes:
-        yield f"retrieval_{label}", retrieval_table(found, label)
-    if found.maps is not None:
-        yield "saliency_bounds", bounds_table(found)
-    if found.trainings:
-        yield "training", training_table(found)
+        yield from zip(names, group_tables(findings.groups), strict=False)
+    for label in findings.classes:
+        yield f"retrieval_{label}", retrieval_table(findings, label)
+    if findings.maps is not None:
+        yield "saliency_bounds", bounds_table(findings)
+    if findings.trainings:
+        yield "training", training_table(findings)
 
 
-def correlation_table(found: Findings) -> Table:
-    """Losses by losses: mean and standard deviation over images of the maps' Pearson r."""
-    maps = found.maps
+def correlation_table(findings: Findings) -> Table:
+    """Return the mean and standard deviation over images of the maps' r, losses by losses."""
+    maps = findings.maps
     assert maps is not None
     model_of = {loss: model for model, (loss, _) in maps.names.items()}
-    losses = [loss for loss in found.losses if loss in model_of]
+    losses = [loss for loss in findings.losses if loss in model_of]
     rows = []
-    for row, one in enumerate(losses):
+    for row, row_loss in enumerate(losses):
         cells = [
-            NONE if one == other else _spread(maps.pair(model_of[one], model_of[other]))
-            for other in losses[: row + 1]
+            NONE
+            if row_loss == column_loss
+            else _spread(maps.pair(model_of[row_loss], model_of[column_loss]))
+            for column_loss in losses[: row + 1]
         ]
-        rows.append((*_named(one), *cells, *[""] * (len(losses) - row - 1)))
+        rows.append((*_named(row_loss), *cells, *[""] * (len(losses) - row - 1)))
     folds = sorted({fold for _, fold in maps.names.values()})
     note = (
         f"Fold {folds[0]}, {len(maps.keys)} images. Mean and standard deviation over images, in "
@@ -54,17 +56,17 @@ def correlation_table(found: Findings) -> Table:
     return Table("Pearson r of saliency maps", columns, rows, note)
 
 
-def property_table(found: Findings, score: str) -> Table:
-    """Losses by properties: the mean over the folds and its standard deviation."""
-    by_property = found.properties[score]
+def property_table(findings: Findings, score: str) -> Table:
+    """Return the mean and standard deviation over folds, losses by properties."""
+    by_property = findings.properties[score]
     paper = score == "nr_precision_paper"
     rows = []
-    for loss in found.losses:
+    for loss in findings.losses:
         cells = [_averaged(by_property[name][loss], paper=paper) for name in by_property]
         rows.append((*_named(loss), *cells))
-    folds = len(found.recipe.folds)
+    folds = len(findings.recipe.folds)
     many = f"Mean and standard deviation over {folds} folds" if folds > 1 else "One fold"
-    dataset = found.datasets["properties"]
+    dataset = findings.datasets["properties"]
     marked = (
         f"Marked: {SIGNIFICANT} and above, as in table 6 of the paper."
         if paper
@@ -75,11 +77,11 @@ def property_table(found: Findings, score: str) -> Table:
     return Table(title, ("loss", "group", *by_property), rows, note)
 
 
-def retrieval_table(found: Findings, label: str) -> Table:
-    """Losses by scores of retrieval, with intervals."""
+def retrieval_table(findings: Findings, label: str) -> Table:
+    """Return the retrieval scores of each loss, with intervals."""
     rows = []
-    for loss in found.losses:
-        scores = found.classes[label][loss]
+    for loss in findings.losses:
+        scores = findings.classes[label][loss]
         cells = [
             cell
             for name in RETRIEVAL
@@ -91,23 +93,23 @@ def retrieval_table(found: Findings, label: str) -> Table:
         for name in RETRIEVAL
         for column in (TITLES[name], f"95 % interval of {TITLES[name]}")
     ]
-    dataset = found.datasets["classes"]
+    dataset = findings.datasets["classes"]
     note = (
-        f"Means over {len(found.recipe.folds)} folds, {dataset.title}, {dataset.images} images. "
+        f"Means over {len(findings.recipe.folds)} folds, {dataset.title}, {dataset.images} images. "
         "Intervals: what other images of these classes would change (jackknife)."
     )
     return Table(f"Retrieval of {label}", ("loss", "group", *columns), rows, note)
 
 
-def bounds_table(found: Findings) -> Table:
-    """A row a loss: its maps beside other losses', other folds' and other noise."""
-    maps = found.maps
+def bounds_table(findings: Findings) -> Table:
+    """Return one row per loss: correlation with other losses, other folds and other noise."""
+    maps = findings.maps
     assert maps is not None
     rows = []
     for model, (loss, _) in maps.names.items():
-        own = [pair for pair in maps.pairs if model in (pair.a, pair.b)]
-        trained = [pair for pair in own if _both_trained(found, pair)]
-        agreement = found.fold_agreement.get(loss)
+        pairs = [pair for pair in maps.pairs if model in (pair.a, pair.b)]
+        trained = [pair for pair in pairs if _both_trained(findings, pair)]
+        agreement = findings.fold_agreement.get(loss)
         on_car = maps.attention_on_car[model]
         rows.append(
             (
@@ -115,7 +117,7 @@ def bounds_table(found: Findings) -> Table:
                 _range([pair.correlation.mean for pair in trained]),
                 number(agreement.r if agreement else None, 3),
                 number(maps.self_correlation[model].value, 3),
-                _range([pair.floor.value for pair in own]),
+                _range([pair.floor.value for pair in pairs]),
                 number(on_car.value, 3),
                 interval(on_car.ci95, 3),
             )
@@ -127,17 +129,17 @@ def bounds_table(found: Findings) -> Table:
     return Table("What the correlations of maps are read against", columns, rows)
 
 
-def training_table(found: Findings) -> Table:
-    """A row a loss: validation classes before and after training."""
+def training_table(findings: Findings) -> Table:
+    """Return one row per loss: scores on validation classes before and after training."""
     rows = []
-    for loss, one in found.trainings.items():
-        trained = one.trained or {}
+    for loss, training in findings.trainings.items():
+        trained = training.trained or {}
         cells = [
             number(scores.get(score), 3)
             for score in ("map_at_r", "precision_at_1")
-            for scores in (one.untrained, trained)
+            for scores in (training.untrained, trained)
         ]
-        beats = f"{one.beats} of {one.folds}" if one.trained else NONE
+        beats = f"{training.beats} of {training.folds}" if training.trained else NONE
         rows.append((*_named(loss), *cells, beats))
     columns = (
         *("loss", "group", "MAP@R before", "MAP@R", "P@1 before", "P@1"),
@@ -166,9 +168,9 @@ def _averaged(score: Averaged, *, paper: bool) -> str:
     return Marked(text) if paper and score.mean >= SIGNIFICANT else text
 
 
-def _both_trained(found: Findings, pair: Pair) -> bool:
-    assert found.maps is not None
-    losses = {found.maps.names[model][0] for model in (pair.a, pair.b)}
+def _both_trained(findings: Findings, pair: Pair) -> bool:
+    assert findings.maps is not None
+    losses = {findings.maps.names[model][0] for model in (pair.a, pair.b)}
     return all(loss_named(loss).group != "control" for loss in losses)
 
 

@@ -1,4 +1,4 @@
-"""Scenes of a sweep as strips of pictures: how far each variant moves each model's embedding."""
+"""Show scenes of a sweep as strips: how far each variant moves each model's embedding."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ SCENES, VARIANTS, WIDTH = 8, 12, 120
 
 @dataclass(frozen=True)
 class Move:
-    """How far a variant's embedding lies from that of the scene's first picture, in median
-    distances between cars; `percent` of a bar that ends at the farthest of the page."""
+    """Distance of a variant's embedding from that of the scene's first variant.
+
+    The unit is the median distance between cars; `percent` is relative to the largest of the page.
+    """
 
     label: str
     distance: float
@@ -30,7 +32,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Variant:
-    """A picture of a strip, and what it has of its own."""
+    """A picture of a strip, its values of the swept factors, and its moves."""
 
     uri: str
     width: int
@@ -42,7 +44,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Strip:
-    """A scene."""
+    """The variants of one scene."""
 
     scene: int
     variants: Sequence[Variant]
@@ -51,7 +53,7 @@ class Strip:
 def make_strips(
     comparison: Comparison, results: Sequence[Result], dataset: ImageSource
 ) -> list[Strip]:
-    """The first scenes, none picked; nothing where no model's sensitivity is known."""
+    """Make strips of the first scenes; none if no model's sensitivity is known."""
     manifest = dataset.manifest
     known = {
         result.model: comparison.interventions[result.model].between_cars
@@ -67,7 +69,7 @@ def make_strips(
     samples = dataset.samples.select(["key", "scene_id", "variant_id"]).to_pylist()
     rows = {sample["key"]: row for row, sample in enumerate(samples)}
     scenes: dict[int, list[str]] = {}
-    for sample in sorted(samples, key=lambda one: (one["scene_id"], one["variant_id"])):
+    for sample in sorted(samples, key=lambda row: (row["scene_id"], row["variant_id"])):
         scenes.setdefault(sample["scene_id"], []).append(sample["key"])
     shown = {scene: keys[:VARIANTS] for scene, keys in list(scenes.items())[:SCENES]}
     moved: dict[str, list[tuple[str, float]]] = {key: [] for keys in shown.values() for key in keys}
@@ -81,12 +83,14 @@ def make_strips(
                 distance = float(np.linalg.norm(embeddings[rows[key]] - first))
                 label = comparison.label(result.model)
                 moved[key].append((label, distance / scale[result.model]))
-    farthest = max((one for moves in moved.values() for _, one in moves), default=0.0) or 1.0
+    farthest = (
+        max((distance for moves in moved.values() for _, distance in moves), default=0.0) or 1.0
+    )
     items = {item.key: item for item in dataset.samples_iter(keys=set(moved), with_mask=False)}
 
     def variant(key: str) -> Variant:
         small = shrink(items[key].image, WIDTH)
-        moves = [Move(label, one, 100 * one / farthest) for label, one in moved[key]]
+        moves = [Move(label, distance, 100 * distance / farthest) for label, distance in moved[key]]
         values = [(name, value_text(items[key], dataset, name)) for name in swept]
         return Variant(data_uri(small), *small.size, f"Image {key}", values, moves)
 
@@ -94,7 +98,7 @@ def make_strips(
 
 
 def _unit(result: Result) -> np.ndarray:
-    """[N, D] of length 1, as sensitivity is measured."""
+    """Return embeddings [N, D] of length 1, as sensitivity is measured."""
     embeddings = result.folder.read_embeddings().astype(np.float64)
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     if not lengths.all():

@@ -1,11 +1,11 @@
-"""The results folder of one model on one dataset: what its files hold, and how they are read.
+"""The results folder of one model on one dataset: its files and how to read them.
 
-It lies at `OUT/<model id>/<dataset fingerprint>/`:
+Its path is `OUT/<model id>/<dataset fingerprint>/`:
 
 embeddings.npy   float32 [N, D], rows in the order of the dataset
 properties.json  step 2, of these embeddings
-maps.npz         step 1: saliency maps of some of the images, under two noise draws
-saliency.json    which images, which settings, what can be said of this model's maps alone
+maps.npz         step 1: saliency maps of some images, under two noise draws
+saliency.json    images and settings of the maps, and scores of this model's maps alone
 run.json         model, dataset, settings, versions, hardware, times; written last
 """
 

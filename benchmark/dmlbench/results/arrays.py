@@ -1,4 +1,4 @@
-"""Arrays by name, as a .npz file that appears when it is whole."""
+"""Write named arrays to a .npz file atomically."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dmldata.common.files import write_whole
 def write_arrays(
     path: Path, arrays: Mapping[str, NDArray[Any]], *, compressed: bool = False
 ) -> None:
-    """Write a .npz file.
+    """Write arrays by name to a .npz file, atomically.
 
     Raises:
-        OSError: with the file's name.
+        OSError: the file cannot be written; the error names it.
     """
-    # In memory first: an archive that a full disk cuts short complains once more when it is freed.
+    # In memory first: an archive that a full disk cuts short raises again when it is freed.
     buffer = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(buffer, **arrays)
     write_whole(path, buffer.getvalue())

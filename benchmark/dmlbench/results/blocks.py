@@ -1,7 +1,7 @@
-"""Finished blocks of a part of the results that is still being made.
+"""Finished blocks of an unfinished part of the results, from which an evaluation resumes.
 
-A block is the keys of some images and the arrays made of them. Each lies in a file of its own,
-which appears when it is whole: an evaluation that was killed goes on after the last one.
+A block holds the keys of some images and the arrays computed from them. Each block is a file that
+is written atomically: an evaluation that was killed resumes after its last finished block.
 """
 
 from __future__ import annotations
@@ -22,45 +22,45 @@ from dmlbench.results.files import FORMAT
 
 FOLDER = "unfinished"
 KEYS, SECONDS = "keys", "seconds"
-"""What a block holds beside its results: the images, and the time that it took."""
+"""Names of two arrays in every block: the keys of its images, and the seconds it took."""
 _DIGITS = 16
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
 class Blocks:
-    """The blocks of one part, in a folder named by a hash of all that decides what is in them.
+    """The blocks of one part, in a folder named by a hash of everything that decides their content.
 
-    Those of another model, dataset or setting lie in another folder and are never taken.
+    Blocks of another model, dataset or setting are in another folder and are never reused.
 
     Args:
-        folder: the results folder; the blocks lie in `unfinished/<part>-<hash>/` in it.
+        folder: the results folder; the blocks are in its subfolder `unfinished/<part>-<hash>/`.
         part: "embeddings" or "saliency".
-        decided_by: what decides the content of a block, beside its keys.
+        decided_by: what decides the content of a block, in addition to its keys.
     """
 
     def __init__(self, folder: Path, part: str, *decided_by: BaseModel) -> None:
-        content = [str(FORMAT), *(one.model_dump_json() for one in decided_by)]
+        content = [str(FORMAT), *(decision.model_dump_json() for decision in decided_by)]
         self._root, self._part = folder / FOLDER, part
         self._path = self._root / f"{part}-{_hash(content)}"
 
     def read(self) -> list[Arrays]:
-        """The finished blocks, each with its `keys`; a damaged file is as none, and removed."""
-        found: list[Arrays] = []
+        """Return the finished blocks, each with its `keys`; damaged files are removed."""
+        finished: list[Arrays] = []
         for path in sorted(self._path.glob("*.npz")):
             try:
                 with np.load(path, allow_pickle=False) as arrays:
-                    found.append(dict(arrays))
+                    finished.append(dict(arrays))
             except (ValueError, OSError, EOFError, zipfile.BadZipFile):
                 path.unlink()
-        return found
+        return finished
 
     def write(self, block: Arrays) -> None:
-        """Keep a finished block; `keys` names its images, `seconds` tells what it took."""
+        """Save a finished block; its `keys` are its images, its `seconds` the time it took."""
         write_arrays(self._path / f"{_hash(block[KEYS].tolist())}.npz", block)
 
     def remove(self) -> None:
-        """Remove all blocks of this part, of other settings too: the part is finished."""
+        """Remove all blocks of this part, also those of other settings: the part is finished."""
         for path in self._root.glob(f"{self._part}-*"):
             shutil.rmtree(path)
         if self._root.is_dir() and not any(self._root.iterdir()):
@@ -68,16 +68,17 @@ class Blocks:
 
 
 def unfinished(keys: Sequence[str], size: int, finished: Sequence[Arrays]) -> Iterator[list[str]]:
-    """The keys in blocks of `size` images, without those in a finished block.
+    """Yield the keys in blocks of `size` images, without those in a finished block.
 
-    Cut before they are left out: an interrupted call and an uninterrupted one make the same blocks.
+    The keys are cut into blocks before finished ones are left out, so that an interrupted call and
+    an uninterrupted one make the same blocks.
 
     >>> list(unfinished("abcde", 2, [{"keys": np.array(["a", "b"])}]))
     [['c', 'd'], ['e']]
     """
-    there = {key for block in finished for key in block[KEYS].tolist()}
+    finished_keys = {key for block in finished for key in block[KEYS].tolist()}
     for start in range(0, len(keys), size):
-        left = [key for key in keys[start : start + size] if key not in there]
+        left = [key for key in keys[start : start + size] if key not in finished_keys]
         if left:
             yield left
 

@@ -1,4 +1,4 @@
-"""What run.json, properties.json and saliency.json hold."""
+"""The content of run.json, properties.json and saliency.json."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dmldata.common.strict import StrictModel
 from dmldata.contract.manifest import Sha256
 
 FORMAT: Literal[2] = 2
-"""Of all three files; another number is another calculation, and results of it are made again."""
+"""Format of all three files; results of another format are not reused but computed again."""
 
 CLASSES = ("car_model", "class")
-"""Properties that are what metric learning calls the class: of this project, and of benchmarks."""
+"""Properties that are classes in metric learning: of this project, and of benchmarks."""
 
 Interval = tuple[float, float]
 Size = tuple[int, int]
@@ -31,9 +31,9 @@ class Score(StrictModel):
     """A score with its 95 % jackknife interval and the central 95 % of permuted labels.
 
     Attributes:
-        replicates: the scores without each jackknife group, which `ci95` is made of: from those of
-            two models on the same images and groups comes the interval of their difference. None
-            without an interval.
+        replicates: the scores without each jackknife group, from which `ci95` is computed. With
+            those of another model on the same images and groups they give the interval of the
+            difference. None without an interval.
     """
 
     value: float | None
@@ -43,29 +43,30 @@ class Score(StrictModel):
 
     @property
     def is_chance(self) -> bool:
-        """Whether the value lies inside `chance`; False where either is missing."""
+        """Whether the value lies inside `chance`; False if either is missing."""
         if self.value is None or self.chance is None:
             return False
         return self.chance[0] <= self.value <= self.chance[1]
 
 
 FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
-"""A name that is one folder, never a path."""
+"""The name of a single folder, never a path."""
 
 
 EVERY_PROPERTY = (
     *("nr_precision", "arp", "r_precision", "map_at_r", "precision_at_1", "decodability"),
 )
-"""Scores that every property has, if only to say that it has none."""
+"""Scores that every property has, even if their values are missing."""
 
 
 class PropertyScores(StrictModel):
-    """All scores of one property; every field beside the four named ones is a `Score`.
+    """All scores of one property; every field other than the four named ones is a `Score`.
 
     Attributes:
-        n: images with a label.
+        n: number of images with a label.
         labels: number of different labels.
-        left_out: `no_label`, images without one; `label_once`, labels that occur once.
+        left_out: `no_label`, the number of images without a label; `label_once`, the number of
+            labels that occur once.
         reason: why scores are missing.
     """
 
@@ -79,19 +80,19 @@ class PropertyScores(StrictModel):
 
     @property
     def scores(self) -> dict[str, Score]:
-        """By name: `nr_precision`, `arp`, ..."""
+        """The scores by name: `nr_precision`, `arp`, ..."""
         return dict(self.__pydantic_extra__)
 
     @property
     def note(self) -> str:
-        """For a table: whether NR-Precision is inside chance, and why scores are missing."""
+        """Note for a table: whether NR-Precision is inside chance, and why scores are missing."""
         main = self.scores.get("nr_precision")
         inside = "inside chance" if main is not None and main.is_chance else ""
         return "; ".join(filter(None, (inside, self.reason)))
 
 
 class PropertyRequest(StrictModel):
-    """Settings that decide properties.json; `only` as in `Settings`."""
+    """Settings that decide properties.json; `only` is as in `Settings`."""
 
     seed: int
     intervals: bool
@@ -100,10 +101,10 @@ class PropertyRequest(StrictModel):
 
 
 class Interventions(StrictModel):
-    """What changing one group of factors alone does; see `dmlbench.scores.score_interventions`.
+    """The effect of changing one group of factors; see `dmlbench.scores.score_interventions`.
 
     Attributes:
-        group: of factors, that the dataset sweeps.
+        group: the group of factors that the dataset sweeps.
     """
 
     group: str
@@ -118,7 +119,7 @@ class Interventions(StrictModel):
 
 
 class _Queries(StrictModel):
-    """How many images are queries."""
+    """The number of images that are queries."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -126,7 +127,7 @@ class _Queries(StrictModel):
 
 
 class _KnownSettings(StrictModel):
-    """Of the settings of `score_properties`, those that readers of results use."""
+    """Those settings of `score_properties` that readers of results use."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -136,12 +137,12 @@ class _KnownSettings(StrictModel):
 
 
 class PropertiesFile(StrictModel):
-    """properties.json: what `dmlbench.scores.score_properties` gives, and of what.
+    """properties.json: the return value of `dmlbench.scores.score_properties`, and its input.
 
     Attributes:
-        embeddings_sha256: of the embeddings.npy beside it.
-        settings: as `score_properties` states them.
-        interventions: of a sweep dataset; None for others.
+        embeddings_sha256: SHA-256 of embeddings.npy in the same folder.
+        settings: the settings that `score_properties` returns.
+        interventions: scores of a sweep dataset; None for other designs.
     """
 
     format: Literal[2] = FORMAT
@@ -157,31 +158,31 @@ class PropertiesFile(StrictModel):
     @model_validator(mode="after")
     def _check(self) -> PropertiesFile:
         known = _KnownSettings.model_validate(self.settings)
-        for name, found in self.properties.items():
-            for score in EVERY_PROPERTY:
-                if score not in found.scores:
-                    raise ValueError(f"{name}.{score}: missing")
-            for score, one in found.scores.items():
-                if one.replicates is not None and len(one.replicates) != known.jackknife_groups:
+        for name, property_scores in self.properties.items():
+            for measure in EVERY_PROPERTY:
+                if measure not in property_scores.scores:
+                    raise ValueError(f"{name}.{measure}: missing")
+            for measure, score in property_scores.scores.items():
+                if score.replicates is not None and len(score.replicates) != known.jackknife_groups:
                     raise ValueError(
-                        f"{name}.{score}: {len(one.replicates)} replicates; valid: "
+                        f"{name}.{measure}: {len(score.replicates)} replicates; valid: "
                         f"{known.jackknife_groups}, one per jackknife group of settings"
                     )
         return self
 
 
 class SaliencyRequest(StrictModel):
-    """Settings that decide every single map.
+    """Settings that decide each saliency map.
 
     Attributes:
         method: a name in `dmlbench.saliency.METHODS`.
-        samples: noisy copies an image.
+        samples: number of noisy copies per image.
         sigma: standard deviation of the noise over the range of the image's tensor.
-        seed, prime_seed: of the noise of `maps` and of `prime`.
-        distance: what the maps explain.
+        seed, prime_seed: seeds of the noise of `maps` and of `prime`.
+        distance: distance between embeddings that the maps explain.
         precision: "fp32", or "bf16" for a model run under autocast.
 
-    All four of the noise are null for a method that draws none.
+    The four fields of the noise are null for a method that draws none.
     """
 
     method: str
@@ -202,7 +203,7 @@ class Mean(StrictModel):
     """A mean over images with its 95 % jackknife interval; `left_out` images had no value.
 
     Attributes:
-        reason: why there is no mean.
+        reason: reason why there is no mean.
     """
 
     value: float | None
@@ -213,12 +214,12 @@ class Mean(StrictModel):
 
 
 class SaliencyFile(StrictModel):
-    """saliency.json: which maps maps.npz holds, and what can be said of one model's maps alone.
+    """saliency.json: description of maps.npz, and scores of this model's maps alone.
 
     Attributes:
-        keys: of the images, in the order of the maps, which is that of the dataset.
+        keys: keys of the images, in the order of the maps, which is that of the dataset.
         scenes: scene of each image in a sweep dataset, where jackknife groups are whole scenes.
-        attention_on_car: Kobs & Hotho (2022), 0 is an even map, 1 is everything on the car.
+        attention_on_car: see Kobs & Hotho (2022); 0 for an even map, 1 if all is on the car.
         self_correlation: Pearson r of the maps with those under other noise, mean in Fisher-z;
             None where the method draws no noise.
     """
@@ -238,7 +239,7 @@ class ModelRecord(StrictModel):
     """The model as it was loaded; see `dmlbench.models.LoadedModel`.
 
     Attributes:
-        id: names a folder: no path, in whatever file it stands.
+        id: the name of a folder, never a path, so that no file can point outside the results.
     """
 
     id: FolderName
@@ -255,11 +256,11 @@ class DatasetRecord(StrictModel):
     """The dataset, and how it was opened.
 
     Attributes:
-        url, options: as given; see `dmlbench.sources.open_source`.
-        fingerprint: names a folder, as the model's id.
+        url, options: arguments of `dmlbench.sources.open_source`.
+        fingerprint: the name of a folder, like the model's id.
         version: empty for images that were not made for this project.
-        image_size: width and height of all images; None where they may differ.
-        design: "independent", "sweep", or "observed" where no property was controlled.
+        image_size: width and height of all images in pixels; None if they may differ.
+        design: "independent", "sweep", or "observed" if no property was controlled.
     """
 
     url: str
@@ -273,21 +274,21 @@ class DatasetRecord(StrictModel):
 
     @property
     def title(self) -> str:
-        """Name and, where there is one, version."""
+        """Name and, if there is one, version."""
         return f"{self.name} {self.version}".strip()
 
 
 UNSTABLE = "UNSTABLE"
-"""How the note on a model begins whose embedding is no function of the image alone."""
+"""Beginning of the note on a model whose embedding does not depend on the image alone."""
 
 
 class Settings(StrictModel):
-    """What was asked for. `batch_size` and `device` change float rounding at most.
+    """Settings of an evaluation; `batch_size` and `device` change at most the rounding of floats.
 
     Attributes:
         only: the properties to score; None for all that vary.
-        maps: images that get a saliency map; None for MAX_MAPS on a GPU or a cluster, and else for
-            as many as can be made in MAP_SECONDS.
+        maps: number of images with a saliency map; None for MAX_MAPS on a GPU or a cluster, and
+            otherwise for as many as can be computed in MAP_SECONDS.
     """
 
     seed: int
@@ -303,7 +304,7 @@ class Settings(StrictModel):
 
 
 class Step(StrictModel):
-    """How one part of the results was made: when (UTC), in how many seconds, with and on what."""
+    """Provenance of one part of the results: time (UTC), seconds, versions and hardware."""
 
     finished: str
     seconds: float
@@ -312,15 +313,15 @@ class Step(StrictModel):
 
 
 class RunFile(StrictModel):
-    """run.json, written last: a folder that holds it is complete.
+    """run.json, written last: a folder that has it is complete.
 
     Attributes:
-        name: what tables and pages call the model.
-        settings: of the call that wrote this file; `maps` is the number that is there.
-        steps: of `embeddings`, `properties` and `saliency`; null where an interrupted call left
-            the part, and for maps that were not made.
-        files: SHA-256 of the files beside it.
-        notes: what had to be assumed, for the reader of a result.
+        name: name of the model in tables and pages.
+        settings: settings of the call that wrote this file; `maps` is the number of existing maps.
+        steps: provenance of `embeddings`, `properties` and `saliency`; null if an interrupted call
+            computed the part, and for maps that were not computed.
+        files: SHA-256 of the other files of the folder.
+        notes: assumptions that a reader of the result has to know.
     """
 
     format: Literal[2] = FORMAT

@@ -1,4 +1,4 @@
-"""Finished results: found in folders, checked, of one dataset."""
+"""Find finished results in folders, check them, and select those of one dataset."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class Result:
-    """One model on one dataset; `saliency` is None where no maps were made."""
+    """The result of one model on one dataset; `saliency` is None if no maps were made."""
 
     folder: ResultFolder
     run: RunFile
@@ -30,22 +30,22 @@ class Result:
         return self.run.model.id
 
     def as_json(self) -> dict[str, Any]:
-        """The three JSON files as one object, and where they are."""
+        """Return the three JSON files and the path of their folder as one object."""
         files = {"run": self.run, "properties": self.properties, "saliency": self.saliency}
         dumped = {name: file and file.model_dump(mode="json") for name, file in files.items()}
         return {"folder": str(self.folder.path), **dumped}
 
     def maps(self) -> Maps:
-        """maps.npz; only where `saliency` is not None."""
+        """Read maps.npz; valid only if `saliency` is not None."""
         assert self.saliency is not None
         return self.folder.read_maps(self.saliency)
 
 
 def load_result(path: Path) -> Result:
-    """Read a finished results folder; every file that is read is the one that run.json lists.
+    """Read a finished results folder, checking its files against the digests in run.json.
 
     Raises:
-        InputError: incomplete, altered or not valid.
+        InputError: the folder is incomplete, altered or not valid.
     """
     folder = ResultFolder(path)
     run = folder.read_run()
@@ -57,7 +57,7 @@ def load_result(path: Path) -> Result:
 
 
 def is_fingerprint(data: str) -> bool:
-    """Whether a text is meant as the fingerprint of a dataset, or its beginning.
+    """Return whether a text is a dataset fingerprint or the beginning of one, not a path.
 
     >>> is_fingerprint("91c839"), is_fingerprint("paper")
     (True, False)
@@ -66,18 +66,19 @@ def is_fingerprint(data: str) -> bool:
 
 
 def find_results(paths: Iterable[Path], data: str | None = None) -> list[Result]:
-    """Results of models on one and the same dataset.
+    """Load the results of models on one dataset.
 
     Args:
         paths: results folders `OUT/<model>/<dataset>`, model folders `OUT/<model>`, or `OUT`.
-            Plain files are passed over, as a shell's `results/*` may name some.
-        data: fingerprint of the dataset, or its beginning; needed where there are several.
+            Plain files are ignored, as a shell's `results/*` may include some.
+        data: fingerprint of the dataset, or its beginning; required if there are several datasets.
 
     Returns:
-        One result a model, in the order of `paths`.
+        One result per model, in the order of `paths`.
 
     Raises:
-        InputError: nothing there, incomplete results, several datasets, a model twice.
+        InputError: there are no results, they are incomplete or of several datasets, or a model
+            occurs twice.
     """
     folders = _all_run_folders(paths)
     if not folders:
@@ -89,9 +90,9 @@ def find_results(paths: Iterable[Path], data: str | None = None) -> list[Result]
 
 
 def models_left_out(paths: Iterable[Path], results: Iterable[Result]) -> list[str]:
-    """Ids of the models that have results in `paths`, but on other datasets than `results`."""
-    there = {folder.resolve().parent.name for folder in _all_run_folders(paths)}
-    return sorted(there - {result.folder.path.resolve().parent.name for result in results})
+    """Return ids of models that have results in `paths`, but only on other datasets."""
+    all_models = {folder.resolve().parent.name for folder in _all_run_folders(paths)}
+    return sorted(all_models - {result.folder.path.resolve().parent.name for result in results})
 
 
 def _all_run_folders(paths: Iterable[Path]) -> list[Path]:
@@ -101,8 +102,8 @@ def _all_run_folders(paths: Iterable[Path]) -> list[Path]:
             continue
         if not path.is_dir():
             raise InputError(f"{path}: no such folder; valid: results folders of dmlbench evaluate")
-        for found in _run_folders(path):
-            folders.setdefault(found.resolve(), found)
+        for folder in _run_folders(path):
+            folders.setdefault(folder.resolve(), folder)
     return list(folders.values())
 
 
@@ -110,9 +111,9 @@ def _run_folders(path: Path) -> list[Path]:
     if _is_run_folder(path):
         return [path]
     for pattern in ("*", "*/*"):
-        found = [child for child in sorted(path.glob(pattern)) if _is_run_folder(child)]
-        if found:
-            return found
+        run_folders = [child for child in sorted(path.glob(pattern)) if _is_run_folder(child)]
+        if run_folders:
+            return run_folders
     raise InputError(f"{path}: holds no results; valid: folders that dmlbench evaluate wrote")
 
 
@@ -122,7 +123,7 @@ def _is_run_folder(path: Path) -> bool:
 
 
 def _of_dataset(folders: list[Path], data: str | None) -> list[Path]:
-    """The folders of the one dataset; an incomplete folder is known by its name alone."""
+    """Select the folders of one dataset; an incomplete folder is identified by its name alone."""
     titles: dict[str, str] = {}
     fingerprints: dict[Path, str] = {}
     for path in folders:
@@ -146,8 +147,9 @@ def _of_dataset(folders: list[Path], data: str | None) -> list[Path]:
 def _check_models(results: list[Result]) -> None:
     by_model: dict[str, Result] = {}
     for result in results:
-        other = by_model.setdefault(result.model, result)
-        if other is not result:
+        earlier = by_model.setdefault(result.model, result)
+        if earlier is not result:
             raise InputError(
-                f"model '{result.model}' occurs twice: {other.folder.path} and {result.folder.path}"
+                f"model '{result.model}' occurs twice: {earlier.folder.path} and "
+                f"{result.folder.path}"
             )

@@ -1,4 +1,4 @@
-"""One results folder: its files, read and written whole."""
+"""Read and write the files of one results folder, each atomically."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _NAMES = {PropertiesFile: PROPERTIES, SaliencyFile: SALIENCY, RunFile: RUN}
 
 @dataclass(frozen=True)
 class Maps:
-    """What maps.npz holds, under the same names.
+    """The arrays of maps.npz, under the same names.
 
     Attributes:
-        keys: [n] of the images.
-        maps, prime: float16 [n, H, W] in [0, 1], under two noise draws; equal where the method
-            draws no noise.
-        attention_on_car: float32 [n] of `maps`; NaN where there is none.
+        keys: [n] keys of the images.
+        maps, prime: float16 [n, H, W] in [0, 1], saliency maps under two noise draws; equal if the
+            method draws no noise.
+        attention_on_car: float32 [n], attention on the car of `maps`; NaN for images without mask.
         geometry: int64 [n, 4, 2]: image, resized, offset, crop as (height, width); what
             `dmlbench.maps.geometry.Geometry` takes.
     """
@@ -49,11 +49,11 @@ class Maps:
     geometry: NDArray[np.int64]
 
     def geometry_of(self, row: int) -> Geometry:
-        """Where the map of a row lies in its image."""
+        """Return where the map in this row lies in its image."""
         return Geometry(*(tuple(pair) for pair in self.geometry[row].tolist()))
 
     def rows_of(self, keys: Any) -> NDArray[np.int64]:
-        """Row of each key."""
+        """Return the row of each key, int64 [n]."""
         row = {key: number for number, key in enumerate(self.keys.tolist())}
         return np.array([row[key] for key in keys], np.int64)
 
@@ -61,50 +61,50 @@ class Maps:
 class ResultFolder:
     """The files of one model's results on one dataset.
 
-    Writing anything but run.json removes run.json first: what it says is no longer so, and a folder
-    without it counts as incomplete.
+    Writing any other file first removes run.json, which describes the old files; a folder without
+    run.json counts as incomplete.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def holds(self, name: str) -> bool:
-        """Whether there is a file of that name."""
+        """Return whether the folder has a file of this name."""
         return (self.path / name).is_file()
 
     def read_run(self) -> RunFile:
-        """run.json.
+        """Read run.json.
 
         Raises:
-            InputError: missing (an evaluation that did not finish) or not valid.
+            InputError: it is missing (the evaluation did not finish) or not valid.
         """
         if not self.holds(RUN):
             raise InputError(f"{self.path}: incomplete: no {RUN} in it; {AGAIN}")
         return self._parse(RunFile)
 
     def read_properties(self) -> PropertiesFile:
-        """properties.json, after embeddings.npy was found to be what it was made from.
+        """Read properties.json and check that embeddings.npy is the file it was computed from.
 
         Raises:
             InputError: one of the two is missing, altered or not valid.
         """
-        found = self._parse(PropertiesFile)
-        self.check(EMBEDDINGS, found.embeddings_sha256)
-        return found
+        properties = self._parse(PropertiesFile)
+        self.check(EMBEDDINGS, properties.embeddings_sha256)
+        return properties
 
     def read_saliency(self) -> SaliencyFile:
-        """saliency.json.
+        """Read saliency.json.
 
         Raises:
-            InputError: missing or not valid.
+            InputError: it is missing or not valid.
         """
         return self._parse(SaliencyFile)
 
     def read_maps(self, described: SaliencyFile) -> Maps:
-        """maps.npz, as saliency.json describes it.
+        """Read maps.npz and check it against saliency.json.
 
         Raises:
-            InputError: missing, altered or not valid.
+            InputError: it is missing, altered or not valid.
         """
         self.check(MAPS, described.maps_sha256)
         try:
@@ -121,7 +121,9 @@ class ResultFolder:
             maps.geometry.shape == (count, 4, 2)
             and maps.maps.shape == maps.prime.shape == (count, *maps.maps.shape[1:3])
             and maps.attention_on_car.shape == (count,)
-            and all(one.dtype.kind == "f" for one in (maps.maps, maps.prime, maps.attention_on_car))
+            and all(
+                array.dtype.kind == "f" for array in (maps.maps, maps.prime, maps.attention_on_car)
+            )
             and maps.geometry.dtype.kind == "i"
         )
         if not suits:
@@ -129,15 +131,15 @@ class ResultFolder:
         return maps
 
     def read_embeddings(self) -> NDArray[np.float32]:
-        """[N, D] float32, rows in the order of the dataset."""
+        """Read the embeddings, float32 [N, D], rows in the order of the dataset."""
         array: NDArray[np.float32] = load_array(self.path / EMBEDDINGS)
         return array
 
     def check(self, name: str, sha256: str) -> None:
-        """Make sure that a file is the one with this digest.
+        """Check that a file has this SHA-256 digest.
 
         Raises:
-            InputError: it is missing or another.
+            InputError: it is missing or has another digest.
         """
         if not self.holds(name):
             raise InputError(f"{self.path / name}: missing; {AGAIN}")
@@ -145,25 +147,25 @@ class ResultFolder:
             raise InputError(f"{self.path / name}: altered since it was measured; {AGAIN}")
 
     def digests(self, *names: str) -> dict[str, str]:
-        """SHA-256 of files that are there."""
+        """Return the SHA-256 of files of this folder, by name."""
         return {name: sha256_of(self.path / name) for name in names}
 
     def write_embeddings(self, embeddings: NDArray[np.float32]) -> str:
-        """Write embeddings.npy; returns its SHA-256."""
+        """Write embeddings.npy and return its SHA-256."""
         self._reopen()
         with whole_file(self.path / EMBEDDINGS) as file:
             np.save(file, embeddings)
         return sha256_of(self.path / EMBEDDINGS)
 
     def write_maps(self, maps: Maps) -> str:
-        """Write maps.npz; returns its SHA-256."""
+        """Write maps.npz and return its SHA-256."""
         self._reopen()
         arrays = {name: getattr(maps, name) for name in Maps.__dataclass_fields__}
         write_arrays(self.path / MAPS, arrays, compressed=True)
         return sha256_of(self.path / MAPS)
 
     def write(self, content: PropertiesFile | SaliencyFile | RunFile) -> None:
-        """Write one of the JSON files under its name; run.json has to be the last."""
+        """Write one of the JSON files under its name; run.json has to be written last."""
         if not isinstance(content, RunFile):
             self._reopen()
         text = json.dumps(content.model_dump(mode="json"), indent=1, ensure_ascii=False)

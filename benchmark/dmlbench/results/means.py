@@ -1,4 +1,4 @@
-"""Means over maps, with jackknife intervals that keep scenes whole."""
+"""Means over images, with jackknife intervals that keep scenes whole."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Statistic = Callable[[NDArray[np.float64]], float]
 def plain_mean(
     values: ArrayLike, scenes: Scenes, rng: np.random.Generator, absent: str | None = None
 ) -> Mean:
-    """Mean of values [N], NaN left out and counted.
+    """Return the mean of values [N]; NaN values are left out and counted.
 
     Args:
-        scenes: scene of each image where several images show one, else None.
+        scenes: scene of each image if several images show the same scene, else None.
         rng: draws the jackknife groups.
-        absent: why no image has a value, where none has.
+        absent: reason to give if no image has a value.
 
     >>> plain_mean([1.0, 2.0, 3.0, float("nan")], None, np.random.default_rng(0)).value
     2.0
@@ -35,29 +35,29 @@ def plain_mean(
     if not images:
         why = absent or "no image has a value"
         return Mean(value=None, ci95=None, images=0, left_out=left_out, reason=why)
-    kept = [known & (groups != group) for group in range(groups.max() + 1)]
+    remaining = [known & (groups != group) for group in range(groups.max() + 1)]
     full = float(array[known].mean())
-    if len(kept) < 2 or not all(rows.any() for rows in kept):
+    if len(remaining) < 2 or not all(rows.any() for rows in remaining):
         return Mean(value=full, ci95=None, images=images, left_out=left_out)
-    interval = jackknife_interval(full, [array[rows].mean() for rows in kept])
+    interval = jackknife_interval(full, [array[rows].mean() for rows in remaining])
     return Mean(value=full, ci95=interval, images=images, left_out=left_out)
 
 
 def fisher_mean(
     correlations: ArrayLike, scenes: Scenes, rng: np.random.Generator, absent: str | None = None
 ) -> Mean:
-    """Mean of correlations [N] in Fisher-z, transformed back with its interval.
+    """Return the mean of correlations [N] in Fisher-z, transformed back with its interval.
 
-    Arguments as of `plain_mean`.
+    The arguments are those of `plain_mean`.
 
     >>> round(fisher_mean([0.5, 0.5], None, np.random.default_rng(0)).value, 6)
     0.5
     """
-    found = plain_mean(fisher(correlations), scenes, rng, absent)
-    if found.value is None:
-        return found
-    ci95 = None if found.ci95 is None else tuple(np.tanh(found.ci95).tolist())
-    return found.model_copy(update={"value": float(np.tanh(found.value)), "ci95": ci95})
+    in_fisher_z = plain_mean(fisher(correlations), scenes, rng, absent)
+    if in_fisher_z.value is None:
+        return in_fisher_z
+    ci95 = None if in_fisher_z.ci95 is None else tuple(np.tanh(in_fisher_z.ci95).tolist())
+    return in_fisher_z.model_copy(update={"value": float(np.tanh(in_fisher_z.value)), "ci95": ci95})
 
 
 def self_agreement(
@@ -67,7 +67,10 @@ def self_agreement(
     scenes: Scenes,
     rng: np.random.Generator,
 ) -> Mean:
-    """Pearson r of maps [N, H, W] with those under other noise; no mean where there is no noise."""
+    """Return the mean Pearson r of maps [N, H, W] with those under other noise.
+
+    The mean has no value if the method draws no noise.
+    """
     if not request.draws_noise:
         none = np.full(len(np.asarray(maps)), np.nan)
         return plain_mean(none, scenes, rng, absent=f"{request.method} draws no noise")

@@ -1,4 +1,4 @@
-"""What a reader of results has to know, in words."""
+"""Notes for readers of results."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 
 def queries_note(images: int, settings: Mapping[str, Any]) -> str | None:
-    """Say how many images are queries; None where all are.
+    """Return a note on how many images are queries; None if all of them are.
 
     Args:
-        images: that were embedded.
-        settings: as `properties.score_properties` states them.
+        images: number of embedded images.
+        settings: the settings that `dmlbench.scores.score_properties` returns.
     """
     if settings["max_queries"] >= images:
         return None
-    queries = [one["scores"] for one in settings["queries"].values()]
+    queries = [counts["scores"] for counts in settings["queries"].values()]
     if min(queries, default=images) > settings["max_queries"]:
         return f"MAP@R comes from {settings['max_queries']:,} queries among {images:,} images"
     return f"scores come from {settings['max_queries']:,} queries among {images:,} images"

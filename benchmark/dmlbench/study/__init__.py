@@ -1,6 +1,6 @@
-"""The paper in one command: train or load a model of each loss and fold, measure, compare.
+"""The paper in one command: train or load a model per loss and fold, measure and compare them.
 
-`load_study` reads a recipe, `run_study` takes the steps that are still to be taken;
+`load_study` reads a recipe, `run_study` runs all steps that are not finished;
 `dmlbench.present.study_files.write_study` writes the page, the tables and the summary.
 """
 

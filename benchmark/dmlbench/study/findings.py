@@ -1,4 +1,4 @@
-"""What a study found: folds of a loss averaged, losses side by side, groups tested."""
+"""Findings of a study: scores averaged over folds, losses compared, groups tested."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Model = tuple[str, int]
 SCORES = ("nr_precision", "nr_precision_paper", "arp")
 RETRIEVAL = ("precision_at_1", "r_precision", "map_at_r")
 FEWEST_LOSSES = 5
-"""That a rank correlation over losses is given for."""
+"""Minimum number of losses for a rank correlation over them."""
 
 
 class MapComparison(SaliencyTable):
-    """Maps of all models of one fold, or of the folds of each loss, and whose they are.
+    """Comparison of the maps of all models of one fold, or of the folds of each loss.
 
     Attributes:
         names: id of a model -> (loss, fold).
@@ -43,11 +43,11 @@ class Averaged(StrictModel):
     """A score of one loss, averaged over its folds.
 
     Attributes:
-        mean: None where a fold has no score.
-        std: standard deviation over the folds; None of a single one.
-        ci95: of the mean, from the means of the folds' jackknife replicates: what other images
-            would change, not what other folds would.
-        beyond_chance: how many of the folds score above what permuted labels do.
+        mean: None if a fold has no score.
+        std: standard deviation over the folds; None for a single fold.
+        ci95: interval of the mean, from the means of the folds' jackknife replicates: it covers
+            the choice of images, not the choice of folds.
+        beyond_chance: number of folds that score above the chance level.
     """
 
     mean: float | None
@@ -61,8 +61,8 @@ class Trained(StrictModel):
     """Scores on the validation classes, averaged over the folds: before and after training.
 
     Attributes:
-        trained: None of a control.
-        beats: in how many folds the trained network has the higher MAP@R.
+        trained: None for a control.
+        beats: number of folds in which the trained network has the higher MAP@R.
     """
 
     untrained: dict[str, float]
@@ -72,7 +72,7 @@ class Trained(StrictModel):
 
 
 class FoldAgreement(StrictModel):
-    """Maps of the same loss from different folds: means in Fisher-z over pairs of folds."""
+    """Agreement of maps of one loss from different folds: means in Fisher-z over pairs of folds."""
 
     r: float | None
     ceiling: float | None
@@ -84,16 +84,16 @@ class Findings(StrictModel):
 
     Attributes:
         losses: in the order of tables: classification, ranking, controls.
-        datasets: what `properties`, `classes` and `saliency` were measured on.
-        trainings: by loss.
-        properties: by score, property and loss.
-        classes: by label, loss and score.
+        datasets: datasets that `properties`, `classes` and `saliency` were measured on.
+        trainings: validation scores by loss.
+        properties: scores by score, property and loss.
+        classes: retrieval scores by label, loss and score.
         retrieval_spearman: by property, Spearman's rho over the trained losses between MAP@R of the
-            first label of `classes` and NR-Precision: losses that retrieve better may differ in
-            the property for that alone.
-        maps: of the fold with most maps.
-        fold_agreement: by loss, where several folds have maps.
-        groups: None where the losses are not of two groups.
+            first label of `classes` and NR-Precision: losses may differ in a property only because
+            they retrieve better.
+        maps: comparison of the maps of the fold with most maps.
+        fold_agreement: by loss, if several folds have maps.
+        groups: None if the losses are not of two groups.
     """
 
     recipe: StudyRecipe
@@ -118,12 +118,12 @@ def find(
     repeats: MapComparison | None,
     groups: Groups | None,
 ) -> Findings:
-    """Bring the steps of a study together.
+    """Combine the results of all steps of a study.
 
     Args:
-        labels: the properties of the images of `classes` that are classes.
-        maps: of all losses, of one fold.
-        repeats: of all losses, of all folds that have maps.
+        labels: properties of the images of `classes` that are classes.
+        maps: comparison of maps of all losses of one fold.
+        repeats: comparison of maps of all losses of all folds that have maps.
     """
     losses = recipe.compared
     first = next(iter(properties.values()))
@@ -159,61 +159,65 @@ def find(
 
 
 def mean_r(pairs: Iterable[Pair]) -> float | None:
-    """Mean in Fisher-z of the pairs' correlations."""
+    """Return the mean correlation of the pairs, taken in Fisher-z."""
     known = [pair.correlation.mean for pair in pairs if pair.correlation.mean is not None]
     return summarize_correlations(known).mean
 
 
 def mean_ceiling(pairs: Iterable[Pair]) -> float | None:
-    """Mean in Fisher-z of the pairs' ceilings."""
+    """Return the mean ceiling of the pairs, taken in Fisher-z."""
     return summarize_correlations(
         [pair.ceiling.value for pair in pairs if pair.ceiling.value is not None]
     ).mean
 
 
 def _averaged(measured: Mapping[Model, Measurement], loss: str, name: str, score: str) -> Averaged:
-    found = [
+    by_fold = [
         measurement.properties.properties[name].scores.get(score)
-        for (one, _), measurement in measured.items()
-        if one == loss
+        for (model_loss, _), measurement in measured.items()
+        if model_loss == loss
     ]
-    scores = [one for one in found if one is not None and one.value is not None]
-    values = [one.value for one in scores if one.value is not None]
-    if not values or len(scores) < len(found):
-        return Averaged(mean=None, std=None, ci95=None, beyond_chance=0, folds=len(found))
+    scores = [each for each in by_fold if each is not None and each.value is not None]
+    values = [each.value for each in scores if each.value is not None]
+    if not values or len(scores) < len(by_fold):
+        return Averaged(mean=None, std=None, ci95=None, beyond_chance=0, folds=len(by_fold))
     mean = float(np.mean(values))
     return Averaged(
         mean=mean,
         std=float(np.std(values, ddof=1)) if len(values) > 1 else None,
         ci95=_interval(mean, scores),
-        beyond_chance=sum(_is_beyond(one) for one in scores),
-        folds=len(found),
+        beyond_chance=sum(_is_beyond(each) for each in scores),
+        folds=len(by_fold),
     )
 
 
 def _interval(mean: float, scores: Sequence[Score]) -> Interval | None:
-    replicates = [one.replicates for one in scores if one.replicates is not None]
+    replicates = [score.replicates for score in scores if score.replicates is not None]
     if len(replicates) < len(scores):
         return None
     return jackknife_interval(mean, np.mean(replicates, axis=0))
 
 
 def _is_beyond(score: Score) -> bool:
-    """Whether it lies above what permuted labels score."""
+    """Return whether the score is above the chance level of permuted labels."""
     if score.value is None or score.chance is None:
         return False
     return score.value > score.chance[1]
 
 
 def _trained(trainings: Mapping[Model, Training], loss: str) -> Trained:
-    own = [training.metrics for (one, _), training in trainings.items() if one == loss]
-    untrained = [metrics["untrained"] for metrics in own]
-    trained = [metrics["trained"] for metrics in own if metrics["trained"] is not None]
+    metrics_by_fold = [
+        training.metrics
+        for (trained_loss, _), training in trainings.items()
+        if trained_loss == loss
+    ]
+    untrained = [metrics["untrained"] for metrics in metrics_by_fold]
+    trained = [metrics["trained"] for metrics in metrics_by_fold if metrics["trained"] is not None]
     return Trained(
         untrained=_means(untrained),
         trained=_means(trained) if trained else None,
         beats=sum(a["map_at_r"] > b["map_at_r"] for a, b in zip(trained, untrained, strict=False)),
-        folds=len(own),
+        folds=len(metrics_by_fold),
     )
 
 
@@ -228,35 +232,38 @@ def retrieval_spearman(
     properties: Mapping[str, Mapping[str, Averaged]],
     classes: Mapping[str, Mapping[str, Mapping[str, Averaged]]],
 ) -> dict[str, float]:
-    """See `Findings`; properties that have no score for some loss, or the same for all, are left
-    out.
+    """Return Spearman's rho of retrieval and NR-Precision by property; see `Findings`.
+
+    Properties that lack a score for some loss, or have the same for all, are left out.
 
     Args:
-        properties: by name and loss.
-        classes: by label, loss and score.
+        properties: scores by property and loss.
+        classes: scores by label, loss and score.
     """
     retrieval = next(iter(classes.values()), {})
     trained = [loss for loss in retrieval if loss_named(loss).group != "control"]
     if len(trained) < FEWEST_LOSSES:
         return {}
-    found = {}
+    rho_by_property = {}
     for name, by_loss in properties.items():
         columns = [
             [retrieval[loss]["map_at_r"].mean for loss in trained],
             [by_loss[loss].mean for loss in trained],
         ]
         if all(None not in column and len(set(column)) > 1 for column in columns):
-            found[name] = float(spearmanr(*columns).statistic)
-    return found
+            rho_by_property[name] = float(spearmanr(*columns).statistic)
+    return rho_by_property
 
 
 def _fold_agreement(losses: Sequence[str], maps: MapComparison) -> dict[str, FoldAgreement]:
-    found = {}
+    agreement_by_loss = {}
     for loss in losses:
-        own = {model for model, (one, _) in maps.names.items() if one == loss}
-        pairs = [pair for pair in maps.pairs if {pair.a, pair.b} <= own]
-        found[loss] = FoldAgreement(r=mean_r(pairs), ceiling=mean_ceiling(pairs), pairs=len(pairs))
-    return found
+        models = {model for model, (model_loss, _) in maps.names.items() if model_loss == loss}
+        pairs = [pair for pair in maps.pairs if {pair.a, pair.b} <= models]
+        agreement_by_loss[loss] = FoldAgreement(
+            r=mean_r(pairs), ceiling=mean_ceiling(pairs), pairs=len(pairs)
+        )
+    return agreement_by_loss
 
 
 def _groups(
@@ -266,7 +273,10 @@ def _groups(
         return None
     first = next(iter(properties.values())).properties.properties
     by_property = {
-        name: {one.run.model.id: one.properties.properties[name] for one in properties.values()}
+        name: {
+            measurement.run.model.id: measurement.properties.properties[name]
+            for measurement in properties.values()
+        }
         for name in first
     }
     attention = {model: mean.value for model, mean in maps.attention_on_car.items()} if maps else {}
@@ -275,8 +285,9 @@ def _groups(
 
 
 def pairs_of(maps: MapComparison, losses: Sequence[str]) -> list[Pair]:
-    """The pairs of models of these losses."""
-    own = {model for model, (loss, _) in maps.names.items() if loss in losses}
+    """Return the pairs of models of these losses."""
+    selected = {model for model, (loss, _) in maps.names.items() if loss in losses}
     return [
-        maps.pair(a, b) for a, b in itertools.combinations([m for m in maps.models if m in own], 2)
+        maps.pair(a, b)
+        for a, b in itertools.combinations([m for m in maps.models if m in selected], 2)
     ]

@@ -1,4 +1,4 @@
-"""One model of a study: trained, or loaded, and measured."""
+"""Train or load one model of a study, and measure it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Say = Callable[[str], None]
 
 
 class Training(StrictModel):
-    """What a training came to.
+    """Outcome of a training.
 
     Attributes:
         metrics, history: see `dmlbench.training.read_training`.
@@ -44,17 +44,17 @@ class Training(StrictModel):
 
 
 class Measurement(StrictModel):
-    """A model on a dataset: the JSON files of its results; `saliency` where maps were asked for."""
+    """The JSON files of a model's results on a dataset; `saliency` only if maps were requested."""
 
     run: RunFile
     properties: PropertiesFile
     saliency: SaliencyFile | None = None
 
     def result(self, results: Path) -> Result:
-        """As `dmlbench.compare` takes it.
+        """Return the result for `dmlbench.compare`.
 
         Args:
-            results: folder of all results, where `evaluate` puts them.
+            results: folder of all results that `evaluate` writes to.
         """
         folder = ResultFolder(results / self.run.model.id / self.run.dataset.fingerprint)
         return Result(folder, self.run, self.properties, self.saliency)
@@ -65,7 +65,7 @@ class StudyModel:
 
     Args:
         out: folder of the study.
-        say: called with a line for people.
+        say: called with lines for the user.
     """
 
     def __init__(
@@ -78,17 +78,17 @@ class StudyModel:
 
     @cached_property
     def decides(self) -> dict[str, Any]:
-        """All that decides the model.
+        """Return everything that decides the model.
 
         Raises:
-            InputError: the training cannot be, or there is no such model.
+            InputError: the settings of the training are not valid, or there is no such model.
         """
         if self.recipe.model is not None:
             return {"model": self._loaded.id}
         return self._task.plan
 
     def training(self) -> Training | None:
-        """What its training came to, which is done where it was not; None for a loaded model."""
+        """Return the outcome of the training, after training; None for a loaded model."""
         if self.recipe.model is not None:
             return None
         return self._steps.take(f"{self.name}.training", self.decides, Training, self._train)
@@ -96,7 +96,7 @@ class StudyModel:
     def measure(
         self, what: str, images: Images, only: tuple[str, ...] | None = None
     ) -> Measurement:
-        """Scores on these images.
+        """Score the model on these images.
 
         Args:
             what: name of the step.
@@ -113,19 +113,23 @@ class StudyModel:
         return self._steps.take(f"{self.name}.{what}", decides, Measurement, make)
 
     def explain(self) -> Result:
-        """Its maps, as many as the recipe wants of its fold: a step whose maps stay in `results/`,
-        and that is taken again for want of them."""
+        """Compute the maps that the recipe requests of this fold.
+
+        The maps stay in `results/`; if they are missing there, the step runs again.
+        """
         images = self.recipe.saliency
         assert images is not None
         source, settings = open_images(images), self._settings(self.recipe.maps[self.fold])
         step = f"{self.name}.saliency"
         decides = self._decides(source, settings, {"seed", "maps", "samples", "method"})
-        kept = self._steps.read(step, decides, Measurement)
-        if kept is not None and _has_maps(found := kept.result(self.results)):
-            return found
+        finished = self._steps.read(step, decides, Measurement)
+        if finished is not None and _has_maps(earlier := finished.result(self.results)):
+            return earlier
         result = self._evaluate(source, settings)
-        taken = Measurement(run=result.run, properties=result.properties, saliency=result.saliency)
-        self._steps.keep(step, decides, taken)
+        measurement = Measurement(
+            run=result.run, properties=result.properties, saliency=result.saliency
+        )
+        self._steps.keep(step, decides, measurement)
         return result
 
     @property
@@ -134,9 +138,9 @@ class StudyModel:
         return self._out / "results"
 
     def _decides(self, source: ImageSource, settings: Settings, asked: set[str]) -> Any:
-        """All that decides a measurement."""
-        wanted = settings.model_dump(mode="json", include=asked)
-        return [FORMAT, self.decides, self.name, source.fingerprint, wanted]
+        """Return everything that decides a measurement."""
+        deciding = settings.model_dump(mode="json", include=asked)
+        return [FORMAT, self.decides, self.name, source.fingerprint, deciding]
 
     def _settings(self, maps: int) -> Settings:
         images = self.recipe.saliency
@@ -171,15 +175,19 @@ class StudyModel:
         from dmlbench.training import TrainSettings
         from dmlbench.training.task import plan_task
 
-        own: dict[str, Any] = {"loss": self.loss, "fold": self.fold, "out": self._out / "models"}
+        study_settings: dict[str, Any] = {
+            "loss": self.loss,
+            "fold": self.fold,
+            "out": self._out / "models",
+        }
         try:
-            settings = TrainSettings(**(self.recipe.training or {}), **own)
+            settings = TrainSettings(**(self.recipe.training or {}), **study_settings)
         except ValidationError as error:
             raise InputError(
                 f"study '{self.recipe.name}': training: {explain(error, TrainSettings)}"
             ) from None
         task = plan_task(settings)
-        # Another training of the same loss and fold has a file of its own.
+        # The name has the key of the plan, so that different trainings have different files.
         named = settings.model_copy(update={"name": f"{self.name}-{key_of(task.plan)[:8]}"})
         return dataclasses.replace(task, settings=named)
 
@@ -190,27 +198,27 @@ class StudyModel:
         if not settings.file.is_file():
             self._say(f"{self.name}: train")
         path = train(settings, say=lambda line: None, quiet=self._quiet)
-        found = read_training(path)
-        return Training(**{name: found[name] for name in Training.model_fields})
+        training = read_training(path)
+        return Training(**{name: training[name] for name in Training.model_fields})
 
 
 def open_images(images: Images) -> ImageSource:
-    """What the recipe names.
+    """Open the images that the recipe names.
 
     Raises:
-        InputError: it is not there, or damaged.
+        InputError: they do not exist or are damaged.
     """
     options = {name: value for name, value in images.options().items() if value is not None}
     return open_source(images.data, **options)
 
 
 def _has_maps(result: Result) -> bool:
-    """Whether the maps are still where they were left."""
+    """Return whether the maps still exist unchanged."""
     if result.saliency is None or not result.folder.holds(MAPS):
         return False
     return result.folder.digests(MAPS) == {MAPS: result.saliency.maps_sha256}
 
 
 def title_of(loss: str) -> str:
-    """What tables call a loss."""
+    """Return the name of a loss in tables."""
     return loss_named(loss).title

@@ -1,4 +1,4 @@
-"""Study recipes: which losses and folds are trained, on what, and what is measured."""
+"""Study recipes: the losses and folds to train, and the datasets to measure on."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from dmldata.common.strict import StrictModel
 ALL = "all"
 RECIPES = resources.files("dmlbench.study") / "recipes"
 OWN = {"loss", "fold", "out", "name"}
-"""Settings of a training that the study gives itself."""
+"""Settings of a training that the study sets itself."""
 
 Fold = Annotated[int, Field(ge=0)]
 Some = Annotated[int, Field(ge=1)]
 
 
 class Images(StrictModel):
-    """Images that models are measured on; fields as of `dmlbench.sources.open_source`, `data` its
-    `url`, relative to where the command is given."""
+    """Images that models are measured on.
+
+    The fields are arguments of `dmlbench.sources.open_source`; `data` is its `url`, relative to the
+    working directory.
+    """
 
     data: str
     split: str | None = None
@@ -32,7 +35,7 @@ class Images(StrictModel):
     properties: str | None = None
 
     def options(self) -> dict[str, str | None]:
-        """For `open_source`."""
+        """Return the options of `open_source`."""
         return {"split": self.split, "labels": self.labels, "properties": self.properties}
 
 
@@ -40,8 +43,8 @@ class ClassImages(Images):
     """Images whose classes are retrieved.
 
     Attributes:
-        label: the properties that are classes, each retrieved among all images that have one; by
-            default that of `dmlbench train`.
+        label: properties to use as classes; each is retrieved among all images that have a value
+            of it. By default the label of `dmlbench train`.
     """
 
     label: tuple[str, ...] = ()
@@ -51,8 +54,8 @@ class MapImages(Images):
     """Images whose saliency maps are compared.
 
     Attributes:
-        images: fold -> how many; of fewer, the same ones are among the more.
-        samples, method: as of `dmlbench evaluate`.
+        images: number of images by fold; a smaller number is a subset of a larger one.
+        samples, method: as for `dmlbench evaluate`.
     """
 
     images: dict[Fold, Some] = Field(default={0: 100}, min_length=1)
@@ -61,20 +64,20 @@ class MapImages(Images):
 
 
 class StudyRecipe(StrictModel):
-    """What a study compares.
+    """Recipe of a study.
 
     Attributes:
         losses: keys of the protocol's section 6, or `all` fourteen.
-        controls: of them, `none` and `random`; trained with nothing.
-        folds: of each loss.
+        controls: untrained controls to include: `none` and `random`.
+        folds: folds of each loss.
         training: options of `dmlbench train`.
-        model: takes the place of `training`: how `dmlbench evaluate` names the model of {loss} and
-            {fold}; the controls are then not there.
-        classes: where classes are retrieved.
-        properties: where embeddings are scored by property.
-        saliency: where maps are compared.
-        groups: file as of `--groups`; by default classification against ranking losses.
-        seed: of the measurements.
+        model: used instead of `training`: reference of the model of {loss} and {fold}, as for
+            `dmlbench evaluate`; controls are then left out.
+        classes: images whose classes are retrieved.
+        properties: images whose embeddings are scored by property.
+        saliency: images whose maps are compared.
+        groups: file as for `--groups`; by default classification against ranking losses.
+        seed: seed of the measurements.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
@@ -102,8 +105,8 @@ class StudyRecipe(StrictModel):
     def _check(self) -> StudyRecipe:
         if (self.training is None) == (self.model is None):
             raise ValueError("training: either training or model says where models come from")
-        if self.training is not None and (given := sorted(OWN & self.training.keys())):
-            raise ValueError(f"training: {given[0]} is given by the study itself")
+        if self.training is not None and (reserved := sorted(OWN & self.training.keys())):
+            raise ValueError(f"training: {reserved[0]} is given by the study itself")
         if self.model is not None and "{loss}" not in self.model:
             raise ValueError("model: has to hold {loss}, as in models/{loss}-fold{fold}.pt")
         for fold in self.saliency.images if self.saliency else ():
@@ -113,33 +116,34 @@ class StudyRecipe(StrictModel):
 
     @property
     def trained(self) -> tuple[str, ...]:
-        """Keys of the losses, those of one group side by side."""
+        """Keys of the trained losses, ordered by group."""
         keys = LOSSES if self.losses == ALL else self.losses
         named = [loss_named(key) for key in keys]
-        kept = [loss for loss in named if self.losses != ALL or loss.group != "control"]
-        return tuple(loss.key for loss in sorted(kept, key=lambda loss: loss.group))
+        trainable = [loss for loss in named if self.losses != ALL or loss.group != "control"]
+        return tuple(loss.key for loss in sorted(trainable, key=lambda loss: loss.group))
 
     @property
     def compared(self) -> tuple[str, ...]:
-        """The losses and then the controls, where models are trained here."""
+        """Keys of the losses, followed by the controls if the study trains its models."""
         return (*self.trained, *(self.controls if self.model is None else ()))
 
     @property
     def maps(self) -> dict[int, int]:
-        """Fold -> images with maps."""
+        """Number of images with maps by fold."""
         return dict(self.saliency.images) if self.saliency else {}
 
 
 def recipe_names() -> list[str]:
-    """Of the studies that come with the project."""
+    """Return the names of the studies that come with the project."""
     return sorted(Path(file.name).stem for file in RECIPES.iterdir() if file.name.endswith(".yaml"))
 
 
 def load_study(name: str) -> StudyRecipe:
-    """A study of the project by name, or the one in a `.yaml` file.
+    """Load a study of the project by name, or one from a `.yaml` file.
 
     Raises:
-        UnknownNameError, InputError: not there, or not valid: names file, line and field.
+        UnknownNameError: there is no such study.
+        InputError: the file cannot be read or is not valid; the error names file, line and field.
     """
     if name in recipe_names():
         with resources.as_file(RECIPES / f"{name}.yaml") as path:

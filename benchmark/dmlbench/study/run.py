@@ -1,4 +1,4 @@
-"""A study from its recipe to its numbers: which steps there are, and who takes them."""
+"""Run the steps of a study, in this process or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -36,20 +36,21 @@ def run_study(
     say: Say = say,
     quiet: bool = False,
 ) -> Findings:
-    """Take all steps that are still to be taken, and bring their numbers together.
+    """Run all steps that are not finished, and combine their results.
 
-    A step that was interrupted goes on where it was; a finished one is not taken again, and a loss
-    or a fold that is new to the recipe costs its own steps alone (and the comparison of maps).
+    An interrupted step is resumed and a finished one is not repeated. A loss or fold that is added
+    to the recipe costs only its own steps and the comparison of maps.
 
     Args:
-        out: folder of the study: `steps/` (a JSON file a step), `models/` and `results/`, which may
-            be removed once all steps are taken.
-        executor: `local`, or `ray`: models side by side, each on `threads` CPUs.
-        address, workers: of a Ray cluster whose nodes share the file system.
-        say: told which step is taken.
+        out: folder of the study: `steps/` (one JSON file per step), `models/` and `results/`; the
+            last two may be removed once all steps are finished.
+        executor: `local`, or `ray`: models in parallel, each on `threads` CPUs.
+        address, workers: address and maximum number of workers of a Ray cluster whose nodes share
+            the file system.
+        say: called with a line for each step.
 
     Raises:
-        InputError: what the recipe asks for is not there or cannot be.
+        InputError: the recipe is not valid, or what it names does not exist.
     """
     models = [
         StudyModel(recipe, loss, fold, out, say, quiet=quiet)
@@ -57,18 +58,18 @@ def run_study(
         for loss in recipe.compared
     ]
     _check(recipe, models)
-    wanted = _wanted_maps(recipe, models, out)
+    needs_maps = _names_to_map(recipe, models, out)
     if executor == "ray":
-        _side_by_side(recipe, models, wanted, out, address, workers, threads or 1, say)
+        _run_on_ray(recipe, models, needs_maps, out, address, workers, threads or 1, say)
     else:
         for number, model in enumerate(models, start=1):
             say(f"model {number} of {len(models)}: {model.name}")
-            _measure(model, with_maps=model.name in wanted)
+            _measure(model, with_maps=model.name in needs_maps)
     return _gather(recipe, models, out)
 
 
 def _check(recipe: StudyRecipe, models: Sequence[StudyModel]) -> None:
-    """Everything that can be wrong is found before anything is computed."""
+    """Check everything that can be wrong before anything is computed."""
     for images in (recipe.properties, recipe.classes, recipe.saliency):
         if images is not None:
             open_images(images)
@@ -79,7 +80,7 @@ def _check(recipe: StudyRecipe, models: Sequence[StudyModel]) -> None:
 
 
 def _measure(model: StudyModel, *, with_maps: bool) -> None:
-    """All steps of one model."""
+    """Run all steps of one model."""
     recipe = model.recipe
     model.training()
     model.measure(PROPERTIES, recipe.properties)
@@ -89,8 +90,8 @@ def _measure(model: StudyModel, *, with_maps: bool) -> None:
         model.explain()
 
 
-def _wanted_maps(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> set[str]:
-    """Names of the models whose maps some comparison still needs."""
+def _names_to_map(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> set[str]:
+    """Return names of the models whose maps an unfinished comparison needs."""
     steps = Steps(out / "steps")
     return {
         model.name
@@ -103,7 +104,7 @@ def _wanted_maps(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -
 def _map_steps(
     recipe: StudyRecipe, models: Sequence[StudyModel]
 ) -> Iterator[tuple[str, list[StudyModel]]]:
-    """The comparisons of maps: all models of the fold with most maps, and the folds of a loss."""
+    """Yield the comparisons of maps: of the fold with most maps, and of all folds with maps."""
     if not recipe.maps:
         return
     most = max(recipe.maps, key=lambda fold: recipe.maps[fold])
@@ -149,14 +150,17 @@ def _gather(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> Fin
         labels,
         maps.get(MAPS),
         maps.get(REPEATS),
-        _groups(recipe, [one.result(out / "results") for one in measured[PROPERTIES].values()]),
+        _groups(
+            recipe,
+            [measurement.result(out / "results") for measurement in measured[PROPERTIES].values()],
+        ),
     )
 
 
 def _compare(models: Sequence[StudyModel]) -> MapComparison:
-    """Every pair of these models, on the images that all of them have maps of."""
+    """Compare the maps of every pair of models, on the images that all of them have maps of."""
     results = [model.explain() for model in models]
-    held = [set(one.saliency.keys) for one in results if one.saliency is not None]
+    held = [set(result.saliency.keys) for result in results if result.saliency is not None]
     if len(held) < len(results):
         raise InputError("a model of the study allows no maps; valid: a recipe without saliency")
     common = set.intersection(*held)
@@ -171,7 +175,7 @@ def _compare(models: Sequence[StudyModel]) -> MapComparison:
 
 
 def _labels(images: ClassImages | None) -> tuple[str, ...]:
-    """The properties that are classes."""
+    """Return the properties that are classes."""
     from dmlbench.training.data import find_label
 
     if images is None:
@@ -186,27 +190,27 @@ def _groups(recipe: StudyRecipe, results: Sequence[Result]) -> Groups | None:
     return loss_groups(results)
 
 
-def _side_by_side(
+def _run_on_ray(
     recipe: StudyRecipe,
     models: Sequence[StudyModel],
-    wanted: set[str],
+    needs_maps: set[str],
     out: Path,
     address: str | None,
     workers: int | None,
     threads: int,
     say: Say,
 ) -> None:
-    """The models on a Ray cluster; what fails is told once the others are done."""
+    """Run the models on a Ray cluster; an error is raised after all other models are done."""
     ray = connect(address)
     require_room(ray, threads, 0)
     try:
-        remote = ray.remote(num_cpus=threads, max_retries=1)(_measure_there)
+        remote = ray.remote(num_cpus=threads, max_retries=1)(_measure_on_node)
         waiting = iter(models)
         most = max(1, room(ray, threads, 0, workers))
         working: dict[Any, str] = {}
         failed: list[PrismError] = []
         for model in itertools.islice(waiting, most):
-            working[_send(remote, recipe, model, wanted, out, threads)] = model.name
+            working[_send(remote, recipe, model, needs_maps, out, threads)] = model.name
         while working:
             (done,), _ = ray.wait(list(working), num_returns=1)
             name = working.pop(done)
@@ -217,7 +221,7 @@ def _side_by_side(
             say(f"model {name}: {'failed' if error else 'done'}")
             failed += [error] if error else []
             for model in itertools.islice(waiting, 1):
-                working[_send(remote, recipe, model, wanted, out, threads)] = model.name
+                working[_send(remote, recipe, model, needs_maps, out, threads)] = model.name
     finally:
         ray.shutdown()
     if failed:
@@ -225,18 +229,23 @@ def _side_by_side(
 
 
 def _send(
-    remote: Any, recipe: StudyRecipe, model: StudyModel, wanted: set[str], out: Path, threads: int
+    remote: Any,
+    recipe: StudyRecipe,
+    model: StudyModel,
+    needs_maps: set[str],
+    out: Path,
+    threads: int,
 ) -> Any:
     asked = recipe.model_dump_json()
-    with_maps = model.name in wanted
+    with_maps = model.name in needs_maps
     where = (str(Path.cwd()), str(out.absolute()))
     return remote.remote(asked, model.loss, model.fold, where, threads, with_maps)
 
 
-def _measure_there(
+def _measure_on_node(
     recipe: str, loss: str, fold: int, where: tuple[str, str], threads: int, with_maps: bool
 ) -> PrismError | None:
-    """On a node: all steps of one model, or what went wrong."""
+    """Run all steps of one model on a node, and return the error if there is one."""
     import os
 
     import torch

@@ -1,4 +1,4 @@
-"""The steps of a study: what a step gave is kept under a hash of all that decides it."""
+"""Store the results of steps of a study, each under a hash of everything that decides it."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from dmldata.common.errors import InputError
 from dmldata.common.files import write_whole
 from dmldata.common.strict import StrictModel, parse_json
 
-Found = TypeVar("Found", bound=StrictModel)
+Content = TypeVar("Content", bound=StrictModel)
 
 
 class Steps:
-    """A folder with one JSON file a step.
+    """A folder with one JSON file per step.
 
-    A step is taken again where anything that decides it has changed, and nothing that only it
-    needed (a model, a folder of results) has to be there where it has not.
+    A step runs again if anything that decides it has changed. Otherwise what only this step needed
+    (a model, a folder of results) does not have to exist any more.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def path(self, name: str) -> Path:
-        """Of a step's file."""
+        """Return the path of the step's result file."""
         return self._folder / f"{name}.json"
 
-    def read(self, name: str, decides: Any, model: type[Found]) -> Found | None:
-        """What the step gave; None where it is still to be taken.
+    def read(self, name: str, decides: Any, model: type[Content]) -> Content | None:
+        """Read the result of a step; None if it has none for what `decides` says.
 
         Args:
-            decides: JSON of all that decides the step.
+            decides: JSON of everything that decides the step.
 
         Raises:
-            InputError: its file is damaged.
+            InputError: the file is damaged.
         """
         path = self.path(name)
         if not path.is_file():
@@ -45,31 +45,34 @@ class Steps:
             content = json.loads(path.read_text("utf-8"))
             if content["key"] != key_of(decides):
                 return None
-            given = json.dumps(content["gave"])
+            content_text = json.dumps(content["gave"])
         except (ValueError, KeyError, TypeError):
-            raise InputError(f"{path}: damaged; remove it to take the step again") from None
-        return parse_json(model, given, str(path), InputError)
+            raise InputError(f"{path}: damaged; remove it to run the step again") from None
+        return parse_json(model, content_text, str(path), InputError)
 
-    def take(self, name: str, decides: Any, model: type[Found], make: Callable[[], Found]) -> Found:
-        """What the step gave, or gives now.
+    def take(
+        self, name: str, decides: Any, model: type[Content], make: Callable[[], Content]
+    ) -> Content:
+        """Return the stored result of a step, or run `make` and store its result.
 
         Args:
-            decides: JSON of all that decides what `make` gives.
+            decides: JSON of everything that decides the result of `make`.
         """
-        found = self.read(name, decides, model)
-        return self.keep(name, decides, make()) if found is None else found
+        earlier = self.read(name, decides, model)
+        return self.keep(name, decides, make()) if earlier is None else earlier
 
-    def keep(self, name: str, decides: Any, found: Found) -> Found:
-        """Write what the step gave, in place of what it gave before."""
-        gave = found.model_dump(mode="json")
+    def keep(self, name: str, decides: Any, result: Content) -> Content:
+        """Store the result of a step, replacing an earlier one, and return it."""
+        gave = result.model_dump(mode="json")
         text = json.dumps({"key": key_of(decides), "gave": gave}, ensure_ascii=False)
         self._folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.path(name), text + "\n")
-        return found
+        return result
 
 
 def key_of(decides: Any) -> str:
-    """
+    """Return the SHA-256 of a JSON value, whatever the order of its keys.
+
     >>> key_of({"a": 1, "b": 2}) == key_of({"b": 2, "a": 1}) != key_of({"a": 1})
     True
     """

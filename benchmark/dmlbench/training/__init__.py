@@ -1,7 +1,7 @@
 """Training: fourteen losses of deep metric learning (protocol, section 6), and two controls.
 
-`train` takes settings to the file of a model and goes on where it was interrupted; `read_training`
-gives what such a file says of its training.
+`train` trains a model and writes its file, resuming an interrupted training; `read_training` reads
+from such a file how it was trained.
 """
 
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports

@@ -1,7 +1,7 @@
-"""Which images come in which batch, and how each is changed: a function of the seed and the step.
+"""Draw and augment the images of each batch, as a function of the seed and the step alone.
 
-Nothing here depends on what came before, on worker processes or on their number, so that a
-training that was interrupted goes on with the very batches that it would have had.
+Nothing here depends on earlier batches or on the number of worker processes, so that an interrupted
+training resumes with exactly the batches that it would have had.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ class Draw(NamedTuple):
 
 
 class ClassBatches(Sampler[Draw]):
-    """The draws of an epoch, batch after batch, each with M images of each of its classes.
+    """The draws of an epoch, batch after batch, each with M images per class of the batch.
 
     Args:
-        rows: images to draw from.
-        classes: of each of them.
+        rows: rows of the images to draw from.
+        classes: class of each of these images.
         per_class, batch, steps: M, images in a batch, batches in an epoch.
-        seed: of all epochs; `rank` tells devices apart that train together.
-        epoch: the number of the epoch that begins. Asked for when it begins: Lightning tells
-            samplers of it too late for processes that prepare batches ahead.
+        seed: seed of all epochs; `rank` distinguishes devices that train together.
+        epoch: returns the number of the epoch that begins. It is called at the start of the epoch,
+            as Lightning informs samplers too late for processes that prepare batches ahead.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class ClassBatches(Sampler[Draw]):
     def __iter__(self) -> Iterator[Draw]:
         rng = np.random.default_rng((*self._key, self._epoch()))
         seeds = rng.integers(2**31, size=self._length + 1).tolist()
-        # The sampler draws all at once, from NumPy's global generator, in an order it keeps.
+        # The sampler draws everything at once from NumPy's global generator.
         with seeded(seeds.pop()):
             chosen = list(
                 MPerClassSampler(self._classes, self._per_class, self._batch, self._length)
@@ -77,7 +77,7 @@ class ClassBatches(Sampler[Draw]):
 
 
 class TrainingImages(Dataset[tuple[Tensor, int]]):
-    """Draws -> (input [3, H, W] float32, class): a random part of the image, flipped or not.
+    """Maps a draw to (input [3, H, W] float32, class): a random crop of the image, perhaps flipped.
 
     Source: Musgrave et al., "A Metric Learning Reality Check" (ECCV 2020): resized, random resized
     crop, horizontal flip.
@@ -91,7 +91,7 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
         hyperparameters: Hyperparameters,
     ) -> None:
         self._images, self._classes = images, list(classes)
-        self._given = hyperparameters
+        self._hyperparameters = hyperparameters
         self._size = preprocessing.input_size
         self._filter = INTERPOLATIONS[preprocessing.interpolation]
         self._as_cropped = dataclasses.replace(preprocessing, resize=preprocessing.input_size)
@@ -103,17 +103,17 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
         return self._as_cropped.to_tensor(image), self._classes[row]
 
     def _changed(self, image: Image.Image) -> Image.Image:
-        scale, ratio = self._given.crop_scale, self._given.crop_ratio
+        scale, ratio = self._hyperparameters.crop_scale, self._hyperparameters.crop_ratio
         crop = _transforms().RandomResizedCrop.get_params(image, list(scale), list(ratio))
         top, left, height, width = crop
         part = image.crop((left, top, left + width, top + height))
         part = part.resize((self._size[1], self._size[0]), self._filter)
-        flipped = float(torch.rand(())) < self._given.flip
+        flipped = float(torch.rand(())) < self._hyperparameters.flip
         return part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flipped else part
 
 
 class EvaluationImages(Dataset[tuple[Tensor, int]]):
-    """Places 0..N-1 -> (input [3, H, W], place), as in evaluation."""
+    """Maps places 0..N-1 to (input [3, H, W], place), preprocessed as in evaluation."""
 
     def __init__(
         self, images: DecodedImages, rows: NDArray[np.int64], preprocessing: Preprocessing

@@ -1,4 +1,4 @@
-"""What Lightning does after an epoch: stop where nothing gets better, keep a checkpoint, log."""
+"""Callbacks of Lightning: early stopping, checkpoints, logs and progress."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ METRICS = "metrics.csv"
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Checkpoints that take their name only when they are whole and on disk."""
+    """Checkpoints that are written atomically."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
         import torch
 
-        # In memory first: of a disk that is full PyTorch tells neither the file nor the reason.
+        # In memory first: on a full disk PyTorch reports neither the file nor the reason.
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         write_whole(path, buffer.getvalue())
 
 
 class Stopping(EarlyStopping):
-    """Early stopping that a resumed training remembers: one that has stopped stays stopped."""
+    """Early stopping that survives resuming: a training that has stopped stays stopped."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.wait_count >= self.patience:
@@ -42,7 +42,7 @@ class Stopping(EarlyStopping):
 
 
 class Report(Callback):
-    """Writes the history and tells of it, after each validation."""
+    """Writes the history and reports its last row, after each validation."""
 
     def __init__(self, folder: Path, tell: Callable[[dict[str, Any]], None]) -> None:
         self._folder, self._tell = folder, tell
@@ -54,7 +54,7 @@ class Report(Callback):
 
 
 class Steps(Callback):
-    """Tells how many steps are done, after each."""
+    """Reports the number of finished steps, after each step."""
 
     def __init__(self, tell: Callable[[int], None]) -> None:
         self._tell = tell
@@ -64,21 +64,21 @@ class Steps(Callback):
 
 
 def stopping(patience: int) -> Callback:
-    """Ends training after this many validations without a better one."""
+    """Return a callback that ends training after `patience` validations without a better one."""
     return Stopping(
         MONITORED, mode="max", patience=patience, check_on_train_epoch_end=False, verbose=False
     )
 
 
 def checkpoints(folder: Path) -> Callback:
-    """Keeps one checkpoint, of the end of the last epoch."""
+    """Return a callback that keeps one checkpoint, of the end of the last epoch."""
     return ModelCheckpoint(
         folder, CHECKPOINT, save_on_train_epoch_end=True, enable_version_counter=False
     )
 
 
 def write_metrics(history: History, path: Path) -> None:
-    """The history as CSV, whole."""
+    """Write the history as CSV, atomically."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     writer.writeheader()

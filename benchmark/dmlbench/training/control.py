@@ -1,4 +1,4 @@
-"""The controls of the protocol's section 6: networks that are saved as they are."""
+"""The controls of the protocol's section 6: networks that are saved without training."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from dmlbench.training.trunks import Start
 def score_untrained(
     start: Start, material: Material, names: Sequence[str]
 ) -> dict[str, float | None]:
-    """The row of the history before training.
+    """Return the row of the history before training.
 
     Args:
-        names: the class of each image to validate on.
+        names: class of each validation image.
     """
     dimensions = int(start.network.embedder.out_features)  # type: ignore[arg-type]
     loaded = LoadedModel(start.network, start.preprocessing, dimensions=dimensions)

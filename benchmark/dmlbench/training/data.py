@@ -1,4 +1,4 @@
-"""What is trained on: the images of a source, and the class of each."""
+"""The images of a source and their classes, as training data."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ class ClassImages:
     """N images that have a class.
 
     Attributes:
-        keys: N, in the order of the source.
-        names: N names of classes.
+        keys: [N] keys, in the order of the source.
+        names: [N] names of the classes.
     """
 
     keys: tuple[str, ...]
     names: tuple[str, ...]
 
     def of(self, classes: Collection[str]) -> NDArray[np.int64]:
-        """Rows of the images of these classes."""
-        wanted = set(classes)
-        return np.array([row for row, name in enumerate(self.names) if name in wanted], np.int64)
+        """Return the rows of the images of these classes."""
+        chosen = set(classes)
+        return np.array([row for row, name in enumerate(self.names) if name in chosen], np.int64)
 
     def counts(self, classes: Collection[str]) -> list[int]:
-        """Images of each of these classes."""
+        """Return the number of images of each of these classes."""
         counted = Counter(self.names)
         return [counted[name] for name in classes]
 
 
 def class_images(source: ImageSource, label: str) -> ClassImages:
-    """The images of a source that have this label. See `find_label`."""
+    """Return the images of a source that have this label; see `find_label`."""
     cells = zip(source.samples["key"].to_pylist(), source.values(label).tolist(), strict=True)
-    found = [(key, name) for key, name in cells if name]
-    keys, classes = zip(*found, strict=True) if found else ((), ())
+    labeled = [(key, name) for key, name in cells if name]
+    keys, classes = zip(*labeled, strict=True) if labeled else ((), ())
     return ClassImages(keys, classes)
 
 
 def find_label(source: ImageSource, label: str | None) -> str:
-    """The property that is the class: the one asked for, else the usual one.
+    """Return the property that is the class: `label`, or by default the usual one.
 
     Raises:
-        InputError: it is not there, cannot be guessed, or is not categorical.
+        InputError: the property does not exist, cannot be guessed, or is not categorical.
     """
     kinds = {key: source.manifest.factor(key).kind for key in source.manifest.varied}
     categorical = [key for key, kind in kinds.items() if kind == "categorical"]
@@ -68,13 +68,13 @@ def find_label(source: ImageSource, label: str | None) -> str:
 def check_sampling(
     images: ClassImages, classes: Collection[str], batch: int, per_class: int, where: str
 ) -> str | None:
-    """A note where some classes have too few images, which are then drawn more than once.
+    """Check that batches can be drawn; return a note if images have to be drawn more than once.
 
     Args:
-        batch, per_class: images in a batch, and of each class in it.
+        batch, per_class: number of images per batch, and of each class in it.
 
     Raises:
-        InputError: batches of this kind cannot be drawn from these classes.
+        InputError: such batches cannot be drawn from these classes.
     """
     counts = images.counts(classes)
     if batch % per_class:
@@ -103,7 +103,7 @@ def check_sampling(
 
 
 def check_validation(images: ClassImages, classes: Collection[str], where: str) -> None:
-    """Raise InputError where no image has another of its class, so that nothing can be scored."""
+    """Raise InputError if no class has two images, so that retrieval cannot be scored."""
     if max(images.counts(classes)) < 2:
         raise InputError(
             f"{where}: none of the {len(classes)} classes to validate on has two images; valid: "

@@ -1,4 +1,4 @@
-"""Images decoded once: what every epoch reads is pixels, resized as the model's input asks."""
+"""Decode and resize images once, so that every epoch only reads pixels."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from dmlbench.models.preprocessing import INTERPOLATIONS
 from dmlbench.sources import ImageSource
 
 MEMORY = 0.5
-"""Part of the free memory that pixels may fill; more of them go to a file that is mapped."""
+"""Fraction of the free memory that pixels may fill; more pixels go to a memory-mapped file."""
 
 
 class DecodedImages:
     """N RGB images, resized for a model but not cropped; made by `decode_images`.
 
     Args:
-        pixels: uint8, all images one after the other.
-        sizes: (height, width) of each.
+        pixels: uint8 pixels of all images, one after the other.
+        sizes: (height, width) of each image.
     """
 
     def __init__(self, pixels: NDArray[np.uint8], sizes: Sequence[tuple[int, int]]) -> None:
@@ -53,22 +53,22 @@ def decode_images(
 ) -> DecodedImages:
     """Decode and resize images of a source.
 
-    They are resized exactly as `preprocessing` does, which leaves them alone afterwards.
+    They are resized exactly as by `preprocessing`, which then does not resize them again.
 
     Args:
-        keys: N, in the order of the source.
-        folder: of a nameless file for the pixels, where MEMORY is not enough.
+        keys: [N] keys, in the order of the source.
+        folder: folder of a temporary file for the pixels, if MEMORY is not enough.
         progress: called after each image.
 
     Raises:
-        DatasetError: an image that is gone or damaged.
+        DatasetError: an image is missing or damaged.
     """
     file: IO[bytes] | None = None
     sizes: list[tuple[int, int]] = []
     for item in source.samples_iter(keys=set(keys), with_mask=False):
         image = _resized(item.image, preprocessing)
         if file is None:
-            # The first image stands for all: where they differ in shape, not by orders.
+            # The first image is the estimate for all: shapes do not differ by orders of magnitude.
             needed = len(keys) * image.width * image.height * 3
             file = _room(needed, folder)
         file.write(image.tobytes())

@@ -1,4 +1,4 @@
-"""A learner and its images through Lightning's loop."""
+"""Train a learner on its images with Lightning."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from dmlbench.training.settings import TrainSettings
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 TENSORBOARD = "tensorboard"
-MOST_WORKERS = 8
+MAX_WORKERS = 8
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Material:
     """The images of a fold.
 
     Attributes:
-        images: all, decoded.
-        classes: number of the class of each; of an image to validate on, any.
-        train, validation: rows.
+        images: all decoded images.
+        classes: number of the class of each image; arbitrary for validation images.
+        train, validation: rows of the images to train on and to validate on.
     """
 
     images: DecodedImages
@@ -53,28 +53,28 @@ class Material:
 def fit(
     learner: Learner,
     material: Material,
-    given: Hyperparameters,
+    hyperparameters: Hyperparameters,
     settings: TrainSettings,
     tell: Callable[[dict[str, Any]], None],
     advance: Callable[[int], None],
 ) -> None:
-    """Train to the end, from the checkpoint in the folder of the training where there is one.
+    """Train to the end, resuming from the checkpoint in the folder of the training if there is one.
 
     Args:
         tell: called with each new row of the history.
-        advance: called with the steps done.
+        advance: called with the number of finished steps.
     """
-    found = [callbacks.checkpoints(settings.folder), callbacks.Steps(advance)]
-    found.append(callbacks.Report(settings.folder, tell))
-    if given.patience is not None:
-        found.append(callbacks.stopping(given.patience))
+    training_callbacks = [callbacks.checkpoints(settings.folder), callbacks.Steps(advance)]
+    training_callbacks.append(callbacks.Report(settings.folder, tell))
+    if hyperparameters.patience is not None:
+        training_callbacks.append(callbacks.stopping(hyperparameters.patience))
     checkpoint = checkpoint_of(settings.folder)
     resumed = str(checkpoint) if checkpoint.is_file() else None
     with _quiet():
-        trainer = make_trainer(settings, given, found, resumed is not None)
+        trainer = make_trainer(settings, hyperparameters, training_callbacks, resumed is not None)
         workers = _workers(settings.workers, trainer)
         key = (settings.seed, trainer.global_rank)
-        loaders = make_loaders(material, given, workers, key, lambda: learner.epochs_done)
+        loaders = make_loaders(material, hyperparameters, workers, key, lambda: learner.epochs_done)
         try:
             trainer.fit(learner, *loaders, ckpt_path=resumed, weights_only=True)
         except SystemExit:
@@ -84,24 +84,27 @@ def fit(
 
 
 def checkpoint_of(folder: Path) -> Path:
-    """Where a training in this folder keeps its checkpoint."""
+    """Return the path of the checkpoint of a training in this folder."""
     return folder / f"{callbacks.CHECKPOINT}.ckpt"
 
 
 def make_trainer(
-    settings: TrainSettings, given: Hyperparameters, found: list[Callback], resumed: bool
+    settings: TrainSettings,
+    hyperparameters: Hyperparameters,
+    training_callbacks: list[Callback],
+    resumed: bool,
 ) -> pl.Trainer:
-    """Lightning's trainer for these settings; the first row of the history is its sanity check."""
+    """Build Lightning's trainer; its sanity check gives the first row of the history."""
     count = 1 if settings.devices in ("auto", "cpu") else int(settings.devices)
     return pl.Trainer(
         accelerator="cpu" if settings.devices == "cpu" else "auto",
         devices=count,
         strategy="ddp" if count > 1 else "auto",
         precision=PRECISIONS[settings.precision],  # type: ignore[arg-type]
-        max_epochs=given.epochs,
-        check_val_every_n_epoch=given.validate_every,
+        max_epochs=hyperparameters.epochs,
+        check_val_every_n_epoch=hyperparameters.validate_every,
         num_sanity_val_steps=0 if resumed else -1,
-        callbacks=found,
+        callbacks=training_callbacks,
         plugins=[callbacks.WholeCheckpoints()],
         logger=TensorBoardLogger(settings.folder, name="", version=TENSORBOARD),
         log_every_n_steps=10,
@@ -114,34 +117,34 @@ def make_trainer(
 
 def make_loaders(
     material: Material,
-    given: Hyperparameters,
+    hyperparameters: Hyperparameters,
     workers: int,
     key: tuple[int, int],
     epoch: Callable[[], int],
 ) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    """Batches to train on and to validate on.
+    """Build the loaders of training and validation batches.
 
     Args:
-        workers: processes that prepare them.
-        key, epoch: seed and rank, and the epoch; see `ClassBatches`.
+        workers: number of processes that prepare batches.
+        key, epoch: (seed, rank), and a function that returns the epoch; see `ClassBatches`.
     """
     pixels = (material.images, material.classes, material.preprocessing)
     draws = ClassBatches(
         material.train,
         [material.classes[row] for row in material.train],
-        given.images_per_class,
-        given.batch,
-        given.steps,
+        hyperparameters.images_per_class,
+        hyperparameters.batch,
+        hyperparameters.steps,
         *key,
         epoch,
     )
     common: dict[str, Any] = {
-        "batch_size": given.batch,
+        "batch_size": hyperparameters.batch,
         "num_workers": workers,
         "persistent_workers": workers > 0,
         "pin_memory": torch.cuda.is_available(),
     }
-    train = DataLoader(TrainingImages(*pixels, given), sampler=draws, **common)
+    train = DataLoader(TrainingImages(*pixels, hyperparameters), sampler=draws, **common)
     rows = EvaluationImages(material.images, material.validation, material.preprocessing)
     return train, DataLoader(rows, shuffle=False, **common)
 
@@ -151,12 +154,12 @@ def _workers(asked: int | None, trainer: pl.Trainer) -> int:
         return asked
     # A step on a CPU takes many times what preparing its batch takes: one is always ahead.
     on_cpu = trainer.strategy.root_device.type == "cpu"
-    return 1 if on_cpu else min(MOST_WORKERS, os.cpu_count() or 1)
+    return 1 if on_cpu else min(MAX_WORKERS, os.cpu_count() or 1)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Lightning's advice to its own users is none to ours."""
+    """Silence Lightning's advice, which is meant for programmers and not for users of this one."""
     loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -171,11 +174,11 @@ def _quiet() -> Iterator[None]:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes, of those that train together."""
+    """Return whether this process writes the files, among those that train together."""
     return int(rank_zero_only.rank or 0) == 0  # type: ignore[attr-defined]
 
 
 def wait_for_all() -> None:
-    """Until each of the processes that train together is here; alone, not at all."""
+    """Wait for all processes that train together; return at once if there is only one."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()

@@ -1,4 +1,4 @@
-"""The folder of a training: whose it is, and that only one process works in it."""
+"""The folder of a training: its plan, and a lock for one process at a time."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ PLAN = "plan.json"
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Makes the folder, and keeps other processes out of it inside.
+def exclusive_folder(folder: Path) -> Iterator[None]:
+    """Create the folder, and lock it against other processes within the context.
 
     Raises:
-        InputError: another one is in it.
+        InputError: another process holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock", timeout=0)
@@ -36,10 +36,10 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def keep_plan(folder: Path, plan: dict[str, Any]) -> None:
-    """Write the plan into the folder, or see that it is the one there.
+    """Write the plan into the folder, or check that it equals the existing one.
 
     Raises:
-        InputError: another plan is there.
+        InputError: the folder has another plan.
     """
     path = folder / PLAN
     if path.is_file():
@@ -48,10 +48,10 @@ def keep_plan(folder: Path, plan: dict[str, Any]) -> None:
         write_whole(path, json.dumps(plan, indent=1, ensure_ascii=False) + "\n")
 
 
-def check_same(found: dict[str, Any], plan: dict[str, Any], where: Path) -> None:
-    """Raise InputError, naming what differs first, where `found` is of another plan."""
+def check_same(earlier: dict[str, Any], plan: dict[str, Any], where: Path) -> None:
+    """Raise InputError, naming the first difference, if `earlier` differs from `plan`."""
     for part, value in plan.items():
-        old = found.get(part)
+        old = earlier.get(part)
         if old == value:
             continue
         differing = part

@@ -1,4 +1,4 @@
-"""Class-disjoint folds: which classes a model is trained on, and which it is validated on."""
+"""Class-disjoint folds: the classes that a model is trained on, and those it is validated on."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from dataclasses import dataclass
 from dmldata.common.errors import InputError
 
 FEWEST = 2
-"""Classes on either side: with one class nothing can be told apart."""
+"""Minimum number of classes on either side: a single class cannot be distinguished from others."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Names of classes, disjoint; in their natural order."""
+    """Names of the classes on either side, disjoint and in natural order."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
 
 
 def split_classes(names: Collection[str], fold: int, folds: int, where: str) -> Fold:
-    """Fold number `fold` of `folds`: that part of the ordered classes validates, the rest trains.
+    """Split classes into `folds` parts: part number `fold` validates, the others train.
 
     The parts are consecutive in the natural order of the names, as in Musgrave et al., "A Metric
-    Learning Reality Check" (ECCV 2020), whose classes are numbered: neighbours in such an order
+    Learning Reality Check" (ECCV 2020), whose classes are numbered: neighbors in such an order
     are often alike (one make of cars, one genus of birds), and stay on one side.
 
     Args:
-        where: the data, for messages.
+        where: name of the data, for messages.
 
     Raises:
-        InputError: no such fold, or fewer than FEWEST classes on one side of it.
+        InputError: there is no such fold, or it has fewer than FEWEST classes on one side.
 
     >>> split_classes(["b2", "b10", "a", "c"], fold=1, folds=2, where="")
     Fold(train=('a', 'b2'), validation=('b10', 'c'))
@@ -42,18 +42,18 @@ def split_classes(names: Collection[str], fold: int, folds: int, where: str) -> 
         )
     ordered = sorted(names, key=natural)
     first, last = (len(ordered) * part // folds for part in (fold, fold + 1))
-    found = Fold((*ordered[:first], *ordered[last:]), tuple(ordered[first:last]))
-    for side, classes in (("train on", found.train), ("validate on", found.validation)):
+    split = Fold((*ordered[:first], *ordered[last:]), tuple(ordered[first:last]))
+    for side, classes in (("train on", split.train), ("validate on", split.validation)):
         if len(classes) < FEWEST:
             raise InputError(
                 f"{where}: fold {fold} of {folds} leaves {len(classes)} of {len(ordered)} classes "
                 f"to {side}; valid: at least {FEWEST}, so --folds up to {len(ordered) // FEWEST} "
                 "and more classes"
             )
-    return found
+    return split
 
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key by which 'car 2' comes before 'car 10'."""
+    """Return a sort key by which 'car 2' comes before 'car 10'."""
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)

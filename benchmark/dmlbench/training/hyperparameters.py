@@ -1,4 +1,4 @@
-"""The hyperparameters of each loss: one file a loss, two profiles, every value with its source."""
+"""The hyperparameters of each loss: one file per loss, two profiles, a source for every value."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ Positive = Field(gt=0)
 Fraction = Field(ge=0, le=1)
 
 
-class OptimiserSettings(StrictModel):
-    """What every optimiser takes; `momentum` is of rmsprop and sgd."""
+class OptimizerSettings(StrictModel):
+    """Settings of every optimizer; `momentum` is for rmsprop and sgd."""
 
     optimiser: Literal["adam", "adamw", "rmsprop", "sgd"]
     weight_decay: float = Field(ge=0)
     momentum: float | None = Field(ge=0, lt=1)
 
 
-class NetworkOptimiser(OptimiserSettings):
-    """Of the trunk and the embedder."""
+class NetworkOptimizer(OptimizerSettings):
+    """Settings of the optimizer of the trunk and the embedder."""
 
     trunk_lr: float = Field(ge=0)
     embedder_lr: float = Field(ge=0)
 
 
-class LossOptimiser(OptimiserSettings):
-    """Of a loss's own parameters: proxies, class weights, boundaries."""
+class LossOptimizer(OptimizerSettings):
+    """Settings of the optimizer of a loss's own parameters: proxies, class weights, boundaries."""
 
     lr: float = Positive
 
@@ -45,24 +45,26 @@ class Hyperparameters(StrictModel):
 
     Attributes:
         loss, miner: arguments of the loss and of its miner; see `losses`.
-        loss_parameters: optimiser of the parameters of the loss; None where it has none.
-        size: of the model's input, pixels; None for the trunk's own.
-        embedding: dimensions.
-        batch, images_per_class: images in a batch, and of each class in it.
-        epochs, steps: epochs at most, and batches in one.
-        validate_every: epochs.
-        patience: validations without a better one after which training ends; None never ends it.
-        freeze_batch_norm: whether its statistics stay those of the weights at the start.
-        crop_scale, crop_ratio: of the random crop: part of the image's area, and width / height.
+        loss_parameters: optimizer of the parameters of the loss; None if it has none.
+        network: optimizer of the trunk and the embedder.
+        size: height and width of the model's input, pixels; None for the trunk's default.
+        embedding: dimensions of the embedding.
+        batch, images_per_class: images per batch, and of each class in it.
+        epochs, steps: maximum number of epochs, and batches per epoch.
+        validate_every: epochs between validations.
+        patience: validations without a better one after which training ends; None for no limit.
+        freeze_batch_norm: whether batch normalization keeps the statistics of the initial weights.
+        crop_scale, crop_ratio: ranges of the random crop: fraction of the image's area, and
+            width / height.
         flip: probability of a horizontal flip.
-        schedule: of the learning rates: constant, or cosine to 0 at the last epoch.
-        warmup: steps over which they grow to their value.
+        schedule: schedule of the learning rates: constant, or cosine to 0 at the last epoch.
+        warmup: steps over which the learning rates grow to their value.
     """
 
     loss: dict[str, float]
     miner: dict[str, float] | None = None
-    loss_parameters: LossOptimiser | None = None
-    network: NetworkOptimiser
+    loss_parameters: LossOptimizer | None = None
+    network: NetworkOptimizer
     size: int | None = Field(gt=0)
     embedding: int = Positive
     batch: int = Field(ge=2)
@@ -80,15 +82,15 @@ class Hyperparameters(StrictModel):
 
 
 def read_hyperparameters(loss: str, profile: str, **changes: Any) -> Hyperparameters:
-    """The hyperparameters of a loss.
+    """Read the hyperparameters of a loss.
 
     Args:
         loss: key of the protocol's section 6.
         profile: one of PROFILES.
-        changes: fields to replace; None leaves one as it is.
+        changes: values of fields to replace; None keeps the value of the profile.
 
     Raises:
-        UnknownNameError: no such loss or profile.
+        UnknownNameError: there is no such loss or profile.
 
     >>> read_hyperparameters("arcface", "reality_check").loss
     {'margin': 20.52, 'scale': 49.5}
@@ -96,7 +98,7 @@ def read_hyperparameters(loss: str, profile: str, **changes: Any) -> Hyperparame
     loss_named(loss)
     if profile not in PROFILES:
         raise UnknownNameError("profile", profile, PROFILES)
-    fields = {**read_file(COMMON)[profile], **_own(loss)[profile]}
+    fields = {**read_file(COMMON)[profile], **_loss_file(loss)[profile]}
     fields.pop("sources")
     fields |= {name: value for name, value in changes.items() if value is not None}
     pairs = {name: tuple(fields[name]) for name in ("crop_scale", "crop_ratio")}
@@ -107,25 +109,25 @@ def read_hyperparameters(loss: str, profile: str, **changes: Any) -> Hyperparame
 
 
 def sources_of(loss: str, profile: str) -> dict[str, str]:
-    """By dotted name of a value or of a group of values: where it is from.
+    """Return the source of each value or group of values, by its dotted name.
 
     >>> sources_of("arcface", "quick")["embedding"]
     'Musgrave, Belongie, Lim, "A Metric Learning Reality Check" (ECCV 2020)'
     """
     common = read_file(COMMON)
-    named = {**common[profile]["sources"], **_own(loss)[profile]["sources"]}
+    named = {**common[profile]["sources"], **_loss_file(loss)[profile]["sources"]}
     return {name: common["citations"][citation] for name, citation in named.items()}
 
 
 def read_file(name: str) -> dict[str, Any]:
-    """The file of a loss, or `common`, as it is."""
+    """Read the file of a loss, or of `common`, as it is."""
     folder = resources.files("dmlbench.training") / "hyperparameters"
     content: dict[str, Any] = yaml.safe_load((folder / f"{name}.yaml").read_text("utf-8"))
     return content
 
 
-def _own(loss: str) -> dict[str, Any]:
-    # A control is trained with nothing and shares only what decides its network and its input.
+def _loss_file(loss: str) -> dict[str, Any]:
+    # A control is not trained: it needs only what decides its network and its input.
     if LOSSES[loss].group != "control":
         return read_file(loss)
     return {profile: {"loss": {}, "sources": {}} for profile in PROFILES}

@@ -1,4 +1,4 @@
-"""What happens in a step and in a validation; Lightning does the rest."""
+"""The steps of training and validation; Lightning does the rest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dmlbench.models import EmbeddingNetwork
 from dmlbench.scores import map_at_r, precision_at_1
-from dmlbench.training.hyperparameters import Hyperparameters, OptimiserSettings
+from dmlbench.training.hyperparameters import Hyperparameters, OptimizerSettings
 from dmlbench.training.losses import MetricLoss
 from dmlbench.training.trunks import freeze_batch_norm
 from dmldata.common.errors import PrismError
@@ -23,10 +23,10 @@ from dmldata.common.errors import PrismError
 MONITORED = "map_at_r"
 
 History = list[dict[str, float | None]]
-"""A row a validation, the first one before training: `epoch`, `step`, `train_loss` (mean since the
-row before), `map_at_r`, `precision_at_1`, `seconds` (since the start)."""
+"""One row per validation, the first before training: `epoch`, `step`, `train_loss` (mean since the
+previous row), `map_at_r`, `precision_at_1`, `seconds` (since the start)."""
 
-OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "rmsprop": torch.optim.RMSprop,
@@ -35,22 +35,21 @@ OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
 
 
 class Learner(pl.LightningModule):
-    """A network that learns by a loss, and is validated by retrieval on other classes.
+    """A network that is trained with a loss and validated by retrieval on other classes.
 
-    Two optimisers, the network's and that of the loss's own parameters, step together.
+    Two optimizers, of the network and of the loss's own parameters, step together.
 
     Attributes:
-        epochs_done: whole epochs.
-        history: of the validations so far.
-        best: the network's tensors at the best validation after the first; empty until there is
-            one.
+        epochs_done: number of finished epochs.
+        history: rows of the validations so far.
+        best: tensors of the network at the best validation after the first; empty until then.
     """
 
     def __init__(
         self,
         network: EmbeddingNetwork,
         loss: MetricLoss,
-        given: Hyperparameters,
+        hyperparameters: Hyperparameters,
         validation: Sequence[str],
         name: str,
         seed: int,
@@ -62,35 +61,43 @@ class Learner(pl.LightningModule):
         self.epochs_done = 0
         self.history: History = []
         self.best: dict[str, Tensor] = {}
-        self._given, self._validation, self._name, self._seed = given, list(validation), name, seed
+        self._hyperparameters, self._validation, self._name, self._seed = (
+            hyperparameters,
+            list(validation),
+            name,
+            seed,
+        )
         self._losses: list[float] = []
         self._embedded: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
         self._seconds, self._started, self._step = 0.0, monotonic(), 0
         self.train()
 
     def train(self, mode: bool = True) -> Learner:
-        """As of any module, with batch normalisation as the hyperparameters want it."""
+        """Set training mode, with batch normalization frozen if the hyperparameters say so."""
         super().train(mode)
-        if self._given.freeze_batch_norm:
+        if self._hyperparameters.freeze_batch_norm:
             freeze_batch_norm(self.network.trunk)
         return self
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """The network's, and that of the loss's parameters where it has some."""
-        given = self._given
+        """Return the optimizer of the network, and that of the loss's parameters if it has some."""
+        hyperparameters = self._hyperparameters
         network = [
-            {"params": self.network.trunk.parameters(), "lr": given.network.trunk_lr},
-            {"params": self.network.embedder.parameters(), "lr": given.network.embedder_lr},
+            {"params": self.network.trunk.parameters(), "lr": hyperparameters.network.trunk_lr},
+            {
+                "params": self.network.embedder.parameters(),
+                "lr": hyperparameters.network.embedder_lr,
+            },
         ]
-        found = [_optimiser(network, given.network)]
-        own = list(self.loss.parameters())
-        if own and given.loss_parameters is not None:
-            groups = [{"params": own, "lr": given.loss_parameters.lr}]
-            found.append(_optimiser(groups, given.loss_parameters))
-        return found
+        optimizers = [_optimizer(network, hyperparameters.network)]
+        loss_parameters = list(self.loss.parameters())
+        if loss_parameters and hyperparameters.loss_parameters is not None:
+            groups = [{"params": loss_parameters, "lr": hyperparameters.loss_parameters.lr}]
+            optimizers.append(_optimizer(groups, hyperparameters.loss_parameters))
+        return optimizers
 
     def loss_of(self, images: Tensor, classes: Tensor) -> Tensor:
-        """The loss of a batch [B, 3, H, W] of classes [B]; the loss itself in float32.
+        """Compute the loss of a batch [B, 3, H, W] of classes [B], in float32 after the network.
 
         Raises:
             PrismError: an embedding or the loss is not finite.
@@ -98,45 +105,45 @@ class Learner(pl.LightningModule):
         embeddings = self.network(images.contiguous(memory_format=torch.channels_last))
         with torch.autocast(self.device.type, enabled=False):
             loss = self.loss(embeddings.float(), classes)
-        # Some losses leave out pairs that are not above 0, NaN among them.
+        # Some losses leave out pairs that are not above 0, which includes NaN.
         if not bool(torch.isfinite(loss) & torch.isfinite(embeddings).all()):
             raise self._diverged("the loss" if torch.isfinite(embeddings).all() else "an embedding")
         return loss
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """One step of both optimisers."""
-        self._step = step = self.epochs_done * self._given.steps + batch_idx
-        # What layers draw is a function of the step, so that a resumed training draws the same.
+        """Take one step of both optimizers."""
+        self._step = step = self.epochs_done * self._hyperparameters.steps + batch_idx
+        # Random layers are seeded by the step, so that a resumed training draws the same.
         torch.manual_seed(np.random.SeedSequence((self._seed, step)).generate_state(1)[0].item())
-        found = self.optimizers()
-        optimisers: list[Any] = found if isinstance(found, list) else [found]
+        configured = self.optimizers()
+        optimizers: list[Any] = configured if isinstance(configured, list) else [configured]
         rate = self._rate(step)
         loss = self.loss_of(*batch)
-        for optimiser in optimisers:
-            optimiser.zero_grad()
+        for optimizer in optimizers:
+            optimizer.zero_grad()
         self.manual_backward(loss)
-        for optimiser in optimisers:
-            for group in optimiser.param_groups:
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
                 group["lr"] = rate * group["initial_lr"]
-            optimiser.step()
+            optimizer.step()
         self._losses.append(float(loss.detach()))
         self.log("train_loss", loss.detach())
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Embeds some of the images, in full float32."""
+        """Embed a batch of validation images, in full float32."""
         images, places = batch
         with torch.autocast(self.device.type, enabled=False):
-            found = self.network(images.contiguous(memory_format=torch.channels_last))
-        if not bool(torch.isfinite(found).all()):
+            embeddings = self.network(images.contiguous(memory_format=torch.channels_last))
+        if not bool(torch.isfinite(embeddings).all()):
             raise self._diverged("an embedding")
-        self._embedded.append((places.cpu().numpy(), found.float().cpu().numpy()))
+        self._embedded.append((places.cpu().numpy(), embeddings.float().cpu().numpy()))
 
     def on_validation_epoch_end(self) -> None:
-        """Scores them, with those of the other devices."""
+        """Score the validation images of all devices."""
         parts = _of_all_devices(self._embedded)
         self._embedded = []
-        places, first = np.unique(np.concatenate([one[0] for one in parts]), return_index=True)
-        embeddings = np.concatenate([one[1] for one in parts])[first]
+        places, first = np.unique(np.concatenate([part[0] for part in parts]), return_index=True)
+        embeddings = np.concatenate([part[1] for part in parts])[first]
         names = [self._validation[place] for place in places]
         scores = {
             MONITORED: map_at_r(embeddings, names) or 0.0,
@@ -146,11 +153,11 @@ class Learner(pl.LightningModule):
         self.log_dict(scores)
 
     def on_train_epoch_end(self) -> None:
-        """Counts the epoch; checkpoints come after it."""
+        """Count the epoch; checkpoints are written after it."""
         self.epochs_done += 1
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Puts what is known so far into a checkpoint: one file holds everything."""
+        """Add the state of this learner to a checkpoint, so that one file holds everything."""
         seconds = self._seconds + monotonic() - self._started
         checkpoint["known"] = {
             "history": self.history,
@@ -161,7 +168,7 @@ class Learner(pl.LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes it back."""
+        """Restore the state of this learner from a checkpoint."""
         known = checkpoint["known"]
         self.history, self.best, self._losses = known["history"], known["best"], known["losses"]
         self.epochs_done = known["epochs"]
@@ -176,7 +183,7 @@ class Learner(pl.LightningModule):
             self.best = {name: tensor.detach().cpu().clone() for name, tensor in tensors}
         row: dict[str, float | None] = {
             "epoch": epoch,
-            "step": epoch * self._given.steps,
+            "step": epoch * self._hyperparameters.steps,
             "train_loss": float(np.mean(self._losses)) if self._losses else None,
             **scores,
             "seconds": round(self._seconds + monotonic() - self._started, 1),
@@ -185,41 +192,46 @@ class Learner(pl.LightningModule):
         self.history.append(row)
 
     def _rate(self, step: int) -> float:
-        """Part of the learning rates in force at a step."""
-        given = self._given
-        rate = min(1.0, (step + 1) / given.warmup) if given.warmup else 1.0
-        if given.schedule == "cosine":
-            rate *= (1 + math.cos(math.pi * step / (given.epochs * given.steps))) / 2
+        """Return the factor on the learning rates at a step, from 0 to 1."""
+        hyperparameters = self._hyperparameters
+        rate = min(1.0, (step + 1) / hyperparameters.warmup) if hyperparameters.warmup else 1.0
+        if hyperparameters.schedule == "cosine":
+            rate *= (
+                1 + math.cos(math.pi * step / (hyperparameters.epochs * hyperparameters.steps))
+            ) / 2
         return rate
 
     def _diverged(self, what: str) -> PrismError:
-        network, own = self._given.network, self._given.loss_parameters
+        network, loss_parameters = (
+            self._hyperparameters.network,
+            self._hyperparameters.loss_parameters,
+        )
         rates = f"trunk {network.trunk_lr:g}, embedder {network.embedder_lr:g}"
-        rates += f", the loss's own parameters {own.lr:g}" if own else ""
+        rates += f", the loss's own parameters {loss_parameters.lr:g}" if loss_parameters else ""
         return PrismError(
             f"{self._name}: {what} is not a finite number at step {self._step}: training "
             f"diverged; lower the learning rates ({rates}) or the scale of the loss "
-            f"({self._given.loss}), or use --precision fp32"
+            f"({self._hyperparameters.loss}), or use --precision fp32"
         )
 
 
 def best_of(history: History) -> dict[str, float | None]:
-    """The best validation after the first, by MAP@R; of equal ones the earliest."""
+    """Return the best validation after the first, by MAP@R; the earliest of equal ones."""
     return max(history[1:], key=lambda row: row[MONITORED] or 0.0)
 
 
-def _optimiser(groups: list[dict[str, Any]], given: OptimiserSettings) -> torch.optim.Optimizer:
-    options: dict[str, Any] = {"weight_decay": given.weight_decay}
-    if given.momentum is not None:
-        options["momentum"] = given.momentum
+def _optimizer(groups: list[dict[str, Any]], settings: OptimizerSettings) -> torch.optim.Optimizer:
+    options: dict[str, Any] = {"weight_decay": settings.weight_decay}
+    if settings.momentum is not None:
+        options["momentum"] = settings.momentum
     for group in groups:
         group["initial_lr"] = group["lr"]
-    return OPTIMISERS[given.optimiser](groups, **options)
+    return OPTIMIZERS[settings.optimiser](groups, **options)
 
 
 def _of_all_devices(parts: list[Any]) -> list[Any]:
     if not torch.distributed.is_available() or not torch.distributed.is_initialized():
         return parts
-    found: list[list[Any]] = [[] for _ in range(torch.distributed.get_world_size())]
-    torch.distributed.all_gather_object(found, parts)
-    return [one for part in found for one in part]
+    gathered: list[list[Any]] = [[] for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather_object(gathered, parts)
+    return [part for device_parts in gathered for part in device_parts]

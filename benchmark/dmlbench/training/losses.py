@@ -1,4 +1,4 @@
-"""The fourteen losses, as pytorch-metric-learning has them, with the distances of the protocol."""
+"""The fourteen losses of pytorch-metric-learning, with the distances of the protocol."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Parameters = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Size:
-    """What a loss with parameters of its own needs to know: classes C and dimensions D."""
+    """Size of the parameters of a loss: number of classes C and dimensions D."""
 
     classes: int
     dimensions: int
 
 
 class MetricLoss(nn.Module):
-    """Embeddings [B, D] and classes [B] -> a number.
+    """A loss that maps embeddings [B, D] and classes [B] to a number.
 
     Attributes:
-        loss: of pytorch-metric-learning; its distance is the protocol's.
-        miner: chooses the pairs that count; None where all do.
+        loss: loss of pytorch-metric-learning, with the distance of the protocol.
+        miner: chooses the pairs that count; None if all do.
     """
 
     def __init__(self, loss: nn.Module, miner: nn.Module | None = None) -> None:
@@ -37,7 +37,7 @@ class MetricLoss(nn.Module):
         self.miner = miner
 
     def forward(self, embeddings: Tensor, classes: Tensor) -> Tensor:
-        """Embeddings [B, D] float32, not normalised (the distance does); classes [B], 0..C-1."""
+        """Compute the loss of embeddings [B, D] float32 (not normalized) and classes [B]."""
         pairs = None if self.miner is None else self.miner(embeddings, classes)
         value: Tensor = self.loss(embeddings, classes, pairs)
         return value
@@ -46,15 +46,15 @@ class MetricLoss(nn.Module):
 def build_loss(
     key: str, parameters: Parameters, miner: Parameters | None, size: Size
 ) -> MetricLoss:
-    """The loss of a key of the protocol's section 6, with parameters of its own as it draws them.
+    """Build the loss of a key of the protocol's section 6, with randomly initialized parameters.
 
     Args:
         parameters: arguments of the loss.
-        miner: arguments of the miner; None for none.
+        miner: arguments of the miner; None for no miner.
 
     Raises:
-        UnknownNameError: no such loss.
-        InputError: a control, which is not trained; or arguments that the loss does not take.
+        UnknownNameError: there is no such loss.
+        InputError: the loss is a control, which is not trained, or does not take the arguments.
     """
     if key not in LOSSES:
         raise UnknownNameError("loss", key, LOSSES)
@@ -68,65 +68,65 @@ def build_loss(
     return MetricLoss(built, chosen)
 
 
-def _contrastive(given: dict[str, float], _: Size) -> nn.Module:
-    return losses.ContrastiveLoss(**given, distance=distances.LpDistance())
+def _contrastive(parameters: dict[str, float], _: Size) -> nn.Module:
+    return losses.ContrastiveLoss(**parameters, distance=distances.LpDistance())
 
 
-def _triplet(given: dict[str, float], _: Size) -> nn.Module:
-    return losses.TripletMarginLoss(**given, distance=distances.LpDistance())
+def _triplet(parameters: dict[str, float], _: Size) -> nn.Module:
+    return losses.TripletMarginLoss(**parameters, distance=distances.LpDistance())
 
 
-def _ntxent(given: dict[str, float], _: Size) -> nn.Module:
-    return losses.NTXentLoss(**given, distance=distances.CosineSimilarity())
+def _ntxent(parameters: dict[str, float], _: Size) -> nn.Module:
+    return losses.NTXentLoss(**parameters, distance=distances.CosineSimilarity())
 
 
-def _proxy_nca(given: dict[str, float], size: Size) -> nn.Module:
-    return losses.ProxyNCALoss(**_sized(size), **given, distance=distances.LpDistance(power=2))
+def _proxy_nca(parameters: dict[str, float], size: Size) -> nn.Module:
+    return losses.ProxyNCALoss(**_sized(size), **parameters, distance=distances.LpDistance(power=2))
 
 
-def _margin(given: dict[str, float], _: Size) -> nn.Module:
-    return losses.MarginLoss(**given, learn_beta=True, distance=distances.LpDistance())
+def _margin(parameters: dict[str, float], _: Size) -> nn.Module:
+    return losses.MarginLoss(**parameters, learn_beta=True, distance=distances.LpDistance())
 
 
-def _margin_class(given: dict[str, float], size: Size) -> nn.Module:
+def _margin_class(parameters: dict[str, float], size: Size) -> nn.Module:
     boundaries = {"learn_beta": True, "num_classes": size.classes}
-    return losses.MarginLoss(**given, **boundaries, distance=distances.LpDistance())
+    return losses.MarginLoss(**parameters, **boundaries, distance=distances.LpDistance())
 
 
-def _normalized_softmax(given: dict[str, float], size: Size) -> nn.Module:
+def _normalized_softmax(parameters: dict[str, float], size: Size) -> nn.Module:
     product = distances.DotProductSimilarity()
-    return losses.NormalizedSoftmaxLoss(**_sized(size), **given, distance=product)
+    return losses.NormalizedSoftmaxLoss(**_sized(size), **parameters, distance=product)
 
 
-def _cosface(given: dict[str, float], size: Size) -> nn.Module:
-    return losses.CosFaceLoss(**_sized(size), **given, distance=distances.CosineSimilarity())
+def _cosface(parameters: dict[str, float], size: Size) -> nn.Module:
+    return losses.CosFaceLoss(**_sized(size), **parameters, distance=distances.CosineSimilarity())
 
 
-def _arcface(given: dict[str, float], size: Size) -> nn.Module:
-    return losses.ArcFaceLoss(**_sized(size), **given, distance=distances.CosineSimilarity())
+def _arcface(parameters: dict[str, float], size: Size) -> nn.Module:
+    return losses.ArcFaceLoss(**_sized(size), **parameters, distance=distances.CosineSimilarity())
 
 
-def _fastap(given: dict[str, float], _: Size) -> nn.Module:
-    bins = int(given.pop("num_bins"))
-    return losses.FastAPLoss(num_bins=bins, **given, distance=distances.LpDistance(power=2))
+def _fastap(parameters: dict[str, float], _: Size) -> nn.Module:
+    bins = int(parameters.pop("num_bins"))
+    return losses.FastAPLoss(num_bins=bins, **parameters, distance=distances.LpDistance(power=2))
 
 
-def _snr_contrastive(given: dict[str, float], _: Size) -> nn.Module:
-    weight = given.pop("regularizer_weight")
+def _snr_contrastive(parameters: dict[str, float], _: Size) -> nn.Module:
+    weight = parameters.pop("regularizer_weight")
     if weight:
-        given |= {
+        parameters |= {
             "embedding_regularizer": regularizers.ZeroMeanRegularizer(),
             "embedding_reg_weight": weight,
         }
-    return losses.SignalToNoiseRatioContrastiveLoss(**given, distance=distances.SNRDistance())
+    return losses.SignalToNoiseRatioContrastiveLoss(**parameters, distance=distances.SNRDistance())
 
 
-def _multi_similarity(given: dict[str, float], _: Size) -> nn.Module:
-    return losses.MultiSimilarityLoss(**given, distance=distances.CosineSimilarity())
+def _multi_similarity(parameters: dict[str, float], _: Size) -> nn.Module:
+    return losses.MultiSimilarityLoss(**parameters, distance=distances.CosineSimilarity())
 
 
-def _soft_triple(given: dict[str, float], size: Size) -> nn.Module:
-    centers, weight = int(given.pop("centers_per_class")), given.pop("reg_weight")
+def _soft_triple(parameters: dict[str, float], size: Size) -> nn.Module:
+    centers, weight = int(parameters.pop("centers_per_class")), parameters.pop("reg_weight")
     regularizer: dict[str, Any] = {}
     if centers > 1 and weight:
         regularizer = {
@@ -135,7 +135,7 @@ def _soft_triple(given: dict[str, float], size: Size) -> nn.Module:
         }
     cosine = distances.CosineSimilarity()
     return losses.SoftTripleLoss(
-        **_sized(size), centers_per_class=centers, **given, **regularizer, distance=cosine
+        **_sized(size), centers_per_class=centers, **parameters, **regularizer, distance=cosine
     )
 
 

@@ -1,4 +1,4 @@
-"""The file of a trained model, and what it says of its training."""
+"""Describe a training in the file of its model, and read this description."""
 
 from __future__ import annotations
 
@@ -14,33 +14,35 @@ from dmlbench.models.safetensors_file import embedded_metadata
 from dmldata.common.errors import ModelError
 
 PACKAGES = ("lightning", "pytorch-metric-learning", "torchvision", "safetensors")
-MOST_NAMES = 1000
-"""So many names of classes are kept; of more, their hash."""
+MAX_NAMES = 1000
+"""Maximum number of class names that are saved; of more classes only the hash is saved."""
 
 
 def describe_classes(names: Sequence[str]) -> dict[str, Any]:
-    """Classes as a file keeps them: how many, the hash of their names, and the names."""
+    """Describe classes for a file: their number, the hash of their names, and the names."""
     digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
-    kept = list(names) if len(names) <= MOST_NAMES else None
-    return {"count": len(names), "sha256": digest, "names": kept}
+    saved_names = list(names) if len(names) <= MAX_NAMES else None
+    return {"count": len(names), "sha256": digest, "names": saved_names}
 
 
 def describe_machine() -> dict[str, Any]:
-    """With what a model was trained."""
-    found = versions() | {package: version(package) for package in PACKAGES}
-    return {"versions": found, "hardware": hardware("auto")}
+    """Describe the versions and the hardware that a model was trained with."""
+    package_versions = versions() | {package: version(package) for package in PACKAGES}
+    return {"versions": package_versions, "hardware": hardware("auto")}
 
 
 def read_training(path: str | Path) -> dict[str, Any]:
-    """What a file that `dmlbench train` wrote says of its training.
+    """Read the description of the training from a file of `dmlbench train`.
 
     Raises:
-        ModelError: no such file, or one without a training.
+        ModelError: there is no such file, or it does not describe a training.
     """
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
     metadata = find_metadata(path, embedded_metadata(path))
     if metadata is None or metadata.training is None:
-        raise ModelError(f"{path}: says nothing of a training; valid: a file of dmlbench train")
+        raise ModelError(
+            f"{path}: does not describe a training; valid: a file written by dmlbench train"
+        )
     return metadata.training

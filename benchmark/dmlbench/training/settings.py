@@ -1,4 +1,4 @@
-"""What a model is trained with, and where it goes."""
+"""Settings of a training."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ class TrainSettings(StrictModel):
 
     Attributes:
         loss: key of the protocol's section 6, controls included.
-        data, split, labels, properties: see `dmlbench.sources.open_source`; by default its
-            training split, where there is one.
-        out: folder of the model, and of a folder beside it with all that belongs to its training.
-        name: of both; by default the loss and the fold.
-        label: the property that is the class; see `data.find_label`.
+        data, split, labels, properties: see `dmlbench.sources.open_source`; by default the
+            training split, if there is one.
+        out: folder to write the model to, and the folder of its training.
+        name: name of the model and of that folder; by default the loss and the fold.
+        label: property to use as the class; see `data.find_label`.
         trunk: see `trunks.starting_network`.
         fold, folds: see `folds.split_classes`.
-        profile: of the hyperparameters; the six after it replace single ones.
-        images_per_class: in a batch.
-        seed: of every random choice.
-        workers: processes that prepare batches; 0 prepares them between steps, None chooses.
-        precision: of the network while it trains.
+        profile: set of hyperparameters; the next five fields replace single values of it.
+        images_per_class: number of images of each class in a batch.
+        seed: seed of all random choices.
+        workers: number of processes that prepare batches; 0 prepares them between steps, None
+            chooses a number.
+        precision: precision of the network in training.
         devices: 'auto' (a GPU if there is one), 'cpu', or a number of devices.
     """
 
@@ -65,20 +66,20 @@ class TrainSettings(StrictModel):
 
     @property
     def model_name(self) -> str:
-        """Of the file and of the folder beside it."""
+        """Name of the model file and of the folder of its training."""
         return self.name or f"{self.loss}-fold{self.fold}"
 
     @property
     def file(self) -> Path:
-        """The model, once it is trained."""
+        """File of the model, which exists once it is trained."""
         return self.out / f"{self.model_name}.safetensors"
 
     @property
     def folder(self) -> Path:
-        """What belongs to its training: settings, logs, the checkpoint until it has ended."""
+        """Folder of the training: settings, logs, and the checkpoint until the training ends."""
         return self.out / self.model_name
 
     def deciding(self) -> dict[str, Any]:
-        """The settings that decide the result, as JSON: not where it goes or who works on it."""
+        """Return the settings that decide the result, as JSON."""
         left_out = {"out", "name", "workers", "devices", "data", "labels", "properties"}
         return self.model_dump(mode="json", exclude=left_out)

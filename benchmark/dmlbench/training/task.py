@@ -1,4 +1,4 @@
-"""What is to be done, from the settings and the data, before a network is built."""
+"""Plan a training from its settings and data, before a network is built."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from dmlbench.training.trunks import Start, starting_network
 
 @dataclass(frozen=True)
 class Task:
-    """Made by `plan_task`.
+    """A planned training, made by `plan_task`.
 
     Attributes:
-        given: the hyperparameters, with what the settings replace.
+        hyperparameters: those of the profile, with the values that the settings replace.
         label: the property that is the class.
-        images: all that have a class.
-        notes: for the user.
+        images: all images that have a class.
+        notes: notes for the user.
     """
 
     settings: TrainSettings
-    given: Hyperparameters
+    hyperparameters: Hyperparameters
     source: ImageSource
     label: str
     images: ClassImages
@@ -45,7 +45,7 @@ class Task:
 
     @property
     def is_control(self) -> bool:
-        """Whether nothing is trained."""
+        """Whether the loss is a control, which is not trained."""
         return loss_named(self.settings.loss).group == "control"
 
     @cached_property
@@ -53,7 +53,7 @@ class Task:
         """Everything that decides the result, as JSON."""
         return {
             "settings": self.settings.deciding(),
-            "hyperparameters": self.given.model_dump(mode="json"),
+            "hyperparameters": self.hyperparameters.model_dump(mode="json"),
             "data": {
                 "name": self.source.manifest.name,
                 "fingerprint": self.source.fingerprint,
@@ -67,23 +67,23 @@ class Task:
         }
 
     def start(self) -> Start:
-        """The network that training begins with."""
+        """Build the network that training begins with."""
         return starting_network(
             self.settings.trunk,
-            self.given.embedding,
+            self.hyperparameters.embedding,
             self.settings.seed,
-            self.given.size,
+            self.hyperparameters.size,
             random=self.settings.loss == "random",
         )
 
 
 def plan_task(settings: TrainSettings) -> Task:
-    """Opens the data, and checks that the settings suit it.
+    """Open the data and check that the settings suit it.
 
     Raises:
-        InputError: no such loss, profile, data, label or fold; or batches that cannot be drawn.
+        InputError: there is no such loss, profile, data, label or fold, or batches cannot be drawn.
     """
-    given = _hyperparameters(settings)
+    hyperparameters = _hyperparameters(settings)
     source = open_source(
         settings.data,
         split=settings.split,
@@ -95,17 +95,19 @@ def plan_task(settings: TrainSettings) -> Task:
     images = class_images(source, label)
     fold = split_classes(set(images.names), settings.fold, settings.folds, settings.data)
     check_validation(images, fold.validation, settings.data)
-    task = Task(settings, given, source, label, images, fold, ())
+    task = Task(settings, hyperparameters, source, label, images, fold, ())
     if task.is_control:
         return task
-    note = check_sampling(images, fold.train, given.batch, given.images_per_class, settings.data)
-    return Task(settings, given, source, label, images, fold, (note,) if note else ())
+    note = check_sampling(
+        images, fold.train, hyperparameters.batch, hyperparameters.images_per_class, settings.data
+    )
+    return Task(settings, hyperparameters, source, label, images, fold, (note,) if note else ())
 
 
 def _hyperparameters(settings: TrainSettings) -> Hyperparameters:
     replaced = ("epochs", "steps", "size", "batch", "images_per_class")
     changes = {name: getattr(settings, name) for name in replaced}
-    given = read_hyperparameters(settings.loss, settings.profile, **changes)
-    # So that the last epoch is validated, too.
-    every = math.gcd(given.epochs, given.validate_every)
-    return given.model_copy(update={"validate_every": every})
+    hyperparameters = read_hyperparameters(settings.loss, settings.profile, **changes)
+    # A common divisor, so that the last epoch is validated too.
+    every = math.gcd(hyperparameters.epochs, hyperparameters.validate_every)
+    return hyperparameters.model_copy(update={"validate_every": every})

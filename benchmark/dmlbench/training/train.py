@@ -1,4 +1,4 @@
-"""From settings to the file of a trained model."""
+"""Train a model from settings and write its file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dmlbench.training.control import score_untrained
 from dmlbench.training.data import ClassImages
 from dmlbench.training.decoded import decode_images
 from dmlbench.training.fit import Material, checkpoint_of, fit, is_first, wait_for_all
-from dmlbench.training.folder import alone_in, check_same, keep_plan
+from dmlbench.training.folder import check_same, exclusive_folder, keep_plan
 from dmlbench.training.learner import MONITORED, History, Learner, best_of
 from dmlbench.training.losses import Size, build_loss
 from dmlbench.training.saved import describe_machine, read_training
@@ -28,34 +28,34 @@ Say = Callable[[str], None]
 
 
 def train(settings: TrainSettings, *, say: Say = say, quiet: bool = False) -> Path:
-    """Train a model, or go on with one whose training was interrupted.
+    """Train a model, or resume an interrupted training.
 
-    A model that is there already, trained with the same settings on the same data, is not trained
-    again. What an interruption costs is at most the epoch that it fell into.
+    An existing model that was trained with the same settings on the same data is not trained again.
+    An interruption costs at most the epoch in progress.
 
     Args:
-        say: called with a line for people.
-        quiet: no progress bars.
+        say: called with lines for the user.
+        quiet: show no progress bars.
 
     Returns:
-        The `.safetensors` file, of the best epoch by MAP@R on the validation classes;
-        `read_training` gives what it says of its training.
+        The `.safetensors` file of the best epoch by MAP@R on the validation classes;
+        `read_training` reads how it was trained.
 
     Raises:
-        InputError: what the settings ask for is not there or cannot be.
-        PrismError: the loss or an embedding is no finite number.
+        InputError: the settings are not valid, or what they name does not exist.
+        PrismError: the loss or an embedding is not a finite number.
     """
     task = plan_task(settings)
     first = is_first()
     if not first:
-        say, quiet = _to_nobody, True
+        say, quiet = _discard, True
     if settings.file.is_file():
         check_same(read_training(settings.file), task.plan, settings.file)
-        say(f"{settings.file}: there already")
+        say(f"{settings.file}: exists already")
         return settings.file
     for note in task.notes:
         say(f"note: {note}")
-    with alone_in(settings.folder) if first else nullcontext():
+    with exclusive_folder(settings.folder) if first else nullcontext():
         if first:
             keep_plan(settings.folder, task.plan)
         start = task.start()
@@ -69,33 +69,42 @@ def train(settings: TrainSettings, *, say: Say = say, quiet: bool = False) -> Pa
 
 
 def make_learner(task: Task, start: Start, *, quiet: bool = False) -> tuple[Learner, Material]:
-    """What learns, around the starting network itself, and the decoded images that it learns from.
+    """Build the learner around the starting network itself, and decode its images.
 
     Raises:
         InputError: the loss is a control.
     """
-    settings, given, classes = task.settings, task.given, task.fold.train
+    settings, hyperparameters, classes = task.settings, task.hyperparameters, task.fold.train
     with seeded(settings.seed):
-        size = Size(len(classes), given.embedding)
-        loss = build_loss(settings.loss, given.loss, given.miner, size)
+        size = Size(len(classes), hyperparameters.embedding)
+        loss = build_loss(settings.loss, hyperparameters.loss, hyperparameters.miner, size)
     material = _material(task, start, classes, quiet)
     names = _names_to_validate(task)
-    return Learner(start.network, loss, given, names, settings.loss, settings.seed), material
+    return Learner(
+        start.network, loss, hyperparameters, names, settings.loss, settings.seed
+    ), material
 
 
 def _fit(task: Task, start: Start, say: Say, quiet: bool) -> History:
-    given = task.given
+    hyperparameters = task.hyperparameters
     learner, material = make_learner(task, start, quiet=quiet)
-    total = given.epochs * given.steps
+    total = hyperparameters.epochs * hyperparameters.steps
 
     def tell(row: dict[str, Any]) -> None:
-        at = f"epoch {row['epoch']} of {given.epochs}" if row["epoch"] else "untrained"
+        at = f"epoch {row['epoch']} of {hyperparameters.epochs}" if row["epoch"] else "untrained"
         loss = "" if row["train_loss"] is None else f"loss {row['train_loss']:.4f}, "
         scores = f"MAP@R {row[MONITORED]:.4f}, precision@1 {row['precision_at_1']:.4f}"
         say(f"{at}: {loss}validation {scores}")
 
     with console.progress("train", total, quiet=quiet) as bar:
-        fit(learner, material, given, task.settings, tell, lambda n: bar.report("train", n, total))
+        fit(
+            learner,
+            material,
+            hyperparameters,
+            task.settings,
+            tell,
+            lambda n: bar.report("train", n, total),
+        )
     start.network.load_state_dict(learner.best)
     return learner.history
 
@@ -110,7 +119,7 @@ def _names_to_validate(task: Task) -> list[str]:
 
 
 def _material(task: Task, start: Start, classes: tuple[str, ...], quiet: bool) -> Material:
-    """Decoded images of these classes to train on, and of those to validate on."""
+    """Decode the images of these classes to train on, and the validation images."""
     rows = task.images.of((*classes, *task.fold.validation))
     keys = [task.images.keys[row] for row in rows]
     with console.progress("decode images", len(rows), quiet=quiet) as bar:
@@ -118,13 +127,13 @@ def _material(task: Task, start: Start, classes: tuple[str, ...], quiet: bool) -
             task.source, keys, start.preprocessing, task.settings.folder, bar.advance
         )
     names = [task.images.names[row] for row in rows]
-    found = ClassImages(tuple(keys), tuple(names))
+    images = ClassImages(tuple(keys), tuple(names))
     numbers = {name: number for number, name in enumerate(classes)}
     return Material(
         decoded,
         [numbers.get(name, 0) for name in names],
-        found.of(classes),
-        found.of(task.fold.validation),
+        images.of(classes),
+        images.of(task.fold.validation),
         start.preprocessing,
     )
 
@@ -154,5 +163,5 @@ def _save(task: Task, start: Start, weights: str, history: History) -> None:
     )
 
 
-def _to_nobody(line: str) -> None:
+def _discard(line: str) -> None:
     pass

@@ -1,4 +1,4 @@
-"""The network at the start of training: a trunk with its weights, and a seeded embedder."""
+"""Build the network at the start of training: a trunk with weights, and a seeded embedder."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ VALID = "timm:NAME, timm:NAME?weights=FILE, bn_inception?weights=FILE"
 
 
 class Start(NamedTuple):
-    """What training begins with.
+    """The start of a training.
 
     Attributes:
-        trunk: what a saved file calls the network of its trunk.
+        trunk: name of the trunk in a saved file.
     """
 
     network: EmbeddingNetwork
@@ -37,17 +37,17 @@ class Start(NamedTuple):
 def starting_network(
     reference: str, dimensions: int, seed: int, size: int | None, *, random: bool = False
 ) -> Start:
-    """A trunk with a linear embedder.
+    """Build a trunk with a linear embedder.
 
     Args:
         reference: `timm:NAME`, with the options of such a model, or `bn_inception?weights=FILE`.
-        dimensions: of the embedding.
-        seed: of the embedder, and of the trunk where it is random.
-        size: of the input, pixels; None for the trunk's own.
-        random: take no weights at all.
+        dimensions: dimensions of the embedding.
+        seed: seed of the embedder, and of the trunk if it is random.
+        size: height and width of the input, pixels; None for the trunk's default.
+        random: whether to load no weights at all.
 
     Raises:
-        ModelError: no such trunk, or weights that are missing or do not fit.
+        ModelError: there is no such trunk, or its weights are missing or do not fit.
     """
     name, _, options = reference.partition("?")
     if name == BN_INCEPTION:
@@ -55,8 +55,8 @@ def starting_network(
         features, preprocessing = FEATURES, PREPROCESSING
         preprocessing = preprocessing.with_input_size(size) if size else preprocessing
     elif re.fullmatch(r"timm:.+", name):
-        wanted = f"{name}?pretrained=false" if random else reference
-        loaded = load_model(wanted, input_size=size, seed=seed)
+        trunk_reference = f"{name}?pretrained=false" if random else reference
+        loaded = load_model(trunk_reference, input_size=size, seed=seed)
         if not isinstance(loaded.model, nn.Module):
             raise ModelError(f"{reference}: not a network")
         trunk, features, preprocessing = loaded.model, loaded.dimensions, loaded.preprocessing
@@ -68,7 +68,7 @@ def starting_network(
 
 
 def freeze_batch_norm(network: nn.Module) -> None:
-    """Keep the statistics of batch normalisation; its scale and shift are trained on."""
+    """Freeze the statistics of batch normalization; its scale and shift are still trained."""
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
@@ -87,13 +87,13 @@ def _bn_inception(options: str, reference: str, seed: int, random: bool) -> BNIn
         )
     path = find_weights(unquote(location))
     expected = trunk.state_dict()
-    found = {name: value for name, value in read_weights(path).items() if name not in _CLASSIFIER}
-    found = {name: _flat(value, expected.get(name)) for name, value in found.items()}
+    weights = {name: value for name, value in read_weights(path).items() if name not in _CLASSIFIER}
+    weights = {name: _flat(value, expected.get(name)) for name, value in weights.items()}
     counters = {name: value for name, value in expected.items() if name.endswith(_COUNTERS)}
-    found = counters | found
-    if not fits(expected, found):
-        raise ModelError(f"weights '{Path(path).name}': {difference(expected, found)}")
-    trunk.load_state_dict(found)
+    weights = counters | weights
+    if not fits(expected, weights):
+        raise ModelError(f"weights '{Path(path).name}': {difference(expected, weights)}")
+    trunk.load_state_dict(weights)
     return trunk
 
 
@@ -101,11 +101,11 @@ _CLASSIFIER = tuple(
     f"{layer}.{part}" for layer in ("last_linear", "fc") for part in ("weight", "bias")
 )
 _COUNTERS = ".num_batches_tracked"
-"""Files of PyTorch before 0.4.1 have none; with frozen statistics nothing reads them."""
+"""Files of PyTorch before 0.4.1 lack these; with frozen statistics nothing reads them."""
 
 
 def _flat(value: Tensor, expected: Tensor | None) -> Tensor:
-    """Ports from Caffe keep the vectors of batch normalisation as [1, C]."""
+    """Flatten vectors of batch normalization, which ports from Caffe store as [1, C]."""
     if expected is not None and value.shape == (1, *expected.shape):
         return torch.flatten(value)
     return value

@@ -91,5 +91,5 @@ def test_a_step_is_taken_once_and_again_where_what_decides_it_changed(tmp_path):
 def test_damaged_step_is_named(text, tmp_path):
     Steps(tmp_path).take("step", 1, Number, lambda: Number(value=1))
     (tmp_path / "step.json").write_text(text)
-    with pytest.raises(InputError, match=r"step\.json: damaged; remove it to take the step again"):
+    with pytest.raises(InputError, match=r"step\.json: damaged; remove it to run the step again"):
         Steps(tmp_path).read("step", 1, Number)

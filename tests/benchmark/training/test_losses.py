@@ -28,7 +28,7 @@ def test_an_epoch_lowers_the_loss_and_raises_retrieval_of_other_classes(key, set
     task = plan_task(given)
     learner, material = make_learner(task, task.start(), quiet=True)
     before = loss_of_all(learner, material)
-    fit(learner, material, task.given, given, lambda row: None, lambda done: None)
+    fit(learner, material, task.hyperparameters, given, lambda row: None, lambda done: None)
     assert loss_of_all(learner, material) < before
     untrained, trained = learner.history
     assert trained["map_at_r"] > untrained["map_at_r"]

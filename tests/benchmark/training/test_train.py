@@ -23,7 +23,7 @@ from dmlbench.scores import map_at_r
 from dmlbench.sources import open_source
 from dmlbench.training import read_training, train
 from dmlbench.training.fit import checkpoint_of, fit
-from dmlbench.training.folder import alone_in
+from dmlbench.training.folder import exclusive_folder
 from dmlbench.training.task import plan_task
 from dmlbench.training.train import make_learner
 from dmldata import open_dataset
@@ -121,9 +121,9 @@ def test_batches_prepared_by_other_processes_are_the_same(settings, tmp_path):
 
 def test_training_that_stopped_early_stays_stopped(settings):
     task = plan_task(settings("triplet", epochs=9, steps=1))
-    still = task.given.network.model_copy(update={"trunk_lr": 0.0, "embedder_lr": 0.0})
-    given = task.given.model_copy(update={"network": still, "patience": 2})
-    task = dataclasses.replace(task, given=given)
+    still = task.hyperparameters.network.model_copy(update={"trunk_lr": 0.0, "embedder_lr": 0.0})
+    given = task.hyperparameters.model_copy(update={"network": still, "patience": 2})
+    task = dataclasses.replace(task, hyperparameters=given)
     histories = []
     for _ in range(2):
         learner, material = make_learner(task, task.start(), quiet=True)
@@ -144,7 +144,7 @@ def test_what_layers_draw_goes_on_where_it_was(settings, tmp_path):
         fit(
             learner,
             material,
-            task.given,
+            task.hyperparameters,
             task.settings.model_copy(update={"out": folder}),
             tell,
             silent,
@@ -168,7 +168,7 @@ def test_model_that_is_there_is_not_trained_again_and_other_settings_are_refused
     before = file.stat().st_mtime_ns
     said = []
     assert train(given, say=said.append) == file
-    assert (file.stat().st_mtime_ns, said) == (before, [f"{file}: there already"])
+    assert (file.stat().st_mtime_ns, said) == (before, [f"{file}: exists already"])
     with pytest.raises(InputError, match=r"other settings \(settings: epochs 1, now 2\)"):
         run(given.model_copy(update={"epochs": 2}))
     file.unlink()
@@ -178,7 +178,10 @@ def test_model_that_is_there_is_not_trained_again_and_other_settings_are_refused
 
 def test_one_model_is_trained_by_one_process(settings):
     given = settings("triplet")
-    with alone_in(given.folder), pytest.raises(InputError, match="another process trains this"):
+    with (
+        exclusive_folder(given.folder),
+        pytest.raises(InputError, match="another process trains this"),
+    ):
         run(given)
 
 
@@ -359,10 +362,10 @@ def test_some_classes_with_too_few_images_make_a_note(settings, make_toys, tmp_p
 def test_loss_that_is_not_a_number_ends_with_what_to_change(settings):
     given = settings("triplet", epochs=1)
     task = plan_task(given)
-    fast = task.given.network.model_copy(update={"trunk_lr": 1e30, "embedder_lr": 1e30})
-    wild = task.given.model_copy(update={"network": fast, "warmup": 0})
+    fast = task.hyperparameters.network.model_copy(update={"trunk_lr": 1e30, "embedder_lr": 1e30})
+    wild = task.hyperparameters.model_copy(update={"network": fast, "warmup": 0})
     learner, material = make_learner(task, task.start(), quiet=True)
-    learner._given = wild
+    learner._hyperparameters = wild
     with pytest.raises(
         PrismError, match=r"triplet: .* not a finite number at step \d+.*lower"
     ) as e:

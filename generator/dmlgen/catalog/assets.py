@@ -22,9 +22,10 @@ OWN_CARS = "DML_PRISM_CARS"
 """Environment variable that names the folder of the user's own cars."""
 
 
-def project_car_names() -> list[str]:
-    """Names of the cars that come with the project."""
-    return _cars_in(scenes_folder() / "cars")
+@cache
+def project_car_names() -> tuple[str, ...]:
+    """Return the names of the cars that come with the project, listed once per process."""
+    return tuple(_cars_in(scenes_folder() / "cars"))
 
 
 def own_cars_folder() -> Path:
@@ -56,10 +57,10 @@ def real_car(name: str) -> str:
         InputError: not the name of a derived model.
     """
     derived = parse_derived(name)
-    real, known = (name, car_names()) if derived is None else (derived.base, project_car_names())
-    if real not in known:
-        raise UnknownNameError("car", name, [*car_names(), "or derived:NAME-001 to -999"])
-    return real
+    real = name if derived is None else derived.base
+    if real in project_car_names() or (derived is None and real in own_car_names()):
+        return real
+    raise UnknownNameError("car", name, [*car_names(), "or derived:NAME-001 to -999"])
 
 
 def car_folder(name: str) -> Path:
@@ -94,9 +95,10 @@ def car_mesh(name: str) -> Path:
     return file
 
 
-def environment_names() -> list[str]:
-    """Names of all environments."""
-    return sorted(path.stem for path in (scenes_folder() / "environments").glob("*.yaml"))
+@cache
+def environment_names() -> tuple[str, ...]:
+    """Return the names of all environments, listed once per process."""
+    return _yaml_names("environments")
 
 
 def environment_file(name: str) -> Path:
@@ -128,9 +130,10 @@ def surface_folder(name: str) -> Path:
     return scenes_folder() / "surfaces" / name
 
 
-def recipe_names() -> list[str]:
-    """Names of the recipes that come with the project."""
-    return sorted(path.stem for path in (scenes_folder() / "recipes").glob("*.yaml"))
+@cache
+def recipe_names() -> tuple[str, ...]:
+    """Return the names of the recipes that come with the project, listed once per process."""
+    return _yaml_names("recipes")
 
 
 def recipe_file(name: str) -> Path:
@@ -145,6 +148,10 @@ def recipe_file(name: str) -> Path:
     if name not in recipe_names():
         raise UnknownNameError("recipe", name, [*recipe_names(), "or the path of a .yaml file"])
     return scenes_folder() / "recipes" / f"{name}.yaml"
+
+
+def _yaml_names(subject: str) -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in (scenes_folder() / subject).glob("*.yaml")))
 
 
 def _cars_in(folder: Path) -> list[str]:

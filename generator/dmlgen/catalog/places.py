@@ -1,9 +1,9 @@
-"""Environments: what scenes/environments/*.yaml hold, and which factors mean something there."""
+"""Environments: what scenes/environments/*.yaml hold."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import ClassVar, Literal
+from typing import Literal, TypeAlias, get_args
 
 from pydantic import Field, RootModel
 
@@ -13,8 +13,8 @@ from dmldata.contract.manifest import Credit
 from dmlgen.catalog.assets import environment_file
 from dmlgen.catalog.things import ParkedCar, Thing
 
-_SUN = frozenset({"sun_elevation", "sun_rotation"})
-_BACKGROUND = frozenset({"background_hue", "background_saturation", "background_value"})
+PlaceKind: TypeAlias = Literal["backdrop", "panorama", "studio", "site"]
+PLACE_KINDS: frozenset[PlaceKind] = frozenset(get_args(PlaceKind))
 
 
 class Softbox(StrictModel):
@@ -39,8 +39,6 @@ class BackdropSpec(StrictModel):
             passed into the plain backdrop beyond the second.
     """
 
-    inapplicable: ClassVar[frozenset[str]] = frozenset({"environment_view", "ground"})
-
     name: str
     title: str
     kind: Literal["backdrop"]
@@ -62,8 +60,6 @@ class PanoramaSpec(StrictModel):
         arc: degrees the place is turned by, counter-clockwise from above, where the factor
             `environment_view` is 0 and where it is 1: the directions in which a car could stand.
     """
-
-    inapplicable: ClassVar[frozenset[str]] = _SUN | _BACKGROUND | {"ground", "floor"}
 
     name: str
     title: str
@@ -87,8 +83,6 @@ class StudioSpec(StrictModel):
         softboxes: the lights.
     """
 
-    inapplicable: ClassVar[frozenset[str]] = _SUN | {"environment_view", "ground"}
-
     name: str
     title: str
     kind: Literal["studio"]
@@ -107,8 +101,6 @@ class SiteSpec(StrictModel):
         arc: as of a panorama.
         things: what stands there.
     """
-
-    inapplicable: ClassVar[frozenset[str]] = _BACKGROUND | {"floor"}
 
     name: str
     title: str

@@ -32,7 +32,7 @@ def measure(frames: int) -> list[tuple[str, float, float, float, float, float]]:
     """A row a base: seconds to derive, to load both, and a frame of both. Imports Blender."""
     from dmlgen.catalog.assets import car_mesh, project_car_names
     from dmlgen.derive.models import derived_glb
-    from dmlgen.factors.catalogue import CONSTANTS
+    from dmlgen.factors.registry import DEFAULTS
     from dmlgen.plan.presets import Engine
     from dmlgen.scene.car import Car
     from dmlgen.scene.picture import Photographer
@@ -40,7 +40,7 @@ def measure(frames: int) -> list[tuple[str, float, float, float, float, float]]:
 
     stage = Stage(Engine("standard", 256, "cpu"), 2)
     photographer = Photographer(Path(tempfile.mkdtemp()))
-    place = {**CONSTANTS, "environment": "car_park", "camera_distance": 9.0}
+    place = {**DEFAULTS, "environment": "car_park", "camera_distance": 9.0}
     stage.set(place, 0)
     rows = []
     for base in project_car_names():

@@ -34,7 +34,7 @@ def frames(way: str, threads: int, count: int) -> list[dict[str, float]]:
     """Seconds of each frame by stage, `all`, and of the cores' work, `cores`. Imports Blender."""
     import bpy
 
-    from dmlgen.factors.catalogue import CONSTANTS
+    from dmlgen.factors.registry import DEFAULTS
     from dmlgen.plan.presets import Engine
     from dmlgen.scene.picture import Photographer
     from dmlgen.scene.stage import Stage
@@ -43,7 +43,7 @@ def frames(way: str, threads: int, count: int) -> list[dict[str, float]]:
     photographer = Photographer(Path(tempfile.mkdtemp()))
     scene = bpy.context.scene
     scene.cycles.samples, scene.cycles.use_adaptive_sampling = 16, False
-    values = {**CONSTANTS, "environment": "car_park", "camera_distance": 9.0}
+    values = {**DEFAULTS, "environment": "car_park", "camera_distance": 9.0}
     stage.set(values, 0)
     if way == "plain":
         _as_by_default(scene)

@@ -38,7 +38,7 @@ def ours(folder: Path, count: int) -> float:
     """Seconds a frame; leaves `car.blend`, `scene.json` and `ours.jpg` in the folder."""
     import bpy
 
-    from dmlgen.factors.catalogue import CONSTANTS
+    from dmlgen.factors.registry import DEFAULTS
     from dmlgen.plan.presets import Engine
     from dmlgen.scene.panorama import panorama_file
     from dmlgen.scene.picture import Photographer
@@ -48,7 +48,7 @@ def ours(folder: Path, count: int) -> float:
     photographer = Photographer(folder)
     scene = bpy.context.scene
     scene.cycles.samples, scene.cycles.use_adaptive_sampling = SAMPLES, False
-    values = {**CONSTANTS, "environment": "promenade", "camera_distance": 6.0}
+    values = {**DEFAULTS, "environment": "promenade", "camera_distance": 6.0}
     poses: list[list[list[float]]] = []
     times = []
     for number in range(WARM + count):

@@ -9,7 +9,7 @@ from dmlbench.models.load import _SCHEMES, _SUFFIXES
 from dmlbench.models.metadata import read_metadata
 from dmlbench.saliency import METHODS
 from dmlgen.catalog.assets import environment_names, project_car_names
-from dmlgen.factors.catalogue import catalogue
+from dmlgen.factors.registry import factor_catalog
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCENES, MODELS, SALIENCY = (
@@ -17,7 +17,9 @@ SCENES, MODELS, SALIENCY = (
 )
 
 
-@pytest.mark.parametrize("name", [*project_car_names(), *environment_names(), *catalogue()])
+@pytest.mark.parametrize(
+    "name", [*project_car_names(), *environment_names(), *factor_catalog().factors]
+)
 def test_the_page_on_scenes_names_every_car_place_and_factor(name):
     assert f"`{name}`" in SCENES
 

@@ -14,7 +14,8 @@ from dmldata.common import console
 from dmlgen.cli.main import app
 from dmlgen.plan.draw import make_plan
 from dmlgen.plan.presets import Engine
-from dmlgen.plan.recipe import Sweep, load_recipe
+from dmlgen.plan.recipe import load_recipe
+from dmlgen.plan.recipe_file import Sweep
 from dmlgen.rendering.run import render
 
 SECRET = "not-to-be-seen-anywhere"

@@ -19,7 +19,7 @@ from dmlgen.carimport.model import Model, ModelMaterial
 from dmlgen.carimport.own import Labels, check_file, read_model
 from dmlgen.catalog.assets import car_folder, car_names, own_cars_folder, project_car_names
 from dmlgen.catalog.cars import load_car
-from dmlgen.factors.catalogue import catalogue
+from dmlgen.factors.registry import factor_catalog
 from dmlgen.plan.draw import make_plan
 from dmlgen.plan.presets import Engine
 from dmlgen.plan.recipe import load_recipe
@@ -98,13 +98,13 @@ def test_a_model_without_seats_gets_some_and_one_with_seats_keeps_its_own(home, 
 
 
 def test_own_cars_do_not_change_what_default_means(dmlgen, home, tmp_path):
-    before = catalogue()["car_model"].values
+    before = factor_catalog().factors["car_model"].values
     assert bring(dmlgen, write_glb(tmp_path / "mine.glb", toy_car()))[0] == 0
-    assert catalogue()["car_model"].values == before == tuple(project_car_names())
+    assert factor_catalog().factors["car_model"].values == before == tuple(project_car_names())
     (tmp_path / "r.yaml").write_text(
         "name: r\ntitle: t\ndescription: d\nvary: {car_model: [mine, suv], car_rotation: default}"
     )
-    assert load_recipe(str(tmp_path / "r.yaml")).factors()["car_model"].values == ("mine", "suv")
+    assert load_recipe(str(tmp_path / "r.yaml")).factors["car_model"].values == ("mine", "suv")
 
 
 def test_obj_fbx_and_blend_give_the_same_car_as_glb(home, tmp_path):

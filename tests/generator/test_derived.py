@@ -28,9 +28,10 @@ from dmlgen.derive.shape import shape_of
 from dmlgen.derive.trims import ORIGINAL as ORIGINAL_TRIM
 from dmlgen.derive.trims import choose as choose_trim
 from dmlgen.derive.warp import ARCH, Proportions, Warp
-from dmlgen.factors.catalogue import CONSTANTS
+from dmlgen.factors.registry import DEFAULTS
 from dmlgen.plan.draw import make_plan
-from dmlgen.plan.recipe import Recipe, Sweep, load_recipe
+from dmlgen.plan.recipe import load_recipe, resolve
+from dmlgen.plan.recipe_file import RecipeFile, Sweep
 from dmlgen.rendering.run import render
 
 BASES = project_car_names()
@@ -182,7 +183,7 @@ def test_names_that_are_no_model_are_refused(name, message):
         car_folder(name)
     text = {"name": "x", "title": "x", "description": "x", "vary": {"car_model": (name, "suv")}}
     with pytest.raises(ValueError, match=message):
-        Recipe.model_validate(text)
+        RecipeFile.model_validate(text)
 
 
 def test_a_car_of_the_users_own_is_no_base(tmp_path, monkeypatch):
@@ -208,7 +209,7 @@ def test_the_credit_of_the_base_travels_with_its_models():
 
 PICTURES = """
 from pathlib import Path
-from dmlgen.factors.catalogue import CONSTANTS
+from dmlgen.factors.registry import DEFAULTS
 from dmlgen.plan.presets import Engine
 from dmlgen.scene import stage as stages
 from dmlgen.scene.picture import Photographer
@@ -218,7 +219,7 @@ stage = stages.Stage(Engine("draft", 64, "cpu"))
 folder = Path({folder!r})
 photographer = Photographer(folder)
 for number, car in enumerate({names} * 2):
-    stage.set({{**CONSTANTS, "car_model": car}}, seed=1)
+    stage.set({{**DEFAULTS, "car_model": car}}, seed=1)
     (folder / f"{{number}}.jpg").write_bytes(stage.photograph(photographer).jpg)
 """
 
@@ -240,7 +241,7 @@ def test_pictures_do_not_depend_on_how_many_cars_stay_loaded(tmp_path):
 def outer(name, **shape):
     """Smallest and largest x and z of the body, and the wheelbase, in meters."""
     parsed = parse_derived(name)
-    proportions = shape_of({**CONSTANTS, **shape})
+    proportions = shape_of({**DEFAULTS, **shape})
     car = derive(CarFile(car_mesh(name)), None if parsed is None else parsed.number, proportions)
     x, _, z = car.body.points.T
     axles = [wheel.middle[0] for wheel in car.wheels]
@@ -268,7 +269,8 @@ def test_each_factor_of_shape_changes_what_its_name_says(name):
 def test_shape_factors_are_seen_and_nothing_but_the_car_changes(engine, tmp_path):
     mini = load_recipe("mini")
     vary = {"wheelbase": (1.0, 1.08), "roof_height": (0.88, 1.0, 1.16)}
-    recipe = mini.model_copy(update={"vary": vary, "hold": {"car_model": "fordFocus"}})
+    changes = {"vary": vary, "hold": {"car_model": "fordFocus"}}
+    recipe = resolve(mini.document.model_copy(update=changes))
     render(make_plan(recipe, seed=1, sweep=Sweep("shape", 1, 6)), engine, tmp_path / "out")
     items = list(open_dataset(str(tmp_path / "out")).samples_iter())
     masks = {item.mask.tobytes() for item in items}
@@ -282,7 +284,9 @@ def test_shape_factors_are_seen_and_nothing_but_the_car_changes(engine, tmp_path
 def test_a_dataset_of_derived_models_has_their_names_and_credits(engine, tmp_path):
     mini = load_recipe("mini")
     names = ("fordFocus", "derived:fordFocus-001")
-    recipe = mini.model_copy(update={"vary": {**mini.vary, "car_model": names}})
+    document = mini.document
+    vary = {**document.vary, "car_model": names}
+    recipe = resolve(document.model_copy(update={"vary": vary}))
     manifest = render(make_plan(recipe, seed=1, count=4), engine, tmp_path / "out")
     assert {credit.id for credit in manifest.credits} == {"car-fordFocus", "car-fordFocus-derived"}
     assert set(open_dataset(str(tmp_path / "out")).values("car_model")) == set(names)

@@ -8,10 +8,10 @@ from dmldata.common.documents import load_document
 from dmldata.common.errors import InputError
 from dmlgen.catalog.assets import environment_file, environment_names
 from dmlgen.catalog.places import EnvironmentDocument, SiteSpec, load_environment
-from dmlgen.factors.catalogue import CONSTANTS
+from dmlgen.factors.registry import DEFAULTS, INAPPLICABLE, with_values
 from dmlgen.plan.draw import Plan, PlannedImage, make_plan
 from dmlgen.plan.presets import Engine
-from dmlgen.plan.recipe import load_recipe, with_values
+from dmlgen.plan.recipe import load_recipe
 from dmlgen.rendering.run import render
 
 SITES = [n for n in environment_names() if isinstance(load_environment(n), SiteSpec)]
@@ -21,7 +21,7 @@ SITES = [n for n in environment_names() if isinstance(load_environment(n), SiteS
 def everywhere(tmp_path_factory):
     """The same car under the same camera in every environment."""
     recipe = load_recipe("paper")
-    factors = {key: with_values(f, (CONSTANTS[key],)) for key, f in recipe.factors().items()}
+    factors = {key: with_values(f, (DEFAULTS[key],)) for key, f in recipe.factors.items()}
     factors["environment"] = with_values(factors["environment"], tuple(environment_names()))
     images = tuple(
         PlannedImage(
@@ -31,14 +31,18 @@ def everywhere(tmp_path_factory):
             0,
             5,
             {
-                key: None if key in load_environment(name).inapplicable else value
-                for key, value in {**CONSTANTS, "environment": name}.items()
+                key: None if key in INAPPLICABLE[load_environment(name).kind] else value
+                for key, value in {**DEFAULTS, "environment": name}.items()
             },
         )
         for i, name in enumerate(environment_names())
     )
     out = tmp_path_factory.mktemp("places") / "out"
-    render(Plan(recipe, 0, None, tuple(factors.values()), images), Engine("draft", 64, "cpu"), out)
+    render(
+        Plan(recipe.document, 0, None, tuple(factors.values()), images),
+        Engine("draft", 64, "cpu"),
+        out,
+    )
     return {item.row["environment"]: item for item in open_dataset(str(out)).samples_iter()}
 
 

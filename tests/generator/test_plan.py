@@ -1,6 +1,8 @@
 """The plan: all randomness is spent here, and the same seed spends it alike."""
 
 import itertools
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -11,13 +13,19 @@ from scipy import stats
 from dmldata.common.errors import InputError
 from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.labels import base_of
+from dmlgen.factors.registry import DECLARATIONS
 from dmlgen.plan.draw import make_plan
-from dmlgen.plan.recipe import Sweep, load_recipe
+from dmlgen.plan.recipe import load_recipe, resolve
+from dmlgen.plan.recipe_file import Sweep
 
 
 @pytest.fixture(scope="module")
 def paper():
     return load_recipe("paper")
+
+
+def with_vary(recipe, vary):
+    return resolve(recipe.document.model_copy(update={"vary": vary}))
 
 
 def values(plan):
@@ -40,7 +48,7 @@ def test_other_seeds_give_other_plans(paper):
 
 
 def test_a_factor_draws_the_same_values_whatever_else_varies(paper):
-    fewer = paper.model_copy(update={"vary": {"paint_hue": "default"}})
+    fewer = with_vary(paper, {"paint_hue": "default"})
     hues = [v["paint_hue"] for v in values(make_plan(paper, seed=3, count=50))]
     assert [v["paint_hue"] for v in values(make_plan(fewer, seed=3, count=50))] == hues
 
@@ -95,7 +103,7 @@ def test_a_sweep_is_shuffled_and_keys_are_unique(paper):
     assert sorted(set(keys)) == sorted(keys) != keys
 
 
-def test_sweep_of_a_group_the_recipe_holds_uses_the_catalogue(paper):
+def test_sweep_of_a_group_the_recipe_holds_uses_the_default_values(paper):
     plan = make_plan(paper, seed=0, sweep=Sweep("finish", scenes=2, variants=12))
     assert len({(v["paint_finish"], v["dirt"]) for v in values(plan)}) == 12
 
@@ -120,11 +128,13 @@ def test_impossible_plans_are_refused(paper, arguments, message):
 
 def test_a_group_of_endless_combinations_is_refused_before_one_is_drawn(paper):
     many = tuple(float(number) / 10**4 for number in range(1000))
-    vary = paper.vary | dict.fromkeys(("paint_saturation", "paint_value", "paint_hue"), many)
+    vary = paper.document.vary | dict.fromkeys(
+        ("paint_saturation", "paint_value", "paint_hue"), many
+    )
     with pytest.raises(
         InputError, match=r"'color' has 1000000000 combinations .* at most 10000000"
     ):
-        make_plan(paper.model_copy(update={"vary": vary}), seed=0, sweep=Sweep("color", 2, 3))
+        make_plan(with_vary(paper, vary), seed=0, sweep=Sweep("color", 2, 3))
 
 
 def test_a_sweep_of_body_types_shows_one_car_of_each_and_says_its_type():
@@ -137,6 +147,45 @@ def test_a_sweep_of_body_types_shows_one_car_of_each_and_says_its_type():
 def test_more_body_types_than_the_cars_have_are_refused(paper):
     with pytest.raises(InputError, match=r"^variants 9: the cars of this recipe have 5 body types"):
         make_plan(paper, seed=0, sweep=Sweep("body_type", 2, 9))
+
+
+COUNTED = """
+import collections, pathlib
+from dmlgen.factors import declaration
+from dmlgen.factors.registry import DECLARATIONS
+from dmlgen.plan.draw import make_plan
+from dmlgen.plan.recipe import load_recipe
+
+calls = collections.Counter()
+
+def counted(owner, name):
+    function = getattr(owner, name)
+    def call(*args, **options):
+        calls[name] += 1
+        return function(*args, **options)
+    setattr(owner, name, call)
+
+counted(declaration.FactorDeclaration, "factor")
+counted(pathlib.Path, "glob")
+make_plan(load_recipe("train196"), seed=1, count=96)
+print(calls["factor"], calls["glob"])
+"""
+
+
+def test_a_plan_builds_the_catalog_once_and_lists_each_folder_once():
+    counts = subprocess.run(
+        [sys.executable, "-c", COUNTED], check=True, capture_output=True, text=True
+    ).stdout.split()
+    # Folders: the project's cars, environments and recipes.
+    assert [int(count) for count in counts] == [len(DECLARATIONS), 3]
+
+
+def test_a_sweep_of_cars_shows_no_car_that_belongs_to_no_split(paper):
+    vary = {key: values for key, values in paper.document.vary.items() if key != "car_model"}
+    changes = {"split": {"test": ("suv",)}, "vary": vary}
+    recipe = resolve(paper.document.model_copy(update=changes))
+    with pytest.raises(InputError, match=r"^variants 2: group 'model' has 1 combinations"):
+        make_plan(recipe, seed=0, sweep=Sweep("model", 2, 2))
 
 
 @pytest.fixture(scope="module")
@@ -169,8 +218,8 @@ def test_labels_say_which_test_classes_have_a_base_that_training_shows(train196)
 
 
 def test_a_value_that_weighs_more_is_drawn_more_often(paper):
-    vary = {**paper.vary, "paint_hue": {0.1: 3.0, 0.5: 1.0}, "car_model": {"suv": 1, "van": 1}}
-    recipe = paper.model_copy(update={"vary": vary})
+    weights = {"paint_hue": {0.1: 3.0, 0.5: 1.0}, "car_model": {"suv": 1, "van": 1}}
+    recipe = with_vary(paper, {**paper.document.vary, **weights})
     drawn = [v["paint_hue"] for v in values(make_plan(recipe, seed=3, count=4000))]
     assert drawn.count(0.1) / len(drawn) == pytest.approx(0.75, abs=0.02)
     swept = make_plan(recipe, seed=3, sweep=Sweep("color", scenes=2, variants=50))

@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 from dmldata import Part, open_dataset
-from dmlgen.factors.catalogue import CONSTANTS
+from dmlgen.factors.registry import DEFAULTS, with_values
 from dmlgen.plan.draw import Plan, PlannedImage, make_plan
 from dmlgen.plan.presets import Engine
-from dmlgen.plan.recipe import load_recipe, with_values
+from dmlgen.plan.recipe import load_recipe
 from dmlgen.rendering.run import render
 
 SIZE = 96
@@ -46,8 +46,8 @@ CHANNELS = [("paint_saturation", 1), ("paint_value", 2)]
 def rendered(tmp_path_factory, changes):
     """The constant scene with each of the changes: items in their order."""
     paper = load_recipe("paper")
-    factors = paper.factors()
-    settings = [{**CONSTANTS, **change} for change in changes]
+    factors = paper.factors
+    settings = [{**DEFAULTS, **change} for change in changes]
     settings = [{key: s[key] for key in s if key in applicable(s)} for s in settings]
     factors = tuple(
         with_values(factors[key], tuple(dict.fromkeys(s[key] for s in settings)))
@@ -58,7 +58,7 @@ def rendered(tmp_path_factory, changes):
         for i, values in enumerate(settings)
     )
     out = tmp_path_factory.mktemp("purity") / "out"
-    render(Plan(paper, 0, None, factors, images), Engine("draft", SIZE, "cpu"), out)
+    render(Plan(paper.document, 0, None, factors, images), Engine("draft", SIZE, "cpu"), out)
     return sorted(open_dataset(str(out)).samples_iter(), key=lambda item: item.key)
 
 

@@ -6,9 +6,10 @@ import pytest
 
 from dmldata.common.errors import InputError
 from dmlgen.catalog.assets import recipe_names
-from dmlgen.factors.catalogue import CONSTANTS, catalogue
+from dmlgen.factors.registry import DEFAULTS, check_value
 from dmlgen.plan.draw import make_plan
-from dmlgen.plan.recipe import Sweep, load_recipe
+from dmlgen.plan.recipe import load_recipe
+from dmlgen.plan.recipe_file import Sweep
 
 GOOD = """\
 name: own
@@ -32,14 +33,14 @@ def write(folder, text):
 def test_recipes_of_the_project_are_valid(name):
     recipe = load_recipe(name)
     assert recipe.name == name
-    assert any(factor.varies for factor in recipe.factors().values())
+    assert any(factor.varies for factor in recipe.factors.values())
 
 
 def test_a_recipe_of_ones_own_varies_what_it_says_and_holds_the_rest(tmp_path):
-    factors = load_recipe(str(write(tmp_path, GOOD))).factors()
+    factors = load_recipe(str(write(tmp_path, GOOD))).factors
     assert factors["paint_hue"].values == (0.1, 0.2)
     assert factors["paint_value"].values == (0.5,)
-    assert factors["camera_height"].values == (CONSTANTS["camera_height"],)
+    assert factors["camera_height"].values == (DEFAULTS["camera_height"],)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_a_split_can_have_car_models_of_its_own_given_as_ranges(tmp_path):
         "train": ("derived:suv-001", "derived:suv-002", "derived:suv-003", "suv"),
         "test": ("derived:suv-004", "derived:suv-005"),
     }
-    assert recipe.factors()["car_model"].values == sum(recipe.car_splits.values(), ())
+    assert recipe.factors["car_model"].values == sum(recipe.car_splits.values(), ())
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_impossible_splits_are_refused(tmp_path, change, message):
 
 def test_a_recipe_with_split_classes_extends_one_that_varies_the_car(tmp_path):
     path = write(tmp_path, SPLIT.replace("title:", "extends: paper\ntitle:"))
-    assert len(load_recipe(str(path)).factors()["car_model"].values) == 6
+    assert len(load_recipe(str(path)).factors["car_model"].values) == 6
 
 
 def test_a_missing_field_is_named(tmp_path):
@@ -124,12 +125,13 @@ def test_an_unknown_recipe_lists_the_known_ones():
         load_recipe("papper")
 
 
-def test_every_factor_has_a_constant_that_can_be_rendered():
-    assert CONSTANTS.keys() == catalogue().keys()
+def test_the_default_of_every_factor_can_be_rendered():
+    for key, value in DEFAULTS.items():
+        check_value(key, value)
 
 
 def test_the_papers_eleven_properties_vary_in_the_paper_recipe():
-    varied = {key for key, factor in load_recipe("paper").factors().items() if factor.varies}
+    varied = {key for key, factor in load_recipe("paper").factors.items() if factor.varies}
     assert varied == {
         "car_model",
         "car_rotation",
@@ -153,16 +155,16 @@ def test_a_recipe_that_extends_another_changes_single_factors_of_it(tmp_path):
         "vary: {paint_value: [0.2, 0.4]}\nhold: {paint_hue: 0.9}\n"
     )
     recipe = load_recipe(str(child))
-    assert (recipe.name, recipe.count, recipe.extends) == ("child", 4, None)
-    assert recipe.vary == {"paint_value": (0.2, 0.4)}
-    assert recipe.hold == {"paint_hue": 0.9}
+    assert (recipe.name, recipe.count, recipe.document.extends) == ("child", 4, None)
+    assert recipe.document.vary == {"paint_value": (0.2, 0.4)}
+    assert recipe.document.hold == {"paint_hue": 0.9}
 
 
 def test_a_recipe_extends_one_of_the_project_by_name(tmp_path):
     path = write(tmp_path, GOOD.replace("count: 4", "extends: photo"))
-    factors = load_recipe(str(path)).factors()
+    factors = load_recipe(str(path)).factors
     assert factors["paint_hue"].values == (0.1, 0.2)
-    assert factors["environment"].values == load_recipe("photo").factors()["environment"].values
+    assert factors["environment"].values == load_recipe("photo").factors["environment"].values
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dmldata.common.documents import load_document
 from dmldata.common.errors import InputError
 from dmlgen.catalog.assets import surface_folder, surface_names
 from dmlgen.catalog.surfaces import SurfaceSpec, load_surface
-from dmlgen.factors.catalogue import GROUNDS
+from dmlgen.factors.registry import DECLARATIONS
 from dmlgen.surfaces.bake import BAKERS, MASKS, baked
 
 
@@ -39,7 +39,7 @@ def test_albedos_are_those_of_real_materials(name):
     assert light.std() > 0.005
 
 
-@pytest.mark.parametrize("name", GROUNDS)
+@pytest.mark.parametrize("name", DECLARATIONS["ground"].values)
 def test_a_ground_has_what_is_seen_from_near(name):
     arrays = images(name)
     assert arrays.keys() == {"color.jpg", "normal.jpg", "roughness.jpg"}

@@ -7,7 +7,7 @@ A command exits with `exit_code`: 2 for what the user gave, 1 for what failed on
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 def one_line(message: object) -> str:
@@ -42,6 +42,33 @@ class InputError(PrismError):
     """What the user gave is not valid; the command exits with 2."""
 
     exit_code = 2
+
+
+class FieldError(InputError):
+    """Fields whose values are not valid. A command says which of its options set them.
+
+    Args:
+        values: field -> its value.
+        problem: what is wrong with them, and what would be valid.
+
+    >>> print(FieldError({"count": 0}, "has to be 1 to 1000"))
+    count 0: has to be 1 to 1000
+    """
+
+    def __init__(self, values: Mapping[str, object], problem: str) -> None:
+        self.values = dict(values)
+        self.problem = problem
+        named = ", ".join(f"{field} {value}" for field, value in values.items())
+        super().__init__(f"{named}: {problem}")
+
+    def renamed(self, names: Mapping[str, str]) -> FieldError:
+        """Return the same error with other names of fields, such as those of options.
+
+        >>> print(FieldError({"count": 0}, "has to be 1 to 1000").renamed({"count": "--count"}))
+        --count 0: has to be 1 to 1000
+        """
+        values = {names.get(field, field): value for field, value in self.values.items()}
+        return FieldError(values, self.problem)
 
 
 class UnknownNameError(InputError):

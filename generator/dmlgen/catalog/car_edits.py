@@ -10,7 +10,7 @@ from pydantic import Field
 from dmldata.common.strict import StrictModel
 
 Place = Annotated[float, Field(ge=-100, le=100)]
-"""A coordinate in metres; no car is larger."""
+"""A coordinate in meters; no car is larger."""
 Point = tuple[Place, Place, Place]
 
 
@@ -19,7 +19,7 @@ class Face(NamedTuple):
 
     Args:
         object, material: their names in the source.
-        center: metres; x forward, y left, z up, from the ground below the middle of the source.
+        center: meters; x forward, y left, z up, from the ground below the middle of the source.
         piece: number of the connected piece of the object, as they first occur.
     """
 
@@ -33,8 +33,8 @@ class Selector(StrictModel):
     """Faces of a source model: objects and materials by glob pattern (`*` matches anything).
 
     Args:
-        box: two opposite corners, metres, as in `Face`; faces whose centre lies inside are meant.
-        pieces: connected pieces of the object, as in `Face`.
+        box: two opposite corners, meters, as in `Face`; selects faces whose center lies inside.
+        pieces: numbers of connected pieces of the object, as in `Face`.
     """
 
     object: str = "*"
@@ -43,7 +43,7 @@ class Selector(StrictModel):
     pieces: tuple[int, ...] | None = None
 
     def matches(self, face: Face) -> bool:
-        """Whether this face is meant."""
+        """Return whether this face is selected."""
         return (
             fnmatch.fnmatchcase(face.object, self.object)
             and fnmatch.fnmatchcase(face.material, self.material)
@@ -56,7 +56,7 @@ class Override(Selector):
     """A role for selected faces, stronger than the role of their material.
 
     Args:
-        texture: `keep` shows the source's image in place of the role's plain colour.
+        texture: `keep` shows the source's image in place of the role's plain color.
         decal: the faces are a thin layer on the body; they follow it when it is subdivided.
         backed: the faces get a dark wall behind them, for lamps that open into the cabin.
     """
@@ -73,9 +73,9 @@ class Retouch(StrictModel):
     Args:
         image: name of the image file.
         box: left, top, right, bottom in pixels.
-        along: the box is filled with the colours beside it (`x`, row by row) or above and below it
+        along: the box is filled with the colors beside it (`x`, row by row) or above and below it
             (`y`, column by column).
-        color: sRGB 0..255, in place of the surrounding colours.
+        color: sRGB 0..255, in place of the surrounding colors.
     """
 
     image: str
@@ -103,8 +103,8 @@ class Seam(StrictModel):
 
     Args:
         view: where one looks from: `side` (points: x, z), `top` (x, y), `rear`, `front` (y, z).
-        points: corners of the line in metres, as in `Face`.
-        width: metres.
+        points: corners of the line in meters, as in `Face`.
+        width: meters.
     """
 
     view: Literal["side", "top", "rear", "front"] = "side"
@@ -128,8 +128,8 @@ class Plate(StrictModel):
     """A blank number plate that the source lacks.
 
     Args:
-        center: of its outer face, metres, as in `Face`; it faces away from the car's middle.
-        size: width and height in metres.
+        center: of its outer face, meters, as in `Face`; it faces away from the car's middle.
+        size: width and height in meters.
         tilt: degrees that it leans back.
     """
 
@@ -138,5 +138,6 @@ class Plate(StrictModel):
     tilt: float = Field(default=0.0, ge=-180, le=180)
 
 
-def _inside(point: Point, one: Point, other: Point) -> bool:
-    return all(min(a, b) <= p <= max(a, b) for p, a, b in zip(point, one, other, strict=True))
+def _inside(point: Point, corner: Point, opposite: Point) -> bool:
+    sides = zip(point, corner, opposite, strict=True)
+    return all(min(a, b) <= p <= max(a, b) for p, a, b in sides)

@@ -49,24 +49,24 @@ class Source(StrictModel):
 
     @model_validator(mode="after")
     def _whole(self) -> Source:
-        given = [self.package, self.archive, self.archive_sha256]
-        if None in given and any(given):
+        archive_fields = [self.package, self.archive, self.archive_sha256]
+        if None in archive_fields and any(archive_fields):
             raise ValueError("package, archive and archive_sha256 go together")
         if not _is_file_name(self.member if self.archive is None else self.archive):
             raise ValueError("has to name a file by its name alone, without folders")
         return self
 
     def describe(self) -> str:
-        """Where the car was taken from, in one line."""
-        named = (self.package, self.archive, self.member)
-        return ", ".join(name for name in named if name is not None)
+        """Return where the car comes from, in one line."""
+        places = (self.package, self.archive, self.member)
+        return ", ".join(place for place in places if place is not None)
 
 
 class CarSpec(StrictModel):
     """What car.yaml holds.
 
     Args:
-        scale: metres per unit of the source.
+        scale: meters per unit of the source.
         up: the axis that points up as Blender reads the source.
         forward: the axis of the source, with Z up, that the car's front points to.
         ignore: globs of the source's objects that are no part of the car: a ground, a backdrop.
@@ -114,7 +114,7 @@ class CarSpec(StrictModel):
         for role in roles.values():
             _check_role(role)
         if "paint" not in roles.values():
-            raise ValueError("no material has the role 'paint'; its colour could not be set")
+            raise ValueError("no material has the role 'paint'; its color could not be set")
         return roles
 
     @field_validator("overrides")
@@ -131,16 +131,16 @@ class CarSpec(StrictModel):
         return self
 
     def asks_for_pieces(self) -> bool:
-        """Whether any selector needs to know connected pieces."""
+        """Return whether any selector selects connected pieces."""
         selectors = (*self.drop, *self.overrides, *self.wheels)
         return any(isinstance(s, Selector) and s.pieces is not None for s in selectors)
 
     def dropped(self, face: Face) -> bool:
-        """Whether a face is left out."""
+        """Return whether a face is left out."""
         return any(selector.matches(face) for selector in self.drop)
 
     def role_of(self, face: Face) -> Override | None:
-        """The role of a face and how it is treated, None if car.yaml does not say."""
+        """Return the role of a face and how it is treated, None where no override matches."""
         for override in self.overrides:
             if override.matches(face):
                 return override
@@ -148,15 +148,17 @@ class CarSpec(StrictModel):
         return None if role is None else Override(role=role)
 
     def is_wheel(self, face: Face) -> bool:
-        """Whether a face belongs to a wheel."""
+        """Return whether a face belongs to a wheel."""
         return any(
             (Selector(object=wheel) if isinstance(wheel, str) else wheel).matches(face)
             for wheel in self.wheels
         )
 
     def to_credit(self) -> Credit:
-        """The credit that travels with every dataset that shows this car; the models derived from
-        one car have one."""
+        """Return the credit that is written to every dataset that shows this car.
+
+        All models that are derived from one car share one credit.
+        """
         removed = "" if self.source.archive is None else "logos removed, "
         changes = f"Materials replaced, {removed}scaled and converted to GLB by dml-prism."
         derived = parse_derived(self.name)
@@ -183,7 +185,7 @@ def _check_role(role: str) -> None:
 
 
 def read_car(folder: Path) -> CarSpec:
-    """The car.yaml in a car's folder, which is named as the car is.
+    """Read the car.yaml in a car's folder, which has the name of the car.
 
     Raises:
         InputError: not there, not valid (file, line, field), or another name than the folder's.
@@ -199,17 +201,17 @@ def read_car(folder: Path) -> CarSpec:
 
 
 def load_car(name: str) -> CarSpec:
-    """The car.yaml of a car; of a derived one its base's, under the model's own name and title.
+    """Return the car.yaml of a car; of a derived model its base's, with the model's name and title.
 
     Raises:
         InputError: unknown car, or a file that is not valid (file, line, field).
     """
     folder = car_folder(name)
     try:
-        changed = (folder / "car.yaml").stat().st_mtime_ns
+        modified_ns = (folder / "car.yaml").stat().st_mtime_ns
     except OSError as error:
         raise InputError(f"cannot read {folder / 'car.yaml'}: {error.strerror}") from error
-    base = _loaded(folder, changed)
+    base = _read_once(folder, modified_ns)
     derived = parse_derived(name)
     if derived is None:
         return base
@@ -218,5 +220,6 @@ def load_car(name: str) -> CarSpec:
 
 
 @cache
-def _loaded(folder: Path, changed: int) -> CarSpec:
+def _read_once(folder: Path, modified_ns: int) -> CarSpec:
+    """Read a car.yaml, again only after it was modified."""
     return read_car(folder)

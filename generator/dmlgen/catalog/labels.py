@@ -1,4 +1,4 @@
-"""What follows from the car model: labels that are written beside it and scored like any property.
+"""Labels that follow from the car model, are written beside it and scored like any property.
 
 They are never drawn: two rows with the same car have the same labels.
 """
@@ -13,8 +13,8 @@ from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.derived_names import parse_derived
 
 CarLabel = Literal["body_type", "car_base", "seen_base"]
-"""Kinds of body; the real car that a model is derived from, itself for a real one; and, of the test
-classes, those whose base also gives training classes and those whose base does not."""
+"""Kind of body; base car that a model is derived from (a base car itself for one); and whether a
+class of the test split has a base that also gives classes of the training split."""
 
 BODY_TYPE: CarLabel = "body_type"
 
@@ -29,14 +29,14 @@ class LabelColumn(Factor):
     of_car: dict[str, str | None]
 
     def factor(self) -> Factor:
-        """As it stands in a manifest."""
+        """Return the column as it is written to a manifest."""
         return Factor(**self.model_dump(exclude={"of_car"}))
 
 
 def label_columns(
     labels: Sequence[CarLabel], cars: Sequence[Value], splits: Mapping[str, Sequence[str]] | None
 ) -> list[LabelColumn]:
-    """The columns of the labels for these cars.
+    """Return the columns of the labels for these cars.
 
     Args:
         splits: split -> its cars, where every split has cars of its own; `seen_base` needs them.
@@ -59,13 +59,13 @@ def label_columns(
         ):
             classes = [car for car in test if (base_of(car) in train) == seen]
             if classes:
-                own = {car: car if car in classes else None for car in names}
-                columns.append(_column(key, "model", f"car model of test, where {which}", own))
+                of_car = {car: car if car in classes else None for car in names}
+                columns.append(_column(key, "model", f"car model of test, where {which}", of_car))
     return columns
 
 
 def base_of(car: str) -> str:
-    """The real car that a model is derived from; of a real car its own name."""
+    """Return the base car that a model is derived from; of a base car, its own name."""
     derived = parse_derived(car)
     return car if derived is None else derived.base
 

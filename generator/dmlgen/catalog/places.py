@@ -1,9 +1,9 @@
-"""Environments: what scenes/environments/*.yaml hold, and which factors mean something there."""
+"""Environments: what scenes/environments/*.yaml hold."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import ClassVar, Literal
+from typing import Literal, TypeAlias, get_args
 
 from pydantic import Field, RootModel
 
@@ -13,16 +13,16 @@ from dmldata.contract.manifest import Credit
 from dmlgen.catalog.assets import environment_file
 from dmlgen.catalog.things import ParkedCar, Thing
 
-_SUN = frozenset({"sun_elevation", "sun_rotation"})
-_BACKGROUND = frozenset({"background_hue", "background_saturation", "background_value"})
+PlaceKind: TypeAlias = Literal["backdrop", "panorama", "studio", "site"]
+PLACE_KINDS: frozenset[PlaceKind] = frozenset(get_args(PlaceKind))
 
 
 class Softbox(StrictModel):
     """A rectangular lamp that points at the car.
 
     Attributes:
-        at: metres, as the car stands; the camera stands on +x.
-        size: width and height in metres.
+        at: meters, as the car stands; the camera stands on +x.
+        size: width and height in meters.
         power: watts.
     """
 
@@ -32,14 +32,12 @@ class Softbox(StrictModel):
 
 
 class BackdropSpec(StrictModel):
-    """A coloured backdrop under sun and sky.
+    """A colored backdrop under sun and sky.
 
     Attributes:
-        lit_radius: metres from the car; the floor takes the light within the first and has
+        lit_radius: meters from the car; the floor takes the light within the first and has
             passed into the plain backdrop beyond the second.
     """
-
-    inapplicable: ClassVar[frozenset[str]] = frozenset({"environment_view", "ground"})
 
     name: str
     title: str
@@ -53,8 +51,8 @@ class PanoramaSpec(StrictModel):
 
     Attributes:
         panorama: file among Blender's own panoramas.
-        tripod_height: metres above the ground at which it was taken.
-        ground_radius: metres from the car; the ground takes shadows within the first and has
+        tripod_height: meters above the ground at which it was taken.
+        ground_radius: meters from the car; the ground takes shadows within the first and has
             passed into the panorama beyond the second.
         surface: whose fine structure the ground gets; the panorama is too coarse for it.
         gloss: how much the ground mirrors at a flat angle, 0 to 1.
@@ -62,8 +60,6 @@ class PanoramaSpec(StrictModel):
         arc: degrees the place is turned by, counter-clockwise from above, where the factor
             `environment_view` is 0 and where it is 1: the directions in which a car could stand.
     """
-
-    inapplicable: ClassVar[frozenset[str]] = _SUN | _BACKGROUND | {"ground", "floor"}
 
     name: str
     title: str
@@ -82,12 +78,10 @@ class StudioSpec(StrictModel):
     """A photographer's studio: a cyclorama, and softboxes that light it.
 
     Attributes:
-        radius: metres from the car to the wall.
-        height: metres from floor to ceiling.
+        radius: meters from the car to the wall.
+        height: meters from floor to ceiling.
         softboxes: the lights.
     """
-
-    inapplicable: ClassVar[frozenset[str]] = _SUN | {"environment_view", "ground"}
 
     name: str
     title: str
@@ -102,13 +96,11 @@ class SiteSpec(StrictModel):
     """A place built of its own geometry, under sun and sky.
 
     Attributes:
-        ground_radius: metres from the car to where the ground ends, behind what stands there.
+        ground_radius: meters from the car to where the ground ends, behind what stands there.
         compensation: stops by which a photographer corrects the meter here.
-        arc: as of a panorama.
+        arc: as in `PanoramaSpec`.
         things: what stands there.
     """
-
-    inapplicable: ClassVar[frozenset[str]] = _BACKGROUND | {"floor"}
 
     name: str
     title: str
@@ -120,7 +112,7 @@ class SiteSpec(StrictModel):
     credit: Credit | None = None
 
     def cars(self) -> tuple[str, ...]:
-        """Names of the cars that are part of the place."""
+        """Return the names of the cars that are part of the place."""
         return tuple(sorted({t.car for t in self.things if isinstance(t, ParkedCar)}))
 
 
@@ -135,7 +127,7 @@ class EnvironmentDocument(RootModel[Environment]):
 
 @cache
 def load_environment(name: str) -> Environment:
-    """The environment `name`.
+    """Return the environment `name`.
 
     Raises:
         InputError: unknown, or a file that is not valid (file, line, field).

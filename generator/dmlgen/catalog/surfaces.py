@@ -13,10 +13,10 @@ from dmlgen.catalog.assets import surface_folder
 
 class SurfaceSpec(StrictModel):
     """What surface.yaml holds. Beside it lie `color.jpg` (albedo, sRGB) and, where the surface is
-    seen from near, `normal.jpg` (tangent space, y up) and `roughness.jpg` (grey).
+    seen from near, `normal.jpg` (tangent space, y up) and `roughness.jpg` (gray).
 
     Attributes:
-        tile: side of the square that the images show, metres.
+        tile: side of the square that the images show, meters.
         roughness: where there is no roughness.jpg, 0 to 1.
         markings: whether lines are painted on such a ground.
     """
@@ -30,7 +30,7 @@ class SurfaceSpec(StrictModel):
 
 @cache
 def load_surface(name: str) -> SurfaceSpec:
-    """The surface `name`.
+    """Return the surface `name`.
 
     Raises:
         InputError: unknown, or a file that is not valid (file, line, field).

@@ -10,17 +10,17 @@ from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
 from dmlgen.catalog.assets import real_car
 
-Metres = Annotated[float, Field(gt=0)]
+Meters = Annotated[float, Field(gt=0)]
 
 
 class Placed(StrictModel):
     """Where a thing stands.
 
     Attributes:
-        at: x and y in metres from the car, as seen with the factor `environment_view` in the middle
+        at: x and y in meters from the car, as seen with the factor `environment_view` in the middle
             of its arc: the camera stands on +x and looks along -x.
         turn: degrees counter-clockwise from above; at 0 its front faces +x, the camera.
-        seed: of what is random in it.
+        seed: seed of all random choices in it.
     """
 
     at: tuple[float, float]
@@ -28,7 +28,7 @@ class Placed(StrictModel):
     seed: int = Field(default=0, ge=0)
 
     def arguments(self) -> dict[str, float | int | str]:
-        """What its builder takes: its own fields."""
+        """Return the arguments of its builder: the fields of its own kind."""
         return self.model_dump(exclude={"kind", *Placed.model_fields})
 
 
@@ -36,36 +36,36 @@ class Hedge(Placed):
     """A clipped hedge along y."""
 
     kind: Literal["hedge"]
-    length: Metres
-    height: Metres = 1.5
-    depth: Metres = 0.8
+    length: Meters
+    height: Meters = 1.5
+    depth: Meters = 0.8
 
 
 class Bush(Placed):
     """A loose shrub."""
 
     kind: Literal["bush"]
-    height: Metres = 1.2
+    height: Meters = 1.2
 
 
 class Tree(Placed):
     """A broad-leaved tree."""
 
     kind: Literal["tree"]
-    height: Metres = 7.0
+    height: Meters = 7.0
 
 
 class Treeline(Placed):
     """Trees all around, far off: what closes the view where nothing else stands.
 
     Attributes:
-        radius: metres from `at`.
+        radius: meters from `at`.
         height: of the highest.
     """
 
     kind: Literal["treeline"]
-    radius: Metres
-    height: Metres = 10.0
+    radius: Meters
+    height: Meters = 10.0
 
 
 class Building(Placed):
@@ -73,9 +73,9 @@ class Building(Placed):
 
     kind: Literal["building"]
     style: Literal["brick", "plaster", "render", "office"]
-    width: Metres = 12.0
-    height: Metres = 6.0
-    depth: Metres = 9.0
+    width: Meters = 12.0
+    height: Meters = 6.0
+    depth: Meters = 9.0
 
 
 class Hall(Placed):
@@ -83,9 +83,9 @@ class Hall(Placed):
 
     kind: Literal["hall"]
     color: Literal["sheet_light", "sheet_blue"] = "sheet_light"
-    width: Metres = 24.0
-    height: Metres = 6.0
-    depth: Metres = 12.0
+    width: Meters = 24.0
+    height: Meters = 6.0
+    depth: Meters = 12.0
 
 
 class Wall(Placed):
@@ -93,24 +93,24 @@ class Wall(Placed):
 
     kind: Literal["wall"]
     surface: Literal["brick", "plaster", "concrete_wall"]
-    length: Metres
-    height: Metres = 2.0
+    length: Meters
+    height: Meters = 2.0
 
 
 class Fence(Placed):
     """A fence of steel bars along y."""
 
     kind: Literal["fence"]
-    length: Metres
-    height: Metres = 1.6
+    length: Meters
+    height: Meters = 1.6
 
 
 class Pavement(Placed):
     """A raised pavement with a kerb along y, from `at` away from the camera."""
 
     kind: Literal["pavement"]
-    length: Metres
-    width: Metres = 2.5
+    length: Meters
+    width: Meters = 2.5
     surface: Literal["pavers", "concrete", "cobbles"] = "pavers"
 
 
@@ -118,8 +118,8 @@ class Verge(Placed):
     """A strip of grass along y, from `at` away from the camera."""
 
     kind: Literal["verge"]
-    length: Metres
-    width: Metres = 3.0
+    length: Meters
+    width: Meters = 3.0
 
 
 class Bays(Placed):
@@ -127,8 +127,8 @@ class Bays(Placed):
 
     kind: Literal["bays"]
     count: int = Field(ge=1)
-    width: Metres = 2.5
-    length: Metres = 5.0
+    width: Meters = 2.5
+    length: Meters = 5.0
     yellow: bool = False
 
 
@@ -136,12 +136,12 @@ class Line(Placed):
     """A painted line along y, on grounds that are painted.
 
     Attributes:
-        dash: metres of line and of gap, 0 for an unbroken one.
+        dash: meters of line and of gap, 0 for an unbroken one.
     """
 
     kind: Literal["line"]
-    length: Metres
-    width: Metres = 0.12
+    length: Meters
+    width: Meters = 0.12
     dash: float = Field(default=0.0, ge=0)
     yellow: bool = False
 
@@ -156,7 +156,7 @@ class Post(Placed):
     """A street lamp or a traffic sign."""
 
     kind: Literal["lamp_post", "sign"]
-    height: Metres
+    height: Meters
 
 
 class ParkedCar(Placed):

@@ -10,6 +10,7 @@ import typer
 from dmldata.common import console
 from dmldata.common.console import say
 from dmldata.common.errors import InputError
+from dmlgen.cli.plan_options import option_names
 
 if TYPE_CHECKING:
     from dmlgen.carimport.decide import Decision
@@ -71,7 +72,8 @@ def show(
     from dmlgen.rendering.show import show_car
 
     target = out or Path(f"{name}.png")
-    show_car(name, target, size, device)
+    with option_names("size"):
+        show_car(name, target, size, device)
     say(str(target))
 
 
@@ -143,15 +145,16 @@ def import_car(
         say("converting, then rendering a preview from eight sides ...", error=True)
 
     try:
-        made = bring_car(
-            Path(model),
-            choices,
-            Labels(name, title, author, license),
-            force=force,
-            size=size,
-            device=device,
-            on_decided=decided,
-        )
+        with option_names("size"):
+            made = bring_car(
+                Path(model),
+                choices,
+                Labels(name, title, author, license),
+                force=force,
+                size=size,
+                device=device,
+                on_decided=decided,
+            )
     except PaintError as error:
         _show_materials(error.materials)
         raise

@@ -24,6 +24,7 @@ from dmlgen.cli.plan_options import (
     Seed,
     Size,
     Variants,
+    engine_of,
     plan_of,
 )
 from dmlgen.cli.publish import publish
@@ -62,10 +63,9 @@ def plan(
 ) -> None:
     """Show what would be rendered, with an estimate of time and size; nothing is rendered."""
     from dmlgen.plan.estimate import estimate
-    from dmlgen.plan.presets import Engine, parse_size
     from dmlgen.plan.table import plan_rows, write_plan
 
-    engine = Engine(preset, parse_size(size))
+    engine = engine_of(preset, size)
     made = plan_of(recipe, group, scenes, variants, count, seed)
     expected = estimate(made.images, engine)
     if out is not None:
@@ -83,14 +83,14 @@ def plan(
 @app.command()
 def factors(as_json: AsJson = False) -> None:
     """List the factors: keys, groups, kinds, units, values and ranges."""
-    from dmlgen.factors.catalogue import CONSTANTS, catalogue, range_of
+    from dmlgen.factors.registry import DECLARATIONS, DEFAULTS, factor_catalog
 
-    found = catalogue()
-    ranges = {f.key: range_of(f) if f.is_numeric else () for f in found.values()}
+    catalog = factor_catalog().factors
+    ranges = {f.key: DECLARATIONS[f.key].range if f.is_numeric else () for f in catalog.values()}
     if as_json:
         rows = [
-            {**f.model_dump(mode="json"), "range": ranges[f.key], "held_at": CONSTANTS[f.key]}
-            for f in found.values()
+            {**f.model_dump(mode="json"), "range": ranges[f.key], "held_at": DEFAULTS[f.key]}
+            for f in catalog.values()
         ]
         say(json.dumps(rows, indent=1))
         return
@@ -101,9 +101,9 @@ def factors(as_json: AsJson = False) -> None:
             (
                 *(f.key, f.group, f.kind, f.unit, _shown(f.values)),
                 " to ".join(f"{end:g}" for end in ranges[f.key]),
-                *(_shown((CONSTANTS[f.key],)), f.meaning),
+                *(_shown((DEFAULTS[f.key],)), f.meaning),
             )
-            for f in found.values()
+            for f in catalog.values()
         ],
     )
 
@@ -114,8 +114,9 @@ def recipes() -> None:
     from dmlgen.catalog.assets import recipe_names
     from dmlgen.plan.recipe import load_recipe
 
-    found = [load_recipe(name) for name in recipe_names()]
-    console.table(("name", "images", "title"), [(r.name, r.images(), r.title) for r in found])
+    recipes_of_project = [load_recipe(name) for name in recipe_names()]
+    rows = [(recipe.name, recipe.images, recipe.title) for recipe in recipes_of_project]
+    console.table(("name", "images", "title"), rows)
 
 
 @app.command()

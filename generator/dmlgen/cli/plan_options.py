@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dmldata.common.console import path_or_url
-from dmldata.common.errors import InputError
+from dmldata.common.errors import FieldError, InputError
 
 if TYPE_CHECKING:
     from dmlgen.plan.draw import Plan
+    from dmlgen.plan.presets import Engine
 
 DEFAULT_RECIPE = "paper"
 
@@ -47,20 +50,21 @@ def plan_of(
     count: int | None,
     seed: int,
 ) -> Plan:
-    """The plan that the options ask for.
+    """Return the plan that the options ask for.
 
     Raises:
         InputError: an unknown recipe or group, numbers out of range, options that do not go
             together.
     """
-    from dmlgen.factors.catalogue import find_group
+    from dmlgen.factors.registry import factor_catalog
     from dmlgen.plan.draw import make_plan
-    from dmlgen.plan.recipe import Sweep, load_recipe
+    from dmlgen.plan.recipe import load_recipe
+    from dmlgen.plan.recipe_file import Sweep
 
     recipe = load_recipe(name)
     sweep = recipe.sweep
     if group is not None:
-        find_group(group)
+        factor_catalog().group(group)
         sweep = Sweep(group, 4, 6)
     if sweep is not None:
         sweep = Sweep(
@@ -72,12 +76,34 @@ def plan_of(
         option = "--variants" if scenes is None else "--scenes"
         raise InputError(f"{option}: recipe '{name}' is no sweep; name a group with --factor")
     options = {"seed": seed, "count": count, "scenes": scenes, "variants": variants}
+    set_by = {field: f"--{field}" for field, value in options.items() if value is not None}
     try:
         return make_plan(recipe, seed=seed, count=count, sweep=sweep)
     except InputError as error:
-        field = str(error).partition(" ")[0]
-        place = f"recipe {name}: " if options.get(field) is None else "--"
-        raise InputError(f"{place}{error}") from error
+        if isinstance(error, FieldError) and error.values.keys() & set_by.keys():
+            raise error.renamed(set_by) from error
+        raise InputError(f"recipe {name}: {error}") from error
+
+
+def engine_of(preset: str, size: str, device: str = "auto") -> Engine:
+    """Return the engine that the options ask for.
+
+    Raises:
+        InputError: an unknown preset or device, or a size that is not valid.
+    """
+    from dmlgen.plan.presets import Engine, parse_size
+
+    with option_names("size"):
+        return Engine(preset, parse_size(size), device)
+
+
+@contextmanager
+def option_names(*fields: str) -> Iterator[None]:
+    """Name in errors about these fields the options of the same names, which set them."""
+    try:
+        yield
+    except FieldError as error:
+        raise error.renamed({field: f"--{field}" for field in fields}) from error
 
 
 def folder_name(recipe: str, group: str | None) -> str:

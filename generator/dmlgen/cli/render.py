@@ -24,6 +24,7 @@ from dmlgen.cli.plan_options import (
     Seed,
     Size,
     Variants,
+    engine_of,
     folder_name,
     plan_of,
 )
@@ -94,7 +95,6 @@ def render(
     as_json: Events = False,
 ) -> None:
     """Render a dataset. Interrupted or killed, the same command continues where it was."""
-    from dmlgen.plan.presets import Engine, parse_size
     from dmlgen.rendering.finished import check_request, finished
     from dmlgen.rendering.remote import Destination, is_url, work_folder
     from dmlgen.rendering.supervise import Limits
@@ -104,7 +104,7 @@ def render(
         raise UnknownNameError("executor", executor, EXECUTORS)
     if address is not None and executor != "ray":
         raise InputError("--address: only with --executor ray")
-    engine = Engine(preset, parse_size(size), device)
+    engine = engine_of(preset, size, device)
     plan = plan_of(recipe, group, scenes, variants, count, seed)
     crew = _crew(engine, executor, address, workers, threads)
     if memory is not None and not 1 <= memory <= MAX_MEMORY:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmldata.common.errors import InputError
-from dmlgen.catalog.derived_names import MOST
+from dmlgen.catalog.derived_names import MAX_NUMBER
 from dmlgen.derive.glb import CarFile
 from dmlgen.derive.shape import together
 from dmlgen.derive.trims import exchange_trim
@@ -116,7 +116,7 @@ def _candidates() -> Iterator[Proportions]:
         root = (1 + root) ** (1 / (dimensions + 1))
     steps = root ** -np.arange(1.0, dimensions + 1)
     low, high = np.array(list(RANGES.values())).T
-    for index in range(1, 100 * MOST):
+    for index in range(1, 100 * MAX_NUMBER):
         share = (0.5 + index * steps) % 1.0
         yield Proportions(*(low + share * (high - low)).tolist())
 

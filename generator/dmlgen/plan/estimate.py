@@ -14,7 +14,7 @@ from dmlgen.plan.presets import Engine
 
 _PLAIN = {"draft": (0.24, 16.7), "standard": (0.13, 36.6), "final": (0.23, 161.5)}
 _PLACE = {"draft": (0.57, 44.4), "standard": (0.77, 69.6), "final": (0.44, 394.0)}
-"""Seconds an image, before a backdrop and in a place: a fixed part and one per megapixel."""
+"""Seconds per image, before a backdrop and in a place: a fixed part and one per megapixel."""
 _START = 3.0
 _PLAIN_BYTES, _PLACE_BYTES = (7_000.0, 183_000.0), (8_000.0, 326_000.0)
 """All from the table in docs/performance.md."""
@@ -22,28 +22,28 @@ _PLAIN_BYTES, _PLACE_BYTES = (7_000.0, 183_000.0), (8_000.0, 326_000.0)
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds on two CPU cores, and bytes."""
+    """Expected seconds on two CPU cores, and bytes on disk."""
 
     seconds: float
     bytes: float
 
     def describe(self) -> str:
-        """For people: 'about 12 minutes on two CPU cores, about 3.4 MB'."""
+        """Return the estimate for people: 'about 12 minutes on two CPU cores, about 3.4 MB'."""
         return (
             f"about {duration(self.seconds)} on two CPU cores, about {decimal(round(self.bytes))}"
         )
 
     def to_json(self) -> dict[str, Any]:
-        """For machines."""
+        """Return the estimate for machines."""
         return {"seconds_on_two_cores": round(self.seconds), "bytes": round(self.bytes)}
 
 
 def estimate(images: Sequence[PlannedImage], engine: Engine) -> Estimate:
-    """What these images of a plan will take.
+    """Estimate the time and size of these images of a plan.
 
     An image costs a fixed part and one that grows with its pixels, more in a place than before a
     backdrop: measured by measurements/render.py with the recipes `paper` and `photo`. Starting,
-    with two workers, takes as long as one image more, and some seconds.
+    with two workers, takes as long as one more image, and some seconds.
     """
     megapixels = engine.width * engine.height / 1e6
     places = sum(image.values["environment"] != "backdrop" for image in images)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dmldata.common.errors import InputError, UnknownNameError
+from dmldata.common.errors import FieldError, UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -13,9 +13,10 @@ class Preset:
     """Settings of Cycles.
 
     Attributes:
-        samples: most light paths a pixel.
-        noise_threshold: a pixel below this noise gets no more (adaptive sampling); 0: never stop.
-        max_bounces: most bounces of a path.
+        samples: maximum number of light paths per pixel.
+        noise_threshold: a pixel whose noise is below this gets no more paths (adaptive sampling);
+            0 never stops early.
+        max_bounces: maximum number of bounces of a path.
     """
 
     samples: int
@@ -32,21 +33,21 @@ PRESETS = {
 DEVICES = ("auto", "cpu", "cuda", "optix")
 SIZES = (16, 8192)
 SENSOR_WIDTH_MM = 36.0
-"""Of the camera, along the longer side of the picture."""
+"""Width of the camera's sensor, along the longer side of the picture."""
 
 
 def parse_size(text: str) -> int | tuple[int, int]:
-    """The size that a user wrote: `256`, or `384x288` for width and height.
+    """Parse the size of a picture in pixels: `256`, or `384x288` for width and height.
 
     >>> parse_size("256"), parse_size("384x288")
     (256, (384, 288))
 
     Raises:
-        InputError: anything else.
+        FieldError: anything else.
     """
     sides = text.lower().split("x")
     if not all(side.isdecimal() and len(side) <= 9 for side in sides) or len(sides) > 2:
-        raise InputError(f"--size {text}: has to be like 256, or 384x288 (width x height)")
+        raise FieldError({"size": text}, "has to be like 256, or 384x288 (width x height)")
     return int(text) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
 
 
@@ -71,20 +72,20 @@ class Engine:
             raise UnknownNameError("device", self.device, DEVICES, hint=hint)
         for side in (self.width, self.height):
             if not SIZES[0] <= side <= SIZES[1]:
-                raise InputError(f"--size {side}: has to be {SIZES[0]} to {SIZES[1]} pixels")
+                raise FieldError({"size": side}, f"has to be {SIZES[0]} to {SIZES[1]} pixels")
 
     @property
     def width(self) -> int:
-        """Pixels in a row."""
+        """Number of pixels in a row."""
         return self.size if isinstance(self.size, int) else self.size[0]
 
     @property
     def height(self) -> int:
-        """Pixels in a column."""
+        """Number of pixels in a column."""
         return self.size if isinstance(self.size, int) else self.size[1]
 
     def settings(self) -> dict[str, Any]:
-        """All settings, for the manifest."""
+        """Return all settings, for the manifest."""
         settings = asdict(PRESETS[self.preset])
         return {
             "engine": "cycles",

@@ -10,7 +10,7 @@ from dmlgen.plan.draw import Plan
 
 
 def plan_rows(plan: Plan) -> list[dict[str, Any]]:
-    """One mapping an image: key, split, scene_id, variant_id, seed and every factor's value."""
+    """Return one mapping per image: key, split, scene_id, variant_id, seed and factor values."""
     return [
         {
             "key": image.key,
@@ -25,7 +25,7 @@ def plan_rows(plan: Plan) -> list[dict[str, Any]]:
 
 
 def write_plan(plan: Plan, path: Path) -> None:
-    """Writes the plan as a parquet file."""
+    """Write the plan as a parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -21,7 +21,8 @@ from dmldata.common.files import names_in, write_whole
 from dmldata.contract.manifest import MANIFEST_FILE
 from dmlgen.plan.draw import Plan, make_plan
 from dmlgen.plan.presets import Engine
-from dmlgen.plan.recipe import Recipe, Sweep
+from dmlgen.plan.recipe import resolve
+from dmlgen.plan.recipe_file import RecipeFile, Sweep
 from dmlgen.rendering.identity import differences, identity
 from dmlgen.rendering.units import Slice
 
@@ -140,7 +141,7 @@ def requested(staging: Path) -> tuple[Plan, Engine]:
         size = job["engine"].pop("size")
         engine = Engine(**job["engine"], size=tuple(size) if isinstance(size, list) else size)
         plan = make_plan(
-            Recipe.model_validate_json(json.dumps(job["recipe"])),
+            resolve(RecipeFile.model_validate_json(json.dumps(job["recipe"]))),
             seed=job["seed"],
             count=job["count"],
             sweep=None if job["sweep"] is None else Sweep(**job["sweep"]),

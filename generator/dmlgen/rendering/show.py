@@ -15,7 +15,7 @@ from dmldata.common.files import write_whole
 from dmldata.contract.grid import grid
 from dmlgen.blender import call_in_blender
 from dmlgen.catalog.assets import OWN_CARS, car_mesh
-from dmlgen.factors.catalogue import CONSTANTS
+from dmlgen.factors.registry import DEFAULTS
 from dmlgen.plan.presets import Engine
 
 SIDES = (0.0, 45.0, 90.0, 135.0, 180.0, 225.0, 270.0, 315.0)
@@ -72,7 +72,7 @@ def photograph_sides(name: str, engine: Engine, scratch: Path) -> list[bytes]:
     from dmlgen.scene.stage import Stage
 
     stage = Stage(engine)
-    values = {**CONSTANTS, "car_model": name, "camera_height": HEIGHT, "car_rotation": 0.0}
+    values = {**DEFAULTS, "car_model": name, "camera_height": HEIGHT, "car_rotation": 0.0}
     stage.set(values, seed=1)
     values["camera_distance"] = DISTANCE * stage.car.length()
     photographer = Photographer(scratch)

@@ -9,12 +9,13 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from dmlgen.factors.catalogue import VIEW_TRANSFORMS
 from dmlgen.plan.presets import SENSOR_WIDTH_MM
 from dmlgen.scene.framing import crop_frame
 
 TARGET = Vector((0.0, 0.0, 0.62))
 METERED_KELVIN = 6500.0
+VIEW_TRANSFORMS = {"neutral": "Khronos PBR Neutral", "agx": "AgX"}
+"""Value of the factor `view_transform` -> Blender's name."""
 VIEW_GAIN = {"agx": 0.35}
 """Stops of exposure that make up for how much a view transform darkens middle gray."""
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from dmldata.card.write import CARD_FILES, write_card
 from dmldata.common.console import Report
 from dmldata.common.errors import InputError
-from dmldata.common.files import names_in, write_whole
+from dmldata.common.files import names_in, write_atomic
 from dmldata.common.strict import explain
 from dmldata.contract.decode import size_of
 from dmldata.contract.factors import Factor
@@ -132,7 +132,7 @@ def write_dataset(
         }
     )
     write_card(folder, manifest, table)
-    write_whole(folder / MANIFEST_FILE, manifest.to_json())
+    write_atomic(folder / MANIFEST_FILE, manifest.to_json())
     return manifest
 
 

@@ -16,7 +16,7 @@ from dmldata.card.attribution import citation_text, credits_text, licence_text
 from dmldata.card.checksums import CHECKSUMS_FILE, checksums_text
 from dmldata.card.croissant import croissant_text
 from dmldata.card.readme import EXAMPLES_FILE, description, readme_text
-from dmldata.common.files import replace_files, write_whole
+from dmldata.common.files import replace_files, write_atomic
 from dmldata.contract.grid import grid
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest
 from dmldata.contract.shards import read_shard
@@ -41,7 +41,7 @@ CARD_FILES = (
 def write_card(folder: str | os.PathLike[str], manifest: Manifest, samples: pa.Table) -> None:
     """Write `CARD_FILES` of a dataset that has no dataset.json yet; see `card_files`."""
     for name, data in card_files(folder, manifest, samples).items():
-        write_whole(Path(folder) / name, data)
+        write_atomic(Path(folder) / name, data)
 
 
 def change_manifest(folder: str | os.PathLike[str], manifest: Manifest, samples: pa.Table) -> None:

@@ -65,7 +65,7 @@ _REPLACING = ".replacing"
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A binary file that takes its name when the block ends, and leaves nothing when it fails.
 
     An error of the disk names the file.
@@ -100,7 +100,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A folder to fill, which takes its name when the block ends, and leaves nothing when it fails.
 
     Of several processes that make the same folder, each has one of its own to fill; the first to
@@ -151,12 +151,12 @@ def is_stream(path: str | os.PathLike[str]) -> bool:
     return str(path) == "-" or (path.exists() and not path.is_file() and not path.is_dir())
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes | str) -> None:
+def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
     """Write a whole file at once; text as UTF-8. `-` is stdout."""
     if str(path) == "-":
         sys.stdout.write(data if isinstance(data, str) else data.decode())
         return
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(data.encode() if isinstance(data, str) else data)
 
 
@@ -174,7 +174,7 @@ def replace_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) ->
     draft = Path(tempfile.mkdtemp(prefix=f"{_REPLACING}-", dir=folder))
     try:
         for name, data in files.items():
-            write_whole(draft / name, data)
+            write_atomic(draft / name, data)
         draft.rename(ready)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dmldata.common.errors import DatasetError, InputError, UnknownNameError
-from dmldata.common.files import sha256_of, whole_file
+from dmldata.common.files import atomic_file, sha256_of
 from dmldata.common.foreign import read_parquet
 from dmldata.contract.factors import Factor
 from dmldata.contract.manifest import Samples
@@ -121,7 +121,7 @@ def write_samples_table(path: str | os.PathLike[str], table: pa.Table) -> Sample
     """`write_samples` for a table that `samples_table` made."""
     import pyarrow.parquet as pq
 
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         pq.write_table(table, file, compression="zstd", version="2.6", row_group_size=1 << 16)
     return Samples(bytes=Path(path).stat().st_size, sha256=sha256_of(path))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from dmldata.common.errors import DatasetError, InputError
-from dmldata.common.files import whole_file
+from dmldata.common.files import atomic_file
 from dmldata.contract.layout import ShardPlan, images_per_shard_for, shard_layout
 from dmldata.contract.manifest import Shard
 from dmldata.contract.samples import KEY
@@ -66,7 +66,7 @@ def write_shard(
     images = 0
     expected: frozenset[str] | None = None
     keys: set[str] = set()
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         out = _Digesting(file)
         for key, files in samples:
             problem = _sample_problem(key, files, keys, expected)

@@ -18,7 +18,7 @@ from PIL import Image
 
 from dmldata.common.console import Report
 from dmldata.common.errors import InputError
-from dmldata.common.files import whole_folder
+from dmldata.common.files import atomic_folder
 from dmldata.contract.grid import grid
 from dmldata.contract.parts import Part
 from dmldata.dataset import Dataset, open_dataset
@@ -60,7 +60,7 @@ def build_gallery(
     dataset = open_dataset(str(folder))
     image_width, image_height = dataset.manifest.image_size
     cell = Cell(width, max(1, round(width * image_height / image_width)))
-    with whole_folder(out) as part:
+    with atomic_folder(out) as part:
         for name in ("sheets", "images", "masks"):
             (part / name).mkdir()
         _write_pictures(dataset, part, cell, progress)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from PIL import Image, ImageDraw, ImageFont
 
 from dmldata.common.errors import InputError
-from dmldata.common.files import write_whole
+from dmldata.common.files import write_atomic
 from dmldata.dataset import Dataset, open_dataset
 
 GAP = 6
@@ -82,7 +82,7 @@ def contact_sheet(
     sheet = _draw(laid_out, pictures, shown, layout)
     png = io.BytesIO()
     sheet.save(png, "PNG", optimize=True)
-    write_whole(out, png.getvalue())
+    write_atomic(out, png.getvalue())
 
 
 def _captioned(dataset: Dataset, factor: str | None) -> list[str]:

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from dmldata.common.console import command
 from dmldata.common.errors import InputError, PrismError
-from dmldata.common.files import names_in, write_whole
+from dmldata.common.files import names_in, write_atomic
 from dmldata.contract.manifest import MANIFEST_FILE
 from dmlgen.plan.draw import Plan, make_plan
 from dmlgen.plan.presets import Engine
@@ -108,7 +108,7 @@ def write_job(staging: Path, plan: Plan, engine: Engine, part: Slice | None) -> 
         return
     job = {"identity": identity(plan, engine), **_request(plan, engine, part)}
     try:
-        write_whole(staging / _JOB, json.dumps(job, indent=1))
+        write_atomic(staging / _JOB, json.dumps(job, indent=1))
     except OSError as error:
         raise PrismError(f"{staging.parent}: cannot be written: {error.strerror}") from error
 
@@ -221,7 +221,7 @@ def _take(lock: FileLock, staging: Path) -> None:
                     file.unlink()
         since = datetime.now(UTC).isoformat(timespec="seconds")
         holder = {"process": os.getpid(), "host": socket.gethostname(), "since": since}
-        write_whole(staging / _HOLDER, json.dumps(holder))
+        write_atomic(staging / _HOLDER, json.dumps(holder))
     except Timeout:
         known = holder_of(staging) or {"process": "?", "host": "?", "since": "?"}
         raise InputError(
@@ -256,7 +256,7 @@ def is_held(staging: Path) -> bool:
 def finish(staging: Path, set_aside: dict[str, str]) -> None:
     """Says that all rows of a staging folder are done, but for those that were set aside."""
     try:
-        write_whole(staging / _SET_ASIDE, json.dumps(set_aside, indent=1))
+        write_atomic(staging / _SET_ASIDE, json.dumps(set_aside, indent=1))
     except OSError as error:
         raise PrismError(f"{staging}: cannot be written: {error.strerror}") from error
 

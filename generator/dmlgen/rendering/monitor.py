@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dmldata.common.console import LINE_SECONDS, Show, duration, say
-from dmldata.common.files import write_whole
+from dmldata.common.files import write_atomic
 from dmlgen.rendering.run import OnProgress, Progress
 
 STATUS_FILE = "status.json"
@@ -130,5 +130,5 @@ class _Watch:
         # Nice to have; what must not be lost is written elsewhere, and complains.
         with suppress(OSError):
             if progress.frame is not None:
-                write_whole(self._staging / LAST_PICTURE, progress.frame.jpg)
-            write_whole(self._staging / STATUS_FILE, json.dumps(describe(progress)))
+                write_atomic(self._staging / LAST_PICTURE, progress.frame.jpg)
+            write_atomic(self._staging / STATUS_FILE, json.dumps(describe(progress)))

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from dmldata.common.errors import InputError
-from dmldata.common.files import write_whole
+from dmldata.common.files import write_atomic
 from dmldata.contract.grid import grid
 from dmlgen.blender import call_in_blender
 from dmlgen.catalog.assets import OWN_CARS, car_mesh
@@ -56,7 +56,7 @@ def show_car(
     sheet = grid(opened, COLUMNS, (size, size))
     png = io.BytesIO()
     sheet.save(png, "PNG", optimize=True)
-    write_whole(out, png.getvalue())
+    write_atomic(out, png.getvalue())
 
 
 def _photograph_in(cars: Path | None, *args: Any) -> list[bytes]:

@@ -309,7 +309,7 @@ def fails_at(monkeypatch, k, error, *places):
 
 
 def test_a_dataset_is_valid_wherever_the_change_of_its_version_is_killed(dataset, monkeypatch):
-    changes = ((files, "write_whole"), (Path, "rename"), (Path, "replace"), (Path, "rmdir"))
+    changes = ((files, "write_atomic"), (Path, "rename"), (Path, "replace"), (Path, "rmdir"))
     versions = []
     for k in range(1, 100):
         version = f"1.0.{k}"

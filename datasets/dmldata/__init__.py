@@ -1,6 +1,6 @@
-"""The contract between generator and benchmark: what a dataset on disk is.
+"""The contract between generator and benchmark: the format of a dataset on disk.
 
-`open_dataset` and `Part` can be had from here; `verify` is in `dmldata.verify.verification`.
+Import `open_dataset` and `Part` from here; `verify` is in `dmldata.verify.verification`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Part", "__version__", "open_dataset"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for only then: `import dmldata` costs nothing."""
+    """Import a public name when it is first used, so that `import dmldata` is fast."""
     if name == "Part":
         from dmldata.contract.parts import Part
 

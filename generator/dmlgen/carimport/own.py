@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from dmldata.card.licenses import licence_url, spdx_license
+from dmldata.card.licenses import license_url, spdx_license
 from dmldata.common.errors import InputError, PrismError
 from dmldata.common.files import sha256_of, write_atomic
 from dmlgen.blender import call_in_blender, require_blender
@@ -168,7 +168,7 @@ def _spec(name: str, file: Path, decision: Decision, choices: Choices, labels: L
             "body_type": "own",
             "author": author,
             "license": license,
-            "license_url": licence_url(license) if labels.license else "not given",
+            "license_url": license_url(license) if labels.license else "not given",
             "credit": f"{title} by {author}, {license}",
             "source": Source(member=file.name, sha256=sha256_of(file)),
             "scale": decision.scale,

@@ -1,4 +1,4 @@
-"""Reading a dataset: checked before it is believed, in one defined order."""
+"""Read a dataset, with checks of every file, in one defined order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Item(NamedTuple):
-    """One decoded sample: RGB image, mask uint8 [H, W] (None where not asked for), row."""
+    """A decoded sample: RGB image, mask uint8 [H, W] (None if not requested), row."""
 
     key: str
     image: Image.Image
@@ -38,18 +38,18 @@ class Item(NamedTuple):
 
 
 def open_dataset(url: str | os.PathLike[str] | Location, *, split: str | None = None) -> Dataset:
-    """Open a dataset in a folder, at any URL that fsspec reads, of the Hub, or of the project.
+    """Open a dataset in a folder, at a URL that fsspec reads, on the Hub, or of the project.
 
-    Only dataset.json is read here; the rest when asked for.
+    This reads only dataset.json; other files are read when they are needed.
 
     Args:
-        url: as `dmldata.locate.locate` takes it, or what it returned.
-        split: open the images of this split alone; all when None.
+        url: a place as for `dmldata.locate.locate`, or its result.
+        split: open only the images of this split; all if None.
 
     Raises:
-        InputError: a URL that cannot be read at all (unknown protocol).
-        UnknownNameError: no such split.
-        DatasetError: no dataset there, a manifest that breaks the contract, or no images in it.
+        InputError: the URL cannot be read at all (unknown protocol).
+        UnknownNameError: there is no such split.
+        DatasetError: there is no dataset, its manifest is not valid, or it has no images.
     """
     location = url if isinstance(url, Location) else locate(url)
     url = location.url
@@ -61,13 +61,13 @@ def open_dataset(url: str | os.PathLike[str] | Location, *, split: str | None = 
 
 
 class Dataset:
-    """A dataset on disk or behind a URL, or one split of it; made by `open_dataset`.
+    """A dataset on disk or at a URL, or one split of it; made by `open_dataset`.
 
     Attributes:
-        manifest: dataset.json; of one split, with the shards of that split alone, so that its
-            fingerprint is the split's own.
-        notes: empty; see `dmlbench.sources.ImageSource`, which a dataset is.
-        options: the split, where one was chosen.
+        manifest: content of dataset.json; for one split, with only its shards, so that the split
+            has a fingerprint of its own.
+        notes: empty; see `dmlbench.sources.ImageSource`, whose interface a dataset has.
+        options: the split, if one was chosen.
     """
 
     notes: tuple[str, ...] = ()
@@ -93,20 +93,21 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """See `Manifest.fingerprint`."""
+        """Return `Manifest.fingerprint`."""
         return self.manifest.fingerprint
 
     @property
     def has_masks(self) -> bool:
-        """Whether every image has a mask of its parts."""
+        """Return whether every image has a mask of its parts."""
         return "mask.png" in self.manifest.sample_files
 
     @cached_property
     def samples(self) -> pa.Table:
-        """N rows of samples.parquet, in the order of the shards and of the samples inside them.
+        """Read the N rows of samples.parquet, in the order of the shards and their samples.
 
         Raises:
-            DatasetError: missing, altered, other columns or another order than the manifest's.
+            DatasetError: the file is missing or altered, or its columns or the order of its rows
+                differ from the manifest.
         """
         name = SAMPLES_FILE
         try:
@@ -122,23 +123,25 @@ class Dataset:
             raise DatasetError(f"{name}: {problem}")
         if self.manifest is self._whole:
             return table
-        wanted = np.isin(table["split"].to_numpy(zero_copy_only=False), list(self.manifest.splits))
-        return table.filter(wanted)
+        splits = table["split"].to_numpy(zero_copy_only=False)
+        return table.filter(np.isin(splits, list(self.manifest.splits)))
 
     def labels(self, factor: str) -> np.ndarray:
-        """Bins of a factor, int32 [N]; -1 where it does not apply.
+        """Return the bins of a factor, int32 [N]; -1 where it does not apply.
 
         Raises:
-            UnknownNameError: no such factor.
+            UnknownNameError: there is no such factor.
         """
         column = self.samples[f"{self.manifest.factor(factor).key}_bin"]
         return np.array([-1 if bin_ is None else bin_ for bin_ in column.to_pylist()], np.int32)
 
     def values(self, factor: str) -> np.ndarray:
-        """Values of a factor, [N]: float64 with NaN, or object (str) with None, for 'none'.
+        """Return the values of a factor, [N]: float64, or object (str) for names.
+
+        Where the factor does not apply, the value is NaN or None.
 
         Raises:
-            UnknownNameError: no such factor.
+            UnknownNameError: there is no such factor.
         """
         described = self.manifest.factor(factor)
         column = self.samples[described.key].to_pylist()
@@ -152,25 +155,25 @@ class Dataset:
         *,
         shards: Collection[str] | None = None,
     ) -> Iterator[Item]:
-        """Decoded samples in the order of samples.parquet.
+        """Yield decoded samples in the order of samples.parquet.
 
-        A shard's length and digest are checked before the first of its samples is yielded.
+        The length and digest of a shard are checked before its first sample is yielded.
 
         Args:
-            splits: only these; all when None.
-            keys: only these; all when None. Shards without any of them are not opened.
-            with_mask: False leaves masks undecoded (`Item.mask` is None).
-            shards: only these files; all when None. Workers can share a dataset by it.
+            splits: names of splits to read; all if None.
+            keys: keys of samples to read; all if None. Shards without any of them are not opened.
+            with_mask: decode masks; if False, `Item.mask` is None.
+            shards: file names of shards to read; all if None. Workers can share a dataset by it.
 
         Raises:
-            UnknownNameError: a split or shard that is not there.
-            DatasetError: a key that is not there; a shard that is missing, truncated, altered or
-                not what samples.parquet says, with its name, the member and the reason.
+            UnknownNameError: a split or shard does not exist.
+            DatasetError: a key does not exist; a shard is missing, truncated, altered or differs
+                from samples.parquet. Names the shard, the member and the reason.
         """
         _check_names("split", splits, list(self.manifest.splits), self.url)
         _check_names("shard", shards, [shard.file for shard in self.manifest.shards], self.url)
-        wanted = None if keys is None else self._known_keys(keys)
-        return self._items(splits, wanted, with_mask, shards)
+        known_keys = None if keys is None else self._known_keys(keys)
+        return self._items(splits, known_keys, with_mask, shards)
 
     def _items(
         self,
@@ -195,13 +198,13 @@ class Dataset:
 
     @contextmanager
     def open_shard(self, shard: Shard) -> Iterator[BinaryIO]:
-        """A shard as a binary file, after its length and digest were checked.
+        """Open a shard as a binary file, after a check of its length and digest.
 
-        What is read is what was checked: from another machine it is first copied to a temporary
-        file.
+        The bytes that are read are those that were checked: a remote shard is first copied to a
+        temporary file.
 
         Raises:
-            DatasetError: missing, truncated or altered.
+            DatasetError: the shard is missing, truncated or altered.
         """
         try:
             source = open_dataset_file(self.fs, self.path(shard.file))
@@ -222,15 +225,15 @@ class Dataset:
             yield checked
 
     def path(self, name: str) -> str:
-        """Path of one of the dataset's files in `fs`."""
+        """Return the path of a file of the dataset in `fs`."""
         return f"{self.root}/{name}"
 
     def _known_keys(self, keys: Collection[str]) -> set[str]:
-        wanted = set(keys)
-        unknown = wanted.difference(self.samples["key"].to_pylist())
+        requested = set(keys)
+        unknown = requested.difference(self.samples["key"].to_pylist())
         if unknown:
             raise DatasetError(f"{self.url}: no sample '{min(unknown)}' in {SAMPLES_FILE}")
-        return wanted
+        return requested
 
     def _rows_of(self, shard: Shard, table: pa.Table) -> Iterator[tuple[Sample, dict[str, Any]]]:
         rows = iter(table.to_pylist())

@@ -1,4 +1,4 @@
-"""The files of a dataset, in a folder or behind a URL, opened without trust in them."""
+"""Open the files of a dataset, which are not trusted, in a folder or at a URL."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from dmldata.common.errors import DatasetError, PrismError
 from dmldata.common.files import MAX_DOCUMENT_BYTES, check_regular
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Errors of a disk, or a user's part of it, that is full."""
+"""Error numbers of a disk that is full or of a quota that is used up."""
 
 
 def read_dataset_file(
     fs: fsspec.AbstractFileSystem, path: str, limit: int = MAX_DOCUMENT_BYTES
 ) -> bytes:
-    """Read one file as a whole; a local one is looked at before it is read.
+    """Read a whole file; a local one is first checked to be a regular file.
 
     Args:
-        limit: bytes.
+        limit: maximum size in bytes.
 
     Raises:
-        FileNotFoundError: it is not there.
-        DatasetError: a folder, a pipe or a device, larger than `limit`, or it cannot be read.
+        FileNotFoundError: the file does not exist.
+        DatasetError: it is a folder, pipe or device, is larger than `limit`, or cannot be read.
     """
     if is_local(fs):
         with open_dataset_file(fs, path) as file:
@@ -41,11 +41,11 @@ def read_dataset_file(
 
 
 def open_dataset_file(fs: fsspec.AbstractFileSystem, path: str) -> BinaryIO:
-    """Open one file for reading.
+    """Open a file for reading.
 
     Raises:
-        FileNotFoundError: it is not there.
-        DatasetError: a folder, a pipe or a device, or it cannot be read.
+        FileNotFoundError: the file does not exist.
+        DatasetError: it is a folder, pipe or device, or cannot be read.
     """
     try:
         if is_local(fs):
@@ -61,10 +61,10 @@ def open_dataset_file(fs: fsspec.AbstractFileSystem, path: str) -> BinaryIO:
 
 @contextmanager
 def temporary_file(name: str) -> Iterator[BinaryIO]:
-    """A temporary file for a copy of `name`, which is on another machine.
+    """Open a temporary file for a copy of the remote file `name`.
 
     Raises:
-        PrismError: there is no room for it; names the folder of temporary files.
+        PrismError: the disk is full; names the folder of temporary files.
     """
     try:
         with tempfile.TemporaryFile() as file:
@@ -74,12 +74,12 @@ def temporary_file(name: str) -> Iterator[BinaryIO]:
             raise
         raise PrismError(
             f"{name}: no room for a copy of it in {tempfile.gettempdir()}: {error.strerror}; set "
-            "TMPDIR to a folder with more"
+            "TMPDIR to a folder with more space"
         ) from None
 
 
 def is_local(fs: fsspec.AbstractFileSystem) -> bool:
-    """Return whether the files are on this machine."""
+    """Return whether a file system is the one of this machine."""
     return isinstance(fs, LocalFileSystem)
 
 

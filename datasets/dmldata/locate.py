@@ -1,4 +1,4 @@
-"""Finding a dataset: a set that comes with the project, a folder, any URL, or the Hub."""
+"""Locate a dataset: a set of the project, a folder, a URL, or a dataset on the Hub."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SETS = {
     "sample": "64 images to try things on (1 MB)",
     "train196": "2,352 images of 196 car models to train on (38 MB)",
 }
-"""The datasets that come with the project, and what they are for."""
+"""The datasets that come with the project, with their purpose and size."""
 
 CONTENTS = (
     "a dataset folder holds dataset.json, samples.parquet and <split>-000000.tar shards; "
@@ -35,16 +35,16 @@ OFFLINE = (
 )
 
 _WITH_HOST = ("http", "https", "ftp", "sftp")
-"""URLs whose second part is a host; that of `s3://` is a bucket."""
+"""Schemes of URLs that name a host; `s3://` names a bucket instead."""
 
 
 class Location(NamedTuple):
-    """A dataset that was asked for.
+    """The place of a dataset.
 
     Attributes:
-        url: its name in results: as given, but `package:NAME` for a set of the project and
-            `hf://owner/name@commit` for one of the Hub.
-        place: the folder or URL where it can be read.
+        url: its name in results: the requested name, but `package:NAME` for a set of the project
+            and `hf://owner/name@commit` for a dataset on the Hub.
+        place: folder or URL that it can be read from.
     """
 
     url: str
@@ -52,15 +52,15 @@ class Location(NamedTuple):
 
 
 def locate(url: str | os.PathLike[str]) -> Location:
-    """Find out where a dataset can be read; one of the Hub is downloaded into the Hub's cache.
+    """Return the place of a dataset; one on the Hub is downloaded into the Hub's cache.
 
     Args:
         url: a folder, a URL that fsspec reads, `hf://owner/name[@revision]`, or the name of one of
-            `SETS`. Where there is a folder of that name, the folder is meant; `package:NAME` is
-            always the set.
+            `SETS`. If a folder has the name of a set, the folder is used; `package:NAME` is always
+            the set.
 
     Raises:
-        InputError: a set that is not installed, or a dataset of the Hub that cannot be had.
+        InputError: a set is not installed, or a dataset on the Hub cannot be downloaded.
     """
     url = os.fspath(url)
     if url.startswith(HUB):
@@ -73,11 +73,11 @@ def locate(url: str | os.PathLike[str]) -> Location:
 
 
 def connect(location: Location) -> tuple[fsspec.AbstractFileSystem, str, bytes]:
-    """File system, folder in it (no slash at its end) and bytes of dataset.json.
+    """Return file system, folder in it (without a trailing slash) and bytes of dataset.json.
 
     Raises:
-        InputError: a URL that cannot be read at all.
-        DatasetError: no folder, or no dataset.json in it.
+        InputError: the URL cannot be read at all.
+        DatasetError: there is no folder, or no dataset.json in it.
     """
     url, place = location
     try:
@@ -93,7 +93,7 @@ def connect(location: Location) -> tuple[fsspec.AbstractFileSystem, str, bytes]:
     except (ValueError, ImportError) as error:
         raise InputError(f"{url}: cannot be read: {one_line(error)}") from None
     except Exception as error:
-        # Each file system raises errors of its own for a network or a host that is not there.
+        # Each file system raises its own errors for a network or host that does not answer.
         parts = urlsplit(place)
         at_host = f" from {parts.hostname}" if parts.scheme in _WITH_HOST else ""
         hint = f"; {OFFLINE}" if "://" in place else ""
@@ -105,7 +105,7 @@ def _reason(error: Exception) -> str:
 
 
 def no_folder(place: str) -> str:
-    """Say that there is no such folder, and what would be valid."""
+    """Return the message that there is no such folder, with what would be valid."""
     if Path(place).exists():
         return f"{place}: is a file; valid: {VALID}"
     return f"{place}: no such folder; valid: {VALID}"
@@ -126,10 +126,12 @@ def _from_package(name: str) -> Location:
 
 
 def _from_hub(url: str) -> Location:
-    found = re.fullmatch(r"hf://(?:datasets/)?([\w.-]+/[\w.-]+?)(?:@([^@\s]+))?/?", url)
-    if found is None:
-        raise InputError(f"{url}: has to be like hf://owner/name or hf://owner/name@revision")
-    repository, revision = found.groups()
+    match = re.fullmatch(r"hf://(?:datasets/)?([\w.-]+/[\w.-]+?)(?:@([^@\s]+))?/?", url)
+    if match is None:
+        raise InputError(
+            f"{url}: has to be of the form hf://owner/name or hf://owner/name@revision"
+        )
+    repository, revision = match.groups()
     endpoint = hub_endpoint()
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
@@ -149,6 +151,6 @@ def _from_hub(url: str) -> Location:
     except Exception as error:
         raise InputError(
             f"{url}: cannot be read from {urlsplit(endpoint).hostname}: {_reason(error)}; a "
-            f"dataset that was downloaded before is found in the cache; else {OFFLINE}"
+            f"dataset that was downloaded before is read from the cache; else {OFFLINE}"
         ) from error
     return Location(f"{HUB}{repository}@{Path(folder).name}", folder)

@@ -1,4 +1,4 @@
-"""Writing a dataset: shards, samples.parquet, card, checksums, and dataset.json last."""
+"""Write a dataset: shards, samples.parquet, card, checksums, and dataset.json last."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from dmldata.card.write import CARD_FILES, write_card
 from dmldata.common.console import Report
 from dmldata.common.errors import InputError
-from dmldata.common.files import names_in, write_whole
+from dmldata.common.files import names_in, write_atomic
 from dmldata.common.strict import explain
 from dmldata.contract.decode import size_of
 from dmldata.contract.factors import Factor
@@ -39,7 +39,7 @@ from dmldata.contract.samples import (
 from dmldata.contract.shards import EXTENSIONS, IMAGE_EXTENSIONS, write_shard
 
 SampleFiles = Callable[[str], Mapping[str, bytes]]
-"""From a key to the bytes of its files: 'jpg' or 'png', 'mask.png', and 'depth.png' if there is."""
+"""Maps a key to the bytes of its files: 'jpg' or 'png', 'mask.png', and optionally 'depth.png'."""
 
 
 def write_dataset(
@@ -68,25 +68,26 @@ def write_dataset(
 ) -> Manifest:
     """Write a whole dataset; the same arguments give the same bytes.
 
-    dataset.json is written last: a folder that holds it is complete. What an interrupted call left
-    is written again. Names that start with a dot are nobody's business here.
+    dataset.json is written last: a folder that holds it is complete. Files of an interrupted call
+    are written again. Hidden files (names that start with a dot) are ignored.
+
+    Arguments that are not listed here are fields of `Manifest`.
 
     Args:
-        folder: where; made if missing.
-        rows: one an image, already in random order, which is kept but for what `typed_first`
-            moves; columns as in `dmldata.contract.samples`, without 'shard'.
-        sample_files: called once an image, in the order of the shards.
-        images_per_shard: see `images_per_shard_for`.
-        sweep_group: group that a sweep changes; given exactly when design is 'sweep'.
-        progress: called as ('write shards', images done, images in all).
-        others: see `Manifest`.
+        folder: folder of the dataset; made if missing.
+        rows: one row per image, already in random order, which is kept except for the rows that
+            `typed_first` moves; columns as in `dmldata.contract.samples`, without 'shard'.
+        sample_files: called once per image, in the order of the shards.
+        images_per_shard: maximum number of images per shard; see `images_per_shard_for`.
+        sweep_group: group that a sweep changes; None unless design is 'sweep'.
+        progress: called as ('write shards', images done, total images).
 
     Returns:
-        What dataset.json says.
+        The content of dataset.json.
 
     Raises:
-        InputError: the folder holds another dataset or files that are not this one's (nothing is
-            overwritten), no rows, rows or files that break the contract.
+        InputError: the folder holds another dataset or unexpected files (nothing is overwritten),
+            there are no rows, or rows or files break the contract.
     """
     folder = Path(folder)
     if not rows:
@@ -132,12 +133,12 @@ def write_dataset(
         }
     )
     write_card(folder, manifest, table)
-    write_whole(folder / MANIFEST_FILE, manifest.to_json())
+    write_atomic(folder / MANIFEST_FILE, manifest.to_json())
     return manifest
 
 
 class _Contents:
-    """Draws the files of each sample, adds its json, and checks that all pictures have one size."""
+    """Yields the files of each sample with its json, and checks that all pictures have one size."""
 
     def __init__(self, sample_files: SampleFiles, total: int, progress: Report | None) -> None:
         self.sample_files = sample_files
@@ -162,8 +163,10 @@ class _Contents:
             raise InputError(f"sample '{key}': mask.png is missing, has {sorted(files)}")
         self.extensions = self.extensions or set(files)
         if set(files) != self.extensions:
-            others = f"those before it {sorted(self.extensions)}"
-            raise InputError(f"sample '{key}' has files {sorted(files)}, {others}")
+            raise InputError(
+                f"sample '{key}' has files {sorted(files)}, those before it "
+                f"{sorted(self.extensions)}"
+            )
         for extension in (*IMAGE_EXTENSIONS, "mask.png", "depth.png"):
             if extension not in files:
                 continue
@@ -175,10 +178,10 @@ class _Contents:
                 raise InputError(f"{key}.{extension}: size {size}, those before it {self.size}")
 
 
-def _draft(layout: Sequence[ShardPlan], **given: Any) -> Manifest:
-    """The manifest before its files are: what is wrong with it is said before anything is written.
+def _draft(layout: Sequence[ShardPlan], **fields: Any) -> Manifest:
+    """Return the manifest with placeholders for digests, image size and extensions.
 
-    Digests, image size and extensions are placeholders.
+    Errors in the manifest are thus raised before any file is written.
     """
     unknown: dict[str, Any] = {"bytes": 1, "sha256": "0" * 64}
     images: Counter[str] = Counter()
@@ -190,7 +193,7 @@ def _draft(layout: Sequence[ShardPlan], **given: Any) -> Manifest:
             for plan in layout
         )
         return Manifest(
-            **given,
+            **fields,
             image_size=(1, 1),
             sample_files=("jpg", "mask.png", "json"),
             splits=dict(images),
@@ -202,7 +205,7 @@ def _draft(layout: Sequence[ShardPlan], **given: Any) -> Manifest:
 
 
 def _as_json(field: str, document: Mapping[str, Any]) -> dict[str, Any]:
-    """A document as it will be read back."""
+    """Return a document as it will be read back from JSON."""
     try:
         return json.loads(json.dumps(document, allow_nan=False))
     except (TypeError, ValueError) as error:
@@ -214,10 +217,12 @@ def _check_folder(folder: Path, shards: set[str]) -> None:
         raise InputError(f"{folder}: is a file, a dataset is written into a folder")
     if (folder / MANIFEST_FILE).exists():
         raise InputError(f"{folder}: holds another dataset ({MANIFEST_FILE}); nothing overwritten")
-    own = shards | {SAMPLES_FILE, *CARD_FILES}
-    others = [name for name in names_in(folder) if name not in own and not name.startswith(".")]
-    if others:
-        raise InputError(f"{folder}: not empty ({others[0]}); give a new or empty folder")
+    expected = shards | {SAMPLES_FILE, *CARD_FILES}
+    foreign = [
+        name for name in names_in(folder) if name not in expected and not name.startswith(".")
+    ]
+    if foreign:
+        raise InputError(f"{folder}: not empty ({foreign[0]}); give a new or empty folder")
 
 
 def _split_of(row: Row) -> str:
@@ -227,7 +232,7 @@ def _split_of(row: Row) -> str:
 
 
 def _placed(rows: Sequence[Row], layout: Sequence[ShardPlan]) -> Iterator[dict[str, Any]]:
-    """Rows in the order of the shards, each with its shard."""
+    """Yield the rows in the order of the shards, each with its shard."""
     for plan in layout:
         for number in plan.rows:
             yield {**rows[number], "shard": plan.file}

@@ -14,19 +14,19 @@ import pytest
 
 from dmldata.common.errors import InputError
 from dmldata.common.files import (
+    atomic_file,
+    atomic_folder,
     finish_replacing,
     names_in,
     replace_files,
     sha256_of,
-    whole_file,
-    whole_folder,
-    write_whole,
+    write_atomic,
 )
 
 
 def test_the_name_appears_only_when_the_block_ends(tmp_path: Path) -> None:
     target = tmp_path / "new" / "a.bin"
-    with whole_file(target) as file:
+    with atomic_file(target) as file:
         file.write(b"abc")
         assert not target.exists()
     assert target.read_bytes() == b"abc"
@@ -34,14 +34,14 @@ def test_the_name_appears_only_when_the_block_ends(tmp_path: Path) -> None:
 
 
 def fail_half_way(target: Path) -> None:
-    with whole_file(target) as file:
+    with atomic_file(target) as file:
         file.write(b"half")
         raise RuntimeError
 
 
 def test_a_failure_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:
     target = tmp_path / "a.bin"
-    write_whole(target, "before")
+    write_atomic(target, "before")
     with pytest.raises(RuntimeError):
         fail_half_way(target)
     assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
@@ -50,7 +50,7 @@ def test_a_failure_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> No
 
 def test_the_digest_of_a_path_and_of_a_file_are_the_same(tmp_path: Path) -> None:
     data = bytes(range(256)) * 9000
-    write_whole(tmp_path / "a.bin", data)
+    write_atomic(tmp_path / "a.bin", data)
     expected = hashlib.sha256(data).hexdigest()
     assert sha256_of(tmp_path / "a.bin") == expected
     assert sha256_of(str(tmp_path / "a.bin")) == expected
@@ -95,7 +95,7 @@ def test_files_killed_while_they_are_replaced_together_are_all_old_or_all_new(
     for k in range(100):
         folder = tmp_path / str(k)
         for name, data in old.items():
-            write_whole(folder / name, data)
+            write_atomic(folder / name, data)
         ended = replace_and_be_killed(folder, new, k)
         finish_replacing(folder)
         found = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
@@ -113,7 +113,7 @@ def test_files_killed_while_they_are_replaced_together_are_all_old_or_all_new(
 
 
 def test_replacing_a_link_leaves_what_it_points_to(tmp_path: Path) -> None:
-    write_whole(tmp_path / "elsewhere" / "a", b"old")
+    write_atomic(tmp_path / "elsewhere" / "a", b"old")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "a").symlink_to(tmp_path / "elsewhere" / "a")
     replace_files(tmp_path / "folder", {"a": b"new"})
@@ -123,9 +123,9 @@ def test_replacing_a_link_leaves_what_it_points_to(tmp_path: Path) -> None:
 
 def test_a_folder_of_others_cannot_have_files_elsewhere_changed(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
-    write_whole(mine / "diary", b"mine")
+    write_atomic(mine / "diary", b"mine")
     theirs = tmp_path / "theirs"
-    write_whole(theirs / ".replacing" / "link", b"theirs")
+    write_atomic(theirs / ".replacing" / "link", b"theirs")
     (theirs / "link").symlink_to(mine / "diary")
     finish_replacing(theirs)
     assert (mine / "diary").read_bytes() == b"mine"
@@ -138,7 +138,7 @@ def test_a_folder_of_others_cannot_have_files_elsewhere_changed(tmp_path: Path) 
 
 
 def fill(folder: Path, then: Callable[[Path], object]) -> None:
-    with whole_folder(folder) as beside:
+    with atomic_folder(folder) as beside:
         (beside / "half").touch()
         then(beside)
 
@@ -150,7 +150,7 @@ def test_a_folder_appears_only_when_the_block_ends_and_not_where_it_fails(tmp_pa
     with pytest.raises(RuntimeError):
         fill(tmp_path / "new" / "a", fail)
     assert list((tmp_path / "new").iterdir()) == []
-    with whole_folder(tmp_path / "new" / "a") as folder:
+    with atomic_folder(tmp_path / "new" / "a") as folder:
         (folder / "whole").touch()
         assert not (tmp_path / "new" / "a").exists()
     assert names_in(tmp_path / "new" / "a") == ["whole"]
@@ -176,7 +176,7 @@ def test_a_folder_takes_nobodys_place(tmp_path: Path, there: str) -> None:
 
 def test_an_error_of_the_system_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
     def full(path: Path) -> None:
-        with whole_file(path):
+        with atomic_file(path):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OSError, match="No space left") as caught:
@@ -184,6 +184,6 @@ def test_an_error_of_the_system_names_the_file_that_was_asked_for(tmp_path: Path
     assert caught.value.filename == str(tmp_path / "a.bin")
     (tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError) as folder:
-        write_whole(tmp_path / "folder", "text")
+        write_atomic(tmp_path / "folder", "text")
     assert folder.value.filename == str(tmp_path / "folder")
     assert names_in(tmp_path) == ["folder"]

@@ -50,7 +50,10 @@ def test_a_set_that_is_not_installed_says_how_to_get_it(monkeypatch: pytest.Monk
     [
         ("papr", "papr: no such folder; valid: a folder, a URL, hf://owner/name, or a set"),
         ("package:papr", "unknown set 'papr' (did you mean 'paper'?); valid: paper, sample"),
-        ("hf://name", "hf://name: has to be like hf://owner/name or hf://owner/name@revision"),
+        (
+            "hf://name",
+            "hf://name: has to be of the form hf://owner/name or hf://owner/name@revision",
+        ),
         ("https://nohost.invalid/data", "cannot be read from nohost.invalid: "),
         ("https://nohost.invalid/data", "without a network, copy the dataset into a folder"),
     ],

@@ -27,7 +27,7 @@ from dmlgen.plan.table import plan_rows
         ),
         (("--size", "4"), "--size 4: has to be 16 to 8192 pixels"),
         (("--factor", "color", "--count", "5"), "--count 5: is for datasets that are no sweep"),
-        (("--scenes", "3"), "--scenes: recipe 'paper' is no sweep; name a group with --factor"),
+        (("--scenes", "3"), "--scenes: recipe 'paper' is not a sweep; name a group with --factor"),
         (("color", "--variants", "0"), "--variants 0: has to be 1 to 1000000"),
         (
             ("color", "--variants", "2000"),
@@ -165,7 +165,7 @@ def test_a_render_names_its_folder_first_and_is_done_the_second_time(
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / folder).iterdir()}
     code, out, _ = dmlgen("render", *words)
     assert code == 0
-    assert "all 2 images are there already, rendered with Blender" in out
+    assert "all 2 images are already rendered with Blender" in out
     assert f"dmlbench evaluate MODEL --data {folder}" in out.splitlines()[-1]
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / folder).iterdir()} == before
     code, _, err = dmlgen("render", *words, "--seed", 1)
@@ -227,7 +227,7 @@ def test_slices_are_rendered_and_merged_by_the_commands_that_each_names(dmlgen, 
     ("options", "says"),
     [
         (("--executor", "slurm"), "unknown executor 'slurm'; valid: local, ray"),
-        (("--address", "auto"), "--address: only with --executor ray"),
+        (("--address", "auto"), "--address: valid only with --executor ray"),
         (("--workers", 0), "--workers 0: has to be 1 to"),
         (("--workers", 10**6), "--workers 1000000: has to be 1 to"),
         (("--threads", 10**6), "--threads 1000000: has to be 1 to 1024"),

@@ -108,7 +108,7 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_no_process(tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "the same command goes on" in error
+    assert "run the same command again to resume" in error
     assert psutil.wait_procs(workers, timeout=60)[1] == []
     assert frames_in(out) >= 1
 

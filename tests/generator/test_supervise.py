@@ -150,7 +150,7 @@ def test_limits_that_no_worker_can_keep_do_not_keep_the_run_from_its_end(limits)
 
 def test_where_there_is_never_room_for_a_worker_the_run_ends_and_says_so():
     supervisor = Supervisor(Workers(slots=0), Limits(starting=0.01), lambda frame: None)
-    with pytest.raises(PrismError, match="no room for a worker in 0 seconds; what is finished is"):
+    with pytest.raises(PrismError, match="no room for a worker in 0 seconds; finished images are"):
         supervisor.run(cut(rows(3), 1))
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dmldata.common.errors import InputError
 from dmlgen.plan.draw import PlannedImage
-from dmlgen.rendering.units import LARGEST_UNIT, Slice, cut, parse_slice, take_slice
+from dmlgen.rendering.units import MAX_UNIT_ROWS, Slice, cut, parse_slice, take_slice
 
 
 def plan_of(cars):
@@ -25,7 +25,7 @@ plans = st.lists(st.sampled_from(["suv", "van", "smart-car"]), min_size=1, max_s
 def test_units_hold_every_row_once_and_none_is_too_long(images, workers):
     units = cut(images, workers)
     assert sorted(image.key for unit in units for image in unit) == [i.key for i in images]
-    assert all(1 <= len(unit) <= LARGEST_UNIT for unit in units)
+    assert all(1 <= len(unit) <= MAX_UNIT_ROWS for unit in units)
 
 
 @given(plans)

@@ -16,7 +16,7 @@ import numpy as np
 from hostile_mutations import mutate
 from PIL import Image
 
-from dmldata.common.errors import LONGEST_MESSAGE, PrismError
+from dmldata.common.errors import MAX_MESSAGE_LENGTH, PrismError
 from dmldata.contract.factors import Factor
 from dmldata.writer import write_dataset
 
@@ -61,7 +61,7 @@ class Target(NamedTuple):
         try:
             self.read(folder)
         except PrismError as error:
-            if error.exit_code != 2 or len(str(error)) > LONGEST_MESSAGE:
+            if error.exit_code != 2 or len(str(error)) > MAX_MESSAGE_LENGTH:
                 raise RuntimeError(f"exit {error.exit_code}: {error}") from error
             return str(error)
         return None

@@ -14,7 +14,7 @@ from dmlbench.results import Result
 from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
 from dmlbench.sources.protocol import without_folders
 from dmldata.common.errors import InputError
-from dmldata.common.files import read_file, write_whole
+from dmldata.common.files import read_file, write_atomic
 from dmldata.common.foreign import reading
 from dmldata.common.strict import StrictModel, parse_json
 
@@ -95,7 +95,7 @@ def submit(result: Result, card: Card, board: Path) -> Path:
     folder = board / run.dataset.fingerprint
     _check_alike(submission, read_board(board).get(run.dataset.fingerprint, []))
     path = folder / f"{result.model}.json"
-    write_whole(path, submission.model_dump_json(indent=1) + "\n")
+    write_atomic(path, submission.model_dump_json(indent=1) + "\n")
     return path
 
 

@@ -19,7 +19,7 @@ from dmlbench.models.onnx_file import OPSET
 from dmlbench.models.safetensors_file import embedded_metadata
 from dmlbench.models.torchscript import write_torchscript
 from dmldata.common.errors import ModelError, PrismError, UnknownNameError
-from dmldata.common.files import whole_file, write_whole
+from dmldata.common.files import atomic_file, write_atomic
 
 TOLERANCE = 1e-4
 """Maximum difference of embeddings relative to their length; float rounding is below 1e-5."""
@@ -72,7 +72,7 @@ def export_model(reference: str, format_name: str, path: str | Path) -> float:
                 f"{reference}: exported as {format_name} its embeddings differ by {difference:.1e} "
                 f"of their length; the limit is {TOLERANCE:.0e}"
             )
-        with whole_file(path) as file:
+        with atomic_file(path) as file:
             file.write(temporary.read_bytes())
     return difference
 
@@ -116,7 +116,7 @@ def _write_pt2(model: nn.Module, loaded: LoadedModel, metadata: Metadata, path: 
     program = torch.export.export(model, (_noise(2, loaded),), dynamic_shapes=shapes)
     buffer = io.BytesIO()
     torch.export.save(program, buffer, extra_files={FILE_NAME: metadata.to_json()})
-    write_whole(path, buffer.getvalue())
+    write_atomic(path, buffer.getvalue())
 
 
 def _write_onnx(model: nn.Module, loaded: LoadedModel, metadata: Metadata, path: Path) -> None:

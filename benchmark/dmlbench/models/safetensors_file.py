@@ -21,7 +21,7 @@ from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.weights import difference, fits, hash_tensors, read_weights
 from dmldata.common.errors import InputError, ModelError
-from dmldata.common.files import whole_file
+from dmldata.common.files import atomic_file
 from dmldata.common.foreign import reading
 
 BN_INCEPTION = "bn_inception"
@@ -92,7 +92,7 @@ def save_safetensors(
     options = Options(loss=loss, distance=distance)
     metadata = Metadata(preprocessing, *options.explained_by(None, ""), trunk, training)
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(save(tensors, {FILE_NAME: metadata.to_json()}))
     return Path(path)
 

@@ -25,7 +25,7 @@ from dmlbench.models.metadata import FILE_NAME, Metadata, describe_model
 from dmlbench.models.options import Options
 from dmlbench.models.preprocessing import Preprocessing
 from dmldata.common.errors import ModelError
-from dmldata.common.files import write_whole
+from dmldata.common.files import write_atomic
 from dmldata.common.foreign import archive_names, reading
 
 
@@ -80,7 +80,7 @@ def write_torchscript(model: nn.Module, metadata: Metadata, path: Path) -> Path:
             torch.jit.save(script, buffer, _extra_files={FILE_NAME: metadata.to_json()})
     finally:
         model.train(training)
-    write_whole(path, buffer.getvalue())
+    write_atomic(path, buffer.getvalue())
     return path
 
 

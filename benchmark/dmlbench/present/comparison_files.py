@@ -14,7 +14,7 @@ from dmlbench.present.latex import as_latex
 from dmlbench.present.result_tables import Marked, Table, csv_document
 from dmlbench.results.files import Interval, Mean, Score
 from dmldata.common.errors import UnknownNameError
-from dmldata.common.files import is_stream, write_whole
+from dmldata.common.files import is_stream, write_atomic
 
 COLUMNS = (
     "subject",
@@ -49,7 +49,7 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
         UnknownNameError: the suffix is not .json, .csv, .md or .tex.
     """
     check_suffix(path)
-    write_whole(path, _WRITERS.get(path.suffix, as_json)(comparison))
+    write_atomic(path, _WRITERS.get(path.suffix, as_json)(comparison))
 
 
 def as_json(comparison: Comparison) -> str:

@@ -14,7 +14,7 @@ from dmlbench.present.page import render_page, script
 from dmlbench.present.result_tables import NONE, Table, interval, number
 from dmlbench.results.files import CLASSES, DatasetRecord, Score
 from dmldata.common.errors import InputError
-from dmldata.common.files import write_whole
+from dmldata.common.files import write_atomic
 
 
 class Cell(NamedTuple):
@@ -68,7 +68,7 @@ def write_leaderboard(by_dataset: dict[str, list[Submission]], path: Path, title
         script=text,
         script_hash=Markup(digest),
     )
-    write_whole(path, page)
+    write_atomic(path, page)
 
 
 def _board(models: Sequence[Submission]) -> Board:

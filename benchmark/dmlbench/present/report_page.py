@@ -32,7 +32,7 @@ from dmlbench.present.sweep_strips import make_strips
 from dmlbench.results import Result
 from dmlbench.sources import ImageSource, open_source
 from dmldata.common.errors import InputError
-from dmldata.common.files import write_whole
+from dmldata.common.files import write_atomic
 
 Progress = Callable[[str, int, int], None]
 
@@ -122,7 +122,7 @@ def write_report(
         notes=all_notes(comparison, results),
         measured=_measured(results),
     )
-    write_whole(path, text)
+    write_atomic(path, text)
     return comparison
 
 

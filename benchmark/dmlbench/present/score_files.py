@@ -11,7 +11,7 @@ from dmlbench.present.comparison_files import markdown_table
 from dmlbench.present.latex import latex_table
 from dmlbench.present.result_tables import csv_document, score_table, scores_by_property
 from dmldata.common.errors import UnknownNameError
-from dmldata.common.files import is_stream, write_whole
+from dmldata.common.files import is_stream, write_atomic
 
 COLUMNS = ("property", "measure", "value", "ci95_low", "ci95_high", "chance_low", "chance_high")
 
@@ -30,7 +30,7 @@ def check_suffix(path: Path) -> None:
 
 def write_scores(scores: Mapping[str, Any], path: Path) -> None:
     """Write scores in the format that the suffix names; JSON into a pipe."""
-    write_whole(path, _WRITERS.get(path.suffix, as_json)(scores))
+    write_atomic(path, _WRITERS.get(path.suffix, as_json)(scores))
 
 
 def as_json(scores: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from dmlbench.present.study_heat_maps import study_grids
 from dmlbench.present.study_sentences import findings_in_words
 from dmlbench.present.study_tables import study_tables
 from dmlbench.study.findings import Findings
-from dmldata.common.files import write_whole
+from dmldata.common.files import write_atomic
 
 PAGE, SUMMARY, NUMBERS = "study.html", "summary.md", "study.json"
 TABLES, FIGURES = "tables", "figures"
@@ -31,15 +31,15 @@ def write_study(findings: Findings, out: Path) -> None:
     sentences = list(findings_in_words(findings))
     (out / TABLES).mkdir(parents=True, exist_ok=True)
     for name, table in tables:
-        write_whole(out / TABLES / f"{name}.tex", latex_table(table) + "\n")
-        write_whole(out / TABLES / f"{name}.csv", csv_text(table))
+        write_atomic(out / TABLES / f"{name}.tex", latex_table(table) + "\n")
+        write_atomic(out / TABLES / f"{name}.csv", csv_text(table))
     (out / FIGURES).mkdir(exist_ok=True)
     for name, _, grid in grids:
         for suffix, content in grid_files(grid).items():
-            write_whole(out / FIGURES / f"{name}.{suffix}", content)
-    write_whole(out / SUMMARY, _summary(findings, sentences, [table for _, table in tables]))
+            write_atomic(out / FIGURES / f"{name}.{suffix}", content)
+    write_atomic(out / SUMMARY, _summary(findings, sentences, [table for _, table in tables]))
     numbers = findings.model_dump(mode="json")
-    write_whole(out / NUMBERS, json.dumps(numbers, indent=1, ensure_ascii=False) + "\n")
+    write_atomic(out / NUMBERS, json.dumps(numbers, indent=1, ensure_ascii=False) + "\n")
     page = render_page(
         "study.html.j2",
         recipe=findings.recipe,
@@ -49,7 +49,7 @@ def write_study(findings: Findings, out: Path) -> None:
         grids=grids,
         facts=list(_facts(findings)),
     )
-    write_whole(out / PAGE, page)
+    write_atomic(out / PAGE, page)
 
 
 def _summary(findings: Findings, sentences: list[str], tables: list[Table]) -> str:

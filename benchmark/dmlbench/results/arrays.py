@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dmldata.common.files import write_whole
+from dmldata.common.files import write_atomic
 
 
 def write_arrays(
@@ -24,4 +24,4 @@ def write_arrays(
     # In memory first: an archive that a full disk cuts short raises again when it is freed.
     buffer = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(buffer, **arrays)
-    write_whole(path, buffer.getvalue())
+    write_atomic(path, buffer.getvalue())

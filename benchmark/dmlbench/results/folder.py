@@ -15,7 +15,7 @@ from dmlbench.results.arrays import write_arrays
 from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
 from dmlbench.sources.embedding_file import load_array, load_arrays
 from dmldata.common.errors import InputError
-from dmldata.common.files import read_file, sha256_of, whole_file, write_whole
+from dmldata.common.files import atomic_file, read_file, sha256_of, write_atomic
 from dmldata.common.foreign import reading
 from dmldata.common.strict import parse_json
 
@@ -153,7 +153,7 @@ class ResultFolder:
     def write_embeddings(self, embeddings: NDArray[np.float32]) -> str:
         """Write embeddings.npy and return its SHA-256."""
         self._reopen()
-        with whole_file(self.path / EMBEDDINGS) as file:
+        with atomic_file(self.path / EMBEDDINGS) as file:
             np.save(file, embeddings)
         return sha256_of(self.path / EMBEDDINGS)
 
@@ -169,7 +169,7 @@ class ResultFolder:
         if not isinstance(content, RunFile):
             self._reopen()
         text = json.dumps(content.model_dump(mode="json"), indent=1, ensure_ascii=False)
-        write_whole(self.path / _NAMES[type(content)], text + "\n")
+        write_atomic(self.path / _NAMES[type(content)], text + "\n")
 
     def _reopen(self) -> None:
         (self.path / RUN).unlink(missing_ok=True)

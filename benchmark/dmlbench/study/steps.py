@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dmldata.common.errors import InputError
-from dmldata.common.files import write_whole
+from dmldata.common.files import write_atomic
 from dmldata.common.strict import StrictModel, parse_json
 
 Content = TypeVar("Content", bound=StrictModel)
@@ -66,7 +66,7 @@ class Steps:
         gave = result.model_dump(mode="json")
         text = json.dumps({"key": key_of(decides), "gave": gave}, ensure_ascii=False)
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path(name), text + "\n")
+        write_atomic(self.path(name), text + "\n")
         return result
 
 

@@ -13,7 +13,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from dmlbench.training.learner import MONITORED, History, Learner
-from dmldata.common.files import write_whole
+from dmldata.common.files import write_atomic
 
 CHECKPOINT = "last"
 METRICS = "metrics.csv"
@@ -30,7 +30,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         # In memory first: on a full disk PyTorch reports neither the file nor the reason.
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
-        write_whole(path, buffer.getvalue())
+        write_atomic(path, buffer.getvalue())
 
 
 class Stopping(EarlyStopping):
@@ -83,4 +83,4 @@ def write_metrics(history: History, path: Path) -> None:
     writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
-    write_whole(path, text.getvalue())
+    write_atomic(path, text.getvalue())

@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dmldata.common.errors import InputError
-from dmldata.common.files import write_whole
+from dmldata.common.files import write_atomic
 
 PLAN = "plan.json"
 
@@ -45,7 +45,7 @@ def keep_plan(folder: Path, plan: dict[str, Any]) -> None:
     if path.is_file():
         check_same(json.loads(path.read_text(encoding="utf-8")), plan, folder)
     else:
-        write_whole(path, json.dumps(plan, indent=1, ensure_ascii=False) + "\n")
+        write_atomic(path, json.dumps(plan, indent=1, ensure_ascii=False) + "\n")
 
 
 def check_same(earlier: dict[str, Any], plan: dict[str, Any], where: Path) -> None:

@@ -1,1 +1,1 @@
-"""The card of a dataset: README, licenses, credits, checksums."""
+"""The card of a dataset: README, licenses, credits and checksums."""

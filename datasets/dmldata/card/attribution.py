@@ -1,10 +1,10 @@
-"""Who made what: LICENSE, CREDITS.md and CITATION.cff."""
+"""License and credits of a dataset: LICENSE, CREDITS.md and CITATION.cff."""
 
 from __future__ import annotations
 
 import yaml
 
-from dmldata.card.licenses import licence_name, licence_url
+from dmldata.card.licenses import license_name, license_url
 from dmldata.card.markdown import as_markdown, one_paragraph
 from dmldata.contract.manifest import Credit, Manifest
 
@@ -24,14 +24,14 @@ PAPER = {
 """The paper whose protocol the datasets are made for."""
 
 
-def licence_text(manifest: Manifest) -> str:
-    """LICENSE: the licence's name and address, and the lines to keep for attribution."""
+def license_text(manifest: Manifest) -> str:
+    """Return LICENSE: name and address of the license, and the lines to keep for attribution."""
     spdx = manifest.license
     lines = [
         f"{manifest.name} {manifest.version}, by {one_paragraph(manifest.creator)}",
         "",
-        f"This dataset is licensed under {licence_name(spdx)} ({spdx}).",
-        f"The licence: {licence_url(spdx)}",
+        f"This dataset is licensed under {license_name(spdx)} ({spdx}).",
+        f"The licence: {license_url(spdx)}",
     ]
     if manifest.credits:
         lines += [
@@ -43,24 +43,24 @@ def licence_text(manifest: Manifest) -> str:
 
 
 def credits_text(manifest: Manifest) -> str:
-    """CREDITS.md: every work that stands in the pictures."""
+    """Return CREDITS.md: every work that the pictures show."""
     parts = [f"# Credits of {manifest.name} {manifest.version}"]
     if not manifest.credits:
         parts.append("Nothing in the pictures was made by others.")
     for credit in manifest.credits:
-        said = {
+        fields = {
             "author": credit.author,
             "licence": f"{credit.license}, {credit.license_url}",
             "source": credit.source,
             "changes": credit.changes or "none",
         }
-        lines = [f"- id: `{credit.id}`", *(f"- {k}: {as_markdown(v)}" for k, v in said.items())]
+        lines = [f"- id: `{credit.id}`", *(f"- {k}: {as_markdown(v)}" for k, v in fields.items())]
         parts.append(f"## {as_markdown(credit.title)}\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
 def citation_text(manifest: Manifest) -> str:
-    """CITATION.cff, Citation File Format 1.2.0."""
+    """Return CITATION.cff, in Citation File Format 1.2.0."""
     document = {
         "cff-version": "1.2.0",
         "message": "If you use this dataset, please cite it and the paper it was made for.",

@@ -1,4 +1,4 @@
-"""checksums.sha256: digests of all files of a dataset, as `sha256sum -c` reads them."""
+"""checksums.sha256: digests of all files of a dataset, in the format of `sha256sum -c`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LINE = re.compile(r"([0-9a-f]{64}) [ *]([^/\\]+)")
 
 
 def checksums_text(manifest: Manifest, texts: Mapping[str, str | bytes]) -> str:
-    """One line a file, sorted by name: shards, samples.parquet, dataset.json and `texts`."""
+    """Return one line per file, sorted by name: shards, samples.parquet, dataset.json, `texts`."""
     digests = {shard.file: shard.sha256 for shard in manifest.shards}
     digests[SAMPLES_FILE] = manifest.samples.sha256
     digests[MANIFEST_FILE] = hashlib.sha256(manifest.to_json()).hexdigest()
@@ -27,10 +27,10 @@ def checksums_text(manifest: Manifest, texts: Mapping[str, str | bytes]) -> str:
 
 
 def read_checksums(text: str) -> dict[str, str]:
-    """Digests by file name.
+    """Return the digests by file name.
 
     Raises:
-        DatasetError: a line of another form (with its number), or a file named twice.
+        DatasetError: a line has another form, or names a file twice; names the line's number.
 
     >>> read_checksums("ab" * 32 + "  README.md\\n")["README.md"][:4]
     'abab'

@@ -1,4 +1,4 @@
-"""croissant.json: the dataset in Croissant 1.1 (JSON-LD of MLCommons)."""
+"""croissant.json: description of the dataset in Croissant 1.1 (JSON-LD of MLCommons)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from dmldata.card.licenses import licence_url
+from dmldata.card.licenses import license_url
 from dmldata.contract.manifest import Manifest
 from dmldata.contract.samples import SAMPLES_FILE, samples_schema
 
@@ -52,10 +52,10 @@ _MEANINGS = {
 
 
 def croissant_text(manifest: Manifest, description: str) -> str:
-    """croissant.json: shards and samples.parquet with sizes and digests, and all columns.
+    """Return croissant.json: shards and samples.parquet with sizes and digests, and all columns.
 
     Args:
-        description: what the dataset is, for people.
+        description: description of the dataset in prose.
     """
     document = {
         "@context": _CONTEXT,
@@ -64,7 +64,7 @@ def croissant_text(manifest: Manifest, description: str) -> str:
         "name": manifest.name,
         "description": description,
         "version": manifest.version,
-        "license": licence_url(manifest.license),
+        "license": license_url(manifest.license),
         "citeAs": _bibtex(manifest),
         "creator": {"@type": "sc:Organization", "name": manifest.creator},
         **({"url": manifest.url} if manifest.url else {}),
@@ -87,7 +87,7 @@ def croissant_text(manifest: Manifest, description: str) -> str:
 def _bibtex(manifest: Manifest) -> str:
     year = f", year = {{{manifest.date[:4]}}}" if manifest.date else ""
     title = f"{manifest.name}, version {manifest.version}"
-    # A brace or a command of TeX would end the field, or be run.
+    # A brace would end the field, and TeX would run a command.
     creator = re.sub(r"([&%$#_])", r"\\\1", re.sub(r"[{}\\~^]", "", manifest.creator))
     return f"@misc{{{manifest.name}, title = {{{title}}}, author = {{{{{creator}}}}}{year}}}"
 

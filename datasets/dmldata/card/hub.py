@@ -1,27 +1,27 @@
-"""The YAML at the head of README.md, which the Hugging Face hub and `datasets` read."""
+"""The YAML header of README.md, which the Hugging Face Hub and `datasets` read."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from dmldata.card.licenses import CREATIVE_COMMONS, licence_url
+from dmldata.card.licenses import CREATIVE_COMMONS, license_url
 from dmldata.contract.manifest import Manifest
 from dmldata.contract.samples import samples_schema
 
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
-_LICENCES = (*CREATIVE_COMMONS, "MIT")
+_LICENSES = (*CREATIVE_COMMONS, "MIT")
 
 
 def hub_metadata(manifest: Manifest) -> dict[str, Any]:
-    """Licence, size, which files are which split, and the types of all fields.
+    """Return license, size, the files of each split, and the types of all fields.
 
-    The types are spelled out because `datasets` would guess them from five samples, where a factor
-    that does not apply to any of them has no type.
+    The types are listed because `datasets` would guess them from five samples, and a factor that
+    applies to none of the five has no type.
     """
     size = next((name for limit, name in _SIZES if manifest.images < limit), "n>1M")
     files = [{"split": split, "path": f"{split}-*.tar"} for split in manifest.splits]
     return {
-        **_licence(manifest.license),
+        **_license(manifest.license),
         "pretty_name": manifest.name,
         "task_categories": ["image-feature-extraction"],
         "size_categories": [size],
@@ -32,7 +32,7 @@ def hub_metadata(manifest: Manifest) -> dict[str, Any]:
 
 
 def _sizes(manifest: Manifest) -> dict[str, Any]:
-    """Images and bytes of the shards, by split and in all."""
+    """Return the number of images and the bytes of the shards, per split and in total."""
     splits = [
         {
             "name": split,
@@ -45,10 +45,10 @@ def _sizes(manifest: Manifest) -> dict[str, Any]:
     return {"splits": splits, "download_size": total, "dataset_size": total}
 
 
-def _licence(spdx: str) -> dict[str, str]:
-    if spdx in _LICENCES:
+def _license(spdx: str) -> dict[str, str]:
+    if spdx in _LICENSES:
         return {"license": spdx.lower()}
-    return {"license": "other", "license_name": spdx.lower(), "license_link": licence_url(spdx)}
+    return {"license": "other", "license_name": spdx.lower(), "license_link": license_url(spdx)}
 
 
 def _features(manifest: Manifest) -> list[dict[str, Any]]:
@@ -63,7 +63,7 @@ def _features(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def _feature(name: str, arrow_type: str) -> dict[str, Any]:
-    """JSON has one type for all integers: what `datasets` reads them as."""
+    """Return a field with the type that `datasets` reads from JSON, which has one integer type."""
     if arrow_type.startswith("fixed_size_list"):
         return {"name": name, "list": "float64"}
     kinds = {"double": "float64", "string": "string", "int32": "int64", "int64": "int64"}

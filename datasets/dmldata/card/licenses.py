@@ -1,4 +1,4 @@
-"""Licenses by SPDX identifier: how they are read, and what they ask of pictures of a work."""
+"""Licenses by SPDX identifier, and what they require of pictures of a work."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ CREATIVE_COMMONS = {
         "licenses/by-nc-sa/4.0",
     ),
 }
-"""Name, and path on creativecommons.org, of the licenses that datasets are usually under."""
+"""Name and path on creativecommons.org of the usual licenses of datasets."""
 
 VALID = (
     "valid: an SPDX identifier (spdx.org/licenses), such as CC0-1.0, CC-BY-4.0, CC-BY-SA-4.0, "
     "CC-BY-NC-4.0 or MIT"
 )
 _FREE = {"Permissive", "Public Domain"}
-"""Categories of licenses that ask for no more than attribution."""
+"""Categories of licenses that require attribution at most."""
 _COMMONS = re.compile(r"CC-BY(-NC)?(-ND)?(-SA)?-([0-9.]+)(-[A-Z]+)?")
 
 
 def spdx_license(text: str) -> str:
-    """Return the SPDX identifier of a license, however its letters and hyphens are written.
+    """Return the SPDX identifier of a license; case, spaces and hyphens are normalized.
 
     Raises:
-        InputError: not the identifier of one license.
+        InputError: the text is not the identifier of a single license.
 
     >>> spdx_license("cc-by-nc-4.0"), spdx_license("CC BY-NC 4.0"), spdx_license("GPL-3.0")
     ('CC-BY-NC-4.0', 'CC-BY-NC-4.0', 'GPL-3.0-only')
@@ -50,10 +50,10 @@ def spdx_license(text: str) -> str:
 
 
 def pictures_license(works: Mapping[str, str]) -> str:
-    """Return the license of a dataset whose pictures show works: CC-BY-4.0 and what they pass on.
+    """Return the license of pictures of works: CC-BY-4.0 with the conditions of the works.
 
     Args:
-        works: name of a work -> its license, as stated.
+        works: license of each work, by the work's name.
 
     Raises:
         InputError: pictures of a work, or of two works together, cannot be published.
@@ -64,13 +64,13 @@ def pictures_license(works: Mapping[str, str]) -> str:
     for problem in license_problems(works):
         raise InputError(problem)
     terms = [_terms(text) for text in works.values()]
-    non_commercial = "-NC" if any(one.non_commercial for one in terms) else ""
-    share_alike = "-SA" if any(one.share_alike for one in terms) else ""
+    non_commercial = "-NC" if any(term.non_commercial for term in terms) else ""
+    share_alike = "-SA" if any(term.share_alike for term in terms) else ""
     return f"CC-BY{non_commercial}{share_alike}-4.0"
 
 
 def license_problems(works: Mapping[str, str]) -> Iterator[str]:
-    """Yield what keeps pictures of works from being published, each with the works it is about.
+    """Yield each reason why pictures of works cannot be published, with the works concerned.
 
     >>> list(license_problems({"car-a": "CC-BY-ND-4.0", "car-b": "MIT"}))
     ["'car-a': CC-BY-ND-4.0 allows no pictures of the work to be published"]
@@ -99,16 +99,17 @@ class _Listed(NamedTuple):
 
 
 class _Terms(NamedTuple):
-    """What a license passes on to works derived from it."""
+    """Conditions that a license passes on to derived works."""
 
     non_commercial: bool = False
     share_alike: bool = False
 
 
 def _terms(text: str) -> _Terms:
-    """
+    """Return the conditions of a license.
+
     Raises:
-        InputError: no license, or one that does not allow that pictures are published.
+        InputError: the license is unknown, or does not allow pictures to be published.
     """
     license = _listed(text)
     commons = _COMMONS.fullmatch(license.identifier)
@@ -116,8 +117,8 @@ def _terms(text: str) -> _Terms:
         if license.category in _FREE:
             return _Terms()
         raise InputError(
-            f"{license.identifier} ({license.category}) is no license under which pictures of a "
-            "work can be published here; valid: permissive licenses, and Creative Commons "
+            f"{license.identifier} ({license.category}) does not allow pictures of a work "
+            "to be published here; valid: permissive licenses, and Creative Commons "
             "licenses without ND"
         )
     non_commercial, no_derivatives, share_alike, version, _ = commons.groups()
@@ -132,15 +133,15 @@ def _terms(text: str) -> _Terms:
 
 
 def _listed(text: str) -> _Listed:
-    found = _spdx_list().get("-".join(text.split()).lower())
-    if found is None:
+    listed = _spdx_list().get("-".join(text.split()).lower())
+    if listed is None:
         raise InputError(f"license '{text}' is not known; {VALID}")
-    return found
+    return listed
 
 
 @cache
 def _spdx_list() -> dict[str, _Listed]:
-    """The list of SPDX, by lower-case identifier; the list's earlier names are in it."""
+    """Return the SPDX license list by lower-case identifier, including earlier names."""
     from license_expression import get_license_index
 
     return {
@@ -148,26 +149,26 @@ def _spdx_list() -> dict[str, _Listed]:
         for entry in get_license_index()
         if entry.get("spdx_license_key") and not entry["is_exception"]
         for name in (entry["spdx_license_key"], *entry["other_spdx_license_keys"])
-        # Names that somebody made up are not on SPDX's list.
+        # Such names are custom, not on the SPDX list.
         if not name.startswith("LicenseRef-")
     }
 
 
-def licence_name(spdx: str) -> str:
-    """Name in words; the identifier itself where it is not a common data licence.
+def license_name(spdx: str) -> str:
+    """Return the name of a license; the identifier itself if it is not a common data license.
 
-    >>> licence_name("CC-BY-4.0")
+    >>> license_name("CC-BY-4.0")
     'Creative Commons Attribution 4.0 International'
     """
     return CREATIVE_COMMONS.get(spdx, (spdx, ""))[0]
 
 
-def licence_url(spdx: str) -> str:
-    """Where the licence can be read.
+def license_url(spdx: str) -> str:
+    """Return the address of the license text.
 
-    >>> licence_url("CC-BY-4.0")
+    >>> license_url("CC-BY-4.0")
     'https://creativecommons.org/licenses/by/4.0/'
-    >>> licence_url("MIT")
+    >>> license_url("MIT")
     'https://spdx.org/licenses/MIT.html'
     """
     if spdx in CREATIVE_COMMONS:

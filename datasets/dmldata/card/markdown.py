@@ -1,4 +1,4 @@
-"""Text of others in Markdown: it reads as it was written, and is never markup, HTML or a script."""
+"""Untrusted text in Markdown: shown as it is, never as markup, HTML or a script."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def one_paragraph(text: str) -> str:
 
 
 def as_markdown(text: str) -> str:
-    """Return Markdown that shows a text.
+    """Return Markdown that shows a text as it is.
 
     >>> as_markdown("[*x*](javascript:y) <script> snake_case")
     '\\\\[\\\\*x\\\\*\\\\](javascript:y) &lt;script&gt; snake_case'
@@ -29,7 +29,7 @@ def as_markdown(text: str) -> str:
 
 
 def link(text: str, url: str) -> str:
-    """Return a link to a page of the web; where `url` is anything else, both as text.
+    """Return a link to a web page; if `url` is anything else, both as text.
 
     >>> link("MIT", "https://spdx.org/licenses/MIT.html")
     '[MIT](https://spdx.org/licenses/MIT.html)'
@@ -42,7 +42,7 @@ def link(text: str, url: str) -> str:
 
 
 def code_block(language: str, text: str) -> str:
-    """Return a fenced block; its fence is longer than any in the text.
+    """Return a fenced code block, whose fence is longer than any in the text.
 
     >>> print(code_block("yaml", "a: 1"))
     ```yaml

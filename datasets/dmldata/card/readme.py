@@ -1,4 +1,4 @@
-"""README.md of a dataset: a dataset card with its YAML, what varies, and how it was made."""
+"""README.md of a dataset: the dataset card with YAML header, varied factors and origin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import yaml
 
 from dmldata.card.attribution import PAPER
 from dmldata.card.hub import hub_metadata
-from dmldata.card.licenses import licence_name, licence_url
+from dmldata.card.licenses import license_name, license_url
 from dmldata.card.markdown import as_markdown, code_block, link, one_paragraph
 from dmldata.contract.factors import Factor
 from dmldata.contract.manifest import Manifest
@@ -23,10 +23,10 @@ EXAMPLES_FILE = "examples.jpg"
 
 
 def readme_text(manifest: Manifest, samples: pa.Table) -> str:
-    """README.md: YAML that the Hugging Face hub reads, then the card for people.
+    """Return README.md: a YAML header for the Hugging Face Hub, then the card.
 
     Args:
-        samples: samples.parquet, for how many images a factor applies to.
+        samples: samples.parquet, to count the images that a factor applies to.
     """
     sections = [
         f"# {manifest.name} {manifest.version}\n\n{as_markdown(description(manifest))}",
@@ -45,7 +45,7 @@ def readme_text(manifest: Manifest, samples: pa.Table) -> str:
 
 
 def description(manifest: Manifest) -> str:
-    """One paragraph: the maker's own words, then what the manifest tells."""
+    """Return one paragraph: the description by the maker, then facts of the manifest."""
     width, height = manifest.image_size
     varied = ", ".join(manifest.varied) or "nothing"
     design = {
@@ -86,11 +86,11 @@ def _values(factor: Factor) -> str:
 
 
 def _counts(factor: Factor, samples: pa.Table) -> str:
-    """Fewest to most images that have a value."""
-    bins = [one for one in samples[f"{factor.key}_bin"].to_pylist() if one is not None]
-    counted = Counter(bins)
-    found = [counted[place] for place in range(len(factor.values))]
-    return str(found[0]) if min(found) == max(found) else f"{min(found)} to {max(found)}"
+    """Return the minimum and maximum number of images per value."""
+    bins = [bin_ for bin_ in samples[f"{factor.key}_bin"].to_pylist() if bin_ is not None]
+    images_by_bin = Counter(bins)
+    counts = [images_by_bin[number] for number in range(len(factor.values))]
+    return str(counts[0]) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
 
 
 def _constants(manifest: Manifest) -> str:
@@ -121,7 +121,7 @@ def _files(manifest: Manifest) -> str:
 def _loading(manifest: Manifest) -> str:
     split = next(iter(manifest.splits), "train")
     shards = sum(shard.split == split for shard in manifest.shards)
-    # A worker of a DataLoader that gets no shard is an error where this is not said.
+    # Without empty_check=False, a DataLoader worker that gets no shard raises an error.
     return (
         "```python\n"
         "import webdataset\n\n"
@@ -166,19 +166,19 @@ def _made(manifest: Manifest) -> str:
 
 
 def _rights(manifest: Manifest) -> str:
-    licence = link(licence_name(manifest.license), licence_url(manifest.license))
+    license = link(license_name(manifest.license), license_url(manifest.license))
     if not manifest.credits:
-        return f"The dataset is under {licence}. Nothing in the pictures was made by others."
+        return f"The dataset is under {license}. Nothing in the pictures was made by others."
     lines = [
-        f"The dataset is under {licence}. Works of others in the pictures (more in `CREDITS.md`):",
+        f"The dataset is under {license}. Works of others in the pictures (more in `CREDITS.md`):",
         "",
         "| id | title | author | licence |",
         "|---|---|---|---|",
     ]
     for credit in manifest.credits:
-        licence = link(credit.license, credit.license_url)
+        license = link(credit.license, credit.license_url)
         work = f"{as_markdown(credit.title)} | {as_markdown(credit.author)}"
-        lines.append(f"| `{credit.id}` | {work} | {licence} |")
+        lines.append(f"| `{credit.id}` | {work} | {license} |")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""The files beside the data: README.md and the rest that hubs, loaders and people look for."""
+"""Write the card: README.md and the other files that hubs, loaders and readers expect."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from dmldata.card.attribution import citation_text, credits_text, licence_text
+from dmldata.card.attribution import citation_text, credits_text, license_text
 from dmldata.card.checksums import CHECKSUMS_FILE, checksums_text
 from dmldata.card.croissant import croissant_text
 from dmldata.card.readme import EXAMPLES_FILE, description, readme_text
-from dmldata.common.files import replace_files, write_whole
+from dmldata.common.files import replace_files, write_atomic
 from dmldata.contract.grid import grid
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest
 from dmldata.contract.shards import read_shard
@@ -39,13 +39,13 @@ CARD_FILES = (
 
 
 def write_card(folder: str | os.PathLike[str], manifest: Manifest, samples: pa.Table) -> None:
-    """Write `CARD_FILES` of a dataset that has no dataset.json yet; see `card_files`."""
+    """Write the `CARD_FILES` of a dataset that has no dataset.json yet; see `card_files`."""
     for name, data in card_files(folder, manifest, samples).items():
-        write_whole(Path(folder) / name, data)
+        write_atomic(Path(folder) / name, data)
 
 
 def change_manifest(folder: str | os.PathLike[str], manifest: Manifest, samples: pa.Table) -> None:
-    """Give a dataset another manifest, and the card that goes with it, as `replace_files` does."""
+    """Replace the manifest of a dataset and its card together; see `replace_files`."""
     card = card_files(folder, manifest, samples)
     replace_files(folder, {**card, MANIFEST_FILE: manifest.to_json()})
 
@@ -55,18 +55,18 @@ def card_files(
 ) -> dict[str, bytes]:
     """Return the bytes of `CARD_FILES`, the checksums last; the same arguments give the same bytes.
 
-    The checksums cover every file of the dataset but themselves, dataset.json included.
+    The checksums cover every file of the dataset except themselves, including dataset.json.
 
     Args:
-        folder: the dataset's, with its shards.
-        manifest: what dataset.json says or will say.
-        samples: samples.parquet.
+        folder: folder of the dataset, with its shards.
+        manifest: present or future content of dataset.json.
+        samples: content of samples.parquet.
     """
     texts: dict[str, str | bytes] = {
         "README.md": readme_text(manifest, samples),
         EXAMPLES_FILE: examples(Path(folder), manifest),
         "CREDITS.md": credits_text(manifest),
-        "LICENSE": licence_text(manifest),
+        "LICENSE": license_text(manifest),
         "CITATION.cff": citation_text(manifest),
         TIMM_FILE: timm_text(manifest, samples),
         "croissant.json": croissant_text(manifest, description(manifest)),
@@ -76,7 +76,7 @@ def card_files(
 
 
 def examples(folder: Path, manifest: Manifest) -> bytes:
-    """A JPEG of the first pictures of the first shard in rows, none picked."""
+    """Return a JPEG sheet of the first pictures of the first shard, without any selection."""
     pictures = list(islice(_pictures(folder / manifest.shards[0].file), EXAMPLES))
     width, height = manifest.image_size
     cell = (EXAMPLE_WIDTH, max(1, round(EXAMPLE_WIDTH * height / width)))
@@ -94,10 +94,10 @@ def _pictures(shard: Path) -> Iterator[Image.Image]:
 
 
 def timm_text(manifest: Manifest, samples: pa.Table) -> str:
-    """_info.json, which timm's `wds/` reader asks for.
+    """Return _info.json, which timm's `wds/` reader requires.
 
-    `alt_label` is what it trains on unless told otherwise: the bins of the first varied factor
-    that applies to every image.
+    `alt_label` is the default label to train on: the bins of the first varied factor that applies
+    to every image.
     """
     labels = [f"{key}_bin" for key in manifest.varied]
     label = next((name for name in labels if not samples[name].null_count), "")

@@ -1,4 +1,4 @@
-"""Joining a Ray cluster, with errors that say what is wrong."""
+"""Connecting to a Ray cluster, with errors that say what is wrong."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dmldata.common.extras import import_extra
 
 
 def connect(address: str | None) -> Any:
-    """The module `ray`, connected to a cluster.
+    """Connect to a Ray cluster and return the module `ray`.
 
     Args:
-        address: of the cluster, as `ray.init` takes it; None starts one on this machine.
+        address: address of the cluster, as for `ray.init`; None starts one on this machine.
 
     Raises:
         MissingPackageError: Ray is not installed.
@@ -22,7 +22,7 @@ def connect(address: str | None) -> Any:
     """
     ray = import_extra("ray")
     if address is not None and ":" in address and "://" not in address:
-        _knock(address)
+        _check_reachable(address)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
@@ -30,26 +30,27 @@ def connect(address: str | None) -> Any:
     return ray
 
 
-def room(ray: Any, threads: int, gpus: int, most: int | None) -> int:
-    """How many workers the nodes that are there now have room for, `most` at most.
+def room(ray: Any, threads: int, gpus: int, maximum: int | None) -> int:
+    """Return how many workers the current nodes have room for.
 
     Args:
-        ray: connected.
-        threads, gpus: that each worker reserves.
+        ray: the connected module.
+        threads, gpus: number of CPUs and GPUs that each worker reserves.
+        maximum: upper limit of the result, if any.
     """
     places = sum(_places(node, threads, gpus) for node in _nodes(ray))
-    return places if most is None else min(places, most)
+    return places if maximum is None else min(places, maximum)
 
 
 def require_room(ray: Any, threads: int, gpus: int) -> None:
-    """Make sure that a worker fits on one of the nodes; Ray would wait for it without an end.
+    """Check that a worker fits on one of the nodes, because Ray would wait for room forever.
 
     Args:
-        ray: connected; not any more where this fails.
-        threads, gpus: that each worker reserves.
+        ray: the connected module; it is disconnected if the check fails.
+        threads, gpus: number of CPUs and GPUs that each worker reserves.
 
     Raises:
-        InputError: no node has room for one, even if nothing else ran there.
+        InputError: no node has room for a worker, even if nothing else ran there.
     """
     if room(ray, threads, gpus, None):
         return
@@ -58,9 +59,9 @@ def require_room(ray: Any, threads: int, gpus: int) -> None:
         for node in _nodes(ray)
     )
     ray.shutdown()
-    asked = f"{threads} CPUs" + (f" and {gpus} GPU" if gpus else "")
+    request = f"{threads} CPUs" + (f" and {gpus} GPU" if gpus else "")
     raise InputError(
-        f"no node of the Ray cluster has {asked} for a worker (its nodes have: "
+        f"no node of the Ray cluster has {request} for a worker (its nodes have: "
         f"{', '.join(nodes) or 'nothing'}); ask for less with --threads or --device, or add a node"
     )
 
@@ -74,8 +75,8 @@ def _places(node: dict[str, float], threads: int, gpus: int) -> int:
     return min(places, int(node.get("GPU", 0)) // gpus) if gpus else places
 
 
-def _knock(address: str) -> None:
-    """Ray itself tries for minutes where nobody answers."""
+def _check_reachable(address: str) -> None:
+    """Check that the address answers: Ray itself would retry for minutes."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=5).close()

@@ -1,4 +1,4 @@
-"""What both commands share at the terminal: exit codes, one-line errors, progress, tables."""
+"""Terminal functions of both commands: exit codes, one-line errors, progress bars, tables."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 Report = Callable[[str, int, int], None]
-"""A progress callback: (stage, done, total), called as often as the work likes."""
+"""A progress callback: (stage, done, total), called as often as there is progress."""
 
 INTERRUPTED = 130
 
 
 def run(app: typer.Typer, prog: str, args: Sequence[str] | None = None) -> NoReturn:
-    """Run a command line and leave the process with its exit code.
+    """Run a command line and end the process with its exit code.
 
-    0 on success, 2 for what the user gave, 1 for what failed on the way, 130 when interrupted.
-    An error is one line on stderr, or one JSON object where `--json` stands in the arguments.
-    `--debug` may stand anywhere before `--`; it is taken out here and adds the traceback.
+    The exit code is 0 on success, 2 for invalid input, 1 for any other failure, and 130 when
+    interrupted. An error is one line on stderr, or one JSON object with `--json`. `--debug`, which
+    may be anywhere before `--`, is removed here and adds the traceback.
 
     Args:
         app: the commands; none of them needs to declare `--debug`.
         prog: name of the command, as the user types it.
-        args: arguments without the program's name; `sys.argv[1:]` when None.
+        args: arguments without the program's name; `sys.argv[1:]` if None.
     """
-    given = list(sys.argv[1:] if args is None else args)
-    options = given[: given.index("--")] if "--" in given else given
+    words = list(sys.argv[1:] if args is None else args)
+    options = words[: words.index("--")] if "--" in words else words
     debug, as_json = "--debug" in options, "--json" in options
-    rest = [arg for arg in options if arg != "--debug"] + given[len(options) :]
+    rest = [arg for arg in options if arg != "--debug"] + words[len(options) :]
     failure = _call(app, prog, rest)
     if failure.message:
         say(failure.text(as_json=as_json, debug=debug), error=True)
@@ -52,16 +52,16 @@ def run(app: typer.Typer, prog: str, args: Sequence[str] | None = None) -> NoRet
 
 
 def say(text: object, *, error: bool = False) -> None:
-    """Print a line for the user: without credentials, and without what would act on a terminal.
+    """Print a line for the user, without credentials and without terminal control characters.
 
     Args:
-        error: to stderr in place of stdout.
+        error: print to stderr rather than stdout.
     """
     print(shown(text), file=sys.stderr if error else sys.stdout, flush=error)
 
 
 def shown(text: object) -> str:
-    """Return text as it may be shown to a user: `printable` and `without_credentials`."""
+    """Return text that is safe to show to a user: `printable` and `without_credentials`."""
     return printable(without_credentials(str(text)))
 
 
@@ -116,7 +116,7 @@ def _unexpected(error: Exception) -> _Outcome:
 
 
 def _invoke(app: typer.Typer, prog: str, args: list[str]) -> None:
-    """Parse and call, without the error boxes and exits that `app()` would add."""
+    """Parse the arguments and call the command, without the error boxes and exits of `app()`."""
     from typer.main import get_command
 
     command = get_command(app)
@@ -129,7 +129,7 @@ def _invoke(app: typer.Typer, prog: str, args: list[str]) -> None:
 
 
 def _read_paths(command: Any) -> None:
-    """Have every option and argument of a command that is a path read by `user_path`."""
+    """Let `user_path` read every option and argument of a command that is a path."""
     for parameter in command.params:
         if _is_path(parameter):
             parameter.process_value = partial(_processed, parameter, parameter.process_value)
@@ -138,7 +138,7 @@ def _read_paths(command: Any) -> None:
 
 
 def _is_path(parameter: Any) -> bool:
-    """`parameter` is of click, or of what newer releases of Typer have in its place."""
+    """Return whether a parameter, of click or of a newer release of Typer, is a path."""
     described = getattr(parameter, "type_descriptor", None)
     if described is not None:
         return described.annotation in (Path, list[Path])
@@ -150,12 +150,12 @@ def _processed(parameter: Any, process: Callable[..., Any], context: Any, value:
 
 
 def path_or_url(context: Any, parameter: Any, value: Any) -> Any:
-    """Read an option that is a path or something else, such as a URL: its `callback`, for Typer.
+    """Read an option that may be a path or a URL; pass this as its `callback` to Typer.
 
-    Paths are read by `user_path` without it.
+    Options whose type is `Path` do not need it: `run` lets `user_path` read them.
     """
     if isinstance(value, list | tuple):
-        return type(value)(_of_parameter(one, parameter) for one in value)
+        return type(value)(_of_parameter(item, parameter) for item in value)
     return value if value is None else _of_parameter(value, parameter)
 
 
@@ -166,14 +166,13 @@ def _of_parameter(value: Any, parameter: Any) -> Any:
 
 
 def user_path(text: str, name: str) -> str:
-    """Return a path as a user means it: `~` is the home folder, which a shell leaves as it is in
-    `--out=~/data`.
+    """Return a path with `~` expanded, which a shell does not do in `--out=~/data`.
 
     Args:
-        name: of the option, for the message.
+        name: name of the option, for the error message.
 
     Raises:
-        InputError: it is empty, as that of a variable that is not set.
+        InputError: the path is empty, for example because a shell variable is not set.
     """
     if not text.strip():
         raise InputError(f"{name}: is empty; valid: a path, such as ./{name.strip('-').lower()}")
@@ -181,12 +180,12 @@ def user_path(text: str, name: str) -> str:
 
 
 def _click_exception(bad_parameter: type[Exception]) -> type[Exception]:
-    """Base of all usage errors; typer may carry its own copy of click, so none is imported."""
+    """Return the base class of all usage errors: typer may have its own copy of click."""
     return next(base for base in bad_parameter.__mro__ if base.__name__ == "ClickException")
 
 
 def _usage_outcome(error: Any) -> _Outcome:
-    """`error` is a click exception, of typer's own copy of click or of the package."""
+    """Return the outcome of a click exception, of typer's own copy of click or of the package."""
     if type(error).__name__ == "NoArgsIsHelpError":
         return _Outcome(error.exit_code, error.format_message(), "Help")
     context = getattr(error, "ctx", None)
@@ -195,7 +194,7 @@ def _usage_outcome(error: Any) -> _Outcome:
 
 
 def _stdout_is_closed() -> bool:
-    """True when the reader of stdout has gone; what is still buffered then goes nowhere."""
+    """Return whether the reader of stdout has gone, and if so discard what is still buffered."""
     try:
         watch = select.poll()
         watch.register(sys.stdout, select.POLLOUT)
@@ -208,11 +207,11 @@ def _stdout_is_closed() -> bool:
 
 
 LINE_SECONDS = 15.0
-"""Between two lines of progress, where there is no terminal to draw a bar on."""
+"""Seconds between two lines of progress, if stderr is not a terminal."""
 
 
 def command(*words: object) -> str:
-    """Return a command as one can paste it into a shell, whatever its words hold.
+    """Return a command line that can be pasted into a shell, with quotes where needed.
 
     >>> command("dmlgen", "merge", "my data")
     "dmlgen merge 'my data'"
@@ -221,26 +220,26 @@ def command(*words: object) -> str:
 
 
 class Progress:
-    """A bar that moves on a terminal; elsewhere a line now and then, of what takes long."""
+    """Progress of a task: a bar on a terminal, elsewhere a line from time to time."""
 
     def __init__(self, show: Callable[..., None]) -> None:
         self._show = show
 
     def advance(self, n: int = 1) -> None:
-        """`n` more units are done."""
+        """Count `n` more units as done."""
         self._show(advance=n)
 
     def describe(self, text: str) -> None:
-        """Say what is being done now."""
+        """Change the description of the current task."""
         self._show(description=shown(text))
 
     def report(self, stage: str, done: int, total: int) -> None:
-        """A `Report`: pass this bound method where a function takes a progress callback."""
+        """Show progress as a `Report`: pass this bound method as a progress callback."""
         self._show(description=shown(stage), completed=done, total=total)
 
 
 class _Lines:
-    """`maps: 3 of 8, 2 minutes left` on stderr, the first after LINE_SECONDS."""
+    """Prints lines like `maps: 3 of 8, 2 minutes left` to stderr, the first after LINE_SECONDS."""
 
     def __init__(self, description: str, total: int | None) -> None:
         self._description, self._total = description, total
@@ -275,12 +274,12 @@ class _Lines:
 
 @contextmanager
 def progress(description: str, total: int | None, *, quiet: bool = False) -> Iterator[Progress]:
-    """Progress on stderr while the block runs: a bar on a terminal, lines elsewhere.
+    """Show progress on stderr while the block runs: a bar on a terminal, lines elsewhere.
 
     Args:
-        description: what is being done.
-        total: units in all; None when not known yet.
-        quiet: True shows nothing.
+        description: name of the task.
+        total: number of units in all; None if not known yet.
+        quiet: show nothing.
     """
     if quiet:
         yield Progress(lambda **_: None)
@@ -303,7 +302,7 @@ def progress(description: str, total: int | None, *, quiet: bool = False) -> Ite
 
 
 def duration(seconds: float) -> str:
-    """For people.
+    """Return a duration in words.
 
     >>> duration(90), duration(7300)
     ('90 seconds', '2 hours')
@@ -314,15 +313,15 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} seconds"
 
 
-LONGEST = 40
-"""Letters from which on a cell of a table is broken into lines."""
+MAX_CELL_WIDTH = 40
+"""Maximum width of a column of a table in characters; longer cells are broken into lines."""
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
-    """Print rows to stdout: aligned on a terminal, tab-separated elsewhere, the title above.
+    """Print a table to stdout: aligned on a terminal, tab-separated elsewhere.
 
-    No name and no number is cut: where the terminal is too narrow, the columns that do not fit
-    stand below in a table of their own, the first column beside them.
+    Nothing is cut off: columns that do not fit the terminal are printed below, in a second table
+    that repeats the first column.
     """
     cells = [[str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
@@ -339,24 +338,28 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
     cells = [[shown(cell) for cell in row] for row in cells]
     console = Console()
     longest = [
-        min(max(map(len, column), default=0), LONGEST) for column in zip(*cells, strict=True)
+        min(max(map(len, column), default=0), MAX_CELL_WIDTH) for column in zip(*cells, strict=True)
     ] or [0] * len(columns)
-    # A name of several words may be broken into lines.
-    least = [
+    # A column name of several words may be broken into lines.
+    min_widths = [
         max([cell, *map(len, name.split())]) for name, cell in zip(columns, longest, strict=True)
     ]
-    for place, chosen in enumerate(_parts(least, console.width)):
+    for place, chosen in enumerate(_parts(min_widths, console.width)):
         drawn = Table(title=shown(title) if title and place == 0 else None)
         fits = sum(3 + max(len(columns[i]), longest[i]) for i in chosen) < console.width
         for i in chosen:
-            drawn.add_column(columns[i], width=None if fits else min(least[i], console.width - 4))
+            drawn.add_column(
+                columns[i], width=None if fits else min(min_widths[i], console.width - 4)
+            )
         for row in cells:
             drawn.add_row(*(Text(row[i]) for i in chosen))
         console.print(drawn)
 
 
 def _parts(widths: Sequence[int], width: int) -> list[list[int]]:
-    """Columns of tables that are no wider than `width`; the first column is in all of them.
+    """Return the columns of each table, so that none is wider than `width`.
+
+    The first column is in all tables.
 
     >>> _parts([10, 8, 8, 8], 40)
     [[0, 1, 2], [0, 3]]
@@ -373,11 +376,10 @@ def _parts(widths: Sequence[int], width: int) -> list[list[int]]:
 
 
 class Show:
-    """Lines on stderr: on a terminal a few that are drawn again and again, elsewhere one after the
-    other.
+    """Status lines on stderr: redrawn in place on a terminal, printed one by one elsewhere.
 
     Args:
-        quiet: shows nothing at all.
+        quiet: show nothing.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -386,7 +388,7 @@ class Show:
 
     @property
     def is_live(self) -> bool:
-        """Whether `update` is seen."""
+        """Return whether `update` has an effect: stderr is a terminal and not quiet."""
         return self._live is not None
 
     def __enter__(self) -> Show:
@@ -403,13 +405,13 @@ class Show:
             self._live.stop()
 
     def update(self, lines: Sequence[str]) -> None:
-        """Draws these lines in place of those before."""
+        """Draw these lines in place of the previous ones."""
         if self._live is not None:
             from rich.text import Text
 
             self._live.update(Text(shown("\n".join(lines))))
 
     def say(self, text: str) -> None:
-        """Prints a line, where lines are not drawn again and again."""
+        """Print a line, unless lines are redrawn in place."""
         if self._live is None and not self._quiet:
             say(text, error=True)

@@ -1,4 +1,4 @@
-"""YAML documents as strict models, with errors one can act on."""
+"""YAML documents as strict models, with errors that name the file, line and field."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from dmldata.common.strict import explain, first_problem
 
 M = TypeVar("M", bound=BaseModel)
 
-_UNDER_WAY = -1
+_BEING_COUNTED = -1
 MAX_YAML_BYTES = 1024**2
-"""Of a file of YAML."""
+"""Maximum size of a YAML file in bytes."""
 _TAG = "tag:yaml.org,2002:"
 _TAGS = {_TAG + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "merge")}
 MAX_DEPTH = 100
-"""Levels of lists and mappings in each other."""
+"""Maximum nesting of lists and mappings."""
 MAX_DIGITS = 100
-"""Of a whole number."""
+"""Maximum number of digits of an integer."""
 _TOO_DEEP = f"nested too deeply; valid: at most {MAX_DEPTH} levels"
 MAX_NODES = 1_000_000
-"""Values of a document that are read; an alias counts as often as it repeats what it stands for."""
+"""Maximum number of values of a document; an alias counts as all the values that it repeats."""
 
 
 def load_document(model: type[M], path: Path) -> M:
-    """The YAML document in `path`, checked.
+    """Read a YAML document and check it against a model.
 
     Raises:
-        InputError: no such file, not YAML, or not valid: names file, line and field.
+        InputError: the file is missing, not YAML, or not valid; names the file, line and field.
     """
     data, tree = parse_yaml(_read(path), str(path))
     if not isinstance(data, dict) or tree is None:
@@ -46,17 +46,17 @@ def load_document(model: type[M], path: Path) -> M:
 
 
 def parse_yaml(text: str, where: str) -> tuple[Any, yaml.Node | None]:
-    """Parse YAML that somebody else may have written: its content, and its nodes for `line_of`.
+    """Parse untrusted YAML into its content and its nodes (for `line_of`).
 
-    The content is of what JSON has, too. A date is the text as which it is written.
+    The content has only types that JSON has; a date is kept as text.
 
     Args:
-        where: the file, for messages.
+        where: name of the file, for messages.
 
     Raises:
-        InputError: not YAML, a key that stands twice in one mapping, a tag or a number that JSON
-            does not have, more than MAX_NODES values once aliases are followed, or nested too
-            deeply; names the line.
+        InputError: not YAML, a key occurs twice in one mapping, a tag or number that JSON does not
+            have, more than MAX_NODES values with aliases expanded, or nested too deeply; names the
+            line.
     """
     try:
         loader = yaml.SafeLoader(text)
@@ -77,12 +77,12 @@ def parse_yaml(text: str, where: str) -> tuple[Any, yaml.Node | None]:
 
 
 def _count_nodes(node: yaml.Node, where: str, counted: dict[int, int], depth: int = 0) -> int:
-    """Values in a node, each as often as an alias repeats it; refuses keys that stand twice."""
+    """Count the values in a node with aliases expanded, and check keys, tags and nesting."""
     if id(node) in counted:
-        if counted[id(node)] == _UNDER_WAY:
+        if counted[id(node)] == _BEING_COUNTED:
             raise InputError(f"{where}:{node.start_mark.line + 1}: a value that contains itself")
         return counted[id(node)]
-    counted[id(node)] = _UNDER_WAY
+    counted[id(node)] = _BEING_COUNTED
     if isinstance(node, yaml.ScalarNode):
         _check_scalar(node, where)
     elif depth == MAX_DEPTH:
@@ -128,7 +128,7 @@ def _unknown_tag(node: yaml.Node) -> str:
 
 
 def line_of(tree: yaml.Node, location: tuple[int | str, ...]) -> int:
-    """The line (from 1) of the field at `location`, or of its nearest parent in the file.
+    """Return the line (from 1) of the field at `location`, or of its nearest parent in the file.
 
     >>> line_of(yaml.compose("name: x\\nfactors:\\n  hue: [1, 2]"), ("factors", "hue", 0))
     3
@@ -137,10 +137,10 @@ def line_of(tree: yaml.Node, location: tuple[int | str, ...]) -> int:
     line = node.start_mark.line
     for step in location:
         if isinstance(node, yaml.MappingNode):
-            found = next((pair for pair in node.value if pair[0].value == str(step)), None)
-            if found is None:
+            pair = next((pair for pair in node.value if pair[0].value == str(step)), None)
+            if pair is None:
                 continue
-            line, node = found[0].start_mark.line, found[1]
+            line, node = pair[0].start_mark.line, pair[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and node.value[step:]:
             node = node.value[step]
             line = node.start_mark.line

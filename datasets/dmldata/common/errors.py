@@ -1,7 +1,7 @@
 """The one exception hierarchy of the project.
 
-Every message says what was wrong, where (file, field, sample key, line) and what would be valid.
-A command exits with `exit_code`: 2 for what the user gave, 1 for what failed on the way.
+Every message says what is wrong, where (file, field, sample key, line) and what would be valid.
+A command exits with `exit_code`: 2 for invalid input, 1 for any other failure.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 
 def one_line(message: object) -> str:
-    """A message on one line, however many it was written on.
+    """Join the lines of a message into one.
 
     >>> one_line(ValueError("no such pass\\n  in layer 2\\n"))
     'no such pass in layer 2'
@@ -19,27 +19,27 @@ def one_line(message: object) -> str:
     return " ".join(line.strip() for line in str(message).splitlines() if line.strip())
 
 
-LONGEST_MESSAGE = 2000
-"""Letters. What a file holds may be of any length, and stands in messages about it."""
+MAX_MESSAGE_LENGTH = 2000
+"""Maximum number of characters of a message, which may quote text of any length from a file."""
 
 
 class PrismError(Exception):
-    """Something failed on the way; the command exits with 1.
+    """Base of all errors of the project; the command exits with 1.
 
-    Of a message that is longer than LONGEST_MESSAGE the middle is left out.
+    If a message is longer than MAX_MESSAGE_LENGTH, its middle is left out.
     """
 
     exit_code = 1
 
     def __init__(self, message: object = "") -> None:
         text = str(message)
-        if len(text) > LONGEST_MESSAGE:
+        if len(text) > MAX_MESSAGE_LENGTH:
             text = f"{text[:1200]} ... {text[-700:]}"
         super().__init__(text)
 
 
 class InputError(PrismError):
-    """What the user gave is not valid; the command exits with 2."""
+    """An input of the user is not valid; the command exits with 2."""
 
     exit_code = 2
 
@@ -75,9 +75,9 @@ class UnknownNameError(InputError):
     """A name that does not exist, with the names that do.
 
     Args:
-        kind: what is named.
+        kind: what the name stands for, such as "factor".
         where: the file or field that holds the name.
-        hint: what is probably meant, where something better is known than the closest name.
+        hint: advice to give in place of the closest valid name.
 
     >>> print(UnknownNameError("factor", "colour", ["color", "pose"]))
     unknown factor 'colour' (did you mean 'color'?); valid: color, pose
@@ -90,9 +90,9 @@ class UnknownNameError(InputError):
         close = difflib.get_close_matches(name, names, n=1)
         if not hint and close:
             hint = f"did you mean '{close[0]}'?"
-        told = f" ({hint})" if hint else ""
+        advice = f" ({hint})" if hint else ""
         place = f" in {where}" if where else ""
-        super().__init__(f"unknown {kind} '{name}'{place}{told}; valid: {', '.join(names)}")
+        super().__init__(f"unknown {kind} '{name}'{place}{advice}; valid: {', '.join(names)}")
 
 
 class DatasetError(InputError):

@@ -1,4 +1,4 @@
-"""Optional packages: which extra of dml-prism brings one that is not installed."""
+"""Optional packages, and the extras of dml-prism that install them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _DISTRIBUTION_OF = {
     "faiss": "faiss-cpu",
     "open_clip": "open_clip_torch",
 }
-"""Distributions that are not called like the module that they bring."""
+"""Names of distributions that differ from the name of their module."""
 
 
 class ExtraRequirement(NamedTuple):
     """One package of one extra, as pyproject.toml declares it.
 
     Attributes:
-        distribution: its normalized name.
-        specifier: the versions that will do, such as `>=4.5,<4.6`.
-        python: the Python version (`3.11`) that the requirement is for; None for all.
+        distribution: normalized name of the package.
+        specifier: accepted versions, such as `>=4.5,<4.6`.
+        python: Python version (`3.11`) that the requirement applies to; None for all.
     """
 
     extra: str
@@ -53,21 +53,22 @@ class MissingPackageError(InputError):
 
 
 def extras_with(module: str) -> list[str]:
-    """Return the names of the extras that bring a top-level module; empty where none does.
+    """Return the names of the extras that install a top-level module; empty if none does.
 
     >>> extras_with("torch"), extras_with("json")
     (['bench'], [])
     """
     name = _normalized(_DISTRIBUTION_OF.get(module, module))
-    found = [one.extra for one in extra_requirements() if one.distribution == name]
-    return [extra for extra in dict.fromkeys(found) if extra not in {"dev", "measurements"}]
+    extras = [r.extra for r in extra_requirements() if r.distribution == name]
+    return [extra for extra in dict.fromkeys(extras) if extra not in {"dev", "measurements"}]
 
 
 def import_extra(module: str) -> ModuleType:
     """Import an optional module.
 
     Raises:
-        MissingPackageError: the module, or one that it needs and an extra brings, is not installed.
+        MissingPackageError: the module, or one that it needs, is not installed and an extra
+            installs it.
     """
     try:
         return importlib.import_module(module)
@@ -79,29 +80,29 @@ def import_extra(module: str) -> ModuleType:
 
 
 def require_extras(*modules: str) -> None:
-    """Check that optional modules are installed, without importing any.
+    """Check that optional modules are installed, without importing them.
 
     Raises:
-        MissingPackageError: the first that is not.
+        MissingPackageError: a module is not installed; names the first.
     """
     for module in modules:
         try:
-            found = find_spec(module)
+            spec = find_spec(module)
         except ModuleNotFoundError:
-            found = None
-        if found is None:
+            spec = None
+        if spec is None:
             raise MissingPackageError(module)
 
 
 def as_missing_package(error: ModuleNotFoundError) -> MissingPackageError | None:
-    """The error to show for a failed import; None where no extra brings the module."""
+    """Return the error to show for a failed import; None if no extra installs the module."""
     module = (error.name or "").partition(".")[0]
     return MissingPackageError(module) if module and extras_with(module) else None
 
 
 @cache
 def extra_requirements() -> tuple[ExtraRequirement, ...]:
-    """The requirements of all extras, from the metadata of the installed distribution."""
+    """Return the requirements of all extras, from the metadata of the installed distribution."""
     try:
         lines = requires(_DISTRIBUTION) or []
     except PackageNotFoundError:

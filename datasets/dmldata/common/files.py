@@ -1,4 +1,4 @@
-"""Files that appear under their names only when whole, and their digests."""
+"""Atomic writes, bounded reads and digests of files."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ CHUNK = 1 << 20
 CLUTTER = frozenset({".DS_Store", ".localized", "Thumbs.db", "desktop.ini", ".directory"})
 """Files that file managers leave in every folder that they show."""
 MAX_DOCUMENT_BYTES = 32 * 1024**2
-"""Of a file that is read as a whole before it is parsed (JSON, lists, tables of text)."""
+"""Maximum size of a file that is read as a whole before it is parsed (JSON, lists, CSV)."""
 
 _OPEN_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
-"""Paths of what a shell has opened already, as `<(command)` is."""
+"""Prefixes of paths that a shell has already opened, such as `<(command)`."""
 
 
 def check_regular(path: str | os.PathLike[str]) -> None:
-    """Refuse what is no regular file: a pipe that nobody writes into would be waited for.
+    """Check that a path is a regular file: reading a pipe without a writer would never end.
 
     Raises:
-        OSError: with a `strerror` and the path: a folder, pipe, socket or device, or not there.
+        OSError: the path is a folder, pipe, socket or device, or does not exist. The error has a
+            `strerror` and the path.
     """
     mode = os.stat(path).st_mode  # noqa: PTH116
     if stat.S_ISDIR(mode):
@@ -41,13 +42,14 @@ def check_regular(path: str | os.PathLike[str]) -> None:
 
 
 def read_file(path: str | os.PathLike[str], limit: int = MAX_DOCUMENT_BYTES) -> bytes:
-    """Read a file whose size is checked first.
+    """Read a whole file after a check of its size.
 
     Args:
-        limit: bytes.
+        limit: maximum size in bytes.
 
     Raises:
-        OSError: with a `strerror` and the path: see `check_regular`, or larger than `limit`.
+        OSError: see `check_regular`, or the file is larger than `limit`. The error has a
+            `strerror` and the path.
     """
     name = os.fspath(path)
     if not name.startswith(_OPEN_DESCRIPTORS):
@@ -61,19 +63,20 @@ def read_file(path: str | os.PathLike[str], limit: int = MAX_DOCUMENT_BYTES) -> 
 
 
 _REPLACING = ".replacing"
-"""Folder, inside the one whose files are replaced together, that holds the new ones."""
+"""Folder that holds the new files, inside the folder whose files are replaced together."""
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A binary file that takes its name when the block ends, and leaves nothing when it fails.
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a binary file for an atomic write: it appears under its name when the block ends.
 
-    An error of the disk names the file.
+    The content is written to a hidden file in the same folder, synced and renamed. A reader never
+    meets half a file, and an existing file stays until the new one is whole. If the block fails,
+    nothing is left behind. Missing parent folders are made. A link is followed, and its target is
+    replaced. A pipe or device is written to directly.
 
-    Written beside (a hidden name), synced, renamed: a reader never meets half a file, and what was
-    there before stays until the new one is whole. Missing parent folders are made. A link is
-    followed: what it points to is written. What is no regular file (a pipe, a device) is written
-    into as it is.
+    Raises:
+        OSError: the file cannot be written; the error names `path`.
     """
     path = Path(path)
     if path.is_symlink():
@@ -100,15 +103,15 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A folder to fill, which takes its name when the block ends, and leaves nothing when it fails.
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a folder to fill, which appears under its name when the block ends.
 
-    Of several processes that make the same folder, each has one of its own to fill; the first to
-    end gives it the name, and the others fail.
+    If the block fails, nothing is left behind. If several processes make the same folder, each
+    fills its own; the first to end gives it the name, and the others fail.
 
     Raises:
-        InputError: there is something of that name, other than an empty folder.
-        OSError: the folder cannot be written; names it.
+        InputError: the name is taken by anything but an empty folder.
+        OSError: the folder cannot be written; the error names `path`.
     """
     path = Path(path).resolve()
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -131,41 +134,45 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _check_new(folder: Path) -> None:
-    held = names_in(folder)
-    if held or (folder.exists() and not folder.is_dir()):
-        what = f"is not empty (it holds {', '.join(held[:3])})" if held else "is a file"
+    names = names_in(folder)
+    if names or (folder.exists() and not folder.is_dir()):
+        what = f"is not empty (it holds {', '.join(names[:3])})" if names else "is a file"
         raise InputError(f"{folder} {what}; valid: a new or an empty folder")
 
 
 def names_in(folder: str | os.PathLike[str]) -> list[str]:
-    """Names of what is in a folder, in order, without what file managers leave there (CLUTTER);
-    none where there is no such folder."""
+    """Return the sorted names in a folder, without CLUTTER; empty if there is no such folder."""
     folder = Path(folder)
-    found = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
-    return sorted(name for name in found if name not in CLUTTER)
+    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+    return sorted(name for name in names if name not in CLUTTER)
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:
-    """Return whether what is written there goes on elsewhere: `-` (stdout), a pipe, a device."""
+    """Return whether a path is a stream: `-` (stdout), a pipe or a device."""
     path = Path(path)
     return str(path) == "-" or (path.exists() and not path.is_file() and not path.is_dir())
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes | str) -> None:
-    """Write a whole file at once; text as UTF-8. `-` is stdout."""
+def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
+    """Write a file atomically, see `atomic_file`; text is UTF-8, and the path `-` is stdout."""
     if str(path) == "-":
         sys.stdout.write(data if isinstance(data, str) else data.decode())
         return
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(data.encode() if isinstance(data, str) else data)
 
 
 def replace_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> None:
-    """Replace files of a folder together, by name.
+    """Replace several files of a folder together.
 
-    Where this is interrupted, either all of them are as before, or `finish_replacing` puts all of
-    the new ones in place. A link is replaced, and what it points to stays. An error of the disk
-    names the file.
+    If this is interrupted, either all files are as before, or `finish_replacing` completes the
+    replacement. A link is replaced, and its target stays.
+
+    Args:
+        files: new content by file name.
+
+    Raises:
+        OSError: a file cannot be written; the error names it.
     """
     finish_replacing(folder)
     ready = Path(folder) / _REPLACING
@@ -174,7 +181,7 @@ def replace_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) ->
     draft = Path(tempfile.mkdtemp(prefix=f"{_REPLACING}-", dir=folder))
     try:
         for name, data in files.items():
-            write_whole(draft / name, data)
+            write_atomic(draft / name, data)
         draft.rename(ready)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename is not None:
@@ -186,13 +193,13 @@ def replace_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) ->
 
 
 def finish_replacing(folder: str | os.PathLike[str]) -> None:
-    """Complete what an interrupted `replace_files` has begun; does nothing where there is none."""
+    """Complete an interrupted `replace_files`, if there is one."""
     ready = Path(folder) / _REPLACING
-    # In a folder of others a link could lead anywhere: none is followed.
+    # A link in a downloaded folder could lead anywhere: it is not followed.
     if ready.is_symlink() or not ready.is_dir():
         return
     for new in sorted(ready.iterdir()):
-        # Another process may finish the same.
+        # Another process may complete the same replacement.
         with suppress(FileNotFoundError):
             new.replace(Path(folder) / new.name)
     _sync_folder(Path(folder))
@@ -201,7 +208,7 @@ def finish_replacing(folder: str | os.PathLike[str]) -> None:
 
 
 def sha256_of(source: str | os.PathLike[str] | BinaryIO) -> str:
-    """SHA-256 of a file's bytes, or of the rest of an open binary file, as 64 hex digits."""
+    """Return the SHA-256 of a file, or of the rest of an open binary file, as 64 hex digits."""
     if isinstance(source, str | os.PathLike):
         with Path(source).open("rb") as file:
             return sha256_of(file)
@@ -212,7 +219,7 @@ def sha256_of(source: str | os.PathLike[str] | BinaryIO) -> str:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself last through a power cut, where folders can be synced."""
+    """Sync a folder, so that a rename in it survives a power cut, if the system can do that."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError:

@@ -1,4 +1,4 @@
-"""Files of others: whatever their readers raise as one line, and how far they may expand."""
+"""Reading untrusted files: one-line errors for damaged ones, and limits on their expansion."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_RATIO = 20
-"""Bytes in memory for a byte of a file, from MIN_BYTES on."""
+"""Maximum number of bytes in memory per byte of a file that expands beyond MIN_BYTES."""
 MIN_BYTES = 256 * 1024**2
 MAX_CELLS_PER_BYTE = 4
-"""Cells of a table for a byte of its file, from MIN_CELLS on."""
+"""Maximum number of cells per byte of the file of a table with more than MIN_CELLS cells."""
 MIN_CELLS = 10_000_000
 
 _ROWS, _LIST_ROWS = 4096, 256
-"""Of a table that are read before it is seen how long they are."""
-_LONGEST_REASON = 300
+"""Rows per batch: the size in memory is checked after each batch; lists can be long."""
+_MAX_REASON_LENGTH = 300
 
 
 @contextmanager
 def reading(where: str, what: str, error: type[PrismError] = InputError) -> Iterator[None]:
-    """Turn whatever a library raises over a damaged file into one line.
+    """Turn any exception of a library that reads a file into a one-line error.
 
     Args:
-        where: the file, for the message.
-        what: what it should be, as "a parquet file".
-        error: class of what is raised.
+        where: name of the file, for the message.
+        what: what the file should be, such as "a parquet file".
+        error: class of the error to raise.
 
     Raises:
-        error: for any exception but one of this project's own.
+        error: for any exception except a PrismError, which passes unchanged.
     """
     try:
         yield
@@ -49,14 +49,14 @@ def reading(where: str, what: str, error: type[PrismError] = InputError) -> Iter
 
 
 def check_expansion(where: str, expanded: int, size: int, error: type[PrismError]) -> None:
-    """Refuse a file that would fill the memory.
+    """Check that a file does not expand so far that it fills the memory.
 
     Args:
-        expanded: bytes in memory.
-        size: bytes of the file.
+        expanded: size in memory in bytes.
+        size: size of the file in bytes.
 
     Raises:
-        error: more than MAX_RATIO times `size`, and more than MIN_BYTES.
+        error: `expanded` is more than MAX_RATIO times `size`, and more than MIN_BYTES.
     """
     limit = max(MIN_BYTES, MAX_RATIO * size)
     if expanded > limit:
@@ -66,10 +66,10 @@ def check_expansion(where: str, expanded: int, size: int, error: type[PrismError
 
 
 def archive_names(path: Path, error: type[PrismError] = InputError) -> list[str]:
-    """Names of the members of a zip archive; none of what is no archive.
+    """Return the names of the members of a zip archive; empty if the file is not an archive.
 
     Raises:
-        error: damaged, or it would expand beyond `check_expansion`.
+        error: the archive is damaged, or would expand beyond the limit of `check_expansion`.
     """
     if not zipfile.is_zipfile(path):
         return []
@@ -88,19 +88,19 @@ def read_parquet(
     rows: int | None = None,
     leave_out: bool = False,
 ) -> pa.Table:
-    """Read a Parquet file as a whole, batch by batch, within the limits of this module.
+    """Read a whole Parquet file, batch by batch, within the limits of this module.
 
     Args:
         source: a path, or an open binary file.
-        where: the file, for messages.
-        error: class of what is raised.
-        rows: that it has to have; any number where None.
-        leave_out: read without the columns of objects and of lists of anything but numbers, which
-            are refused otherwise.
+        where: name of the file, for messages.
+        error: class of the error to raise.
+        rows: required number of rows; any number if None.
+        leave_out: skip columns of objects and of lists of anything but numbers, which are an
+            error otherwise.
 
     Raises:
-        FileNotFoundError: no such file.
-        error: no Parquet file, another number of rows, a column of objects, or a file that
+        FileNotFoundError: the file does not exist.
+        error: it is not a Parquet file, has another number of rows or a column of objects, or
             expands too far.
     """
     import pyarrow as pa
@@ -113,23 +113,23 @@ def read_parquet(
             opened: Any = os.fspath(source)
             size = Path(source).stat().st_size
         else:
-            # Arrow's threads may outlive the interpreter, which a Python file in their hands would
-            # abort at its end.
+            # Arrow's threads may outlive the interpreter, which aborts at its end if they still
+            # hold a Python file.
             opened = pa.py_buffer(source.read())
             size = opened.size
         schema = pq.ParquetFile(opened).schema_arrow
         simple = [field for field in schema if _is_simple(field.type)]
         if len(simple) < len(schema) and not leave_out:
-            other = next(field for field in schema if field not in simple)
-            raise error(f"{where}: column '{other.name}': {other.type}; valid: numbers or text")
+            refused = next(field for field in schema if field not in simple)
+            raise error(f"{where}: column '{refused.name}': {refused.type}; valid: numbers or text")
         schema = pa.schema(simple)
         texts = [field.name for field in schema if _is_text(field.type)]
-        # Texts stay in dictionaries until it is known how long they are together.
+        # Texts stay in dictionaries until their total length is known.
         file = pq.ParquetFile(opened, read_dictionary=texts)
-        found = file.metadata
-        if rows is not None and found.num_rows != rows:
-            raise error(f"{where}: {found.num_rows:,} rows, has to have {rows:,}")
-        _check_cells(found, where, size, error)
+        metadata = file.metadata
+        if rows is not None and metadata.num_rows != rows:
+            raise error(f"{where}: {metadata.num_rows:,} rows, has to have {rows:,}")
+        _check_cells(metadata, where, size, error)
         batches, expanded = [], 0
         any_length = any(map(_is_list_of_any_length, schema.types))
         rows_at_once = _LIST_ROWS if any_length else _ROWS
@@ -142,19 +142,19 @@ def read_parquet(
         return table
 
 
-def _check_cells(found: Any, where: str, size: int, error: type[PrismError]) -> None:
-    # What the file says of single columns stays unread: pyarrow ends the process where it is wrong.
-    cells = found.num_rows * max(found.num_columns, 1)
+def _check_cells(metadata: Any, where: str, size: int, error: type[PrismError]) -> None:
+    # Metadata of single columns is not read: pyarrow ends the process if it is wrong.
+    cells = metadata.num_rows * max(metadata.num_columns, 1)
     limit = max(MIN_CELLS, MAX_CELLS_PER_BYTE * size)
     if cells > limit:
         raise error(f"{where}: {cells:,} cells in {size:,} bytes; the limit is {limit:,}")
-    groups = [found.row_group(number) for number in range(found.num_row_groups)]
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     stated = sum(group.total_byte_size for group in groups)
     check_expansion(where, stated, size, error)
 
 
 def _is_simple(kind: Any) -> bool:
-    """Whether a cell is a number, a text or a list of numbers: what cannot expand unseen."""
+    """Return whether cells are numbers, text or lists of numbers, whose size can be checked."""
     import pyarrow as pa
 
     types = pa.types
@@ -187,4 +187,4 @@ def _expanded_bytes(column: Any) -> int:
 
 def _short(reason: BaseException) -> str:
     text = one_line(reason) or type(reason).__name__
-    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} ..."
+    return text if len(text) <= _MAX_REASON_LENGTH else f"{text[:_MAX_REASON_LENGTH]} ..."

@@ -1,4 +1,4 @@
-"""Whether the Hugging Face Hub answers, found out at once where it does not."""
+"""Access to the Hugging Face Hub, with a fast check of whether it answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PROXIES = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy
 
 
 def hub_endpoint() -> str:
-    """Return the address of the Hub: HF_ENDPOINT, or the public one.
+    """Return the address of the Hub: HF_ENDPOINT, or else the public one.
 
     Raises:
         MissingPackageError: huggingface_hub is not installed.
@@ -27,7 +27,7 @@ def hub_endpoint() -> str:
 
 
 def hub_answers() -> bool:
-    """Return whether the Hub's host takes a connection; True where a proxy stands between."""
+    """Return whether the Hub's host accepts a connection; True if a proxy is configured."""
     if any(map(os.environ.get, _PROXIES)):
         return True
     address = urlsplit(hub_endpoint())
@@ -41,9 +41,9 @@ def hub_answers() -> bool:
 
 @contextmanager
 def offline_if_hub_is_silent() -> Iterator[None]:
-    """Let `huggingface_hub` use its cache alone inside, where the Hub does not answer.
+    """Let `huggingface_hub` use only its cache inside the block if the Hub does not answer.
 
-    It would try again for a minute.
+    Otherwise it would retry for a minute.
     """
     import_extra("huggingface_hub")
     from huggingface_hub import constants

@@ -1,4 +1,4 @@
-"""Models that refuse what they do not know, and errors that say where and what would be valid."""
+"""Strict pydantic models, and errors that say where the problem is and what would be valid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dmldata.common.errors import DatasetError, PrismError
 
 
 class StrictModel(BaseModel):
-    """Frozen; unknown fields, NaN, infinities and silent type conversions are refused."""
+    """Frozen model that refuses unknown fields, NaN, infinities and silent type conversions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -29,31 +29,29 @@ def parse_json(
     """Parse and check a JSON document.
 
     Args:
-        model: what the document has to be.
-        data: the document, UTF-8.
-        where: file name for the messages.
-        error: class of what is raised.
+        model: model that the document has to match.
+        data: the document, in UTF-8.
+        where: file name, for messages.
+        error: class of the error to raise.
 
     Raises:
         error: one line with the file, the field (or line and column) and the reason.
     """
     document = parse_plain_json(data, where, error)
     try:
-        found = model.model_validate_json(data)
+        parsed = model.model_validate_json(data)
     except ValidationError as reason:
         raise error(f"{where}: {explain(reason, model)}") from None
     _check_finite(document, where, error)
-    return found
+    return parsed
 
 
 def parse_plain_json(data: bytes | str, where: str, error: type[PrismError] = DatasetError) -> Any:
-    """Parse a JSON document that somebody else may have written.
-
-    As in Python's own reader, NaN and infinity pass.
+    """Parse an untrusted JSON document. As in Python's own reader, NaN and infinity pass.
 
     Raises:
-        error: not JSON, nested beyond some 200 levels, or an integer of thousands of digits; names
-            the line and column.
+        error: not JSON, nested beyond about 200 levels, or an integer of thousands of digits;
+            names the line and column.
     """
     try:
         return from_json(data)
@@ -69,7 +67,7 @@ def _check_finite(document: Any, where: str, error: type[PrismError]) -> None:
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """One line that names the first wrong field, the reason, and how many more are wrong.
+    """Return one line with the first wrong field, the reason, and how many more are wrong.
 
     >>> class Cup(StrictModel):
     ...     volume: float
@@ -92,17 +90,17 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         if "input" in first and isinstance(first["input"], str | int | float | bool):
             reason += f" (got {_short(first['input'])})"
     field = _path(location)
-    # What the other members of a union say of a value is no problem of its own.
-    others = {_path(place) for place in places if place != location[: len(place)]}
-    more = len(others)
+    # Messages of the other members of a union about the same value are not extra problems.
+    further = {_path(place) for place in places if place != location[: len(place)]}
+    more = len(further)
     rest = f" (and {more} more problem{'s' if more > 1 else ''})" if more else ""
     return (f"{field}: " if field else "") + reason + rest
 
 
 def first_problem(error: ValidationError, model: type[BaseModel]) -> ErrorDetails:
-    """The problem to tell first: an unknown field, since a misspelt one is also a missing one.
+    """Return the problem to report first: an unknown field, since a misspelled one is also missing.
 
-    Of what the members of a union say, that of the member which the value is closest to.
+    For a value of a union, it is the problem of the member that the value is closest to.
     """
     problems = error.errors(include_url=False, include_context=False)
     for problem in problems:
@@ -115,7 +113,7 @@ def first_problem(error: ValidationError, model: type[BaseModel]) -> ErrorDetail
 
 
 def _either(messages: list[str], reason: str) -> str:
-    """All that a value may be, where it is a union that it is no member of.
+    """Return the message for a value that matches no member of a union: all valid kinds.
 
     >>> _either(["Input should be 'default'", "Input should be an object"], "")
     "Input should be 'default' or an object"
@@ -128,7 +126,8 @@ def _either(messages: list[str], reason: str) -> str:
 
 
 def _path(location: list[int | str]) -> str:
-    """
+    """Return a location as text.
+
     >>> _path(["shards", 0, "bytes"])
     'shards[0].bytes'
     """
@@ -151,11 +150,11 @@ def _unknown_field(name: str, model: type[BaseModel] | None) -> str:
 def _without_tags(
     model: type[BaseModel], location: tuple[int | str, ...]
 ) -> tuple[list[int | str], type[BaseModel] | None]:
-    """The part of a location that stands in the file, and the model that its last field belongs to.
+    """Return the part of a location that is in the file, and the model of its last field.
 
     pydantic also names the members of a union, by their type ('str') or by their discriminator.
     """
-    found: list[int | str] = []
+    fields: list[int | str] = []
     owner: type[BaseModel] | None = None
     current: Any = model
     for part in location:
@@ -163,18 +162,18 @@ def _without_tags(
         if _is_model(current) and issubclass(current, RootModel):
             current = current.model_fields["root"].annotation
         if isinstance(part, int):
-            found.append(part)
+            fields.append(part)
             current = _first(_arguments(current), default=current)
         elif _is_model(current):
             owner = current
-            found.append(part)
+            fields.append(part)
             field = current.model_fields.get(part)
             current = field.annotation if field else None
         elif get_origin(current) is dict:
-            found.append(part)
+            fields.append(part)
             current = get_args(current)[1]
         elif is_dataclass(current):
-            found.append(part)
+            fields.append(part)
             current = None
         else:
             members = [m for m in _members(current) if _is_model(m)]
@@ -184,18 +183,18 @@ def _without_tags(
                 m for m in _members(current) if kind == getattr(get_origin(m), "__name__", "")
             ]
             current = _first(chosen, default=current)
-    return found, owner
+    return fields, owner
 
 
 def _members(annotation: Any) -> list[Any]:
-    """All members of a union, however nested; the annotation itself if it is none."""
+    """Return all members of a (nested) union; the annotation itself if it is not a union."""
     if get_origin(annotation) in (Union, UnionType, Annotated):
         return [inner for arg in _arguments(annotation) for inner in _members(arg)]
     return [annotation]
 
 
 def _without_none(annotation: Any) -> Any:
-    """The other member of an `X | None`, which a location does not name."""
+    """Return X for an `X | None`, since a location does not name the members of such a union."""
     members = [member for member in _members(annotation) if member is not NoneType]
     return members[0] if len(members) == 1 else annotation
 
@@ -206,7 +205,7 @@ def _arguments(annotation: Any) -> list[Any]:
 
 
 def _tags(model: type[BaseModel]) -> list[Any]:
-    """The values of the literal fields of a member of a union, one of which tells it apart."""
+    """Return the values of the literal fields of a union's member; one is its discriminator."""
     return [value for field in model.model_fields.values() for value in get_args(field.annotation)]
 
 

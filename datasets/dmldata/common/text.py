@@ -1,4 +1,4 @@
-"""What may be shown of text that came from elsewhere."""
+"""Make untrusted text safe to show: no control characters, no credentials."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 import unicodedata
 
 _URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]+:/{1,2}[^\s'\"<>]+")
-"""Of a URL that was taken for a path, one slash is left."""
+"""A URL; one that was normalized as a path has a single slash."""
 _USER = re.compile(r"(:/{1,2})(?:[^/?#]*|[^/?#:]*:(?!\d+(?:[/?#]|$)).*)@")
-"""A password with a slash in it, which should be spelled %2F, is one too; a port is none."""
+"""User and password of a URL. The password may contain a slash; a port is not a password."""
 _SECRET = re.compile(
     r"([?&;][^=&#;]*(?:token|key|secret|signature|sig|password|passwd|pwd|credential|auth)"
     r"[^=&#;]*=)[^&#;]+",
@@ -18,15 +18,15 @@ _SECRET = re.compile(
 HIDDEN = "***"
 
 _HIDDEN_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Unicode categories of characters that act and are not seen: controls, directions, separators."""
+"""Unicode categories of invisible characters: controls, text directions, separators."""
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
-"""Part of the spelling of Persian, of Indian languages and of emoji."""
+"""Invisible characters that the spelling of Persian, of Indian languages and of emoji needs."""
 
 
 def printable(text: str) -> str:
-    r"""Spell out characters that would act on a terminal in place of being shown.
+    r"""Escape characters that would control a terminal, except line feeds and tabs.
 
-    Line feeds and tabs stay. They are spelled as in JSON, so a JSON document stays the same one.
+    The escapes are those of JSON, so a JSON document keeps its meaning.
 
     >>> print(printable("a\x1b[31mb\n\u202ec"))
     a\u001b[31mb
@@ -34,10 +34,10 @@ def printable(text: str) -> str:
     """
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
-    return "".join(map(_spelled, text))
+    return "".join(map(_escaped, text))
 
 
-def _spelled(character: str) -> str:
+def _escaped(character: str) -> str:
     if character in "\n\t" or character in _JOINERS:
         return character
     if unicodedata.category(character) not in _HIDDEN_CATEGORIES:
@@ -46,14 +46,14 @@ def _spelled(character: str) -> str:
 
 
 def without_credentials(text: str) -> str:
-    """Hide what URLs in a text hold beside their address: user, password, tokens.
+    """Hide the users, passwords and tokens of URLs in a text.
 
     >>> without_credentials("cannot read http://ann:pw@host/d?part=1&token=abc.")
     'cannot read http://***@host/d?part=1&token=***'
     """
     if ":/" not in text:
         return text
-    return _URL.sub(lambda found: _without(found[0]), text)
+    return _URL.sub(lambda match: _without(match[0]), text)
 
 
 def _without(url: str) -> str:

@@ -1,4 +1,4 @@
-"""`--version` of both commands."""
+"""The option `--version` of both commands."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from dmldata.common.console import say
 from dmldata.version import __version__
 
 _SHOWN = {"Blender": "bpy", "torch": "torch", "NumPy": "numpy"}
-"""What results and pictures depend on most, and the distribution that brings each."""
+"""Packages that results and pictures depend on most: title and distribution."""
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions of dml-prism, Python, and of Blender, torch and NumPy where installed."""
-    found = {"dml-prism": __version__, "Python": platform.python_version()}
+    """Return the versions of dml-prism, Python, and of Blender, torch and NumPy if installed."""
+    versions = {"dml-prism": __version__, "Python": platform.python_version()}
     for name, distribution in _SHOWN.items():
         try:
-            found[name] = version(distribution)
+            versions[name] = version(distribution)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def add_version_option(app: typer.Typer) -> None:
@@ -31,10 +31,10 @@ def add_version_option(app: typer.Typer) -> None:
     app.callback()(_with_version)
 
 
-def _show(wanted: bool) -> None:
-    if wanted:
-        first, *others = (f"{name} {number}" for name, number in installed_versions().items())
-        say(f"{first} ({', '.join(others)})")
+def _show(requested: bool) -> None:
+    if requested:
+        first, *rest = (f"{name} {number}" for name, number in installed_versions().items())
+        say(f"{first} ({', '.join(rest)})")
         raise typer.Exit
 
 
@@ -45,7 +45,7 @@ def _with_version(
             "--version",
             callback=_show,
             is_eager=True,
-            help="Show the versions of dml-prism and of what it works with, and exit.",
+            help="Show the versions of dml-prism, Python, Blender, torch and NumPy, and exit.",
         ),
     ] = False,
 ) -> None: ...

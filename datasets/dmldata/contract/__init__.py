@@ -1,1 +1,1 @@
-"""What a dataset on disk is: its manifest, samples, factors and shards."""
+"""The format of a dataset on disk: its manifest, samples, factors and shards."""

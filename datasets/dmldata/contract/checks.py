@@ -1,4 +1,4 @@
-"""Whether files and rows are the ones that dataset.json lists."""
+"""Checks of files and rows against dataset.json."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 def order_problem(table: pa.Table, manifest: Manifest) -> str | None:
-    """What keeps the rows from being those of the manifest's shards, in their order, or None."""
+    """Return how the rows differ from the manifest's shards or their order; None if they match."""
     if table.num_rows != manifest.images:
         return f"{table.num_rows} rows, {MANIFEST_FILE} has {manifest.images} images"
     expected = [(shard.file, shard.split) for shard in manifest.shards for _ in range(shard.images)]
-    found = zip(table["shard"].to_pylist(), table["split"].to_pylist(), strict=True)
-    for number, (row, wanted) in enumerate(zip(found, expected, strict=True)):
-        if row != wanted:
-            return f"row {number} is of {row}, by {MANIFEST_FILE} it has to be of {wanted}"
+    rows = zip(table["shard"].to_pylist(), table["split"].to_pylist(), strict=True)
+    for number, (row, place) in enumerate(zip(rows, expected, strict=True)):
+        if row != place:
+            return f"row {number} is of {row}, by {MANIFEST_FILE} it has to be of {place}"
     return None
 
 
 def columns_problem(table: pa.Table, factors: tuple[Factor, ...]) -> str | None:
-    """What keeps the columns from being those of `samples_schema`, or None."""
+    """Return how the columns differ from those of `samples_schema`; None if they match."""
     schema = samples_schema(factors)
     for field in schema:
         if field.name not in table.schema.names:
@@ -38,10 +38,10 @@ def columns_problem(table: pa.Table, factors: tuple[Factor, ...]) -> str | None:
 
 
 def check_digest(name: str, expected: Shard | Samples, length: int, digest: str) -> None:
-    """Compare what was read of a file with what dataset.json says.
+    """Compare the length and digest of a file with those in dataset.json.
 
     Raises:
-        DatasetError: names the file: truncated or altered.
+        DatasetError: the file is truncated or altered; names the file.
     """
     if length < expected.bytes:
         raise DatasetError(f"{name}: truncated: {length} bytes of {expected.bytes}")

@@ -1,4 +1,4 @@
-"""Bytes of a sample to pixels, without trust in the bytes."""
+"""Decode the files of a sample, which are not trusted, to pixels."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dmldata.common.errors import DatasetError
 from dmldata.contract.parts import Part
 
 EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "La", "RGBa")
-"""Pillow's modes that become RGB without loss; those of more bits would be cut off at 255."""
+"""Pillow's modes that convert to RGB without loss; modes with more bits would clip at 255."""
 
 _FORMATS = {"jpg": "JPEG", "png": "PNG", "mask.png": "PNG", "depth.png": "PNG"}
 
 
 def size_of(data: bytes, extension: str, where: str) -> tuple[int, int]:
-    """Width and height from the header alone.
+    """Return width and height of a picture; only its header is read.
 
     Raises:
         DatasetError: not a picture of the format that the extension names.
@@ -29,12 +29,12 @@ def decode_image(data: bytes, extension: str, size: tuple[int, int], where: str)
     """Decode a jpg or png to RGB.
 
     Args:
-        size: width and height that it has to have; checked before a pixel is decoded, so a small
-            file cannot fill the memory.
-        where: shard and member, for the messages.
+        size: required width and height; checked before pixels are decoded, so that a small file
+            cannot fill the memory.
+        where: shard and member, for messages.
 
     Raises:
-        DatasetError: another format, another size, not of 8 bits, damaged.
+        DatasetError: the picture has another format or size, more than 8 bits, or is damaged.
     """
     image = _open(data, extension, where)
     check_eight_bits(image, where)
@@ -42,24 +42,24 @@ def decode_image(data: bytes, extension: str, size: tuple[int, int], where: str)
 
 
 def check_eight_bits(image: Image.Image, where: str) -> None:
-    """Refuse an image whose pixels RGB cannot hold.
+    """Check that an image has 8 bits per channel, so that it converts to RGB without loss.
 
     Raises:
-        DatasetError: not of 8 bits a channel.
+        DatasetError: it has more bits per channel.
     """
     if image.mode not in EIGHT_BIT_MODES:
-        raise DatasetError(f"{where}: mode {image.mode}; valid: 8 bits a channel")
+        raise DatasetError(f"{where}: mode {image.mode}; valid: 8 bits per channel")
 
 
 def decode_mask(data: bytes, size: tuple[int, int], where: str) -> np.ndarray:
     """Decode a mask to uint8 [H, W]; values as in `dmldata.contract.parts.Part`.
 
     Raises:
-        DatasetError: not an 8-bit greyscale PNG, another size, damaged, a value above 5.
+        DatasetError: not an 8-bit grayscale PNG, another size, damaged, a value above 5.
     """
     image = _open(data, "mask.png", where)
     if image.mode != "L":
-        raise DatasetError(f"{where}: mode {image.mode}, a mask is 8-bit greyscale (L)")
+        raise DatasetError(f"{where}: mode {image.mode}, a mask is 8-bit grayscale (L)")
     mask = np.array(_load(image, size, where), dtype=np.uint8)
     if mask.max() > max(Part):
         raise DatasetError(f"{where}: value {mask.max()}, a mask holds 0 to {max(Part)}")
@@ -67,14 +67,14 @@ def decode_mask(data: bytes, size: tuple[int, int], where: str) -> np.ndarray:
 
 
 def decode_depth(data: bytes, size: tuple[int, int], where: str) -> np.ndarray:
-    """Decode a depth map to uint16 [H, W], millimetres.
+    """Decode a depth map to uint16 [H, W], in millimeters.
 
     Raises:
-        DatasetError: not a 16-bit greyscale PNG, another size, damaged.
+        DatasetError: not a 16-bit grayscale PNG, another size, damaged.
     """
     image = _open(data, "depth.png", where)
     if image.mode not in ("I;16", "I"):
-        raise DatasetError(f"{where}: mode {image.mode}, a depth map is 16-bit greyscale")
+        raise DatasetError(f"{where}: mode {image.mode}, a depth map is 16-bit grayscale")
     return np.array(_load(image, size, where)).astype(np.uint16)
 
 

@@ -21,13 +21,14 @@ class Factor(StrictModel):
     """One factor of a dataset.
 
     Attributes:
-        key: its column in samples.parquet; the bin is in `<key>_bin`.
-        group: what a sweep changes together ('color', 'pose', ...).
+        key: name of its column in samples.parquet; its bin is in `<key>_bin`.
+        group: factors that a sweep changes together have the same group ('color', 'pose', ...).
         kind: 'categorical' (no order), 'linear' (ordered) or 'cyclic' (ordered on a circle).
         unit: 'degrees', 'metres', ...; empty for a pure number or a name.
-        period: length of the circle in the factor's unit; given exactly for cyclic factors.
-        meaning: one line for people.
-        values: the finite set; a bin is an index into it. One value: constant in this dataset.
+        period: length of the circle in the factor's unit; None unless the factor is cyclic.
+        meaning: description in one line.
+        values: the finite set of values; a bin is an index into it. A factor with a single value is
+            constant in this dataset.
     """
 
     key: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -63,16 +64,16 @@ class Factor(StrictModel):
 
     @property
     def is_numeric(self) -> bool:
-        """True when the values are numbers, False when they are names."""
+        """Return True if the values are numbers, False if they are names."""
         return not isinstance(self.values[0], str)
 
     @property
     def varies(self) -> bool:
-        """False for a factor that is constant in its dataset."""
+        """Return False for a factor that is constant in its dataset."""
         return len(self.values) > 1
 
     def bin_of(self, value: Value | None) -> int | None:
-        """Index of a value; None where the factor does not apply (value None).
+        """Return the index of a value; None if the factor does not apply (value None).
 
         Raises:
             UnknownNameError: a name that is not one of the values.

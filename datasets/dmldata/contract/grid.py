@@ -1,4 +1,4 @@
-"""Pictures in rows on one sheet."""
+"""Contact sheets: pictures in rows on one image."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from PIL import Image
 
 
 def grid(pictures: Sequence[Image.Image], columns: int, cell: tuple[int, int]) -> Image.Image:
-    """An RGB sheet of the pictures, in rows from the top left, each resized to `cell`.
+    """Return an RGB sheet of the pictures, in rows from the top left, each resized to `cell`.
 
     Args:
-        columns: pictures in a row.
+        columns: number of pictures per row.
         cell: width and height in pixels.
 
     >>> grid([Image.new("L", (8, 4), 255)] * 3, 2, (4, 2)).size

@@ -1,4 +1,4 @@
-"""Which shard every row goes to: a pure function of the plan."""
+"""The layout of rows in shards: a pure function of the plan."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class ShardPlan(NamedTuple):
 
 
 def shard_layout(splits: Sequence[str], images_per_shard: int) -> tuple[ShardPlan, ...]:
-    """Lay rows out in shards, sorted by name; rows of a split keep their order.
+    """Return the shards, sorted by name; rows of a split keep their order.
 
     Args:
-        splits: split of every row, in the order of the plan.
-        images_per_shard: most images in a shard; see `images_per_shard_for`.
+        splits: split of each row, in the order of the plan.
+        images_per_shard: maximum number of images per shard; see `images_per_shard_for`.
 
     Raises:
-        InputError: less than one image a shard, or more shards than names.
+        InputError: less than one image per shard, or more than MAX_SHARDS shards in a split.
 
     >>> for shard in shard_layout(["train", "test", "train", "train"], 2):
     ...     print(*shard)
@@ -53,15 +53,15 @@ def shard_layout(splits: Sequence[str], images_per_shard: int) -> tuple[ShardPla
 
 
 def typed_first(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[int]:
-    """An order of rows in which the first ones of every split show the type of every column.
+    """Return an order of rows in which the first rows of each split show the type of each column.
 
-    Hugging Face `datasets` takes the type of a field from the first five samples of a split and
-    fails on a value where it has seen null only. Where the first five leave a column null that has
-    a value further down, the fewest rows needed are moved to the front; all else stays.
+    Hugging Face `datasets` takes the type of a field from the first five samples of a split, and
+    fails on a later value if it has seen only null. If the first five rows leave a column null that
+    has a value further down, a small set of rows is moved to the front; all others stay in order.
 
     Args:
-        rows: with at least 'split'.
-        columns: names; a missing one is null.
+        rows: rows with at least the column 'split'.
+        columns: names of columns; a missing column counts as null.
 
     Returns:
         Indices into `rows`, each once.
@@ -76,31 +76,35 @@ def typed_first(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> li
     first = set[int]()
     order: list[int] = []
     for of_split in numbers.values():
-        given = {
+        filled_columns = {
             number: frozenset(name for name in columns if rows[number].get(name) is not None)
             for number in of_split
         }
-        moved = _covering(given)
+        moved = _covering(filled_columns)
         first.update(moved)
         order += moved
     return order + [number for number in range(len(rows)) if number not in first]
 
 
-def _covering(given: dict[int, frozenset[str]]) -> list[int]:
-    """Rows that between them give every column that any row gives; none if the first five do."""
-    wanted = frozenset[str]().union(*given.values())
-    if wanted == frozenset[str]().union(*islice(given.values(), SEEN_ROWS)):
+def _covering(filled: dict[int, frozenset[str]]) -> list[int]:
+    """Return rows that together fill every column that any row fills; empty if the first five do.
+
+    Args:
+        filled: row number -> columns that are not null in it.
+    """
+    uncovered = frozenset[str]().union(*filled.values())
+    if uncovered == frozenset[str]().union(*islice(filled.values(), SEEN_ROWS)):
         return []
     chosen: list[int] = []
-    while wanted:
-        best = max(given, key=lambda number: len(given[number] & wanted))
+    while uncovered:
+        best = max(filled, key=lambda number: len(filled[number] & uncovered))
         chosen.append(best)
-        wanted -= given[best]
+        uncovered -= filled[best]
     return chosen
 
 
 def images_per_shard_for(bytes_per_image: float, target: int = SHARD_BYTES) -> int:
-    """Images in a shard of at most `target` bytes, for an estimate of a sample's bytes.
+    """Return how many images fit into a shard of `target` bytes, at least 1.
 
     >>> images_per_shard_for(64_000)
     4000

@@ -1,4 +1,4 @@
-"""dataset.json: what a dataset is, how it was made, and the digests of its files."""
+"""The manifest, dataset.json: content of a dataset, how it was made, and digests of its files."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ Pixels = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
 class Credit(StrictModel):
-    """Somebody's work that stands in the pictures.
+    """The credit of a work that the pictures show.
 
     Attributes:
-        id: what `credits_id` of a sample refers to; no ';'.
-        license: SPDX identifier.
-        license_url: where the licence can be read.
+        id: identifier that `credits_id` of a sample refers to; without ';'.
+        license: SPDX identifier of the license.
+        license_url: address of the license text.
         source: where the work was taken from.
-        changes: what was changed; empty when nothing was.
+        changes: what was changed in the work; empty if nothing was.
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -62,36 +62,37 @@ class Shard(StrictModel):
 
 
 class SetAside(StrictModel):
-    """An image of the plan that could not be rendered, and why."""
+    """An image of the plan that could not be rendered, with the reason."""
 
     key: str
     why: Line
 
 
 class Samples(StrictModel):
-    """samples.parquet: its length and digest."""
+    """Length and digest of samples.parquet."""
 
     bytes: int = Field(ge=1)
     sha256: Sha256
 
 
 class Manifest(StrictModel):
-    """The whole of dataset.json.
+    """The content of dataset.json.
 
     Attributes:
         license: SPDX identifier of the dataset as a whole.
-        recipe: the whole recipe that the plan was drawn from.
-        design: 'independent' (every factor drawn on its own) or 'sweep' (a scene rendered several
-            times with only one group of factors changed).
-        sweep_group: the group that a sweep changes; None in an independent dataset.
+        recipe: the complete recipe that the plan was drawn from.
+        design: 'independent' (each factor is drawn independently) or 'sweep' (each scene is
+            rendered several times with only one group of factors changed).
+        sweep_group: group of factors that a sweep changes; None in an independent dataset.
         varied: keys of the factors with more than one value, in the order of `factors`.
         image_size: width and height in pixels, the same for all images and masks.
-        sample_files: extensions of the files that every sample has, in their order in a shard.
-        splits: images per split.
+        sample_files: extensions of the files of each sample, in their order in a shard.
+        splits: number of images per split.
         set_aside: images of the plan that the dataset lacks.
-        versions: of the packages and the renderer that made it.
+        versions: versions of the packages and the renderer that made it.
         engine: settings of the renderer.
-        description, url, date, creator: for people; `date` is the maker's (YYYY-MM-DD).
+        description, url, date, creator: information for readers; `date` is set by the maker
+            (YYYY-MM-DD).
     """
 
     schema_version: Literal["1.0"] = SCHEMA_VERSION
@@ -127,29 +128,29 @@ class Manifest(StrictModel):
         varied = tuple(factor.key for factor in self.factors if factor.varies)
         if self.varied != varied:
             raise ValueError(f"varied: has to name the factors with several values: {varied}")
-        counted: Counter[str] = Counter()
+        in_shards: Counter[str] = Counter()
         for shard in self.shards:
-            counted[shard.split] += shard.images
-        if dict(counted) != self.splits:
-            raise ValueError(f"splits: {self.splits}, but the shards hold {dict(counted)}")
+            in_shards[shard.split] += shard.images
+        if dict(in_shards) != self.splits:
+            raise ValueError(f"splits: {self.splits}, but the shards hold {dict(in_shards)}")
         return self
 
     @property
     def images(self) -> int:
-        """Images in all splits."""
+        """Return the number of images in all splits."""
         return sum(self.splits.values())
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits that depend on the content only: on the digests of shards and samples."""
+        """Return 16 hex digits that depend only on the digests of the shards and of the samples."""
         digests = [shard.sha256 for shard in self.shards] + [self.samples.sha256]
         return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:16]
 
     def factor(self, key: str) -> Factor:
-        """The factor of that key.
+        """Return the factor with a key.
 
         Raises:
-            UnknownNameError: no such factor; lists those there are.
+            UnknownNameError: there is no such factor; lists all factors.
         """
         by_key = {factor.key: factor for factor in self.factors}
         if key not in by_key:
@@ -157,7 +158,7 @@ class Manifest(StrictModel):
         return by_key[key]
 
     def to_json(self) -> bytes:
-        """The bytes of dataset.json: the same manifest always gives the same bytes."""
+        """Return the bytes of dataset.json; the same manifest always gives the same bytes."""
         document = self.model_dump(mode="json")
         return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
@@ -166,8 +167,8 @@ def read_manifest(data: bytes | str, where: str = MANIFEST_FILE) -> Manifest:
     """Parse and check dataset.json.
 
     Raises:
-        DatasetError: one line that names the file, the field and the reason; a schema version that
-            this package does not read is refused with the one it does.
+        DatasetError: the manifest is not valid (names file, field and reason), or its schema
+            version is not supported (names the supported one).
     """
     document = parse_plain_json(data, where)
     if isinstance(document, dict):

@@ -1,4 +1,4 @@
-"""What a pixel of a mask says."""
+"""Parts of a car: the values of the pixels of a mask."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Part(IntEnum):
-    """Value of a pixel in `<key>.mask.png`: what the camera sees there."""
+    """Value of a pixel in `<key>.mask.png`: the part that the camera sees there."""
 
     BACKGROUND = 0
     PAINT = 1

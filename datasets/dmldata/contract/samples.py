@@ -1,4 +1,4 @@
-"""samples.parquet: one row an image, and the same row as JSON inside a shard."""
+"""samples.parquet: one row per image, and the same row as JSON inside a shard."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dmldata.common.errors import DatasetError, InputError, UnknownNameError
-from dmldata.common.files import sha256_of, whole_file
+from dmldata.common.files import atomic_file, sha256_of
 from dmldata.common.foreign import read_parquet
 from dmldata.contract.factors import Factor
 from dmldata.contract.manifest import Samples
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SAMPLES_FILE = "samples.parquet"
 KEY = re.compile(r"[A-Za-z0-9_-]+")
-"""A sample key: no dots, no folders."""
+"""Pattern of a sample key, without dots and folders."""
 
 Row = Mapping[str, Any]
 
@@ -55,13 +55,13 @@ _KINDS = _REQUIRED | _OPTIONAL
 
 
 def samples_schema(factors: Sequence[Factor]) -> pa.Schema:
-    """Columns of samples.parquet.
+    """Return the columns of samples.parquet.
 
     key, shard, split (string); scene_id, variant_id, seed (int64); per factor its value (string or
-    float64) and `<factor>_bin` (int32), both null where it does not apply; car_x0, car_y0, car_x1,
-    car_y1 (int32, pixels, the upper ends exclusive, null when no car is in the picture); car_area
+    float64) and `<factor>_bin` (int32), both null if it does not apply; car_x0, car_y0, car_x1,
+    car_y1 (int32, pixels, the upper ends exclusive, null if no car is in the picture); car_area
     (float64, visible share of the picture, 0..1); camera_matrix (float64[16], world to camera, row
-    major, metres); credits_id (string, ids joined by ';').
+    major, meters); credits_id (string, ids joined by ';').
     """
     import pyarrow as pa
 
@@ -77,16 +77,16 @@ def samples_schema(factors: Sequence[Factor]) -> pa.Schema:
 
 
 def samples_table(rows: Iterable[Row], factors: Sequence[Factor]) -> pa.Table:
-    """Rows as a table of `samples_schema`; bins are worked out here from the values.
+    """Return rows as a table of `samples_schema`; the bins are computed from the values.
 
     Args:
-        rows: one mapping an image. Factor values are all given (None: does not apply); car box
-            and car_area may be left out, credits_id is '' where left out.
-        factors: the dataset's factors.
+        rows: one mapping per image. It has a value of each factor (None: does not apply). Car box
+            and car_area may be left out; a missing credits_id becomes ''.
+        factors: the factors of the dataset.
 
     Raises:
-        InputError: a column that is missing, unknown or of another type, a value that is not one
-            of its factor's, a key with a dot, a key that occurs twice; the message names the key.
+        InputError: a column is missing, unknown or of another type, a value is not one of its
+            factor's, a key has a dot or occurs twice; names the key.
     """
     import pyarrow as pa
 
@@ -109,7 +109,7 @@ def write_samples(
     """Write samples.parquet; the same rows give the same bytes (under one version of pyarrow).
 
     Returns:
-        Its length and digest, for the manifest.
+        Length and digest of the file, for the manifest.
 
     Raises:
         InputError: see `samples_table`.
@@ -118,10 +118,10 @@ def write_samples(
 
 
 def write_samples_table(path: str | os.PathLike[str], table: pa.Table) -> Samples:
-    """`write_samples` for a table that `samples_table` made."""
+    """Write a table that `samples_table` made, as `write_samples` does."""
     import pyarrow.parquet as pq
 
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         pq.write_table(table, file, compression="zstd", version="2.6", row_group_size=1 << 16)
     return Samples(bytes=Path(path).stat().st_size, sha256=sha256_of(path))
 
@@ -130,11 +130,11 @@ def read_samples(path: str | os.PathLike[str] | BinaryIO, rows: int | None = Non
     """Read samples.parquet from a path or an open binary file.
 
     Args:
-        rows: that it has to have; any number where None.
+        rows: required number of rows; any number if None.
 
     Raises:
-        DatasetError: it is missing, not a Parquet file, of another number of rows, or it would fill
-            the memory.
+        DatasetError: the file is missing, not a Parquet file, has another number of rows, or would
+            fill the memory.
     """
     try:
         return read_parquet(path, SAMPLES_FILE, rows=rows)
@@ -143,10 +143,10 @@ def read_samples(path: str | os.PathLike[str] | BinaryIO, rows: int | None = Non
 
 
 def sample_json(row: Row) -> bytes:
-    """`<key>.json`: all of a row, sorted, in one canonical form.
+    """Return the content of `<key>.json`: a row in one canonical form, sorted by column.
 
     Raises:
-        DatasetError: a number that JSON does not have (NaN, infinity).
+        DatasetError: a number is NaN or infinite, which JSON does not have.
 
     >>> sample_json({"key": "a1", "sun_elevation": 30.0, "background_hue": None})
     b'{"background_hue":null,"key":"a1","sun_elevation":30.0}'
@@ -167,14 +167,14 @@ def _arrow(kind: str) -> pa.DataType:
 
 
 def _complete(row: Row, factors: Sequence[Factor], names: list[str]) -> dict[str, Any]:
-    """A row with every column, in plain Python types, bins worked out."""
-    given = {name: _plain(value) for name, value in row.items()}
-    where = f"row '{given.get('key')}'"
-    for name in given:
+    """Return a row with all columns, in plain Python types, with bins."""
+    plain_row = {name: _plain(value) for name, value in row.items()}
+    where = f"row '{plain_row.get('key')}'"
+    for name in plain_row:
         if name not in names:
             raise UnknownNameError("column", name, names, where=where)
     optional = dict.fromkeys(NULLABLE) | {"credits_id": ""}
-    complete = optional | given | _factor_columns(given, factors, where)
+    complete = optional | plain_row | _factor_columns(plain_row, factors, where)
     for name in names:
         if name not in complete:
             raise InputError(f"{where}: column '{name}' is missing")
@@ -190,7 +190,7 @@ def _complete(row: Row, factors: Sequence[Factor], names: list[str]) -> dict[str
 
 
 def _check_type(value: object, kind: str, required: bool, where: str) -> None:
-    """pyarrow would cut 1.5 to 1 and take True for 1."""
+    """Check a type strictly, since pyarrow would truncate 1.5 to 1 and accept True as 1."""
     if value is None:
         if required:
             raise InputError(f"{where} is null")
@@ -201,16 +201,16 @@ def _check_type(value: object, kind: str, required: bool, where: str) -> None:
         raise InputError(f"{where}: {value!r} is not finite")
 
 
-def _factor_columns(given: Row, factors: Sequence[Factor], where: str) -> dict[str, Any]:
+def _factor_columns(row: Row, factors: Sequence[Factor], where: str) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for factor in factors:
-        if factor.key not in given:
+        if factor.key not in row:
             raise InputError(f"{where}: factor '{factor.key}' is missing (None: does not apply)")
         try:
-            number = factor.bin_of(given[factor.key])
+            number = factor.bin_of(row[factor.key])
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
-        stated = given.get(f"{factor.key}_bin", number)
+        stated = row.get(f"{factor.key}_bin", number)
         if stated != number:
             raise InputError(f"{where}: {factor.key}_bin is {stated}, its value has bin {number}")
         columns[factor.key] = None if number is None else factor.values[number]
@@ -219,7 +219,7 @@ def _factor_columns(given: Row, factors: Sequence[Factor], where: str) -> dict[s
 
 
 def _plain(value: Any) -> Any:
-    """Python's own number or list in place of NumPy's."""
+    """Return a NumPy value as a Python number or list, and any other value unchanged."""
     return value.tolist() if hasattr(value, "tolist") else value
 
 

@@ -1,4 +1,4 @@
-"""Shards: WebDataset tar files of deterministic bytes, and a reader that trusts none of them."""
+"""Shards: write WebDataset tar files with deterministic bytes, and read untrusted ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from dmldata.common.errors import DatasetError, InputError
-from dmldata.common.files import whole_file
+from dmldata.common.files import atomic_file
 from dmldata.contract.layout import ShardPlan, images_per_shard_for, shard_layout
 from dmldata.contract.manifest import Shard
 from dmldata.contract.samples import KEY
@@ -36,14 +36,14 @@ __all__ = [
 
 
 class Sample(NamedTuple):
-    """One image and what belongs to it: bytes by extension ('jpg', 'mask.png', ...)."""
+    """An image and its other files: bytes by extension ('jpg', 'mask.png', ...)."""
 
     key: str
     files: dict[str, bytes]
 
     @property
     def image_extension(self) -> str:
-        """'jpg' or 'png'."""
+        """Return 'jpg' or 'png'."""
         return next(ext for ext in IMAGE_EXTENSIONS if ext in self.files)
 
 
@@ -53,20 +53,21 @@ def write_shard(
     """Write a shard named `<split>-000000.tar`; the same samples give the same bytes anywhere.
 
     Args:
-        path: where; the file name carries the split.
-        samples: (key, bytes by extension) in the shard's order; drawn one at a time.
+        path: path of the shard, whose name begins with the split.
+        samples: (key, bytes by extension) in the order of the shard; consumed one at a time.
 
     Returns:
         The shard's record for the manifest.
 
     Raises:
-        InputError: a bad key, an unknown extension, samples with unlike sets of files, no samples.
+        InputError: a key is not valid, an extension is unknown, samples have different sets of
+            files, or there are no samples.
     """
     path = Path(path)
     images = 0
     expected: frozenset[str] | None = None
     keys: set[str] = set()
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         out = _Digesting(file)
         for key, files in samples:
             problem = _sample_problem(key, files, keys, expected)
@@ -93,17 +94,17 @@ def write_shard(
 def read_shard(
     fileobj: BinaryIO, name: str, *, max_member_bytes: int = MAX_MEMBER_BYTES
 ) -> Iterator[Sample]:
-    """Samples of a shard, read front to back; nothing is ever written to disk.
+    """Yield the samples of a shard, read from front to back; nothing is written to disk.
 
     Args:
-        fileobj: the tar, open for reading; need not be seekable.
-        name: of the shard, for the messages.
-        max_member_bytes: a longer member is refused before it is read.
+        fileobj: the tar, open for reading; it need not be seekable.
+        name: name of the shard, for messages.
+        max_member_bytes: maximum size of a member; a longer one is an error before it is read.
 
     Raises:
-        DatasetError: names shard, member and reason: not a tar file, truncated, a member that is
-            no regular file (links, folders, devices), a name with a folder or without a known
-            extension, an oversize member, a sample split apart, given twice or incomplete.
+        DatasetError: not a tar file or truncated; a member is not a regular file (but a link,
+            folder or device), has a folder in its name, has no known extension or is too large; a
+            sample is not contiguous, occurs twice or is incomplete. Names shard and member.
     """
     expected: frozenset[str] | None = None
     seen: set[str] = set()
@@ -148,7 +149,7 @@ def _checked(
 def _sample_problem(
     key: str, files: Mapping[str, bytes], seen: set[str], expected: frozenset[str] | None
 ) -> str | None:
-    """What is wrong with a sample as a whole, or None."""
+    """Return what is wrong with a sample as a whole; None if nothing is."""
     unknown = [extension for extension in files if extension not in EXTENSIONS]
     if not KEY.fullmatch(key):
         return f"key '{key}': letters, digits, '-' and '_' only, no dots"

@@ -1,4 +1,4 @@
-"""The members of a shard: one by one, in a tar of fixed form."""
+"""Read and write the members of a shard, one by one, in a tar of fixed form."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Write = Callable[[bytes], object]
 
 
 def write_member(write: Write, name: str, data: bytes) -> None:
-    """Write one file. TarInfo's defaults are the fixed ones: mtime, uid, gid 0, no names, 0644."""
+    """Write one file with TarInfo's defaults: mtime, uid and gid 0, no owner names, mode 0644."""
     member = tarfile.TarInfo(name)
     member.size = len(data)
     try:
@@ -31,16 +31,20 @@ def write_member(write: Write, name: str, data: bytes) -> None:
 
 
 def write_end(write: Write, length: int) -> None:
-    """Close a tar of `length` bytes: two empty blocks, then zeros up to a whole record."""
+    """End a tar of `length` bytes: two empty blocks, then zeros up to a whole record."""
     end = 2 * tarfile.BLOCKSIZE
     write(bytes(end + -(length + end) % tarfile.RECORDSIZE))
 
 
 def members(fileobj: BinaryIO, name: str, limit: int) -> Iterator[tuple[str, str, bytes]]:
-    """(key, extension, bytes) of each member.
+    """Yield (key, extension, bytes) of each member.
 
-    Headers are parsed one by one, not through TarFile: it takes a tar cut off between two members
-    for a whole one, and follows extended headers that a shard has no need of.
+    Headers are parsed one by one without TarFile, which accepts a tar that is truncated between two
+    members, and which follows extended headers that a shard does not need.
+
+    Args:
+        name: name of the tar, for messages.
+        limit: maximum size of a member in bytes.
     """
     while True:
         header = _read(fileobj, tarfile.BLOCKSIZE, name, "truncated: the end of the tar is missing")
@@ -93,8 +97,8 @@ _KINDS = {
 }
 
 
-def _read(fileobj: BinaryIO, length: int, name: str, otherwise: str) -> bytes:
+def _read(fileobj: BinaryIO, length: int, name: str, problem: str) -> bytes:
     data = fileobj.read(length)
     if len(data) < length:
-        raise DatasetError(f"{name}: {otherwise}")
+        raise DatasetError(f"{name}: {problem}")
     return data

@@ -1,4 +1,4 @@
-"""What can be wrong with the rows of samples.parquet."""
+"""Checks of the rows of samples.parquet."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def row_problems(table: pa.Table, manifest: Manifest) -> Iterator[str]:
-    """Problems of samples.parquet as a whole and of its rows, in words.
+    """Yield the problems of samples.parquet as a whole and of its rows, in words.
 
-    A table without the right columns is not looked at any further.
+    If the columns are wrong, nothing else is checked.
     """
     problem = columns_problem(table, manifest.factors)
     if problem:

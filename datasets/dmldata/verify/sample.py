@@ -1,4 +1,4 @@
-"""What can be wrong with one sample of a shard."""
+"""Checks of one sample of a shard."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from dmldata.contract.shards import Sample
 def sample_problems(
     sample: Sample, row: dict[str, Any] | None, manifest: Manifest
 ) -> Iterator[str]:
-    """Problems of a sample, in words.
+    """Yield the problems of a sample, in words.
 
     Args:
-        row: its row of samples.parquet; {} when it has none, None when rows are not to be checked.
+        row: its row of samples.parquet; {} if it has none, None if rows are not checked.
     """
     for extension in sample.files:
         if extension != "json":

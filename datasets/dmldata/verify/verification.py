@@ -1,4 +1,4 @@
-"""Checking a whole dataset: every problem is listed, the first one stops nothing."""
+"""Check a whole dataset and list every problem."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from dmldata.verify.rows import row_problems
 from dmldata.verify.sample import sample_problems
 
 Rows = dict[str, dict[str, dict[str, Any]]]
-"""shard -> key -> row, in the order of samples.parquet."""
+"""Rows by shard and key, in the order of samples.parquet."""
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong: the file, and what."""
+    """A problem of a dataset: the file, and what is wrong with it."""
 
     file: str
     what: str
@@ -38,22 +38,22 @@ class Problem(NamedTuple):
 def verify(url: str | os.PathLike[str], progress: Report | None = None) -> list[Problem]:
     """Check every file, every sample and every row of a dataset.
 
-    Digests of checksums.sha256 and dataset.json; every picture decodes and has the stated size,
-    masks hold 0 to 5, every json is its row; rows and samples agree both ways; images per shard
-    and split; bins, credits, car boxes; no file is missing and none is there that is not listed
-    (names that start with a dot are not looked at). What an interrupted change of the card has left
-    to do in a folder is done first.
+    The checks are: files have the digests of checksums.sha256 and dataset.json; each picture
+    decodes and has the stated size; masks hold 0 to 5; each json equals its row; rows and samples
+    match one to one; images per shard and split, bins, credits and car boxes are right; no file is
+    missing or unlisted. Hidden files (names that start with a dot) are ignored. If a change of the
+    card was interrupted, it is completed first.
 
     Args:
         url: folder or fsspec URL.
-        progress: called as ('verify images', images done, images in all).
+        progress: called as ('verify images', images done, total images).
 
     Returns:
-        All problems, file by file; empty for a dataset that keeps the contract.
+        All problems, file by file; empty for a valid dataset.
 
     Raises:
-        InputError: a URL that cannot be read, or whose files cannot be listed.
-        DatasetError: no dataset.json there.
+        InputError: the URL cannot be read, or its files cannot be listed.
+        DatasetError: there is no dataset.json.
     """
     location = locate(url)
     with suppress(OSError):
@@ -87,7 +87,7 @@ class _Verification:
         yield from self._checksums(present)
 
     def _present(self) -> set[str]:
-        """Names of all files of the folder, without those that start with a dot."""
+        """Return the names of all files of the folder except hidden ones."""
         prefix = len(self.root.strip("/"))
         names = {path.strip("/")[prefix:].strip("/") for path in self.fs.find(self.root)}
         if MANIFEST_FILE not in names:
@@ -95,7 +95,7 @@ class _Verification:
         return {name for name in names if not name.startswith(".")}
 
     def _samples(self, manifest: Manifest) -> Generator[Problem, None, Rows | None]:
-        """Problems of samples.parquet; returns its rows, or None where there are none to use."""
+        """Yield the problems of samples.parquet; return its rows, or None if they are unusable."""
         try:
             data = self._read(SAMPLES_FILE, manifest.samples.bytes + CHUNK)
             yield from self._digest_problems(SAMPLES_FILE, manifest.samples)
@@ -135,7 +135,7 @@ class _Verification:
         rows: dict[str, dict[str, Any]] | None,
         manifest: Manifest,
     ) -> Iterator[Problem]:
-        """One pass: digest and samples at once."""
+        """Check the digest and the samples of a shard in one pass."""
         keys: list[str] = []
         whole = True
         with open_dataset_file(self.fs, f"{self.root}/{shard.file}") as file:
@@ -200,7 +200,7 @@ class _Verification:
 
 
 class _Digesting:
-    """A file that counts and digests what is read from it."""
+    """A file that counts and digests the bytes read from it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from dmldata.common.errors import InputError
-from dmldata.common.files import sha256_of, whole_file
+from dmldata.common.files import atomic_file, sha256_of
 from dmldata.common.foreign import check_expansion, reading
 from dmlgen.blender import call_in_blender
 from dmlgen.carimport.textures import prepare_images
@@ -52,7 +52,7 @@ def convert_source(spec: CarSpec, source: Path, folder: Path) -> ImportedCar:
         log = Path(scratch) / "blender.log"
         size, triangles = call_in_blender(_convert, log, spec, file, glb)
         target = folder / glb.name
-        with glb.open("rb") as whole, whole_file(target) as out:
+        with glb.open("rb") as whole, atomic_file(target) as out:
             shutil.copyfileobj(whole, out)
     return ImportedCar(target, size, triangles)
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
-from dmldata.card.licenses import licence_url, spdx_license
+from dmldata.card.licenses import license_url, spdx_license
 from dmldata.common.errors import InputError, PrismError
-from dmldata.common.files import sha256_of, write_whole
+from dmldata.common.files import sha256_of, write_atomic
 from dmlgen.blender import call_in_blender, require_blender
 from dmlgen.carimport.decide import Choices, Decision, decide
 from dmlgen.carimport.importer import ImportedCar, convert_source
@@ -127,8 +127,8 @@ def bring_car(
         made = Path(scratch) / name
         made.mkdir()
         converted = convert_source(spec, file.absolute(), made)
-        write_whole(made / "car.yaml", _yaml(spec.model_dump(mode="json", exclude_defaults=True)))
-        write_whole(made / "recipe.yaml", _yaml(_recipe(name)))
+        write_atomic(made / "car.yaml", _yaml(spec.model_dump(mode="json", exclude_defaults=True)))
+        write_atomic(made / "recipe.yaml", _yaml(_recipe(name)))
         show_car(name, made / "preview.png", size, device, Path(scratch))
         _put(made, home / name, Path(scratch) / "before")
     folder = home / name
@@ -168,7 +168,7 @@ def _spec(name: str, file: Path, decision: Decision, choices: Choices, labels: L
             "body_type": "own",
             "author": author,
             "license": license,
-            "license_url": licence_url(license) if labels.license else "not given",
+            "license_url": license_url(license) if labels.license else "not given",
             "credit": f"{title} by {author}, {license}",
             "source": Source(member=file.name, sha256=sha256_of(file)),
             "scale": decision.scale,

@@ -1,4 +1,4 @@
-"""The commands `dmlgen cars ...`. Imports what a command needs inside it."""
+"""The commands `dmlgen cars ...`. Each imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ if TYPE_CHECKING:
     from dmlgen.carimport.decide import Decision
     from dmlgen.carimport.table import MaterialRole
 
-cars = typer.Typer(help="The cars that can stand in a picture.", no_args_is_help=True)
+cars = typer.Typer(
+    help="List, show and import the cars that images can show.", no_args_is_help=True
+)
 
 Globs = list[str] | None
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or optix.")]
+Device = Annotated[str, typer.Option(help="Device to render on: auto, cpu, cuda or optix.")]
 
 
 @cars.command("list")
 def list_cars() -> None:
-    """List the cars with their authors and licences.
+    """List the cars with their authors and licenses.
 
-    From each of the project's cars there are models with other proportions, wheels and trim:
-    derived:NAME-001 to derived:NAME-999, in recipes also derived:NAME-001..014.
+    Each of the project's cars also has derived models with other proportions, wheels and trim:
+    derived:NAME-001 to derived:NAME-999. Recipes can name several at once: derived:NAME-001..014.
     """
     from dmlgen.catalog.assets import car_names, own_car_names
     from dmlgen.catalog.cars import load_car
 
-    own = own_car_names()
+    user_cars = own_car_names()
     specs, broken = [], []
     for name in car_names():
         try:
@@ -48,7 +50,7 @@ def list_cars() -> None:
                 s.body_type,
                 s.author,
                 s.license,
-                "you" if s.name in own else "dmlgen",
+                "you" if s.name in user_cars else "dmlgen",
             )
             for s in specs
         ],
@@ -62,13 +64,18 @@ def list_cars() -> None:
 def show(
     name: Annotated[
         str,
-        typer.Argument(help="A car (see 'dmlgen cars list'), or a model as derived:fordFocus-017."),
+        typer.Argument(
+            help="Name of a car (see 'dmlgen cars list'), or of a derived model, such as "
+            "derived:fordFocus-017."
+        ),
     ],
-    out: Annotated[Path | None, typer.Option(help="The PNG file; NAME.png if not given.")] = None,
-    size: Annotated[int, typer.Option(help="Width and height of a picture in pixels.")] = 384,
+    out: Annotated[
+        Path | None, typer.Option(help="PNG file to write; the default is NAME.png.")
+    ] = None,
+    size: Annotated[int, typer.Option(help="Width and height of each picture, in pixels.")] = 384,
     device: Device = "auto",
 ) -> None:
-    """Render a car from eight sides."""
+    """Render a car from eight sides into one PNG file."""
     from dmlgen.rendering.show import show_car
 
     target = out or Path(f"{name}.png")
@@ -80,49 +87,74 @@ def show(
 @cars.command("import")
 def import_car(
     model: Annotated[
-        str, typer.Argument(help="Your file (.glb, .gltf, .obj, .fbx, .blend); or a car's name.")
+        str,
+        typer.Argument(
+            help="Model file (.glb, .gltf, .obj, .fbx, .blend), or with --source the name of a car."
+        ),
     ],
     paint: Annotated[
-        Globs, typer.Option("--paint-material", help="A material that is paint; repeatable.")
+        Globs,
+        typer.Option("--paint-material", help="Name of a material that is paint; repeatable."),
     ] = None,
-    name: Annotated[str, typer.Option(help="Of the car; from the file where not given.")] = "",
+    name: Annotated[
+        str, typer.Option(help="Name of the car; the default is made from the file name.")
+    ] = "",
     forward: Annotated[
-        str, typer.Option(help="Where the front is: +X, -X, +Y, -Y, auto.")
+        str, typer.Option(help="Direction of the car's front in the file: +X, -X, +Y, -Y or auto.")
     ] = "auto",
-    up: Annotated[str, typer.Option(help="What points up: +Z, -Z, +Y, -Y, +X, -X, auto.")] = "auto",
-    length: Annotated[float | None, typer.Option(help="Of the car, in metres.")] = None,
+    up: Annotated[
+        str,
+        typer.Option(help="Direction that points up in the file: +Z, -Z, +Y, -Y, +X, -X or auto."),
+    ] = "auto",
+    length: Annotated[
+        float | None,
+        typer.Option(help="Length of the car in meters; the default is derived from the file."),
+    ] = None,
     role: Annotated[
         Globs,
         typer.Option(
-            help="MATERIAL=ROLE, or MATERIAL@OBJECTS=ROLE for a part, where a guess is wrong; "
-            "repeatable."
+            help="Role of a material whose guessed role is wrong: MATERIAL=ROLE, or "
+            "MATERIAL@OBJECTS=ROLE for some objects only; repeatable."
         ),
     ] = None,
     wheels: Annotated[
-        Globs, typer.Option(help="Glob of objects or materials of the wheels; repeatable.")
+        Globs,
+        typer.Option(help="Glob that matches objects or materials of the wheels; repeatable."),
     ] = None,
     ignore: Annotated[
-        Globs, typer.Option(help="Glob of objects that are no part of the car; repeatable.")
+        Globs,
+        typer.Option(help="Glob that matches objects which are not part of the car; repeatable."),
     ] = None,
-    title: Annotated[str, typer.Option(help="For credits.")] = "",
-    author: Annotated[str, typer.Option(help="For credits.")] = "",
-    license: Annotated[str, typer.Option(help="SPDX identifier, like CC-BY-4.0.")] = "",
-    force: Annotated[bool, typer.Option("--force", help="Replace a car of that name.")] = False,
-    size: Annotated[int, typer.Option(help="Pixels of each picture of the preview.")] = 256,
+    title: Annotated[str, typer.Option(help="Title of the model, for the credits.")] = "",
+    author: Annotated[str, typer.Option(help="Author of the model, for the credits.")] = "",
+    license: Annotated[
+        str, typer.Option(help="License of the model as an SPDX identifier, such as CC-BY-4.0.")
+    ] = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing car of the same name.")
+    ] = False,
+    size: Annotated[
+        int, typer.Option(help="Width and height of each picture of the preview, in pixels.")
+    ] = 256,
     device: Device = "auto",
     source: Annotated[
         Path | None,
-        typer.Option(help="Convert car NAME again: the file its car.yaml names, or its folder."),
+        typer.Option(
+            help="Convert an existing car again from this file (the one that its car.yaml names), "
+            "or from the folder of that file."
+        ),
     ] = None,
 ) -> None:
-    """Bring your own car: make one of your model that recipes can name."""
+    """Import your own car: convert a model file into a car that recipes can name."""
     if source is not None:
         _convert_again(model, source)
         return
     from dmlgen.catalog.assets import car_names
 
     if model in car_names() and not Path(model).exists():
-        raise InputError(f"--source is missing: where the file that car.yaml of {model} names is")
+        raise InputError(
+            f"--source is missing; valid: the file that car.yaml of {model} names, or its folder"
+        )
     from shlex import quote
 
     from dmlgen.carimport.decide import Choices, PaintError
@@ -146,7 +178,7 @@ def import_car(
 
     try:
         with option_names("size"):
-            made = bring_car(
+            imported = bring_car(
                 Path(model),
                 choices,
                 Labels(name, title, author, license),
@@ -160,14 +192,14 @@ def import_car(
         raise
     doubts = list(decisions[0].doubts)
     if not license:
-        doubts.append("the licence: pictures of this car must not be published; give --license")
+        doubts.append("the license: pictures of this car must not be published; give --license")
     if doubts:
         say("to check:")
         for doubt in doubts:
             say(f"  - {doubt}")
-    _show_converted(made.converted.file, made.converted.size, made.converted.triangles)
-    say(f"preview: {made.folder / 'preview.png'}")
-    recipe = quote(str(made.folder / "recipe.yaml"))
+    _show_converted(imported.converted.file, imported.converted.size, imported.converted.triangles)
+    say(f"preview: {imported.folder / 'preview.png'}")
+    recipe = quote(str(imported.folder / "recipe.yaml"))
     say(f"next: dmlgen render {recipe} --count 8 --size 384x288 --out pictures")
 
 
@@ -225,12 +257,12 @@ _REASONS = {
 }
 
 
-def _roles(given: list[str]) -> dict[str, str]:
+def _roles(assignments: list[str]) -> dict[str, str]:
     roles = {}
-    for text in given:
+    for text in assignments:
         material, sign, role = text.rpartition("=")
         if not (material and sign and role):
-            raise InputError(f"--role {text}: has to be MATERIAL=ROLE, like 'Glass_01=glass'")
+            raise InputError(f"--role {text}: has to be MATERIAL=ROLE, such as 'Glass_01=glass'")
         roles[material] = role
     return roles
 

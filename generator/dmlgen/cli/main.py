@@ -1,4 +1,4 @@
-"""The command `dmlgen`. Imports what a command needs inside it, so that --help is quick."""
+"""The command `dmlgen`. Each command imports what it needs when it runs, so --help is quick."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="dmlgen",
-    help="Renders image datasets whose properties are controlled one by one.",
+    help="Render image datasets whose properties are controlled one by one.",
     no_args_is_help=True,
 )
 add_version_option(app)
@@ -45,7 +45,7 @@ app.command()(merge)
 app.command()(publish)
 app.add_typer(cars, name="cars")
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The dataset's folder.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")]
 
 
 @app.command()
@@ -58,31 +58,33 @@ def plan(
     seed: Seed = 0,
     size: Size = "256",
     preset: PresetName = "standard",
-    out: Annotated[Path | None, typer.Option(help="Write the plan to this .parquet file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Parquet file (.parquet) to write the plan to.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what would be rendered, with an estimate of time and size; nothing is rendered."""
+    """Show what would be rendered, with an estimate of time and size. Nothing is rendered."""
     from dmlgen.plan.estimate import estimate
     from dmlgen.plan.table import plan_rows, write_plan
 
     engine = engine_of(preset, size)
-    made = plan_of(recipe, group, scenes, variants, count, seed)
-    expected = estimate(made.images, engine)
+    drawn_plan = plan_of(recipe, group, scenes, variants, count, seed)
+    expected = estimate(drawn_plan.images, engine)
     if out is not None:
         if out.suffix != ".parquet":
             raise InputError(f"--out {out}: has to end in .parquet")
-        write_plan(made, out)
+        write_plan(drawn_plan, out)
     if as_json:
-        say(json.dumps({"images": plan_rows(made), "estimate": expected.to_json()}))
+        say(json.dumps({"images": plan_rows(drawn_plan), "estimate": expected.to_json()}))
         return
     if out is None:
-        _show_plan(made)
-    say(f"{len(made.images)} images, {expected.describe()}")
+        _show_plan(drawn_plan)
+    say(f"{len(drawn_plan.images)} images, {expected.describe()}")
 
 
 @app.command()
 def factors(as_json: AsJson = False) -> None:
-    """List the factors: keys, groups, kinds, units, values and ranges."""
+    """List the factors with their keys, groups, kinds, units, values and ranges."""
     from dmlgen.factors.registry import DECLARATIONS, DEFAULTS, factor_catalog
 
     catalog = factor_catalog().factors
@@ -124,20 +126,20 @@ def verify(
     folder: Annotated[
         str,
         typer.Argument(
-            metavar="DIR", help="A dataset: a folder or a URL.", callback=console.path_or_url
+            metavar="DIR", help="Folder or URL of the dataset.", callback=console.path_or_url
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Check every file of a dataset; exit 1 with the list of what is wrong."""
+    """Check every file of a dataset. List every problem and exit with 1 if there is one."""
     from dmldata.dataset import open_dataset
     from dmldata.verify import verify as verify_dataset
 
     with console.progress("verify", None, quiet=as_json) as bar:
         problems = verify_dataset(folder, progress=bar.report)
     if as_json:
-        found = [{"file": p.file, "what": p.what} for p in problems]
-        say(json.dumps({"ok": not found, "problems": found}))
+        documents = [{"file": p.file, "what": p.what} for p in problems]
+        say(json.dumps({"ok": not documents, "problems": documents}))
     elif problems:
         for problem in problems:
             say(f"{problem.file}: {problem.what}")
@@ -153,17 +155,21 @@ def verify(
 def preview(
     folder: Folder,
     out: Annotated[
-        Path | None, typer.Option(help="The PNG file; DIR.preview.png where not given.")
+        Path | None, typer.Option(help="PNG file to write; the default is DIR.preview.png.")
     ] = None,
     factor: Annotated[
-        str | None, typer.Option(help="Order the pictures of each row by this factor.")
+        str | None, typer.Option(help="Factor to order the pictures of each row by.")
     ] = None,
-    rows: Annotated[int, typer.Option(help="Most rows.")] = 6,
-    columns: Annotated[int, typer.Option(help="Most pictures in a row.")] = 8,
-    cell: Annotated[int, typer.Option(help="Width of a picture on the sheet, in pixels.")] = 192,
-    captions: Annotated[bool, typer.Option(help="Write what varies under the pictures.")] = True,
+    rows: Annotated[int, typer.Option(help="Maximum number of rows.")] = 6,
+    columns: Annotated[int, typer.Option(help="Maximum number of pictures per row.")] = 8,
+    cell: Annotated[
+        int, typer.Option(help="Width of a picture on the sheet, in pixels (16 or more).")
+    ] = 192,
+    captions: Annotated[
+        bool, typer.Option(help="Write the values of the varied factors under the pictures.")
+    ] = True,
 ) -> None:
-    """Make a contact sheet, with the varied factor along the rows."""
+    """Make a contact sheet of a dataset, with the varied factor along the rows."""
     from dmlgen.gallery.preview import contact_sheet
 
     target = out or folder.with_name(f"{folder.resolve().name}.preview.png")
@@ -176,11 +182,13 @@ def preview(
 def gallery(
     folder: Folder,
     out: Annotated[
-        Path | None, typer.Option(help="A new folder; DIR.gallery where not given.")
+        Path | None, typer.Option(help="New folder to write; the default is DIR.gallery.")
     ] = None,
-    width: Annotated[int, typer.Option(help="Of a small picture, in pixels.")] = 128,
+    width: Annotated[
+        int, typer.Option(help="Width of a small picture, in pixels (32 to 512).")
+    ] = 128,
 ) -> None:
-    """Make a page to look through a dataset: filters, sweeps as strips, all values, masks."""
+    """Make a web page for browsing a dataset: filters, sweeps as strips, all values, masks."""
     from dmlgen.gallery.build import build_gallery
 
     target = out or folder.with_name(f"{folder.resolve().name}.gallery")
@@ -191,7 +199,7 @@ def gallery(
 
 @app.command()
 def check() -> None:
-    """Check that Blender can run here; says what to install where it can't."""
+    """Check that Blender can run on this machine. If it cannot, say what to install."""
     from dmlgen.blender import require_blender
 
     require_blender()
@@ -207,7 +215,7 @@ def _show_plan(plan: Plan) -> None:
     shown = rows if len(rows) <= 24 else rows[:20]
     console.table(columns, [[_shown((row[c],)) for c in columns] for row in shown])
     if len(shown) < len(rows):
-        say(f"... and {len(rows) - len(shown)} more; all of them: --out plan.parquet")
+        say(f"... and {len(rows) - len(shown)} more; write all of them with --out plan.parquet")
     held = ", ".join(f"{f.key} {_shown(f.values)}" for f in plan.factors if not f.varies)
     if held:
         say(f"held: {held}")
@@ -220,5 +228,5 @@ def _shown(values: tuple[object, ...]) -> str:
 
 
 def main() -> None:
-    """Entry point of the command."""
+    """Run the command line `dmlgen`."""
     console.run(app, "dmlgen")

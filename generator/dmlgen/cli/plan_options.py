@@ -1,4 +1,4 @@
-"""Options that say which plan is meant, shared by the commands that take one."""
+"""Options that select a plan, shared by the commands that draw one."""
 
 from __future__ import annotations
 
@@ -21,25 +21,48 @@ RecipeName = Annotated[
     str,
     typer.Argument(
         metavar="RECIPE",
-        help="A recipe by name, or the path of a .yaml file.",
+        help="Name of a recipe (see 'dmlgen recipes'), or path of a .yaml file.",
         callback=path_or_url,
     ),
 ]
 Group = Annotated[
     str | None,
+    typer.Option("--factor", metavar="GROUP", help="Factor group to sweep (see 'dmlgen factors')."),
+]
+Scenes = Annotated[
+    int | None,
     typer.Option(
-        "--factor", metavar="GROUP", help="Sweep this factor group (see 'dmlgen factors')."
+        help="Number of base scenes of a sweep; the default is the recipe's, or 4 with --factor."
     ),
 ]
-Scenes = Annotated[int | None, typer.Option(help="Base scenes of a sweep; 4 if not given.")]
 Variants = Annotated[
-    int | None, typer.Option(help="Pictures of each base scene in a sweep; 6 if not given.")
+    int | None,
+    typer.Option(
+        help="Number of images per base scene of a sweep; the default is the recipe's, or 6 with "
+        "--factor."
+    ),
 ]
-Count = Annotated[int | None, typer.Option(help="Images of a dataset that is not a sweep.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same dataset.")]
-Size = Annotated[str, typer.Option(help="Pixels: 256, or 384x288 for width and height.")]
-PresetName = Annotated[str, typer.Option("--preset", help="Quality: draft, standard or final.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, no bars.")]
+Count = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of images of a dataset that is not a sweep; the default is the recipe's."
+    ),
+]
+Seed = Annotated[
+    int, typer.Option(help="Seed of all random choices: the same seed gives the same dataset.")
+]
+Size = Annotated[
+    str,
+    typer.Option(
+        help="Size of the images in pixels: 256 for square ones, or 384x288 for width and height."
+    ),
+]
+PresetName = Annotated[
+    str, typer.Option("--preset", help="Render quality: draft, standard or final.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on stdout, without progress bars.")
+]
 
 
 def plan_of(
@@ -53,8 +76,8 @@ def plan_of(
     """Return the plan that the options ask for.
 
     Raises:
-        InputError: an unknown recipe or group, numbers out of range, options that do not go
-            together.
+        InputError: the recipe or group is unknown, a number is out of range, or two options
+            contradict each other.
     """
     from dmlgen.factors.registry import factor_catalog
     from dmlgen.plan.draw import make_plan
@@ -74,7 +97,7 @@ def plan_of(
         )
     elif scenes is not None or variants is not None:
         option = "--variants" if scenes is None else "--scenes"
-        raise InputError(f"{option}: recipe '{name}' is no sweep; name a group with --factor")
+        raise InputError(f"{option}: recipe '{name}' is not a sweep; name a group with --factor")
     options = {"seed": seed, "count": count, "scenes": scenes, "variants": variants}
     set_by = {field: f"--{field}" for field, value in options.items() if value is not None}
     try:
@@ -107,11 +130,11 @@ def option_names(*fields: str) -> Iterator[None]:
 
 
 def folder_name(recipe: str, group: str | None) -> str:
-    """Return the name of the folder that a recipe is rendered into where none is given.
+    """Return the default name of the folder that a recipe is rendered into.
 
     Args:
         recipe: name in the recipe's file.
-        group: of --factor.
+        group: factor group that --factor names, if any.
 
     >>> folder_name("paper", "color"), folder_name("wet", None), folder_name("wet", "color")
     ('color', 'wet', 'wet-color')

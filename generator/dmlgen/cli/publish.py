@@ -1,4 +1,4 @@
-"""The command dmlgen publish."""
+"""The command `dmlgen publish`."""
 
 from __future__ import annotations
 
@@ -16,37 +16,46 @@ if TYPE_CHECKING:
 
 
 def publish(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a dataset.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")],
     to: Annotated[
         str,
         typer.Option(
             "--to",
             metavar="PLACE",
-            help="hf://owner/name on the Hugging Face Hub, a folder, or a URL such as s3://...",
+            help="Where to publish: hf://owner/name on the Hugging Face Hub, a folder, or a URL "
+            "such as s3://...",
         ),
     ],
     version: Annotated[
         str | None,
         typer.Option(
             "--version",
-            help="Give the dataset this version, once it is checked: changed pictures ask for "
-            "another first number, added ones for the second, a new card for the third.",
+            help="Version to give the dataset once it is checked, such as 1.1.0. Changed images "
+            "require a new first number, added images a new second, a new card a new third.",
         ),
     ] = None,
     private: Annotated[
-        bool, typer.Option("--private", help="A repository that is made on the Hub is private.")
+        bool, typer.Option("--private", help="Make a new repository on the Hub private.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check, show what would go, and put nothing there.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Check the dataset and list what would be published, without publishing.",
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one JSON document on stdout, without progress bars."),
+    ] = False,
 ) -> None:
-    """Check a dataset, put it where others find it, and check it there.
+    """Check a dataset, publish it, and check the published copy.
 
-    Everything is checked first: all that 'verify' checks, the licenses of the works in it, that
-    nothing in it tells of this machine or gives access to something, and that the place is new,
-    empty or holds an earlier version. The same command goes on after an interruption. On the Hub
-    it is one commit, tagged with the version; the token is that of 'hf auth login' or HF_TOKEN.
+    All checks run first: what 'verify' checks, the licenses of the works in the images, that no
+    file reveals this machine, a user or a credential, and that the place is new, is empty or holds
+    an earlier version. After an interruption, run the same command again: it resumes. On the Hub
+    the dataset is one commit, tagged with the version; the token comes from 'hf auth login' or
+    HF_TOKEN.
     """
     from rich.filesize import decimal
 
@@ -92,8 +101,8 @@ def publish(
 
 def _show_problems(problems: list[Problem], folder: Path, as_json: bool) -> None:
     if as_json:
-        found = [{"file": problem.file, "what": problem.what} for problem in problems]
-        say(json.dumps({"published": False, "problems": found}))
+        documents = [{"file": problem.file, "what": problem.what} for problem in problems]
+        say(json.dumps({"published": False, "problems": documents}))
         return
     for problem in problems:
         say(f"{problem.file}: {problem.what}")

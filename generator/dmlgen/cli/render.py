@@ -41,20 +41,36 @@ MAX_MEMORY = 100_000
 EXECUTORS = ("local", "ray")
 _STANDING = {
     True: " (all images of it are rendered)",
-    False: " (not running; the same command goes on)",
+    False: " (not running; run the same command again to resume)",
 }
-"""What `status` says of a render that no process is at, by whether its images are all there."""
+"""What `status` says of a render without a running process, by whether all images are rendered."""
 
 Workers = Annotated[
-    int | None, typer.Option(help="Processes that render; one a core, if memory allows.")
+    int | None,
+    typer.Option(
+        help="Number of worker processes; the default is one per CPU core, if memory allows."
+    ),
 ]
-Threads = Annotated[int | None, typer.Option(help="Threads of each of them.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of threads per worker; by default the CPU cores are shared out among the "
+        "workers (1 with --executor ray)."
+    ),
+]
 Events = Annotated[
-    bool, typer.Option("--json", help="Events as JSON on stdout, one a line; the last sums up.")
+    bool,
+    typer.Option(
+        "--json",
+        help="Print progress events on stdout, one JSON object per line; the last is a summary.",
+    ),
 ]
 Work = Annotated[
     Path | None,
-    typer.Option(help="Where frames are kept until a dataset at a URL is whole."),
+    typer.Option(
+        help="Folder that keeps the frames of a dataset at a URL until it is uploaded; the default "
+        "is $DML_PRISM_WORK, or ~/.cache/dml-prism/render."
+    ),
 ]
 
 
@@ -64,8 +80,8 @@ def render(
     out: Annotated[
         str | None,
         typer.Option(
-            help="A new or empty folder for the dataset, or a URL; by default ./ and the name of "
-            "the recipe, or of the group after --factor.",
+            help="New or empty folder for the dataset, or a URL; the default is a folder here "
+            "that is named after the recipe and the group of --factor.",
             callback=console.path_or_url,
         ),
     ] = None,
@@ -75,26 +91,38 @@ def render(
     seed: Seed = 0,
     size: Size = "256",
     preset: PresetName = "standard",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or optix.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="Device to render on: auto, cpu, cuda or optix.")
+    ] = "auto",
     workers: Workers = None,
     threads: Threads = None,
     executor: Annotated[
-        str, typer.Option(help="local: this machine; ray: a Ray cluster.")
+        str, typer.Option(help="Where to run: local (this machine) or ray (a Ray cluster).")
     ] = "local",
     address: Annotated[
-        str | None, typer.Option(help="Of the Ray cluster: auto, or host:port.")
+        str | None,
+        typer.Option(
+            help="Address of the Ray cluster: auto, or host:port; the default starts one here."
+        ),
     ] = None,
     part: Annotated[
         str | None,
-        typer.Option("--slice", metavar="I/N", help="Render this part only, for 'dmlgen merge'."),
+        typer.Option(
+            "--slice",
+            metavar="I/N",
+            help="Render only the I-th of N slices; join them with 'dmlgen merge'.",
+        ),
     ] = None,
     memory: Annotated[
-        float | None, typer.Option(help="Gigabytes above which a worker is replaced, from 1; 8.")
+        float | None,
+        typer.Option(
+            help="Memory in gigabytes above which a worker is replaced (1 or more); default 8."
+        ),
     ] = None,
     work: Work = None,
     as_json: Events = False,
 ) -> None:
-    """Render a dataset. Interrupted or killed, the same command continues where it was."""
+    """Render a dataset. After an interruption, run the same command again: it resumes."""
     from dmlgen.rendering.finished import check_request, finished
     from dmlgen.rendering.remote import Destination, is_url, work_folder
     from dmlgen.rendering.supervise import Limits
@@ -103,56 +131,56 @@ def render(
     if executor not in EXECUTORS:
         raise UnknownNameError("executor", executor, EXECUTORS)
     if address is not None and executor != "ray":
-        raise InputError("--address: only with --executor ray")
+        raise InputError("--address: valid only with --executor ray")
     engine = engine_of(preset, size, device)
     plan = plan_of(recipe, group, scenes, variants, count, seed)
     crew = _crew(engine, executor, address, workers, threads)
     if memory is not None and not 1 <= memory <= MAX_MEMORY:
         raise InputError(f"--memory {memory:g}: has to be 1 to {MAX_MEMORY} (gigabytes)")
     limits = Limits() if memory is None else Limits(memory=int(memory * 1e9))
-    chosen = None if part is None else parse_slice(part)
+    requested_slice = None if part is None else parse_slice(part)
     if out is None:
         out = folder_name(plan.recipe.name, group)
     if not is_url(out):
-        there = finished(plan, engine, Path(out))
+        manifest = finished(plan, engine, Path(out))
         if not as_json:
             say(f"folder: {out}")
-        if there is not None:
-            _already(there, out, as_json)
+        if manifest is not None:
+            _already(manifest, out, as_json)
         else:
-            _render(plan, engine, Path(out), chosen, crew, limits, as_json)
+            _render(plan, engine, Path(out), requested_slice, crew, limits, as_json)
         return
     if part is not None:
-        raise InputError(f"--slice {part}: --out has to be a folder; 'dmlgen merge' takes a URL")
+        raise InputError(f"--slice {part}: --out has to be a folder; 'dmlgen merge' accepts a URL")
     destination = Destination(out)
-    there = destination.manifest()
-    if there is not None:
-        check_request(there, plan, engine, destination.name)
-        _already(there, destination.name, as_json)
+    manifest = destination.manifest()
+    if manifest is not None:
+        check_request(manifest, plan, engine, destination.name)
+        _already(manifest, destination.name, as_json)
         return
     begun = destination.begun()
     if begun is not None:
         check_request(begun, plan, engine, destination.name)
     local = work_folder(out, work)
-    whole = finished(plan, engine, local, _other_work(local))
+    rendered = finished(plan, engine, local, _other_work(local))
     destination.check()
-    if whole is None:
+    if rendered is None:
         _render(plan, engine, local, None, crew, limits, as_json, named=destination.name)
     _carry(local, destination, as_json)
 
 
 def status(
-    out: Annotated[Path, typer.Argument(metavar="DIR", help="What --out named.")],
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that --out named.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show how far a render is that goes on elsewhere, or was interrupted."""
+    """Show the progress of a render that is running or was interrupted."""
     from dmlgen.rendering.job import STAGING, is_held, is_render, set_aside_in, slices_in
     from dmlgen.rendering.monitor import line, worker_lines
 
-    found = [s for s in (out / STAGING, *slices_in(out)) if is_render(s)]
-    if not found:
+    stagings = [s for s in (out / STAGING, *slices_in(out)) if is_render(s)]
+    if not stagings:
         what = "a finished dataset" if (out / "dataset.json").exists() else "no render"
-        raise InputError(f"{out}: {what} there; status is for one that goes on")
+        raise InputError(f"{out}: {what} there; valid: the folder of an unfinished render")
     documents = [
         {
             "folder": str(staging),
@@ -160,7 +188,7 @@ def status(
             "finished": set_aside_in(staging) is not None,
             **_status_of(staging),
         }
-        for staging in found
+        for staging in stagings
     ]
     if as_json:
         say(json.dumps(documents))
@@ -174,19 +202,19 @@ def status(
 
 def merge(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR", help="Folders that --slice rendered into.")
+        list[Path], typer.Argument(metavar="DIR", help="Folders that hold the slices.")
     ],
     out: Annotated[
         str | None,
         typer.Option(
-            help="Folder or URL for the dataset; the first DIR where not given.",
+            help="Folder or URL for the dataset; the default is the first DIR.",
             callback=console.path_or_url,
         ),
     ] = None,
     work: Work = None,
     as_json: AsJson = False,
 ) -> None:
-    """Join slices into the dataset that one render would have made."""
+    """Join slices into one dataset, the same as a single render would make."""
     from dmlgen.rendering.finished import NEW_FOLDER
     from dmlgen.rendering.remote import Destination, is_url, work_folder
     from dmlgen.rendering.run import merge as merge_slices
@@ -233,7 +261,7 @@ def _render(
     as_json: bool,
     named: str | None = None,
 ) -> None:
-    """Renders a plan or a slice of it into a folder and says what came of it."""
+    """Render a plan or a slice of it into a folder and report the outcome."""
     from dmlgen.rendering.job import staging_of
     from dmlgen.rendering.monitor import time_split, watched
     from dmlgen.rendering.run import Progress, render_slice
@@ -254,7 +282,10 @@ def _render(
             else:
                 set_aside = render_slice(plan, engine, out, part, **arguments)
     except KeyboardInterrupt:
-        say(f"what is finished is kept in {named or out}; the same command goes on", error=True)
+        say(
+            f"what is finished is kept in {named or out}; run the same command again to resume",
+            error=True,
+        )
         raise
     speed = _speed(last)
     if part is None:
@@ -264,7 +295,7 @@ def _render(
         say(json.dumps({"event": "done", "slice": str(part), "out": str(out), **speed}))
     else:
         merge = console.command("dmlgen", "merge", out)
-        say(f"slice {part} is rendered; when all {part.of} are: {merge}")
+        say(f"slice {part} is rendered; when all {part.of} are rendered, run: {merge}")
     _complain(set_aside)
 
 
@@ -272,7 +303,7 @@ def _speed(progress: Progress) -> dict[str, float]:
     from time import monotonic
 
     seconds = monotonic() - progress.began
-    fresh = progress.total - progress.found
+    fresh = progress.total - progress.resumed
     return {"seconds": round(seconds, 1), "images_per_hour": round(fresh / seconds * 3600)}
 
 
@@ -284,7 +315,9 @@ def _conclude(
         left_out = [image.model_dump() for image in manifest.set_aside]
         say(json.dumps({"event": "done", **summary, "set_aside": left_out, **speed}))
     else:
-        took = f" in {speed['seconds']:.0f} s ({speed['images_per_hour']} an hour)" if speed else ""
+        took = (
+            f" in {speed['seconds']:.0f} s ({speed['images_per_hour']} per hour)" if speed else ""
+        )
         say(f"{manifest.images} images{took}: {out}")
         if split:
             say(f"time of the workers: {split}")
@@ -293,13 +326,13 @@ def _conclude(
 
 
 def _already(manifest: Manifest, out: str, as_json: bool) -> None:
-    """Says that a dataset was rendered before, and ends as the render that made it did."""
+    """Say that a dataset was rendered before, and end as the render that made it did."""
     if as_json:
         _conclude(manifest, out, as_json, {})
         return
     made_with = f" with Blender {manifest.versions['bpy']}" if "bpy" in manifest.versions else ""
     say(
-        f"all {manifest.images} images are there already, rendered{made_with} (dataset "
+        f"all {manifest.images} images are already rendered{made_with} (dataset "
         f"{manifest.name}, fingerprint {manifest.fingerprint}); nothing to do"
     )
     say(_next_commands(out))
@@ -318,18 +351,18 @@ def _next_commands(out: str) -> str:
 
 
 def _complain(set_aside: dict[str, str]) -> None:
-    """Ends the command with exit code 1 where images are missing."""
+    """End the command with exit code 1 if images are missing."""
     if set_aside:
         named = "; ".join(f"{key}: {why}" for key, why in sorted(set_aside.items())[:5])
         raise PrismError(
-            f"{len(set_aside)} images could not be rendered and are left out, as dataset.json "
-            f"says: {named}"
+            f"{len(set_aside)} images could not be rendered and are left out (dataset.json lists "
+            f"them): {named}"
         )
 
 
 def _other_work(local: Path) -> str:
-    """What to do where the folder of a URL's frames holds another dataset."""
-    return f"carry on with that one, delete {local}, or name another folder with --work"
+    """Return what to do if the folder of a URL's frames holds another dataset."""
+    return f"finish that one first, delete {local}, or name another folder with --work"
 
 
 def _carry(local: Path, destination: Any, as_json: bool) -> None:
@@ -338,7 +371,7 @@ def _carry(local: Path, destination: Any, as_json: bool) -> None:
 
     with held(local, None), console.progress("upload", None, quiet=as_json) as bar:
         if not (local / MANIFEST_FILE).is_file():
-            raise PrismError(f"{local}: another process has taken the dataset to its place already")
+            raise PrismError(f"{local}: another process has already uploaded the dataset")
         destination.put(local, bar.report)
         shutil.rmtree(local)
     if not as_json:
@@ -354,5 +387,5 @@ def _status_of(staging: Path) -> dict[str, Any]:
         line(document)
         worker_lines(document)
     except (LookupError, TypeError, ValueError):
-        raise InputError(f"{staging}: nothing is known yet; ask again in some seconds") from None
+        raise InputError(f"{staging}: nothing is known yet; try again in a few seconds") from None
     return {**(holder_of(staging) or {}), **document}

@@ -1,7 +1,7 @@
-"""A folder with a page to look through a dataset: it opens from disk and asks nothing of a server.
+"""Gallery: a folder with a web page for browsing a dataset, which opens from disk without a server.
 
-Small pictures come in sheets, which the page loads as they scroll into view; a large picture and
-its mask are files of their own, loaded when they are opened.
+Small pictures are in sheets, which the page loads as they scroll into view. Each large picture and
+its mask are separate files, which the page loads when the user opens them.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from PIL import Image
 
 from dmldata.common.console import Report
 from dmldata.common.errors import InputError
-from dmldata.common.files import whole_folder
+from dmldata.common.files import atomic_folder
 from dmldata.contract.grid import grid
 from dmldata.contract.parts import Part
 from dmldata.dataset import Dataset, open_dataset
 
 COLUMNS = 8
-"""Pictures in a row of a sheet, which has as many rows."""
+"""Number of rows of a sheet, and of pictures per row."""
 QUALITY = 80
-COLOURS = {
+COLORS = {
     Part.PAINT: (230, 159, 0),
     Part.GLASS: (86, 180, 233),
     Part.WHEEL: (0, 114, 178),
     Part.LIGHT: (240, 228, 66),
     Part.OTHER: (204, 121, 167),
 }
-"""Of the parts of a mask. Source: Okabe and Ito, colours that survive colour blindness."""
+"""RGB color of each part of a mask, safe for color blindness. Source: Okabe and Ito."""
 
 
 class Cell(NamedTuple):
@@ -46,21 +46,21 @@ class Cell(NamedTuple):
 def build_gallery(
     folder: Path, out: Path, *, width: int = 128, progress: Report | None = None
 ) -> None:
-    """Writes the page and its pictures into the new folder `out`.
+    """Write the page and its pictures into the new folder `out`.
 
     Args:
-        width: of a small picture, in pixels.
-        progress: called as ('gallery', images done, images in all).
+        width: width of a small picture in pixels, 32 to 512.
+        progress: called as ('gallery', images done, total images).
 
     Raises:
-        InputError: not a dataset, a width out of range, or `out` holds something.
+        InputError: the folder holds no dataset, the width is out of range, or `out` is not empty.
     """
     if not 32 <= width <= 512:
         raise InputError(f"--width {width}: has to be from 32 to 512")
     dataset = open_dataset(str(folder))
     image_width, image_height = dataset.manifest.image_size
     cell = Cell(width, max(1, round(width * image_height / image_width)))
-    with whole_folder(out) as part:
+    with atomic_folder(out) as part:
         for name in ("sheets", "images", "masks"):
             (part / name).mkdir()
         _write_pictures(dataset, part, cell, progress)
@@ -68,13 +68,13 @@ def build_gallery(
 
 
 def _write_pictures(dataset: Dataset, out: Path, cell: Cell, progress: Report | None) -> None:
-    """Sheets of small pictures in the order of the rows; every picture and every mask."""
+    """Write sheets of small pictures in the order of the rows, and every picture and mask."""
     small: list[Image.Image] = []
     sheets = 0
     for done, item in enumerate(dataset.samples_iter(), start=1):
         item.image.save(out / "images" / f"{item.key}.webp", quality=QUALITY)
         assert item.mask is not None
-        coloured(item.mask).save(out / "masks" / f"{item.key}.webp", lossless=True)
+        colored(item.mask).save(out / "masks" / f"{item.key}.webp", lossless=True)
         small.append(item.image)
         if len(small) == COLUMNS**2 or done == len(dataset):
             sheet = grid(small, COLUMNS, cell)
@@ -84,23 +84,23 @@ def _write_pictures(dataset: Dataset, out: Path, cell: Cell, progress: Report | 
             progress("gallery", done, len(dataset))
 
 
-def coloured(mask: NDArray[np.uint8]) -> Image.Image:
-    """A mask as colours to lay over its picture; the background is transparent."""
-    colours = np.zeros((len(Part), 4), np.uint8)
-    for part, colour in COLOURS.items():
-        colours[part] = (*colour, 255)
-    return Image.fromarray(colours[mask], "RGBA")
+def colored(mask: NDArray[np.uint8]) -> Image.Image:
+    """Return a mask [H, W] as an RGBA image to lay over its picture, with a clear background."""
+    palette = np.zeros((len(Part), 4), np.uint8)
+    for part, color in COLORS.items():
+        palette[part] = (*color, 255)
+    return Image.fromarray(palette[mask], "RGBA")
 
 
 def page(dataset: Dataset, cell: Cell) -> str:
-    """The page: style, script and the values of all images in one file."""
+    """Return the page: style, script and the values of all images in one HTML text."""
     files = resources.files("dmlgen.gallery")
     content = json.dumps(_content(dataset, cell), ensure_ascii=False, separators=(",", ":"))
     text = (files / "page.html").read_text("utf-8")
     for place, what in (
         ("/*style*/", (files / "page.css").read_text("utf-8")),
         ("/*script*/", (files / "page.js").read_text("utf-8")),
-        # A text in it could close the element that holds it.
+        # A text in the content could otherwise close the element that holds it.
         ("/*content*/", content.replace("<", "\\u003c")),
     ):
         text = text.replace(place, what)
@@ -124,13 +124,14 @@ def _content(dataset: Dataset, cell: Cell) -> dict[str, Any]:
         "scene": samples["scene_id"].to_pylist(),
         "credit": samples["credits_id"].to_pylist(),
         "credits": {
-            one.id: f"{one.title}, {one.author}, {one.license}" for one in manifest.credits
+            credit.id: f"{credit.title}, {credit.author}, {credit.license}"
+            for credit in manifest.credits
         },
         "factors": [factor.model_dump(mode="json") for factor in varied],
         "constants": list(_constants(dataset)),
         "bins": {factor.key: samples[f"{factor.key}_bin"].to_pylist() for factor in varied},
         "parts": {
-            part.name.lower(): "rgb({}, {}, {})".format(*colour) for part, colour in COLOURS.items()
+            part.name.lower(): "rgb({}, {}, {})".format(*color) for part, color in COLORS.items()
         },
     }
 

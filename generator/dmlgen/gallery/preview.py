@@ -1,4 +1,4 @@
-"""A contact sheet of a dataset: pictures in rows, what varies along a row written under them."""
+"""Contact sheet of a dataset: pictures in rows, with the varied values written below them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from PIL import Image, ImageDraw, ImageFont
 
 from dmldata.common.errors import InputError
-from dmldata.common.files import write_whole
+from dmldata.common.files import write_atomic
 from dmldata.dataset import Dataset, open_dataset
 
 GAP = 6
@@ -19,7 +19,7 @@ LINE = 15
 INK = (40, 40, 44)
 PAPER = (255, 255, 255)
 MAX_PIXELS = 100_000_000
-"""Of a sheet."""
+"""Maximum number of pixels of a sheet."""
 
 
 @dataclass(frozen=True)
@@ -38,29 +38,30 @@ def contact_sheet(
     cell: int = 192,
     captions: bool = True,
 ) -> None:
-    """Writes a contact sheet of the dataset in `folder` to the PNG file `out`.
+    """Write a contact sheet of the dataset in `folder` to the PNG file `out`.
 
-    In a sweep, a row is a base scene and its pictures are the variants. Otherwise pictures come in
-    the order of the dataset, or, with `factor`, one picture for each of its values, then another
-    for each, in as many rows as that takes.
+    In a sweep, a row is a base scene and its pictures are the variants. Otherwise pictures are in
+    the order of the dataset. With `factor` there is one picture for each of its values, then a
+    second one for each, and so on, in as many rows as that takes.
 
     Args:
-        factor: orders the pictures of a row; in a sweep, the first factor of the swept group.
-        rows, columns: most rows, most pictures in a row; each at least 1.
+        factor: factor that orders the pictures of a row; in a sweep, the default is the first
+            varied factor of the swept group.
+        rows, columns: maximum number of rows, and of pictures per row; each at least 1.
         cell: width of a picture in pixels, at least 16.
-        captions: write what varies under the pictures.
+        captions: write the values of the varied factors below the pictures.
 
     Raises:
-        InputError: not a dataset, unknown factor, a number out of range, or a sheet of more than
-            MAX_PIXELS.
+        InputError: the folder holds no dataset, the factor is unknown, a number is out of range,
+            or the sheet would have more than MAX_PIXELS.
     """
-    for option, number, least in (
+    for option, number, minimum in (
         ("--rows", rows, 1),
         ("--columns", columns, 1),
         ("--cell", cell, 16),
     ):
-        if number < least:
-            raise InputError(f"{option} {number}: has to be {least} or above")
+        if number < minimum:
+            raise InputError(f"{option} {number}: has to be {minimum} or above")
     if out.suffix.lower() != ".png":
         raise InputError(f"--out {out}: has to end in .png")
     dataset = open_dataset(str(folder))
@@ -74,19 +75,19 @@ def contact_sheet(
             f"--rows {rows}, --columns {columns}, --cell {cell}: a sheet of {layout.width} x "
             f"{layout.height} pixels; valid: at most {MAX_PIXELS // 10**6} million pixels"
         )
-    wanted = {key for row in laid_out for key in row.keys}
+    shown_keys = {key for row in laid_out for key in row.keys}
     pictures = {
         item.key: (_small(item.image, layout), item.row)
-        for item in dataset.samples_iter(keys=wanted, with_mask=False)
+        for item in dataset.samples_iter(keys=shown_keys, with_mask=False)
     }
     sheet = _draw(laid_out, pictures, shown, layout)
     png = io.BytesIO()
     sheet.save(png, "PNG", optimize=True)
-    write_whole(out, png.getvalue())
+    write_atomic(out, png.getvalue())
 
 
 def _captioned(dataset: Dataset, factor: str | None) -> list[str]:
-    """The factors whose values stand under the pictures; the first orders a row."""
+    """Return the factors whose values are written below the pictures; the first orders a row."""
     manifest = dataset.manifest
     if factor is not None:
         return [manifest.factor(factor).key]
@@ -104,7 +105,8 @@ def _lay_out(
         for sample in sorted(samples, key=lambda s: (s["scene_id"], *_bins(s, captioned))):
             scenes.setdefault(sample["scene_id"], []).append(sample)
         return [
-            _row(f"scene {scene}", found[:columns]) for scene, found in list(scenes.items())[:rows]
+            _row(f"scene {scene}", variants[:columns])
+            for scene, variants in list(scenes.items())[:rows]
         ]
     if in_order:
         return [_row("", samples[i : i + columns]) for i in range(0, len(samples), columns)][:rows]
@@ -114,13 +116,13 @@ def _lay_out(
         if sample[f"{key}_bin"] is not None:
             by_bin.setdefault(sample[f"{key}_bin"], []).append(sample)
     lists = [by_bin[b] for b in sorted(by_bin)]
-    found_rows: list[_Row] = []
+    laid_out: list[_Row] = []
     for place in range(max(map(len, lists))):
-        one_each = [found[place] for found in lists if place < len(found)]
-        found_rows += [
-            _row("", one_each[i : i + columns]) for i in range(0, len(one_each), columns)
+        one_per_bin = [in_bin[place] for in_bin in lists if place < len(in_bin)]
+        laid_out += [
+            _row("", one_per_bin[i : i + columns]) for i in range(0, len(one_per_bin), columns)
         ]
-    return found_rows[:rows]
+    return laid_out[:rows]
 
 
 def _bins(sample: dict[str, Any], keys: Sequence[str]) -> list[int]:
@@ -132,7 +134,7 @@ def _row(title: str, samples: Sequence[dict[str, Any]]) -> _Row:
 
 
 class _Layout(NamedTuple):
-    """Sizes in pixels: of a picture, of the lines above and below it, of a row, of the sheet."""
+    """Sizes in pixels of a picture, of the title above it, of a row and of the sheet."""
 
     cell: tuple[int, int]
     title: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dmldata.common.files import whole_file
+from dmldata.common.files import atomic_file
 from dmlgen.plan.draw import Plan
 
 
@@ -29,5 +29,5 @@ def write_plan(plan: Plan, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         pq.write_table(pa.Table.from_pylist(plan_rows(plan)), file)

@@ -1,1 +1,1 @@
-"""Publishing: a dataset checked, carried to where others find it, and checked there."""
+"""Publishing: check a dataset, upload it, and check the published copy."""

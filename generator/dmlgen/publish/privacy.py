@@ -1,4 +1,4 @@
-"""What no file of a published dataset may tell: folders, users and secrets of its maker."""
+"""Find private data of the maker (folders, users, secrets) in the files of a dataset."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dmlgen.publish.private_words import private_words
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif"}
 _LINE = 1 << 16
-"""Bytes that are read at once of a file without lines."""
+"""Maximum number of bytes that are read at once from a file without line breaks."""
 _COMMON_USERS = {
     "root",
     "user",
@@ -37,14 +37,14 @@ _COMMON_USERS = {
     "jovyan",
     "vscode",
 }
-"""Names of accounts that say nothing of a person and are words besides."""
+"""Account names that identify no person and are common words."""
 
 
 def private_problems(folder: Path) -> Iterator[Problem]:
-    """Yield what would tell of the machine, by file and field, in a dataset that `verify` passes.
+    """Yield what would reveal the machine, by file and field, in a dataset that passes `verify`.
 
-    Read are texts, rows and metadata of samples.parquet, owners of the members of shards, the
-    metadata of every picture, and whatever else is in the folder.
+    This reads texts, rows and metadata of samples.parquet, the owners of the members of shards,
+    the metadata of every picture, and all other files in the folder.
     """
     dataset = open_dataset(str(folder))
     users = _user_names() - _words_of_the_card(dataset.manifest, dataset.samples)
@@ -58,45 +58,45 @@ def private_problems(folder: Path) -> Iterator[Problem]:
         if path.name.startswith(".") or path.name == CHECKSUMS_FILE or not path.is_file():
             continue
         if path.is_symlink() and path.name not in expected:
-            yield Problem(path.name, "a link to a file that is none of the dataset's; remove it")
+            yield Problem(path.name, "a link to a file that is not part of the dataset; remove it")
             continue
         yield from dict.fromkeys(
-            Problem(path.name, f"{said.where}: {what}{said.field and f' in {said.field}'}")
-            for said in _sayings(path)
-            for what in private_words(said.text, users)
+            Problem(path.name, f"{text.where}: {what}{text.field and f' in {text.field}'}")
+            for text in _texts(path)
+            for what in private_words(text.content, users)
         )
 
 
-class _Saying(NamedTuple):
+class _Text(NamedTuple):
     where: str
-    text: str
+    content: str
     field: str = ""
 
 
-def _sayings(path: Path) -> Iterator[_Saying]:
-    """All that a file says; one that is damaged, or of no known format, line by line."""
+def _texts(path: Path) -> Iterator[_Text]:
+    """Yield all texts of a file; a damaged file, or one of unknown format, is read by lines."""
     read = _READERS.get(path.suffix.lower(), _lines)
     try:
         yield from read(path)
     except Exception:
-        # A damaged file beside the dataset: each format has errors of its own.
+        # The readers of each format raise their own errors for a damaged file.
         yield from _lines(path)
 
 
-def _lines(path: Path) -> Iterator[_Saying]:
+def _lines(path: Path) -> Iterator[_Text]:
     with path.open("rb") as file:
         lines = iter(lambda: file.readline(_LINE), b"")
         for number, line in enumerate(lines, start=1):
-            yield _Saying(f"line {number}", line.decode("utf-8", "replace"))
+            yield _Text(f"line {number}", line.decode("utf-8", "replace"))
 
 
-def _of_json(path: Path) -> Iterator[_Saying]:
+def _of_json(path: Path) -> Iterator[_Text]:
     data = path.read_text("utf-8")
     lines = data.splitlines()
     for field, text in _strings(json.loads(data), ""):
         encoded = json.dumps(text, ensure_ascii=False)
         at = next((number for number, line in enumerate(lines, start=1) if encoded in line), 0)
-        yield _Saying(f"line {at}" if at else "a text", f"{field}={text}", field)
+        yield _Text(f"line {at}" if at else "a text", f"{field}={text}", field)
 
 
 def _strings(value: Any, field: str) -> Iterator[tuple[str, str]]:
@@ -111,7 +111,7 @@ def _strings(value: Any, field: str) -> Iterator[tuple[str, str]]:
             yield from _strings(part, f"{field}.{key}" if field else key)
 
 
-def _of_parquet(path: Path) -> Iterator[_Saying]:
+def _of_parquet(path: Path) -> Iterator[_Text]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -119,49 +119,49 @@ def _of_parquet(path: Path) -> Iterator[_Saying]:
         schema = file.schema_arrow
         for name, metadata in [("file", schema.metadata), *((f.name, f.metadata) for f in schema)]:
             for key, value in (metadata or {}).items():
-                yield _Saying(f"metadata of {name}", f"{_text(key)}={_text(value)}", _text(key))
+                yield _Text(f"metadata of {name}", f"{_text(key)}={_text(value)}", _text(key))
         columns = [field.name for field in schema if pa.types.is_string(field.type)]
         for batch in file.iter_batches(columns=columns):
             for name in columns:
                 for text in sorted(set(batch[name].to_pylist()) - {None}):
-                    yield _Saying(f"column '{name}'", text)
+                    yield _Text(f"column '{name}'", text)
 
 
-def _of_shard(path: Path) -> Iterator[_Saying]:
+def _of_shard(path: Path) -> Iterator[_Text]:
     with tarfile.open(path, "r:") as tar:
         for member in tar:
-            yield _Saying(f"{member.name}, owner", f"{member.uname} {member.gname}")
+            yield _Text(f"{member.name}, owner", f"{member.uname} {member.gname}")
             file = tar.extractfile(member)
             if Path(member.name).suffix in _PICTURES and file is not None:
-                for said in _of_picture(file.read()):
-                    yield said._replace(where=f"{member.name}, {said.where}")
+                for text in _of_picture(file.read()):
+                    yield text._replace(where=f"{member.name}, {text.where}")
 
 
-def _of_picture(data: bytes) -> Iterator[_Saying]:
-    """Text chunks, comments, XMP and EXIF."""
+def _of_picture(data: bytes) -> Iterator[_Text]:
+    """Yield text chunks, comments, XMP and EXIF of a picture."""
     with Image.open(io.BytesIO(data)) as image:
         if image.format == "PNG" and re.search(rb"tEXt|zTXt|iTXt|eXIf", data):
-            # Those behind the pixels are read with them.
+            # Text chunks after the pixels are read only with the pixels.
             image.load()
         segments = getattr(image, "applist", None)
         named = image.info.items() if segments is None else segments
         for name, value in named:
             is_exif = name == "exif" or (isinstance(value, bytes) and value.startswith(b"Exif"))
             if isinstance(value, bytes | str) and not is_exif:
-                yield _Saying(f"'{name}'", f"{name}={_text(value)}")
+                yield _Text(f"'{name}'", f"{name}={_text(value)}")
         exif = image.getexif()
         for tags in (exif, exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)):
             for tag, value in tags.items():
                 name = ExifTags.TAGS.get(tag, str(tag))
-                # Text that Windows writes is UTF-16.
-                yield _Saying(f"EXIF {name}", f"{name}={_text(value)}".replace("\0", ""))
+                # Windows writes some tags as UTF-16.
+                yield _Text(f"EXIF {name}", f"{name}={_text(value)}".replace("\0", ""))
 
 
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-_READERS: dict[str, Callable[[Path], Iterator[_Saying]]] = {
+_READERS: dict[str, Callable[[Path], Iterator[_Text]]] = {
     ".tar": _of_shard,
     ".parquet": _of_parquet,
     ".json": _of_json,
@@ -178,9 +178,11 @@ def _user_names() -> frozenset[str]:
 
 
 def _words_of_the_card(manifest: Manifest, samples: Any) -> set[str]:
-    """Words that stand in any dataset of this kind, and the names of those who are credited: that
-    one of them is a user's name as well tells nothing."""
+    """Return the words of any such dataset and the names of those who are credited.
+
+    A user name that is one of them reveals nothing.
+    """
     bare = manifest.model_copy(update={"description": "", "credits": (), "recipe": {}, "url": None})
-    stated = [manifest.creator, *(f"{one.author} {one.title}" for one in manifest.credits)]
+    stated = [manifest.creator, *(f"{credit.author} {credit.title}" for credit in manifest.credits)]
     text = " ".join([readme_text(bare, samples), croissant_text(bare, ""), *stated])
     return set(re.findall(r"\w+", text)) | set(re.findall(r"[\w-]+", text))

@@ -1,4 +1,4 @@
-"""What in a text tells of the machine that made it: folders, users, tokens, passwords."""
+"""Find what in a text reveals the machine that made it: folders, users, tokens, passwords."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _REST = r"""[^\s"'`<>|)\]},;]*"""
-"""The rest of a path in a text: up to a blank, a quote or a closing bracket."""
+"""The rest of a path in a text: up to a space, a quote or a closing bracket."""
 
 _PATHS = re.compile(
     rf"""
@@ -22,9 +22,9 @@ _PATHS = re.compile(
     re.VERBOSE,
 )
 _ROOTED = re.compile(rf"(?<![\w./:~<}}\\])/[\w.@+-]+/[\w.@+-]{_REST}")
-"""What may be a path, or prose: /data/set."""
+"""Text that may be a path or prose, such as /data/set."""
 _SYSTEM = re.compile(r"/(bin|dev|etc|lib|lib64|proc|sbin|sys|usr)(/|$)")
-"""Folders that every machine has."""
+"""Folders that exist on every machine."""
 
 _TOKENS = re.compile(
     r"""
@@ -69,9 +69,9 @@ _URL = re.compile(r"\b(?!file:|local:)[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>?#,;|)\]
 
 
 def private_words(text: str, users: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Yield what in a text is a path of a machine, one of `users`, or gives access to something.
+    """Yield each path, user name (of `users`) and credential in a text, in words.
 
-    A secret is not repeated.
+    Secrets themselves are not repeated.
 
     >>> list(private_words("from /home/me/cars/x.glb, https://a.org/b/c, a/b/c, /data/set"))
     ["the path '/home/me/cars/x.glb'"]
@@ -89,7 +89,7 @@ def private_words(text: str, users: frozenset[str] = frozenset()) -> Iterator[st
     for match in _NAMED_SECRET.finditer(text):
         if not _TOKENS.search(match[0]):
             yield f"a value of '{match['name']}'"
-    # What stands behind the host of a URL is a path of another machine, and public.
+    # The path of a URL is on another machine and public.
     local = _URL.sub("", text)
     for match in _PATHS.finditer(local):
         yield f"the path '{_shown(match[0])}'"
@@ -106,13 +106,13 @@ def _shown(path: str) -> str:
 
 
 def _is_of_a_machine(path: str) -> bool:
-    """Whether a path is one of this machine, or names a file in a folder of a folder."""
+    """Return whether a path exists on this machine, or names a file two folders deep or more."""
     if _SYSTEM.match(path):
         return False
-    named = Path(path)
-    if len(named.parts) > 3 and named.suffix:
+    candidate = Path(path)
+    if len(candidate.parts) > 3 and candidate.suffix:
         return True
     try:
-        return named.exists()
+        return candidate.exists()
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""From a dataset on disk to one that others can use."""
+"""Publish a dataset: check it, plan which files to upload, and upload them."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from dmlgen.publish.stores import MARK, Say, Store
 from dmlgen.publish.versions import version_problem
 
 MAX_NAMED = 5
-"""Files of others that a message names."""
+"""Maximum number of unexpected files that a message names."""
 
 
 class Publication(NamedTuple):
-    """What goes where.
+    """The files of a dataset, compared with those at the place that it is published to.
 
     Attributes:
-        manifest: with the version and the license that are published.
-        files: all of the dataset, the manifest last.
-        new: names of those that are not there yet.
-        gone: names of files of an earlier version that the dataset lacks.
+        manifest: the manifest with the published version and license.
+        files: all files of the dataset, the manifest last.
+        new: names of the files that are not published yet.
+        gone: names of published files of an earlier version that the dataset lacks.
     """
 
     manifest: Manifest
@@ -42,16 +42,16 @@ class Publication(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """Of the files that are not there yet."""
+        """Total size of the files that are not published yet."""
         return sum(file.stat().st_size for file in self.files if file.name in self.new)
 
 
 def check_place(folder: Path, store: Store) -> None:
-    """Check that a dataset can be published to a place without a loss.
+    """Check that publishing a dataset to a place overwrites nothing else.
 
     Raises:
-        InputError: no dataset in `folder`, or a place that is in it, is a file, or holds anything
-            but an earlier version of the dataset and what an interrupted call has put there.
+        InputError: there is no dataset in `folder`, or the place is inside it, is a file, or holds
+            anything but an earlier version of the dataset and files of an interrupted call.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the folder of a dataset")
@@ -67,47 +67,49 @@ def check_place(folder: Path, store: Store) -> None:
             f"--to {store.name}: holds another dataset, {before.name} {before.version}; give "
             "another place"
         )
-    others = [
+    foreign = [
         name
         for name in sorted(store.files() - _published_files(store))
         if not ((folder / name).is_file() and store.holds(folder / name))
     ]
-    if others:
-        more = f" and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""
+    if foreign:
+        more = f" and {len(foreign) - MAX_NAMED} more" if len(foreign) > MAX_NAMED else ""
         raise InputError(
-            f"--to {store.name}: holds what no publication of this dataset has put there: "
-            f"{', '.join(others[:MAX_NAMED])}{more}; give a new or empty place"
+            f"--to {store.name}: holds files that are not of this dataset: "
+            f"{', '.join(foreign[:MAX_NAMED])}{more}; give a new or empty place"
         )
 
 
 def problems_of(
     folder: Path, version: str | None = None, progress: Report | None = None
 ) -> list[Problem]:
-    """All that keeps a dataset from being published: what `verify` finds, missing rights, and what
-    would tell of the machine that made it.
+    """Return every problem that keeps a dataset from being published.
+
+    These are the problems that `verify` reports, missing rights, and private data of the machine
+    that made it.
 
     Args:
-        version: as for `numbered`.
+        version: as for `with_version`.
 
     Raises:
-        InputError, DatasetError: no dataset there, or no version.
+        InputError, DatasetError: there is no dataset, or the version is not valid.
     """
-    found = verify(folder, progress)
-    if found:
-        return found
-    manifest = numbered(open_dataset(str(folder)).manifest, version)
+    problems = verify(folder, progress)
+    if problems:
+        return problems
+    manifest = with_version(open_dataset(str(folder)).manifest, version)
     return [*_rights(manifest), *private_problems(folder)]
 
 
 def _rights(manifest: Manifest) -> Iterator[Problem]:
-    """Works whose licenses forbid it, or ask for another license of the dataset."""
+    """Yield licenses of works that forbid publication or require another license of the dataset."""
     works = _works(manifest)
     problems = list(license_problems(works))
     yield from (Problem(MANIFEST_FILE, f"credits: {problem}") for problem in problems)
     if not problems and manifest.license != pictures_license(works):
         yield Problem(
             MANIFEST_FILE,
-            f"license {manifest.license}: the works in the pictures ask for "
+            f"license {manifest.license}: the works in the pictures require "
             f"{pictures_license(works)}; give --version, which changes it too",
         )
 
@@ -117,16 +119,16 @@ def _works(manifest: Manifest) -> dict[str, str]:
 
 
 def plan_publication(folder: Path, store: Store, version: str | None = None) -> Publication:
-    """Compare a dataset with what is there already; `check_place` has been called before.
+    """Compare a dataset with the published files. Call `check_place` first.
 
     Args:
-        version: as for `numbered`.
+        version: as for `with_version`.
 
     Raises:
-        InputError: no version, or it has to be another.
+        InputError: the version is not valid, or too low for what has changed.
     """
     stated = open_dataset(str(folder)).manifest
-    manifest = numbered(stated, version)
+    manifest = with_version(stated, version)
     before = _published(store)
     problem = None if before is None else version_problem(before, manifest)
     if problem:
@@ -135,70 +137,69 @@ def plan_publication(folder: Path, store: Store, version: str | None = None) -> 
         (path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")),
         key=lambda path: (path.name == MANIFEST_FILE, path.name),
     )
-    there = store.files()
+    published_names = store.files()
     changing = set() if manifest == stated else {MANIFEST_FILE, *CARD_FILES}
     new = [
         file.name
         for file in files
-        if file.name in changing or file.name not in there or not store.holds(file)
+        if file.name in changing or file.name not in published_names or not store.holds(file)
     ]
-    gone = sorted(there & _published_files(store) - {file.name for file in files})
+    gone = sorted(published_names & _published_files(store) - {file.name for file in files})
     return Publication(manifest, files, new, gone)
 
 
 def publish(publication: Publication, store: Store, say: Say) -> None:
-    """Puts the files there, and reads them back by checksum.
+    """Upload the new files and read them back by checksum.
 
-    Files that were there already have been read by `plan_publication`.
+    `plan_publication` has already checked the files that were published before.
 
     Raises:
-        PrismError: something could not be written, or is there in another form; the same call
-            goes on.
+        PrismError: a file could not be written, or arrived altered; the same call resumes.
     """
     new = [file for file in publication.files if file.name in publication.new]
     version = publication.manifest.version
     manifest = publication.files[-1]
     store.publish(new, publication.gone, manifest, version, say)
-    # The manifest is put there again with any other file.
+    # The manifest is uploaded again with any other file.
     wrong = [file.name for file in {*new, manifest} if not store.holds(file)]
     if wrong:
         raise PrismError(
             f"{store.name}: {wrong[0]} arrived altered ({len(wrong)} of {len(publication.files)} "
-            f"files); the same command puts it there again"
+            f"files); run the same command again: it uploads the file again"
         )
 
 
-def numbered(manifest: Manifest, version: str | None) -> Manifest:
-    """Return a manifest with another version, and with the license that its works ask for.
+def with_version(manifest: Manifest, version: str | None) -> Manifest:
+    """Return a manifest with another version, and with the license that its works require.
 
     Args:
-        version: None returns the manifest as it is.
+        version: new version, such as 1.1.0; None returns the manifest unchanged.
 
     Raises:
-        InputError: no version.
+        InputError: the version is not valid.
     """
     if version is None:
         return manifest
     works = _works(manifest)
     license = manifest.license if any(license_problems(works)) else pictures_license(works)
-    changed = {"version": version, "license": license}
+    changes = {"version": version, "license": license}
     try:
-        return read_manifest(json.dumps(manifest.model_dump(mode="json") | changed))
+        return read_manifest(json.dumps(manifest.model_dump(mode="json") | changes))
     except DatasetError:
-        raise InputError(f"--version {version}: has to be like 1.0.0") from None
+        raise InputError(f"--version {version}: has to be three numbers, such as 1.0.0") from None
 
 
 def set_version(folder: Path, version: str) -> None:
-    """Give a dataset another version, in its manifest and in its card: `numbered`, on disk.
+    """Write `with_version` of a dataset's manifest to disk, with the card that goes with it.
 
-    Interrupted, it is completed by the next `verify`.
+    If this is interrupted, the next `verify` completes it.
 
     Raises:
-        InputError: no version.
+        InputError: the version is not valid.
         PrismError: the files could not be written.
     """
     dataset = open_dataset(str(folder))
-    manifest = numbered(dataset.manifest, version)
+    manifest = with_version(dataset.manifest, version)
     if manifest == dataset.manifest:
         return
     try:
@@ -211,10 +212,10 @@ def set_version(folder: Path, version: str) -> None:
 
 
 def _published(store: Store) -> Manifest | None:
-    """The manifest of the version that is there; None where there is none, or not all of it.
+    """Read the published manifest; None if there is none or its publication is unfinished.
 
     Raises:
-        InputError: something else is there under its name.
+        InputError: the file is not a manifest of this kind.
     """
     data = store.read(MANIFEST_FILE)
     if data is None:
@@ -228,7 +229,7 @@ def _published(store: Store) -> Manifest | None:
 
 
 def _published_files(store: Store) -> set[str]:
-    """Names of the files that a publication has put there, or an interrupted one was about to."""
+    """Return the names of files that a publication wrote, or that an interrupted one planned to."""
     marked = (store.read(MARK) or b"").decode("utf-8", "replace").splitlines()
     manifest = _published(store)
     if manifest is None:
@@ -238,11 +239,11 @@ def _published_files(store: Store) -> set[str]:
         listed = set(read_checksums(checksums))
     except DatasetError:
         listed = set()
-    # Whichever version a shard is of, it is none of what is published now.
+    # Shards of any earlier version belong to the dataset and are replaced.
     shards = {name for name in store.files() if re.match(SHARD_NAME, name)}
     return {MANIFEST_FILE, SAMPLES_FILE, CHECKSUMS_FILE, *shards, *listed, *marked}
 
 
 def _lineage(manifest: Manifest) -> tuple[object, ...]:
-    """What all versions of a dataset have in common; its name tells how many images it has."""
+    """Return what all versions of a dataset share; not its name, which holds the image count."""
     return manifest.recipe.get("name"), manifest.design, manifest.sweep_group

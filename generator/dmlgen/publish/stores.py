@@ -1,4 +1,4 @@
-"""Places that datasets are published to: what is there, and putting files there."""
+"""Stores: places that datasets are published to, with reading and writing of their files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dmlgen.rendering.remote import is_copy
 
 HUB = "hf://"
 MARK = ".publishing"
-"""File beside a dataset that is being put into a folder: names of all files that belong to it."""
+"""File that marks an unfinished publication into a folder: it lists the files of the dataset."""
 Say = Callable[[str], None]
 
 
@@ -31,41 +31,41 @@ class Store(Protocol):
     """A place that holds at most one dataset.
 
     Attributes:
-        name: of the place, without what may be secret.
-        folder: of this machine, where the place is one.
+        name: name of the place, without credentials.
+        folder: the place as a folder of this machine; None if it is elsewhere.
     """
 
     name: str
     folder: Path | None
 
     def read(self, file: str) -> bytes | None:
-        """A file's bytes; None where it is not there."""
+        """Return the bytes of a file; None if it does not exist."""
 
     def files(self) -> set[str]:
-        """Names of the files and folders there, without those that start with a dot."""
+        """Return the names of files and folders there, without hidden ones (with a leading dot)."""
 
     def holds(self, file: Path) -> bool:
-        """Whether the file is there, by its checksum."""
+        """Return whether the place has the same file, compared by checksum."""
 
     def publish(
         self, new: Sequence[Path], gone: Sequence[str], manifest: Path, version: str, say: Say
     ) -> None:
-        """Puts what is `new` there, the manifest last, and takes away those that are `gone`.
+        """Upload the files in `new`, the manifest last, and remove those in `gone`.
 
         Raises:
-            PrismError: something could not be written; the same call goes on.
+            PrismError: a file could not be written; the same call resumes.
         """
 
 
 def open_store(to: str, *, private: bool = False, quiet: bool = False) -> Store:
-    """The place that `--to` names: `hf://owner/name`, a folder, or any URL that fsspec can write.
+    """Return the store that `--to` names: `hf://owner/name`, a folder, or a URL for fsspec.
 
     Args:
-        private: a repository that has to be made is private.
-        quiet: no bars of uploads.
+        private: make a new repository on the Hub private.
+        quiet: show no progress bars of uploads.
 
     Raises:
-        InputError: no such kind of place, or one that is likely to be another.
+        InputError: the kind of place is not supported, or the name is ambiguous.
     """
     if to.startswith(HUB):
         return HubStore(to.removeprefix(HUB), private, quiet)
@@ -80,7 +80,7 @@ def open_store(to: str, *, private: bool = False, quiet: bool = False) -> Store:
 
 
 class FolderStore:
-    """A folder, here or at a URL."""
+    """A folder on this machine or at a URL."""
 
     def __init__(self, url: str) -> None:
         self.name = without_credentials(url)
@@ -104,18 +104,18 @@ class FolderStore:
     def files(self) -> set[str]:
         """See `Store`."""
         try:
-            found = self._fs.ls(self._root, detail=False)
+            listed = self._fs.ls(self._root, detail=False)
         except FileNotFoundError:
             return set()
         except Exception as error:
             raise self._failed("read", error) from error
-        # A bucket lists the folder itself where somebody has made it as an object.
-        paths = {str(path).rstrip("/") for path in found} - {self._root}
+        # A bucket lists the folder itself if it exists as an object.
+        paths = {str(path).rstrip("/") for path in listed} - {self._root}
         names = {path.rpartition("/")[2] for path in paths}
         return {name for name in names if name and not name.startswith(".")}
 
     def holds(self, file: Path) -> bool:
-        """See `Store`. The file is read back whole."""
+        """See `Store`. The file is read back as a whole."""
         try:
             return is_copy(self._fs, f"{self._root}/{file.name}", file)
         except Exception as error:
@@ -124,22 +124,22 @@ class FolderStore:
     def publish(
         self, new: Sequence[Path], gone: Sequence[str], manifest: Path, version: str, say: Say
     ) -> None:
-        """See `Store`. While files of one version take the place of another's there is no manifest,
-        so that nobody reads a mixture."""
+        """See `Store`. The manifest is removed first and written last, so that no reader meets a
+        mixture of two versions."""
         if not new and not gone and self.read(MARK) is None:
             return
-        others = [file for file in new if file != manifest]
+        data_files = [file for file in new if file != manifest]
         at = ""
         try:
             self._fs.makedirs(self._root, exist_ok=True)
             at = f"/{MARK}"
-            names = self.files().union(gone, (file.name for file in (*others, manifest)))
+            names = self.files().union(gone, (file.name for file in (*data_files, manifest)))
             self._fs.pipe_file(f"{self._root}/{MARK}", "\n".join(sorted(names)).encode())
             for name in (MANIFEST_FILE, *gone):
                 at = f"/{name}"
                 if self._fs.exists(f"{self._root}/{name}"):
                     self._fs.rm_file(f"{self._root}/{name}")
-            for file in (*others, manifest):
+            for file in (*data_files, manifest):
                 at = f"/{file.name}"
                 say(f"put {file.name}")
                 self._fs.put_file(str(file), f"{self._root}/{file.name}")
@@ -155,7 +155,7 @@ class FolderStore:
 class HubStore:
     """A dataset repository of the Hugging Face Hub, or of a server at HF_ENDPOINT.
 
-    The token is that of `hf auth login` or HF_TOKEN; it is never read here.
+    The token is that of `hf auth login` or HF_TOKEN; this code never reads it.
     """
 
     folder: Path | None = None
@@ -169,7 +169,7 @@ class HubStore:
             validate_repo_id,
         )
 
-        # Its native threads draw the bar, and may abort the process when that ends before them.
+        # Its native threads draw the bars, and may abort the process if it ends before they do.
         if quiet or not sys.stderr.isatty():
             disable_progress_bars()
 
@@ -180,10 +180,10 @@ class HubStore:
         except HFValidationError:
             repository = ""
         if repository.count("/") != 1:
-            raise InputError(f"--to {self.name}: has to be like hf://owner/name")
+            raise InputError(f"--to {self.name}: has to be of the form hf://owner/name")
         self._repository, self._private = repository, private
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
-        self._there: dict[str, Any] | None = None
+        self._entries: dict[str, Any] | None = None
 
     def read(self, file: str) -> bytes | None:
         """See `Store`."""
@@ -203,20 +203,20 @@ class HubStore:
         return {name for name in self._tree() if not name.startswith(".") and "/" not in name}
 
     def holds(self, file: Path) -> bool:
-        """See `Store`. By the SHA-256 of a large file, the git hash of a small one."""
+        """See `Store`. Compares the SHA-256 of large files and the git hash of small ones."""
         from huggingface_hub.hf_api import RepoFile
 
-        there = self._tree().get(file.name)
-        if not isinstance(there, RepoFile):
+        entry = self._tree().get(file.name)
+        if not isinstance(entry, RepoFile):
             return False
-        if there.lfs is not None:
-            return bool(there.lfs.sha256 == sha256_of(file))
-        return bool(there.blob_id == git_hash(file.read_bytes()))
+        if entry.lfs is not None:
+            return bool(entry.lfs.sha256 == sha256_of(file))
+        return bool(entry.blob_id == git_hash(file.read_bytes()))
 
     def publish(
         self, new: Sequence[Path], gone: Sequence[str], manifest: Path, version: str, say: Say
     ) -> None:
-        """See `Store`. One commit, tagged with the version: all of it is there, or nothing."""
+        """See `Store`. Everything is one commit, tagged with the version: all of it or nothing."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
         operations: list[Any] = [CommitOperationDelete(name) for name in gone]
@@ -238,27 +238,27 @@ class HubStore:
             )
         except Exception as error:
             raise self._failed("written", error) from error
-        self._there = None
+        self._entries = None
 
     def _tree(self) -> dict[str, Any]:
         from huggingface_hub.errors import RepositoryNotFoundError
 
-        if self._there is None:
+        if self._entries is None:
             try:
-                found = list(self._api.list_repo_tree(self._repository, repo_type="dataset"))
+                entries = list(self._api.list_repo_tree(self._repository, repo_type="dataset"))
             except RepositoryNotFoundError:
-                found = []
+                entries = []
             except Exception as error:
                 raise self._failed("read", error) from error
-            self._there = {one.path: one for one in found}
-        return self._there
+            self._entries = {entry.path: entry for entry in entries}
+        return self._entries
 
     def _failed(self, what: str, error: Exception) -> PrismError:
         return PrismError(f"{self.name}: cannot be {what}: {one_line(error)}")
 
 
 def git_hash(data: bytes) -> str:
-    """What git calls a file of these bytes.
+    """Return the git blob hash of a file's bytes.
 
     >>> git_hash(b"")
     'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'

@@ -1,4 +1,4 @@
-"""From the frames of a plan to its dataset."""
+"""Assemble the frames of a plan into its dataset."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dmlgen.rendering.identity import cars_in, versions
 from dmlgen.rendering.store import FrameStore
 
 NO_LICENSE = "LicenseRef-unknown-do-not-publish"
-"""Of a dataset that shows a work whose license is not known or forbids that it is published."""
+"""License of a dataset that shows a work whose license is unknown or forbids publication."""
 DATASET_VERSION = "1.0.0"
 
 StoreOf = Callable[[str], FrameStore]
@@ -34,15 +34,16 @@ def assemble(
     set_aside: Mapping[str, str],
     progress: Report | None = None,
 ) -> Manifest:
-    """Writes the dataset of a plan; the same frames give the same bytes, whoever rendered them.
+    """Write the dataset of a plan; the same frames give the same bytes, whoever rendered them.
 
     Args:
-        store_of: from a key to the store that has its frame.
-        set_aside: rows without a frame, with the reason; left out, and named in the manifest.
-        progress: called as ('write shards', images done, images in all).
+        store_of: maps a key to the store that holds its frame.
+        set_aside: rows without a frame, with the reason; they are left out, and the manifest
+            names them.
+        progress: called as ('write shards', images done, total images).
 
     Raises:
-        PrismError: not one image is left.
+        PrismError: no image is left.
     """
     images = [image for image in plan.images if image.key not in set_aside]
     if not images:
@@ -110,12 +111,12 @@ def _license(plan: Plan) -> str:
 
 
 def _credits(plan: Plan) -> list[Credit]:
-    found = {credit.id: credit for image in plan.images for credit in _credits_of(image)}
-    return [found[key] for key in sorted(found)]
+    credits_by_id = {c.id: c for image in plan.images for c in _credits_of(image)}
+    return [credits_by_id[key] for key in sorted(credits_by_id)]
 
 
 def _credits_of(image: PlannedImage) -> list[Credit]:
-    """Credits of all that stands in an image."""
+    """Return the credits of all works that an image shows."""
     place = load_environment(str(image.values["environment"])).credit
     cars = [load_car(car).to_credit() for car in cars_in(image)]
     return cars if place is None else [*cars, place]

@@ -1,4 +1,4 @@
-"""What the supervisor asks of whatever runs its workers, and what it hears from it."""
+"""The interface between the supervisor and what runs its workers, with the events it reports."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dmlgen.rendering.frames import Frame
 
 @dataclass(frozen=True)
 class Rendered:
-    """A worker has rendered the first of the rows it was given.
+    """A worker has rendered the oldest row that was submitted to it.
 
     Attributes:
-        memory: bytes that the worker holds now.
+        memory: bytes of memory that the worker uses now.
     """
 
     worker: int
@@ -25,11 +25,11 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Died:
-    """A worker is gone, with all it was given and had not rendered.
+    """A worker has died, and the rows that it had not rendered are open again.
 
     Attributes:
-        lost: it went without a word, perhaps with the machine that it ran on; else it was the row
-            that it was rendering that ended it.
+        lost: True if it disappeared without an error, perhaps with its machine; False if the row
+            that it was rendering made it fail.
     """
 
     worker: int
@@ -39,7 +39,7 @@ class Died:
 
 @dataclass(frozen=True)
 class Refused:
-    """A worker cannot do what it is asked, nor could any other."""
+    """A worker cannot render what the user asks for, and neither could any other worker."""
 
     worker: int
     error: PrismError
@@ -49,22 +49,22 @@ Event = Rendered | Died | Refused
 
 
 class Executor(Protocol):
-    """Starts workers and carries rows to them and frames back. Workers are known by numbers."""
+    """Starts workers, sends them rows and receives frames. Each worker has a number."""
 
     def slots(self) -> int:
-        """How many workers there is room for now."""
+        """Return how many workers there is room for now."""
 
     def start(self) -> int:
-        """A new worker; it may still be starting when this returns."""
+        """Start a worker and return its number; it may still be loading when this returns."""
 
     def submit(self, worker: int, image: PlannedImage) -> None:
-        """Gives a worker one more row; rows are rendered in the order in which they are given."""
+        """Send a worker one more row; it renders rows in the order of submission."""
 
     def wait(self, seconds: float) -> list[Event]:
-        """What has happened, waiting at most `seconds` for it."""
+        """Return new events, waiting at most `seconds` for the first."""
 
     def stop(self, worker: int) -> None:
-        """Ends a worker at once, whatever it is doing; nothing is heard of it any more."""
+        """End a worker at once, whatever it is doing; no further events of it are reported."""
 
     def close(self) -> None:
-        """Ends all workers at once."""
+        """End all workers at once."""

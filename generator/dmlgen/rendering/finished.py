@@ -1,4 +1,4 @@
-"""Whether a dataset that is there is the one that a command asks for."""
+"""Check whether an existing dataset is the one that a command asks for."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NEW_FOLDER = "choose a new or an empty folder with --out"
 
 
 def finished(plan: Plan, engine: Engine, out: Path, instead: str = NEW_FOLDER) -> Manifest | None:
-    """Return the manifest of the dataset in `out`; None where there is none yet.
+    """Return the manifest of the dataset in `out`; None if there is none yet.
 
     Args:
-        instead: what to do where it is another one, for the message.
+        instead: what the error message advises if it is another dataset.
 
     Raises:
-        InputError: the dataset there is another one than a plan and an engine make.
+        InputError: `out` holds another dataset than the plan and the engine make.
         DatasetError: its dataset.json is not valid.
     """
     file = out / MANIFEST_FILE
@@ -36,30 +36,30 @@ def finished(plan: Plan, engine: Engine, out: Path, instead: str = NEW_FOLDER) -
 def check_request(
     manifest: Manifest, plan: Plan, engine: Engine, where: str, instead: str = NEW_FOLDER
 ) -> None:
-    """Make sure that a finished dataset is what a plan and an engine make.
+    """Check that a finished dataset is what a plan and an engine make.
 
-    The versions of the packages do not count: what is finished is not rendered again.
+    Versions of packages are not compared: what is finished is not rendered again.
 
     Args:
         where: its folder or URL, for the message.
-        instead: what to do where it is another one, for the message.
+        instead: what the error message advises if it is another dataset.
 
     Raises:
-        InputError: it is another one; says in what.
+        InputError: it is another dataset; the message says how it differs.
     """
-    there: dict[str, Any] = {
+    existing: dict[str, Any] = {
         "name": manifest.name,
         "seed": manifest.seed,
         "images": manifest.images + len(manifest.set_aside),
         "engine": manifest.engine,
     }
-    asked: dict[str, Any] = {
+    requested: dict[str, Any] = {
         "name": dataset_name(plan),
         "seed": plan.seed,
         "images": len(plan.images),
         "engine": engine.settings(),
     }
-    differs = differences(there, asked)
+    differs = differences(existing, requested)
     recipe = plan.recipe.model_dump(mode="json")
     # Whole recipes are too long for one line.
     changed = [field for field in recipe if recipe[field] != manifest.recipe.get(field)]

@@ -1,4 +1,4 @@
-"""What a worker makes of one row of the plan."""
+"""A frame: what a worker renders from one row of the plan."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ class Frame:
     """A rendered row.
 
     Attributes:
-        key: of the image in its dataset.
+        key: key of the image in its dataset.
         jpg, mask: bytes of its files.
-        measured: columns of its row that only the picture can tell: box, area, camera matrix.
-        seconds: where its time went, by stage; no part of the dataset.
+        measured: columns of its row that are measured in the picture: box, area, camera matrix.
+        seconds: time spent in each stage, in seconds; not part of the dataset.
     """
 
     key: str
@@ -24,5 +24,5 @@ class Frame:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def files(self) -> dict[str, bytes]:
-        """Its files by extension."""
+        """Return its files by extension."""
         return {"jpg": self.jpg, "mask.png": self.mask}

@@ -1,4 +1,4 @@
-"""What makes two renders the same: compared before an unfinished one goes on."""
+"""The identity of a render: what has to be equal before an unfinished one is resumed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dmlgen.rendering.pixel_code import pixel_code_digest
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What two identities differ in, field by field.
+    """List the differences of two identities, field by field.
 
     >>> differences({"a": 1, "files": {"x": "0", "y": "1"}}, {"a": 1, "files": {"x": "2"}})
     ['files.x was 0, is 2', 'files.y was 1, is nothing']
@@ -47,7 +47,7 @@ def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]
 
 
 def identity(plan: Plan, engine: Engine) -> dict[str, Any]:
-    """What has to be equal for two calls to make the same dataset."""
+    """Return everything that has to be equal for two calls to make the same dataset."""
     images = repr([(image.key, image.seed, image.values) for image in plan.images])
     return {
         "recipe": plan.recipe.name,
@@ -63,24 +63,24 @@ def identity(plan: Plan, engine: Engine) -> dict[str, Any]:
 
 
 def _scene_files(plan: Plan) -> dict[str, str]:
-    """Digests of the files of all that stands in the pictures of the plan."""
+    """Return digests of the files of everything that the pictures of a plan show."""
     environments = {str(image.values["environment"]) for image in plan.images}
     cars = {car for image in plan.images for car in cars_in(image)}
-    # A user's own car lies elsewhere; its place says nothing about the pictures.
+    # A user's car lies in another folder, which does not matter to the pictures.
     files = {}
     for car in map(real_car, cars):
         files[f"cars/{car}/car.yaml"] = car_folder(car) / "car.yaml"
         files[f"cars/{car}/{car}.glb"] = car_mesh(car)
     for file in map(environment_file, environments):
         files[f"environments/{file.name}"] = file
-    # Walls, dirt and clouds are in many places; which ones, only the scene knows.
+    # Only the scene knows which surfaces (walls, dirt, clouds) a place uses: all are counted.
     for file in [file for name in surface_names() for file in surface_folder(name).iterdir()]:
         files[f"surfaces/{file.parent.name}/{file.name}"] = file
     return {name: sha256_of(files[name])[:12] for name in sorted(files)}
 
 
 def versions() -> dict[str, str]:
-    """Versions of everything that decides what bytes a picture has."""
+    """Return the versions of everything that determines the bytes of a picture."""
     return {
         "dml-prism": __version__,
         "bpy": version("bpy"),
@@ -92,7 +92,7 @@ def versions() -> dict[str, str]:
 
 
 def cars_in(image: PlannedImage) -> list[str]:
-    """The car, and those that are part of its place."""
+    """Return the car of an image and the cars that are part of its place."""
     car, place = str(image.values["car_model"]), load_environment(str(image.values["environment"]))
     parked = place.cars() if isinstance(place, SiteSpec) else ()
-    return [car, *(other for other in parked if other != car)]
+    return [car, *(name for name in parked if name != car)]

@@ -1,4 +1,4 @@
-"""What a render was asked to do, in a file beside its frames, and the hold on them."""
+"""The job of a render: a file beside its frames that records the request, and the lock on both."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from dmldata.common.console import command
 from dmldata.common.errors import InputError, PrismError
-from dmldata.common.files import names_in, write_whole
+from dmldata.common.files import names_in, write_atomic
 from dmldata.contract.manifest import MANIFEST_FILE
 from dmlgen.plan.draw import Plan, make_plan
 from dmlgen.plan.presets import Engine
@@ -34,29 +34,29 @@ _JOB, _LOCK, _HOLDER, _SET_ASIDE = "job.json", "lock", "holder.json", "set_aside
 
 
 def staging_of(out: Path, part: Slice | None) -> Path:
-    """The folder that keeps the frames of a render, or of one slice of it, inside `out`."""
+    """Return the folder inside `out` that holds the frames of a render, or of one slice of it."""
     if part is None:
         return out / STAGING
     return out / f".slice-{part.number:06d}-of-{part.of:06d}"
 
 
 def slices_in(out: Path) -> list[Path]:
-    """Folders of the slices that lie in `out`."""
+    """Return the staging folders of the slices in `out`."""
     return sorted(folder for folder in out.glob(_SLICES) if is_render(folder))
 
 
 def is_render(staging: Path) -> bool:
-    """Whether a staging folder is somebody's: it has a job, or a process is at work in it."""
+    """Return whether a staging folder is in use: it has a job, or a process renders into it."""
     return has_job(staging) or is_held(staging)
 
 
 def has_job(staging: Path) -> bool:
-    """Whether a staging folder is kept for a render, which has frames in it."""
+    """Return whether a staging folder has a job, and so belongs to a render with frames."""
     return (staging / _JOB).is_file()
 
 
 def check_place(out: Path, part: Slice | None) -> None:
-    """Make sure that a plan, or one slice of it, can be rendered into `out`; touches nothing.
+    """Check that a plan, or one slice of it, can be rendered into `out`. Nothing is written.
 
     Raises:
         InputError: `out` holds something else.
@@ -73,20 +73,20 @@ def check_place(out: Path, part: Slice | None) -> None:
     ours = {STAGING, *(folder.name for folder in out.glob(_SLICES))}
     if part is not None and is_render(out / STAGING):
         ours.remove(STAGING)
-    others = [name for name in names_in(out) if name not in ours]
-    if others:
-        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    foreign = [name for name in names_in(out) if name not in ours]
+    if foreign:
+        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
         raise InputError(
-            f"{out} is not empty (it holds {', '.join(others[:3])}{more}); choose a new or an "
+            f"{out} is not empty (it holds {', '.join(foreign[:3])}{more}); choose a new or an "
             "empty folder with --out"
         )
 
 
 def check_job(staging: Path, out: Path, plan: Plan, engine: Engine) -> None:
-    """Make sure that the frames in a staging folder, if there are any, are those of a plan.
+    """Check that the frames in a staging folder, if there are any, are those of a plan.
 
     Raises:
-        InputError: they are another one's; says in what it differs.
+        InputError: they belong to another plan; the message says how it differs.
     """
     if not has_job(staging):
         return
@@ -94,13 +94,14 @@ def check_job(staging: Path, out: Path, plan: Plan, engine: Engine) -> None:
     if differs:
         raise InputError(
             f"{out} holds an unfinished dataset made with other settings ({'; '.join(differs)}); "
-            f"render with those, delete the folder, or give another --out"
+            f"render with those settings, delete the folder, or give another --out"
         )
 
 
 def write_job(staging: Path, plan: Plan, engine: Engine, part: Slice | None) -> None:
-    """Say what the frames in a staging folder are of, where that is not said yet: from now on the
-    folder is kept for a render that is asked the same.
+    """Write the job of a staging folder unless it has one.
+
+    From then on the folder is reserved for renders with the same request.
 
     Raises:
         PrismError: the folder cannot be written.
@@ -109,7 +110,7 @@ def write_job(staging: Path, plan: Plan, engine: Engine, part: Slice | None) -> 
         return
     job = {"identity": identity(plan, engine), **_request(plan, engine, part)}
     try:
-        write_whole(staging / _JOB, json.dumps(job, indent=1))
+        write_atomic(staging / _JOB, json.dumps(job, indent=1))
     except OSError as error:
         raise PrismError(f"{staging.parent}: cannot be written: {error.strerror}") from error
 
@@ -126,15 +127,15 @@ def _request(plan: Plan, engine: Engine, part: Slice | None) -> dict[str, Any]:
 
 
 def same_request(first: Path, second: Path) -> bool:
-    """Whether two staging folders are for the same dataset, whatever their slices."""
+    """Return whether two staging folders are for the same dataset, whatever their slices."""
     return {**_read(first), "slice": None} == {**_read(second), "slice": None}
 
 
 def requested(staging: Path) -> tuple[Plan, Engine]:
-    """The plan and the engine that a staging folder was made for.
+    """Return the plan and the engine that a staging folder was made for.
 
     Raises:
-        InputError: no job there, or one whose plan, files or packages are not those of today.
+        InputError: there is no job, or its plan, files or packages have changed since.
     """
     job = _read(staging)
     try:
@@ -152,7 +153,7 @@ def requested(staging: Path) -> tuple[Plan, Engine]:
     if differs:
         raise InputError(
             f"{staging} was rendered with other files or versions ({'; '.join(differs)}); "
-            f"only with those can it be finished"
+            f"it can be finished only with those"
         )
     return plan, engine
 
@@ -165,7 +166,7 @@ def _read(staging: Path) -> dict[str, Any]:
 
 
 def read_document(path: Path) -> dict[str, Any] | None:
-    """What a JSON file of a staging folder says; None where there is none, or nothing of use."""
+    """Read a JSON file of a staging folder; None if it is missing or not a JSON object."""
     try:
         document = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError):
@@ -175,44 +176,43 @@ def read_document(path: Path) -> dict[str, Any] | None:
 
 def _no_job(staging: Path) -> InputError:
     return InputError(
-        f"{staging}/{_JOB}: not what a render of this version writes; delete {staging}, or give "
-        "another folder"
+        f"{staging}/{_JOB}: not a job file of this version; delete {staging}, or give another "
+        "folder"
     )
 
 
 @contextmanager
 def held(out: Path, part: Slice | None) -> Iterator[Path]:
-    """The staging folder of a render into `out`, which no other process can have while the block
-    runs.
+    """Lock the staging folder of a render into `out` while the block runs, and yield it.
 
-    The hold ends with the process, however it ends. A folder that has no job when the block ends
-    is nobody's: it is removed, and so is `out` where it was made for it, unless Blender failed and
-    what it said is there to be read.
+    The lock ends with the process, however it ends. A folder that has no job when the block ends
+    is unused: it is removed, and so is `out` if it was made here. It stays if Blender failed and
+    its log is there to be read.
 
     Raises:
-        InputError: another process has it; says which.
+        InputError: another process holds the lock; the message says which.
         PrismError: `out` cannot be written.
     """
     staging = staging_of(out, part)
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    new_folders = [folder for folder in (out, *out.parents) if not folder.exists()]
     lock = FileLock(staging / _LOCK)
-    nobodys = True
+    is_unused = True
     try:
-        _take(lock, staging)
+        _acquire(lock, staging)
         yield staging
     except PrismError as error:
-        nobodys = isinstance(error, InputError) or not any(staging.glob("*.log"))
+        is_unused = isinstance(error, InputError) or not any(staging.glob("*.log"))
         raise
     finally:
-        if lock.is_locked and nobodys and not has_job(staging):
+        if lock.is_locked and is_unused and not has_job(staging):
             shutil.rmtree(staging, ignore_errors=True)
         lock.release()
         with suppress(OSError):
-            for folder in made:
+            for folder in new_folders:
                 folder.rmdir()
 
 
-def _take(lock: FileLock, staging: Path) -> None:
+def _acquire(lock: FileLock, staging: Path) -> None:
     try:
         staging.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
@@ -222,7 +222,7 @@ def _take(lock: FileLock, staging: Path) -> None:
                     file.unlink()
         since = datetime.now(UTC).isoformat(timespec="seconds")
         holder = {"process": os.getpid(), "host": socket.gethostname(), "since": since}
-        write_whole(staging / _HOLDER, json.dumps(holder))
+        write_atomic(staging / _HOLDER, json.dumps(holder))
     except Timeout:
         known = holder_of(staging) or {"process": "?", "host": "?", "since": "?"}
         raise InputError(
@@ -234,13 +234,13 @@ def _take(lock: FileLock, staging: Path) -> None:
 
 
 def holder_of(staging: Path) -> dict[str, Any] | None:
-    """Process, host and time of the last to hold a staging folder."""
+    """Return process, host and time of the last holder of a staging folder; None if unknown."""
     holder = read_document(staging / _HOLDER)
     return holder if holder is not None and holder.keys() == _HOLDER_KEYS else None
 
 
 def is_held(staging: Path) -> bool:
-    """Whether a process is rendering into a staging folder now."""
+    """Return whether a process is rendering into a staging folder now."""
     if not (staging / _LOCK).is_file():
         return False
     lock = FileLock(staging / _LOCK)
@@ -255,13 +255,13 @@ def is_held(staging: Path) -> bool:
 
 
 def finish(staging: Path, set_aside: dict[str, str]) -> None:
-    """Says that all rows of a staging folder are done, but for those that were set aside."""
+    """Record that all rows of a staging folder are rendered, except those that were set aside."""
     try:
-        write_whole(staging / _SET_ASIDE, json.dumps(set_aside, indent=1))
+        write_atomic(staging / _SET_ASIDE, json.dumps(set_aside, indent=1))
     except OSError as error:
         raise PrismError(f"{staging}: cannot be written: {error.strerror}") from error
 
 
 def set_aside_in(staging: Path) -> dict[str, str] | None:
-    """Rows that were set aside, with the reason; None where rows are still to be rendered."""
+    """Return the rows that were set aside, with the reason; None if the render is unfinished."""
     return read_document(staging / _SET_ASIDE)

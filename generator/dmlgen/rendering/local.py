@@ -22,21 +22,20 @@ from dmlgen.rendering.frames import Frame
 from dmlgen.rendering.worker import render_rows
 
 WORKER_BYTES = 2 * 10**9
-"""Memory to reckon with for a worker at usual picture sizes."""
-
+"""Estimated memory of a worker at usual picture sizes, in bytes."""
 
 WORKERS_PER_CORE = 8
-"""More processes on a core than anybody has a use for."""
+"""Maximum number of workers per CPU core."""
 MAX_THREADS = 1024
-"""Blender's own limit."""
+"""Maximum number of threads per worker: Blender's own limit."""
 
 
 class BlenderWorker:
     """A worker process and the pipe to it.
 
     Args:
-        threads: that it may use; 0 for one a core.
-        log: file that takes what Blender says.
+        threads: number of threads that it may use; 0 for one per core.
+        log: file that takes the output of Blender.
         scratch: folder for its temporary files.
     """
 
@@ -47,16 +46,16 @@ class BlenderWorker:
         theirs.close()
 
     def submit(self, image: PlannedImage) -> None:
-        """Gives it one more row. A worker that is gone is found out by `receive`."""
+        """Send it one more row. If the worker has died, `receive` reports it."""
         with contextlib.suppress(ConnectionError):
             self.pipe.send(image)
 
     def receive(self) -> Frame:
-        """The frame of the oldest row it holds, waiting for it.
+        """Wait for the frame of the oldest submitted row and return it.
 
         Raises:
-            InputError: it cannot do what the user asks.
-            PrismError: it is gone.
+            InputError: the worker cannot render what the user asks for.
+            PrismError: the worker has died.
         """
         try:
             answer: Any = self.pipe.recv()
@@ -69,14 +68,14 @@ class BlenderWorker:
         return answer
 
     def memory(self) -> int:
-        """Bytes that the process holds; 0 when it is gone."""
+        """Return the memory of the process in bytes; 0 if it has died."""
         try:
             return int(psutil.Process(self._process.pid).memory_info().rss)
         except psutil.Error:
             return 0
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """End the process at once."""
         self._process.kill()
         self._process.join()
         self.pipe.close()
@@ -87,7 +86,7 @@ class LocalExecutor:
 
     Args:
         workers, threads: see `fitting`.
-        logs: folder for what each says.
+        logs: folder for the log of each worker.
     """
 
     def __init__(self, engine: Engine, workers: int, threads: int, logs: Path) -> None:
@@ -98,11 +97,11 @@ class LocalExecutor:
         self._workers: dict[int, BlenderWorker] = {}
 
     def slots(self) -> int:
-        """How many workers there is room for."""
+        """Return the maximum number of workers."""
         return self._slots
 
     def start(self) -> int:
-        """A new worker process."""
+        """Start a worker process and return its number."""
         number = next(self._numbers)
         log = self._logs / f"blender-{number:03d}.log"
         scratch = Path(self._scratch.name)
@@ -110,11 +109,11 @@ class LocalExecutor:
         return number
 
     def submit(self, worker: int, image: PlannedImage) -> None:
-        """Gives a worker one more row."""
+        """Send a worker one more row."""
         self._workers[worker].submit(image)
 
     def wait(self, seconds: float) -> list[Event]:
-        """What has happened, waiting at most `seconds` for it."""
+        """Return new events, waiting at most `seconds` for the first."""
         numbers: dict[Connection, int] = {w.pipe: n for n, w in self._workers.items()}
         ready = wait(list(numbers), seconds)
         return [self._hear(numbers[pipe]) for pipe in ready if isinstance(pipe, Connection)]
@@ -129,55 +128,55 @@ class LocalExecutor:
             return Died(number, str(error))
 
     def stop(self, worker: int) -> None:
-        """Ends a worker at once."""
+        """End a worker at once."""
         self._workers.pop(worker).kill()
 
     def close(self) -> None:
-        """Ends all workers at once."""
+        """End all workers at once."""
         for number in list(self._workers):
             self.stop(number)
         self._scratch.cleanup()
 
 
 def has_gpu() -> bool:
-    """Whether the driver of an NVIDIA GPU is at work here."""
+    """Return whether this machine has an NVIDIA GPU with its driver loaded."""
     folder = Path("/proc/driver/nvidia/gpus")
     return folder.is_dir() and any(folder.iterdir())
 
 
-def check_counts(workers: int | None, threads: int | None, most_workers: int) -> None:
-    """Make sure that the numbers of workers and of their threads, where given, are in range.
+def check_counts(workers: int | None, threads: int | None, max_workers: int) -> None:
+    """Check that the numbers of workers and of their threads are in range, unless None.
 
     Raises:
-        InputError: one is not.
+        InputError: one of them is out of range.
     """
-    for option, number, most in (
-        ("--workers", workers, most_workers),
+    for option, number, maximum in (
+        ("--workers", workers, max_workers),
         ("--threads", threads, MAX_THREADS),
     ):
-        if number is not None and not 1 <= number <= most:
-            raise InputError(f"{option} {number}: has to be 1 to {most} here")
+        if number is not None and not 1 <= number <= maximum:
+            raise InputError(f"{option} {number}: has to be 1 to {maximum} here")
 
 
 def fitting(
     images: int, workers: int | None, threads: int | None, gpu: bool = False
 ) -> tuple[int, int]:
-    """How many workers to start here, and how many threads for each.
+    """Return the number of workers to start on this machine, and the threads of each.
 
-    One thread a worker keeps every core busy: the parts of a frame that run on one thread overlap
-    with the tracing of others (docs/performance.md). Where there are fewer pictures or less memory
-    than cores, workers get several threads. On a GPU one worker has the whole of it.
+    One thread per worker keeps every core busy: the parts of a frame that run on one thread
+    overlap with the tracing of others (docs/performance.md). If there are fewer pictures, or less
+    memory, than cores can use, workers get several threads. A GPU is used by one worker.
 
     Args:
-        images: to be rendered.
-        workers, threads: what the user wants, if anything.
-        gpu: whether a GPU traces.
+        images: number of images to render.
+        workers, threads: numbers that the user requests; None for the default.
+        gpu: whether paths are traced on a GPU.
 
     >>> fitting(100, None, 2, gpu=True), fitting(100, 3, 2)
     ((1, 2), (3, 2))
 
     Raises:
-        InputError: a number out of range.
+        InputError: a number is out of range.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cores = cores or 1

@@ -1,4 +1,4 @@
-"""What a person, a log or a program sees of a render while it goes on."""
+"""Progress of a render, as shown on a terminal, in a log and to other programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dmldata.common.console import LINE_SECONDS, Show, duration, say
-from dmldata.common.files import write_whole
+from dmldata.common.files import write_atomic
 from dmlgen.rendering.run import OnProgress, Progress
 
 STATUS_FILE = "status.json"
@@ -19,10 +19,10 @@ LAST_PICTURE = "last.jpg"
 
 
 def describe(progress: Progress) -> dict[str, Any]:
-    """How far a render is, in numbers: images, images per second, seconds left, workers."""
+    """Return the state of a render in numbers: images, images per second, seconds left, workers."""
     now = time.monotonic()
-    # Of the stages, rendering alone has a speed that tells anything.
-    fresh = progress.done - progress.found if progress.stage == "render" else 0
+    # Only the stage of rendering has a meaningful speed.
+    fresh = progress.done - progress.resumed if progress.stage == "render" else 0
     speed = fresh / max(now - progress.began, 1e-9)
     return {
         "stage": progress.stage,
@@ -45,7 +45,7 @@ def describe(progress: Progress) -> dict[str, Any]:
 
 
 def line(status: dict[str, Any]) -> str:
-    """The same for people, in one line.
+    """Format a status of `describe` as one line of text.
 
     >>> status = {"stage": "render", "done": 3, "total": 9, "images_per_second": 0.5}
     >>> line(status | {"seconds_left": 12, "replaced_workers": 0, "workers": []})
@@ -64,7 +64,7 @@ def line(status: dict[str, Any]) -> str:
 
 
 def worker_lines(status: dict[str, Any]) -> list[str]:
-    """A line for each worker."""
+    """Format one line of text per worker."""
     return [
         f"worker {w['worker']}: image {w['image'] or '-'} for {w['seconds']:.0f} s, "
         f"{w['images']} done, {w['memory_mb']} MB"
@@ -73,18 +73,25 @@ def worker_lines(status: dict[str, Any]) -> list[str]:
 
 
 def time_split(progress: Progress) -> str:
-    """Where the workers' time went: 'trace 71 %, denoise 12 %, ...', empty if nobody measured."""
-    whole = sum(progress.seconds.values())
-    if not whole:
+    """Return the share of each stage in the workers' time: 'trace 71%, denoise 12%, ...'.
+
+    The text is empty if no time was measured.
+    """
+    total = sum(progress.seconds.values())
+    if not total:
         return ""
     parts = progress.seconds.most_common()
-    return ", ".join(f"{stage} {seconds / whole:.0%}" for stage, seconds in parts)
+    return ", ".join(f"{stage} {seconds / total:.0%}" for stage, seconds in parts)
 
 
 @contextmanager
 def watched(staging: Path, as_json: bool) -> Iterator[OnProgress]:
-    """A callback that shows progress: live on a terminal, a line now and then elsewhere, an event
-    per image with `as_json`. It also keeps what `dmlgen status` reads, and the newest picture."""
+    """Yield a callback that shows progress.
+
+    It draws live lines on a terminal, prints a line from time to time elsewhere, and prints one
+    event per image with `as_json`. It also writes the files that `dmlgen status` reads, and the
+    newest picture.
+    """
     with Show(quiet=as_json) as show:
         watch = _Watch(staging, show, as_json)
         try:
@@ -101,7 +108,7 @@ class _Watch:
         self._latest: Progress | None = None
 
     def conclude(self) -> None:
-        """Leaves the last state for `dmlgen status`, where there is still a folder to leave it."""
+        """Write the last state for `dmlgen status`, if the folder still exists."""
         if self._latest is not None:
             self._write(self._latest)
 
@@ -127,8 +134,8 @@ class _Watch:
     def _write(self, progress: Progress) -> None:
         if not self._staging.is_dir():
             return
-        # Nice to have; what must not be lost is written elsewhere, and complains.
+        # Losing this is harmless; a full disk is reported where frames are written.
         with suppress(OSError):
             if progress.frame is not None:
-                write_whole(self._staging / LAST_PICTURE, progress.frame.jpg)
-            write_whole(self._staging / STATUS_FILE, json.dumps(describe(progress)))
+                write_atomic(self._staging / LAST_PICTURE, progress.frame.jpg)
+            write_atomic(self._staging / STATUS_FILE, json.dumps(describe(progress)))

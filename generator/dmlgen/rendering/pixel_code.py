@@ -1,4 +1,4 @@
-"""Digest of the code that can change a pixel: with other such code no render is resumed."""
+"""Digest of the code that can change a pixel: if it changes, no render is resumed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def pixel_code_digest() -> str:
-    """Return 12 hex digits that depend on what the modules of `pixel_modules` do.
+    """Return 12 hex digits that depend on the code of the modules of `pixel_modules`.
 
-    Comments and docstrings do not count, nor do commands and their help, publishing, the
-    gallery or the import of cars: an unfinished render goes on after a change of those.
+    Comments, docstrings, commands, publishing, the gallery and the import of cars do not count:
+    an unfinished render can be resumed after a change of those.
     """
     digest = hashlib.sha256()
     for file in pixel_modules():
@@ -31,14 +31,14 @@ def pixel_code_digest() -> str:
 
 def pixel_modules() -> list[Path]:
     """Return the files of `dmlgen.scene` and of all that it imports from `dmlgen`, sorted."""
-    found: set[Path] = set()
+    modules: set[Path] = set()
     todo = [*(_ROOT / _SCENE).rglob("*.py")]
     while todo:
         file = todo.pop()
-        if file not in found:
-            found.add(file)
+        if file not in modules:
+            modules.add(file)
             todo += _imported_by(file)
-    return sorted(found)
+    return sorted(modules)
 
 
 def _imported_by(file: Path) -> Iterator[Path]:
@@ -58,7 +58,9 @@ def _imported_by(file: Path) -> Iterator[Path]:
 
 
 def _code_of(source: str) -> str:
-    """Return the text without comments, docstrings and blank lines: the same in every Python.
+    """Return source text without comments, docstrings and blank lines.
+
+    The result is the same in every version of Python.
 
     >>> _code_of("x = 1  # one") == _code_of('"Docs."\\nx = 1') != _code_of("x = 2")
     True

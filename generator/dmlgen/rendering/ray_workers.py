@@ -1,5 +1,4 @@
-"""Workers on a Ray cluster: an actor each, wherever Ray has room, with a Blender process of its
-own."""
+"""Workers on a Ray cluster: each is an actor with its own Blender process."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ GPU_DEVICES = ("cuda", "optix")
 
 
 class RenderActor:
-    """Runs on a node of the cluster; as long as it lives, so does its Blender process."""
+    """Actor on a node of the cluster; its Blender process lives as long as the actor."""
 
     def __init__(self, engine: Engine, threads: int) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="dml-prism-")
@@ -31,7 +30,7 @@ class RenderActor:
         self._worker = BlenderWorker(engine, threads, scratch / "blender.log", scratch)
 
     def render(self, image: PlannedImage) -> tuple[Frame, int] | PrismError:
-        """The frame and the bytes of memory that the process holds, or what went wrong."""
+        """Return the frame and the memory of the process in bytes, or the error."""
         try:
             self._worker.submit(image)
             return self._worker.receive(), self._worker.memory()
@@ -44,11 +43,11 @@ class RayExecutor:
 
     Args:
         address: of the cluster, as `ray.init` takes it; None starts one on this machine.
-        workers: at most; None for as many as the cluster has room for.
-        threads: CPUs that each reserves and uses.
+        workers: maximum number of workers; None for as many as the cluster has room for.
+        threads: number of CPUs that each worker reserves and uses.
 
     Raises:
-        InputError: a number out of range, Ray is not installed, there is no cluster at that
+        InputError: a number is out of range, Ray is not installed, there is no cluster at that
             address, or none of its nodes has room for a worker.
     """
 
@@ -68,22 +67,22 @@ class RayExecutor:
         self._answers: dict[int, deque[Any]] = {}
 
     def slots(self) -> int:
-        """How many workers the nodes that are there now have room for."""
+        """Return how many workers the current nodes have room for."""
         return room(self._ray, self._threads, self._gpus, self._workers)
 
     def start(self) -> int:
-        """A new actor; Ray places it as soon as it can."""
+        """Start an actor and return its number; Ray places it as soon as it can."""
         number = next(self._numbers)
         self._actors[number] = self._actor_class.remote(self._engine, self._threads)
         self._answers[number] = deque()
         return number
 
     def submit(self, worker: int, image: PlannedImage) -> None:
-        """Gives a worker one more row."""
+        """Send a worker one more row."""
         self._answers[worker].append(self._actors[worker].render.remote(image))
 
     def wait(self, seconds: float) -> list[Event]:
-        """What has happened, waiting at most `seconds` for it."""
+        """Return new events, waiting at most `seconds` for the first."""
         first = {answers[0]: number for number, answers in self._answers.items() if answers}
         if not first:
             time.sleep(seconds)
@@ -106,12 +105,12 @@ class RayExecutor:
         return Rendered(number, frame, memory)
 
     def stop(self, worker: int) -> None:
-        """Ends a worker at once."""
+        """End a worker at once."""
         self._answers.pop(worker)
         self._ray.kill(self._actors.pop(worker))
 
     def close(self) -> None:
-        """Ends all workers and leaves the cluster."""
+        """End all workers and disconnect from the cluster."""
         for number in list(self._actors):
             self.stop(number)
         self._ray.shutdown()

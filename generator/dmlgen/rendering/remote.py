@@ -1,4 +1,4 @@
-"""Datasets that go to a URL: rendered here, carried there whole, the manifest last."""
+"""Datasets at a URL: rendered on this machine, then uploaded as a whole, the manifest last."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from dmldata.common.text import without_credentials
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest, read_manifest
 
 _BEGUN = ".dml-prism.json"
-"""File that says which dataset is being put somewhere, until all of it is there: its manifest."""
+"""File at the URL that marks an unfinished upload; its content is the dataset's manifest."""
 _PROBE = ".dml-prism"
 WORK = "DML_PRISM_WORK"
-"""Environment variable that names the folder for frames of datasets that go to a URL."""
+"""Environment variable that names the folder for frames of datasets at a URL."""
 
 
 def is_url(out: str) -> bool:
-    """Whether `out` names something else than a folder of this machine.
+    """Return whether `out` is a URL rather than a path on this machine.
 
     >>> is_url("s3://bucket/paper"), is_url("data/paper"), is_url("file:///data/paper")
     (True, False, True)
@@ -33,10 +33,11 @@ def is_url(out: str) -> bool:
 
 
 def work_folder(url: str, work: Path | None) -> Path:
-    """Where the frames of a dataset that goes to `url` are kept: the same folder for the same URL.
+    """Return the folder for the frames of a dataset at `url`: always the same for the same URL.
 
     Args:
-        work: that the user names; else the one in WORK, else `~/.cache/dml-prism/render`.
+        work: parent folder; None for the one that the variable WORK names, or else
+            `~/.cache/dml-prism/render`.
     """
     base = work or Path(os.environ.get(WORK) or "~/.cache/dml-prism/render").expanduser()
     return base / hashlib.sha256(url.encode()).hexdigest()[:16]
@@ -46,7 +47,7 @@ class Destination:
     """A folder at a URL that fsspec can write.
 
     Raises:
-        InputError: a URL that nothing here can write.
+        InputError: no installed file system can write the URL.
     """
 
     def __init__(self, url: str) -> None:
@@ -58,7 +59,7 @@ class Destination:
         self._root = root.rstrip("/")
 
     def manifest(self) -> Manifest | None:
-        """Read the manifest of the dataset that is there; None where there is none.
+        """Read the manifest of the dataset at the URL; None if there is none.
 
         Raises:
             DatasetError: its dataset.json is not valid.
@@ -67,19 +68,20 @@ class Destination:
         return self._read(MANIFEST_FILE)
 
     def begun(self) -> Manifest | None:
-        """Read the manifest of a dataset that was not put there to the end; None where none was.
+        """Read the manifest of a dataset whose upload is unfinished; None if there is none.
 
         Raises:
-            DatasetError: what says so is not valid.
+            DatasetError: the file that marks the upload is not valid.
             PrismError: the place cannot be reached.
         """
         return self._read(_BEGUN)
 
     def check(self) -> None:
-        """Make sure that a dataset can be put there.
+        """Check that a dataset can be uploaded there.
 
         Raises:
-            InputError: it holds one already, or files that are not of one that was begun.
+            InputError: the place holds a dataset already, or files that are not of an unfinished
+                upload.
             PrismError: it cannot be reached or written.
         """
         probe = f"{self._root}/{_PROBE}"
@@ -100,14 +102,13 @@ class Destination:
             )
 
     def put(self, folder: Path, report: Report | None = None) -> None:
-        """Copies the files of a dataset; the manifest last, so that it is there when all is.
+        """Upload the files of a dataset, the manifest last: once it is there, the dataset is whole.
 
-        Each file is read back. One that is there already, of the same bytes, was put there by an
-        earlier call.
+        Each file is read back. A file that already has the same bytes there is not sent again.
 
         Raises:
-            InputError: another dataset was begun to be put there.
-            PrismError: a file could not be copied; the same call goes on.
+            InputError: the place holds a part of another dataset.
+            PrismError: a file could not be copied; the same call resumes the upload.
         """
         data = (folder / MANIFEST_FILE).read_bytes()
         manifest = read_manifest(data, MANIFEST_FILE)
@@ -143,7 +144,7 @@ class Destination:
         if not arrived:
             raise PrismError(
                 f"{self.name}/{file.name}: other bytes arrived than were sent; the dataset is kept "
-                f"in {file.parent}, and the same command goes on"
+                f"in {file.parent}: run the same command again to resume"
             )
 
     def _read(self, name: str) -> Manifest | None:
@@ -155,16 +156,16 @@ class Destination:
         return None if data is None else read_manifest(data, f"{self.name}/{name}")
 
     def _names(self) -> set[str]:
-        """Names of what is there, without what file managers and an interrupted check leave."""
+        """Return names at the URL, without what file managers and an interrupted check leave."""
         try:
-            found = [str(path).rstrip("/") for path in self._fs.ls(self._root, detail=False)]
+            paths = [str(path).rstrip("/") for path in self._fs.ls(self._root, detail=False)]
         except FileNotFoundError:
             return set()
-        names = {path.rpartition("/")[2] for path in found if path != self._root}
+        names = {path.rpartition("/")[2] for path in paths if path != self._root}
         return names - CLUTTER - {_PROBE}
 
     @contextmanager
-    def _writing(self, name: str, kept: Path) -> Iterator[None]:
+    def _writing(self, name: str, folder: Path) -> Iterator[None]:
         try:
             yield
         except DatasetError:
@@ -172,16 +173,16 @@ class Destination:
         except Exception as error:
             raise PrismError(
                 f"{self.name}/{name}: cannot be written: {one_line(error)}; the dataset is "
-                f"kept in {kept}, and the same command goes on"
+                f"kept in {folder}: run the same command again to resume"
             ) from error
 
 
 def is_copy(fs: fsspec.AbstractFileSystem, target: str, file: Path) -> bool:
-    """Whether `target` has the bytes of a file; it is read whole."""
+    """Return whether `target` has the bytes of a file; it is read as a whole."""
     try:
         if fs.size(target) != file.stat().st_size:
             return False
-        with fs.open(target, "rb") as there:
-            return sha256_of(there) == sha256_of(file)
+        with fs.open(target, "rb") as copy:
+            return sha256_of(copy) == sha256_of(file)
     except (FileNotFoundError, NotADirectoryError):
         return False

@@ -1,4 +1,4 @@
-"""Rendering a plan, or a slice of it, from beginning to end; and joining slices."""
+"""Render a plan or a slice of it from beginning to end, and join slices."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ from dmlgen.rendering.supervise import Crew, Limits, Supervisor
 from dmlgen.rendering.units import Slice, cut, take_slice
 
 MakeExecutor = Callable[[int, Path], Executor]
-"""From the number of images to be rendered, and a folder for logs."""
+"""Makes an executor from the number of images to render and a folder for logs."""
 
 
 @dataclass
 class Progress:
-    """How far a render is; the same object each time, changed.
+    """Progress of a render. Callbacks receive the same object each time, updated.
 
     Attributes:
-        stage: what is being done.
-        total: images in all.
-        done: of them, with what an earlier call had finished.
-        found: images that an earlier call had finished.
+        stage: name of the current stage.
+        total: number of images in all.
+        done: number of finished images, including those of earlier calls.
+        resumed: number of images that earlier calls had finished.
         began: when this call began, in seconds of the monotonic clock.
-        workers: those at work, by number.
-        replaced: why workers had to be replaced.
-        frame: the newest.
-        seconds: where the workers' time went, by stage.
+        workers: current workers by number.
+        replaced: for each replaced worker, the reason.
+        frame: the newest frame.
+        seconds: time of the workers in seconds, by stage.
     """
 
     stage: str
     total: int
     done: int
-    found: int
+    resumed: int
     began: float = field(default_factory=time.monotonic)
     workers: dict[int, Crew] = field(default_factory=dict)
     replaced: list[str] = field(default_factory=list)
@@ -75,7 +75,7 @@ OnProgress = Callable[[Progress], None]
 def local_workers(
     engine: Engine, workers: int | None = None, threads: int | None = None
 ) -> MakeExecutor:
-    """Workers on this machine, as many as fit where no number is given."""
+    """Return a factory of executors on this machine; see `fitting` for the default numbers."""
 
     def make(images: int, logs: Path) -> Executor:
         gpu = engine.device != "cpu" and has_gpu()
@@ -93,19 +93,19 @@ def render(
     limits: Limits | None = None,
     on_progress: OnProgress | None = None,
 ) -> Manifest:
-    """Renders a plan into the dataset folder `out`.
+    """Render a plan into the dataset folder `out`.
 
-    What an earlier, interrupted call with the same plan and settings has finished is not rendered
-    again.
+    An interrupted call with the same plan and settings is resumed: finished images are not
+    rendered again.
 
     Args:
-        executor: what runs the workers; those of `local_workers` where None.
-        on_progress: called with every frame and several times a second.
+        executor: makes the executor that runs the workers; `local_workers` if None.
+        on_progress: called with every frame and several times per second.
 
     Raises:
-        InputError: no Blender, or `out` holds something else or is being rendered (nothing is
-            touched).
-        PrismError: the renderer failed; what it finished stays for the next call.
+        InputError: Blender is not installed, or `out` holds something else or is being rendered
+            by another process (nothing is changed then).
+        PrismError: the renderer failed; finished images are kept for the next call.
     """
     with _rendered(plan, engine, out, None, executor, limits, on_progress) as done:
 
@@ -130,13 +130,13 @@ def render_slice(
     limits: Limits | None = None,
     on_progress: OnProgress | None = None,
 ) -> dict[str, str]:
-    """Renders one slice of a plan into a folder of its own inside `out`, for `merge` to join.
+    """Render one slice of a plan into its own folder inside `out`, for `merge` to join.
 
     Returns:
-        Rows that were set aside, with the reason.
+        Keys of the rows that were set aside, with the reason.
 
     Raises:
-        as `render`.
+        InputError, PrismError: see `render`.
     """
     with _rendered(plan, engine, out, part, executor, limits, on_progress) as done:
         return done.set_aside
@@ -148,17 +148,17 @@ def merge(
     progress: Report | None = None,
     instead: str = NEW_FOLDER,
 ) -> Manifest:
-    """Joins the slices that lie in `folders` into the dataset that one render would have made.
+    """Join the slices in `folders` into one dataset, the same as a single render would make.
 
-    Slices in `out` itself are gone afterwards; others stay. The dataset may be there already.
+    Slices in `out` itself are deleted afterwards; others stay. The dataset may already exist.
 
     Args:
-        progress: called as ('write shards', images done, images in all).
-        instead: what to do where `out` holds another dataset, for the message.
+        progress: called as ('write shards', images done, total images).
+        instead: what the error message advises if `out` holds another dataset.
 
     Raises:
-        InputError: no slices, slices of different datasets, not all rows rendered, or `out` holds
-            something else.
+        InputError: there are no slices, they are of different datasets, not all rows are
+            rendered, or `out` holds something else.
     """
     stagings = [staging for folder in folders for staging in slices_in(folder)]
     if not stagings:
@@ -169,7 +169,9 @@ def merge(
     for staging in stagings:
         rows = set_aside_in(staging)
         if rows is None:
-            raise InputError(f"{staging} is not finished; the command that made it goes on")
+            raise InputError(
+                f"{staging} is not finished; run the command that made it again to resume"
+            )
         if not same_request(staging, stagings[0]):
             raise InputError(f"{staging} is a slice of another dataset than {stagings[0]}")
         store = FrameStore(staging)
@@ -182,9 +184,9 @@ def merge(
             f"{len(missing)} of {len(plan.images)} images are in none of the {len(stagings)} "
             f"slices; render the others with --slice, or name their folders too"
         )
-    with held(out, None) as own:
-        if has_job(own):
-            raise InputError(f"{out} holds an unfinished render of its own; give another --out")
+    with held(out, None) as out_staging:
+        if has_job(out_staging):
+            raise InputError(f"{out} holds an unfinished render itself; give another --out")
         manifest = finished(plan, engine, out, instead)
         if manifest is None or {image.key for image in manifest.set_aside} != set_aside.keys():
             manifest = assemble(plan, engine, out, stores.__getitem__, set_aside, progress)
@@ -211,26 +213,26 @@ def _rendered(
     limits: Limits | None,
     on_progress: OnProgress | None,
 ) -> Iterator[_Rendered]:
-    """Renders what the staging folder of a plan or slice lacks, and holds it for the block."""
+    """Render the missing frames of a plan or slice, and lock its staging folder for the block."""
     require_blender()
     require_scratch()
     check_place(out, part)
     with held(out, part) as staging:
-        # Another process may have been at work between the check and the hold.
+        # Another process may have written there between the check and the lock.
         check_place(out, part)
         check_job(staging, out, plan, engine)
         store = FrameStore(staging)
         images = take_slice(plan.images, part)
         todo = [image for image in images if image.key not in store]
-        found = len(images) - len(todo)
-        progress = Progress("render", len(images), found, found)
+        resumed = len(images) - len(todo)
+        progress = Progress("render", len(images), resumed, resumed)
 
         def report() -> None:
             if on_progress:
                 on_progress(progress)
 
         def keep(frame: Frame) -> None:
-            # Until there is something to keep, nothing binds the folder to these settings.
+            # The folder is reserved for these settings only once there is a frame to keep.
             write_job(staging, plan, engine, part)
             store.add(frame)
             progress.done, progress.frame = len(store), frame

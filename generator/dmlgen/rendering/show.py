@@ -1,4 +1,4 @@
-"""A look at a car from all sides: what one checks after `dmlgen cars import`."""
+"""Contact sheet of a car from all sides, to check the result of `dmlgen cars import`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from dmldata.common.errors import InputError
-from dmldata.common.files import write_whole
+from dmldata.common.files import write_atomic
 from dmldata.contract.grid import grid
 from dmlgen.blender import call_in_blender
 from dmlgen.catalog.assets import OWN_CARS, car_mesh
@@ -22,25 +22,26 @@ SIDES = (0.0, 45.0, 90.0, 135.0, 180.0, 225.0, 270.0, 315.0)
 """Degrees; 0 shows the front, 90 the car's right side with its front to the right."""
 COLUMNS = 4
 MAX_SIZE = 2048
-"""Of a picture in pixels: there are eight on a sheet."""
+"""Maximum width and height of one of the eight pictures, in pixels."""
 HEIGHT = 1.3
-"""Of the camera, in metres."""
+"""Height of the camera in meters."""
 DISTANCE = 1.6
-"""Of the camera, in lengths of the car."""
+"""Distance of the camera from the car, in lengths of the car."""
 
 
 def show_car(
     name: str, out: Path, size: int = 384, device: str = "auto", cars: Path | None = None
 ) -> None:
-    """Renders a car from eight sides and writes the pictures, in two rows, as one PNG file.
+    """Render a car from eight sides and write the pictures, in two rows, as one PNG file.
 
     Args:
         size: width and height of one picture in pixels.
         device: as in `Engine`.
-        cars: the folder of own cars that it is in; the user's where None.
+        cars: folder of user cars that holds it; None for the user's default folder.
 
     Raises:
-        InputError: unknown car, one without its GLB, a size out of range, or `out` is no PNG file.
+        InputError: the car is unknown or has no GLB file, the size is out of range, or `out` is
+            not a PNG file.
     """
     if out.suffix.lower() != ".png":
         raise InputError(f"--out {out}: has to end in .png")
@@ -56,18 +57,18 @@ def show_car(
     sheet = grid(opened, COLUMNS, (size, size))
     png = io.BytesIO()
     sheet.save(png, "PNG", optimize=True)
-    write_whole(out, png.getvalue())
+    write_atomic(out, png.getvalue())
 
 
 def _photograph_in(cars: Path | None, *args: Any) -> list[bytes]:
-    # The process is one of its own, and so is its environment.
+    # This runs in a process of its own, so the environment of the caller does not change.
     if cars is not None:
         os.environ[OWN_CARS] = str(cars)
     return photograph_sides(*args)
 
 
 def photograph_sides(name: str, engine: Engine, scratch: Path) -> list[bytes]:
-    """JPEG pictures of a car, one for each of SIDES. Imports Blender."""
+    """Return JPEG pictures of a car, one for each of SIDES. Imports Blender."""
     from dmlgen.scene.picture import Photographer
     from dmlgen.scene.stage import Stage
 

@@ -1,4 +1,4 @@
-"""Frames kept on disk while a dataset is being rendered: tar files that are only ever added to."""
+"""The frame store: append-only tar files that keep frames while a dataset is being rendered."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from dmldata.contract.tar import MAX_MEMBER_BYTES, members, write_member
 from dmlgen.rendering.frames import Frame
 
 PACK_BYTES = 256 * 10**6
-"""A pack that has grown this long is followed by another."""
+"""Size in bytes from which on a pack (one tar file of the store) is followed by another."""
 SYNC_SECONDS = 1.0
-"""How much of the newest frames a power cut may cost; a killed process costs none."""
+"""Seconds of work that a power cut may lose at most; a killed process loses nothing."""
 _SEAL = "crc32"
 
 
@@ -30,19 +30,18 @@ class _Place(NamedTuple):
 
 
 class FrameStore:
-    """The frames of a run, by key.
+    """The frames of a render, by key.
 
-    A frame is three members of a tar: its picture, its mask, and a JSON document with what was
-    measured and a checksum of the other two. One process writes; what it had not finished writing
-    when it was killed is not there for the next one. Every opening for writing begins a new pack,
-    so nothing that is whole is ever touched again.
+    A frame is three members of a tar: its picture, its mask, and a JSON document with the
+    measured columns and a checksum of the other two. Only one process writes. A frame that was
+    being written when the process was killed is ignored afterwards. Each process that writes
+    begins a new pack, so complete frames are never changed.
 
     Args:
-        folder: where the packs lie; made when the first frame is added.
+        folder: folder of the packs; made when the first frame is added.
 
     Raises:
-        PrismError: from `add`, when the disk is full or cannot be written; nothing that was there
-            is lost.
+        PrismError: from `add`, if the disk is full or cannot be written; stored frames are kept.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,11 +60,11 @@ class FrameStore:
         return len(self._places)
 
     def keys(self) -> set[str]:
-        """Keys of all frames."""
+        """Return the keys of all frames."""
         return set(self._places)
 
     def add(self, frame: Frame) -> None:
-        """Keeps a frame; it survives the end of this process from now on."""
+        """Store a frame. After the call it survives a kill of this process."""
         record = _record(frame)
         try:
             file = self._open()
@@ -76,25 +75,25 @@ class FrameStore:
         except OSError as error:
             self._discard()
             raise PrismError(
-                f"{self._folder}: cannot be written: {error.strerror}; what is finished is kept, "
-                f"and the same command goes on once this is mended"
+                f"{self._folder}: cannot be written: {error.strerror}; finished images are kept: "
+                f"free some space and run the same command again to resume"
             ) from error
         self._places[frame.key] = _Place(Path(file.name), offset, len(record))
         self._measured[frame.key] = frame.measured
 
     def measured(self, key: str) -> dict[str, Any]:
-        """What was measured in a frame."""
+        """Return the measured columns of a frame."""
         return self._measured[key]
 
     def bytes_of(self, key: str) -> int:
-        """Length of a frame in the store."""
+        """Return the length of a frame in the store, in bytes."""
         return self._places[key].length
 
     def files(self, key: str) -> dict[str, bytes]:
-        """The files of a frame by extension.
+        """Return the files of a frame by extension.
 
         Raises:
-            PrismError: the pack was damaged since it was opened.
+            PrismError: the pack was damaged after the store was opened.
         """
         place = self._places[key]
         try:
@@ -103,13 +102,13 @@ class FrameStore:
                 frame = next(_frames(io.BytesIO(file.read(place.length)), place.pack.name))[0]
         except (OSError, StopIteration):
             raise PrismError(
-                f"{place.pack}: frame '{key}' is damaged; delete the file, and the same command "
-                f"renders again what it held"
+                f"{place.pack}: frame '{key}' is damaged; delete the file and run the same command "
+                f"again: it renders the missing images"
             ) from None
         return frame.files()
 
     def close(self) -> None:
-        """Syncs and closes the pack being written."""
+        """Sync and close the pack that is being written."""
         if self._file is not None:
             self._sync(self._file, at_once=True)
             self._discard()
@@ -140,7 +139,7 @@ class FrameStore:
             self._synced = now
 
     def _discard(self) -> None:
-        """Closes the pack; what could not be written of it is not worth another try."""
+        """Close the pack without retrying what could not be written."""
         file, self._file = self._file, None
         if file is not None:
             with contextlib.suppress(OSError):
@@ -157,8 +156,7 @@ def _record(frame: Frame) -> bytes:
 
 
 def _frames(file: BinaryIO, name: str) -> Iterator[tuple[Frame, int]]:
-    """Frames from the beginning of a file, each with where it ends, up to the first that is not
-    whole."""
+    """Yield the frames of a file with their end offsets, up to the first incomplete frame."""
     try:
         files: dict[str, bytes] = {}
         for key, extension, data in members(file, name, MAX_MEMBER_BYTES):

@@ -1,4 +1,4 @@
-"""The supervisor: hands out rows, watches the workers, replaces those that fail."""
+"""The supervisor: assigns rows to workers, watches them and replaces those that fail."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dmlgen.rendering.executor import Died, Event, Executor, Refused, Rendered
 from dmlgen.rendering.frames import Frame
 from dmlgen.rendering.units import Unit
 
-IN_HAND = 2
-"""Rows that a worker holds: the one it renders, and the next, so that it never waits."""
-STRIKES = 2
-"""Workers that a row may end before it is set aside."""
-LOSSES = 6
-"""Workers that may be lost at a row before it is set aside: a machine that goes takes several with
-it, and those that are started there before its end is known."""
+ROWS_PER_WORKER = 2
+"""Rows that a worker holds: the one it renders and the next, so that it never waits."""
+MAX_DEATHS = 2
+"""Number of workers that die of a row after which it is set aside."""
+MAX_LOSSES = 6
+"""Number of workers that are lost at a row after which it is set aside. A machine that fails takes
+several workers with it, including those that are started there before its failure is noticed."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Limits:
     """When a worker is replaced.
 
     Attributes:
-        starting: seconds for a worker's first frame, with loading.
-        least, medians: a later frame may take this many seconds, or this many times the median of
-            the worker's own, whichever is longer.
-        frames: a worker is replaced after this many, for what it may have leaked.
-        memory: bytes above which it is replaced.
+        starting: maximum time of a worker's first frame, including loading, in seconds.
+        least, medians: a later frame may take `least` seconds, or `medians` times the median of
+            the worker's last frames, whichever is longer.
+        frames: number of frames after which a worker is replaced, in case it leaks memory.
+        memory: memory in bytes above which a worker is replaced.
     """
 
     starting: float = 900.0
@@ -42,7 +42,7 @@ class Limits:
     memory: int = 8 * 10**9
 
     def patience(self, durations: Sequence[float]) -> float:
-        """Seconds to wait for the next frame of a worker whose frames took `durations`.
+        """Return the seconds to wait for the next frame of a worker whose frames took `durations`.
 
         >>> Limits().patience([]), Limits().patience([2.0, 10.0, 3.0]), Limits().patience([7.0])
         (900.0, 120.0, 210.0)
@@ -57,10 +57,10 @@ class Crew:
     """A worker as the supervisor sees it.
 
     Attributes:
-        unit: rows that are its to do and that it does not hold yet.
-        held: rows that it holds; the first is being rendered.
-        since: when it was last heard of, in seconds of the monotonic clock.
-        durations: seconds of its last frames.
+        unit: rows that are assigned to it but not submitted yet.
+        held: rows that were submitted to it; the first is being rendered.
+        since: time of its last event, in seconds of the monotonic clock.
+        durations: durations of its last frames in seconds.
     """
 
     unit: deque[PlannedImage] = field(default_factory=deque)
@@ -72,7 +72,7 @@ class Crew:
 
 
 class Supervisor:
-    """Has units of work rendered by the workers of an executor.
+    """Renders work units with the workers of an executor.
 
     Args:
         on_frame: called with each frame as it arrives, in any order.
@@ -87,25 +87,25 @@ class Supervisor:
         self._limits = limits
         self._on_frame = on_frame
         self._queue: deque[deque[PlannedImage]] = deque()
-        self._strikes: Counter[str] = Counter()
+        self._deaths: Counter[str] = Counter()
         self._losses: Counter[str] = Counter()
         self._set_aside: dict[str, str] = {}
         self._frames = 0
         self._worked = time.monotonic()
 
     def run(self, units: Sequence[Unit], tick: Callable[[], None] = lambda: None) -> dict[str, str]:
-        """Renders all rows of the units.
+        """Render all rows of the units.
 
         Args:
-            tick: called several times a second.
+            tick: called several times per second.
 
         Returns:
-            The rows that were set aside because they ended several workers: key -> what happened.
+            The rows that were set aside because several workers died of them: key -> reason.
 
         Raises:
-            InputError: no worker can do what the user asks.
-            PrismError: workers fail, and not one frame was ever rendered; or there has been no room
-                for a worker for as long as one may take to start.
+            InputError: no worker can render what the user asks for.
+            PrismError: workers fail before a single frame is rendered; or there was no room for a
+                worker for as long as one may take to start.
         """
         self._queue = deque(deque(unit) for unit in units)
         self._worked = time.monotonic()
@@ -122,7 +122,7 @@ class Supervisor:
         return self._set_aside
 
     def _staff(self) -> None:
-        """Fills the free slots; each worker has a unit before any looks for a second."""
+        """Fill the free slots. Each worker gets a unit before any worker gets a second one."""
         new = []
         while self._queue and len(self.workers) < self._executor.slots():
             new.append(self._executor.start())
@@ -134,7 +134,7 @@ class Supervisor:
         crew = self.workers[worker]
         if crew.frames + len(crew.held) == 0:
             crew.since = time.monotonic()
-        while len(crew.held) < IN_HAND and not self._is_spent(crew):
+        while len(crew.held) < ROWS_PER_WORKER and not self._is_spent(crew):
             if not crew.unit:
                 crew.unit = self._next_unit()
             if not crew.unit:
@@ -148,22 +148,22 @@ class Supervisor:
     def _is_spent(self, crew: Crew) -> bool:
         rendered = crew.frames + len(crew.held)
         if not rendered:
-            # Whatever the limits are, each worker brings the end nearer.
+            # Whatever the limits are, each worker renders at least one row, so that the run ends.
             return False
         worn = rendered >= self._limits.frames
         return worn or crew.memory > self._limits.memory
 
     def _next_unit(self) -> deque[PlannedImage]:
-        """A unit from the queue, or else half of the longest that another worker has."""
+        """Return a unit from the queue, or else half of the longest unit of another worker."""
         if self._queue:
             return self._queue.popleft()
-        others = [crew.unit for crew in self.workers.values()]
-        longest = max(others, key=len, default=deque())
+        assigned = [crew.unit for crew in self.workers.values()]
+        longest = max(assigned, key=len, default=deque())
         half = [longest.pop() for _ in range((len(longest) + 1) // 2)]
         return deque(reversed(half))
 
     def _dismiss(self, worker: int) -> None:
-        """Ends a worker; what it had not rendered goes back to the queue."""
+        """End a worker and put the rows that it had not rendered back into the queue."""
         crew = self.workers.pop(worker)
         self._executor.stop(worker)
         left = deque([*crew.held, *crew.unit])
@@ -197,24 +197,24 @@ class Supervisor:
         self.replaced.append(why)
         if crew.held:
             suspect = crew.held[0].key
-            counted, most = (self._losses, LOSSES) if lost else (self._strikes, STRIKES)
-            counted[suspect] += 1
-            if counted[suspect] >= most:
+            counts, maximum = (self._losses, MAX_LOSSES) if lost else (self._deaths, MAX_DEATHS)
+            counts[suspect] += 1
+            if counts[suspect] >= maximum:
                 crew.held.popleft()
                 self._set_aside[suspect] = why
         self._dismiss(worker)
-        if not self._frames and len(self.replaced) > STRIKES * self._executor.slots():
+        if not self._frames and len(self.replaced) > MAX_DEATHS * self._executor.slots():
             raise PrismError(f"no picture could be rendered: {why}")
 
     def _look_for_room(self) -> None:
-        """Ends the run where there has been no place for even one worker for too long."""
+        """End the run if there has been no room for a single worker for too long."""
         now = time.monotonic()
         if self.workers:
             self._worked = now
         elif now - self._worked > self._limits.starting:
             raise PrismError(
-                f"no room for a worker in {self._limits.starting:.0f} seconds; what is finished is "
-                "kept, and the same command goes on"
+                f"no room for a worker in {self._limits.starting:.0f} seconds; finished images are "
+                "kept: run the same command again to resume"
             )
 
     def _look_for_hangs(self) -> None:

@@ -1,4 +1,4 @@
-"""Cutting a plan into work: in which order rows are rendered, and by whom.
+"""Split a plan into work units and slices: which worker renders which rows, in what order.
 
 None of this changes a byte of the dataset: a picture is a pure function of its row.
 """
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from dmldata.common.errors import InputError
 from dmlgen.plan.draw import PlannedImage
 
-LARGEST_UNIT = 32
+MAX_UNIT_ROWS = 32
 UNITS_PER_WORKER = 8
-_DEAR_TO_CHANGE = ("environment", "car_model", "sun_elevation", "sun_rotation")
-"""Factors that cost the most to change from one picture to the next, the dearest first."""
+_EXPENSIVE_TO_CHANGE = ("environment", "car_model", "sun_elevation", "sun_rotation")
+"""Factors that take longest to change between two pictures, the most expensive first."""
 
 Unit = tuple[PlannedImage, ...]
 
 
 @dataclass(frozen=True)
 class Slice:
-    """The `number`-th of `of` parts of a plan, counted from 1."""
+    """Part `number` (from 1) of the `of` parts of a plan."""
 
     number: int
     of: int
@@ -31,7 +31,7 @@ class Slice:
 
 
 def parse_slice(text: str) -> Slice:
-    """A slice as a user writes it.
+    """Parse a slice as a user writes it, I/N.
 
     >>> parse_slice("3/100")
     Slice(number=3, of=100)
@@ -41,32 +41,34 @@ def parse_slice(text: str) -> Slice:
     """
     parts = text.split("/")
     if len(parts) != 2 or not all(part.isdecimal() and len(part) <= 6 for part in parts):
-        raise InputError(f"--slice {text}: has to be like 3/100, the third of a hundred slices")
+        raise InputError(
+            f"--slice {text}: has to be I/N, such as 3/100 for the third of a hundred slices"
+        )
     number, of = (int(part) for part in parts)
     if not 1 <= number <= of:
-        raise InputError(f"--slice {text}: the slices of {of} are 1/{of} to {of}/{of}")
+        raise InputError(f"--slice {text}: valid: 1/{of} to {of}/{of}")
     return Slice(number, of)
 
 
 def cut(images: Sequence[PlannedImage], workers: int) -> list[Unit]:
-    """Units of work: runs of rows that look alike, so that little is rebuilt between two of them.
+    """Split rows into work units of similar rows, so that little is rebuilt between two rows.
 
     Args:
-        workers: that share the work; there are several units for each.
+        workers: number of workers that share the work; there are several units for each.
 
     >>> rows = [PlannedImage(f"{i}", "test", i, 0, 0, {"car_model": "ab"[i % 2]}) for i in range(6)]
     >>> [[image.key for image in unit] for unit in cut(rows, 1)[:3]]
     [['0'], ['2'], ['4']]
     """
-    rows = sorted(images, key=lambda image: (_dearness(image), image.key))
-    size = max(1, min(LARGEST_UNIT, len(rows) // (UNITS_PER_WORKER * workers)))
+    rows = sorted(images, key=lambda image: (_expensive_values(image), image.key))
+    size = max(1, min(MAX_UNIT_ROWS, len(rows) // (UNITS_PER_WORKER * workers)))
     return [tuple(rows[start : start + size]) for start in range(0, len(rows), size)]
 
 
 def take_slice(images: Sequence[PlannedImage], part: Slice | None) -> list[PlannedImage]:
-    """The rows of a slice, in the order of the plan; all of them where there is none.
+    """Return the rows of a slice, in the order of the plan; all rows if `part` is None.
 
-    Slices are dealt units in turn, so that each gets its share of what is slow to render.
+    Units are dealt to the slices in turn, so that each gets its share of the slow rows.
     """
     if part is None:
         return list(images)
@@ -75,5 +77,5 @@ def take_slice(images: Sequence[PlannedImage], part: Slice | None) -> list[Plann
     return [image for image in images if image.key in keys]
 
 
-def _dearness(image: PlannedImage) -> tuple[str, ...]:
-    return tuple(str(image.values.get(key)) for key in _DEAR_TO_CHANGE)
+def _expensive_values(image: PlannedImage) -> tuple[str, ...]:
+    return tuple(str(image.values.get(key)) for key in _EXPENSIVE_TO_CHANGE)

@@ -1,4 +1,4 @@
-"""The render worker: one process that keeps a stage loaded and renders the rows it is sent."""
+"""The render worker: a process that keeps a stage loaded and renders the rows it receives."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from dmlgen.rendering.frames import Frame
 
 
 def render_rows(connection: Connection, engine: Engine, threads: int, scratch: Path) -> None:
-    """Renders images until the other end of the connection is closed.
+    """Render images until the other end of the connection is closed.
 
-    Receives `PlannedImage`s and answers each with its `Frame`. An exception is sent instead, and
-    ends the worker.
+    Receives `PlannedImage`s and answers each with its `Frame`. An exception is sent in place of a
+    frame, and ends the worker.
 
     Args:
-        threads: that Blender may use; 0 for one a core.
-        scratch: folder for temporary files, Blender's own among them; this process may be killed
-            and leaves them to whoever made the folder.
+        threads: number of threads that Blender may use; 0 for one per core.
+        scratch: folder for temporary files, including Blender's. Whoever made the folder removes
+            it, because this process may be killed.
     """
     os.environ["TMPDIR"] = str(scratch)
     tempfile.tempdir = str(scratch)

@@ -339,7 +339,7 @@ def test_greyscale_and_transparent_images_become_rgb_and_16_bits_are_refused(tmp
     for mode in ("L", "RGBA", "P", "1"):
         assert decode_photograph(encoded(Image.new(mode, (4, 4))), "x").mode == "RGB"
     deep = Image.fromarray(np.full((4, 4), 60000, np.uint16))
-    with pytest.raises(DatasetError, match="x: mode I;16; valid: 8 bits a channel"):
+    with pytest.raises(DatasetError, match="x: mode I;16; valid: 8 bits per channel"):
         decode_photograph(encoded(deep), "x")
 
 

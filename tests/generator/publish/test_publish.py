@@ -161,7 +161,7 @@ def relicense(dataset, *licenses, **changes):
         ("CC-BY-ND-4.0", "CC-BY-ND-4.0 allows no pictures of the work to be published"),
         ("Sketchfab Editorial", "license 'Sketchfab Editorial' is not known; valid: an SPDX"),
         ("All rights reserved", "license 'All rights reserved' is not known"),
-        ("GPL", "GPL-1.0-or-later (Copyleft) is no license under which pictures"),
+        ("GPL", "GPL-1.0-or-later (Copyleft) does not allow pictures of a work"),
     ],
 )
 def test_a_work_whose_license_forbids_it_keeps_pictures_from_being_published(
@@ -195,7 +195,7 @@ def test_what_a_work_asks_for_is_asked_of_the_dataset_and_all_its_files_say_so(
     relicense(dataset, theirs)
     code, out, _ = dmlgen("publish", dataset, "--to", tmp_path / "public")
     assert code == 1
-    assert f"license CC-BY-4.0: the works in the pictures ask for {license}; give --version" in out
+    assert f"license CC-BY-4.0: the works in the pictures require {license}; give --version" in out
     target = tmp_path / "public"
     assert dmlgen("publish", dataset, "--to", target, "--version", "1.0.1")[0] == 0
     assert verify(target) == []
@@ -261,7 +261,10 @@ def test_what_a_change_asks_of_the_version(dataset):
 def test_a_version_that_is_none_is_refused(dmlgen, dataset, tmp_path, version):
     before = contents(dataset)
     code, _, err = dmlgen("publish", dataset, "--to", tmp_path / "p", "--version", version)
-    assert (code, err) == (2, f"error: --version {version}: has to be like 1.0.0\n")
+    assert (code, err) == (
+        2,
+        f"error: --version {version}: has to be three numbers, such as 1.0.0\n",
+    )
     assert contents(dataset) == before
 
 
@@ -274,8 +277,8 @@ def test_a_version_is_in_the_manifest_and_in_the_card(dataset):
 @pytest.mark.parametrize(
     ("to", "message"),
     [
-        ("hf://ada", "has to be like hf://owner/name"),
-        ("hf://a/b/c", "has to be like hf://owner/name"),
+        ("hf://ada", "has to be of the form hf://owner/name"),
+        ("hf://a/b/c", "has to be of the form hf://owner/name"),
         ("nothing://x", "nothing"),
     ],
 )
@@ -309,7 +312,7 @@ def fails_at(monkeypatch, k, error, *places):
 
 
 def test_a_dataset_is_valid_wherever_the_change_of_its_version_is_killed(dataset, monkeypatch):
-    changes = ((files, "write_whole"), (Path, "rename"), (Path, "replace"), (Path, "rmdir"))
+    changes = ((files, "write_atomic"), (Path, "rename"), (Path, "replace"), (Path, "rmdir"))
     versions = []
     for k in range(1, 100):
         version = f"1.0.{k}"
@@ -355,9 +358,7 @@ def test_a_folder_with_files_of_others_is_refused_and_nothing_is_changed(
     before = contents(dataset)
     code, _, err = dmlgen("publish", dataset, "--to", target, *extra)
     assert code == 2
-    assert (
-        "holds what no publication of this dataset has put there: LICENSE, README.md, pict" in err
-    )
+    assert "holds files that are not of this dataset: LICENSE, README.md, pict" in err
     assert (target / "README.md").read_text() == "A stranger's."
     assert {path.name for path in target.iterdir()} == {"README.md", "LICENSE", "pictures"}
     assert contents(dataset) == before

@@ -237,8 +237,8 @@ def test_slices_are_rendered_and_merged_by_the_commands_that_each_names(dmlgen, 
         (("--memory", "inf"), "--memory inf: has to be 1 to 100000 (gigabytes)"),
         (("--executor", "ray", "--workers", 0), "--workers 0: has to be 1 to 100000"),
         (("--executor", "ray", "--threads", -1), "--threads -1: has to be 1 to 1024"),
-        (("--slice", f"1/{'9' * 5000}"), "has to be like 3/100"),
-        (("--slice", "3/2"), "--slice 3/2: the slices of 2 are 1/2 to 2/2"),
+        (("--slice", f"1/{'9' * 5000}"), "has to be I/N, such as 3/100"),
+        (("--slice", "3/2"), "--slice 3/2: valid: 1/2 to 2/2"),
     ],
 )
 def test_options_of_a_render_that_make_no_sense_are_refused(dmlgen, tmp_path, options, says):

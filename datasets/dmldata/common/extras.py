@@ -47,9 +47,9 @@ class MissingPackageError(InputError):
 
     def __init__(self, module: str) -> None:
         extras = extras_with(module)
-        others = f" (or the extra {', '.join(extras[1:])})" if extras[1:] else ""
+        alternatives = f" (or the extra {', '.join(extras[1:])})" if extras[1:] else ""
         target = f"'{_DISTRIBUTION}[{extras[0]}]'" if extras else module
-        super().__init__(f"{module} is not installed: pip install {target}{others}")
+        super().__init__(f"{module} is not installed: pip install {target}{alternatives}")
 
 
 def extras_with(module: str) -> list[str]:

@@ -143,7 +143,7 @@ def test_a_link_among_the_files_is_found_and_nothing_of_it_is_published(dmlgen, 
     list_in_checksums(dataset, "notes.txt")
     code, out, _ = dmlgen("publish", dataset, "--to", tmp_path / "public")
     assert code == 1
-    assert "notes.txt: a link to a file that is none of the dataset's; remove it" in out
+    assert "notes.txt: a link to a file that is not part of the dataset; remove it" in out
     assert not (tmp_path / "public").exists()
 
 

@@ -221,7 +221,7 @@ def test_a_new_card_asks_for_a_patch_and_the_old_files_go(dmlgen, dataset, tmp_p
     edit(dataset, description="Another description.")
     code, _, err = dmlgen("publish", dataset, "--to", target)
     assert code == 2
-    assert "1.0.0 is published there and the files changed, the pictures did not" in err
+    assert "1.0.0 is published there and the files changed but not the pictures" in err
     assert "give --version 1.0.1" in err
     assert "Another description." not in (target / "README.md").read_text()
     assert dmlgen("publish", dataset, "--to", target, "--version", "1.0.1")[0] == 0
@@ -370,7 +370,7 @@ def test_a_bucket_with_files_of_others_is_refused(dmlgen, dataset, s3):
     there.pipe_file("datasets/mini/data/1.jpg", b"A stranger's.")
     code, _, err = dmlgen("publish", dataset, "--to", "s3://datasets/mini", "--dry-run")
     assert code == 2
-    assert "has put there: README.md, data; give a new or empty place" in err
+    assert "are not of this dataset: README.md, data; give a new or empty place" in err
     assert there.cat_file("datasets/mini/README.md") == b"A stranger's."
 
 
@@ -378,7 +378,7 @@ def test_a_repository_with_files_of_others_is_refused(dmlgen, dataset, hub):
     hub.repositories[NAME] = {".gitattributes": b"", "README.md": b"A stranger's."}
     code, _, err = dmlgen("publish", dataset, "--to", f"hf://{NAME}")
     assert code == 2
-    assert "has put there: README.md; give a new or empty place" in err
+    assert "are not of this dataset: README.md; give a new or empty place" in err
     assert hub.repositories[NAME]["README.md"] == b"A stranger's."
 
 

@@ -13,6 +13,7 @@ from dmlbench.present.comparison_tables import comparison_tables
 from dmlbench.present.latex import as_latex
 from dmlbench.present.result_tables import Marked, Table, csv_document
 from dmlbench.results.files import Interval, Mean, Score
+from dmlbench.scores.registry import MAIN
 from dmldata.common.errors import UnknownNameError
 from dmldata.common.files import is_stream, write_whole
 
@@ -93,7 +94,7 @@ def _difference_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
     for name, differences in comparison.differences.items():
         for one in differences:
             ends = (*_ends(one.ci95), None, None)
-            yield (name, one.a, one.b, "nr_precision_difference", one.value, None, *ends)
+            yield (name, one.a, one.b, f"{MAIN.key}_difference", one.value, None, *ends)
 
 
 def _intervention_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:

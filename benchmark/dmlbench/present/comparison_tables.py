@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dmlbench.compare.comparison import Bound, Comparison, Pair
-from dmlbench.compare.differences import SCORE, Difference
+from dmlbench.compare.differences import Difference
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.result_tables import NONE, Marked, Table, interval, number, print_table
 from dmlbench.results.files import Score
+from dmlbench.scores.registry import MAIN, ScoreDeclaration, declared
 from dmldata.common.console import say
 
-NR_TITLE = "NR-Precision (95 % interval); in brackets: inside chance"
+NR_TITLE = f"{MAIN.title} (95 % interval); in brackets: inside chance"
 MOST_PAIRS = 3
 """Pairs of models whose differences fit into the columns of a table."""
 
@@ -46,9 +47,9 @@ def property_table(comparison: Comparison) -> Table:
     rows = []
     for name, by_model in comparison.properties.items():
         marked = comparison.leaders(name)
+        shown = {model: _score(MAIN, scored.scores[MAIN.key]) for model, scored in by_model.items()}
         cells = [
-            (Marked if model.id in marked else str)(_score(by_model[model.id].scores[SCORE]))
-            for model in comparison.models
+            (Marked if model.id in marked else str)(shown[model.id]) for model in comparison.models
         ]
         rows.append((name, *cells))
     note = tie_note(comparison) if len(labels) > 1 else ""
@@ -69,7 +70,7 @@ def tie_note(comparison: Comparison) -> str:
 
 def difference_table(comparison: Comparison) -> Table:
     """A row a property, a column a pair of models; where there are many pairs, these are rows."""
-    title = "Differences of NR-Precision (95 % interval, paired)"
+    title = f"Differences of {MAIN.title} (95 % interval, paired)"
     found = comparison.differences
     first = next(iter(found.values()), ())
     names = [f"{comparison.label(one.a)} - {comparison.label(one.b)}" for one in first]
@@ -85,12 +86,13 @@ def intervention_table(comparison: Comparison) -> Table:
     """A row a model: what changing the swept group alone does to its embeddings."""
     found = comparison.interventions
     group = next(iter(found.values())).group
-    columns = ("model", "sensitivity", "same car first", "by chance")
+    sensitivity, retrieval = map(declared, ("sensitivity", "retrieval_under_intervention"))
+    columns = ("model", sensitivity.title, retrieval.title, "by chance")
     rows = [
         (
             comparison.label(model),
-            _score(one.sensitivity),
-            _score(one.retrieval_under_intervention),
+            _score(sensitivity, one.sensitivity),
+            _score(retrieval, one.retrieval_under_intervention),
             number(one.retrieval_expected, 3),
         )
         for model, one in found.items()
@@ -189,17 +191,17 @@ def _pairs(comparison: Comparison) -> int:
 
 def _difference(found: Difference) -> str:
     if found.value is None or found.ci95 is None:
-        return number(found.value, 2)
-    shown = f"{number(found.value, 2)} [{interval(found.ci95, 2)}]"
+        return number(found.value, MAIN.digits)
+    shown = f"{number(found.value, MAIN.digits)} [{interval(found.ci95, MAIN.digits)}]"
     return f"{shown} tied" if found.tied else shown
 
 
-def _score(score: Score) -> str:
+def _score(declaration: ScoreDeclaration, score: Score) -> str:
     if score.value is None:
         return NONE
-    value = number(score.value, 2)
+    value = number(score.value, declaration.digits)
     shown = f"({value})" if score.is_chance else value
-    return f"{shown} [{interval(score.ci95, 2)}]" if score.ci95 else shown
+    return f"{shown} [{interval(score.ci95, declaration.digits)}]" if score.ci95 else shown
 
 
 def _pair_cells(pair: Pair) -> tuple[str, ...]:

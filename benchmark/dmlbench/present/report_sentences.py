@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dmlbench.compare import Comparison, Pair
 from dmlbench.present.result_tables import interval, number
 from dmlbench.results.files import Interval, Mean, Score
+from dmlbench.scores.registry import MAIN
 
 MOST_NAMED = 6
 """Models that are spoken of one by one."""
@@ -43,20 +44,19 @@ def _strongest(comparison: Comparison) -> Iterator[str]:
             else f"{label} by no property beyond chance"
             for label, found in best.items()
         ]
-        yield f"Embeddings cluster most strongly, by NR-Precision: {'; '.join(parts)}."
+        yield f"Embeddings cluster most strongly, by {MAIN.title}: {'; '.join(parts)}."
         return
     counted = Counter(found[0] if found else "none beyond chance" for found in best.values())
     parts = [f"{name} for {count}" for name, count in counted.most_common()]
     yield (
-        f"The property with the highest NR-Precision, over {len(best)} models: {', '.join(parts)}."
+        f"The property with the highest {MAIN.title}, over {len(best)} models: {', '.join(parts)}."
     )
 
 
 def _best(comparison: Comparison, model: str) -> tuple[str, Score] | None:
     """The property with the highest score above 0 that is not inside chance."""
     scores = {
-        name: by_model[model].scores["nr_precision"]
-        for name, by_model in comparison.properties.items()
+        name: by_model[model].scores[MAIN.key] for name, by_model in comparison.properties.items()
     }
     known = {
         name: score
@@ -73,7 +73,7 @@ def _with_interval(value: float | None, ci95: Interval | None) -> str:
 
 def _chance(comparison: Comparison) -> Iterator[str]:
     scores = [
-        found.scores["nr_precision"]
+        found.scores[MAIN.key]
         for by_model in comparison.properties.values()
         for found in by_model.values()
     ]

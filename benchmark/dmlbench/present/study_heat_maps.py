@@ -8,19 +8,20 @@ from dmlbench.losses import loss_named
 from dmlbench.present.color_scales import GREY, GREY_INK, Scale, scale_for
 from dmlbench.present.heat_maps import Cell, Grid, correlation_colours, legend_of, shaded
 from dmlbench.present.result_tables import interval, number
+from dmlbench.scores.registry import MAIN
 from dmlbench.study.findings import Averaged, Findings
 
 
 def study_grids(found: Findings) -> Iterator[tuple[str, str, Grid]]:
     """(name of a file, title, heat map), those there is something for."""
-    yield "nr_precision", "NR-Precision, mean over folds", score_grid(found)
+    yield MAIN.key, f"{MAIN.title}, mean over folds", score_grid(found)
     if found.maps is not None:
         yield "saliency_correlations", "Correlation of saliency maps", map_grid(found)
 
 
 def score_grid(found: Findings) -> Grid:
     """NR-Precision: losses by properties; grey where some fold is not above chance."""
-    scores = found.properties["nr_precision"]
+    scores = found.properties[MAIN.key]
     values = [one.mean or 0.0 for by_loss in scores.values() for one in by_loss.values()]
     scale = scale_for(values, root=True)
     rows = [
@@ -31,7 +32,7 @@ def score_grid(found: Findings) -> Grid:
         for loss in found.losses
     ]
     grey = "not above what permuted labels score, in some fold"
-    legend = legend_of("NR-Precision", scale, 1, grey=grey)
+    legend = legend_of(MAIN.title, scale, 1, grey=grey)
     return Grid("loss", list(scores), rows, legend, _breaks(found.losses))
 
 

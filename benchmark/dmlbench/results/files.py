@@ -6,6 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from dmlbench.scores.interventions import Interventions as Interventions
+from dmlbench.scores.registry import PROPERTY_SCORES
+from dmlbench.scores.score import PropertyScores as PropertyScores
+from dmlbench.scores.score import Score as Score
+from dmlbench.scores.uncertainty import Interval as Interval
 from dmldata.common.strict import StrictModel
 from dmldata.contract.manifest import Sha256
 
@@ -15,7 +20,6 @@ FORMAT: Literal[2] = 2
 CLASSES = ("car_model", "class")
 """Properties that are what metric learning calls the class: of this project, and of benchmarks."""
 
-Interval = tuple[float, float]
 Size = tuple[int, int]
 
 
@@ -27,67 +31,12 @@ class Subject(StrictModel):
     dataset: str
 
 
-class Score(StrictModel):
-    """A score with its 95 % jackknife interval and the central 95 % of permuted labels.
-
-    Attributes:
-        replicates: the scores without each jackknife group, which `ci95` is made of: from those of
-            two models on the same images and groups comes the interval of their difference. None
-            without an interval.
-    """
-
-    value: float | None
-    ci95: Interval | None
-    chance: Interval | None
-    replicates: tuple[float, ...] | None = None
-
-    @property
-    def is_chance(self) -> bool:
-        """Whether the value lies inside `chance`; False where either is missing."""
-        if self.value is None or self.chance is None:
-            return False
-        return self.chance[0] <= self.value <= self.chance[1]
-
-
 FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 """A name that is one folder, never a path."""
 
 
-EVERY_PROPERTY = (
-    *("nr_precision", "arp", "r_precision", "map_at_r", "precision_at_1", "decodability"),
-)
-"""Scores that every property has, if only to say that it has none."""
-
-
-class PropertyScores(StrictModel):
-    """All scores of one property; every field beside the four named ones is a `Score`.
-
-    Attributes:
-        n: images with a label.
-        labels: number of different labels.
-        left_out: `no_label`, images without one; `label_once`, labels that occur once.
-        reason: why scores are missing.
-    """
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Score] = Field(init=False)
-
-    n: int
-    labels: int
-    left_out: dict[str, int]
-    reason: str | None
-
-    @property
-    def scores(self) -> dict[str, Score]:
-        """By name: `nr_precision`, `arp`, ..."""
-        return dict(self.__pydantic_extra__)
-
-    @property
-    def note(self) -> str:
-        """For a table: whether NR-Precision is inside chance, and why scores are missing."""
-        main = self.scores.get("nr_precision")
-        inside = "inside chance" if main is not None and main.is_chance else ""
-        return "; ".join(filter(None, (inside, self.reason)))
+EVERY_PROPERTY = tuple(score.key for score in PROPERTY_SCORES if score.required)
+"""Keys of the scores that every property has, if only to say that it has none."""
 
 
 class PropertyRequest(StrictModel):
@@ -97,24 +46,6 @@ class PropertyRequest(StrictModel):
     intervals: bool
     chance: bool
     only: tuple[str, ...] | None = None
-
-
-class Interventions(StrictModel):
-    """What changing one group of factors alone does; see `dmlbench.scores.score_interventions`.
-
-    Attributes:
-        group: of factors, that the dataset sweeps.
-    """
-
-    group: str
-    scenes: int
-    variants: int
-    reason: str | None
-    moved: float | None
-    between_cars: float | None
-    sensitivity: Score
-    retrieval_under_intervention: Score
-    retrieval_expected: float | None
 
 
 class _Queries(StrictModel):
@@ -157,14 +88,14 @@ class PropertiesFile(StrictModel):
     @model_validator(mode="after")
     def _check(self) -> PropertiesFile:
         known = _KnownSettings.model_validate(self.settings)
-        for name, found in self.properties.items():
-            for score in EVERY_PROPERTY:
-                if score not in found.scores:
-                    raise ValueError(f"{name}.{score}: missing")
-            for score, one in found.scores.items():
-                if one.replicates is not None and len(one.replicates) != known.jackknife_groups:
+        for name, property_scores in self.properties.items():
+            for key in EVERY_PROPERTY:
+                if key not in property_scores.scores:
+                    raise ValueError(f"{name}.{key}: missing")
+            for key, score in property_scores.scores.items():
+                if score.replicates is not None and len(score.replicates) != known.jackknife_groups:
                     raise ValueError(
-                        f"{name}.{score}: {len(one.replicates)} replicates; valid: "
+                        f"{name}.{key}: {len(score.replicates)} replicates; valid: "
                         f"{known.jackknife_groups}, one per jackknife group of settings"
                     )
         return self

@@ -1,7 +1,7 @@
 """How strongly embeddings cluster by the properties of the images (protocol section 3).
 
-`score_properties` scores many properties of one set of embeddings, with intervals; the other
-functions are its single scores.
+`score_properties` scores many properties of one set of embeddings, with intervals; `registry`
+declares the scores. The other functions are its single scores.
 """
 
 from dmlbench.scores.interventions import score_interventions

@@ -17,7 +17,8 @@ from dmldata.common.errors import InputError
 PERMUTATIONS = 199
 COVERAGE = 0.95
 
-Interval = list[float] | None
+Interval = tuple[float, float]
+"""Lower and upper end."""
 
 
 def generator(seed: int, *purpose: str) -> np.random.Generator:
@@ -104,7 +105,7 @@ def rescale(
     return np.asarray(replicates / scales[1:] * scales[0], dtype=np.float64)
 
 
-def jackknife_interval(value: float, replicates: NDArray[np.float64]) -> Interval:
+def jackknife_interval(value: float, replicates: NDArray[np.float64]) -> Interval | None:
     """95 % interval [low, high] from delete-a-group jackknife replicates.
 
     Args:
@@ -115,25 +116,25 @@ def jackknife_interval(value: float, replicates: NDArray[np.float64]) -> Interva
         value +- t(G - 1) sqrt((G - 1) / G sum (replicate - mean)^2); None where a replicate has no
         score.
 
-    >>> [round(bound, 6) for bound in jackknife_interval(1.0, np.array([0.9, 1.1]))]
+    >>> [round(bound, 6) for bound in jackknife_interval(1.0, np.array([0.9, 1.1])) or ()]
     [-0.27062, 2.27062]
     """
     if not (np.isfinite(replicates).all() and np.isfinite(value)):
         return None
-    return list(jackknife.jackknife_interval(float(value), replicates, level=COVERAGE))
+    return jackknife.jackknife_interval(float(value), replicates, level=COVERAGE)
 
 
-def chance_interval(permuted: NDArray[np.float64]) -> Interval:
+def chance_interval(permuted: NDArray[np.float64]) -> Interval | None:
     """The central 95 % [low, high] of the scores of permuted labels; None where one has none.
 
     The bounds are order statistics, chosen so that a score that is itself chance lies between them
     in 95 % of cases: the 5th and the 195th of 199.
 
     >>> chance_interval(np.arange(199.0))
-    [4.0, 194.0]
+    (4.0, 194.0)
     """
     if len(permuted) == 0 or not np.isfinite(permuted).all():
         return None
     ordered = np.sort(permuted)
     outside = int(np.floor((1 - COVERAGE) / 2 * (len(ordered) + 1) + 1e-9))
-    return [float(ordered[outside - 1]), float(ordered[-outside])]
+    return float(ordered[outside - 1]), float(ordered[-outside])

@@ -177,7 +177,7 @@ def _check_settings(permutations: int, max_queries: int, threads: int | None) ->
     if max_queries < 1:
         raise InputError(f"max_queries {max_queries}; valid: at least 1")
     if threads is not None and threads < 1:
-        raise InputError(f"threads {threads}; valid: at least 1, or None for one a core")
+        raise InputError(f"threads {threads}; valid: at least 1, or None for one per core")
 
 
 def _encode(

@@ -29,7 +29,7 @@ from dmlbench.scores.order import order_scores
 
 
 def r_precision(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None:
-    """Share of a query's label among its R nearest neighbors, R = images that share the label.
+    """Return the share of a query's label among its R nearest neighbors, R other images with it.
 
     Returns:
         Mean of RP = H / R, in 0..1 (Musgrave et al. 2020).
@@ -41,7 +41,7 @@ def r_precision(embeddings: Any, labels: Any, *, normalise: bool = True) -> floa
 
 
 def nr_precision(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None:
-    """R-Precision in standard deviations of a random embedding's (Kobs et al. 2021; the default).
+    """Return R-Precision in standard deviations of a random embedding's (Kobs et al. 2021).
 
     Returns:
         Mean of z = (H - Rp) / sqrt(Rp(1 - p)), p = share of the label among the N images; about 0
@@ -54,9 +54,9 @@ def nr_precision(embeddings: Any, labels: Any, *, normalise: bool = True) -> flo
 
 
 def nr_precision_paper(embeddings: Any, labels: Any) -> float | None:
-    """NR-Precision as the released code of Kobs et al. 2021 computes it.
+    """Return NR-Precision as the released code of Kobs et al. 2021 computes it.
 
-    Embeddings are not normalised, at most 1,023 neighbors count, and p is the share of the label
+    Embeddings are not normalized, at most 1,023 neighbors count, and p is the share of the label
     among the images whose label occurs at least twice.
 
     >>> round(nr_precision_paper([[1.0], [2.0], [7.0], [9.0]], [0, 0, 1, 1]), 6)
@@ -66,7 +66,7 @@ def nr_precision_paper(embeddings: Any, labels: Any) -> float | None:
 
 
 def arp(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None:
-    """Chance-adjusted R-Precision, comparable between sets of any size.
+    """Return chance-adjusted R-Precision, comparable between sets of any size.
 
     Returns:
         Mean of (RP - q) / (1 - q), q = R / (N - 1): 1 = perfect, 0 = chance, below 0 = repelled.
@@ -78,7 +78,9 @@ def arp(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None
 
 
 def precision_at_1(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None:
-    """Share of queries whose nearest neighbor has their label, in 0..1; ties by their share.
+    """Return the share of queries whose nearest neighbor has their label, in 0..1.
+
+    Tied neighbors count by their share.
 
     >>> precision_at_1([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], [0, 0, 1, None])
     1.0
@@ -87,7 +89,7 @@ def precision_at_1(embeddings: Any, labels: Any, *, normalise: bool = True) -> f
 
 
 def map_at_r(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None:
-    """Mean average precision at R (Musgrave et al. 2020): R-Precision that rewards order.
+    """Return mean average precision at R (Musgrave et al. 2020): R-Precision that rewards order.
 
     Ties count as the mean over all orders of the tied neighbors; neighbors are tied in runs whose
     successive squared distances differ by at most the tolerance (`neighbor_ranks.tie_groups`).
@@ -110,9 +112,9 @@ def map_at_r(embeddings: Any, labels: Any, *, normalise: bool = True) -> float |
 
 
 def ami(embeddings: Any, labels: Any, *, seed: int = 0) -> float | None:
-    """Adjusted mutual information of the labels and as many k-means clusters (seeded).
+    """Return the adjusted mutual information of the labels and as many k-means clusters (seeded).
 
-    Of normalised embeddings; images whose label occurs once are left out.
+    Of normalized embeddings; images whose label occurs once are left out.
 
     Returns:
         At most 1 = the clusters are the labels; 0 = chance.
@@ -124,7 +126,7 @@ def ami(embeddings: Any, labels: Any, *, seed: int = 0) -> float | None:
 
 
 def nmi(embeddings: Any, labels: Any, *, seed: int = 0) -> float | None:
-    """Normalised mutual information, as `ami` but not adjusted for chance: in 0..1.
+    """Return normalized mutual information, as `ami` but not adjusted for chance: in 0..1.
 
     >>> round(nmi([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], [0, 0, 1, 1]), 6)
     1.0
@@ -135,10 +137,10 @@ def nmi(embeddings: Any, labels: Any, *, seed: int = 0) -> float | None:
 def distance_spearman(
     embeddings: Any, values: Any, *, period: float | None = None, seed: int = 0
 ) -> float | None:
-    """Spearman correlation of embedding distance and property distance over pairs of images.
+    """Return the Spearman correlation of embedding and property distance over pairs of images.
 
     Args:
-        embeddings: [N, D]; normalised before distances are taken.
+        embeddings: [N, D]; normalized before distances are taken.
         values: [N] floats, NaN = none; a seeded 2,000 of more images are used.
         period: length of the circle of a cyclic property, in the unit of the values.
         seed: chooses the images.

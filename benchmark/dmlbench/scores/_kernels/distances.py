@@ -24,7 +24,7 @@ class Points:
 
     They are centered and then scaled to a mean squared norm of 1: the scale makes the tolerance of
     a tie one of the embeddings' spread, and centering keeps |a|^2 + |b|^2 - 2ab from cancelling
-    where all embeddings lie in one direction. Neither changes which neighbour is closer.
+    where all embeddings lie in one direction. Neither changes which neighbor is closer.
 
     Attributes:
         x: float64 [N, D].

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dmlbench.models import load_model as load_model
 
 _FUNCTIONS = {"embed": "dmlbench.embed", "load_model": "dmlbench.models"}
-_PACKAGES = ("maps", "properties", "saliency")
+_PACKAGES = ("maps", "saliency", "scores")
 
 
 def __getattr__(name: str) -> Any:

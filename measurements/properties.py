@@ -61,7 +61,7 @@ def by_dmlbench(images: int, queries: int) -> dict[str, Any]:
         Question(one, np.stack([r, np.minimum(r, CAP)], axis=1))
         for one, r in zip(labels, ranks, strict=True)
     ]
-    hits = count_hits(prepare_points(x, normalise=True), questions, threads=THREADS)
+    hits = count_hits(prepare_points(x, normalize=True), questions, threads=THREADS)
     seconds = perf_counter() - began
     columns = {"nr_precision": (0, images), "nr_precision_paper": (1, CAP)}
     scores = {

@@ -121,9 +121,9 @@ def test_a_semicolon_table_scores_as_its_comma_twin(tmp_path):
     for text in (comma, semicolon):
         (tmp_path / "l.csv").write_text(text)
         scores = score_files(tmp_path / "e.npy", tmp_path / "l.csv", permutations=199)
-        scores_of_properties.append(scores["properties"])
-    assert scores_of_properties[0] == scores_of_properties[1]
-    assert list(scores_of_properties[0]) == ["class", "light"]
+        found.append(scores.properties)
+    assert found[0] == found[1]
+    assert list(found[0]) == ["class", "light"]
 
 
 # Where scores go
@@ -201,7 +201,7 @@ def test_a_device_without_room_is_named_and_stays_what_it_is(dmlbench, words):
 def test_a_subset_of_queries_is_said_beside_the_scores(dmlbench, tmp_path, monkeypatch):
     from dmlbench.scores import options
 
-    monkeypatch.setattr(options, "MOST_QUERIES", 1000)
+    monkeypatch.setattr(options, "MAX_QUERIES", 1000)
     rng = np.random.default_rng(0)
     np.save(tmp_path / "e.npy", rng.normal(size=(1500, 3)).astype(np.float32))
     labels = "".join(f"s{n % 4}\n" for n in range(1500))

@@ -99,9 +99,9 @@ def test_files_score_like_arrays(csv, npy):
     rows = "".join(f"{i},{i % 3},{scenes[i]}\n" for i in range(60))
     labels = csv("key,car,scene_id\n" + rows)
     expected = score_properties(x, read_labels(labels), scenes=scenes, seed=2)
-    scores = score_files(npy(x), labels, seed=2)
-    assert scores.pop("notes") == ["kinds inferred from the values (car: categorical, 3 values)"]
-    assert scores == expected
+    scored = score_files(npy(x), labels, seed=2)
+    assert scored.notes == ("kinds inferred from the values (car: categorical, 3 values)",)
+    assert scored.model_dump(mode="json", exclude={"notes"}) == expected
 
 
 def test_files_of_different_length_are_refused(csv, npy):

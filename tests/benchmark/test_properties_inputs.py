@@ -49,7 +49,7 @@ def test_zero_vectors_are_fine_where_nothing_is_normalised():
 @pytest.mark.parametrize(
     ("prop", "message"),
     [
-        (Property([0, 1]), "property 'paint': 2 labels for 6 images; valid: one an image"),
+        (Property([0, 1]), "property 'paint': 2 labels for 6 images; valid: one per image"),
         (Property([[0, 1]] * 6), "property 'paint'"),
         (Property(np.zeros((6, 2))), r"property 'paint': shape \[6, 2\]; valid: \[N\]"),
         (Property([0, 0, 1, 1, 2, np.inf]), None),

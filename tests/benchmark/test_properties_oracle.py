@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dmlbench import scores as properties
-from dmlbench.scores._kernels import neighbor_counts as neighbour_counts
-from dmlbench.scores._kernels import resampled
+from dmlbench.scores._kernels import neighbor_counts, ranked_means
 from dmlbench.scores._kernels.distances import prepare_points
 from dmlbench.scores._kernels.neighbor_counts import Question, count_hits
-from dmlbench.scores._kernels.ranked_block import tie_groups
+from dmlbench.scores._kernels.neighbor_ranks import tie_groups
 
 SCORES = ("nr_precision", "arp", "r_precision", "map_at_r", "precision_at_1")
 TOLERANCE = 1e-12
@@ -173,8 +172,8 @@ def test_counting_and_sorting_agree_whatever_the_blocks(kind, monkeypatch):
     x = embeddings(kind, 57, 3, rng)
     labels = rng.integers(0, 5, 57).tolist()
     whole = by_report(x, labels)
-    monkeypatch.setattr(neighbour_counts, "BLOCK_ELEMENTS", 57 * 10)
-    monkeypatch.setattr(resampled, "BLOCK_ELEMENTS", 57 * 7)
+    monkeypatch.setattr(neighbor_counts, "BLOCK_ELEMENTS", 57 * 10)
+    monkeypatch.setattr(ranked_means, "BLOCK_ELEMENTS", 57 * 7)
     assert by_report(x, labels, threads=3) == pytest.approx(whole, abs=1e-12)
     assert by_function(x, labels) == pytest.approx(whole, abs=1e-12)
 
@@ -188,10 +187,10 @@ def test_guessing_how_far_neighbours_reach_changes_no_count(kind, dtype, monkeyp
     questions = [
         Question(rng.integers(0, 3, 400), rng.integers(0, most, (400, 2))) for most in (5, 60, 400)
     ]
-    points = prepare_points(x, normalise=False)
+    points = prepare_points(x, normalize=False)
     expected = count_hits(points, questions)
     for sample in (1, 5, 64, 400):
-        monkeypatch.setattr(neighbour_counts, "SAMPLE", sample)
+        monkeypatch.setattr(neighbor_counts, "SAMPLE", sample)
         for question, hits in zip(questions, expected, strict=True):
             np.testing.assert_array_equal(count_hits(points, [question])[0], hits)
 
@@ -203,7 +202,7 @@ def test_ranking_only_the_nearest_changes_no_score(kind, monkeypatch):
     props = {"p": properties.Property(labels)}
     ranked = []
     for slack in (1000, 40, 0):
-        monkeypatch.setattr(resampled, "SLACK", slack)
+        monkeypatch.setattr(ranked_means, "SLACK", slack)
         ranked.append(properties.score_properties(x, props)["properties"]["p"])
     for score in SCORES:
         for one in ranked[1:]:
@@ -237,7 +236,7 @@ def test_the_paper_cap_counts_1023_neighbours():
     squared = ((x - x[i]) ** 2).sum(axis=1)
     nearest = np.argsort(squared)[1 : CAP + 1]
     questions = [Question(labels, np.full((2100, 1), CAP))]
-    points = prepare_points(x, normalise=False)
+    points = prepare_points(x, normalize=False)
     hits = count_hits(points, questions)[0][:, 0]
     assert hits[i] == (labels[nearest] == labels[i]).sum()
     p = np.bincount(labels)[labels] / 2100

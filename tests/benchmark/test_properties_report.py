@@ -166,7 +166,7 @@ def test_no_properties_give_an_empty_result(images):
 
 def test_counting_answers_several_questions_about_several_ranks_in_one_pass(images):
     x, props = images
-    points = prepare_points(x, normalise=True)
+    points = prepare_points(x, normalize=True)
     rng = np.random.default_rng(3)
     questions = [
         Question(props["colour"].labels, rng.integers(0, 120, (120, 3))),

@@ -416,7 +416,7 @@ def score(
     if str(out) == "-":
         return
     if as_json:
-        _print_json(scores)
+        _print_json(scores.model_dump(mode="json"))
     else:
         print_scores(scores)
 

@@ -226,12 +226,15 @@ def export(
 
 
 def _print_metrics(loss: str, metrics: dict[str, Any]) -> None:
+    from dmlbench.scores.registry import declared
+
     rows = [
         (name, f"{row['map_at_r']:.4f}", f"{row['precision_at_1']:.4f}", row["epoch"] or "")
         for name, row in metrics.items()
         if row is not None
     ]
-    console.table(("network", "validation MAP@R", "precision@1", "epoch"), rows)
+    titles = [declared(key).title for key in ("map_at_r", "precision_at_1")]
+    console.table(("network", f"validation {titles[0]}", titles[1], "epoch"), rows)
     trained = metrics["trained"]
     if trained is not None and trained["map_at_r"] <= metrics["untrained"]["map_at_r"]:
         say(

@@ -8,9 +8,10 @@ from typing import Protocol
 
 from dmlbench.results.files import Interval, PropertiesFile, PropertyScores
 from dmlbench.scores.jackknife import jackknife_interval
+from dmlbench.scores.registry import MAIN
 from dmldata.common.strict import StrictModel
 
-SCORE = "nr_precision"
+SCORE = MAIN.key
 SAME = ("seed", "jackknife_groups", "jackknife_unit", "max_queries")
 """Settings that decide which images are queries and which are left out together."""
 

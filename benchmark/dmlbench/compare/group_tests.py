@@ -11,9 +11,10 @@ from dmlbench.compare.groups import Groups
 from dmlbench.compare.rank_tests import asymptotic_test, cliffs_delta, exact_test, holm, reach
 from dmlbench.maps import summarize_correlations
 from dmlbench.results.files import Interval, PropertyScores
+from dmlbench.scores.registry import MAIN, PAPER
 from dmldata.common.strict import StrictModel
 
-CORRECTED_SCORE, PAPER_SCORE = "nr_precision", "nr_precision_paper"
+CORRECTED_SCORE, PAPER_SCORE = MAIN.key, PAPER.key
 
 Values = Mapping[str, float | None]
 

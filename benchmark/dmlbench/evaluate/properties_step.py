@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from dmlbench.evaluate.dataset_input import dataset_properties, scene_ids
 from dmlbench.evaluate.tasks import EmbedTask
-from dmlbench.evaluate.workbench import Workbench, changes, from_json
+from dmlbench.evaluate.workbench import Workbench, changes
 from dmlbench.models import StoredEmbeddings
 from dmlbench.results.blocks import KEYS, Blocks
-from dmlbench.results.files import CLASSES, PropertiesFile, PropertyRequest
+from dmlbench.results.files import CLASSES, Interventions, PropertiesFile, PropertyRequest
 from dmlbench.results.folder import PROPERTIES
-from dmlbench.scores import score_interventions, score_properties
+from dmlbench.scores.interventions import measure_interventions
+from dmlbench.scores.score_properties import measure_properties
 
 BATCH = 32
 BLOCK = 1024
@@ -41,8 +40,8 @@ def properties_step(bench: Workbench) -> PropertiesFile:
     blocks = bench.blocks("embeddings")
     embeddings = _embed(bench, blocks) if left is None else bench.folder.read_embeddings()
     with bench.step("properties"), bench.progress("score properties", None) as bar:
-        properties = dataset_properties(bench.dataset, settings.only)
-        scores = score_properties(
+        properties = dataset_properties(bench.dataset, wanted.only)
+        scored = measure_properties(
             embeddings,
             properties,
             scenes=scene_ids(bench.dataset),
@@ -52,26 +51,35 @@ def properties_step(bench: Workbench) -> PropertiesFile:
         )
         interventions = _interventions(bench, embeddings)
     digest = left.embeddings_sha256 if left else bench.folder.write_embeddings(embeddings)
-    header = {"subject": bench.subject, "request": request, "embeddings_sha256": digest}
-    content = from_json(PropertiesFile, header | scores | {"interventions": interventions})
-    bench.folder.write(content)
+    file = PropertiesFile(
+        subject=bench.subject,
+        embeddings_sha256=digest,
+        request=request,
+        n=scored.n,
+        dimensions=scored.dimensions,
+        properties=scored.properties,
+        settings=scored.settings,
+        interventions=interventions,
+    )
+    bench.folder.write(file)
     blocks.remove()
-    return content
+    return file
 
 
-def _interventions(bench: Workbench, embeddings: NDArray[np.float32]) -> dict[str, Any] | None:
+def _interventions(bench: Workbench, embeddings: NDArray[np.float32]) -> Interventions | None:
     dataset = bench.dataset
-    if dataset.manifest.design != "sweep":
+    group = dataset.manifest.sweep_group
+    if group is None:
         return None
-    scores = score_interventions(
+    return measure_interventions(
         embeddings,
         scene_ids(dataset),
         dataset.samples["variant_id"].to_pylist(),
         dataset.values(CLASSES[0]),
+        group=group,
         seed=bench.settings.seed,
         intervals=bench.settings.intervals,
     )
-    return {"group": dataset.manifest.sweep_group, **scores}
 
 
 def _embed(bench: Workbench, blocks: Blocks) -> NDArray[np.float32]:

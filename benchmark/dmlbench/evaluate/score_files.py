@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from dmlbench.scores import score_properties
 from dmlbench.scores._kernels.parallel import Progress
+from dmlbench.scores.score import ScoredProperties
+from dmlbench.scores.score_properties import measure_properties
 from dmlbench.scores.uncertainty import PERMUTATIONS
 from dmlbench.sources.embedding_file import load_embeddings
 from dmlbench.sources.label_table import read_label_table
 from dmlbench.sources.property_file import read_property_file
 from dmldata.common.errors import InputError
+
+
+class ScoredFiles(ScoredProperties):
+    """The scores of embeddings and labels in files.
+
+    Attributes:
+        notes: what had to be assumed about the table.
+    """
+
+    notes: tuple[str, ...]
 
 
 def score_files(
@@ -26,8 +36,8 @@ def score_files(
     max_queries: int | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Score embeddings [N, D] of a file by the properties in a table of N rows.
+) -> ScoredFiles:
+    """Score embeddings [N, D] in a .npy file by the properties in a table of N rows.
 
     Args:
         properties: file that describes the properties (see `sources.property_file`).
@@ -45,7 +55,7 @@ def score_files(
             f"{labels}: {table.images} rows for {len(array)} embeddings in {embeddings}; "
             "valid: one row per embedding, in the same order"
         )
-    scores = score_properties(
+    scored = measure_properties(
         array,
         table.properties,
         scenes=table.scenes,
@@ -57,4 +67,10 @@ def score_files(
         threads=threads,
         progress=progress,
     )
-    return {**scores, "notes": list(table.notes)}
+    return ScoredFiles(
+        n=scored.n,
+        dimensions=scored.dimensions,
+        properties=scored.properties,
+        settings=scored.settings,
+        notes=tuple(table.notes),
+    )

@@ -13,6 +13,7 @@ from dmlbench.present.comparison_tables import comparison_tables
 from dmlbench.present.latex import as_latex
 from dmlbench.present.result_tables import Marked, Table, csv_document
 from dmlbench.results.files import Interval, Mean, Score
+from dmlbench.scores.registry import MAIN
 from dmldata.common.errors import UnknownNameError
 from dmldata.common.files import is_stream, write_atomic
 
@@ -91,17 +92,9 @@ def _property_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
 
 def _difference_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
     for name, differences in comparison.differences.items():
-        for difference in differences:
-            ends = (*_ends(difference.ci95), None, None)
-            yield (
-                name,
-                difference.a,
-                difference.b,
-                "nr_precision_difference",
-                difference.value,
-                None,
-                *ends,
-            )
+        for one in differences:
+            ends = (*_ends(one.ci95), None, None)
+            yield (name, one.a, one.b, f"{MAIN.key}_difference", one.value, None, *ends)
 
 
 def _intervention_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dmlbench.compare.comparison import Bound, Comparison, Pair
-from dmlbench.compare.differences import SCORE, Difference
+from dmlbench.compare.differences import Difference
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.result_tables import NONE, Marked, Table, interval, number, print_table
 from dmlbench.results.files import Score
+from dmlbench.scores.registry import MAIN, ScoreDeclaration, declared
 from dmldata.common.console import say
 
-NR_TITLE = "NR-Precision (95 % interval); in brackets: inside chance"
-MAX_PAIRS = 3
-"""Maximum number of pairs of models whose differences are columns of a table."""
+NR_TITLE = f"{MAIN.title} (95 % interval); in brackets: inside chance"
+MOST_PAIRS = 3
+"""Pairs of models whose differences fit into the columns of a table."""
 
 
 def comparison_tables(comparison: Comparison) -> Iterator[Table]:
@@ -46,9 +47,9 @@ def property_table(comparison: Comparison) -> Table:
     rows = []
     for name, by_model in comparison.properties.items():
         marked = comparison.leaders(name)
+        shown = {model: _score(MAIN, scored.scores[MAIN.key]) for model, scored in by_model.items()}
         cells = [
-            (Marked if model.id in marked else str)(_score(by_model[model.id].scores[SCORE]))
-            for model in comparison.models
+            (Marked if model.id in marked else str)(shown[model.id]) for model in comparison.models
         ]
         rows.append((name, *cells))
     note = tie_note(comparison) if len(labels) > 1 else ""
@@ -68,33 +69,31 @@ def tie_note(comparison: Comparison) -> str:
 
 
 def difference_table(comparison: Comparison) -> Table:
-    """Return one row per property and one column per pair, or the transpose for many pairs."""
-    title = "Differences of NR-Precision (95 % interval, paired)"
-    by_property = comparison.differences
-    first = next(iter(by_property.values()), ())
-    names = [
-        f"{comparison.label(difference.a)} - {comparison.label(difference.b)}"
-        for difference in first
-    ]
-    cells = [list(map(_difference, of_property)) for of_property in by_property.values()]
-    if len(names) <= MAX_PAIRS:
-        rows = [(name, *row) for name, row in zip(by_property, cells, strict=True)]
+    """A row a property, a column a pair of models; where there are many pairs, these are rows."""
+    title = f"Differences of {MAIN.title} (95 % interval, paired)"
+    found = comparison.differences
+    first = next(iter(found.values()), ())
+    names = [f"{comparison.label(one.a)} - {comparison.label(one.b)}" for one in first]
+    cells = [list(map(_difference, of_property)) for of_property in found.values()]
+    if len(names) <= MOST_PAIRS:
+        rows = [(name, *row) for name, row in zip(found, cells, strict=True)]
         return Table(title, ("property", *names), rows)
     rows = [(name, *row) for name, row in zip(names, zip(*cells, strict=True), strict=True)]
     return Table(title, ("models", *by_property), rows)
 
 
 def intervention_table(comparison: Comparison) -> Table:
-    """Return one row per model: the effect of changing only the swept group on its embeddings."""
-    by_model = comparison.interventions
-    group = next(iter(by_model.values())).group
-    columns = ("model", "sensitivity", "same car first", "by chance")
+    """A row a model: what changing the swept group alone does to its embeddings."""
+    found = comparison.interventions
+    group = next(iter(found.values())).group
+    sensitivity, retrieval = map(declared, ("sensitivity", "retrieval_under_intervention"))
+    columns = ("model", sensitivity.title, retrieval.title, "by chance")
     rows = [
         (
             comparison.label(model),
-            _score(interventions.sensitivity),
-            _score(interventions.retrieval_under_intervention),
-            number(interventions.retrieval_expected, 3),
+            _score(sensitivity, one.sensitivity),
+            _score(retrieval, one.retrieval_under_intervention),
+            number(one.retrieval_expected, 3),
         )
         for model, interventions in by_model.items()
     ]
@@ -194,19 +193,19 @@ def _pairs(comparison: Comparison) -> int:
     return len(next(iter(comparison.differences.values()), ()))
 
 
-def _difference(difference: Difference) -> str:
-    if difference.value is None or difference.ci95 is None:
-        return number(difference.value, 2)
-    shown = f"{number(difference.value, 2)} [{interval(difference.ci95, 2)}]"
-    return f"{shown} tied" if difference.tied else shown
+def _difference(found: Difference) -> str:
+    if found.value is None or found.ci95 is None:
+        return number(found.value, MAIN.digits)
+    shown = f"{number(found.value, MAIN.digits)} [{interval(found.ci95, MAIN.digits)}]"
+    return f"{shown} tied" if found.tied else shown
 
 
-def _score(score: Score) -> str:
+def _score(declaration: ScoreDeclaration, score: Score) -> str:
     if score.value is None:
         return NONE
-    value = number(score.value, 2)
+    value = number(score.value, declaration.digits)
     shown = f"({value})" if score.is_chance else value
-    return f"{shown} [{interval(score.ci95, 2)}]" if score.ci95 else shown
+    return f"{shown} [{interval(score.ci95, declaration.digits)}]" if score.ci95 else shown
 
 
 def _pair_cells(pair: Pair) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dmlbench.compare.group_tests import GroupComparison, GroupTest, MeanAgreement, Reach
 from dmlbench.present.result_tables import Table, interval, number
+from dmlbench.scores.registry import MAIN, PAPER
 
 
 def group_tables(groups: GroupComparison) -> Iterator[Table]:
@@ -24,10 +25,10 @@ def _test_table(groups: GroupComparison) -> Table:
         *("Cliff's delta", "95 % interval", "U", "p", "p (Holm)"),
         *("paper: p", "paper: p, two-sided"),
     )
-    rows = [(name, *_test_cells(test, 2)) for name, test in groups.properties.items()]
+    rows = [(name, *_test_cells(test, MAIN.digits)) for name, test in groups.properties.items()]
     if groups.attention_on_car is not None:
         rows.append(("attention on car", *_test_cells(groups.attention_on_car, 3)))
-    title = f"Groups by NR-Precision: {first} against {second}"
+    title = f"Groups by {MAIN.title}: {first} against {second}"
     return Table(title, columns, rows, " ".join(_group_words(groups)))
 
 
@@ -73,7 +74,7 @@ def _group_words(groups: GroupComparison) -> Iterator[str]:
     if papers:
         sizes = " against ".join(str(size) for size in papers[0].sizes.values())
         yield (
-            f"Paper: {sizes} models as if independent, NR-Precision (paper), asymptotic, not "
+            f"Paper: {sizes} models as if independent, {PAPER.title}, asymptotic, not "
             "corrected; p is half the two-sided one, as SciPy 1.6.0 gives it by default."
         )
 

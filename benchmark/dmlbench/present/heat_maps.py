@@ -10,6 +10,7 @@ from dmlbench.compare import Comparison, Pair
 from dmlbench.present.color_scales import GRAY, GRAY_INK, Scale, ink_on, scale_for
 from dmlbench.present.result_tables import NONE, interval, number
 from dmlbench.results.files import PropertyScores
+from dmlbench.scores.registry import MAIN
 
 MAX_COLUMNS = 8
 INSIDE_CHANCE = "inside chance: within the central 95 % of permuted labels"
@@ -87,12 +88,12 @@ class Grid:
 def property_grid(comparison: Comparison) -> Grid:
     """Return NR-Precision of properties by models, or the transpose for many models."""
     values = [
-        scores.scores["nr_precision"].value or 0.0
+        found.scores[MAIN.key].value or 0.0
         for by_model in comparison.properties.values()
         for scores in by_model.values()
     ]
     scale = scale_for(values, root=True)
-    legend = legend_of("NR-Precision", scale, 1, gray=INSIDE_CHANCE)
+    legend = legend_of(MAIN.title, scale, 1, grey=INSIDE_CHANCE)
     names, models = list(comparison.properties), comparison.models
     leaders = {name: comparison.leaders(name) for name in names}
     cells = {
@@ -156,10 +157,10 @@ def correlation_colors(pairs: Sequence[Pair]) -> tuple[Scale, Legend]:
 def _score_cell(
     name: str, label: str, scores: PropertyScores, scale: Scale, *, marked: bool
 ) -> Cell:
-    score = scores.scores["nr_precision"]
+    score = found.scores[MAIN.key]
     hover = (
-        f"{name}, {label}: NR-Precision {number(score.value, 2)}, 95 % interval "
-        f"{interval(score.ci95, 2)}, chance {interval(score.chance, 2)}"
+        f"{name}, {label}: {MAIN.title} {number(score.value, MAIN.digits)}, 95 % interval "
+        f"{interval(score.ci95, MAIN.digits)}, chance {interval(score.chance, MAIN.digits)}"
     )
     if score.value is None:
         return Cell(NONE, f"{name}, {label}: {scores.reason}")

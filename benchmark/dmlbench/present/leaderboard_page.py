@@ -13,6 +13,7 @@ from dmlbench.leaderboard.submission import Submission
 from dmlbench.present.page import render_page, script
 from dmlbench.present.result_tables import NONE, Table, interval, number
 from dmlbench.results.files import CLASSES, DatasetRecord, Score
+from dmlbench.scores.registry import MAIN, declared
 from dmldata.common.errors import InputError
 from dmldata.common.files import write_atomic
 
@@ -104,9 +105,10 @@ def _score_columns(names: Sequence[str]) -> Iterator[tuple[str, str, str, int]]:
     """Yield (title, property, score, digits) of the columns."""
     retrieved = next((name for name in CLASSES if name in names), None)
     if retrieved is not None:
-        yield f"MAP@R of {retrieved}", retrieved, "map_at_r", 3
+        score = declared("map_at_r")
+        yield f"{score.title} of {retrieved}", retrieved, score.key, score.digits
     for name in names:
-        yield name, name, "nr_precision", 2
+        yield name, name, MAIN.key, MAIN.digits
 
 
 def _cell(submission: Submission, name: str, score: str, digits: int, rank: Rank | None) -> Cell:

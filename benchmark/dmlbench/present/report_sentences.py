@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dmlbench.compare import Comparison, Pair
 from dmlbench.present.result_tables import interval, number
 from dmlbench.results.files import Interval, Mean, Score
+from dmlbench.scores.registry import MAIN
 
 MAX_NAMED = 6
 """Maximum number of models that are named individually."""
@@ -48,20 +49,19 @@ def _strongest(comparison: Comparison) -> Iterator[str]:
             else f"{label} by no property beyond chance"
             for label, entry in best.items()
         ]
-        yield f"Embeddings cluster most strongly, by NR-Precision: {'; '.join(parts)}."
+        yield f"Embeddings cluster most strongly, by {MAIN.title}: {'; '.join(parts)}."
         return
     counted = Counter(entry[0] if entry else "none beyond chance" for entry in best.values())
     parts = [f"{name} for {count}" for name, count in counted.most_common()]
     yield (
-        f"The property with the highest NR-Precision, over {len(best)} models: {', '.join(parts)}."
+        f"The property with the highest {MAIN.title}, over {len(best)} models: {', '.join(parts)}."
     )
 
 
 def _best(comparison: Comparison, model: str) -> tuple[str, Score] | None:
     """Return the property with the highest score above 0 that is not inside chance."""
     scores = {
-        name: by_model[model].scores["nr_precision"]
-        for name, by_model in comparison.properties.items()
+        name: by_model[model].scores[MAIN.key] for name, by_model in comparison.properties.items()
     }
     known = {
         name: score
@@ -78,7 +78,7 @@ def _with_interval(value: float | None, ci95: Interval | None) -> str:
 
 def _chance(comparison: Comparison) -> Iterator[str]:
     scores = [
-        scores_of_model.scores["nr_precision"]
+        found.scores[MAIN.key]
         for by_model in comparison.properties.values()
         for scores_of_model in by_model.values()
     ]

@@ -6,64 +6,49 @@ from collections.abc import Iterator, Sequence
 
 from dmlbench.compare import Comparison
 from dmlbench.compare.comparison import Bound, Spread
-from dmlbench.present.result_tables import Table, interval, number
+from dmlbench.present.result_tables import Table, full_cells, interval, number
 from dmlbench.results import Result
 from dmlbench.results.files import PropertyScores, Score, Step
+from dmlbench.scores.registry import ADJUSTED, MAIN, PROPERTY_SCORES, readings
+from dmlbench.scores.score import ABSENT
 
-_OTHERS = {
-    "nr_precision_paper": ("NR-Precision (paper)", 2),
-    "r_precision": ("R-Precision", 3),
-    "map_at_r": ("MAP@R", 3),
-    "precision_at_1": ("precision@1", 3),
-    "ami": ("AMI", 3),
-    "nmi": ("NMI", 3),
-    "distance_spearman": ("Spearman of distances", 3),
-    "arp_within_class": ("ARP within class", 3),
-    "decodability": ("decodability", 2),
-}
-_OTHERS_NOTE = (
-    "NR-Precision (paper): as in the released code of Kobs et al., of embeddings that are not "
-    "normalised and of at most 1,023 neighbours. R-Precision, MAP@R, precision@1: 1 is perfect, "
-    "chance is about the label's share of the images. AMI: k-means against the labels, 0 is "
-    "chance; NMI is not adjusted for it. Spearman of distances: of those in the embedding and "
-    "those in the property. ARP within class: among the images of one class, such as one car "
-    "model. Decodability: what a linear probe reads off embeddings, near or not; 1 is all, 0 "
-    "nothing, below 0 worse than a guess."
-)
-_ABSENT = Score(value=None, ci95=None, chance=None)
+_OTHERS = tuple(score for score in PROPERTY_SCORES if score not in (MAIN, ADJUSTED))
 
 
 def score_details(comparison: Comparison) -> Table:
     """Return one row per property and model: NR-Precision, and ARP, which is independent of N."""
     columns = (
         *("property", "model", "images", "labels"),
-        *("NR-Precision", "95 % interval", "chance"),
-        *("ARP", "95 % interval", "chance"),
+        *(MAIN.title, "95 % interval", "chance"),
+        *(ADJUSTED.title, "95 % interval", "chance"),
         "note",
     )
     rows = []
-    for name, model, scores in _entries(comparison):
-        main, arp = scores.scores["nr_precision"], scores.scores["arp"]
-        counts = (str(scores.n), str(scores.labels))
-        rows.append((name, model, *counts, *_full(main, 2), *_full(arp, 3), scores.note))
+    for name, model, found in _entries(comparison):
+        cells = [
+            cell
+            for declaration in (MAIN, ADJUSTED)
+            for cell in full_cells(found.scores[declaration.key], declaration.digits)
+        ]
+        rows.append((name, model, str(found.n), str(found.labels), *cells, found.note))
     return Table("Scores with intervals", columns, rows)
 
 
 def other_scores(comparison: Comparison) -> Table:
-    """Return one row per property and model: the other scores, each with its interval."""
-    columns = ("property", "model", *(title for title, _ in _OTHERS.values()))
+    """A row a property and model: the other scores, each with its interval."""
+    columns = ("property", "model", *(declaration.title for declaration in _OTHERS))
     rows = [
         (
             name,
             model,
             *(
-                _with_interval(scores.scores.get(score, _ABSENT), digits)
-                for score, (_, digits) in _OTHERS.items()
+                _with_interval(found.scores.get(declaration.key, ABSENT), declaration.digits)
+                for declaration in _OTHERS
             ),
         )
         for name, model, scores in _entries(comparison)
     ]
-    return Table("Other scores", columns, rows, _OTHERS_NOTE)
+    return Table("Other scores", columns, rows, readings(_OTHERS))
 
 
 def pair_details(comparison: Comparison) -> Table:
@@ -127,14 +112,6 @@ def _entries(comparison: Comparison) -> Iterator[tuple[str, str, PropertyScores]
 def _with_interval(score: Score, digits: int) -> str:
     shown = number(score.value, digits)
     return f"{shown} ({interval(score.ci95, digits)})" if score.ci95 else shown
-
-
-def _full(score: Score, digits: int) -> tuple[str, str, str]:
-    return (
-        number(score.value, digits),
-        interval(score.ci95, digits),
-        interval(score.chance, digits),
-    )
 
 
 def _spread(spread: Spread, digits: int) -> tuple[str, str, str]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dmlbench.results.files import CLASSES, Interval, Interventions, Mean, PropertyScores
 from dmlbench.results.notes import queries_note
+from dmlbench.scores.registry import ADJUSTED, DECODABILITY, MAIN, RETRIEVAL, WITHIN_CLASS
+from dmlbench.scores.score import ABSENT, Score
 from dmldata.common import console
 from dmldata.common.console import say
 
 if TYPE_CHECKING:
+    from dmlbench.evaluate.score_files import ScoredFiles
     from dmlbench.results import Result
 
 NONE = "-"
-RETRIEVAL = {"precision_at_1": "P@1", "r_precision": "R-Precision", "map_at_r": "MAP@R"}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of cells that spreadsheets interpret as formulas."""
 _NUMBERS = re.compile(r"[-+0-9. to\[\]*()%]+")
@@ -110,34 +111,37 @@ def _harmless(cell: str | float | None) -> str | float | None:
 
 
 def score_table(properties: Mapping[str, PropertyScores]) -> Table:
-    """Return the scores of one model, one row per property."""
-    within = any(
-        "arp_within_class" in property_scores.scores for property_scores in properties.values()
-    )
+    """One model: a row a property."""
+    within = any(WITHIN_CLASS.key in scored.scores for scored in properties.values())
+    beside = (ADJUSTED, *([WITHIN_CLASS] if within else []), DECODABILITY)
     columns = (
-        *("property", "images", "NR-Precision", "95 % interval", "chance", "ARP"),
-        *(["ARP within class"] if within else []),
-        *("decodability", "note"),
+        *("property", "images", MAIN.title, "95 % interval", "chance"),
+        *(declaration.title for declaration in beside),
+        "note",
     )
-    rows = []
-    for name, property_scores in properties.items():
-        scores = property_scores.scores
-        main = scores["nr_precision"]
-        inside = scores.get("arp_within_class")
-        rows.append(
-            (
-                name,
-                str(property_scores.n),
-                number(main.value, 2),
-                interval(main.ci95, 2),
-                interval(main.chance, 2),
-                number(scores["arp"].value, 3),
-                *([number(None if inside is None else inside.value, 3)] if within else []),
-                number(scores["decodability"].value, 2),
-                property_scores.note,
-            )
+    rows = [
+        (
+            name,
+            str(scored.n),
+            *full_cells(scored.scores[MAIN.key], MAIN.digits),
+            *(
+                number(scored.scores.get(declaration.key, ABSENT).value, declaration.digits)
+                for declaration in beside
+            ),
+            scored.note,
         )
+        for name, scored in properties.items()
+    ]
     return Table("Properties", columns, rows)
+
+
+def full_cells(score: Score, digits: int) -> tuple[str, str, str]:
+    """Return three cells: the value, its interval and chance."""
+    return (
+        number(score.value, digits),
+        interval(score.ci95, digits),
+        interval(score.chance, digits),
+    )
 
 
 def print_result(result: Result) -> None:
@@ -160,14 +164,12 @@ def print_result(result: Result) -> None:
     say(f"results: {result.folder.path}")
 
 
-def retrieval_line(name: str, property_scores: PropertyScores) -> str:
-    """Return the usual retrieval scores of metric learning, for a property that is the class."""
-    scores = property_scores.scores
-    parts = [
-        f"{title} {number(scores[score].value, 3)} (95 % interval "
-        f"{interval(scores[score].ci95, 3)}; chance {interval(scores[score].chance, 3)})"
-        for score, title in RETRIEVAL.items()
-    ]
+def retrieval_line(name: str, found: PropertyScores) -> str:
+    """The scores that papers on metric learning report, of a property that is the class."""
+    parts = []
+    for declaration in RETRIEVAL:
+        value, ci95, chance = full_cells(found.scores[declaration.key], declaration.digits)
+        parts.append(f"{declaration.short} {value} (95 % interval {ci95}; chance {chance})")
     return f"retrieval of {name}: {', '.join(parts)}"
 
 
@@ -198,20 +200,12 @@ def intervention_line(interventions: Interventions) -> str:
     )
 
 
-def print_scores(scores: Mapping[str, Any]) -> None:
-    """Print the scores that `dmlbench.evaluate.score_files.score_files` returns."""
-    print_table(score_table(scores_by_property(scores)))
-    notes = (queries_note(scores["n"], scores["settings"]), *scores["notes"])
+def print_scores(scores: ScoredFiles) -> None:
+    """Print scores from files as a table with its notes."""
+    print_table(score_table(scores.properties))
+    notes = (queries_note(scores.n, scores.settings), *scores.notes)
     for note in filter(None, notes):
         say(f"note: {note}")
-
-
-def scores_by_property(scores: Mapping[str, Any]) -> dict[str, PropertyScores]:
-    """Parse the properties that `dmlbench.evaluate.score_files.score_files` returns."""
-    return {
-        name: PropertyScores.model_validate_json(json.dumps(content))
-        for name, content in scores["properties"].items()
-    }
 
 
 def print_table(table: Table) -> None:

@@ -8,20 +8,21 @@ from dmlbench.losses import loss_named
 from dmlbench.present.color_scales import GRAY, GRAY_INK, Scale, scale_for
 from dmlbench.present.heat_maps import Cell, Grid, correlation_colors, legend_of, shaded
 from dmlbench.present.result_tables import interval, number
+from dmlbench.scores.registry import MAIN
 from dmlbench.study.findings import Averaged, Findings
 
 
-def study_grids(findings: Findings) -> Iterator[tuple[str, str, Grid]]:
-    """Yield (file name, title, heat map) of the heat maps that have content."""
-    yield "nr_precision", "NR-Precision, mean over folds", score_grid(findings)
-    if findings.maps is not None:
-        yield "saliency_correlations", "Correlation of saliency maps", map_grid(findings)
+def study_grids(found: Findings) -> Iterator[tuple[str, str, Grid]]:
+    """(name of a file, title, heat map), those there is something for."""
+    yield MAIN.key, f"{MAIN.title}, mean over folds", score_grid(found)
+    if found.maps is not None:
+        yield "saliency_correlations", "Correlation of saliency maps", map_grid(found)
 
 
-def score_grid(findings: Findings) -> Grid:
-    """Return NR-Precision of losses by properties; gray if some fold is not above chance."""
-    scores = findings.properties["nr_precision"]
-    values = [score.mean or 0.0 for by_loss in scores.values() for score in by_loss.values()]
+def score_grid(found: Findings) -> Grid:
+    """NR-Precision: losses by properties; grey where some fold is not above chance."""
+    scores = found.properties[MAIN.key]
+    values = [one.mean or 0.0 for by_loss in scores.values() for one in by_loss.values()]
     scale = scale_for(values, root=True)
     rows = [
         (
@@ -30,9 +31,9 @@ def score_grid(findings: Findings) -> Grid:
         )
         for loss in findings.losses
     ]
-    gray = "not above what permuted labels score, in some fold"
-    legend = legend_of("NR-Precision", scale, 1, gray=gray)
-    return Grid("loss", list(scores), rows, legend, _breaks(findings.losses))
+    grey = "not above what permuted labels score, in some fold"
+    legend = legend_of(MAIN.title, scale, 1, grey=grey)
+    return Grid("loss", list(scores), rows, legend, _breaks(found.losses))
 
 
 def map_grid(findings: Findings) -> Grid:

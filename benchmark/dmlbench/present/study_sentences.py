@@ -9,6 +9,7 @@ from dmlbench.compare.group_tests import GroupTest
 from dmlbench.losses import loss_named
 from dmlbench.present.group_tables import p_value, reach_words
 from dmlbench.present.result_tables import number
+from dmlbench.scores.registry import MAIN, declared
 from dmlbench.study.findings import Findings, mean_ceiling, mean_r, pairs_of
 
 SIGNIFICANCE = 0.05
@@ -99,7 +100,7 @@ def _above_chance(findings: Findings) -> Iterator[str]:
             by_loss[loss].beyond_chance == by_loss[loss].folds and by_loss[loss].mean is not None
             for loss in losses
         )
-        for name, by_loss in findings.properties["nr_precision"].items()
+        for name, by_loss in found.properties[MAIN.key].items()
     }
     everyone = [name for name, count in counts.items() if count == len(losses)]
     nobody = [name for name, count in counts.items() if not count]
@@ -169,8 +170,9 @@ def _retrieval(findings: Findings) -> Iterator[str]:
     for label, by_loss in findings.classes.items():
         trained = [loss for loss in findings.losses if loss_named(loss).group != "control"]
         shown = [
-            f"{title} {_range((by_loss[loss][score].mean for loss in trained), 3)}"
-            for score, title in (("precision_at_1", "P@1"), ("map_at_r", "MAP@R"))
+            f"{score.short} "
+            f"{_range((by_loss[loss][score.key].mean for loss in trained), score.digits)}"
+            for score in map(declared, ("precision_at_1", "map_at_r"))
         ]
         controls = [
             f"{loss} {number(by_loss[loss]['map_at_r'].mean, 3)}"

@@ -8,20 +8,22 @@ from dmlbench.compare.comparison import Pair
 from dmlbench.losses import loss_named
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.result_tables import NONE, Marked, Table, interval, number
-from dmlbench.study.findings import RETRIEVAL, Averaged, Findings
+from dmlbench.scores.registry import MAIN, PAPER, RETRIEVAL, declared
+from dmlbench.study.findings import Averaged, Findings
 
 SIGNIFICANT = 2.576
-"""z of the two-sided 1 % level of a normal, above which table 6 of the paper underlines."""
-TITLES = {"precision_at_1": "P@1", "r_precision": "R-Precision", "map_at_r": "MAP@R"}
+"""z of the two-sided 1 % of a normal: what table 6 of the paper underlines."""
+VALIDATION = tuple(map(declared, ("map_at_r", "precision_at_1")))
+"""The scores that a training reports on its validation classes."""
 
 
-def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
-    """Yield (file name, table) of the tables that have content."""
-    if findings.maps is not None:
-        yield "saliency_correlations", correlation_table(findings)
-    yield "nr_precision", property_table(findings, "nr_precision")
-    yield "nr_precision_paper", property_table(findings, "nr_precision_paper")
-    if findings.groups is not None:
+def study_tables(found: Findings) -> Iterator[tuple[str, Table]]:
+    """(name of a file, table), those there is something for."""
+    if found.maps is not None:
+        yield "saliency_correlations", correlation_table(found)
+    for score in (MAIN, PAPER):
+        yield score.key, property_table(found, score.key)
+    if found.groups is not None:
         names = ("group_tests", "group_correlations")
         yield from zip(names, group_tables(findings.groups), strict=False)
     for label in findings.classes:
@@ -56,10 +58,10 @@ def correlation_table(findings: Findings) -> Table:
     return Table("Pearson r of saliency maps", columns, rows, note)
 
 
-def property_table(findings: Findings, score: str) -> Table:
-    """Return the mean and standard deviation over folds, losses by properties."""
-    by_property = findings.properties[score]
-    paper = score == "nr_precision_paper"
+def property_table(found: Findings, score: str) -> Table:
+    """Losses by properties: the mean over the folds and its standard deviation."""
+    by_property = found.properties[score]
+    paper = score == PAPER.key
     rows = []
     for loss in findings.losses:
         cells = [_averaged(by_property[name][loss], paper=paper) for name in by_property]
@@ -72,7 +74,7 @@ def property_table(findings: Findings, score: str) -> Table:
         if paper
         else "In brackets: not above what permuted labels score, in some fold."
     )
-    title = "NR-Precision, the paper's setting" if paper else "NR-Precision"
+    title = f"{MAIN.title}, the paper's setting" if paper else MAIN.title
     note = f"{many}; {dataset.title}, {dataset.images} images. {marked}"
     return Table(title, ("loss", "group", *by_property), rows, note)
 
@@ -84,14 +86,14 @@ def retrieval_table(findings: Findings, label: str) -> Table:
         scores = findings.classes[label][loss]
         cells = [
             cell
-            for name in RETRIEVAL
-            for cell in (number(scores[name].mean, 3), interval(scores[name].ci95, 3))
+            for declaration in RETRIEVAL
+            for cell in _mean_and_interval(scores[declaration.key], declaration.digits)
         ]
         rows.append((*_named(loss), *cells))
     columns = [
         column
-        for name in RETRIEVAL
-        for column in (TITLES[name], f"95 % interval of {TITLES[name]}")
+        for declaration in RETRIEVAL
+        for column in (declaration.short, f"95 % interval of {declaration.short}")
     ]
     dataset = findings.datasets["classes"]
     note = (
@@ -135,14 +137,15 @@ def training_table(findings: Findings) -> Table:
     for loss, training in findings.trainings.items():
         trained = training.trained or {}
         cells = [
-            number(scores.get(score), 3)
-            for score in ("map_at_r", "precision_at_1")
-            for scores in (training.untrained, trained)
+            number(scores.get(declaration.key), declaration.digits)
+            for declaration in VALIDATION
+            for scores in (one.untrained, trained)
         ]
         beats = f"{training.beats} of {training.folds}" if training.trained else NONE
         rows.append((*_named(loss), *cells, beats))
     columns = (
-        *("loss", "group", "MAP@R before", "MAP@R", "P@1 before", "P@1"),
+        *("loss", "group"),
+        *(title for score in VALIDATION for title in (f"{score.short} before", score.short)),
         "folds that beat the untrained network",
     )
     note = "On validation classes, which no loss was trained on; the best epoch by MAP@R."
@@ -158,13 +161,17 @@ def _spread(pair: Pair) -> str:
     return f"{number(r.mean, 2)} ± {number(r.std, 2)}" if r.mean is not None else NONE
 
 
+def _mean_and_interval(score: Averaged, digits: int) -> tuple[str, str]:
+    return number(score.mean, digits), interval(score.ci95, digits)
+
+
 def _averaged(score: Averaged, *, paper: bool) -> str:
     if score.mean is None:
         return NONE
-    shown = number(score.mean, 2)
+    shown = number(score.mean, MAIN.digits)
     if not paper and score.beyond_chance < score.folds:
         shown = f"({shown})"
-    text = shown if score.std is None else f"{shown} ± {number(score.std, 2)}"
+    text = shown if score.std is None else f"{shown} ± {number(score.std, MAIN.digits)}"
     return Marked(text) if paper and score.mean >= SIGNIFICANT else text
 
 

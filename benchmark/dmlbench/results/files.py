@@ -6,6 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from dmlbench.scores.interventions import Interventions as Interventions
+from dmlbench.scores.registry import PROPERTY_SCORES
+from dmlbench.scores.score import PropertyScores as PropertyScores
+from dmlbench.scores.score import Score as Score
+from dmlbench.scores.uncertainty import Interval as Interval
 from dmldata.common.strict import StrictModel
 from dmldata.contract.manifest import Sha256
 
@@ -15,7 +20,6 @@ FORMAT: Literal[2] = 2
 CLASSES = ("car_model", "class")
 """Properties that are classes in metric learning: of this project, and of benchmarks."""
 
-Interval = tuple[float, float]
 Size = tuple[int, int]
 
 
@@ -27,68 +31,12 @@ class Subject(StrictModel):
     dataset: str
 
 
-class Score(StrictModel):
-    """A score with its 95 % jackknife interval and the central 95 % of permuted labels.
-
-    Attributes:
-        replicates: the scores without each jackknife group, from which `ci95` is computed. With
-            those of another model on the same images and groups they give the interval of the
-            difference. None without an interval.
-    """
-
-    value: float | None
-    ci95: Interval | None
-    chance: Interval | None
-    replicates: tuple[float, ...] | None = None
-
-    @property
-    def is_chance(self) -> bool:
-        """Whether the value lies inside `chance`; False if either is missing."""
-        if self.value is None or self.chance is None:
-            return False
-        return self.chance[0] <= self.value <= self.chance[1]
-
-
 FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 """The name of a single folder, never a path."""
 
 
-EVERY_PROPERTY = (
-    *("nr_precision", "arp", "r_precision", "map_at_r", "precision_at_1", "decodability"),
-)
-"""Scores that every property has, even if their values are missing."""
-
-
-class PropertyScores(StrictModel):
-    """All scores of one property; every field other than the four named ones is a `Score`.
-
-    Attributes:
-        n: number of images with a label.
-        labels: number of different labels.
-        left_out: `no_label`, the number of images without a label; `label_once`, the number of
-            labels that occur once.
-        reason: why scores are missing.
-    """
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Score] = Field(init=False)
-
-    n: int
-    labels: int
-    left_out: dict[str, int]
-    reason: str | None
-
-    @property
-    def scores(self) -> dict[str, Score]:
-        """The scores by name: `nr_precision`, `arp`, ..."""
-        return dict(self.__pydantic_extra__)
-
-    @property
-    def note(self) -> str:
-        """Note for a table: whether NR-Precision is inside chance, and why scores are missing."""
-        main = self.scores.get("nr_precision")
-        inside = "inside chance" if main is not None and main.is_chance else ""
-        return "; ".join(filter(None, (inside, self.reason)))
+EVERY_PROPERTY = tuple(score.key for score in PROPERTY_SCORES if score.required)
+"""Keys of the scores that every property has, if only to say that it has none."""
 
 
 class PropertyRequest(StrictModel):
@@ -98,24 +46,6 @@ class PropertyRequest(StrictModel):
     intervals: bool
     chance: bool
     only: tuple[str, ...] | None = None
-
-
-class Interventions(StrictModel):
-    """The effect of changing one group of factors; see `dmlbench.scores.score_interventions`.
-
-    Attributes:
-        group: the group of factors that the dataset sweeps.
-    """
-
-    group: str
-    scenes: int
-    variants: int
-    reason: str | None
-    moved: float | None
-    between_cars: float | None
-    sensitivity: Score
-    retrieval_under_intervention: Score
-    retrieval_expected: float | None
 
 
 class _Queries(StrictModel):
@@ -159,13 +89,13 @@ class PropertiesFile(StrictModel):
     def _check(self) -> PropertiesFile:
         known = _KnownSettings.model_validate(self.settings)
         for name, property_scores in self.properties.items():
-            for measure in EVERY_PROPERTY:
-                if measure not in property_scores.scores:
-                    raise ValueError(f"{name}.{measure}: missing")
-            for measure, score in property_scores.scores.items():
+            for key in EVERY_PROPERTY:
+                if key not in property_scores.scores:
+                    raise ValueError(f"{name}.{key}: missing")
+            for key, score in property_scores.scores.items():
                 if score.replicates is not None and len(score.replicates) != known.jackknife_groups:
                     raise ValueError(
-                        f"{name}.{measure}: {len(score.replicates)} replicates; valid: "
+                        f"{name}.{key}: {len(score.replicates)} replicates; valid: "
                         f"{known.jackknife_groups}, one per jackknife group of settings"
                     )
         return self

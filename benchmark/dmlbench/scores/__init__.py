@@ -1,7 +1,10 @@
 """How strongly embeddings cluster by the properties of the images (protocol section 3).
 
-`score_properties` scores many properties of one set of embeddings, with intervals; the other
-functions are its single scores.
+`score_properties` scores many properties of one set of embeddings, with intervals; `single` holds
+each score as a function. `registry` declares the scores: names, units, ranges and digits. `score`
+is the typed result. Each kind of score has a file: `retrieval` (neighbors), `clustering`, `order`,
+`probe`, `within_class` and `interventions`. Ties among neighbors: `_kernels/distances.py` has the
+tolerance, `_kernels/neighbor_counts.py` and `_kernels/neighbor_ranks.py` the rule.
 """
 
 from dmlbench.scores.interventions import score_interventions

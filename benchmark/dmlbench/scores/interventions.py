@@ -1,7 +1,7 @@
 """What an intervention does to an embedding: one group of factors is changed, nothing else.
 
 In a sweep dataset a scene is rendered once for each variant, and a variant sets the swept group to
-the same values in every scene. Distances are Euclidean, between normalised embeddings.
+the same values in every scene. Distances are Euclidean, between normalized embeddings.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from dmlbench.scores._kernels.parallel import query_blocks
 from dmlbench.scores.embeddings import check_embeddings
 from dmlbench.scores.jackknife import GROUPS
 from dmlbench.scores.labels import Ints, encode_labels
-from dmlbench.scores.options import ABSENT, entry
+from dmlbench.scores.score import ABSENT, Score, make_score
 from dmlbench.scores.uncertainty import drop_groups, generator, jackknife_interval
 from dmldata.common.errors import InputError
+from dmldata.common.strict import StrictModel
 
-MOST_SCENES = 1_000
-"""Whose distances to each other are measured; a seeded subset of more."""
+MAX_SCENES = 1_000
+"""Maximum number of scenes whose distances to each other are measured (a seeded subset of more)."""
 BLOCK_ELEMENTS = 4_000_000
 Distances = NDArray[np.float64]
 
@@ -35,40 +36,64 @@ class _Images(NamedTuple):
     group: Ints | None
 
 
-def score_interventions(
+class Interventions(StrictModel):
+    """What changing one group of factors alone does to embeddings.
+
+    Attributes:
+        group: the group of factors that the dataset sweeps.
+        scenes, variants: how many there are.
+        reason: why there is no sensitivity.
+        moved: median distance between two variants of a scene.
+        between_cars: median distance between scenes with different cars in the same variant.
+        sensitivity: moved / between_cars: 0 where the group changes nothing, 1 where it moves an
+            embedding as far as another car does.
+        retrieval_under_intervention: share of images whose nearest neighbor, among images of the
+            same car in another variant and images of another car in the same variant, is the same
+            car (a tie counts half).
+        retrieval_expected: that share for random embeddings.
+    """
+
+    group: str
+    scenes: int
+    variants: int
+    reason: str | None
+    moved: float | None
+    between_cars: float | None
+    sensitivity: Score
+    retrieval_under_intervention: Score
+    retrieval_expected: float | None
+
+
+def measure_interventions(
     embeddings: Any,
     scenes: Any,
     variants: Any,
     cars: Any,
     *,
+    group: str,
     seed: int = 0,
     intervals: bool = True,
-) -> dict[str, Any]:
-    """How far embeddings move when only the swept group changes, and whom they move towards.
+) -> Interventions:
+    """Measure how far embeddings move when only the swept group changes, and towards what.
 
     Args:
         embeddings: [N, D] floats.
         scenes, variants: [N] which scene in which variant an image shows.
         cars: [N] model of the car.
-        seed: of the jackknife groups (of whole scenes) and of a subset of scenes.
+        group: name of the swept group of factors.
+        seed: seed of the jackknife groups (of whole scenes) and of a subset of scenes.
         intervals: whether to compute `ci95` (20 scenes or more).
 
     Returns:
-        `moved`: median distance between two variants of a scene; `between_cars`: median distance
-        between scenes with different cars in the same variant; `sensitivity`: moved / between_cars,
-        0 where the group changes nothing, 1 where it moves an embedding as far as another car does;
-        `retrieval_under_intervention`: share of images whose nearest neighbour, among images of the
-        same car in another variant and images of another car in the same variant, is the same car
-        (a tie counts half); `retrieval_expected`: that share for random embeddings. Scores are
-        as those of properties; where there is no pair of a kind, the value is None and
-        `reason` says why.
+        The scores; where there is no pair of a kind, the value is None and `reason` says why.
 
     Raises:
         InputError: embeddings or columns are not valid.
 
     >>> still = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
-    >>> found = score_interventions(still, [0, 0, 1, 1], [0, 1, 0, 1], ["a", "a", "b", "b"])
-    >>> found["sensitivity"]["value"], found["retrieval_under_intervention"]["value"]
+    >>> columns = [0, 0, 1, 1], [0, 1, 0, 1], ["a", "a", "b", "b"]
+    >>> scores = measure_interventions(still, *columns, group="color")
+    >>> scores.sensitivity.value, scores.retrieval_under_intervention.value
     (0.0, 1.0)
     """
     array = check_embeddings(embeddings)
@@ -79,19 +104,45 @@ def score_interventions(
         car=_codes(cars, len(array), "cars"),
         group=groups,
     )
-    points = prepare_points(array, normalise=True)
+    points = prepare_points(array, normalize=True)
     moved, moved_group = _within_scenes(points, images)
     apart, apart_groups = _between_cars(points, images, seed)
-    reason = _reason(images, len(moved), len(apart))
-    return {
-        "scenes": int(images.scene.max()) + 1,
-        "variants": int(images.variant.max()) + 1,
-        "reason": reason,
-        "moved": _median(moved),
-        "between_cars": _median(apart),
-        "sensitivity": _sensitivity(moved, moved_group, apart, apart_groups, groups),
-        **_retrieval(points, images),
-    }
+    retrieval, expected = _retrieval(points, images)
+    return Interventions(
+        group=group,
+        scenes=int(images.scene.max()) + 1,
+        variants=int(images.variant.max()) + 1,
+        reason=_reason(images, len(moved), len(apart)),
+        moved=_median(moved),
+        between_cars=_median(apart),
+        sensitivity=_sensitivity(moved, moved_group, apart, apart_groups, groups),
+        retrieval_under_intervention=retrieval,
+        retrieval_expected=expected,
+    )
+
+
+def score_interventions(
+    embeddings: Any,
+    scenes: Any,
+    variants: Any,
+    cars: Any,
+    *,
+    seed: int = 0,
+    intervals: bool = True,
+) -> dict[str, Any]:
+    """Return the fields of `measure_interventions`, except the group, as plain Python values.
+
+    Raises:
+        InputError: embeddings or columns are not valid.
+
+    >>> still = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
+    >>> scores = score_interventions(still, [0, 0, 1, 1], [0, 1, 0, 1], ["a", "a", "b", "b"])
+    >>> scores["sensitivity"]["value"], scores["retrieval_under_intervention"]["value"]
+    (0.0, 1.0)
+    """
+    columns = embeddings, scenes, variants, cars
+    interventions = measure_interventions(*columns, group="", seed=seed, intervals=intervals)
+    return interventions.model_dump(mode="json", exclude={"group"})
 
 
 def _codes(column: Any, images: int, name: str) -> Ints:
@@ -105,45 +156,45 @@ def _reason(images: _Images, moved: int, apart: int) -> str | None:
     if moved == 0:
         return "every scene is there in one variant only"
     if apart == 0:
-        one = images.car.max() == 0
-        return "one car model only" if one else "the swept group changes the car model itself"
+        single = images.car.max() == 0
+        return "one car model only" if single else "the swept group changes the car model itself"
     return None
 
 
 def _within_scenes(points: Points, images: _Images) -> tuple[Distances, Ints]:
     """Distances between images of one scene, and the jackknife group of each pair."""
     order = np.argsort(images.scene, kind="stable")
-    found, group = [np.zeros(0)], [np.zeros(0, np.int64)]
+    distances, group = [np.zeros(0)], [np.zeros(0, np.int64)]
     for rows in np.split(order, np.flatnonzero(np.diff(images.scene[order])) + 1):
         first, second = np.triu_indices(len(rows), 1)
         difference = points.x[rows[first]] - points.x[rows[second]]
-        found.append(points.unit * np.linalg.norm(difference, axis=1))
+        distances.append(points.unit * np.linalg.norm(difference, axis=1))
         group.append(np.full(len(first), 0 if images.group is None else images.group[rows[0]]))
-    return np.concatenate(found), np.concatenate(group)
+    return np.concatenate(distances), np.concatenate(group)
 
 
 def _between_cars(points: Points, images: _Images, seed: int) -> tuple[Distances, Ints]:
     """Distances between images of different cars in the same variant, and their groups [P, 2]."""
-    scenes = generator(seed, "scenes").permutation(int(images.scene.max()) + 1)[:MOST_SCENES]
+    scenes = generator(seed, "scenes").permutation(int(images.scene.max()) + 1)[:MAX_SCENES]
     chosen = np.isin(images.scene, scenes)
-    found, groups = [np.zeros(0)], [np.zeros((0, 2), np.int64)]
+    distances, groups = [np.zeros(0)], [np.zeros((0, 2), np.int64)]
     for variant in range(int(images.variant.max()) + 1):
         rows = np.flatnonzero(chosen & (images.variant == variant))
         squared = np.maximum(points.squared_distances(rows)[:, rows], 0.0)
         first, second = np.nonzero(np.triu(images.car[rows][:, None] != images.car[rows]))
-        found.append(points.unit * np.sqrt(squared[first, second]))
+        distances.append(points.unit * np.sqrt(squared[first, second]))
         group = np.zeros(len(rows), np.int64) if images.group is None else images.group[rows]
         groups.append(np.stack([group[first], group[second]], axis=1))
-    return np.concatenate(found), np.concatenate(groups)
+    return np.concatenate(distances), np.concatenate(groups)
 
 
 def _sensitivity(
     moved: Distances, moved_group: Ints, apart: Distances, apart_groups: Ints, groups: Ints | None
-) -> dict[str, Any]:
-    """The ratio of medians; its interval is that of its logarithm, where it has one."""
+) -> Score:
+    """Return the ratio of medians; its interval is that of its logarithm, where it has one."""
     value = _ratio(moved, apart)
     if value is None or groups is None:
-        return dict(ABSENT) | {"value": value}
+        return ABSENT.model_copy(update={"value": value})
     left = [
         _ratio(moved[moved_group != group], apart[(apart_groups != group).all(axis=1)])
         for group in range(GROUPS)
@@ -151,12 +202,10 @@ def _sensitivity(
     replicates = np.array([np.nan if ratio is None else ratio for ratio in left])
     with np.errstate(divide="ignore"):
         interval = jackknife_interval(float(np.log(value)), np.log(replicates))
-    return {
-        "value": value,
-        "ci95": None if interval is None else np.exp(interval).tolist(),
-        "chance": None,
-        "replicates": None if interval is None else replicates.tolist(),
-    }
+    if interval is None:
+        return ABSENT.model_copy(update={"value": value})
+    low, high = np.exp(interval).tolist()
+    return Score(value=value, ci95=(low, high), chance=None, replicates=tuple(replicates.tolist()))
 
 
 def _ratio(moved: Distances, apart: Distances) -> float | None:
@@ -168,8 +217,8 @@ def _median(distances: Distances) -> float | None:
     return float(np.median(distances)) if len(distances) else None
 
 
-def _retrieval(points: Points, images: _Images) -> dict[str, Any]:
-    """Whether the nearest image of the same car or that of the same variant is nearer."""
+def _retrieval(points: Points, images: _Images) -> tuple[Score, float | None]:
+    """Return `retrieval_under_intervention`, and that share for random embeddings."""
     group = np.zeros(len(points), np.int64) if images.group is None else images.group
     order = np.argsort(group, kind="stable")
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
@@ -183,12 +232,14 @@ def _retrieval(points: Points, images: _Images) -> dict[str, Any]:
         for nearest, among in ((cars, by_car), (settings, by_setting)):
             distances = np.where(among, squared, np.inf)
             nearest[rows] = np.minimum.reduceat(distances, starts, axis=1)
-        many = by_car.sum(axis=1), by_setting.sum(axis=1)
+        counts = by_car.sum(axis=1), by_setting.sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            expected[rows] = np.where((many[0] > 0) & (many[1] > 0), many[0] / sum(many), np.nan)
+            both = (counts[0] > 0) & (counts[1] > 0)
+            expected[rows] = np.where(both, counts[0] / sum(counts), np.nan)
 
-    def share(kept: NDArray[np.bool_], rows: NDArray[np.bool_]) -> float:
-        car, setting = cars[rows][:, kept].min(axis=1), settings[rows][:, kept].min(axis=1)
+    def share(columns: NDArray[np.bool_], rows: NDArray[np.bool_]) -> float:
+        """Of the queries in `rows` [N], among the neighbors in the groups of `columns`."""
+        car, setting = cars[rows][:, columns].min(axis=1), settings[rows][:, columns].min(axis=1)
         both = np.isfinite(car) & np.isfinite(setting)
         if not both.any():
             return float("nan")
@@ -200,9 +251,6 @@ def _retrieval(points: Points, images: _Images) -> dict[str, Any]:
     left = []
     if images.group is not None:
         left = [share(np.arange(GROUPS) != g, images.group != g) for g in range(GROUPS)]
-    score = entry("retrieval_under_intervention", value, np.array(left), np.zeros(0))
+    score = make_score("retrieval_under_intervention", value, np.array(left))
     known = expected[np.isfinite(expected)]
-    return {
-        "retrieval_under_intervention": score,
-        "retrieval_expected": float(known.mean()) if len(known) else None,
-    }
+    return score, float(known.mean()) if len(known) else None

@@ -1,6 +1,6 @@
 """Delete-a-group jackknife: confidence intervals of statistics that have no simple formula.
 
-Images share neighbours (scores) or noise draws and partners (maps), so they cannot be resampled one
+Images share neighbors (scores) or noise draws and partners (maps), so they cannot be resampled one
 by one. They are split into groups, the statistic is computed again without each group in turn, and
 its spread gives the interval. Source: protocol, section 3; Kott (2001), "The delete-a-group
 jackknife".
@@ -23,7 +23,7 @@ def assign_groups(
     groups: int = GROUPS,
     units: Sequence[object] | None = None,
 ) -> NDArray[np.int64]:
-    """Random groups of nearly equal size.
+    """Assign images to random groups of nearly equal size.
 
     Args:
         n: number of images.
@@ -45,7 +45,7 @@ def assign_groups(
 def jackknife_interval(
     full: float, leave_out: ArrayLike, *, level: float = 0.95
 ) -> tuple[float, float]:
-    """The interval of a statistic around its value on everything.
+    """Return the interval of a statistic around its value on all images.
 
     Args:
         full: the statistic on all images.

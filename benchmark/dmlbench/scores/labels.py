@@ -18,7 +18,7 @@ Kind = Literal["categorical", "linear", "cyclic"]
 
 @dataclass(frozen=True)
 class Property:
-    """One property of the images: a label an image, and how labels relate to each other.
+    """One property of the images: a label per image, and how labels relate to each other.
 
     Args:
         labels: [N] integers, text, or floats; NaN or None means that the image has no label.
@@ -73,10 +73,10 @@ class Labels:
 
 
 def encode_labels(labels: Any, images: int, name: str = "labels") -> Labels:
-    """Labels as codes, without the images that have none.
+    """Return labels as codes, without the images that have none.
 
     Raises:
-        InputError: not one label an image, infinite, or of a type that cannot be a label.
+        InputError: not one label per image, infinite, or of a type that cannot be a label.
 
     >>> coded = encode_labels(["red", None, "blue", "red"], 4)
     >>> coded.rows.tolist(), coded.sizes[coded.codes].tolist(), coded.once
@@ -98,18 +98,18 @@ def encode_labels(labels: Any, images: int, name: str = "labels") -> Labels:
     else:
         raise InputError(f"{name}: dtype {array.dtype}; valid: integers, text, or floats with NaN")
     rows = np.flatnonzero(present)
-    found, codes = _distinct(array[rows], name)
+    distinct, codes = _distinct(array[rows], name)
     return Labels(
         rows=rows,
         codes=codes,
-        sizes=np.bincount(codes, minlength=len(found)),
-        names=[str(label) for label in found],
+        sizes=np.bincount(codes, minlength=len(distinct)),
+        names=[str(label) for label in distinct],
         missing=images - len(rows),
     )
 
 
 def compact(codes: Ints) -> Ints:
-    """Codes in the smallest integer type that holds them: permutations of labels fill memory.
+    """Return codes in the smallest integer type that holds them: permutations fill memory.
 
     >>> compact(np.array([0, 9])).dtype
     dtype('uint8')
@@ -118,7 +118,7 @@ def compact(codes: Ints) -> Ints:
 
 
 def property_values(prop: Property, images: int, name: str) -> NDArray[np.float64]:
-    """The numbers behind a linear or cyclic property: float64 [N], NaN where there is none.
+    """Return the numbers behind a linear or cyclic property: float64 [N], NaN where there is none.
 
     Raises:
         InputError: values of wrong length, infinite or not numbers, or a cyclic property whose
@@ -126,8 +126,8 @@ def property_values(prop: Property, images: int, name: str) -> NDArray[np.float6
     """
     if prop.kind == "cyclic" and not (prop.period and 0 < prop.period < math.inf):
         raise InputError(f"{name}: period {prop.period}; valid: a positive number, in its unit")
-    given = prop.labels if prop.values is None else prop.values
-    column = _as_column(given, images, name)
+    numbers = prop.labels if prop.values is None else prop.values
+    column = _as_column(numbers, images, name)
     try:
         values = column.astype(np.float64)
     except (TypeError, ValueError):
@@ -141,7 +141,11 @@ def property_values(prop: Property, images: int, name: str) -> NDArray[np.float6
 
 
 def check_kind(prop: Property, name: str) -> None:
-    """Raise UnknownNameError where the kind of a property is none of the three."""
+    """Check the kind of a property.
+
+    Raises:
+        UnknownNameError: it is none of the three.
+    """
     if prop.kind not in get_args(Kind):
         raise UnknownNameError("kind", str(prop.kind), get_args(Kind), where=name)
 
@@ -153,21 +157,21 @@ def _as_column(labels: Any, images: int, name: str) -> NDArray[Any]:
     else:
         column = np.asarray(labels)
     if column.ndim != 1:
-        raise InputError(f"{name}: shape {list(column.shape)}; valid: [N], a label an image")
+        raise InputError(f"{name}: shape {list(column.shape)}; valid: [N], one label per image")
     if len(column) != images:
-        raise InputError(f"{name}: {len(column)} labels for {images} images; valid: one an image")
+        raise InputError(f"{name}: {len(column)} labels for {images} images; valid: one per image")
     return column
 
 
 def _distinct(labels: NDArray[Any], name: str) -> tuple[Sequence[Any], Ints]:
-    """Distinct labels in order of appearance, whatever they are made of, and their codes."""
+    """Return the distinct labels of any type, in order of appearance, and the codes of all."""
     if labels.dtype.kind != "O":
-        found, first, code = np.unique(labels, return_index=True, return_inverse=True)
+        distinct, first, code = np.unique(labels, return_index=True, return_inverse=True)
         order = np.argsort(first)
-        return found[order].tolist(), np.argsort(order)[code]
+        return distinct[order].tolist(), np.argsort(order)[code]
     seen: dict[Hashable, int] = {}
     try:
-        codes = np.array([seen.setdefault(one, len(seen)) for one in labels.tolist()], np.int64)
+        codes = np.array([seen.setdefault(label, len(seen)) for label in labels.tolist()], np.int64)
     except TypeError:
         raise InputError(f"{name}: a label is a container; valid: integers or text") from None
     return list(seen), codes
@@ -178,7 +182,12 @@ def _absent(label: Any) -> bool:
 
 
 def lowest_of_bin(values: NDArray[Any], bins: NDArray[Any]) -> NDArray[np.float64]:
-    """Each bin's lowest value as the label of its images: a name that says where the bin is."""
+    """Return the lowest value of its bin as the label of each image: it says where the bin is.
+
+    Args:
+        values: [N].
+        bins: [N] index of the bin of each value; -1 for none.
+    """
     known = bins >= 0
     lowest = np.full(bins.max(initial=-1) + 1, np.inf)
     np.minimum.at(lowest, bins[known], values[known])

@@ -1,13 +1,13 @@
 """Linear decodability: is a property in an embedding at all?
 
-NR-Precision and its kin ask whether a property is what *near* means; a probe asks whether it can be
-read off along any direction. A property can be decodable and yet explain no neighbours.
+NR-Precision and its relatives ask whether a property is what *near* means; a probe asks whether it
+can be read off along any direction. A property can be decodable and yet explain no neighbors
+(protocol section 3.1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,23 +17,28 @@ from dmlbench.scores._kernels.parallel import one_thread_each
 from dmlbench.scores.embeddings import Floats
 from dmlbench.scores.jackknife import GROUPS, assign_groups
 from dmlbench.scores.labels import Ints, Labels, Property
-from dmlbench.scores.options import ABSENT, Options, entry
+from dmlbench.scores.options import Options
+from dmlbench.scores.registry import DECODABILITY
+from dmlbench.scores.score import ABSENT, Scores, make_score
 from dmlbench.scores.uncertainty import generator
 
 FOLDS = 5
-MOST_IMAGES = 10_000
-"""More images than that are not needed to fit a few hundred weights; a seeded subset is taken."""
-MOST_LABELS = 200
-"""A probe of more, or of labels with fewer than IMAGES_A_LABEL images on average, is not fitted."""
-IMAGES_A_LABEL = 5
-FEWEST_UNITS = GROUPS
-"""Images, or scenes, that a probe needs, as an interval does: of three scenes it learns nothing."""
+MAX_IMAGES = 10_000
+"""Maximum number of images (a seeded subset of more): enough to fit a few hundred weights."""
+MAX_LABELS = 200
+"""Maximum number of labels that a probe is fitted to, each with IMAGES_PER_LABEL images or more on
+average."""
+IMAGES_PER_LABEL = 5
+MIN_UNITS = GROUPS
+"""Minimum number of images, or of scenes, as for an interval: three scenes teach nothing."""
 Judge = Callable[[NDArray[np.bool_]], float]
-"""From a mask [n] of images to the score of what was predicted for them."""
+"""Maps a mask [n] of images to the score of what was predicted for them."""
 PENALTIES = np.logspace(-2, 5, 15)
-"""Of the ridge, chosen on the images it is fitted to by leave-one-out; features have variance 1."""
-LEAST_SPREAD = 0.1
-"""Least standard deviation that a dimension is divided by, of the dimensions' root mean square."""
+"""Penalties of the ridge, of which leave-one-out on the fitted images chooses; features have
+variance 1."""
+MIN_SPREAD = 0.1
+"""Minimum standard deviation that a dimension is divided by, in root mean squares of all
+dimensions."""
 
 
 def decodability_scores(
@@ -42,31 +47,35 @@ def decodability_scores(
     values: Mapping[str, NDArray[np.float64]],
     properties: Mapping[str, Property],
     options: Options,
-) -> dict[str, dict[str, Any]]:
-    """By property, the entry of `decodability`: what a probe reads off images it has not seen.
+) -> dict[str, Scores]:
+    """Return `decodability`, by property: what a probe reads off images it has not seen.
 
     Linear and cyclic properties: ridge regression of the value, or of sine and cosine of its angle;
     the score is 1 - squared error / squared error of the mean of the images it was fitted to.
     Categorical ones: multinomial logistic regression; the score is the mean over the labels of the
-    share of images that are told right, adjusted for guessing, (a - 1/C) / (1 - 1/C). Either way 1
-    is perfect, 0 is what needs no embedding, and below 0 is worse. Fewer than FEWEST_UNITS units
-    have none, nor have categorical properties with more than MOST_LABELS labels, or fewer than
-    IMAGES_A_LABEL images a label. Embeddings are normalised, then each dimension is standardised;
-    one that hardly varies over the fitted images, as where a ReLU lets little through, is divided
-    by a bound (LEAST_SPREAD): in another image it may lie thousands of its standard deviations
-    away. Images of one unit, which is a scene where there are scenes, stay in one of five folds.
+    share of images that are predicted right, adjusted for guessing, (a - 1/C) / (1 - 1/C). Either
+    way 1 is perfect, 0 is what needs no embedding, and below 0 is worse. Fewer than MIN_UNITS
+    units have none, nor have categorical properties with more than MAX_LABELS labels, or fewer
+    than IMAGES_PER_LABEL images per label.
+
+    Embeddings are normalized, then each dimension is standardized; one that hardly varies over the
+    fitted images, as where a ReLU lets little through, is divided by a bound (MIN_SPREAD): in
+    another image it may lie thousands of its standard deviations away. Images of one unit, which
+    is a scene where there are scenes, stay in one of five folds.
 
     `ci95` drops images from those that are judged, not from those that a probe is fitted to.
     """
     step = options.stage("probes", len(labels))
-    result = {}
-    for name, one in labels.items():
-        usable = one.rows if name not in values else one.rows[np.isfinite(values[name][one.rows])]
-        rows = options.choose(usable, MOST_IMAGES, "probes")
+    result: dict[str, Scores] = {}
+    for name, coded in labels.items():
+        usable = coded.rows
+        if name in values:
+            usable = usable[np.isfinite(values[name][usable])]
+        rows = options.choose(usable, MAX_IMAGES, "probes")
         scenes = options.scenes_of(rows)
         units = rows if scenes is None else scenes
-        if len(np.unique(units)) < FEWEST_UNITS:
-            result[name] = {"decodability": dict(ABSENT)}
+        if len(np.unique(units)) < MIN_UNITS:
+            result[name] = {DECODABILITY.key: ABSENT}
             step(1)
             continue
         rng = generator(options.seed, "folds")
@@ -77,21 +86,19 @@ def decodability_scores(
                 targets = _targets(values[name][rows], properties[name])
                 judge = _judge_values(features, targets, folds)
             else:
-                codes = one.codes[np.searchsorted(one.rows, rows)]
+                codes = coded.codes[np.searchsorted(coded.rows, rows)]
                 judge = _judge_labels(features, codes, folds)
         groups = options.groups_of(rows)
         everyone = np.ones(len(rows), bool)
-        kept = [] if groups is None else [groups != group for group in range(GROUPS)]
-        value, *replicates = (judge(some) for some in (everyone, *kept))
-        result[name] = {
-            "decodability": entry("decodability", value, np.array(replicates), np.zeros(0))
-        }
+        without_each = [] if groups is None else [groups != group for group in range(GROUPS)]
+        value, *replicates = (judge(images) for images in (everyone, *without_each))
+        result[name] = {DECODABILITY.key: make_score(DECODABILITY.key, value, np.array(replicates))}
         step(1)
     return result
 
 
 def _targets(values: NDArray[np.float64], prop: Property) -> NDArray[np.float64]:
-    """[n, 1] values, or [n, 2] sine and cosine of where they lie on the circle."""
+    """Return [n, 1] values, or [n, 2] sine and cosine of where they lie on the circle."""
     if prop.kind == "linear" or prop.period is None:
         return values[:, None]
     angle = values * (2 * np.pi / prop.period)
@@ -103,14 +110,14 @@ def _judge_values(features: Floats, targets: NDArray[np.float64], folds: Ints) -
 
     error, baseline = np.full(len(targets), np.nan), np.full(len(targets), np.nan)
     for train, test in _split(folds):
-        fitted, unseen = _standardised(features[train], features[test])
+        fitted, unseen = _standardized(features[train], features[test])
         probe = RidgeCV(PENALTIES).fit(fitted, targets[train])
         predicted = probe.predict(unseen).reshape(len(unseen), -1)
         error[test] = np.square(targets[test] - predicted).sum(axis=1)
         baseline[test] = np.square(targets[test] - targets[train].mean(axis=0)).sum(axis=1)
 
-    def judge(kept: NDArray[np.bool_]) -> float:
-        known = kept & np.isfinite(error)
+    def judge(images: NDArray[np.bool_]) -> float:
+        known = images & np.isfinite(error)
         total = baseline[known].sum()
         return float(1 - error[known].sum() / total) if total > 0 else float("nan")
 
@@ -122,36 +129,36 @@ def _judge_labels(features: Floats, codes: Ints, folds: Ints) -> Judge:
 
     right = np.full(len(codes), np.nan)
     labels = len(np.unique(codes))
-    if labels > min(MOST_LABELS, len(codes) // IMAGES_A_LABEL):
-        return lambda kept: float("nan")
+    if labels > min(MAX_LABELS, len(codes) // IMAGES_PER_LABEL):
+        return lambda images: float("nan")
     for train, test in _split(folds):
         if len(np.unique(codes[train])) >= 2:
-            fitted, unseen = _standardised(features[train], features[test])
+            fitted, unseen = _standardized(features[train], features[test])
             probe = LogisticRegression(max_iter=1000).fit(fitted, codes[train])
             right[test] = probe.predict(unseen) == codes[test]
 
-    def judge(kept: NDArray[np.bool_]) -> float:
-        known = kept & np.isfinite(right)
-        images = np.bincount(codes[known])
-        if np.count_nonzero(images) < 2:
+    def judge(images: NDArray[np.bool_]) -> float:
+        known = images & np.isfinite(right)
+        sizes = np.bincount(codes[known])
+        if np.count_nonzero(sizes) < 2:
             return float("nan")
-        told = np.bincount(codes[known], weights=right[known])[images > 0] / images[images > 0]
-        guessing = 1 / len(told)
-        return float((told.mean() - guessing) / (1 - guessing))
+        recall = np.bincount(codes[known], weights=right[known])[sizes > 0] / sizes[sizes > 0]
+        guessing = 1 / len(recall)
+        return float((recall.mean() - guessing) / (1 - guessing))
 
     return judge
 
 
 def _split(folds: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """Rows to fit a probe to and rows to judge it on, fold by fold, where there are both."""
+    """Yield the rows to fit a probe to and those to judge it on, for each fold that has both."""
     for fold in range(FOLDS):
         train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         if len(train) and len(test):
             yield train, test
 
 
-def _standardised(train: Floats, test: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _standardized(train: Floats, test: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     spread = train.std(axis=0, dtype=np.float64)
-    least = LEAST_SPREAD * np.sqrt(np.square(spread).mean())
+    least = MIN_SPREAD * np.sqrt(np.square(spread).mean())
     mean, spread = train.mean(axis=0, dtype=np.float64), np.maximum(spread, least or 1.0)
     return (train - mean) / spread, (test - mean) / spread

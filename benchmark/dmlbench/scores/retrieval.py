@@ -1,71 +1,69 @@
-"""The scores that come from nearest neighbours, for many properties of one set of embeddings."""
+"""The scores of nearest neighbors, for many properties of one set of embeddings.
+
+NR-Precision, ARP, R-Precision, MAP@R and precision@1, with jackknife replicates and permutations
+(protocol section 3).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.scores._kernels import formulas
-from dmlbench.scores._kernels.block_sums import PAPER, STANDARD, Scores
+from dmlbench.scores._kernels.counted_means import counted_means
 from dmlbench.scores._kernels.distances import Points, equal_lengths, prepare_points
-from dmlbench.scores._kernels.from_counts import counted_means
-from dmlbench.scores._kernels.resampled import Labelling, Means, resampled_means
+from dmlbench.scores._kernels.formulas import FORMULAS, ScoreSet
+from dmlbench.scores._kernels.ranked_means import Labelling, Means, ranked_means
 from dmlbench.scores.embeddings import Floats
 from dmlbench.scores.jackknife import GROUPS
 from dmlbench.scores.labels import Ints, Labels, compact
-from dmlbench.scores.options import Options, entry, same_rows
+from dmlbench.scores.options import Options, same_rows
+from dmlbench.scores.score import Scores, make_score
 from dmlbench.scores.uncertainty import generator, permuted_codes
 
-Entries = dict[str, dict[str, Any]]
 
-
-def neighbour_scores(
+def neighbor_scores(
     embeddings: Floats, labels: Mapping[str, Labels], options: Options
-) -> dict[str, Entries]:
-    """By property, the entry of each score in `tally.STANDARD` and `tally.PAPER`.
+) -> dict[str, Scores]:
+    """Return all scores of nearest neighbors, by property.
 
     Properties whose labels are missing on the same images share their passes over the distances.
-    The default scores look at normalised embeddings and the paper's at them as they are; where
-    all embeddings have one length, one pass serves both.
+    Most scores are of normalized embeddings, the paper's of embeddings as they are; where all
+    embeddings have one length, one pass serves both.
     """
     plans = []
-    for names in same_rows({name: one.rows for name, one in labels.items()}):
+    for names in same_rows({name: coded.rows for name, coded in labels.items()}):
         rows = labels[names[0]].rows
         shared = equal_lengths(embeddings[rows])
-        passes = [Scores(True, True)] if shared else [Scores(True, False), Scores(False, True)]
+        passes = (
+            [ScoreSet(True, True)] if shared else [ScoreSet(True, False), ScoreSet(False, True)]
+        )
         plans.append((names, rows, passes))
     step = options.stage(
         "neighbours", sum(_work(len(rows), passes, options) for _, rows, passes in plans)
     )
-    result: dict[str, Entries] = {name: {} for name in labels}
+    result: dict[str, Scores] = {name: {} for name in labels}
     for names, rows, passes in plans:
+        groups = options.groups_of(rows)
         labellings = [make_labelling(name, labels[name], options) for name in names]
         for scores in passes:
-            points = prepare_points(embeddings[rows], normalise=scores.standard)
+            points = prepare_points(embeddings[rows], normalize=scores.normalized)
             means = labelling_means(points, labellings, rows, scores, options, step)
             for name, labelling, mean in zip(names, labellings, means, strict=True):
-                groups = options.groups_of(rows)
-                result[name] |= {
-                    score: entry(
-                        score,
-                        mean.values[score],
-                        mean.replicates[score],
-                        mean.permuted[score],
-                        _growth(score, labelling, groups),
+                for key in scores.keys:
+                    result[name][key] = make_score(
+                        key,
+                        mean.values[key],
+                        mean.replicates[key],
+                        mean.permuted[key],
+                        _growth(key, labelling, groups),
                     )
-                    for score in scores.names
-                }
-    return {name: {s: entries[s] for s in ORDER} for name, entries in result.items()}
-
-
-ORDER = ("nr_precision", *PAPER, *(score for score in STANDARD if score != "nr_precision"))
+    return result
 
 
 def queries_of(labels: Labels, options: Options) -> dict[str, int]:
-    """How many images are queries: for the scores, and for MAP@R."""
+    """Return how many images are queries: for the scores, and for MAP@R."""
     everyone = labels.sizes[labels.codes] >= 2
     ordered = options.choose(np.arange(len(labels.rows)), options.max_queries, "queries")
     some = int(everyone[ordered].sum())
@@ -76,19 +74,23 @@ def labelling_means(
     points: Points,
     labellings: list[Labelling],
     rows: Ints,
-    scores: Scores,
+    scores: ScoreSet,
     options: Options,
     step: Callable[[int], None],
 ) -> list[Means]:
-    """Means of the scores for labellings of the same points, [N] `rows` of all images."""
+    """Return the means of the scores for labellings of the same points, [N] `rows` of all images.
+
+    Without resampling, hits are counted over all queries, and only MAP@R comes from the subset of
+    queries whose neighbors are put in order.
+    """
     queries = options.choose(np.arange(len(rows)), options.max_queries, "queries")
     counted: list[dict[str, float]] = [{} for _ in labellings]
     if not options.resample and len(queries) < len(rows):
         counted = counted_means(points, labellings, scores, threads=options.threads, done=step)
-        if not scores.standard:
-            nothing = {score: np.zeros(0) for score in scores.names}
+        if not scores.ordered:
+            nothing = {key: np.zeros(0) for key in scores.keys}
             return [Means(values, nothing, nothing) for values in counted]
-    ranked = resampled_means(
+    ranked = ranked_means(
         points,
         labellings,
         queries,
@@ -103,7 +105,7 @@ def labelling_means(
 
 
 def make_labelling(name: str, labels: Labels, options: Options) -> Labelling:
-    """The labels of the property `name` with their permutations."""
+    """Return the labels of the property `name` with their permutations."""
     codes = compact(labels.codes)
     rng = generator(options.seed, "chance", name)
     scenes = options.scenes_of(labels.rows)
@@ -111,23 +113,16 @@ def make_labelling(name: str, labels: Labels, options: Options) -> Labelling:
     return Labelling(codes, labels.sizes, list(permuted))
 
 
-def _growth(score: str, one: Labelling, groups: Ints | None) -> NDArray[np.float64] | float:
-    """What a score grows with, for all images and without each group.
-
-    NR-Precision grows with sqrt(N). The paper's stops where its ranks are capped, so its growth is
-    taken from the ranks: z is proportional to sqrt(R), and R to N until the cap.
-    """
-    if groups is None or score not in ("nr_precision", *PAPER):
+def _growth(key: str, labelling: Labelling, groups: Ints | None) -> NDArray[np.float64] | float:
+    """What a score grows with, for all images and without each group."""
+    growth = FORMULAS[key].growth if key in FORMULAS else None
+    if groups is None or growth is None:
         return 1.0
-    kept = [one.codes, *(one.codes[groups != group] for group in range(GROUPS))]
-    if score == "nr_precision":
-        return np.sqrt([max(len(codes), 1) for codes in kept])
-    sizes = [np.bincount(codes) for codes in kept]
-    ranks = [float(formulas.paper_ranks(s) @ s) / max(int(s.sum()), 1) for s in sizes]
-    return np.sqrt(np.maximum(np.array(ranks), 1e-9))
+    without_each = [labelling.codes[groups != group] for group in range(GROUPS)]
+    return np.sqrt([growth(np.bincount(codes)) for codes in (labelling.codes, *without_each)])
 
 
-def _work(images: int, passes: list[Scores], options: Options) -> int:
+def _work(images: int, passes: list[ScoreSet], options: Options) -> int:
     """Queries to go through, as progress counts them."""
     ordered = min(images, options.max_queries)
     if options.resample or ordered == images:

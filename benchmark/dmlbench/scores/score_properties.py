@@ -1,4 +1,4 @@
-"""All scores of all properties of one set of embeddings, as a result that JSON can hold."""
+"""All scores of all properties of one set of embeddings (protocol section 3)."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.scores import clustering, within_class
-from dmlbench.scores import order as order_correlation
-from dmlbench.scores import probe as decodability
+from dmlbench.scores import clustering, order, probe
 from dmlbench.scores._kernels.distances import TIE_TOLERANCE
 from dmlbench.scores._kernels.formulas import PAPER_CAP
 from dmlbench.scores._kernels.parallel import Progress
-from dmlbench.scores.cluster_scores import cluster_scores
+from dmlbench.scores.clustering import cluster_scores
 from dmlbench.scores.embeddings import check_embeddings
 from dmlbench.scores.jackknife import GROUPS
 from dmlbench.scores.labels import Labels, Property, check_kind, encode_labels, property_values
-from dmlbench.scores.options import ABSENT, Options, default_queries
-from dmlbench.scores.order_scores import order_scores
+from dmlbench.scores.options import Options, default_queries
+from dmlbench.scores.order import order_scores
 from dmlbench.scores.probe import decodability_scores
-from dmlbench.scores.retrieval import ORDER, neighbour_scores, queries_of
+from dmlbench.scores.registry import scores_of
+from dmlbench.scores.retrieval import neighbor_scores, queries_of
+from dmlbench.scores.score import ABSENT, PropertyScores, ScoredProperties, Scores
 from dmlbench.scores.uncertainty import PERMUTATIONS, drop_groups
 from dmlbench.scores.within_class import within_class_scores
 from dmldata.common.errors import InputError, UnknownNameError
@@ -41,7 +41,7 @@ def score_properties(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """How strongly embeddings cluster by each property (protocol section 3).
+    """Score how strongly embeddings cluster by each property (protocol section 3).
 
     Args:
         embeddings: [N, D] floats, as the model gives them.
@@ -51,15 +51,15 @@ def score_properties(
             scenes that they have not seen.
         held: the property that is the class, such as 'car_model': the others are also scored among
             the images of one class, as `arp_within_class`.
-        seed: of every random choice.
+        seed: seed of all random choices.
         intervals: whether to compute `ci95`.
         chance: whether to compute `chance`.
-        permutations: of the labels, at least 199.
+        permutations: number of permutations of the labels, at least 199.
         max_queries: where there are more images, a seeded subset of this many are queries: for
             everything with `intervals` or `chance`, for MAP@R alone without. All images remain
-            neighbours. `settings` in the result gives the numbers; None for
+            neighbors. `settings` in the result gives the numbers; None for
             `options.default_queries`.
-        threads: None for one a core.
+        threads: number of threads; None for one per core.
         progress: called with (stage, done, total) while working.
 
     Returns:
@@ -75,6 +75,41 @@ def score_properties(
         >>> result = score_properties(one_hot, {"shape": Property(np.repeat([0, 1, 2], 10))})
         >>> round(result["properties"]["shape"]["arp"]["value"], 6)
         1.0
+    """
+    scored = measure_properties(
+        embeddings,
+        properties,
+        scenes=scenes,
+        held=held,
+        seed=seed,
+        intervals=intervals,
+        chance=chance,
+        permutations=permutations,
+        max_queries=max_queries,
+        threads=threads,
+        progress=progress,
+    )
+    return scored.model_dump(mode="json")
+
+
+def measure_properties(
+    embeddings: Any,
+    properties: Mapping[str, Property],
+    *,
+    scenes: Any = None,
+    held: str | None = None,
+    seed: int = 0,
+    intervals: bool = True,
+    chance: bool = True,
+    permutations: int = PERMUTATIONS,
+    max_queries: int | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> ScoredProperties:
+    """Score embeddings by each property, as `score_properties`, into a typed result.
+
+    Raises:
+        InputError: embeddings, labels or a setting are not valid; the message names the place.
     """
     array = check_embeddings(embeddings)
     images = len(array)
@@ -93,31 +128,32 @@ def score_properties(
         progress=progress,
         scenes=None if scenes is None else encode_labels(scenes, images, "scenes").codes,
     )
-    scored = {name: one for name, one in labels.items() if one.reason is None}
+    scored = {name: coded for name, coded in labels.items() if coded.reason is None}
     collapsed = bool((array == array[0]).all())
-    near = neighbour_scores(array, scored, options)
-    clusters = cluster_scores(array, scored, options)
-    order = order_scores(array, scored, values, properties, options)
-    probes = decodability_scores(array, scored, values, properties, options)
-    within = within_class_scores(array, scored, held, options) if held in scored else {}
-    kinds = (near, clusters, order, probes, within)
-    entries = {
-        name: {k: v for kind in kinds for k, v in kind.get(name, {}).items()} for name in scored
-    }
-    return {
-        "n": images,
-        "dimensions": array.shape[1],
-        "properties": {
+    scores: dict[str, Scores] = {name: {} for name in scored}
+    for scores_by_property in (
+        neighbor_scores(array, scored, options),
+        cluster_scores(array, scored, options),
+        order_scores(array, scored, values, properties, options),
+        decodability_scores(array, scored, values, properties, options),
+        within_class_scores(array, scored, held, options) if held in scored else {},
+    ):
+        for name, scores_of_property in scores_by_property.items():
+            scores[name] |= scores_of_property
+    return ScoredProperties(
+        n=images,
+        dimensions=array.shape[1],
+        properties={
             name: _describe(
-                one,
-                entries.get(name),
-                name in values,
-                within=held not in (None, name),
+                coded,
+                scores.get(name),
+                properties[name],
+                within_class=held not in (None, name),
                 collapsed=collapsed,
             )
-            for name, one in labels.items()
+            for name, coded in labels.items()
         },
-        "settings": {
+        settings={
             "seed": int(seed),
             "dtype": array.dtype.name,
             "tie_tolerance": TIE_TOLERANCE[array.dtype.name],
@@ -126,13 +162,13 @@ def score_properties(
             "jackknife_unit": "image" if scenes is None else "scene",
             "permutations": options.permutations,
             "max_queries": int(max_queries),
-            "queries": {name: queries_of(one, options) for name, one in scored.items()},
-            "max_cluster_images": clustering.MOST_IMAGES,
-            "max_spearman_images": order_correlation.MOST_IMAGES,
-            "max_probe_images": decodability.MOST_IMAGES,
+            "queries": {name: queries_of(coded, options) for name, coded in scored.items()},
+            "max_cluster_images": clustering.MAX_IMAGES,
+            "max_spearman_images": order.MAX_IMAGES,
+            "max_probe_images": probe.MAX_IMAGES,
             "held": held,
         },
-    }
+    )
 
 
 def _check_settings(permutations: int, max_queries: int, threads: int | None) -> None:
@@ -141,7 +177,7 @@ def _check_settings(permutations: int, max_queries: int, threads: int | None) ->
     if max_queries < 1:
         raise InputError(f"max_queries {max_queries}; valid: at least 1")
     if threads is not None and threads < 1:
-        raise InputError(f"threads {threads}; valid: at least 1, or None for one a core")
+        raise InputError(f"threads {threads}; valid: at least 1, or None for one per core")
 
 
 def _encode(
@@ -158,28 +194,31 @@ def _encode(
 
 
 def _describe(
-    labels: Labels, scores: dict[str, Any] | None, ordered: bool, *, within: bool, collapsed: bool
-) -> dict[str, Any]:
-    names = [*ORDER, *clustering.NAMES, *(["distance_spearman"] if ordered else []), "decodability"]
-    names += [within_class.SCORE] if within else []
+    labels: Labels, scores: Scores | None, prop: Property, *, within_class: bool, collapsed: bool
+) -> PropertyScores:
+    """The scores of one property in the order of the registry; None where it has no score."""
     reason = labels.reason if scores is None else _why_absent(scores, collapsed=collapsed)
-    return {
-        "n": len(labels.rows),
-        "labels": len(labels.sizes),
-        "left_out": {"no_label": labels.missing, "label_once": labels.once},
-        "reason": reason,
-        **{name: (scores or {}).get(name, dict(ABSENT)) for name in names},
+    described = {
+        declaration.key: (scores or {}).get(declaration.key, ABSENT)
+        for declaration in scores_of(prop.kind, within_class=within_class)
     }
+    return PropertyScores(
+        n=len(labels.rows),
+        labels=len(labels.sizes),
+        left_out={"no_label": labels.missing, "label_once": labels.once},
+        reason=reason,
+        **described,
+    )
 
 
-def _why_absent(scores: dict[str, Any], *, collapsed: bool) -> str | None:
+def _why_absent(scores: Scores, *, collapsed: bool) -> str | None:
     if collapsed:
         return "all embeddings are equal"
     reasons = []
-    if scores["ami"]["value"] is None:
+    if scores["ami"].value is None:
         reasons.append("nr_precision_paper, ami, nmi: only one label occurs more than once")
-    if scores["decodability"]["value"] is None:
+    if scores["decodability"].value is None:
         reasons.append("decodability: too many labels, or too few images or scenes")
-    if scores.get("distance_spearman", {"value": 0.0})["value"] is None:
+    if "distance_spearman" in scores and scores["distance_spearman"].value is None:
         reasons.append("distance_spearman: all distances are equal, or fewer than 3 images")
     return "; ".join(reasons) or None

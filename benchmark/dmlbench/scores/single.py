@@ -3,7 +3,7 @@
 Every function takes embeddings [N, D] (float32 or float64) and labels [N] (integers, text, or
 floats; NaN or None = no label there, and the image is left out), and returns None where the score
 does not exist: a single label, or no label that occurs twice. Images whose label occurs once are
-neighbours but no queries. `score_properties` scores many properties at once, with intervals.
+neighbors but no queries. `score_properties` scores many properties at once, with intervals.
 
 Sources: protocol section 3; Kobs et al., "Do Different Deep Metric Learning Losses Lead to Similar
 Learned Features?", ICCV 2021; R-Precision and MAP@R: Musgrave et al., "A Metric Learning Reality
@@ -17,19 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from dmlbench.scores._kernels.block_sums import Scores
+from dmlbench.scores._kernels.counted_means import counted_means
 from dmlbench.scores._kernels.distances import prepare_points
-from dmlbench.scores._kernels.from_counts import counted_means
-from dmlbench.scores._kernels.resampled import Labelling, resampled_means
-from dmlbench.scores.cluster_scores import cluster_scores
+from dmlbench.scores._kernels.formulas import FORMULAS, ScoreSet
+from dmlbench.scores._kernels.ranked_means import Labelling, ranked_means
+from dmlbench.scores.clustering import cluster_scores
 from dmlbench.scores.embeddings import check_embeddings
 from dmlbench.scores.labels import Property, encode_labels, property_values
 from dmlbench.scores.options import Options
-from dmlbench.scores.order_scores import order_scores
+from dmlbench.scores.order import order_scores
 
 
 def r_precision(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None:
-    """Share of a query's label among its R nearest neighbours, R = images that share the label.
+    """Return the share of a query's label among its R nearest neighbors, R other images with it.
 
     Returns:
         Mean of RP = H / R, in 0..1 (Musgrave et al. 2020).
@@ -37,11 +37,11 @@ def r_precision(embeddings: Any, labels: Any, *, normalise: bool = True) -> floa
     >>> r_precision([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], [0, 0, 1, 1])
     1.0
     """
-    return _counted("r_precision", embeddings, labels, normalise=normalise)
+    return _counted("r_precision", embeddings, labels, normalize=normalise)
 
 
 def nr_precision(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None:
-    """R-Precision in standard deviations of a random embedding's (Kobs et al. 2021; the default).
+    """Return R-Precision in standard deviations of a random embedding's (Kobs et al. 2021).
 
     Returns:
         Mean of z = (H - Rp) / sqrt(Rp(1 - p)), p = share of the label among the N images; about 0
@@ -50,23 +50,23 @@ def nr_precision(embeddings: Any, labels: Any, *, normalise: bool = True) -> flo
     >>> round(nr_precision([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], [0, 0, 1, 1]), 6)
     1.0
     """
-    return _counted("nr_precision", embeddings, labels, normalise=normalise)
+    return _counted("nr_precision", embeddings, labels, normalize=normalise)
 
 
 def nr_precision_paper(embeddings: Any, labels: Any) -> float | None:
-    """NR-Precision as the released code of Kobs et al. 2021 computes it.
+    """Return NR-Precision as the released code of Kobs et al. 2021 computes it.
 
-    Embeddings are not normalised, at most 1,023 neighbours count, and p is the share of the label
+    Embeddings are not normalized, at most 1,023 neighbors count, and p is the share of the label
     among the images whose label occurs at least twice.
 
     >>> round(nr_precision_paper([[1.0], [2.0], [7.0], [9.0]], [0, 0, 1, 1]), 6)
     1.0
     """
-    return _counted("nr_precision_paper", embeddings, labels, normalise=False)
+    return _counted("nr_precision_paper", embeddings, labels, normalize=False)
 
 
 def arp(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None:
-    """Chance-adjusted R-Precision, comparable between sets of any size.
+    """Return chance-adjusted R-Precision, comparable between sets of any size.
 
     Returns:
         Mean of (RP - q) / (1 - q), q = R / (N - 1): 1 = perfect, 0 = chance, below 0 = repelled.
@@ -74,23 +74,25 @@ def arp(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None
     >>> round(arp([[1.0, 0.0], [0.0, 1.0], [1.0, 0.1], [0.1, 1.0]], ["a", "a", "b", "b"]), 6)
     -0.5
     """
-    return _counted("arp", embeddings, labels, normalise=normalise)
+    return _counted("arp", embeddings, labels, normalize=normalise)
 
 
 def precision_at_1(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None:
-    """Share of queries whose nearest neighbour has their label, in 0..1; ties by their share.
+    """Return the share of queries whose nearest neighbor has their label, in 0..1.
+
+    Tied neighbors count by their share.
 
     >>> precision_at_1([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], [0, 0, 1, None])
     1.0
     """
-    return _counted("precision_at_1", embeddings, labels, normalise=normalise)
+    return _counted("precision_at_1", embeddings, labels, normalize=normalise)
 
 
 def map_at_r(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None:
-    """Mean average precision at R (Musgrave et al. 2020): R-Precision that rewards order.
+    """Return mean average precision at R (Musgrave et al. 2020): R-Precision that rewards order.
 
-    Ties count as the mean over all orders of the tied neighbours; neighbours are tied in runs
-    whose successive squared distances differ by at most the tolerance (`ranked.tie_groups`).
+    Ties count as the mean over all orders of the tied neighbors; neighbors are tied in runs whose
+    successive squared distances differ by at most the tolerance (`neighbor_ranks.tie_groups`).
 
     Returns:
         Mean of 1/R sum over the hits among the R nearest of the precision up to the hit, in 0..1.
@@ -98,21 +100,21 @@ def map_at_r(embeddings: Any, labels: Any, *, normalise: bool = True) -> float |
     >>> map_at_r([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], [0, 0, 1, 1])
     1.0
     """
-    array = check_embeddings(embeddings, normalise=normalise)
+    array = check_embeddings(embeddings, normalize=normalise)
     coded = encode_labels(labels, len(array))
     if coded.reason is not None:
         return None
-    points = prepare_points(array[coded.rows], normalise=normalise)
+    points = prepare_points(array[coded.rows], normalize=normalise)
     labelling = Labelling(coded.codes, coded.sizes)
     queries = np.arange(len(points))
-    means = resampled_means(points, [labelling], queries, Scores(True, False))[0]
+    means = ranked_means(points, [labelling], queries, ScoreSet(True, False))[0]
     return _plain(means.values["map_at_r"])
 
 
 def ami(embeddings: Any, labels: Any, *, seed: int = 0) -> float | None:
-    """Adjusted mutual information of the labels and as many k-means clusters (seeded).
+    """Return the adjusted mutual information of the labels and as many k-means clusters (seeded).
 
-    Of normalised embeddings; images whose label occurs once are left out.
+    Of normalized embeddings; images whose label occurs once are left out.
 
     Returns:
         At most 1 = the clusters are the labels; 0 = chance.
@@ -124,7 +126,7 @@ def ami(embeddings: Any, labels: Any, *, seed: int = 0) -> float | None:
 
 
 def nmi(embeddings: Any, labels: Any, *, seed: int = 0) -> float | None:
-    """Normalised mutual information, as `ami` but not adjusted for chance: in 0..1.
+    """Return normalized mutual information, as `ami` but not adjusted for chance: in 0..1.
 
     >>> round(nmi([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], [0, 0, 1, 1]), 6)
     1.0
@@ -135,10 +137,10 @@ def nmi(embeddings: Any, labels: Any, *, seed: int = 0) -> float | None:
 def distance_spearman(
     embeddings: Any, values: Any, *, period: float | None = None, seed: int = 0
 ) -> float | None:
-    """Spearman correlation of embedding distance and property distance over pairs of images.
+    """Return the Spearman correlation of embedding and property distance over pairs of images.
 
     Args:
-        embeddings: [N, D]; normalised before distances are taken.
+        embeddings: [N, D]; normalized before distances are taken.
         values: [N] floats, NaN = none; a seeded 2,000 of more images are used.
         period: length of the circle of a cyclic property, in the unit of the values.
         seed: chooses the images.
@@ -156,30 +158,27 @@ def distance_spearman(
     numbers = property_values(prop, len(array), "values")
     coded = encode_labels(numbers, len(array), "values")
     scores = order_scores(array, {"": coded}, {"": numbers}, {"": prop}, _plain_options(seed))
-    value: float | None = scores[""]["distance_spearman"]["value"]
-    return value
+    return scores[""]["distance_spearman"].value
 
 
-def _counted(score: str, embeddings: Any, labels: Any, *, normalise: bool) -> float | None:
-    array = check_embeddings(embeddings, normalise=normalise)
+def _counted(key: str, embeddings: Any, labels: Any, *, normalize: bool) -> float | None:
+    array = check_embeddings(embeddings, normalize=normalize)
     coded = encode_labels(labels, len(array))
     if coded.reason is not None:
         return None
-    points = prepare_points(array[coded.rows], normalise=normalise)
-    paper = score == "nr_precision_paper"
+    points = prepare_points(array[coded.rows], normalize=normalize)
+    normalized = FORMULAS[key].normalized
     labelling = Labelling(coded.codes, coded.sizes)
-    return _plain(counted_means(points, [labelling], Scores(not paper, paper))[0][score])
+    (means,) = counted_means(points, [labelling], ScoreSet(normalized, not normalized))
+    return _plain(means[key])
 
 
-def _clustered(score: str, embeddings: Any, labels: Any, seed: int) -> float | None:
+def _clustered(key: str, embeddings: Any, labels: Any, seed: int) -> float | None:
     array = check_embeddings(embeddings)
     coded = encode_labels(labels, len(array))
     if coded.reason is not None:
         return None
-    value: float | None = cluster_scores(array, {"": coded}, _plain_options(seed))[""][score][
-        "value"
-    ]
-    return value
+    return cluster_scores(array, {"": coded}, _plain_options(seed))[""][key].value
 
 
 def _plain_options(seed: int) -> Options:

@@ -17,11 +17,12 @@ from dmldata.common.errors import InputError
 PERMUTATIONS = 199
 COVERAGE = 0.95
 
-Interval = list[float] | None
+Interval = tuple[float, float]
+"""Lower and upper end."""
 
 
 def generator(seed: int, *purpose: str) -> np.random.Generator:
-    """A random generator for one purpose, independent of those for other purposes.
+    """Return a random generator for one purpose, independent of those for other purposes.
 
     >>> first, again = (generator(0, "groups").integers(9, size=3).tolist() for _ in range(2))
     >>> first == again
@@ -33,9 +34,9 @@ def generator(seed: int, *purpose: str) -> np.random.Generator:
 
 
 def drop_groups(images: int, scenes: Any, seed: int) -> Ints | None:
-    """The jackknife group [N] of each image, 0..19; None where there are fewer than 20 units.
+    """Return the jackknife group [N] of each image, 0..19; None for fewer than 20 units.
 
-    Units are images, or whole scenes where scenes [N] are given: renders of one scene stay
+    Units are images, or whole scenes where there are scenes [N]: renders of one scene stay
     together. Groups hold equal numbers of units, give or take one.
     """
     unit: Ints = np.arange(images)
@@ -53,7 +54,7 @@ def drop_groups(images: int, scenes: Any, seed: int) -> Ints | None:
 def permuted_orders(
     codes: Ints, count: int, rng: np.random.Generator, scenes: Ints | None = None
 ) -> Iterator[Ints]:
-    """`count` random orders [n] of images, in which their labels mean nothing to an embedding.
+    """Yield `count` random orders [n] of images, in which labels mean nothing to an embedding.
 
     Images of one scene are alike whatever the label, so an order leaves scenes whole: a label that
     belongs to the scene (all its images have it) changes places with that of another scene of as
@@ -61,8 +62,8 @@ def permuted_orders(
     grouped observations, as in Anderson and ter Braak, 2003.
 
     Args:
-        codes: [n] of labels.
-        scenes: [n] of the scene that each image shows; None where each shows its own.
+        codes: [n] label code of each image.
+        scenes: [n] scene that each image shows; None where each shows its own.
     """
     if scenes is None:
         for _ in range(count):
@@ -84,7 +85,7 @@ def permuted_orders(
 def permuted_codes(
     codes: Ints, count: int, rng: np.random.Generator, scenes: Ints | None = None
 ) -> Iterator[Ints]:
-    """`count` random permutations of label codes; see `permuted_orders`."""
+    """Yield `count` random permutations of label codes; see `permuted_orders`."""
     for order in permuted_orders(codes, count, rng, scenes):
         yield codes[order]
 
@@ -92,7 +93,7 @@ def permuted_codes(
 def rescale(
     replicates: NDArray[np.float64], scale: NDArray[np.float64] | float
 ) -> NDArray[np.float64]:
-    """Jackknife replicates [G] of a score that grows with the number of images, as if without loss.
+    """Rescale jackknife replicates [G] of a score that grows with the number of images.
 
     Args:
         scale: [1 + G], what the score grows with, for all images and without each group.
@@ -104,8 +105,8 @@ def rescale(
     return np.asarray(replicates / scales[1:] * scales[0], dtype=np.float64)
 
 
-def jackknife_interval(value: float, replicates: NDArray[np.float64]) -> Interval:
-    """95 % interval [low, high] from delete-a-group jackknife replicates.
+def jackknife_interval(value: float, replicates: NDArray[np.float64]) -> Interval | None:
+    """Return the 95 % interval (low, high) from delete-a-group jackknife replicates.
 
     Args:
         value: the score of all images.
@@ -115,25 +116,25 @@ def jackknife_interval(value: float, replicates: NDArray[np.float64]) -> Interva
         value +- t(G - 1) sqrt((G - 1) / G sum (replicate - mean)^2); None where a replicate has no
         score.
 
-    >>> [round(bound, 6) for bound in jackknife_interval(1.0, np.array([0.9, 1.1]))]
+    >>> [round(bound, 6) for bound in jackknife_interval(1.0, np.array([0.9, 1.1])) or ()]
     [-0.27062, 2.27062]
     """
     if not (np.isfinite(replicates).all() and np.isfinite(value)):
         return None
-    return list(jackknife.jackknife_interval(float(value), replicates, level=COVERAGE))
+    return jackknife.jackknife_interval(float(value), replicates, level=COVERAGE)
 
 
-def chance_interval(permuted: NDArray[np.float64]) -> Interval:
-    """The central 95 % [low, high] of the scores of permuted labels; None where one has none.
+def chance_interval(permuted: NDArray[np.float64]) -> Interval | None:
+    """Return the central 95 % (low, high) of scores of permuted labels; None where one is missing.
 
     The bounds are order statistics, chosen so that a score that is itself chance lies between them
     in 95 % of cases: the 5th and the 195th of 199.
 
     >>> chance_interval(np.arange(199.0))
-    [4.0, 194.0]
+    (4.0, 194.0)
     """
     if len(permuted) == 0 or not np.isfinite(permuted).all():
         return None
     ordered = np.sort(permuted)
     outside = int(np.floor((1 - COVERAGE) / 2 * (len(ordered) + 1) + 1e-9))
-    return [float(ordered[outside - 1]), float(ordered[-outside])]
+    return float(ordered[outside - 1]), float(ordered[-outside])

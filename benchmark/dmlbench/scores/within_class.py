@@ -1,7 +1,7 @@
-"""What explains the neighbours once the class is held fixed.
+"""What explains the neighbors once the class is held fixed (protocol section 3.1).
 
 An embedding that tells car models apart puts images of one model together; any property that goes
-with the model then explains neighbours, too. Within one model, only the property itself can.
+with the model then explains neighbors, too. Within one model, only the property itself can.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from typing import Any
 
 import numpy as np
 
-from dmlbench.scores._kernels.block_sums import Scores
 from dmlbench.scores._kernels.distances import prepare_points
+from dmlbench.scores._kernels.formulas import ScoreSet
 from dmlbench.scores._kernels.parallel import nothing
-from dmlbench.scores._kernels.resampled import Means
+from dmlbench.scores._kernels.ranked_means import Means
 from dmlbench.scores.embeddings import Floats
 from dmlbench.scores.labels import Ints, Labels
-from dmlbench.scores.options import Options, entry, same_rows
+from dmlbench.scores.options import Options, same_rows
+from dmlbench.scores.registry import ADJUSTED, WITHIN_CLASS
 from dmlbench.scores.retrieval import labelling_means, make_labelling
-
-SCORE = "arp_within_class"
+from dmlbench.scores.score import ABSENT, Score, Scores, make_score
 
 
 def within_class_scores(
     embeddings: Floats, labels: Mapping[str, Labels], held: str, options: Options
-) -> dict[str, dict[str, Any]]:
-    """By property, the entry of `arp_within_class`: ARP among the images of one class.
+) -> dict[str, Scores]:
+    """Return `arp_within_class`, by property: ARP among the images of one class.
 
-    Computed for each class on its own, neighbours of other classes left out, and averaged over the
+    Computed for each class on its own, neighbors of other classes left out, and averaged over the
     classes by their numbers of queries. The class itself has no entry.
 
     Args:
-        held: the property that is the class.
+        held: name of the property that is the class.
     """
     classes = labels[held]
     step = options.stage("within classes", len(classes.sizes))
@@ -40,45 +40,49 @@ def within_class_scores(
     for code, class_name in enumerate(classes.names):
         members = classes.rows[classes.codes == code]
         inside = {name: _restrict(labels[name], members) for name in parts}
-        scored = {name: one for name, one in inside.items() if one.reason is None}
-        for names in same_rows({name: one.rows for name, one in scored.items()}):
+        scored = {name: coded for name, coded in inside.items() if coded.reason is None}
+        for names in same_rows({name: coded.rows for name, coded in scored.items()}):
             rows = scored[names[0]].rows
-            points = prepare_points(embeddings[rows], normalise=True)
+            points = prepare_points(embeddings[rows], normalize=True)
             labellings = [
                 make_labelling(f"{name} within {class_name}", scored[name], options)
                 for name in names
             ]
-            scores = Scores(standard=True, paper=False)
-            found = labelling_means(points, labellings, rows, scores, options, nothing)
-            for name, means in zip(names, found, strict=True):
+            scores = ScoreSet(normalized=True, raw=False)
+            means_of_properties = labelling_means(
+                points, labellings, rows, scores, options, nothing
+            )
+            for name, means in zip(names, means_of_properties, strict=True):
                 sizes = scored[name].sizes
                 parts[name].append((int(sizes[sizes >= 2].sum()), means))
         step(1)
-    return {name: {SCORE: _average(found)} for name, found in parts.items()}
+    return {name: {WITHIN_CLASS.key: _average(by_class)} for name, by_class in parts.items()}
 
 
 def _restrict(labels: Labels, members: Ints) -> Labels:
-    """The labels of some images alone."""
+    """Return the labels of some images alone."""
     staying = np.isin(labels.rows, members)
-    found, codes, sizes = np.unique(labels.codes[staying], return_inverse=True, return_counts=True)
-    names = [labels.names[code] for code in found]
+    distinct, codes, sizes = np.unique(
+        labels.codes[staying], return_inverse=True, return_counts=True
+    )
+    names = [labels.names[code] for code in distinct]
     missing = len(members) - int(staying.sum())
     return Labels(labels.rows[staying], codes, sizes, names, missing)
 
 
-def _average(parts: list[tuple[int, Means]]) -> dict[str, Any]:
+def _average(parts: list[tuple[int, Means]]) -> Score:
     if not parts:
-        return entry(SCORE, float("nan"), np.zeros(0), np.zeros(0))
+        return ABSENT
     queries = np.array([count for count, _ in parts], dtype=np.float64)
 
     def mean(columns: list[Any]) -> Any:
-        """Over the classes that have a score; without a jackknife group, some may not."""
+        """Average over the classes that have a score; without a jackknife group, some may not."""
         table = np.stack(columns)
         weights = queries.reshape(-1, *[1] * (table.ndim - 1)) * np.isfinite(table)
         with np.errstate(invalid="ignore"):
             return (np.nan_to_num(table) * weights).sum(axis=0) / weights.sum(axis=0)
 
-    value = mean([means.values["arp"] for _, means in parts])
-    replicates = mean([means.replicates["arp"] for _, means in parts])
-    permuted = mean([means.permuted["arp"] for _, means in parts])
-    return entry(SCORE, float(value), replicates, permuted)
+    value = mean([means.values[ADJUSTED.key] for _, means in parts])
+    replicates = mean([means.replicates[ADJUSTED.key] for _, means in parts])
+    permuted = mean([means.permuted[ADJUSTED.key] for _, means in parts])
+    return make_score(WITHIN_CLASS.key, float(value), replicates, permuted)

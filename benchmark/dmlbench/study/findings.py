@@ -16,6 +16,7 @@ from dmlbench.losses import loss_named
 from dmlbench.maps import summarize_correlations
 from dmlbench.results.files import DatasetRecord, Interval, Score
 from dmlbench.scores.jackknife import jackknife_interval
+from dmlbench.scores.registry import ADJUSTED, MAIN, PAPER, RETRIEVAL
 from dmlbench.study.models import Measurement, Training
 from dmlbench.study.recipe import StudyRecipe
 from dmldata.common.strict import StrictModel
@@ -23,8 +24,7 @@ from dmldata.common.strict import StrictModel
 Model = tuple[str, int]
 """A loss and a fold."""
 
-SCORES = ("nr_precision", "nr_precision_paper", "arp")
-RETRIEVAL = ("precision_at_1", "r_precision", "map_at_r")
+SCORES = tuple(score.key for score in (MAIN, PAPER, ADJUSTED))
 FEWEST_LOSSES = 5
 """Minimum number of losses for a rank correlation over them."""
 
@@ -139,7 +139,7 @@ def find(
     }
     by_label = {
         label: {
-            loss: {score: _averaged(classes, loss, label, score) for score in RETRIEVAL}
+            loss: {score.key: _averaged(classes, loss, label, score.key) for score in RETRIEVAL}
             for loss in losses
         }
         for label in labels
@@ -151,7 +151,7 @@ def find(
         trainings={loss: _trained(trainings, loss) for loss in losses} if trainings else {},
         properties=by_score,
         classes=by_label,
-        retrieval_spearman=retrieval_spearman(by_score["nr_precision"], by_label),
+        retrieval_spearman=retrieval_spearman(by_score[MAIN.key], by_label),
         maps=maps,
         fold_agreement=_fold_agreement(losses, repeats) if repeats else {},
         groups=_groups(groups, properties, maps),

@@ -22,16 +22,16 @@ _ROUNDING = 1e-12
 class Points:
     """Embeddings prepared for distances.
 
-    They are centred and then scaled to a mean squared norm of 1: the scale makes the tolerance of
-    a tie one of the embeddings' spread, and centring keeps |a|^2 + |b|^2 - 2ab from cancelling
-    where all embeddings lie in one direction. Neither changes which neighbour is closer.
+    They are centered and then scaled to a mean squared norm of 1: the scale makes the tolerance of
+    a tie one of the embeddings' spread, and centering keeps |a|^2 + |b|^2 - 2ab from cancelling
+    where all embeddings lie in one direction. Neither changes which neighbor is closer.
 
     Attributes:
         x: float64 [N, D].
         norms: float64 [N], squared norms of the rows of x.
         tolerance: squared distances that differ by at most this are tied.
         single: whether float32 products are accurate enough for this tolerance.
-        unit: length of 1 in x, in units of the (normalised) embeddings.
+        unit: length of 1 in x, in units of the (normalized) embeddings.
     """
 
     x: NDArray[np.float64]
@@ -44,11 +44,11 @@ class Points:
         return len(self.x)
 
     def squared_distances(self, rows: Ints) -> NDArray[np.float64]:
-        """Squared distances of some points to all: float64 [B, N], never negative."""
+        """Return the squared distances of some points to all: float64 [B, N], never negative."""
         return _squared_distances(self.x[rows], self.norms[rows], self.x, self.norms)
 
     def fast(self) -> FastPoints:
-        """The same points in the lowest precision that the tolerance allows."""
+        """Return the same points in the lowest precision that the tolerance allows."""
         dtype = np.float32 if self.single else np.float64
         ones, norms = np.ones((len(self), 1)), self.norms[:, None]
         left: Floats = np.concatenate([-2 * self.x, ones, norms], axis=1).astype(dtype)
@@ -72,23 +72,25 @@ class FastPoints:
     right: Floats
 
     def squared_distances(self, rows: Ints, out: Floats) -> None:
-        """Squared distances of some points to all, into `out` [B, N]; rounding may make those of
-        equal points negative."""
+        """Write the squared distances of some points to all into `out` [B, N].
+
+        Rounding may make those of equal points negative.
+        """
         np.matmul(self.left[rows], self.right, out=out)
 
 
-def prepare_points(embeddings: Floats, *, normalise: bool) -> Points:
-    """Checked embeddings [N, D] as points, each divided by its L2 norm with `normalise`."""
+def prepare_points(embeddings: Floats, *, normalize: bool) -> Points:
+    """Return checked embeddings [N, D] as points, each divided by its L2 norm with `normalize`."""
     tolerance = TIE_TOLERANCE[embeddings.dtype.name]
     x = embeddings.astype(np.float64)
-    if normalise:
+    if normalize:
         x = unit_rows(x)
     else:
         x /= max(np.abs(x).max(), np.finfo(np.float64).tiny)
     length = np.sqrt(np.einsum("nd,nd->n", x, x).mean())
     x -= x.mean(axis=0)
     spread = np.sqrt(np.einsum("nd,nd->n", x, x).mean())
-    # What float64 leaves of equal embeddings after centring is no spread.
+    # What float64 leaves of equal embeddings after centering is no spread.
     unit = spread if spread > _ROUNDING * length else max(length, np.finfo(np.float64).tiny)
     x /= unit
     norms: NDArray[np.float64] = np.einsum("nd,nd->n", x, x)
@@ -97,14 +99,14 @@ def prepare_points(embeddings: Floats, *, normalise: bool) -> Points:
 
 
 def unit_rows(embeddings: Floats) -> NDArray[np.float64]:
-    """Each row divided by its L2 norm: float64 [N, D]; rows of any magnitude except zero."""
+    """Return each row divided by its L2 norm: float64 [N, D]; rows of any magnitude except zero."""
     x = embeddings / np.abs(embeddings).max(axis=1, keepdims=True).astype(np.float64)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     return np.asarray(x, dtype=np.float64)
 
 
 def equal_lengths(embeddings: Floats) -> bool:
-    """Whether normalisation changes nothing but the scale, up to the tolerance of a tie."""
+    """Return whether normalization changes nothing but the scale, up to the tolerance of a tie."""
     scale = max(np.abs(embeddings).max(), np.finfo(embeddings.dtype).tiny)
     lengths = np.linalg.norm(embeddings.astype(np.float64) / scale, axis=1)
     spread = lengths.max() - lengths.min()

@@ -1,6 +1,6 @@
-"""How many of a query's nearest neighbours share its label, counted exactly, for all queries.
+"""How many of a query's nearest neighbors share its label, counted exactly, for all queries.
 
-Nothing is sorted and no list of neighbours is kept. One pass over the distances serves every
+Nothing is sorted and no list of neighbors is kept. One pass over the distances serves every
 property: per query, the distances at all the ranks that any property needs come from a single
 partial sort, and the hits of a property from comparing the distances to the images that carry the
 query's label with the one at its rank.
@@ -24,7 +24,7 @@ from dmlbench.scores.labels import Ints
 BLOCK_ELEMENTS = 16_000_000
 """Distances held at once by a thread (64 or 128 MB): fewer rows make slower products."""
 SAMPLE = 1024
-"""Distances that are looked at to guess how far a query's neighbours reach."""
+"""Number of distances that a guess of how far a query's neighbors reach is made from."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Question:
 
     Attributes:
         codes: [N] label code of each point.
-        ranks: [N, m] numbers of nearest neighbours to look at, at most N - 1; 0 = not asked.
+        ranks: [N, m] numbers of nearest neighbors that count, at most N - 1; 0 = not asked.
     """
 
     codes: Ints
@@ -56,17 +56,17 @@ def count_hits(
     threads: int | None = None,
     done: Callable[[int], None] = nothing,
 ) -> list[NDArray[np.float64]]:
-    """Hits among the nearest neighbours of every point (itself excluded), for several properties.
+    """Count hits among the nearest neighbors of every point (itself excluded), for many properties.
 
     Points whose squared distance lies within the tolerance of the R-th smallest are tied; with A
     points closer than those and T tied, of which A_l and T_l carry the query's label,
     H = A_l + (R - A) T_l / T: the expected number over all orders of the tied points.
 
     Returns:
-        One float64 array [N, m] a question, in 0..R; NaN where the rank is 0.
+        One float64 array [N, m] per question, in 0..R; NaN where the rank is 0.
 
     >>> from dmlbench.scores._kernels.distances import prepare_points
-    >>> points = prepare_points(np.array([[0.0], [1.0], [2.0], [4.0]]), normalise=False)
+    >>> points = prepare_points(np.array([[0.0], [1.0], [2.0], [4.0]]), normalize=False)
     >>> codes = np.array([0, 0, 1, 1])
     >>> count_hits(points, [Question(codes, np.ones((4, 1), int))])[0].ravel().tolist()
     [1.0, 0.5, 0.0, 1.0]
@@ -85,12 +85,12 @@ def count_hits(
         fast.squared_distances(block, out=distances)
         distances[np.arange(len(block)), block] = np.inf
         places = [
-            _places(one, table[row], points.tolerance)
-            for one, row in zip(distances, block, strict=True)
+            _places(distances_of_query, table[row], points.tolerance)
+            for distances_of_query, row in zip(distances, block, strict=True)
         ]
         return [
-            _hits(distances, places, question.ranks[block], own, question.codes[block])
-            for question, own in zip(questions, members, strict=True)
+            _hits(distances, places, question.ranks[block], by_label, question.codes[block])
+            for question, by_label in zip(questions, members, strict=True)
         ]
 
     blocks = query_blocks(np.arange(len(points)), len(points), BLOCK_ELEMENTS)
@@ -102,51 +102,55 @@ def count_hits(
 
 
 def _members(codes: Ints) -> list[Ints]:
-    """For each label, the points that carry it."""
+    """Return the points with each label."""
     order = np.argsort(codes, kind="stable")
     return np.split(order, np.cumsum(np.bincount(codes))[:-1])
 
 
 def _places(distances: Floats, ranks: Ints, tolerance: float) -> dict[int, _Place]:
-    """The places of one query, by rank, from its distances [N] (its own infinite)."""
-    wanted = np.unique(ranks[ranks > 0])
-    if len(wanted) == 0:
+    """Return the places of one query, by rank, from its distances [N] (its own infinite)."""
+    distinct_ranks = np.unique(ranks[ranks > 0])
+    if len(distinct_ranks) == 0:
         return {}
     dtype = distances.dtype.type
-    near, bound = _near(distances, int(wanted[-1]))
-    at_rank = np.partition(near, wanted - 1)[wanted - 1]
+    near, bound = _near(distances, int(distinct_ranks[-1]))
+    at_rank = np.partition(near, distinct_ranks - 1)[distinct_ranks - 1]
     lows, highs = at_rank - dtype(tolerance), at_rank + dtype(tolerance)
     if highs[-1] > bound:
         near = distances
     places = {}
-    for rank, low, high in zip(wanted.tolist(), lows, highs, strict=True):
+    for rank, low, high in zip(distinct_ranks.tolist(), lows, highs, strict=True):
         closer = np.count_nonzero(near < low)
         places[rank] = _Place(low, high, closer, np.count_nonzero(near <= high) - closer)
     return places
 
 
-def _near(distances: Floats, most: int) -> tuple[Floats, float]:
-    """At least the `most` smallest distances, and the bound that they lie within.
+def _near(distances: Floats, minimum: int) -> tuple[Floats, float]:
+    """Return at least the `minimum` smallest distances, and the bound that they lie within.
 
-    Every so many distances are looked at to guess the bound: what is far away need not take part
-    in a partial sort. A guess that is too low is not used.
+    The bound is guessed from a sample of the distances: what is far away need not take part in a
+    partial sort. A guess that is too low is not used.
     """
     sample = distances[:: max(1, len(distances) // SAMPLE)]
-    place = int(1.1 * most * len(sample) / len(distances)) + SAMPLE // 64
+    place = int(1.1 * minimum * len(sample) / len(distances)) + SAMPLE // 64
     if place < len(sample):
         bound = np.partition(sample, place)[place]
         near = distances.take(np.flatnonzero(distances <= bound))
-        if len(near) >= most:
+        if len(near) >= minimum:
             return near, float(bound)
     return distances, np.inf
 
 
 def _hits(
-    distances: Floats, places: list[dict[int, _Place]], ranks: Ints, members: list[Ints], own: Ints
+    distances: Floats,
+    places: list[dict[int, _Place]],
+    ranks: Ints,
+    members: list[Ints],
+    codes: Ints,
 ) -> NDArray[np.float64]:
-    """Hits [B, m] of one question for a block of queries with label codes `own` [B]."""
+    """Return the hits [B, m] of one question for a block of queries with label codes [B]."""
     hits = np.full(ranks.shape, np.nan)
-    for i, (code, asked) in enumerate(zip(own.tolist(), ranks.tolist(), strict=True)):
+    for i, (code, asked) in enumerate(zip(codes.tolist(), ranks.tolist(), strict=True)):
         if any(asked):
             mine = distances[i].take(members[code])
             for m, rank in enumerate(asked):

@@ -16,18 +16,18 @@ Result = TypeVar("Result")
 
 
 def nothing(amount: int) -> None:
-    """What to do with each amount of work done where nobody watches."""
+    """Ignore an amount of work that is done: for callers without a progress bar."""
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def query_blocks(queries: Ints, columns: int, elements: int) -> list[Ints]:
-    """Queries cut into blocks of at most `elements` distances, at least one query each.
+    """Cut queries into blocks of at most `elements` distances, at least one query each.
 
     >>> import numpy as np
     >>> [block.tolist() for block in query_blocks(np.arange(5), columns=10, elements=20)]
@@ -40,7 +40,7 @@ def query_blocks(queries: Ints, columns: int, elements: int) -> list[Ints]:
 def in_order(
     work: Callable[[Item], Result], items: Sequence[Item], threads: int | None
 ) -> Iterator[tuple[Item, Result]]:
-    """Each item with the result of `work` on it, in the order of the items.
+    """Yield each item with the result of `work` on it, in the order of the items.
 
     NumPy lets go of the interpreter inside its loops, so threads share the work without copying
     the embeddings.
@@ -51,7 +51,7 @@ def in_order(
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Keep BLAS and OpenMP to one thread a call: where several calls run at once, or another
+    """Keep BLAS and OpenMP to one thread per call: where several calls run at once, or another
     program uses the processor, their threads wait for each other, tens of times longer than they
     work."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]

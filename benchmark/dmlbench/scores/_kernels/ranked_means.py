@@ -1,4 +1,5 @@
-"""Scores of many properties from ranked neighbours: as they are, resampled, and permuted."""
+"""Means of the scores of many properties from ranked neighbors: of all images, without each
+jackknife group, and with permuted labels (protocol section 3)."""
 
 from __future__ import annotations
 
@@ -8,15 +9,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.scores._kernels.block_sums import Scores, Sums, prepare_block, tally
 from dmlbench.scores._kernels.distances import Points
+from dmlbench.scores._kernels.formulas import ScoreSet
+from dmlbench.scores._kernels.neighbor_ranks import Bools, Ranked, rank_neighbors
 from dmlbench.scores._kernels.parallel import in_order, nothing, query_blocks
-from dmlbench.scores._kernels.ranked_block import Bools, Ranked, rank_neighbours
+from dmlbench.scores._kernels.ranked_sums import Sums, prepare_block, tally
 from dmlbench.scores.jackknife import GROUPS
 from dmlbench.scores.labels import Ints
 
 SLACK = 256
-"""Neighbours beyond twice the last rank that are ranked where not all have to be."""
+"""Neighbors beyond twice the last rank that are ranked where not all have to be."""
 BLOCK_ELEMENTS = 2_000_000
 """Distances ranked at once by a thread; some 100 MB with all that is made of them."""
 
@@ -52,45 +54,45 @@ class Means:
 class _Variant:
     """All images, or those that one jackknife group leaves."""
 
-    kept: Bools | None
+    images: Bools | None
     sizes: list[Ints]
     ranks: Ints
 
 
-def resampled_means(
+def ranked_means(
     points: Points,
     labellings: Sequence[Labelling],
     queries: Ints,
-    scores: Scores,
+    scores: ScoreSet,
     *,
     groups: Ints | None = None,
     threads: int | None = None,
     done: Callable[[int], None] = nothing,
 ) -> list[Means]:
-    """Means of the scores over `queries`, for each labelling of the N >= 2 points.
+    """Return the means of the scores over `queries`, for each labelling of the N >= 2 points.
 
     Args:
         groups: [N] jackknife group of each point, 0..19; each group is dropped once, from
-            queries and neighbours alike.
+            queries and neighbors alike.
     """
     variants = _variants(labellings, groups, scores)
     codes = [labelling.codes for labelling in labellings]
     permuted = [labelling.permuted for labelling in labellings]
-    last = max((int(one.ranks[-1]) for one in variants if len(one.ranks)), default=1)
-    most = 2 * last + SLACK if 2 * (2 * last + SLACK) < len(points) else None
+    last = max((int(v.ranks[-1]) for v in variants if len(v.ranks)), default=1)
+    nearest = 2 * last + SLACK if 2 * (2 * last + SLACK) < len(points) else None
     harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, len(points) + 1))])
 
     def work(rows: Ints) -> list[Sums]:
-        sums = tallied(rank_neighbours(points.squared_distances(rows), rows, most), rows)
+        sums = tallied(rank_neighbors(points.squared_distances(rows), rows, nearest), rows)
         if sums is None:
-            sums = tallied(rank_neighbours(points.squared_distances(rows), rows), rows)
+            sums = tallied(rank_neighbors(points.squared_distances(rows), rows), rows)
         assert sums is not None
         return sums
 
     def tallied(ranked: Ranked, rows: Ints) -> list[Sums] | None:
-        """The sums; None where the nearest alone do not decide them: their list ends in the middle
-        of a tie, or a jackknife group leaves too few of it."""
-        sums = [np.zeros((len(variants) + len(p), 1 + len(scores.names))) for p in permuted]
+        """Return the sums; None where the nearest neighbors alone do not decide them: their list
+        ends in the middle of a tie, or a jackknife group leaves too few of it."""
+        sums = [np.zeros((len(variants) + len(p), 1 + len(scores.keys))) for p in permuted]
         for v, variant in enumerate(variants):
             if len(variant.ranks) == 0:
                 continue
@@ -100,43 +102,47 @@ def resampled_means(
             block = prepare_block(near, variant.ranks, points.tolerance, harmonic, scores)
             for p, labels in enumerate(codes):
                 sums[p][v] = tally(block, labels, labels[inside], variant.sizes[p], scores)
-            if variant.kept is None:
+            if variant.images is None:
                 for p, labels, shuffle in _each(permuted):
-                    own, sizes = labels[inside], variant.sizes[p]
-                    sums[p][len(variants) + shuffle] = tally(block, labels, own, sizes, scores)
+                    sums[p][len(variants) + shuffle] = tally(
+                        block, labels, labels[inside], variant.sizes[p], scores
+                    )
         return sums
 
     blocks = query_blocks(queries, len(points), BLOCK_ELEMENTS)
-    totals = [np.zeros((len(variants) + len(p), 1 + len(scores.names))) for p in permuted]
+    totals = [np.zeros((len(variants) + len(p), 1 + len(scores.keys))) for p in permuted]
     for rows, sums in in_order(work, blocks, threads):
         done(len(rows))
-        for total, one in zip(totals, sums, strict=True):
-            total += one
+        for total, block_sums in zip(totals, sums, strict=True):
+            total += block_sums
     return [_means(total, len(variants), scores) for total in totals]
 
 
 def _left(ranked: Ranked, rows: Ints, variant: _Variant) -> tuple[Ranked, Ints]:
-    """Neighbours and queries that a variant keeps."""
-    if variant.kept is None:
+    """Return the neighbors and queries that a variant keeps."""
+    if variant.images is None:
         return ranked, rows
-    staying = variant.kept[rows]
-    return ranked.without(variant.kept, staying), rows[staying]
+    staying = variant.images[rows]
+    return ranked.without(variant.images, staying), rows[staying]
 
 
 def _variants(
-    labellings: Sequence[Labelling], groups: Ints | None, scores: Scores
+    labellings: Sequence[Labelling], groups: Ints | None, scores: ScoreSet
 ) -> list[_Variant]:
     masks: list[Bools | None] = [None]
     if groups is not None:
         masks += [groups != group for group in range(GROUPS)]
     variants = []
-    for kept in masks:
+    for images in masks:
         sizes: list[Ints] = [
-            np.bincount(one.codes if kept is None else one.codes[kept], minlength=len(one.sizes))
-            for one in labellings
+            np.bincount(
+                labelling.codes if images is None else labelling.codes[images],
+                minlength=len(labelling.sizes),
+            )
+            for labelling in labellings
         ]
-        ranks = np.unique(np.concatenate([scores.ranks(one) for one in sizes]))
-        variants.append(_Variant(kept, sizes, ranks))
+        ranks = np.unique(np.concatenate([scores.ranks(label_sizes) for label_sizes in sizes]))
+        variants.append(_Variant(images, sizes, ranks))
     return variants
 
 
@@ -144,9 +150,9 @@ def _each(permuted: Sequence[Sequence[Ints]]) -> list[tuple[int, Ints, int]]:
     return [(p, labels, i) for p, many in enumerate(permuted) for i, labels in enumerate(many)]
 
 
-def _means(total: Sums, variants: int, scores: Scores) -> Means:
+def _means(total: Sums, variants: int, scores: ScoreSet) -> Means:
     with np.errstate(divide="ignore", invalid="ignore"):
-        means = dict(zip(scores.names, (total[:, 1:] / total[:, :1]).T, strict=True))
+        means = dict(zip(scores.keys, (total[:, 1:] / total[:, :1]).T, strict=True))
     return Means(
         values={name: float(mean[0]) for name, mean in means.items()},
         replicates={name: mean[1:variants] for name, mean in means.items()},

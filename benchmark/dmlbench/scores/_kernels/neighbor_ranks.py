@@ -1,6 +1,6 @@
-"""A block of queries with their neighbours in order of distance, and what ties among them.
+"""Neighbors of a block of queries, sorted by distance, and the ties among them.
 
-Sorting costs more than counting (`neighbour_counts`) but lets one sort serve MAP@R, every
+Sorting costs more than counting (`neighbor_counts`) but lets one sort serve MAP@R, every
 permutation of the labels and every jackknife group.
 """
 
@@ -18,23 +18,27 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Ranked:
-    """Neighbours of B queries, nearest first, the query itself excluded: all, or the nearest M.
+    """Neighbors of B queries, nearest first, the query itself excluded: all, or the nearest M.
 
     Attributes:
-        order: [B, M] rows of the neighbours.
+        order: [B, M] rows of the neighbors.
         squared: float64 [B, M], their squared distances, ascending.
-        whole: whether these are all neighbours.
+        whole: whether these are all neighbors.
     """
 
     order: Ints
     squared: NDArray[np.float64]
     whole: bool
 
-    def without(self, kept: Bools, queries: Bools) -> Ranked:
-        """The same with images dropped: `kept` [N] says which neighbours stay, `queries` [B]
-        which queries; all these queries must be among the images kept."""
+    def without(self, staying_images: Bools, queries: Bools) -> Ranked:
+        """Return the same with images dropped.
+
+        Args:
+            staying_images: [N], which neighbors stay.
+            queries: [B], which queries stay; all of them must be among the staying images.
+        """
         order = self.order[queries]
-        staying = kept[order]
+        staying = staying_images[order]
         left = staying.sum(axis=1)
         places = (len(order), int(left.min(initial=staying.shape[1])))
         if (left > places[1]).any():
@@ -43,23 +47,25 @@ class Ranked:
         return Ranked(order[staying].reshape(places), squared, self.whole)
 
     def reaches(self, rank: int, tolerance: float) -> bool:
-        """Whether these decide the `rank` nearest, ties with the last of them included."""
+        """Return whether these decide the `rank` nearest, ties with the last of them included."""
         if self.whole or self.order.shape[1] <= rank:
             return self.whole
         return bool((self.squared[:, -1] - self.squared[:, rank - 1] > tolerance).all())
 
 
-def rank_neighbours(squared: NDArray[np.float64], queries: Ints, most: int | None = None) -> Ranked:
-    """Sort squared distances [B, N] of `queries` [B] to all N points; overwrites its input.
+def rank_neighbors(
+    squared: NDArray[np.float64], queries: Ints, maximum: int | None = None
+) -> Ranked:
+    """Sort the squared distances [B, N] of `queries` [B] to all N points, overwriting the input.
 
     Args:
-        most: neighbours to keep, the nearest; None for all.
+        maximum: number of nearest neighbors to keep; None for all.
     """
     squared[np.arange(len(queries)), queries] = -1.0
-    if most is None or most >= squared.shape[1] - 1:
+    if maximum is None or maximum >= squared.shape[1] - 1:
         order = np.argsort(squared, axis=1)[:, 1:]
         return Ranked(order, np.take_along_axis(squared, order, axis=1), whole=True)
-    nearest = np.argpartition(squared, most, axis=1)[:, : most + 1]
+    nearest = np.argpartition(squared, maximum, axis=1)[:, : maximum + 1]
     distances = np.take_along_axis(squared, nearest, axis=1)
     order = np.argsort(distances, axis=1)[:, 1:]
     squared = np.take_along_axis(distances, order, axis=1)
@@ -80,18 +86,18 @@ class Windows:
     high: Ints
 
     def at(self, ranks: Ints) -> tuple[Ints, Ints]:
-        """Low and high [B] of one rank a query."""
+        """Return low and high [B] for one rank per query."""
         column = np.searchsorted(self.ranks, ranks)
         row = np.arange(len(ranks))
         return self.low[row, column], self.high[row, column]
 
     def reach(self, rank: int) -> int:
-        """Number of places that decide hits among the `rank` nearest, over all queries."""
+        """Return the number of places that decide hits among the `rank` nearest of all queries."""
         return int(self.high[:, np.searchsorted(self.ranks, rank)].max(initial=0))
 
 
 def tie_windows(squared: NDArray[np.float64], ranks: Ints, tolerance: float) -> Windows:
-    """Windows of the ranks [U] (ascending, in 1..M) in sorted squared distances [B, M]."""
+    """Return the windows of ranks [U] (ascending, in 1..M) in sorted squared distances [B, M]."""
     last = squared.shape[1] - 1
     low = np.broadcast_to(ranks - 1, (len(squared), len(ranks))).copy()
     high = low + 1
@@ -120,9 +126,9 @@ class TieGroups:
 
 
 def tie_groups(squared: NDArray[np.float64], tolerance: float) -> TieGroups | None:
-    """Runs of places in sorted squared distances [B, K]; None where nothing is tied.
+    """Return the runs of places in sorted squared distances [B, K]; None where nothing is tied.
 
-    Neighbours whose distances differ by at most the tolerance belong to one run. A run wider than
+    Neighbors whose distances differ by at most the tolerance belong to one run. A run wider than
     the tolerance is no tie but a crowd (dense data), and is cut, from its first place on, into
     pieces no wider than it.
     """

@@ -1,0 +1,187 @@
+"""Spearman correlation of distances in the embedding with distances in properties.
+
+Over all pairs of images, with jackknife replicates and Mantel permutations (protocol section 3;
+Mantel, 1967).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmlbench.scores._kernels.parallel import in_order
+from dmlbench.scores.jackknife import GROUPS
+from dmlbench.scores.labels import Ints
+
+DIGITS = 9
+"""Property distances are equal where they agree to this many digits of the largest one."""
+BATCH = 256
+"""Columns of one product with the distances in the embedding: enough to pay for reading them."""
+FEW_VALUES = 64
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One property of n images: values [n], and the length of its circle (None for a line).
+
+    `orders` are the permutations [n] of the images of a Mantel test.
+    """
+
+    values: Array
+    period: float | None = None
+    orders: Sequence[Ints] = ()
+
+
+class Correlation(NamedTuple):
+    """Spearman correlation over pairs, its jackknife replicates and its Mantel permutations."""
+
+    value: float
+    replicates: Array
+    permuted: Array
+
+
+def property_distances(values: Array, period: float | None) -> Array:
+    """Return the distances [V, V] between values [V], on the circle of length `period` or the line.
+
+    >>> property_distances(np.array([10.0, 350.0]), 360.0)[0].tolist()
+    [0.0, 20.0]
+    """
+    apart = np.abs(values[:, None] - values)
+    if period is None:
+        return apart
+    apart = apart % period
+    return np.minimum(apart, period - apart)
+
+
+def correlate_distances(
+    squared: Array,
+    columns: Sequence[Column],
+    *,
+    tolerance: float,
+    groups: Ints | None = None,
+    threads: int | None = None,
+) -> list[Correlation]:
+    """Correlate embedding distance and property distance over all pairs of n images (Spearman).
+
+    Tied distances share the mean of their ranks; embedding distances are tied where they round to
+    the same multiple of the tolerance. In a Mantel permutation images change places in the
+    property, and so whole rows and columns of its distances.
+
+    Args:
+        squared: [n, n] squared embedding distances, n >= 2.
+        columns: the properties.
+        tolerance: of a tie in squared distance.
+        groups: [n] jackknife group of each image (0..19).
+
+    Returns:
+        A correlation per property; NaN where one of the two distances is the same for all pairs.
+
+    >>> line = np.array([0.0, 1.0, 3.0, 7.0])
+    >>> squared = (line[:, None] - line) ** 2
+    >>> round(correlate_distances(squared, [Column(line)], tolerance=1e-12)[0].value, 6)
+    1.0
+    """
+    first, second = np.triu_indices(len(squared), k=1)
+    embedding = _runs(np.rint(squared[first, second] / tolerance))
+    distances = [_Distances.of(column) for column in columns]
+    pairs = [between.runs[between.code[first], between.code[second]] for between in distances]
+
+    x = _unit(_ranks(embedding))
+    values = [_correlation(x, runs) for runs in pairs]
+    replicates: list[list[float]] = [[] for _ in columns]
+    for stays in [] if groups is None else [groups != group for group in range(GROUPS)]:
+        staying_pairs = stays[first] & stays[second]
+        left = _unit(_ranks(embedding[staying_pairs]))
+        for replicates_of_property, runs in zip(replicates, pairs, strict=True):
+            replicates_of_property.append(_correlation(left, runs[staying_pairs]))
+
+    ranked = np.zeros_like(squared)
+    ranked[first, second] = ranked[second, first] = x
+
+    def permute(p: int) -> Array:
+        return _mantel(ranked, distances[p], pairs[p], columns[p].orders)
+
+    return [
+        Correlation(values[p], np.array(replicates[p]), permuted)
+        for p, permuted in in_order(permute, range(len(columns)), threads)
+    ]
+
+
+@dataclass(frozen=True)
+class _Distances:
+    """Distances of a property by its V values: code [n] of each image's value, and runs [V, V],
+    the place of a distance among the distinct distances."""
+
+    code: Ints
+    runs: Ints
+
+    @classmethod
+    def of(cls, column: Column) -> _Distances:
+        distinct, code = np.unique(column.values, return_inverse=True)
+        between = property_distances(distinct, column.period)
+        scale = max(float(between.max()), float(np.finfo(np.float64).tiny))
+        return cls(code, _runs(np.rint(between / scale * 10**DIGITS)))
+
+
+def _mantel(ranked: Array, prop: _Distances, pairs: Ints, orders: Sequence[Ints]) -> Array:
+    """Return the correlations after permutations, which keep the mean and the size of the ranks."""
+    counts = np.bincount(pairs, minlength=int(prop.runs.max()) + 1)
+    ranks = _rank_of_run(counts)
+    ranks -= counts @ ranks / counts.sum()
+    size = 2 * np.sqrt(counts @ ranks**2)
+    if size == 0 or not ranked.any():
+        return np.full(len(orders), np.nan)
+    by_value = ranks[prop.runs] / size
+    images, values = len(ranked), len(by_value)
+    totals: list[float] = []
+    if values > FEW_VALUES:
+        for order in orders:
+            code = prop.code[order]
+            totals.append(float(np.vdot(ranked, by_value[code].take(code, axis=1))))
+        return np.array(totals)
+    step = max(1, BATCH // values)
+    for start in range(0, len(orders), step):
+        codes = [prop.code[order] for order in orders[start : start + step]]
+        carries = np.zeros((images, len(codes), values))
+        for i, code in enumerate(codes):
+            carries[np.arange(images), i, code] = 1.0
+        near = (ranked @ carries.reshape(images, -1)).reshape(carries.shape)
+        totals += [float((near[:, i] * by_value[code]).sum()) for i, code in enumerate(codes)]
+    return np.array(totals)
+
+
+def _runs(values: Array) -> Ints:
+    """Return the place of each value among the distinct values, 0.., in the shape of the input."""
+    distinct, inverse = np.unique(values, return_inverse=True)
+    return inverse.reshape(values.shape).astype(np.min_scalar_type(len(distinct)))
+
+
+def _rank_of_run(counts: Ints) -> Array:
+    return np.cumsum(counts) - (counts - 1) / 2
+
+
+def _ranks(runs: Ints) -> Array:
+    return _rank_of_run(np.bincount(runs))[runs]
+
+
+def _unit(x: Array) -> Array:
+    """Center x and scale it to length 1; zeros where all values are equal."""
+    x = x - x.mean() if len(x) else x
+    return x / max(float(np.linalg.norm(x)), float(np.finfo(np.float64).tiny))
+
+
+def _correlation(x: Array, runs: Ints) -> float:
+    """Return the Pearson correlation of x (centered, length 1) with the ranks of the runs."""
+    counts = np.bincount(runs)
+    ranks = _rank_of_run(counts)
+    ranks -= counts @ ranks / max(len(runs), 1)
+    size = np.sqrt(counts @ ranks**2)
+    if size == 0 or not x.any():
+        return float("nan")
+    return float(np.bincount(runs, weights=x) @ ranks / size)

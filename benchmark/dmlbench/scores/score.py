@@ -1,0 +1,130 @@
+"""What a score is once it is computed: a value with its uncertainty, as result files hold it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
+
+from dmlbench.scores.registry import MAIN, declared
+from dmlbench.scores.uncertainty import Interval, chance_interval, jackknife_interval, rescale
+from dmldata.common.strict import StrictModel
+
+
+class Score(StrictModel):
+    """A score with its 95 % jackknife interval and the central 95 % of permuted labels.
+
+    Attributes:
+        replicates: the scores without each jackknife group, which `ci95` is made of: from those of
+            two models on the same images and groups comes the interval of their difference. None
+            without an interval.
+    """
+
+    value: float | None
+    ci95: Interval | None
+    chance: Interval | None
+    replicates: tuple[float, ...] | None = None
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether the value lies inside `chance`; False where either is missing."""
+        if self.value is None or self.chance is None:
+            return False
+        return self.chance[0] <= self.value <= self.chance[1]
+
+
+ABSENT = Score(value=None, ci95=None, chance=None)
+"""A score that does not exist."""
+
+_NO_SAMPLES = np.zeros(0)
+
+Scores = dict[str, Score]
+"""Scores by key."""
+
+
+def make_score(
+    key: str,
+    value: float,
+    replicates: NDArray[np.float64] = _NO_SAMPLES,
+    permuted: NDArray[np.float64] = _NO_SAMPLES,
+    scale: NDArray[np.float64] | float = 1.0,
+) -> Score:
+    """Return a score from its value and its samples; `ABSENT` where the value is not finite.
+
+    Args:
+        key: which score it is; `ci95` is cut off where the range of this score ends.
+        value: the score of all images.
+        replicates: [G], the score without each jackknife group; empty for no interval.
+        permuted: [P], the scores of permuted labels; empty for no chance.
+        scale: what the score grows with, by which the replicates are rescaled; see
+            `uncertainty.rescale`.
+
+    >>> make_score("arp", 0.5)
+    Score(value=0.5, ci95=None, chance=None, replicates=None)
+    """
+    if not math.isfinite(value):
+        return ABSENT
+    rescaled = rescale(replicates, scale) if len(replicates) else replicates
+    interval = jackknife_interval(value, rescaled) if len(replicates) else None
+    return Score(
+        value=float(value),
+        ci95=None if interval is None else _inside_range(key, interval),
+        chance=chance_interval(permuted),
+        replicates=None if interval is None else tuple(rescaled.tolist()),
+    )
+
+
+def _inside_range(key: str, interval: Interval) -> Interval:
+    score = declared(key)
+    low, high = np.clip(interval, score.lowest, score.highest).tolist()
+    return low, high
+
+
+class PropertyScores(StrictModel):
+    """All scores of one property; every field beside the four named ones is a `Score`.
+
+    Attributes:
+        n: images with a label.
+        labels: number of different labels.
+        left_out: `no_label`, images without one; `label_once`, labels that occur once.
+        reason: why scores are missing.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Score] = Field(init=False)
+
+    n: int
+    labels: int
+    left_out: dict[str, int]
+    reason: str | None
+
+    @property
+    def scores(self) -> Scores:
+        """By key: `nr_precision`, `arp`, ..."""
+        return dict(self.__pydantic_extra__)
+
+    @property
+    def note(self) -> str:
+        """For a table: whether NR-Precision is inside chance, and why scores are missing."""
+        main = self.scores.get(MAIN.key)
+        inside = "inside chance" if main is not None and main.is_chance else ""
+        return "; ".join(filter(None, (inside, self.reason)))
+
+
+class ScoredProperties(StrictModel):
+    """The scores of all properties of one set of embeddings.
+
+    Attributes:
+        n: number of embeddings.
+        dimensions: length of an embedding.
+        properties: by name.
+        settings: how the scores were computed.
+    """
+
+    n: int
+    dimensions: int
+    properties: dict[str, PropertyScores]
+    settings: dict[str, Any]

@@ -15,8 +15,19 @@ if TYPE_CHECKING:
     from dmlbench.results import find_results
     from dmlbench.scores import arp, nr_precision, score_properties
 
-_FUNCTIONS = {"embed": "dmlbench.embed", "load_model": "dmlbench.models"}
-_PACKAGES = ("maps", "saliency", "scores")
+__all__ = [
+    "__version__",
+    "arp",
+    "compare_results",
+    "embed",
+    "find_results",
+    "load_model",
+    "maps",
+    "nr_precision",
+    "saliency",
+    "score_properties",
+    "scores",
+]
 
 __getattr__, __dir__ = lazy_exports(
     __name__,

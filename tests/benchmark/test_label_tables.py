@@ -121,9 +121,9 @@ def test_a_semicolon_table_scores_as_its_comma_twin(tmp_path):
     for text in (comma, semicolon):
         (tmp_path / "l.csv").write_text(text)
         scores = score_files(tmp_path / "e.npy", tmp_path / "l.csv", permutations=199)
-        found.append(scores.properties)
-    assert found[0] == found[1]
-    assert list(found[0]) == ["class", "light"]
+        scores_of_properties.append(scores.properties)
+    assert scores_of_properties[0] == scores_of_properties[1]
+    assert list(scores_of_properties[0]) == ["class", "light"]
 
 
 # Where scores go

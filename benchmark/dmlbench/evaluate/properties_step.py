@@ -40,7 +40,7 @@ def properties_step(bench: Workbench) -> PropertiesFile:
     blocks = bench.blocks("embeddings")
     embeddings = _embed(bench, blocks) if left is None else bench.folder.read_embeddings()
     with bench.step("properties"), bench.progress("score properties", None) as bar:
-        properties = dataset_properties(bench.dataset, wanted.only)
+        properties = dataset_properties(bench.dataset, request.only)
         scored = measure_properties(
             embeddings,
             properties,

@@ -13,7 +13,7 @@ from dmlbench.scores.registry import MAIN, ScoreDeclaration, declared
 from dmldata.common.console import say
 
 NR_TITLE = f"{MAIN.title} (95 % interval); in brackets: inside chance"
-MOST_PAIRS = 3
+MAX_PAIRS = 3
 """Pairs of models whose differences fit into the columns of a table."""
 
 
@@ -69,31 +69,31 @@ def tie_note(comparison: Comparison) -> str:
 
 
 def difference_table(comparison: Comparison) -> Table:
-    """A row a property, a column a pair of models; where there are many pairs, these are rows."""
+    """Return one row per property and one column per pair of models; many pairs become rows."""
     title = f"Differences of {MAIN.title} (95 % interval, paired)"
-    found = comparison.differences
-    first = next(iter(found.values()), ())
-    names = [f"{comparison.label(one.a)} - {comparison.label(one.b)}" for one in first]
-    cells = [list(map(_difference, of_property)) for of_property in found.values()]
-    if len(names) <= MOST_PAIRS:
-        rows = [(name, *row) for name, row in zip(found, cells, strict=True)]
+    by_property = comparison.differences
+    first = next(iter(by_property.values()), ())
+    names = [f"{comparison.label(pair.a)} - {comparison.label(pair.b)}" for pair in first]
+    cells = [list(map(_difference, differences)) for differences in by_property.values()]
+    if len(names) <= MAX_PAIRS:
+        rows = [(name, *row) for name, row in zip(by_property, cells, strict=True)]
         return Table(title, ("property", *names), rows)
     rows = [(name, *row) for name, row in zip(names, zip(*cells, strict=True), strict=True)]
     return Table(title, ("models", *by_property), rows)
 
 
 def intervention_table(comparison: Comparison) -> Table:
-    """A row a model: what changing the swept group alone does to its embeddings."""
-    found = comparison.interventions
-    group = next(iter(found.values())).group
+    """Return one row per model: what changing the swept group alone does to its embeddings."""
+    by_model = comparison.interventions
+    group = next(iter(by_model.values())).group
     sensitivity, retrieval = map(declared, ("sensitivity", "retrieval_under_intervention"))
     columns = ("model", sensitivity.title, retrieval.title, "by chance")
     rows = [
         (
             comparison.label(model),
-            _score(sensitivity, one.sensitivity),
-            _score(retrieval, one.retrieval_under_intervention),
-            number(one.retrieval_expected, 3),
+            _score(sensitivity, interventions.sensitivity),
+            _score(retrieval, interventions.retrieval_under_intervention),
+            number(interventions.retrieval_expected, 3),
         )
         for model, interventions in by_model.items()
     ]

@@ -88,12 +88,12 @@ class Grid:
 def property_grid(comparison: Comparison) -> Grid:
     """Return NR-Precision of properties by models, or the transpose for many models."""
     values = [
-        found.scores[MAIN.key].value or 0.0
+        scores.scores[MAIN.key].value or 0.0
         for by_model in comparison.properties.values()
         for scores in by_model.values()
     ]
     scale = scale_for(values, root=True)
-    legend = legend_of(MAIN.title, scale, 1, grey=INSIDE_CHANCE)
+    legend = legend_of(MAIN.title, scale, 1, gray=INSIDE_CHANCE)
     names, models = list(comparison.properties), comparison.models
     leaders = {name: comparison.leaders(name) for name in names}
     cells = {
@@ -157,7 +157,7 @@ def correlation_colors(pairs: Sequence[Pair]) -> tuple[Scale, Legend]:
 def _score_cell(
     name: str, label: str, scores: PropertyScores, scale: Scale, *, marked: bool
 ) -> Cell:
-    score = found.scores[MAIN.key]
+    score = scores.scores[MAIN.key]
     hover = (
         f"{name}, {label}: {MAIN.title} {number(score.value, MAIN.digits)}, 95 % interval "
         f"{interval(score.ci95, MAIN.digits)}, chance {interval(score.chance, MAIN.digits)}"

@@ -78,7 +78,7 @@ def _with_interval(value: float | None, ci95: Interval | None) -> str:
 
 def _chance(comparison: Comparison) -> Iterator[str]:
     scores = [
-        found.scores[MAIN.key]
+        scores_of_model.scores[MAIN.key]
         for by_model in comparison.properties.values()
         for scores_of_model in by_model.values()
     ]

@@ -42,7 +42,7 @@ def other_scores(comparison: Comparison) -> Table:
             name,
             model,
             *(
-                _with_interval(found.scores.get(declaration.key, ABSENT), declaration.digits)
+                _with_interval(scores.scores.get(declaration.key, ABSENT), declaration.digits)
                 for declaration in _OTHERS
             ),
         )

@@ -33,7 +33,7 @@ def check_suffix(path: Path) -> None:
 
 def write_scores(scores: ScoredFiles, path: Path) -> None:
     """Write scores into the file that the suffix names; JSON into a pipe."""
-    write_whole(path, _WRITERS.get(path.suffix, as_json)(scores))
+    write_atomic(path, _WRITERS.get(path.suffix, as_json)(scores))
 
 
 def as_json(scores: ScoredFiles) -> str:

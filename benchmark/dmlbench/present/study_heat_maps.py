@@ -19,10 +19,10 @@ def study_grids(found: Findings) -> Iterator[tuple[str, str, Grid]]:
         yield "saliency_correlations", "Correlation of saliency maps", map_grid(found)
 
 
-def score_grid(found: Findings) -> Grid:
-    """NR-Precision: losses by properties; grey where some fold is not above chance."""
-    scores = found.properties[MAIN.key]
-    values = [one.mean or 0.0 for by_loss in scores.values() for one in by_loss.values()]
+def score_grid(findings: Findings) -> Grid:
+    """Return NR-Precision, losses by properties; gray where some fold is not above chance."""
+    scores = findings.properties[MAIN.key]
+    values = [average.mean or 0.0 for by_loss in scores.values() for average in by_loss.values()]
     scale = scale_for(values, root=True)
     rows = [
         (
@@ -31,9 +31,9 @@ def score_grid(found: Findings) -> Grid:
         )
         for loss in findings.losses
     ]
-    grey = "not above what permuted labels score, in some fold"
-    legend = legend_of(MAIN.title, scale, 1, grey=grey)
-    return Grid("loss", list(scores), rows, legend, _breaks(found.losses))
+    gray = "not above what permuted labels score, in some fold"
+    legend = legend_of(MAIN.title, scale, 1, gray=gray)
+    return Grid("loss", list(scores), rows, legend, _breaks(findings.losses))
 
 
 def map_grid(findings: Findings) -> Grid:

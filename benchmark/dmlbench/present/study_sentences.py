@@ -100,7 +100,7 @@ def _above_chance(findings: Findings) -> Iterator[str]:
             by_loss[loss].beyond_chance == by_loss[loss].folds and by_loss[loss].mean is not None
             for loss in losses
         )
-        for name, by_loss in found.properties[MAIN.key].items()
+        for name, by_loss in findings.properties[MAIN.key].items()
     }
     everyone = [name for name, count in counts.items() if count == len(losses)]
     nobody = [name for name, count in counts.items() if not count]

@@ -17,13 +17,13 @@ VALIDATION = tuple(map(declared, ("map_at_r", "precision_at_1")))
 """The scores that a training reports on its validation classes."""
 
 
-def study_tables(found: Findings) -> Iterator[tuple[str, Table]]:
-    """(name of a file, table), those there is something for."""
-    if found.maps is not None:
-        yield "saliency_correlations", correlation_table(found)
+def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
+    """Yield the name of a file and its table, for every table that has content."""
+    if findings.maps is not None:
+        yield "saliency_correlations", correlation_table(findings)
     for score in (MAIN, PAPER):
-        yield score.key, property_table(found, score.key)
-    if found.groups is not None:
+        yield score.key, property_table(findings, score.key)
+    if findings.groups is not None:
         names = ("group_tests", "group_correlations")
         yield from zip(names, group_tables(findings.groups), strict=False)
     for label in findings.classes:
@@ -58,9 +58,9 @@ def correlation_table(findings: Findings) -> Table:
     return Table("Pearson r of saliency maps", columns, rows, note)
 
 
-def property_table(found: Findings, score: str) -> Table:
-    """Losses by properties: the mean over the folds and its standard deviation."""
-    by_property = found.properties[score]
+def property_table(findings: Findings, score: str) -> Table:
+    """Return the mean over the folds and its standard deviation, losses by properties."""
+    by_property = findings.properties[score]
     paper = score == PAPER.key
     rows = []
     for loss in findings.losses:
@@ -139,7 +139,7 @@ def training_table(findings: Findings) -> Table:
         cells = [
             number(scores.get(declaration.key), declaration.digits)
             for declaration in VALIDATION
-            for scores in (one.untrained, trained)
+            for scores in (training.untrained, trained)
         ]
         beats = f"{training.beats} of {training.folds}" if training.trained else NONE
         rows.append((*_named(loss), *cells, beats))

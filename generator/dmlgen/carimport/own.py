@@ -57,10 +57,10 @@ def check_file(file: Path, labels: Labels, force: bool) -> str:
     Raises:
         InputError: the file is missing or has another format, or the name exists or is invalid.
     """
-    check_kind(file)
-    name = labels.name or _name_from(file)
     if labels.license:
         spdx_license(labels.license)
+    check_kind(file)
+    name = labels.name or _name_from(file)
     if not re.fullmatch(NAME, name):
         raise InputError(
             f"--name '{name}': has to consist of letters, digits, '-' and '_', like fordFocus, at "

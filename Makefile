@@ -63,6 +63,7 @@ lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python .ci/check_names
 
 # The pages of docs/ as a site: site/index.html
 docs: setup

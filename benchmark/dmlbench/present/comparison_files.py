@@ -92,9 +92,17 @@ def _property_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
 
 def _difference_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
     for name, differences in comparison.differences.items():
-        for one in differences:
-            ends = (*_ends(one.ci95), None, None)
-            yield (name, one.a, one.b, f"{MAIN.key}_difference", one.value, None, *ends)
+        for difference in differences:
+            ends = (*_ends(difference.ci95), None, None)
+            yield (
+                name,
+                difference.a,
+                difference.b,
+                f"{MAIN.key}_difference",
+                difference.value,
+                None,
+                *ends,
+            )
 
 
 def _intervention_rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:

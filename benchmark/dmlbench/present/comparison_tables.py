@@ -193,11 +193,11 @@ def _pairs(comparison: Comparison) -> int:
     return len(next(iter(comparison.differences.values()), ()))
 
 
-def _difference(found: Difference) -> str:
-    if found.value is None or found.ci95 is None:
-        return number(found.value, MAIN.digits)
-    shown = f"{number(found.value, MAIN.digits)} [{interval(found.ci95, MAIN.digits)}]"
-    return f"{shown} tied" if found.tied else shown
+def _difference(difference: Difference) -> str:
+    if difference.value is None or difference.ci95 is None:
+        return number(difference.value, MAIN.digits)
+    shown = f"{number(difference.value, MAIN.digits)} [{interval(difference.ci95, MAIN.digits)}]"
+    return f"{shown} tied" if difference.tied else shown
 
 
 def _score(declaration: ScoreDeclaration, score: Score) -> str:

@@ -24,18 +24,18 @@ def score_details(comparison: Comparison) -> Table:
         "note",
     )
     rows = []
-    for name, model, found in _entries(comparison):
+    for name, model, scores in _entries(comparison):
         cells = [
             cell
             for declaration in (MAIN, ADJUSTED)
-            for cell in full_cells(found.scores[declaration.key], declaration.digits)
+            for cell in full_cells(scores.scores[declaration.key], declaration.digits)
         ]
-        rows.append((name, model, str(found.n), str(found.labels), *cells, found.note))
+        rows.append((name, model, str(scores.n), str(scores.labels), *cells, scores.note))
     return Table("Scores with intervals", columns, rows)
 
 
 def other_scores(comparison: Comparison) -> Table:
-    """A row a property and model: the other scores, each with its interval."""
+    """Return one row per property and model: the other scores, each with its interval."""
     columns = ("property", "model", *(declaration.title for declaration in _OTHERS))
     rows = [
         (

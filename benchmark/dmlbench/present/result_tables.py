@@ -164,11 +164,11 @@ def print_result(result: Result) -> None:
     say(f"results: {result.folder.path}")
 
 
-def retrieval_line(name: str, found: PropertyScores) -> str:
-    """The scores that papers on metric learning report, of a property that is the class."""
+def retrieval_line(name: str, scores: PropertyScores) -> str:
+    """Return the scores that papers on metric learning report, of the property that is the class."""
     parts = []
     for declaration in RETRIEVAL:
-        value, ci95, chance = full_cells(found.scores[declaration.key], declaration.digits)
+        value, ci95, chance = full_cells(scores.scores[declaration.key], declaration.digits)
         parts.append(f"{declaration.short} {value} (95 % interval {ci95}; chance {chance})")
     return f"retrieval of {name}: {', '.join(parts)}"
 

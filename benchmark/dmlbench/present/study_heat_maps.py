@@ -12,11 +12,11 @@ from dmlbench.scores.registry import MAIN
 from dmlbench.study.findings import Averaged, Findings
 
 
-def study_grids(found: Findings) -> Iterator[tuple[str, str, Grid]]:
-    """(name of a file, title, heat map), those there is something for."""
-    yield MAIN.key, f"{MAIN.title}, mean over folds", score_grid(found)
-    if found.maps is not None:
-        yield "saliency_correlations", "Correlation of saliency maps", map_grid(found)
+def study_grids(findings: Findings) -> Iterator[tuple[str, str, Grid]]:
+    """Yield the name of a file, its title and its heat map, for each that has content."""
+    yield MAIN.key, f"{MAIN.title}, mean over folds", score_grid(findings)
+    if findings.maps is not None:
+        yield "saliency_correlations", "Correlation of saliency maps", map_grid(findings)
 
 
 def score_grid(findings: Findings) -> Grid:

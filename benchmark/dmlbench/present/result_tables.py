@@ -165,7 +165,7 @@ def print_result(result: Result) -> None:
 
 
 def retrieval_line(name: str, scores: PropertyScores) -> str:
-    """Return the scores that papers on metric learning report, of the property that is the class."""
+    """Return the retrieval scores that papers report, of the property that is the class."""
     parts = []
     for declaration in RETRIEVAL:
         value, ci95, chance = full_cells(scores.scores[declaration.key], declaration.digits)

@@ -193,7 +193,7 @@ def test_option_that_makes_no_sense_is_refused(
 def test_options_of_a_source_go_with_it(dmlbench, results, csv_folder, tmp_path):
     folder = csv_folder(tmp_path / "photos", ["file,p", "a.jpg,1"])
     answer = dmlbench("report", results, "--split", "all")
-    assert (answer.exit_code, "go with --data" in answer.err) == (2, True)
+    assert (answer.exit_code, "need --data" in answer.err) == (2, True)
     answer = dmlbench("report", results, "--split", "all", "--data", folder)
     assert answer.exit_code == 2
     assert "is images with a CSV file; valid with it: --labels, --properties" in answer.err

@@ -303,7 +303,7 @@ def test_printed_commands_are_right_whatever_the_folder_is_called(dmlgen, tmp_pa
     folder = "my $HOME & 'data'"
     assert dmlgen("render", "mini", *SMALL, "--slice", "1/2", "--out", folder)[0] == 0
     _, out, _ = dmlgen("render", "mini", *SMALL, "--slice", "2/2", "--out", folder)
-    ((program, *merge),) = printed_commands(out, "when all 2 are: ")
+    ((program, *merge),) = printed_commands(out, "when all 2 are rendered, run: ")
     assert program == "dmlgen"
     _, _, err = dmlgen("render", "mini", *SMALL, "--out", folder)
     assert printed_commands(err, "join them with: ") == [[program, *merge]]

@@ -70,7 +70,7 @@ def test_when_the_url_is_gone_the_frames_stay_and_the_same_command_goes_on(
 
 
 def test_a_url_that_nothing_can_write_is_refused():
-    with pytest.raises(InputError, match=r"--out nosuch://x"):
+    with pytest.raises(InputError, match=r"--out nosuch://\*\*\*@x"):
         Destination("nosuch://user:secret@x")
 
 

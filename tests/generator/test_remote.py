@@ -165,5 +165,5 @@ def test_an_upload_by_two_at_once_is_done_by_one(rendered, url, color_sweep, the
         _carry(rendered, Destination(url), True)
     _carry(rendered, Destination(url), True)
     assert contents(there) == contents(color_sweep)
-    with pytest.raises(PrismError, match="another process has taken the dataset to its place"):
+    with pytest.raises(PrismError, match="another process has already uploaded the dataset"):
         _carry(rendered, Destination(url), True)

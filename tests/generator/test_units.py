@@ -49,7 +49,12 @@ def test_slices_are_about_as_long_as_each_other():
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("0/4", "1/4 to 4/4"), ("5/4", "1/4 to 4/4"), ("2", "such as 3/100"), ("a/b", "like 3/100")],
+    [
+        ("0/4", "1/4 to 4/4"),
+        ("5/4", "1/4 to 4/4"),
+        ("2", "such as 3/100"),
+        ("a/b", "such as 3/100"),
+    ],
 )
 def test_a_slice_that_is_none_is_refused_with_what_would_be_one(text, says):
     with pytest.raises(InputError, match=says):

@@ -164,7 +164,7 @@ def test_an_onnx_graph_that_may_loop_for_ever_is_refused(tmp_path):
     )
     loop = helper.make_node("Loop", ["m", "t", "f"], ["e"], body=body)
     path = onnx_file(tmp_path / "a.onnx", [loop], m=np.array(2**62, np.int64), t=np.array(True))
-    with pytest.raises(ModelError, match=r"node 'e' is a Loop, which may run for ever; valid: "):
+    with pytest.raises(ModelError, match=r"node 'e' is a Loop, which may run forever; valid: "):
         load_model(str(path))
 
 

@@ -14,6 +14,7 @@ from dmlbench.scores.registry import ADJUSTED, DECODABILITY, MAIN, RETRIEVAL, WI
 from dmlbench.scores.score import ABSENT, Score
 from dmldata.common import console
 from dmldata.common.console import say
+from dmldata.common.errors import one_line
 
 if TYPE_CHECKING:
     from dmlbench.evaluate.score_files import ScoredFiles
@@ -105,9 +106,11 @@ def csv_document(columns: Sequence[str], rows: Iterable[Sequence[str | float | N
 
 
 def _harmless(cell: str | float | None) -> str | float | None:
-    if not isinstance(cell, str) or not cell.startswith(FORMULA) or _NUMBERS.fullmatch(cell):
+    if not isinstance(cell, str):
         return cell
-    return f"'{cell}"
+    # A line break that stays unquoted would begin a cell, too.
+    text = one_line(cell) if "\r" in cell or "\n" in cell else cell
+    return text if not text.startswith(FORMULA) or _NUMBERS.fullmatch(text) else f"'{text}"
 
 
 def score_table(properties: Mapping[str, PropertyScores]) -> Table:

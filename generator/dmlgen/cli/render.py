@@ -241,6 +241,9 @@ def _crew(
 
         return local_workers(engine, workers, threads)
 
+    from dmlgen.rendering.local import MAX_RAY_WORKERS, check_counts
+
+    check_counts(workers, threads, MAX_RAY_WORKERS)
     require_extras("ray")
 
     def on_ray(images: int, logs: Path) -> Any:

@@ -26,6 +26,8 @@ WORKER_BYTES = 2 * 10**9
 
 WORKERS_PER_CORE = 8
 """Maximum number of workers per CPU core."""
+MAX_RAY_WORKERS = 100_000
+"""Maximum number of workers on a Ray cluster."""
 MAX_THREADS = 1024
 """Maximum number of threads per worker: Blender's own limit."""
 

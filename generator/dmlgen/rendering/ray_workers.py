@@ -15,9 +15,8 @@ from dmlgen.plan.draw import PlannedImage
 from dmlgen.plan.presets import Engine
 from dmlgen.rendering.executor import Died, Event, Refused, Rendered
 from dmlgen.rendering.frames import Frame
-from dmlgen.rendering.local import BlenderWorker, check_counts
+from dmlgen.rendering.local import MAX_RAY_WORKERS, BlenderWorker, check_counts
 
-MAX_WORKERS = 100_000
 GPU_DEVICES = ("cuda", "optix")
 
 
@@ -54,7 +53,7 @@ class RayExecutor:
     def __init__(
         self, engine: Engine, address: str | None, workers: int | None, threads: int
     ) -> None:
-        check_counts(workers, threads, MAX_WORKERS)
+        check_counts(workers, threads, MAX_RAY_WORKERS)
         self._ray = connect(address)
         self._engine, self._workers, self._threads = engine, workers, threads
         self._gpus = 1 if engine.device in GPU_DEVICES else 0

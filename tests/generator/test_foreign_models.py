@@ -364,9 +364,7 @@ def test_a_compressed_blend_file_that_expands_is_refused(tmp_path, monkeypatch):
     as_zstd = pa.Codec("zstd").compress(content, asbytes=True)
     for damaged in (as_zstd[:40], b"\x28\xb5\x2f\xfd" + bytes(40)):
         file.write_bytes(damaged)
-        with pytest.raises(
-            InputError, match=r"a\.blend: not a whole \.blend file, or damaged|valid"
-        ):
+        with pytest.raises(InputError, match=r"a\.blend: .*a whole \.blend file"):
             prepare(file, tmp_path)
     monkeypatch.setattr("dmldata.common.foreign.MIN_BYTES", 10_000)
     for compressed in (gzip.compress(content), as_zstd):
@@ -533,7 +531,7 @@ def test_a_blend_file_that_takes_data_from_another_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"takes data from .*away\.blend, which is not in its"):
         read_model(path)
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(InputError, match=r"a\.blend: cannot be read"):
+    with pytest.raises(InputError, match=r"a\.blend: (cannot be read|.*a whole \.blend file)"):
         read_model(path)
 
 

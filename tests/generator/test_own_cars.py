@@ -120,12 +120,12 @@ def test_what_car_yaml_cannot_mean_is_refused_with_its_place(user_car, old, new,
 def test_a_scale_that_makes_no_car_is_refused_and_the_glb_stays(dmlgen, user_car):
     path, glb = user_car / "car.yaml", user_car / "mine.glb"
     before, text = glb.read_bytes(), path.read_text()
-    for scale, length in (("1000.0", "4425"), ("1.0e+300", "")):
+    for scale, problem in (("1000.0", "makes it 4425"), ("1.0e+300", "Input should be less than")):
         changed = text.replace("scale: 1.0", f"scale: {scale}")
         path.write_text(changed.replace("'0'", f"'{sha256_of(glb)}'"))
         code, _, err = dmlgen("cars", "import", "mine", "--source", glb)
         assert code == 2, err
-        assert f"car.yaml of mine: scale: makes it {length}" in err
+        assert f"scale: {problem}" in err
     assert glb.read_bytes() == before
     assert {file.name for file in user_car.iterdir()} == {"car.yaml", "mine.glb"}
 

@@ -32,6 +32,9 @@ UNKNOWN_LICENSE = "unknown licence: do not publish"
 NAME_LENGTH = 63
 NAME = rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{NAME_LENGTH - 1}}}$"
 
+MAX_SCALE = 1e6
+"""Meters per unit of a model: beyond it single precision overflows."""
+
 
 class Source(StrictModel):
     """The file a car is converted from: one in a published archive, or a user's own.
@@ -92,7 +95,7 @@ class CarSpec(StrictModel):
     license_url: str
     credit: str
     source: Source
-    scale: float = Field(gt=0)
+    scale: float = Field(gt=0, le=MAX_SCALE)
     up: UpAxis = "+Z"
     forward: Axis
     ignore: tuple[str, ...] = ()

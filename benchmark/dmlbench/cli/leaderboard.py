@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
+from dmlbench.cli.options import Json
 from dmldata.common.console import say
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def submit(
@@ -43,7 +42,7 @@ def submit(
     note: Annotated[
         str, typer.Option("--note", help="Note of one line, shown with the entry.")
     ] = "",
-    as_json: AsJson = False,
+    as_json: Json = False,
 ) -> None:
     """Check the results of a model and add them to a leaderboard as one small file.
 
@@ -87,7 +86,7 @@ def leaderboard(
         "leaderboard.html"
     ),
     title: Annotated[str, typer.Option("--title", help="Title of the page.")] = "Leaderboard",
-    as_json: AsJson = False,
+    as_json: Json = False,
 ) -> None:
     """Write the page of a leaderboard: one sortable HTML file with a card for each model."""
     from dmlbench.cli.values import check_file

@@ -12,6 +12,7 @@ import typer
 from dmlbench.cli import leaderboard as cli_leaderboard
 from dmlbench.cli import study as cli_study
 from dmlbench.cli import train as cli_train
+from dmlbench.cli.options import Address, Json
 from dmldata.common import console
 from dmldata.common.console import say
 from dmldata.common.errors import InputError
@@ -28,7 +29,6 @@ app = typer.Typer(
 )
 add_version_option(app)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random choices.")]
 NoIntervals = Annotated[
     bool, typer.Option("--no-intervals", help="Do not compute 95 % intervals of the scores.")
@@ -190,13 +190,7 @@ def evaluate(
             "--executor", help="Where to run: local (this machine) or ray (a Ray cluster)."
         ),
     ] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option(
-            "--address",
-            help="Address of the Ray cluster; 'auto' uses one that runs on this machine.",
-        ),
-    ] = None,
+    address: Address = None,
     workers: Annotated[
         int | None,
         typer.Option(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dmlbench.cli.options import Address, Json
 from dmldata.common import console
 from dmldata.common.console import say
 
@@ -32,13 +33,7 @@ def study(
             help="Where to run: local (this machine) or ray (a cluster, models in parallel).",
         ),
     ] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option(
-            "--address",
-            help="Address of the Ray cluster; 'auto' uses one that runs on this machine.",
-        ),
-    ] = None,
+    address: Address = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -51,7 +46,7 @@ def study(
             "--threads", min=1, help="Number of CPU threads per model on Ray; by default 1."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Train one model per loss and fold, evaluate and compare them, and write the paper's tables.
 

@@ -8,10 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from dmlbench.cli.options import Json
 from dmldata.common import console
 from dmldata.common.console import say
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def train(

@@ -25,6 +25,8 @@ MAX_DOCUMENT_BYTES = 32 * 1024**2
 
 _OPEN_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 """Prefixes of paths that a shell has already opened, such as `<(command)`."""
+_REPLACING = ".replacing"
+"""Folder that holds the new files, inside the folder whose files are replaced together."""
 
 
 def check_regular(path: str | os.PathLike[str]) -> None:
@@ -60,10 +62,6 @@ def read_file(path: str | os.PathLike[str], limit: int = MAX_DOCUMENT_BYTES) -> 
     if max(size, len(data)) > limit:
         raise OSError(errno.EFBIG, f"is larger than the limit of {limit:,} bytes", name)
     return data
-
-
-_REPLACING = ".replacing"
-"""Folder that holds the new files, inside the folder whose files are replaced together."""
 
 
 @contextmanager

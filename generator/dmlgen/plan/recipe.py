@@ -65,7 +65,8 @@ class ResolvedRecipe:
         if weights is None or not set(factor.values) <= weights.keys():
             return None
         relative = [weights[value] for value in factor.values]
-        return tuple(weight / sum(relative) for weight in relative)
+        total = sum(relative)
+        return tuple(weight / total for weight in relative)
 
 
 def load_recipe(name: str) -> ResolvedRecipe:

@@ -20,6 +20,7 @@ from dmldata.verify import Problem, verify
 from dmlgen.publish.privacy import private_problems
 from dmlgen.publish.stores import MARK, Say, Store
 from dmlgen.publish.versions import version_problem
+from dmlgen.rendering.remote import files_to_upload
 
 MAX_NAMED = 5
 """Maximum number of unexpected files that a message names."""
@@ -69,7 +70,7 @@ def check_place(folder: Path, store: Store) -> None:
         )
     foreign = [
         name
-        for name in sorted(store.files() - _published_files(store))
+        for name in sorted(store.files() - _published_files(store, before))
         if not ((folder / name).is_file() and store.holds(folder / name))
     ]
     if foreign:
@@ -133,10 +134,7 @@ def plan_publication(folder: Path, store: Store, version: str | None = None) -> 
     problem = None if before is None else version_problem(before, manifest)
     if problem:
         raise InputError(f"{store.name}: {problem}")
-    files = sorted(
-        (path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")),
-        key=lambda path: (path.name == MANIFEST_FILE, path.name),
-    )
+    files = files_to_upload(folder)
     published_names = store.files()
     changing = set() if manifest == stated else {MANIFEST_FILE, *CARD_FILES}
     new = [
@@ -144,7 +142,7 @@ def plan_publication(folder: Path, store: Store, version: str | None = None) -> 
         for file in files
         if file.name in changing or file.name not in published_names or not store.holds(file)
     ]
-    gone = sorted(published_names & _published_files(store) - {file.name for file in files})
+    gone = sorted(published_names & _published_files(store, before) - {file.name for file in files})
     return Publication(manifest, files, new, gone)
 
 
@@ -228,10 +226,13 @@ def _published(store: Store) -> Manifest | None:
         raise InputError(f"{store.name}: holds another kind of dataset: {error}") from None
 
 
-def _published_files(store: Store) -> set[str]:
-    """Return the names of files that a publication wrote, or that an interrupted one planned to."""
+def _published_files(store: Store, manifest: Manifest | None) -> set[str]:
+    """Return the names of files that a publication wrote, or that an interrupted one planned to.
+
+    Args:
+        manifest: see `_published`.
+    """
     marked = (store.read(MARK) or b"").decode("utf-8", "replace").splitlines()
-    manifest = _published(store)
     if manifest is None:
         return set(marked)
     checksums = (store.read(CHECKSUMS_FILE) or b"").decode("utf-8", "replace")

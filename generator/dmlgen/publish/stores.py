@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import fsspec
-from fsspec.implementations.local import LocalFileSystem
 
 from dmldata.common.errors import InputError, PrismError, one_line
 from dmldata.common.extras import import_extra
 from dmldata.common.files import sha256_of
 from dmldata.common.text import without_credentials
 from dmldata.contract.manifest import MANIFEST_FILE
+from dmldata.dataset_files import is_local
 from dmlgen.rendering.remote import is_copy
 
 HUB = "hf://"
@@ -89,8 +89,7 @@ class FolderStore:
         except (ValueError, ImportError) as error:
             raise InputError(f"--to {self.name}: {error}") from None
         self._root = root.rstrip("/")
-        is_local = isinstance(self._fs, LocalFileSystem)
-        self.folder = Path(root).resolve() if is_local else None
+        self.folder = Path(root).resolve() if is_local(self._fs) else None
 
     def read(self, file: str) -> bytes | None:
         """See `Store`."""

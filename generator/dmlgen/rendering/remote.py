@@ -120,10 +120,7 @@ class Destination:
                 f"{begun.fingerprint}, not {manifest.fingerprint}); delete what is there, or give "
                 "another --out"
             )
-        files = sorted(
-            (path for path in folder.iterdir() if not path.name.startswith(".")),
-            key=lambda path: (path.name == MANIFEST_FILE, path.name),
-        )
+        files = files_to_upload(folder)
         with self._writing(_BEGUN, folder):
             self._fs.makedirs(self._root, exist_ok=True)
             self._fs.pipe_file(f"{self._root}/{_BEGUN}", data)
@@ -175,6 +172,14 @@ class Destination:
                 f"{self.name}/{name}: cannot be written: {one_line(error)}; the dataset is "
                 f"kept in {folder}: run the same command again to resume"
             ) from error
+
+
+def files_to_upload(folder: Path) -> list[Path]:
+    """Return the files of a dataset in a folder, without hidden ones, the manifest last."""
+    return sorted(
+        (path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")),
+        key=lambda path: (path.name == MANIFEST_FILE, path.name),
+    )
 
 
 def is_copy(fs: fsspec.AbstractFileSystem, target: str, file: Path) -> bool:

@@ -1,6 +1,11 @@
 """Settings of all tests, and what tests of several packages use."""
 
+import io
+import json
 import shutil
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -47,3 +52,32 @@ def page(chromium):
     yield opened
     context.close()
     assert complaints == []
+
+
+class Answer(NamedTuple):
+    """What a command gave back."""
+
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture(scope="session")
+def dmlbench():
+    """Call the command in this process, with a user's arguments: `dmlbench("evaluate", ...)`."""
+
+    def call(*words: object) -> Answer:
+        from dmlbench.cli.main import main
+
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setattr(sys, "argv", ["dmlbench", *map(str, words)])
+            with pytest.raises(SystemExit) as stopped:
+                main()
+        return Answer(int(stopped.value.code or 0), out.getvalue(), err.getvalue())
+
+    return call

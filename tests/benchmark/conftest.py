@@ -5,11 +5,8 @@ from __future__ import annotations
 import colorsys
 import csv
 import io
-import json
 import shutil
-import sys
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -224,49 +221,18 @@ def make_toys() -> Callable[..., Path]:
     return write_toys
 
 
-class Answer:
-    """What a command gave back."""
-
-    def __init__(self, exit_code: int, out: str, err: str) -> None:
-        self.exit_code = exit_code
-        self.out = out
-        self.err = err
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Command = Callable[..., Answer]
-
-
-def call(*args: object) -> Answer:
-    """The command's entry point, in this process, with a user's arguments."""
-    from dmlbench.cli.main import main
-
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(sys, "argv", ["dmlbench", *map(str, args)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-    return Answer(int(stopped.value.code or 0), out.getvalue(), err.getvalue())
-
-
-@pytest.fixture(scope="session")
-def dmlbench() -> Command:
-    """Calls the command: `dmlbench("evaluate", ...)`."""
-    return call
-
-
 @pytest.fixture(scope="session")
 def results(
-    shapes: Path, models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+    dmlbench: Callable[..., Any],
+    shapes: Path,
+    models: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """Results of all three models on the dataset, made by the command; tests only read them."""
     out = tmp_path_factory.mktemp("results") / "results"
     for name, file in models.items():
         options = ["--out", out, "--maps", 6, "--samples", 4, "--name", name]
-        answer = call("evaluate", file, "--data", shapes, *options)
+        answer = dmlbench("evaluate", file, "--data", shapes, *options)
         assert answer.exit_code == 0, answer.err
     return out
 

@@ -2,42 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
 
 import hostile_targets as targets
 import pytest
-
-from dmldata.common import console
-
-
-class Answer(NamedTuple):
-    exit_code: int
-    out: str
-    err: str
-
-
-@pytest.fixture(scope="session")
-def dmlbench():
-    """Call `dmlbench` in this process."""
-    from dmlbench.cli.main import app
-
-    def call(*words: object) -> Answer:
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            redirect_stdout(out),
-            redirect_stderr(err),
-            pytest.raises(SystemExit) as stopped,
-        ):
-            console.run(app, "dmlbench", [str(word) for word in words])
-        return Answer(int(stopped.value.code or 0), out.getvalue(), err.getvalue())
-
-    return call
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +18,7 @@ def run():
     `limit` is the size that a file can have, as on a disk that is nearly full; None for any.
     """
 
-    def call(limit: int | None, command: str, *words: object) -> Answer:
+    def call(limit: int | None, command: str, *words: object) -> subprocess.CompletedProcess[str]:
         code = (
             "import resource, sys\n"
             f"limit = {limit}\n"
@@ -55,10 +26,9 @@ def run():
             f"from {command}.cli.main import main\n"
             "main()\n"
         )
-        done = subprocess.run(
+        return subprocess.run(
             [sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True
         )
-        return Answer(done.returncode, done.stdout, done.stderr)
 
     return call
 

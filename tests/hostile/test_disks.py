@@ -48,9 +48,9 @@ COMMANDS = ("evaluate", "score", "report", "submit", "leaderboard", "export", "t
 def test_a_full_disk_is_named_with_the_file(run, files, tmp_path, command):
     out = tmp_path / "out"
     first, second, name = words(command, files, out)
-    answer = run(2500, "dmlbench", *first, *second)
-    assert answer.exit_code == 1, answer.err
-    last = answer.err.splitlines()[-1]
+    done = run(2500, "dmlbench", *first, *second)
+    assert done.returncode == 1, done.stderr
+    last = done.stderr.splitlines()[-1]
     assert last.startswith("error: ")
     assert name in last
     assert "File too large" in last

@@ -67,10 +67,4 @@ def score_files(
         threads=threads,
         progress=progress,
     )
-    return ScoredFiles(
-        n=scored.n,
-        dimensions=scored.dimensions,
-        properties=scored.properties,
-        settings=scored.settings,
-        notes=tuple(table.notes),
-    )
+    return ScoredFiles(**dict(scored), notes=table.notes)

@@ -30,7 +30,7 @@ def frame_seconds(stage, photographer, values: dict, seed: int) -> float:
 
 def measure(frames: int) -> list[tuple[str, float, float, float, float, float]]:
     """A row a base: seconds to derive, to load both, and a frame of both. Imports Blender."""
-    from dmlgen.catalog.assets import car_mesh, project_car_names
+    from dmlgen.catalog.assets import car_mesh, project_names
     from dmlgen.derive.models import derived_glb
     from dmlgen.factors.registry import DEFAULTS
     from dmlgen.plan.presets import Engine
@@ -43,7 +43,7 @@ def measure(frames: int) -> list[tuple[str, float, float, float, float, float]]:
     place = {**DEFAULTS, "environment": "car_park", "camera_distance": 9.0}
     stage.set(place, 0)
     rows = []
-    for base in project_car_names():
+    for base in project_names("cars"):
         derived = f"derived:{base}-{NUMBER:03}"
         began = process_time()
         derived_glb(car_mesh(base), NUMBER)

@@ -8,7 +8,7 @@ from dmlbench.models import Preprocessing
 from dmlbench.models.load import _SCHEMES, _SUFFIXES
 from dmlbench.models.metadata import read_metadata
 from dmlbench.saliency import METHODS
-from dmlgen.catalog.assets import environment_names, project_car_names
+from dmlgen.catalog.assets import project_names
 from dmlgen.factors.registry import factor_catalog
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -18,7 +18,7 @@ SCENES, MODELS, SALIENCY = (
 
 
 @pytest.mark.parametrize(
-    "name", [*project_car_names(), *environment_names(), *factor_catalog().factors]
+    "name", [*project_names("cars"), *project_names("environments"), *factor_catalog().factors]
 )
 def test_the_page_on_scenes_names_every_car_place_and_factor(name):
     assert f"`{name}`" in SCENES

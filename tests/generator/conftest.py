@@ -11,6 +11,7 @@ import pytest
 import s3fs
 
 from dmldata.common import console
+from dmlgen.catalog.assets import environment_file, surface_folder
 from dmlgen.cli.main import app
 from dmlgen.plan.draw import make_plan
 from dmlgen.plan.presets import Engine
@@ -102,6 +103,24 @@ def home(monkeypatch, tmp_path):
     folder = tmp_path / "home" / "cars"
     monkeypatch.setenv("DML_PRISM_CARS", str(folder))
     return folder
+
+
+@pytest.fixture
+def user_place(monkeypatch, tmp_path):
+    """A user's place `mine`: the carport seen otherwise, on the user's surface `shingle`."""
+    places, surfaces = tmp_path / "home" / "environments", tmp_path / "home" / "surfaces"
+    places.mkdir(parents=True)
+    monkeypatch.setenv("DML_PRISM_ENVIRONMENTS", str(places))
+    monkeypatch.setenv("DML_PRISM_SURFACES", str(surfaces))
+    shutil.copytree(surface_folder("gravel"), surfaces / "shingle")
+    spec = surfaces / "shingle" / "surface.yaml"
+    spec.write_text(spec.read_text().replace("name: gravel", "name: shingle"))
+    text = environment_file("carport").read_text()
+    for change in (("carport", "mine"), ("surface: pavers", "surface: shingle"), ("-20", "-10")):
+        assert change[0] in text
+        text = text.replace(*change)
+    (places / "mine.yaml").write_text(text)
+    return places / "mine.yaml"
 
 
 @pytest.fixture

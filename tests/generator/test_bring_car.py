@@ -17,7 +17,7 @@ from dmlgen.carimport.guess import guess_role
 from dmlgen.carimport.importer import import_car
 from dmlgen.carimport.model import Model, ModelMaterial
 from dmlgen.carimport.own import Labels, check_file, read_model
-from dmlgen.catalog.assets import car_folder, car_names, own_cars_folder, project_car_names
+from dmlgen.catalog.assets import car_folder, names, project_names, user_folder
 from dmlgen.catalog.cars import load_car
 from dmlgen.factors.registry import factor_catalog
 from dmlgen.plan.draw import make_plan
@@ -36,7 +36,7 @@ def test_a_glb_becomes_a_car_that_recipes_can_name(dmlgen, home, tmp_path):
     }
     assert "4.4" in out
     assert f"next: dmlgen render {folder / 'recipe.yaml'}" in out
-    assert "My-car" in car_names()
+    assert "My-car" in names("cars")
     assert car_folder("My-car") == folder
     with Image.open(folder / "preview.png") as sheet:
         assert sheet.size == (64, 32)
@@ -100,7 +100,7 @@ def test_a_model_without_seats_gets_some_and_one_with_seats_keeps_its_own(home, 
 def test_own_cars_do_not_change_what_default_means(dmlgen, home, tmp_path):
     before = factor_catalog().factors["car_model"].values
     assert bring(dmlgen, write_glb(tmp_path / "mine.glb", toy_car()))[0] == 0
-    assert factor_catalog().factors["car_model"].values == before == tuple(project_car_names())
+    assert factor_catalog().factors["car_model"].values == before == project_names("cars")
     (tmp_path / "r.yaml").write_text(
         "name: r\ntitle: t\ndescription: d\nvary: {car_model: [mine, suv], car_rotation: default}"
     )
@@ -406,10 +406,10 @@ def test_own_cars_lie_in_the_users_folder_unless_a_variable_names_another(monkey
     monkeypatch.delenv("DML_PRISM_CARS", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert own_cars_folder().name == "cars"
-    assert own_cars_folder().is_relative_to(tmp_path)
+    assert user_folder("cars").name == "cars"
+    assert user_folder("cars").is_relative_to(tmp_path)
     monkeypatch.setenv("DML_PRISM_CARS", "~/mine")
-    assert own_cars_folder() == tmp_path / "mine"
+    assert user_folder("cars") == tmp_path / "mine"
 
 
 @pytest.mark.parametrize(

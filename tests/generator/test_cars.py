@@ -11,7 +11,7 @@ from dmldata.common.documents import load_document
 from dmldata.common.errors import InputError
 from dmlgen.carimport.importer import import_car
 from dmlgen.carimport.textures import prepare_images
-from dmlgen.catalog.assets import car_folder, project_car_names, scenes_folder
+from dmlgen.catalog.assets import car_folder, project_names, scenes_folder
 from dmlgen.catalog.car_edits import Face, Retouch, Selector
 from dmlgen.catalog.cars import CarSpec, load_car
 from dmlgen.catalog.roles import ROLES
@@ -20,7 +20,7 @@ from dmlgen.rendering.show import show_car
 WHEELS = {"wheel_front_left", "wheel_front_right", "wheel_rear_left", "wheel_rear_right"}
 
 
-@pytest.fixture(scope="module", params=project_car_names())
+@pytest.fixture(scope="module", params=project_names("cars"))
 def car(request):
     name = request.param
     return name, trimesh.load(car_folder(name) / f"{name}.glb", force="scene")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dmldata import open_dataset
 from dmldata.common.errors import InputError
 from dmlgen.blender import call_in_blender
-from dmlgen.catalog.assets import car_folder, car_mesh, project_car_names
+from dmlgen.catalog.assets import car_folder, car_mesh, project_names
 from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.derived_names import parse_derived
 from dmlgen.derive.glb import CarFile
@@ -34,7 +34,7 @@ from dmlgen.plan.recipe import load_recipe, resolve
 from dmlgen.plan.recipe_file import RecipeFile, Sweep
 from dmlgen.rendering.run import render
 
-BASES = project_car_names()
+BASES = project_names("cars")
 A_BASE = 15
 """Models of each base that the project's recipes take."""
 

@@ -6,15 +6,16 @@ import pytest
 from dmldata import open_dataset
 from dmldata.common.documents import load_document
 from dmldata.common.errors import InputError
-from dmlgen.catalog.assets import environment_file, environment_names
+from dmlgen.catalog.assets import environment_file, names, project_names
 from dmlgen.catalog.places import EnvironmentDocument, SiteSpec, load_environment
 from dmlgen.factors.registry import DEFAULTS, INAPPLICABLE, with_values
 from dmlgen.plan.draw import Plan, PlannedImage, make_plan
 from dmlgen.plan.presets import Engine
 from dmlgen.plan.recipe import load_recipe
+from dmlgen.rendering.identity import differences, identity
 from dmlgen.rendering.run import render
 
-SITES = [n for n in environment_names() if isinstance(load_environment(n), SiteSpec)]
+SITES = [n for n in project_names("environments") if isinstance(load_environment(n), SiteSpec)]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def everywhere(tmp_path_factory):
     """The same car under the same camera in every environment."""
     recipe = load_recipe("paper")
     factors = {key: with_values(f, (DEFAULTS[key],)) for key, f in recipe.factors.items()}
-    factors["environment"] = with_values(factors["environment"], tuple(environment_names()))
+    factors["environment"] = with_values(factors["environment"], project_names("environments"))
     images = tuple(
         PlannedImage(
             f"{i:06d}",
@@ -35,7 +36,7 @@ def everywhere(tmp_path_factory):
                 for key, value in {**DEFAULTS, "environment": name}.items()
             },
         )
-        for i, name in enumerate(environment_names())
+        for i, name in enumerate(project_names("environments"))
     )
     out = tmp_path_factory.mktemp("places") / "out"
     render(
@@ -46,13 +47,13 @@ def everywhere(tmp_path_factory):
     return {item.row["environment"]: item for item in open_dataset(str(out)).samples_iter()}
 
 
-@pytest.mark.parametrize("name", environment_names())
+@pytest.mark.parametrize("name", project_names("environments"))
 def test_a_place_is_no_part_of_the_mask(everywhere, name):
     """Nor are the cars that are parked there."""
     assert everywhere[name].mask.tobytes() == everywhere["backdrop"].mask.tobytes()
 
 
-@pytest.mark.parametrize("name", environment_names())
+@pytest.mark.parametrize("name", project_names("environments"))
 def test_a_place_is_neither_black_nor_burnt_out(everywhere, name):
     around = np.asarray(everywhere[name].image)[everywhere[name].mask == 0]
     assert 40 < around.mean() < 235
@@ -74,6 +75,51 @@ def test_the_car_is_in_every_picture_of_photo(tmp_path_factory):
         assert item.row["car_area"] >= 0.08, item.row
         assert min(box[:2]) > 0, item.row
         assert (box[2] < 64, box[3] < 48) == (True, True), item.row
+
+
+def test_a_users_place_is_listed_planned_and_rendered(user_place, dmlgen, engine, tmp_path):
+    """Its text and its surface are part of what is compared before a render is resumed."""
+    assert "mine" in names("environments")
+    assert {"shingle"} == set(names("surfaces")) - set(project_names("surfaces"))
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(
+        "name: r\ntitle: t\ndescription: d\nextends: paper\nhold: {environment: mime}\n"
+    )
+    code, _, err = dmlgen("plan", recipe)
+    assert code == 2
+    assert "unknown value 'mime' of factor 'environment'; valid: backdrop" in err
+    assert ", mine" in err
+    recipe.write_text(recipe.read_text().replace("mime", "mine"))
+    plan = make_plan(load_recipe(str(recipe)), seed=1, count=1)
+    assert plan.images[0].values["environment"] == "mine"
+    before = identity(plan, engine)
+    manifest = render(plan, engine, tmp_path / "out")
+    assert manifest.factor("environment").values == ("mine",)
+    assert "panorama-mine" in [credit.id for credit in manifest.credits]
+    assert {"environments/mine.yaml", "surfaces/shingle/color.jpg"} <= before["scene_files"].keys()
+
+    user_place.write_text(user_place.read_text().replace("gloss: 0.15", "gloss: 0.25"))
+    differs = differences(before, identity(plan, engine))
+    assert [line.split(" was ")[0] for line in differs] == ["scene_files.environments/mine.yaml"]
+    in_project = make_plan(load_recipe("paper"), seed=1, count=1)
+    assert "surfaces/shingle/color.jpg" not in identity(in_project, engine)["scene_files"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("name: mine", "name: yours"), "mine.yaml: name: 'yours' is not its file's, 'mine'"),
+        (("surface: shingle", "surface: shingles"), "unknown ground 'shingles' (did you mean 'sh"),
+        (("surface: shingle", "surface: brick"), "unknown ground 'brick'"),
+        (("courtyard.exr", "../courtyard.exr"), "panorama: String should match pattern"),
+    ],
+)
+def test_a_users_place_that_cannot_be_is_refused_with_its_file(user_place, change, message):
+    user_place.write_text(user_place.read_text().replace(*change))
+    with pytest.raises(InputError) as refused:
+        load_environment("mine")
+    assert message in str(refused.value)
+    assert str(user_place) in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -176,8 +176,8 @@ def test_a_plan_builds_the_catalog_once_and_lists_each_folder_once():
     counts = subprocess.run(
         [sys.executable, "-c", COUNTED], check=True, capture_output=True, text=True
     ).stdout.split()
-    # Folders: the project's cars, environments and recipes.
-    assert [int(count) for count in counts] == [len(DECLARATIONS), 3]
+    # Folders: the project's cars, environments, surfaces and recipes.
+    assert [int(count) for count in counts] == [len(DECLARATIONS), 4]
 
 
 def test_a_sweep_of_cars_shows_no_car_that_belongs_to_no_split(paper):

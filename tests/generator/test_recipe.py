@@ -5,7 +5,7 @@ import os
 import pytest
 
 from dmldata.common.errors import InputError
-from dmlgen.catalog.assets import recipe_names
+from dmlgen.catalog.assets import project_names
 from dmlgen.factors.registry import DEFAULTS, check_value
 from dmlgen.plan.draw import make_plan
 from dmlgen.plan.recipe import load_recipe
@@ -29,7 +29,7 @@ def write(folder, text):
     return path
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", project_names("recipes"))
 def test_recipes_of_the_project_are_valid(name):
     recipe = load_recipe(name)
     assert recipe.name == name

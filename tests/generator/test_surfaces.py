@@ -6,9 +6,9 @@ from PIL import Image
 
 from dmldata.common.documents import load_document
 from dmldata.common.errors import InputError
-from dmlgen.catalog.assets import surface_folder, surface_names
-from dmlgen.catalog.surfaces import SurfaceSpec, load_surface
-from dmlgen.factors.registry import DECLARATIONS
+from dmlgen.catalog.assets import project_names, surface_folder
+from dmlgen.catalog.surfaces import SurfaceSpec, load_surface, surface_image_file
+from dmlgen.factors.registry import DECLARATIONS, check_value
 from dmlgen.surfaces.bake import BAKERS, MASKS, baked
 
 
@@ -17,10 +17,10 @@ def images(name):
 
 
 def test_every_surface_has_a_baker_and_every_baker_a_surface():
-    assert surface_names() == sorted(BAKERS)
+    assert list(project_names("surfaces")) == sorted(BAKERS)
 
 
-@pytest.mark.parametrize("name", surface_names())
+@pytest.mark.parametrize("name", project_names("surfaces"))
 def test_a_surface_tiles_without_a_seam(name):
     for pixels in images(name).values():
         values = pixels.astype(float)
@@ -53,6 +53,19 @@ def test_baking_twice_gives_the_same(name):
     first, second = baked(name, 512), baked(name, 512)
     assert first.keys() == second.keys()
     assert all(first[file].tobytes() == second[file].tobytes() for file in first)
+
+
+def test_a_users_surface_is_a_ground_where_it_has_all_images(user_place):
+    check_value("ground", "shingle")
+    folder = surface_folder("shingle")
+    (folder / "color.jpg").write_bytes(b"no picture")
+    with pytest.raises(
+        InputError, match=r"color\.jpg: not an image that can be read; valid: a JPEG"
+    ):
+        surface_image_file("shingle", "color.jpg")
+    (folder / "normal.jpg").unlink()
+    with pytest.raises(InputError, match="unknown value 'shingle' of factor 'ground'; valid: asph"):
+        check_value("ground", "shingle")
 
 
 def test_a_surface_without_a_tile_is_refused(tmp_path):

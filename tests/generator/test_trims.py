@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dmlgen.catalog.assets import car_mesh, project_car_names
+from dmlgen.catalog.assets import car_mesh, project_names
 from dmlgen.derive.cut import CHORD, cut
 from dmlgen.derive.glb import CarFile, Part
 from dmlgen.derive.models import derive, measure
@@ -11,7 +11,7 @@ from dmlgen.derive.outline import outline
 from dmlgen.derive.trims import CLADDINGS, NO_ROOF, ORIGINAL, choose, cladding, exchange_trim, roof
 from dmlgen.derive.wheels import choose as choose_wheels
 
-BASES = project_car_names()
+BASES = project_names("cars")
 
 
 def area(part):

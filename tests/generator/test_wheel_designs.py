@@ -7,14 +7,14 @@ import itertools
 import numpy as np
 import pytest
 
-from dmlgen.catalog.assets import car_mesh, project_car_names
+from dmlgen.catalog.assets import car_mesh, project_names
 from dmlgen.catalog.roles import ROLES
 from dmlgen.derive.glb import CarFile
 from dmlgen.derive.quads import box, lathe, smooth
 from dmlgen.derive.wheel_designs import DESIGNS, FINISHES, wheel_faces
 from dmlgen.derive.wheels import RIMS, choose, exchange_wheels
 
-BASES = project_car_names()
+BASES = project_names("cars")
 RADIUS, WIDTH = 0.33, 0.21
 
 

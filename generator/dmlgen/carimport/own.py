@@ -21,8 +21,15 @@ from dmlgen.carimport.importer import ImportedCar, convert_source
 from dmlgen.carimport.model import Model
 from dmlgen.carimport.table import roles_of
 from dmlgen.carimport.wheels import glob_of
-from dmlgen.catalog.assets import OWN_CARS, own_car_names, own_cars_folder, project_car_names
-from dmlgen.catalog.cars import NAME, NAME_LENGTH, UNKNOWN_LICENSE, CarSpec, Source
+from dmlgen.catalog.assets import (
+    NAME,
+    NAME_LENGTH,
+    project_names,
+    user_folder,
+    user_folder_variable,
+    user_names,
+)
+from dmlgen.catalog.cars import UNKNOWN_LICENSE, CarSpec, Source
 from dmlgen.modelfiles.kinds import check_kind
 from dmlgen.plan.presets import Engine
 from dmlgen.rendering.show import show_car
@@ -66,16 +73,15 @@ def check_file(file: Path, labels: Labels, force: bool) -> str:
             f"--name '{name}': has to consist of letters, digits, '-' and '_', like fordFocus, at "
             f"most {NAME_LENGTH} of them"
         )
-    if name in project_car_names():
+    if name in project_names("cars"):
         raise InputError(f"--name {name}: a car of the project has that name; give another one")
-    if name in own_car_names() and not force:
+    home = user_folder("cars")
+    if name in user_names("cars") and not force:
         raise InputError(
-            f"--name {name}: taken by {own_cars_folder() / name}; give another one, or --force to "
-            f"replace it"
+            f"--name {name}: taken by {home / name}; give another one, or --force to replace it"
         )
-    home = own_cars_folder()
     if home.exists() and not home.is_dir():
-        raise InputError(f"{OWN_CARS}={home}: has to be a folder")
+        raise InputError(f"{user_folder_variable('cars')}={home}: has to be a folder")
     return name
 
 
@@ -121,7 +127,7 @@ def bring_car(
     if on_decided:
         on_decided(decision)
     spec = _spec(name, file, decision, choices, labels)
-    home = own_cars_folder()
+    home = user_folder("cars")
     home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home, prefix=".making-") as scratch:
         made = Path(scratch) / name

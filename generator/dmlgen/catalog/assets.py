@@ -1,13 +1,25 @@
-"""What can stand in a picture: cars, environments, surfaces, recipes: files under `scenes/`."""
+"""What can stand in a picture: files under `scenes/`, and the user's own beside them.
+
+The user's cars, environments and surfaces lie in folders of the same form; a name that the project
+uses always means the project's.
+"""
 
 from __future__ import annotations
 
 import os
 from functools import cache
 from pathlib import Path
+from typing import Literal, TypeVar
 
+from pydantic import BaseModel
+
+from dmldata.common.documents import load_document
 from dmldata.common.errors import InputError, UnknownNameError
 from dmlgen.catalog.derived_names import parse_derived
+
+NAME_LENGTH = 63
+NAME = rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{NAME_LENGTH - 1}}}$"
+M = TypeVar("M", bound=BaseModel)
 
 
 @cache
@@ -18,34 +30,46 @@ def scenes_folder() -> Path:
     return installed if installed.is_dir() else package.parent.parent / "scenes"
 
 
-OWN_CARS = "DML_PRISM_CARS"
-"""Environment variable that names the folder of the user's own cars."""
+Kind = Literal["cars", "environments", "surfaces", "recipes"]
+"""What scene files are of; also the name of their folder."""
+_FILES: dict[Kind, str] = {
+    "cars": "*/car.yaml",
+    "environments": "*.yaml",
+    "surfaces": "*/surface.yaml",
+    "recipes": "*.yaml",
+}
 
 
 @cache
-def project_car_names() -> tuple[str, ...]:
-    """Return the names of the cars that come with the project, listed once per process."""
-    return tuple(_cars_in(scenes_folder() / "cars"))
+def project_names(kind: Kind) -> tuple[str, ...]:
+    """Return the names of what comes with the project, listed once per process."""
+    return tuple(_names_in(scenes_folder() / kind, kind))
 
 
-def own_cars_folder() -> Path:
-    """Return the folder of the user's own cars, which need not exist."""
-    chosen = os.environ.get(OWN_CARS)
+def user_folder_variable(kind: Kind) -> str:
+    """Return the environment variable that names the user's own folder."""
+    return f"DML_PRISM_{kind.upper()}"
+
+
+def user_folder(kind: Kind) -> Path:
+    """Return the folder of the user's own cars, environments or surfaces, which need not exist."""
+    chosen = os.environ.get(user_folder_variable(kind))
     if chosen:
         return Path(chosen).expanduser().absolute()
     import typer
 
-    return Path(typer.get_app_dir("dml-prism")) / "cars"
+    return Path(typer.get_app_dir("dml-prism")) / kind
 
 
-def own_car_names() -> list[str]:
-    """Return the names of the user's own cars, without those that a car of the project has."""
-    return [name for name in _cars_in(own_cars_folder()) if name not in project_car_names()]
+def user_names(kind: Kind) -> tuple[str, ...]:
+    """Return the names in the user's own folder, without those that the project uses."""
+    listed = _names_in(user_folder(kind), kind)
+    return tuple(name for name in listed if name not in project_names(kind))
 
 
-def car_names() -> list[str]:
-    """Return the names of all cars that can be rendered."""
-    return sorted([*project_car_names(), *own_car_names()])
+def names(kind: Kind) -> list[str]:
+    """Return the names of all that can be rendered: the project's and the user's own."""
+    return sorted([*project_names(kind), *user_names(kind)])
 
 
 def real_car(name: str) -> str:
@@ -59,9 +83,9 @@ def real_car(name: str) -> str:
     """
     derived = parse_derived(name)
     real = name if derived is None else derived.base
-    if real in project_car_names() or (derived is None and real in own_car_names()):
+    if real in project_names("cars") or (derived is None and real in user_names("cars")):
         return real
-    raise UnknownNameError("car", name, [*car_names(), "or derived:NAME-001 to -999"])
+    raise UnknownNameError("car", name, [*names("cars"), "or derived:NAME-001 to -999"])
 
 
 def car_folder(name: str) -> Path:
@@ -71,8 +95,7 @@ def car_folder(name: str) -> Path:
         InputError: no such car.
     """
     real = real_car(name)
-    project_cars = scenes_folder() / "cars"
-    return (project_cars if real in project_car_names() else own_cars_folder()) / real
+    return _folder_of("cars", real) / real
 
 
 def car_mesh(name: str) -> Path:
@@ -86,7 +109,7 @@ def car_mesh(name: str) -> Path:
     remedy = f"make it again: dmlgen cars import {real} --source FILE"
     if not file.is_file():
         raise InputError(f"{file}: no such file; {remedy}")
-    if real in own_car_names():
+    if real in user_names("cars"):
         from dmlgen.modelfiles.gltf import check_car_glb
 
         try:
@@ -96,28 +119,13 @@ def car_mesh(name: str) -> Path:
     return file
 
 
-@cache
-def environment_names() -> tuple[str, ...]:
-    """Return the names of all environments, listed once per process."""
-    return _yaml_names("environments")
-
-
 def environment_file(name: str) -> Path:
     """Return the YAML file of an environment.
 
     Raises:
         UnknownNameError: no such environment; the message lists them.
     """
-    if name not in environment_names():
-        raise UnknownNameError("environment", name, environment_names())
-    return scenes_folder() / "environments" / f"{name}.yaml"
-
-
-def surface_names() -> list[str]:
-    """Return the names of all baked surfaces."""
-    return sorted(
-        path.parent.name for path in (scenes_folder() / "surfaces").glob("*/surface.yaml")
-    )
+    return _folder_of("environments", name) / f"{name}.yaml"
 
 
 def surface_folder(name: str) -> Path:
@@ -126,15 +134,7 @@ def surface_folder(name: str) -> Path:
     Raises:
         UnknownNameError: no such surface; the message lists them.
     """
-    if name not in surface_names():
-        raise UnknownNameError("surface", name, surface_names())
-    return scenes_folder() / "surfaces" / name
-
-
-@cache
-def recipe_names() -> tuple[str, ...]:
-    """Return the names of the recipes that come with the project, listed once per process."""
-    return _yaml_names("recipes")
+    return _folder_of("surfaces", name) / name
 
 
 def recipe_file(name: str) -> Path:
@@ -146,15 +146,41 @@ def recipe_file(name: str) -> Path:
     user_file = Path(name)
     if user_file.suffix.lower() in {".yaml", ".yml"} and user_file.exists():
         return user_file
-    if name not in recipe_names():
-        raise UnknownNameError("recipe", name, [*recipe_names(), "or the path of a .yaml file"])
+    if name not in project_names("recipes"):
+        recipes = project_names("recipes")
+        raise UnknownNameError("recipe", name, [*recipes, "or the path of a .yaml file"])
     return scenes_folder() / "recipes" / f"{name}.yaml"
 
 
-def _yaml_names(subject: str) -> tuple[str, ...]:
-    return tuple(sorted(path.stem for path in (scenes_folder() / subject).glob("*.yaml")))
+def load_scene_file(model: type[M], path: Path) -> M:
+    """Read the YAML file of a car, place or surface, again only after it was modified.
+
+    Raises:
+        InputError: not there, or not valid (file, line, field).
+    """
+    try:
+        modified_ns = path.stat().st_mtime_ns
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    document = _load(model, path, modified_ns)
+    assert isinstance(document, model)
+    return document
 
 
-def _cars_in(folder: Path) -> list[str]:
-    names = (path.parent.name for path in folder.glob("*/car.yaml") if path.is_file())
-    return sorted(name for name in names if not name.startswith("."))
+@cache
+def _load(model: type[BaseModel], path: Path, modified_ns: int) -> BaseModel:
+    return load_document(model, path)
+
+
+def _folder_of(kind: Kind, name: str) -> Path:
+    if name in project_names(kind):
+        return scenes_folder() / kind
+    if name in user_names(kind):
+        return user_folder(kind)
+    raise UnknownNameError(kind.removesuffix("s"), name, names(kind))
+
+
+def _names_in(folder: Path, kind: Kind) -> list[str]:
+    files = (path for path in folder.glob(_FILES[kind]) if path.is_file())
+    listed = (path.parent.name if "/" in _FILES[kind] else path.stem for path in files)
+    return sorted(name for name in listed if not name.startswith("."))

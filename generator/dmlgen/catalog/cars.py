@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from dmldata.common.documents import load_document
 from dmldata.common.errors import InputError, UnknownNameError
 from dmldata.common.strict import StrictModel
 from dmldata.contract.manifest import Credit
-from dmlgen.catalog.assets import car_folder
+from dmlgen.catalog.assets import NAME, car_folder, load_scene_file
 from dmlgen.catalog.car_edits import (
     Face,
     Liners,
@@ -29,8 +27,6 @@ from dmlgen.catalog.roles import ROLES
 Axis = Literal["+X", "-X", "+Y", "-Y"]
 UpAxis = Literal["+Z", "-Z", "+Y", "-Y", "+X", "-X"]
 UNKNOWN_LICENSE = "unknown licence: do not publish"
-NAME_LENGTH = 63
-NAME = rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{NAME_LENGTH - 1}}}$"
 
 MAX_SCALE = 1e6
 """Meters per unit of a model: beyond it single precision overflows."""
@@ -194,7 +190,7 @@ def read_car(folder: Path) -> CarSpec:
         InputError: not there, not valid (file, line, field), or another name than the folder's.
     """
     path = folder / "car.yaml"
-    spec = load_document(CarSpec, path)
+    spec = load_scene_file(CarSpec, path)
     if spec.name != folder.name:
         raise InputError(
             f"{path}: name: '{spec.name}' is not its folder's, '{folder.name}'; change one of them "
@@ -209,20 +205,9 @@ def load_car(name: str) -> CarSpec:
     Raises:
         InputError: unknown car, or a file that is not valid (file, line, field).
     """
-    folder = car_folder(name)
-    try:
-        modified_ns = (folder / "car.yaml").stat().st_mtime_ns
-    except OSError as error:
-        raise InputError(f"cannot read {folder / 'car.yaml'}: {error.strerror}") from error
-    base = _read_once(folder, modified_ns)
+    base = read_car(car_folder(name))
     derived = parse_derived(name)
     if derived is None:
         return base
     title = f"{base.title}, models derived from it"
     return base.model_copy(update={"name": name, "title": title})
-
-
-@cache
-def _read_once(folder: Path, modified_ns: int) -> CarSpec:
-    """Read a car.yaml, again only after it was modified."""
-    return read_car(folder)

@@ -1,17 +1,17 @@
-"""Environments: what scenes/environments/*.yaml hold."""
+"""Environments: what environments/NAME.yaml holds."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Literal, TypeAlias, get_args
 
 from pydantic import Field, RootModel
 
-from dmldata.common.documents import load_document
+from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
 from dmldata.contract.manifest import Credit
-from dmlgen.catalog.assets import environment_file
-from dmlgen.catalog.things import ParkedCar, Thing
+from dmlgen.catalog.assets import NAME, environment_file, load_scene_file
+from dmlgen.catalog.surfaces import GroundName
+from dmlgen.catalog.things import ParkedCar, Pavement, Thing, Wall
 
 PlaceKind: TypeAlias = Literal["backdrop", "panorama", "studio", "site"]
 PLACE_KINDS: frozenset[PlaceKind] = frozenset(get_args(PlaceKind))
@@ -39,7 +39,7 @@ class BackdropSpec(StrictModel):
             passed into the plain backdrop beyond the second.
     """
 
-    name: str
+    name: str = Field(pattern=NAME)
     title: str
     kind: Literal["backdrop"]
     lit_radius: tuple[float, float]
@@ -61,13 +61,13 @@ class PanoramaSpec(StrictModel):
             `environment_view` is 0 and where it is 1: the directions in which a car could stand.
     """
 
-    name: str
+    name: str = Field(pattern=NAME)
     title: str
     kind: Literal["panorama"]
-    panorama: str
+    panorama: str = Field(pattern=r"^[a-z0-9_]+\.exr$")
     tripod_height: float = Field(gt=0)
     ground_radius: tuple[float, float]
-    surface: str
+    surface: GroundName
     gloss: float = Field(ge=0, le=1)
     compensation: float = 0.0
     arc: tuple[float, float]
@@ -83,7 +83,7 @@ class StudioSpec(StrictModel):
         softboxes: the lights.
     """
 
-    name: str
+    name: str = Field(pattern=NAME)
     title: str
     kind: Literal["studio"]
     radius: float = Field(gt=0)
@@ -102,7 +102,7 @@ class SiteSpec(StrictModel):
         things: what stands there.
     """
 
-    name: str
+    name: str = Field(pattern=NAME)
     title: str
     kind: Literal["site"]
     ground_radius: float = Field(gt=0)
@@ -125,11 +125,24 @@ class EnvironmentDocument(RootModel[Environment]):
     root: Environment = Field(discriminator="kind")
 
 
-@cache
 def load_environment(name: str) -> Environment:
     """Return the environment `name`.
 
     Raises:
-        InputError: unknown, or a file that is not valid (file, line, field).
+        InputError: unknown, not valid (file, line, field), or another name than its file's.
     """
-    return load_document(EnvironmentDocument, environment_file(name)).root
+    path = environment_file(name)
+    place = load_scene_file(EnvironmentDocument, path).root
+    if place.name != name:
+        raise InputError(
+            f"{path}: name: '{place.name}' is not its file's, '{name}'; change one of them"
+        )
+    return place
+
+
+def surfaces_of(place: Environment) -> tuple[str, ...]:
+    """Return the names of the surfaces that the file of a place names."""
+    if isinstance(place, PanoramaSpec):
+        return (place.surface,)
+    things = place.things if isinstance(place, SiteSpec) else ()
+    return tuple(thing.surface for thing in things if isinstance(thing, Pavement | Wall))

@@ -1,14 +1,25 @@
-"""scenes/surfaces/<name>/surface.yaml: how large a tile is, and what it is good for."""
+"""surface.yaml: how large a tile is, and what it is good for; and the images beside it."""
 
 from __future__ import annotations
 
-from functools import cache
+from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from dmldata.common.documents import load_document
+from dmldata.common.errors import InputError, UnknownNameError
 from dmldata.common.strict import StrictModel
-from dmlgen.catalog.assets import surface_folder
+from dmlgen.catalog.assets import (
+    NAME,
+    load_scene_file,
+    names,
+    project_names,
+    surface_folder,
+    user_names,
+)
+from dmlgen.modelfiles.beside import problem_of_image
+
+SURFACE_IMAGES = ("color.jpg", "normal.jpg", "roughness.jpg")
 
 
 class SurfaceSpec(StrictModel):
@@ -21,18 +32,79 @@ class SurfaceSpec(StrictModel):
         markings: whether lines are painted on such a ground.
     """
 
-    name: str
+    name: str = Field(pattern=NAME)
     title: str
     tile: float = Field(gt=0)
     roughness: float = Field(default=0.8, ge=0, le=1)
     markings: bool = False
 
 
-@cache
 def load_surface(name: str) -> SurfaceSpec:
     """Return the surface `name`.
 
     Raises:
-        InputError: unknown, or a file that is not valid (file, line, field).
+        InputError: unknown, not valid (file, line, field), or another name than its folder's.
     """
-    return load_document(SurfaceSpec, surface_folder(name) / "surface.yaml")
+    path = surface_folder(name) / "surface.yaml"
+    spec = load_scene_file(SurfaceSpec, path)
+    if spec.name != name:
+        raise InputError(
+            f"{path}: name: '{spec.name}' is not its folder's, '{name}'; change one of them"
+        )
+    return spec
+
+
+def surface_image_file(name: str, file: str) -> Path:
+    """Return one of a surface's images.
+
+    Raises:
+        InputError: unknown surface, or an image of the user's that is missing, no image, or too
+            large.
+    """
+    path = surface_folder(name) / file
+    if name not in project_names("surfaces"):
+        problem = problem_of_image(path) if path.is_file() else "no such file"
+        if problem:
+            raise InputError(f"{path}: {problem}; valid: a JPEG picture")
+    return path
+
+
+def surface_files(name: str) -> list[Path]:
+    """Return the files of a surface that decide what it looks like."""
+    folder = surface_folder(name)
+    return [folder / f for f in ("surface.yaml", *SURFACE_IMAGES) if (folder / f).is_file()]
+
+
+def user_grounds() -> tuple[str, ...]:
+    """Return the names of the user's surfaces that can be seen from near: with all three images."""
+    return tuple(name for name in user_names("surfaces") if _is_ground(name))
+
+
+def _is_ground(name: str) -> bool:
+    return all((surface_folder(name) / file).is_file() for file in SURFACE_IMAGES)
+
+
+def _check_ground(name: str) -> str:
+    if name in project_names("surfaces") and _is_ground(name):
+        return name
+    grounds = [ground for ground in names("surfaces") if _is_ground(ground)]
+    if name not in grounds:
+        raise ValueError(str(UnknownNameError("ground", name, grounds)))
+    return name
+
+
+GroundName = Annotated[str, AfterValidator(_check_ground)]
+"""A surface with all three images."""
+
+
+def any_user_surface_or(*project_surfaces: str) -> AfterValidator:
+    """Return a check that a name is one of these, or one of the user's own surfaces."""
+
+    def check(name: str) -> str:
+        if name not in project_surfaces:
+            valid = (*project_surfaces, *user_names("surfaces"))
+            if name not in valid:
+                raise ValueError(str(UnknownNameError("surface", name, valid)))
+        return name
+
+    return AfterValidator(check)

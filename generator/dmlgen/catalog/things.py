@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
 from dmlgen.catalog.assets import real_car
+from dmlgen.catalog.surfaces import any_user_surface_or
 
 Meters = Annotated[float, Field(gt=0)]
 
@@ -92,7 +93,7 @@ class Wall(Placed):
     """A garden wall along y."""
 
     kind: Literal["wall"]
-    surface: Literal["brick", "plaster", "concrete_wall"]
+    surface: Annotated[str, any_user_surface_or("brick", "plaster", "concrete_wall")]
     length: Meters
     height: Meters = 2.0
 
@@ -111,7 +112,7 @@ class Pavement(Placed):
     kind: Literal["pavement"]
     length: Meters
     width: Meters = 2.5
-    surface: Literal["pavers", "concrete", "cobbles"] = "pavers"
+    surface: Annotated[str, any_user_surface_or("pavers", "concrete", "cobbles")] = "pavers"
 
 
 class Verge(Placed):

@@ -31,12 +31,12 @@ def list_cars() -> None:
     Each of the project's cars also has derived models with other proportions, wheels and trim:
     derived:NAME-001 to derived:NAME-999. Recipes can name several at once: derived:NAME-001..014.
     """
-    from dmlgen.catalog.assets import car_names, own_car_names
+    from dmlgen.catalog.assets import names, user_names
     from dmlgen.catalog.cars import load_car
 
-    user_cars = own_car_names()
+    user_cars = user_names("cars")
     specs, broken = [], []
-    for name in car_names():
+    for name in names("cars"):
         try:
             specs.append(load_car(name))
         except InputError as error:
@@ -149,9 +149,9 @@ def import_car(
     if source is not None:
         _convert_again(model, source)
         return
-    from dmlgen.catalog.assets import car_names
+    from dmlgen.catalog.assets import names
 
-    if model in car_names() and not Path(model).exists():
+    if model in names("cars") and not Path(model).exists():
         raise InputError(
             f"--source is missing; valid: the file that car.yaml of {model} names, or its folder"
         )

@@ -113,10 +113,10 @@ def factors(as_json: AsJson = False) -> None:
 @app.command()
 def recipes() -> None:
     """List the recipes that come with the project."""
-    from dmlgen.catalog.assets import recipe_names
+    from dmlgen.catalog.assets import project_names
     from dmlgen.plan.recipe import load_recipe
 
-    recipes_of_project = [load_recipe(name) for name in recipe_names()]
+    recipes_of_project = [load_recipe(name) for name in project_names("recipes")]
     rows = [(recipe.name, recipe.images, recipe.title) for recipe in recipes_of_project]
     console.table(("name", "images", "title"), rows)
 

@@ -28,6 +28,7 @@ class FactorDeclaration:
         unit: empty for a pure number or a name.
         period: length of the circle in its unit, for cyclic factors alone.
         applies_in: the kinds of places in which it means something; elsewhere its value is null.
+        user_values: names of the user's own files, which are valid too.
         check_name: raises InputError for a name that cannot be rendered, where more names are
             valid than `values` has.
     """
@@ -42,6 +43,7 @@ class FactorDeclaration:
     unit: str = ""
     period: float | None = None
     applies_in: frozenset[PlaceKind] = PLACE_KINDS
+    user_values: Names = tuple
     check_name: Callable[[str], object] | None = None
 
     def factor(self) -> Factor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dmlgen.catalog.assets import project_car_names, real_car
+from functools import partial
+
+from dmlgen.catalog.assets import project_names, real_car
 from dmlgen.factors.declaration import FactorDeclaration
 
 FACTORS = (
@@ -11,7 +13,7 @@ FACTORS = (
         group="model",
         kind="categorical",
         meaning="which car",
-        values=project_car_names,
+        values=partial(project_names, "cars"),
         check_name=real_car,
         default="fordFocus",
     ),

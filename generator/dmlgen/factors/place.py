@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dmlgen.catalog.assets import environment_names
+from functools import partial
+
+from dmlgen.catalog.assets import project_names, user_names
+from dmlgen.catalog.surfaces import user_grounds
 from dmlgen.factors.declaration import FactorDeclaration
 
 FACTORS = (
@@ -11,7 +14,8 @@ FACTORS = (
         group="place",
         kind="categorical",
         meaning="what surrounds the car",
-        values=environment_names,
+        values=partial(project_names, "environments"),
+        user_values=partial(user_names, "environments"),
         default="backdrop",
     ),
     FactorDeclaration(
@@ -29,6 +33,7 @@ FACTORS = (
         kind="categorical",
         meaning="what the ground of an outdoor place is made of",
         values=("asphalt", "asphalt_wet", "concrete", "pavers", "cobbles", "gravel"),
+        user_values=user_grounds,
         default="asphalt",
         applies_in=frozenset({"site"}),
     ),

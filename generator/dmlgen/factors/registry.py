@@ -135,8 +135,8 @@ def check_value(key: str, value: Value) -> None:
     if isinstance(value, str) or not factor.is_numeric:
         if declaration.check_name is not None:
             declaration.check_name(str(value))
-        elif value not in factor.values:
-            valid = ", ".join(str(name) for name in factor.values)
+        elif value not in factor.values and value not in declaration.user_values():
+            valid = ", ".join(map(str, (*factor.values, *declaration.user_values())))
             raise InputError(f"unknown value '{value}' of factor '{key}'; valid: {valid}")
         return
     low, high = declaration.range

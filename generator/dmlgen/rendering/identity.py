@@ -14,11 +14,11 @@ from dmlgen.catalog.assets import (
     car_folder,
     car_mesh,
     environment_file,
+    project_names,
     real_car,
-    surface_folder,
-    surface_names,
 )
-from dmlgen.catalog.places import SiteSpec, load_environment
+from dmlgen.catalog.places import SiteSpec, load_environment, surfaces_of
+from dmlgen.catalog.surfaces import surface_files
 from dmlgen.plan.draw import Plan, PlannedImage
 from dmlgen.plan.presets import Engine
 from dmlgen.rendering.pixel_code import pixel_code_digest
@@ -66,16 +66,20 @@ def _scene_files(plan: Plan) -> dict[str, str]:
     """Return digests of the files of everything that the pictures of a plan show."""
     environments = {str(image.values["environment"]) for image in plan.images}
     cars = {car for image in plan.images for car in cars_in(image)}
-    # A user's car lies in another folder, which does not matter to the pictures.
+    # What is the user's lies in another folder, which does not matter to the pictures.
     files = {}
     for car in map(real_car, cars):
         files[f"cars/{car}/car.yaml"] = car_folder(car) / "car.yaml"
         files[f"cars/{car}/{car}.glb"] = car_mesh(car)
     for file in map(environment_file, environments):
         files[f"environments/{file.name}"] = file
-    # Only the scene knows which surfaces (walls, dirt, clouds) a place uses: all are counted.
-    for file in [file for name in surface_names() for file in surface_folder(name).iterdir()]:
-        files[f"surfaces/{file.parent.name}/{file.name}"] = file
+    # Only the scene knows which of the project's surfaces (walls, dirt, clouds) a place uses: all
+    # are counted. The user's are used where a place or the ground names them.
+    named = {name for place in environments for name in surfaces_of(load_environment(place))}
+    grounds = {str(ground) for image in plan.images if (ground := image.values.get("ground"))}
+    for name in {*project_names("surfaces"), *named, *grounds}:
+        for file in surface_files(name):
+            files[f"surfaces/{name}/{file.name}"] = file
     return {name: sha256_of(files[name])[:12] for name in sorted(files)}
 
 

@@ -14,7 +14,7 @@ from dmldata.common.errors import InputError
 from dmldata.common.files import write_atomic
 from dmldata.contract.grid import grid
 from dmlgen.blender import call_in_blender
-from dmlgen.catalog.assets import OWN_CARS, car_mesh
+from dmlgen.catalog.assets import car_mesh, user_folder_variable
 from dmlgen.factors.registry import DEFAULTS
 from dmlgen.plan.presets import Engine
 
@@ -63,7 +63,7 @@ def show_car(
 def _photograph_in(cars: Path | None, *args: Any) -> list[bytes]:
     # This runs in a process of its own, so the environment of the caller does not change.
     if cars is not None:
-        os.environ[OWN_CARS] = str(cars)
+        os.environ[user_folder_variable("cars")] = str(cars)
     return photograph_sides(*args)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+from dmldata.common.errors import UnknownNameError
 from dmlgen.catalog.places import PanoramaSpec
 from dmlgen.scene.changes import Changes
 from dmlgen.scene.light.daylight import light_gain
@@ -26,8 +27,15 @@ from dmlgen.scene.surfaces import ground_nodes, mean_color
 
 
 def panorama_file(name: str) -> Path:
-    """Return the path of a panorama in Blender's own data files (CC0, Greg Zaal, Poly Haven)."""
-    return Path(bpy.utils.system_resource("DATAFILES")) / "studiolights" / "world" / name
+    """Return the path of a panorama in Blender's own data files (CC0, Greg Zaal, Poly Haven).
+
+    Raises:
+        UnknownNameError: Blender has no such panorama; the message lists those it has.
+    """
+    folder = Path(bpy.utils.system_resource("DATAFILES")) / "studiolights" / "world"
+    if not (folder / name).is_file():
+        raise UnknownNameError("panorama", name, sorted(file.name for file in folder.glob("*.exr")))
+    return folder / name
 
 
 def light_on_ground(pixels: np.ndarray) -> np.ndarray:

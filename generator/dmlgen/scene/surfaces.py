@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import bpy
 import numpy as np
 
-from dmlgen.catalog.assets import surface_folder
-from dmlgen.catalog.surfaces import load_surface
+from dmlgen.catalog.surfaces import load_surface, surface_image_file
 from dmlgen.scene.nodes import Tree
 
 MACRO_TILE = 26.7
@@ -29,7 +28,7 @@ class SurfaceNodes(NamedTuple):
 
 def surface_image(name: str, file: str = "color.jpg", data: bool = False) -> Any:
     """Return one of a surface's images; `data` is for values that are no color."""
-    image = bpy.data.images.load(str(surface_folder(name) / file), check_existing=True)
+    image = bpy.data.images.load(str(surface_image_file(name, file)), check_existing=True)
     image.colorspace_settings.name = "Non-Color" if data else "sRGB"
     return image
 

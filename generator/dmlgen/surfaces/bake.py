@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from dmldata.common.console import say
-from dmlgen.catalog.assets import surface_folder, surface_names
+from dmlgen.catalog.assets import surface_folder
 from dmlgen.catalog.surfaces import load_surface
 from dmlgen.surfaces import grounds, walls
 from dmlgen.surfaces.grounds import Surface
@@ -68,6 +68,6 @@ def _picture(values: Array) -> Image.Image:
 
 
 if __name__ == "__main__":
-    for surface_name in sys.argv[1:] or surface_names():
+    for surface_name in sys.argv[1:] or BAKERS:
         bake(surface_name, surface_folder(surface_name))
         say(surface_name)

@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,28 +43,52 @@ SampleFiles = Callable[[str], Mapping[str, bytes]]
 """Maps a key to the bytes of its files: 'jpg' or 'png', 'mask.png', and optionally 'depth.png'."""
 
 
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What a manifest says that does not follow from the files of the dataset.
+
+    Attributes:
+        name: lower case, also the name of its folder on hubs.
+        version: as in semantic versioning.
+        license: SPDX identifier of the dataset as a whole.
+        credits: works that the pictures show; `credits_id` of every row names some of them.
+        recipe: the complete recipe that the plan was drawn from, valid in JSON.
+        seed: seed of the plan.
+        design: 'independent' or 'sweep', as in `Manifest`.
+        factors: columns of the rows that hold values of factors, and labels.
+        versions: versions of the packages and the renderer, by name.
+        engine: settings of the renderer, valid in JSON.
+        sweep_group: group of factors that a sweep changes; None unless design is 'sweep'.
+        description, url, creator: information for readers.
+        date: YYYY-MM-DD.
+        set_aside: images of the plan that the dataset lacks.
+    """
+
+    name: str
+    version: str
+    license: str
+    credits: tuple[Credit, ...]
+    recipe: Mapping[str, object]
+    seed: int
+    design: Literal["independent", "sweep"]
+    factors: tuple[Factor, ...]
+    versions: Mapping[str, str]
+    engine: Mapping[str, object]
+    sweep_group: str | None = None
+    description: str = ""
+    url: str | None = None
+    date: str | None = None
+    creator: str = "dml-prism"
+    set_aside: tuple[SetAside, ...] = ()
+
+
 def write_dataset(
     folder: str | os.PathLike[str],
-    *,
-    name: str,
-    version: str,
-    license: str,
-    credits: Sequence[Credit],
-    recipe: Mapping[str, Any],
-    seed: int,
-    design: Literal["independent", "sweep"],
-    factors: Sequence[Factor],
+    facts: DatasetFacts,
     rows: Sequence[Row],
     sample_files: SampleFiles,
-    versions: Mapping[str, str],
-    engine: Mapping[str, Any],
+    *,
     images_per_shard: int,
-    sweep_group: str | None = None,
-    description: str = "",
-    url: str | None = None,
-    date: str | None = None,
-    creator: str = "dml-prism",
-    set_aside: Sequence[SetAside] = (),
     progress: Report | None = None,
 ) -> Manifest:
     """Write a whole dataset; the same arguments give the same bytes.
@@ -71,15 +96,12 @@ def write_dataset(
     dataset.json is written last: a folder that holds it is complete. Files of an interrupted call
     are written again. Hidden files (names that start with a dot) are ignored.
 
-    Arguments that are not listed here are fields of `Manifest`.
-
     Args:
         folder: folder of the dataset; made if missing.
         rows: one row per image, already in random order, which is kept except for the rows that
             `typed_first` moves; columns as in `dmldata.contract.samples`, without 'shard'.
         sample_files: called once per image, in the order of the shards.
         images_per_shard: maximum number of images per shard; see `images_per_shard_for`.
-        sweep_group: group that a sweep changes; None unless design is 'sweep'.
         progress: called as ('write shards', images done, total images).
 
     Returns:
@@ -92,31 +114,14 @@ def write_dataset(
     folder = Path(folder)
     if not rows:
         raise InputError(f"{folder}: a dataset needs at least one image")
-    rows = [rows[number] for number in typed_first(rows, [*(f.key for f in factors), *NULLABLE])]
+    rows = [
+        rows[number] for number in typed_first(rows, [*(f.key for f in facts.factors), *NULLABLE])
+    ]
     layout = shard_layout([_split_of(row) for row in rows], images_per_shard)
     _check_folder(folder, {shard.file for shard in layout})
-    table = samples_table(_placed(rows, layout), factors)
-    _check_credits(table["credits_id"].to_pylist(), credits)
-    draft = _draft(
-        layout,
-        name=name,
-        version=version,
-        license=license,
-        description=description,
-        url=url,
-        date=date,
-        creator=creator,
-        credits=tuple(credits),
-        recipe=_as_json("recipe", recipe),
-        seed=seed,
-        design=design,
-        sweep_group=sweep_group,
-        varied=tuple(factor.key for factor in factors if factor.varies),
-        factors=tuple(factors),
-        set_aside=tuple(set_aside),
-        versions=dict(versions),
-        engine=_as_json("engine", engine),
-    )
+    table = samples_table(_placed(rows, layout), facts.factors)
+    _check_credits(table["credits_id"].to_pylist(), facts.credits)
+    draft = _draft(layout, facts)
     contents = _Contents(sample_files, len(rows), progress)
     shards: list[Shard] = []
     start = 0
@@ -178,33 +183,38 @@ class _Contents:
                 raise InputError(f"{key}.{extension}: size {size}, those before it {self.size}")
 
 
-def _draft(layout: Sequence[ShardPlan], **fields: Any) -> Manifest:
+def _draft(layout: Sequence[ShardPlan], facts: DatasetFacts) -> Manifest:
     """Return the manifest with placeholders for digests, image size and extensions.
 
     Errors in the manifest are thus raised before any file is written.
     """
-    unknown: dict[str, Any] = {"bytes": 1, "sha256": "0" * 64}
+    documents = {
+        "recipe": _as_json("recipe", facts.recipe),
+        "engine": _as_json("engine", facts.engine),
+        "versions": dict(facts.versions),
+    }
     images: Counter[str] = Counter()
     for plan in layout:
         images[plan.split] += len(plan.rows)
     try:
         shards = tuple(
-            Shard(file=plan.file, split=plan.split, images=len(plan.rows), **unknown)
+            Shard(file=plan.file, split=plan.split, images=len(plan.rows), bytes=1, sha256="0" * 64)
             for plan in layout
         )
         return Manifest(
-            **fields,
+            **(vars(facts) | documents),
+            varied=tuple(factor.key for factor in facts.factors if factor.varies),
             image_size=(1, 1),
             sample_files=("jpg", "mask.png", "json"),
             splits=dict(images),
             shards=shards,
-            samples=Samples(**unknown),
+            samples=Samples(bytes=1, sha256="0" * 64),
         )
     except ValidationError as error:
         raise InputError(f"{MANIFEST_FILE}: {explain(error, Manifest)}") from None
 
 
-def _as_json(field: str, document: Mapping[str, Any]) -> dict[str, Any]:
+def _as_json(field: str, document: Mapping[str, object]) -> dict[str, object]:
     """Return a document as it will be read back from JSON."""
     try:
         return json.loads(json.dumps(document, allow_nan=False))

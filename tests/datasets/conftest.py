@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from PIL import Image
 
 from dmldata.contract.factors import Factor
 from dmldata.contract.manifest import Credit, Manifest
-from dmldata.writer import write_dataset
+from dmldata.writer import DatasetFacts, write_dataset
 
 SIDE = 32
 
@@ -119,29 +120,33 @@ def sample_files(key: str) -> dict[str, bytes]:
 
 
 Write = Callable[..., Manifest]
+FACTS = DatasetFacts(
+    name="tiny-cars",
+    version="1.0.0",
+    license="CC-BY-4.0",
+    credits=CREDITS,
+    recipe={"name": "tiny", "factors": {"car_model": ["coupe", "van", "truck"]}},
+    seed=7,
+    design="independent",
+    factors=FACTORS,
+    versions={"dmlgen": "0.1.0"},
+    engine={"samples": 16},
+)
 
 
 @pytest.fixture(scope="session")
 def write() -> Write:
-    """Write the tiny dataset into a folder; any argument of `write_dataset` can be replaced."""
+    """Write the tiny dataset into a folder; any argument, and any fact, can be replaced."""
 
     def write_tiny(folder: Path, **changes: Any) -> Manifest:
-        given: dict[str, Any] = {
-            "name": "tiny-cars",
-            "version": "1.0.0",
-            "license": "CC-BY-4.0",
-            "credits": CREDITS,
-            "recipe": {"name": "tiny", "factors": {"car_model": ["coupe", "van", "truck"]}},
-            "seed": 7,
-            "design": "independent",
-            "factors": FACTORS,
+        arguments: dict[str, Any] = {
             "rows": make_rows(),
             "sample_files": sample_files,
-            "versions": {"dmlgen": "0.1.0"},
-            "engine": {"samples": 16},
             "images_per_shard": 4,
+            "progress": None,
         }
-        return write_dataset(folder, **(given | changes))
+        arguments |= {key: changes.pop(key) for key in arguments.keys() & changes.keys()}
+        return write_dataset(folder, replace(FACTS, **changes), **arguments)
 
     return write_tiny
 

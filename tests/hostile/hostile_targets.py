@@ -18,7 +18,7 @@ from PIL import Image
 
 from dmldata.common.errors import MAX_MESSAGE_LENGTH, PrismError
 from dmldata.contract.factors import Factor
-from dmldata.writer import write_dataset
+from dmldata.writer import DatasetFacts, write_dataset
 
 SIDE = 24
 IMAGES = 6
@@ -108,21 +108,23 @@ def write_shapes(folder: Path, images: int = IMAGES) -> None:
     ]
     write_dataset(
         folder,
-        name="shapes",
-        version="1.0.0",
-        license="CC0-1.0",
-        credits=(),
-        recipe={"name": "shapes"},
-        seed=0,
-        design="independent",
-        factors=FACTORS,
-        rows=rows,
-        sample_files=lambda key: {
+        DatasetFacts(
+            name="shapes",
+            version="1.0.0",
+            license="CC0-1.0",
+            credits=(),
+            recipe={"name": "shapes"},
+            seed=0,
+            design="independent",
+            factors=FACTORS,
+            versions={},
+            engine={},
+        ),
+        rows,
+        lambda key: {
             "jpg": picture(int(key[3:])),
             "mask.png": picture(int(key[3:]), "PNG", "L"),
         },
-        versions={},
-        engine={},
         images_per_shard=4,
     )
 

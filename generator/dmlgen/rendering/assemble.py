@@ -11,7 +11,7 @@ from dmldata.common.console import Report
 from dmldata.common.errors import PrismError
 from dmldata.contract.layout import images_per_shard_for
 from dmldata.contract.manifest import Credit, Manifest, SetAside
-from dmldata.writer import write_dataset
+from dmldata.writer import DatasetFacts, write_dataset
 from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.places import load_environment
 from dmlgen.plan.draw import Plan, PlannedImage
@@ -50,8 +50,7 @@ def assemble(
         raise PrismError(f"no picture could be rendered: {next(iter(set_aside.values()))}")
     rows = [_row(image, store_of(image.key).measured(image.key)) for image in images]
     largest = max(store_of(image.key).bytes_of(image.key) for image in images)
-    return write_dataset(
-        out,
+    facts = DatasetFacts(
         name=dataset_name(plan),
         version=DATASET_VERSION,
         license=_license(plan),
@@ -62,12 +61,16 @@ def assemble(
         sweep_group=None if plan.sweep is None else plan.sweep.group,
         description=_description(plan),
         factors=plan.factors,
-        rows=rows,
-        sample_files=lambda key: store_of(key).files(key),
         versions=versions(),
         engine=engine.settings(),
-        images_per_shard=images_per_shard_for(largest),
         set_aside=tuple(SetAside(key=k, why=why) for k, why in sorted(set_aside.items())),
+    )
+    return write_dataset(
+        out,
+        facts,
+        rows,
+        lambda key: store_of(key).files(key),
+        images_per_shard=images_per_shard_for(largest),
         progress=progress,
     )
 
@@ -110,9 +113,9 @@ def _license(plan: Plan) -> str:
     return NO_LICENSE if any(license_problems(works)) else pictures_license(works)
 
 
-def _credits(plan: Plan) -> list[Credit]:
+def _credits(plan: Plan) -> tuple[Credit, ...]:
     credits_by_id = {c.id: c for image in plan.images for c in _credits_of(image)}
-    return [credits_by_id[key] for key in sorted(credits_by_id)]
+    return tuple(credits_by_id[key] for key in sorted(credits_by_id))
 
 
 def _credits_of(image: PlannedImage) -> list[Credit]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
+from dmldata.common.color import decode_srgb
+
 GRAY, GRAY_INK = "#e4e4e4", "#595959"
 DARK_INK, LIGHT_INK = "#000000", "#ffffff"
 _PALEST, _DARKEST = 0.04, 0.86
@@ -79,5 +81,5 @@ def contrast(a: str, b: str) -> float:
 
 def _luminance(color: str) -> float:
     parts = [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    red, green, blue = (float(decode_srgb(part)) for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue

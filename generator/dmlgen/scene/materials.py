@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import bpy
 
+from dmldata.common.color import decode_srgb
 from dmldata.contract.parts import Part
 from dmlgen.catalog.roles import ROLES
 from dmlgen.meshes.role_materials import image_of, role_of
@@ -38,12 +39,9 @@ FINISHES = {
 
 def linear_rgb(hue: float, saturation: float, value: float) -> tuple[float, float, float, float]:
     """Return the linear RGBA of an HSV color in sRGB, as on screens; each argument in 0..1."""
-
-    def decode(channel: float) -> float:
-        return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
-
-    red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, saturation, value)
-    return (decode(red), decode(green), decode(blue), 1.0)
+    encoded = colorsys.hsv_to_rgb(hue % 1.0, saturation, value)
+    red, green, blue = (float(decode_srgb(channel)) for channel in encoded)
+    return (red, green, blue, 1.0)
 
 
 class CarMaterials:

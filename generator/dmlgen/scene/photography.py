@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from dmldata.common.color import decode_srgb, encode_srgb
+
 MIDDLE_GRAY = 0.18
 READ_NOISE = 0.004
 """Light level at which shot noise equals the sensor's read noise; middle gray is 0.18."""
@@ -47,21 +49,21 @@ def photograph(pixels: np.ndarray, character: Character, rng: np.random.Generato
 
     >>> gray = np.full((64, 64, 3), 118, np.uint8)
     >>> noisy = photograph(gray, Character(0, 5, 0), np.random.default_rng(1))
-    >>> light = (((noisy / 255 + 0.055) / 1.055) ** 2.4)
+    >>> light = decode_srgb(noisy / 255)
     >>> bool(abs(light.std() / light.mean() - 0.05) < 0.005)
     True
     """
     if character == Character(0.0, 0.0, 0.0):
         return pixels
     encoded = pixels.astype(np.float32) / 255
-    light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    light = decode_srgb(encoded)
     light = light + character.flare / 100 * light.mean(axis=(0, 1))
     if character.noise:
         grain = gaussian_filter(rng.standard_normal(pixels.shape, np.float32), (GRAIN, GRAIN, 0))
         grain *= character.noise / 100 * MIDDLE_GRAY / grain.std()
         light = light + grain * np.sqrt((light + READ_NOISE) / (MIDDLE_GRAY + READ_NOISE))
     light = np.clip(light, 0, 1)
-    encoded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    encoded = encode_srgb(light)
     if character.sharpening:
         blurred = gaussian_filter(encoded, (SHARPENING_RADIUS, SHARPENING_RADIUS, 0))
         encoded = encoded + character.sharpening * (encoded - blurred)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import bpy
 import numpy as np
 
+from dmldata.common.color import decode_srgb
 from dmlgen.catalog.surfaces import load_surface, surface_image_file
 from dmlgen.scene.nodes import Tree
 
@@ -53,8 +54,7 @@ def mean_color(name: str) -> tuple[float, float, float]:
     image = surface_image(name)
     pixels = np.empty(len(image.pixels), np.float32)
     image.pixels.foreach_get(pixels)
-    encoded = pixels.reshape(-1, 4)[:, :3].astype(np.float64)
-    light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    light = decode_srgb(pixels.reshape(-1, 4)[:, :3].astype(np.float64))
     red, green, blue = light.mean(axis=0)
     return (float(red), float(green), float(blue))
 

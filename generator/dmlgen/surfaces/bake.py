@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dmldata.common.color import encode_srgb
 from dmldata.common.console import say
 from dmlgen.catalog.assets import surface_folder
 from dmlgen.catalog.surfaces import load_surface
@@ -40,7 +41,7 @@ def baked(name: str, size: int = SIZE) -> dict[str, Image.Image]:
     """Return the images of a surface, by file name."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     surface = BAKERS[name](size, rng)
-    encoded = surface.albedo if name in MASKS else _encode(surface.albedo)
+    encoded = surface.albedo if name in MASKS else encode_srgb(surface.albedo)
     images = {"color.jpg": _picture(encoded)}
     if surface.height is not None:
         normal = normals(surface.height, load_surface(name).tile)
@@ -56,11 +57,6 @@ def bake(name: str, folder: Path) -> None:
     for file, image in baked(name).items():
         # An eye tolerates reduced chroma resolution, but in a normal map it becomes visible relief.
         image.save(folder / file, quality=84, subsampling=0 if file == "normal.jpg" else 2)
-
-
-def _encode(light: Array) -> Array:
-    """Convert linear values to sRGB, both 0..1."""
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def _picture(values: Array) -> Image.Image:

@@ -1,4 +1,8 @@
-"""Index the samples of a tar file; only labels are unpacked."""
+"""Index the samples of a tar file of others; only labels are unpacked.
+
+`tarfile` reads their long names and extended headers, which `dmldata.contract.tar` refuses in
+shards of the contract.
+"""
 
 from __future__ import annotations
 

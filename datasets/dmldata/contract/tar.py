@@ -1,4 +1,9 @@
-"""Read and write the members of a shard, one by one, in a tar of fixed form."""
+"""Read and write the members of a shard, one by one, in a tar of fixed form.
+
+This reader is strict where `dmlbench.sources.tar_index` is lenient. A shard of the contract is a
+stream of plain members, and a link, folder or extended header is an error; tars of others have all
+of these, so they are read with `tarfile`, which needs a file that can seek.
+"""
 
 from __future__ import annotations
 

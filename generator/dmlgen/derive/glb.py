@@ -2,7 +2,8 @@
 
 Source of the format: Khronos, "glTF 2.0 Specification", section 4.4 (GLB) and 3.6 (accessors). Only
 what the project's own converter writes is read: float32 vectors and integer indices, tightly
-packed.
+packed. trimesh cannot take its place: it makes a node of every material, so that wheels are no
+longer objects, and encodes the images again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""croissant.json: description of the dataset in Croissant 1.1 (JSON-LD of MLCommons)."""
+"""croissant.json: description of the dataset in Croissant 1.1 (JSON-LD of MLCommons).
+
+Every render writes it, so it does without `mlcroissant`, which is no dependency of the package;
+tests load it with `mlcroissant`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The YAML header of README.md, which the Hugging Face Hub and `datasets` read."""
+"""The YAML header of README.md, which the Hugging Face Hub and `datasets` read.
+
+Every render writes it, so it does without `huggingface_hub`, which the extra `publish` alone
+brings; tests load datasets by it with `datasets`.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 # pyoidn imports PyTorch where that is installed, which takes each worker seconds at its start, for
-# tensors that nothing here uses.
+# tensors that nothing here uses. It has no option against it, so PyTorch is hidden meanwhile.
 _unused = "torch" not in sys.modules
 if _unused:
     sys.modules["torch"] = None  # type: ignore[assignment]

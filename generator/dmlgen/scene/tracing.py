@@ -31,6 +31,7 @@ def render(work: Callable[[Any], None]) -> None:
             # Blender would only print the error and save the picture unchanged.
             errors.append(error)
 
+    # Blender makes the engine itself, so an engine class of our own would need a global for `work`.
     cycles.CyclesRender.render = trace_and_work
     try:
         bpy.ops.render.render(write_still=True)

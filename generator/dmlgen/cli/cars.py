@@ -13,7 +13,8 @@ from dmldata.common.errors import InputError
 from dmlgen.cli.plan_options import option_names
 
 if TYPE_CHECKING:
-    from dmlgen.carimport.decide import Decision
+    from dmlgen.carimport.decide import Choices, Decision
+    from dmlgen.carimport.own import Labels
     from dmlgen.carimport.table import MaterialRole
 
 cars = typer.Typer(
@@ -155,10 +156,8 @@ def import_car(
         raise InputError(
             f"--source is missing; valid: the file that car.yaml of {model} names, or its folder"
         )
-    from shlex import quote
-
-    from dmlgen.carimport.decide import Choices, PaintError
-    from dmlgen.carimport.own import Labels, bring_car
+    from dmlgen.carimport.decide import Choices
+    from dmlgen.carimport.own import Labels
 
     choices = Choices(
         paint=tuple(paint or ()),
@@ -169,6 +168,20 @@ def import_car(
         wheels=tuple(wheels or ()),
         ignore=tuple(ignore or ()),
     )
+    labels = Labels(name, title, author, license)
+    with option_names("size"):
+        _bring(Path(model), choices, labels, force, size, device)
+
+
+def _bring(
+    model: Path, choices: Choices, labels: Labels, force: bool, size: int, device: str
+) -> None:
+    """Convert a user's file to a car, and say what was decided and what remains to be checked."""
+    from shlex import quote
+
+    from dmlgen.carimport.decide import PaintError
+    from dmlgen.carimport.own import bring_car
+
     decisions: list[Decision] = []
 
     def decided(decision: Decision) -> None:
@@ -177,21 +190,14 @@ def import_car(
         say("converting, then rendering a preview from eight sides ...", error=True)
 
     try:
-        with option_names("size"):
-            imported = bring_car(
-                Path(model),
-                choices,
-                Labels(name, title, author, license),
-                force=force,
-                size=size,
-                device=device,
-                on_decided=decided,
-            )
+        imported = bring_car(
+            model, choices, labels, force=force, size=size, device=device, on_decided=decided
+        )
     except PaintError as error:
         _show_materials(error.materials)
         raise
     doubts = list(decisions[0].doubts)
-    if not license:
+    if not labels.license:
         doubts.append("the license: pictures of this car must not be published; give --license")
     if doubts:
         say("to check:")

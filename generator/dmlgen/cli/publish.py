@@ -13,6 +13,7 @@ from dmldata.common.console import say
 
 if TYPE_CHECKING:
     from dmldata.verify import Problem
+    from dmlgen.publish.publish import Publication
 
 
 def publish(
@@ -57,8 +58,6 @@ def publish(
     the dataset is one commit, tagged with the version; the token comes from 'hf auth login' or
     HF_TOKEN.
     """
-    from rich.filesize import decimal
-
     from dmlgen.publish.publish import check_place, plan_publication, problems_of, set_version
     from dmlgen.publish.publish import publish as publish_to
     from dmlgen.publish.stores import open_store
@@ -73,30 +72,34 @@ def publish(
     planned = plan_publication(folder, store, version)
     if version is not None and not dry_run:
         set_version(folder, version)
-    shown = {
-        "to": store.name,
-        "version": planned.manifest.version,
-        "files": len(planned.files),
-        "new": planned.new,
-        "gone": planned.gone,
-        "bytes": planned.bytes,
-    }
-    if dry_run:
-        if as_json:
-            say(json.dumps({**shown, "published": False}))
-            return
-        for name in planned.new:
-            say(f"would put {name} ({decimal((folder / name).stat().st_size)})")
-        for name in planned.gone:
-            say(f"would remove {name}")
-        say(f"{store.name}: {len(planned.new)} files to put, {decimal(planned.bytes)}")
-        return
-    publish_to(planned, store, (lambda line: None) if as_json else say)
+    if not dry_run:
+        publish_to(planned, store, (lambda line: None) if as_json else say)
     if as_json:
-        say(json.dumps({**shown, "published": True}))
+        document = {
+            "to": store.name,
+            "version": planned.manifest.version,
+            "files": len(planned.files),
+            "new": planned.new,
+            "gone": planned.gone,
+            "bytes": planned.bytes,
+            "published": not dry_run,
+        }
+        say(json.dumps(document))
+    elif dry_run:
+        _show_planned(planned, folder, store.name)
     else:
         name = f"{planned.manifest.name} {planned.manifest.version}"
         say(f"{store.name}: {name}, {len(planned.files)} files, all checksums right")
+
+
+def _show_planned(planned: Publication, folder: Path, store: str) -> None:
+    from rich.filesize import decimal
+
+    for name in planned.new:
+        say(f"would put {name} ({decimal((folder / name).stat().st_size)})")
+    for name in planned.gone:
+        say(f"would remove {name}")
+    say(f"{store}: {len(planned.new)} files to put, {decimal(planned.bytes)}")
 
 
 def _show_problems(problems: list[Problem], folder: Path, as_json: bool) -> None:

@@ -123,8 +123,8 @@ def render(
     as_json: Events = False,
 ) -> None:
     """Render a dataset. After an interruption, run the same command again: it resumes."""
-    from dmlgen.rendering.finished import check_request, finished
-    from dmlgen.rendering.remote import Destination, is_url, work_folder
+    from dmlgen.rendering.finished import finished
+    from dmlgen.rendering.remote import is_url
     from dmlgen.rendering.supervise import Limits
     from dmlgen.rendering.units import parse_slice
 
@@ -152,7 +152,23 @@ def render(
         return
     if part is not None:
         raise InputError(f"--slice {part}: --out has to be a folder; 'dmlgen merge' accepts a URL")
-    destination = Destination(out)
+    _render_to_url(plan, engine, out, crew, limits, work, as_json)
+
+
+def _render_to_url(
+    plan: Plan,
+    engine: Engine,
+    url: str,
+    crew: MakeExecutor,
+    limits: Limits,
+    work: Path | None,
+    as_json: bool,
+) -> None:
+    """Render a plan on this machine, then upload it, unless it is there already."""
+    from dmlgen.rendering.finished import check_request, finished
+    from dmlgen.rendering.remote import Destination, work_folder
+
+    destination = Destination(url)
     manifest = destination.manifest()
     if manifest is not None:
         check_request(manifest, plan, engine, destination.name)
@@ -161,7 +177,7 @@ def render(
     begun = destination.begun()
     if begun is not None:
         check_request(begun, plan, engine, destination.name)
-    local = work_folder(out, work)
+    local = work_folder(url, work)
     rendered = finished(plan, engine, local, _other_work(local))
     destination.check()
     if rendered is None:

@@ -47,17 +47,7 @@ def add_generic_interior(body: list[Any], material: Callable[[str], Any]) -> Any
     dashboard_x = front - 0.22 * length
     dashboard = _block((dashboard_x, 0, sill - 0.10), (0.55, half_width * 1.9, 0.30), 0.09, 0.06)
     tub = _block(((front + rear) / 2, 0, floor), (length * 0.92, half_width * 1.9, 0.08), 0.02, 0.0)
-    bpy.ops.mesh.primitive_torus_add(
-        major_radius=0.185,
-        minor_radius=0.016,
-        major_segments=40,
-        minor_segments=10,
-        location=(dashboard_x - 0.36, half_width * 0.5, sill - 0.01),
-        rotation=(0, -1.15, 0),
-    )
-    wheel = bpy.context.object
-    wheel.data.transform(wheel.matrix_world)
-    wheel.matrix_world = Matrix.Identity(4)
+    wheel = _steering_wheel((dashboard_x - 0.36, half_width * 0.5, sill - 0.01))
     for part in (dashboard, tub, wheel):
         part.data.materials.append(material("interior"))
     everything = [*parts, dashboard, tub, wheel]
@@ -67,6 +57,18 @@ def add_generic_interior(body: list[Any], material: Callable[[str], Any]) -> Any
         bpy.ops.object.join()
     wheel.name = "interior"
     return wheel
+
+
+def _steering_wheel(center: tuple[float, float, float]) -> Any:
+    bpy.ops.mesh.primitive_torus_add(
+        major_radius=0.185,
+        minor_radius=0.016,
+        major_segments=40,
+        minor_segments=10,
+        location=center,
+        rotation=(0, -1.15, 0),
+    )
+    return _with_transform_applied(bpy.context.object)
 
 
 def _seat(x: float, y: float, width: float, floor: float) -> list[Any]:
@@ -88,10 +90,15 @@ def _block(
     obj = bpy.context.object
     obj.scale = Vector(size)
     bpy.context.view_layer.update()
-    obj.data.transform(obj.matrix_world)
-    obj.matrix_world = Matrix.Identity(4)
+    _with_transform_applied(obj)
     bevel = obj.modifiers.new("bevel", "BEVEL")
     bevel.width, bevel.segments = radius, 4
     with bpy.context.temp_override(active_object=obj, object=obj):
         bpy.ops.object.modifier_apply(modifier="bevel")
+    return obj
+
+
+def _with_transform_applied(obj: Any) -> Any:
+    obj.data.transform(obj.matrix_world)
+    obj.matrix_world = Matrix.Identity(4)
     return obj

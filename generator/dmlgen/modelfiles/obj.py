@@ -32,8 +32,19 @@ def prepare_obj(file: Path, scratch: Path) -> Path:
     Raises:
         InputError: a vertex is not finite, or there are more triangles than the maximum.
     """
-    copy, missing = scratch / file.name, scratch / "missing"
-    missing.mkdir()
+    copy = scratch / file.name
+    libraries, used = _copy_geometry(file, copy)
+    lines = _materials(file, libraries, used, scratch / "missing")
+    (scratch / "materials.mtl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return copy
+
+
+def _copy_geometry(file: Path, copy: Path) -> tuple[list[str], list[str]]:
+    """Copy an OBJ file that takes its materials from `materials.mtl`.
+
+    Returns:
+        The material files and the materials that it names.
+    """
     libraries: list[str] = []
     used: dict[str, None] = {}
     broken = vertices = triangles = 0
@@ -58,8 +69,14 @@ def prepare_obj(file: Path, scratch: Path) -> Path:
             f"{file}: {broken:,} of {vertices:,} vertices have no finite place (NaN or infinite); "
             f"repair it in the program it comes from"
         )
+    return libraries, list(used)
+
+
+def _materials(file: Path, libraries: list[str], used: list[str], missing: Path) -> list[str]:
+    """Return the lines of all material files; materials that none defines get one in `missing`."""
+    missing.mkdir()
     defined: set[str] = set()
-    written: list[str] = []
+    lines: list[str] = []
     for library in libraries:
         for name in [library] if find_beside(file.parent, library) else library.split():
             library_file = find_beside(file.parent, name)
@@ -68,13 +85,12 @@ def prepare_obj(file: Path, scratch: Path) -> Path:
                 text = _text(library_file.read_bytes())
                 defined |= {n.strip() for n in re.findall(r"(?m)^\s*newmtl\s+(.*)$", text)}
                 folders = (library_file.parent, file.parent)
-                written += [_resolved_line(line, folders, missing) for line in text.splitlines()]
+                lines += [_resolved_line(line, folders, missing) for line in text.splitlines()]
     lacking = " ".join(libraries) or "materials (.mtl)"
     for name in used:
         if name and name not in defined:
-            written += [f"newmtl {name}", f"map_Kd {_placeholder(missing, lacking)}"]
-    (scratch / "materials.mtl").write_text("\n".join(written) + "\n", encoding="utf-8")
-    return copy
+            lines += [f"newmtl {name}", f"map_Kd {_placeholder(missing, lacking)}"]
+    return lines
 
 
 def _resolved_line(line: str, folders: tuple[Path, ...], missing: Path) -> str:

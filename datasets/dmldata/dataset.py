@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import fsspec
 import numpy as np
@@ -19,7 +19,7 @@ from dmldata.common.files import CHUNK
 from dmldata.contract.checks import check_digest, columns_problem, order_problem
 from dmldata.contract.decode import decode_image, decode_mask
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest, Shard, read_manifest
-from dmldata.contract.samples import SAMPLES_FILE, read_samples
+from dmldata.contract.samples import SAMPLES_FILE, Row, read_samples
 from dmldata.contract.shards import Sample, read_shard
 from dmldata.dataset_files import is_local, open_dataset_file, temporary_file
 from dmldata.locate import Location, connect, locate
@@ -34,7 +34,7 @@ class Item(NamedTuple):
     key: str
     image: Image.Image
     mask: np.ndarray | None
-    row: dict[str, Any]
+    row: Row
 
 
 def open_dataset(url: str | os.PathLike[str] | Location, *, split: str | None = None) -> Dataset:
@@ -235,7 +235,7 @@ class Dataset:
             raise DatasetError(f"{self.url}: no sample '{min(unknown)}' in {SAMPLES_FILE}")
         return requested
 
-    def _rows_of(self, shard: Shard, table: pa.Table) -> Iterator[tuple[Sample, dict[str, Any]]]:
+    def _rows_of(self, shard: Shard, table: pa.Table) -> Iterator[tuple[Sample, Row]]:
         rows = iter(table.to_pylist())
         with self.open_shard(shard) as file:
             for sample in read_shard(file, shard.file):
@@ -250,7 +250,7 @@ class Dataset:
         if missing is not None:
             raise DatasetError(f"{shard.file}: '{missing['key']}' of {SAMPLES_FILE} is missing")
 
-    def _decoded(self, shard: Shard, sample: Sample, row: dict[str, Any], with_mask: bool) -> Item:
+    def _decoded(self, shard: Shard, sample: Sample, row: Row, with_mask: bool) -> Item:
         size = self.manifest.image_size
         extension = sample.image_extension
         where = f"{shard.file}: {sample.key}"

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -153,7 +153,7 @@ class _Contents:
         self.size = (0, 0)
         self.extensions: set[str] = set()
 
-    def of(self, rows: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, bytes]]]:
+    def of(self, rows: list[Row]) -> Iterator[tuple[str, dict[str, bytes]]]:
         for row in rows:
             key = row["key"]
             files = dict(self.sample_files(key))
@@ -241,7 +241,7 @@ def _split_of(row: Row) -> str:
     return row["split"]
 
 
-def _placed(rows: Sequence[Row], layout: Sequence[ShardPlan]) -> Iterator[dict[str, Any]]:
+def _placed(rows: Sequence[Row], layout: Sequence[ShardPlan]) -> Iterator[Row]:
     """Yield the rows in the order of the shards, each with its shard."""
     for plan in layout:
         for number in plan.rows:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dmldata.card.licenses import license_url
 from dmldata.contract.manifest import Manifest
@@ -22,7 +22,7 @@ _CR = (
     "fileProperty fileSet format includes isArray isLiveDataset jsonPath key md5 parentField path "
     "recordSet references regex repeated replace samplingRate separator source subField transform"
 )
-_CONTEXT: dict[str, Any] = {
+_CONTEXT: dict[str, object] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
     "cr": "http://mlcommons.org/croissant/",
@@ -96,7 +96,7 @@ def _bibtex(manifest: Manifest) -> str:
     return f"@misc{{{manifest.name}, title = {{{title}}}, author = {{{{{creator}}}}}{year}}}"
 
 
-def _distribution(manifest: Manifest) -> list[dict[str, Any]]:
+def _distribution(manifest: Manifest) -> list[dict[str, object]]:
     parquet = "application/x-parquet"
     samples = _file(SAMPLES_FILE, parquet, manifest.samples.bytes, manifest.samples.sha256)
     shards = [
@@ -106,7 +106,7 @@ def _distribution(manifest: Manifest) -> list[dict[str, Any]]:
     return [samples, *shards]
 
 
-def _file(name: str, encoding: str, length: int, sha256: str) -> dict[str, Any]:
+def _file(name: str, encoding: str, length: int, sha256: str) -> dict[str, object]:
     return {
         "@type": "cr:FileObject",
         "@id": name,
@@ -118,7 +118,7 @@ def _file(name: str, encoding: str, length: int, sha256: str) -> dict[str, Any]:
     }
 
 
-def _field(field: pa.Field, manifest: Manifest) -> dict[str, Any]:
+def _field(field: pa.Field, manifest: Manifest) -> dict[str, object]:
     name = field.name
     is_array = str(field.type).startswith("fixed_size_list")
     kind = "sc:Text" if str(field.type) == "string" else "sc:Integer"

@@ -6,8 +6,6 @@ brings; tests load datasets by it with `datasets`.
 
 from __future__ import annotations
 
-from typing import Any
-
 from dmldata.card.licenses import CREATIVE_COMMONS, license_url
 from dmldata.contract.manifest import Manifest
 from dmldata.contract.samples import samples_schema
@@ -16,7 +14,7 @@ _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "
 _LICENSES = (*CREATIVE_COMMONS, "MIT")
 
 
-def hub_metadata(manifest: Manifest) -> dict[str, Any]:
+def hub_metadata(manifest: Manifest) -> dict[str, object]:
     """Return license, size, the files of each split, and the types of all fields.
 
     The types are listed because `datasets` would guess them from five samples, and a factor that
@@ -35,7 +33,7 @@ def hub_metadata(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _sizes(manifest: Manifest) -> dict[str, Any]:
+def _sizes(manifest: Manifest) -> dict[str, object]:
     """Return the number of images and the bytes of the shards, per split and in total."""
     splits = [
         {
@@ -55,18 +53,19 @@ def _license(spdx: str) -> dict[str, str]:
     return {"license": "other", "license_name": spdx.lower(), "license_link": license_url(spdx)}
 
 
-def _features(manifest: Manifest) -> list[dict[str, Any]]:
-    features: list[dict[str, Any]] = [
+def _features(manifest: Manifest) -> list[dict[str, object]]:
+    features: list[dict[str, object]] = [
         {"name": extension, "dtype": "image"}
         for extension in manifest.sample_files
         if extension != "json"
     ]
     row = [_feature(field.name, str(field.type)) for field in samples_schema(manifest.factors)]
-    features.append({"name": "json", "struct": sorted(row, key=lambda feature: feature["name"])})
+    row.sort(key=lambda feature: str(feature["name"]))
+    features.append({"name": "json", "struct": row})
     return features + [{"name": name, "dtype": "string"} for name in ("__key__", "__url__")]
 
 
-def _feature(name: str, arrow_type: str) -> dict[str, Any]:
+def _feature(name: str, arrow_type: str) -> dict[str, object]:
     """Return a field with the type that `datasets` reads from JSON, which has one integer type."""
     if arrow_type.startswith("fixed_size_list"):
         return {"name": name, "list": "float64"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dmldata.common.errors import InputError
 
@@ -52,7 +52,7 @@ def shard_layout(splits: Sequence[str], images_per_shard: int) -> tuple[ShardPla
     return tuple(plans)
 
 
-def typed_first(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[int]:
+def typed_first(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> list[int]:
     """Return an order of rows in which the first rows of each split show the type of each column.
 
     Hugging Face `datasets` takes the type of a field from the first five samples of a split, and

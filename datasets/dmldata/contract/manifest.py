@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -104,7 +104,7 @@ class Manifest(StrictModel):
     date: str | None = Field(default=None, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
     creator: Line = "dml-prism"
     credits: tuple[Credit, ...]
-    recipe: dict[str, Any]
+    recipe: dict[str, object]
     seed: int
     design: Literal["independent", "sweep"]
     sweep_group: str | None = None
@@ -117,7 +117,7 @@ class Manifest(StrictModel):
     samples: Samples
     set_aside: tuple[SetAside, ...] = ()
     versions: dict[str, str]
-    engine: dict[str, Any]
+    engine: dict[str, object]
 
     @model_validator(mode="after")
     def _check(self) -> Manifest:

@@ -24,6 +24,7 @@ KEY = re.compile(r"[A-Za-z0-9_-]+")
 """Pattern of a sample key, without dots and folders."""
 
 Row = Mapping[str, Any]
+"""Column -> value. Its type depends on the column: see `samples_schema`."""
 
 _PYTHON: dict[str, type | tuple[type, ...]] = {
     "string": str,
@@ -166,7 +167,7 @@ def _arrow(kind: str) -> pa.DataType:
     return pa.type_for_alias(kind)
 
 
-def _complete(row: Row, factors: Sequence[Factor], names: list[str]) -> dict[str, Any]:
+def _complete(row: Row, factors: Sequence[Factor], names: list[str]) -> dict[str, object]:
     """Return a row with all columns, in plain Python types, with bins."""
     plain_row = {name: _plain(value) for name, value in row.items()}
     where = f"row '{plain_row.get('key')}'"
@@ -201,8 +202,8 @@ def _check_type(value: object, kind: str, required: bool, where: str) -> None:
         raise InputError(f"{where}: {value!r} is not finite")
 
 
-def _factor_columns(row: Row, factors: Sequence[Factor], where: str) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
+def _factor_columns(row: Row, factors: Sequence[Factor], where: str) -> dict[str, object]:
+    columns: dict[str, object] = {}
     for factor in factors:
         if factor.key not in row:
             raise InputError(f"{where}: factor '{factor.key}' is missing (None: does not apply)")
@@ -218,7 +219,7 @@ def _factor_columns(row: Row, factors: Sequence[Factor], where: str) -> dict[str
     return columns
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Return a NumPy value as a Python number or list, and any other value unchanged."""
     return value.tolist() if hasattr(value, "tolist") else value
 

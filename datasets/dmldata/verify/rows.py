@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dmldata.contract.checks import columns_problem, order_problem
 from dmldata.contract.factors import Factor
 from dmldata.contract.manifest import Manifest
-from dmldata.contract.samples import KEY
+from dmldata.contract.samples import KEY, Row
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +51,7 @@ def _bin_problems(table: pa.Table, factor: Factor) -> Iterator[str]:
             yield f"sample '{key}': {factor.key} is {value!r}, its bin {number} is another value"
 
 
-def _of_row(row: dict[str, Any], credits: set[str], manifest: Manifest) -> Iterator[str]:
+def _of_row(row: Row, credits: set[str], manifest: Manifest) -> Iterator[str]:
     for credit in (row["credits_id"] or "").split(";"):
         if credit and credit not in credits:
             yield f"credits_id '{credit}' is not among the credits"

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from dmldata.common.errors import DatasetError
 from dmldata.contract.decode import decode_depth, decode_image, decode_mask
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest
-from dmldata.contract.samples import SAMPLES_FILE
+from dmldata.contract.samples import SAMPLES_FILE, Row
 from dmldata.contract.shards import Sample
 
 
-def sample_problems(
-    sample: Sample, row: dict[str, Any] | None, manifest: Manifest
-) -> Iterator[str]:
+def sample_problems(sample: Sample, row: Row | None, manifest: Manifest) -> Iterator[str]:
     """Yield the problems of a sample, in words.
 
     Args:
@@ -44,7 +41,7 @@ def _picture_problems(sample: Sample, extension: str, size: tuple[int, int]) -> 
         yield str(error)
 
 
-def _json_problems(sample: Sample, row: dict[str, Any]) -> Iterator[str]:
+def _json_problems(sample: Sample, row: Row) -> Iterator[str]:
     if not row:
         yield f"the sample has no row in {SAMPLES_FILE}"
         return

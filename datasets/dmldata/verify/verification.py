@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple, cast
 
 import fsspec
 
@@ -17,14 +17,14 @@ from dmldata.common.console import Report
 from dmldata.common.errors import DatasetError, InputError
 from dmldata.common.files import CHUNK, MAX_DOCUMENT_BYTES, check_regular, finish_replacing
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest, Samples, Shard, read_manifest
-from dmldata.contract.samples import SAMPLES_FILE, read_samples
+from dmldata.contract.samples import SAMPLES_FILE, Row, read_samples
 from dmldata.contract.shards import read_shard
 from dmldata.dataset_files import is_local, open_dataset_file, read_dataset_file
 from dmldata.locate import connect, locate
 from dmldata.verify.rows import row_problems
 from dmldata.verify.sample import sample_problems
 
-Rows = dict[str, dict[str, dict[str, Any]]]
+Rows = dict[str, dict[str, Row]]
 """Rows by shard and key, in the order of samples.parquet."""
 
 
@@ -132,7 +132,7 @@ class _Verification:
     def _shard(
         self,
         shard: Shard,
-        rows: dict[str, dict[str, Any]] | None,
+        rows: dict[str, Row] | None,
         manifest: Manifest,
     ) -> Iterator[Problem]:
         """Check the digest and the samples of a shard in one pass."""
@@ -214,7 +214,7 @@ class _Digesting:
         return data
 
 
-def _row_differences(keys: list[str], rows: dict[str, dict[str, Any]] | None) -> Iterator[str]:
+def _row_differences(keys: list[str], rows: dict[str, Row] | None) -> Iterator[str]:
     if rows is None:
         return
     for key in sorted(rows.keys() - set(keys)):

@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -208,7 +207,7 @@ def _name_from(file: Path) -> str:
     return name
 
 
-def _recipe(name: str) -> dict[str, Any]:
+def _recipe(name: str) -> dict[str, object]:
     """Return the recipe `photo` with this car alone."""
     return {
         "name": re.sub(r"[^a-z0-9_-]", "-", name.lower()),
@@ -219,7 +218,7 @@ def _recipe(name: str) -> dict[str, Any]:
     }
 
 
-def _yaml(document: dict[str, Any]) -> str:
+def _yaml(document: dict[str, object]) -> str:
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
@@ -138,15 +138,17 @@ def overrides_of(
     overrides = []
     for row in rows:
         keep = car.materials[index_of(car, row.name)].image and row.role in IMAGE_ROLES
-        done: dict[str, Any] = {"role": row.role, "texture": "keep" if keep else "drop"}
+        texture: Literal["keep", "drop"] = "keep" if keep else "drop"
         material = glob_of(row.name)
         if row.place == WHEELS:
             for selector in wheels.selectors:
                 if fnmatch.fnmatchcase(row.name, selector.material):
                     fields = selector.model_dump() | {"material": material}
-                    overrides.append(Override(**fields, **done))
+                    overrides.append(Override(**fields, role=row.role, texture=texture))
         elif row.place:
-            overrides.append(Override(object=row.place, material=material, **done))
+            overrides.append(
+                Override(object=row.place, material=material, role=row.role, texture=texture)
+            )
     # The first match counts, so parts come before whole materials.
     whole = [
         Override(material=glob_of(row.name), role=row.role, texture="keep")

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from dmldata.contract.manifest import Manifest
     from dmlgen.plan.draw import Plan
     from dmlgen.plan.presets import Engine
+    from dmlgen.rendering.executor import Executor
+    from dmlgen.rendering.remote import Destination
     from dmlgen.rendering.run import MakeExecutor, Progress
     from dmlgen.rendering.supervise import Limits
     from dmlgen.rendering.units import Slice
@@ -262,7 +264,7 @@ def _crew(
     check_counts(workers, threads, MAX_RAY_WORKERS)
     require_extras("ray")
 
-    def on_ray(images: int, logs: Path) -> Any:
+    def on_ray(images: int, logs: Path) -> Executor:
         from dmlgen.rendering.ray_workers import RayExecutor
 
         return RayExecutor(engine, address, workers, 1 if threads is None else threads)
@@ -293,13 +295,16 @@ def _render(
         last = progress
         watch(progress)
 
-    arguments: dict[str, Any] = {"executor": crew, "limits": limits, "on_progress": note}
     try:
         with watched(staging_of(out, part), as_json) as watch:
             if part is None:
-                manifest = render_plan(plan, engine, out, **arguments)
+                manifest = render_plan(
+                    plan, engine, out, executor=crew, limits=limits, on_progress=note
+                )
             else:
-                set_aside = render_slice(plan, engine, out, part, **arguments)
+                set_aside = render_slice(
+                    plan, engine, out, part, executor=crew, limits=limits, on_progress=note
+                )
     except KeyboardInterrupt:
         say(
             f"what is finished is kept in {named or out}; run the same command again to resume",
@@ -384,7 +389,7 @@ def _other_work(local: Path) -> str:
     return f"finish that one first, delete {local}, or name another folder with --work"
 
 
-def _carry(local: Path, destination: Any, as_json: bool) -> None:
+def _carry(local: Path, destination: Destination, as_json: bool) -> None:
     from dmldata.contract.manifest import MANIFEST_FILE
     from dmlgen.rendering.job import held
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +107,7 @@ def page(dataset: Dataset, cell: Cell) -> str:
     return text
 
 
-def _content(dataset: Dataset, cell: Cell) -> dict[str, Any]:
+def _content(dataset: Dataset, cell: Cell) -> dict[str, object]:
     manifest, samples = dataset.manifest, dataset.samples
     varied = [factor for factor in manifest.factors if factor.varies]
     return {

@@ -6,12 +6,13 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
 from dmldata.common.errors import InputError
 from dmldata.common.files import write_atomic
+from dmldata.contract.samples import Row
 from dmldata.dataset import Dataset, open_dataset
 
 GAP = 6
@@ -101,7 +102,7 @@ def _lay_out(
 ) -> list[_Row]:
     samples = dataset.samples.to_pylist()
     if dataset.manifest.design == "sweep":
-        scenes: dict[int, list[dict[str, Any]]] = {}
+        scenes: dict[int, list[Row]] = {}
         for sample in sorted(samples, key=lambda s: (s["scene_id"], *_bins(s, captioned))):
             scenes.setdefault(sample["scene_id"], []).append(sample)
         return [
@@ -111,7 +112,7 @@ def _lay_out(
     if in_order:
         return [_row("", samples[i : i + columns]) for i in range(0, len(samples), columns)][:rows]
     key = captioned[0]
-    by_bin: dict[int, list[dict[str, Any]]] = {}
+    by_bin: dict[int, list[Row]] = {}
     for sample in samples:
         if sample[f"{key}_bin"] is not None:
             by_bin.setdefault(sample[f"{key}_bin"], []).append(sample)
@@ -125,11 +126,11 @@ def _lay_out(
     return laid_out[:rows]
 
 
-def _bins(sample: dict[str, Any], keys: Sequence[str]) -> list[int]:
+def _bins(sample: Row, keys: Sequence[str]) -> list[int]:
     return [-1 if sample[f"{key}_bin"] is None else sample[f"{key}_bin"] for key in keys]
 
 
-def _row(title: str, samples: Sequence[dict[str, Any]]) -> _Row:
+def _row(title: str, samples: Sequence[Row]) -> _Row:
     return _Row(title, tuple(sample["key"] for sample in samples))
 
 
@@ -160,7 +161,10 @@ def _small(image: Image.Image, layout: _Layout) -> Image.Image:
 
 
 def _draw(
-    rows: Sequence[_Row], pictures: dict[str, Any], captioned: Sequence[str], layout: _Layout
+    rows: Sequence[_Row],
+    pictures: dict[str, tuple[Image.Image, Row]],
+    captioned: Sequence[str],
+    layout: _Layout,
 ) -> Image.Image:
     sheet = Image.new("RGB", (layout.width, layout.height), PAPER)
     draw = ImageDraw.Draw(sheet)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.filesize import decimal
 
@@ -33,7 +32,7 @@ class Estimate:
             f"about {duration(self.seconds)} on two CPU cores, about {decimal(round(self.bytes))}"
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the estimate for machines."""
         return {"seconds_on_two_cores": round(self.seconds), "bytes": round(self.bytes)}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from dmldata.common.errors import FieldError, UnknownNameError
 
@@ -84,7 +83,7 @@ class Engine:
         """Number of pixels in a column."""
         return self.size if isinstance(self.size, int) else self.size[1]
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """Return all settings, for the manifest."""
         settings = asdict(PRESETS[self.preset])
         return {

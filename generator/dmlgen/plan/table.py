@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from dmldata.common.files import atomic_file
 from dmlgen.plan.draw import Plan
 
 
-def plan_rows(plan: Plan) -> list[dict[str, Any]]:
+def plan_rows(plan: Plan) -> list[dict[str, object]]:
     """Return one mapping per image: key, split, scene_id, variant_id, seed and factor values."""
     return [
         {

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import fsspec
 
@@ -20,6 +20,9 @@ from dmldata.common.text import without_credentials
 from dmldata.contract.manifest import MANIFEST_FILE
 from dmldata.dataset_files import is_local
 from dmlgen.rendering.remote import is_copy
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoFile, RepoFolder
 
 HUB = "hf://"
 MARK = ".publishing"
@@ -182,7 +185,7 @@ class HubStore:
             raise InputError(f"--to {self.name}: has to be of the form hf://owner/name")
         self._repository, self._private = repository, private
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
-        self._entries: dict[str, Any] | None = None
+        self._entries: dict[str, RepoFile | RepoFolder] | None = None
 
     def read(self, file: str) -> bytes | None:
         """See `Store`."""
@@ -218,8 +221,10 @@ class HubStore:
         """See `Store`. Everything is one commit, tagged with the version: all of it or nothing."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-        operations: list[Any] = [CommitOperationDelete(name) for name in gone]
-        operations += [CommitOperationAdd(file.name, str(file)) for file in new]
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
+            *(CommitOperationDelete(name) for name in gone),
+            *(CommitOperationAdd(file.name, str(file)) for file in new),
+        ]
         try:
             self._api.create_repo(
                 self._repository, repo_type="dataset", private=self._private, exist_ok=True
@@ -239,7 +244,7 @@ class HubStore:
             raise self._failed("written", error) from error
         self._entries = None
 
-    def _tree(self) -> dict[str, Any]:
+    def _tree(self) -> dict[str, RepoFile | RepoFolder]:
         from huggingface_hub.errors import RepositoryNotFoundError
 
         if self._entries is None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from dmldata.card.licenses import license_problems, pictures_license
 from dmldata.common.console import Report
 from dmldata.common.errors import PrismError
 from dmldata.contract.layout import images_per_shard_for
 from dmldata.contract.manifest import Credit, Manifest, SetAside
+from dmldata.contract.samples import Row
 from dmldata.writer import DatasetFacts, write_dataset
 from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.places import load_environment
@@ -95,7 +95,7 @@ def _description(plan: Plan) -> str:
     )
 
 
-def _row(image: PlannedImage, measured: dict[str, Any]) -> dict[str, Any]:
+def _row(image: PlannedImage, measured: Row) -> Row:
     return {
         "key": image.key,
         "split": image.split,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from dmldata.common.errors import InputError
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest, read_manifest
@@ -47,13 +46,13 @@ def check_request(
     Raises:
         InputError: it is another dataset; the message says how it differs.
     """
-    existing: dict[str, Any] = {
+    existing: dict[str, object] = {
         "name": manifest.name,
         "seed": manifest.seed,
         "images": manifest.images + len(manifest.set_aside),
         "engine": manifest.engine,
     }
-    requested: dict[str, Any] = {
+    requested: dict[str, object] = {
         "name": dataset_name(plan),
         "seed": plan.seed,
         "images": len(plan.images),

@@ -6,7 +6,6 @@ import hashlib
 import platform
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
-from typing import Any
 
 from dmldata.common.files import sha256_of
 from dmldata.version import __version__
@@ -24,7 +23,7 @@ from dmlgen.plan.presets import Engine
 from dmlgen.rendering.pixel_code import pixel_code_digest
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """List the differences of two identities, field by field.
 
     >>> differences({"a": 1, "files": {"x": "0", "y": "1"}}, {"a": 1, "files": {"x": "2"}})
@@ -38,7 +37,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(tree: Mapping[str, object], path: str = "") -> Iterator[tuple[str, object]]:
     for key, value in tree.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{path}{key}.")
@@ -46,7 +45,7 @@ def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]
             yield f"{path}{key}", value
 
 
-def identity(plan: Plan, engine: Engine) -> dict[str, Any]:
+def identity(plan: Plan, engine: Engine) -> dict[str, object]:
     """Return everything that has to be equal for two calls to make the same dataset."""
     images = repr([(image.key, image.seed, image.values) for image in plan.images])
     return {

@@ -19,11 +19,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from dmldata.common.errors import InputError, PrismError, one_line
 from dmldata.common.extras import MissingPackageError, extra_requirements
 
+T = TypeVar("T")
 MIN_SCRATCH = 32 * 10**6
 """Minimum of free bytes for temporary files."""
 _PR_SET_PDEATHSIG = 1
@@ -117,7 +118,7 @@ def require_scratch() -> None:
 
 
 def blender_process(
-    target: Callable[..., None], connection: Connection, log: Path, *args: Any
+    target: Callable[..., None], connection: Connection, log: Path, *args: object
 ) -> multiprocessing.process.BaseProcess:
     """Start a process that calls `target(connection, *args)`, with Blender's output in `log`."""
     context = multiprocessing.get_context("spawn")
@@ -126,7 +127,7 @@ def blender_process(
     return process
 
 
-def call_in_blender(function: Callable[..., Any], log: Path, *args: Any) -> Any:
+def call_in_blender(function: Callable[..., T], log: Path, *args: object) -> T:
     """Return `function(*args)`, called in a process of its own that may import Blender.
 
     Raises:
@@ -139,7 +140,7 @@ def call_in_blender(function: Callable[..., Any], log: Path, *args: Any) -> Any:
     process = blender_process(_call, theirs, log, function, *args)
     theirs.close()
     try:
-        outcome = ours.recv()
+        outcome: T | BaseException = ours.recv()
     except EOFError:
         process.join()
         raise PrismError(died(process, log)) from None
@@ -182,7 +183,7 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _call(connection: Connection, function: Callable[..., Any], *args: Any) -> None:
+def _call(connection: Connection, function: Callable[..., object], *args: object) -> None:
     try:
         connection.send(function(*args))
     except Exception as error:
@@ -205,7 +206,7 @@ def failure(error: Exception) -> PrismError:
     return PrismError(f"{type(error).__name__}: {one_line(error)}")
 
 
-def _run(target: Callable[..., None], connection: Connection, log: str, *args: Any) -> None:
+def _run(target: Callable[..., None], connection: Connection, log: str, *args: object) -> None:
     # Ctrl-C reaches the whole process group; the parent decides what happens to this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,17 +67,19 @@ def _part(like: Part, corners: Values, triangles: Indices) -> Part:
     )
 
 
-def _long_edges(points: Values, triangles: Indices, values: Values, chord: float) -> NDArray[Any]:
+def _long_edges(
+    points: Values, triangles: Indices, values: Values, chord: float
+) -> NDArray[np.bool_]:
     """Return whether the edge from each corner to the next has to be halved [T, 3]."""
     at = points[triangles]
     length = np.linalg.norm(np.roll(at, -1, axis=1) - at, axis=2)
     near = np.abs(values[triangles]).min(axis=1) < length.max(axis=1)
-    to_halve: NDArray[Any] = (length > chord) & near[:, None]
+    to_halve: NDArray[np.bool_] = (length > chord) & near[:, None]
     return to_halve
 
 
 def _divided(
-    triangles: Indices, chosen: NDArray[Any], weights: Values
+    triangles: Indices, chosen: NDArray[np.bool_], weights: Values
 ) -> tuple[Indices, Indices, Values]:
     """Divide the chosen edges [T, 3] of `triangles`, also in the adjacent triangles.
 

@@ -107,7 +107,8 @@ class CarFile:
     def to_bytes(self) -> bytes:
         """Return the file. Roles that the source lacks get their plain look."""
         writer = _Writer(self._document, self._binary)
-        meshes, nodes = [], []
+        meshes: list[dict[str, object]] = []
+        nodes: list[dict[str, object]] = []
         for index, node in enumerate(self.nodes):
             nodes.append({"name": node.name, "mesh": index})
             if node.middle.any():
@@ -132,7 +133,7 @@ class CarFile:
             None if uv is None else self._array(uv, 2).astype(np.float64),
         )
 
-    def _array(self, index: int, width: int) -> NDArray[Any]:
+    def _array(self, index: int, width: int) -> NDArray[np.generic]:
         accessor = self._document["accessors"][index]
         view = self._document["bufferViews"][accessor["bufferView"]]
         if "byteStride" in view or "sparse" in accessor:
@@ -154,8 +155,8 @@ class _Writer:
         }
         self._materials = [dict(material) for material in source["materials"]]
         self._binary = bytearray()
-        self._views: list[dict[str, Any]] = []
-        self._accessors: list[dict[str, Any]] = []
+        self._views: list[dict[str, int]] = []
+        self._accessors: list[dict[str, object]] = []
         images = [dict(image) for image in source.get("images", ())]
         for image in images:
             view = source["bufferViews"][image["bufferView"]]
@@ -164,7 +165,7 @@ class _Writer:
         if images:
             self._document["images"] = images
 
-    def primitive(self, part: Part) -> dict[str, Any]:
+    def primitive(self, part: Part) -> dict[str, object]:
         points = _to_file(part.points)
         bounds = {"min": points.min(axis=0).tolist(), "max": points.max(axis=0).tolist()}
         attributes = {
@@ -180,7 +181,7 @@ class _Writer:
             "material": self._material(part.material),
         }
 
-    def finish(self, nodes: list[dict[str, Any]], meshes: list[dict[str, Any]]) -> bytes:
+    def finish(self, nodes: list[dict[str, object]], meshes: list[dict[str, object]]) -> bytes:
         document = {
             **self._document,
             "nodes": nodes,
@@ -211,7 +212,9 @@ class _Writer:
             return len(names)
         return names.index(_MATERIAL + name)
 
-    def _accessor(self, values: NDArray[Any], kind: str, target: int, **bounds: Any) -> int:
+    def _accessor(
+        self, values: NDArray[np.generic], kind: str, target: int, **bounds: list[float]
+    ) -> int:
         count = values.size if kind == "SCALAR" else len(values)
         view = self._view(np.ascontiguousarray(values).tobytes(), target)
         component = _INT if kind == "SCALAR" else _FLOAT
@@ -227,7 +230,7 @@ class _Writer:
         return len(self._views) - 1
 
 
-def _to_car(vectors: NDArray[Any]) -> Values:
+def _to_car(vectors: NDArray[np.generic]) -> Values:
     """Convert vectors [V, 3] of a file, where y points up, to the car's axes: front, left, up."""
     return np.stack([vectors[:, 0], -vectors[:, 2], vectors[:, 1]], axis=1).astype(np.float64)
 

@@ -9,7 +9,7 @@ import re
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from PIL import ExifTags, Image
 
@@ -99,7 +99,7 @@ def _of_json(path: Path) -> Iterator[_Text]:
         yield _Text(f"line {at}" if at else "a text", f"{field}={text}", field)
 
 
-def _strings(value: Any, field: str) -> Iterator[tuple[str, str]]:
+def _strings(value: object, field: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         yield field, value
     elif isinstance(value, list):
@@ -157,7 +157,7 @@ def _of_picture(data: bytes) -> Iterator[_Text]:
                 yield _Text(f"EXIF {name}", f"{name}={_text(value)}".replace("\0", ""))
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
@@ -177,7 +177,7 @@ def _user_names() -> frozenset[str]:
     return frozenset(name for name in names - _COMMON_USERS if len(name) > 2)
 
 
-def _words_of_the_card(manifest: Manifest, samples: Any) -> set[str]:
+def _words_of_the_card(manifest: Manifest, samples: object) -> set[str]:
     """Return the words of any such dataset and the names of those who are credited.
 
     A user name that is one of them reveals nothing.

@@ -6,7 +6,6 @@ import io
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -60,11 +59,11 @@ def show_car(
     write_atomic(out, png.getvalue())
 
 
-def _photograph_in(cars: Path | None, *args: Any) -> list[bytes]:
+def _photograph_in(cars: Path | None, name: str, engine: Engine, scratch: Path) -> list[bytes]:
     # This runs in a process of its own, so the environment of the caller does not change.
     if cars is not None:
         os.environ[user_folder_variable("cars")] = str(cars)
-    return photograph_sides(*args)
+    return photograph_sides(name, engine, scratch)
 
 
 def photograph_sides(name: str, engine: Engine, scratch: Path) -> list[bytes]:

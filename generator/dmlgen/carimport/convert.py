@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import bpy  # isort: skip (mathutils exists once bpy is imported)
 import numpy as np
+from bpy.types import MeshVertex, Object
 from mathutils import Matrix, Vector
 
 from dmldata.common.errors import InputError, PrismError
@@ -91,7 +91,7 @@ def convert(spec: CarSpec, source: Path, glb_file: Path) -> Converted:
     return _measure(list(meshes.values()))
 
 
-def _measure(meshes: list[Any]) -> Converted:
+def _measure(meshes: list[Object]) -> Converted:
     low, high = _bounds([m.matrix_world @ Vector(c) for m in meshes for c in m.bound_box])
     for mesh in meshes:
         mesh.data.calc_loop_triangles()
@@ -99,7 +99,7 @@ def _measure(meshes: list[Any]) -> Converted:
     return Converted((high.x - low.x, high.y - low.y, high.z - low.z), triangles)
 
 
-def _to_car_frame(spec: CarSpec, objects: list[Any]) -> None:
+def _to_car_frame(spec: CarSpec, objects: list[Object]) -> None:
     axis, roll = ROLL_TO_UP[spec.up]
     turn = Matrix.Rotation(math.radians(YAW_TO_FRONT[spec.forward]), 4, "Z")
     turn = turn @ Matrix.Rotation(math.radians(roll), 4, axis)
@@ -116,7 +116,7 @@ def _to_car_frame(spec: CarSpec, objects: list[Any]) -> None:
         )
 
 
-def _stand(objects: list[Any]) -> None:
+def _stand(objects: list[Object]) -> None:
     """Move the middle of the car above the origin and its lowest point to 0."""
     low, high = _bounds([v.co for obj in objects for v in obj.data.vertices])
     shift = Matrix.Translation((-(low.x + high.x) / 2, -(low.y + high.y) / 2, -low.z))
@@ -124,13 +124,13 @@ def _stand(objects: list[Any]) -> None:
         obj.data.transform(shift)
 
 
-def _bounds(points: list[Any]) -> tuple[Vector, Vector]:
+def _bounds(points: list[Vector]) -> tuple[Vector, Vector]:
     low = Vector([min(p[i] for p in points) for i in range(3)])
     high = Vector([max(p[i] for p in points) for i in range(3)])
     return low, high
 
 
-def _straighten(wheel: list[Any]) -> None:
+def _straighten(wheel: list[Object]) -> None:
     """Undo the steering angle of the source, so that the axle lies along Y.
 
     A wheel is wide and flat, so its axle is the direction in which its tyre extends least.
@@ -146,12 +146,12 @@ def _straighten(wheel: list[Any]) -> None:
         obj.data.transform(turn)
 
 
-def _used(obj: Any) -> list[Any]:
+def _used(obj: Object) -> list[MeshVertex]:
     """Return the vertices of faces, one per corner."""
     return [obj.data.vertices[i] for face in obj.data.polygons for i in face.vertices]
 
 
-def _join(name: str, objects: list[Any]) -> Any:
+def _join(name: str, objects: list[Object]) -> Object:
     with bpy.context.temp_override(
         active_object=objects[0], selected_editable_objects=objects, selected_objects=objects
     ):
@@ -161,13 +161,13 @@ def _join(name: str, objects: list[Any]) -> Any:
     return joined
 
 
-def _smooth(mesh: Any, angle: float) -> None:
+def _smooth(mesh: Object, angle: float) -> None:
     weld(mesh.data, 1e-5)
     mesh.data.shade_smooth()
     mesh.data.set_sharp_from_angle(angle=math.radians(angle))
 
 
-def _has_images(*meshes: Any) -> bool:
+def _has_images(*meshes: Object) -> bool:
     return any("." in material.name for mesh in meshes for material in mesh.data.materials)
 
 
@@ -179,7 +179,7 @@ def _shrink_images() -> None:
             image.scale(max(1, round(width * scale)), max(1, round(height * scale)))
 
 
-def _origin_to_center(mesh: Any) -> None:
+def _origin_to_center(mesh: Object) -> None:
     # Removing faces leaves vertices without a face, which must not count.
     low, high = _bounds([v.co for v in _used(mesh)])
     center = (low + high) / 2

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import bpy
+from bpy.types import Material, Object
 from mathutils import Matrix, Vector
 
 
-def add_generic_interior(body: list[Any], material: Callable[[str], Any]) -> Any:
+def add_generic_interior(body: list[Object], material: Callable[[str], Material]) -> Object:
     """Return two seats, a bench, a dashboard and a steering wheel, sized to the cabin.
 
     The windows (role `glass`) span the cabin; the driver sits on the left.
@@ -59,7 +59,7 @@ def add_generic_interior(body: list[Any], material: Callable[[str], Any]) -> Any
     return wheel
 
 
-def _steering_wheel(center: tuple[float, float, float]) -> Any:
+def _steering_wheel(center: tuple[float, float, float]) -> Object:
     bpy.ops.mesh.primitive_torus_add(
         major_radius=0.185,
         minor_radius=0.016,
@@ -71,7 +71,7 @@ def _steering_wheel(center: tuple[float, float, float]) -> Any:
     return _with_transform_applied(bpy.context.object)
 
 
-def _seat(x: float, y: float, width: float, floor: float) -> list[Any]:
+def _seat(x: float, y: float, width: float, floor: float) -> list[Object]:
     cushion_z = floor + 0.32
     back = 0.62
     cushion = _block((x + 0.20, y, cushion_z), (0.52, width, 0.18), 0.07, -0.12)
@@ -84,7 +84,7 @@ def _block(
     size: tuple[float, float, float],
     radius: float,
     pitch: float,
-) -> Any:
+) -> Object:
     """Return a box with rounded edges, rotated about Y by `pitch` radians."""
     bpy.ops.mesh.primitive_cube_add(size=1, location=center, rotation=(0, pitch, 0))
     obj = bpy.context.object
@@ -98,7 +98,7 @@ def _block(
     return obj
 
 
-def _with_transform_applied(obj: Any) -> Any:
+def _with_transform_applied(obj: Object) -> Object:
     obj.data.transform(obj.matrix_world)
     obj.matrix_world = Matrix.Identity(4)
     return obj

@@ -6,14 +6,14 @@ Their names identify them: `role:tyre`, or `role:rim.wheels` with the image `whe
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import bpy
+from bpy.types import Image, Material, Node, NodeSocket
 
 from dmlgen.catalog.roles import ROLES
 
 
-def role_material(role: str, image: Any = None) -> Any:
+def role_material(role: str, image: Image | None = None) -> Material:
     """Return the Blender material of a role, with a plain look for viewers of the GLB file.
 
     Args:
@@ -42,12 +42,12 @@ def role_material(role: str, image: Any = None) -> Any:
     return material
 
 
-def role_of(material: Any) -> str:
+def role_of(material: Material) -> str:
     """Return the role of a material made here, also after export to a GLB file and import."""
     return str(material.name).removeprefix("role:").split(".")[0]
 
 
-def image_of(material: Any) -> Any:
+def image_of(material: Material) -> Image | None:
     """Return the image that gives a material its color, or None.
 
     Images for its relief or its gloss do not count.
@@ -62,9 +62,9 @@ def image_of(material: Any) -> Any:
     )
 
 
-def _before(socket: Any) -> list[Any]:
+def _before(socket: NodeSocket) -> list[Node]:
     """Return the nodes that lead to a socket, the nearest first, each once."""
-    upstream: list[Any] = []
+    upstream: list[Node] = []
     level = [socket]
     while level:
         nodes = [link.from_node for inlet in level for link in inlet.links]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import bpy  # noqa: F401  # isort: skip (bmesh exists once bpy is imported)
+from bpy.types import Mesh  # isort: skip (bmesh exists once bpy is imported)
 import bmesh
 
 WELD = 1e-4
 """Maximum distance in meters between vertices that are joined."""
 
 
-def weld(mesh: Any, distance: float = WELD) -> None:
+def weld(mesh: Mesh, distance: float = WELD) -> None:
     """Join vertices at the same place, so that faces know their neighbors."""
     data = bmesh.new()
     data.from_mesh(mesh)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import bpy
 import numpy as np
@@ -74,7 +73,7 @@ class Camera:
         view.view_transform = VIEW_TRANSFORMS[view_transform]
         view.look = "AgX - Punchy" if view_transform == "agx" else "None"
 
-    def world_to_camera(self) -> Any:
+    def world_to_camera(self) -> Matrix:
         """Return the 4 x 4 matrix from world to camera coordinates (x right, y up, z backwards)."""
         rotation = self.object.rotation_euler.to_matrix().to_4x4()
         return (Matrix.Translation(self.object.location) @ rotation).inverted()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import tempfile
-from typing import Any
 
 import bpy
 import numpy as np
+from bpy.types import Object
 
 from dmlgen.catalog.assets import car_mesh
 from dmlgen.catalog.derived_names import parse_derived
@@ -80,7 +80,7 @@ class Car:
                 wheel.rotation_mode = "XYZ"
                 wheel.rotation_euler = (0.0, 0.0, math.radians(steering))
 
-    def _fitted(self, style: str) -> dict[str, Any]:
+    def _fitted(self, style: str) -> dict[str, Object]:
         wheels = {}
         for place, original in self._wheels["own"].items():
             wheel = build_wheel(
@@ -125,12 +125,12 @@ def _import(name: str, shape: Proportions) -> None:
         bpy.ops.import_scene.gltf(filepath=file.name)
 
 
-def _place(wheel: Any) -> str:
+def _place(wheel: Object) -> str:
     """Return `front_left` for `wheel_front_left`; Blender may have added a number to the name."""
     return "_".join(wheel.name.split(".")[0].split("_")[1:])
 
 
-def _points(mesh: Any) -> np.ndarray:
+def _points(mesh: Object) -> np.ndarray:
     flat = np.empty(len(mesh.data.vertices) * 3)
     mesh.data.vertices.foreach_get("co", flat)
     local = np.array(mesh.matrix_local)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import bpy
+from bpy.types import Image, Material, NodeSocket
 
 from dmldata.common.color import decode_srgb
 from dmldata.contract.parts import Part
@@ -15,7 +16,7 @@ from dmlgen.meshes.role_materials import image_of, role_of
 from dmlgen.scene.nodes import Tree
 from dmlgen.scene.weathering import PHOTOGRAPH, cover_with_dirt, glow
 
-Shader = Callable[[Tree, str], Any]
+Shader = Callable[[Tree, str], NodeSocket]
 """Builds the nodes of a role's surface and returns their output."""
 
 
@@ -55,14 +56,14 @@ class CarMaterials:
 
     def __init__(self, background: bool = False) -> None:
         self._background = background
-        self._all: list[Any] = []
+        self._all: list[Material] = []
         self._switched: dict[str, float] = {}
         self._by_role = {role: self._build(role, _SHADERS.get(role, _opaque)) for role in ROLES}
 
-    def __getitem__(self, role: str) -> Any:
+    def __getitem__(self, role: str) -> Material:
         return self._by_role[role]
 
-    def like(self, material: Any) -> Any:
+    def like(self, material: Material) -> Material:
         """Return the material to render in place of a material of a GLB file."""
         role, image = role_of(material), image_of(material)
         return self[role] if image is None else self._build(role, _textured(image))
@@ -91,7 +92,7 @@ class CarMaterials:
         for material in self._all:
             _set_value(material, name, value)
 
-    def _build(self, role: str, shader: Shader) -> Any:
+    def _build(self, role: str, shader: Shader) -> Material:
         material = bpy.data.materials.new(f"role:{role}")
         part = Part.BACKGROUND if self._background else ROLES[role].part
         material.pass_index = int(part)
@@ -104,13 +105,13 @@ class CarMaterials:
         return material
 
 
-def _set_value(material: Any, name: str, value: float) -> None:
+def _set_value(material: Material, name: str, value: float) -> None:
     node = material.node_tree.nodes.get(name)
     if node is not None:
         node.outputs[0].default_value = value
 
 
-def _opaque(tree: Tree, role: str) -> Any:
+def _opaque(tree: Tree, role: str) -> NodeSocket:
     look = ROLES[role]
     return tree.add(
         "ShaderNodeBsdfPrincipled",
@@ -120,7 +121,7 @@ def _opaque(tree: Tree, role: str) -> Any:
     ).outputs[0]
 
 
-def _paint(tree: Tree, role: str) -> Any:
+def _paint(tree: Tree, role: str) -> NodeSocket:
     """Return the paint: a base coat, metallic in the share of flakes, under a clear coat.
 
     Pearl is lighter and of another hue at grazing angles.
@@ -154,7 +155,7 @@ def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Shader:
     outside: there is air on both sides.
     """
 
-    def build(tree: Tree, role: str) -> Any:
+    def build(tree: Tree, role: str) -> NodeSocket:
         # At a back face Cycles assumes the inside of solid glass and inverts the index.
         behind = tree.add("ShaderNodeNewGeometry").outputs["Backfacing"]
         index = tree.math("SUBTRACT", ior, tree.math("MULTIPLY", behind, ior - 1 / ior))
@@ -170,7 +171,7 @@ def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Shader:
 def _colored_lens(color: tuple[float, float, float], clear: float) -> Shader:
     """Return the ribbed plastic of a lamp: it passes part of the light and glows in its color."""
 
-    def build(tree: Tree, role: str) -> Any:
+    def build(tree: Tree, role: str) -> NodeSocket:
         body = tree.add(
             "ShaderNodeBsdfPrincipled",
             Base_Color=(*color, 1.0),
@@ -184,10 +185,10 @@ def _colored_lens(color: tuple[float, float, float], clear: float) -> Shader:
     return build
 
 
-def _textured(image: Any) -> Shader:
+def _textured(image: Image) -> Shader:
     """Return a surface that shows a photograph of the part; a lamp's lies under its cover."""
 
-    def build(tree: Tree, role: str) -> Any:
+    def build(tree: Tree, role: str) -> NodeSocket:
         look = ROLES[role]
         settings = {"image": image, "interpolation": "Cubic", "name": PHOTOGRAPH}
         color = tree.add("ShaderNodeTexImage", settings)
@@ -209,7 +210,7 @@ def _textured(image: Any) -> Shader:
     return build
 
 
-def _tyre(tree: Tree, role: str) -> Any:
+def _tyre(tree: Tree, role: str) -> NodeSocket:
     look = ROLES[role]
     return tree.add(
         "ShaderNodeBsdfPrincipled",

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
+
+from bpy.types import Material, Node, NodeSocket, World
+
+Input: TypeAlias = NodeSocket | float | tuple[float, ...]
+"""What an input of a node takes: the output of another node, or a value."""
 
 
 class Tree:
     """A node tree under construction: `add` makes a node, `link` joins sockets."""
 
-    def __init__(self, owner: Any) -> None:
+    def __init__(self, owner: Material | World) -> None:
         owner.use_nodes = True
         self.tree = owner.node_tree
         self.tree.nodes.clear()
 
-    def add(self, kind: str, settings: dict[str, Any] | None = None, **inputs: Any) -> Any:
+    def add(self, kind: str, settings: dict[str, object] | None = None, **inputs: Input) -> Node:
         """Add a node of type `kind`; `inputs` are values or sockets, `_` stands for a space."""
         node = self.tree.nodes.new(kind)
         for name, value in (settings or {}).items():
@@ -22,28 +27,28 @@ class Tree:
             self.set(node.inputs[name.replace("_", " ")], value)
         return node
 
-    def set(self, socket: Any, value: Any) -> None:
+    def set(self, socket: NodeSocket, value: Input) -> None:
         """Link `value` to the input socket if it is an output socket, otherwise store it."""
         if hasattr(value, "is_output"):
             self.tree.links.new(value, socket)
         else:
             socket.default_value = value
 
-    def math(self, operation: str, *operands: Any, clamp: bool = False) -> Any:
+    def math(self, operation: str, *operands: Input, clamp: bool = False) -> NodeSocket:
         """Return the output of a new math node."""
         node = self.add("ShaderNodeMath", {"operation": operation, "use_clamp": clamp})
         for socket, operand in zip(node.inputs, operands, strict=False):
             self.set(socket, operand)
         return node.outputs[0]
 
-    def scaled(self, vector: Any, factor: Any) -> Any:
+    def scaled(self, vector: NodeSocket, factor: Input) -> NodeSocket:
         """Return `vector` times a number."""
         node = self.add("ShaderNodeVectorMath", {"operation": "SCALE"})
         self.set(node.inputs[0], vector)
         self.set(node.inputs["Scale"], factor)
         return node.outputs[0]
 
-    def smoothstep(self, value: Any, low: Any, high: Any) -> Any:
+    def smoothstep(self, value: Input, low: Input, high: Input) -> NodeSocket:
         """Return 0 below `low`, 1 above `high`, and a smooth step between."""
         node = self.add(
             "ShaderNodeMapRange",
@@ -54,7 +59,7 @@ class Tree:
         )
         return node.outputs["Result"]
 
-    def mix_color(self, factor: Any, a: Any, b: Any, blend: str = "MIX") -> Any:
+    def mix_color(self, factor: Input, a: Input, b: Input, blend: str = "MIX") -> NodeSocket:
         """Return `a` where factor is 0 and `b` where it is 1."""
         node = self.add("ShaderNodeMix", {"data_type": "RGBA", "blend_type": blend})
         self.set(node.inputs[0], factor)
@@ -62,7 +67,12 @@ class Tree:
         self.set(node.inputs[7], b)
         return node.outputs[2]
 
-    def end_with_distance(self, surface: Any, position: Any, radius: tuple[float, float]) -> None:
+    def end_with_distance(
+        self,
+        surface: NodeSocket,
+        position: NodeSocket,
+        radius: tuple[float, float],
+    ) -> None:
         """Use `surface` as the material's, fading out with distance from the origin.
 
         It is opaque within the first radius, in meters, and transparent beyond the second, where
@@ -74,12 +84,12 @@ class Tree:
         through = self.add("ShaderNodeBsdfTransparent").outputs[0]
         self.end(self.mix_shader(far, surface, through))
 
-    def end(self, surface: Any) -> None:
+    def end(self, surface: NodeSocket) -> None:
         """Use `surface` as the material's."""
         output = self.add("ShaderNodeOutputMaterial")
         self.set(output.inputs["Surface"], surface)
 
-    def mix_shader(self, factor: Any, a: Any, b: Any) -> Any:
+    def mix_shader(self, factor: Input, a: NodeSocket, b: NodeSocket) -> NodeSocket:
         """Return shader `a` where factor is 0 and `b` where it is 1."""
         node = self.add("ShaderNodeMixShader")
         self.set(node.inputs[0], factor)

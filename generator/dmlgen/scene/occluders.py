@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import bpy
 import numpy as np
+from bpy.types import Object
 
 from dmlgen.scene.props import plants, street
 
-KINDS: dict[str, tuple[float, Callable[[], list[Any]]]] = {
+KINDS: dict[str, tuple[float, Callable[[], list[Object]]]] = {
     "post": (0.35, lambda: street.lamp_post(5.0)),
     "sign": (-0.5, lambda: street.sign(1.35)),
     "bin": (-0.6, street.bin),
@@ -26,7 +26,7 @@ class Occluders:
     """Occluders are built when first needed; at most one of them is in the picture."""
 
     def __init__(self) -> None:
-        self._built: dict[str, list[Any]] = {}
+        self._built: dict[str, list[Object]] = {}
 
     def put(self, kind: str, distance: float, azimuth: float) -> None:
         """Put `kind`, a key of KINDS or `none`, before a camera.

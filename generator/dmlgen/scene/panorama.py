@@ -16,6 +16,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from bpy.types import Mesh, Node, NodeSocket
 
 from dmldata.common.errors import UnknownNameError
 from dmlgen.catalog.places import PanoramaSpec
@@ -56,7 +57,7 @@ class Panorama:
     def __init__(self, spec: PanoramaSpec) -> None:
         self._spec = spec
         self._changes = Changes()
-        self._turns: list[Any] = []
+        self._turns: list[Node] = []
         self._image = bpy.data.images.load(str(panorama_file(spec.panorama)), check_existing=True)
         width, height = self._image.size
         pixels = np.empty(width * height * 4, dtype=np.float32)
@@ -81,7 +82,7 @@ class Panorama:
         for mapping in self._turns:
             mapping.inputs["Rotation"].default_value = (0.0, 0.0, angle)
 
-    def _look_up(self, tree: Tree, direction: Any) -> Any:
+    def _look_up(self, tree: Tree, direction: NodeSocket) -> NodeSocket:
         mapping = tree.add("ShaderNodeMapping", {"vector_type": "POINT"})
         tree.set(mapping.inputs["Vector"], direction)
         self._turns.append(mapping)
@@ -122,7 +123,7 @@ class Panorama:
         tree.end_with_distance(lit, position, self._spec.ground_radius)
         self._ground.data.materials.append(material)
 
-    def _albedo(self, tree: Tree, position: Any, fine: Any) -> Any:
+    def _albedo(self, tree: Tree, position: NodeSocket, fine: NodeSocket) -> NodeSocket:
         """Return the panorama seen from its tripod, divided by the light, with fine structure."""
         from_tripod = tree.add("ShaderNodeVectorMath", {"operation": "SUBTRACT"})
         tree.set(from_tripod.inputs[0], position)
@@ -141,7 +142,7 @@ class Panorama:
         return limited.outputs[0]
 
 
-def _flat(mesh: Any) -> np.ndarray:
+def _flat(mesh: Mesh) -> np.ndarray:
     """Return x and y of every corner of a mesh [2 N], as its UV map."""
     points = np.empty(len(mesh.vertices) * 3)
     mesh.vertices.foreach_get("co", points)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import bpy
 import numpy as np
+from bpy.types import RenderLayer
 from PIL import Image
 
 from dmlgen.scene import tracing
@@ -92,7 +92,7 @@ class Photographer:
         area = float((self._mask > 0).mean())
         return Picture(jpg.getvalue(), png.getvalue(), _box(self._mask), area, seconds)
 
-    def _work(self, clock: list[float], layer: Any) -> None:
+    def _work(self, clock: list[float], layer: RenderLayer) -> None:
         """Keep the mask of the traced picture and denoise it."""
         clock.append(perf_counter())
         self._mask = np.round(tracing.read(layer, MATERIAL_INDEX_PASS)[::-1, :, 0]).astype(np.uint8)

@@ -7,6 +7,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from bpy.types import Material, Object
 
 from dmlgen.catalog.places import SiteSpec
 from dmlgen.catalog.surfaces import load_surface
@@ -30,7 +31,7 @@ class Site:
     def __init__(self, spec: SiteSpec) -> None:
         self._spec = spec
         self._changes = Changes()
-        self._grounds: dict[str, Any] = {}
+        self._grounds: dict[str, Material] = {}
         self._things = Things(spec.name, spec.things)
         self._ground = _disc(spec.name, spec.ground_radius)
         self._ground.parent = self._things.root
@@ -83,7 +84,7 @@ class Site:
         sample_light_of(self._world, SKY_MAP)
 
 
-def _disc(name: str, radius: float) -> Any:
+def _disc(name: str, radius: float) -> Object:
     """Return a flat ground around the origin, with x and y as its UV map."""
     angle = np.arange(96) * (2 * np.pi / 96)
     ring = radius * np.column_stack([np.cos(angle), np.sin(angle), np.zeros(96)])

@@ -8,6 +8,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from bpy.types import Mesh, Node, Object
 from mathutils import Vector
 
 from dmlgen.catalog.places import Softbox, StudioSpec
@@ -62,7 +63,7 @@ class Studio:
         output = tree.add("ShaderNodeOutputWorld")
         tree.set(output.inputs["Surface"], background.outputs[0])
 
-    def _build_cyclorama(self, spec: StudioSpec) -> Any:
+    def _build_cyclorama(self, spec: StudioSpec) -> Object:
         mesh = bpy.data.meshes.new("cyclorama")
         mesh.from_pydata(*_lathe(_profile(spec.radius, spec.height)))
         mesh.shade_smooth()
@@ -75,7 +76,7 @@ class Studio:
         return cyclorama
 
 
-def _paper(mesh: Any) -> Any:
+def _paper(mesh: Mesh) -> Node:
     """Add a new material to the mesh and return its shader."""
     material = bpy.data.materials.new("cyclorama")
     tree = Tree(material)
@@ -92,12 +93,14 @@ def _profile(radius: float, height: float) -> np.ndarray:
     return np.concatenate([[[2.0, 0.0]], cove, [[radius, height]]])
 
 
-def _lathe(profile: np.ndarray, steps: int = 96) -> tuple[list[Any], list[Any], list[Any]]:
+def _lathe(
+    profile: np.ndarray, steps: int = 96
+) -> tuple[list[tuple[float, float, float]], list[tuple[int, int]], list[tuple[int, ...]]]:
     """Return vertices, edges and faces of a profile turned about Z, closed in the middle."""
     angles = np.arange(steps) * (2 * math.pi / steps)
     ring = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     vertices = [(float(r * x), float(r * y), float(z)) for r, z in profile for x, y in ring]
-    faces = [tuple(range(steps))]
+    faces: list[tuple[int, ...]] = [tuple(range(steps))]
     for row in range(len(profile) - 1):
         for step in range(steps):
             left, right = row * steps + step, row * steps + (step + 1) % steps
@@ -105,7 +108,7 @@ def _lathe(profile: np.ndarray, steps: int = 96) -> tuple[list[Any], list[Any], 
     return vertices, [], faces
 
 
-def _softbox(spec: Softbox) -> Any:
+def _softbox(spec: Softbox) -> Object:
     light = bpy.data.lights.new("softbox", "AREA")
     light.shape = "RECTANGLE"
     light.size, light.size_y = spec.size

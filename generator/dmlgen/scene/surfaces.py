@@ -5,10 +5,11 @@ Textures use object coordinates in meters, so a textured object must not be scal
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import bpy
 import numpy as np
+from bpy.types import Image, Material, NodeSocket
 
 from dmldata.common.color import decode_srgb
 from dmlgen.catalog.surfaces import load_surface, surface_image_file
@@ -22,19 +23,19 @@ MACRO_CONTRAST = 0.42
 class SurfaceNodes(NamedTuple):
     """Output sockets of a surface's color, roughness and normal."""
 
-    color: Any
-    roughness: Any
-    normal: Any
+    color: NodeSocket
+    roughness: NodeSocket
+    normal: NodeSocket
 
 
-def surface_image(name: str, file: str = "color.jpg", data: bool = False) -> Any:
+def surface_image(name: str, file: str = "color.jpg", data: bool = False) -> Image:
     """Return one of a surface's images; `data` is for values that are no color."""
     image = bpy.data.images.load(str(surface_image_file(name, file)), check_existing=True)
     image.colorspace_settings.name = "Non-Color" if data else "sRGB"
     return image
 
 
-def ground_nodes(tree: Tree, name: str, position: Any) -> SurfaceNodes:
+def ground_nodes(tree: Tree, name: str, position: NodeSocket) -> SurfaceNodes:
     """Return a ground whose tile is repeated and whose brightness varies over tens of meters."""
     tiled = tree.scaled(position, 1.0 / load_surface(name).tile)
     color = _look_up(tree, surface_image(name), tiled)
@@ -59,7 +60,7 @@ def mean_color(name: str) -> tuple[float, float, float]:
     return (float(red), float(green), float(blue))
 
 
-def ground_material(name: str) -> Any:
+def ground_material(name: str) -> Material:
     """Return the material of a flat ground.
 
     Its mesh needs a UV map (of any content) for its normals.
@@ -78,7 +79,7 @@ def ground_material(name: str) -> Any:
     return material
 
 
-def wall_material(title: str, name: str, tint: tuple[float, float, float]) -> Any:
+def wall_material(title: str, name: str, tint: tuple[float, float, float]) -> Material:
     """Return a material called `title` for something upright; `tint` multiplies its color."""
     material = bpy.data.materials.new(title)
     tree = Tree(material)
@@ -95,5 +96,5 @@ def wall_material(title: str, name: str, tint: tuple[float, float, float]) -> An
     return material
 
 
-def _look_up(tree: Tree, image: Any, position: Any) -> Any:
+def _look_up(tree: Tree, image: Image, position: NodeSocket) -> NodeSocket:
     return tree.add("ShaderNodeTexImage", {"image": image}, Vector=position).outputs["Color"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import bpy
 import numpy as np
+from bpy.types import Object
 
 from dmlgen.catalog.things import MARKINGS, ParkedCar, Placed
 from dmlgen.scene.car import Car
@@ -15,14 +15,14 @@ from dmlgen.scene.materials import CarMaterials
 from dmlgen.scene.props import buildings, plants, street
 from dmlgen.scene.twins import add_twin, show
 
-SEEDED: dict[str, Callable[..., list[Any]]] = {
+SEEDED: dict[str, Callable[..., list[Object]]] = {
     "hedge": plants.hedge,
     "bush": plants.bush,
     "tree": plants.tree,
     "treeline": plants.treeline,
     "building": buildings.building,
 }
-FIXED: dict[str, Callable[..., list[Any]]] = {
+FIXED: dict[str, Callable[..., list[Object]]] = {
     "hall": buildings.hall,
     "wall": street.garden_wall,
     "fence": street.fence,
@@ -45,8 +45,8 @@ class Things:
     def __init__(self, name: str, things: Sequence[Placed]) -> None:
         self.root = bpy.data.objects.new(f"place:{name}", None)
         bpy.context.scene.collection.objects.link(self.root)
-        self._solid: list[Any] = []
-        self._markings: list[Any] = []
+        self._solid: list[Object] = []
+        self._markings: list[Object] = []
         for index, thing in enumerate(things):
             objects = self._markings if isinstance(thing, MARKINGS) else self._solid
             objects.extend(self._put(thing, index))
@@ -62,7 +62,7 @@ class Things:
         """Set the rotation in degrees, counter-clockwise seen from above."""
         self.root.rotation_euler = (0.0, 0.0, math.radians(angle))
 
-    def _put(self, thing: Placed, index: int) -> list[Any]:
+    def _put(self, thing: Placed, index: int) -> list[Object]:
         place = bpy.data.objects.new("thing", None)
         bpy.context.scene.collection.objects.link(place)
         place.parent = self.root
@@ -80,7 +80,7 @@ class Things:
         return objects
 
 
-def _built(thing: Placed, index: int) -> list[Any]:
+def _built(thing: Placed, index: int) -> list[Object]:
     kind = thing.kind  # type: ignore[attr-defined]
     if kind in SEEDED:
         return SEEDED[kind](**thing.arguments(), rng=np.random.default_rng([thing.seed, index]))

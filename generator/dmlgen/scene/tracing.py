@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import bpy
 import cycles
 import numpy as np
+from bpy.types import Depsgraph, RenderLayer
 
 
-def render(work: Callable[[Any], None]) -> None:
+def render(work: Callable[[RenderLayer], None]) -> None:
     """Render the current scene into its file.
 
     Without a window Blender gives no access to the pixels of a render; its engine is the only place
     where they can be read and changed.
 
     Args:
-        work: is given the `bpy.types.RenderLayer` when Cycles has traced it; what it leaves in the
+        work: is given the `RenderLayer` when Cycles has traced it; what it leaves in the
             pass 'Combined' becomes the picture.
     """
     trace = cycles.CyclesRender.render
     errors: list[Exception] = []
 
-    def trace_and_work(engine: Any, depsgraph: Any) -> None:
+    def trace_and_work(engine: cycles.CyclesRender, depsgraph: Depsgraph) -> None:
         trace(engine, depsgraph)
         try:
             work(engine.get_result().layers[0])
@@ -41,7 +41,7 @@ def render(work: Callable[[Any], None]) -> None:
         raise errors[0]
 
 
-def read(layer: Any, name: str) -> np.ndarray:
+def read(layer: RenderLayer, name: str) -> np.ndarray:
     """Return pass `name` of a render layer, float32 [H, W, channels], first row at the bottom."""
     render = bpy.context.scene.render
     render_pass = layer.passes[name]
@@ -50,6 +50,6 @@ def read(layer: Any, name: str) -> np.ndarray:
     return pixels.reshape(render.resolution_y, render.resolution_x, render_pass.channels)
 
 
-def write(layer: Any, name: str, pixels: np.ndarray) -> None:
+def write(layer: RenderLayer, name: str, pixels: np.ndarray) -> None:
     """Replace the pass `name` by `pixels`, in the format that `read` returns."""
     layer.passes[name].rect.foreach_set(pixels.ravel())

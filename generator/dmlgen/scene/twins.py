@@ -7,16 +7,15 @@ with a BVH of its own, and only a matrix changes.
 
 from __future__ import annotations
 
-from typing import Any
-
 import bpy
+from bpy.types import Object
 
 BELOW = 100.0
 """Meters between a mesh and its twin: although invisible, the twin would slow down nearby rays."""
 UNSEEN = ("camera", "diffuse", "glossy", "transmission", "shadow")
 
 
-def add_twin(obj: Any) -> None:
+def add_twin(obj: Object) -> None:
     """Give the mesh of `obj` a second user. From now on `show` has to show and hide it."""
     twin = obj.copy()
     for ray in UNSEEN:
@@ -31,7 +30,7 @@ def add_twin(obj: Any) -> None:
     obj["twin"] = twin
 
 
-def show(obj: Any, visible: bool) -> None:
+def show(obj: Object, visible: bool) -> None:
     """Show or hide an object together with its twin."""
     for user in (obj, obj["twin"]):
         user.hide_render = not visible

@@ -5,7 +5,7 @@ At 0 Cycles removes a layer: picture and render time are the same as without it.
 
 from __future__ import annotations
 
-from typing import Any
+from bpy.types import NodeSocket
 
 from dmldata.contract.parts import Part
 from dmlgen.catalog.roles import ROLES
@@ -32,7 +32,7 @@ PHOTOGRAPHED = 12.0
 """How much brighter than a plain cover the white of such an image is."""
 
 
-def cover_with_dirt(tree: Tree, role: str, surface: Any) -> Any:
+def cover_with_dirt(tree: Tree, role: str, surface: NodeSocket) -> NodeSocket:
     """Return `surface` under dust and mud, most of it low on the car.
 
     The node `dirt` says how much.
@@ -66,7 +66,7 @@ def cover_with_dirt(tree: Tree, role: str, surface: Any) -> Any:
     return tree.mix_shader(factor, surface, dust)
 
 
-def glow(tree: Tree, role: str, surface: Any) -> Any:
+def glow(tree: Tree, role: str, surface: NodeSocket) -> NodeSocket:
     """Return `surface` of a lamp with its light, in white at the front only.
 
     The node `light` says how much.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from bpy.types import Object
 
 from dmlgen.derive.wheel_designs import wheel_faces
 from dmlgen.scene.materials import CarMaterials
@@ -11,7 +11,7 @@ from dmlgen.scene.props.shape import Shape
 
 def build_wheel(
     style: str, radius: float, width: float, left: bool, materials: CarMaterials
-) -> Any:
+) -> Object:
     """Build a wheel about its own y axis, in no collection yet.
 
     Args:

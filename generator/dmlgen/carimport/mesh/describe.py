@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import bpy
 import numpy as np
+from bpy.types import Image, Material, Node, Object
 
 from dmldata.common.errors import InputError, UnknownNameError
 from dmlgen.carimport.mesh.read import face_pieces, matches, read_source, values_of
@@ -43,7 +43,7 @@ def describe(file: Path, ignore: tuple[str, ...] = ()) -> Model:
     )
 
 
-def _triangles(obj: Any, index: dict[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _triangles(obj: Object, index: dict[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     mesh = obj.data
     matrix = np.array(obj.matrix_world)
     points = values_of(mesh.vertices, "co", np.float32, 3) @ matrix[:3, :3].T + matrix[:3, 3]
@@ -54,7 +54,7 @@ def _triangles(obj: Any, index: dict[str, int]) -> tuple[np.ndarray, np.ndarray,
     return corners, slots[slot[polygon]], face_pieces(mesh)[polygon]
 
 
-def _look(material: Any) -> ModelMaterial:
+def _look(material: Material) -> ModelMaterial:
     shader = _shader(material)
     if shader is None:
         return ModelMaterial(material.name, tuple(material.diffuse_color)[:3])
@@ -75,14 +75,14 @@ def _look(material: Any) -> ModelMaterial:
     )
 
 
-def _shader(material: Any) -> Any:
+def _shader(material: Material) -> Node | None:
     if not material.use_nodes:
         return None
     shaders = [n for n in material.node_tree.nodes if n.type in ("BSDF_PRINCIPLED", "BSDF_GLASS")]
     return shaders[0] if shaders else None
 
 
-def _mean_color(image: Any) -> tuple[float, float, float] | None:
+def _mean_color(image: Image) -> tuple[float, float, float] | None:
     if image.size[0] == 0:
         return None
     small = image.copy()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import bpy
+from bpy.types import Image
 
 from dmlgen.modelfiles.beside import MAX_PIXELS, find_beside, problem_of_image
 
@@ -36,7 +36,7 @@ def pack_images_beside_file(folder: Path) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _keep(image: Any, path: str, folder: Path) -> str:
+def _keep(image: Image, path: str, folder: Path) -> str:
     """Pack an image and return an empty text, or return why it cannot be packed."""
     if image.source == "GENERATED":
         return f"more than {MAX_PIXELS:,} pixels"
@@ -63,11 +63,11 @@ def _keep(image: Any, path: str, folder: Path) -> str:
     return ""
 
 
-def _path(image: Any) -> str:
+def _path(image: Image) -> str:
     return str(bpy.path.abspath(image.filepath, library=image.library))
 
 
-def _without_image(image: Any) -> list[str]:
+def _without_image(image: Image) -> list[str]:
     """Remove an image from all materials and return the names of those that showed it."""
     named = []
     for material in bpy.data.materials:

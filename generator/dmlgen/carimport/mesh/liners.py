@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import bpy
 import numpy as np
+from bpy.types import MeshPolygon, MeshVertex, Object
 
 from dmlgen.catalog.car_edits import Liners
 from dmlgen.meshes.role_materials import role_material
@@ -16,7 +16,7 @@ DEPTH = 0.16
 """Meters from the wheel's inner side to the housing's inner wall."""
 
 
-def add_liner(liners: Liners, wheel: list[Any]) -> Any:
+def add_liner(liners: Liners, wheel: list[Object]) -> Object:
     """Return a dark half cylinder over a wheel, closed towards the middle of the car.
 
     Args:
@@ -40,5 +40,5 @@ def add_liner(liners: Liners, wheel: list[Any]) -> Any:
     return liner
 
 
-def _corners(obj: Any, face: Any) -> list[Any]:
+def _corners(obj: Object, face: MeshPolygon) -> list[MeshVertex]:
     return [obj.data.vertices[i] for i in face.vertices]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import bpy  # isort: skip (mathutils exists once bpy is imported)
+from bpy.types import Object
 from mathutils import Matrix, Vector
 
 from dmlgen.catalog.car_edits import Plate
@@ -14,7 +14,7 @@ from dmlgen.meshes.role_materials import role_material
 THICKNESS = 0.008
 
 
-def add_plate(plate: Plate) -> Any:
+def add_plate(plate: Plate) -> Object:
     """Return a new object with role `plate`: a box whose outer face lies at `plate.center`."""
     length, height = plate.size
     facing = 0.0 if plate.center[0] > 0 else math.pi

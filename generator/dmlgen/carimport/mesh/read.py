@@ -6,11 +6,13 @@ import fnmatch
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import bpy  # isort: skip (bmesh exists once bpy is imported)
 import bmesh
 import numpy as np
+from bpy.types import Depsgraph, Material, Mesh, Object, bpy_prop_collection
+from mathutils import Matrix
 
 from dmldata.common.errors import InputError
 from dmlgen.carimport.mesh.images import pack_images_beside_file
@@ -34,7 +36,7 @@ class Source(NamedTuple):
         names: names of all objects in the file, including those that were left out.
     """
 
-    objects: list[Any]
+    objects: list[Object]
     notes: tuple[str, ...]
     names: tuple[str, ...]
 
@@ -82,7 +84,7 @@ def reason_of(error: RuntimeError) -> str:
     )
 
 
-def face_pieces(mesh: Any) -> np.ndarray:
+def face_pieces(mesh: Mesh) -> np.ndarray:
     """Return the connected piece [F], int, that each face of a mesh belongs to."""
     first = values_of(mesh.polygons, "loop_start", np.int32)
     corner_points = values_of(mesh.loops, "vertex_index", np.int32)
@@ -162,7 +164,7 @@ def matches(name: str, globs: tuple[str, ...]) -> bool:
     return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
 
 
-def _check_finite(file: Path, obj: Any) -> None:
+def _check_finite(file: Path, obj: Object) -> None:
     points = values_of(obj.data.vertices, "co", np.float32, 3)
     matrix = np.array(obj.matrix_world)
     with np.errstate(all="ignore"):
@@ -175,11 +177,11 @@ def _check_finite(file: Path, obj: Any) -> None:
         )
 
 
-def _path(obj: Any) -> str:
+def _path(obj: Object) -> str:
     return f"{_path(obj.parent)}/{obj.name}" if obj.parent else str(obj.name)
 
 
-def _mesh_of(obj: Any, graph: Any) -> Any:
+def _mesh_of(obj: Object, graph: Depsgraph) -> Mesh | None:
     mesh = bpy.data.meshes.new_from_object(
         obj.evaluated_get(graph), preserve_all_data_layers=True, depsgraph=graph
     )
@@ -196,7 +198,7 @@ def _mesh_of(obj: Any, graph: Any) -> Any:
     return mesh
 
 
-def _remove_loose(mesh: Any) -> None:
+def _remove_loose(mesh: Mesh) -> None:
     """Remove vertices without a face: they are invisible and must not count for the size."""
     used = np.unique(values_of(mesh.loops, "vertex_index", np.int32))
     if len(used) == len(mesh.vertices):
@@ -209,11 +211,11 @@ def _remove_loose(mesh: Any) -> None:
     data.free()
 
 
-def _no_material() -> Any:
+def _no_material() -> Material:
     return bpy.data.materials.get(NO_MATERIAL) or bpy.data.materials.new(NO_MATERIAL)
 
 
-def _linked(name: str, path: str, mesh: Any, matrix: Any) -> Any:
+def _linked(name: str, path: str, mesh: Mesh, matrix: Matrix) -> Object:
     obj = bpy.data.objects.new(name, mesh)
     obj["path"] = path
     obj.matrix_world = matrix
@@ -223,7 +225,7 @@ def _linked(name: str, path: str, mesh: Any, matrix: Any) -> Any:
     return obj
 
 
-def values_of(items: Any, field: str, kind: type, width: int = 1) -> np.ndarray:
+def values_of(items: bpy_prop_collection, field: str, kind: type, width: int = 1) -> np.ndarray:
     """Return one field of all items of a Blender collection, [N] or [N, width]."""
     flat: np.ndarray = np.empty(len(items) * width, kind)
     items.foreach_get(field, flat)

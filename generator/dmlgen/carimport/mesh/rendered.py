@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import bpy
+from bpy.types import LayerCollection, Modifier, Object
 
 from dmldata.common.errors import InputError
 from dmlgen.modelfiles.kinds import MAX_TRIANGLES
@@ -67,13 +67,13 @@ def check_links(file: Path) -> None:
             )
 
 
-def _show_layer(layer: Any) -> None:
+def _show_layer(layer: LayerCollection) -> None:
     layer.hide_viewport = False
     for child in layer.children:
         _show_layer(child)
 
 
-def _render_levels(obj: Any, modifier: Any) -> None:
+def _render_levels(obj: Object, modifier: Modifier) -> None:
     faces = len(obj.data.polygons) * 2 * 4**modifier.render_levels if obj.type == "MESH" else 0
     if modifier.show_render and faces > MAX_TRIANGLES:
         raise InputError(
@@ -83,6 +83,6 @@ def _render_levels(obj: Any, modifier: Any) -> None:
     modifier.levels = modifier.render_levels
 
 
-def _moves(obj: Any) -> bool:
+def _moves(obj: Object) -> bool:
     data = obj.animation_data
     return data is not None and (data.action is not None or len(data.nla_tracks) > 0)

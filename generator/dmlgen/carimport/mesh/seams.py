@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import bpy  # isort: skip (mathutils exists once bpy is imported)
+from bpy.types import Object
 from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 
@@ -20,19 +22,23 @@ HEIGHT = 0.0012
 FAR = 5.0
 
 
+Placement = Callable[[float, float], Vector]
+"""Maps a point of a drawing to space."""
+
+
 class _Hit(NamedTuple):
-    place: Any
-    normal: Any
+    place: Vector
+    normal: Vector
 
 
-def draw_seam(seam: Seam, body: list[Any]) -> Any:
+def draw_seam(seam: Seam, body: list[Object]) -> Object:
     """Return a new object with the strips of a seam, role `rubber`.
 
     Args:
         body: objects of one role each; the seam is drawn where a ray hits paint first.
     """
     tree, painted = _surface(body)
-    vertices: list[Any] = []
+    vertices: list[Vector] = []
     faces: list[tuple[int, int, int, int]] = []
     for origin, direction, place in _views(seam.view):
         hits = [
@@ -57,8 +63,8 @@ def draw_seam(seam: Seam, body: list[Any]) -> Any:
     return obj
 
 
-def _surface(body: list[Any]) -> tuple[Any, list[bool]]:
-    vertices: list[Any] = []
+def _surface(body: list[Object]) -> tuple[BVHTree, list[bool]]:
+    vertices: list[Vector] = []
     faces: list[list[int]] = []
     painted: list[bool] = []
     for obj in body:
@@ -70,16 +76,16 @@ def _surface(body: list[Any]) -> tuple[Any, list[bool]]:
     return BVHTree.FromPolygons(vertices, faces), painted
 
 
-def _look(tree: Any, painted: list[bool], origin: Any, direction: Any) -> _Hit | None:
+def _look(tree: BVHTree, painted: list[bool], origin: Vector, direction: Vector) -> _Hit | None:
     place, normal, face, _ = tree.ray_cast(origin, direction)
     if place is None or not painted[face]:
         return None
     return _Hit(place, normal if normal.dot(direction) < 0 else -normal)
 
 
-def _views(view: str) -> list[tuple[Any, Any, Any]]:
+def _views(view: str) -> list[tuple[Vector, Vector, Placement]]:
     """Return origin, direction and a map from drawing to space, for the rays of both sides."""
-    views = []
+    views: list[tuple[Vector, Vector, Placement]] = []
     for side in (1, -1):
         if view == "side":
             origin, place = Vector((0, side * FAR, 0)), lambda _, x, z: Vector((x, 0, z))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import bpy  # isort: skip (bmesh exists once bpy is imported)
 import bmesh
+from bpy.types import Material, Object
 
 from dmldata.common.errors import InputError
 from dmlgen.carimport.mesh.read import face_pieces
@@ -30,12 +31,12 @@ class Parts:
         wheels: the objects of each of WHEELS.
     """
 
-    body: list[Any] = field(default_factory=list)
-    decals: list[Any] = field(default_factory=list)
-    backed: list[Any] = field(default_factory=list)
-    wheels: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in WHEELS})
+    body: list[Object] = field(default_factory=list)
+    decals: list[Object] = field(default_factory=list)
+    backed: list[Object] = field(default_factory=list)
+    wheels: dict[str, list[Object]] = field(default_factory=lambda: {name: [] for name in WHEELS})
 
-    def groups(self) -> dict[str, list[Any]]:
+    def groups(self) -> dict[str, list[Object]]:
         """Return the objects of each mesh in the GLB file, by name of the mesh."""
         wheels = {name: pieces for name, pieces in self.wheels.items() if pieces}
         return {"body": self.body + self.decals, **wheels}
@@ -49,7 +50,7 @@ class _Kind(NamedTuple):
     place: str
 
 
-def split(spec: CarSpec, objects: list[Any]) -> Parts:
+def split(spec: CarSpec, objects: list[Object]) -> Parts:
     """Split the source into parts; each object has the material of one role.
 
     Raises:
@@ -73,7 +74,7 @@ def split(spec: CarSpec, objects: list[Any]) -> Parts:
     return parts
 
 
-def _sort_faces(spec: CarSpec, obj: Any) -> dict[_Kind, set[int]]:
+def _sort_faces(spec: CarSpec, obj: Object) -> dict[_Kind, set[int]]:
     materials = list(obj.data.materials)
     kinds: dict[_Kind, set[int]] = defaultdict(set)
     pieces = face_pieces(obj.data) if spec.asks_for_pieces() else None
@@ -96,7 +97,7 @@ def _sort_faces(spec: CarSpec, obj: Any) -> dict[_Kind, set[int]]:
     return kinds
 
 
-def _kept_image(spec: CarSpec, material: Any, face: Face) -> str:
+def _kept_image(spec: CarSpec, material: Material, face: Face) -> str:
     image = image_of(material)
     if image is None:
         raise InputError(
@@ -112,7 +113,7 @@ def _wheel(face: Face) -> str:
     return f"wheel_{end}_{side}"
 
 
-def _piece(obj: Any, faces: set[int], kind: _Kind) -> Any:
+def _piece(obj: Object, faces: set[int], kind: _Kind) -> Object:
     mesh = obj.data.copy()
     data = bmesh.new()
     data.from_mesh(mesh)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from typing import Any
 
 import bpy  # isort: skip (bmesh exists once bpy is imported)
 import bmesh
+from bpy.types import Mesh, Modifier, Object
 
 from dmlgen.catalog.car_edits import Subdivision
 from dmlgen.meshes.role_materials import role_material
@@ -17,7 +17,7 @@ DECAL_HEIGHT = 0.0025
 WALL_DEPTH = 0.03
 
 
-def subdivide(obj: Any, rules: tuple[Subdivision, ...]) -> None:
+def subdivide(obj: Object, rules: tuple[Subdivision, ...]) -> None:
     """Apply the first rule whose glob matches the object's name."""
     for rule in rules:
         if fnmatch.fnmatchcase(obj.name, rule.object):
@@ -33,7 +33,7 @@ def subdivide(obj: Any, rules: tuple[Subdivision, ...]) -> None:
             return
 
 
-def lay_on(decals: list[Any], body: list[Any]) -> None:
+def lay_on(decals: list[Object], body: list[Object]) -> None:
     """Move thin layers (decals) slightly above the surface that they belong to."""
     if not decals:
         return
@@ -50,7 +50,7 @@ def lay_on(decals: list[Any], body: list[Any]) -> None:
     bpy.data.objects.remove(ground)
 
 
-def wall_behind(obj: Any) -> Any:
+def wall_behind(obj: Object) -> Object:
     """Return a dark box open towards `obj`: its surface moved inwards, joined to its rim."""
     data = bmesh.new()
     data.from_mesh(obj.data)
@@ -69,7 +69,7 @@ def wall_behind(obj: Any) -> Any:
     return wall
 
 
-def _crease(mesh: Any, angle: float, at_materials: bool) -> None:
+def _crease(mesh: Mesh, angle: float, at_materials: bool) -> None:
     data = bmesh.new()
     data.from_mesh(mesh)
     edges = data.edges.layers.float.new("crease_edge")
@@ -89,12 +89,12 @@ def _crease(mesh: Any, angle: float, at_materials: bool) -> None:
     data.free()
 
 
-def _apply(obj: Any, modifier: Any) -> None:
+def _apply(obj: Object, modifier: Modifier) -> None:
     with bpy.context.temp_override(active_object=obj, object=obj):
         bpy.ops.object.modifier_apply(modifier=modifier.name)
 
 
-def _joined_copy(objects: list[Any]) -> Any:
+def _joined_copy(objects: list[Object]) -> Object:
     data = bmesh.new()
     for obj in objects:
         data.from_mesh(obj.data)

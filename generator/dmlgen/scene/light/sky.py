@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+from bpy.types import NodeSocket, World
 
 from dmlgen.scene.blender_names import SINGLE_SCATTERING_SKY
 from dmlgen.scene.light.daylight import HAZE, SUN_INTENSITY, light_gain
@@ -35,7 +35,7 @@ class Sky:
         self._gain = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
         gray = tree.add("ShaderNodeRGBToBW", Color=self._sky.outputs[0]).outputs[0]
         tree.set(self._gain.inputs[0], tree.mix_color(HAZE, self._sky.outputs[0], gray))
-        self.color: Any = self._gain.outputs[0]
+        self.color: NodeSocket = self._gain.outputs[0]
         if clouds:
             self.color = tree.mix_color(_cloud_cover(tree), self.color, (*CLOUD, 1.0))
 
@@ -55,7 +55,7 @@ class Sky:
         self._gain.inputs[1].default_value = light_gain(reading, compensation)
 
 
-def _cloud_cover(tree: Tree) -> Any:
+def _cloud_cover(tree: Tree) -> NodeSocket:
     """Return the share of cloud in the sky: a flat layer that thins out at the horizon."""
     direction = tree.add("ShaderNodeTexCoord").outputs["Generated"]
     split = tree.add("ShaderNodeSeparateXYZ", Vector=direction)
@@ -68,7 +68,7 @@ def _cloud_cover(tree: Tree) -> Any:
     return tree.math("MULTIPLY", cover, tree.smoothstep(up, 0.0, 0.12))
 
 
-def sample_light_of(world: Any, resolution: int) -> None:
+def sample_light_of(world: World, resolution: int) -> None:
     """Let Cycles direct its rays to the bright parts of a world by a map of that many pixels."""
     world.cycles.sampling_method = "MANUAL"
     world.cycles.sample_map_resolution = resolution

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from bpy.types import Material, Object
 
 from dmlgen.scene.props.materials import Color, pane, plain, wall
 from dmlgen.scene.props.shape import Shape
@@ -54,7 +54,7 @@ STYLES = {
 
 def building(
     width: float, height: float, depth: float, style: str, rng: np.random.Generator
-) -> list[Any]:
+) -> list[Object]:
     """Build a building whose facade lies in the plane x = 0; `height` is up to the eaves."""
     look = STYLES[style]
     shape = Shape(f"building:{style}")
@@ -90,7 +90,7 @@ def building(
     return [shape.finish()]
 
 
-def hall(width: float, height: float, depth: float, color: str) -> list[Any]:
+def hall(width: float, height: float, depth: float, color: str) -> list[Object]:
     """Build a shed of corrugated sheet with roller doors towards +x."""
     shape = Shape("hall")
     sheet = plain(color)
@@ -119,14 +119,14 @@ def _wall_around(
     shape: Shape,
     part: tuple[float, float, float, float],
     hole: tuple[float, float, float, float],
-    stone: Any,
+    stone: Material,
 ) -> None:
     (y0, y1, z0, z1), (a, b, c, d) = part, hole
     for rectangle in ((y0, y1, z0, c), (y0, y1, d, z1), (y0, a, c, d), (b, y1, c, d)):
         shape.quads(_upright(0.0, *rectangle), stone)
 
 
-def _reveal(shape: Shape, hole: tuple[float, float, float, float], stone: Any) -> None:
+def _reveal(shape: Shape, hole: tuple[float, float, float, float], stone: Material) -> None:
     y0, y1, z0, z1 = hole
     outer = [(0.0, y0, z0), (0.0, y1, z0), (0.0, y1, z1), (0.0, y0, z1)]
     inner = [(-REVEAL, y, z) for _, y, z in outer]
@@ -157,7 +157,7 @@ def _window(
     shape.box((-REVEAL, y0 - 0.06, z0 - 0.06), (0.05, y1 + 0.06, z0), plain("trim"))
 
 
-def _body(shape: Shape, width: float, height: float, depth: float, stone: Any) -> None:
+def _body(shape: Shape, width: float, height: float, depth: float, stone: Material) -> None:
     """Add the sides and the back; the front is the facade."""
     w = width / 2
     shape.quads(
@@ -173,7 +173,12 @@ def _body(shape: Shape, width: float, height: float, depth: float, stone: Any) -
 
 
 def _pitched_roof(
-    shape: Shape, width: float, height: float, depth: float, tiles: Any, stone: Any
+    shape: Shape,
+    width: float,
+    height: float,
+    depth: float,
+    tiles: Material,
+    stone: Material,
 ) -> None:
     w, over = width / 2, 0.4
     ridge = height + depth * 0.38
@@ -200,7 +205,7 @@ def _pitched_roof(
 
 
 def _corrugated(
-    shape: Shape, y0: float, y1: float, z0: float, z1: float, x: float, sheet: Any
+    shape: Shape, y0: float, y1: float, z0: float, z1: float, x: float, sheet: Material
 ) -> None:
     """Add vertical ribs of 4 cm every 25 cm."""
     y = np.arange(y0, y1, 0.0625)

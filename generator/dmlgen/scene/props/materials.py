@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import bpy
+from bpy.types import Material, NodeSocket
 
 from dmlgen.scene.nodes import Tree
 from dmlgen.scene.surfaces import surface_image, wall_material
@@ -42,10 +42,10 @@ LEAVES: dict[str, Color] = {
 }
 
 
-def plain(name: str) -> Any:
+def plain(name: str) -> Material:
     """Return a material without texture, by its key in PLAIN."""
 
-    def build(tree: Tree) -> Any:
+    def build(tree: Tree) -> NodeSocket:
         color, roughness, metallic = PLAIN[name]
         return tree.add(
             "ShaderNodeBsdfPrincipled",
@@ -57,10 +57,10 @@ def plain(name: str) -> Any:
     return _shared(name, build)
 
 
-def leaf(name: str) -> Any:
+def leaf(name: str) -> Material:
     """Return the material of a leaf, by its key in LEAVES; light passes through it."""
 
-    def build(tree: Tree) -> Any:
+    def build(tree: Tree) -> NodeSocket:
         red, green, blue = LEAVES[name]
         body = tree.add(
             "ShaderNodeBsdfPrincipled", Base_Color=(red, green, blue, 1.0), Roughness=0.55
@@ -72,10 +72,10 @@ def leaf(name: str) -> Any:
     return _shared(name, build)
 
 
-def pane(brightness: float) -> Any:
+def pane(brightness: float) -> Material:
     """Return a window from outside: a dark or curtained room under a reflection of the street."""
 
-    def build(tree: Tree) -> Any:
+    def build(tree: Tree) -> NodeSocket:
         return tree.add(
             "ShaderNodeBsdfPrincipled",
             Base_Color=(brightness, brightness * 0.97, brightness * 0.92, 1.0),
@@ -86,10 +86,10 @@ def pane(brightness: float) -> Any:
     return _shared(f"pane {brightness}", build)
 
 
-def road_paint(color: Color) -> Any:
+def road_paint(color: Color) -> Material:
     """Return thermoplastic paint on a road, worn away in places."""
 
-    def build(tree: Tree) -> Any:
+    def build(tree: Tree) -> NodeSocket:
         position = tree.add("ShaderNodeTexCoord").outputs["Object"]
         image = {"image": surface_image("grime", data=True)}
         worn = tree.add("ShaderNodeTexImage", image, Vector=position).outputs["Color"]
@@ -101,13 +101,13 @@ def road_paint(color: Color) -> Any:
     return _shared(f"road paint {color}", build)
 
 
-def wall(surface: str, tint: Color = (1.0, 1.0, 1.0)) -> Any:
+def wall(surface: str, tint: Color = (1.0, 1.0, 1.0)) -> Material:
     """Return a baked surface for something upright."""
     name = f"prop:{surface} {tint}"
     return bpy.data.materials.get(name) or wall_material(name, surface, tint)
 
 
-def _shared(name: str, build: Callable[[Tree], Any]) -> Any:
+def _shared(name: str, build: Callable[[Tree], NodeSocket]) -> Material:
     """Return the material of that name, which is built when it is first needed."""
     name = f"prop:{name}"
     material = bpy.data.materials.get(name)

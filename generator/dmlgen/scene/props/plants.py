@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+from bpy.types import Object
 
 from dmlgen.scene.props.materials import LEAVES, leaf, plain
 from dmlgen.scene.props.shape import Shape
 
 
-def hedge(length: float, height: float, depth: float, rng: np.random.Generator) -> list[Any]:
+def hedge(length: float, height: float, depth: float, rng: np.random.Generator) -> list[Object]:
     """Build a clipped hedge along y, its front towards +x."""
     shape = Shape("hedge")
     inset = min(0.12, depth / 4)
@@ -39,7 +39,7 @@ def hedge(length: float, height: float, depth: float, rng: np.random.Generator) 
     return [shape.finish()]
 
 
-def bush(height: float, rng: np.random.Generator) -> list[Any]:
+def bush(height: float, rng: np.random.Generator) -> list[Object]:
     """Build a loose shrub."""
     shape = Shape("bush")
     middles = np.column_stack(
@@ -50,7 +50,7 @@ def bush(height: float, rng: np.random.Generator) -> list[Any]:
     return [shape.finish()]
 
 
-def tree(height: float, rng: np.random.Generator) -> list[Any]:
+def tree(height: float, rng: np.random.Generator) -> list[Object]:
     """Build a broad-leaved tree with a bare trunk."""
     shape = Shape("tree")
     fork = height * 0.28
@@ -70,7 +70,7 @@ def tree(height: float, rng: np.random.Generator) -> list[Any]:
     return [shape.finish()]
 
 
-def treeline(radius: float, height: float, rng: np.random.Generator) -> list[Any]:
+def treeline(radius: float, height: float, rng: np.random.Generator) -> list[Object]:
     """Build a closed ring of crowns over a dark core."""
     shape = Shape("treeline")
     steps = round(2 * math.pi * radius / 2.0)

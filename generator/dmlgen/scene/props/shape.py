@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import bpy
 import numpy as np
+from bpy.types import Material, Object
 
 from dmlgen.derive import quads
 from dmlgen.derive.quads import Point
@@ -21,10 +21,10 @@ class Shape:
         self._vertices: list[np.ndarray] = []
         self._faces: list[np.ndarray] = []
         self._slots: list[np.ndarray] = []
-        self._materials: list[Any] = []
+        self._materials: list[Material] = []
         self._count = 0
 
-    def quads(self, corners: np.ndarray, material: Any) -> None:
+    def quads(self, corners: np.ndarray, material: Material) -> None:
         """Add faces of four corners each [N, 4, 3], counter-clockwise seen from outside."""
         corners = np.asarray(corners, dtype=float).reshape(-1, 4, 3)
         if material not in self._materials:
@@ -34,21 +34,26 @@ class Shape:
         self._slots.append(np.full(len(corners), self._materials.index(material)))
         self._count += len(corners) * 4
 
-    def box(self, low: Point, high: Point, material: Any) -> None:
+    def box(self, low: Point, high: Point, material: Material) -> None:
         """Add an axis-aligned box between two corners."""
         self.quads(quads.box(low, high), material)
 
     def tube(
-        self, start: Point, end: Point, radii: tuple[float, float], material: Any, sides: int = 12
+        self,
+        start: Point,
+        end: Point,
+        radii: tuple[float, float],
+        material: Material,
+        sides: int = 12,
     ) -> None:
         """Add a cone or cylinder from `start` to `end`, closed at its end."""
         self.quads(quads.tube(start, end, radii, sides), material)
 
-    def lathe(self, profile: np.ndarray, material: Any, steps: int = 64) -> None:
+    def lathe(self, profile: np.ndarray, material: Material, steps: int = 64) -> None:
         """Add a profile turned about the y axis, as in `dmlgen.derive.quads.lathe`."""
         self.quads(quads.lathe(profile, steps), material)
 
-    def finish(self, smooth_angle: float | None = None) -> Any:
+    def finish(self, smooth_angle: float | None = None) -> Object:
         """Return the object, in no collection yet; edges below `smooth_angle` are smooth."""
         mesh = bpy.data.meshes.new(self._name)
         vertices, faces = np.concatenate(self._vertices), np.concatenate(self._faces)

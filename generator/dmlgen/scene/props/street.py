@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
+from bpy.types import Material, Object
 
 from dmlgen.scene.props.materials import plain, road_paint, wall
 from dmlgen.scene.props.shape import Shape
@@ -16,7 +16,7 @@ WHITE = (0.62, 0.62, 0.59)
 YELLOW = (0.62, 0.42, 0.05)
 
 
-def garden_wall(length: float, height: float, surface: str) -> list[Any]:
+def garden_wall(length: float, height: float, surface: str) -> list[Object]:
     """Build a wall along y with a coping."""
     shape = Shape("wall")
     shape.box((-0.15, -length / 2, 0), (0.15, length / 2, height), wall(surface))
@@ -28,7 +28,7 @@ def garden_wall(length: float, height: float, surface: str) -> list[Any]:
     return [shape.finish()]
 
 
-def fence(length: float, height: float) -> list[Any]:
+def fence(length: float, height: float) -> list[Object]:
     """Build a fence of vertical steel bars along y."""
     shape = Shape("fence")
     for rail in (0.15, height - 0.15):
@@ -42,7 +42,7 @@ def fence(length: float, height: float) -> list[Any]:
     return [shape.finish()]
 
 
-def pavement(length: float, width: float, surface: str) -> list[Any]:
+def pavement(length: float, width: float, surface: str) -> list[Object]:
     """Build a raised pavement along y that begins at x = 0 with a kerb and runs towards -x."""
     shape = Shape("pavement")
     for y in np.arange(-length / 2, length / 2, 1.0):
@@ -52,14 +52,14 @@ def pavement(length: float, width: float, surface: str) -> list[Any]:
     return [shape.finish()]
 
 
-def verge(length: float, width: float) -> list[Any]:
+def verge(length: float, width: float) -> list[Object]:
     """Build a strip of grass along y, from x = 0 towards -x, for views from far away."""
     shape = Shape("verge")
     shape.box((-width, -length / 2, -0.1), (0.0, length / 2, 0.05), wall("grass"))
     return [shape.finish()]
 
 
-def bays(count: int, width: float, length: float, yellow: bool) -> list[Any]:
+def bays(count: int, width: float, length: float, yellow: bool) -> list[Object]:
     """Paint the lines of adjacent parking bays along y, open towards +x."""
     shape = Shape("bays")
     paint = road_paint(YELLOW if yellow else WHITE)
@@ -69,7 +69,7 @@ def bays(count: int, width: float, length: float, yellow: bool) -> list[Any]:
     return [shape.finish()]
 
 
-def line(length: float, width: float, dash: float, yellow: bool) -> list[Any]:
+def line(length: float, width: float, dash: float, yellow: bool) -> list[Object]:
     """Paint a line along y.
 
     `dash` is the length in meters of each dash and each gap, 0 for a solid line.
@@ -83,7 +83,7 @@ def line(length: float, width: float, dash: float, yellow: bool) -> list[Any]:
     return [shape.finish()]
 
 
-def bollard() -> list[Any]:
+def bollard() -> list[Object]:
     """Build a steel post with a white ring."""
     shape = Shape("bollard")
     shape.tube((0, 0, 0), (0, 0, 0.95), (0.06, 0.06), plain("metal_grey"), 20)
@@ -91,7 +91,7 @@ def bollard() -> list[Any]:
     return [shape.finish()]
 
 
-def lamp_post(height: float) -> list[Any]:
+def lamp_post(height: float) -> list[Object]:
     """Build a street lamp whose arm reaches towards +x."""
     shape = Shape("lamp post")
     shape.tube((0, 0, 0), (0, 0, 1.1), (0.09, 0.085), plain("metal_grey"), 16)
@@ -102,7 +102,7 @@ def lamp_post(height: float) -> list[Any]:
     return [shape.finish()]
 
 
-def sign(height: float) -> list[Any]:
+def sign(height: float) -> list[Object]:
     """Build a blue disc with a white rim on a post, facing +x."""
     shape = Shape("sign")
     shape.tube((0, 0, 0), (0, 0, height), (0.03, 0.03), plain("zinc"), 12)
@@ -111,7 +111,7 @@ def sign(height: float) -> list[Any]:
     return [shape.finish()]
 
 
-def bin() -> list[Any]:
+def bin() -> list[Object]:
     """Build a wheeled refuse bin."""
     shape = Shape("bin")
     shape.box((-0.28, -0.28, 0.08), (0.28, 0.28, 1.0), plain("metal_green"))
@@ -119,7 +119,7 @@ def bin() -> list[Any]:
     return [shape.finish()]
 
 
-def cone() -> list[Any]:
+def cone() -> list[Object]:
     """Build a traffic cone, 75 cm high."""
     shape = Shape("cone")
     shape.box((-0.2, -0.2, 0), (0.2, 0.2, 0.035), plain("orange"))
@@ -129,7 +129,9 @@ def cone() -> list[Any]:
     return [shape.finish()]
 
 
-def _stripe(shape: Shape, low: tuple[float, float], high: tuple[float, float], paint: Any) -> None:
+def _stripe(
+    shape: Shape, low: tuple[float, float], high: tuple[float, float], paint: Material
+) -> None:
     (x0, y0), (x1, y1) = low, high
     z = PAINT_HEIGHT
     shape.quads(np.array([[(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)]]), paint)

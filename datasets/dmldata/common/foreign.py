@@ -7,12 +7,13 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from dmldata.common.errors import DatasetError, InputError, PrismError, one_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 MAX_RATIO = 20
 """Maximum number of bytes in memory per byte of a file that expands beyond MIN_BYTES."""
@@ -110,7 +111,7 @@ def read_parquet(
         raise FileNotFoundError(source)
     with reading(where, "a Parquet file", error):
         if isinstance(source, str | os.PathLike):
-            opened: Any = os.fspath(source)
+            opened: str | pa.Buffer = os.fspath(source)
             size = Path(source).stat().st_size
         else:
             # Arrow's threads may outlive the interpreter, which aborts at its end if they still
@@ -142,7 +143,7 @@ def read_parquet(
         return table
 
 
-def _check_cells(metadata: Any, where: str, size: int, error: type[PrismError]) -> None:
+def _check_cells(metadata: pq.FileMetaData, where: str, size: int, error: type[PrismError]) -> None:
     # Metadata of single columns is not read: pyarrow ends the process if it is wrong.
     cells = metadata.num_rows * max(metadata.num_columns, 1)
     limit = max(MIN_CELLS, MAX_CELLS_PER_BYTE * size)
@@ -153,7 +154,7 @@ def _check_cells(metadata: Any, where: str, size: int, error: type[PrismError]) 
     check_expansion(where, stated, size, error)
 
 
-def _is_simple(kind: Any) -> bool:
+def _is_simple(kind: pa.DataType) -> bool:
     """Return whether cells are numbers, text or lists of numbers, whose size can be checked."""
     import pyarrow as pa
 
@@ -163,19 +164,19 @@ def _is_simple(kind: Any) -> bool:
     return bool(types.is_primitive(kind) or types.is_null(kind) or _is_text(kind))
 
 
-def _is_list_of_any_length(kind: Any) -> bool:
+def _is_list_of_any_length(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
 
 
-def _is_text(kind: Any) -> bool:
+def _is_text(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
 
 
-def _expanded_bytes(column: Any) -> int:
+def _expanded_bytes(column: pa.Array) -> int:
     import pyarrow as pa
     import pyarrow.compute as pc
 

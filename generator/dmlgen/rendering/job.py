@@ -115,7 +115,7 @@ def write_job(staging: Path, plan: Plan, engine: Engine, part: Slice | None) -> 
         raise PrismError(f"{staging.parent}: cannot be written: {error.strerror}") from error
 
 
-def _request(plan: Plan, engine: Engine, part: Slice | None) -> dict[str, Any]:
+def _request(plan: Plan, engine: Engine, part: Slice | None) -> dict[str, object]:
     return {
         "recipe": plan.recipe.model_dump(mode="json"),
         "seed": plan.seed,
@@ -233,7 +233,7 @@ def _acquire(lock: FileLock, staging: Path) -> None:
         raise PrismError(f"{staging.parent}: cannot be written: {error.strerror}") from error
 
 
-def holder_of(staging: Path) -> dict[str, Any] | None:
+def holder_of(staging: Path) -> dict[str, object] | None:
     """Return process, host and time of the last holder of a staging folder; None if unknown."""
     holder = read_document(staging / _HOLDER)
     return holder if holder is not None and holder.keys() == _HOLDER_KEYS else None

@@ -7,9 +7,10 @@ that no factor's values depend on which others vary, and a longer plan begins wi
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -106,14 +107,11 @@ def make_plan(
     if recipe.car_splits is not None:
         columns[CAR_MODEL] = _draw_in_rounds(factors[CAR_MODEL], seed, count)
     labels = label_columns(recipe.labels, factors[CAR_MODEL].values, recipe.car_splits)
-    images = [
-        _image(
-            *(index, recipe, index, 0, seed),
-            {key: column[index] for key, column in columns.items()},
-            labels,
-        )
+    draws = (
+        _Draw(index, 0, {key: column[index] for key, column in columns.items()})
         for index in range(count)
-    ]
+    )
+    images = _images(recipe, seed, labels, draws)
     columns_of_plan = (*factors.values(), *(label.factor() for label in labels))
     return Plan(recipe.document, seed, None, columns_of_plan, tuple(images))
 
@@ -138,19 +136,12 @@ def _sweep_plan(recipe: ResolvedRecipe, seed: int, sweep: Sweep) -> Plan:
         key: _draw(factor, recipe.weights(factor), seed, sweep.scenes)
         for key, factor in factors.items()
     }
-    images = [
-        _image(
-            scene * sweep.variants + variant,
-            recipe,
-            scene,
-            variant,
-            seed,
-            {key: values.get(key, column[scene]) for key, column in columns.items()},
-            labels,
-        )
+    draws = (
+        _Draw(scene, variant, {key: values.get(key, col[scene]) for key, col in columns.items()})
         for scene in range(sweep.scenes)
         for variant, values in enumerate(variants)
-    ]
+    )
+    images = _images(recipe, seed, labels, draws)
     order = _stream(seed, "order").permutation(len(images))
     columns_of_plan = (*factors.values(), *(label.factor() for label in labels))
     return Plan(recipe.document, seed, sweep, columns_of_plan, tuple(images[i] for i in order))
@@ -247,26 +238,32 @@ def _stream(seed: int, name: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(sequence))
 
 
-def _image(
-    index: int,
-    recipe: ResolvedRecipe,
-    scene: int,
-    variant: int,
-    seed: int,
-    values: dict[str, Value],
-    labels: Sequence[LabelColumn],
-) -> PlannedImage:
+class _Draw(NamedTuple):
+    scene: int
+    variant: int
+    values: dict[str, Value]
+
+
+def _images(
+    recipe: ResolvedRecipe, seed: int, labels: Sequence[LabelColumn], draws: Iterable[_Draw]
+) -> list[PlannedImage]:
+    return [
+        PlannedImage(
+            key=f"{index:06d}",
+            split=recipe.split_of(values[CAR_MODEL]),
+            scene_id=scene,
+            variant_id=variant,
+            seed=_noise_seed(seed, scene),
+            values=_without_inapplicable(values)
+            | {label.key: label.of_car[str(values[CAR_MODEL])] for label in labels},
+        )
+        for index, (scene, variant, values) in enumerate(draws)
+    ]
+
+
+def _noise_seed(seed: int, scene: int) -> int:
     sequence = np.random.SeedSequence(seed, spawn_key=(scene,))
-    noise = int(sequence.generate_state(1)[0]) & MAX_SEED
-    return PlannedImage(
-        key=f"{index:06d}",
-        split=recipe.split_of(values[CAR_MODEL]),
-        scene_id=scene,
-        variant_id=variant,
-        seed=noise,
-        values=_without_inapplicable(values)
-        | {label.key: label.of_car[str(values[CAR_MODEL])] for label in labels},
-    )
+    return int(sequence.generate_state(1)[0]) & MAX_SEED
 
 
 def _without_inapplicable(values: dict[str, Value]) -> dict[str, Value | None]:

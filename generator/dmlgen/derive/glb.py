@@ -12,12 +12,12 @@ import json
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dmlgen.catalog.roles import ROLES
+from dmlgen.modelfiles.gltf_check import JsonObject
 
 Values = NDArray[np.float64]
 
@@ -91,7 +91,7 @@ class CarFile:
             raise ValueError(f"{path}: not a whole GLB file")
         size, _ = _CHUNK.unpack_from(data, _HEADER.size)
         start = _HEADER.size + _CHUNK.size
-        self._document: dict[str, Any] = json.loads(data[start : start + size])
+        self._document: JsonObject = json.loads(data[start : start + size])
         self._binary = data[start + size + _CHUNK.size :]
         self._names = [material["name"] for material in self._document["materials"]]
         self.nodes = [self._node(node) for node in self._document["nodes"]]
@@ -117,12 +117,12 @@ class CarFile:
             meshes.append({"name": node.name, "primitives": primitives})
         return writer.finish(nodes, meshes)
 
-    def _node(self, node: dict[str, Any]) -> Node:
+    def _node(self, node: JsonObject) -> Node:
         middle = _to_car(np.array([node.get("translation", (0.0, 0.0, 0.0))]))[0]
         primitives = self._document["meshes"][node["mesh"]]["primitives"]
         return Node(node["name"], middle, [self._part(primitive) for primitive in primitives])
 
-    def _part(self, primitive: dict[str, Any]) -> Part:
+    def _part(self, primitive: JsonObject) -> Part:
         attributes = primitive["attributes"]
         uv = attributes.get("TEXCOORD_0")
         return Part(
@@ -147,7 +147,7 @@ class CarFile:
 class _Writer:
     """The binary part of a file under construction, and the JSON that describes its layout."""
 
-    def __init__(self, source: dict[str, Any], binary: bytes) -> None:
+    def __init__(self, source: JsonObject, binary: bytes) -> None:
         self._document = {
             key: value
             for key, value in source.items()

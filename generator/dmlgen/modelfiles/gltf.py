@@ -6,13 +6,12 @@ import json
 import struct
 from codecs import BOM_UTF8
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, unquote
 
 from dmldata.common.errors import InputError
 from dmldata.common.strict import parse_plain_json
 from dmlgen.modelfiles.beside import find_beside
-from dmlgen.modelfiles.gltf_check import GltfCheck
+from dmlgen.modelfiles.gltf_check import GltfCheck, JsonObject
 from dmlgen.modelfiles.kinds import MAX_BYTES, check_kind
 
 _JSON, _BIN = 0x4E4F534A, 0x004E4942
@@ -71,7 +70,7 @@ def check_car_glb(file: Path) -> None:
     model.check()
 
 
-def _read(file: Path) -> tuple[dict[str, Any], memoryview | None]:
+def _read(file: Path) -> tuple[JsonObject, memoryview | None]:
     """Return the document, and the binary part of a GLB file."""
     data, binary = memoryview(file.read_bytes()), None
     if data[:4] == b"glTF":
@@ -110,7 +109,7 @@ def _chunks(file: Path, data: memoryview) -> tuple[memoryview, memoryview]:
     return text, rest[8 : 8 + length] if kind == _BIN else rest[:0]
 
 
-def _resolve_image(image: dict[str, Any], folder: Path) -> None:
+def _resolve_image(image: JsonObject, folder: Path) -> None:
     uri = image.get("uri")
     if isinstance(uri, str) and not uri.startswith("data:"):
         image_file = find_beside(folder, unquote(uri)) or find_beside(folder, uri)

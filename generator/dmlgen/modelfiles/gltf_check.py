@@ -6,7 +6,7 @@ import base64
 import binascii
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -15,6 +15,8 @@ from dmldata.common.errors import InputError
 from dmlgen.modelfiles.beside import find_beside
 from dmlgen.modelfiles.kinds import MAX_BYTES, check_size, check_triangles
 
+JsonObject: TypeAlias = dict[str, Any]
+"""An object of a glTF document as the file has it: nothing is known of its fields."""
 _MESHOPT = "EXT_meshopt_compression"
 _MAX_DEPTH = 200
 _COMPONENT_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
@@ -32,7 +34,7 @@ class GltfCheck:
     """
 
     file: Path
-    document: dict[str, Any]
+    document: JsonObject
     binary: memoryview | None
     contents: list[memoryview] = field(default_factory=list)
     finite: set[int] = field(default_factory=set)
@@ -40,13 +42,13 @@ class GltfCheck:
     def problem(self, text: str) -> InputError:
         return InputError(f"{self.file}: not valid glTF: {text}")
 
-    def items(self, key: str) -> list[dict[str, Any]]:
+    def items(self, key: str) -> list[JsonObject]:
         items = self.document.get(key, [])
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise self.problem(f"{key} is no list of objects")
         return items
 
-    def number(self, item: dict[str, Any], key: str, where: str, default: int | None = None) -> int:
+    def number(self, item: JsonObject, key: str, where: str, default: int | None = None) -> int:
         value = item.get(key, default)
         if isinstance(value, float) and value.is_integer():
             item[key] = value = int(value)
@@ -54,19 +56,19 @@ class GltfCheck:
             raise self.problem(f"{where}: {key} is no number from 0 on (got {str(value)[:30]})")
         return value
 
-    def item(self, key: str, index: Any, where: str) -> dict[str, Any]:
+    def item(self, key: str, index: object, where: str) -> JsonObject:
         items = self.items(key)
         if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(items):
             raise self.problem(f"{where}: there is no {key}[{str(index)[:30]}] (of {len(items)})")
         return items[index]
 
-    def component_bytes(self, item: dict[str, Any], where: str) -> int:
+    def component_bytes(self, item: JsonObject, where: str) -> int:
         kind = item.get("componentType")
         if not isinstance(kind, int) or kind not in _COMPONENT_BYTES:
             raise self.problem(f"{where}: unknown componentType {str(kind)[:30]}")
         return _COMPONENT_BYTES[kind]
 
-    def components(self, item: dict[str, Any], where: str) -> int:
+    def components(self, item: JsonObject, where: str) -> int:
         kind = item.get("type")
         if not isinstance(kind, str) or kind not in _COMPONENTS:
             raise self.problem(f"{where}: unknown type {str(kind)[:30]}")
@@ -116,7 +118,7 @@ class GltfCheck:
                 )
             self.contents.append(held)
 
-    def _buffer(self, buffer: dict[str, Any], where: str) -> memoryview:
+    def _buffer(self, buffer: JsonObject, where: str) -> memoryview:
         uri = buffer.get("uri")
         if uri is None:
             if where != "buffers[0]" or self.binary is None:
@@ -140,7 +142,7 @@ class GltfCheck:
         buffer["uri"] = quote(str(buffer_file))
         return memoryview(buffer_file.read_bytes())
 
-    def _check_accessor(self, index: int, accessor: dict[str, Any]) -> int:
+    def _check_accessor(self, index: int, accessor: JsonObject) -> int:
         """Check an accessor and return the bytes that it expands to."""
         where = f"accessors[{index}]"
         count = self.number(accessor, "count", where)
@@ -159,7 +161,7 @@ class GltfCheck:
             self._check_view(values, f"{where}.sparse.values", changed, width)
         return count * width
 
-    def _check_view(self, item: dict[str, Any], where: str, count: int, width: int) -> None:
+    def _check_view(self, item: JsonObject, where: str, count: int, width: int) -> None:
         if item.get("bufferView") is None:
             return
         view = self.item("bufferViews", item["bufferView"], where)
@@ -185,7 +187,7 @@ class GltfCheck:
             triangles += counts[number] * self._instances(node, index)
         check_triangles(self.file, triangles)
 
-    def _in_scene(self, nodes: list[dict[str, Any]]) -> set[int]:
+    def _in_scene(self, nodes: list[JsonObject]) -> set[int]:
         """Return the nodes that the scene shows; all if there are no scenes."""
         parents: set[int] = set()
         children = [self._links(node, "children", f"nodes[{i}]") for i, node in enumerate(nodes)]
@@ -218,7 +220,7 @@ class GltfCheck:
             raise self.problem("nodes: one is its own ancestor")
         return reached
 
-    def _links(self, item: dict[str, Any], key: str, where: str) -> list[int]:
+    def _links(self, item: JsonObject, key: str, where: str) -> list[int]:
         links = item.get(key, [])
         if not isinstance(links, list):
             raise self.problem(f"{where}: {key} is no list")
@@ -226,7 +228,7 @@ class GltfCheck:
             self.item("nodes", link, f"{where}.{key}")
         return links
 
-    def _instances(self, node: dict[str, Any], index: int) -> int:
+    def _instances(self, node: JsonObject, index: int) -> int:
         extensions = node.get("extensions")
         gpu = extensions.get("EXT_mesh_gpu_instancing") if isinstance(extensions, dict) else None
         attributes = gpu.get("attributes") if isinstance(gpu, dict) else None
@@ -235,7 +237,7 @@ class GltfCheck:
         where = f"nodes[{index}]"
         return max([1, *(self.item("accessors", a, where)["count"] for a in attributes.values())])
 
-    def _triangles(self, number: int, mesh: dict[str, Any]) -> int:
+    def _triangles(self, number: int, mesh: JsonObject) -> int:
         primitives = mesh.get("primitives")
         where = f"meshes[{number}]"
         if not isinstance(primitives, list) or not all(isinstance(p, dict) for p in primitives):
@@ -263,7 +265,7 @@ class GltfCheck:
             total += count // 3 if mode == 4 else max(0, count - 2) if mode in (5, 6) else 0
         return total
 
-    def _check_finite(self, index: int, name: Any) -> None:
+    def _check_finite(self, index: int, name: object) -> None:
         if index in self.finite:
             return
         self.finite.add(index)
@@ -277,7 +279,7 @@ class GltfCheck:
                 f"place (NaN or infinite); repair it in the program it comes from"
             )
 
-    def _check_indices(self, index: Any, vertices: int, where: str) -> None:
+    def _check_indices(self, index: object, vertices: int, where: str) -> None:
         accessor = self.item("accessors", index, where)
         values = self._values(accessor)
         if accessor["componentType"] not in (5121, 5123, 5125) or accessor["type"] != "SCALAR":
@@ -287,7 +289,7 @@ class GltfCheck:
                 f"{where}: an index names vertex {int(values.max()):,} of {vertices:,}"
             )
 
-    def _values(self, accessor: dict[str, Any]) -> np.ndarray | None:
+    def _values(self, accessor: JsonObject) -> np.ndarray | None:
         """Return the stored values [N, components], or None without a bufferView of its own."""
         if accessor.get("bufferView") is None or not accessor["count"]:
             return None

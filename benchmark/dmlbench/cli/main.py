@@ -12,10 +12,23 @@ import typer
 from dmlbench.cli import leaderboard as cli_leaderboard
 from dmlbench.cli import study as cli_study
 from dmlbench.cli import train as cli_train
-from dmlbench.cli.options import Address, Json
+from dmlbench.cli.options import (
+    RESULTS,
+    ClusterOptions,
+    DatasetOptions,
+    DeviceOptions,
+    GroupsFile,
+    Json,
+    MapOptions,
+    ModelArguments,
+    Properties,
+    Results,
+    ScoreOptions,
+)
 from dmldata.common import console
 from dmldata.common.console import say
 from dmldata.common.errors import InputError
+from dmldata.common.option_groups import expand_options
 from dmldata.common.versions import add_version_option
 from dmldata.locate import PACKAGE, SETS
 
@@ -29,67 +42,9 @@ app = typer.Typer(
 )
 add_version_option(app)
 
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random choices.")]
-NoIntervals = Annotated[
-    bool, typer.Option("--no-intervals", help="Do not compute 95 % intervals of the scores.")
-]
-NoChance = Annotated[
-    bool,
-    typer.Option(
-        "--no-chance",
-        help="Do not compute the chance level (permuted labels) of the scores.",
-    ),
-]
-Results = Annotated[
-    list[Path] | None,
-    typer.Argument(
-        metavar="RESULTS",
-        help="Result folders written by 'dmlbench evaluate', for example results/*; by default "
-        "./results.",
-        show_default=False,
-    ),
-]
-RESULTS = Path("results")
-
-GroupsFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--groups",
-        help="CSV or YAML file that assigns models to the two groups to be compared. Each row has "
-        "a model (its id, name or loss) and a group. By default, classification losses are "
-        "compared with ranking losses.",
-    ),
-]
-
-Split = Annotated[
-    str | None,
-    typer.Option(
-        "--split",
-        help="Split of the dataset. Cars196, CUB-200-2011 and Stanford Online Products: train, "
-        "test (the default; the classes that no model is trained on) or all. Datasets rendered by "
-        "dmlgen: one of their splits, or all (the default).",
-    ),
-]
-Labels = Annotated[
-    str | None,
-    typer.Option(
-        "--labels",
-        help="Table with the labels of a folder of images, if the table is not in that folder.",
-        callback=console.path_or_url,
-    ),
-]
-Properties = Annotated[
-    str | None,
-    typer.Option(
-        "--properties",
-        help="YAML or JSON file that gives the kind (categorical, linear, cyclic or ignore), unit, "
-        "period and bins of each property; by default they are inferred from the values.",
-        callback=console.path_or_url,
-    ),
-]
-
 
 @app.command()
+@expand_options
 def evaluate(
     models: Annotated[
         list[str],
@@ -102,6 +57,7 @@ def evaluate(
             "If there are several models, they are compared at the end.",
         ),
     ],
+    *,
     data: Annotated[
         str,
         typer.Option(
@@ -116,9 +72,7 @@ def evaluate(
             callback=console.path_or_url,
         ),
     ] = "package:paper",
-    split: Split = None,
-    labels: Labels = None,
-    properties: Properties = None,
+    dataset: DatasetOptions,
     out: Annotated[
         Path, typer.Option("--out", help="Folder that receives the result folders of all models.")
     ] = RESULTS,
@@ -129,143 +83,11 @@ def evaluate(
             help="Name of the model in tables and reports; by default its id without the hash.",
         ),
     ] = None,
-    loss: Annotated[
-        str | None,
-        typer.Option("--loss", help="Loss that the model was trained with, for example arcface."),
-    ] = None,
-    distance: Annotated[
-        str | None,
-        typer.Option(
-            "--distance",
-            help="Distance between embeddings that the maps explain; by default that of the loss.",
-        ),
-    ] = None,
-    maps: Annotated[
-        int | None,
-        typer.Option(
-            "--maps",
-            min=0,
-            help="Number of images to compute saliency maps for; 0 computes none. By default 100 "
-            "on a GPU or a cluster, and otherwise as many as take about five minutes (8 to 100).",
-        ),
-    ] = None,
-    samples: Annotated[
-        int,
-        typer.Option(
-            "--samples",
-            min=1,
-            help="Number of noisy copies per image that a saliency map averages over.",
-        ),
-    ] = 50,
-    method: Annotated[
-        str,
-        typer.Option(
-            "--method",
-            help="Saliency method: smoothgrad_paper, smoothgrad, gradient, integrated_gradients, "
-            "grad_cam or occlusion.",
-        ),
-    ] = "smoothgrad_paper",
-    precision: Annotated[
-        str,
-        typer.Option(
-            "--precision",
-            help="Precision of the model while it computes saliency maps: fp32 or bf16.",
-        ),
-    ] = "fp32",
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            "--batch-size",
-            min=1,
-            help="Number of images per forward pass of the model; by default 32 for embeddings, "
-            "and for maps a number that suits the device.",
-        ),
-    ] = None,
-    device: Annotated[
-        str, typer.Option("--device", help="Device that runs the model: auto, cpu, cuda or mps.")
-    ] = "auto",
-    executor: Annotated[
-        str,
-        typer.Option(
-            "--executor", help="Where to run: local (this machine) or ray (a Ray cluster)."
-        ),
-    ] = "local",
-    address: Address = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers",
-            min=1,
-            help="Maximum number of Ray workers; by default as many as the cluster has room for.",
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            "--threads",
-            min=1,
-            help="Number of CPU threads per worker; by default 1 on Ray, else chosen by PyTorch.",
-        ),
-    ] = None,
-    seed: Seed = 0,
-    input_size: Annotated[
-        str | None,
-        typer.Option(
-            "--input-size",
-            help="Input size of the model in pixels: 224, or height x width as 224x320.",
-        ),
-    ] = None,
-    mean: Annotated[
-        str | None,
-        typer.Option(
-            "--mean",
-            help="Mean of each channel for normalizing the input, as 0.485,0.456,0.406.",
-        ),
-    ] = None,
-    std: Annotated[
-        str | None,
-        typer.Option(
-            "--std",
-            help="Standard deviation of each channel for normalizing the input, as --mean.",
-        ),
-    ] = None,
-    bgr: Annotated[
-        bool | None,
-        typer.Option(
-            "--bgr/--rgb",
-            help="Order of the channels in the model's input: blue first or red first.",
-        ),
-    ] = None,
-    scale: Annotated[
-        int | None,
-        typer.Option(
-            "--scale",
-            help="Value of a white pixel before mean and standard deviation are applied: 1 or 255.",
-        ),
-    ] = None,
-    interpolation: Annotated[
-        str | None,
-        typer.Option(
-            "--interpolation", help="Interpolation for resizing images: bilinear, bicubic, ..."
-        ),
-    ] = None,
-    trust_pickle: Annotated[
-        bool,
-        typer.Option(
-            "--trust-pickle",
-            help="Load a pickled model or a .pt2 file, which can run code that it contains.",
-        ),
-    ] = False,
-    allow_unstable: Annotated[
-        bool,
-        typer.Option(
-            "--allow-unstable",
-            help="Measure a model even if its embedding of an image changes from pass to pass or "
-            "with the batch; the result is marked as unstable.",
-        ),
-    ] = False,
-    no_intervals: NoIntervals = False,
-    no_chance: NoChance = False,
+    model: ModelArguments,
+    scores: ScoreOptions,
+    maps: MapOptions,
+    on: DeviceOptions,
+    cluster: ClusterOptions,
     as_json: Json = False,
 ) -> None:
     """Measure models on one dataset: embeddings, property scores, saliency maps.
@@ -273,9 +95,9 @@ def evaluate(
     Results are written to OUT/<model>/<dataset>/. Parts that exist there with the same settings
     are reused.
     """
-    from dmlbench.cli.values import channels, check_folder, pixels
+    from dmlbench.cli.values import check_folder
     from dmlbench.compare import compare_results
-    from dmlbench.evaluate.executor import check_executor
+    from dmlbench.evaluate.place import Place
     from dmlbench.evaluate.several import evaluate_models
     from dmlbench.models.execution import pick_device
     from dmlbench.present.comparison_tables import print_comparison
@@ -284,54 +106,23 @@ def evaluate(
     from dmlbench.saliency import check_precision, method_named
     from dmlbench.sources import open_source
 
-    settings = Settings(
-        seed=seed,
-        intervals=not no_intervals,
-        chance=not no_chance,
-        maps=maps,
-        samples=samples,
-        method=method,
-        precision=precision,
-        batch_size=batch_size,
-        device=device,
-    )
-    options: dict[str, Any] = {
-        "loss": loss,
-        "distance": distance,
-        "input_size": pixels(input_size, "--input-size"),
-        "mean": channels(mean, "--mean"),
-        "std": channels(std, "--std"),
-        "bgr": bgr,
-        "scale": scale,
-        "interpolation": interpolation,
-        "trust_pickle": trust_pickle,
-        "seed": seed,
-        "allow_unstable": allow_unstable,
-    }
+    settings = Settings(**vars(scores), **vars(maps), **vars(on))
+    options = model.parse(scores.seed)
     check_folder(out, "--out")
-    check_executor(executor, address, workers)
+    place = Place(**vars(cluster))
     if name is not None and len(models) > 1:
         raise InputError(f"--name {name}: names one model, and {len(models)} are given")
-    dataset = open_source(data, split=split, labels=labels, properties=properties)
-    if executor == "local":
-        pick_device(device)
-    method_named(method)
-    check_precision(precision)
+    images = open_source(data, **vars(dataset))
+    if not place.on_ray:
+        pick_device(settings.device)
+    method_named(settings.method)
+    check_precision(settings.precision)
     said: list[str] = []
     tell = said.append if as_json else say
-    tell(_dataset_line(dataset, data))
+    tell(_dataset_line(images, data))
     results = []
     for result in evaluate_models(
-        models,
-        dataset,
-        out,
-        settings,
-        options,
-        executor=executor,
-        cluster={"address": address, "workers": workers, "threads": threads, "device": device},
-        name=name,
-        say=tell,
-        quiet=as_json,
+        models, images, out, settings, options, place=place, name=name, say=tell, quiet=as_json
     ):
         results.append(result)
         if not as_json:
@@ -340,7 +131,7 @@ def evaluate(
         if as_json:
             _print_json(results[0].as_json() | {"log": said})
         else:
-            say(_next_command(out, dataset.url))
+            say(_next_command(out, images.url))
         return
     with console.progress("compare maps", None, quiet=as_json) as bar:
         comparison = compare_results(results, progress=bar.report)
@@ -353,10 +144,11 @@ def evaluate(
         _print_json(everything)
     else:
         print_comparison(comparison)
-        say(_next_command(out, dataset.url))
+        say(_next_command(out, images.url))
 
 
 @app.command()
+@expand_options
 def score(
     embeddings: Annotated[
         Path,
@@ -373,6 +165,7 @@ def score(
             "property: CSV, TSV, JSON lines or Parquet.",
         ),
     ],
+    *,
     properties: Properties = None,
     out: Annotated[
         Path | None,
@@ -381,9 +174,7 @@ def score(
             help="File to write the scores to: .json, .csv, .md or .tex; - writes JSON to stdout.",
         ),
     ] = None,
-    seed: Seed = 0,
-    no_intervals: NoIntervals = False,
-    no_chance: NoChance = False,
+    options: ScoreOptions,
     as_json: Json = False,
 ) -> None:
     """Compute property scores of embeddings from any source, with labels from a table."""
@@ -397,13 +188,7 @@ def score(
         check_suffix(out)
     with console.progress("score properties", None, quiet=as_json) as bar:
         scores = score_files(
-            embeddings,
-            labels,
-            properties=properties,
-            seed=seed,
-            intervals=not no_intervals,
-            chance=not no_chance,
-            progress=bar.report,
+            embeddings, labels, properties=properties, **vars(options), progress=bar.report
         )
     if out is not None:
         write_scores(scores, out)
@@ -467,8 +252,10 @@ def compare(
 
 
 @app.command()
+@expand_options
 def report(
     results: Results = None,
+    *,
     out: Annotated[Path, typer.Option("--out", help="HTML file to write.")] = Path("report.html"),
     data: Annotated[
         str | None,
@@ -479,9 +266,7 @@ def report(
             callback=console.path_or_url,
         ),
     ] = None,
-    split: Split = None,
-    labels: Labels = None,
-    properties: Properties = None,
+    dataset: DatasetOptions,
     images: Annotated[
         int,
         typer.Option("--images", min=0, help="Number of images to show with their saliency maps."),
@@ -500,16 +285,16 @@ def report(
     check_file(out, "--out")
     source = None
     if data is not None:
-        source = open_source(data, split=split, labels=labels, properties=properties)
-    elif split or labels or properties:
+        source = open_source(data, **vars(dataset))
+    elif dataset != DatasetOptions():
         raise InputError("--split, --labels and --properties need --data, which is missing")
     paths = results or [RESULTS]
     loaded = find_results(paths, None if source is None else source.fingerprint)
-    dataset = find_dataset(loaded, source, images)
+    shown = find_dataset(loaded, source, images)
     grouped = read_groups(groups, loaded) if groups is not None else None
     with console.progress("compare maps", None, quiet=as_json) as bar:
         write_report(
-            loaded, dataset, out, title=title, images=images, groups=grouped, progress=bar.report
+            loaded, shown, out, title=title, images=images, groups=grouped, progress=bar.report
         )
     if str(out) == "-":
         return

@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
-from dmlbench.cli.options import Address, Json
+from dmlbench.cli.options import ClusterOptions, Json
 from dmldata.common import console
 from dmldata.common.console import say
+from dmldata.common.option_groups import expand_options
 
 
+@expand_options
 def study(
     recipe: Annotated[
         str,
@@ -22,30 +24,12 @@ def study(
             callback=console.path_or_url,
         ),
     ],
+    *,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder of the study; by default the name of the study."),
     ] = None,
-    executor: Annotated[
-        str,
-        typer.Option(
-            "--executor",
-            help="Where to run: local (this machine) or ray (a cluster, models in parallel).",
-        ),
-    ] = "local",
-    address: Address = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers", min=1, help="Maximum number of models to work on in parallel on Ray."
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            "--threads", min=1, help="Number of CPU threads per model on Ray; by default 1."
-        ),
-    ] = None,
+    cluster: ClusterOptions,
     as_json: Json = False,
 ) -> None:
     """Train one model per loss and fold, evaluate and compare them, and write the paper's tables.
@@ -54,7 +38,7 @@ def study(
     fold that is added to the recipe costs only its own work.
     """
     from dmlbench.cli.values import check_folder
-    from dmlbench.evaluate.executor import check_executor
+    from dmlbench.evaluate.place import Place
     from dmlbench.present.study_files import write_study
     from dmlbench.present.study_sentences import findings_in_words
     from dmlbench.study import load_study, run_study
@@ -62,14 +46,11 @@ def study(
     loaded = load_study(recipe)
     folder = out or Path(loaded.name)
     check_folder(folder, "--out")
-    check_executor(executor, address, workers)
+    place = Place(**vars(cluster))
     findings = run_study(
         loaded,
         folder,
-        executor=executor,
-        address=address,
-        workers=workers,
-        threads=threads,
+        place=place,
         say=(lambda line: None) if as_json else say,
         quiet=as_json,
     )

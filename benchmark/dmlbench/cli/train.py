@@ -3,17 +3,61 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from dmlbench.cli.options import Json
+from dmlbench.cli.options import Json, LabelOptions, Seed
 from dmldata.common import console
 from dmldata.common.console import say
+from dmldata.common.option_groups import expand_options
 
 
+@dataclass(frozen=True)
+class ProfileOptions:
+    """Values that replace those of the profile."""
+
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            "--epochs", min=1, help="Maximum number of epochs; by default that of the profile."
+        ),
+    ] = None
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps", min=1, help="Number of steps per epoch; by default that of the profile."
+        ),
+    ] = None
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size",
+            min=16,
+            help="Height and width of the model's input in pixels; by default that of the profile.",
+        ),
+    ] = None
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            "--batch", min=2, help="Number of images per batch; by default that of the profile."
+        ),
+    ] = None
+    images_per_class: Annotated[
+        int | None,
+        typer.Option(
+            "--images-per-class",
+            min=1,
+            help="Number of images of each class in a batch; by default that of the profile.",
+        ),
+    ] = None
+
+
+@expand_options
 def train(
+    *,
     loss: Annotated[
         str,
         typer.Option(
@@ -34,22 +78,7 @@ def train(
         str | None,
         typer.Option("--split", help="Split to train on; by default train, if the dataset has it."),
     ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            "--labels",
-            help="Table with the labels of a folder of images.",
-            callback=console.path_or_url,
-        ),
-    ] = None,
-    properties: Annotated[
-        str | None,
-        typer.Option(
-            "--properties",
-            help="YAML or JSON file that gives the kind of each property.",
-            callback=console.path_or_url,
-        ),
-    ] = None,
+    labels: LabelOptions,
     label: Annotated[
         str | None,
         typer.Option(
@@ -90,41 +119,8 @@ def train(
             help="Set of hyperparameters: quick (minutes) or reality_check (as published).",
         ),
     ] = "quick",
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            "--epochs", min=1, help="Maximum number of epochs; by default that of the profile."
-        ),
-    ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(
-            "--steps", min=1, help="Number of steps per epoch; by default that of the profile."
-        ),
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            "--size",
-            min=16,
-            help="Height and width of the model's input in pixels; by default that of the profile.",
-        ),
-    ] = None,
-    batch: Annotated[
-        int | None,
-        typer.Option(
-            "--batch", min=2, help="Number of images per batch; by default that of the profile."
-        ),
-    ] = None,
-    images_per_class: Annotated[
-        int | None,
-        typer.Option(
-            "--images-per-class",
-            min=1,
-            help="Number of images of each class in a batch; by default that of the profile.",
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all random choices.")] = 0,
+    changes: ProfileOptions,
+    seed: Seed = 0,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -162,33 +158,26 @@ def train(
     from dmlbench.training import TrainSettings, read_training
     from dmlbench.training import train as train_model
     from dmlbench.training.fit import is_first
+    from dmlbench.training.trunks import DEFAULT_TRUNK
 
-    options: dict[str, Any] = {
+    settings_by_name: dict[str, object] = {
         "loss": loss,
         "data": data,
         "split": split,
-        "labels": labels,
-        "properties": properties,
         "label": label,
+        "trunk": trunk or DEFAULT_TRUNK,
         "fold": fold,
         "folds": folds,
         "out": out,
         "name": name,
         "profile": profile,
-        "epochs": epochs,
-        "steps": steps,
-        "size": size,
-        "batch": batch,
-        "images_per_class": images_per_class,
         "seed": seed,
         "workers": workers,
         "precision": precision,
         "devices": devices,
     }
-    if trunk is not None:
-        options["trunk"] = trunk
     try:
-        settings = TrainSettings(**options)
+        settings = TrainSettings.model_validate(settings_by_name | vars(labels) | vars(changes))
     except ValidationError as error:
         raise InputError(explain(error, TrainSettings)) from None
     said: list[str] = []

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
+from dmlbench.evaluate.place import Place
 from dmlbench.evaluate.tasks import Progress, Task
-from dmlbench.models import LoadedModel
+from dmlbench.models import LoadedModel, ModelOptions
 from dmlbench.results.blocks import Arrays
 from dmlbench.sources import ImageSource
-from dmldata.common.errors import InputError, UnknownNameError
-from dmldata.common.extras import require_extras
-
-EXECUTORS = ("local", "ray")
 
 
 class Executor(Protocol):
@@ -55,62 +52,37 @@ class LocalExecutor:
         """Do nothing: there are no resources to release."""
 
 
-def check_executor(name: str, address: str | None, workers: int | None) -> None:
-    """Check options that have to go together, before anything is loaded.
-
-    Raises:
-        UnknownNameError: there is no such executor.
-        InputError: an option needs the Ray executor.
-        MissingPackageError: Ray is not installed.
-    """
-    if name not in EXECUTORS:
-        raise UnknownNameError("executor", name, EXECUTORS)
-    if name == "ray":
-        require_extras("ray")
-    for option, value in (("--address", address), ("--workers", workers)):
-        if value is not None and name != "ray":
-            raise InputError(f"{option} {value}: only with --executor ray")
-
-
 @contextmanager
 def open_executor(
-    name: str,
-    loaded: LoadedModel,
-    dataset: ImageSource,
-    model_options: Mapping[str, Any],
-    *,
-    address: str | None = None,
-    workers: int | None = None,
-    threads: int | None = None,
-    device: str = "auto",
+    place: Place, loaded: LoadedModel, dataset: ImageSource, options: ModelOptions, device: str
 ) -> Iterator[Executor]:
-    """Open the executor of this name and close it afterwards.
+    """Open an executor and close it afterwards.
 
     Args:
-        model_options: options that `dmlbench.load_model` was called with.
-        address, workers, device: options of a cluster; see `ray_workers.RayExecutor`.
-        threads: CPU threads per worker; None for one on Ray, and for PyTorch's choice in this
-            process.
+        options: options that the model was loaded with.
+        device: device of the evaluation; see `ray_workers.RayExecutor`.
 
     Raises:
-        InputError: Ray is not installed, or there is no cluster at this address.
+        InputError: there is no cluster at this address.
     """
-    if name == "ray":
+    if place.on_ray:
         from dmlbench.evaluate.ray_workers import Origin, RayExecutor
 
         origin = Origin(
             folder=str(Path.cwd()),
             reference=loaded.reference,
-            options=model_options,
+            options=options,
             url=dataset.url,
             opened_as=dict(dataset.options),
             model=loaded.id,
             fingerprint=dataset.fingerprint,
         )
-        executor: Executor = RayExecutor(origin, address, workers, threads or 1, device)
+        executor: Executor = RayExecutor(
+            origin, place.address, place.workers, place.threads or 1, device
+        )
     else:
-        if threads is not None:
-            torch.set_num_threads(threads)
+        if place.threads is not None:
+            torch.set_num_threads(place.threads)
         executor = LocalExecutor(loaded, dataset)
     try:
         yield executor

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dmlbench.evaluate.tasks import Progress, Task
-from dmlbench.models import LoadedModel
+from dmlbench.models import LoadedModel, ModelOptions
 from dmlbench.results.blocks import Arrays
 from dmldata.common.cluster import connect, require_room, room
 from dmldata.common.errors import PrismError, one_line
@@ -33,7 +33,7 @@ class Origin(NamedTuple):
 
     folder: str
     reference: str
-    options: Mapping[str, Any]
+    options: ModelOptions
     url: str
     opened_as: Mapping[str, str]
     model: str
@@ -68,7 +68,7 @@ class EvaluationActor:
                 os.chdir(origin.folder)
             torch.set_num_threads(self._threads)
             self._dataset = open_source(origin.url, **origin.opened_as)
-            loaded = load_model(origin.reference, **origin.options)
+            loaded = load_model(origin.reference, options=origin.options)
             loaded_ids = (loaded.id, self._dataset.fingerprint)
             if loaded_ids != (origin.model, origin.fingerprint):
                 raise PrismError(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from dmlbench.evaluate.evaluation import evaluate
 from dmlbench.evaluate.executor import open_executor
+from dmlbench.evaluate.place import HERE, Place
 from dmlbench.evaluate.workbench import Say
-from dmlbench.models import load_model
+from dmlbench.models import ModelOptions, load_model
 from dmlbench.results import Result
 from dmlbench.results.files import Settings
 from dmlbench.sources import ImageSource
@@ -22,10 +22,9 @@ def evaluate_models(
     dataset: ImageSource,
     out: Path,
     settings: Settings,
-    options: Mapping[str, Any],
+    options: ModelOptions,
     *,
-    executor: str = "local",
-    cluster: Mapping[str, Any],
+    place: Place = HERE,
     name: str | None = None,
     say: Say = say,
     quiet: bool = False,
@@ -37,8 +36,8 @@ def evaluate_models(
 
     Args:
         references: references of the models, as for `load_model`.
-        options: options of `load_model`, the same for every model.
-        executor, cluster: name and options of the executor, as for `open_executor`.
+        options: how to load the models, the same for every model.
+        place: where the work on the images runs.
         name: name of the model in tables, if there is only one model; see `evaluate`.
 
     Raises:
@@ -50,17 +49,17 @@ def evaluate_models(
     for reference in references:
         if len(references) > 1:
             say(f"model: {reference}")
-        loaded = load_model(reference, **options)
-        with open_executor(executor, loaded, dataset, options, **cluster) as crew:
+        loaded = load_model(reference, options=options)
+        with open_executor(place, loaded, dataset, options, settings.device) as crew:
             yield evaluate(
                 loaded, dataset, out, settings, executor=crew, name=name, say=say, quiet=quiet
             )
 
 
-def _check_all(references: Sequence[str], options: Mapping[str, Any]) -> None:
+def _check_all(references: Sequence[str], options: ModelOptions) -> None:
     reference_of: dict[str, str] = {}
     for reference in references:
-        model = load_model(reference, **options).id
+        model = load_model(reference, options=options).id
         if model in reference_of:
             raise InputError(
                 f"{reference}: is the same model as {reference_of[model]}; valid: each model once"

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from dmlbench.models.contract import LoadedModel, make_id, one_line
-from dmlbench.models.options import Options
+from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.reference_query import parse_reference
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
@@ -63,7 +63,7 @@ class PooledModel(nn.Module):
         return hidden[:, 0] if self.pool == "cls" else hidden.mean(1)
 
 
-def load(reference: str, options: Options) -> LoadedModel:
+def load(reference: str, options: ModelOptions) -> LoadedModel:
     """Load the vision model in a folder or a Hub repository, with its own preprocessing.
 
     The default pooling follows the model's class: the projected embedding of CLIP, else

@@ -12,12 +12,13 @@ from urllib.parse import unquote
 from dmlbench.models.adapt import adapt
 from dmlbench.models.checkpoint import is_safetensors, what_it_is_instead
 from dmlbench.models.contract import FOR_WEIGHTS, LoadedModel, count_dimensions, with_behavior
-from dmlbench.models.options import Options
+from dmlbench.models.options import ModelOptions
 from dmlbench.models.probe import probe
 from dmlbench.models.stored_embeddings import StoredEmbeddings
 from dmlbench.results.files import UNSTABLE
 from dmldata.common.errors import ModelError
 from dmldata.common.foreign import archive_names, reading
+from dmldata.common.option_groups import expand_options
 
 _SCHEMES = {
     "timm": "timm_source",
@@ -43,21 +44,8 @@ _VALID = (
 )
 
 
-def load_model(
-    reference: str,
-    *,
-    distance: str | None = None,
-    loss: str | None = None,
-    input_size: int | tuple[int, int] | None = None,
-    mean: tuple[float, float, float] | None = None,
-    std: tuple[float, float, float] | None = None,
-    bgr: bool | None = None,
-    scale: int | None = None,
-    interpolation: str | None = None,
-    trust_pickle: bool = False,
-    seed: int = 0,
-    allow_unstable: bool = False,
-) -> LoadedModel:
+@expand_options
+def load_model(reference: str, *, options: ModelOptions) -> LoadedModel:
     """Load a model on the CPU, in eval mode, and check that it returns embeddings of images.
 
     The model is fitted to the contract where possible (see `adapt`). It then embeds a few fixed
@@ -69,36 +57,13 @@ def load_model(
         reference: `model.pt`, `.pt2`, `.safetensors` or `.onnx`, `timm:NAME`,
             `timm:NAME?weights=FILE`, `python:module:function`, `reality-check:FOLDER` or
             `embeddings:FILE.npy`.
-        distance: name of the distance that its maps explain; by default the distance of its loss,
-            else euclidean.
-        loss: key of the loss it was trained with (protocol, section 6).
-        input_size: (H, W) in pixels, or one number for a square; the crop fraction stays.
-        mean, std: per channel, in the channel order and scale of the model's input.
-        bgr: whether the model's first channel is blue.
-        scale: value of a white pixel before mean and std, 1 or 255.
-        interpolation: Pillow's name of the resampling filter.
-        trust_pickle: whether to load a `.pt` that is a pickle, or a `.pt2`, which can run code.
-        seed: seed of random weights; 0 is a seed like any other.
-        allow_unstable: whether to accept a model whose embedding of an image changes from pass to
-            pass or with the batch; `notes` say so.
+        options: each field of `ModelOptions` as a keyword, as in `load_model("model.pt",
+            loss="arcface", input_size=128)`.
 
     Raises:
         ModelError: the reference cannot be loaded, or the model breaks the contract.
         UnknownNameError: the option, loss, distance or filter does not exist.
     """
-    options = Options(
-        distance,
-        loss,
-        input_size,
-        mean,
-        std,
-        bgr,
-        scale,
-        interpolation,
-        trust_pickle,
-        seed,
-        allow_unstable,
-    )
     bare, output = split_output(_with_home(reference))
     # Libraries raise many kinds of errors for a damaged file, some only on the first forward pass.
     with reading(reference, "a model that can be loaded", ModelError):
@@ -130,7 +95,7 @@ def _with_home(reference: str) -> str:
     return f"{head}{colon}{Path(path).expanduser()}" if path.startswith("~/") else reference
 
 
-def _probed(loaded: LoadedModel, options: Options) -> LoadedModel:
+def _probed(loaded: LoadedModel, options: ModelOptions) -> LoadedModel:
     result = probe(loaded)
     if result.instability is None:
         return dataclasses.replace(loaded, id=with_behavior(loaded.id, result.digest))
@@ -149,7 +114,7 @@ def _probed(loaded: LoadedModel, options: Options) -> LoadedModel:
     )
 
 
-def _loader(reference: str) -> Callable[[str, Options], LoadedModel]:
+def _loader(reference: str) -> Callable[[str, ModelOptions], LoadedModel]:
     scheme, separator, _ = reference.partition(":")
     name = _SCHEMES.get(scheme) if separator else None
     path = Path(reference).expanduser()
@@ -168,7 +133,7 @@ def _loader(reference: str) -> Callable[[str, Options], LoadedModel]:
         raise ModelError(
             f"model reference '{reference}' is not valid; valid: {_VALID}; {FOR_WEIGHTS}"
         )
-    loader: Callable[[str, Options], LoadedModel]
+    loader: Callable[[str, ModelOptions], LoadedModel]
     loader = importlib.import_module(f"dmlbench.models.{name}").load
     return loader
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dmlbench.models.contract import EmbeddingModel, LoadedModel, make_id
-from dmlbench.models.options import Options
+from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmldata.common.errors import ModelError, UnknownNameError
 from dmldata.common.files import read_file, sha256_of
@@ -102,7 +102,7 @@ def describe_model(
     model: EmbeddingModel,
     reference: str,
     embedded: str | bytes,
-    options: Options,
+    options: ModelOptions,
     size: tuple[int, int] | None = None,
 ) -> LoadedModel:
     """Combine a model with the metadata of its file `reference` and the user's options.
@@ -132,7 +132,7 @@ def describe_model(
 
 
 def _metadata_of(
-    path: Path, embedded: str | bytes, options: Options, size: tuple[int, int] | None
+    path: Path, embedded: str | bytes, options: ModelOptions, size: tuple[int, int] | None
 ) -> tuple[Metadata, tuple[str, ...]]:
     metadata = find_metadata(path, embedded)
     if metadata is not None:

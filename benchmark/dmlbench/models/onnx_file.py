@@ -18,7 +18,7 @@ from dmlbench.models.contract import LoadedModel, one_line
 from dmlbench.models.fixed_batch import in_batches
 from dmlbench.models.metadata import FILE_NAME, describe_model
 from dmlbench.models.onnx_graph import check_graph
-from dmlbench.models.options import Options
+from dmlbench.models.options import ModelOptions
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmldata.common.errors import ModelError
 from dmldata.common.extras import MissingPackageError, import_extra
@@ -51,7 +51,7 @@ class OnnxModel:
         return torch.from_numpy(self.session.run(None, fed)[0]).to(images.device)
 
 
-def load(reference: str, options: Options) -> LoadedModel:
+def load(reference: str, options: ModelOptions) -> LoadedModel:
     """Load the model in a `.onnx` file; its preprocessing is in its metadata or beside the file.
 
     Raises:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dmlbench.models.contract import LoadedModel, make_id, one_line, unknown_network
 from dmlbench.models.execution import seeded
-from dmlbench.models.options import Options
+from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.reference_query import parse_reference
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
@@ -35,7 +35,7 @@ class ImageSide(nn.Module):
         return output[0] if isinstance(output, tuple) else output
 
 
-def load(reference: str, options: Options) -> LoadedModel:
+def load(reference: str, options: ModelOptions) -> LoadedModel:
     """Load the image encoder of an open_clip model, with open_clip's preprocessing.
 
     Raises:

@@ -12,8 +12,28 @@ from dmldata.common.errors import ModelError
 
 
 @dataclass(frozen=True)
-class Options:
-    """The arguments of `load_model`; None means the model's own value."""
+class ModelOptions:
+    """Options of a model; each is a keyword argument of `load_model`, too.
+
+    None means the model's own value.
+
+    Attributes:
+        distance: name of the distance that its maps explain; by default the distance of its loss,
+            else euclidean.
+        loss: key of the loss it was trained with (protocol, section 6).
+        input_size: (H, W) in pixels, or one number for a square; the crop fraction stays.
+        mean, std: per channel, in the channel order and scale of the model's input.
+        bgr: whether the model's first channel is blue.
+        scale: value of a white pixel before mean and std, 1 or 255.
+        interpolation: Pillow's name of the resampling filter.
+        trust_pickle: whether to load a `.pt` that is a pickle, or a `.pt2`, which can run code.
+        seed: seed of random weights; 0 is a seed like any other.
+        allow_unstable: whether to accept a model whose embedding of an image changes from pass to
+            pass or with the batch; `notes` say so.
+
+    Raises:
+        UnknownNameError: there is no such loss or distance.
+    """
 
     distance: str | None = None
     loss: str | None = None
@@ -50,7 +70,7 @@ class Options:
     def assumed(self) -> tuple[str, ...]:
         """Return the preprocessing values that affect an embedding and that the user did not set.
 
-        They are named as in `Options`.
+        They are named as in `ModelOptions`.
         """
         names = ("input_size", "mean", "std")
         return tuple(name for name in names if getattr(self, name) is None)

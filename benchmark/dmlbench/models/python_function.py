@@ -15,7 +15,7 @@ from torch.nn.parameter import is_lazy
 
 from dmlbench.models.contract import LoadedModel, make_id, one_line
 from dmlbench.models.execution import seeded, working_directory_importable
-from dmlbench.models.options import Options
+from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
@@ -23,7 +23,7 @@ from dmldata.common.errors import ModelError
 from dmldata.common.files import sha256_of
 
 
-def load(reference: str, options: Options) -> LoadedModel:
+def load(reference: str, options: ModelOptions) -> LoadedModel:
     """Call the function and return its model.
 
     The function may return a model, a LoadedModel, or (model, Preprocessing). Modules of the
@@ -72,7 +72,7 @@ def _find_function(module: str, name: str, reference: str) -> Callable[[], Any]:
     return function
 
 
-def _as_loaded(returned: Any, reference: str, options: Options) -> LoadedModel:
+def _as_loaded(returned: Any, reference: str, options: ModelOptions) -> LoadedModel:
     match returned:
         case LoadedModel():
             return returned

@@ -15,7 +15,7 @@ from dmlbench.losses import LOSSES
 from dmlbench.models.bn_inception import FEATURES, BNInception
 from dmlbench.models.contract import LoadedModel, make_id
 from dmlbench.models.network import EmbeddingNetwork
-from dmlbench.models.options import Options
+from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.weights import difference, fits, hash_tensors, read_weights
 from dmldata.common.errors import InputError, ModelError
@@ -43,7 +43,7 @@ _OTHER_NAMES = {
 }
 
 
-def load(reference: str, options: Options) -> LoadedModel:
+def load(reference: str, options: ModelOptions) -> LoadedModel:
     """Load the network of `reality-check:FOLDER`, in eval mode.
 
     FOLDER is `Test50_50_Partitions4_<fold>`, its `saved_models`, or a folder with one fold in it.

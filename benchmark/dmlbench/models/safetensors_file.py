@@ -17,7 +17,7 @@ from dmlbench.models.bn_inception import BNInception
 from dmlbench.models.contract import LoadedModel, make_id
 from dmlbench.models.metadata import FILE_NAME, Metadata, find_metadata
 from dmlbench.models.network import EmbeddingNetwork
-from dmlbench.models.options import Options
+from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.weights import difference, fits, hash_tensors, read_weights
 from dmldata.common.errors import InputError, ModelError
@@ -28,7 +28,7 @@ BN_INCEPTION = "bn_inception"
 _EMBEDDER = ("embedder.weight", "embedder.bias")
 
 
-def load(reference: str, options: Options) -> LoadedModel:
+def load(reference: str, options: ModelOptions) -> LoadedModel:
     """Load the network in a `.safetensors` file, in eval mode.
 
     Raises:
@@ -89,7 +89,7 @@ def save_safetensors(
     """
     from safetensors.torch import save
 
-    options = Options(loss=loss, distance=distance)
+    options = ModelOptions(loss=loss, distance=distance)
     metadata = Metadata(preprocessing, *options.explained_by(None, ""), trunk, training)
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     with atomic_file(path) as file:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dmlbench.models.contract import LoadedModel, make_id
-from dmlbench.models.options import Options
+from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.scores.embeddings import check_embeddings
 from dmlbench.sources.embedding_file import read_embeddings
@@ -65,7 +65,7 @@ class StoredEmbeddings(LoadedModel):
         return super().describe() | {"preprocessing": {}}
 
 
-def load(reference: str, options: Options) -> StoredEmbeddings:
+def load(reference: str, options: ModelOptions) -> StoredEmbeddings:
     """Load the embeddings in a file, with the keys in `FILE.keys.txt` (one per line) if it exists.
 
     Raises:

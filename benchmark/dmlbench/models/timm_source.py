@@ -11,7 +11,7 @@ from torch import nn
 from dmlbench.models.architecture import Architecture, Query, fill, parse_query
 from dmlbench.models.contract import LoadedModel, make_id, one_line, unknown_network
 from dmlbench.models.execution import seeded
-from dmlbench.models.options import Options
+from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
@@ -22,7 +22,7 @@ _HUBS = ("hf-hub:", "hf_hub:", "local-dir:")
 """Prefixes of names that timm itself resolves, in a Hub repository or in a folder."""
 
 
-def load(reference: str, options: Options) -> LoadedModel:
+def load(reference: str, options: ModelOptions) -> LoadedModel:
     """Load the model that `timm:...` names, in eval mode: images -> pooled features [B, D].
 
     Raises:
@@ -121,7 +121,7 @@ def _config(model: nn.Module) -> dict[str, Any]:
 
 
 def _preprocessing(
-    config: dict[str, Any], options: Options
+    config: dict[str, Any], options: ModelOptions
 ) -> tuple[Preprocessing, tuple[str, ...]]:
     from timm.data import resolve_data_config
 

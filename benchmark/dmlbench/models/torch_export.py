@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from dmlbench.models.contract import LoadedModel, one_line
 from dmlbench.models.fixed_batch import in_batches
 from dmlbench.models.metadata import FILE_NAME, describe_model
-from dmlbench.models.options import Options
+from dmlbench.models.options import ModelOptions
 from dmldata.common.errors import ModelError
 
 
-def load(reference: str, options: Options) -> LoadedModel:
+def load(reference: str, options: ModelOptions) -> LoadedModel:
     """Load the model in a `.pt2` file.
 
     Raises:

@@ -22,14 +22,14 @@ from dmlbench.models.checkpoint import read_checkpoint
 from dmlbench.models.contract import FOR_WEIGHTS, LoadedModel, one_line
 from dmlbench.models.execution import working_directory_importable
 from dmlbench.models.metadata import FILE_NAME, Metadata, describe_model
-from dmlbench.models.options import Options
+from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmldata.common.errors import ModelError
 from dmldata.common.files import write_atomic
 from dmldata.common.foreign import archive_names, reading
 
 
-def load(reference: str, options: Options) -> LoadedModel:
+def load(reference: str, options: ModelOptions) -> LoadedModel:
     """Load the model in a `.pt` file, in eval mode.
 
     Raises:
@@ -62,7 +62,7 @@ def save_torchscript(
         path: the file to write; it is written atomically.
         loss, distance: keys of the protocol's section 6.
     """
-    options = Options(loss=loss, distance=distance)
+    options = ModelOptions(loss=loss, distance=distance)
     metadata = Metadata(preprocessing, *options.explained_by(None, ""))
     return write_torchscript(model, metadata, Path(path))
 

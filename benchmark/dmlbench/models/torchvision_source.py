@@ -9,7 +9,7 @@ from torch import nn
 from dmlbench.models.architecture import Architecture, Query, fill, parse_query
 from dmlbench.models.contract import LoadedModel, make_id, one_line, unknown_network
 from dmlbench.models.execution import seeded
-from dmlbench.models.options import Options
+from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
@@ -18,7 +18,7 @@ from dmldata.common.errors import ModelError
 CLASSES = 1000
 
 
-def load(reference: str, options: Options) -> LoadedModel:
+def load(reference: str, options: ModelOptions) -> LoadedModel:
     """Load the model that `torchvision:...` names, in eval mode, without its classifier.
 
     It maps images to the inputs [B, D] of the classifier.

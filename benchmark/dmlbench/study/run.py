@@ -11,6 +11,7 @@ from typing import Any
 from dmlbench.compare import read_groups
 from dmlbench.compare.groups import Groups, loss_groups
 from dmlbench.compare.maps import compare_all_maps
+from dmlbench.evaluate.place import HERE, Place
 from dmlbench.results import Result
 from dmlbench.results.files import FORMAT
 from dmlbench.study.findings import Findings, MapComparison, Model, find
@@ -29,10 +30,7 @@ def run_study(
     recipe: StudyRecipe,
     out: Path,
     *,
-    executor: str = "local",
-    address: str | None = None,
-    workers: int | None = None,
-    threads: int | None = None,
+    place: Place = HERE,
     say: Say = say,
     quiet: bool = False,
 ) -> Findings:
@@ -44,9 +42,8 @@ def run_study(
     Args:
         out: folder of the study: `steps/` (one JSON file per step), `models/` and `results/`; the
             last two may be removed once all steps are finished.
-        executor: `local`, or `ray`: models in parallel, each on `threads` CPUs.
-        address, workers: address and maximum number of workers of a Ray cluster whose nodes share
-            the file system.
+        place: where it runs; on a Ray cluster, whose nodes share the file system, models run in
+            parallel.
         say: called with a line for each step.
 
     Raises:
@@ -59,8 +56,8 @@ def run_study(
     ]
     _check(recipe, models)
     needs_maps = _names_to_map(recipe, models, out)
-    if executor == "ray":
-        _run_on_ray(recipe, models, needs_maps, out, address, workers, threads or 1, say)
+    if place.on_ray:
+        _run_on_ray(recipe, models, needs_maps, out, place, say)
     else:
         for number, model in enumerate(models, start=1):
             say(f"model {number} of {len(models)}: {model.name}")
@@ -195,18 +192,16 @@ def _run_on_ray(
     models: Sequence[StudyModel],
     needs_maps: set[str],
     out: Path,
-    address: str | None,
-    workers: int | None,
-    threads: int,
+    place: Place,
     say: Say,
 ) -> None:
     """Run the models on a Ray cluster; an error is raised after all other models are done."""
-    ray = connect(address)
+    ray, threads = connect(place.address), place.threads or 1
     require_room(ray, threads, 0)
     try:
         remote = ray.remote(num_cpus=threads, max_retries=1)(_measure_on_node)
         waiting = iter(models)
-        most = max(1, room(ray, threads, 0, workers))
+        most = max(1, room(ray, threads, 0, place.workers))
         working: dict[Any, str] = {}
         failed: list[PrismError] = []
         for model in itertools.islice(waiting, most):

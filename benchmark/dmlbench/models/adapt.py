@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dmlbench.models.contract import EmbeddingModel, LoadedModel, one_line
+from dmlbench.models.contract import EmbeddingModel, LoadedModel
 from dmlbench.models.execution import evaluated
 from dmlbench.models.fixed_batch import in_batches
+from dmlbench.user_code import error_line
 from dmldata.common.errors import ModelError
 
 EMBEDDING_NAMES = ("embedding", "embeddings", "image_embeds", "image_embedding", "emb")
@@ -172,7 +173,7 @@ def _first_pass(model: EmbeddingModel, size: tuple[int, int], reference: str) ->
         except Exception as error:
             first = first or error
     raise ModelError(
-        f"{reference}: a forward pass on zeros {[1, 3, *size]} fails: {one_line(first)}"
+        f"{reference}: a forward pass on zeros {[1, 3, *size]} fails: {error_line(first)}"
     ) from first
 
 

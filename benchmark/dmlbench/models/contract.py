@@ -5,13 +5,9 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import os
 import re
-import textwrap
-import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -20,16 +16,13 @@ from torch import Tensor
 from dmlbench.losses import DEFAULT_DISTANCE, distance_named, loss_named
 from dmlbench.models.execution import evaluated
 from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.user_code import error_line
 from dmldata.common.errors import ModelError
 
 FOR_WEIGHTS = (
     "weights alone load in a function of yours, python:module:function, or with "
     "timm:NAME?weights=FILE"
 )
-_PACKAGE = Path(__file__).resolve().parents[1]
-_STANDARD_LIBRARY = Path(os.__file__).resolve().parent
-MAX_ERROR_LENGTH = 300
-"""Maximum number of characters quoted from another library's error; `--debug` shows all of it."""
 
 
 @runtime_checkable
@@ -97,7 +90,7 @@ def count_dimensions(model: EmbeddingModel, preprocessing: Preprocessing, refere
             embeddings = model(zeros)
     except Exception as error:
         raise ModelError(
-            f"{reference}: a forward pass on zeros {list(zeros.shape)} fails: {one_line(error)}"
+            f"{reference}: a forward pass on zeros {list(zeros.shape)} fails: {error_line(error)}"
         ) from error
     if not isinstance(embeddings, Tensor):
         raise ModelError(
@@ -138,7 +131,7 @@ def run_model(model: EmbeddingModel, images: Tensor) -> Tensor:
         raise
     except Exception as error:
         raise ModelError(
-            f"the model fails on images {list(images.shape)}: {one_line(error)}"
+            f"the model fails on images {list(images.shape)}: {error_line(error)}"
         ) from error
 
 
@@ -163,34 +156,3 @@ def with_behavior(model_id: str, digest: str) -> str:
     """
     name, _, first = model_id.rpartition("-")
     return f"{name}-{hashlib.sha256(f'{first} {digest}'.encode()).hexdigest()[:8]}"
-
-
-def one_line(error: BaseException | None) -> str:
-    """Return an error's type and text (shortened if long) on one line, and where it was raised.
-
-    >>> one_line(RuntimeError("Missing keys:\\n\\tfc.weight"))
-    'RuntimeError: Missing keys: fc.weight'
-    """
-    text = textwrap.shorten(str(error), MAX_ERROR_LENGTH, placeholder=" ...")
-    named = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return named + (_last_user_frame(error) if error is not None else "")
-
-
-def _last_user_frame(error: BaseException) -> str:
-    """Return where in the user's own code an error was raised; empty if it was not raised there."""
-    frames = traceback.extract_tb(error.__traceback__)
-    user_frames = [frame for frame in frames if _is_user_file(frame.filename)]
-    if not user_frames:
-        return ""
-    last = user_frames[-1]
-    return f" ({Path(last.filename).name}, line {last.lineno}, in {last.name})"
-
-
-def _is_user_file(file: str) -> bool:
-    path = Path(file)
-    return (
-        path.is_file()
-        and not path.is_relative_to(_PACKAGE)
-        and not {"site-packages", "dist-packages"} & set(path.parts)
-        and not path.is_relative_to(_STANDARD_LIBRARY)
-    )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import random
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -92,19 +89,3 @@ def seeded(seed: int) -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(numpy)  # noqa: NPY002
-
-
-@contextmanager
-def working_directory_importable() -> Iterator[None]:
-    """Make modules of the working directory importable inside, and hide the command line."""
-    directory = str(Path.cwd())
-    importlib.invalidate_caches()
-    sys.path.insert(0, directory)
-    # A script that parses its command line on import must not see the arguments of dmlbench.
-    words = sys.argv
-    sys.argv = words[:1]
-    try:
-        yield
-    finally:
-        sys.argv = words
-        sys.path.remove(directory)

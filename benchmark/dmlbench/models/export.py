@@ -11,13 +11,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dmlbench.models.contract import LoadedModel, one_line
+from dmlbench.models.contract import LoadedModel
 from dmlbench.models.execution import frozen
 from dmlbench.models.load import load_model
 from dmlbench.models.metadata import FILE_NAME, Metadata, find_metadata
 from dmlbench.models.onnx_file import OPSET
 from dmlbench.models.safetensors_file import embedded_metadata
 from dmlbench.models.torchscript import write_torchscript
+from dmlbench.user_code import error_line
 from dmldata.common.errors import ModelError, PrismError, UnknownNameError
 from dmldata.common.files import atomic_file, write_atomic
 
@@ -64,7 +65,7 @@ def export_model(reference: str, format_name: str, path: str | Path) -> float:
                 write(loaded.model, loaded, _metadata(loaded), temporary)
         except Exception as error:
             raise PrismError(
-                f"{reference}: cannot be exported as {format_name}: {one_line(error)}"
+                f"{reference}: cannot be exported as {format_name}: {error_line(error)}"
             ) from error
         difference = _largest_difference(loaded, load_model(str(temporary), trust_pickle=True))
         if not difference <= TOLERANCE:

@@ -13,12 +13,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from dmlbench.models.contract import LoadedModel, make_id, one_line
+from dmlbench.models.contract import LoadedModel, make_id
 from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.reference_query import parse_reference
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
+from dmlbench.user_code import error_line
 from dmldata.common.errors import ModelError, UnknownNameError
 from dmldata.common.extras import require_extras
 from dmldata.common.files import read_file
@@ -127,7 +128,7 @@ def _folder(place: str, revision: str | None, reference: str) -> Path:
     except Exception as error:
         raise ModelError(
             f"{reference}: not a local folder, and cannot be downloaded from the Hub: "
-            f"{one_line(error)}; "
+            f"{error_line(error)}; "
             "download it on a machine with network access and give the folder: hf:FOLDER"
         ) from error
 
@@ -175,7 +176,9 @@ def _network(
                 folder, local_files_only=True, output_loading_info=True, dtype=torch.float32
             )
     except Exception as error:
-        raise ModelError(f"{reference}: transformers cannot load it: {one_line(error)}") from error
+        raise ModelError(
+            f"{reference}: transformers cannot load it: {error_line(error)}"
+        ) from error
     finally:
         logging.set_verbosity(level)
     missing = sorted(loading_info["missing_keys"])

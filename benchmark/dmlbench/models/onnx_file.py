@@ -14,12 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dmlbench.models.contract import LoadedModel, one_line
+from dmlbench.models.contract import LoadedModel
 from dmlbench.models.fixed_batch import in_batches
 from dmlbench.models.metadata import FILE_NAME, describe_model
 from dmlbench.models.onnx_graph import check_graph
 from dmlbench.models.options import ModelOptions
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
+from dmlbench.user_code import error_line
 from dmldata.common.errors import ModelError
 from dmldata.common.extras import MissingPackageError, import_extra
 
@@ -82,7 +83,7 @@ def _session(path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise ModelError(f"{path}: onnxruntime cannot load it: {one_line(error)}") from error
+        raise ModelError(f"{path}: onnxruntime cannot load it: {error_line(error)}") from error
 
 
 def _input_shape(session: Any, reference: str) -> tuple[int | None, tuple[int, int] | None]:
@@ -114,7 +115,7 @@ def _add_graph(model: OnnxModel, path: Path, size: tuple[int, int]) -> str | Non
     except Exception as error:
         model.graph = None
         return (
-            f"onnx2torch cannot rebuild {path.name} in PyTorch ({one_line(error)}); exported at "
+            f"onnx2torch cannot rebuild {path.name} in PyTorch ({error_line(error)}); exported at "
             f"opset {OPSET} more networks can be, and as TorchScript all"
         )
     if not difference <= _AGREEMENT:

@@ -8,13 +8,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from dmlbench.models.contract import LoadedModel, make_id, one_line, unknown_network
+from dmlbench.models.contract import LoadedModel, make_id, unknown_network
 from dmlbench.models.execution import seeded
 from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.reference_query import parse_reference
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
+from dmlbench.user_code import error_line
 from dmldata.common.errors import ModelError, UnknownNameError
 from dmldata.common.extras import require_extras
 from dmldata.common.hub_access import offline_if_hub_is_silent
@@ -81,7 +82,7 @@ def _create(name: str, values: dict[str, str], seed: int, reference: str) -> Any
             return open_clip.create_model(name, pretrained=pretrained)
     except Exception as error:
         raise ModelError(
-            f"{reference}: its weights cannot be loaded ({one_line(error)}); use a local file: "
+            f"{reference}: its weights cannot be loaded ({error_line(error)}); use a local file: "
             f"open_clip:{name}?pretrained=FILE"
         ) from error
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from dmlbench.models.contract import LoadedModel, make_id, one_line
-from dmlbench.models.execution import seeded, working_directory_importable
+from dmlbench.models.contract import LoadedModel, make_id
+from dmlbench.models.execution import seeded
 from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
+from dmlbench.user_code import (
+    error_line,
+    import_function,
+    source_sha256,
+    split_python,
+    working_directory_importable,
+)
 from dmldata.common.errors import ModelError
-from dmldata.common.files import sha256_of
 
 
 def load(reference: str, options: ModelOptions) -> LoadedModel:
@@ -33,16 +36,14 @@ def load(reference: str, options: ModelOptions) -> LoadedModel:
     Raises:
         ModelError: the module or function is missing, fails, or returns something else.
     """
-    module, separator, name = reference.removeprefix("python:").partition(":")
-    if not (module and separator and name):
-        raise ModelError(f"{reference}: expected python:module:function")
+    module, name = split_python(reference, ModelError)
     ensure_torchvision_imports()
-    with working_directory_importable(), seeded(options.seed):
-        function = _find_function(module, name, reference)
+    with seeded(options.seed), working_directory_importable():
+        function = import_function(reference, ModelError)
         try:
             returned = function()
         except (Exception, SystemExit) as error:
-            raise ModelError(f"{reference}: the function fails: {one_line(error)}") from error
+            raise ModelError(f"{reference}: the function fails: {error_line(error)}") from error
     loaded = _as_loaded(returned, reference, options)
     preprocessing = options.apply(loaded.preprocessing)
     loss, distance = options.explained_by(loaded.loss, loaded.distance)
@@ -56,20 +57,6 @@ def load(reference: str, options: ModelOptions) -> LoadedModel:
         loss=loss,
         distance=distance,
     )
-
-
-def _find_function(module: str, name: str, reference: str) -> Callable[[], Any]:
-    try:
-        imported = importlib.import_module(module)
-    except (Exception, SystemExit) as error:
-        raise ModelError(
-            f"{reference}: '{module}' cannot be imported (from {Path.cwd()} or installed "
-            f"packages): {one_line(error)}"
-        ) from error
-    function = getattr(imported, name, None)
-    if not callable(function):
-        raise ModelError(f"{reference}: '{module}' has no function '{name}'")
-    return function
 
 
 def _as_loaded(returned: Any, reference: str, options: ModelOptions) -> LoadedModel:
@@ -97,6 +84,5 @@ def _hash(model: Any, reference: str, function: Callable[[], Any]) -> str:
             raise ModelError(f"{reference}: the model is lazy; run it once before returning it")
         weights = hash_tensors(model.state_dict())
     # The behavior of a network depends on its source code as well as on its weights.
-    source = getattr(sys.modules.get(function.__module__), "__file__", None)
-    content = sha256_of(Path(source)) if source else ""
+    content = source_sha256(function)
     return hashlib.sha256(f"{reference}\n{content}\n{weights}".encode()).hexdigest()

@@ -9,12 +9,13 @@ from typing import Any
 from torch import nn
 
 from dmlbench.models.architecture import Architecture, Query, fill, parse_query
-from dmlbench.models.contract import LoadedModel, make_id, one_line, unknown_network
+from dmlbench.models.contract import LoadedModel, make_id, unknown_network
 from dmlbench.models.execution import seeded
 from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
+from dmlbench.user_code import error_line
 from dmldata.common.errors import ModelError, UnknownNameError
 from dmldata.common.hub_access import offline_if_hub_is_silent
 
@@ -83,10 +84,10 @@ def _build(query: Query, reference: str, arguments: dict[str, Any]) -> nn.Module
             return _create(query, pretrained=True, num_classes=0, **arguments)
     except Exception as error:
         if not query.pretrained:
-            raise ModelError(f"{reference}: timm cannot build it: {one_line(error)}") from error
+            raise ModelError(f"{reference}: timm cannot build it: {error_line(error)}") from error
         raise ModelError(
-            f"{reference}: its pretrained weights cannot be loaded ({one_line(error)}); use local "
-            f"weights, timm:{query.name}?weights=FILE, or random ones, "
+            f"{reference}: its pretrained weights cannot be loaded ({error_line(error)}); use "
+            f"local weights, timm:{query.name}?weights=FILE, or random ones, "
             f"timm:{query.name}?pretrained=false"
         ) from error
 

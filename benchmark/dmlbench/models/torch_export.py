@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dmlbench.models.contract import LoadedModel, one_line
+from dmlbench.models.contract import LoadedModel
 from dmlbench.models.fixed_batch import in_batches
 from dmlbench.models.metadata import FILE_NAME, describe_model
 from dmlbench.models.options import ModelOptions
+from dmlbench.user_code import error_line
 from dmldata.common.errors import ModelError
 
 
@@ -38,7 +39,9 @@ def load(reference: str, options: ModelOptions) -> LoadedModel:
     try:
         program = torch.export.load(path, extra_files=extra)
     except Exception as error:
-        raise ModelError(f"{reference}: torch.export cannot load it: {one_line(error)}") from error
+        raise ModelError(
+            f"{reference}: torch.export cannot load it: {error_line(error)}"
+        ) from error
     if any(map(_is_training, program.graph.nodes)):
         raise ModelError(f"{reference}: exported in training mode; valid: model.eval() before it")
     batch, size = _input_shape(program, reference)

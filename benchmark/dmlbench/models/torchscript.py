@@ -19,11 +19,11 @@ import torch
 from torch import nn
 
 from dmlbench.models.checkpoint import read_checkpoint
-from dmlbench.models.contract import FOR_WEIGHTS, LoadedModel, one_line
-from dmlbench.models.execution import working_directory_importable
+from dmlbench.models.contract import FOR_WEIGHTS, LoadedModel
 from dmlbench.models.metadata import FILE_NAME, Metadata, describe_model
 from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.user_code import error_line, working_directory_importable
 from dmldata.common.errors import ModelError
 from dmldata.common.files import write_atomic
 from dmldata.common.foreign import archive_names, reading
@@ -108,7 +108,7 @@ def _load_archive(path: Path) -> tuple[nn.Module, bytes]:
             warnings.simplefilter("ignore", DeprecationWarning)
             model = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
     except Exception as error:
-        raise ModelError(f"{path}: TorchScript cannot load it: {one_line(error)}") from error
+        raise ModelError(f"{path}: TorchScript cannot load it: {error_line(error)}") from error
     return model, extra[FILE_NAME]
 
 
@@ -150,7 +150,7 @@ def _load_pickle(path: Path, trusted: bool) -> nn.Module:
         with working_directory_importable():
             model = torch.load(path, map_location="cpu", weights_only=False)
     except Exception as error:
-        raise ModelError(f"{path}: cannot be unpickled: {one_line(error)}") from error
+        raise ModelError(f"{path}: cannot be unpickled: {error_line(error)}") from error
     if not isinstance(model, nn.Module):
         raise ModelError(f"{path}: holds {type(model).__name__}, expected a model; {FOR_WEIGHTS}")
     return model

@@ -7,12 +7,13 @@ from typing import Any
 from torch import nn
 
 from dmlbench.models.architecture import Architecture, Query, fill, parse_query
-from dmlbench.models.contract import LoadedModel, make_id, one_line, unknown_network
+from dmlbench.models.contract import LoadedModel, make_id, unknown_network
 from dmlbench.models.execution import seeded
 from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
+from dmlbench.user_code import error_line
 from dmldata.common.errors import ModelError
 
 CLASSES = 1000
@@ -67,7 +68,7 @@ def _create(query: Query, classes: int, reference: str) -> nn.Module:
             )
     except Exception as error:
         raise ModelError(
-            f"{reference}: torchvision cannot build it ({one_line(error)}); use local weights, "
+            f"{reference}: torchvision cannot build it ({error_line(error)}); use local weights, "
             f"torchvision:{query.name}?weights=FILE, or random ones, "
             f"torchvision:{query.name}?pretrained=false"
         ) from error

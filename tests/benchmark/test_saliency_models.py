@@ -11,10 +11,9 @@ from dmlbench.maps import compare_maps
 from dmlbench.models import LoadedModel, Preprocessing, load_model, save_torchscript
 from dmlbench.saliency import (
     METHODS,
-    MapInput,
     black_reference,
-    explain,
     method_named,
+    run_method,
     saliency_maps,
 )
 from dmldata.common.errors import ModelError, UnknownNameError
@@ -62,7 +61,9 @@ def reference(model):
 
 def maps_of(method, model, images, reference, distance, *, keys=KEYS, **settings):
     black = torch.zeros_like(images[:1])
-    return explain(method, MapInput(model, images, keys, black, reference, distance, **settings))
+    return run_method(
+        method, model, images, reference, distance, keys=keys, black=black, **settings
+    )
 
 
 class Linear(nn.Module):

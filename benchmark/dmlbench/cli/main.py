@@ -85,7 +85,7 @@ def evaluate(
     ] = None,
     model: ModelArguments,
     scores: ScoreOptions,
-    maps: MapOptions,
+    map_options: MapOptions,
     on: DeviceOptions,
     cluster: ClusterOptions,
     as_json: Json = False,
@@ -106,7 +106,7 @@ def evaluate(
     from dmlbench.saliency import check_precision, method_named
     from dmlbench.sources import open_source
 
-    settings = Settings(**vars(scores), **vars(maps), **vars(on))
+    settings = Settings(**vars(scores), **vars(map_options), **vars(on))
     options = model.parse(scores.seed)
     check_folder(out, "--out")
     place = Place(**vars(cluster))

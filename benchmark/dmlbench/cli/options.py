@@ -124,7 +124,7 @@ class MapOptions:
         typer.Option(
             "--method",
             help="Saliency method: smoothgrad_paper, smoothgrad, gradient, integrated_gradients, "
-            "grad_cam or occlusion.",
+            "grad_cam, occlusion, or a function of yours, python:module:function.",
         ),
     ] = "smoothgrad_paper"
     precision: Annotated[

@@ -78,7 +78,7 @@ def train(
         str | None,
         typer.Option("--split", help="Split to train on; by default train, if the dataset has it."),
     ] = None,
-    labels: LabelOptions,
+    label_options: LabelOptions,
     label: Annotated[
         str | None,
         typer.Option(
@@ -160,7 +160,7 @@ def train(
     from dmlbench.training.fit import is_first
     from dmlbench.training.trunks import DEFAULT_TRUNK
 
-    settings_by_name: dict[str, object] = {
+    by_name: dict[str, object] = {
         "loss": loss,
         "data": data,
         "split": split,
@@ -175,9 +175,13 @@ def train(
         "workers": workers,
         "precision": precision,
         "devices": devices,
+        **vars(label_options),
+        **vars(changes),
     }
     try:
-        settings = TrainSettings.model_validate(settings_by_name | vars(labels) | vars(changes))
+        settings = TrainSettings.model_validate(
+            settings_by_name | vars(label_options) | vars(changes)
+        )
     except ValidationError as error:
         raise InputError(explain(error, TrainSettings)) from None
     said: list[str] = []

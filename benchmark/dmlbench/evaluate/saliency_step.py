@@ -16,8 +16,9 @@ from dmlbench.results.blocks import KEYS, SECONDS, Arrays, Blocks
 from dmlbench.results.files import SaliencyFile, SaliencyRequest
 from dmlbench.results.folder import MAPS, SALIENCY, Maps
 from dmlbench.results.means import plain_mean, self_agreement
-from dmlbench.saliency import NOISY
-from dmlbench.saliency.map_input import FULL, SIGMA
+from dmlbench.saliency import draws_noise, method_id
+from dmlbench.saliency.map_input import FULL
+from dmlbench.saliency.methods import SIGMA
 
 BLOCK = 8
 """Images per block of maps: the most that an interruption costs. If the number of maps depends on
@@ -106,9 +107,9 @@ def _how_to_get_more(bench: Workbench, images: int) -> str:
 
 def _request(bench: Workbench) -> SaliencyRequest:
     settings = bench.settings
-    noisy = settings.method in NOISY
+    noisy = draws_noise(settings.method)
     return SaliencyRequest(
-        method=settings.method,
+        method=method_id(settings.method),
         samples=settings.samples if noisy else None,
         sigma=SIGMA if noisy else None,
         seed=settings.seed if noisy else None,

@@ -105,7 +105,7 @@ class SaliencyRequest(StrictModel):
     """Settings that decide each saliency map.
 
     Attributes:
-        method: a name in `dmlbench.saliency.METHODS`.
+        method: a name as `dmlbench.saliency.method_id` returns it.
         samples: number of noisy copies per image.
         sigma: standard deviation of the noise over the range of the image's tensor.
         seed, prime_seed: seeds of the noise of `maps` and of `prime`.

@@ -1,17 +1,36 @@
 """Compute saliency maps of embeddings from a model; `dmlbench.maps` compares them."""
 
-from dmlbench.saliency.explain import METHODS, NOISY, explain, method_named, saliency_maps
-from dmlbench.saliency.map_input import MapInput, check_precision
+from dmlbench.saliency.compute import saliency_maps
+from dmlbench.saliency.map_input import check_precision
+from dmlbench.saliency.methods import (
+    METHODS,
+    draws_noise,
+    grad_cam,
+    gradient,
+    integrated_gradients,
+    method_id,
+    method_named,
+    occlusion,
+    run_method,
+    smoothgrad,
+    smoothgrad_paper,
+)
 from dmlbench.saliency.reference import black_image, black_reference
 
 __all__ = [
     "METHODS",
-    "NOISY",
-    "MapInput",
     "black_image",
     "black_reference",
     "check_precision",
-    "explain",
+    "draws_noise",
+    "grad_cam",
+    "gradient",
+    "integrated_gradients",
+    "method_id",
     "method_named",
+    "occlusion",
+    "run_method",
     "saliency_maps",
+    "smoothgrad",
+    "smoothgrad_paper",
 ]

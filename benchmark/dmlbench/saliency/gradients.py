@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from dmldata.common.errors import ModelError
 
 
 def distance_gradients(map_input: MapInput, inputs: Tensor) -> Tensor:
-    """Return dD(f(x), f(black))/dx of each input: [P, 3, H, W] -> [P, 3, H, W].
+    """Return dD(f(x), r)/dx of each input: [P, 3, H, W] -> [P, 3, H, W].
 
     Rows do not influence each other in eval mode, so one gradient of the sum gives all of them.
 
@@ -29,7 +30,33 @@ def distance_gradients(map_input: MapInput, inputs: Tensor) -> Tensor:
     return gradients
 
 
-def sum_over_copies(map_input: MapInput, each: Callable[[Tensor], Tensor]) -> Tensor:
+@dataclass(frozen=True)
+class NoisyCopies:
+    """The noisy copies of images: x + e, e ~ N(0, (sigma (max x - min x))^2).
+
+    Attributes:
+        keys: [B] keys of the images, which seed the noise together with `seed`.
+        samples: S, number of copies per image.
+        sigma: standard deviation of the noise over the range (max - min) of the image's tensor.
+        seed: seed of the noise.
+
+    Raises:
+        ValueError: there is no copy.
+    """
+
+    keys: Sequence[str]
+    samples: int
+    sigma: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise ValueError(f"samples {self.samples}, expected at least 1")
+
+
+def sum_over_copies(
+    map_input: MapInput, copies: NoisyCopies, each: Callable[[Tensor], Tensor]
+) -> Tensor:
     """Sum `each`(G_s) over noisy copies, with G_s = dL/dx_s: steps 1 to 4 of protocol section 4.
 
     The (image, copy) pairs run through the model in chunks, which may span several images.
@@ -41,16 +68,16 @@ def sum_over_copies(map_input: MapInput, each: Callable[[Tensor], Tensor]) -> Te
         [B, H, W].
     """
     images, count = map_input.images, len(map_input.images)
-    owners = [image for image in range(count) for _ in range(map_input.samples)]
-    generators = [noise_generator(map_input.seed, key) for key in map_input.keys]
-    deviation = map_input.sigma * (images.amax((1, 2, 3)) - images.amin((1, 2, 3)))
+    owners = [image for image in range(count) for _ in range(copies.samples)]
+    generators = [noise_generator(copies.seed, key) for key in copies.keys]
+    deviation = copies.sigma * (images.amax((1, 2, 3)) - images.amin((1, 2, 3)))
     total = images.new_zeros(count, *images.shape[2:])
     for start in range(0, len(owners), map_input.step):
         part = owners[start : start + map_input.step]
         rows = torch.tensor(part, device=images.device)
         noise = draw_noise([generators[image] for image in part], images.shape[1:], images.device)
         noisy = images[rows] + noise.to(images.dtype) * deviation[rows].view(-1, 1, 1, 1)
-        shares = each(distance_gradients(map_input, noisy) / map_input.samples)
+        shares = each(distance_gradients(map_input, noisy) / copies.samples)
         for image in sorted(set(part)):
             first = part.index(image)
             total[image] += shares[first : first + part.count(image)].sum(dim=0)

@@ -13,8 +13,6 @@ from dmlbench.losses import Distance
 from dmlbench.models.contract import EmbeddingModel, run_model
 from dmldata.common.errors import ModelError, UnknownNameError
 
-SAMPLES = 50
-SIGMA = 0.15
 FULL, LOWER = PRECISIONS = ("fp32", "bf16")
 
 # Inputs of 224 x 224 pixels in one pass. On a CPU, enough to amortize the fixed cost of a pass, and
@@ -31,18 +29,13 @@ NO_GRADIENT = (
 
 @dataclass(frozen=True)
 class MapInput:
-    """Images, and the distance D(f(x), f(black)) that their maps explain.
+    """Images, and the distance D(f(x), r) that their maps explain.
 
     Attributes:
         model: images [B, 3, H, W] -> embeddings [B, D].
         images: [B, 3, H, W], preprocessed, on the model's device, float32 or float64.
-        keys: [B] keys of the images.
-        black: [1, 3, H, W], the black image after the model's preprocessing.
-        reference: [1, D], the embedding of the black image.
+        reference: r [1, D], the embedding that the distance is to.
         distance: D(a [B, D], b [1, D]) -> [B].
-        samples: S, number of noisy copies per image.
-        sigma: standard deviation of the noise over the range (max - min) of the image's tensor.
-        seed: seed of the noise, together with the image's key.
         chunk: number of inputs in one forward pass; by default what suits their size and device.
         precision: "fp32", or "bf16": the model under autocast, distance and map in full precision.
 
@@ -53,13 +46,8 @@ class MapInput:
 
     model: EmbeddingModel
     images: Tensor
-    keys: Sequence[str]
-    black: Tensor
     reference: Tensor
     distance: Distance
-    samples: int = SAMPLES
-    sigma: float = SIGMA
-    seed: int = 0
     chunk: int | None = None
     precision: str = FULL
 
@@ -67,17 +55,23 @@ class MapInput:
         shape = list(self.images.shape)
         if len(shape) != 4 or shape[0] == 0:
             raise ValueError(f"images of shape {shape}, expected [B, 3, H, W]")
-        if list(self.black.shape) != [1, *shape[1:]]:
-            raise ValueError(f"black of shape {list(self.black.shape)}, expected {[1, *shape[1:]]}")
         if self.reference.ndim != 2 or len(self.reference) != 1:
             raise ValueError(f"reference of shape {list(self.reference.shape)}, expected [1, D]")
-        if isinstance(self.keys, str) or len(self.keys) != shape[0]:
-            raise ValueError(f"{len(self.keys)} keys for {shape[0]} images")
-        for name in ("samples", "chunk"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} {value}, expected at least 1")
+        if self.chunk is not None and self.chunk < 1:
+            raise ValueError(f"chunk {self.chunk}, expected at least 1")
         check_precision(self.precision)
+
+    def names_of(self, keys: Sequence[str] | None) -> list[str]:
+        """Return the keys of the images for messages: their numbers if they have none.
+
+        Raises:
+            ValueError: there is not one key per image.
+        """
+        if keys is None:
+            return [str(number) for number in range(len(self.images))]
+        if isinstance(keys, str) or len(keys) != len(self.images):
+            raise ValueError(f"{len(keys)} keys for {len(self.images)} images")
+        return list(keys)
 
     @property
     def step(self) -> int:
@@ -91,7 +85,7 @@ class MapInput:
         return self.images.split(self.step)
 
     def distances(self, inputs: Tensor) -> Tensor:
-        """Return D(f(x), f(black)) of any inputs: [P, 3, H, W] -> [P].
+        """Return D(f(x), r) of any inputs: [P, 3, H, W] -> [P].
 
         Raises:
             ModelError: the inputs require a gradient, but the model passes none to them.
@@ -107,10 +101,9 @@ class MapInput:
 
     def outside_inference_mode(self) -> MapInput:
         """Return a copy with tensors that autograd accepts, also those made in inference mode."""
-        names = ("images", "black", "reference")
         with torch.inference_mode(False):
             return dataclasses.replace(
-                self, **{name: getattr(self, name).clone() for name in names}
+                self, images=self.images.clone(), reference=self.reference.clone()
             )
 
 

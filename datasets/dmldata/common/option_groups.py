@@ -21,6 +21,9 @@ def expand_options(function: Callable[..., Returned]) -> Callable[..., Returned]
     Args:
         function: its keyword-only parameters with a dataclass as their type are groups of options.
 
+    Raises:
+        TypeError: a group and a field have the same name.
+
     >>> @dataclasses.dataclass
     ... class Size:
     ...     width: int = 1
@@ -40,6 +43,10 @@ def expand_options(function: Callable[..., Returned]) -> Callable[..., Returned]
             parameters += _fields(kind)
         else:
             parameters.append(parameter.replace(annotation=kind))
+
+    clashes = groups.keys() & {parameter.name for parameter in parameters}
+    if clashes:
+        raise TypeError(f"{function.__name__}: {min(clashes)} names a group and a field")
 
     @functools.wraps(function)
     def expanded(*args: object, **values: object) -> Returned:

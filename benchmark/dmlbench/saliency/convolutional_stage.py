@@ -18,16 +18,11 @@ _OTHERS = "valid for any model: smoothgrad_paper, smoothgrad, gradient, integrat
 _OTHERS += "occlusion"
 
 
-def grad_cam(map_input: MapInput) -> Tensor:
-    """Return |sum over channels of activation times mean gradient| of the last stage, [B, H, W].
-
-    The stage's maps are resized bilinearly to the input size. The magnitude replaces the ReLU of
-    classification, because a distance grows where a similarity shrinks. Source: Selvaraju et al.,
-    "Grad-CAM", ICCV 2017.
+def stage_maps(map_input: MapInput) -> Tensor:
+    """Return the magnitudes [B, H, W] of `methods.grad_cam`.
 
     Raises:
-        ModelError: the model has no visible convolutional stage, or tokens follow it (as in vision
-            transformers).
+        ModelError: the model has no visible convolutional stage, or tokens follow it.
     """
     activation_maps = [_activation_maps(map_input, part) for part in map_input.chunks()]
     size = map_input.images.shape[2:]

@@ -179,9 +179,7 @@ def train(
         **vars(changes),
     }
     try:
-        settings = TrainSettings.model_validate(
-            settings_by_name | vars(label_options) | vars(changes)
-        )
+        settings = TrainSettings.model_validate(by_name)
     except ValidationError as error:
         raise InputError(explain(error, TrainSettings)) from None
     said: list[str] = []

@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
-from dmldata.common.errors import UnknownNameError
+from dmlbench.user_code import is_python, split_python
+from dmldata.common.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,42 +60,81 @@ DISTANCES: dict[str, Distance] = {
     for function in (euclidean, squared_euclidean, cosine_similarity, dot_product, snr)
 }
 DEFAULT_DISTANCE = "euclidean"
+GROUPS = ("classification", "ranking", "other")
+"""The groups of losses that are trained."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss: one row of the table in the protocol, section 6.
+    """A loss: one row of the table in the protocol, section 6, or a function of the user.
 
     Attributes:
         key: its name in options and files.
         title: its name in tables and figures.
-        group: "classification", "ranking" or "control".
+        group: "classification", "ranking" or "control"; "other" for a function of the user that
+            does not say.
         distance: name of the distance it is trained with, a key of DISTANCES.
+        made_by: its class in `pytorch_metric_learning.losses`, or the `python:module:function` that
+            returns it; "" for a control, which is not trained.
     """
 
     key: str
     title: str
     group: str
     distance: str
+    made_by: str = ""
+
+    @property
+    def file_name(self) -> str:
+        """Its name in the names of files.
+
+        >>> loss_named("python:my_losses:angular").file_name
+        'my_losses.angular'
+        """
+        return ".".join(split_python(self.made_by, InputError)) if is_python(self.key) else self.key
 
 
 LOSSES: dict[str, Loss] = {
-    key: Loss(key, title, group, distance)
-    for key, title, group, distance in (
-        ("contrastive", "Contrastive", "ranking", "euclidean"),
-        ("triplet", "Triplet", "ranking", "euclidean"),
-        ("ntxent", "NT-Xent", "ranking", "cosine_similarity"),
-        ("proxy_nca", "ProxyNCA", "classification", "squared_euclidean"),
-        ("margin", "Margin", "ranking", "euclidean"),
-        ("margin_class", "Margin / class", "ranking", "euclidean"),
-        ("normalized_softmax", "Normalized Softmax", "classification", "dot_product"),
-        ("cosface", "CosFace", "classification", "cosine_similarity"),
-        ("arcface", "ArcFace", "classification", "cosine_similarity"),
-        ("fastap", "FastAP", "ranking", "squared_euclidean"),
-        ("snr_contrastive", "SNR Contrastive", "ranking", "snr"),
-        ("multi_similarity", "Multi Similarity", "ranking", "cosine_similarity"),
-        ("multi_similarity_miner", "Multi Similarity + Miner", "ranking", "cosine_similarity"),
-        ("soft_triple", "SoftTriple", "classification", "cosine_similarity"),
+    row[0]: Loss(*row)
+    for row in (
+        ("contrastive", "Contrastive", "ranking", "euclidean", "ContrastiveLoss"),
+        ("triplet", "Triplet", "ranking", "euclidean", "TripletMarginLoss"),
+        ("ntxent", "NT-Xent", "ranking", "cosine_similarity", "NTXentLoss"),
+        ("proxy_nca", "ProxyNCA", "classification", "squared_euclidean", "ProxyNCALoss"),
+        ("margin", "Margin", "ranking", "euclidean", "MarginLoss"),
+        ("margin_class", "Margin / class", "ranking", "euclidean", "MarginLoss"),
+        (
+            "normalized_softmax",
+            "Normalized Softmax",
+            "classification",
+            "dot_product",
+            "NormalizedSoftmaxLoss",
+        ),
+        ("cosface", "CosFace", "classification", "cosine_similarity", "CosFaceLoss"),
+        ("arcface", "ArcFace", "classification", "cosine_similarity", "ArcFaceLoss"),
+        ("fastap", "FastAP", "ranking", "squared_euclidean", "FastAPLoss"),
+        (
+            "snr_contrastive",
+            "SNR Contrastive",
+            "ranking",
+            "snr",
+            "SignalToNoiseRatioContrastiveLoss",
+        ),
+        (
+            "multi_similarity",
+            "Multi Similarity",
+            "ranking",
+            "cosine_similarity",
+            "MultiSimilarityLoss",
+        ),
+        (
+            "multi_similarity_miner",
+            "Multi Similarity + Miner",
+            "ranking",
+            "cosine_similarity",
+            "MultiSimilarityLoss",
+        ),
+        ("soft_triple", "SoftTriple", "classification", "cosine_similarity", "SoftTripleLoss"),
         ("none", "(untrained)", "control", "euclidean"),
         ("random", "(random)", "control", "euclidean"),
     )
@@ -120,12 +161,35 @@ squared_euclidean, cosine_similarity, dot_product, snr
 def loss_named(key: str) -> Loss:
     """Return the loss of this key.
 
+    A function of the user is `python:module:function`, and can say what the table says of the
+    others: `python:module:function?distance=cosine_similarity&group=ranking`. It is not imported.
+
     Raises:
         UnknownNameError: there is no such loss; lists the valid keys.
+        InputError: the reference of a function is not valid.
 
     >>> loss_named("arcface").distance
     'cosine_similarity'
+    >>> loss_named("python:my_losses:angular?group=ranking")
+    Loss(key='python:my_losses:angular?group=ranking', title='angular', group='ranking', \
+distance='euclidean', made_by='python:my_losses:angular')
     """
+    if is_python(key):
+        return _loss_of_user(key)
     if key not in LOSSES:
         raise UnknownNameError("loss", key, LOSSES)
     return LOSSES[key]
+
+
+def _loss_of_user(key: str) -> Loss:
+    reference, _, query = key.partition("#")[0].partition("?")
+    _, function = split_python(reference, InputError)
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    distance, group = options.pop("distance", DEFAULT_DISTANCE), options.pop("group", "other")
+    distance_named(distance)
+    if options or group not in GROUPS:
+        raise InputError(
+            f"loss {key}: valid after '?': distance={'|'.join(DISTANCES)} and "
+            f"group={'|'.join(GROUPS)}, joined by &"
+        )
+    return Loss(key, function, group, distance, reference)

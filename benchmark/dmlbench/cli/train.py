@@ -62,8 +62,8 @@ def train(
         str,
         typer.Option(
             "--loss",
-            help="Loss to train with: one of the fourteen, for example arcface; or one of the "
-            "untrained controls none and random.",
+            help="Loss to train with: one of the fourteen, for example arcface; one of the "
+            "untrained controls none and random; or a function of yours, python:module:function.",
         ),
     ],
     data: Annotated[

@@ -72,7 +72,7 @@ class StudyModel:
         self, recipe: StudyRecipe, loss: str, fold: int, out: Path, say: Say, *, quiet: bool = False
     ) -> None:
         self.recipe, self.loss, self.fold = recipe, loss, fold
-        self.name = f"{loss}-fold{fold}"
+        self.name = f"{loss_named(loss).file_name}-fold{fold}"
         self._out, self._say, self._quiet = out, say, quiet
         self._steps = Steps(out / "steps")
 

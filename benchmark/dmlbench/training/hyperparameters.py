@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from dmlbench.losses import LOSSES, loss_named
+from dmlbench.user_code import is_python
 from dmldata.common.errors import PrismError, UnknownNameError
 from dmldata.common.strict import StrictModel, explain
 
@@ -127,6 +128,17 @@ def read_file(name: str) -> dict[str, Any]:
 
 
 def _loss_file(loss: str) -> dict[str, Any]:
+    if is_python(loss):
+        # Its function knows its arguments; parameters of its own are trained as those of ArcFace.
+        similar = read_file("arcface")
+        return {
+            profile: {
+                "loss": {},
+                "loss_parameters": similar[profile]["loss_parameters"],
+                "sources": {},
+            }
+            for profile in PROFILES
+        }
     # A control is not trained: it needs only what decides its network and its input.
     if LOSSES[loss].group != "control":
         return read_file(loss)

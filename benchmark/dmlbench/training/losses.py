@@ -1,7 +1,8 @@
-"""The fourteen losses of pytorch-metric-learning, with the distances of the protocol."""
+"""Losses of pytorch-metric-learning with the distances of the protocol, and losses of the user."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from pytorch_metric_learning import distances, losses, miners, regularizers
 from torch import Tensor, nn
 
-from dmlbench.losses import LOSSES
-from dmldata.common.errors import InputError, UnknownNameError
+from dmlbench.losses import Loss, loss_named
+from dmlbench.user_code import error_line, import_function, is_python, source_sha256
+from dmldata.common.errors import InputError
 
 Parameters = Mapping[str, float]
 
@@ -22,12 +24,16 @@ class Size:
     classes: int
     dimensions: int
 
+    def arguments(self) -> dict[str, int]:
+        """Return the sizes by their names in pytorch-metric-learning."""
+        return {"num_classes": self.classes, "embedding_size": self.dimensions}
+
 
 class MetricLoss(nn.Module):
     """A loss that maps embeddings [B, D] and classes [B] to a number.
 
     Attributes:
-        loss: loss of pytorch-metric-learning, with the distance of the protocol.
+        loss: loss of pytorch-metric-learning, with the distance of the protocol, or of the user.
         miner: chooses the pairs that count; None if all do.
     """
 
@@ -38,8 +44,8 @@ class MetricLoss(nn.Module):
 
     def forward(self, embeddings: Tensor, classes: Tensor) -> Tensor:
         """Compute the loss of embeddings [B, D] float32 (not normalized) and classes [B]."""
-        pairs = None if self.miner is None else self.miner(embeddings, classes)
-        value: Tensor = self.loss(embeddings, classes, pairs)
+        pairs = () if self.miner is None else (self.miner(embeddings, classes),)
+        value: Tensor = self.loss(embeddings, classes, *pairs)
         return value
 
 
@@ -49,113 +55,124 @@ def build_loss(
     """Build the loss of a key of the protocol's section 6, with randomly initialized parameters.
 
     Args:
+        key: key of the loss, or the user's `python:module:function`, which is called with those of
+            `num_classes` and `embedding_size` that it accepts, and returns a module.
         parameters: arguments of the loss.
         miner: arguments of the miner; None for no miner.
 
     Raises:
         UnknownNameError: there is no such loss.
-        InputError: the loss is a control, which is not trained, or does not take the arguments.
+        InputError: the loss is a control, which is not trained, or does not take the arguments, or
+            the user's function fails.
     """
-    if key not in LOSSES:
-        raise UnknownNameError("loss", key, LOSSES)
-    if key not in _BUILDERS:
+    declared = loss_named(key)
+    if not declared.made_by:
         raise InputError(f"loss '{key}' is a control: it is saved, not trained")
+    if is_python(key):
+        return MetricLoss(_call_user(declared, size))
+    adapt = _ADAPTED.get(key)
+    arguments: dict[str, Any] = dict(parameters)
+    kind = getattr(losses, declared.made_by)
     try:
-        built = _BUILDERS[key](dict(parameters), size)
+        if adapt is not None:
+            arguments = adapt(arguments, size)
+        distance = _DISTANCES[declared.distance]()
+        built = kind(**_required_sizes(kind, size), **arguments, distance=distance)
         chosen = None if miner is None else miners.MultiSimilarityMiner(**miner)
     except (TypeError, KeyError) as error:
         raise InputError(f"loss '{key}': parameters {dict(parameters)}: {error}") from None
     return MetricLoss(built, chosen)
 
 
-def _contrastive(parameters: dict[str, float], _: Size) -> nn.Module:
-    return losses.ContrastiveLoss(**parameters, distance=distances.LpDistance())
+def loss_id(key: str) -> str:
+    """Return the key of a loss in files: of a user's function with a digest of its file.
+
+    Raises:
+        InputError: the user's function cannot be imported.
+
+    >>> loss_id("arcface")
+    'arcface'
+    """
+    if not is_python(key):
+        return key
+    function = import_function(loss_named(key).made_by, InputError)
+    return f"{key.partition('#')[0]}#{source_sha256(function)[:8]}"
 
 
-def _triplet(parameters: dict[str, float], _: Size) -> nn.Module:
-    return losses.TripletMarginLoss(**parameters, distance=distances.LpDistance())
+def _call_user(declared: Loss, size: Size) -> nn.Module:
+    function = import_function(declared.made_by, InputError)
+    accepted = inspect.signature(function).parameters
+    sizes = {name: value for name, value in size.arguments().items() if name in accepted}
+    try:
+        built = function(**sizes)
+    except Exception as error:
+        raise InputError(f"{declared.made_by}: the function fails: {error_line(error)}") from error
+    if not isinstance(built, nn.Module):
+        raise InputError(
+            f"{declared.made_by}: returns {type(built).__name__}; valid: a module that maps "
+            "embeddings [B, D] and classes [B] to a number"
+        )
+    return built
 
 
-def _ntxent(parameters: dict[str, float], _: Size) -> nn.Module:
-    return losses.NTXentLoss(**parameters, distance=distances.CosineSimilarity())
+def _required_sizes(kind: type[nn.Module], size: Size) -> dict[str, int]:
+    """Return the sizes that a loss cannot be built without, also where a base class asks."""
+    required = {
+        parameter.name
+        for base in kind.__mro__
+        for parameter in inspect.signature(base).parameters.values()
+        if parameter.default is inspect.Parameter.empty
+    }
+    return {name: value for name, value in size.arguments().items() if name in required}
 
 
-def _proxy_nca(parameters: dict[str, float], size: Size) -> nn.Module:
-    return losses.ProxyNCALoss(**_sized(size), **parameters, distance=distances.LpDistance(power=2))
+_DISTANCES: dict[str, Callable[[], nn.Module]] = {
+    "euclidean": distances.LpDistance,
+    "squared_euclidean": lambda: distances.LpDistance(power=2),
+    "cosine_similarity": distances.CosineSimilarity,
+    "dot_product": distances.DotProductSimilarity,
+    "snr": distances.SNRDistance,
+}
+"""The distances of `dmlbench.losses.DISTANCES` in pytorch-metric-learning."""
 
 
-def _margin(parameters: dict[str, float], _: Size) -> nn.Module:
-    return losses.MarginLoss(**parameters, learn_beta=True, distance=distances.LpDistance())
+def _margin(parameters: dict[str, Any], _: Size) -> dict[str, Any]:
+    return parameters | {"learn_beta": True}
 
 
-def _margin_class(parameters: dict[str, float], size: Size) -> nn.Module:
-    boundaries = {"learn_beta": True, "num_classes": size.classes}
-    return losses.MarginLoss(**parameters, **boundaries, distance=distances.LpDistance())
+def _margin_class(parameters: dict[str, Any], size: Size) -> dict[str, Any]:
+    return parameters | {"learn_beta": True, "num_classes": size.classes}
 
 
-def _normalized_softmax(parameters: dict[str, float], size: Size) -> nn.Module:
-    product = distances.DotProductSimilarity()
-    return losses.NormalizedSoftmaxLoss(**_sized(size), **parameters, distance=product)
+def _fastap(parameters: dict[str, Any], _: Size) -> dict[str, Any]:
+    return parameters | {"num_bins": int(parameters["num_bins"])}
 
 
-def _cosface(parameters: dict[str, float], size: Size) -> nn.Module:
-    return losses.CosFaceLoss(**_sized(size), **parameters, distance=distances.CosineSimilarity())
-
-
-def _arcface(parameters: dict[str, float], size: Size) -> nn.Module:
-    return losses.ArcFaceLoss(**_sized(size), **parameters, distance=distances.CosineSimilarity())
-
-
-def _fastap(parameters: dict[str, float], _: Size) -> nn.Module:
-    bins = int(parameters.pop("num_bins"))
-    return losses.FastAPLoss(num_bins=bins, **parameters, distance=distances.LpDistance(power=2))
-
-
-def _snr_contrastive(parameters: dict[str, float], _: Size) -> nn.Module:
+def _snr_contrastive(parameters: dict[str, Any], _: Size) -> dict[str, Any]:
     weight = parameters.pop("regularizer_weight")
     if weight:
         parameters |= {
             "embedding_regularizer": regularizers.ZeroMeanRegularizer(),
             "embedding_reg_weight": weight,
         }
-    return losses.SignalToNoiseRatioContrastiveLoss(**parameters, distance=distances.SNRDistance())
+    return parameters
 
 
-def _multi_similarity(parameters: dict[str, float], _: Size) -> nn.Module:
-    return losses.MultiSimilarityLoss(**parameters, distance=distances.CosineSimilarity())
-
-
-def _soft_triple(parameters: dict[str, float], size: Size) -> nn.Module:
-    centers, weight = int(parameters.pop("centers_per_class")), parameters.pop("reg_weight")
-    regularizer: dict[str, Any] = {}
+def _soft_triple(parameters: dict[str, Any], size: Size) -> dict[str, Any]:
+    centers, weight = int(parameters["centers_per_class"]), parameters.pop("reg_weight")
     if centers > 1 and weight:
-        regularizer = {
+        parameters |= {
             "weight_regularizer": regularizers.SparseCentersRegularizer(size.classes, centers),
             "weight_reg_weight": weight,
         }
-    cosine = distances.CosineSimilarity()
-    return losses.SoftTripleLoss(
-        **_sized(size), centers_per_class=centers, **parameters, **regularizer, distance=cosine
-    )
+    return parameters | {"centers_per_class": centers}
 
 
-def _sized(size: Size) -> dict[str, int]:
-    return {"num_classes": size.classes, "embedding_size": size.dimensions}
-
-
-_BUILDERS: dict[str, Callable[[dict[str, float], Size], nn.Module]] = {
-    "contrastive": _contrastive,
-    "triplet": _triplet,
-    "ntxent": _ntxent,
-    "proxy_nca": _proxy_nca,
+_ADAPTED: dict[str, Callable[[dict[str, Any], Size], dict[str, Any]]] = {
     "margin": _margin,
     "margin_class": _margin_class,
-    "normalized_softmax": _normalized_softmax,
-    "cosface": _cosface,
-    "arcface": _arcface,
     "fastap": _fastap,
     "snr_contrastive": _snr_contrastive,
-    "multi_similarity": _multi_similarity,
-    "multi_similarity_miner": _multi_similarity,
     "soft_triple": _soft_triple,
 }
+"""Arguments of losses that are more than the numbers in their file of hyperparameters."""

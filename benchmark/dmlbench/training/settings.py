@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from dmlbench.losses import loss_named
 from dmlbench.training.trunks import DEFAULT_TRUNK
 from dmldata.common.strict import StrictModel
 
@@ -18,7 +19,7 @@ class TrainSettings(StrictModel):
     """The options of `dmlbench train`.
 
     Attributes:
-        loss: key of the protocol's section 6, controls included.
+        loss: key of the protocol's section 6, controls included, or `python:module:function`.
         data, split, labels, properties: see `dmlbench.sources.open_source`; by default the
             training split, if there is one.
         out: folder to write the model to, and the folder of its training.
@@ -67,7 +68,7 @@ class TrainSettings(StrictModel):
     @property
     def model_name(self) -> str:
         """Name of the model file and of the folder of its training."""
-        return self.name or f"{self.loss}-fold{self.fold}"
+        return self.name or f"{loss_named(self.loss).file_name}-fold{self.fold}"
 
     @property
     def file(self) -> Path:

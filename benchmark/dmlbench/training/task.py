@@ -19,6 +19,7 @@ from dmlbench.training.data import (
 )
 from dmlbench.training.folds import Fold, split_classes
 from dmlbench.training.hyperparameters import Hyperparameters, read_hyperparameters
+from dmlbench.training.losses import loss_id
 from dmlbench.training.saved import describe_classes
 from dmlbench.training.settings import TrainSettings
 from dmlbench.training.trunks import Start, starting_network
@@ -83,6 +84,7 @@ def plan_task(settings: TrainSettings) -> Task:
     Raises:
         InputError: there is no such loss, profile, data, label or fold, or batches cannot be drawn.
     """
+    settings = settings.model_copy(update={"loss": loss_id(settings.loss)})
     hyperparameters = _hyperparameters(settings)
     source = open_source(
         settings.data,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
-from dmlbench.losses import LOSSES, distance_named
+from dmlbench.losses import LOSSES, distance_named, loss_named
+from dmlbench.models import load_model
+from dmlbench.training import read_training, train
 from dmlbench.training.fit import Material, fit
 from dmlbench.training.hyperparameters import (
     PROFILES,
@@ -89,6 +94,67 @@ def test_losses_of_the_classification_group_are_those_with_proxies():
         own = list(build_loss(key, given.loss, given.miner, Size(6, 8)).parameters())
         assert bool(own) == (given.loss_parameters is not None)
         assert (given.images_per_class == 1) == (LOSSES[key].group == "classification")
+
+
+@pytest.fixture
+def own_loss(tmp_path, monkeypatch):
+    """Write a module with a function `make` and return its reference."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(source):
+        name = f"loss_in_{tmp_path.name}"
+        (tmp_path / f"{name}.py").write_text(f"from torch import nn\n\n{source}\n")
+        return f"python:{name}:make"
+
+    return write
+
+
+def test_loss_of_ones_own_trains_and_its_model_is_measured_with_its_distance(own_loss, settings):
+    reference = own_loss(
+        "def make(num_classes, embedding_size):\n"
+        "    class Softmax(nn.Module):\n"
+        "        def __init__(self):\n"
+        "            super().__init__()\n"
+        "            self.classes = nn.Linear(embedding_size, num_classes)\n"
+        "        def forward(self, embeddings, classes):\n"
+        "            return nn.functional.cross_entropy(self.classes(embeddings), classes)\n"
+        "    return Softmax()"
+    )
+    key = f"{reference}?distance=cosine_similarity"
+    path = train(settings(key, epochs=1), say=lambda line: None, quiet=True)
+    assert path.name == f"{reference.removeprefix('python:').replace(':', '.')}-fold0.safetensors"
+    loaded = load_model(str(path))
+    assert loaded.distance == "cosine_similarity"
+    assert re.fullmatch(re.escape(key) + "#[0-9a-f]{8}", loaded.loss)
+    _, trained = read_training(path)["history"]
+    assert trained["train_loss"] is not None
+    # A function whose file has changed is another loss, under the same name.
+    module = Path(f"{reference.split(':')[1]}.py")
+    module.write_text(module.read_text() + "\n# changed")
+    with pytest.raises(InputError, match="loss"):
+        train(settings(key, epochs=1), say=lambda line: None, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("def make(): return 3", "returns int; valid: a module"),
+        ("def make(): raise KeyError('weights')", "the function fails: KeyError: 'weights'"),
+        ("def build(): return None", "has no function 'make'"),
+    ],
+)
+def test_loss_of_ones_own_that_cannot_be_built_is_named(own_loss, settings, source, message):
+    reference = own_loss(source)
+    with pytest.raises(InputError, match=message) as caught:
+        train(settings(reference), say=lambda line: None, quiet=True)
+    assert reference in str(caught.value)
+
+
+def test_a_reference_of_a_loss_with_unknown_options_lists_the_valid_ones():
+    with pytest.raises(InputError, match=r"valid after .*: distance=euclidean"):
+        loss_named("python:module:function?group=metric")
+    with pytest.raises(UnknownNameError, match="unknown distance 'cosine'"):
+        loss_named("python:module:function?distance=cosine")
 
 
 def test_what_cannot_be_trained_is_named():

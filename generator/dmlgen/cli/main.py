@@ -11,19 +11,15 @@ import typer
 from dmldata.common import console
 from dmldata.common.console import say
 from dmldata.common.errors import InputError
+from dmldata.common.option_groups import expand_options
 from dmldata.common.versions import add_version_option
 from dmlgen.cli.cars import cars
 from dmlgen.cli.plan_options import (
     DEFAULT_RECIPE,
     AsJson,
-    Count,
-    Group,
-    PresetName,
+    PictureOptions,
+    PlanOptions,
     RecipeName,
-    Scenes,
-    Seed,
-    Size,
-    Variants,
     engine_of,
     plan_of,
 )
@@ -49,15 +45,12 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the datas
 
 
 @app.command()
+@expand_options
 def plan(
     recipe: RecipeName = DEFAULT_RECIPE,
-    group: Group = None,
-    scenes: Scenes = None,
-    variants: Variants = None,
-    count: Count = None,
-    seed: Seed = 0,
-    size: Size = "256",
-    preset: PresetName = "standard",
+    *,
+    plan_options: PlanOptions,
+    picture: PictureOptions,
     out: Annotated[
         Path | None, typer.Option(help="Parquet file (.parquet) to write the plan to.")
     ] = None,
@@ -67,8 +60,8 @@ def plan(
     from dmlgen.plan.estimate import estimate
     from dmlgen.plan.table import plan_rows, write_plan
 
-    engine = engine_of(preset, size)
-    drawn_plan = plan_of(recipe, group, scenes, variants, count, seed)
+    engine = engine_of(picture)
+    drawn_plan = plan_of(recipe, plan_options)
     expected = estimate(drawn_plan.images, engine)
     if out is not None:
         if out.suffix != ".parquet":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,55 +26,69 @@ RecipeName = Annotated[
         callback=path_or_url,
     ),
 ]
-Group = Annotated[
-    str | None,
-    typer.Option("--factor", metavar="GROUP", help="Factor group to sweep (see 'dmlgen factors')."),
-]
-Scenes = Annotated[
-    int | None,
-    typer.Option(
-        help="Number of base scenes of a sweep; the default is the recipe's, or 4 with --factor."
-    ),
-]
-Variants = Annotated[
-    int | None,
-    typer.Option(
-        help="Number of images per base scene of a sweep; the default is the recipe's, or 6 with "
-        "--factor."
-    ),
-]
-Count = Annotated[
-    int | None,
-    typer.Option(
-        help="Number of images of a dataset that is not a sweep; the default is the recipe's."
-    ),
-]
-Seed = Annotated[
-    int, typer.Option(help="Seed of all random choices: the same seed gives the same dataset.")
-]
-Size = Annotated[
-    str,
-    typer.Option(
-        help="Size of the images in pixels: 256 for square ones, or 384x288 for width and height."
-    ),
-]
-PresetName = Annotated[
-    str, typer.Option("--preset", help="Render quality: draft, standard or final.")
-]
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """What to plan, beside the recipe."""
+
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--factor", metavar="GROUP", help="Factor group to sweep (see 'dmlgen factors')."
+        ),
+    ] = None
+    scenes: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of base scenes of a sweep; the default is the recipe's, or 4 with "
+            "--factor."
+        ),
+    ] = None
+    variants: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of images per base scene of a sweep; the default is the recipe's, or 6 "
+            "with --factor."
+        ),
+    ] = None
+    count: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of images of a dataset that is not a sweep; the default is the recipe's."
+        ),
+    ] = None
+    seed: Annotated[
+        int, typer.Option(help="Seed of all random choices: the same seed gives the same dataset.")
+    ] = 0
+
+
+@dataclass(frozen=True)
+class PictureOptions:
+    """How large and how well to render."""
+
+    size: Annotated[
+        str,
+        typer.Option(
+            help="Size of the images in pixels: 256 for square ones, or 384x288 for width and "
+            "height."
+        ),
+    ] = "256"
+    preset: Annotated[
+        str, typer.Option("--preset", help="Render quality: draft, standard or final.")
+    ] = "standard"
+
+
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout, without progress bars.")
 ]
 
 
-def plan_of(
-    name: str,
-    group: str | None,
-    scenes: int | None,
-    variants: int | None,
-    count: int | None,
-    seed: int,
-) -> Plan:
+def plan_of(name: str, options: PlanOptions) -> Plan:
     """Return the plan that the options ask for.
+
+    Args:
+        name: of a recipe, or the path of its file.
 
     Raises:
         InputError: the recipe or group is unknown, a number is out of range, or two options
@@ -85,10 +100,10 @@ def plan_of(
     from dmlgen.plan.recipe_file import Sweep
 
     recipe = load_recipe(name)
-    sweep = recipe.sweep
-    if group is not None:
-        factor_catalog().group(group)
-        sweep = Sweep(group, 4, 6)
+    sweep, scenes, variants = recipe.sweep, options.scenes, options.variants
+    if options.group is not None:
+        factor_catalog().group(options.group)
+        sweep = Sweep(options.group, 4, 6)
     if sweep is not None:
         sweep = Sweep(
             sweep.group,
@@ -98,17 +113,20 @@ def plan_of(
     elif scenes is not None or variants is not None:
         option = "--variants" if scenes is None else "--scenes"
         raise InputError(f"{option}: recipe '{name}' is not a sweep; name a group with --factor")
-    options = {"seed": seed, "count": count, "scenes": scenes, "variants": variants}
-    set_by = {field: f"--{field}" for field, value in options.items() if value is not None}
+    set_by = {
+        field: f"--{field}"
+        for field in ("seed", "count", "scenes", "variants")
+        if getattr(options, field) is not None
+    }
     try:
-        return make_plan(recipe, seed=seed, count=count, sweep=sweep)
+        return make_plan(recipe, seed=options.seed, count=options.count, sweep=sweep)
     except InputError as error:
         if isinstance(error, FieldError) and error.values.keys() & set_by.keys():
             raise error.renamed(set_by) from error
         raise InputError(f"recipe {name}: {error}") from error
 
 
-def engine_of(preset: str, size: str, device: str = "auto") -> Engine:
+def engine_of(options: PictureOptions, device: str = "auto") -> Engine:
     """Return the engine that the options ask for.
 
     Raises:
@@ -117,7 +135,7 @@ def engine_of(preset: str, size: str, device: str = "auto") -> Engine:
     from dmlgen.plan.presets import Engine, parse_size
 
     with option_names("size"):
-        return Engine(preset, parse_size(size), device)
+        return Engine(options.preset, parse_size(options.size), device)
 
 
 @contextmanager

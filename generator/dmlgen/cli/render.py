@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,17 +14,13 @@ from dmldata.common import console
 from dmldata.common.console import say
 from dmldata.common.errors import InputError, PrismError, UnknownNameError
 from dmldata.common.extras import require_extras
+from dmldata.common.option_groups import expand_options
 from dmlgen.cli.plan_options import (
     DEFAULT_RECIPE,
     AsJson,
-    Count,
-    Group,
-    PresetName,
+    PictureOptions,
+    PlanOptions,
     RecipeName,
-    Scenes,
-    Seed,
-    Size,
-    Variants,
     engine_of,
     folder_name,
     plan_of,
@@ -47,19 +44,6 @@ _STANDING = {
 }
 """What `status` says of a render without a running process, by whether all images are rendered."""
 
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        help="Number of worker processes; the default is one per CPU core, if memory allows."
-    ),
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(
-        help="Number of threads per worker; by default the CPU cores are shared out among the "
-        "workers (1 with --executor ray)."
-    ),
-]
 Events = Annotated[
     bool,
     typer.Option(
@@ -76,9 +60,39 @@ Work = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class CrewOptions:
+    """Which workers render."""
+
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of worker processes; the default is one per CPU core, if memory allows."
+        ),
+    ] = None
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of threads per worker; by default the CPU cores are shared out among the "
+            "workers (1 with --executor ray)."
+        ),
+    ] = None
+    executor: Annotated[
+        str, typer.Option(help="Where to run: local (this machine) or ray (a Ray cluster).")
+    ] = "local"
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of the Ray cluster: auto, or host:port; the default starts one here."
+        ),
+    ] = None
+
+
+@expand_options
 def render(
     recipe: RecipeName = DEFAULT_RECIPE,
-    group: Group = None,
+    *,
+    plan_options: PlanOptions,
     out: Annotated[
         str | None,
         typer.Option(
@@ -87,26 +101,11 @@ def render(
             callback=console.path_or_url,
         ),
     ] = None,
-    scenes: Scenes = None,
-    variants: Variants = None,
-    count: Count = None,
-    seed: Seed = 0,
-    size: Size = "256",
-    preset: PresetName = "standard",
+    picture: PictureOptions,
     device: Annotated[
         str, typer.Option(help="Device to render on: auto, cpu, cuda or optix.")
     ] = "auto",
-    workers: Workers = None,
-    threads: Threads = None,
-    executor: Annotated[
-        str, typer.Option(help="Where to run: local (this machine) or ray (a Ray cluster).")
-    ] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option(
-            help="Address of the Ray cluster: auto, or host:port; the default starts one here."
-        ),
-    ] = None,
+    crew_options: CrewOptions,
     part: Annotated[
         str | None,
         typer.Option(
@@ -130,19 +129,16 @@ def render(
     from dmlgen.rendering.supervise import Limits
     from dmlgen.rendering.units import parse_slice
 
-    if executor not in EXECUTORS:
-        raise UnknownNameError("executor", executor, EXECUTORS)
-    if address is not None and executor != "ray":
-        raise InputError("--address: valid only with --executor ray")
-    engine = engine_of(preset, size, device)
-    plan = plan_of(recipe, group, scenes, variants, count, seed)
-    crew = _crew(engine, executor, address, workers, threads)
+    _check_executor(crew_options)
+    engine = engine_of(picture, device)
+    plan = plan_of(recipe, plan_options)
+    crew = _crew(engine, crew_options)
     if memory is not None and not 1 <= memory <= MAX_MEMORY:
         raise InputError(f"--memory {memory:g}: has to be 1 to {MAX_MEMORY} (gigabytes)")
     limits = Limits() if memory is None else Limits(memory=int(memory * 1e9))
     requested_slice = None if part is None else parse_slice(part)
     if out is None:
-        out = folder_name(plan.recipe.name, group)
+        out = folder_name(plan.recipe.name, plan_options.group)
     if not is_url(out):
         manifest = finished(plan, engine, Path(out))
         if not as_json:
@@ -251,10 +247,17 @@ def merge(
         _carry(local, destination, as_json)
 
 
-def _crew(
-    engine: Engine, executor: str, address: str | None, workers: int | None, threads: int | None
-) -> MakeExecutor:
-    if executor == "local":
+def _check_executor(options: CrewOptions) -> None:
+    """Refuse options that do not go together, before anything is loaded."""
+    if options.executor not in EXECUTORS:
+        raise UnknownNameError("executor", options.executor, EXECUTORS)
+    if options.address is not None and options.executor != "ray":
+        raise InputError("--address: valid only with --executor ray")
+
+
+def _crew(engine: Engine, options: CrewOptions) -> MakeExecutor:
+    workers, threads = options.workers, options.threads
+    if options.executor == "local":
         from dmlgen.rendering.run import local_workers
 
         return local_workers(engine, workers, threads)
@@ -267,7 +270,7 @@ def _crew(
     def on_ray(images: int, logs: Path) -> Executor:
         from dmlgen.rendering.ray_workers import RayExecutor
 
-        return RayExecutor(engine, address, workers, 1 if threads is None else threads)
+        return RayExecutor(engine, options.address, workers, 1 if threads is None else threads)
 
     return on_ray
 

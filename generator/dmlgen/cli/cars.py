@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from dmldata.common import console
 from dmldata.common.console import say
 from dmldata.common.errors import InputError
+from dmldata.common.option_groups import expand_options
 from dmlgen.cli.plan_options import option_names
 
 if TYPE_CHECKING:
@@ -85,7 +87,73 @@ def show(
     say(str(target))
 
 
+@dataclass(frozen=True)
+class ChoiceOptions:
+    """What the user says about a file: `dmlgen.carimport.decide.Choices` on the command line."""
+
+    paint: Annotated[
+        Globs,
+        typer.Option("--paint-material", help="Name of a material that is paint; repeatable."),
+    ] = None
+    forward: Annotated[
+        str, typer.Option(help="Direction of the car's front in the file: +X, -X, +Y, -Y or auto.")
+    ] = "auto"
+    up: Annotated[
+        str,
+        typer.Option(help="Direction that points up in the file: +Z, -Z, +Y, -Y, +X, -X or auto."),
+    ] = "auto"
+    length: Annotated[
+        float | None,
+        typer.Option(help="Length of the car in meters; the default is derived from the file."),
+    ] = None
+    role: Annotated[
+        Globs,
+        typer.Option(
+            help="Role of a material whose guessed role is wrong: MATERIAL=ROLE, or "
+            "MATERIAL@OBJECTS=ROLE for some objects only; repeatable."
+        ),
+    ] = None
+    wheels: Annotated[
+        Globs,
+        typer.Option(help="Glob that matches objects or materials of the wheels; repeatable."),
+    ] = None
+    ignore: Annotated[
+        Globs,
+        typer.Option(help="Glob that matches objects which are not part of the car; repeatable."),
+    ] = None
+
+    def parse(self) -> Choices:
+        """Return the choices.
+
+        Raises:
+            InputError: an axis or a role is not valid.
+        """
+        from dmlgen.carimport.decide import Choices
+
+        return Choices(
+            paint=tuple(self.paint or ()),
+            up=_axis("--up", self.up, 6),
+            forward=_axis("--forward", self.forward, 4),
+            length=self.length,
+            roles=_roles(self.role or []),
+            wheels=tuple(self.wheels or ()),
+            ignore=tuple(self.ignore or ()),
+        )
+
+
+@dataclass(frozen=True)
+class CreditOptions:
+    """Whose model it is."""
+
+    title: Annotated[str, typer.Option(help="Title of the model, for the credits.")] = ""
+    author: Annotated[str, typer.Option(help="Author of the model, for the credits.")] = ""
+    license: Annotated[
+        str, typer.Option(help="License of the model as an SPDX identifier, such as CC-BY-4.0.")
+    ] = ""
+
+
 @cars.command("import")
+@expand_options
 def import_car(
     model: Annotated[
         str,
@@ -93,44 +161,12 @@ def import_car(
             help="Model file (.glb, .gltf, .obj, .fbx, .blend), or with --source the name of a car."
         ),
     ],
-    paint: Annotated[
-        Globs,
-        typer.Option("--paint-material", help="Name of a material that is paint; repeatable."),
-    ] = None,
+    *,
     name: Annotated[
         str, typer.Option(help="Name of the car; the default is made from the file name.")
     ] = "",
-    forward: Annotated[
-        str, typer.Option(help="Direction of the car's front in the file: +X, -X, +Y, -Y or auto.")
-    ] = "auto",
-    up: Annotated[
-        str,
-        typer.Option(help="Direction that points up in the file: +Z, -Z, +Y, -Y, +X, -X or auto."),
-    ] = "auto",
-    length: Annotated[
-        float | None,
-        typer.Option(help="Length of the car in meters; the default is derived from the file."),
-    ] = None,
-    role: Annotated[
-        Globs,
-        typer.Option(
-            help="Role of a material whose guessed role is wrong: MATERIAL=ROLE, or "
-            "MATERIAL@OBJECTS=ROLE for some objects only; repeatable."
-        ),
-    ] = None,
-    wheels: Annotated[
-        Globs,
-        typer.Option(help="Glob that matches objects or materials of the wheels; repeatable."),
-    ] = None,
-    ignore: Annotated[
-        Globs,
-        typer.Option(help="Glob that matches objects which are not part of the car; repeatable."),
-    ] = None,
-    title: Annotated[str, typer.Option(help="Title of the model, for the credits.")] = "",
-    author: Annotated[str, typer.Option(help="Author of the model, for the credits.")] = "",
-    license: Annotated[
-        str, typer.Option(help="License of the model as an SPDX identifier, such as CC-BY-4.0.")
-    ] = "",
+    choices: ChoiceOptions,
+    credit: CreditOptions,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an existing car of the same name.")
     ] = False,
@@ -156,21 +192,11 @@ def import_car(
         raise InputError(
             f"--source is missing; valid: the file that car.yaml of {model} names, or its folder"
         )
-    from dmlgen.carimport.decide import Choices
     from dmlgen.carimport.own import Labels
 
-    choices = Choices(
-        paint=tuple(paint or ()),
-        up=_axis("--up", up, 6),
-        forward=_axis("--forward", forward, 4),
-        length=length,
-        roles=_roles(role or []),
-        wheels=tuple(wheels or ()),
-        ignore=tuple(ignore or ()),
-    )
-    labels = Labels(name, title, author, license)
+    labels = Labels(name, **vars(credit))
     with option_names("size"):
-        _bring(Path(model), choices, labels, force, size, device)
+        _bring(Path(model), choices.parse(), labels, force, size, device)
 
 
 def _bring(

@@ -10,7 +10,7 @@ import pytest
 from dmlbench.evaluate.executor import LocalExecutor
 from dmlbench.evaluate.ray_workers import Origin, RayExecutor
 from dmlbench.evaluate.tasks import EmbedTask
-from dmlbench.models import load_model
+from dmlbench.models import ModelOptions, load_model
 from dmldata import open_dataset
 from dmldata.common.errors import InputError, PrismError
 
@@ -23,7 +23,7 @@ def origin(models, shapes):
     return Origin(
         str(shapes.parent),
         str(models["small"]),
-        {},
+        ModelOptions(),
         str(shapes),
         {},
         loaded.id,

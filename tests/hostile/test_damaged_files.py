@@ -36,7 +36,7 @@ def test_a_valid_file_of_each_kind_is_read(target, bases, tmp_path):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 @settings(
-    max_examples=200,
+    max_examples=60,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -20,17 +22,22 @@ SHARPENING_RADIUS = 0.9
 
 @dataclass(frozen=True)
 class Character:
-    """The effects of a camera on its pictures.
+    """The effects of a camera on its pictures: the factors of these names; 0 adds nothing.
 
     Attributes:
         flare: percent of the picture's mean light that the lens spreads evenly over all of it.
-        noise: percent, standard deviation of a middle gray's light.
+        sensor_noise: percent, standard deviation of a middle gray's light.
         sharpening: amount of the unsharp mask; 1 doubles the finest detail.
     """
 
-    flare: float
-    noise: float
-    sharpening: float
+    flare: float = 0.0
+    sensor_noise: float = 0.0
+    sharpening: float = 0.0
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Character:
+        """Return the character that the values of all factors ask for."""
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
 
 
 def photograph(pixels: np.ndarray, character: Character, rng: np.random.Generator) -> np.ndarray:
@@ -48,19 +55,19 @@ def photograph(pixels: np.ndarray, character: Character, rng: np.random.Generato
         uint8 [H, W, 3].
 
     >>> gray = np.full((64, 64, 3), 118, np.uint8)
-    >>> noisy = photograph(gray, Character(0, 5, 0), np.random.default_rng(1))
+    >>> noisy = photograph(gray, Character(sensor_noise=5), np.random.default_rng(1))
     >>> light = decode_srgb(noisy / 255)
     >>> bool(abs(light.std() / light.mean() - 0.05) < 0.005)
     True
     """
-    if character == Character(0.0, 0.0, 0.0):
+    if character == Character():
         return pixels
     encoded = pixels.astype(np.float32) / 255
     light = decode_srgb(encoded)
     light = light + character.flare / 100 * light.mean(axis=(0, 1))
-    if character.noise:
+    if character.sensor_noise:
         grain = gaussian_filter(rng.standard_normal(pixels.shape, np.float32), (GRAIN, GRAIN, 0))
-        grain *= character.noise / 100 * MIDDLE_GRAY / grain.std()
+        grain *= character.sensor_noise / 100 * MIDDLE_GRAY / grain.std()
         light = light + grain * np.sqrt((light + READ_NOISE) / (MIDDLE_GRAY + READ_NOISE))
     light = np.clip(light, 0, 1)
     encoded = encode_srgb(light)

@@ -86,8 +86,7 @@ class Stage:
         )
         changes.apply(self.camera.develop, values, "exposure", "white_balance", "view_transform")
         self.environment.set(values)
-        character = Character(values["flare"], values["sensor_noise"], values["sharpening"])
-        self._taking = (character, values["jpeg_quality"], seed)
+        self._taking = (Character.from_values(values), values["jpeg_quality"], seed)
 
     def photograph(self, photographer: Photographer) -> Picture:
         """Return the picture of the scene as it is set."""

@@ -21,7 +21,6 @@ QUICK = ["--maps", 5, "--samples", 3, "--batch-size", 4, "--no-chance"]
 def origin(models, shapes):
     loaded, dataset = load_model(str(models["small"])), open_dataset(str(shapes))
     return Origin(
-        str(shapes.parent),
         str(models["small"]),
         ModelOptions(),
         str(shapes),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
-from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -69,7 +68,6 @@ def open_executor(
         from dmlbench.evaluate.ray_workers import Origin, RayExecutor
 
         origin = Origin(
-            folder=str(Path.cwd()),
             reference=loaded.reference,
             options=options,
             url=dataset.url,

@@ -6,32 +6,26 @@ Model and dataset have to be available on every node under the same path or URL.
 from __future__ import annotations
 
 import os
-from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from dmlbench.evaluate.tasks import Progress, Task
 from dmlbench.models import LoadedModel, ModelOptions
 from dmlbench.results.blocks import Arrays
-from dmldata.common.cluster import connect, require_room, room
-from dmldata.common.errors import PrismError, one_line
-
-MAX_LOSSES = 2
-"""A block that was lost with this many workers is given up, as it may be the cause."""
+from dmlbench.sources import ImageSource
+from dmldata.common.cluster import MAX_LOSSES, LostWorkerError, Pool
+from dmldata.common.errors import PrismError
 
 
 class Origin(NamedTuple):
     """How a worker loads the model and the dataset, and checks that they are the right ones.
 
     Attributes:
-        folder: working directory of the command; relative paths start there.
         reference, options: arguments of `dmlbench.load_model`.
         url, opened_as: arguments of `dmlbench.sources.open_source`.
         model, fingerprint: expected ids of model and dataset.
     """
 
-    folder: str
     reference: str
     options: ModelOptions
     url: str
@@ -39,50 +33,47 @@ class Origin(NamedTuple):
     model: str
     fingerprint: str
 
+    def open(self) -> tuple[LoadedModel, ImageSource]:
+        """Load the model and open the dataset.
 
-class EvaluationActor:
-    """A worker on a node; it loads model and dataset with its first block."""
+        Raises:
+            PrismError: this node has other ones.
+        """
+        from dmlbench import load_model
+        from dmlbench.sources import open_source
+
+        dataset = open_source(self.url, **self.opened_as)
+        loaded = load_model(self.reference, options=self.options)
+        if (loaded.id, dataset.fingerprint) != (self.model, self.fingerprint):
+            raise PrismError(
+                f"node {os.uname().nodename}: has model {loaded.id} and dataset "
+                f"{dataset.fingerprint}, not {self.model} and {self.fingerprint}"
+            )
+        return loaded, dataset
+
+
+class BlockWorker:
+    """Runs tasks on blocks on a node; it loads model and dataset with its first block."""
 
     def __init__(self, origin: Origin, threads: int) -> None:
         self._origin, self._threads = origin, threads
-        self._loaded: LoadedModel | None = None
+        self._opened: tuple[LoadedModel, ImageSource] | None = None
 
-    def do(self, task: Task, keys: list[str]) -> Arrays | PrismError:
-        """Return the arrays of a block, or the error."""
-        try:
-            loaded = self._open()
-            items = self._dataset.samples_iter(keys=set(keys), with_mask=task.with_mask)
-            return task(loaded, items, keys, lambda images: None)
-        except PrismError as error:
-            return error
-
-    def _open(self) -> LoadedModel:
-        if self._loaded is None:
+    def __call__(self, work: tuple[Task, list[str]]) -> Arrays:
+        """Return the arrays of a block."""
+        if self._opened is None:
             import torch
 
-            from dmlbench import load_model
-            from dmlbench.sources import open_source
-
-            origin = self._origin
-            if Path(origin.folder).is_dir():
-                os.chdir(origin.folder)
             torch.set_num_threads(self._threads)
-            self._dataset = open_source(origin.url, **origin.opened_as)
-            loaded = load_model(origin.reference, options=origin.options)
-            loaded_ids = (loaded.id, self._dataset.fingerprint)
-            if loaded_ids != (origin.model, origin.fingerprint):
-                raise PrismError(
-                    f"node {os.uname().nodename}: has model {loaded_ids[0]} and dataset "
-                    f"{loaded_ids[1]}, not {origin.model} and {origin.fingerprint}"
-                )
-            self._loaded = loaded
-        return self._loaded
+            self._opened = self._origin.open()
+        loaded, dataset = self._opened
+        task, keys = work
+        items = dataset.samples_iter(keys=set(keys), with_mask=task.with_mask)
+        return task(loaded, items, keys, lambda images: None)
 
 
 class RayExecutor:
-    """Runs blocks in workers on a Ray cluster.
-
-    Nodes may join and leave; a lost worker costs the block that it worked on.
+    """Runs blocks in workers on a Ray cluster; a lost worker costs the block that it worked on.
 
     Args:
         address: address of the cluster, as for `ray.init`; None starts one on this machine.
@@ -98,15 +89,14 @@ class RayExecutor:
     def __init__(
         self, origin: Origin, address: str | None, workers: int | None, threads: int, device: str
     ) -> None:
-        self._ray = connect(address)
-        self._origin, self._most, self._threads = origin, workers, threads
-        has_gpus = self._ray.cluster_resources().get("GPU", 0) > 0
-        self._gpus = int(device == "cuda" or (device == "auto" and has_gpus))
-        require_room(self._ray, threads, self._gpus)
-        self._actor_class = self._ray.remote(
-            num_cpus=threads, num_gpus=self._gpus, max_restarts=0, max_task_retries=0
-        )(EvaluationActor)
-        self._idle: list[Any] = []
+        self._pool = Pool(
+            BlockWorker(origin, threads),
+            address,
+            workers=workers,
+            threads=threads,
+            gpus=None if device == "auto" else int(device == "cuda"),
+        )
+        self.close = self._pool.close
 
     def run(self, task: Task, blocks: Sequence[list[str]], progress: Progress) -> Iterator[Arrays]:
         """Run the task on each block; see `dmlbench.evaluate.executor.Executor`.
@@ -114,40 +104,13 @@ class RayExecutor:
         Raises:
             PrismError: a worker raised it, or a block was lost with MAX_LOSSES workers.
         """
-        waiting, losses = deque(blocks), Counter[str]()
-        working: dict[Any, tuple[Any, list[str]]] = {}
-        while waiting or working:
-            while waiting and (actor := self._free(len(working))) is not None:
-                block = waiting.popleft()
-                working[actor.do.remote(task, block)] = actor, block
-            (answer,), _ = self._ray.wait(list(working), num_returns=1)
-            actor, block = working.pop(answer)
-            try:
-                result = self._ray.get(answer)
-            except self._ray.exceptions.RayError as error:
-                losses[block[0]] += 1
-                if losses[block[0]] == MAX_LOSSES:
-                    raise PrismError(
-                        f"images '{block[0]}' to '{block[-1]}': {MAX_LOSSES} workers were lost "
-                        f"with them, the last one by: {one_line(error)}; what is finished is kept"
-                    ) from error
-                waiting.append(block)
-                continue
-            self._idle.append(actor)
-            if isinstance(result, PrismError):
-                raise result
+        for (_, block), answer in self._pool.each((task, block) for block in blocks):
+            if isinstance(answer, LostWorkerError):
+                raise PrismError(
+                    f"images '{block[0]}' to '{block[-1]}': {MAX_LOSSES} workers were lost "
+                    f"with them, the last one by: {answer}; what is finished is kept"
+                ) from answer
+            if isinstance(answer, PrismError):
+                raise answer
             progress(task.passes * len(block))
-            yield result
-
-    def close(self) -> None:
-        """Stop all workers and disconnect from the cluster."""
-        self._idle.clear()
-        self._ray.shutdown()
-
-    def _free(self, working: int) -> Any | None:
-        """Return an idle worker, or a new one if there is room; Ray waits for the first worker."""
-        if self._idle:
-            return self._idle.pop()
-        if working >= max(1, room(self._ray, self._threads, self._gpus, self._most)):
-            return None
-        return self._actor_class.remote(self._origin, self._threads)
+            yield answer

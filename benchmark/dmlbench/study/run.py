@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,9 +17,9 @@ from dmlbench.study.findings import Findings, MapComparison, Model, find
 from dmlbench.study.models import Measurement, StudyModel, Training, open_images
 from dmlbench.study.recipe import ClassImages, StudyRecipe
 from dmlbench.study.steps import Steps
-from dmldata.common.cluster import connect, require_room, room
+from dmldata.common.cluster import LostWorkerError, Pool
 from dmldata.common.console import say
-from dmldata.common.errors import InputError, PrismError, one_line
+from dmldata.common.errors import InputError, PrismError
 
 Say = Callable[[str], None]
 PROPERTIES, CLASSES, MAPS, REPEATS = "properties", "classes", "maps", "maps.folds"
@@ -57,7 +56,8 @@ def run_study(
     _check(recipe, models)
     needs_maps = _names_to_map(recipe, models, out)
     if place.on_ray:
-        _run_on_ray(recipe, models, needs_maps, out, place, say)
+        measurer = _Measurer(recipe, needs_maps, out, place.threads or 1)
+        _run_on_ray(models, measurer, place, say)
     else:
         for number, model in enumerate(models, start=1):
             say(f"model {number} of {len(models)}: {model.name}")
@@ -187,72 +187,38 @@ def _groups(recipe: StudyRecipe, results: Sequence[Result]) -> Groups | None:
     return loss_groups(results)
 
 
+class _Measurer:
+    """Runs all steps of models on a node; a piece of work is a loss and a fold."""
+
+    def __init__(self, recipe: StudyRecipe, needs_maps: set[str], out: Path, threads: int) -> None:
+        self._recipe, self._needs_maps, self._out = recipe, needs_maps, out.absolute()
+        self._threads = threads
+
+    def __call__(self, at: Model) -> None:
+        import torch
+
+        torch.set_num_threads(self._threads)
+        model = StudyModel(self._recipe, *at, self._out, lambda line: None, quiet=True)
+        _measure(model, with_maps=model.name in self._needs_maps)
+
+
 def _run_on_ray(
-    recipe: StudyRecipe,
     models: Sequence[StudyModel],
-    needs_maps: set[str],
-    out: Path,
+    measurer: _Measurer,
     place: Place,
     say: Say,
 ) -> None:
     """Run the models on a Ray cluster; an error is raised after all other models are done."""
-    ray, threads = connect(place.address), place.threads or 1
-    require_room(ray, threads, 0)
+    names = {(model.loss, model.fold): model.name for model in models}
+    failed: list[PrismError] = []
+    pool = Pool(measurer, place.address, workers=place.workers, threads=place.threads or 1)
     try:
-        remote = ray.remote(num_cpus=threads, max_retries=1)(_measure_on_node)
-        waiting = iter(models)
-        most = max(1, room(ray, threads, 0, place.workers))
-        working: dict[Any, str] = {}
-        failed: list[PrismError] = []
-        for model in itertools.islice(waiting, most):
-            working[_send(remote, recipe, model, needs_maps, out, threads)] = model.name
-        while working:
-            (done,), _ = ray.wait(list(working), num_returns=1)
-            name = working.pop(done)
-            try:
-                error = ray.get(done)
-            except ray.exceptions.RayError as lost:
-                error = PrismError(f"{name}: its worker was lost: {one_line(lost)}")
-            say(f"model {name}: {'failed' if error else 'done'}")
+        for at, error in pool.each(names):
+            if isinstance(error, LostWorkerError):
+                error = PrismError(f"{names[at]}: its worker was lost: {error}")
+            say(f"model {names[at]}: {'failed' if error else 'done'}")
             failed += [error] if error else []
-            for model in itertools.islice(waiting, 1):
-                working[_send(remote, recipe, model, needs_maps, out, threads)] = model.name
     finally:
-        ray.shutdown()
+        pool.close()
     if failed:
         raise failed[0]
-
-
-def _send(
-    remote: Any,
-    recipe: StudyRecipe,
-    model: StudyModel,
-    needs_maps: set[str],
-    out: Path,
-    threads: int,
-) -> Any:
-    asked = recipe.model_dump_json()
-    with_maps = model.name in needs_maps
-    where = (str(Path.cwd()), str(out.absolute()))
-    return remote.remote(asked, model.loss, model.fold, where, threads, with_maps)
-
-
-def _measure_on_node(
-    recipe: str, loss: str, fold: int, where: tuple[str, str], threads: int, with_maps: bool
-) -> PrismError | None:
-    """Run all steps of one model on a node, and return the error if there is one."""
-    import os
-
-    import torch
-
-    folder, out = where
-    if Path(folder).is_dir():
-        os.chdir(folder)
-    torch.set_num_threads(threads)
-    parsed = StudyRecipe.model_validate_json(recipe)
-    try:
-        model = StudyModel(parsed, loss, fold, Path(out), lambda line: None, quiet=True)
-        _measure(model, with_maps=with_maps)
-    except PrismError as error:
-        return error
-    return None

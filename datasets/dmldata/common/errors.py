@@ -37,6 +37,10 @@ class PrismError(Exception):
             text = f"{text[:1200]} ... {text[-700:]}"
         super().__init__(text)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # By default pickle calls the class with the message, but subclasses take other arguments.
+        return Exception.__new__, (type(self), *self.args), self.__dict__
+
 
 class InputError(PrismError):
     """An input of the user is not valid; the command exits with 2."""

@@ -1,4 +1,9 @@
-"""Store the results of steps of a study, each under a hash of everything that decides it."""
+"""Store the results of steps of a study, each with a hash of everything that decides it.
+
+A step is one document that replaces the one of other settings, and stays when the study is done.
+The blocks of an evaluation (`dmlbench.results.blocks`) are many arrays of which each is made once
+and all are removed at the end, so they lie in a folder per hash.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from typing import Any, TypeVar
 
 from dmldata.common.errors import InputError
 from dmldata.common.files import write_atomic
-from dmldata.common.strict import StrictModel, parse_json
+from dmldata.common.strict import StrictModel, parse_json, parse_plain_json
 
 Content = TypeVar("Content", bound=StrictModel)
 
@@ -42,11 +47,11 @@ class Steps:
         if not path.is_file():
             return None
         try:
-            content = json.loads(path.read_text("utf-8"))
+            content = parse_plain_json(path.read_bytes(), str(path), InputError)
             if content["key"] != key_of(decides):
                 return None
             content_text = json.dumps(content["gave"])
-        except (ValueError, KeyError, TypeError):
+        except (InputError, KeyError, TypeError):
             raise InputError(f"{path}: damaged; remove it to run the step again") from None
         return parse_json(model, content_text, str(path), InputError)
 

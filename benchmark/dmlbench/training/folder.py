@@ -1,4 +1,7 @@
-"""The folder of a training: its plan, and a lock for one process at a time."""
+"""The folder of a training: its plan, and a lock for one process at a time.
+
+What a training resumes from is Lightning's checkpoint; the plan refuses other settings.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from dmldata.common.errors import InputError
 from dmldata.common.files import write_atomic
+from dmldata.common.strict import parse_plain_json
 
 PLAN = "plan.json"
 
@@ -43,7 +47,7 @@ def keep_plan(folder: Path, plan: dict[str, Any]) -> None:
     """
     path = folder / PLAN
     if path.is_file():
-        check_same(json.loads(path.read_text(encoding="utf-8")), plan, folder)
+        check_same(parse_plain_json(path.read_bytes(), str(path), InputError), plan, folder)
     else:
         write_atomic(path, json.dumps(plan, indent=1, ensure_ascii=False) + "\n")
 

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from dmldata.common.console import command
 from dmldata.common.errors import InputError, PrismError
 from dmldata.common.files import names_in, write_atomic
+from dmldata.common.strict import parse_plain_json
 from dmldata.contract.manifest import MANIFEST_FILE
 from dmlgen.plan.draw import Plan, make_plan
 from dmlgen.plan.presets import Engine
@@ -168,8 +169,8 @@ def _read(staging: Path) -> dict[str, Any]:
 def read_document(path: Path) -> dict[str, Any] | None:
     """Read a JSON file of a staging folder; None if it is missing or not a JSON object."""
     try:
-        document = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError):
+        document = parse_plain_json(path.read_bytes(), str(path))
+    except (OSError, PrismError):
         return None
     return document if isinstance(document, dict) else None
 

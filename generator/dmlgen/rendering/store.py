@@ -1,4 +1,8 @@
-"""The frame store: append-only tar files that keep frames while a dataset is being rendered."""
+"""The frame store: append-only tar files that keep frames while a dataset is being rendered.
+
+Separate files would be too many for some file systems. What decides the frames is recorded once for
+all, in the job beside them (`dmlgen.rendering.job`), which refuses other settings.
+"""
 
 from __future__ import annotations
 

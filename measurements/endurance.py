@@ -17,7 +17,7 @@ from pathlib import Path
 from dmlgen.plan.draw import make_plan
 from dmlgen.plan.presets import Engine
 from dmlgen.plan.recipe import load_recipe
-from dmlgen.rendering.run import Progress, render
+from dmlgen.rendering.run import RenderProgress, render
 from dmlgen.rendering.supervise import Limits
 
 WARM = 50
@@ -28,7 +28,7 @@ def main() -> None:
     memory: dict[int, list[int]] = defaultdict(list)
     seconds: dict[int, list[float]] = defaultdict(list)
 
-    def note(progress: Progress) -> None:
+    def note(progress: RenderProgress) -> None:
         for number, crew in progress.workers.items():
             if crew.frames > len(memory[number]):
                 memory[number].append(crew.memory)

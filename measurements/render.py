@@ -15,7 +15,7 @@ from time import monotonic
 from dmlgen.plan.draw import make_plan
 from dmlgen.plan.presets import PRESETS, Engine
 from dmlgen.plan.recipe import load_recipe
-from dmlgen.rendering.run import Progress, render
+from dmlgen.rendering.run import RenderProgress, render
 
 RECIPES = ("paper", "photo")
 SIZES = (128, 256)
@@ -26,7 +26,7 @@ def measure(recipe: str, preset: str, size: int, images: int) -> tuple[float, fl
     plan = make_plan(load_recipe(recipe), seed=0, count=images)
     finished: dict[int, float] = {}
 
-    def note(progress: Progress) -> None:
+    def note(progress: RenderProgress) -> None:
         if progress.stage == "render":
             finished.setdefault(progress.done, monotonic())
 

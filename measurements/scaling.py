@@ -17,7 +17,7 @@ from dmlgen.plan.draw import make_plan
 from dmlgen.plan.presets import Engine
 from dmlgen.plan.recipe import load_recipe
 from dmlgen.rendering.ray_workers import RayExecutor
-from dmlgen.rendering.run import MakeExecutor, Progress, local_workers, render
+from dmlgen.rendering.run import MakeExecutor, RenderProgress, local_workers, render
 
 COMMAND = [sys.executable, "-c", "from dmlgen.cli.main import main; main()", "render", "paper"]
 ENGINE = Engine("standard", 128, "cpu")
@@ -29,7 +29,7 @@ def speed(images: int, executor: MakeExecutor, workers: int) -> float:
     """Images an hour of one render."""
     times: list[float] = []
 
-    def note(progress: Progress) -> None:
+    def note(progress: RenderProgress) -> None:
         if progress.stage == "render" and progress.done > len(times):
             times.append(time.monotonic())
 

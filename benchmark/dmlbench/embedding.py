@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from dmlbench.models.contract import LoadedModel, run_model
 from dmlbench.models.execution import evaluated, full_precision, move_model, pick_device
 from dmldata.common.errors import ModelError
+from dmldata.common.progress import Advance
 
 
 def embed(
@@ -23,7 +24,7 @@ def embed(
     batch_size: int = 32,
     device: str = "auto",
     keys: Sequence[str] | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Advance | None = None,
 ) -> NDArray[np.float32]:
     """Return the embeddings as the model outputs them (not normalized), one row per image.
 

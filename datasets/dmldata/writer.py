@@ -13,9 +13,9 @@ from typing import Literal
 from pydantic import ValidationError
 
 from dmldata.card.write import CARD_FILES, write_card
-from dmldata.common.console import Report
 from dmldata.common.errors import InputError
 from dmldata.common.files import names_in, write_atomic
+from dmldata.common.progress import Progress
 from dmldata.common.strict import explain
 from dmldata.contract.decode import size_of
 from dmldata.contract.factors import Factor
@@ -89,7 +89,7 @@ def write_dataset(
     sample_files: SampleFiles,
     *,
     images_per_shard: int,
-    progress: Report | None = None,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Write a whole dataset; the same arguments give the same bytes.
 
@@ -145,7 +145,7 @@ def write_dataset(
 class _Contents:
     """Yields the files of each sample with its json, and checks that all pictures have one size."""
 
-    def __init__(self, sample_files: SampleFiles, total: int, progress: Report | None) -> None:
+    def __init__(self, sample_files: SampleFiles, total: int, progress: Progress | None) -> None:
         self.sample_files = sample_files
         self.total = total
         self.progress = progress

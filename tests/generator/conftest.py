@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 import s3fs
 
-from dmldata.common import console
+from dmldata.common.commandline import run_app
 from dmlgen.catalog.assets import environment_file, surface_folder
 from dmlgen.cli.main import app
 from dmlgen.plan.draw import make_plan
@@ -129,7 +129,7 @@ def dmlgen(capsys):
 
     def call(*args):
         with pytest.raises(SystemExit) as caught:
-            console.run(app, "dmlgen", [str(arg) for arg in args])
+            run_app(app, "dmlgen", [str(arg) for arg in args])
         captured = capsys.readouterr()
         return caught.value.code, captured.out, captured.err
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dmlbench.cli.options import Json
-from dmldata.common.console import say
+from dmldata.common.output import say
 
 
 def submit(

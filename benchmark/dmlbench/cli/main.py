@@ -25,10 +25,11 @@ from dmlbench.cli.options import (
     Results,
     ScoreOptions,
 )
-from dmldata.common import console
-from dmldata.common.console import say
+from dmldata.common.commandline import path_or_url, run_app
 from dmldata.common.errors import InputError
 from dmldata.common.option_groups import expand_options
+from dmldata.common.output import say
+from dmldata.common.progress import progress_bar
 from dmldata.common.versions import add_version_option
 from dmldata.locate import PACKAGE, SETS
 
@@ -69,7 +70,7 @@ def evaluate(
             "folder with one subfolder per class, or Cars196, CUB-200-2011 or Stanford Online "
             "Products as distributed.",
             show_default="paper",
-            callback=console.path_or_url,
+            callback=path_or_url,
         ),
     ] = "package:paper",
     dataset: DatasetOptions,
@@ -133,7 +134,7 @@ def evaluate(
         else:
             say(_next_command(out, images.url))
         return
-    with console.progress("compare maps", None, quiet=as_json) as bar:
+    with progress_bar("compare maps", None, quiet=as_json) as bar:
         comparison = compare_results(results, progress=bar.report)
     if as_json:
         everything = {
@@ -186,7 +187,7 @@ def score(
     check_file(out, "--out")
     if out is not None:
         check_suffix(out)
-    with console.progress("score properties", None, quiet=as_json) as bar:
+    with progress_bar("score properties", None, quiet=as_json) as bar:
         scores = score_files(
             embeddings, labels, properties=properties, **vars(options), progress=bar.report
         )
@@ -216,7 +217,7 @@ def compare(
             "--data",
             help="Dataset to compare on, if there are results on several: its fingerprint, or as "
             "for 'dmlbench evaluate --data'.",
-            callback=console.path_or_url,
+            callback=path_or_url,
         ),
     ] = None,
     groups: GroupsFile = None,
@@ -238,7 +239,7 @@ def compare(
     paths = results or [RESULTS]
     loaded = find_results(paths, data)
     grouped = read_groups(groups, loaded) if groups is not None else None
-    with console.progress("compare maps", None, quiet=as_json) as bar:
+    with progress_bar("compare maps", None, quiet=as_json) as bar:
         comparison = compare_results(loaded, progress=bar.report, groups=grouped)
     for path in out or ():
         write_comparison(comparison, path)
@@ -263,7 +264,7 @@ def report(
             "--data",
             help="Dataset that the shown images are read from, as for 'dmlbench evaluate --data'; "
             "by default the one that the models were evaluated on.",
-            callback=console.path_or_url,
+            callback=path_or_url,
         ),
     ] = None,
     dataset: DatasetOptions,
@@ -292,7 +293,7 @@ def report(
     loaded = find_results(paths, None if source is None else source.fingerprint)
     shown = find_dataset(loaded, source, images)
     grouped = read_groups(groups, loaded) if groups is not None else None
-    with console.progress("compare maps", None, quiet=as_json) as bar:
+    with progress_bar("compare maps", None, quiet=as_json) as bar:
         write_report(
             loaded, shown, out, title=title, images=images, groups=grouped, progress=bar.report
         )
@@ -314,7 +315,7 @@ app.command()(cli_leaderboard.leaderboard)
 
 def main() -> None:
     """Run the command line of `dmlbench`."""
-    console.run(app, "dmlbench")
+    run_app(app, "dmlbench")
 
 
 def _name_left_out(paths: list[Path], loaded: list[Result]) -> None:

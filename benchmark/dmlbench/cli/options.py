@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dmldata.common import console
+from dmldata.common.commandline import path_or_url
 
 if TYPE_CHECKING:
     from dmlbench.models.options import ModelOptions
@@ -47,7 +47,7 @@ Properties = Annotated[
         "--properties",
         help="YAML or JSON file that gives the kind (categorical, linear, cyclic or ignore), unit, "
         "period and bins of each property; by default they are inferred from the values.",
-        callback=console.path_or_url,
+        callback=path_or_url,
     ),
 ]
 
@@ -61,7 +61,7 @@ class LabelOptions:
         typer.Option(
             "--labels",
             help="Table with the labels of a folder of images, if the table is not in that folder.",
-            callback=console.path_or_url,
+            callback=path_or_url,
         ),
     ] = None
     properties: Properties = None

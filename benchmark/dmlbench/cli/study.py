@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from dmlbench.cli.options import ClusterOptions, Json
-from dmldata.common import console
-from dmldata.common.console import say
+from dmldata.common.commandline import path_or_url
 from dmldata.common.option_groups import expand_options
+from dmldata.common.output import say
 
 
 @expand_options
@@ -21,7 +21,7 @@ def study(
         typer.Argument(
             metavar="RECIPE",
             help="Name of a study that comes with dml-prism (mini, full), or path of a .yaml file.",
-            callback=console.path_or_url,
+            callback=path_or_url,
         ),
     ],
     *,

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from dmlbench.cli.options import Json, LabelOptions, Seed
-from dmldata.common import console
-from dmldata.common.console import say
+from dmldata.common.commandline import path_or_url
 from dmldata.common.option_groups import expand_options
+from dmldata.common.output import print_rows, say
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def train(
         typer.Option(
             "--data",
             help="Dataset with classes to train on, as for 'dmlbench evaluate --data'.",
-            callback=console.path_or_url,
+            callback=path_or_url,
         ),
     ],
     split: Annotated[
@@ -224,7 +224,7 @@ def _print_metrics(loss: str, metrics: dict[str, Any]) -> None:
         if row is not None
     ]
     titles = [declared(key).title for key in ("map_at_r", "precision_at_1")]
-    console.table(("network", f"validation {titles[0]}", titles[1], "epoch"), rows)
+    print_rows(("network", f"validation {titles[0]}", titles[1], "epoch"), rows)
     trained = metrics["trained"]
     if trained is not None and trained["map_at_r"] <= metrics["untrained"]["map_at_r"]:
         say(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,8 +34,8 @@ from dmlbench.maps.geometry import Geometry
 from dmlbench.results import Result
 from dmlbench.results.files import Interval, SaliencyRequest
 from dmlbench.results.means import Scenes, plain_mean, self_agreement
+from dmldata.common.progress import Progress
 
-Progress = Callable[[str, int, int], None]
 Array = NDArray[Any]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
 
@@ -16,8 +16,7 @@ from dmlbench.results import Result
 from dmlbench.results.files import UNSTABLE, PropertyScores
 from dmlbench.results.notes import queries_note
 from dmldata.common.errors import InputError
-
-Progress = Callable[[str, int, int], None]
+from dmldata.common.progress import Progress
 
 
 def compare_results(

@@ -13,7 +13,7 @@ from dmlbench.evaluate.dataset_input import input_notes
 from dmlbench.evaluate.executor import Executor, LocalExecutor
 from dmlbench.evaluate.properties_step import properties_step
 from dmlbench.evaluate.saliency_step import saliency_step
-from dmlbench.evaluate.workbench import Say, Workbench, from_json
+from dmlbench.evaluate.workbench import Workbench, from_json
 from dmlbench.models import LoadedModel, StoredEmbeddings
 from dmlbench.results.files import (
     DatasetRecord,
@@ -26,7 +26,7 @@ from dmlbench.results.files import (
 from dmlbench.results.find import Result
 from dmlbench.results.folder import EMBEDDINGS, MAPS, PROPERTIES, RUN, SALIENCY, ResultFolder
 from dmlbench.sources import ImageSource
-from dmldata.common.console import say
+from dmldata.common.output import Say, say
 from dmldata.common.text import without_credentials
 
 PARTS = ("embeddings", "properties", "saliency")

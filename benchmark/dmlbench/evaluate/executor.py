@@ -10,16 +10,17 @@ from typing import Protocol
 import torch
 
 from dmlbench.evaluate.place import Place
-from dmlbench.evaluate.tasks import Progress, Task
+from dmlbench.evaluate.tasks import Task
 from dmlbench.models import LoadedModel, ModelOptions
 from dmlbench.results.blocks import Arrays
 from dmlbench.sources import ImageSource
+from dmldata.common.progress import Advance
 
 
 class Executor(Protocol):
     """Runs a task on blocks of images."""
 
-    def run(self, task: Task, blocks: Sequence[list[str]], progress: Progress) -> Iterator[Arrays]:
+    def run(self, task: Task, blocks: Sequence[list[str]], progress: Advance) -> Iterator[Arrays]:
         """Yield the arrays of each block as it is finished, in any order.
 
         Args:
@@ -38,7 +39,7 @@ class LocalExecutor:
     def __init__(self, loaded: LoadedModel, dataset: ImageSource) -> None:
         self._loaded, self._dataset = loaded, dataset
 
-    def run(self, task: Task, blocks: Sequence[list[str]], progress: Progress) -> Iterator[Arrays]:
+    def run(self, task: Task, blocks: Sequence[list[str]], progress: Advance) -> Iterator[Arrays]:
         """Run the task on each block; see `Executor`. The dataset is read once, sequentially."""
         keys = set(chain.from_iterable(blocks))
         if not keys:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from dmlbench.results.folder import Maps
 from dmlbench.saliency import saliency_maps
 from dmlbench.sources import ImageSource
 from dmldata.common.errors import ModelError
+from dmldata.common.progress import Advance
 from dmldata.dataset import Item
 
 
@@ -36,7 +37,7 @@ def make_maps(
     *,
     device: str,
     chunk: int | None,
-    progress: Callable[[int], None] | None = None,
+    progress: Advance | None = None,
 ) -> Maps:
     """Compute the maps of one block of images, in their order.
 
@@ -79,7 +80,7 @@ def explain_items(
     request: SaliencyRequest,
     device: str,
     chunk: int | None,
-    progress: Callable[[int], None] | None = None,
+    progress: Advance | None = None,
 ) -> NDArray[np.float32]:
     """Compute maps [n, H, W] of decoded images under `request.seed`; see `make_maps`."""
     names = ("samples", "sigma", "seed") if request.draws_noise else ()

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from dmlbench.evaluate.tasks import Progress, Task
+from dmlbench.evaluate.tasks import Task
 from dmlbench.models import LoadedModel, ModelOptions
 from dmlbench.results.blocks import Arrays
 from dmlbench.sources import ImageSource
 from dmldata.common.cluster import MAX_LOSSES, LostWorkerError, Pool
 from dmldata.common.errors import PrismError
+from dmldata.common.progress import Advance
 
 
 class Origin(NamedTuple):
@@ -98,7 +99,7 @@ class RayExecutor:
         )
         self.close = self._pool.close
 
-    def run(self, task: Task, blocks: Sequence[list[str]], progress: Progress) -> Iterator[Arrays]:
+    def run(self, task: Task, blocks: Sequence[list[str]], progress: Advance) -> Iterator[Arrays]:
         """Run the task on each block; see `dmlbench.evaluate.executor.Executor`.
 
         Raises:

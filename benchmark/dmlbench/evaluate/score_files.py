@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dmlbench.scores._kernels.parallel import Progress
 from dmlbench.scores.score import ScoredProperties
 from dmlbench.scores.score_properties import measure_properties
 from dmlbench.scores.uncertainty import PERMUTATIONS
@@ -12,6 +11,7 @@ from dmlbench.sources.embedding_file import load_embeddings
 from dmlbench.sources.label_table import read_label_table
 from dmlbench.sources.property_file import read_property_file
 from dmldata.common.errors import InputError
+from dmldata.common.progress import Progress
 
 
 class ScoredFiles(ScoredProperties):

@@ -8,13 +8,12 @@ from pathlib import Path
 from dmlbench.evaluate.evaluation import evaluate
 from dmlbench.evaluate.executor import open_executor
 from dmlbench.evaluate.place import HERE, Place
-from dmlbench.evaluate.workbench import Say
 from dmlbench.models import ModelOptions, load_model
 from dmlbench.results import Result
 from dmlbench.results.files import Settings
 from dmlbench.sources import ImageSource
-from dmldata.common.console import say
 from dmldata.common.errors import InputError
+from dmldata.common.output import Say, say
 
 
 def evaluate_models(

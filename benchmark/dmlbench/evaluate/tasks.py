@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -15,9 +15,8 @@ from dmlbench.models import LoadedModel
 from dmlbench.results.blocks import KEYS, Arrays
 from dmlbench.results.files import SaliencyRequest
 from dmldata.common.errors import ModelError
+from dmldata.common.progress import Advance
 from dmldata.dataset import Item
-
-Progress = Callable[[int], None]
 
 
 class Task(Protocol):
@@ -37,7 +36,7 @@ class Task(Protocol):
     def with_mask(self) -> bool: ...
 
     def __call__(
-        self, loaded: LoadedModel, items: Iterator[Item], keys: list[str], progress: Progress
+        self, loaded: LoadedModel, items: Iterator[Item], keys: list[str], progress: Advance
     ) -> Arrays:
         """Return the arrays of a block, with its `keys`; `items` are its images, in that order."""
 
@@ -53,7 +52,7 @@ class EmbedTask:
     device: str
 
     def __call__(
-        self, loaded: LoadedModel, items: Iterator[Item], keys: list[str], progress: Progress
+        self, loaded: LoadedModel, items: Iterator[Item], keys: list[str], progress: Advance
     ) -> Arrays:
         images = (item.image for item in items)
         embeddings = embed(
@@ -84,7 +83,7 @@ class MapTask:
     with_mask: bool
 
     def __call__(
-        self, loaded: LoadedModel, items: Iterator[Item], keys: list[str], progress: Progress
+        self, loaded: LoadedModel, items: Iterator[Item], keys: list[str], progress: Advance
     ) -> Arrays:
         return vars(
             make_maps(

@@ -15,16 +15,16 @@ from pydantic import BaseModel
 
 from dmlbench.evaluate import provenance
 from dmlbench.evaluate.executor import Executor
-from dmlbench.evaluate.tasks import Progress, Task
+from dmlbench.evaluate.tasks import Task
 from dmlbench.models import LoadedModel
 from dmlbench.results.blocks import SECONDS, Arrays, Blocks, unfinished
 from dmlbench.results.files import Settings, Step, Subject
 from dmlbench.results.folder import ResultFolder
 from dmlbench.sources import ImageSource
-from dmldata.common import console
 from dmldata.common.errors import InputError, PrismError
+from dmldata.common.output import Say
+from dmldata.common.progress import Advance, progress_bar
 
-Say = Callable[[str], None]
 Stored = TypeVar("Stored")
 Content = TypeVar("Content", bound=BaseModel)
 
@@ -71,7 +71,7 @@ class Workbench:
         return Blocks(self.folder.path, part, self.subject, *decided_by)
 
     def finish(
-        self, task: Task, keys: Sequence[str], size: int, blocks: Blocks, progress: Progress
+        self, task: Task, keys: Sequence[str], size: int, blocks: Blocks, progress: Advance
     ) -> list[Arrays]:
         """Return the arrays of all blocks of these images.
 
@@ -94,7 +94,7 @@ class Workbench:
 
     def progress(self, description: str, total: int | None) -> AbstractContextManager[Any]:
         """Open a progress bar, unless `quiet`."""
-        return console.progress(description, total, quiet=self.quiet)
+        return progress_bar(description, total, quiet=self.quiet)
 
     @contextmanager
     def step(self, part: str) -> Iterator[None]:

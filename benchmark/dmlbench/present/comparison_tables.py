@@ -10,7 +10,7 @@ from dmlbench.present.group_tables import group_tables
 from dmlbench.present.result_tables import NONE, Marked, Table, interval, number, print_table
 from dmlbench.results.files import Score
 from dmlbench.scores.registry import MAIN, ScoreDeclaration, declared
-from dmldata.common.console import say
+from dmldata.common.output import say
 
 NR_TITLE = f"{MAIN.title} (95 % interval); in brackets: inside chance"
 MAX_PAIRS = 3

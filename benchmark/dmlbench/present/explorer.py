@@ -6,7 +6,7 @@ import io
 import itertools
 import json
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from dmlbench.present.map_gallery import value_text
 from dmlbench.present.overlays import data_uri, shrink
 from dmlbench.results import Result
 from dmlbench.sources import ImageSource
+from dmldata.common.progress import Progress
 from dmldata.contract.grid import grid
 from dmldata.dataset import Item
 
@@ -28,8 +29,6 @@ MAX_IMAGES, MAX_POINTS = 200, 2000
 WIDTH, MAP, THUMB = 240, 56, 40
 """Sides of an image, a map and the thumbnail of a point, in pixels."""
 THUMB_COLUMNS = 40
-
-Progress = Callable[[str, int, int], None]
 
 
 def explorer_content(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from markupsafe import Markup
@@ -33,8 +33,7 @@ from dmlbench.results import Result
 from dmlbench.sources import ImageSource, open_source
 from dmldata.common.errors import InputError
 from dmldata.common.files import write_atomic
-
-Progress = Callable[[str, int, int], None]
+from dmldata.common.progress import Progress
 
 
 def find_dataset(

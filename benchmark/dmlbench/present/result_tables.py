@@ -12,9 +12,8 @@ from dmlbench.results.files import CLASSES, Interval, Interventions, Mean, Prope
 from dmlbench.results.notes import queries_note
 from dmlbench.scores.registry import ADJUSTED, DECODABILITY, MAIN, RETRIEVAL, WITHIN_CLASS
 from dmlbench.scores.score import ABSENT, Score
-from dmldata.common import console
-from dmldata.common.console import say
 from dmldata.common.errors import one_line
+from dmldata.common.output import print_rows, say
 
 if TYPE_CHECKING:
     from dmlbench.evaluate.score_files import ScoredFiles
@@ -217,6 +216,6 @@ def print_table(table: Table) -> None:
         [cell.marked("", "*") if isinstance(cell, Marked) else cell for cell in row]
         for row in table.rows
     ]
-    console.table(table.columns, rows, title=table.title)
+    print_rows(table.columns, rows, title=table.title)
     if table.note:
         say(f"note: {table.note}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from dmlbench.scores._kernels.parallel import Progress
 from dmlbench.scores.labels import Ints
 from dmlbench.scores.uncertainty import generator
+from dmldata.common.progress import Advance, Progress
 
 MAX_QUERIES = 5_000
 MIN_QUERIES = 1_000
@@ -69,7 +69,7 @@ class Options:
             return rows
         return np.sort(generator(self.seed, purpose).permutation(rows)[:maximum])
 
-    def stage(self, name: str, total: int) -> Callable[[int], None]:
+    def stage(self, name: str, total: int) -> Advance:
         """Return a function to call with each further amount of a stage that is done."""
         so_far = 0
 

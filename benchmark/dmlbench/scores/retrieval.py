@@ -6,7 +6,7 @@ NR-Precision, ARP, R-Precision, MAP@R and precision@1, with jackknife replicates
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from dmlbench.scores.labels import Ints, Labels, compact
 from dmlbench.scores.options import Options, same_rows
 from dmlbench.scores.score import Scores, make_score
 from dmlbench.scores.uncertainty import generator, permuted_codes
+from dmldata.common.progress import Advance
 
 
 def neighbor_scores(
@@ -76,7 +77,7 @@ def labelling_means(
     rows: Ints,
     scores: ScoreSet,
     options: Options,
-    step: Callable[[int], None],
+    step: Advance,
 ) -> list[Means]:
     """Return the means of the scores for labellings of the same points, [N] `rows` of all images.
 

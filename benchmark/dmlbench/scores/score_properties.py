@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from dmlbench.scores import clustering, order, probe
 from dmlbench.scores._kernels.distances import TIE_TOLERANCE
 from dmlbench.scores._kernels.formulas import PAPER_CAP
-from dmlbench.scores._kernels.parallel import Progress
 from dmlbench.scores.clustering import cluster_scores
 from dmlbench.scores.embeddings import check_embeddings
 from dmlbench.scores.jackknife import GROUPS
@@ -25,6 +24,7 @@ from dmlbench.scores.score import ABSENT, PropertyScores, ScoredProperties, Scor
 from dmlbench.scores.uncertainty import PERMUTATIONS, drop_groups
 from dmlbench.scores.within_class import within_class_scores
 from dmldata.common.errors import InputError, UnknownNameError
+from dmldata.common.progress import Progress
 
 
 def score_properties(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +21,11 @@ from dmlbench.sources import ImageSource, open_source
 from dmlbench.study.recipe import Images, StudyRecipe
 from dmlbench.study.steps import Steps, key_of
 from dmldata.common.errors import InputError
+from dmldata.common.output import Say
 from dmldata.common.strict import StrictModel, explain
 
 if TYPE_CHECKING:
     from dmlbench.training.task import Task
-
-Say = Callable[[str], None]
 
 
 class Training(StrictModel):

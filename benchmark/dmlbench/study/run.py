@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,9 @@ from dmlbench.study.models import Measurement, StudyModel, Training, open_images
 from dmlbench.study.recipe import ClassImages, StudyRecipe
 from dmlbench.study.steps import Steps
 from dmldata.common.cluster import LostWorkerError, Pool
-from dmldata.common.console import say
 from dmldata.common.errors import InputError, PrismError
+from dmldata.common.output import Say, say
 
-Say = Callable[[str], None]
 PROPERTIES, CLASSES, MAPS, REPEATS = "properties", "classes", "maps", "maps.folds"
 
 

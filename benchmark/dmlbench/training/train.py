@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,8 @@ from dmlbench.training.saved import describe_machine, read_training
 from dmlbench.training.settings import TrainSettings
 from dmlbench.training.task import Task, plan_task
 from dmlbench.training.trunks import Start
-from dmldata.common import console
-from dmldata.common.console import say
-
-Say = Callable[[str], None]
+from dmldata.common.output import Say, say
+from dmldata.common.progress import progress_bar
 
 
 def train(settings: TrainSettings, *, say: Say = say, quiet: bool = False) -> Path:
@@ -96,7 +93,7 @@ def _fit(task: Task, start: Start, say: Say, quiet: bool) -> History:
         scores = f"MAP@R {row[MONITORED]:.4f}, precision@1 {row['precision_at_1']:.4f}"
         say(f"{at}: {loss}validation {scores}")
 
-    with console.progress("train", total, quiet=quiet) as bar:
+    with progress_bar("train", total, quiet=quiet) as bar:
         fit(
             learner,
             material,
@@ -122,7 +119,7 @@ def _material(task: Task, start: Start, classes: tuple[str, ...], quiet: bool) -
     """Decode the images of these classes to train on, and the validation images."""
     rows = task.images.of((*classes, *task.fold.validation))
     keys = [task.images.keys[row] for row in rows]
-    with console.progress("decode images", len(rows), quiet=quiet) as bar:
+    with progress_bar("decode images", len(rows), quiet=quiet) as bar:
         decoded = decode_images(
             task.source, keys, start.preprocessing, task.settings.folder, bar.advance
         )

@@ -1,9 +1,10 @@
-"""Make untrusted text safe to show: no control characters, no credentials."""
+"""Text for users: without control characters and credentials; durations and command lines."""
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
 import unicodedata
 
 _URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]+:/{1,2}[^\s'\"<>]+")
@@ -58,3 +59,24 @@ def without_credentials(text: str) -> str:
 
 def _without(url: str) -> str:
     return _SECRET.sub(rf"\1{HIDDEN}", _USER.sub(rf"\1{HIDDEN}@", url))
+
+
+def command(*words: object) -> str:
+    """Return a command line that can be pasted into a shell, with quotes where needed.
+
+    >>> command("dmlgen", "merge", "my data")
+    "dmlgen merge 'my data'"
+    """
+    return shlex.join(str(word) for word in words)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in words.
+
+    >>> duration(90), duration(7300)
+    ('90 seconds', '2 hours')
+    """
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"

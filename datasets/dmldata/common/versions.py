@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dmldata.common.console import say
+from dmldata.common.output import say
 from dmldata.version import __version__
 
 _SHOWN = {"Blender": "bpy", "torch": "torch", "NumPy": "numpy"}

@@ -13,9 +13,9 @@ import fsspec
 
 from dmldata.card.checksums import CHECKSUMS_FILE, read_checksums
 from dmldata.card.write import CARD_FILES
-from dmldata.common.console import Report
 from dmldata.common.errors import DatasetError, InputError
 from dmldata.common.files import CHUNK, MAX_DOCUMENT_BYTES, check_regular, finish_replacing
+from dmldata.common.progress import Progress
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest, Samples, Shard, read_manifest
 from dmldata.contract.samples import SAMPLES_FILE, Row, read_samples
 from dmldata.contract.shards import read_shard
@@ -35,7 +35,7 @@ class Problem(NamedTuple):
     what: str
 
 
-def verify(url: str | os.PathLike[str], progress: Report | None = None) -> list[Problem]:
+def verify(url: str | os.PathLike[str], progress: Progress | None = None) -> list[Problem]:
     """Check every file, every sample and every row of a dataset.
 
     The checks are: files have the digests of checksums.sha256 and dataset.json; each picture
@@ -63,7 +63,7 @@ def verify(url: str | os.PathLike[str], progress: Report | None = None) -> list[
 
 
 class _Verification:
-    def __init__(self, fs: fsspec.AbstractFileSystem, root: str, progress: Report | None) -> None:
+    def __init__(self, fs: fsspec.AbstractFileSystem, root: str, progress: Progress | None) -> None:
         self.fs = fs
         self.root = root
         self.progress = progress

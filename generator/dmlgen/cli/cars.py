@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dmldata.common import console
-from dmldata.common.console import say
 from dmldata.common.errors import InputError
 from dmldata.common.option_groups import expand_options
+from dmldata.common.output import print_rows, say
 from dmlgen.cli.plan_options import option_names
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def list_cars() -> None:
             specs.append(load_car(name))
         except InputError as error:
             broken.append(str(error))
-    console.table(
+    print_rows(
         ("name", "title", "body type", "author", "license", "from"),
         [
             (
@@ -264,7 +263,7 @@ def _show_decision(decision: Decision) -> None:
 
 
 def _show_materials(materials: tuple[MaterialRole, ...]) -> None:
-    console.table(
+    print_rows(
         ("material", "surface", "role", "because"),
         [
             (_where(m), f"{m.share:.1%}", m.role, _REASONS.get(m.reason, m.reason))

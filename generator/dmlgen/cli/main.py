@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dmldata.common import console
-from dmldata.common.console import say
+from dmldata.common.commandline import path_or_url, run_app
 from dmldata.common.errors import InputError
 from dmldata.common.option_groups import expand_options
+from dmldata.common.output import print_rows, say
+from dmldata.common.progress import progress_bar
 from dmldata.common.versions import add_version_option
 from dmlgen.cli.cars import cars
 from dmlgen.cli.plan_options import (
@@ -90,7 +91,7 @@ def factors(as_json: AsJson = False) -> None:
         say(json.dumps(rows, indent=1))
         return
     columns = ("key", "group", "kind", "unit", "values", "range", "held at", "meaning")
-    console.table(
+    print_rows(
         columns,
         [
             (
@@ -111,16 +112,14 @@ def recipes() -> None:
 
     recipes_of_project = [load_recipe(name) for name in project_names("recipes")]
     rows = [(recipe.name, recipe.images, recipe.title) for recipe in recipes_of_project]
-    console.table(("name", "images", "title"), rows)
+    print_rows(("name", "images", "title"), rows)
 
 
 @app.command()
 def verify(
     folder: Annotated[
         str,
-        typer.Argument(
-            metavar="DIR", help="Folder or URL of the dataset.", callback=console.path_or_url
-        ),
+        typer.Argument(metavar="DIR", help="Folder or URL of the dataset.", callback=path_or_url),
     ],
     as_json: AsJson = False,
 ) -> None:
@@ -128,7 +127,7 @@ def verify(
     from dmldata.dataset import open_dataset
     from dmldata.verify import verify as verify_dataset
 
-    with console.progress("verify", None, quiet=as_json) as bar:
+    with progress_bar("verify", None, quiet=as_json) as bar:
         problems = verify_dataset(folder, progress=bar.report)
     if as_json:
         documents = [{"file": p.file, "what": p.what} for p in problems]
@@ -185,7 +184,7 @@ def gallery(
     from dmlgen.gallery.build import build_gallery
 
     target = out or folder.with_name(f"{folder.resolve().name}.gallery")
-    with console.progress("gallery", None) as bar:
+    with progress_bar("gallery", None) as bar:
         build_gallery(folder, target, width=width, progress=bar.report)
     say(str(target / "index.html"))
 
@@ -206,7 +205,7 @@ def _show_plan(plan: Plan) -> None:
     columns = ("key", "scene_id", "variant_id", *varying)
     rows = plan_rows(plan)
     shown = rows if len(rows) <= 24 else rows[:20]
-    console.table(columns, [[_shown((row[c],)) for c in columns] for row in shown])
+    print_rows(columns, [[_shown((row[c],)) for c in columns] for row in shown])
     if len(shown) < len(rows):
         say(f"... and {len(rows) - len(shown)} more; write all of them with --out plan.parquet")
     held = ", ".join(f"{f.key} {_shown(f.values)}" for f in plan.factors if not f.varies)
@@ -222,4 +221,4 @@ def _shown(values: tuple[object, ...]) -> str:
 
 def main() -> None:
     """Run the command line `dmlgen`."""
-    console.run(app, "dmlgen")
+    run_app(app, "dmlgen")

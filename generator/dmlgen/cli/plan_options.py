@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dmldata.common.console import path_or_url
+from dmldata.common.commandline import path_or_url
 from dmldata.common.errors import FieldError, InputError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dmldata.common import console
-from dmldata.common.console import say
+from dmldata.common.output import say
+from dmldata.common.progress import progress_bar
 
 if TYPE_CHECKING:
     from dmldata.verify import Problem
@@ -64,7 +64,7 @@ def publish(
 
     store = open_store(to, private=private, quiet=as_json)
     check_place(folder, store)
-    with console.progress("verify", None, quiet=as_json) as bar:
+    with progress_bar("verify", None, quiet=as_json) as bar:
         problems = problems_of(folder, version, bar.report)
     if problems:
         _show_problems(problems, folder, as_json)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dmldata.common import console
-from dmldata.common.console import say
+from dmldata.common.commandline import path_or_url
 from dmldata.common.errors import InputError, PrismError, UnknownNameError
 from dmldata.common.extras import require_extras
 from dmldata.common.option_groups import expand_options
+from dmldata.common.output import say
+from dmldata.common.progress import progress_bar
+from dmldata.common.text import command
 from dmlgen.cli.plan_options import (
     DEFAULT_RECIPE,
     AsJson,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from dmlgen.plan.presets import Engine
     from dmlgen.rendering.executor import Executor
     from dmlgen.rendering.remote import Destination
-    from dmlgen.rendering.run import MakeExecutor, Progress
+    from dmlgen.rendering.run import MakeExecutor, RenderProgress
     from dmlgen.rendering.supervise import Limits
     from dmlgen.rendering.units import Slice
 
@@ -98,7 +100,7 @@ def render(
         typer.Option(
             help="New or empty folder for the dataset, or a URL; the default is a folder here "
             "that is named after the recipe and the group of --factor.",
-            callback=console.path_or_url,
+            callback=path_or_url,
         ),
     ] = None,
     picture: PictureOptions,
@@ -222,7 +224,7 @@ def merge(
         str | None,
         typer.Option(
             help="Folder or URL for the dataset; the default is the first DIR.",
-            callback=console.path_or_url,
+            callback=path_or_url,
         ),
     ] = None,
     work: Work = None,
@@ -239,7 +241,7 @@ def merge(
     if destination is not None:
         destination.check()
         local = work_folder(where, work)
-    with console.progress("write shards", None, quiet=as_json) as bar:
+    with progress_bar("write shards", None, quiet=as_json) as bar:
         instead = NEW_FOLDER if destination is None else _other_work(local)
         manifest = merge_slices(folders, local, bar.report, instead)
     _conclude(manifest, where if destination is None else destination.name, as_json, {})
@@ -288,12 +290,12 @@ def _render(
     """Render a plan or a slice of it into a folder and report the outcome."""
     from dmlgen.rendering.job import staging_of
     from dmlgen.rendering.monitor import time_split, watched
-    from dmlgen.rendering.run import Progress, render_slice
+    from dmlgen.rendering.run import RenderProgress, render_slice
     from dmlgen.rendering.run import render as render_plan
 
-    last = Progress("render", len(plan.images), 0, 0)
+    last = RenderProgress("render", len(plan.images), 0, 0)
 
-    def note(progress: Progress) -> None:
+    def note(progress: RenderProgress) -> None:
         nonlocal last
         last = progress
         watch(progress)
@@ -321,12 +323,12 @@ def _render(
     if as_json:
         say(json.dumps({"event": "done", "slice": str(part), "out": str(out), **speed}))
     else:
-        merge = console.command("dmlgen", "merge", out)
+        merge = command("dmlgen", "merge", out)
         say(f"slice {part} is rendered; when all {part.of} are rendered, run: {merge}")
     _complain(set_aside)
 
 
-def _speed(progress: Progress) -> dict[str, float]:
+def _speed(progress: RenderProgress) -> dict[str, float]:
     from time import monotonic
 
     seconds = monotonic() - progress.began
@@ -371,10 +373,10 @@ def _next_commands(out: str) -> str:
     from dmlgen.rendering.remote import is_url
 
     place = f"./{out}" if out in SETS or out.startswith("-") else out
-    evaluate = console.command("dmlbench", "evaluate", "MODEL", "--data", place)
+    evaluate = command("dmlbench", "evaluate", "MODEL", "--data", place)
     if is_url(out):
         return f"next: {evaluate}"
-    return f"next: {console.command('dmlgen', 'preview', place)}   or: {evaluate}"
+    return f"next: {command('dmlgen', 'preview', place)}   or: {evaluate}"
 
 
 def _complain(set_aside: dict[str, str]) -> None:
@@ -396,7 +398,7 @@ def _carry(local: Path, destination: Destination, as_json: bool) -> None:
     from dmldata.contract.manifest import MANIFEST_FILE
     from dmlgen.rendering.job import held
 
-    with held(local, None), console.progress("upload", None, quiet=as_json) as bar:
+    with held(local, None), progress_bar("upload", None, quiet=as_json) as bar:
         if not (local / MANIFEST_FILE).is_file():
             raise PrismError(f"{local}: another process has already uploaded the dataset")
         destination.put(local, bar.report)

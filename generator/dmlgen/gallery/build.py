@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dmldata.common.console import Report
 from dmldata.common.errors import InputError
 from dmldata.common.files import atomic_folder
+from dmldata.common.progress import Progress
 from dmldata.contract.grid import grid
 from dmldata.contract.parts import Part
 from dmldata.dataset import Dataset, open_dataset
@@ -44,7 +44,7 @@ class Cell(NamedTuple):
 
 
 def build_gallery(
-    folder: Path, out: Path, *, width: int = 128, progress: Report | None = None
+    folder: Path, out: Path, *, width: int = 128, progress: Progress | None = None
 ) -> None:
     """Write the page and its pictures into the new folder `out`.
 
@@ -67,7 +67,7 @@ def build_gallery(
         (part / "index.html").write_text(page(dataset, cell), "utf-8")
 
 
-def _write_pictures(dataset: Dataset, out: Path, cell: Cell, progress: Report | None) -> None:
+def _write_pictures(dataset: Dataset, out: Path, cell: Cell, progress: Progress | None) -> None:
     """Write sheets of small pictures in the order of the rows, and every picture and mask."""
     small: list[Image.Image] = []
     sheets = 0

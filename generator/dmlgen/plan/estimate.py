@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.filesize import decimal
 
-from dmldata.common.console import duration
+from dmldata.common.text import duration
 from dmlgen.plan.draw import PlannedImage
 from dmlgen.plan.presets import Engine
 

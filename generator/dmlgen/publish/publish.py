@@ -11,14 +11,15 @@ from typing import NamedTuple
 from dmldata.card.checksums import CHECKSUMS_FILE, read_checksums
 from dmldata.card.licenses import license_problems, pictures_license
 from dmldata.card.write import CARD_FILES, change_manifest
-from dmldata.common.console import Report
 from dmldata.common.errors import DatasetError, InputError, PrismError
+from dmldata.common.output import Say
+from dmldata.common.progress import Progress
 from dmldata.contract.manifest import MANIFEST_FILE, SHARD_NAME, Manifest, read_manifest
 from dmldata.contract.samples import SAMPLES_FILE
 from dmldata.dataset import open_dataset
 from dmldata.verify import Problem, verify
 from dmlgen.publish.privacy import private_problems
-from dmlgen.publish.stores import MARK, Say, Store
+from dmlgen.publish.stores import MARK, Store
 from dmlgen.publish.versions import version_problem
 from dmlgen.rendering.remote import files_to_upload
 
@@ -82,7 +83,7 @@ def check_place(folder: Path, store: Store) -> None:
 
 
 def problems_of(
-    folder: Path, version: str | None = None, progress: Report | None = None
+    folder: Path, version: str | None = None, progress: Progress | None = None
 ) -> list[Problem]:
     """Return every problem that keeps a dataset from being published.
 

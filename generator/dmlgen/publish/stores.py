@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,6 +16,7 @@ import fsspec
 from dmldata.common.errors import InputError, PrismError, one_line
 from dmldata.common.extras import import_extra
 from dmldata.common.files import sha256_of
+from dmldata.common.output import Say
 from dmldata.common.text import without_credentials
 from dmldata.contract.manifest import MANIFEST_FILE
 from dmldata.dataset_files import is_local
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 HUB = "hf://"
 MARK = ".publishing"
 """File that marks an unfinished publication into a folder: it lists the files of the dataset."""
-Say = Callable[[str], None]
 
 
 class Store(Protocol):

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dmldata.card.licenses import license_problems, pictures_license
-from dmldata.common.console import Report
 from dmldata.common.errors import PrismError
+from dmldata.common.progress import Progress
 from dmldata.contract.layout import images_per_shard_for
 from dmldata.contract.manifest import Credit, Manifest, SetAside
 from dmldata.contract.samples import Row
@@ -32,7 +32,7 @@ def assemble(
     out: Path,
     store_of: StoreOf,
     set_aside: Mapping[str, str],
-    progress: Report | None = None,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Write the dataset of a plan; the same frames give the same bytes, whoever rendered them.
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dmldata.common.console import command
 from dmldata.common.errors import InputError, PrismError
 from dmldata.common.files import names_in, write_atomic
 from dmldata.common.strict import parse_plain_json
+from dmldata.common.text import command
 from dmldata.contract.manifest import MANIFEST_FILE
 from dmlgen.plan.draw import Plan, make_plan
 from dmlgen.plan.presets import Engine

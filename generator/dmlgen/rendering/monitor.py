@@ -9,16 +9,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dmldata.common.console import LINE_SECONDS, Show, duration, say
 from dmldata.common.files import write_atomic
-from dmlgen.rendering.run import OnProgress, Progress
+from dmldata.common.output import say
+from dmldata.common.progress import LINE_SECONDS, Show
+from dmldata.common.text import duration
+from dmlgen.rendering.run import OnProgress, RenderProgress
 
 STATUS_FILE = "status.json"
 STATUS_SECONDS = 2.0
 LAST_PICTURE = "last.jpg"
 
 
-def describe(progress: Progress) -> dict[str, Any]:
+def describe(progress: RenderProgress) -> dict[str, Any]:
     """Return the state of a render in numbers: images, images per second, seconds left, workers."""
     now = time.monotonic()
     # Only the stage of rendering has a meaningful speed.
@@ -72,7 +74,7 @@ def worker_lines(status: dict[str, Any]) -> list[str]:
     ]
 
 
-def time_split(progress: Progress) -> str:
+def time_split(progress: RenderProgress) -> str:
     """Return the share of each stage in the workers' time: 'trace 71%, denoise 12%, ...'.
 
     The text is empty if no time was measured.
@@ -105,14 +107,14 @@ class _Watch:
         self._staging, self._show, self._as_json = staging, show, as_json
         self._written = self._said = float("-inf")
         self._seen: str | None = None
-        self._latest: Progress | None = None
+        self._latest: RenderProgress | None = None
 
     def conclude(self) -> None:
         """Write the last state for `dmlgen status`, if the folder still exists."""
         if self._latest is not None:
             self._write(self._latest)
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: RenderProgress) -> None:
         self._latest = progress
         frame = progress.frame
         if self._as_json and frame is not None and frame.key != self._seen:
@@ -131,7 +133,7 @@ class _Watch:
             self._said = now
             self._show.say(line(describe(progress)))
 
-    def _write(self, progress: Progress) -> None:
+    def _write(self, progress: RenderProgress) -> None:
         if not self._staging.is_dir():
             return
         # Losing this is harmless; a full disk is reported where frames are written.

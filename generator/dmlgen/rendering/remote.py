@@ -10,9 +10,9 @@ from pathlib import Path
 
 import fsspec
 
-from dmldata.common.console import Report
 from dmldata.common.errors import DatasetError, InputError, PrismError, one_line
 from dmldata.common.files import CLUTTER, sha256_of
+from dmldata.common.progress import Progress
 from dmldata.common.text import without_credentials
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest, read_manifest
 
@@ -101,7 +101,7 @@ class Destination:
                 "--out"
             )
 
-    def put(self, folder: Path, report: Report | None = None) -> None:
+    def put(self, folder: Path, report: Progress | None = None) -> None:
         """Upload the files of a dataset, the manifest last: once it is there, the dataset is whole.
 
         Each file is read back. A file that already has the same bytes there is not sent again.

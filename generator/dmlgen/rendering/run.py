@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from dmldata.common.console import Report
 from dmldata.common.errors import InputError
+from dmldata.common.progress import Progress
 from dmldata.contract.manifest import Manifest
 from dmlgen.blender import require_blender, require_scratch
 from dmlgen.plan.draw import Plan
@@ -43,7 +43,7 @@ MakeExecutor = Callable[[int, Path], Executor]
 
 
 @dataclass
-class Progress:
+class RenderProgress:
     """Progress of a render. Callbacks receive the same object each time, updated.
 
     Attributes:
@@ -69,7 +69,7 @@ class Progress:
     seconds: Counter[str] = field(default_factory=Counter)
 
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[RenderProgress], None]
 
 
 def local_workers(
@@ -145,7 +145,7 @@ def render_slice(
 def merge(
     folders: Sequence[Path],
     out: Path,
-    progress: Report | None = None,
+    progress: Progress | None = None,
     instead: str = NEW_FOLDER,
 ) -> Manifest:
     """Join the slices in `folders` into one dataset, the same as a single render would make.
@@ -199,7 +199,7 @@ def merge(
 class _Rendered(NamedTuple):
     staging: Path
     store: FrameStore
-    progress: Progress
+    progress: RenderProgress
     set_aside: dict[str, str]
 
 
@@ -225,7 +225,7 @@ def _rendered(
         images = take_slice(plan.images, part)
         todo = [image for image in images if image.key not in store]
         resumed = len(images) - len(todo)
-        progress = Progress("render", len(images), resumed, resumed)
+        progress = RenderProgress("render", len(images), resumed, resumed)
 
         def report() -> None:
             if on_progress:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from dmldata.common.color import encode_srgb
-from dmldata.common.console import say
+from dmldata.common.output import say
 from dmlgen.catalog.assets import surface_folder
 from dmlgen.catalog.surfaces import load_surface
 from dmlgen.surfaces import grounds, walls

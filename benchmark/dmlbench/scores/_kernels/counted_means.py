@@ -13,6 +13,7 @@ from dmlbench.scores._kernels.neighbor_counts import Question, count_hits
 from dmlbench.scores._kernels.parallel import nothing
 from dmlbench.scores._kernels.ranked_means import Labelling
 from dmlbench.scores.labels import Ints
+from dmldata.common.progress import Advance
 
 
 def counted_means(
@@ -21,7 +22,7 @@ def counted_means(
     scores: ScoreSet,
     *,
     threads: int | None = None,
-    done: Callable[[int], None] = nothing,
+    done: Advance = nothing,
 ) -> list[dict[str, float]]:
     """Return the means of the scores over all queries, by key, for each labelling of the N points.
 

@@ -9,7 +9,7 @@ query's label with the one at its rank.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from dmlbench.scores._kernels.distances import Points
 from dmlbench.scores._kernels.parallel import in_order, nothing, query_blocks
 from dmlbench.scores.embeddings import Floats
 from dmlbench.scores.labels import Ints
+from dmldata.common.progress import Advance
 
 BLOCK_ELEMENTS = 16_000_000
 """Distances held at once by a thread (64 or 128 MB): fewer rows make slower products."""
@@ -54,7 +55,7 @@ def count_hits(
     questions: Sequence[Question],
     *,
     threads: int | None = None,
-    done: Callable[[int], None] = nothing,
+    done: Advance = nothing,
 ) -> list[NDArray[np.float64]]:
     """Count hits among the nearest neighbors of every point (itself excluded), for many properties.
 

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from dmlbench.scores.labels import Ints
 
-Progress = Callable[[str, int, int], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

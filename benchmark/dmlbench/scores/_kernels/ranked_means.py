@@ -3,7 +3,7 @@ jackknife group, and with permuted labels (protocol section 3)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,7 @@ from dmlbench.scores._kernels.parallel import in_order, nothing, query_blocks
 from dmlbench.scores._kernels.ranked_sums import Sums, prepare_block, tally
 from dmlbench.scores.jackknife import GROUPS
 from dmlbench.scores.labels import Ints
+from dmldata.common.progress import Advance
 
 SLACK = 256
 """Neighbors beyond twice the last rank that are ranked where not all have to be."""
@@ -67,7 +68,7 @@ def ranked_means(
     *,
     groups: Ints | None = None,
     threads: int | None = None,
-    done: Callable[[int], None] = nothing,
+    done: Advance = nothing,
 ) -> list[Means]:
     """Return the means of the scores over `queries`, for each labelling of the N >= 2 points.
 

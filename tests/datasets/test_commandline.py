@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from dmldata.common import console
+from dmldata.common.commandline import path_or_url, run_app
 from dmldata.common.errors import DatasetError, PrismError
+from dmldata.common.output import print_rows, say
+from dmldata.common.progress import progress_bar
 
 app = typer.Typer()
 
@@ -26,10 +28,10 @@ def root() -> None:
 def paths(
     here: Path = typer.Argument(metavar="DIR"),
     others: list[Path] = typer.Option([], "--other"),
-    place: str = typer.Option("x", callback=console.path_or_url),
+    place: str = typer.Option("x", callback=path_or_url),
 ) -> None:
     """Say which paths are meant."""
-    console.say(json.dumps([str(here), [str(other) for other in others], place]))
+    say(json.dumps([str(here), [str(other) for other in others], place]))
 
 
 @app.command()
@@ -65,7 +67,7 @@ Capture = pytest.CaptureFixture[str]
 
 def call(capsys: Capture, *args: str) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as stopped:
-        console.run(app, "prog", args)
+        run_app(app, "prog", args)
     out, err = capsys.readouterr()
     return int(stopped.value.code or 0), out, err
 
@@ -170,18 +172,18 @@ def run_python(code: str, **options: object) -> subprocess.CompletedProcess[str]
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     script = tmp_path / "prog.py"
     script.write_text(
-        "import typer\nfrom dmldata.common import console\napp = typer.Typer()\n"
+        "import typer\nfrom dmldata.common.commandline import run_app\napp = typer.Typer()\n"
         "@app.command()\ndef main():\n    for n in range(100_000):\n        print(n)\n"
-        "console.run(app, 'prog')\n"
+        "run_app(app, 'prog')\n"
     )
     shell = f"'{sys.executable}' '{script}' | head -n 1"
     done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("0\n", "")
 
 
-def test_the_console_imports_nothing_heavy() -> None:
+def test_the_command_line_imports_nothing_heavy() -> None:
     done = run_python(
-        "import sys, typer, dmldata, dmldata.common.console\n"
+        "import sys, typer, dmldata, dmldata.common.commandline, dmldata.common.progress\n"
         "print([m for m in ('numpy', 'pyarrow', 'PIL', 'pydantic', 'fsspec') if m in sys.modules])"
     )
     assert done.stdout == "[]\n", done.stderr
@@ -191,8 +193,8 @@ def test_what_takes_long_says_how_far_it_is_where_stderr_is_no_terminal(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = iter([0.0, 10.0, 16.0, 20.0, 40.0, 50.0])
-    monkeypatch.setattr("dmldata.common.console.time.monotonic", lambda: next(seconds))
-    with console.progress("maps", 8) as bar:
+    monkeypatch.setattr("dmldata.common.progress.time.monotonic", lambda: next(seconds))
+    with progress_bar("maps", 8) as bar:
         bar.advance()
         bar.advance()
         bar.advance()
@@ -202,7 +204,7 @@ def test_what_takes_long_says_how_far_it_is_where_stderr_is_no_terminal(
 
 
 def test_progress_of_what_is_quick_is_silent_where_stderr_is_no_terminal(capsys: Capture) -> None:
-    with console.progress("render", 3) as bar:
+    with progress_bar("render", 3) as bar:
         bar.advance()
         bar.describe("still")
         bar.report("verify", 2, 3)
@@ -230,13 +232,13 @@ class Terminal:
 def test_progress_shows_a_bar_on_a_terminal(quiet: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    with console.progress("render", 3, quiet=quiet) as bar:
+    with progress_bar("render", 3, quiet=quiet) as bar:
         bar.report("verify [b]", 3, 3)
     assert ("verify [b]" in terminal.text and "3/3" in terminal.text) is not quiet
 
 
 def test_a_table_is_tab_separated_where_stdout_is_no_terminal(capsys: Capture) -> None:
-    console.table(("factor", "arp"), [("paint_hue", 0.5), ("x" * 200, 1)])
+    print_rows(("factor", "arp"), [("paint_hue", 0.5), ("x" * 200, 1)])
     assert capsys.readouterr().out == f"factor\tarp\npaint_hue\t0.5\n{'x' * 200}\t1\n"
 
 
@@ -247,7 +249,7 @@ def test_a_table_on_a_terminal_cuts_nothing(width: int, monkeypatch: pytest.Monk
     monkeypatch.setenv("COLUMNS", str(width))
     columns = ("property", *(f"a long name {i}" for i in range(5)))
     rows = [("background_value", *(f"-0.{n}{i} to 1.25" for i in range(5))) for n in range(3)]
-    console.table(columns, rows, title="Scores")
+    print_rows(columns, rows, title="Scores")
     lines = re.sub(r"\x1b\[[0-9;]*m", "", terminal.text).splitlines()
     assert max(map(len, lines)) <= width
     assert "…" not in terminal.text
@@ -262,10 +264,10 @@ def test_paths_of_every_kind_are_read_as_a_user_means_them(
     monkeypatch.setenv("HOME", "/home/me")
     words = ["paths", "~/a", "--other", "~", "--other=b ~", "--place=~/c"]
     with pytest.raises(SystemExit, match="0"):
-        console.run(app, "prog", words)
+        run_app(app, "prog", words)
     assert json.loads(capsys.readouterr().out) == ["/home/me/a", ["/home/me", "b ~"], "/home/me/c"]
     with pytest.raises(SystemExit, match="0"):
-        console.run(app, "prog", ["paths", "-", "--place", "s3://bucket/~/c"])
+        run_app(app, "prog", ["paths", "-", "--place", "s3://bucket/~/c"])
     assert json.loads(capsys.readouterr().out) == ["-", [], "s3://bucket/~/c"]
 
 
@@ -281,5 +283,5 @@ def test_an_empty_path_is_an_error_that_names_its_option(
     capsys: pytest.CaptureFixture[str], words: list[str], name: str
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        console.run(app, "prog", ["paths", *words])
+        run_app(app, "prog", ["paths", *words])
     assert capsys.readouterr().err.startswith(f"error: {name}: is empty; valid: a path, such as ./")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import fsspec
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from dmldata.common.errors import DatasetError, UnknownNameError
@@ -126,7 +127,7 @@ class Dataset:
         splits = table["split"].to_numpy(zero_copy_only=False)
         return table.filter(np.isin(splits, list(self.manifest.splits)))
 
-    def labels(self, factor: str) -> np.ndarray:
+    def labels(self, factor: str) -> NDArray[np.int32]:
         """Return the bins of a factor, int32 [N]; -1 where it does not apply.
 
         Raises:
@@ -135,7 +136,7 @@ class Dataset:
         column = self.samples[f"{self.manifest.factor(factor).key}_bin"]
         return np.array([-1 if bin_ is None else bin_ for bin_ in column.to_pylist()], np.int32)
 
-    def values(self, factor: str) -> np.ndarray:
+    def values(self, factor: str) -> NDArray[Any]:
         """Return the values of a factor, [N]: float64, or object (str) for names.
 
         Where the factor does not apply, the value is NaN or None.

@@ -217,9 +217,10 @@ def _draft(layout: Sequence[ShardPlan], facts: DatasetFacts) -> Manifest:
 def _as_json(field: str, document: Mapping[str, object]) -> dict[str, object]:
     """Return a document as it will be read back from JSON."""
     try:
-        return json.loads(json.dumps(document, allow_nan=False))
+        read_back: dict[str, Any] = json.loads(json.dumps(document, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise InputError(f"{field}: not valid in JSON: {error}") from None
+    return read_back
 
 
 def _check_folder(folder: Path, shards: set[str]) -> None:
@@ -236,9 +237,10 @@ def _check_folder(folder: Path, shards: set[str]) -> None:
 
 
 def _split_of(row: Row) -> str:
-    if not isinstance(row.get("split"), str):
+    split = row.get("split")
+    if not isinstance(split, str):
         raise InputError(f"row '{row.get('key')}': column 'split' is missing")
-    return row["split"]
+    return split
 
 
 def _placed(rows: Sequence[Row], layout: Sequence[ShardPlan]) -> Iterator[Row]:

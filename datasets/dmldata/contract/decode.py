@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from dmldata.common.errors import DatasetError
@@ -51,7 +52,7 @@ def check_eight_bits(image: Image.Image, where: str) -> None:
         raise DatasetError(f"{where}: mode {image.mode}; valid: 8 bits per channel")
 
 
-def decode_mask(data: bytes, size: tuple[int, int], where: str) -> np.ndarray:
+def decode_mask(data: bytes, size: tuple[int, int], where: str) -> NDArray[np.uint8]:
     """Decode a mask to uint8 [H, W]; values as in `dmldata.contract.parts.Part`.
 
     Raises:
@@ -66,7 +67,7 @@ def decode_mask(data: bytes, size: tuple[int, int], where: str) -> np.ndarray:
     return mask
 
 
-def decode_depth(data: bytes, size: tuple[int, int], where: str) -> np.ndarray:
+def decode_depth(data: bytes, size: tuple[int, int], where: str) -> NDArray[np.uint16]:
     """Decode a depth map to uint16 [H, W], in millimeters.
 
     Raises:

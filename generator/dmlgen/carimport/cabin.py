@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dmldata.common.arrays import Bools
 from dmlgen.carimport.model import Model
 
 MIN_AREA = 1.0
@@ -13,7 +14,7 @@ _BELOW_ROOF = 0.08
 _SHARE = 0.8
 
 
-def inside_cabin(car: Model, glass: np.ndarray) -> np.ndarray:
+def inside_cabin(car: Model, glass: Bools) -> Bools:
     """Return which triangles [T], bool, lie well inside the space that the windows surround.
 
     Args:
@@ -30,6 +31,6 @@ def inside_cabin(car: Model, glass: np.ndarray) -> np.ndarray:
     return inside.all(axis=1) & ~glass
 
 
-def has_interior(car: Model, inside: np.ndarray) -> bool:
+def has_interior(car: Model, inside: Bools) -> bool:
     """Return whether a cabin holds enough surface for seats."""
     return float(car.areas[inside].sum()) > MIN_AREA

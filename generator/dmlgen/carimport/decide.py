@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from dmldata.common.arrays import Floats
 from dmldata.common.errors import InputError, UnknownNameError
 from dmlgen.carimport.cabin import has_interior, inside_cabin
 from dmlgen.carimport.extras import coarser_levels, far_away, overlapping
@@ -236,5 +237,5 @@ def _hint_of_extras(model: Model) -> str:
     return f"; if object '{name}' is no part of the car: --ignore '{name}'"
 
 
-def _extents(size: np.ndarray) -> str:
+def _extents(size: Floats) -> str:
     return " x ".join(f"{extent:.4g}" for extent in size)

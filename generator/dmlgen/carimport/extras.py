@@ -7,6 +7,7 @@ from collections import defaultdict
 
 import numpy as np
 
+from dmldata.common.arrays import Bools, Ints
 from dmldata.common.errors import InputError
 from dmlgen.carimport.model import Model
 
@@ -94,7 +95,7 @@ def overlapping(model: Model) -> list[tuple[str, str]]:
     return pairs
 
 
-def _stray_faces(model: Model) -> np.ndarray:
+def _stray_faces(model: Model) -> Bools:
     """Return which faces [T], bool, lie outside the group with the most surface, along any axis."""
     stray = np.zeros(len(model.areas), bool)
     low, high = model.corners.min(axis=1), model.corners.max(axis=1)
@@ -109,7 +110,7 @@ def _stray_faces(model: Model) -> np.ndarray:
     return stray
 
 
-def _far_groups(model: Model, group: np.ndarray, axis: int) -> list[int]:
+def _far_groups(model: Model, group: Ints, axis: int) -> list[int]:
     """Return the groups along an axis whose distance from the main group exceeds its length."""
     count = int(group.max()) + 1
     order = np.argsort(group, kind="stable")
@@ -129,6 +130,6 @@ def _far_groups(model: Model, group: np.ndarray, axis: int) -> list[int]:
         near = (np.minimum(near[0], low[added]), np.maximum(near[1], high[added]))
 
 
-def _listed(model: Model, objects: np.ndarray) -> str:
+def _listed(model: Model, objects: Ints) -> str:
     names = [f"'{model.objects[index]}'" for index in objects[:3]]
     return ", ".join(names) + (f" and {len(objects) - 3} more" if len(objects) > 3 else "")

@@ -9,6 +9,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from dmldata.common.arrays import Floats, Ints
+
 
 @dataclass(frozen=True)
 class ModelMaterial:
@@ -48,25 +50,25 @@ class Model:
     objects: tuple[str, ...]
     paths: tuple[str, ...]
     materials: tuple[ModelMaterial, ...]
-    corners: np.ndarray
-    object: np.ndarray
-    material: np.ndarray
-    piece: np.ndarray
+    corners: Floats
+    object: Ints
+    material: Ints
+    piece: Ints
     notes: tuple[str, ...] = ()
 
     @cached_property
-    def areas(self) -> np.ndarray:
+    def areas(self) -> Floats:
         """Return the areas [T] of the triangles, in square units of the source."""
         edges = self.corners[:, 1:].astype(np.float64) - self.corners[:, :1]
         return np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1) / 2
 
     @cached_property
-    def centers(self) -> np.ndarray:
+    def centers(self) -> Floats:
         """Return the centers [T, 3] of the triangles."""
         return self.corners.mean(axis=1, dtype=np.float64)
 
     @cached_property
-    def samples(self) -> np.ndarray:
+    def samples(self) -> Floats:
         """Return 20,000 points [20000, 3] spread evenly over the surface; the seed is fixed."""
         random = np.random.default_rng(1)
         which = random.choice(len(self.areas), 20_000, p=self.areas / self.areas.sum())
@@ -78,17 +80,17 @@ class Model:
         return corner[:, 0] + first * along + second * across
 
     @property
-    def size(self) -> np.ndarray:
+    def size(self) -> Floats:
         """Return the extents [3] in units of the source."""
         points = self.corners.reshape(-1, 3)
         return (points.max(axis=0) - points.min(axis=0)).astype(np.float64)
 
-    def shares(self) -> np.ndarray:
+    def shares(self) -> Floats:
         """Return the share [M] of the surface that each material covers, 0..1."""
         area = np.bincount(self.material, self.areas, len(self.materials))
         return area / max(area.sum(), 1e-30)
 
-    def moved(self, change: np.ndarray) -> Model:
+    def moved(self, change: Floats) -> Model:
         """Return a copy transformed by `change` [3, 3] and then placed on the ground.
 
         The middle of its outline lies above the origin, its lowest point at 0.
@@ -119,7 +121,7 @@ class Model:
         return float(np.mean(faces_of_edge == 1)), float(np.mean(faces_of_edge > 2))
 
 
-def pieces_of(points: np.ndarray, edges: np.ndarray, first_points: np.ndarray) -> np.ndarray:
+def pieces_of(points: Floats, edges: Ints, first_points: Ints) -> Ints:
     """Return the connected piece that each face of a mesh belongs to, numbered by first occurrence.
 
     Vertices at exactly the same place count as the same vertex, even if the file separates them.

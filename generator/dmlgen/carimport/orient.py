@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dmldata.common.arrays import Floats
 from dmldata.common.errors import InputError
 from dmlgen.carimport.model import Model
 from dmlgen.carimport.names import says, vocabulary, words
@@ -41,7 +42,7 @@ class Facing:
     doubt: str = ""
 
 
-def turn_to_car_frame(up: str, forward: str) -> np.ndarray:
+def turn_to_car_frame(up: str, forward: str) -> Floats:
     """Return the rotation [3, 3] that takes `up` to +Z and then `forward` to +X.
 
     All entries are -1, 0 or 1.
@@ -117,7 +118,7 @@ def find_facing(model: Model, up: str, forward: str, rear: frozenset[str] = froz
     return Facing(up, f"{by_roof or '+'}{long}", doubt)
 
 
-def _rotation(axis: str, degrees: float) -> np.ndarray:
+def _rotation(axis: str, degrees: float) -> Floats:
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     first, second = {"X": (1, 2), "Y": (2, 0), "Z": (0, 1)}[axis]
     turn = np.eye(3)
@@ -158,7 +159,7 @@ def _ends(model: Model, axis: int) -> tuple[float, float]:
     return float(model.corners[..., axis].min()), float(model.corners[..., axis].max())
 
 
-def _sign_by_names(model: Model, along: np.ndarray, rear: frozenset[str]) -> str | None:
+def _sign_by_names(model: Model, along: Floats, rear: frozenset[str]) -> str | None:
     materials = [
         ["rear"] if material.name in rear else words(material.name) for material in model.materials
     ]

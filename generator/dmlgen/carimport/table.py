@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from dmldata.common.arrays import Bools
 from dmldata.common.errors import InputError, UnknownNameError
 from dmlgen.carimport.guess import guess_role
 from dmlgen.carimport.model import Model, ModelMaterial
@@ -107,7 +108,7 @@ def placed_rows(
     rows: tuple[MaterialRole, ...],
     roles: dict[str, str],
     wheels: Wheels,
-    inside: np.ndarray,
+    inside: Bools,
 ) -> tuple[MaterialRole, ...]:
     """Return the whole table: also parts that the user names, and faces on wheels or in the cabin.
 
@@ -166,7 +167,7 @@ def roles_of(rows: tuple[MaterialRole, ...]) -> dict[str, str]:
     return parts | {row.name: row.role for row in rows if not row.place}
 
 
-def faces_of(model: Model, rows: tuple[MaterialRole, ...], role: str) -> np.ndarray:
+def faces_of(model: Model, rows: tuple[MaterialRole, ...], role: str) -> Bools:
     """Return which faces [T], bool, belong to materials with a role."""
     return np.isin(model.material, [index_of(model, r.name) for r in rows if r.role == role])
 
@@ -177,7 +178,7 @@ def index_of(model: Model, name: str) -> int:
 
 
 def _with_places(
-    car: Model, row: MaterialRole, faces: np.ndarray, on_wheels: np.ndarray, inside: np.ndarray
+    car: Model, row: MaterialRole, faces: Bools, on_wheels: Bools, inside: Bools
 ) -> list[MaterialRole]:
     """Return the rows that one material becomes."""
     row = replace(row, share=_share(car, faces))
@@ -206,7 +207,7 @@ def _with_places(
 
 
 def _wheel_row(
-    car: Model, row: MaterialRole, material: ModelMaterial, on_wheels: np.ndarray
+    car: Model, row: MaterialRole, material: ModelMaterial, on_wheels: Bools
 ) -> MaterialRole:
     if row.role in WHEEL_ROLES:
         return row
@@ -224,7 +225,7 @@ def _wheel_row(
     return replace(row, role=role, reason=WHEELS)
 
 
-def _is_outermost(car: Model, faces: np.ndarray, on_wheels: np.ndarray) -> bool:
+def _is_outermost(car: Model, faces: Bools, on_wheels: Bools) -> bool:
     """Return whether some faces reach the tread of their wheel."""
     corners = corner_of(car.centers)
     for corner in range(4):
@@ -254,7 +255,7 @@ def _material_and_glob(model: Model, named: str) -> tuple[str, str]:
     raise UnknownNameError("material", named, names, "--role")
 
 
-def _part(model: Model, material: str, glob: str) -> np.ndarray:
+def _part(model: Model, material: str, glob: str) -> Bools:
     """Return which faces [T], bool, of a material are in the objects that a glob names."""
     named = np.array([fnmatch.fnmatchcase(name, glob) for name in model.objects])
     return named[model.object] & (model.material == index_of(model, material))
@@ -267,7 +268,7 @@ def _objects_of(model: Model, material: int) -> tuple[str, ...]:
     return (model.paths[main],) if area[main] > _MOSTLY * area.sum() else ()
 
 
-def _share(model: Model, faces: np.ndarray) -> float:
+def _share(model: Model, faces: Bools) -> float:
     return float(model.areas[faces].sum() / max(model.areas.sum(), 1e-30))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from dmldata.common.errors import InputError
@@ -37,7 +38,7 @@ def prepare_images(folder: Path, retouches: tuple[Retouch, ...]) -> None:
         image.resize(size, Image.Resampling.BICUBIC).save(path, quality=95)
 
 
-def _on_black(path: Path) -> np.ndarray:
+def _on_black(path: Path) -> NDArray[np.uint8]:
     """Return the image on black, which does not bleed into faces at their rim."""
     with Image.open(path) as image:
         source = image.convert("RGBA")
@@ -46,7 +47,7 @@ def _on_black(path: Path) -> np.ndarray:
     return np.array(flat.convert("RGB"))
 
 
-def _paint_over(pixels: np.ndarray, retouch: Retouch) -> None:
+def _paint_over(pixels: NDArray[np.uint8], retouch: Retouch) -> None:
     left, top, right, bottom = retouch.box
     height, width = pixels.shape[:2]
     if not (0 < left < right < width and 0 < top < bottom < height):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dmldata.common.arrays import Bools, Floats, Ints
 from dmldata.common.errors import InputError
 from dmlgen.carimport.model import Model
 from dmlgen.carimport.names import says, vocabulary, words
@@ -32,7 +33,7 @@ class Wheels:
     """
 
     selectors: tuple[Selector, ...]
-    faces: np.ndarray
+    faces: Bools
     found_by: str = ""
 
 
@@ -40,11 +41,11 @@ class Wheels:
 class _Pieces:
     """Connected pieces: the object of each, and its bounds [P, 3] in meters."""
 
-    object: np.ndarray
-    number: np.ndarray
-    of_face: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    object: Ints
+    number: Ints
+    of_face: Ints
+    low: Floats
+    high: Floats
 
 
 def find_wheels(model: Model, globs: tuple[str, ...] = ()) -> Wheels:
@@ -92,7 +93,7 @@ def _given(model: Model, globs: tuple[str, ...]) -> Wheels:
     return Wheels(tuple(selectors), faces, "given")
 
 
-def _named(model: Model) -> np.ndarray:
+def _named(model: Model) -> Bools:
     """Return which faces [T] have an object, or else a material, that is named after a wheel."""
 
     def is_wheel(name: str) -> bool:
@@ -105,7 +106,7 @@ def _named(model: Model) -> np.ndarray:
     return np.array([is_wheel(m.name) for m in model.materials])[model.material]
 
 
-def _shaped(model: Model, pieces: _Pieces) -> np.ndarray:
+def _shaped(model: Model, pieces: _Pieces) -> Bools:
     """Return which faces [T] form the largest round upright piece near the ground, per corner."""
     size = pieces.high - pieces.low
     diameter = size[:, 2]
@@ -126,7 +127,7 @@ def _shaped(model: Model, pieces: _Pieces) -> np.ndarray:
     return np.isin(pieces.of_face, chosen)
 
 
-def _four_round(model: Model, faces: np.ndarray) -> np.ndarray | None:
+def _four_round(model: Model, faces: Bools) -> Floats | None:
     """Return the bounds [4, 2, 3] of the wheels that faces form in the corners, or None."""
     corners = corner_of(model.centers)
     boxes = []
@@ -151,7 +152,7 @@ def _four_round(model: Model, faces: np.ndarray) -> np.ndarray | None:
     return np.array(boxes) if max(heights) < (1 + _SIMILAR) * min(heights) else None
 
 
-def _inside(pieces: _Pieces, boxes: np.ndarray) -> np.ndarray:
+def _inside(pieces: _Pieces, boxes: Floats) -> Bools:
     """Return which pieces [P] lie wholly in one of the boxes, within a centimeter."""
     is_inside = np.zeros(len(pieces.object), bool)
     for low, high in boxes:
@@ -160,7 +161,7 @@ def _inside(pieces: _Pieces, boxes: np.ndarray) -> np.ndarray:
     return is_inside
 
 
-def _selectors(model: Model, faces: np.ndarray, pieces: _Pieces) -> tuple[Selector, ...]:
+def _selectors(model: Model, faces: Bools, pieces: _Pieces) -> tuple[Selector, ...]:
     selectors = []
     for index in np.unique(model.object[faces]):
         here = model.object == index
@@ -191,12 +192,12 @@ def _pieces(model: Model) -> _Pieces:
     return _Pieces(keys // width, keys % width, of_face, low, high)
 
 
-def corner_of(centers: np.ndarray) -> np.ndarray:
+def corner_of(centers: Floats) -> Ints:
     """Return the index [N] into CORNERS of each point."""
     return np.where(centers[:, 0] > 0, 0, 2) + np.where(centers[:, 1] > 0, 0, 1)
 
 
-def _matching(names: tuple[str, ...] | list[str], glob: str) -> np.ndarray:
+def _matching(names: tuple[str, ...] | list[str], glob: str) -> Bools:
     return np.array([fnmatch.fnmatchcase(name, glob) for name in names])
 
 

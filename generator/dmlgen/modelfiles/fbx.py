@@ -96,4 +96,4 @@ class _Fbx:
                     f"{self.file}: {broken:,} of {len(points):,} vertices of a mesh have no finite "
                     f"place (NaN or infinite); repair it in the program it comes from"
                 )
-        return at + 12 + (stored if packed else size)
+        return at + 12 + int(stored if packed else size)

@@ -73,7 +73,7 @@ def check_car_glb(file: Path) -> None:
 def _read(file: Path) -> tuple[JsonObject, memoryview | None]:
     """Return the document, and the binary part of a GLB file."""
     data, binary = memoryview(file.read_bytes()), None
-    if data[:4] == b"glTF":
+    if bytes(data[:4]) == b"glTF":
         data, binary = _chunks(file, data)
     if len(data) > _MAX_JSON:
         raise InputError(

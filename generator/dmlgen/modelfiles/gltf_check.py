@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from urllib.parse import quote, unquote
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dmldata.common.errors import InputError
 from dmlgen.modelfiles.beside import find_beside
@@ -235,7 +236,10 @@ class GltfCheck:
         if not isinstance(attributes, dict):
             return 1
         where = f"nodes[{index}]"
-        return max([1, *(self.item("accessors", a, where)["count"] for a in attributes.values())])
+        counts: list[int] = [
+            self.item("accessors", number, where)["count"] for number in attributes.values()
+        ]
+        return max([1, *counts])
 
     def _triangles(self, number: int, mesh: JsonObject) -> int:
         primitives = mesh.get("primitives")

@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
+from dmldata.common.arrays import Floats
 from dmlgen.plan.presets import SENSOR_WIDTH_MM
 from dmlgen.scene.framing import crop_frame
 
@@ -41,7 +42,7 @@ class Camera:
         self.object.location = position
         self.object.rotation_euler = (TARGET - position).to_track_quat("-Z", "Y").to_euler()
 
-    def frame(self, car: np.ndarray, focal_length: float, aperture: float, crop: float) -> None:
+    def frame(self, car: Floats, focal_length: float, aperture: float, crop: float) -> None:
         """Choose lens and frame.
 
         Args:

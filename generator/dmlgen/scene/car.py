@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 from bpy.types import Object
 
+from dmldata.common.arrays import Floats
 from dmlgen.catalog.assets import car_mesh
 from dmlgen.catalog.derived_names import parse_derived
 from dmlgen.derive.models import UNCHANGED, derived_glb
@@ -101,7 +102,7 @@ class Car:
         """Set the yaw in degrees, counter-clockwise seen from above; 0 faces the camera."""
         self.root.rotation_euler = (0.0, 0.0, math.radians(rotation))
 
-    def points(self) -> np.ndarray:
+    def points(self) -> Floats:
         """Return the vertices of body and wheels in the world [N, 3], meters."""
         turn = np.array(self.root.rotation_euler.to_matrix())
         return self._points @ turn.T
@@ -134,5 +135,5 @@ def _points(mesh: Object) -> np.ndarray:
     flat = np.empty(len(mesh.data.vertices) * 3)
     mesh.data.vertices.foreach_get("co", flat)
     local = np.array(mesh.matrix_local)
-    points: np.ndarray = flat.reshape(-1, 3) @ local[:3, :3].T + local[:3, 3]
+    points: Floats = flat.reshape(-1, 3) @ local[:3, :3].T + local[:3, 3]
     return points

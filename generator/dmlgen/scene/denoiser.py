@@ -10,6 +10,8 @@ import sys
 
 import numpy as np
 
+from dmldata.common.arrays import Floats
+
 # pyoidn imports PyTorch where that is installed, which takes each worker seconds at its start, for
 # tensors that nothing here uses. It has no option against it, so PyTorch is hidden meanwhile.
 _unused = "torch" not in sys.modules
@@ -50,7 +52,7 @@ class Denoiser:
         flags = {"hdr": True, "cleanAux": True}
         self._filters.append(self._filter(picture, self._color, pyoidn.OIDN_QUALITY_HIGH, **flags))
 
-    def denoise(self, color: np.ndarray, albedo: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    def denoise(self, color: Floats, albedo: Floats, normal: Floats) -> Floats:
         """Return the picture without its noise.
 
         Args:
@@ -72,7 +74,7 @@ class Denoiser:
         return self._color
 
     def _filter(
-        self, images: dict[str, np.ndarray], output: np.ndarray, quality: int, **flags: bool
+        self, images: dict[str, Floats], output: Floats, quality: int, **flags: bool
     ) -> pyoidn.Filter:
         built = pyoidn.Filter(self._device, pyoidn.OIDN_FILTER_TYPE_RT)
         for name, image in {**images, "output": output}.items():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 MARGIN = 0.06
 """Margin around the car's box in a full crop, as a share of the box."""
 
 
-def crop_frame(points: np.ndarray, frame: np.ndarray, crop: float) -> tuple[float, np.ndarray]:
+def crop_frame(
+    points: NDArray[np.float64], frame: NDArray[np.float64], crop: float
+) -> tuple[float, NDArray[np.float64]]:
     """Return a frame between the whole picture and the bounding box of what it shows.
 
     Up to 1, `crop` moves every edge in a straight line from the whole frame to the frame of the

@@ -39,7 +39,7 @@ def panorama_file(name: str) -> Path:
     return folder / name
 
 
-def light_on_ground(pixels: np.ndarray) -> np.ndarray:
+def light_on_ground(pixels: Floats) -> Floats:
     """Return the radiance [3] of a white diffuse card on the ground under a panorama.
 
     Args:
@@ -148,5 +148,5 @@ def _flat(mesh: Mesh) -> np.ndarray:
     mesh.vertices.foreach_get("co", points)
     corners = np.empty(len(mesh.loops), dtype=np.int32)
     mesh.loops.foreach_get("vertex_index", corners)
-    flat: np.ndarray = points.reshape(-1, 3)[corners, :2].ravel()
+    flat: Floats = points.reshape(-1, 3)[corners, :2].ravel()
     return flat

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from dmldata.common.color import decode_srgb, encode_srgb
@@ -40,7 +41,9 @@ class Character:
         return cls(**{field.name: values[field.name] for field in fields(cls)})
 
 
-def photograph(pixels: np.ndarray, character: Character, rng: np.random.Generator) -> np.ndarray:
+def photograph(
+    pixels: NDArray[np.uint8], character: Character, rng: np.random.Generator
+) -> NDArray[np.uint8]:
     """Return the picture as a camera of that character would have taken it.
 
     A character that adds nothing returns it unchanged.
@@ -74,5 +77,5 @@ def photograph(pixels: np.ndarray, character: Character, rng: np.random.Generato
     if character.sharpening:
         blurred = gaussian_filter(encoded, (SHARPENING_RADIUS, SHARPENING_RADIUS, 0))
         encoded = encoded + character.sharpening * (encoded - blurred)
-    picture: np.ndarray = np.round(np.clip(encoded, 0, 1) * 255).astype(np.uint8)
+    picture: NDArray[np.uint8] = np.round(np.clip(encoded, 0, 1) * 255).astype(np.uint8)
     return picture

@@ -111,7 +111,7 @@ def _seconds(text: str) -> float:
     return total
 
 
-def _box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
+def _box(mask: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
     rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
     if not len(rows):
         return None

@@ -11,6 +11,7 @@ import numpy as np
 from bpy.types import Mesh, Node, Object
 from mathutils import Vector
 
+from dmldata.common.arrays import Floats
 from dmlgen.catalog.places import Softbox, StudioSpec
 from dmlgen.scene.backdrop import FINISHES
 from dmlgen.scene.changes import Changes
@@ -86,7 +87,7 @@ def _paper(mesh: Mesh) -> Node:
     return shader
 
 
-def _profile(radius: float, height: float) -> np.ndarray:
+def _profile(radius: float, height: float) -> Floats:
     """Return distance from the middle and height [N, 2] of floor, cove and wall."""
     bend = np.linspace(0, math.pi / 2, 16)
     cove = np.stack([radius - COVE + COVE * np.sin(bend), COVE - COVE * np.cos(bend)], axis=1)

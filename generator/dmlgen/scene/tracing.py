@@ -9,6 +9,8 @@ import cycles
 import numpy as np
 from bpy.types import Depsgraph, RenderLayer
 
+from dmldata.common.arrays import Floats
+
 
 def render(work: Callable[[RenderLayer], None]) -> None:
     """Render the current scene into its file.

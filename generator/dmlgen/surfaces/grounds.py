@@ -201,4 +201,5 @@ def _chosen(size: int, rng: np.random.Generator, share: float) -> Array:
     """Return where stones of the upper layers lie: 1 on about a share of the tile."""
     field = fractal(size, 1.4, rng, 10)
     field = warp(field, 3 * fractal(size, 2.0, rng, 10), 3 * fractal(size, 2.0, rng, 10))
-    return smoothstep(field, np.quantile(field, 1 - share), np.quantile(field, 1 - share) + 0.2)
+    low = float(np.quantile(field, 1 - share))
+    return smoothstep(field, low, low + 0.2)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
-Array = np.ndarray
+Array = NDArray[np.float64]
 
 
 def fractal(size: int, slope: float, rng: np.random.Generator, low: float = 1.0) -> Array:

@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 from bpy.types import Image, Material, Node, Object
 
+from dmldata.common.arrays import Floats, Ints
 from dmldata.common.errors import InputError, UnknownNameError
 from dmlgen.carimport.mesh.read import face_pieces, matches, read_source, values_of
 from dmlgen.carimport.model import Model, ModelMaterial

@@ -8,6 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from numpy.typing import NDArray
+
+from dmldata.common.arrays import Ints
+
 import bpy  # isort: skip (bmesh exists once bpy is imported)
 import bmesh
 import numpy as np
@@ -227,6 +231,6 @@ def _linked(name: str, path: str, mesh: Mesh, matrix: Matrix) -> Object:
 
 def values_of(items: bpy_prop_collection, field: str, kind: type, width: int = 1) -> np.ndarray:
     """Return one field of all items of a Blender collection, [N] or [N, width]."""
-    flat: np.ndarray = np.empty(len(items) * width, kind)
+    flat: NDArray[Any] = np.empty(len(items) * width, kind)
     items.foreach_get(field, flat)
     return flat if width == 1 else flat.reshape(-1, width)

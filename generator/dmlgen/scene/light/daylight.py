@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from dmldata.common.arrays import Floats
+
 SUN_INTENSITY = 0.4
 """Strength of the sun's disc relative to Nishita's clear sky: a thin haze, softer contrast."""
 
@@ -63,7 +65,7 @@ _SUN = np.array(
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
-def metered_light(elevation: float, sunlit: float = 1.0, facing: float = 0.0) -> np.ndarray:
+def metered_light(elevation: float, sunlit: float = 1.0, facing: float = 0.0) -> Floats:
     """Return the linear RGB [3] that a meter reads.
 
     Half of it comes from a white card on the ground, the rest from cards that face the sun and
@@ -83,7 +85,7 @@ def metered_light(elevation: float, sunlit: float = 1.0, facing: float = 0.0) ->
     return (1 - HAZE) * clear + HAZE * float(clear @ LUMINANCE)
 
 
-def light_gain(reading: np.ndarray, compensation: float = 0.0) -> tuple[float, float, float]:
+def light_gain(reading: Floats, compensation: float = 0.0) -> tuple[float, float, float]:
     """Return the factor per channel by which light is scaled.
 
     What the meter read then has the luminance WHITE, and the share ADAPTATION of its color cast is

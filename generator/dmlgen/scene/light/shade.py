@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dmldata.common.arrays import Bools, Floats
 from dmlgen.catalog.things import Building, Hall, Placed
 
 _SPREAD = np.linspace(-2.2, 2.2, 5)
@@ -35,7 +36,7 @@ def sunlit_share(things: Sequence[Placed], elevation: float, rotation: float) ->
     return float(lit.mean())
 
 
-def _hits(thing: Building | Hall, sun: np.ndarray) -> np.ndarray:
+def _hits(thing: Building | Hall, sun: Floats) -> Bools:
     """Return which of the rays from POINTS to the sun [50] meet the box of a building."""
     turn = np.radians(thing.turn)
     axes = np.array([[np.cos(turn), np.sin(turn), 0], [-np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
@@ -47,5 +48,5 @@ def _hits(thing: Building | Hall, sun: np.ndarray) -> np.ndarray:
     first, second = (low - origin) / direction, (high - origin) / direction
     enter = np.minimum(first, second).max(axis=1)
     leave = np.maximum(first, second).min(axis=1)
-    hits: np.ndarray = (enter <= leave) & (leave > 0)
+    hits: Bools = (enter <= leave) & (leave > 0)
     return hits

@@ -40,7 +40,7 @@ class Sky:
             self.color = tree.mix_color(_cloud_cover(tree), self.color, (*CLOUD, 1.0))
 
     def set_sun(
-        self, elevation: float, rotation: float, reading: np.ndarray, compensation: float = 0.0
+        self, elevation: float, rotation: float, reading: Floats, compensation: float = 0.0
     ) -> None:
         """Set the position of the sun and how the camera meters its light.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from bpy.types import Material, Object
 
+from dmldata.common.arrays import Floats
 from dmlgen.scene.props.materials import Color, pane, plain, wall
 from dmlgen.scene.props.shape import Shape
 
@@ -110,7 +111,7 @@ def hall(width: float, height: float, depth: float, color: str) -> list[Object]:
     return [shape.finish()]
 
 
-def _upright(x: float, y0: float, y1: float, z0: float, z1: float) -> np.ndarray:
+def _upright(x: float, y0: float, y1: float, z0: float, z1: float) -> Floats:
     """Return a rectangle that faces +x."""
     return np.array([[(x, y0, z0), (x, y1, z0), (x, y1, z1), (x, y0, z1)]])
 

@@ -7,8 +7,12 @@ import math
 import numpy as np
 from bpy.types import Object
 
+from dmldata.common.arrays import Floats
 from dmlgen.scene.props.materials import LEAVES, leaf, plain
 from dmlgen.scene.props.shape import Shape
+
+Place = Callable[[Floats, Floats], tuple[Floats | float, ...]]
+"""Returns the points (x, y, z) of a surface at two coordinates [N] in 0..1."""
 
 
 def hedge(length: float, height: float, depth: float, rng: np.random.Generator) -> list[Object]:
@@ -17,7 +21,7 @@ def hedge(length: float, height: float, depth: float, rng: np.random.Generator) 
     inset = min(0.12, depth / 4)
     low = (-depth / 2 + inset, -length / 2 + inset, 0.0)
     shape.box(low, (depth / 2 - inset, length / 2 - inset, height - inset), plain("earth"))
-    sides = [
+    sides: list[tuple[float, Place, tuple[float, float, float]]] = [
         (length * height, lambda a, b: (depth / 2, (a - 0.5) * length, b * height), (1, 0, 0.2)),
         (length * height, lambda a, b: (-depth / 2, (a - 0.5) * length, b * height), (-1, 0, 0.2)),
         (length * depth, lambda a, b: ((b - 0.5) * depth, (a - 0.5) * length, height), (0, 0, 1)),
@@ -99,7 +103,7 @@ def treeline(radius: float, height: float, rng: np.random.Generator) -> list[Obj
 
 def _crown(
     shape: Shape,
-    middles: np.ndarray,
+    middles: Floats,
     radius: float,
     count: int,
     size: float,
@@ -117,7 +121,7 @@ def _crown(
 
 
 def _leaves(
-    shape: Shape, points: np.ndarray, normals: np.ndarray, size: float, rng: np.random.Generator
+    shape: Shape, points: Floats, normals: Floats, size: float, rng: np.random.Generator
 ) -> None:
     """Add pointed leaves at `points` [N, 3], rotated at random about `normals` [N, 3]."""
     count = len(points)

@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 from bpy.types import Material, Object
 
+from dmldata.common.arrays import Floats, Ints
 from dmlgen.derive import quads
 from dmlgen.derive.quads import Point
 from dmlgen.meshes.weld import weld

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from dmldata.common.arrays import Floats
 from dmldata.common.strict import StrictModel
 
 
@@ -78,7 +79,7 @@ def _distance(correlations: Mapping[frozenset[str], float | None], a: str, b: st
     return float("nan") if r is None else max(1.0 - r, 0.0)
 
 
-def _complete(matrix: np.ndarray) -> list[int]:
+def _complete(matrix: Floats) -> list[int]:
     """Drop the row with most gaps until there are none, and return the remaining rows."""
     rows = list(range(len(matrix)))
     while True:

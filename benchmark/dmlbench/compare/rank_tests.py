@@ -82,7 +82,8 @@ def holm(p_values: Values) -> list[float]:
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted.tolist()
+    values: list[float] = adjusted.tolist()
+    return values
 
 
 def cliffs_delta(u: float, a: int, b: int) -> tuple[float, tuple[float, float]]:

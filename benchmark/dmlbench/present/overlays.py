@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from dmlbench.maps.geometry import Geometry
+from dmldata.common.arrays import Floats
 
 DIMMED, OUTSIDE = 0.55, 0.25
 _WEIGHTS = np.array([0.299, 0.587, 0.114])
@@ -32,7 +33,7 @@ def shrink(image: Image.Image, width: int) -> Image.Image:
     return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
 
 
-def overlay(image: Image.Image, saliency: NDArray[np.floating], geometry: Geometry) -> Image.Image:
+def overlay(image: Image.Image, saliency: Floats, geometry: Geometry) -> Image.Image:
     """Draw a map over a darkened gray image: black and purple are low, yellow is high.
 
     Args:
@@ -49,7 +50,7 @@ def overlay(image: Image.Image, saliency: NDArray[np.floating], geometry: Geomet
 
 
 def _carried_back(
-    image: Image.Image, saliency: NDArray[np.floating], geometry: Geometry
+    image: Image.Image, saliency: Floats, geometry: Geometry
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the map in the pixels of `image`, 0 outside the input, and a mask of the input."""
     horizontal, vertical = image.width / geometry.image[1], image.height / geometry.image[0]

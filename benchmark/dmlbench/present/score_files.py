@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,7 @@ def _rows(scores: ScoredFiles) -> Iterator[tuple[str | float | None, ...]]:
             yield (name, measure, score.value, *ends)
 
 
-_WRITERS = {
+_WRITERS: dict[str, Callable[[ScoredFiles], str]] = {
     ".json": as_json,
     ".csv": as_csv,
     ".md": lambda scores: markdown_table(score_table(scores.properties)) + "\n",

@@ -12,6 +12,7 @@ from dmlbench.present.map_gallery import value_text
 from dmlbench.present.overlays import data_uri, shrink
 from dmlbench.results import Result
 from dmlbench.sources import ImageSource
+from dmldata.common.arrays import Floats
 from dmldata.common.errors import InputError
 from dmldata.contract.manifest import Manifest
 
@@ -97,7 +98,7 @@ def make_strips(
     return [Strip(scene, [variant(key) for key in keys]) for scene, keys in shown.items()]
 
 
-def _unit(result: Result) -> np.ndarray:
+def _unit(result: Result) -> Floats:
     """Return embeddings [N, D] of length 1, as sensitivity is measured."""
     embeddings = result.folder.read_embeddings().astype(np.float64)
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)

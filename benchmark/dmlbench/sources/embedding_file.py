@@ -88,8 +88,10 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 def _check_npy(file: IO[bytes], size: int, where: str) -> None:
     version = npy.read_magic(file)
-    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read_header(file)
+    if version == (1, 0):
+        shape, _, dtype = npy.read_array_header_1_0(file)
+    else:
+        shape, _, dtype = npy.read_array_header_2_0(file)
     held = size - file.tell()
     if dtype.hasobject:
         raise InputError(

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dmlbench.sources.decode import decode_photograph
 from dmlbench.sources.fingerprint import fingerprint_of
@@ -85,7 +86,7 @@ class LabelledImages:
         }
         return pa.table({KEY: pa.array(self.keys), **scenes, **values})
 
-    def values(self, factor: str) -> np.ndarray:
+    def values(self, factor: str) -> NDArray[Any]:
         """See `protocol.ImageSource`.
 
         Raises:
@@ -93,7 +94,7 @@ class LabelledImages:
         """
         return self.manifest.factor(factor).values
 
-    def labels(self, factor: str) -> np.ndarray:
+    def labels(self, factor: str) -> NDArray[np.int32]:
         """See `protocol.ImageSource`.
 
         Raises:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dmldata.dataset import Item
 
@@ -97,10 +98,10 @@ class ImageSource(Protocol):
 
     def __len__(self) -> int: ...
 
-    def values(self, factor: str) -> np.ndarray:
+    def values(self, factor: str) -> NDArray[Any]:
         """Return the values [N]: float64 with NaN for no value, or object (str) with None."""
 
-    def labels(self, factor: str) -> np.ndarray:
+    def labels(self, factor: str) -> NDArray[np.int32]:
         """Return the bin of each value, int32 [N]; -1 for no value."""
 
     def samples_iter(

@@ -61,7 +61,7 @@ def import_function(reference: str, error: type[PrismError]) -> Callable[..., An
                 f"{reference}: '{module}' cannot be imported (from {Path.cwd()} or installed "
                 f"packages): {error_line(failure)}"
             ) from failure
-    function = getattr(imported, name, None)
+    function: Callable[..., Any] | None = getattr(imported, name, None)
     if not callable(function):
         raise error(f"{reference}: '{module}' has no function '{name}'")
     return function

@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import fsspec
 import numpy as np
@@ -34,7 +34,7 @@ class Item(NamedTuple):
 
     key: str
     image: Image.Image
-    mask: np.ndarray | None
+    mask: NDArray[np.uint8] | None
     row: Row
 
 

@@ -217,7 +217,7 @@ def _draft(layout: Sequence[ShardPlan], facts: DatasetFacts) -> Manifest:
 def _as_json(field: str, document: Mapping[str, object]) -> dict[str, object]:
     """Return a document as it will be read back from JSON."""
     try:
-        read_back: dict[str, Any] = json.loads(json.dumps(document, allow_nan=False))
+        read_back: dict[str, object] = json.loads(json.dumps(document, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise InputError(f"{field}: not valid in JSON: {error}") from None
     return read_back

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
-def decode_srgb(encoded: float | NDArray[np.floating]) -> NDArray[np.floating]:
+def decode_srgb(encoded: float | NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """Return the light of encoded sRGB values, both 0..1, in their shape and dtype.
 
     >>> decode_srgb(np.array([0.0, 0.02, 0.5, 1.0])).round(4).tolist()
@@ -15,7 +17,7 @@ def decode_srgb(encoded: float | NDArray[np.floating]) -> NDArray[np.floating]:
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
-def encode_srgb(light: NDArray[np.floating]) -> NDArray[np.floating]:
+def encode_srgb(light: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """Return the encoded sRGB values of light, both 0..1, in its shape and dtype.
 
     >>> encode_srgb(decode_srgb(np.array([0.0, 0.02, 0.5, 1.0]))).round(6).tolist()

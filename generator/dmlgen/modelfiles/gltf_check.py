@@ -293,7 +293,7 @@ class GltfCheck:
                 f"{where}: an index names vertex {int(values.max()):,} of {vertices:,}"
             )
 
-    def _values(self, accessor: JsonObject) -> np.ndarray | None:
+    def _values(self, accessor: JsonObject) -> NDArray[Any] | None:
         """Return the stored values [N, components], or None without a bufferView of its own."""
         if accessor.get("bufferView") is None or not accessor["count"]:
             return None

@@ -131,7 +131,7 @@ def _place(wheel: Object) -> str:
     return "_".join(wheel.name.split(".")[0].split("_")[1:])
 
 
-def _points(mesh: Object) -> np.ndarray:
+def _points(mesh: Object) -> Floats:
     flat = np.empty(len(mesh.data.vertices) * 3)
     mesh.data.vertices.foreach_get("co", flat)
     local = np.array(mesh.matrix_local)

@@ -18,6 +18,7 @@ import bpy
 import numpy as np
 from bpy.types import Mesh, Node, NodeSocket
 
+from dmldata.common.arrays import Floats
 from dmldata.common.errors import UnknownNameError
 from dmlgen.catalog.places import PanoramaSpec
 from dmlgen.scene.changes import Changes
@@ -142,7 +143,7 @@ class Panorama:
         return limited.outputs[0]
 
 
-def _flat(mesh: Mesh) -> np.ndarray:
+def _flat(mesh: Mesh) -> Floats:
     """Return x and y of every corner of a mesh [2 N], as its UV map."""
     points = np.empty(len(mesh.vertices) * 3)
     mesh.vertices.foreach_get("co", points)

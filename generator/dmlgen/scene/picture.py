@@ -11,6 +11,7 @@ from time import perf_counter
 import bpy
 import numpy as np
 from bpy.types import RenderLayer
+from numpy.typing import NDArray
 from PIL import Image
 
 from dmlgen.scene import tracing

@@ -95,7 +95,7 @@ def _profile(radius: float, height: float) -> Floats:
 
 
 def _lathe(
-    profile: np.ndarray, steps: int = 96
+    profile: Floats, steps: int = 96
 ) -> tuple[list[tuple[float, float, float]], list[tuple[int, int]], list[tuple[int, ...]]]:
     """Return vertices, edges and faces of a profile turned about Z, closed in the middle."""
     angles = np.arange(steps) * (2 * math.pi / steps)

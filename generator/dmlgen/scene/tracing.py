@@ -43,7 +43,7 @@ def render(work: Callable[[RenderLayer], None]) -> None:
         raise errors[0]
 
 
-def read(layer: RenderLayer, name: str) -> np.ndarray:
+def read(layer: RenderLayer, name: str) -> Floats:
     """Return pass `name` of a render layer, float32 [H, W, channels], first row at the bottom."""
     render = bpy.context.scene.render
     render_pass = layer.passes[name]
@@ -52,6 +52,6 @@ def read(layer: RenderLayer, name: str) -> np.ndarray:
     return pixels.reshape(render.resolution_y, render.resolution_x, render_pass.channels)
 
 
-def write(layer: RenderLayer, name: str, pixels: np.ndarray) -> None:
+def write(layer: RenderLayer, name: str, pixels: Floats) -> None:
     """Replace the pass `name` by `pixels`, in the format that `read` returns."""
     layer.passes[name].rect.foreach_set(pixels.ravel())

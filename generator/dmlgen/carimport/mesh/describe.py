@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
 from bpy.types import Image, Material, Node, Object
+from numpy.typing import NDArray
 
-from dmldata.common.arrays import Floats, Ints
 from dmldata.common.errors import InputError, UnknownNameError
 from dmlgen.carimport.mesh.read import face_pieces, matches, read_source, values_of
 from dmlgen.carimport.model import Model, ModelMaterial
@@ -44,7 +45,9 @@ def describe(file: Path, ignore: tuple[str, ...] = ()) -> Model:
     )
 
 
-def _triangles(obj: Object, index: dict[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _triangles(
+    obj: Object, index: dict[str, int]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     mesh = obj.data
     matrix = np.array(obj.matrix_world)
     points = values_of(mesh.vertices, "co", np.float32, 3) @ matrix[:3, :3].T + matrix[:3, 3]

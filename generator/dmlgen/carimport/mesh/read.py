@@ -6,7 +6,7 @@ import fnmatch
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -88,7 +88,7 @@ def reason_of(error: RuntimeError) -> str:
     )
 
 
-def face_pieces(mesh: Mesh) -> np.ndarray:
+def face_pieces(mesh: Mesh) -> Ints:
     """Return the connected piece [F], int, that each face of a mesh belongs to."""
     first = values_of(mesh.polygons, "loop_start", np.int32)
     corner_points = values_of(mesh.loops, "vertex_index", np.int32)
@@ -229,7 +229,7 @@ def _linked(name: str, path: str, mesh: Mesh, matrix: Matrix) -> Object:
     return obj
 
 
-def values_of(items: bpy_prop_collection, field: str, kind: type, width: int = 1) -> np.ndarray:
+def values_of(items: bpy_prop_collection, field: str, kind: type, width: int = 1) -> NDArray[Any]:
     """Return one field of all items of a Blender collection, [N] or [N, width]."""
     flat: NDArray[Any] = np.empty(len(items) * width, kind)
     items.foreach_get(field, flat)

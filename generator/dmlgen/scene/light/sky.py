@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from bpy.types import NodeSocket, World
 
+from dmldata.common.arrays import Floats
 from dmlgen.scene.blender_names import SINGLE_SCATTERING_SKY
 from dmlgen.scene.light.daylight import HAZE, SUN_INTENSITY, light_gain
 from dmlgen.scene.nodes import Tree

@@ -19,13 +19,13 @@ class Shape:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._vertices: list[np.ndarray] = []
-        self._faces: list[np.ndarray] = []
-        self._slots: list[np.ndarray] = []
+        self._vertices: list[Floats] = []
+        self._faces: list[Ints] = []
+        self._slots: list[Ints] = []
         self._materials: list[Material] = []
         self._count = 0
 
-    def quads(self, corners: np.ndarray, material: Material) -> None:
+    def quads(self, corners: Floats, material: Material) -> None:
         """Add faces of four corners each [N, 4, 3], counter-clockwise seen from outside."""
         corners = np.asarray(corners, dtype=float).reshape(-1, 4, 3)
         if material not in self._materials:
@@ -50,7 +50,7 @@ class Shape:
         """Add a cone or cylinder from `start` to `end`, closed at its end."""
         self.quads(quads.tube(start, end, radii, sides), material)
 
-    def lathe(self, profile: np.ndarray, material: Material, steps: int = 64) -> None:
+    def lathe(self, profile: Floats, material: Material, steps: int = 64) -> None:
         """Add a profile turned about the y axis, as in `dmlgen.derive.quads.lathe`."""
         self.quads(quads.lathe(profile, steps), material)
 

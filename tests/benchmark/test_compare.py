@@ -13,7 +13,7 @@ import pytest
 from dmlbench.compare import Comparison, compare_results
 from dmlbench.compare.maps import ModelMaps, compare_pair
 from dmlbench.maps.geometry import Geometry
-from dmlbench.present.result_tables import number
+from dmlbench.present.numbers import number
 from dmlbench.results import find_results
 from dmlbench.results.files import SaliencyRequest
 

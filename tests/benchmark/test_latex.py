@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmlbench.present.latex import escape, latex_table
-from dmlbench.present.result_tables import Marked, Table
+from dmlbench.present.table import Column, Estimate, Table, names
 
 NAME = r"50%_$x$ & {a} \b ~^#<i>|"
 
@@ -71,18 +71,19 @@ def test_escaped_text_holds_no_command_of_its_own(name):
 
 
 def test_marked_value_is_bold_and_its_interval_is_not():
-    found = latex_table(Table("T", ("p", "m"), [("hue", Marked("-1.5 [-2.0 to -1.0]"))]))
-    assert r"hue & \textbf{$-$1.5} [$-$2.0 to $-$1.0] \\" in found
+    score = Estimate(-1.5, (-2.0, -1.0), marked=True)
+    written = latex_table(Table("T", (*names("p"), Column("m", 1)), [("hue", score)]))
+    assert r"hue & \textbf{$-$1.5} [$-$2.0 to $-$1.0] \\" in written
 
 
 def test_first_cell_is_no_option_of_the_row_above():
-    found = latex_table(Table("T", ("p", "m"), [("[a", "1"), ("*b", "2")]))
-    assert "{[a} & 1" in found
-    assert "{*b} & 2" in found
+    written = latex_table(Table("T", names("p", "m"), [("[a", "1"), ("*b", "2")]))
+    assert "{[a} & 1" in written
+    assert "{*b} & 2" in written
 
 
 def test_table_without_rows_is_a_table():
-    assert r"\begin{tabular}{lr}" in latex_table(Table("T", ("property", "m"), []))
+    assert r"\begin{tabular}{lr}" in latex_table(Table("T", names("property", "m"), []))
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX is installed")

@@ -18,8 +18,8 @@ from PIL import Image
 
 from dmlbench.maps.geometry import Geometry
 from dmlbench.present.color_scales import Scale, contrast, ink_on
+from dmlbench.present.numbers import number
 from dmlbench.present.overlays import overlay
-from dmlbench.present.result_tables import number
 from dmlbench.results import find_results
 
 VOID = {"meta", "link", "img", "wbr", "br", "input"}

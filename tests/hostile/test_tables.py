@@ -9,8 +9,11 @@ import json
 import pytest
 
 from dmlbench.compare import compare_results
-from dmlbench.present.latex import as_latex, latex_table
-from dmlbench.present.result_tables import Table, csv_document, csv_text
+from dmlbench.present.comparison_files import comparison_document
+from dmlbench.present.documents import as_latex
+from dmlbench.present.latex import latex_table
+from dmlbench.present.table import Table, names
+from dmlbench.present.table_writers import csv_document, csv_table
 from dmlbench.results import find_results
 
 FORMULAS = ("=1+1", "+1+cmd|' /C calc'!A0", "-2+A1", "@SUM(A1)", "\t=1", "\r=1")
@@ -20,7 +23,7 @@ FORMULAS = ("=1+1", "+1+cmd|' /C calc'!A0", "-2+A1", "@SUM(A1)", "\t=1", "\r=1")
 def test_a_name_that_begins_as_a_formula_is_text_in_csv(text):
     for written in (
         csv_document((text, "r"), [(text, 0.5)]),
-        csv_text(Table("T", (text, "r"), [(text, "0.5")])),
+        csv_table(Table("T", names(text, "r"), [(text, "0.5")])),
     ):
         for row in csv.reader(io.StringIO(written, newline="")):
             assert row[0][0] == "'"
@@ -51,7 +54,8 @@ def test_a_line_break_in_a_name_ends_no_comment_of_latex(own):
     document["dataset"]["name"] = "a\n\\input{/etc/passwd}\n%"
     document["notes"] = ["b\r\\immediate\\write18{id}"]
     run.write_text(json.dumps(document))
-    text = as_latex(compare_results(find_results([folder]), at_least=1))
+    comparison = compare_results(find_results([folder]), at_least=1)
+    text = as_latex(comparison_document(comparison))
     for line in text.splitlines():
         assert line.startswith("%") or "\\input" not in line
         assert line.startswith("%") or "write18" not in line
@@ -59,7 +63,7 @@ def test_a_line_break_in_a_name_ends_no_comment_of_latex(own):
 
 def test_text_of_others_is_no_command_in_a_table_of_latex():
     text = "\\input{x}\n\n$a$ & % # ~ ^"
-    written = latex_table(Table(text, (text, "r"), [(text, "0.5")], text))
+    written = latex_table(Table(text, names(text, "r"), [(text, "0.5")], text))
     assert "\\input" not in written
     assert written.count("\n\n") == 0
     assert written.count("&") - written.count("\\&") == 2

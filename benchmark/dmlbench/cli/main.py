@@ -181,8 +181,8 @@ def score(
     """Compute property scores of embeddings from any source, with labels from a table."""
     from dmlbench.cli.values import check_file
     from dmlbench.evaluate.score_files import score_files
-    from dmlbench.present.result_tables import print_scores
-    from dmlbench.present.score_files import check_suffix, write_scores
+    from dmlbench.present.documents import check_suffix, write_document
+    from dmlbench.present.result_tables import print_scores, score_document
 
     check_file(out, "--out")
     if out is not None:
@@ -192,7 +192,7 @@ def score(
             embeddings, labels, properties=properties, **vars(options), progress=bar.report
         )
     if out is not None:
-        write_scores(scores, out)
+        write_document(score_document(scores), out)
     if str(out) == "-":
         return
     if as_json:
@@ -226,8 +226,9 @@ def compare(
     """Compare models on one dataset: their property scores and their saliency maps."""
     from dmlbench.cli.values import check_file
     from dmlbench.compare import compare_results, read_groups
-    from dmlbench.present.comparison_files import check_suffix, write_comparison
+    from dmlbench.present.comparison_files import comparison_document
     from dmlbench.present.comparison_tables import print_comparison
+    from dmlbench.present.documents import check_suffix, write_document
     from dmlbench.results import find_results, is_fingerprint
     from dmlbench.sources import open_source
 
@@ -242,7 +243,7 @@ def compare(
     with progress_bar("compare maps", None, quiet=as_json) as bar:
         comparison = compare_results(loaded, progress=bar.report, groups=grouped)
     for path in out or ():
-        write_comparison(comparison, path)
+        write_document(comparison_document(comparison), path)
     if out and Path("-") in out:
         return
     if as_json:

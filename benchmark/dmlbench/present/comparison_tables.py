@@ -1,15 +1,17 @@
-"""Tables of a comparison, the same at the terminal, in Markdown and in LaTeX."""
+"""Tables of a comparison."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmlbench.compare.comparison import Bound, Comparison, Pair
+from dmlbench.compare.comparison import Comparison, Pair
 from dmlbench.compare.differences import Difference
 from dmlbench.present.group_tables import group_tables
-from dmlbench.present.result_tables import NONE, Marked, Table, interval, number, print_table
+from dmlbench.present.numbers import number
+from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
+from dmlbench.present.table_writers import print_table
 from dmlbench.results.files import Score
-from dmlbench.scores.registry import MAIN, ScoreDeclaration, declared
+from dmlbench.scores.registry import MAIN, declared
 from dmldata.common.output import say
 
 NR_TITLE = f"{MAIN.title} (95 % interval); in brackets: inside chance"
@@ -43,17 +45,16 @@ def print_comparison(comparison: Comparison) -> None:
 
 def property_table(comparison: Comparison) -> Table:
     """Return one row per property, one column per model; the best and those tied are marked."""
-    labels = [model.label for model in comparison.models]
-    rows = []
+    models = comparison.models
+    rows: list[Row] = []
     for name, by_model in comparison.properties.items():
-        marked = comparison.leaders(name)
-        shown = {model: _score(MAIN, scored.scores[MAIN.key]) for model, scored in by_model.items()}
-        cells = [
-            (Marked if model.id in marked else str)(shown[model.id]) for model in comparison.models
-        ]
+        leaders = comparison.leaders(name)
+        scores = {model: scored.scores[MAIN.key] for model, scored in by_model.items()}
+        cells = (_score(scores[model.id], marked=model.id in leaders) for model in models)
         rows.append((name, *cells))
-    note = tie_note(comparison) if len(labels) > 1 else ""
-    return Table(NR_TITLE, ("property", *labels), rows, note)
+    note = tie_note(comparison) if len(models) > 1 else ""
+    columns = (Column(model.label, MAIN.digits) for model in models)
+    return Table(NR_TITLE, (*names("property"), *columns), rows, note)
 
 
 def tie_note(comparison: Comparison) -> str:
@@ -73,27 +74,35 @@ def difference_table(comparison: Comparison) -> Table:
     title = f"Differences of {MAIN.title} (95 % interval, paired)"
     by_property = comparison.differences
     first = next(iter(by_property.values()), ())
-    names = [f"{comparison.label(pair.a)} - {comparison.label(pair.b)}" for pair in first]
+    pairs = [f"{comparison.label(pair.a)} - {comparison.label(pair.b)}" for pair in first]
     cells = [list(map(_difference, differences)) for differences in by_property.values()]
-    if len(names) <= MAX_PAIRS:
+    rows: list[Row]
+    if len(pairs) <= MAX_PAIRS:
+        corner, titles = "property", pairs
         rows = [(name, *row) for name, row in zip(by_property, cells, strict=True)]
-        return Table(title, ("property", *names), rows)
-    rows = [(name, *row) for name, row in zip(names, zip(*cells, strict=True), strict=True)]
-    return Table(title, ("models", *by_property), rows)
+    else:
+        corner, titles = "models", list(by_property)
+        rows = [(pair, *row) for pair, row in zip(pairs, zip(*cells, strict=True), strict=True)]
+    columns = (Column(title, MAIN.digits) for title in titles)
+    return Table(title, (*names(corner), *columns), rows)
 
 
 def intervention_table(comparison: Comparison) -> Table:
     """Return one row per model: what changing the swept group alone does to its embeddings."""
     by_model = comparison.interventions
     group = next(iter(by_model.values())).group
-    sensitivity, retrieval = map(declared, ("sensitivity", "retrieval_under_intervention"))
-    columns = ("model", sensitivity.title, retrieval.title, "by chance")
+    scores = map(declared, ("sensitivity", "retrieval_under_intervention"))
+    columns = (
+        *names("model"),
+        *(Column(score.title, score.digits) for score in scores),
+        Column("by chance"),
+    )
     rows = [
         (
             comparison.label(model),
-            _score(sensitivity, interventions.sensitivity),
-            _score(retrieval, interventions.retrieval_under_intervention),
-            number(interventions.retrieval_expected, 3),
+            _score(interventions.sensitivity),
+            _score(interventions.retrieval_under_intervention),
+            interventions.retrieval_expected,
         )
         for model, interventions in by_model.items()
     ]
@@ -119,13 +128,13 @@ def correlation_table(comparison: Comparison) -> Table:
     rows = []
     for place, row in enumerate(order, start=1):
         cells = [
-            f"({number(saliency.self_correlation[row].value, 3)})"
+            Estimate(saliency.self_correlation[row].value, bracketed=True)
             if row == column
-            else number(saliency.pair(row, column).correlation.mean, 3)
+            else saliency.pair(row, column).correlation.mean
             for column in order
         ]
         rows.append((f"{place} {comparison.label(row)}", *cells))
-    columns = ("model", *(str(place) for place in range(1, len(order) + 1)))
+    columns = *names("model"), *(Column(str(place)) for place in range(1, len(order) + 1))
     note = "In brackets: a model with itself under other noise. Order: average linkage on 1 - r"
     merges = "; ".join(_merges(comparison))
     return Table(
@@ -136,15 +145,8 @@ def correlation_table(comparison: Comparison) -> Table:
 def pair_table(comparison: Comparison) -> Table:
     """Return one row per pair of models: the similarity of their maps."""
     columns = (
-        "model A",
-        "model B",
-        "r",
-        "95 % interval",
-        "sd",
-        "floor",
-        "ceiling",
-        "JSD",
-        "sd JSD",
+        *(*names("model A", "model B"), *with_interval("r"), Column("sd")),
+        *(Column("floor"), Column("ceiling"), Column("JSD", 4), Column("sd JSD", 4)),
     )
     pairs = comparison.saliency.pairs if comparison.saliency else ()
     rows = [
@@ -155,21 +157,18 @@ def pair_table(comparison: Comparison) -> Table:
 
 def attention_table(comparison: Comparison) -> Table:
     """Return one row per model: attention on the car, and self-correlation of the maps."""
-    columns = ("model", "attention on car", "95 % interval", "r under other noise", "95 % interval")
+    columns = (
+        *names("model"),
+        *with_interval("attention on car"),
+        *with_interval("r under other noise"),
+    )
     saliency = comparison.saliency
     rows = []
     for model in saliency.models if saliency else ():
         assert saliency is not None
         on_car, itself = saliency.attention_on_car[model], saliency.self_correlation[model]
-        rows.append(
-            (
-                comparison.label(model),
-                number(on_car.value, 3),
-                interval(on_car.ci95, 3),
-                number(itself.value, 3),
-                interval(itself.ci95, 3),
-            )
-        )
+        label = comparison.label(model)
+        rows.append((label, on_car.value, on_car.ci95, itself.value, itself.ci95))
     return Table("Saliency maps of each model", columns, rows)
 
 
@@ -193,33 +192,15 @@ def _pairs(comparison: Comparison) -> int:
     return len(next(iter(comparison.differences.values()), ()))
 
 
-def _difference(difference: Difference) -> str:
-    if difference.value is None or difference.ci95 is None:
-        return number(difference.value, MAIN.digits)
-    shown = f"{number(difference.value, MAIN.digits)} [{interval(difference.ci95, MAIN.digits)}]"
-    return f"{shown} tied" if difference.tied else shown
+def _difference(difference: Difference) -> Estimate:
+    return Estimate(difference.value, difference.ci95, tied=bool(difference.tied))
 
 
-def _score(declaration: ScoreDeclaration, score: Score) -> str:
-    if score.value is None:
-        return NONE
-    value = number(score.value, declaration.digits)
-    shown = f"({value})" if score.is_chance else value
-    return f"{shown} [{interval(score.ci95, declaration.digits)}]" if score.ci95 else shown
+def _score(score: Score, *, marked: bool = False) -> Estimate:
+    return Estimate(score.value, score.ci95, bracketed=score.is_chance, marked=marked)
 
 
-def _pair_cells(pair: Pair) -> tuple[str, ...]:
-    return (
-        number(pair.correlation.mean, 3),
-        interval(pair.correlation.ci95, 3),
-        number(pair.correlation.std, 3),
-        _bound(pair.floor),
-        _bound(pair.ceiling),
-        number(pair.divergence.mean, 4),
-        number(pair.divergence.std, 4),
-    )
-
-
-def _bound(bound: Bound) -> str:
-    shown = number(bound.value, 3)
-    return f"{shown} [{interval(bound.ci95, 3)}]" if bound.ci95 else shown
+def _pair_cells(pair: Pair) -> tuple[Cell, ...]:
+    r, divergence = pair.correlation, pair.divergence
+    bounds = (Estimate(bound.value, bound.ci95) for bound in (pair.floor, pair.ceiling))
+    return r.mean, r.ci95, r.std, *bounds, divergence.mean, divergence.std

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dmlbench.compare import Comparison
-from dmlbench.present.result_tables import number
+from dmlbench.present.numbers import number
 
 ROW, SPAN = 24, 360
 """Height of a model's row and width of the tree, in pixels."""

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from dmlbench.present.color_scales import GRAY
 from dmlbench.present.dendrogram import ROW, SPAN, Dendrogram
 from dmlbench.present.heat_maps import Grid, Legend
-from dmlbench.present.result_tables import minus
+from dmlbench.present.numbers import minus
 
 SUFFIXES = ("svg", "pdf", "png")
 DPI = 300

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmlbench.compare.group_tests import GroupComparison, GroupTest, MeanAgreement, Reach
-from dmlbench.present.result_tables import Table, interval, number
+from dmlbench.compare.group_tests import GroupComparison, GroupTest, Reach
+from dmlbench.present.numbers import number, p_value
+from dmlbench.present.table import Cell, Column, Estimate, Table, names, with_interval
 from dmlbench.scores.registry import MAIN, PAPER
 
 
@@ -20,10 +21,10 @@ def _test_table(groups: GroupComparison) -> Table:
     """Return one row per property: means of both groups, and the tests of protocol section 5."""
     first, second = groups.groups.names
     columns = (
-        "property",
-        *(f"mean {name}" for name in groups.groups.names),
-        *("Cliff's delta", "95 % interval", "U", "p", "p (Holm)"),
-        *("paper: p", "paper: p, two-sided"),
+        *(*names("property"), *(Column(f"mean {name}", MAIN.digits) for name in (first, second))),
+        *(*with_interval("Cliff's delta", 2), Column("U", 1)),
+        *(Column(title, role="p") for title in ("p", "p (Holm)")),
+        *(Column(title, role="p") for title in ("paper: p", "paper: p, two-sided")),
     )
     rows = [(name, *_test_cells(test, MAIN.digits)) for name, test in groups.properties.items()]
     if groups.attention_on_car is not None:
@@ -34,13 +35,12 @@ def _test_table(groups: GroupComparison) -> Table:
 
 def _agreement_table(groups: GroupComparison) -> Table:
     """Return the mean r of the maps within each group and between the two."""
-
-    def row(name: str, agreement: MeanAgreement) -> tuple[str, str, str]:
-        return name, number(agreement.r, 3), str(agreement.pairs)
-
-    rows = [row(f"within {name}", agreement) for name, agreement in groups.within.items()]
-    rows.append(row("between", groups.between))
-    return Table("Pearson r of saliency maps by group", ("pairs of models", "r", "pairs"), rows)
+    rows = [
+        *((f"within {name}", within.r, within.pairs) for name, within in groups.within.items()),
+        ("between", groups.between.r, groups.between.pairs),
+    ]
+    columns = *names("pairs of models"), Column("r"), Column("pairs")
+    return Table("Pearson r of saliency maps by group", columns, rows)
 
 
 def reach_words(reach: Reach) -> str:
@@ -57,15 +57,6 @@ def reach_words(reach: Reach) -> str:
     return f"{start}: {smallest}; p < 0.05 takes a property with |delta| >= {delta}."
 
 
-def p_value(p: float | None) -> str:
-    """Format a p-value.
-
-    >>> p_value(0.0004), p_value(0.0109), p_value(None)
-    ('<0.001', '0.011', '-')
-    """
-    return "<0.001" if p is not None and p < 0.001 else number(p, 3)
-
-
 def _group_words(groups: GroupComparison) -> Iterator[str]:
     if groups.reach is not None:
         yield reach_words(groups.reach)
@@ -79,15 +70,10 @@ def _group_words(groups: GroupComparison) -> Iterator[str]:
         )
 
 
-def _test_cells(test: GroupTest, digits: int) -> tuple[str, ...]:
+def _test_cells(test: GroupTest, digits: int) -> tuple[Cell, ...]:
     corrected, paper = test.corrected, test.paper
     return (
-        *(number(mean, digits) for mean in corrected.means.values()),
-        number(corrected.delta, 2),
-        interval(corrected.delta_ci95, 2),
-        number(corrected.u, 1),
-        p_value(corrected.p),
-        p_value(corrected.p_holm),
-        p_value(paper.p if paper else None),
-        p_value(paper.p_two_sided if paper else None),
+        *(Estimate(mean, digits=digits) for mean in corrected.means.values()),
+        *(corrected.delta, corrected.delta_ci95, corrected.u, corrected.p, corrected.p_holm),
+        *((paper.p, paper.p_two_sided) if paper else (None, None)),
     )

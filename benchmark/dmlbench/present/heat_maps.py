@@ -8,7 +8,7 @@ from statistics import median
 
 from dmlbench.compare import Comparison, Pair
 from dmlbench.present.color_scales import GRAY, GRAY_INK, Scale, ink_on, scale_for
-from dmlbench.present.result_tables import NONE, interval, number
+from dmlbench.present.numbers import NONE, interval, number
 from dmlbench.results.files import PropertyScores
 from dmlbench.scores.registry import MAIN
 

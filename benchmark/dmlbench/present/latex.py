@@ -1,12 +1,11 @@
-"""Write a comparison as LaTeX tables, to be read into a paper with \\input."""
+"""Write tables as LaTeX."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dmlbench.compare.comparison import Comparison
-from dmlbench.present.comparison_tables import comparison_tables
-from dmlbench.present.result_tables import NEGATIVE, Marked, Table
+from dmlbench.present.numbers import NEGATIVE
+from dmlbench.present.table import Table
 from dmldata.common.errors import one_line
 
 _SPECIAL = {
@@ -21,23 +20,12 @@ _SPECIAL = {
 }
 
 
-def as_latex(comparison: Comparison) -> str:
-    """Return the printed tables as LaTeX floats with booktabs rules; marked cells are bold."""
-    dataset = comparison.dataset
-    head = [
-        r"% Needs \usepackage{booktabs} and, for quotation marks, \usepackage[T1]{fontenc}.",
-        f"% Dataset {one_line(dataset.title)}, {dataset.images} images, fingerprint "
-        f"{dataset.fingerprint}.",
-        *(f"% Note: {one_line(note)}" for note in comparison.notes),
-    ]
-    tables = map(latex_table, comparison_tables(comparison))
-    return "\n\n".join(["\n".join(head), *tables]) + "\n"
-
-
 def latex_table(table: Table) -> str:
     """Return a table as one float, with title and note as its caption above the table.
 
-    >>> print(latex_table(Table("A & B", ("name", "r"), [("x_1", Marked("-0.5"))])))
+    >>> from dmlbench.present.table import Column, Estimate, names
+    >>> columns = *names("name"), Column("r", digits=1)
+    >>> print(latex_table(Table("A & B", columns, [("x_1", Estimate(-0.5, marked=True))])))
     \\begin{table}
     \\centering
     \\caption{A \\& B.}
@@ -51,8 +39,8 @@ def latex_table(table: Table) -> str:
     \\end{table}
     """
     caption = f"{escape(table.title)}." + (f" {escape(table.note)}" if table.note else "")
-    others = [[row[place] for row in table.rows] for place in range(1, len(table.columns))]
-    alignment = "l" + "".join(map(_alignment, others))
+    columns = list(zip(*table.texts(), strict=True)) or [()] * len(table.columns)
+    alignment = "l" + "".join(map(_alignment, columns[1:]))
     return "\n".join(
         [
             r"\begin{table}",
@@ -60,9 +48,9 @@ def latex_table(table: Table) -> str:
             rf"\caption{{{caption}}}",
             rf"\begin{{tabular}}{{{alignment}}}",
             r"\toprule",
-            _row(table.columns),
+            _row([escape(title) for title in table.titles]),
             r"\midrule",
-            *map(_row, table.rows),
+            *map(_row, table.texts(escape, r"\textbf{", "}")),
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",
@@ -82,13 +70,8 @@ def escape(text: str) -> str:
 
 def _row(cells: Sequence[str]) -> str:
     """Return a row; braces keep its first cell from being parsed as an option of the row above."""
-    first, *rest = map(_cell, cells)
+    first, *rest = cells
     return " & ".join([f"{{{first}}}" if first[:1] in ("[", "*") else first, *rest]) + r" \\"
-
-
-def _cell(cell: str) -> str:
-    escaped = escape(cell)
-    return Marked(escaped).marked(r"\textbf{", "}") if isinstance(cell, Marked) else escaped
 
 
 def _alignment(column: Sequence[str]) -> str:

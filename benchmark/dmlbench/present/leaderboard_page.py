@@ -10,12 +10,22 @@ from markupsafe import Markup
 
 from dmlbench.leaderboard.ranks import Rank, ranks
 from dmlbench.leaderboard.submission import Submission
+from dmlbench.present.numbers import NONE, interval, number
 from dmlbench.present.page import render_page, script
-from dmlbench.present.result_tables import NONE, Table, interval, number
-from dmlbench.results.files import CLASSES, DatasetRecord, Score
-from dmlbench.scores.registry import MAIN, declared
+from dmlbench.present.table import Column, Table, names
+from dmlbench.results.files import CLASSES, DatasetRecord
+from dmlbench.scores.registry import MAIN, ScoreDeclaration, declared
+from dmlbench.scores.score import ABSENT
 from dmldata.common.errors import InputError
 from dmldata.common.files import write_atomic
+
+
+class BoardScore(NamedTuple):
+    """A score of a property that is a column of a leaderboard."""
+
+    title: str
+    name: str
+    declaration: ScoreDeclaration
 
 
 class Cell(NamedTuple):
@@ -73,60 +83,50 @@ def write_leaderboard(by_dataset: dict[str, list[Submission]], path: Path, title
 
 
 def _board(models: Sequence[Submission]) -> Board:
-    names = list(models[0].properties.properties)
-    selected = list(_score_columns(names))
-    by_column = [ranks(models, name, score) for _, name, score, _ in selected]
+    dataset = models[0].run.dataset
+    scores = list(_scores(list(models[0].properties.properties)))
+    by_score = [ranks(models, score.name, score.declaration.key) for score in scores]
     rows = []
-    for number_, submission in enumerate(models):
+    for place, submission in enumerate(models):
         cells = [
-            _cell(submission, name, score, digits, rank_of.get(submission.model))
-            for (_, name, score, digits), rank_of in zip(selected, by_column, strict=True)
+            _cell(submission, score, rank_of.get(submission.model))
+            for score, rank_of in zip(scores, by_score, strict=True)
         ]
-        place = f"{models[0].run.dataset.fingerprint}-{number_}"
-        rows.append(Row(place, submission, cells))
-    columns = [title for title, *_ in selected]
+        rows.append(Row(f"{dataset.fingerprint}-{place}", submission, cells))
+    columns = (*names("model", "loss", "trunk"), *(Column(score.title) for score in scores))
     table = Table(
-        models[0].run.dataset.title,
-        ("model", "loss", "trunk", *columns),
+        dataset.title,
+        columns,
         [
             (
-                row.model.card.name,
-                row.model.card.loss or NONE,
-                row.model.card.trunk,
+                *(row.model.card.name, row.model.card.loss, row.model.card.trunk),
                 *(cell.text for cell in row.cells),
             )
             for row in rows
         ],
     )
-    return Board(models[0].run.dataset, columns, rows, table)
+    return Board(dataset, [score.title for score in scores], rows, table)
 
 
-def _score_columns(names: Sequence[str]) -> Iterator[tuple[str, str, str, int]]:
-    """Yield (title, property, score, digits) of the columns."""
-    retrieved = next((name for name in CLASSES if name in names), None)
+def _scores(properties: Sequence[str]) -> Iterator[BoardScore]:
+    """Yield the scores of the columns: retrieval of the class, and the main score of all."""
+    retrieved = next((name for name in CLASSES if name in properties), None)
     if retrieved is not None:
-        score = declared("map_at_r")
-        yield f"{score.title} of {retrieved}", retrieved, score.key, score.digits
-    for name in names:
-        yield name, name, MAIN.key, MAIN.digits
+        map_at_r = declared("map_at_r")
+        yield BoardScore(f"{map_at_r.title} of {retrieved}", retrieved, map_at_r)
+    for name in properties:
+        yield BoardScore(name, name, MAIN)
 
 
-def _cell(submission: Submission, name: str, score: str, digits: int, rank: Rank | None) -> Cell:
-    scores = submission.properties.properties.get(name)
-    found_score = scores.scores.get(score) if scores else None
-    if found_score is None or found_score.value is None:
-        return Cell(NONE, "", "", scores.reason or "" if scores else "not scored", False)
-    return Cell(
-        number(found_score.value, digits),
-        repr(found_score.value),
-        str(rank),
-        f"{name}, {submission.card.name}: {_hover(found_score, digits)}, rank {rank}",
-        found_score.is_chance,
+def _cell(submission: Submission, column: BoardScore, rank: Rank | None) -> Cell:
+    scored = submission.properties.properties.get(column.name)
+    score = scored.scores.get(column.declaration.key, ABSENT) if scored else ABSENT
+    if score.value is None:
+        return Cell(NONE, "", "", scored.reason or "" if scored else "not scored", False)
+    digits = column.declaration.digits
+    text = number(score.value, digits)
+    hover = (
+        f"{column.name}, {submission.card.name}: {text}, 95 % interval "
+        f"{interval(score.ci95, digits)}, chance {interval(score.chance, digits)}, rank {rank}"
     )
-
-
-def _hover(score: Score, digits: int) -> str:
-    return (
-        f"{number(score.value, digits)}, 95 % interval {interval(score.ci95, digits)}, "
-        f"chance {interval(score.chance, digits)}"
-    )
+    return Cell(text, repr(score.value), str(rank), hover, score.is_chance)

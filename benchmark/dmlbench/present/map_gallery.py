@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dmlbench.compare import Comparison
+from dmlbench.present.numbers import number
 from dmlbench.present.overlays import data_uri, overlay, shrink
-from dmlbench.present.result_tables import number
 from dmlbench.results import Maps, Result
 from dmlbench.sources import ImageSource
 from dmldata.dataset import Item

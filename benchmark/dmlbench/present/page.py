@@ -16,7 +16,9 @@ from dmlbench.present.dendrogram import Dendrogram
 from dmlbench.present.figures import grid_files, tree_files
 from dmlbench.present.heat_maps import Grid
 from dmlbench.present.latex import latex_table
-from dmlbench.present.result_tables import Table, csv_text, minus
+from dmlbench.present.numbers import minus
+from dmlbench.present.table import Table
+from dmlbench.present.table_writers import csv_table
 
 FOLDER = Path(__file__).parent / "templates"
 _KINDS = {
@@ -64,7 +66,7 @@ def _table_links(table: Table) -> Markup:
     """Return links to download a table."""
     return _links(
         table.title,
-        {"csv": csv_text(table).encode(), "tex": (latex_table(table) + "\n").encode()},
+        {"csv": csv_table(table).encode(), "tex": (latex_table(table) + "\n").encode()},
     )
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from dmlbench.compare import Comparison, Pair
-from dmlbench.present.result_tables import interval, number
+from dmlbench.present.numbers import interval, number, range_text
 from dmlbench.results.files import Interval, Mean, Score
 from dmlbench.scores.registry import MAIN
 
@@ -109,9 +109,9 @@ def _agreement(comparison: Comparison) -> Iterator[str]:
         return
     yield (
         f"Saliency maps of different models correlate with r from "
-        f"{_range(pair.correlation.mean for pair in known)} over {len(known)} pairs of models and "
-        f"{images} images; maps of different images give "
-        f"{_range(pair.floor.value for pair in known)} (floor); {_ceiling(known)}."
+        f"{range_text(pair.correlation.mean for pair in known)} over {len(known)} pairs of models "
+        f"and {images} images; maps of different images give "
+        f"{range_text(pair.floor.value for pair in known)} (floor); {_ceiling(known)}."
     )
 
 
@@ -119,15 +119,8 @@ def _ceiling(pairs: Sequence[Pair]) -> str:
     known = [pair.ceiling.value for pair in pairs if pair.ceiling.value is not None]
     if not known:
         return "a ceiling is not known"
-    shown = number(known[0], 2) if len(pairs) == 1 else _range(iter(known))
+    shown = number(known[0], 2) if len(pairs) == 1 else range_text(known)
     return f"the maps' own noise allows {shown} (ceiling)"
-
-
-def _range(values: Iterator[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
-        return "- (not known)"
-    return f"{number(min(known), 2)} to {number(max(known), 2)}"
 
 
 def _attention(comparison: Comparison) -> Iterator[str]:
@@ -142,7 +135,7 @@ def _named(comparison: Comparison, scores: Mapping[str, Score | Mean]) -> str:
     """List the models' scores, or their range for many models; empty if none is known."""
     known = {model: score for model, score in scores.items() if score.value is not None}
     if len(known) > MAX_NAMED:
-        return f"{_range(score.value for score in known.values())} over {len(known)} models"
+        return f"{range_text(score.value for score in known.values())} over {len(known)} models"
     return "; ".join(
         f"{comparison.label(model)} {_with_interval(score.value, score.ci95)}"
         for model, score in known.items()

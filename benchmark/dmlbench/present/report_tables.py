@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dmlbench.compare import Comparison
-from dmlbench.compare.comparison import Bound, Spread
-from dmlbench.present.result_tables import Table, full_cells, interval, number
+from dmlbench.present.table import NOTE, Column, Estimate, Row, Table, names, with_interval
 from dmlbench.results import Result
-from dmlbench.results.files import PropertyScores, Score, Step
+from dmlbench.results.files import PropertyScores, Step
 from dmlbench.scores.registry import ADJUSTED, MAIN, PROPERTY_SCORES, readings
 from dmlbench.scores.score import ABSENT
 
@@ -18,63 +17,56 @@ _OTHERS = tuple(score for score in PROPERTY_SCORES if score not in (MAIN, ADJUST
 def score_details(comparison: Comparison) -> Table:
     """Return one row per property and model: NR-Precision, and ARP, which is independent of N."""
     columns = (
-        *("property", "model", "images", "labels"),
-        *(MAIN.title, "95 % interval", "chance"),
-        *(ADJUSTED.title, "95 % interval", "chance"),
-        "note",
+        *(*names("property", "model"), Column("images"), Column("labels")),
+        *(*with_interval(MAIN.title, MAIN.digits), Column("chance", MAIN.digits)),
+        *(*with_interval(ADJUSTED.title, ADJUSTED.digits), Column("chance", ADJUSTED.digits)),
+        NOTE,
     )
-    rows = []
-    for name, model, scores in _entries(comparison):
-        cells = [
-            cell
-            for declaration in (MAIN, ADJUSTED)
-            for cell in full_cells(scores.scores[declaration.key], declaration.digits)
-        ]
-        rows.append((name, model, str(scores.n), str(scores.labels), *cells, scores.note))
+    rows: list[Row] = []
+    for name, model, scored in _entries(comparison):
+        main, adjusted = scored.scores[MAIN.key], scored.scores[ADJUSTED.key]
+        rows.append(
+            (
+                *(name, model, scored.n, scored.labels),
+                *(main.value, main.ci95, main.chance),
+                *(adjusted.value, adjusted.ci95, adjusted.chance),
+                scored.note,
+            )
+        )
     return Table("Scores with intervals", columns, rows)
 
 
 def other_scores(comparison: Comparison) -> Table:
     """Return one row per property and model: the other scores, each with its interval."""
-    columns = ("property", "model", *(declaration.title for declaration in _OTHERS))
-    rows = [
-        (
-            name,
-            model,
-            *(
-                _with_interval(scores.scores.get(declaration.key, ABSENT), declaration.digits)
-                for declaration in _OTHERS
-            ),
-        )
-        for name, model, scores in _entries(comparison)
-    ]
+    scores = (Column(score.title, score.digits, brackets=("(", ")")) for score in _OTHERS)
+    rows: list[Row] = []
+    for name, model, scored in _entries(comparison):
+        others = (scored.scores.get(declaration.key, ABSENT) for declaration in _OTHERS)
+        rows.append((name, model, *(Estimate(score.value, score.ci95) for score in others)))
+    columns = *names("property", "model"), *scores
     return Table("Other scores", columns, rows, readings(_OTHERS))
 
 
 def pair_details(comparison: Comparison) -> Table:
     """Return one row per pair of models."""
     columns = (
-        "model A",
-        "model B",
-        "images",
-        *("r", "95 % interval of r", "sd of r"),
-        *("floor", "95 % interval of floor", "ceiling", "95 % interval of ceiling"),
-        *("JSD", "95 % interval of JSD", "sd of JSD"),
-        "r, same noise",
+        *(*names("model A", "model B"), Column("images")),
+        *(*with_interval("r", of=" of r"), Column("sd of r")),
+        *with_interval("floor", of=" of floor"),
+        *with_interval("ceiling", of=" of ceiling"),
+        *(*with_interval("JSD", 4, of=" of JSD"), Column("sd of JSD", 4)),
+        Column("r, same noise"),
     )
     rows = []
     for pair in comparison.saliency.pairs if comparison.saliency else ():
-        shared = pair.shared_noise.correlation.mean if pair.shared_noise else None
+        r, divergence, shared = pair.correlation, pair.divergence, pair.shared_noise
         rows.append(
             (
-                comparison.label(pair.a),
-                comparison.label(pair.b),
-                str(pair.correlation.images),
-                *_spread(pair.correlation, 3),
-                *_bound(pair.floor),
-                *_bound(pair.ceiling),
-                *_spread(pair.divergence, 4),
-                number(shared, 3),
+                *(comparison.label(pair.a), comparison.label(pair.b), r.images),
+                *(r.mean, r.ci95, r.std),
+                *(pair.floor.value, pair.floor.ci95, pair.ceiling.value, pair.ceiling.ci95),
+                *(divergence.mean, divergence.ci95, divergence.std),
+                shared.correlation.mean if shared else None,
             )
         )
     return Table("All pairs", columns, rows)
@@ -107,23 +99,6 @@ def _entries(comparison: Comparison) -> Iterator[tuple[str, str, PropertyScores]
     for name, by_model in comparison.properties.items():
         for model, scores in by_model.items():
             yield name, comparison.label(model), scores
-
-
-def _with_interval(score: Score, digits: int) -> str:
-    shown = number(score.value, digits)
-    return f"{shown} ({interval(score.ci95, digits)})" if score.ci95 else shown
-
-
-def _spread(spread: Spread, digits: int) -> tuple[str, str, str]:
-    return (
-        number(spread.mean, digits),
-        interval(spread.ci95, digits),
-        number(spread.std, digits),
-    )
-
-
-def _bound(bound: Bound) -> tuple[str, str]:
-    return number(bound.value, 3), interval(bound.ci95, 3)
 
 
 def _made(steps: dict[str, Step | None]) -> Iterator[tuple[str, str]]:

@@ -6,14 +6,15 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from dmlbench.present.comparison_files import markdown_table
+from dmlbench.present.documents import as_json
 from dmlbench.present.figures import grid_files
 from dmlbench.present.latex import latex_table
 from dmlbench.present.page import render_page
-from dmlbench.present.result_tables import Table, csv_text
 from dmlbench.present.study_heat_maps import study_grids
 from dmlbench.present.study_sentences import findings_in_words
 from dmlbench.present.study_tables import study_tables
+from dmlbench.present.table import Table
+from dmlbench.present.table_writers import csv_table, markdown_table
 from dmlbench.study.findings import Findings
 from dmldata.common.files import write_atomic
 
@@ -32,14 +33,13 @@ def write_study(findings: Findings, out: Path) -> None:
     (out / TABLES).mkdir(parents=True, exist_ok=True)
     for name, table in tables:
         write_atomic(out / TABLES / f"{name}.tex", latex_table(table) + "\n")
-        write_atomic(out / TABLES / f"{name}.csv", csv_text(table))
+        write_atomic(out / TABLES / f"{name}.csv", csv_table(table))
     (out / FIGURES).mkdir(exist_ok=True)
     for name, _, grid in grids:
         for suffix, content in grid_files(grid).items():
             write_atomic(out / FIGURES / f"{name}.{suffix}", content)
     write_atomic(out / SUMMARY, _summary(findings, sentences, [table for _, table in tables]))
-    numbers = findings.model_dump(mode="json")
-    write_atomic(out / NUMBERS, json.dumps(numbers, indent=1, ensure_ascii=False) + "\n")
+    write_atomic(out / NUMBERS, as_json(findings))
     page = render_page(
         "study.html.j2",
         recipe=findings.recipe,

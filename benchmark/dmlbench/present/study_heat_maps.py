@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dmlbench.losses import loss_named
 from dmlbench.present.color_scales import GRAY, GRAY_INK, Scale, scale_for
 from dmlbench.present.heat_maps import Cell, Grid, correlation_colors, legend_of, shaded
-from dmlbench.present.result_tables import interval, number
+from dmlbench.present.numbers import interval, number
 from dmlbench.scores.registry import MAIN
 from dmlbench.study.findings import Averaged, Findings
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from statistics import mean
 
 from dmlbench.compare.group_tests import GroupTest
 from dmlbench.losses import loss_named
-from dmlbench.present.group_tables import p_value, reach_words
-from dmlbench.present.result_tables import number
+from dmlbench.present.group_tables import reach_words
+from dmlbench.present.numbers import number, p_value, range_text
 from dmlbench.scores.registry import MAIN, declared
 from dmlbench.study.findings import Findings, mean_ceiling, mean_r, pairs_of
 
@@ -127,17 +127,17 @@ def _maps(findings: Findings) -> Iterator[str]:
         return
     yield (
         f"Saliency maps of different losses correlate with r = {number(mean_r(pairs), 2)} on "
-        f"average ({_range(pair.correlation.mean for pair in pairs)} over {len(pairs)} pairs, "
+        f"average ({range_text(pair.correlation.mean for pair in pairs)} over {len(pairs)} pairs, "
         f"{len(maps.keys)} images); noise alone allows {number(mean_ceiling(pairs), 2)}, maps of "
-        f"other images give {_range(pair.floor.value for pair in pairs)}."
+        f"other images give {range_text(pair.floor.value for pair in pairs)}."
     )
     known = [findings.fold_agreement[loss].r for loss in trained if loss in findings.fold_agreement]
     folds = [r for r in known if r is not None]
     if folds:
         yield (
             f"Maps of one and the same loss trained on other classes (folds) correlate with r from "
-            f"{_range(folds)} over {len(folds)} losses: what lies between that and the agreement "
-            "of different losses is what a loss adds."
+            f"{range_text(folds)} over {len(folds)} losses: what lies between that and the "
+            "agreement of different losses is what a loss adds."
         )
     for control in (loss for loss in findings.losses if loss not in trained):
         with_it = [
@@ -171,7 +171,7 @@ def _retrieval(findings: Findings) -> Iterator[str]:
         trained = [loss for loss in findings.losses if loss_named(loss).group != "control"]
         shown = [
             f"{score.short} "
-            f"{_range((by_loss[loss][score.key].mean for loss in trained), score.digits)}"
+            f"{range_text((by_loss[loss][score.key].mean for loss in trained), score.digits)}"
             for score in map(declared, ("precision_at_1", "map_at_r"))
         ]
         controls = [
@@ -205,10 +205,3 @@ def _training(findings: Findings) -> Iterator[str]:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names)
-
-
-def _range(values: Iterable[float | None], digits: int = 2) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
-        return "- (not known)"
-    return f"{number(min(known), digits)} to {number(max(known), digits)}"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from dmlbench.compare.comparison import Pair
 from dmlbench.losses import loss_named
 from dmlbench.present.group_tables import group_tables
-from dmlbench.present.result_tables import NONE, Marked, Table, interval, number
+from dmlbench.present.numbers import extent
+from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
 from dmlbench.scores.registry import MAIN, PAPER, RETRIEVAL, declared
 from dmlbench.study.findings import Averaged, Findings
 
 SIGNIFICANT = 2.576
 """z of the two-sided 1 % of a normal: what table 6 of the paper underlines."""
+NAMES = names("loss", "group")
 VALIDATION = tuple(map(declared, ("map_at_r", "precision_at_1")))
 """The scores that a training reports on its validation classes."""
 
@@ -24,8 +26,8 @@ def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
     for score in (MAIN, PAPER):
         yield score.key, property_table(findings, score.key)
     if findings.groups is not None:
-        names = ("group_tests", "group_correlations")
-        yield from zip(names, group_tables(findings.groups), strict=False)
+        files = ("group_tests", "group_correlations")
+        yield from zip(files, group_tables(findings.groups), strict=False)
     for label in findings.classes:
         yield f"retrieval_{label}", retrieval_table(findings, label)
     if findings.maps is not None:
@@ -42,8 +44,8 @@ def correlation_table(findings: Findings) -> Table:
     losses = [loss for loss in findings.losses if loss in model_of]
     rows = []
     for row, row_loss in enumerate(losses):
-        cells = [
-            NONE
+        cells: list[Cell] = [
+            None
             if row_loss == column_loss
             else _spread(maps.pair(model_of[row_loss], model_of[column_loss]))
             for column_loss in losses[: row + 1]
@@ -54,7 +56,7 @@ def correlation_table(findings: Findings) -> Table:
         f"Fold {folds[0]}, {len(maps.keys)} images. Mean and standard deviation over images, in "
         "Fisher-z, transformed back; the two models under different noise."
     )
-    columns = ("loss", "group", *(loss_named(loss).title for loss in losses))
+    columns = *NAMES, *(Column(loss_named(loss).title, 2) for loss in losses)
     return Table("Pearson r of saliency maps", columns, rows, note)
 
 
@@ -62,7 +64,7 @@ def property_table(findings: Findings, score: str) -> Table:
     """Return the mean over the folds and its standard deviation, losses by properties."""
     by_property = findings.properties[score]
     paper = score == PAPER.key
-    rows = []
+    rows: list[Row] = []
     for loss in findings.losses:
         cells = [_averaged(by_property[name][loss], paper=paper) for name in by_property]
         rows.append((*_named(loss), *cells))
@@ -76,31 +78,32 @@ def property_table(findings: Findings, score: str) -> Table:
     )
     title = f"{MAIN.title}, the paper's setting" if paper else MAIN.title
     note = f"{many}; {dataset.title}, {dataset.images} images. {marked}"
-    return Table(title, ("loss", "group", *by_property), rows, note)
+    columns = *NAMES, *(Column(name, MAIN.digits) for name in by_property)
+    return Table(title, columns, rows, note)
 
 
 def retrieval_table(findings: Findings, label: str) -> Table:
     """Return the retrieval scores of each loss, with intervals."""
-    rows = []
+    rows: list[Row] = []
     for loss in findings.losses:
         scores = findings.classes[label][loss]
         cells = [
             cell
             for declaration in RETRIEVAL
-            for cell in _mean_and_interval(scores[declaration.key], declaration.digits)
+            for cell in (scores[declaration.key].mean, scores[declaration.key].ci95)
         ]
         rows.append((*_named(loss), *cells))
     columns = [
         column
-        for declaration in RETRIEVAL
-        for column in (declaration.short, f"95 % interval of {declaration.short}")
+        for score in RETRIEVAL
+        for column in with_interval(score.short, score.digits, of=f" of {score.short}")
     ]
     dataset = findings.datasets["classes"]
     note = (
         f"Means over {len(findings.recipe.folds)} folds, {dataset.title}, {dataset.images} images. "
         "Intervals: what other images of these classes would change (jackknife)."
     )
-    return Table(f"Retrieval of {label}", ("loss", "group", *columns), rows, note)
+    return Table(f"Retrieval of {label}", (*NAMES, *columns), rows, note)
 
 
 def bounds_table(findings: Findings) -> Table:
@@ -116,17 +119,17 @@ def bounds_table(findings: Findings) -> Table:
         rows.append(
             (
                 *_named(loss),
-                _range([pair.correlation.mean for pair in trained]),
-                number(agreement.r if agreement else None, 3),
-                number(maps.self_correlation[model].value, 3),
-                _range([pair.floor.value for pair in pairs]),
-                number(on_car.value, 3),
-                interval(on_car.ci95, 3),
+                extent(pair.correlation.mean for pair in trained),
+                agreement.r if agreement else None,
+                maps.self_correlation[model].value,
+                extent(pair.floor.value for pair in pairs),
+                *(on_car.value, on_car.ci95),
             )
         )
     columns = (
-        *("loss", "group", "r with other losses", "r with other folds", "r under other noise"),
-        *("r with maps of other images", "attention on car", "95 % interval"),
+        *(*NAMES, Column("r with other losses", 2), Column("r with other folds")),
+        *(Column("r under other noise"), Column("r with maps of other images", 2)),
+        *with_interval("attention on car"),
     )
     return Table("What the correlations of maps are read against", columns, rows)
 
@@ -137,16 +140,20 @@ def training_table(findings: Findings) -> Table:
     for loss, training in findings.trainings.items():
         trained = training.trained or {}
         cells = [
-            number(scores.get(declaration.key), declaration.digits)
+            scores.get(declaration.key)
             for declaration in VALIDATION
             for scores in (training.untrained, trained)
         ]
-        beats = f"{training.beats} of {training.folds}" if training.trained else NONE
+        beats = f"{training.beats} of {training.folds}" if training.trained else None
         rows.append((*_named(loss), *cells, beats))
     columns = (
-        *("loss", "group"),
-        *(title for score in VALIDATION for title in (f"{score.short} before", score.short)),
-        "folds that beat the untrained network",
+        *NAMES,
+        *(
+            Column(title, score.digits)
+            for score in VALIDATION
+            for title in (f"{score.short} before", score.short)
+        ),
+        Column("folds that beat the untrained network"),
     )
     note = "On validation classes, which no loss was trained on; the best epoch by MAP@R."
     return Table("Training", columns, rows, note)
@@ -156,31 +163,20 @@ def _named(loss: str) -> tuple[str, str]:
     return loss_named(loss).title, loss_named(loss).group
 
 
-def _spread(pair: Pair) -> str:
-    r = pair.correlation
-    return f"{number(r.mean, 2)} ± {number(r.std, 2)}" if r.mean is not None else NONE
+def _spread(pair: Pair) -> Estimate:
+    return Estimate(pair.correlation.mean, std=pair.correlation.std)
 
 
-def _mean_and_interval(score: Averaged, digits: int) -> tuple[str, str]:
-    return number(score.mean, digits), interval(score.ci95, digits)
-
-
-def _averaged(score: Averaged, *, paper: bool) -> str:
-    if score.mean is None:
-        return NONE
-    shown = number(score.mean, MAIN.digits)
-    if not paper and score.beyond_chance < score.folds:
-        shown = f"({shown})"
-    text = shown if score.std is None else f"{shown} ± {number(score.std, MAIN.digits)}"
-    return Marked(text) if paper and score.mean >= SIGNIFICANT else text
+def _averaged(score: Averaged, *, paper: bool) -> Estimate:
+    return Estimate(
+        score.mean,
+        std=score.std,
+        bracketed=not paper and score.beyond_chance < score.folds,
+        marked=paper and score.mean is not None and score.mean >= SIGNIFICANT,
+    )
 
 
 def _both_trained(findings: Findings, pair: Pair) -> bool:
     assert findings.maps is not None
     losses = {findings.maps.names[model][0] for model in (pair.a, pair.b)}
     return all(loss_named(loss).group != "control" for loss in losses)
-
-
-def _range(values: Sequence[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    return f"{number(min(known), 2)} to {number(max(known), 2)}" if known else NONE

@@ -1,0 +1,65 @@
+"""Write tables at the terminal, as Markdown and as CSV; `latex.latex_table` writes LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+
+from dmlbench.present.table import Table
+from dmldata.common.errors import one_line
+from dmldata.common.output import print_rows, say
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Beginnings of cells that spreadsheets interpret as formulas."""
+_NUMBERS = re.compile(r"[-+0-9. to\[\]*()%]+")
+"""A number, or numbers as the tables write them: `-0.5 to 1.2`."""
+
+
+def print_table(table: Table) -> None:
+    """Print a table at the terminal; `*` marks cells."""
+    print_rows(table.titles, table.texts(after="*"), title=table.title)
+    if table.note:
+        say(f"note: {table.note}")
+
+
+def markdown_table(table: Table) -> str:
+    """Return a table as Markdown, with title above and note below; marked cells are bold."""
+    head = [[_markdown(title) for title in table.titles], ["---"] * len(table.columns)]
+    rows = [*head, *table.texts(_markdown, "**", "**")]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    below = ["", table.note] if table.note else []
+    return "\n".join([table.title + ":", "", *lines, *below])
+
+
+def _markdown(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def csv_table(table: Table) -> str:
+    """Return a table as CSV: the column names and the rows, as they are printed."""
+    return csv_document(table.titles, table.texts())
+
+
+def csv_document(columns: Sequence[str], rows: Iterable[Sequence[str | float | None]]) -> str:
+    """Return a CSV file; cells without a value are empty.
+
+    Text that spreadsheets would run as a formula is prefixed with an apostrophe, which marks text.
+
+    >>> csv_document(("name", "r"), [("=1+A1", -0.5), ("-", None)]).splitlines()
+    ['name,r', "'=1+A1,-0.5", '-,']
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(_harmless, columns))
+    writer.writerows(map(_harmless, row) for row in rows)
+    return text.getvalue()
+
+
+def _harmless(cell: str | float | None) -> str | float | None:
+    if not isinstance(cell, str):
+        return cell
+    # A line break that stays unquoted would begin a cell, too.
+    text = one_line(cell) if "\r" in cell or "\n" in cell else cell
+    return text if not text.startswith(FORMULA) or _NUMBERS.fullmatch(text) else f"'{text}"

@@ -94,16 +94,16 @@ def _difference(name: str, score: str, a: Scored, b: Scored, not_paired: str | N
     value = (
         None if score_a.value is None or score_b.value is None else score_a.value - score_b.value
     )
-    if value is None or not_paired is not None:
-        reason = (of_a.reason or of_b.reason) if value is None else not_paired
-        return Difference(a=a.model, b=b.model, value=value, ci95=None, tied=None, reason=reason)
-    if score_a.replicates is None or score_b.replicates is None:
-        reason = "a score without a jackknife interval"
-        return Difference(a=a.model, b=b.model, value=value, ci95=None, tied=None, reason=reason)
-    left_out = [x - y for x, y in zip(score_a.replicates, score_b.replicates, strict=True)]
-    ci95 = jackknife_interval(value, left_out)
-    tied = ci95[0] <= 0 <= ci95[1]
-    return Difference(a=a.model, b=b.model, value=value, ci95=ci95, tied=tied, reason=None)
+    ci95, reason = None, not_paired
+    if value is None:
+        reason = of_a.reason or of_b.reason
+    elif reason is None and score_a.replicates is not None and score_b.replicates is not None:
+        left_out = [x - y for x, y in zip(score_a.replicates, score_b.replicates, strict=True)]
+        ci95 = jackknife_interval(value, left_out)
+    else:
+        reason = reason or "a score without a jackknife interval"
+    tied = None if ci95 is None else ci95[0] <= 0 <= ci95[1]
+    return Difference(a=a.model, b=b.model, value=value, ci95=ci95, tied=tied, reason=reason)
 
 
 def _not_paired(a: Scored, b: Scored) -> str | None:

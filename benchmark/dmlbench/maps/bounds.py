@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dmlbench.maps.compare import fisher, pearson, summarize_correlations
-from dmlbench.scores.jackknife import assign_groups, jackknife_interval
+from dmlbench.scores.jackknife import assign_groups, jackknife_interval, leave_groups_out
 
 Correlations = NDArray[np.float64]
 Statistic = Callable[[NDArray[np.bool_]], float | None]
@@ -151,9 +151,8 @@ def _estimate(
     statistic: Statistic, groups: NDArray[np.int64], with_interval: bool = True
 ) -> Estimate:
     full = statistic(np.ones(len(groups), bool))
-    leave_out = [statistic(groups != group) for group in range(groups.max() + 1)]
-    known = [value for value in leave_out if value is not None]
-    if full is None or len(known) < len(leave_out) or len(known) < 2 or not with_interval:
+    replicates = leave_groups_out(statistic, groups) if with_interval else None
+    if full is None or replicates is None:
         return Estimate(full, None)
-    low, high = np.tanh(jackknife_interval(float(fisher(full)), fisher(known)))
-    return Estimate(full, (float(low), float(high)))
+    in_fisher_z = jackknife_interval(float(fisher(full)), fisher(replicates))
+    return Estimate(full, in_fisher_z and tuple(np.tanh(in_fisher_z).tolist()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from dmlbench.scores.uncertainty import Interval
+from dmlbench.scores.jackknife import Interval
 
 NONE = "-"
 NEGATIVE = re.compile(r"(?<![\w-])-(?=\d)")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dmlbench.present.numbers import NONE, interval, number, p_value
-from dmlbench.scores.uncertainty import Interval
+from dmlbench.scores.jackknife import Interval
 
 
 @dataclass(frozen=True)

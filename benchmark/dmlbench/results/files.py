@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from dmlbench.scores.interventions import Interventions as Interventions
+from dmlbench.scores.jackknife import Interval as Interval
 from dmlbench.scores.registry import PROPERTY_SCORES
 from dmlbench.scores.score import PropertyScores as PropertyScores
 from dmlbench.scores.score import Score as Score
-from dmlbench.scores.uncertainty import Interval as Interval
 from dmldata.common.strict import StrictModel
 from dmldata.contract.manifest import Sha256
 

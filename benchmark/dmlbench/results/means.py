@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dmlbench.maps.compare import fisher, pearson
 from dmlbench.results.files import Mean, SaliencyRequest
-from dmlbench.scores.jackknife import assign_groups, jackknife_interval
+from dmlbench.scores.jackknife import assign_groups, jackknife_interval, leave_groups_out
 
 Scenes = Sequence[int] | None
 Statistic = Callable[[NDArray[np.float64]], float]
@@ -35,12 +35,13 @@ def plain_mean(
     if not images:
         why = absent or "no image has a value"
         return Mean(value=None, ci95=None, images=0, left_out=left_out, reason=why)
-    remaining = [known & (groups != group) for group in range(groups.max() + 1)]
-    full = float(array[known].mean())
-    if len(remaining) < 2 or not all(rows.any() for rows in remaining):
-        return Mean(value=full, ci95=None, images=images, left_out=left_out)
-    interval = jackknife_interval(full, [array[rows].mean() for rows in remaining])
-    return Mean(value=full, ci95=interval, images=images, left_out=left_out)
+
+    def mean(rows: NDArray[np.bool_]) -> float | None:
+        return float(array[known & rows].mean()) if (known & rows).any() else None
+
+    full, replicates = float(array[known].mean()), leave_groups_out(mean, groups)
+    ci95 = None if replicates is None else jackknife_interval(full, replicates)
+    return Mean(value=full, ci95=ci95, images=images, left_out=left_out)
 
 
 def fisher_mean(

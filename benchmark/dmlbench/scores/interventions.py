@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from dmlbench.scores._kernels.distances import Points, prepare_points
 from dmlbench.scores._kernels.parallel import query_blocks
 from dmlbench.scores.embeddings import check_embeddings
-from dmlbench.scores.jackknife import GROUPS
+from dmlbench.scores.jackknife import GROUPS, jackknife_interval
 from dmlbench.scores.labels import Ints, encode_labels
 from dmlbench.scores.score import ABSENT, Score, make_score
-from dmlbench.scores.uncertainty import drop_groups, generator, jackknife_interval
+from dmlbench.scores.uncertainty import drop_groups, generator
 from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
 

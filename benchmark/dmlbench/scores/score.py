@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
+from dmlbench.scores.jackknife import Interval, jackknife_interval, rescale
 from dmlbench.scores.registry import MAIN, declared
-from dmlbench.scores.uncertainty import Interval, chance_interval, jackknife_interval, rescale
+from dmlbench.scores.uncertainty import chance_interval
 from dmldata.common.strict import StrictModel
 
 
@@ -60,7 +61,7 @@ def make_score(
         replicates: [G], the score without each jackknife group; empty for no interval.
         permuted: [P], the scores of permuted labels; empty for no chance.
         scale: what the score grows with, by which the replicates are rescaled; see
-            `uncertainty.rescale`.
+            `jackknife.rescale`.
 
     >>> make_score("arp", 0.5)
     Score(value=0.5, ci95=None, chance=None, replicates=None)

@@ -1,4 +1,4 @@
-"""How sure a score is (jackknife), and what scores mean nothing (permutations)."""
+"""Random groups and permutations of images: how sure a score is, and what is chance."""
 
 from __future__ import annotations
 
@@ -9,16 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.scores import jackknife
-from dmlbench.scores.jackknife import GROUPS, assign_groups
+from dmlbench.scores.jackknife import COVERAGE, GROUPS, Interval, assign_groups
 from dmlbench.scores.labels import Ints, encode_labels
 from dmldata.common.errors import InputError
 
 PERMUTATIONS = 199
-COVERAGE = 0.95
-
-Interval = tuple[float, float]
-"""Lower and upper end."""
 
 
 def generator(seed: int, *purpose: str) -> np.random.Generator:
@@ -88,40 +83,6 @@ def permuted_codes(
     """Yield `count` random permutations of label codes; see `permuted_orders`."""
     for order in permuted_orders(codes, count, rng, scenes):
         yield codes[order]
-
-
-def rescale(
-    replicates: NDArray[np.float64], scale: NDArray[np.float64] | float
-) -> NDArray[np.float64]:
-    """Rescale jackknife replicates [G] of a score that grows with the number of images.
-
-    Args:
-        scale: [1 + G], what the score grows with, for all images and without each group.
-
-    >>> rescale(np.array([0.9, 1.8]), np.array([2.0, 1.0, 2.0])).tolist()
-    [1.8, 1.8]
-    """
-    scales = np.broadcast_to(np.asarray(scale, dtype=np.float64), len(replicates) + 1)
-    return np.asarray(replicates / scales[1:] * scales[0], dtype=np.float64)
-
-
-def jackknife_interval(value: float, replicates: NDArray[np.float64]) -> Interval | None:
-    """Return the 95 % interval (low, high) from delete-a-group jackknife replicates.
-
-    Args:
-        value: the score of all images.
-        replicates: [G], the score without each group, rescaled where it grows with their number.
-
-    Returns:
-        value +- t(G - 1) sqrt((G - 1) / G sum (replicate - mean)^2); None where a replicate has no
-        score.
-
-    >>> [round(bound, 6) for bound in jackknife_interval(1.0, np.array([0.9, 1.1])) or ()]
-    [-0.27062, 2.27062]
-    """
-    if not (np.isfinite(replicates).all() and np.isfinite(value)):
-        return None
-    return jackknife.jackknife_interval(float(value), replicates, level=COVERAGE)
 
 
 def chance_interval(permuted: NDArray[np.float64]) -> Interval | None:

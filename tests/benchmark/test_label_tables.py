@@ -120,7 +120,7 @@ def test_a_semicolon_table_scores_as_its_comma_twin(tmp_path):
     scores_of_properties = []
     for text in (comma, semicolon):
         (tmp_path / "l.csv").write_text(text)
-        scores = score_files(tmp_path / "e.npy", tmp_path / "l.csv", permutations=199)
+        scores = score_files(tmp_path / "e.npy", tmp_path / "l.csv")
         scores_of_properties.append(scores.properties)
     assert scores_of_properties[0] == scores_of_properties[1]
     assert list(scores_of_properties[0]) == ["class", "light"]

@@ -7,6 +7,7 @@ import pytest
 
 from dmlbench.evaluate.score_files import score_files
 from dmlbench.scores import score_properties
+from dmlbench.scores.options import ScoreSettings
 from dmlbench.sources.embedding_file import load_embeddings
 from dmlbench.sources.label_table import read_label_table, read_labels
 from dmldata.common.errors import InputError
@@ -99,7 +100,7 @@ def test_files_score_like_arrays(csv, npy):
     rows = "".join(f"{i},{i % 3},{scenes[i]}\n" for i in range(60))
     labels = csv("key,car,scene_id\n" + rows)
     expected = score_properties(x, read_labels(labels), scenes=scenes, seed=2)
-    scored = score_files(npy(x), labels, seed=2)
+    scored = score_files(npy(x), labels, ScoreSettings(seed=2))
     assert scored.notes == ("kinds inferred from the values (car: categorical, 3 values)",)
     assert scored.model_dump(mode="json", exclude={"notes"}) == expected
 

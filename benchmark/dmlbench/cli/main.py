@@ -183,14 +183,14 @@ def score(
     from dmlbench.evaluate.score_files import score_files
     from dmlbench.present.documents import check_suffix, write_document
     from dmlbench.present.result_tables import print_scores, score_document
+    from dmlbench.scores.options import ScoreSettings
 
     check_file(out, "--out")
     if out is not None:
         check_suffix(out)
     with progress_bar("score properties", None, quiet=as_json) as bar:
-        scores = score_files(
-            embeddings, labels, properties=properties, **vars(options), progress=bar.report
-        )
+        settings = ScoreSettings(seed, not no_intervals, not no_chance, progress=bar.report)
+        scores = score_files(embeddings, labels, settings, properties=properties)
     if out is not None:
         write_document(score_document(scores), out)
     if str(out) == "-":

@@ -13,6 +13,7 @@ from dmlbench.results.blocks import KEYS, Blocks
 from dmlbench.results.files import CLASSES, Interventions, PropertiesFile, PropertyRequest
 from dmlbench.results.folder import PROPERTIES
 from dmlbench.scores.interventions import measure_interventions
+from dmlbench.scores.options import ScoreSettings
 from dmlbench.scores.score_properties import measure_properties
 
 BATCH = 32
@@ -44,10 +45,9 @@ def properties_step(bench: Workbench) -> PropertiesFile:
         scored = measure_properties(
             embeddings,
             properties,
+            ScoreSettings(request.seed, request.intervals, request.chance, progress=bar.report),
             scenes=scene_ids(bench.dataset),
             held=next((name for name in CLASSES if name in properties), None),
-            progress=bar.report,
-            **request.model_dump(exclude={"only"}),
         )
         interventions = _interventions(bench, embeddings)
     digest = left.embeddings_sha256 if left else bench.folder.write_embeddings(embeddings)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dmlbench.scores.options import ScoreSettings
 from dmlbench.scores.score import ScoredProperties
 from dmlbench.scores.score_properties import measure_properties
-from dmlbench.scores.uncertainty import PERMUTATIONS
 from dmlbench.sources.embedding_file import load_embeddings
 from dmlbench.sources.label_table import read_label_table
 from dmlbench.sources.property_file import read_property_file
 from dmldata.common.errors import InputError
-from dmldata.common.progress import Progress
 
 
 class ScoredFiles(ScoredProperties):
@@ -27,22 +26,17 @@ class ScoredFiles(ScoredProperties):
 def score_files(
     embeddings: str | Path,
     labels: str | Path,
+    settings: ScoreSettings | None = None,
     *,
     properties: str | Path | None = None,
-    seed: int = 0,
-    intervals: bool = True,
-    chance: bool = True,
-    permutations: int = PERMUTATIONS,
-    max_queries: int | None = None,
-    threads: int | None = None,
-    progress: Progress | None = None,
 ) -> ScoredFiles:
     """Score embeddings [N, D] in a .npy file by the properties in a table of N rows.
 
     Args:
+        settings: how to score; the defaults of `scores.score_properties` if None.
         properties: file that describes the properties (see `sources.property_file`).
 
-    The other settings and the result are those of `scores.score_properties`; the table is read by
+    The result is that of `scores.score_properties`; the table is read by
     `label_table.read_label_table`.
 
     Raises:
@@ -56,15 +50,6 @@ def score_files(
             "valid: one row per embedding, in the same order"
         )
     scored = measure_properties(
-        array,
-        table.properties,
-        scenes=table.scenes,
-        seed=seed,
-        intervals=intervals,
-        chance=chance,
-        permutations=permutations,
-        max_queries=max_queries,
-        threads=threads,
-        progress=progress,
+        array, table.properties, settings or ScoreSettings(), scenes=table.scenes
     )
     return ScoredFiles(**dict(scored), notes=table.notes)

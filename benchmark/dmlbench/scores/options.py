@@ -1,4 +1,4 @@
-"""How properties are scored: seed, resampling, subsets of images, threads and progress."""
+"""How properties are scored: what a caller chooses, and what follows for the images."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dmlbench.scores.labels import Ints
-from dmlbench.scores.uncertainty import generator
-from dmldata.common.progress import Advance, Progress
+from dmlbench.scores.uncertainty import PERMUTATIONS, generator
+from dmldata.common.errors import InputError
 
 MAX_QUERIES = 5_000
 MIN_QUERIES = 1_000
@@ -29,8 +29,34 @@ def default_queries(images: int) -> int:
 
 
 @dataclass(frozen=True)
+class ScoreSettings:
+    """What a caller chooses of how properties are scored; see `score_properties`."""
+
+    seed: int = 0
+    intervals: bool = True
+    chance: bool = True
+    permutations: int = PERMUTATIONS
+    max_queries: int | None = None
+    threads: int | None = None
+    progress: Progress | None = None
+
+    def check(self) -> None:
+        """Refuse settings that are not valid.
+
+        Raises:
+            InputError: a setting is too low.
+        """
+        if self.permutations < PERMUTATIONS:
+            raise InputError(f"permutations {self.permutations}; valid: at least {PERMUTATIONS}")
+        if self.max_queries is not None and self.max_queries < 1:
+            raise InputError(f"max_queries {self.max_queries}; valid: at least 1")
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"threads {self.threads}; valid: at least 1, or None for one per core")
+
+
+@dataclass(frozen=True)
 class Options:
-    """How the scores of properties are computed.
+    """How the scores of the properties of some images are computed.
 
     Attributes:
         seed: seed of all random choices.

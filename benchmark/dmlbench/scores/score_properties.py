@@ -15,7 +15,7 @@ from dmlbench.scores.clustering import cluster_scores
 from dmlbench.scores.embeddings import check_embeddings
 from dmlbench.scores.jackknife import GROUPS
 from dmlbench.scores.labels import Labels, Property, check_kind, encode_labels, property_values
-from dmlbench.scores.options import Options, default_queries
+from dmlbench.scores.options import Options, ScoreSettings, default_queries
 from dmlbench.scores.order import order_scores
 from dmlbench.scores.probe import decodability_scores
 from dmlbench.scores.registry import scores_of
@@ -23,15 +23,14 @@ from dmlbench.scores.retrieval import neighbor_scores, queries_of
 from dmlbench.scores.score import ABSENT, PropertyScores, ScoredProperties, Scores
 from dmlbench.scores.uncertainty import PERMUTATIONS, drop_groups
 from dmlbench.scores.within_class import within_class_scores
-from dmldata.common.errors import InputError, UnknownNameError
-from dmldata.common.progress import Progress
+from dmldata.common.errors import UnknownNameError
 
 
 def score_properties(
-    embeddings: Any,
+    embeddings: object,
     properties: Mapping[str, Property],
     *,
-    scenes: Any = None,
+    scenes: object = None,
     held: str | None = None,
     seed: int = 0,
     intervals: bool = True,
@@ -76,35 +75,18 @@ def score_properties(
         >>> round(result["properties"]["shape"]["arp"]["value"], 6)
         1.0
     """
-    scored = measure_properties(
-        embeddings,
-        properties,
-        scenes=scenes,
-        held=held,
-        seed=seed,
-        intervals=intervals,
-        chance=chance,
-        permutations=permutations,
-        max_queries=max_queries,
-        threads=threads,
-        progress=progress,
-    )
+    settings = ScoreSettings(seed, intervals, chance, permutations, max_queries, threads, progress)
+    scored = measure_properties(embeddings, properties, settings, scenes=scenes, held=held)
     return scored.model_dump(mode="json")
 
 
 def measure_properties(
-    embeddings: Any,
+    embeddings: object,
     properties: Mapping[str, Property],
+    settings: ScoreSettings,
     *,
-    scenes: Any = None,
+    scenes: object = None,
     held: str | None = None,
-    seed: int = 0,
-    intervals: bool = True,
-    chance: bool = True,
-    permutations: int = PERMUTATIONS,
-    max_queries: int | None = None,
-    threads: int | None = None,
-    progress: Progress | None = None,
 ) -> ScoredProperties:
     """Score embeddings by each property, as `score_properties`, into a typed result.
 
@@ -113,19 +95,18 @@ def measure_properties(
     """
     array = check_embeddings(embeddings)
     images = len(array)
-    max_queries = default_queries(images) if max_queries is None else max_queries
-    _check_settings(permutations, max_queries, threads)
+    settings.check()
     labels, values = _encode(properties, images)
     if held is not None and held not in properties:
         raise UnknownNameError("held property", held, properties)
-    groups = drop_groups(images, scenes, seed)
+    groups = drop_groups(images, scenes, settings.seed)
     options = Options(
-        seed=seed,
-        groups=groups if intervals else None,
-        permutations=permutations if chance else 0,
-        max_queries=max_queries,
-        threads=threads,
-        progress=progress,
+        seed=settings.seed,
+        groups=groups if settings.intervals else None,
+        permutations=settings.permutations if settings.chance else 0,
+        max_queries=settings.max_queries or default_queries(images),
+        threads=settings.threads,
+        progress=settings.progress,
         scenes=None if scenes is None else encode_labels(scenes, images, "scenes").codes,
     )
     scored = {name: coded for name, coded in labels.items() if coded.reason is None}
@@ -154,14 +135,14 @@ def measure_properties(
             for name, coded in labels.items()
         },
         settings={
-            "seed": int(seed),
+            "seed": int(options.seed),
             "dtype": array.dtype.name,
             "tie_tolerance": TIE_TOLERANCE[array.dtype.name],
             "paper_rank_cap": PAPER_CAP,
             "jackknife_groups": None if options.groups is None else GROUPS,
             "jackknife_unit": "image" if scenes is None else "scene",
             "permutations": options.permutations,
-            "max_queries": int(max_queries),
+            "max_queries": int(options.max_queries),
             "queries": {name: queries_of(coded, options) for name, coded in scored.items()},
             "max_cluster_images": clustering.MAX_IMAGES,
             "max_spearman_images": order.MAX_IMAGES,
@@ -169,15 +150,6 @@ def measure_properties(
             "held": held,
         },
     )
-
-
-def _check_settings(permutations: int, max_queries: int, threads: int | None) -> None:
-    if permutations < PERMUTATIONS:
-        raise InputError(f"permutations {permutations}; valid: at least {PERMUTATIONS}")
-    if max_queries < 1:
-        raise InputError(f"max_queries {max_queries}; valid: at least 1")
-    if threads is not None and threads < 1:
-        raise InputError(f"threads {threads}; valid: at least 1, or None for one per core")
 
 
 def _encode(

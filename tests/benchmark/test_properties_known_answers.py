@@ -36,22 +36,22 @@ LINE_LABELS = ["a", "a", "b", "b", "a"]
 
 
 def test_r_precision_worked_by_hand():
-    score = properties.r_precision(LINE, LINE_LABELS, normalise=False)
+    score = properties.r_precision(LINE, LINE_LABELS, normalize=False)
     assert score == pytest.approx((1 / 2 + 1 / 2 + 0 + 0 + 0) / 5)
 
 
 def test_precision_at_1_worked_by_hand():
-    score = properties.precision_at_1(LINE, LINE_LABELS, normalise=False)
+    score = properties.precision_at_1(LINE, LINE_LABELS, normalize=False)
     assert score == pytest.approx(2 / 5)
 
 
 def test_map_at_r_worked_by_hand():
-    score = properties.map_at_r(LINE, LINE_LABELS, normalise=False)
+    score = properties.map_at_r(LINE, LINE_LABELS, normalize=False)
     assert score == pytest.approx((1 / 2 + 1 / 2 + 0 + 0 + 0) / 5)
 
 
 def test_arp_worked_by_hand():
-    score = properties.arp(LINE, LINE_LABELS, normalise=False)
+    score = properties.arp(LINE, LINE_LABELS, normalize=False)
     a, b = 2 / 4, 1 / 4
     by_query = [(0.5 - a) / (1 - a)] * 2 + [-b / (1 - b)] * 2 + [-a / (1 - a)]
     assert score == pytest.approx(np.mean(by_query))
@@ -61,14 +61,14 @@ def test_nr_precision_worked_by_hand():
     a, b = (2 * 0.6 * 0.4) ** 0.5, (1 * 0.4 * 0.6) ** 0.5
     by_query = [(1 - 1.2) / a] * 2 + [(0 - 0.4) / b] * 2 + [(0 - 1.2) / a]
     expected = pytest.approx(np.mean(by_query))
-    assert properties.nr_precision(LINE, LINE_LABELS, normalise=False) == expected
+    assert properties.nr_precision(LINE, LINE_LABELS, normalize=False) == expected
     assert properties.nr_precision_paper(LINE, LINE_LABELS) == expected
 
 
 def test_a_neighbour_tied_with_the_last_place_counts_as_its_share():
     # The query at 0 looks at one place, which a (at 1) and b (at -1) share.
     x = [[0.0], [1.0], [-1.0], [-9.0]]
-    score = properties.precision_at_1(x, ["a", "a", "b", "b"], normalise=False)
+    score = properties.precision_at_1(x, ["a", "a", "b", "b"], normalize=False)
     assert score == pytest.approx((1 / 2 + 1 + 0 + 1) / 4)
 
 
@@ -76,7 +76,7 @@ def test_a_label_that_occurs_once_is_a_neighbour_but_no_query():
     x = [[0.0], [1.0], [0.9], [5.0], [6.0]]
     labels = ["a", "a", "once", "b", "b"]
     # Queries: 0 a (nearest: once), 1 a (nearest: once), 5 b and 6 b (nearest: b).
-    assert properties.precision_at_1(x, labels, normalise=False) == pytest.approx(1 / 2)
+    assert properties.precision_at_1(x, labels, normalize=False) == pytest.approx(1 / 2)
     result = score_properties(np.array(x) + 1, {"p": Property(labels)})["properties"]["p"]
     assert result["left_out"] == {"no_label": 0, "label_once": 1}
     assert (result["n"], result["labels"]) == (5, 3)
@@ -85,7 +85,7 @@ def test_a_label_that_occurs_once_is_a_neighbour_but_no_query():
 def test_the_paper_shares_leave_out_labels_that_occur_once():
     x = [[0.0], [1.0], [20.0], [5.0], [6.0]]
     labels = ["a", "a", "once", "b", "b"]
-    assert properties.nr_precision(x, labels, normalise=False) == pytest.approx(
+    assert properties.nr_precision(x, labels, normalize=False) == pytest.approx(
         (1 - 0.4) / (0.4 * 0.6) ** 0.5
     )
     assert properties.nr_precision_paper(x, labels) == pytest.approx(1.0)

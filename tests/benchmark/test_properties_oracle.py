@@ -22,11 +22,11 @@ TOLERANCE = 1e-12
 CAP = 1023
 
 
-def brute_force(x, labels, *, normalise=True):
+def brute_force(x, labels, *, normalize=True):
     """All scores from sorted neighbour lists, ties taken apart one by one."""
     kept = [i for i, label in enumerate(labels) if label is not None]
     x, labels = np.asarray(x, dtype=np.float64)[kept], [labels[i] for i in kept]
-    if normalise:
+    if normalize:
         x = x / np.linalg.norm(x, axis=1, keepdims=True)
     tolerance = TOLERANCE * float(((x - x.mean(axis=0)) ** 2).sum(axis=1).mean())
     n, size = len(x), {label: labels.count(label) for label in labels}
@@ -107,10 +107,10 @@ def by_report(x, labels, **options):
 
 
 def assert_agrees(scores, x, labels):
-    normalised = brute_force(x, labels)
-    paper = brute_force(x, labels, normalise=False)
+    normalized = brute_force(x, labels)
+    paper = brute_force(x, labels, normalize=False)
     for name in SCORES:
-        assert scores[name] == pytest.approx(normalised[name], abs=1e-9), name
+        assert scores[name] == pytest.approx(normalized[name], abs=1e-9), name
     if math.isnan(paper["nr_precision_paper"]):
         assert scores["nr_precision_paper"] is None
     else:
@@ -251,8 +251,8 @@ def test_map_at_r_of_tied_neighbours_is_the_mean_over_their_orders():
     for order in itertools.permutations([True, True, True, False]):
         hits = np.cumsum(order)
         means.append(sum(hits[k] / (k + 1) for k in range(rank) if order[k]) / rank)
-    assert brute_force(x, labels, normalise=False)["map_at_r"] == pytest.approx(
-        properties.map_at_r(x, labels, normalise=False)
+    assert brute_force(x, labels, normalize=False)["map_at_r"] == pytest.approx(
+        properties.map_at_r(x, labels, normalize=False)
     )
     only = expected_precisions([1.0] * 4 + [9.0], [True] * 3 + [False] * 2, rank, 1e-12) / rank
     assert only == pytest.approx(np.mean(means))

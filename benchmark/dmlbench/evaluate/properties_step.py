@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.evaluate.dataset_input import dataset_properties, scene_ids
+from dmlbench.evaluate.dataset_input import SCENES, dataset_properties, scene_ids
 from dmlbench.evaluate.tasks import EmbedTask
 from dmlbench.evaluate.workbench import Workbench, changes
 from dmlbench.models import StoredEmbeddings
@@ -73,7 +73,7 @@ def _interventions(bench: Workbench, embeddings: NDArray[np.float32]) -> Interve
         return None
     return measure_interventions(
         embeddings,
-        scene_ids(dataset),
+        dataset.samples[SCENES].to_pylist(),
         dataset.samples["variant_id"].to_pylist(),
         dataset.values(CLASSES[0]),
         group=group,

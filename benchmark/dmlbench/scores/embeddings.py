@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dmldata.common.errors import InputError
 
 Floats = NDArray[np.floating[Any]]
 
 
-def check_embeddings(embeddings: Any, *, normalize: bool = True) -> Floats:
+def check_embeddings(embeddings: ArrayLike, *, normalize: bool = True) -> Floats:
     """Return the embeddings as a finite [N, D] array of float32 or float64.
 
     Half precision becomes float32; integers become float64.

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dmlbench.scores._kernels.distances import Points, prepare_points
 from dmlbench.scores._kernels.parallel import query_blocks
 from dmlbench.scores.embeddings import check_embeddings
 from dmlbench.scores.jackknife import GROUPS, jackknife_interval
-from dmlbench.scores.labels import Ints, encode_labels
+from dmlbench.scores.labels import Ints, LabelColumn, encode_labels
 from dmlbench.scores.score import ABSENT, Score, make_score
 from dmlbench.scores.uncertainty import drop_groups, generator
 from dmldata.common.errors import InputError
@@ -65,10 +65,10 @@ class Interventions(StrictModel):
 
 
 def measure_interventions(
-    embeddings: Any,
-    scenes: Any,
-    variants: Any,
-    cars: Any,
+    embeddings: ArrayLike,
+    scenes: LabelColumn,
+    variants: LabelColumn,
+    cars: LabelColumn,
     *,
     group: str,
     seed: int = 0,
@@ -122,10 +122,10 @@ def measure_interventions(
 
 
 def score_interventions(
-    embeddings: Any,
-    scenes: Any,
-    variants: Any,
-    cars: Any,
+    embeddings: ArrayLike,
+    scenes: LabelColumn,
+    variants: LabelColumn,
+    cars: LabelColumn,
     *,
     seed: int = 0,
     intervals: bool = True,
@@ -145,7 +145,7 @@ def score_interventions(
     return interventions.model_dump(mode="json", exclude={"group"})
 
 
-def _codes(column: Any, images: int, name: str) -> Ints:
+def _codes(column: LabelColumn, images: int, name: str) -> Ints:
     coded = encode_labels(column, images, name)
     if coded.missing:
         raise InputError(f"{name}: {coded.missing} of {images} images have none; valid: all have")

@@ -14,6 +14,8 @@ from dmldata.common.errors import InputError, UnknownNameError
 
 Ints = NDArray[np.integer[Any]]
 Kind = Literal["categorical", "linear", "cyclic"]
+LabelColumn = Sequence[object] | NDArray[np.generic]
+"""One label per image [N]."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class Property:
     'cyclic'
     """
 
-    labels: Any
+    labels: LabelColumn
     kind: Kind = "categorical"
-    values: Any = None
+    values: LabelColumn | None = None
     period: float | None = None
 
 
@@ -72,7 +74,7 @@ class Labels:
         return None
 
 
-def encode_labels(labels: Any, images: int, name: str = "labels") -> Labels:
+def encode_labels(labels: LabelColumn, images: int, name: str = "labels") -> Labels:
     """Return labels as codes, without the images that have none.
 
     Raises:
@@ -150,9 +152,9 @@ def check_kind(prop: Property, name: str) -> None:
         raise UnknownNameError("kind", str(prop.kind), get_args(Kind), where=name)
 
 
-def _as_column(labels: Any, images: int, name: str) -> NDArray[Any]:
+def _as_column(labels: LabelColumn, images: int, name: str) -> NDArray[np.generic]:
     if isinstance(labels, Sequence) and not isinstance(labels, str):
-        column: NDArray[Any] = np.empty(len(labels), dtype=object)
+        column: NDArray[np.generic] = np.empty(len(labels), dtype=object)
         column[:] = labels
     else:
         column = np.asarray(labels)
@@ -163,7 +165,7 @@ def _as_column(labels: Any, images: int, name: str) -> NDArray[Any]:
     return column
 
 
-def _distinct(labels: NDArray[Any], name: str) -> tuple[Sequence[Any], Ints]:
+def _distinct(labels: NDArray[np.generic], name: str) -> tuple[Sequence[object], Ints]:
     """Return the distinct labels of any type, in order of appearance, and the codes of all."""
     if labels.dtype.kind != "O":
         distinct, first, code = np.unique(labels, return_index=True, return_inverse=True)
@@ -177,11 +179,11 @@ def _distinct(labels: NDArray[Any], name: str) -> tuple[Sequence[Any], Ints]:
     return list(seen), codes
 
 
-def _absent(label: Any) -> bool:
+def _absent(label: object) -> bool:
     return label is None or (isinstance(label, float) and math.isnan(label))
 
 
-def lowest_of_bin(values: NDArray[Any], bins: NDArray[Any]) -> NDArray[np.float64]:
+def lowest_of_bin(values: NDArray[np.float64], bins: Ints) -> NDArray[np.float64]:
     """Return the lowest value of its bin as the label of each image: it says where the bin is.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,4 +127,4 @@ class ScoredProperties(StrictModel):
     n: int
     dimensions: int
     properties: dict[str, PropertyScores]
-    settings: dict[str, Any]
+    settings: dict[str, object]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dmlbench.scores import clustering, order, probe
 from dmlbench.scores._kernels.distances import TIE_TOLERANCE
@@ -14,7 +14,14 @@ from dmlbench.scores._kernels.formulas import PAPER_CAP
 from dmlbench.scores.clustering import cluster_scores
 from dmlbench.scores.embeddings import check_embeddings
 from dmlbench.scores.jackknife import GROUPS
-from dmlbench.scores.labels import Labels, Property, check_kind, encode_labels, property_values
+from dmlbench.scores.labels import (
+    LabelColumn,
+    Labels,
+    Property,
+    check_kind,
+    encode_labels,
+    property_values,
+)
 from dmlbench.scores.options import Options, ScoreSettings, default_queries
 from dmlbench.scores.order import order_scores
 from dmlbench.scores.probe import decodability_scores
@@ -27,10 +34,10 @@ from dmldata.common.errors import UnknownNameError
 
 
 def score_properties(
-    embeddings: object,
+    embeddings: ArrayLike,
     properties: Mapping[str, Property],
     *,
-    scenes: object = None,
+    scenes: LabelColumn | None = None,
     held: str | None = None,
     seed: int = 0,
     intervals: bool = True,
@@ -81,11 +88,11 @@ def score_properties(
 
 
 def measure_properties(
-    embeddings: object,
+    embeddings: ArrayLike,
     properties: Mapping[str, Property],
     settings: ScoreSettings,
     *,
-    scenes: object = None,
+    scenes: LabelColumn | None = None,
     held: str | None = None,
 ) -> ScoredProperties:
     """Score embeddings by each property, as `score_properties`, into a typed result.

@@ -13,9 +13,9 @@ Check", ECCV 2020.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from dmlbench.scores._kernels.counted_means import counted_means
 from dmlbench.scores._kernels.distances import prepare_points
@@ -23,12 +23,14 @@ from dmlbench.scores._kernels.formulas import FORMULAS, ScoreSet
 from dmlbench.scores._kernels.ranked_means import Labelling, ranked_means
 from dmlbench.scores.clustering import cluster_scores
 from dmlbench.scores.embeddings import check_embeddings
-from dmlbench.scores.labels import Property, encode_labels, property_values
+from dmlbench.scores.labels import LabelColumn, Property, encode_labels, property_values
 from dmlbench.scores.options import Options
 from dmlbench.scores.order import order_scores
 
 
-def r_precision(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None:
+def r_precision(
+    embeddings: ArrayLike, labels: LabelColumn, *, normalize: bool = True
+) -> float | None:
     """Return the share of a query's label among its R nearest neighbors, R other images with it.
 
     Returns:
@@ -37,10 +39,12 @@ def r_precision(embeddings: Any, labels: Any, *, normalise: bool = True) -> floa
     >>> r_precision([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], [0, 0, 1, 1])
     1.0
     """
-    return _counted("r_precision", embeddings, labels, normalize=normalise)
+    return _counted("r_precision", embeddings, labels, normalize=normalize)
 
 
-def nr_precision(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None:
+def nr_precision(
+    embeddings: ArrayLike, labels: LabelColumn, *, normalize: bool = True
+) -> float | None:
     """Return R-Precision in standard deviations of a random embedding's (Kobs et al. 2021).
 
     Returns:
@@ -50,10 +54,10 @@ def nr_precision(embeddings: Any, labels: Any, *, normalise: bool = True) -> flo
     >>> round(nr_precision([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], [0, 0, 1, 1]), 6)
     1.0
     """
-    return _counted("nr_precision", embeddings, labels, normalize=normalise)
+    return _counted("nr_precision", embeddings, labels, normalize=normalize)
 
 
-def nr_precision_paper(embeddings: Any, labels: Any) -> float | None:
+def nr_precision_paper(embeddings: ArrayLike, labels: LabelColumn) -> float | None:
     """Return NR-Precision as the released code of Kobs et al. 2021 computes it.
 
     Embeddings are not normalized, at most 1,023 neighbors count, and p is the share of the label
@@ -65,7 +69,7 @@ def nr_precision_paper(embeddings: Any, labels: Any) -> float | None:
     return _counted("nr_precision_paper", embeddings, labels, normalize=False)
 
 
-def arp(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None:
+def arp(embeddings: ArrayLike, labels: LabelColumn, *, normalize: bool = True) -> float | None:
     """Return chance-adjusted R-Precision, comparable between sets of any size.
 
     Returns:
@@ -74,10 +78,12 @@ def arp(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None
     >>> round(arp([[1.0, 0.0], [0.0, 1.0], [1.0, 0.1], [0.1, 1.0]], ["a", "a", "b", "b"]), 6)
     -0.5
     """
-    return _counted("arp", embeddings, labels, normalize=normalise)
+    return _counted("arp", embeddings, labels, normalize=normalize)
 
 
-def precision_at_1(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None:
+def precision_at_1(
+    embeddings: ArrayLike, labels: LabelColumn, *, normalize: bool = True
+) -> float | None:
     """Return the share of queries whose nearest neighbor has their label, in 0..1.
 
     Tied neighbors count by their share.
@@ -85,10 +91,10 @@ def precision_at_1(embeddings: Any, labels: Any, *, normalise: bool = True) -> f
     >>> precision_at_1([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], [0, 0, 1, None])
     1.0
     """
-    return _counted("precision_at_1", embeddings, labels, normalize=normalise)
+    return _counted("precision_at_1", embeddings, labels, normalize=normalize)
 
 
-def map_at_r(embeddings: Any, labels: Any, *, normalise: bool = True) -> float | None:
+def map_at_r(embeddings: ArrayLike, labels: LabelColumn, *, normalize: bool = True) -> float | None:
     """Return mean average precision at R (Musgrave et al. 2020): R-Precision that rewards order.
 
     Ties count as the mean over all orders of the tied neighbors; neighbors are tied in runs whose
@@ -100,18 +106,18 @@ def map_at_r(embeddings: Any, labels: Any, *, normalise: bool = True) -> float |
     >>> map_at_r([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], [0, 0, 1, 1])
     1.0
     """
-    array = check_embeddings(embeddings, normalize=normalise)
+    array = check_embeddings(embeddings, normalize=normalize)
     coded = encode_labels(labels, len(array))
     if coded.reason is not None:
         return None
-    points = prepare_points(array[coded.rows], normalize=normalise)
+    points = prepare_points(array[coded.rows], normalize=normalize)
     labelling = Labelling(coded.codes, coded.sizes)
     queries = np.arange(len(points))
     means = ranked_means(points, [labelling], queries, ScoreSet(True, False))[0]
     return _plain(means.values["map_at_r"])
 
 
-def ami(embeddings: Any, labels: Any, *, seed: int = 0) -> float | None:
+def ami(embeddings: ArrayLike, labels: LabelColumn, *, seed: int = 0) -> float | None:
     """Return the adjusted mutual information of the labels and as many k-means clusters (seeded).
 
     Of normalized embeddings; images whose label occurs once are left out.
@@ -125,7 +131,7 @@ def ami(embeddings: Any, labels: Any, *, seed: int = 0) -> float | None:
     return _clustered("ami", embeddings, labels, seed)
 
 
-def nmi(embeddings: Any, labels: Any, *, seed: int = 0) -> float | None:
+def nmi(embeddings: ArrayLike, labels: LabelColumn, *, seed: int = 0) -> float | None:
     """Return normalized mutual information, as `ami` but not adjusted for chance: in 0..1.
 
     >>> round(nmi([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], [0, 0, 1, 1]), 6)
@@ -135,7 +141,7 @@ def nmi(embeddings: Any, labels: Any, *, seed: int = 0) -> float | None:
 
 
 def distance_spearman(
-    embeddings: Any, values: Any, *, period: float | None = None, seed: int = 0
+    embeddings: ArrayLike, values: LabelColumn, *, period: float | None = None, seed: int = 0
 ) -> float | None:
     """Return the Spearman correlation of embedding and property distance over pairs of images.
 
@@ -161,7 +167,9 @@ def distance_spearman(
     return scores[""]["distance_spearman"].value
 
 
-def _counted(key: str, embeddings: Any, labels: Any, *, normalize: bool) -> float | None:
+def _counted(
+    key: str, embeddings: ArrayLike, labels: LabelColumn, *, normalize: bool
+) -> float | None:
     array = check_embeddings(embeddings, normalize=normalize)
     coded = encode_labels(labels, len(array))
     if coded.reason is not None:
@@ -173,7 +181,7 @@ def _counted(key: str, embeddings: Any, labels: Any, *, normalize: bool) -> floa
     return _plain(means[key])
 
 
-def _clustered(key: str, embeddings: Any, labels: Any, seed: int) -> float | None:
+def _clustered(key: str, embeddings: ArrayLike, labels: LabelColumn, seed: int) -> float | None:
     array = check_embeddings(embeddings)
     coded = encode_labels(labels, len(array))
     if coded.reason is not None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dmlbench.scores.jackknife import COVERAGE, GROUPS, Interval, assign_groups
-from dmlbench.scores.labels import Ints, encode_labels
+from dmlbench.scores.labels import Ints, LabelColumn, encode_labels
 from dmldata.common.errors import InputError
 
 PERMUTATIONS = 199
@@ -28,7 +27,7 @@ def generator(seed: int, *purpose: str) -> np.random.Generator:
     return np.random.default_rng([int(seed), *(zlib.crc32(word.encode()) for word in purpose)])
 
 
-def drop_groups(images: int, scenes: Any, seed: int) -> Ints | None:
+def drop_groups(images: int, scenes: LabelColumn | None, seed: int) -> Ints | None:
     """Return the jackknife group [N] of each image, 0..19; None for fewer than 20 units.
 
     Units are images, or whole scenes where there are scenes [N]: renders of one scene stay

@@ -7,9 +7,9 @@ with the model then explains neighbors, too. Within one model, only the property
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dmlbench.scores._kernels.distances import prepare_points
 from dmlbench.scores._kernels.formulas import ScoreSet
@@ -75,7 +75,7 @@ def _average(parts: list[tuple[int, Means]]) -> Score:
         return ABSENT
     queries = np.array([count for count, _ in parts], dtype=np.float64)
 
-    def mean(columns: list[Any]) -> Any:
+    def mean(columns: list[NDArray[np.float64] | float]) -> NDArray[np.float64]:
         """Average over the classes that have a score; without a jackknife group, some may not."""
         table = np.stack(columns)
         weights = queries.reshape(-1, *[1] * (table.ndim - 1)) * np.isfinite(table)

@@ -98,6 +98,6 @@ def read_label_table(
 def as_property(image_property: ImageProperty) -> Property:
     """Convert a property to the form that is scored: a number's label is its bin's lowest value."""
     if image_property.is_numeric:
-        labels = lowest_of_bin(image_property.values, image_property.labels)
+        labels = lowest_of_bin(np.asarray(image_property.values, np.float64), image_property.labels)
         return Property(labels, image_property.kind, image_property.values, image_property.period)
     return Property(image_property.values, image_property.kind)

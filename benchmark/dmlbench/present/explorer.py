@@ -191,12 +191,12 @@ def _points(
 
 def principal(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the first two principal components [N, 2], largest loadings positive."""
-    centered = embeddings.astype(np.float64) - embeddings.mean(axis=0, dtype=np.float64)
-    _, _, axes = np.linalg.svd(centered, full_matrices=False)
-    axes = axes[:2]
-    signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
-    components = centered @ (axes * signs[:, None]).T
-    return np.pad(components, ((0, 0), (0, 2 - components.shape[1])))
+    from sklearn.decomposition import PCA
+
+    parts = min(2, *embeddings.shape)
+    with np.errstate(invalid="ignore"):  # the share of the variance of points that are all equal
+        components = PCA(parts, svd_solver="full").fit_transform(embeddings.astype(np.float64))
+    return np.pad(components, ((0, 0), (0, 2 - parts)))
 
 
 def neighbors(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -93,7 +93,7 @@ def test_points_have_the_colour_of_a_property_and_show_their_picture(report, wri
     report.locator("#points-property").select_option(label="car_model")
     expect(report.locator("#points-key span")).to_have_text(["box", "disc"])
     report.locator("#points-method").select_option("pca")
-    assert "coloured by car_model" in canvas.get_attribute("aria-label")
+    assert "colored by car_model" in canvas.get_attribute("aria-label")
     points = content(written)["points"]
     x, y = (axis[0] for axis in points["models"][0]["pca"])
     canvas.hover(position={"x": 14 + x * 0.692, "y": 706 - y * 0.692})

@@ -42,7 +42,7 @@ def explorer_content(
     content = {
         "images": _images(comparison, by_id, dataset),
         "points": _points(comparison, by_id, dataset, progress),
-        "colours": [to_hex(colormaps["inferno"](share / 255)) for share in range(256)],
+        "colors": [to_hex(colormaps["inferno"](share / 255)) for share in range(256)],
         "hues": [to_hex(color) for color in color_sequences["petroff10"]],
         "ramp": [to_hex(colormaps["viridis"](share / 31)) for share in range(32)],
         "wheel": [to_hex(colormaps["twilight"](share / 32)) for share in range(32)],

@@ -83,8 +83,8 @@ PROPERTY_SCORES = (
         digits=2,
         unit="standard deviations of a random embedding's R-Precision",
         highest=math.inf,
-        reading="as in the released code of Kobs et al., of embeddings that are not normalised and "
-        "of at most 1,023 neighbours",
+        reading="as in the released code of Kobs et al., of embeddings that are not normalized and "
+        "of at most 1,023 neighbors",
     ),
     ScoreDeclaration("arp", "ARP", source="protocol 3", required=True),
     ScoreDeclaration(

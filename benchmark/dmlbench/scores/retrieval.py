@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dmlbench.scores._kernels.counted_means import counted_means
 from dmlbench.scores._kernels.distances import Points, equal_lengths, prepare_points
 from dmlbench.scores._kernels.formulas import FORMULAS, ScoreSet
-from dmlbench.scores._kernels.ranked_means import Labelling, Means, ranked_means
+from dmlbench.scores._kernels.ranked_means import Labeling, Means, ranked_means
 from dmlbench.scores.embeddings import Floats
 from dmlbench.scores.jackknife import GROUPS
 from dmlbench.scores.labels import Ints, Labels, compact
@@ -47,18 +47,18 @@ def neighbor_scores(
     result: dict[str, Scores] = {name: {} for name in labels}
     for names, rows, passes in plans:
         groups = options.groups_of(rows)
-        labellings = [make_labelling(name, labels[name], options) for name in names]
+        labelings = [make_labeling(name, labels[name], options) for name in names]
         for scores in passes:
             points = prepare_points(embeddings[rows], normalize=scores.normalized)
-            means = labelling_means(points, labellings, rows, scores, options, step)
-            for name, labelling, mean in zip(names, labellings, means, strict=True):
+            means = labeling_means(points, labelings, rows, scores, options, step)
+            for name, labeling, mean in zip(names, labelings, means, strict=True):
                 for key in scores.keys:
                     result[name][key] = make_score(
                         key,
                         mean.values[key],
                         mean.replicates[key],
                         mean.permuted[key],
-                        _growth(key, labelling, groups),
+                        _growth(key, labeling, groups),
                     )
     return result
 
@@ -71,29 +71,29 @@ def queries_of(labels: Labels, options: Options) -> dict[str, int]:
     return {"scores": some if options.resample else int(everyone.sum()), "map_at_r": some}
 
 
-def labelling_means(
+def labeling_means(
     points: Points,
-    labellings: list[Labelling],
+    labelings: list[Labeling],
     rows: Ints,
     scores: ScoreSet,
     options: Options,
     step: Advance,
 ) -> list[Means]:
-    """Return the means of the scores for labellings of the same points, [N] `rows` of all images.
+    """Return the means of the scores for labelings of the same points, [N] `rows` of all images.
 
     Without resampling, hits are counted over all queries, and only MAP@R comes from the subset of
     queries whose neighbors are put in order.
     """
     queries = options.choose(np.arange(len(rows)), options.max_queries, "queries")
-    counted: list[dict[str, float]] = [{} for _ in labellings]
+    counted: list[dict[str, float]] = [{} for _ in labelings]
     if not options.resample and len(queries) < len(rows):
-        counted = counted_means(points, labellings, scores, threads=options.threads, done=step)
+        counted = counted_means(points, labelings, scores, threads=options.threads, done=step)
         if not scores.ordered:
             nothing = {key: np.zeros(0) for key in scores.keys}
             return [Means(values, nothing, nothing) for values in counted]
     ranked = ranked_means(
         points,
-        labellings,
+        labelings,
         queries,
         scores,
         groups=options.groups_of(rows),
@@ -105,22 +105,22 @@ def labelling_means(
     return ranked
 
 
-def make_labelling(name: str, labels: Labels, options: Options) -> Labelling:
+def make_labeling(name: str, labels: Labels, options: Options) -> Labeling:
     """Return the labels of the property `name` with their permutations."""
     codes = compact(labels.codes)
     rng = generator(options.seed, "chance", name)
     scenes = options.scenes_of(labels.rows)
     permuted = permuted_codes(codes, options.permutations, rng, scenes)
-    return Labelling(codes, labels.sizes, list(permuted))
+    return Labeling(codes, labels.sizes, list(permuted))
 
 
-def _growth(key: str, labelling: Labelling, groups: Ints | None) -> NDArray[np.float64] | float:
+def _growth(key: str, labeling: Labeling, groups: Ints | None) -> NDArray[np.float64] | float:
     """What a score grows with, for all images and without each group."""
     growth = FORMULAS[key].growth if key in FORMULAS else None
     if groups is None or growth is None:
         return 1.0
-    without_each = [labelling.codes[groups != group] for group in range(GROUPS)]
-    return np.sqrt([growth(np.bincount(codes)) for codes in (labelling.codes, *without_each)])
+    without_each = [labeling.codes[groups != group] for group in range(GROUPS)]
+    return np.sqrt([growth(np.bincount(codes)) for codes in (labeling.codes, *without_each)])
 
 
 def _work(images: int, passes: list[ScoreSet], options: Options) -> int:

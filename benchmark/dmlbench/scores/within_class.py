@@ -19,7 +19,7 @@ from dmlbench.scores.embeddings import Floats
 from dmlbench.scores.labels import Ints, Labels
 from dmlbench.scores.options import Options, same_rows
 from dmlbench.scores.registry import ADJUSTED, WITHIN_CLASS
-from dmlbench.scores.retrieval import labelling_means, make_labelling
+from dmlbench.scores.retrieval import labeling_means, make_labeling
 from dmlbench.scores.score import ABSENT, Score, Scores, make_score
 
 
@@ -44,14 +44,12 @@ def within_class_scores(
         for names in same_rows({name: coded.rows for name, coded in scored.items()}):
             rows = scored[names[0]].rows
             points = prepare_points(embeddings[rows], normalize=True)
-            labellings = [
-                make_labelling(f"{name} within {class_name}", scored[name], options)
+            labelings = [
+                make_labeling(f"{name} within {class_name}", scored[name], options)
                 for name in names
             ]
             scores = ScoreSet(normalized=True, raw=False)
-            means_of_properties = labelling_means(
-                points, labellings, rows, scores, options, nothing
-            )
+            means_of_properties = labeling_means(points, labelings, rows, scores, options, nothing)
             for name, means in zip(names, means_of_properties, strict=True):
                 sizes = scored[name].sizes
                 parts[name].append((int(sizes[sizes >= 2].sum()), means))

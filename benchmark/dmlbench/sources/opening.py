@@ -11,7 +11,7 @@ from dmlbench.sources.class_folders import is_class_folders, read_class_folders
 from dmlbench.sources.csv_folder import LABEL_FILES, find_label_file, read_csv_folder
 from dmlbench.sources.cub200 import is_cub200, read_cub200
 from dmlbench.sources.decode import is_image
-from dmlbench.sources.labelled import labelled_images
+from dmlbench.sources.labeled import labeled_images
 from dmlbench.sources.listing import Listing
 from dmlbench.sources.online_products import is_online_products, read_online_products
 from dmlbench.sources.property_file import PropertySpec, read_property_file
@@ -74,19 +74,19 @@ def open_source(
     place, image = _split_image(url)
     if place.endswith(".tar") and not Path(place).is_dir():
         _check_options(url, options, "tar shards", "properties")
-        return _labelled(read_shards(place, image), url, options)
+        return _labeled(read_shards(place, image), url, options)
     if image is not None:
         folder = Path(place)
         if not any(folder.glob("*.tar")):
             raise InputError(f"{url}: ?image= needs tar shards, but there are none in {place}")
-        return _labelled(read_shards(f"{folder}/*.tar", image), url, options)
+        return _labeled(read_shards(f"{folder}/*.tar", image), url, options)
     _refuse_file(Path(url))
     location = locate(url)
     url, folder = location.url, Path(location.place)
     if labels is not None and folder.is_dir():
         _check_options(url, options, "images with a CSV file", "labels", "properties")
         listing = read_csv_folder(folder, Path(labels), _categorical(options))
-        return _labelled(listing, url, options)
+        return _labeled(listing, url, options)
     if not folder.is_dir() or _is_ours(folder):
         dataset = open_dataset(location)
         _check_options(url, options, "a dataset of this project", "split")
@@ -101,12 +101,12 @@ def open_source(
             elif default_split in SPLITS:
                 options["split"] = default_split
             listing = read(folder, options.get("split", "test"))
-            return _labelled(listing, url, options, class_is_categorical=True)
+            return _labeled(listing, url, options, class_is_categorical=True)
     label_file = find_label_file(folder)
     if label_file is not None:
         _check_options(url, options, "images with a CSV file", "labels", "properties")
         listing = read_csv_folder(folder, label_file, _categorical(options))
-        return _labelled(listing, url, options)
+        return _labeled(listing, url, options)
     if (folder / SAMPLES_FILE).is_file():
         raise DatasetError(
             f"{url}: {MANIFEST_FILE} is missing, but {SAMPLES_FILE} exists: an incomplete dataset "
@@ -114,10 +114,10 @@ def open_source(
         )
     if any(folder.glob("*.tar")):
         _check_options(url, options, "tar shards", "properties")
-        return _labelled(read_shards(f"{folder}/*.tar"), url, options)
+        return _labeled(read_shards(f"{folder}/*.tar"), url, options)
     if is_class_folders(folder):
         _check_options(url, options, "a folder per class", "properties")
-        return _labelled(read_class_folders(folder), url, options, class_is_categorical=True)
+        return _labeled(read_class_folders(folder), url, options, class_is_categorical=True)
     if (folder / MANIFEST_FILE).is_file():
         return open_dataset(location)
     raise DatasetError(f"{url}: no {MANIFEST_FILE} and no other known layout; valid: {VALID}")
@@ -181,7 +181,7 @@ def _check_options(url: str, options: dict[str, str], what: str, *valid: str) ->
             )
 
 
-def _labelled(
+def _labeled(
     listing: Listing, url: str, options: dict[str, str], *, class_is_categorical: bool = False
 ) -> ImageSource:
     property_file = options.get("properties")
@@ -189,4 +189,4 @@ def _labelled(
     if class_is_categorical:
         known = {name: PropertySpec(kind="categorical") for name in listing.labels}
         specs = known | specs
-    return labelled_images(listing, specs, url, options)
+    return labeled_images(listing, specs, url, options)

@@ -19,7 +19,7 @@ const rgb = (hex) => [1, 3, 5].map((place) => parseInt(hex.slice(place, place + 
 
 /* Any image, with the maps of any models over it. */
 function explore(found) {
-  const colours = data.colours.map(rgb);
+  const colors = data.colors.map(rgb);
   const chosen = new Set(found.models.slice(0, 4).map((_, index) => index));
   let order = found.images.map((_, index) => index);
   let opened = 0;
@@ -73,7 +73,7 @@ function explore(found) {
       context.filter = `grayscale(${opacity}) brightness(${1 - 0.45 * opacity})`;
       context.drawImage(picture, 0, 0, width, height);
       context.filter = "none";
-      const glow = colour(strip, model, opacity);
+      const glow = color(strip, model, opacity);
       const [left, top, wide, tall] = image.boxes[model];
       context.drawImage(glow, left * width, top * height, wide * width, tall * height);
       if (outline && at("map-outline").checked) context.drawImage(outline, 0, 0, width, height);
@@ -112,7 +112,7 @@ function explore(found) {
     return canvas;
   };
 
-  const colour = (strip, model, opacity) => {
+  const color = (strip, model, opacity) => {
     const side = found.map;
     const canvas = Object.assign(make("canvas"), { width: side, height: side });
     const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -120,7 +120,7 @@ function explore(found) {
     const pixels = context.getImageData(0, 0, side, side);
     for (let place = 0; place < pixels.data.length; place += 4) {
       const root = pixels.data[place] / 255;
-      const [red, green, blue] = colours[Math.round(255 * root * root)];
+      const [red, green, blue] = colors[Math.round(255 * root * root)];
       pixels.data.set([red, green, blue, 255 * 0.9 * root * opacity], place);
     }
     context.putImageData(pixels, 0, 0);
@@ -156,7 +156,7 @@ function plot(found) {
   found.models.forEach((model, index) => at("points-model").append(option(index, model.label)));
   found.properties.forEach((one, index) => at("points-property").append(option(index, one.name)));
 
-  const colouring = (property) => {
+  const coloring = (property) => {
     const known = property.values.filter((value) => value !== null);
     if (property.kind === "categorical") {
       const names = [...new Set(known)].sort();
@@ -170,10 +170,10 @@ function plot(found) {
     return { of: tone, keys: values.map((value) => [String(+value.toPrecision(4)), tone(value)]) };
   };
 
-  /* What the points are coloured by, if anything, and which of its colours are named. */
-  const chosenColours = () => {
+  /* What the points are colored by, if anything, and which of its colors are named. */
+  const chosenColors = () => {
     const property = found.properties[Number(at("points-property").value)];
-    const tones = property ? colouring(property) : null;
+    const tones = property ? coloring(property) : null;
     return { property, tones, shown: tones ? tones.keys.slice(0, 24) : [] };
   };
 
@@ -181,7 +181,7 @@ function plot(found) {
   let selected = -1;
   const draw = () => {
     const model = found.models[Number(at("points-model").value)];
-    const { property, tones, shown } = chosenColours();
+    const { property, tones, shown } = chosenColors();
     const [xs, ys] = model[at("points-method").value];
     const scale = (canvas.width - 2 * margin) / 1000;
     places = xs.map((x, index) => [margin + x * scale, canvas.height - margin - ys[index] * scale]);
@@ -206,7 +206,7 @@ function plot(found) {
       context.lineWidth = 1.5;
       context.stroke();
     }
-    canvas.setAttribute("aria-label", `Embeddings of ${model.label}${property ? `, coloured by ${property.name}` : ""}`);
+    canvas.setAttribute("aria-label", `Embeddings of ${model.label}${property ? `, colored by ${property.name}` : ""}`);
     at("points-key").replaceChildren(...shown.map(([name, tone]) => {
       const entry = make("span");
       const swatch = make("i");
@@ -265,10 +265,10 @@ function plot(found) {
   canvas.addEventListener("mousemove", point);
   canvas.addEventListener("mouseleave", () => select(-1));
   canvas.addEventListener("keydown", step);
-  /* The points with what they are and what their colours say. */
+  /* The points with what they are and what their colors say. */
   const sheet = () => {
     const [edge, line, side] = [16, 22, canvas.width];
-    const { property, shown } = chosenColours();
+    const { property, shown } = chosenColors();
     const paper = make("canvas");
     const pen = paper.getContext("2d");
     pen.font = "14px sans-serif";

@@ -25,7 +25,7 @@ BLOCK_ELEMENTS = 2_000_000
 
 
 @dataclass(frozen=True)
-class Labelling:
+class Labeling:
     """A property's labels on the N points: codes [N], sizes [C], and permutations of the codes.
 
     Codes of the smallest integer type that holds them (`labels.compact`) are the fastest.
@@ -62,7 +62,7 @@ class _Variant:
 
 def ranked_means(
     points: Points,
-    labellings: Sequence[Labelling],
+    labelings: Sequence[Labeling],
     queries: Ints,
     scores: ScoreSet,
     *,
@@ -70,15 +70,15 @@ def ranked_means(
     threads: int | None = None,
     done: Advance = nothing,
 ) -> list[Means]:
-    """Return the means of the scores over `queries`, for each labelling of the N >= 2 points.
+    """Return the means of the scores over `queries`, for each labeling of the N >= 2 points.
 
     Args:
         groups: [N] jackknife group of each point, 0..19; each group is dropped once, from
             queries and neighbors alike.
     """
-    variants = _variants(labellings, groups, scores)
-    codes = [labelling.codes for labelling in labellings]
-    permuted = [labelling.permuted for labelling in labellings]
+    variants = _variants(labelings, groups, scores)
+    codes = [labeling.codes for labeling in labelings]
+    permuted = [labeling.permuted for labeling in labelings]
     last = max((int(v.ranks[-1]) for v in variants if len(v.ranks)), default=1)
     nearest = 2 * last + SLACK if 2 * (2 * last + SLACK) < len(points) else None
     harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, len(points) + 1))])
@@ -128,7 +128,7 @@ def _left(ranked: Ranked, rows: Ints, variant: _Variant) -> tuple[Ranked, Ints]:
 
 
 def _variants(
-    labellings: Sequence[Labelling], groups: Ints | None, scores: ScoreSet
+    labelings: Sequence[Labeling], groups: Ints | None, scores: ScoreSet
 ) -> list[_Variant]:
     masks: list[Bools | None] = [None]
     if groups is not None:
@@ -137,10 +137,10 @@ def _variants(
     for images in masks:
         sizes: list[Ints] = [
             np.bincount(
-                labelling.codes if images is None else labelling.codes[images],
-                minlength=len(labelling.sizes),
+                labeling.codes if images is None else labeling.codes[images],
+                minlength=len(labeling.sizes),
             )
-            for labelling in labellings
+            for labeling in labelings
         ]
         ranks = np.unique(np.concatenate([scores.ranks(label_sizes) for label_sizes in sizes]))
         variants.append(_Variant(images, sizes, ranks))

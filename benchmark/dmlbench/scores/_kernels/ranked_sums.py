@@ -1,4 +1,4 @@
-"""Sums of the scores over a block of ranked queries under one labelling (protocol section 3)."""
+"""Sums of the scores over a block of ranked queries under one labeling (protocol section 3)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Sums = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Block:
-    """Ranked queries with their ties worked out, ready for many labellings.
+    """Ranked queries with their ties worked out, ready for many labelings.
 
     Attributes:
         order: [B, K] neighbors of B queries, as far as any score needs them.
@@ -30,7 +30,7 @@ class Block:
         groups: ties at every place, where a score needs them and there are any.
         weights: 1 / (place + 1) for each place: [K], or [B, K] with 0 at tied places.
         harmonic: [M + 1], sum of 1/k for k = 1..i at place i.
-        hits_before, precise: int32 [B, K + 1] and [B, K], overwritten by each labelling: fresh
+        hits_before, precise: int32 [B, K + 1] and [B, K], overwritten by each labeling: fresh
             memory for each would take longer than the work on it. Column i of `hits_before` is the
             number of hits at the places before i; column 0 stays 0.
     """

@@ -54,7 +54,7 @@ class ObservedDescription:
 
 
 @dataclass(frozen=True)
-class LabelledImages:
+class LabeledImages:
     """An image source without masks; made by `sources.open_source`."""
 
     url: str
@@ -136,9 +136,9 @@ class LabelledImages:
         return {KEY: self.keys[row], **values, **dict.fromkeys(absent)}
 
 
-def labelled_images(
+def labeled_images(
     listing: Listing, specs: Mapping[str, PropertySpec], url: str, options: Mapping[str, str]
-) -> LabelledImages:
+) -> LabeledImages:
     """Make an image source from a listing and describe its properties.
 
     The labels `key` and `scene_id` are not properties: `key` is left out, and `scene_id` names the
@@ -172,7 +172,7 @@ def labelled_images(
     scenes = _scenes(listing, url)
     fingerprint = fingerprint_of(listing.keys, listing.sizes, properties, scenes)
     description = ObservedDescription(listing.name, fingerprint, len(listing.keys), properties)
-    return LabelledImages(
+    return LabeledImages(
         url=url,
         manifest=description,
         keys=tuple(listing.keys),

@@ -14,11 +14,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from dmlbench.sources.folder import find_images
 from dmlbench.sources.listing import Listing
-from dmlbench.sources.mat_file import read_mat
+from dmlbench.sources.mat_file import MatValue, read_mat
 from dmlbench.sources.splits import class_number, in_split
 from dmldata.common.errors import DatasetError
 
@@ -30,7 +29,7 @@ PARTS = {
 }
 """Folder of images -> file of its annotations, which hold the classes of the images."""
 
-Annotation = tuple[str, str, Any]
+Annotation = tuple[str, str, MatValue]
 """Place of the annotation (for messages), path of the image, class of the image."""
 
 
@@ -58,14 +57,14 @@ def read_cars196(folder: Path, split: str) -> Listing:
     return Listing(f"Cars196 {split}", list(files.names), sizes, {"class": [*cells]}, files)
 
 
-def _in_one_file(folder: Path) -> tuple[list[Any], Iterator[Annotation]]:
+def _in_one_file(folder: Path) -> tuple[list[MatValue], Iterator[Annotation]]:
     """Return the names of the classes, and the annotations."""
     path = folder / ANNOTATIONS
     annotations, names = _lists(path, "annotations", "class_names")
     return names, _annotations(path, annotations, "relative_im_path", "")
 
 
-def _in_parts(folder: Path) -> tuple[list[Any], Iterator[Annotation]]:
+def _in_parts(folder: Path) -> tuple[list[MatValue], Iterator[Annotation]]:
     for part, file in PARTS.items():
         if not (folder / file).is_file():
             raise DatasetError(f"{folder}: no {file}, which holds the classes of {part}/")
@@ -77,7 +76,9 @@ def _in_parts(folder: Path) -> tuple[list[Any], Iterator[Annotation]]:
     return names, itertools.chain(*parts)
 
 
-def _annotations(path: Path, listed: list[Any], image: str, before: str) -> Iterator[Annotation]:
+def _annotations(
+    path: Path, listed: list[MatValue], image: str, before: str
+) -> Iterator[Annotation]:
     """Yield annotations; an image's path is `before` followed by the annotation's field `image`."""
     for number, annotation in enumerate(listed, start=1):
         place = f"{path}, annotation {number}"
@@ -88,16 +89,19 @@ def _annotations(path: Path, listed: list[Any], image: str, before: str) -> Iter
         )
 
 
-def _lists(path: Path, *names: str) -> list[list[Any]]:
+def _lists(path: Path, *names: str) -> list[list[MatValue]]:
     """Read the named variables of a file, each a list, in this order."""
     content = read_mat(path, names)
+    lists = []
     for name in names:
-        if not isinstance(content[name], list):
+        variable = content[name]
+        if not isinstance(variable, list):
             raise DatasetError(f"{path}: '{name}' is not a list; valid: the {path.name} of Cars196")
-    return [content[name] for name in names]
+        lists.append(variable)
+    return lists
 
 
-def _field(annotation: Any, name: str, place: str) -> Any:
+def _field(annotation: MatValue, name: str, place: str) -> MatValue:
     if not isinstance(annotation, dict) or name not in annotation:
         raise DatasetError(f"{place}: no field '{name}'; valid: the annotations of Cars196")
     return annotation[name]

@@ -57,7 +57,7 @@ def read_csv_folder(folder: Path, labels: Path, names_of_kinds: Collection[str] 
             f"{labels}, line 1: {len(named)} of the columns {' and '.join(FILE_COLUMNS)}; "
             f"valid: one of them; columns: {', '.join(table.columns)}"
         )
-    names = table.columns[named[0]]
+    names = ["" if cell is None else str(cell) for cell in table.columns[named[0]]]
     places = [f"{labels}, line {line}" for line in table.lines]
     files, sizes = find_images(folder, names, places)
     left_out = count_images(folder) - len(files.names)

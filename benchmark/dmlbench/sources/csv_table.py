@@ -1,4 +1,8 @@
-"""Read tables of labels (CSV, JSON lines, parquet): one row per image, one column per property."""
+"""Read tables of labels (CSV, JSON lines, parquet): one row per image, one column per property.
+
+`csv` of the standard library splits the cells: `pyarrow.csv` does not say on which line a row ends,
+leaves out blank lines, which are images without a label here, and takes one fixed delimiter.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,15 @@ import csv
 import io
 import math
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from dmlbench.sources.properties import Cell
 from dmldata.common.errors import InputError
 from dmldata.common.files import read_file
 from dmldata.common.foreign import read_parquet
 from dmldata.common.strict import parse_plain_json
-
-Cell = str | int | float | bool | None
 
 MISSING = frozenset(
     (
@@ -47,7 +50,7 @@ class CsvTable(NamedTuple):
         notes: how the file was read, if there was a choice.
     """
 
-    columns: dict[str, list[Any]]
+    columns: dict[str, list[Cell]]
     lines: list[int]
     notes: tuple[str, ...] = ()
 
@@ -90,15 +93,15 @@ def tidy_numbers(table: CsvTable, path: Path, keep: Collection[str] = ()) -> Csv
             continue
         present = [cell for cell in cells if cell not in ("", None)]
         if _has_decimal_commas(present):
-            columns[name] = cells = [
+            columns[name] = [
                 cell.replace(",", ".") if isinstance(cell, str) else cell for cell in cells
             ]
             notes.append(f"{path.name}: column '{name}' has decimal commas")
-        _refuse_odd_cells(name, cells, table.lines, path)
+        _refuse_odd_cells(name, columns[name], table.lines, path)
     return CsvTable(columns, table.lines, tuple(notes))
 
 
-def _has_decimal_commas(present: list[Any]) -> bool:
+def _has_decimal_commas(present: Sequence[Cell]) -> bool:
     texts = [str(cell) for cell in present]
     with_comma = [text for text in texts if "," in text]
     return (
@@ -109,7 +112,7 @@ def _has_decimal_commas(present: list[Any]) -> bool:
     )
 
 
-def _refuse_odd_cells(name: str, cells: list[Any], lines: list[int], path: Path) -> None:
+def _refuse_odd_cells(name: str, cells: list[Cell], lines: list[int], path: Path) -> None:
     present = [
         (line, cell) for line, cell in zip(lines, cells, strict=True) if cell not in ("", None)
     ]
@@ -140,8 +143,7 @@ def _decoded(data: bytes, path: Path) -> str:
 
 def _read_delimited(text: str, path: Path) -> CsvTable:
     delimiter = _sniffed(text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    table = list(_lines(reader, path))
+    table = list(_lines(text, delimiter, path))
     if not table:
         raise InputError(f"{path}: empty; valid: a header that names the properties, then rows")
     (_, header), *rows = table
@@ -195,12 +197,13 @@ def _widths(text: str, delimiter: str) -> list[int]:
         return []
 
 
-def _lines(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
+def _lines(text: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the line number and cells of each row, without blank lines at the end.
 
     A blank line elsewhere is a row with one empty cell: an image without a label if there is a
     single column, and an error (too few cells) if there are more.
     """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     blank: list[int] = []
     try:
         for cells in reader:
@@ -215,7 +218,7 @@ def _lines(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _read_json_lines(text: str, path: Path) -> CsvTable:
-    rows: list[tuple[int, dict[str, Any]]] = []
+    rows: list[tuple[int, dict[str, object]]] = []
     for line, text_line in enumerate(text.splitlines(), 1):
         if not text_line.strip():
             continue
@@ -226,8 +229,8 @@ def _read_json_lines(text: str, path: Path) -> CsvTable:
     if not rows:
         raise InputError(f"{path}: empty; valid: an object per line")
     names = dict.fromkeys(name for _, row in rows for name in row)
-    columns = {name: [_flat(row.get(name)) for _, row in rows] for name in names}
-    return _without_containers(columns, [line for line, _ in rows], path)
+    columns = {name: [row.get(name) for _, row in rows] for name in names}
+    return _table_of(columns, [line for line, _ in rows], path)
 
 
 def _read_parquet(path: Path) -> CsvTable:
@@ -238,32 +241,35 @@ def _read_parquet(path: Path) -> CsvTable:
     nested = tuple(_left_out(path, name) for name in names if name not in parquet.column_names)
     if not parquet.num_rows:
         raise InputError(f"{path}: no rows; valid: a row per image")
-    columns = {
-        name: [_flat(cell) for cell in parquet[name].to_pylist()] for name in parquet.column_names
-    }
-    table = _without_containers(columns, list(range(1, parquet.num_rows + 1)), path)
+    columns = {name: parquet[name].to_pylist() for name in parquet.column_names}
+    table = _table_of(columns, list(range(1, parquet.num_rows + 1)), path)
     return table._replace(notes=nested + table.notes)
 
 
-def _flat(cell: Any) -> Any:
-    """Convert a cell of JSON or parquet to a label; NaN becomes None, lists and objects stay."""
-    if isinstance(cell, float) and math.isnan(cell):
+def _flat(cell: object) -> Cell:
+    """Convert a cell of JSON or parquet to a label; NaN becomes None."""
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return None
     if isinstance(cell, str):
         return _label(cell.strip())
-    return cell if cell is None or isinstance(cell, int | float | dict | list) else str(cell)
+    return cell if isinstance(cell, int | float) else str(cell)
 
 
 def _left_out(path: Path, name: str) -> str:
     return f"{path.name}: column '{name}' holds lists or objects: left out"
 
 
-def _without_containers(columns: dict[str, list[Any]], lines: list[int], path: Path) -> CsvTable:
+def _table_of(columns: dict[str, list[object]], lines: list[int], path: Path) -> CsvTable:
+    """Return the columns of labels; those that hold lists or objects are left out."""
     nested = [
         name
         for name, cells in columns.items()
         if any(isinstance(cell, dict | list) for cell in cells)
     ]
     notes = tuple(_left_out(path, name) for name in nested)
-    plain = {name: cells for name, cells in columns.items() if name not in nested}
+    plain = {
+        name: [_flat(cell) for cell in cells]
+        for name, cells in columns.items()
+        if name not in nested
+    }
     return CsvTable(plain, lines, notes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +32,7 @@ class LabelTable:
 
     images: int
     properties: dict[str, Property]
-    scenes: NDArray[Any] | None
+    scenes: NDArray[np.str_] | None
     notes: tuple[str, ...] = ()
 
 

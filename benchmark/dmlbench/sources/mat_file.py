@@ -13,7 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from dmldata.common.errors import DatasetError
 
 MAX_BYTES = 64 * 1024**2
 """Maximum size of a file, and of each of its variables after decompression."""
+
+MatValue: TypeAlias = "str | int | float | list[MatValue] | dict[str, MatValue]"
 
 _HEADER = 128
 _MATRIX, _COMPRESSED = 14, 15
@@ -40,7 +42,7 @@ class _Element(NamedTuple):
     data: memoryview
 
 
-def read_mat(path: Path, names: Sequence[str]) -> dict[str, Any]:
+def read_mat(path: Path, names: Sequence[str]) -> dict[str, MatValue]:
     """Read variables of a MATLAB 5 or 7 file.
 
     Cells and struct arrays become flat lists, structs dictionaries, text str, and numbers a number
@@ -57,7 +59,7 @@ def read_mat(path: Path, names: Sequence[str]) -> dict[str, Any]:
         raise DatasetError(f"{path}: {error.strerror}") from None
     if len(data) > MAX_BYTES:
         raise DatasetError(f"{path}: holds more than {MAX_BYTES} bytes")
-    variables: dict[str, Any] = {}
+    variables: dict[str, MatValue] = {}
     try:
         order = {b"IM": "<", b"MI": ">"}.get(data[_HEADER - 2 : _HEADER])
         if order is None:
@@ -105,7 +107,7 @@ def _unpacked(element: _Element, order: str) -> _Element:
 
 
 def _read_variable(
-    element: _Element, order: str, names: Sequence[str], variables: dict[str, Any]
+    element: _Element, order: str, names: Sequence[str], variables: dict[str, MatValue]
 ) -> None:
     if element.kind != _MATRIX:
         raise _Damaged(f"an element of type {element.kind} in place of a variable")
@@ -123,7 +125,7 @@ def _head(parts: Iterator[_Element], order: str) -> tuple[int, int, str]:
     return flags[0], math.prod(map(int, sides)), name
 
 
-def _content(flags: int, count: int, parts: Iterator[_Element], order: str) -> Any:
+def _content(flags: int, count: int, parts: Iterator[_Element], order: str) -> MatValue:
     kind = flags & 0xFF
     if flags & _COMPLEX:
         raise _Damaged("complex numbers")
@@ -133,7 +135,7 @@ def _content(flags: int, count: int, parts: Iterator[_Element], order: str) -> A
         numbers = _numbers(parts, order)
         if len(numbers) != count:
             raise _Damaged(f"{len(numbers)} numbers in an array of {count}")
-        return numbers[0] if count == 1 else numbers
+        return numbers[0] if count == 1 else [*numbers]
     if kind == _CELL:
         return _arrays(parts, count, order)
     if kind == _STRUCT:
@@ -145,8 +147,8 @@ def _content(flags: int, count: int, parts: Iterator[_Element], order: str) -> A
     raise _Damaged(f"an array of class {kind}; valid: cells, structs, text and numbers")
 
 
-def _arrays(parts: Iterator[_Element], count: int, order: str) -> list[Any]:
-    arrays = []
+def _arrays(parts: Iterator[_Element], count: int, order: str) -> list[MatValue]:
+    arrays: list[MatValue] = []
     for element in parts:
         if element.kind != _MATRIX:
             raise _Damaged(f"an element of type {element.kind} in place of an array")
@@ -165,14 +167,14 @@ def _field_names(data: memoryview, width: int) -> list[str]:
     return [name.partition(b"\0")[0].decode("latin-1") for name in names]
 
 
-def _numbers(parts: Iterator[_Element], order: str) -> list[Any]:
+def _numbers(parts: Iterator[_Element], order: str) -> list[int | float]:
     kind, data = _next(parts)
     if kind not in _NUMBERS:
         raise _Damaged(f"an element of type {kind} in place of numbers")
     dtype = np.dtype(order + _NUMBERS[kind])
     if len(data) % dtype.itemsize:
         raise _Damaged("an incomplete number")
-    numbers: list[Any] = np.frombuffer(data, dtype).tolist()
+    numbers: list[int | float] = np.frombuffer(data, dtype).tolist()
     return numbers
 
 

@@ -350,3 +350,10 @@ def test_a_source_goes_to_a_worker_process(cars196):
     again = pickle.loads(pickle.dumps(source))
     assert rows(again) == rows(source)
     assert json.dumps(rows(source))
+
+
+def test_names_of_files_that_are_no_text_are_refused(csv_folder, tmp_path):
+    folder = csv_folder(tmp_path / "photos", ["file,p", "a.jpg,1"])
+    (tmp_path / "labels.jsonl").write_text('{"file": 3, "class": "a"}\n')
+    with pytest.raises(DatasetError, match="line 1: '3': not an image"):
+        open_source(str(folder), labels=str(tmp_path / "labels.jsonl"))

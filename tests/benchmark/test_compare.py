@@ -75,8 +75,8 @@ def test_maps_of_one_scene_have_no_floor():
 
 def test_every_pair_of_models_is_compared(comparison):
     names = sorted(model.id for model in comparison.models)
-    found = {(pair.a, pair.b) for pair in comparison.saliency.pairs}
-    assert found == {(names[0], names[1]), (names[0], names[2]), (names[1], names[2])}
+    compared = {(pair.a, pair.b) for pair in comparison.saliency.pairs}
+    assert compared == {(names[0], names[1]), (names[0], names[2]), (names[1], names[2])}
     for pair in comparison.saliency.pairs:
         assert pair.correlation.images == 6
         assert pair.correlation.ci95[0] < pair.correlation.mean < pair.correlation.ci95[1]
@@ -98,8 +98,8 @@ def test_numbers_do_not_depend_on_the_order_of_the_folders(results, comparison):
 
 def test_scores_are_those_of_the_files(results, comparison):
     for result in find_results([results]):
-        for name, found in result.properties.properties.items():
-            assert comparison.properties[name][result.model] == found
+        for name, scores_of_file in result.properties.properties.items():
+            assert comparison.properties[name][result.model] == scores_of_file
 
 
 def test_command_prints_both_tables(dmlbench, results):
@@ -137,13 +137,13 @@ def test_csv_holds_the_differences_of_all_pairs(dmlbench, results, comparison, t
         rows = [row for row in csv.DictReader(file) if row["measure"] == "nr_precision_difference"]
     assert len(rows) == 3 * 3
     for row in rows:
-        (found,) = (
-            one
-            for one in comparison.differences[row["subject"]]
-            if (one.a, one.b) == (row["model"], row["other_model"])
+        (difference,) = (
+            candidate
+            for candidate in comparison.differences[row["subject"]]
+            if (candidate.a, candidate.b) == (row["model"], row["other_model"])
         )
-        assert float(row["value"]) == found.value
-        assert (float(row["ci95_low"]), float(row["ci95_high"])) == found.ci95
+        assert float(row["value"]) == difference.value
+        assert (float(row["ci95_low"]), float(row["ci95_high"])) == difference.ci95
 
 
 def test_highest_and_what_is_tied_with_it_are_marked(dmlbench, results, comparison, tmp_path):
@@ -227,9 +227,9 @@ def test_models_with_different_maps_are_compared_on_what_they_share(
 ):
     quick = ["--out", copy_of_results, "--samples", 4, "--name", "small"]
     dmlbench("evaluate", models["small"], "--data", shapes, "--maps", 8, *quick)
-    found = dmlbench("compare", copy_of_results, "--json").json
-    assert len(found["saliency"]["keys"]) == 6
-    assert any("6 and 8 maps: compared on the 6 images" in note for note in found["notes"])
+    compared = dmlbench("compare", copy_of_results, "--json").json
+    assert len(compared["saliency"]["keys"]) == 6
+    assert any("6 and 8 maps: compared on the 6 images" in note for note in compared["notes"])
 
 
 def test_model_without_maps_is_left_out_of_their_table(dmlbench, copy_of_results, models, shapes):
@@ -237,15 +237,17 @@ def test_model_without_maps_is_left_out_of_their_table(dmlbench, copy_of_results
     shutil.rmtree(folder)
     quick = ["--out", copy_of_results, "--maps", 0, "--no-chance", "--name", "wide"]
     dmlbench("evaluate", models["wide"], "--data", shapes, *quick)
-    found = dmlbench("compare", copy_of_results, "--json").json
-    assert len(found["saliency"]["models"]) == 2
-    assert len(found["models"]) == 3
-    assert f"no saliency maps: {folder.name}" in found["notes"]
-    assert "properties were scored with different settings: chance False and True" in found["notes"]
+    compared = dmlbench("compare", copy_of_results, "--json").json
+    assert len(compared["saliency"]["models"]) == 2
+    assert len(compared["models"]) == 3
+    assert f"no saliency maps: {folder.name}" in compared["notes"]
+    assert (
+        "properties were scored with different settings: chance False and True" in compared["notes"]
+    )
 
 
 def test_models_of_one_name_are_told_apart_by_their_ids(copy_of_results):
     for file in copy_of_results.glob("*/*/run.json"):
         file.write_text(json.dumps(json.loads(file.read_text()) | {"name": "same"}))
-    found = compare_results(find_results([copy_of_results]))
-    assert {model.label for model in found.models} == {model.id for model in found.models}
+    compared = compare_results(find_results([copy_of_results]))
+    assert {model.label for model in compared.models} == {model.id for model in compared.models}

@@ -24,8 +24,8 @@ def test_a_value_along_one_direction_is_decodable_though_neighbours_do_not_show_
     x = rng.normal(size=(400, 8))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     x = np.concatenate([0.5 * value[:, None], x], axis=1)
-    found = decodability(x, Property(value, kind="linear", values=value))
-    assert found["value"] > 0.85
+    score = decodability(x, Property(value, kind="linear", values=value))
+    assert score["value"] > 0.85
     assert arp(x, value) < 0.1
 
 
@@ -48,9 +48,9 @@ def test_labels_that_a_plane_separates_are_decodable(rng):
 def test_nothing_is_decodable_from_noise(rng, kind):
     labels = rng.integers(0, 6, 600)
     prop = Property(labels, kind=kind, values=labels / 6.0, period=1.0)
-    found = decodability(rng.normal(size=(600, 16)), prop)
-    assert -0.15 < found["value"] < 0.1
-    assert found["ci95"][0] < found["value"] < found["ci95"][1]
+    score = decodability(rng.normal(size=(600, 16)), prop)
+    assert -0.15 < score["value"] < 0.1
+    assert score["ci95"][0] < score["value"] < score["ci95"][1]
 
 
 def test_the_interval_covers_the_value_on_many_images(rng):
@@ -103,12 +103,12 @@ def test_within_a_class_only_what_is_not_the_class_explains_neighbours(rng):
     x = np.concatenate([5 * np.eye(4)[car], 0.3 * np.eye(2)[pose], np.zeros((400, 3))], axis=1)
     x += 0.05 * rng.normal(size=x.shape)
     props = {"car": Property(car), "colour": Property(colour), "pose": Property(pose)}
-    found = score_properties(x, props, held="car")["properties"]
-    assert found["colour"]["arp"]["value"] > 0.15
-    low, high = found["colour"]["arp_within_class"]["chance"]
-    assert low < found["colour"]["arp_within_class"]["value"] < high
-    assert found["pose"]["arp"]["value"] < 0.4 < found["pose"]["arp_within_class"]["value"]
-    assert "arp_within_class" not in found["car"]
+    scores = score_properties(x, props, held="car")["properties"]
+    assert scores["colour"]["arp"]["value"] > 0.15
+    low, high = scores["colour"]["arp_within_class"]["chance"]
+    assert low < scores["colour"]["arp_within_class"]["value"] < high
+    assert scores["pose"]["arp"]["value"] < 0.4 < scores["pose"]["arp_within_class"]["value"]
+    assert "arp_within_class" not in scores["car"]
 
 
 def test_within_one_class_it_is_the_score_of_its_images_alone(rng):
@@ -116,9 +116,9 @@ def test_within_one_class_it_is_the_score_of_its_images_alone(rng):
     car = np.repeat([0, 1], 30)
     props = {"car": Property(car), "pose": Property(pose)}
     options = {"held": "car", "intervals": False, "chance": False}
-    found = score_properties(x, props, **options)["properties"]["pose"]["arp_within_class"]["value"]
+    score = score_properties(x, props, **options)["properties"]["pose"]["arp_within_class"]["value"]
     parts = [arp(x[car == c], pose[car == c]) for c in (0, 1)]
-    assert found == pytest.approx(np.mean(parts), abs=1e-9)
+    assert score == pytest.approx(np.mean(parts), abs=1e-9)
 
 
 def test_holding_a_property_that_is_not_there_is_refused(rng):

@@ -37,10 +37,13 @@ def changed(result, **settings):
 def scored(result, embeddings, name, **options):
     """A result of its own name, its properties scored from these embeddings."""
     labels = np.arange(len(embeddings)) % 4
-    found = score_properties(embeddings, {"p": Property(labels)}, chance=False, **options)
-    scores = {key: from_json(PropertyScores, one) for key, one in found["properties"].items()}
+    result_json = score_properties(embeddings, {"p": Property(labels)}, chance=False, **options)
+    scores = {
+        key: from_json(PropertyScores, document)
+        for key, document in result_json["properties"].items()
+    }
     properties = result.properties.model_copy(
-        update={"properties": scores, "settings": found["settings"]}
+        update={"properties": scores, "settings": result_json["settings"]}
     )
     model = result.run.model.model_copy(update={"id": name})
     run = result.run.model_copy(update={"model": model})
@@ -48,21 +51,21 @@ def scored(result, embeddings, name, **options):
 
 
 def test_difference_is_that_of_the_files_with_the_interval_of_its_replicates(two):
-    a, b = sorted(two, key=lambda one: one.model)
-    for name, (found,) in score_differences(two).items():
-        one, other = (
+    a, b = sorted(two, key=lambda result: result.model)
+    for name, (difference,) in score_differences(two).items():
+        first, other = (
             result.properties.properties[name].scores["nr_precision"] for result in (a, b)
         )
-        assert (found.a, found.b) == (a.model, b.model)
-        assert found.value == one.value - other.value
-        left_out = np.array(one.replicates) - np.array(other.replicates)
-        assert found.ci95 == pytest.approx(jackknife_interval(found.value, left_out))
-        assert found.tied == (found.ci95[0] <= 0 <= found.ci95[1])
+        assert (difference.a, difference.b) == (a.model, b.model)
+        assert difference.value == first.value - other.value
+        left_out = np.array(first.replicates) - np.array(other.replicates)
+        assert difference.ci95 == pytest.approx(jackknife_interval(difference.value, left_out))
+        assert difference.tied == (difference.ci95[0] <= 0 <= difference.ci95[1])
 
 
 def test_interval_is_that_of_the_replicates_in_the_file_as_far_as_the_score_goes(two):
-    for one in two[0].properties.properties.values():
-        for name, score in one.scores.items():
+    for property_scores in two[0].properties.properties.values():
+        for name, score in property_scores.scores.items():
             if score.ci95 is not None:
                 assert len(score.replicates) == 20
                 expected = jackknife_interval(score.value, score.replicates)
@@ -75,21 +78,23 @@ def test_rotated_embeddings_are_tied_however_wide_their_intervals(two):
     x = rng.normal(size=(60, 8))
     x[:, :4] += 2 * np.eye(4)[np.arange(60) % 4]
     turned = x @ np.linalg.qr(rng.normal(size=(8, 8)))[0]
-    ((found,),) = score_differences([scored(two[0], x, "a"), scored(two[0], turned, "b")]).values()
-    assert found.tied
-    assert np.ptp(found.ci95) < 1e-6
+    ((difference,),) = score_differences(
+        [scored(two[0], x, "a"), scored(two[0], turned, "b")]
+    ).values()
+    assert difference.tied
+    assert np.ptp(difference.ci95) < 1e-6
 
 
 def test_models_of_different_strength_are_not_tied(two):
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(60, 8))
     strong = noise + np.pad(3 * np.eye(4)[np.arange(60) % 4], ((0, 0), (0, 4)))
-    ((found,),) = score_differences(
+    ((difference,),) = score_differences(
         [scored(two[0], strong, "strong"), scored(two[0], noise, "weak")]
     ).values()
-    assert found.a == "strong"
-    assert found.ci95[0] > 0
-    assert not found.tied
+    assert difference.a == "strong"
+    assert difference.ci95[0] > 0
+    assert not difference.tied
 
 
 @pytest.mark.parametrize(
@@ -101,15 +106,17 @@ def test_models_of_different_strength_are_not_tied(two):
     ],
 )
 def test_models_on_other_groups_are_not_comparable(two, settings, reason):
-    for (found,) in score_differences([two[0], changed(two[1], **settings)]).values():
-        assert found.value is not None
-        assert (found.ci95, found.tied, found.reason) == (None, None, reason)
+    for (difference,) in score_differences([two[0], changed(two[1], **settings)]).values():
+        assert difference.value is not None
+        assert (difference.ci95, difference.tied, difference.reason) == (None, None, reason)
 
 
 def test_ties_of_a_model_without_intervals_are_not_known(two):
-    for (found,) in score_differences([two[0], changed(two[1], jackknife_groups=None)]).values():
-        assert found.tied is None
-        assert found.reason == f"{two[1].model} was scored without jackknife intervals"
+    for (difference,) in score_differences(
+        [two[0], changed(two[1], jackknife_groups=None)]
+    ).values():
+        assert difference.tied is None
+        assert difference.reason == f"{two[1].model} was scored without jackknife intervals"
 
 
 def test_paired_intervals_of_equal_models_hold_0_in_about_95_percent_of_seeds():
@@ -120,12 +127,12 @@ def test_paired_intervals_of_equal_models_hold_0_in_about_95_percent_of_seeds():
         rng = np.random.default_rng(seed)
         options = Options(seed, drop_groups(80, None, seed), 0, 80, 1, None)
         shared = 1.5 * np.eye(4)[np.arange(80) % 4]
-        one, other = (
+        first, other = (
             neighbor_scores(shared + rng.normal(size=(80, 4)), labels, options)["p"]["nr_precision"]
             for _ in range(2)
         )
-        left_out = np.subtract(one.replicates, other.replicates)
-        low, high = jackknife_interval(one.value - other.value, left_out)
+        left_out = np.subtract(first.replicates, other.replicates)
+        low, high = jackknife_interval(first.value - other.value, left_out)
         held.append(low <= 0 <= high)
     assert np.mean(held) >= 0.9
 
@@ -150,29 +157,41 @@ def difference(a, b, tied):
 
 
 def test_leaders_are_the_highest_and_those_tied_with_it():
-    found = [difference("a", "b", True), difference("a", "c", False), difference("b", "c", True)]
-    assert leaders(scores(a=3.0, b=2.0, c=1.0), found) == {"a", "b"}
-    assert leaders(scores(a=1.0, b=2.0, c=3.0), found) == {"b", "c"}
+    differences = [
+        difference("a", "b", True),
+        difference("a", "c", False),
+        difference("b", "c", True),
+    ]
+    assert leaders(scores(a=3.0, b=2.0, c=1.0), differences) == {"a", "b"}
+    assert leaders(scores(a=1.0, b=2.0, c=3.0), differences) == {"b", "c"}
 
 
 def test_nobody_leads_where_a_tie_with_the_highest_is_not_known():
-    found = [difference("a", "b", None), difference("a", "c", True), difference("b", "c", True)]
-    assert leaders(scores(a=3.0, b=2.0, c=1.0), found) == frozenset()
-    assert leaders(scores(a=1.0, b=2.0, c=3.0), found) == {"a", "b", "c"}
+    differences = [
+        difference("a", "b", None),
+        difference("a", "c", True),
+        difference("b", "c", True),
+    ]
+    assert leaders(scores(a=3.0, b=2.0, c=1.0), differences) == frozenset()
+    assert leaders(scores(a=1.0, b=2.0, c=3.0), differences) == {"a", "b", "c"}
 
 
 def test_model_without_a_score_and_a_single_model_do_not_lead():
-    found = [difference("a", "b", None), difference("a", "c", True), difference("b", "c", None)]
-    assert leaders(scores(a=3.0, b=None, c=1.0), found) == {"a", "c"}
+    differences = [
+        difference("a", "b", None),
+        difference("a", "c", True),
+        difference("b", "c", None),
+    ]
+    assert leaders(scores(a=3.0, b=None, c=1.0), differences) == {"a", "c"}
     assert leaders(scores(a=3.0), []) == frozenset()
 
 
 def test_nobody_leads_where_the_highest_lies_inside_chance():
-    found = [difference("a", "b", False)]
-    assert leaders(scores(a=2.0, b=-3.0, chance=(-2.1, 2.1)), found) == frozenset()
-    assert leaders(scores(a=2.2, b=-3.0, chance=(-2.1, 2.1)), found) == {"a"}
+    differences = [difference("a", "b", False)]
+    assert leaders(scores(a=2.0, b=-3.0, chance=(-2.1, 2.1)), differences) == frozenset()
+    assert leaders(scores(a=2.2, b=-3.0, chance=(-2.1, 2.1)), differences) == {"a"}
 
 
 def test_a_model_inside_chance_is_not_marked_however_wide_the_interval_of_its_difference():
-    found = [difference("a", "b", True)]
-    assert leaders(scores(a=2.0, b=-0.1, chance=(-0.4, 0.4)), found) == {"a"}
+    differences = [difference("a", "b", True)]
+    assert leaders(scores(a=2.0, b=-0.1, chance=(-0.4, 0.4)), differences) == {"a"}

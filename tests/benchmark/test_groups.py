@@ -18,7 +18,7 @@ from dmldata.common.errors import InputError
 
 
 @pytest.fixture(scope="module")
-def found(results):
+def model_results(results):
     """Results of three models: cropped, small, wide."""
     return find_results([results])
 
@@ -28,8 +28,8 @@ def trained(result, loss, name):
     return dataclasses.replace(result, run=result.run.model_copy(update={"model": model}))
 
 
-def trained_with(found, *losses):
-    return [trained(found[0], loss, f"m{n}") for n, loss in enumerate(losses)]
+def trained_with(model_results, *losses):
+    return [trained(model_results[0], loss, f"m{n}") for n, loss in enumerate(losses)]
 
 
 def scores(nr, paper=None):
@@ -45,9 +45,9 @@ def group_of(name, units):
     return [Unit(name=unit, group=name, models=models) for unit, models in units.items()]
 
 
-def test_losses_make_two_groups_with_several_results_of_one_as_its_folds(found):
+def test_losses_make_two_groups_with_several_results_of_one_as_its_folds(model_results):
     groups = loss_groups(
-        trained_with(found, "triplet", "arcface", "none", "triplet", None, "cosface")
+        trained_with(model_results, "triplet", "arcface", "none", "triplet", None, "cosface")
     )
     assert groups.names == ("classification", "ranking")
     assert {unit.name: (unit.group, unit.models) for unit in groups.units} == {
@@ -58,15 +58,15 @@ def test_losses_make_two_groups_with_several_results_of_one_as_its_folds(found):
     assert groups.left_out == ("m2", "m4")
 
 
-def test_fourteen_losses_are_five_against_nine(found):
-    groups = loss_groups(trained_with(found, *LOSSES))
+def test_fourteen_losses_are_five_against_nine(model_results):
+    groups = loss_groups(trained_with(model_results, *LOSSES))
     assert [len(groups.of(name)) for name in groups.names] == [5, 9]
     assert groups.left_out == ("m14", "m15")
 
 
-def test_losses_of_one_group_alone_make_none(found):
-    assert loss_groups(trained_with(found, "triplet", "margin", "none")) is None
-    assert loss_groups(found) is None
+def test_losses_of_one_group_alone_make_none(model_results):
+    assert loss_groups(trained_with(model_results, "triplet", "margin", "none")) is None
+    assert loss_groups(model_results) is None
 
 
 @pytest.mark.parametrize(
@@ -77,17 +77,17 @@ def test_losses_of_one_group_alone_make_none(found):
         ("groups.csv", "group,model\nnarrow,small\nnarrow,cropped\nwide,wide\n"),
     ],
 )
-def test_file_gives_each_model_by_name_its_group(found, tmp_path, name, text):
+def test_file_gives_each_model_by_name_its_group(model_results, tmp_path, name, text):
     (tmp_path / name).write_text(text)
-    groups = read_groups(tmp_path / name, found)
+    groups = read_groups(tmp_path / name, model_results)
     assert groups.names == ("narrow", "wide")
     assert [unit.name for unit in groups.of("narrow")] == ["small", "cropped"]
-    ids = {result.run.name: result.model for result in found}
+    ids = {result.run.name: result.model for result in model_results}
     assert [unit.models for unit in groups.of("wide")] == [(ids["wide"],)]
 
 
-def test_id_goes_before_name_and_name_before_loss(found, tmp_path):
-    models = trained_with(found, "arcface", "triplet", "triplet")
+def test_id_goes_before_name_and_name_before_loss(model_results, tmp_path):
+    models = trained_with(model_results, "arcface", "triplet", "triplet")
     file = tmp_path / "g.yaml"
     file.write_text("m0: one\ntriplet: other\n")
     groups = read_groups(file, models)
@@ -97,8 +97,8 @@ def test_id_goes_before_name_and_name_before_loss(found, tmp_path):
         read_groups(file, models)
 
 
-def test_yaml_is_read_as_text(found, tmp_path):
-    models = [trained(found[0], None, "1"), trained(found[0], None, "2")]
+def test_yaml_is_read_as_text(model_results, tmp_path):
+    models = [trained(model_results[0], None, "1"), trained(model_results[0], None, "2")]
     (tmp_path / "g.yml").write_text("1: no\n2: yes\n")
     assert read_groups(tmp_path / "g.yml", models).names == ("no", "yes")
 
@@ -125,17 +125,17 @@ def test_yaml_is_read_as_text(found, tmp_path):
         ("g.txt", "small: a\n", "'.txt' is not a groups file; valid: .csv"),
     ],
 )
-def test_file_that_gives_no_two_groups_is_refused(found, tmp_path, name, text, message):
+def test_file_that_gives_no_two_groups_is_refused(model_results, tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message) as error:
-        read_groups(tmp_path / name, found)
+        read_groups(tmp_path / name, model_results)
     assert "\n" not in str(error.value)
 
 
-def test_missing_file_is_refused(found, tmp_path):
+def test_missing_file_is_refused(model_results, tmp_path):
     for name in ("g.yaml", "g.csv"):
         with pytest.raises(InputError, match=f"{name}: No such file"):
-            read_groups(tmp_path / name, found)
+            read_groups(tmp_path / name, model_results)
 
 
 PAIR = Groups(
@@ -187,19 +187,21 @@ def test_holm_goes_over_the_properties_and_not_over_the_attention():
     }
     properties["apart"] = {model: scores(float(model[0] == "a") + rng.random()) for model in models}
     on_car = {model: float(rng.random()) for model in models}
-    found = compare_groups(groups, properties, on_car, {})
-    assert len(found.properties) == 11
-    assert found.properties["apart"].corrected.p_holm == pytest.approx(11 * 2 / 2002)
-    assert found.properties["apart"].corrected.delta == 1
-    assert all(one.corrected.p_holm >= one.corrected.p for one in found.properties.values())
-    assert found.attention_on_car.corrected.p_holm is None
-    assert found.reach.smallest_p == pytest.approx(0.011, abs=5e-4)
-    words = reach_words(found.reach)
+    group_comparison = compare_groups(groups, properties, on_car, {})
+    assert len(group_comparison.properties) == 11
+    assert group_comparison.properties["apart"].corrected.p_holm == pytest.approx(11 * 2 / 2002)
+    assert group_comparison.properties["apart"].corrected.delta == 1
+    assert all(
+        test.corrected.p_holm >= test.corrected.p for test in group_comparison.properties.values()
+    )
+    assert group_comparison.attention_on_car.corrected.p_holm is None
+    assert group_comparison.reach.smallest_p == pytest.approx(0.011, abs=5e-4)
+    words = reach_words(group_comparison.reach)
     assert words == (
         "5 against 9 over 11 properties: the smallest p (Holm) is 0.011; p < 0.05 takes a property "
         "with |delta| >= 0.91."
     )
-    assert words in next(group_tables(found)).note
+    assert words in next(group_tables(group_comparison)).note
 
 
 def test_property_without_scores_is_not_tested():
@@ -207,9 +209,9 @@ def test_property_without_scores_is_not_tested():
         "hue": {model: scores(value) for model, value in VALUES.items()},
         "none": {model: scores(None) for model in VALUES},
     }
-    found = compare_groups(PAIR, properties, {}, {})
-    assert list(found.properties) == ["hue"]
-    assert found.reach.tests == 1
+    group_comparison = compare_groups(PAIR, properties, {}, {})
+    assert list(group_comparison.properties) == ["hue"]
+    assert group_comparison.reach.tests == 1
 
 
 def test_agreement_leaves_out_folds_of_one_loss():
@@ -218,12 +220,15 @@ def test_agreement_leaves_out_folds_of_one_loss():
 
     pairs = r("a1", "a2", 0.99) | r("a1", "c1", 0.5) | r("a2", "c1", 0.5) | r("a1", "t1", 0.2)
     pairs |= r("c1", "m1", None) | r("t1", "t2", 0.98)
-    found = compare_groups(PAIR, {}, {}, pairs)
-    assert found.within["classification"].r == pytest.approx(0.5)
-    assert found.within["classification"].pairs == 2
-    assert (found.within["ranking"].r, found.within["ranking"].pairs) == (None, 0)
-    assert (found.between.r, found.between.pairs) == (pytest.approx(0.2), 1)
-    assert found.reach is None
+    group_comparison = compare_groups(PAIR, {}, {}, pairs)
+    assert group_comparison.within["classification"].r == pytest.approx(0.5)
+    assert group_comparison.within["classification"].pairs == 2
+    assert (group_comparison.within["ranking"].r, group_comparison.within["ranking"].pairs) == (
+        None,
+        0,
+    )
+    assert (group_comparison.between.r, group_comparison.between.pairs) == (pytest.approx(0.2), 1)
+    assert group_comparison.reach is None
 
 
 @pytest.fixture(scope="module")
@@ -253,10 +258,10 @@ def test_command_tests_the_groups_of_the_file(answer):
 def test_command_refuses_a_wrong_file_before_it_writes(dmlbench, results, tmp_path):
     (tmp_path / "g.csv").write_text("model,group\nsmal,a\nwide,b\n")
     out = tmp_path / "c.md"
-    found = dmlbench("compare", results, "--groups", tmp_path / "g.csv", "--out", out)
-    assert found.exit_code == 2
-    assert "line 2 (did you mean 'small'?)" in found.err
-    assert found.err.count("\n") == 1
+    answer = dmlbench("compare", results, "--groups", tmp_path / "g.csv", "--out", out)
+    assert answer.exit_code == 2
+    assert "line 2 (did you mean 'small'?)" in answer.err
+    assert answer.err.count("\n") == 1
     assert not out.exists()
 
 

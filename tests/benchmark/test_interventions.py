@@ -26,38 +26,38 @@ def embed(scene, variant, car, by_car, by_variant, noise=0.0, seed=1):
 
 def test_an_embedding_of_the_car_alone_does_not_move():
     columns = sweep(24, 3, 4)
-    found = score_interventions(embed(*columns, 1.0, 0.0), *columns)
-    assert found["sensitivity"]["value"] == pytest.approx(0, abs=1e-6)
-    assert found["retrieval_under_intervention"]["value"] == 1
-    assert found["reason"] is None
+    scores = score_interventions(embed(*columns, 1.0, 0.0), *columns)
+    assert scores["sensitivity"]["value"] == pytest.approx(0, abs=1e-6)
+    assert scores["retrieval_under_intervention"]["value"] == 1
+    assert scores["reason"] is None
 
 
 def test_an_embedding_of_the_setting_alone_moves_and_retrieves_the_setting():
     columns = sweep(24, 3, 4)
-    found = score_interventions(embed(*columns, 0.0, 1.0), *columns)
-    assert found["between_cars"] == pytest.approx(0, abs=1e-6)
-    assert found["sensitivity"]["value"] is None or found["sensitivity"]["value"] > 1e3
-    assert found["retrieval_under_intervention"]["value"] == 0
+    scores = score_interventions(embed(*columns, 0.0, 1.0), *columns)
+    assert scores["between_cars"] == pytest.approx(0, abs=1e-6)
+    assert scores["sensitivity"]["value"] is None or scores["sensitivity"]["value"] > 1e3
+    assert scores["retrieval_under_intervention"]["value"] == 0
 
 
 def test_sensitivity_worked_by_hand():
     # Unit vectors in the plane: scenes at 0 and 90 degrees, the second variant 30 degrees further.
     angle = np.radians([0.0, 30.0, 90.0, 120.0])
     x = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    found = score_interventions(x, [0, 0, 1, 1], [0, 1, 0, 1], ["a", "a", "b", "b"])
+    scores = score_interventions(x, [0, 0, 1, 1], [0, 1, 0, 1], ["a", "a", "b", "b"])
     chord = 2 * np.sin(np.radians([15.0, 45.0]))
-    assert found["moved"] == pytest.approx(chord[0])
-    assert found["between_cars"] == pytest.approx(chord[1])
-    assert found["sensitivity"]["value"] == pytest.approx(chord[0] / chord[1])
+    assert scores["moved"] == pytest.approx(chord[0])
+    assert scores["between_cars"] == pytest.approx(chord[1])
+    assert scores["sensitivity"]["value"] == pytest.approx(chord[0] / chord[1])
     # Each image: 30 degrees to the same car, 90 degrees to the same setting.
-    assert found["retrieval_under_intervention"]["value"] == 1
-    assert found["retrieval_expected"] == 0.5
+    assert scores["retrieval_under_intervention"]["value"] == 1
+    assert scores["retrieval_expected"] == 0.5
 
 
 def test_ties_count_half():
     x = [[1.0, 0.0], [0.0, 1.0], [0.0, -1.0], [-1.0, 0.0]]
-    found = score_interventions(x, [0, 0, 1, 1], [0, 1, 0, 1], ["a", "a", "b", "b"])
-    assert found["retrieval_under_intervention"]["value"] == 0.5
+    scores = score_interventions(x, [0, 0, 1, 1], [0, 1, 0, 1], ["a", "a", "b", "b"])
+    assert scores["retrieval_under_intervention"]["value"] == 0.5
 
 
 def test_random_embeddings_retrieve_as_expected_and_the_interval_says_so():
@@ -65,11 +65,11 @@ def test_random_embeddings_retrieve_as_expected_and_the_interval_says_so():
     for seed in range(20):
         columns = sweep(60, 3, 5, seed)
         x = np.random.default_rng(100 + seed).normal(size=(180, 16))
-        found = score_interventions(x, *columns, seed=seed)
-        low, high = found["retrieval_under_intervention"]["ci95"]
-        inside += low <= found["retrieval_expected"] <= high
-        low, high = found["sensitivity"]["ci95"]
-        assert low < found["sensitivity"]["value"] < high
+        scores = score_interventions(x, *columns, seed=seed)
+        low, high = scores["retrieval_under_intervention"]["ci95"]
+        inside += low <= scores["retrieval_expected"] <= high
+        low, high = scores["sensitivity"]["ci95"]
+        assert low < scores["sensitivity"]["value"] < high
     assert inside >= 17
 
 
@@ -78,10 +78,10 @@ def test_order_of_the_images_and_rotation_of_the_embeddings_change_nothing():
     x = embed(*columns, 1.0, 0.5, noise=0.2)
     order = np.random.default_rng(3).permutation(len(x))
     rotation = np.linalg.qr(np.random.default_rng(4).normal(size=(13, 13)))[0]
-    one = score_interventions(x, *columns, intervals=False)
+    scores = score_interventions(x, *columns, intervals=False)
     other = score_interventions((x @ rotation)[order], *columns[:, order], intervals=False)
     for score in ("sensitivity", "retrieval_under_intervention"):
-        assert one[score]["value"] == pytest.approx(other[score]["value"], rel=1e-9)
+        assert scores[score]["value"] == pytest.approx(other[score]["value"], rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -94,11 +94,11 @@ def test_order_of_the_images_and_rotation_of_the_embeddings_change_nothing():
 )
 def test_where_there_is_nothing_to_compare_the_reason_is_given(variants, cars, reason):
     scenes = [0, 1, 2, 3] if variants == [0, 0, 0, 0] else [0, 0, 1, 1]
-    found = score_interventions(
+    scores = score_interventions(
         np.random.default_rng(0).normal(size=(4, 3)), scenes, variants, cars
     )
-    assert reason in found["reason"]
-    assert found["sensitivity"]["value"] is None
+    assert reason in scores["reason"]
+    assert scores["sensitivity"]["value"] is None
 
 
 def test_a_missing_car_is_refused():

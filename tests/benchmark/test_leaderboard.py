@@ -42,15 +42,15 @@ def written(dmlbench, board, tmp_path_factory):
 
 def test_a_submission_has_all_scores_and_no_path(board, results):
     (fingerprint,) = [path.name for path in board.iterdir()]
-    found = {one.model: one for one in read_board(board)[fingerprint]}
+    entries = {entry.model: entry for entry in read_board(board)[fingerprint]}
     for result in find_results([results]):
-        one = found[result.model]
-        assert one.properties == result.properties
-        assert one.saliency == result.saliency
-        assert one.card.loss == "triplet"
-        text = (board / fingerprint / f"{one.model}.json").read_text()
+        entry = entries[result.model]
+        assert entry.properties == result.properties
+        assert entry.saliency == result.saliency
+        assert entry.card.loss == "triplet"
+        text = (board / fingerprint / f"{entry.model}.json").read_text()
         assert str(results.parent) not in text
-        assert "/" not in one.run.model.reference + one.run.dataset.url
+        assert "/" not in entry.run.model.reference + entry.run.dataset.url
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_results_of_some_properties_alone_are_refused(dmlbench, models, shapes, 
     settings = Settings(seed=0, intervals=True, chance=True, maps=0, samples=1, only=("car_model",))
     source = open_source(str(shapes))
     small = load_model(str(models["small"]))
-    found = evaluate(small, source, tmp_path / "r", settings, quiet=True)
-    assert list(found.properties.properties) == ["car_model"]
+    result = evaluate(small, source, tmp_path / "r", settings, quiet=True)
+    assert list(result.properties.properties) == ["car_model"]
     answer = dmlbench("submit", tmp_path / "r", "--board", tmp_path / "board", *CARD)
     assert answer.exit_code == 2
     assert "some properties alone" in answer.err
@@ -92,9 +92,9 @@ def test_results_of_another_seed_cannot_be_ranked_beside_the_others(
 
 
 def test_an_address_that_is_a_script_is_refused(dmlbench, results, tmp_path):
-    one = sorted(results.iterdir())[0]
+    result = sorted(results.iterdir())[0]
     options = (*CARD, "--url", "javascript:alert(1)")
-    answer = dmlbench("submit", one, "--board", tmp_path / "b", *options)
+    answer = dmlbench("submit", result, "--board", tmp_path / "b", *options)
     assert answer.exit_code == 2
     assert "url" in answer.err
     assert answer.err.count("\n") == 1
@@ -116,14 +116,15 @@ def test_a_folder_without_submissions_says_how_to_make_one(dmlbench, tmp_path):
 
 
 def test_ranks_are_ranges_where_scores_are_tied(results):
-    found = find_results([results])
-    for name in found[0].properties.properties:
-        by_model = ranks(found, name, "nr_precision")
-        pairs = score_differences(found)[name]
+    model_results = find_results([results])
+    for name in model_results[0].properties.properties:
+        by_model = ranks(model_results, name, "nr_precision")
+        pairs = score_differences(model_results)[name]
         if all(pair.tied for pair in pairs):
             assert set(by_model.values()) == {Rank(1, 3)}
         values = {
-            one.model: one.properties.properties[name].scores["nr_precision"].value for one in found
+            result.model: result.properties.properties[name].scores["nr_precision"].value
+            for result in model_results
         }
         best = max(values, key=values.get)
         assert by_model[best].best == 1
@@ -164,16 +165,16 @@ def test_the_page_filters_by_trunk_and_opens_cards(page, written):
 def test_the_page_says_the_same_as_the_files(written, board):
     text = written.read_text()
     for models in read_board(board).values():
-        for one in models:
-            value = one.properties.properties["paint_hue"].scores["nr_precision"].value
+        for entry in models:
+            value = entry.properties.properties["paint_hue"].scores["nr_precision"].value
             assert repr(value) in text
-            assert one.run.model.weights_sha256 in text
+            assert entry.run.model.weights_sha256 in text
 
 
 def test_names_are_text_and_not_markup(dmlbench, results, tmp_path, page):
-    one = sorted(results.iterdir())[0]
+    result = sorted(results.iterdir())[0]
     name = "<script>alert(1)</script>"
-    dmlbench("submit", one, "--board", tmp_path / "b", *CARD, "--name", name)
+    dmlbench("submit", result, "--board", tmp_path / "b", *CARD, "--name", name)
     dmlbench("leaderboard", tmp_path / "b", "--out", tmp_path / "i.html")
     page.goto((tmp_path / "i.html").as_uri())
     expect(page.locator("table.board tbody a")).to_have_text(name)

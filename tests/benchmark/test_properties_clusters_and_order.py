@@ -28,14 +28,14 @@ CODES = hnp.arrays(np.int64, 30, elements=st.integers(0, 4))
 @settings(max_examples=60, deadline=None)
 @given(CODES, CODES)
 def test_ami_and_nmi_equal_those_of_scikit_learn(labels, clusters):
-    labels, clusters = (np.unique(one, return_inverse=True)[1] for one in (labels, clusters))
+    labels, clusters = (np.unique(column, return_inverse=True)[1] for column in (labels, clusters))
     if labels.max() == 0:
         return
     shuffled = np.random.default_rng(0).permutation(labels)
-    found = agreement(labels, Clustering(clusters, []), [shuffled])
+    scores = agreement(labels, Clustering(clusters, []), [shuffled])
     for codes, ami, nmi in [
-        (labels, found.values["ami"], found.values["nmi"]),
-        (shuffled, found.permuted["ami"][0], found.permuted["nmi"][0]),
+        (labels, scores.values["ami"], scores.values["nmi"]),
+        (shuffled, scores.permuted["ami"][0], scores.permuted["nmi"][0]),
     ]:
         assert ami == pytest.approx(adjusted_mutual_info_score(codes, clusters), abs=1e-9)
         assert nmi == pytest.approx(normalized_mutual_info_score(codes, clusters), abs=1e-9)
@@ -59,11 +59,13 @@ def test_clusterings_without_a_group_leave_out_that_group_alone():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 3)) + 5 * np.eye(3)[np.arange(60) % 3]
     groups = drop_groups(60, None, 0)
-    found = cluster(x, 3, 0, groups)
-    assert len(found.replicates) == 20
-    for group, (kept, clusters) in enumerate(found.replicates):
-        np.testing.assert_array_equal(kept, groups != group)
-        assert adjusted_mutual_info_score(clusters, found.clusters[kept]) == pytest.approx(1.0)
+    clustering = cluster(x, 3, 0, groups)
+    assert len(clustering.replicates) == 20
+    for group, (staying, clusters) in enumerate(clustering.replicates):
+        np.testing.assert_array_equal(staying, groups != group)
+        assert adjusted_mutual_info_score(clusters, clustering.clusters[staying]) == pytest.approx(
+            1.0
+        )
 
 
 def pairs(x):
@@ -91,19 +93,19 @@ def test_mantel_permutations_and_replicates_equal_those_recomputed(binned):
     orders = [rng.permutation(80) for _ in range(7)]
     groups = drop_groups(80, None, 0)
     column = Column(values, None, orders)
-    found = correlate_distances(squared, [column], tolerance=1e-12, groups=groups)[0]
+    correlation = correlate_distances(squared, [column], tolerance=1e-12, groups=groups)[0]
     again = [
         correlate_distances(squared, [Column(values[order])], tolerance=1e-12)[0].value
         for order in orders
     ]
-    assert found.permuted == pytest.approx(again, abs=1e-9)
+    assert correlation.permuted == pytest.approx(again, abs=1e-9)
     left = [
-        correlate_distances(squared[kept][:, kept], [Column(values[kept])], tolerance=1e-12)[
-            0
-        ].value
-        for kept in (groups != group for group in range(20))
+        correlate_distances(
+            squared[staying][:, staying], [Column(values[staying])], tolerance=1e-12
+        )[0].value
+        for staying in (groups != group for group in range(20))
     ]
-    assert found.replicates == pytest.approx(left, abs=1e-9)
+    assert correlation.replicates == pytest.approx(left, abs=1e-9)
 
 
 def test_the_circle_has_no_end():
@@ -132,7 +134,7 @@ def test_images_without_a_value_are_left_out_of_distance_spearman():
 
 def test_distance_spearman_is_null_where_all_embeddings_are_equal():
     prop = Property(np.arange(40) % 4, kind="linear")
-    found = score_properties(np.ones((40, 3)), {"p": prop})["properties"]["p"]
-    assert found["distance_spearman"] == ABSENT.model_dump()
-    assert found["reason"] == "all embeddings are equal"
-    assert found["arp"]["value"] == pytest.approx(0.0, abs=1e-12)
+    scores = score_properties(np.ones((40, 3)), {"p": prop})["properties"]["p"]
+    assert scores["distance_spearman"] == ABSENT.model_dump()
+    assert scores["reason"] == "all embeddings are equal"
+    assert scores["arp"]["value"] == pytest.approx(0.0, abs=1e-12)

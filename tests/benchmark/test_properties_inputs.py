@@ -117,5 +117,5 @@ def test_numbers_of_any_precision_are_embeddings(dtype):
 
 
 def test_a_single_image_has_no_score():
-    found = score_properties(GOOD[:1], {"p": Property(["a"])})["properties"]["p"]
-    assert found["reason"].startswith("a single label")
+    scores = score_properties(GOOD[:1], {"p": Property(["a"])})["properties"]["p"]
+    assert scores["reason"].startswith("a single label")

@@ -23,8 +23,8 @@ NEIGHBOUR_SCORES = (
 
 
 def values(x, labels, **prop):
-    one = {"p": Property(labels, **prop)}
-    result = score_properties(x, one, intervals=False, chance=False)["properties"]["p"]
+    by_name = {"p": Property(labels, **prop)}
+    result = score_properties(x, by_name, intervals=False, chance=False)["properties"]["p"]
     return {name: result[name]["value"] for name in (*NEIGHBOUR_SCORES, "ami", "nmi")}
 
 
@@ -127,9 +127,9 @@ def test_scores_do_not_change_under_shuffle_rotation_and_scale(seed, kind, scale
         (x @ rotation, labels),
         (x * scale, labels),
     ]:
-        found = values(changed, changed_labels)
+        scores = values(changed, changed_labels)
         for name in NEIGHBOUR_SCORES:
-            assert found[name] == pytest.approx(expected[name], abs=1e-9), name
+            assert scores[name] == pytest.approx(expected[name], abs=1e-9), name
 
 
 def test_the_default_scores_ignore_the_length_of_an_embedding_and_the_paper_score_does_not():
@@ -137,10 +137,10 @@ def test_the_default_scores_ignore_the_length_of_an_embedding_and_the_paper_scor
     labels = np.repeat([0, 1], 20)
     x = rng.normal(size=(40, 4)) + labels[:, None]
     stretched = x * rng.uniform(0.1, 10, (40, 1))
-    one, other = values(x, labels), values(stretched, labels)
+    scores, other = values(x, labels), values(stretched, labels)
     for name in ("nr_precision", "arp", "r_precision", "map_at_r", "precision_at_1"):
-        assert one[name] == pytest.approx(other[name], abs=1e-9)
-    assert one["nr_precision_paper"] != pytest.approx(other["nr_precision_paper"], abs=1e-3)
+        assert scores[name] == pytest.approx(other[name], abs=1e-9)
+    assert scores["nr_precision_paper"] != pytest.approx(other["nr_precision_paper"], abs=1e-3)
 
 
 def test_embeddings_far_from_the_origin_keep_their_neighbours():
@@ -164,11 +164,11 @@ def test_embeddings_far_from_the_origin_keep_their_neighbours():
 def test_a_property_that_cannot_be_scored_is_null_with_a_reason(labels, reason):
     x = np.random.default_rng(0).normal(size=(6, 3))
     result = score_properties(x, {"p": Property(list(labels), kind="linear", values=np.arange(6))})
-    found = result["properties"]["p"]
-    assert found["reason"] == reason
+    scores = result["properties"]["p"]
+    assert scores["reason"] == reason
     nothing = {"value": None, "ci95": None, "chance": None, "replicates": None}
     for name in (*NEIGHBOUR_SCORES, "ami", "nmi", "distance_spearman"):
-        assert found[name] == nothing
+        assert scores[name] == nothing
     json.dumps(result, allow_nan=False)
     for name in (*NEIGHBOUR_SCORES, "ami", "nmi"):
         assert getattr(properties, name)(x, list(labels)) is None
@@ -176,8 +176,8 @@ def test_a_property_that_cannot_be_scored_is_null_with_a_reason(labels, reason):
 
 def test_one_repeated_label_among_single_ones_has_the_scores_that_exist():
     x = np.random.default_rng(0).normal(size=(6, 3))
-    found = score_properties(x, {"p": Property([0, 0, 0, 1, 2, 3])})["properties"]["p"]
-    assert found["nr_precision"]["value"] is not None
-    assert found["nr_precision_paper"]["value"] is None
-    assert found["ami"]["value"] is None
-    assert "only one label occurs more than once" in found["reason"]
+    scores = score_properties(x, {"p": Property([0, 0, 0, 1, 2, 3])})["properties"]["p"]
+    assert scores["nr_precision"]["value"] is not None
+    assert scores["nr_precision_paper"]["value"] is None
+    assert scores["ami"]["value"] is None
+    assert "only one label occurs more than once" in scores["reason"]

@@ -24,8 +24,8 @@ CAP = 1023
 
 def brute_force(x, labels, *, normalize=True):
     """All scores from sorted neighbour lists, ties taken apart one by one."""
-    kept = [i for i, label in enumerate(labels) if label is not None]
-    x, labels = np.asarray(x, dtype=np.float64)[kept], [labels[i] for i in kept]
+    labeled = [i for i, label in enumerate(labels) if label is not None]
+    x, labels = np.asarray(x, dtype=np.float64)[labeled], [labels[i] for i in labeled]
     if normalize:
         x = x / np.linalg.norm(x, axis=1, keepdims=True)
     tolerance = TOLERANCE * float(((x - x.mean(axis=0)) ** 2).sum(axis=1).mean())
@@ -205,9 +205,9 @@ def test_ranking_only_the_nearest_changes_no_score(kind, monkeypatch):
         monkeypatch.setattr(ranked_means, "SLACK", slack)
         ranked.append(properties.score_properties(x, props)["properties"]["p"])
     for score in SCORES:
-        for one in ranked[1:]:
+        for scores in ranked[1:]:
             for part in ("value", "ci95", "chance", "replicates"):
-                assert one[score][part] == pytest.approx(ranked[0][score][part], abs=1e-9)
+                assert scores[score][part] == pytest.approx(ranked[0][score][part], abs=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["random", "duplicates", "grid", "all the same"])

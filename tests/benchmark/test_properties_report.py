@@ -45,10 +45,10 @@ def test_the_result_has_the_documented_shape_and_is_json(images):
     assert list(result["properties"]["colour"]) == [*head, *SCORES, "decodability"]
     ordered = [*head, *SCORES, "distance_spearman", "decodability"]
     assert list(result["properties"]["angle"]) == ordered
-    for one in result["properties"].values():
-        assert one["reason"] is None
-        for name in one.keys() - set(head):
-            score = one[name]
+    for scores in result["properties"].values():
+        assert scores["reason"] is None
+        for name in scores.keys() - set(head):
+            score = scores[name]
             assert list(score) == ["value", "ci95", "chance", "replicates"]
             assert score["ci95"][0] < score["value"] < score["ci95"][1]
             if name != "decodability":
@@ -57,10 +57,10 @@ def test_the_result_has_the_documented_shape_and_is_json(images):
 
 
 def test_a_property_that_the_embedding_holds_scores_above_chance(images):
-    for one in score_properties(*images, intervals=False)["properties"].values():
+    for scores in score_properties(*images, intervals=False)["properties"].values():
         for name in SCORES[:6]:
-            assert one[name]["value"] > one[name]["chance"][1]
-    assert one["distance_spearman"]["value"] > one["distance_spearman"]["chance"][1]
+            assert scores[name]["value"] > scores[name]["chance"][1]
+    assert scores["distance_spearman"]["value"] > scores["distance_spearman"]["chance"][1]
 
 
 def test_the_same_seed_gives_the_same_result_whatever_the_threads(images):
@@ -99,9 +99,9 @@ def test_images_without_a_label_are_left_out_of_that_property_alone(images):
     some = [
         None if gone else int(c) for c, gone in zip(props["colour"].labels, missing, strict=True)
     ]
-    found = score_properties(x, {"some": Property(some), "all": props["colour"]}, chance=False)
+    result = score_properties(x, {"some": Property(some), "all": props["colour"]}, chance=False)
     alone = score_properties(x[~missing], {"some": Property(props["colour"].labels[~missing])})
-    some, every = found["properties"]["some"], found["properties"]["all"]
+    some, every = result["properties"]["some"], result["properties"]["all"]
     assert (some["n"], some["left_out"]["no_label"]) == (90, 30)
     assert (every["n"], every["left_out"]["no_label"]) == (120, 0)
     for name in SCORES:
@@ -115,19 +115,21 @@ def test_nan_none_and_text_are_labels_of_the_same_property(images):
     gone = np.arange(120) < 10
     as_float = np.where(gone, np.nan, codes)
     as_text = np.array([None if g else f"c{c}" for g, c in zip(gone, codes, strict=True)], object)
-    found = score_properties(x, {"f": Property(as_float), "t": Property(as_text)}, chance=False)
-    assert found["properties"]["f"] == found["properties"]["t"]
+    result = score_properties(x, {"f": Property(as_float), "t": Property(as_text)}, chance=False)
+    assert result["properties"]["f"] == result["properties"]["t"]
 
 
 def test_scores_alone_use_every_query_and_map_at_r_a_subset(images):
     x, props = images
     result = score_properties(x, props, intervals=False, chance=False, max_queries=50)
     assert result["settings"]["queries"]["colour"] == {"scores": 120, "map_at_r": 50}
-    found = result["properties"]["colour"]
+    scores = result["properties"]["colour"]
     labels = props["colour"].labels
     for name in set(SCORES) - {"map_at_r", "ami", "nmi"}:
-        assert found[name]["value"] == pytest.approx(getattr(properties, name)(x, labels), abs=1e-9)
-    assert found["map_at_r"]["value"] == pytest.approx(properties.map_at_r(x, labels), abs=0.05)
+        assert scores[name]["value"] == pytest.approx(
+            getattr(properties, name)(x, labels), abs=1e-9
+        )
+    assert scores["map_at_r"]["value"] == pytest.approx(properties.map_at_r(x, labels), abs=0.05)
 
 
 def test_resampling_many_images_uses_one_subset_of_queries_and_says_so(images):

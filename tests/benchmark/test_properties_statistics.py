@@ -38,11 +38,11 @@ def share_inside_chance(embed, score_names):
         rng = np.random.default_rng([seed, 1])
         labels = rng.integers(0, 4, 48)
         prop = Property(labels, kind="cyclic", period=4.0)
-        found = score_properties(embed(rng), {"p": prop}, seed=seed, intervals=False, threads=1)[
+        scores = score_properties(embed(rng), {"p": prop}, seed=seed, intervals=False, threads=1)[
             "properties"
         ]["p"]
         for name in score_names:
-            hits[name] += inside(found[name]["chance"], found[name]["value"])
+            hits[name] += inside(scores[name]["chance"], scores[name]["value"])
     return {name: count / SEEDS for name, count in hits.items()}
 
 
@@ -77,9 +77,9 @@ def test_jackknife_intervals_cover_the_large_sample_value():
     covered = dict.fromkeys(truth, 0)
     for seed in range(SEEDS):
         x, labels = sample(np.random.default_rng([seed, 2]), small)
-        found = score_properties(x, {"p": Property(labels)}, seed=seed, chance=False, threads=1)
+        scores = score_properties(x, {"p": Property(labels)}, seed=seed, chance=False, threads=1)
         for name, value in truth.items():
-            covered[name] += inside(found["properties"]["p"][name]["ci95"], value)
+            covered[name] += inside(scores["properties"]["p"][name]["ci95"], value)
     for name, count in covered.items():
         assert 0.92 <= count / SEEDS <= 1.0, (name, count / SEEDS)
 
@@ -87,8 +87,8 @@ def test_jackknife_intervals_cover_the_large_sample_value():
 def test_an_interval_ends_where_its_score_does():
     x, labels = sample(np.random.default_rng(4), 40)
     x[:, :4] += 2 * np.eye(4)[labels]
-    found = score_properties(x, {"p": Property(labels)}, chance=False)["properties"]["p"]
-    assert found["precision_at_1"]["value"] < found["precision_at_1"]["ci95"][1] == 1.0
+    scores = score_properties(x, {"p": Property(labels)}, chance=False)["properties"]["p"]
+    assert scores["precision_at_1"]["value"] < scores["precision_at_1"]["ci95"][1] == 1.0
 
 
 def test_dropping_whole_scenes_widens_the_interval_where_scenes_repeat_themselves():
@@ -99,8 +99,8 @@ def test_dropping_whole_scenes_widens_the_interval_where_scenes_repeat_themselve
     labels = np.where(rng.random(360) < 0.3, rng.integers(0, 3, 360), labels)
 
     def width(scenes):
-        found = score_properties(x, {"p": Property(labels)}, scenes=scenes, chance=False)
-        low, high = found["properties"]["p"]["arp"]["ci95"]
+        scores = score_properties(x, {"p": Property(labels)}, scenes=scenes, chance=False)
+        low, high = scores["properties"]["p"]["arp"]["ci95"]
         return high - low
 
     assert width(scenes) > 1.3 * width(None)
@@ -113,7 +113,7 @@ def test_an_interval_is_that_of_scores_recomputed_without_each_group(with_scenes
     labels = rng.integers(0, 3, n)
     x = rng.normal(size=(n, 4)) + np.eye(4)[labels]
     scenes = rng.integers(0, 30, n) if with_scenes else None
-    found = score_properties(x, {"p": Property(labels)}, scenes=scenes, seed=3, chance=False)
+    scores = score_properties(x, {"p": Property(labels)}, scenes=scenes, seed=3, chance=False)
     groups = drop_groups(n, scenes, 3)
     sizes = np.array([(groups != g).sum() for g in range(20)])
     for name in ("arp", "r_precision", "map_at_r", "precision_at_1", "nr_precision"):
@@ -124,18 +124,20 @@ def test_an_interval_is_that_of_scores_recomputed_without_each_group(with_scenes
         error = np.sqrt(19 / 20 * ((left - left.mean()) ** 2).sum())
         value = score(x, labels)
         expected = [value - 2.0930240544 * error, value + 2.0930240544 * error]
-        assert found["properties"]["p"][name]["ci95"] == pytest.approx(expected, abs=1e-8), name
+        assert scores["properties"]["p"][name]["ci95"] == pytest.approx(expected, abs=1e-8), name
 
 
 def test_chance_is_that_of_scores_recomputed_with_permuted_labels():
     rng = np.random.default_rng(4)
     labels = np.repeat([0, 1, 2], [5, 9, 12])
     x = rng.normal(size=(26, 3)).round(1)
-    found = score_properties(x, {"p": Property(labels)}, seed=6, intervals=False)["properties"]["p"]
+    scores = score_properties(x, {"p": Property(labels)}, seed=6, intervals=False)["properties"][
+        "p"
+    ]
     permuted = list(permuted_codes(compact(labels), 199, generator(6, "chance", "p")))
     for name in ("arp", "map_at_r", "nr_precision_paper"):
-        scores = sorted(getattr(properties, name)(x, one) for one in permuted)
-        assert found[name]["chance"] == pytest.approx([scores[4], scores[194]], abs=1e-9)
+        by_chance = sorted(getattr(properties, name)(x, codes) for codes in permuted)
+        assert scores[name]["chance"] == pytest.approx([by_chance[4], by_chance[194]], abs=1e-9)
 
 
 @pytest.mark.parametrize("of_scene", [True, False])
@@ -147,11 +149,11 @@ def test_embeddings_that_know_the_scene_alone_are_inside_chance_in_95_percent_of
         x = np.repeat(rng.normal(size=(12, 6)), 4, axis=0) + 0.1 * rng.normal(size=(48, 6))
         labels = rng.integers(0, 3, 12)[scenes] if of_scene else rng.permuted(scenes % 4)
         prop = {"p": Property(labels, kind="linear")}
-        found = score_properties(x, prop, scenes=scenes, seed=seed, intervals=False, threads=1)[
+        scores = score_properties(x, prop, scenes=scenes, seed=seed, intervals=False, threads=1)[
             "properties"
         ]["p"]
         for name in hits:
-            hits[name] += inside(found[name]["chance"], found[name]["value"])
+            hits[name] += inside(scores[name]["chance"], scores[name]["value"])
     for name, count in hits.items():
         assert count / 100 >= 0.92, (name, count)
 
@@ -194,8 +196,8 @@ def test_a_label_that_one_group_takes_away_leaves_the_score_without_an_interval(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         prop = Property(labels, kind="linear")
-        found = score_properties(x, {"p": prop}, scenes=scenes)["properties"]["p"]
+        scores = score_properties(x, {"p": prop}, scenes=scenes)["properties"]["p"]
     for name in ("nr_precision", "nr_precision_paper", "arp", "ami", "distance_spearman"):
-        assert found[name]["value"] is not None
-        assert found[name]["ci95"] is None, name
-        assert found[name]["chance"] is not None
+        assert scores[name]["value"] is not None
+        assert scores[name]["ci95"] is None, name
+        assert scores[name]["chance"] is not None

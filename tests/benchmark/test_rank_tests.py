@@ -79,9 +79,9 @@ def test_holm_keeps_the_order_and_lies_between_p_and_bonferroni(p_values):
 
 
 def test_five_against_nine_over_eleven_properties_reach_0_011_and_need_delta_0_91():
-    found = reach(5, 9, 11)
-    assert found.p == pytest.approx(11 * 2 / 2002)
-    assert found.delta == pytest.approx(1 - 2 * 2 / 45)
+    limit = reach(5, 9, 11)
+    assert limit.p == pytest.approx(11 * 2 / 2002)
+    assert limit.delta == pytest.approx(1 - 2 * 2 / 45)
 
 
 @pytest.mark.parametrize(("a", "b", "tests"), [(5, 9, 11), (4, 4, 1), (6, 7, 3)])
@@ -96,9 +96,9 @@ def test_delta_that_is_needed_is_the_first_that_reaches_5_percent(a, b, tests):
         values[step] = [v + (i == place) for i, v in enumerate(before)]
     for at, below in ((u, True), (u + 1, False)):
         rest = [v for v in range(a + b) if v not in values[at]]
-        found = exact_test(values[at], rest)
-        assert found.u == at
-        assert (tests * found.p < 0.05) == below
+        test = exact_test(values[at], rest)
+        assert test.u == at
+        assert (tests * test.p < 0.05) == below
 
 
 def test_groups_that_are_too_small_cannot_reach_5_percent():

@@ -135,10 +135,10 @@ def test_page_names_models_dataset_and_size(page):
 
 def test_property_table_prints_every_score_of_the_files(page, results):
     table = page.all("table", **{"class": "heat"})[0]
-    found = find_results([results])
-    for result in found:
-        for name, one in result.properties.properties.items():
-            score = one.scores["nr_precision"]
+    model_results = find_results([results])
+    for result in model_results:
+        for name, property_scores in result.properties.properties.items():
+            score = property_scores.scores["nr_precision"]
             shown = number(score.value, 2).replace("-", "−")
             assert shown in table["text"]
             hovered = [
@@ -172,7 +172,9 @@ def test_matrix_and_tree_have_the_order_of_the_clustering(page, results):
     places = [grid.rindex(name) for name in order]
     assert places == sorted(places)
     (tree,) = page.all("svg")
-    assert [one["text"] for one in page.all("text") if one.get("class") != "tick"] == order
+    assert [
+        element["text"] for element in page.all("text") if element.get("class") != "tick"
+    ] == order
     assert len(page.all("path")) == 2
     assert "3 models at r = " in tree["text"]
 
@@ -260,8 +262,8 @@ def test_moved_dataset_is_asked_for(dmlbench, copy_of_results, shapes, tmp_path)
     assert not out.exists()
     assert dmlbench("report", copy_of_results, "--out", out, "--images", 0).exit_code == 0
     assert Page(out.read_text()).all("img") == []
-    given = dmlbench("report", copy_of_results, "--out", out, "--data", shapes, "--images", 2)
-    assert given.exit_code == 0
+    answer = dmlbench("report", copy_of_results, "--out", out, "--data", shapes, "--images", 2)
+    assert answer.exit_code == 0
     assert len(Page(out.read_text()).all("img")) == 2 * 4
 
 
@@ -346,23 +348,24 @@ def test_sentences_say_what_the_numbers_say(results):
     from dmlbench.compare import compare_results
     from dmlbench.present.report_sentences import summary
 
-    found = find_results([results])
-    comparison = compare_results(found)
+    model_results = find_results([results])
+    comparison = compare_results(model_results)
     first, second, third, fourth = summary(comparison)
-    for result in found:
+    for result in model_results:
         scores = result.properties.properties
         beyond = {
-            name: one.scores["nr_precision"].value
-            for name, one in scores.items()
-            if not one.scores["nr_precision"].is_chance and one.scores["nr_precision"].value > 0
+            name: property_scores.scores["nr_precision"].value
+            for name, property_scores in scores.items()
+            if not property_scores.scores["nr_precision"].is_chance
+            and property_scores.scores["nr_precision"].value > 0
         }
         best = max(beyond, key=beyond.get) if beyond else "no property beyond chance"
         assert f"{result.run.name} by {best}" in first
         assert f"{result.run.name} {number(result.saliency.attention_on_car.value, 2)}" in fourth
     inside = sum(
-        one.scores["nr_precision"].is_chance
+        property_scores.scores["nr_precision"].is_chance
         for by_model in comparison.properties.values()
-        for one in by_model.values()
+        for property_scores in by_model.values()
     )
     assert second.startswith(f"{inside} of 9 scores lie inside")
     assert "3 pairs of models and 6 images" in third

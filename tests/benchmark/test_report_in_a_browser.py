@@ -80,10 +80,10 @@ def test_what_is_drawn_can_be_kept_as_a_picture(report):
         ("#maps-save", "maps_", 3 * 96),
         ("#points-save", "embeddings", 720),
     ):
-        with report.expect_download() as kept:
+        with report.expect_download() as download:
             report.locator(button).click()
-        assert kept.value.suggested_filename.startswith(name)
-        with Image.open(kept.value.path()) as picture:
+        assert download.value.suggested_filename.startswith(name)
+        with Image.open(download.value.path()) as picture:
             assert picture.width >= wide
             assert len(picture.convert("RGB").getcolors(1 << 20)) > 2
 
@@ -117,7 +117,9 @@ def test_arrow_keys_go_from_point_to_point(report, written):
 
 def test_points_are_all_images_in_the_order_of_the_dataset(written, results):
     points = content(written)["points"]
-    embeddings = {one.run.name: one.folder.read_embeddings() for one in find_results([results])}
+    embeddings = {
+        result.run.name: result.folder.read_embeddings() for result in find_results([results])
+    }
     for model in points["models"]:
         x, y = np.array(model["pca"])
         assert len(x) == 24
@@ -130,8 +132,10 @@ def test_points_are_all_images_in_the_order_of_the_dataset(written, results):
 def test_principal_components_are_those_of_a_known_cloud():
     rng = np.random.default_rng(0)
     cloud = rng.normal(size=(500, 3)) * (3.0, 1.0, 0.1)
-    found = principal(cloud.astype(np.float32))
-    np.testing.assert_allclose(np.abs(found), np.abs(cloud[:, :2] - cloud[:, :2].mean(0)), atol=0.3)
+    components = principal(cloud.astype(np.float32))
+    np.testing.assert_allclose(
+        np.abs(components), np.abs(cloud[:, :2] - cloud[:, :2].mean(0)), atol=0.3
+    )
     assert principal(np.ones((4, 1), np.float32)).shape == (4, 2)
 
 
@@ -139,9 +143,9 @@ def test_tsne_keeps_clusters_together_and_is_the_same_again():
     rng = np.random.default_rng(0)
     centres = np.repeat(np.eye(3, 8), 20, axis=0)
     points = (centres + 0.05 * rng.normal(size=centres.shape)).astype(np.float32)
-    found = neighbors(points)
-    np.testing.assert_array_equal(found, neighbors(points))
-    groups = found.reshape(3, 20, 2)
+    embedded = neighbors(points)
+    np.testing.assert_array_equal(embedded, neighbors(points))
+    groups = embedded.reshape(3, 20, 2)
     within = np.linalg.norm(groups - groups.mean(1, keepdims=True), axis=-1).max()
     between = np.linalg.norm(groups.mean(1)[0] - groups.mean(1)[1])
     assert within < between

@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +35,8 @@ from dmlbench.results.files import Interval, SaliencyRequest
 from dmlbench.results.means import Scenes, plain_mean, self_agreement
 from dmldata.common.progress import Progress
 
-Array = NDArray[Any]
+Progress = Callable[[str, int, int], None]
+Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import itertools
 import json
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib import color_sequences, colormaps
@@ -53,7 +52,7 @@ def explorer_content(
 
 def _images(
     comparison: Comparison, by_id: dict[str, Result], dataset: ImageSource
-) -> dict[str, Any] | None:
+) -> dict[str, object] | None:
     """Return at most MAX_IMAGES images that all models have maps of; None if there are none."""
     saliency = comparison.saliency
     if saliency is None or not saliency.keys:
@@ -96,7 +95,7 @@ def _images(
     return {"models": labels, "map": MAP, "images": images}
 
 
-def _shown(item: Item, dataset: ImageSource) -> dict[str, Any]:
+def _shown(item: Item, dataset: ImageSource) -> dict[str, object]:
     small = shrink(item.image, WIDTH)
     return {
         "key": item.key,
@@ -151,7 +150,7 @@ def _points(
     by_id: dict[str, Result],
     dataset: ImageSource,
     progress: Progress | None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return each model's embeddings in 2-D, at most MAX_POINTS spread evenly over the dataset."""
     count = comparison.dataset.images
     rows = np.unique(np.linspace(0, count - 1, min(count, MAX_POINTS)).round().astype(int))
@@ -171,7 +170,7 @@ def _points(
     every = dataset.samples["key"].to_pylist()
     keys = [every[row] for row in rows]
     small = []
-    values: dict[str, list[Any]] = {name: [] for name in names}
+    values: dict[str, list[object]] = {name: [] for name in names}
     for item in dataset.samples_iter(keys=keys, with_mask=False):
         small.append(item.image.resize((THUMB, THUMB)))
         for name in names:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -31,7 +32,7 @@ _STYLE: Any = {
     "svg.hashsalt": "dmlbench",
     "pdf.fonttype": 42,
 }
-_UNDATED: dict[str, dict[str, Any]] = {
+_UNDATED: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None},
     "png": {},
@@ -100,7 +101,7 @@ def _heat(grid: Grid) -> Figure:
     return figure
 
 
-def _legend(axes: Any, legend: Legend, left: float, top: float) -> None:
+def _legend(axes: Axes, legend: Legend, left: float, top: float) -> None:
     width, height = 1.8, 0.09
     axes.text(left, top - 0.05, legend.title, fontsize=7)
     step = width / len(legend.stops)
@@ -138,7 +139,7 @@ def _scaled(points: Sequence[tuple[float, float]], scale: float) -> tuple[list[f
     return [MARGIN + x * scale for x, _ in points], [y * scale for _, y in points]
 
 
-def _blank(width: float, height: float) -> tuple[Figure, Any]:
+def _blank(width: float, height: float) -> tuple[Figure, Axes]:
     """Return an empty figure whose coordinates are inches from the top left."""
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1))

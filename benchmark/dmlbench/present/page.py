@@ -7,7 +7,6 @@ import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
@@ -31,7 +30,7 @@ _KINDS = {
 """Name and media type of files by suffix."""
 
 
-def render_page(template: str, **values: Any) -> str:
+def render_page(template: str, **values: object) -> str:
     """Render a template of this package to HTML; `style` is added to the values."""
     style = Markup((FOLDER / "style.css").read_text(encoding="utf-8"))
     return _environment().get_template(template).render(style=style, **values)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from dmldata.common.files import write_atomic
 
 
 def write_arrays(
-    path: Path, arrays: Mapping[str, NDArray[Any]], *, compressed: bool = False
+    path: Path, arrays: Mapping[str, NDArray[np.generic]], *, compressed: bool = False
 ) -> None:
     """Write arrays by name to a .npz file, atomically.
 

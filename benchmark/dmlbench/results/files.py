@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -56,7 +56,7 @@ class _Queries(StrictModel):
     scores: int
 
 
-class _KnownSettings(StrictModel):
+class KnownSettings(StrictModel):
     """Those settings of `score_properties` that readers of results use."""
 
     model_config = ConfigDict(extra="allow")
@@ -82,12 +82,12 @@ class PropertiesFile(StrictModel):
     n: int
     dimensions: int
     properties: dict[str, PropertyScores]
-    settings: dict[str, Any]
+    settings: dict[str, object]
     interventions: Interventions | None
 
     @model_validator(mode="after")
     def _check(self) -> PropertiesFile:
-        known = _KnownSettings.model_validate(self.settings)
+        known = KnownSettings.model_validate(self.settings)
         for name, property_scores in self.properties.items():
             for key in EVERY_PROPERTY:
                 if key not in property_scores.scores:
@@ -177,7 +177,7 @@ class ModelRecord(StrictModel):
     loss: str | None
     distance: str
     dimensions: int
-    preprocessing: dict[str, Any]
+    preprocessing: dict[str, object]
     notes: tuple[str, ...]
     weights_sha256: Sha256 | None
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
 from dmlbench.results.folder import PROPERTIES, RUN, SALIENCY, Maps, ResultFolder
@@ -29,7 +28,7 @@ class Result:
         """Id of the model."""
         return self.run.model.id
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the three JSON files and the path of their folder as one object."""
         files = {"run": self.run, "properties": self.properties, "saliency": self.saliency}
         dumped = {name: file and file.model_dump(mode="json") for name, file in files.items()}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ class Maps:
         """Return where the map in this row lies in its image."""
         return Geometry(*(tuple(pair) for pair in self.geometry[row].tolist()))
 
-    def rows_of(self, keys: Any) -> NDArray[np.int64]:
+    def rows_of(self, keys: Iterable[str]) -> NDArray[np.int64]:
         """Return the row of each key, int64 [n]."""
         row = {key: number for number, key in enumerate(self.keys.tolist())}
         return np.array([row[key] for key in keys], np.int64)

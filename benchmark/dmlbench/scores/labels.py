@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dmldata.common.errors import InputError, UnknownNameError
 
-Ints = NDArray[np.integer[Any]]
+Ints = NDArray[np.integer]
 Kind = Literal["categorical", "linear", "cyclic"]
 LabelColumn = Sequence[object] | NDArray[np.generic]
 """One label per image [N]."""

@@ -159,7 +159,7 @@ def _from_parquet(path: Path) -> StoredRows:
     return StoredRows(np.column_stack([table[name].to_numpy() for name in numbers]), keys)
 
 
-def _is_fixed(kind: Any) -> bool:
+def _is_fixed(kind: object) -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_fixed_size_list(kind) or pa.types.is_large_list(kind))

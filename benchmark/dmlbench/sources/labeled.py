@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +127,7 @@ class LabeledImages:
         for row, (where, data) in zip(rows, self.files.read(rows), strict=True):
             yield Item(self.keys[row], decode_photograph(data, where), None, self._row(row))
 
-    def _row(self, row: int) -> dict[str, Any]:
+    def _row(self, row: int) -> dict[str, object]:
         values = {
             name: image_property.values[row]
             for name, image_property in self.manifest.properties.items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +112,7 @@ def equal_lengths(embeddings: Floats) -> bool:
     return bool(spread <= TIE_TOLERANCE[embeddings.dtype.name] / 4 * lengths.mean())
 
 
-def _squared_distances(a: Any, a_norms: Any, b: Any, b_norms: Any) -> Any:
+def _squared_distances(a: Floats, a_norms: Floats, b: Floats, b_norms: Floats) -> Floats:
     squared = a @ b.T
     squared *= -2
     squared += a_norms[:, None]

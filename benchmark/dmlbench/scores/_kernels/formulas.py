@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +42,7 @@ class Formula:
     normalized: bool = True
 
 
-def precision(hits: Any, sizes: Ints) -> Values:
+def precision(hits: Values, sizes: Ints) -> Values:
     """Return the R-Precision RP = H / R of each query.
 
     >>> precision(np.array([1.0, 2.0]), np.array([3, 3])).tolist()
@@ -52,7 +51,7 @@ def precision(hits: Any, sizes: Ints) -> Values:
     return np.asarray(hits / (sizes - 1), dtype=np.float64)
 
 
-def standard_score(hits: Any, sizes: Ints, images: int) -> Values:
+def standard_score(hits: Values, sizes: Ints, images: int) -> Values:
     """Return the NR-Precision z = (H - Rp) / sqrt(Rp(1 - p)) with p = c / N of each query.
 
     >>> standard_score(np.array([2.0]), np.array([3]), 6).round(6).tolist()
@@ -61,7 +60,7 @@ def standard_score(hits: Any, sizes: Ints, images: int) -> Values:
     return _standard_score(hits, sizes - 1, sizes / images)
 
 
-def standard_score_paper(hits: Any, sizes: Ints, repeated: int) -> Values:
+def standard_score_paper(hits: Values, sizes: Ints, repeated: int) -> Values:
     """Return z with the constants of the released code: R at most 1023, p = c / `repeated`.
 
     `repeated` is the number of images whose label occurs at least twice.
@@ -69,7 +68,7 @@ def standard_score_paper(hits: Any, sizes: Ints, repeated: int) -> Values:
     return _standard_score(hits, paper_ranks(sizes), sizes / repeated)
 
 
-def adjusted(hits: Any, sizes: Ints, images: int) -> Values:
+def adjusted(hits: Values, sizes: Ints, images: int) -> Values:
     """Return the chance-adjusted ARP = (RP - q) / (1 - q) with q = R / (N - 1) of each query.
 
     >>> adjusted(np.array([2.0, 0.8]), np.array([3, 3]), 6).round(6).tolist()
@@ -100,7 +99,7 @@ def paper_ranks(sizes: Ints) -> Ints:
     return np.minimum(sizes - 1, PAPER_CAP)
 
 
-def _standard_score(hits: Any, ranks: Ints, share: Any) -> Values:
+def _standard_score(hits: Values, ranks: Ints, share: Values) -> Values:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray((hits - ranks * share) / np.sqrt(ranks * share * (1 - share)))
 

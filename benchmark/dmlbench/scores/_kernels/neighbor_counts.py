@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +44,8 @@ class Question:
 class _Place(NamedTuple):
     """The R-th place of a query: bounds of the distances tied with it, and who is within."""
 
-    low: Any
-    high: Any
+    low: float
+    high: float
     closer: int
     tied: int
 

@@ -12,7 +12,7 @@ from dmlbench.scores import clustering, order, probe
 from dmlbench.scores._kernels.distances import TIE_TOLERANCE
 from dmlbench.scores._kernels.formulas import PAPER_CAP
 from dmlbench.scores.clustering import cluster_scores
-from dmlbench.scores.embeddings import check_embeddings
+from dmlbench.scores.embeddings import Floats, check_embeddings
 from dmlbench.scores.jackknife import GROUPS
 from dmlbench.scores.labels import (
     LabelColumn,
@@ -141,22 +141,29 @@ def measure_properties(
             )
             for name, coded in labels.items()
         },
-        settings={
-            "seed": int(options.seed),
-            "dtype": array.dtype.name,
-            "tie_tolerance": TIE_TOLERANCE[array.dtype.name],
-            "paper_rank_cap": PAPER_CAP,
-            "jackknife_groups": None if options.groups is None else GROUPS,
-            "jackknife_unit": "image" if scenes is None else "scene",
-            "permutations": options.permutations,
-            "max_queries": int(options.max_queries),
-            "queries": {name: queries_of(coded, options) for name, coded in scored.items()},
-            "max_cluster_images": clustering.MAX_IMAGES,
-            "max_spearman_images": order.MAX_IMAGES,
-            "max_probe_images": probe.MAX_IMAGES,
-            "held": held,
-        },
+        settings=_applied_settings(array, scored, options, held),
     )
+
+
+def _applied_settings(
+    array: Floats, scored: Mapping[str, Labels], options: Options, held: str | None
+) -> dict[str, object]:
+    """Return how the scores were computed, as result files say it."""
+    return {
+        "seed": int(options.seed),
+        "dtype": array.dtype.name,
+        "tie_tolerance": TIE_TOLERANCE[array.dtype.name],
+        "paper_rank_cap": PAPER_CAP,
+        "jackknife_groups": None if options.groups is None else GROUPS,
+        "jackknife_unit": "image" if options.scenes is None else "scene",
+        "permutations": options.permutations,
+        "max_queries": int(options.max_queries),
+        "queries": {name: queries_of(coded, options) for name, coded in scored.items()},
+        "max_cluster_images": clustering.MAX_IMAGES,
+        "max_spearman_images": order.MAX_IMAGES,
+        "max_probe_images": probe.MAX_IMAGES,
+        "held": held,
+    }
 
 
 def _encode(

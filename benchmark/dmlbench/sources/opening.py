@@ -93,11 +93,23 @@ def open_source(
         has_default = default_split in dataset.manifest.splits
         chosen = split or (default_split if has_default else None) or ALL
         return dataset if chosen == ALL else open_dataset(location, split=chosen)
+    source = _open_layout(folder, url, options, default_split)
+    if source is not None:
+        return source
+    if (folder / MANIFEST_FILE).is_file():
+        return open_dataset(location)
+    raise DatasetError(f"{url}: no {MANIFEST_FILE} and no other known layout; valid: {VALID}")
+
+
+def _open_layout(
+    folder: Path, url: str, options: dict[str, str], default_split: str | None
+) -> ImageSource | None:
+    """Open a folder in a layout of others, whatever a manifest says; None if it has none."""
     for is_benchmark, read in BENCHMARKS:
         if is_benchmark(folder):
             _check_options(url, options, "this dataset", "split", "properties")
-            if split is not None:
-                check_split(split)
+            if "split" in options:
+                check_split(options["split"])
             elif default_split in SPLITS:
                 options["split"] = default_split
             listing = read(folder, options.get("split", "test"))
@@ -118,9 +130,7 @@ def open_source(
     if is_class_folders(folder):
         _check_options(url, options, "a folder per class", "properties")
         return _labeled(read_class_folders(folder), url, options, class_is_categorical=True)
-    if (folder / MANIFEST_FILE).is_file():
-        return open_dataset(location)
-    raise DatasetError(f"{url}: no {MANIFEST_FILE} and no other known layout; valid: {VALID}")
+    return None
 
 
 def _split_image(url: str) -> tuple[str, str | None]:

@@ -7,6 +7,7 @@ import csv
 import io
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from dmldata.contract.factors import Factor
-from dmldata.writer import write_dataset
+from dmldata.writer import DatasetFacts, write_dataset
 
 SIDE = 96
 IMAGES = 24
@@ -105,22 +106,20 @@ def write_shapes(folder: Path, rows: list[dict[str, Any]] | None = None, **chang
     """Write the dataset; any of its facts can be replaced."""
     rows = shape_rows() if rows is None else rows
     by_key = {row["key"]: row for row in rows}
-    arguments: dict[str, Any] = {
-        "name": "shapes",
-        "version": "1.0.0",
-        "license": "CC0-1.0",
-        "credits": (),
-        "recipe": {},
-        "seed": 3,
-        "design": "independent",
-        "factors": FACTORS,
-        "rows": rows,
-        "sample_files": lambda key: draw(by_key[key]),
-        "versions": {},
-        "engine": {},
-        "images_per_shard": 10,
-    }
-    write_dataset(folder, **(arguments | changes))
+    facts = DatasetFacts(
+        name="shapes",
+        version="1.0.0",
+        license="CC0-1.0",
+        credits=(),
+        recipe={},
+        seed=3,
+        design="independent",
+        factors=FACTORS,
+        versions={},
+        engine={},
+    )
+    sample_files = changes.pop("sample_files", lambda key: draw(by_key[key]))
+    write_dataset(folder, replace(facts, **changes), rows, sample_files, images_per_shard=10)
     return folder
 
 

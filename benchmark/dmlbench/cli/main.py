@@ -189,7 +189,7 @@ def score(
     if out is not None:
         check_suffix(out)
     with progress_bar("score properties", None, quiet=as_json) as bar:
-        settings = ScoreSettings(seed, not no_intervals, not no_chance, progress=bar.report)
+        settings = ScoreSettings(**vars(options), progress=bar.report)
         scores = score_files(embeddings, labels, settings, properties=properties)
     if out is not None:
         write_document(score_document(scores), out)

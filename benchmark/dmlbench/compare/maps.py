@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +36,7 @@ from dmlbench.results.files import Interval, SaliencyRequest
 from dmlbench.results.means import Scenes, plain_mean, self_agreement
 from dmldata.common.progress import Progress
 
-Progress = Callable[[str, int, int], None]
-Array = NDArray[np.floating]
+Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from dmlbench.scores._kernels.distances import unit_rows
 from dmlbench.scores._kernels.parallel import one_thread_each
-from dmlbench.scores.embeddings import Floats
 from dmlbench.scores.jackknife import GROUPS
-from dmlbench.scores.labels import Ints, Labels
+from dmlbench.scores.labels import Labels
 from dmlbench.scores.options import Options
 from dmlbench.scores.score import ABSENT, Scores, make_score
 from dmlbench.scores.uncertainty import generator, permuted_codes
+from dmldata.common.arrays import Floats, Ints
 
 MAX_IMAGES = 10_000
 """Maximum number of images that are clustered (a seeded subset of more)."""

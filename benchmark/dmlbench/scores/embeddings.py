@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dmldata.common.arrays import Floats
 from dmldata.common.errors import InputError
-
-Floats = NDArray[np.floating]
 
 
 def check_embeddings(embeddings: ArrayLike, *, normalize: bool = True) -> Floats:

@@ -15,9 +15,10 @@ from dmlbench.scores._kernels.distances import Points, prepare_points
 from dmlbench.scores._kernels.parallel import query_blocks
 from dmlbench.scores.embeddings import check_embeddings
 from dmlbench.scores.jackknife import GROUPS, jackknife_interval
-from dmlbench.scores.labels import Ints, LabelColumn, encode_labels
+from dmlbench.scores.labels import LabelColumn, encode_labels
 from dmlbench.scores.score import ABSENT, Score, make_score
 from dmlbench.scores.uncertainty import drop_groups, generator
+from dmldata.common.arrays import Ints
 from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
 

@@ -10,9 +10,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from dmldata.common.arrays import Ints
 from dmldata.common.errors import InputError, UnknownNameError
 
-Ints = NDArray[np.integer]
 Kind = Literal["categorical", "linear", "cyclic"]
 LabelColumn = Sequence[object] | NDArray[np.generic]
 """One label per image [N]."""

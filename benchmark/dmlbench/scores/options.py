@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dmlbench.scores.labels import Ints
 from dmlbench.scores.uncertainty import PERMUTATIONS, generator
+from dmldata.common.arrays import Ints
 from dmldata.common.errors import InputError
+from dmldata.common.progress import Advance, Progress
 
 MAX_QUERIES = 5_000
 MIN_QUERIES = 1_000

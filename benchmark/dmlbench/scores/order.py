@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from dmlbench.scores._kernels.distance_correlation import Column, correlate_distances
 from dmlbench.scores._kernels.distances import prepare_points
-from dmlbench.scores.embeddings import Floats
-from dmlbench.scores.labels import Ints, Labels, Property
+from dmlbench.scores.labels import Labels, Property
 from dmlbench.scores.options import Options, same_rows
 from dmlbench.scores.score import ABSENT, Scores, make_score
 from dmlbench.scores.uncertainty import generator, permuted_orders
+from dmldata.common.arrays import Floats, Ints
 
 KEY = "distance_spearman"
 MAX_IMAGES = 2_000

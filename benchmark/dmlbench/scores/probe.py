@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from dmlbench.scores._kernels.distances import unit_rows
 from dmlbench.scores._kernels.parallel import one_thread_each
-from dmlbench.scores.embeddings import Floats
 from dmlbench.scores.jackknife import GROUPS, assign_groups
-from dmlbench.scores.labels import Ints, Labels, Property
+from dmlbench.scores.labels import Labels, Property
 from dmlbench.scores.options import Options
 from dmlbench.scores.registry import DECODABILITY
 from dmlbench.scores.score import ABSENT, Scores, make_score
 from dmlbench.scores.uncertainty import generator
+from dmldata.common.arrays import Floats, Ints
 
 FOLDS = 5
 MAX_IMAGES = 10_000

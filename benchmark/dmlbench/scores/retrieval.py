@@ -15,12 +15,12 @@ from dmlbench.scores._kernels.counted_means import counted_means
 from dmlbench.scores._kernels.distances import Points, equal_lengths, prepare_points
 from dmlbench.scores._kernels.formulas import FORMULAS, ScoreSet
 from dmlbench.scores._kernels.ranked_means import Labeling, Means, ranked_means
-from dmlbench.scores.embeddings import Floats
 from dmlbench.scores.jackknife import GROUPS
-from dmlbench.scores.labels import Ints, Labels, compact
+from dmlbench.scores.labels import Labels, compact
 from dmlbench.scores.options import Options, same_rows
 from dmlbench.scores.score import Scores, make_score
 from dmlbench.scores.uncertainty import generator, permuted_codes
+from dmldata.common.arrays import Floats, Ints
 from dmldata.common.progress import Advance
 
 

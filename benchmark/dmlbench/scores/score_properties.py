@@ -12,7 +12,7 @@ from dmlbench.scores import clustering, order, probe
 from dmlbench.scores._kernels.distances import TIE_TOLERANCE
 from dmlbench.scores._kernels.formulas import PAPER_CAP
 from dmlbench.scores.clustering import cluster_scores
-from dmlbench.scores.embeddings import Floats, check_embeddings
+from dmlbench.scores.embeddings import check_embeddings
 from dmlbench.scores.jackknife import GROUPS
 from dmlbench.scores.labels import (
     LabelColumn,
@@ -30,7 +30,9 @@ from dmlbench.scores.retrieval import neighbor_scores, queries_of
 from dmlbench.scores.score import ABSENT, PropertyScores, ScoredProperties, Scores
 from dmlbench.scores.uncertainty import PERMUTATIONS, drop_groups
 from dmlbench.scores.within_class import within_class_scores
+from dmldata.common.arrays import Floats
 from dmldata.common.errors import UnknownNameError
+from dmldata.common.progress import Progress
 
 
 def score_properties(

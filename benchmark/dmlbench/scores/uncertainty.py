@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmlbench.scores.jackknife import COVERAGE, GROUPS, Interval, assign_groups
-from dmlbench.scores.labels import Ints, LabelColumn, encode_labels
+from dmlbench.scores.labels import LabelColumn, encode_labels
+from dmldata.common.arrays import Ints
 from dmldata.common.errors import InputError
 
 PERMUTATIONS = 199

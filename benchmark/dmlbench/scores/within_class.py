@@ -15,12 +15,12 @@ from dmlbench.scores._kernels.distances import prepare_points
 from dmlbench.scores._kernels.formulas import ScoreSet
 from dmlbench.scores._kernels.parallel import nothing
 from dmlbench.scores._kernels.ranked_means import Means
-from dmlbench.scores.embeddings import Floats
-from dmlbench.scores.labels import Ints, Labels
+from dmlbench.scores.labels import Labels
 from dmlbench.scores.options import Options, same_rows
 from dmlbench.scores.registry import ADJUSTED, WITHIN_CLASS
 from dmlbench.scores.retrieval import labeling_means, make_labeling
 from dmlbench.scores.score import ABSENT, Score, Scores, make_score
+from dmldata.common.arrays import Floats, Ints
 
 
 def within_class_scores(

@@ -12,7 +12,7 @@ from dmlbench.scores._kernels.formulas import ScoreSet
 from dmlbench.scores._kernels.neighbor_counts import Question, count_hits
 from dmlbench.scores._kernels.parallel import nothing
 from dmlbench.scores._kernels.ranked_means import Labeling
-from dmlbench.scores.labels import Ints
+from dmldata.common.arrays import Ints
 from dmldata.common.progress import Advance
 
 

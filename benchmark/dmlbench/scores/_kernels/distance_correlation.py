@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dmlbench.scores._kernels.parallel import in_order
 from dmlbench.scores.jackknife import GROUPS
-from dmlbench.scores.labels import Ints
+from dmldata.common.arrays import Ints
 
 DIGITS = 9
 """Property distances are equal where they agree to this many digits of the largest one."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.scores.embeddings import Floats
-from dmlbench.scores.labels import Ints
+from dmldata.common.arrays import Floats, Ints
 
 TIE_TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
 """Squared distances that differ by at most this part of the mean squared distance of an embedding

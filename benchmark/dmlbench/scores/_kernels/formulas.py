@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.scores.labels import Ints
+from dmldata.common.arrays import Ints
 
 PAPER_CAP = 1023
 """Maximum number of neighbors that the released code counts (pytorch-metric-learning 0.9.96)."""

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from dmlbench.scores._kernels.distances import Points
 from dmlbench.scores._kernels.parallel import in_order, nothing, query_blocks
-from dmlbench.scores.embeddings import Floats
-from dmlbench.scores.labels import Ints
+from dmldata.common.arrays import Floats, Ints
 from dmldata.common.progress import Advance
 
 BLOCK_ELEMENTS = 16_000_000

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.scores.labels import Ints
+from dmldata.common.arrays import Ints
 
 Bools = NDArray[np.bool_]
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from dmlbench.scores.labels import Ints
+from dmldata.common.arrays import Ints
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -15,7 +15,7 @@ from dmlbench.scores._kernels.neighbor_ranks import Bools, Ranked, rank_neighbor
 from dmlbench.scores._kernels.parallel import in_order, nothing, query_blocks
 from dmlbench.scores._kernels.ranked_sums import Sums, prepare_block, tally
 from dmlbench.scores.jackknife import GROUPS
-from dmlbench.scores.labels import Ints
+from dmldata.common.arrays import Ints
 from dmldata.common.progress import Advance
 
 SLACK = 256

@@ -15,7 +15,7 @@ from dmlbench.scores._kernels.neighbor_ranks import (
     tie_groups,
     tie_windows,
 )
-from dmlbench.scores.labels import Ints
+from dmldata.common.arrays import Ints
 
 Sums = NDArray[np.float64]
 

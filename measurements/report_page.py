@@ -17,7 +17,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from dmlbench import load_model
-from dmlbench.evaluate import evaluate
+from dmlbench.evaluation import evaluate
 from dmlbench.present.report_page import write_report
 from dmlbench.results.files import Settings
 from dmlbench.sources import open_source

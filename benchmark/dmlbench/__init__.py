@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dmlbench import maps, saliency, scores
     from dmlbench.compare import compare_results
     from dmlbench.embedding import embed
+    from dmlbench.evaluation import evaluate
     from dmlbench.models import load_model
     from dmlbench.results import find_results
     from dmlbench.scores import arp, nr_precision, score_properties
@@ -20,6 +21,7 @@ __all__ = [
     "arp",
     "compare_results",
     "embed",
+    "evaluate",
     "find_results",
     "load_model",
     "maps",
@@ -35,6 +37,7 @@ __getattr__, __dir__ = lazy_exports(
         "arp": "dmlbench.scores",
         "compare_results": "dmlbench.compare",
         "embed": "dmlbench.embedding",
+        "evaluate": "dmlbench.evaluation",
         "find_results": "dmlbench.results",
         "load_model": "dmlbench.models",
         "maps": "dmlbench.maps",

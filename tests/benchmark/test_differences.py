@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dmlbench.compare.differences import Difference, leaders, score_differences
-from dmlbench.evaluate.workbench import from_json
+from dmlbench.evaluation.workbench import from_json
 from dmlbench.results import find_results
 from dmlbench.results.files import PropertyScores, Score
 from dmlbench.scores import Property, score_properties

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dmlbench.evaluate import saliency_step
+from dmlbench.evaluation import saliency_step
 from dmlbench.results import find_results
 
 QUICK = ("--samples", 2, "--no-chance", "--no-intervals", "--device", "cpu")

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from dmlbench.evaluate.executor import LocalExecutor
-from dmlbench.evaluate.ray_workers import Origin, RayExecutor
-from dmlbench.evaluate.tasks import EmbedTask
+from dmlbench.evaluation.executor import LocalExecutor
+from dmlbench.evaluation.ray_workers import Origin, RayExecutor
+from dmlbench.evaluation.tasks import EmbedTask
 from dmlbench.models import ModelOptions, load_model
 from dmldata import open_dataset
 from dmldata.common.errors import InputError, PrismError

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from dmlbench.evaluate.score_files import score_files
+from dmlbench.evaluation.score_files import score_files
 from dmlbench.sources.label_table import read_label_table
 from dmldata.common.errors import InputError
 

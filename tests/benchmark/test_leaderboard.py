@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from dmlbench import load_model
 from dmlbench.compare.differences import score_differences
-from dmlbench.evaluate import evaluate
+from dmlbench.evaluation import evaluate
 from dmlbench.leaderboard import read_board
 from dmlbench.leaderboard.ranks import Rank, ranks
 from dmlbench.results import find_results

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dmlbench.evaluate.score_files import score_files
+from dmlbench.evaluation.score_files import score_files
 from dmlbench.scores import score_properties
 from dmlbench.scores.options import ScoreSettings
 from dmlbench.sources.embedding_file import load_embeddings

@@ -183,7 +183,7 @@ def test_counting_answers_several_questions_about_several_ranks_in_one_pass(imag
 def test_importing_the_package_imports_nothing_heavy():
     heavy = "torch scipy.stats sklearn matplotlib pandas"
     code = (
-        "import sys, dmlbench.scores, dmlbench.evaluate.score_files;"
+        "import sys, dmlbench.scores, dmlbench.evaluation.score_files;"
         f"sys.exit(any(m in sys.modules for m in '{heavy}'.split()))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -127,7 +127,7 @@ def test_interrupted_evaluation_makes_only_what_is_missing(
 def test_embeddings_resume_at_the_last_finished_block(
     evaluate, stopping, load, tmp_path, monkeypatch
 ):
-    from dmlbench.evaluate import properties_step
+    from dmlbench.evaluation import properties_step
 
     monkeypatch.setattr(properties_step, "BLOCK", 8)
     evaluate("whole", "--maps", 0, "--batch-size", 4)

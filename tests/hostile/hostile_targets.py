@@ -365,7 +365,7 @@ def read_model(folder: Path) -> None:
 
 def write_results(folder: Path) -> None:
     from dmlbench import load_model
-    from dmlbench.evaluate import evaluate
+    from dmlbench.evaluation import evaluate
     from dmlbench.results.files import Settings
     from dmlbench.sources import open_source
 

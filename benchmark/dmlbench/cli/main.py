@@ -98,8 +98,8 @@ def evaluate(
     """
     from dmlbench.cli.values import check_folder
     from dmlbench.compare import compare_results
-    from dmlbench.evaluate.place import Place
-    from dmlbench.evaluate.several import evaluate_models
+    from dmlbench.evaluation.place import Place
+    from dmlbench.evaluation.several import evaluate_models
     from dmlbench.models.execution import pick_device
     from dmlbench.present.comparison_tables import print_comparison
     from dmlbench.present.result_tables import print_result
@@ -180,7 +180,7 @@ def score(
 ) -> None:
     """Compute property scores of embeddings from any source, with labels from a table."""
     from dmlbench.cli.values import check_file
-    from dmlbench.evaluate.score_files import score_files
+    from dmlbench.evaluation.score_files import score_files
     from dmlbench.present.documents import check_suffix, write_document
     from dmlbench.present.result_tables import print_scores, score_document
     from dmlbench.scores.options import ScoreSettings

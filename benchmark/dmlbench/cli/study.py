@@ -38,7 +38,7 @@ def study(
     fold that is added to the recipe costs only its own work.
     """
     from dmlbench.cli.values import check_folder
-    from dmlbench.evaluate.place import Place
+    from dmlbench.evaluation.place import Place
     from dmlbench.present.study_files import write_study
     from dmlbench.present.study_sentences import findings_in_words
     from dmlbench.study import load_study, run_study

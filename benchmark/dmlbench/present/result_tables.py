@@ -16,7 +16,7 @@ from dmlbench.scores.score import ABSENT
 from dmldata.common.output import say
 
 if TYPE_CHECKING:
-    from dmlbench.evaluate.score_files import ScoredFiles
+    from dmlbench.evaluation.score_files import ScoredFiles
     from dmlbench.results import Result
 
 COLUMNS = ("property", "measure", "value", "ci95_low", "ci95_high", "chance_low", "chance_high")

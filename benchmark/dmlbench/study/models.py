@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from dmlbench import load_model
-from dmlbench.evaluate import evaluate
+from dmlbench.evaluation import evaluate
 from dmlbench.losses import loss_named
 from dmlbench.models import LoadedModel
 from dmlbench.models.reality_check import fill_in_loss

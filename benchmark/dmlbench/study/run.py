@@ -10,7 +10,7 @@ from typing import Any
 from dmlbench.compare import read_groups
 from dmlbench.compare.groups import Groups, loss_groups
 from dmlbench.compare.maps import compare_all_maps
-from dmlbench.evaluate.place import HERE, Place
+from dmlbench.evaluation.place import HERE, Place
 from dmlbench.results import Result
 from dmlbench.results.files import FORMAT
 from dmlbench.study.findings import Findings, MapComparison, Model, find

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dmlbench.evaluate.provenance import hardware, versions
+from dmlbench.evaluation.provenance import hardware, versions
 from dmlbench.models.metadata import find_metadata
 from dmlbench.models.safetensors_file import embedded_metadata
 from dmldata.common.errors import ModelError

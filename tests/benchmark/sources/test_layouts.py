@@ -318,7 +318,7 @@ def test_what_is_not_there_is_named(tmp_path, url, message):
 
 
 def test_scene_ids_name_scenes_and_are_no_property(csv_folder, tmp_path):
-    from dmlbench.evaluate.dataset_input import scene_ids
+    from dmlbench.evaluation.dataset_input import scene_ids
 
     lines = ["file,scene_id,p", "1.jpg,x,1", "2.jpg,y,1", "3.jpg,x,2"]
     source = open_source(str(csv_folder(tmp_path / "photos", lines)))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmlbench.evaluate.dataset_input import dataset_properties
+from dmlbench.evaluation.dataset_input import dataset_properties
 from dmlbench.sources import open_source
 from dmlbench.sources.properties import BINS, describe
 from dmlbench.sources.property_file import PropertySpec, read_property_file

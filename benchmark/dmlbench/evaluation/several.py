@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dmlbench.evaluate.evaluation import evaluate
-from dmlbench.evaluate.executor import open_executor
-from dmlbench.evaluate.place import HERE, Place
+from dmlbench.evaluation.executor import open_executor
+from dmlbench.evaluation.model_evaluation import evaluate
+from dmlbench.evaluation.place import HERE, Place
 from dmlbench.models import ModelOptions, load_model
 from dmlbench.results import Result
 from dmlbench.results.files import Settings

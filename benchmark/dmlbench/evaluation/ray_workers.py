@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from dmlbench.evaluate.tasks import Task
+from dmlbench.evaluation.tasks import Task
 from dmlbench.models import LoadedModel, ModelOptions
 from dmlbench.results.blocks import Arrays
 from dmlbench.sources import ImageSource
@@ -100,7 +100,7 @@ class RayExecutor:
         self.close = self._pool.close
 
     def run(self, task: Task, blocks: Sequence[list[str]], progress: Advance) -> Iterator[Arrays]:
-        """Run the task on each block; see `dmlbench.evaluate.executor.Executor`.
+        """Run the task on each block; see `dmlbench.evaluation.executor.Executor`.
 
         Raises:
             PrismError: a worker raised it, or a block was lost with MAX_LOSSES workers.

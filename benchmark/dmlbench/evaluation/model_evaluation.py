@@ -8,12 +8,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from dmlbench.evaluate import provenance
-from dmlbench.evaluate.dataset_input import input_notes
-from dmlbench.evaluate.executor import Executor, LocalExecutor
-from dmlbench.evaluate.properties_step import properties_step
-from dmlbench.evaluate.saliency_step import saliency_step
-from dmlbench.evaluate.workbench import Workbench, from_json
+from dmlbench.evaluation import provenance
+from dmlbench.evaluation.dataset_input import input_notes
+from dmlbench.evaluation.executor import Executor, LocalExecutor
+from dmlbench.evaluation.properties_step import properties_step
+from dmlbench.evaluation.saliency_step import saliency_step
+from dmlbench.evaluation.workbench import Workbench, from_json
 from dmlbench.models import LoadedModel, StoredEmbeddings
 from dmlbench.results.files import (
     DatasetRecord,

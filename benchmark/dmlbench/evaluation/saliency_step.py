@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dmlbench.evaluate.dataset_input import scene_ids
-from dmlbench.evaluate.executor import LocalExecutor
-from dmlbench.evaluate.map_images import choose_keys, merge_maps, precision_agreement
-from dmlbench.evaluate.tasks import MapTask
-from dmlbench.evaluate.workbench import Workbench, changes
+from dmlbench.evaluation.dataset_input import scene_ids
+from dmlbench.evaluation.executor import LocalExecutor
+from dmlbench.evaluation.map_images import choose_keys, merge_maps, precision_agreement
+from dmlbench.evaluation.tasks import MapTask
+from dmlbench.evaluation.workbench import Workbench, changes
 from dmlbench.models.execution import pick_device
 from dmlbench.results.blocks import KEYS, SECONDS, Arrays, Blocks
 from dmlbench.results.files import SaliencyFile, SaliencyRequest

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.evaluate.dataset_input import SCENES, dataset_properties, scene_ids
-from dmlbench.evaluate.tasks import EmbedTask
-from dmlbench.evaluate.workbench import Workbench, changes
+from dmlbench.evaluation.dataset_input import SCENES, dataset_properties, scene_ids
+from dmlbench.evaluation.tasks import EmbedTask
+from dmlbench.evaluation.workbench import Workbench, changes
 from dmlbench.models import StoredEmbeddings
 from dmlbench.results.blocks import KEYS, Blocks
 from dmlbench.results.files import CLASSES, Interventions, PropertiesFile, PropertyRequest

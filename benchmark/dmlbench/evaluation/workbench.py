@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from pydantic import BaseModel
 
-from dmlbench.evaluate import provenance
-from dmlbench.evaluate.executor import Executor
-from dmlbench.evaluate.tasks import Task
+from dmlbench.evaluation import provenance
+from dmlbench.evaluation.executor import Executor
+from dmlbench.evaluation.tasks import Task
 from dmlbench.models import LoadedModel
 from dmlbench.results.blocks import SECONDS, Arrays, Blocks, unfinished
 from dmlbench.results.files import Settings, Step, Subject

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmlbench.embedding import embed
-from dmlbench.evaluate.map_images import make_maps
+from dmlbench.evaluation.map_images import make_maps
 from dmlbench.models import LoadedModel
 from dmlbench.results.blocks import KEYS, Arrays
 from dmlbench.results.files import SaliencyRequest

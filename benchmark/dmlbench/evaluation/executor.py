@@ -9,8 +9,8 @@ from typing import Protocol
 
 import torch
 
-from dmlbench.evaluate.place import Place
-from dmlbench.evaluate.tasks import Task
+from dmlbench.evaluation.place import Place
+from dmlbench.evaluation.tasks import Task
 from dmlbench.models import LoadedModel, ModelOptions
 from dmlbench.results.blocks import Arrays
 from dmlbench.sources import ImageSource
@@ -66,7 +66,7 @@ def open_executor(
         InputError: there is no cluster at this address.
     """
     if place.on_ray:
-        from dmlbench.evaluate.ray_workers import Origin, RayExecutor
+        from dmlbench.evaluation.ray_workers import Origin, RayExecutor
 
         origin = Origin(
             reference=loaded.reference,

@@ -101,8 +101,9 @@ def test_results_hold_every_file_and_say_how_they_were_made(results, shapes, mod
         assert result.folder.read_embeddings().shape == (24, 6)
         maps = result.maps()
         side = 24 if name == "cropped" else 32
-        assert maps.maps.shape == maps.prime.shape == (6, side, side)
-        assert not np.array_equal(maps.maps, maps.prime)
+        assert maps.maps.shape == (6, side, side)
+        assert maps.half_correlation.shape == (6,)
+        assert (np.abs(maps.half_correlation) < 1).all()
         crop = [[96, 96], [32, 32], [(32 - side) // 2] * 2, [side, side]]
         assert maps.geometry.tolist() == 6 * [crop]
         assert np.nanmean(maps.attention_on_car) == pytest.approx(

@@ -27,17 +27,17 @@ def saliency_in(out):
 
 def test_method_without_noise_has_no_agreement_with_itself(evaluate, tmp_path):
     answer = evaluate("--method", "gradient")
-    assert "under other noise: none (gradient draws no noise)" in answer.out
+    assert "reliability of the maps: none (gradient draws no noise)" in answer.out
     result = saliency_in(tmp_path / "out")
     request = result.saliency.request
-    assert (request.method, request.samples, request.sigma, request.seed, request.prime_seed) == (
+    assert (request.method, request.samples, request.sigma, request.seed) == (
         "gradient",
-        *[None] * 4,
+        *[None] * 3,
     )
     assert result.run.settings.method == "gradient"
-    assert result.saliency.self_correlation.value is None
+    assert result.saliency.reliability.value is None
     maps = result.maps()
-    assert np.array_equal(maps.maps, maps.prime)
+    assert np.isnan(maps.half_correlation).all()
     assert "maps: reused" in evaluate("--method", "gradient", "--samples", 9, "--seed", 1).out
 
 
@@ -73,8 +73,9 @@ def test_method_of_ones_own_makes_the_maps_and_is_recorded_with_its_file(
 def test_method_of_ones_own_that_takes_a_seed_draws_noise(evaluate, own_method, tmp_path):
     method = own_method("return images.mean(dim=1) + seed", "seed, **settings")
     evaluate("--method", method)
-    request = saliency_in(tmp_path / "out").saliency.request
-    assert (request.samples, request.seed, request.prime_seed) == (2, 0, 1)
+    saliency = saliency_in(tmp_path / "out").saliency
+    assert (saliency.request.samples, saliency.request.seed) == (2, 0)
+    assert "does not tell the halves of its noise" in saliency.reliability.reason
 
 
 def test_method_of_ones_own_that_returns_no_maps_is_refused(evaluate, own_method):
@@ -102,7 +103,6 @@ def test_two_models_without_noise_have_no_ceiling_and_the_table_says_why(
     answer = dmlbench("compare", tmp_path / "out", "--json")
     (pair,) = answer.json["saliency"]["pairs"]
     assert pair["ceiling"]["value"] is None
-    assert pair["shared_noise"] is None
     assert pair["correlation"]["mean"] is not None
     assert any("integrated_gradients draw no noise" in note for note in answer.json["notes"])
 

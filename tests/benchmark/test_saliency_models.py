@@ -225,10 +225,27 @@ def test_torchscript_model_gives_the_maps_of_the_model_it_was_saved_from(tmp_pat
     photographs = [Image.effect_mandelbrot((20, 20), (-2, -1.5, 1, 1.5), 50)]
     ours, saved = (
         saliency_maps(source, photographs, ["a"], samples=6, device="cpu")
-        for source in (LoadedModel(model, preprocessing), loaded)
+        for source in (LoadedModel(model, preprocessing, id=loaded.id), loaded)
     )
     np.testing.assert_allclose(ours, saved, atol=1e-4)
     assert all(parameter.requires_grad for parameter in loaded.model.parameters())
+
+
+def test_two_models_share_no_noise():
+    photographs = [Image.effect_mandelbrot((20, 20), (-2, -1.5, 1, 1.5), 50)]
+    network, preprocessing = TinyNet().eval(), Preprocessing(input_size=12)
+    first, second, again = (
+        saliency_maps(
+            LoadedModel(network, preprocessing, id=name),
+            photographs,
+            ["a"],
+            samples=6,
+            device="cpu",
+        )
+        for name in ("first", "second", "first")
+    )
+    assert np.array_equal(first, again)
+    assert not np.allclose(first, second, atol=0.01)
 
 
 def test_black_reference_is_black_after_the_models_own_preprocessing():

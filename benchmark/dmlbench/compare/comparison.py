@@ -31,25 +31,16 @@ class Bound(StrictModel):
     ci95: Interval | None
 
 
-class SharedNoise(StrictModel):
-    """Correlation and divergence of maps for which both models saw the same noisy images."""
-
-    correlation: Spread
-    divergence: Spread
-
-
 class Pair(StrictModel):
     """Comparison of two models' maps of the same images. Source: protocol, section 4.
 
     Attributes:
         a, b: ids of the models.
-        correlation: Pearson r of A under one noise draw with B under the other: shared noise does
-            not count as agreement, as in the paper, whose models share no noise. Mean and
-            standard deviation are taken in Fisher-z and transformed back.
+        correlation: Pearson r of A with B, which share no noise, as in the paper. Mean and standard
+            deviation are taken in Fisher-z and transformed back.
         divergence: Jensen-Shannon divergence (natural logarithm) of the same maps.
-        ceiling: sqrt(r(A, A') r(B, B')), the largest correlation that noise allows.
+        ceiling: sqrt(reliability of A x that of B), the largest correlation that noise allows.
         floor: correlation with B's maps of other images.
-        shared_noise: null if seeds or input sizes differ, so that no noise was shared.
     """
 
     a: str
@@ -58,7 +49,6 @@ class Pair(StrictModel):
     divergence: Spread
     ceiling: Bound
     floor: Bound
-    shared_noise: SharedNoise | None
 
 
 def mean_correlations(pairs: Iterable[Pair]) -> dict[frozenset[str], float | None]:
@@ -70,14 +60,14 @@ class SaliencyTable(StrictModel):
     """The models with maps and all their pairs, on the images that all of them have maps of.
 
     Attributes:
-        attention_on_car, self_correlation: by model; see `results.files.SaliencyFile`.
+        attention_on_car, reliability: by model; see `results.files.SaliencyFile`.
         clustering: clustering of the models by the mean correlation of each pair.
     """
 
     models: tuple[str, ...]
     keys: tuple[str, ...]
     attention_on_car: dict[str, Mean]
-    self_correlation: dict[str, Mean]
+    reliability: dict[str, Mean]
     pairs: tuple[Pair, ...]
     clustering: Clustering
 

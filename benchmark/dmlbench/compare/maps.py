@@ -16,7 +16,6 @@ from dmlbench.compare.comparison import (
     Bound,
     Pair,
     SaliencyTable,
-    SharedNoise,
     Spread,
     mean_correlations,
 )
@@ -33,7 +32,7 @@ from dmlbench.maps.compare import Summary
 from dmlbench.maps.geometry import Geometry
 from dmlbench.results import Result
 from dmlbench.results.files import Interval, SaliencyRequest
-from dmlbench.results.means import Scenes, plain_mean, self_agreement
+from dmlbench.results.means import Scenes, mean_reliability, plain_mean
 from dmldata.common.progress import Progress
 
 Array = NDArray[np.floating[Any]]
@@ -45,7 +44,7 @@ class ModelMaps:
 
     id: str
     maps: Array
-    prime: Array
+    half_correlation: Array
     geometries: list[Geometry]
     request: SaliencyRequest
 
@@ -60,14 +59,18 @@ def compare_all_maps(
     """
     seed = int(results[0].run.dataset.fingerprint, 16)
     scenes = _scenes(results[0], keys)
-    loaded, attention, agreement = [], {}, {}
+    loaded, attention, reliability = [], {}, {}
     for result in results:
         maps = result.maps()
         rows = maps.rows_of(keys)
         geometries = [maps.geometry_of(row) for row in rows.tolist()]
         assert result.saliency is not None
         model_maps = ModelMaps(
-            result.model, maps.maps[rows], maps.prime[rows], geometries, result.saliency.request
+            result.model,
+            maps.maps[rows],
+            maps.half_correlation[rows],
+            geometries,
+            result.saliency.request,
         )
         loaded.append(model_maps)
         on_car = maps.attention_on_car[rows]
@@ -76,8 +79,8 @@ def compare_all_maps(
             on_car, scenes, np.random.default_rng(seed), absent=why
         )
         rng = np.random.default_rng(seed)
-        agreement[model_maps.id] = self_agreement(
-            model_maps.maps, model_maps.prime, model_maps.request, scenes, rng
+        reliability[model_maps.id] = mean_reliability(
+            model_maps.half_correlation, model_maps.request, scenes, rng
         )
     couples = list(itertools.combinations(sorted(loaded, key=lambda model: model.id), 2))
     pairs = []
@@ -89,45 +92,44 @@ def compare_all_maps(
         models=tuple(model.id for model in loaded),
         keys=tuple(keys),
         attention_on_car=attention,
-        self_correlation=agreement,
+        reliability=reliability,
         pairs=tuple(pairs),
         clustering=cluster_models([model.id for model in loaded], mean_correlations(pairs)),
     )
 
 
 def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:
-    """Compare the maps of two models, A under its first noise draw and B under its second."""
+    """Compare the maps of two models."""
     noisy = a.request.draws_noise or b.request.draws_noise
-    if noisy and b.request.prime_seed == a.request.seed:
-        a, b = b, a
-    n = len(a.maps)
-    stacks = np.concatenate([a.maps, a.prime]), np.concatenate([b.maps, b.prime])
-    of_a, of_b = common_grid(*stacks, 2 * a.geometries, 2 * b.geometries)
-    crossed = compare_maps(of_a[:n], of_b[n:])
-    agreement, ceiling, floor = _bounds(of_a[:n], of_a[n:], of_b[:n], of_b[n:], scenes, seed)
-    divergence = plain_mean(crossed.divergence, scenes, np.random.default_rng(seed))
+    of_a, of_b = common_grid(a.maps, b.maps, a.geometries, b.geometries)
+    maps = compare_maps(of_a, of_b)
+    agreement, ceiling, floor = _bounds(of_a, of_b, _halves(a), _halves(b), scenes, seed)
+    divergence = plain_mean(maps.divergence, scenes, np.random.default_rng(seed))
     return Pair(
         a=a.id,
         b=b.id,
-        correlation=_spread(summarize_correlations(crossed.correlation), agreement.ci95),
-        divergence=_spread(summarize_divergences(crossed.divergence), divergence.ci95),
+        correlation=_spread(summarize_correlations(maps.correlation), agreement.ci95),
+        divergence=_spread(summarize_divergences(maps.divergence), divergence.ci95),
         ceiling=ceiling if noisy else _bound(None),
         floor=floor,
-        shared_noise=_shared(of_a[:n], of_b[:n]) if _share_noise(a, b) else None,
     )
 
 
+def _halves(model: ModelMaps) -> Array:
+    """Return the half correlations [n], which are 1 for maps without noise."""
+    return model.half_correlation if model.request.draws_noise else np.ones(len(model.maps))
+
+
 def _bounds(
-    a: Array, a_prime: Array, b: Array, b_prime: Array, scenes: Scenes, seed: int
+    a: Array, b: Array, halves_a: Array, halves_b: Array, scenes: Scenes, seed: int
 ) -> tuple[Bound, Bound, Bound]:
     """Return agreement, ceiling and floor; with too few scenes no floor and no intervals."""
     rng = np.random.default_rng(seed)
     try:
-        bounds = agreement_with_bounds(a, a_prime, b, b_prime, rng=rng, scenes=scenes)
+        bounds = agreement_with_bounds(a, b, halves_a, halves_b, rng=rng, scenes=scenes)
     except ValueError:
-        agreement = summarize_correlations(pearson(a, b_prime)).mean
-        ceiling = noise_ceiling(pearson(a, a_prime), pearson(b, b_prime))
-        return _bound(agreement), _bound(ceiling), _bound(None)
+        agreement = summarize_correlations(pearson(a, b)).mean
+        return _bound(agreement), _bound(noise_ceiling(halves_a, halves_b)), _bound(None)
     return (
         _bound(bounds.agreement.value, bounds.agreement.ci95),
         _bound(bounds.ceiling.value, bounds.ceiling.ci95),
@@ -137,19 +139,6 @@ def _bounds(
 
 def _bound(value: float | None, ci95: Interval | None = None) -> Bound:
     return Bound(value=value, ci95=ci95)
-
-
-def _share_noise(a: ModelMaps, b: ModelMaps) -> bool:
-    same = a.request.seed == b.request.seed and a.maps.shape == b.maps.shape
-    return same and a.request.draws_noise
-
-
-def _shared(a: Array, b: Array) -> SharedNoise:
-    similarity = compare_maps(a, b)
-    return SharedNoise(
-        correlation=_spread(summarize_correlations(similarity.correlation)),
-        divergence=_spread(summarize_divergences(similarity.divergence)),
-    )
 
 
 def _spread(summary: Summary, ci95: Interval | None = None) -> Spread:

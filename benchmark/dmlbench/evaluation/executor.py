@@ -25,8 +25,7 @@ class Executor(Protocol):
 
         Args:
             blocks: keys of the images of each block, in the order of the dataset.
-            progress: called with a number of finished images; each image counts `task.passes`
-                times.
+            progress: called with a number of finished images.
         """
 
     def close(self) -> None:

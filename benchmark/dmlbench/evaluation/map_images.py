@@ -1,4 +1,4 @@
-"""Compute saliency maps of some images of a dataset, under two noise draws."""
+"""Compute saliency maps of some images of a dataset."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dmlbench.maps import attention_on_car, mask_in_input, pearson, summarize_co
 from dmlbench.models import LoadedModel
 from dmlbench.results.files import SaliencyRequest
 from dmlbench.results.folder import Maps
-from dmlbench.saliency import saliency_maps
+from dmlbench.saliency import ExplainedImages, MapSettings, explain_images
 from dmlbench.sources import ImageSource
 from dmldata.common.errors import ModelError
 from dmldata.common.progress import Advance
@@ -45,27 +45,18 @@ def make_maps(
 
     Args:
         chunk: inputs per forward pass; None for a number that suits the device.
-        progress: called with the number of finished images, twice per image: for `maps` and
-            `prime`.
+        progress: called with the number of finished images.
 
     Raises:
         ModelError: the method does not suit the model, or a map is not finite.
     """
-
-    def explained(seed: int | None) -> NDArray[np.float16]:
-        changed = request.model_copy(update={"seed": seed})
-        saliency = explain_items(loaded, items, changed, device, chunk, progress)
-        return saliency.astype(np.float16)
-
-    maps = explained(request.seed)
-    prime = explained(request.prime_seed) if request.draws_noise else maps
-    if progress is not None and not request.draws_noise:
-        progress(len(items))
+    explained = _explain(loaded, items, request, device, chunk, progress)
+    maps = explained.maps.astype(np.float16)
     geometries = [loaded.preprocessing.geometry(*item.image.size) for item in items]
     return Maps(
         keys=np.array([item.key for item in items], np.str_),
         maps=maps,
-        prime=prime,
+        half_correlation=explained.half_correlation.astype(np.float32),
         attention_on_car=np.array(
             [_on_car(loaded, item, image_map) for item, image_map in zip(items, maps, strict=True)],
             np.float32,
@@ -74,28 +65,27 @@ def make_maps(
     )
 
 
-def explain_items(
+def _explain(
     loaded: LoadedModel,
     items: Sequence[Item],
     request: SaliencyRequest,
     device: str,
     chunk: int | None,
     progress: Advance | None = None,
-) -> NDArray[np.float32]:
-    """Compute maps [n, H, W] of decoded images under `request.seed`; see `make_maps`."""
-    names = ("samples", "sigma", "seed") if request.draws_noise else ()
+) -> ExplainedImages:
+    settings = MapSettings(
+        method=request.method,
+        samples=request.samples or 1,
+        sigma=request.sigma or 0.0,
+        seed=request.seed or 0,
+        device=device,
+        chunk=chunk,
+        precision=request.precision,
+        progress=progress,
+    )
     try:
-        return saliency_maps(
-            loaded,
-            (item.image for item in items),
-            [item.key for item in items],
-            method=request.method,
-            device=device,
-            chunk=chunk,
-            precision=request.precision,
-            progress=progress,
-            **{name: getattr(request, name) for name in names},
-        )
+        images, keys = (item.image for item in items), [item.key for item in items]
+        return explain_images(loaded, images, keys, settings)
     except ModelError as error:
         raise ModelError(f"{loaded.reference}: {error}") from error
 
@@ -112,9 +102,9 @@ def precision_agreement(
     """Return the mean Pearson r (in Fisher-z) of maps in the requested precision with fp32 maps."""
     items = list(dataset.samples_iter(keys=set(keys), with_mask=False))
     lower, full = (
-        explain_items(
+        _explain(
             loaded, items, request.model_copy(update={"precision": precision}), device, chunk
-        )
+        ).maps
         for precision in (request.precision, "fp32")
     )
     return summarize_correlations(pearson(lower, full)).mean

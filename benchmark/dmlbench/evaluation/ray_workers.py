@@ -113,5 +113,5 @@ class RayExecutor:
                 ) from answer
             if isinstance(answer, PrismError):
                 raise answer
-            progress(task.passes * len(block))
+            progress(len(block))
             yield answer

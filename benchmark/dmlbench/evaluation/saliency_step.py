@@ -15,7 +15,7 @@ from dmlbench.models.execution import pick_device
 from dmlbench.results.blocks import KEYS, SECONDS, Arrays, Blocks
 from dmlbench.results.files import SaliencyFile, SaliencyRequest
 from dmlbench.results.folder import MAPS, SALIENCY, Maps
-from dmlbench.results.means import plain_mean, self_agreement
+from dmlbench.results.means import mean_reliability, plain_mean
 from dmlbench.saliency import draws_noise, method_id
 from dmlbench.saliency.map_input import FULL
 from dmlbench.saliency.methods import SIGMA
@@ -113,7 +113,6 @@ def _request(bench: Workbench) -> SaliencyRequest:
         samples=settings.samples if noisy else None,
         sigma=SIGMA if noisy else None,
         seed=settings.seed if noisy else None,
-        prime_seed=settings.seed + 1 if noisy else None,
         distance=bench.loaded.distance,
         precision=settings.precision,
     )
@@ -162,7 +161,7 @@ def _make(
 def _finish(
     bench: Workbench, task: MapTask, keys: list[str], blocks: Blocks, what: str
 ) -> list[Arrays]:
-    with bench.progress(f"{what}, {task.passes} per image", task.passes * len(keys)) as bar:
+    with bench.progress(what, len(keys)) as bar:
         finished = bench.finish(task, keys, BLOCK, blocks, bar.advance)
     return [block for block in finished if not set(keys).isdisjoint(block[KEYS].tolist())]
 
@@ -194,8 +193,8 @@ def _write(bench: Workbench, request: SaliencyRequest, parts: list[Maps]) -> Sal
             np.random.default_rng(seed),
             absent=None if bench.dataset.has_masks else "the images have no masks",
         ),
-        self_correlation=self_agreement(
-            maps.maps, maps.prime, request, scenes, np.random.default_rng(seed)
+        reliability=mean_reliability(
+            maps.half_correlation, request, scenes, np.random.default_rng(seed)
         ),
     )
     bench.folder.write(content)

@@ -24,14 +24,11 @@ class Task(Protocol):
 
     Attributes:
         makes: what the task computes, for messages.
-        passes: how often progress counts each image.
         with_mask: whether the task needs the masks of the images.
     """
 
     @property
     def makes(self) -> str: ...
-    @property
-    def passes(self) -> int: ...
     @property
     def with_mask(self) -> bool: ...
 
@@ -46,7 +43,6 @@ class EmbedTask:
     """Computes embeddings, as `embeddings` [n, D]."""
 
     makes: ClassVar[str] = "embeddings"
-    passes: ClassVar[int] = 1
     with_mask: ClassVar[bool] = False
     batch_size: int
     device: str
@@ -69,14 +65,13 @@ class EmbedTask:
 
 @dataclass(frozen=True)
 class MapTask:
-    """Computes saliency maps under two noise draws, as the fields of `results.folder.Maps`.
+    """Computes saliency maps, as the fields of `results.folder.Maps`.
 
     Attributes:
         chunk: inputs per forward pass; None for a number that suits the device.
     """
 
     makes: ClassVar[str] = "maps"
-    passes: ClassVar[int] = 2
     request: SaliencyRequest
     device: str
     chunk: int | None

@@ -82,7 +82,7 @@ class Workbench:
         reused = len(keys) - sum(map(len, todo))
         if reused:
             self.say(f"{task.makes}: {reused} images reused from an interrupted call")
-            progress(task.passes * reused)
+            progress(reused)
         began = time.perf_counter()
         for made in self.executor.run(task, todo, progress):
             now = time.perf_counter()

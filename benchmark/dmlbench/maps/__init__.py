@@ -6,6 +6,7 @@ from dmlbench.maps.bounds import (
     derangement,
     floor_correlations,
     noise_ceiling,
+    reliability,
 )
 from dmlbench.maps.compare import (
     compare_maps,
@@ -29,6 +30,7 @@ __all__ = [
     "mask_in_input",
     "noise_ceiling",
     "pearson",
+    "reliability",
     "summarize_correlations",
     "summarize_divergences",
 ]

@@ -1,6 +1,7 @@
 """The ceiling and the floor of a correlation between two models' maps.
 
-Ceiling: because of noise, not even a model agrees with itself completely. Floor: maps of other
+Ceiling: because of noise, not even a model agrees with itself completely; the noisy copies of an
+image fall into two halves, whose agreement says how far. Floor: maps of other
 images correlate too, because objects are usually in the image center. Source: protocol, section 4.
 """
 
@@ -30,7 +31,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Bounds:
-    """The agreement r(A, B') of two models with its bounds.
+    """The agreement r(A, B) of two models with its bounds.
 
     Attributes:
         agreement: correlation of both models' maps of the same images.
@@ -45,23 +46,49 @@ class Bounds:
     images: int
 
 
-def noise_ceiling(self_a: ArrayLike, self_b: ArrayLike) -> float | None:
-    """Return sqrt(r(A, A') r(B, B')), the highest possible correlation of noisy maps.
+def spearman_brown(half: float) -> float:
+    """Return the reliability of a whole from the correlation of its halves: 2 r / (1 + r).
+
+    Halves that do not agree give 0. Source: Spearman (1910); Brown (1910).
+
+    >>> spearman_brown(0.5), spearman_brown(1.0), spearman_brown(-0.2)
+    (0.6666666666666666, 1.0, 0.0)
+    """
+    return 2 * half / (1 + half) if half > 0 else 0.0
+
+
+def reliability(half_correlation: ArrayLike) -> float | None:
+    """Return the correlation that maps would have with maps under other noise.
 
     Args:
-        self_a, self_b: [N] per-image correlations of each model with itself under other noise.
+        half_correlation: [N] Pearson r of the maps from either half of an image's noisy copies; NaN
+            is left out. They are averaged in Fisher-z.
 
     Returns:
-        The ceiling, or None if a model does not agree with itself (mean at or below 0) or has no
+        The reliability in [0, 1], or None without a value.
+
+    >>> round(reliability([0.5, 0.5, float("nan")]), 6)
+    0.666667
+    """
+    mean = summarize_correlations(half_correlation).mean
+    return None if mean is None else spearman_brown(mean)
+
+
+def noise_ceiling(halves_a: ArrayLike, halves_b: ArrayLike) -> float | None:
+    """Return sqrt(reliability A x reliability B), the highest possible correlation of noisy maps.
+
+    Args:
+        halves_a, halves_b: [N] half correlations of each model; see `reliability`.
+
+    Returns:
+        The ceiling, or None if the halves of a model do not agree (mean at or below 0) or it has no
         maps.
 
-    >>> round(noise_ceiling([0.9], [0.4]), 6)
-    0.6
+    >>> round(noise_ceiling([0.5], [1.0]), 6)
+    0.816497
     """
-    r_a, r_b = (summarize_correlations(values).mean for values in (self_a, self_b))
-    if r_a is None or r_b is None or min(r_a, r_b) <= 0:
-        return None
-    return math.sqrt(r_a * r_b)
+    of_a, of_b = reliability(halves_a), reliability(halves_b)
+    return math.sqrt(of_a * of_b) if of_a and of_b else None
 
 
 def floor_correlations(a: ArrayLike, b: ArrayLike, partner: ArrayLike) -> Correlations:
@@ -98,35 +125,35 @@ def derangement(
 
 def agreement_with_bounds(
     a: ArrayLike,
-    a_prime: ArrayLike,
     b: ArrayLike,
-    b_prime: ArrayLike,
+    halves_a: ArrayLike,
+    halves_b: ArrayLike,
     *,
     rng: np.random.Generator,
     scenes: Sequence[object] | None = None,
 ) -> Bounds:
-    """Return r(A, B') of two models with its ceiling and floor, all with jackknife intervals.
+    """Return r(A, B) of two models with its ceiling and floor, all with jackknife intervals.
 
-    A and B' have different noise, so that shared noise does not count as agreement. Intervals are
-    computed in Fisher-z and transformed back. Partners for the floor are drawn within jackknife
-    groups, so that a group and its partners are left out together. With too few images for that,
-    they are drawn over all images, and the floor has no interval.
+    Two models share no noise, so that noise does not count as agreement. Intervals are computed in
+    Fisher-z and transformed back. Partners for the floor are drawn within jackknife groups, so that
+    a group and its partners are left out together. With too few images for that, they are drawn
+    over all images, and the floor has no interval.
 
     Args:
-        a, a_prime: [N, H, W] maps of model A under two noise draws.
-        b, b_prime: [N, H, W] maps of model B under two noise draws, on the same grid.
+        a, b: [N, H, W] maps of two models of the same images, on the same grid.
+        halves_a, halves_b: [N] half correlations of each model; see `reliability`.
         rng: random generator that draws groups and partners.
         scenes: [N] scene of each image, never split between groups; by default every image is its
             own scene.
     """
-    n = len(np.asarray(a))
+    first, second = np.asarray(halves_a), np.asarray(halves_b)
+    n = len(first)
     groups = assign_groups(n, rng, units=scenes)
     partner, within = _partners(groups, rng, scenes)
-    self_a, self_b, cross = pearson(a, a_prime), pearson(b, b_prime), pearson(a, b_prime)
-    floor = floor_correlations(a, b_prime, partner)
+    cross, floor = pearson(a, b), floor_correlations(a, b, partner)
     return Bounds(
         agreement=_estimate(lambda rows: summarize_correlations(cross[rows]).mean, groups),
-        ceiling=_estimate(lambda rows: noise_ceiling(self_a[rows], self_b[rows]), groups),
+        ceiling=_estimate(lambda rows: noise_ceiling(first[rows], second[rows]), groups),
         floor=_estimate(lambda rows: summarize_correlations(floor[rows]).mean, groups, within),
         images=n,
     )

@@ -58,7 +58,7 @@ def _map_numbers(comparison: Comparison) -> Iterator[Number]:
         return
     means_by_measure = {
         "attention_on_car": saliency.attention_on_car,
-        "self_correlation": saliency.self_correlation,
+        "reliability": saliency.reliability,
     }
     for measure, means in means_by_measure.items():
         for model, mean in means.items():
@@ -69,9 +69,6 @@ def _map_numbers(comparison: Comparison) -> Iterator[Number]:
 
 def _pair_numbers(pair: Pair) -> Iterator[Number]:
     spreads = {"correlation": pair.correlation, "divergence": pair.divergence}
-    if pair.shared_noise is not None:
-        spreads["correlation_shared_noise"] = pair.shared_noise.correlation
-        spreads["divergence_shared_noise"] = pair.shared_noise.divergence
     for measure, spread in spreads.items():
         yield Number("maps", measure, spread.mean, pair.a, pair.b, spread.std, spread.ci95)
     for measure, bound in (("ceiling", pair.ceiling), ("floor", pair.floor)):

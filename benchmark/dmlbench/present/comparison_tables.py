@@ -128,14 +128,14 @@ def correlation_table(comparison: Comparison) -> Table:
     rows = []
     for place, row in enumerate(order, start=1):
         cells = [
-            Estimate(saliency.self_correlation[row].value, bracketed=True)
+            Estimate(saliency.reliability[row].value, bracketed=True)
             if row == column
             else saliency.pair(row, column).correlation.mean
             for column in order
         ]
         rows.append((f"{place} {comparison.label(row)}", *cells))
     columns = *names("model"), *(Column(str(place)) for place in range(1, len(order) + 1))
-    note = "In brackets: a model with itself under other noise. Order: average linkage on 1 - r"
+    note = "In brackets: the reliability of a model's maps. Order: average linkage on 1 - r"
     merges = "; ".join(_merges(comparison))
     return Table(
         "Pearson r of saliency maps", columns, rows, f"{note}: {merges}." if merges else f"{note}."
@@ -156,17 +156,17 @@ def pair_table(comparison: Comparison) -> Table:
 
 
 def attention_table(comparison: Comparison) -> Table:
-    """Return one row per model: attention on the car, and self-correlation of the maps."""
+    """Return one row per model: attention on the car, and reliability of the maps."""
     columns = (
         *names("model"),
         *with_interval("attention on car"),
-        *with_interval("r under other noise"),
+        *with_interval("reliability of maps"),
     )
     saliency = comparison.saliency
     rows = []
     for model in saliency.models if saliency else ():
         assert saliency is not None
-        on_car, itself = saliency.attention_on_car[model], saliency.self_correlation[model]
+        on_car, itself = saliency.attention_on_car[model], saliency.reliability[model]
         label = comparison.label(model)
         rows.append((label, on_car.value, on_car.ci95, itself.value, itself.ci95))
     return Table("Saliency maps of each model", columns, rows)

@@ -117,7 +117,7 @@ def property_grid(comparison: Comparison) -> Grid:
 def correlation_grid(comparison: Comparison) -> Grid | None:
     """Return Pearson r of the maps, models by models, similar ones next to each other.
 
-    The diagonal has the correlation of each model with itself under other noise.
+    The diagonal has the reliability of each model's maps.
     """
     saliency = comparison.saliency
     if saliency is None or not saliency.pairs:
@@ -128,8 +128,8 @@ def correlation_grid(comparison: Comparison) -> Grid | None:
         cells = []
         for column in order:
             if row == column:
-                itself = saliency.self_correlation[row]
-                hover = f"{comparison.label(row)} with itself under other noise: r = "
+                itself = saliency.reliability[row]
+                hover = f"{comparison.label(row)}: reliability of its maps "
                 hover += f"{number(itself.value, 3)}, 95 % interval {interval(itself.ci95, 3)}"
                 cells.append(shaded(itself.value, 2, scale, hover, below="itself"))
             else:

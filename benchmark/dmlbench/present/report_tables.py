@@ -55,18 +55,16 @@ def pair_details(comparison: Comparison) -> Table:
         *with_interval("floor", of=" of floor"),
         *with_interval("ceiling", of=" of ceiling"),
         *(*with_interval("JSD", 4, of=" of JSD"), Column("sd of JSD", 4)),
-        Column("r, same noise"),
     )
     rows = []
     for pair in comparison.saliency.pairs if comparison.saliency else ():
-        r, divergence, shared = pair.correlation, pair.divergence, pair.shared_noise
+        r, divergence = pair.correlation, pair.divergence
         rows.append(
             (
                 *(comparison.label(pair.a), comparison.label(pair.b), r.images),
                 *(r.mean, r.ci95, r.std),
                 *(pair.floor.value, pair.floor.ci95, pair.ceiling.value, pair.ceiling.ci95),
                 *(divergence.mean, divergence.ci95, divergence.std),
-                shared.correlation.mean if shared else None,
             )
         )
     return Table("All pairs", columns, rows)

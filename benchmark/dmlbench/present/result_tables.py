@@ -61,8 +61,8 @@ def print_result(result: Result) -> None:
     if result.saliency is not None:
         saliency = result.saliency
         say(
-            f"attention on car: {_attention(saliency.attention_on_car)}; maps agree with "
-            f"themselves under other noise: {_agreement(saliency.self_correlation)}"
+            f"attention on car: {_attention(saliency.attention_on_car)}; reliability of the maps: "
+            f"{_agreement(saliency.reliability)}"
         )
     note = queries_note(result.properties.n, result.properties.settings)
     if note is not None:

@@ -49,7 +49,7 @@ def map_grid(findings: Findings) -> Grid:
         for column_loss in losses:
             names = f"{loss_named(row_loss).title}, {loss_named(column_loss).title}"
             if row_loss == column_loss:
-                itself = maps.self_correlation[model_of[row_loss]]
+                itself = maps.reliability[model_of[row_loss]]
                 hover = f"{names}, under other noise: r = {number(itself.value, 3)}"
                 cells.append(shaded(itself.value, 2, scale, hover))
                 continue

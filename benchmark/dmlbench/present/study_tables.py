@@ -121,7 +121,7 @@ def bounds_table(findings: Findings) -> Table:
                 *_named(loss),
                 extent(pair.correlation.mean for pair in trained),
                 agreement.r if agreement else None,
-                maps.self_correlation[model].value,
+                maps.reliability[model].value,
                 extent(pair.floor.value for pair in pairs),
                 *(on_car.value, on_car.ci95),
             )

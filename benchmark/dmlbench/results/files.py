@@ -14,7 +14,7 @@ from dmlbench.scores.score import Score as Score
 from dmldata.common.strict import StrictModel
 from dmldata.contract.manifest import Sha256
 
-FORMAT: Literal[2] = 2
+FORMAT: Literal[3] = 3
 """Format of all three files; results of another format are not reused but computed again."""
 
 CLASSES = ("car_model", "class")
@@ -75,7 +75,7 @@ class PropertiesFile(StrictModel):
         interventions: scores of a sweep dataset; None for other designs.
     """
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     subject: Subject
     embeddings_sha256: Sha256
     request: PropertyRequest
@@ -108,24 +108,23 @@ class SaliencyRequest(StrictModel):
         method: a name as `dmlbench.saliency.method_id` returns it.
         samples: number of noisy copies per image.
         sigma: standard deviation of the noise over the range of the image's tensor.
-        seed, prime_seed: seeds of the noise of `maps` and of `prime`.
+        seed: seed of the noise.
         distance: distance between embeddings that the maps explain.
         precision: "fp32", or "bf16" for a model run under autocast.
 
-    The four fields of the noise are null for a method that draws none.
+    The three fields of the noise are null for a method that draws none.
     """
 
     method: str
     samples: int | None
     sigma: float | None
     seed: int | None
-    prime_seed: int | None
     distance: str
     precision: str = "fp32"
 
     @property
     def draws_noise(self) -> bool:
-        """Whether `maps` and `prime` differ at all."""
+        """Whether the method draws noise."""
         return self.seed is not None
 
 
@@ -150,11 +149,11 @@ class SaliencyFile(StrictModel):
         keys: keys of the images, in the order of the maps, which is that of the dataset.
         scenes: scene of each image in a sweep dataset, where jackknife groups are whole scenes.
         attention_on_car: see Kobs & Hotho (2022); 0 for an even map, 1 if all is on the car.
-        self_correlation: Pearson r of the maps with those under other noise, mean in Fisher-z;
-            None where the method draws no noise.
+        reliability: how well the maps would agree with those under other noise, from two halves of
+            the noisy copies; see `maps.bounds.reliability`. None where the method draws no noise.
     """
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     subject: Subject
     maps_sha256: Sha256
     request: SaliencyRequest
@@ -162,7 +161,7 @@ class SaliencyFile(StrictModel):
     keys: tuple[str, ...]
     scenes: tuple[int, ...] | None
     attention_on_car: Mean
-    self_correlation: Mean
+    reliability: Mean
 
 
 class ModelRecord(StrictModel):
@@ -254,7 +253,7 @@ class RunFile(StrictModel):
         notes: assumptions that a reader of the result has to know.
     """
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     name: str
     model: ModelRecord
     dataset: DatasetRecord

@@ -36,8 +36,9 @@ class Maps:
 
     Attributes:
         keys: [n] keys of the images.
-        maps, prime: float16 [n, H, W] in [0, 1], saliency maps under two noise draws; equal if the
-            method draws no noise.
+        maps: float16 [n, H, W] in [0, 1], saliency maps.
+        half_correlation: float32 [n], Pearson r of the maps from either half of the noisy copies;
+            NaN for a method without noise, and where a half has no variance.
         attention_on_car: float32 [n], attention on the car of `maps`; NaN for images without mask.
         geometry: int64 [n, 4, 2]: image, resized, offset, crop as (height, width); what
             `dmlbench.maps.geometry.Geometry` takes.
@@ -45,7 +46,7 @@ class Maps:
 
     keys: NDArray[np.str_]
     maps: NDArray[np.float16]
-    prime: NDArray[np.float16]
+    half_correlation: NDArray[np.float32]
     attention_on_car: NDArray[np.float32]
     geometry: NDArray[np.int64]
 
@@ -120,10 +121,11 @@ class ResultFolder:
         count = len(maps.keys)
         suits = (
             maps.geometry.shape == (count, 4, 2)
-            and maps.maps.shape == maps.prime.shape == (count, *maps.maps.shape[1:3])
-            and maps.attention_on_car.shape == (count,)
+            and maps.maps.shape == (count, *maps.maps.shape[1:3])
+            and maps.half_correlation.shape == maps.attention_on_car.shape == (count,)
             and all(
-                array.dtype.kind == "f" for array in (maps.maps, maps.prime, maps.attention_on_car)
+                array.dtype.kind == "f"
+                for array in (maps.maps, maps.half_correlation, maps.attention_on_car)
             )
             and maps.geometry.dtype.kind == "i"
         )

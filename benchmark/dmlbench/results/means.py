@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dmlbench.maps.compare import fisher, pearson
+from dmlbench.maps.bounds import spearman_brown
+from dmlbench.maps.compare import fisher
 from dmlbench.results.files import Mean, SaliencyRequest
 from dmlbench.scores.jackknife import assign_groups, jackknife_interval, leave_groups_out
 
@@ -61,19 +62,21 @@ def fisher_mean(
     return in_fisher_z.model_copy(update={"value": float(np.tanh(in_fisher_z.value)), "ci95": ci95})
 
 
-def self_agreement(
-    maps: ArrayLike,
-    prime: ArrayLike,
+def mean_reliability(
+    half_correlation: ArrayLike,
     request: SaliencyRequest,
     scenes: Scenes,
     rng: np.random.Generator,
 ) -> Mean:
-    """Return the mean Pearson r of maps [N, H, W] with those under other noise.
+    """Return the reliability of maps from their half correlations [N]; see `maps.reliability`.
 
-    The mean has no value if the method draws no noise.
+    It has no value if the method draws no noise, or if the halves do not agree at all.
     """
-    if not request.draws_noise:
-        none = np.full(len(np.asarray(maps)), np.nan)
-        return plain_mean(none, scenes, rng, absent=f"{request.method} draws no noise")
-    correlation = pearson(np.asarray(maps, np.float64), np.asarray(prime, np.float64))
-    return fisher_mean(correlation, scenes, rng)
+    what = "does not tell the halves of its noise" if request.draws_noise else "draws no noise"
+    absent = f"{request.method} {what}"
+    halves = fisher_mean(half_correlation, scenes, rng, absent)
+    if halves.value is None:
+        return halves
+    whole = spearman_brown(halves.value)
+    ci95 = halves.ci95 and (spearman_brown(halves.ci95[0]), spearman_brown(halves.ci95[1]))
+    return halves.model_copy(update={"value": whole, "ci95": ci95})

@@ -1,6 +1,11 @@
 """Compute saliency maps of embeddings from a model; `dmlbench.maps` compares them."""
 
-from dmlbench.saliency.compute import saliency_maps
+from dmlbench.saliency.compute import (
+    ExplainedImages,
+    MapSettings,
+    explain_images,
+    saliency_maps,
+)
 from dmlbench.saliency.map_input import check_precision
 from dmlbench.saliency.methods import (
     METHODS,
@@ -19,10 +24,13 @@ from dmlbench.saliency.reference import black_image, black_reference
 
 __all__ = [
     "METHODS",
+    "ExplainedImages",
+    "MapSettings",
     "black_image",
     "black_reference",
     "check_precision",
     "draws_noise",
+    "explain_images",
     "grad_cam",
     "gradient",
     "integrated_gradients",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,45 +12,83 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dmlbench.losses import distance_named
+from dmlbench.maps.compare import pearson
 from dmlbench.models.contract import LoadedModel
 from dmlbench.models.execution import pick_device
-from dmlbench.saliency.map_input import FULL
-from dmlbench.saliency.methods import SAMPLES, SIGMA, method_named, run_method
+from dmlbench.saliency.gradients import NoisyCopies
+from dmlbench.saliency.map_input import FULL, MapInput
+from dmlbench.saliency.methods import (
+    SAMPLES,
+    SIGMA,
+    has_halves,
+    method_named,
+    noisy_maps,
+    run_method,
+)
 from dmlbench.saliency.reference import black_image, black_reference
+from dmldata.common.option_groups import expand_options
+from dmldata.common.progress import Advance
 
 
-def saliency_maps(
-    loaded: LoadedModel,
-    images: Iterable[Image.Image],
-    keys: Iterable[str],
-    *,
-    method: str = "smoothgrad_paper",
-    samples: int = SAMPLES,
-    sigma: float = SIGMA,
-    seed: int = 0,
-    device: str = "auto",
-    batch_size: int = 16,
-    chunk: int | None = None,
-    precision: str = FULL,
-    progress: Callable[[int], None] | None = None,
-) -> NDArray[np.float32]:
-    """Return one map per image that explains the model's distance to the black image.
+@dataclass(frozen=True)
+class MapSettings:
+    """How maps are computed; each field is a keyword argument of `saliency_maps`, too.
 
-    The model stays on `device`.
-
-    Args:
-        loaded: model from `load_model`.
-        images: PIL images of any size, read lazily.
-        keys: keys of the images, which seed the noise together with `seed`.
+    Attributes:
         method: a name in METHODS, or `python:module:function`.
         samples: number of noisy copies per image.
         sigma: standard deviation of the noise over the range (max - min) of the image's tensor.
-        seed: seed of the noise.
+        seed: seed of the noise, together with the image's key and the model's id.
         device: a torch device, or "auto" for CUDA if available, else the CPU.
         batch_size: number of images in memory at once.
         chunk: number of inputs in one forward pass; by default what suits the device.
         precision: "fp32" or "bf16"; see `smoothgrad_paper`.
         progress: called after each batch with the number of images in it.
+    """
+
+    method: str = "smoothgrad_paper"
+    samples: int = SAMPLES
+    sigma: float = SIGMA
+    seed: int = 0
+    device: str = "auto"
+    batch_size: int = 16
+    chunk: int | None = None
+    precision: str = FULL
+    progress: Advance | None = None
+
+
+@dataclass(frozen=True)
+class ExplainedImages:
+    """Maps of N images.
+
+    Attributes:
+        maps: float32 [N, H, W] in [0, 1], where H and W are the model's input size in pixels.
+        half_correlation: float64 [N], Pearson r of the maps from either half of the noisy copies;
+            NaN for a method without noise, and where a half has no variance.
+    """
+
+    maps: NDArray[np.float32]
+    half_correlation: NDArray[np.float64]
+
+
+@expand_options
+def saliency_maps(
+    loaded: LoadedModel,
+    images: Iterable[Image.Image],
+    keys: Iterable[str],
+    *,
+    settings: MapSettings,
+) -> NDArray[np.float32]:
+    """Return one map per image that explains the model's distance to the black image.
+
+    The model stays on the device.
+
+    Args:
+        loaded: model from `load_model`.
+        images: PIL images of any size, read lazily.
+        keys: keys of the images, which seed the noise.
+        settings: each field of `MapSettings` as a keyword, as in `saliency_maps(model, images,
+            keys, method="gradient")`.
 
     Returns:
         [N, H, W] float32 in [0, 1], where H and W are the model's input size in pixels.
@@ -60,32 +99,70 @@ def saliency_maps(
             reach the pixels, or a convolutional stage.
         InputError: the user's method cannot be imported or returns no maps.
     """
-    method_named(method)
-    place = pick_device(device)
-    reference, black = black_reference(loaded, place), black_image(loaded, place)
-    settings: dict[str, object] = {
-        "black": black,
-        "samples": samples,
-        "sigma": sigma,
-        "seed": seed,
-        "chunk": chunk,
-        "precision": precision,
-    }
+    return explain_images(loaded, images, keys, settings).maps
+
+
+def explain_images(
+    loaded: LoadedModel,
+    images: Iterable[Image.Image],
+    keys: Iterable[str],
+    settings: MapSettings,
+) -> ExplainedImages:
+    """Return the maps of images and how well two halves of the noisy copies agree on each.
+
+    Arguments and errors are those of `saliency_maps`.
+    """
+    method_named(settings.method)
+    device = pick_device(settings.device)
+    reference, black = black_reference(loaded, device), black_image(loaded, device)
     pairs = zip(images, keys, strict=True)
-    maps: list[NDArray[np.float32]] = []
-    while batch := list(itertools.islice(pairs, batch_size)):
-        tensors = torch.stack([loaded.preprocessing.to_tensor(image) for image, _ in batch])
-        computed = run_method(
-            method,
-            loaded.model,
-            tensors.to(place),
+    size = loaded.preprocessing.input_size
+    maps = [np.zeros((0, *size), np.float32)]
+    half_correlation = [np.zeros(0)]
+    while batch := list(itertools.islice(pairs, settings.batch_size)):
+        tensors = [loaded.preprocessing.to_tensor(image) for image, _ in batch]
+        explained = _explain_batch(
+            loaded,
+            torch.stack(tensors).to(device),
+            [key for _, key in batch],
             reference,
-            distance_named(loaded.distance),
-            keys=[key for _, key in batch],
-            **settings,
+            black,
+            settings,
         )
-        maps.append(computed.float().cpu().numpy())
-        if progress is not None:
-            progress(len(batch))
-    empty = np.zeros((0, *loaded.preprocessing.input_size), np.float32)
-    return np.concatenate(maps) if maps else empty
+        maps.append(explained.maps)
+        half_correlation.append(explained.half_correlation)
+        if settings.progress is not None:
+            settings.progress(len(batch))
+    return ExplainedImages(np.concatenate(maps), np.concatenate(half_correlation))
+
+
+def _explain_batch(
+    loaded: LoadedModel,
+    images: torch.Tensor,
+    keys: list[str],
+    reference: torch.Tensor,
+    black: torch.Tensor,
+    settings: MapSettings,
+) -> ExplainedImages:
+    distance = distance_named(loaded.distance)
+    copies = NoisyCopies(keys, settings.samples, settings.sigma, settings.seed, loaded.id)
+    if has_halves(settings.method):
+        map_input = MapInput(
+            loaded.model, images, reference, distance, settings.chunk, settings.precision
+        )
+        noisy = noisy_maps(settings.method, map_input, copies)
+        first, second = noisy.halves.double().cpu().numpy()
+        agreement = pearson(first, second) if settings.samples > 1 else np.full(len(keys), np.nan)
+        return ExplainedImages(noisy.maps.float().cpu().numpy(), agreement)
+    maps = run_method(
+        settings.method,
+        loaded.model,
+        images,
+        reference,
+        distance,
+        black=black,
+        chunk=settings.chunk,
+        precision=settings.precision,
+        **vars(copies),
+    )
+    return ExplainedImages(maps.float().cpu().numpy(), np.full(len(keys), np.nan))

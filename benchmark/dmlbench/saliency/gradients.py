@@ -35,10 +35,11 @@ class NoisyCopies:
     """The noisy copies of images: x + e, e ~ N(0, (sigma (max x - min x))^2).
 
     Attributes:
-        keys: [B] keys of the images, which seed the noise together with `seed`.
+        keys: [B] keys of the images, which seed the noise together with `seed` and `owner`.
         samples: S, number of copies per image.
         sigma: standard deviation of the noise over the range (max - min) of the image's tensor.
         seed: seed of the noise.
+        owner: whose noise it is: two models share none.
 
     Raises:
         ValueError: there is no copy.
@@ -48,37 +49,48 @@ class NoisyCopies:
     samples: int
     sigma: float
     seed: int
+    owner: str = ""
 
     def __post_init__(self) -> None:
         if self.samples < 1:
             raise ValueError(f"samples {self.samples}, expected at least 1")
 
+    def generators(self) -> list[torch.Generator]:
+        """Return the generator [B] of the noise of each image."""
+        suffix = f":{self.owner}" if self.owner else ""
+        return [noise_generator(self.seed, key + suffix) for key in self.keys]
+
 
 def sum_over_copies(
     map_input: MapInput, copies: NoisyCopies, each: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    """Sum `each`(G_s) over noisy copies, with G_s = dL/dx_s: steps 1 to 4 of protocol section 4.
+    """Sum `each`(G_s) over two halves of the noisy copies: steps 1 to 4 of protocol section 4.
 
-    The (image, copy) pairs run through the model in chunks, which may span several images.
+    G_s = dL/dx_s. The (image, copy) pairs run through the model in chunks, which may span several
+    images.
 
     Args:
         each: function from the gradients [p, 3, H, W] of p copies to the summands [p, H, W].
 
     Returns:
-        [B, H, W].
+        [2, B, H, W], whose sum over the halves is that over all copies; the first half has one copy
+        more if their number is odd.
     """
     images, count = map_input.images, len(map_input.images)
-    owners = [image for image in range(count) for _ in range(copies.samples)]
-    generators = [noise_generator(copies.seed, key) for key in copies.keys]
+    late = [2 * copy >= copies.samples for copy in range(copies.samples)]
+    places = [2 * image + half for image in range(count) for half in late]
+    generators = copies.generators()
     deviation = copies.sigma * (images.amax((1, 2, 3)) - images.amin((1, 2, 3)))
-    total = images.new_zeros(count, *images.shape[2:])
-    for start in range(0, len(owners), map_input.step):
-        part = owners[start : start + map_input.step]
-        rows = torch.tensor(part, device=images.device)
-        noise = draw_noise([generators[image] for image in part], images.shape[1:], images.device)
+    sums = images.new_zeros(2 * count, *images.shape[2:])
+    for start in range(0, len(places), map_input.step):
+        part = places[start : start + map_input.step]
+        rows = torch.tensor(part, device=images.device) // 2
+        noise = draw_noise(
+            [generators[row] for row in rows.tolist()], images.shape[1:], images.device
+        )
         noisy = images[rows] + noise.to(images.dtype) * deviation[rows].view(-1, 1, 1, 1)
         shares = each(distance_gradients(map_input, noisy) / copies.samples)
-        for image in sorted(set(part)):
-            first = part.index(image)
-            total[image] += shares[first : first + part.count(image)].sum(dim=0)
-    return total
+        for place in sorted(set(part)):
+            first = part.index(place)
+            sums[place] += shares[first : first + part.count(place)].sum(dim=0)
+    return sums.unflatten(0, (count, 2)).transpose(0, 1)

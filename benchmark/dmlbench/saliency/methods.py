@@ -6,14 +6,15 @@ model, preprocessed images, the reference and the distance, and returns maps cli
 Source: protocol, section 4 (Kobs et al., ICCV 2021).
 
 A method of the user, `python:module:function`, is called in the same way and gets those of the
-keywords `keys`, `black`, `samples`, `sigma`, `seed`, `chunk` and `precision` that it accepts. One
-that accepts `seed` draws noise.
+keywords `keys`, `black`, `samples`, `sigma`, `seed`, `owner`, `chunk` and `precision` that it
+accepts.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -52,6 +53,7 @@ def smoothgrad_paper(
     samples: int = SAMPLES,
     sigma: float = SIGMA,
     seed: int = 0,
+    owner: str = "",
     chunk: int | None = None,
     precision: str = FULL,
 ) -> Tensor:
@@ -65,11 +67,12 @@ def smoothgrad_paper(
         images: [B, 3, H, W], preprocessed, on the model's device, float32 or float64.
         reference: [1, D], the embedding that the distance is to; see `black_reference`.
         distance: D(a [B, D], b [1, D]) -> [B].
-        keys: [B] keys of the images, which seed the noise together with `seed`, so that a map
-            depends on its image alone.
+        keys: [B] keys of the images, which seed the noise together with `seed` and `owner`, so that
+            a map depends on its image alone.
         samples: number of noisy copies per image.
         sigma: standard deviation of the noise over the range (max - min) of the image's tensor.
         seed: seed of the noise.
+        owner: whose noise it is, for instance the id of a model: two owners share none.
         chunk: number of inputs in one forward pass; by default what suits their size and device.
         precision: "fp32", or "bf16": the model under autocast, distance and map in full precision.
 
@@ -89,12 +92,9 @@ def smoothgrad_paper(
     >>> smoothgrad_paper(mean_color, images, torch.zeros(1, 3), distance, keys=["a", "b"]).shape
     torch.Size([2, 8, 8])
     """
-    noise = NoisyCopies(keys, samples, sigma, seed)
-    return _clipped(
-        lambda prepared: sum_over_copies(prepared, noise, lambda g: g.mean(dim=1).abs()),
-        MapInput(model, images, reference, distance, chunk, precision),
-        keys,
-    )
+    map_input = MapInput(model, images, reference, distance, chunk, precision)
+    copies = NoisyCopies(keys, samples, sigma, seed, owner)
+    return noisy_maps("smoothgrad_paper", map_input, copies).maps
 
 
 def smoothgrad(
@@ -107,6 +107,7 @@ def smoothgrad(
     samples: int = SAMPLES,
     sigma: float = SIGMA,
     seed: int = 0,
+    owner: str = "",
     chunk: int | None = None,
     precision: str = FULL,
 ) -> Tensor:
@@ -115,12 +116,9 @@ def smoothgrad(
     Arguments, result and noise are those of `smoothgrad_paper`.
     Source: Smilkov et al., "SmoothGrad", 2017.
     """
-    noise = NoisyCopies(keys, samples, sigma, seed)
-    return _clipped(
-        lambda prepared: sum_over_copies(prepared, noise, lambda g: g.mean(dim=1)).abs(),
-        MapInput(model, images, reference, distance, chunk, precision),
-        keys,
-    )
+    map_input = MapInput(model, images, reference, distance, chunk, precision)
+    copies = NoisyCopies(keys, samples, sigma, seed, owner)
+    return noisy_maps("smoothgrad", map_input, copies).maps
 
 
 def gradient(
@@ -270,6 +268,48 @@ METHODS: dict[str, Method] = {
 """The saliency methods of the protocol by name."""
 
 
+@dataclass(frozen=True)
+class NoisyMaps:
+    """Maps [B, H, W] in [0, 1] from all noisy copies, and from each half of them [2, B, H, W]."""
+
+    maps: Tensor
+    halves: Tensor
+
+
+_OF_COPIES: dict[str, Callable[[Tensor], Tensor]] = {
+    "smoothgrad_paper": lambda gradients: gradients.mean(dim=1).abs(),
+    "smoothgrad": lambda gradients: gradients.mean(dim=1),
+}
+"""What the methods that draw noise sum over the copies, from gradients [p, 3, H, W]."""
+
+
+def has_halves(name: str) -> bool:
+    """Return whether a method averages over noisy copies whose halves can be compared.
+
+    >>> has_halves("smoothgrad_paper"), has_halves("gradient")
+    (True, False)
+    """
+    return name in _OF_COPIES
+
+
+def noisy_maps(name: str, map_input: MapInput, copies: NoisyCopies) -> NoisyMaps:
+    """Return the maps of a method that draws noise, with those of two halves of its copies.
+
+    Args:
+        name: `smoothgrad_paper` or `smoothgrad`.
+
+    Raises:
+        ModelError, ValueError: see `smoothgrad_paper`.
+    """
+    names, prepared = map_input.names_of(copies.keys), map_input.outside_inference_mode()
+    with torch.inference_mode(False), torch.no_grad(), frozen(map_input.model), full_precision():
+        halves = sum_over_copies(prepared, copies, _OF_COPIES[name])
+        whole, first, second = (
+            clip_maps(magnitudes.abs(), names) for magnitudes in (halves.sum(dim=0), *halves)
+        )
+        return NoisyMaps(whole, torch.stack([first, second]))
+
+
 def method_named(name: str) -> Method:
     """Return the saliency method of this name, or the user's of `python:module:function`.
 
@@ -323,7 +363,7 @@ def run_method(
     """Return the maps [B, H, W] in [0, 1] of any method, with those settings that it accepts.
 
     Args:
-        settings: `black`, `samples`, `sigma`, `seed`, `chunk` and `precision`.
+        settings: `black`, `samples`, `sigma`, `seed`, `owner`, `chunk` and `precision`.
 
     Raises:
         InputError: the user's method cannot be imported, or returns no maps of these images.

@@ -38,7 +38,8 @@ def expand_options(function: Callable[..., Returned]) -> Callable[..., Returned]
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(function).parameters.values():
         kind = types[parameter.name]
-        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        by_name = parameter.kind is parameter.KEYWORD_ONLY
+        if by_name and isinstance(kind, type) and dataclasses.is_dataclass(kind):
             groups[parameter.name] = kind
             parameters += _fields(kind)
         else:

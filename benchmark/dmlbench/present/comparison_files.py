@@ -7,13 +7,8 @@ from collections.abc import Iterator
 from dmlbench.compare.comparison import Comparison, Pair
 from dmlbench.compare.group_tests import GroupComparison, GroupTest
 from dmlbench.present.comparison_tables import comparison_tables
-from dmlbench.present.documents import Document, Number, score_numbers
+from dmlbench.present.documents import COLUMNS, Document, Number, score_numbers
 from dmlbench.scores.registry import MAIN
-
-COLUMNS = (
-    *("subject", "model", "other_model", "measure", "value", "std"),
-    *("ci95_low", "ci95_high", "chance_low", "chance_high"),
-)
 
 
 def comparison_document(comparison: Comparison) -> Document:

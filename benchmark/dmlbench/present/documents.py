@@ -17,6 +17,12 @@ from dmlbench.scores.score import Score
 from dmldata.common.errors import UnknownNameError, one_line
 from dmldata.common.files import is_stream, write_atomic
 
+COLUMNS = (
+    *("subject", "model", "other_model", "measure", "value", "std"),
+    *("ci95_low", "ci95_high", "chance_low", "chance_high"),
+)
+"""Columns of a CSV file of numbers; the subject of scores is called `property`."""
+
 
 @dataclass(frozen=True)
 class Number:
@@ -33,20 +39,10 @@ class Number:
 
     def cells(self, columns: Iterable[str]) -> list[str | float | None]:
         """Return the cells of a row; None where there is no value."""
-        ci95, chance = self.ci95 or (None, None), self.chance or (None, None)
-        by_column: dict[str, str | float | None] = {
-            "property": self.subject,
-            "subject": self.subject,
-            "model": self.model,
-            "other_model": self.other_model,
-            "measure": self.measure,
-            "value": self.value,
-            "std": self.std,
-            "ci95_low": ci95[0],
-            "ci95_high": ci95[1],
-            "chance_low": chance[0],
-            "chance_high": chance[1],
-        }
+        ends = (*(self.ci95 or (None, None)), *(self.chance or (None, None)))
+        about = (self.subject, self.subject, self.model, self.other_model)
+        cells = (*about, self.measure, self.value, self.std, *ends)
+        by_column = dict(zip(("property", *COLUMNS), cells, strict=True))
         return [by_column[column] for column in columns]
 
 

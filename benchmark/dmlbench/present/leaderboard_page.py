@@ -29,14 +29,10 @@ class BoardScore(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A score of a model.
-
-    Attributes:
-        value: text to sort by; empty if there is no score.
-    """
+    """A score of a model; None if there is none."""
 
     text: str
-    value: str
+    value: float | None
     rank: str
     hover: str
     is_chance: bool
@@ -93,14 +89,17 @@ def _board(models: Sequence[Submission]) -> Board:
             for score, rank_of in zip(scores, by_score, strict=True)
         ]
         rows.append(Row(f"{dataset.fingerprint}-{place}", submission, cells))
-    columns = (*names("model", "loss", "trunk"), *(Column(score.title) for score in scores))
+    columns = (
+        *names("model", "loss", "trunk"),
+        *(Column(score.title, score.declaration.digits) for score in scores),
+    )
     table = Table(
         dataset.title,
         columns,
         [
             (
                 *(row.model.card.name, row.model.card.loss, row.model.card.trunk),
-                *(cell.text for cell in row.cells),
+                *(cell.value for cell in row.cells),
             )
             for row in rows
         ],
@@ -122,11 +121,11 @@ def _cell(submission: Submission, column: BoardScore, rank: Rank | None) -> Cell
     scored = submission.properties.properties.get(column.name)
     score = scored.scores.get(column.declaration.key, ABSENT) if scored else ABSENT
     if score.value is None:
-        return Cell(NONE, "", "", scored.reason or "" if scored else "not scored", False)
+        return Cell(NONE, None, "", scored.reason or "" if scored else "not scored", False)
     digits = column.declaration.digits
     text = number(score.value, digits)
     hover = (
         f"{column.name}, {submission.card.name}: {text}, 95 % interval "
         f"{interval(score.ci95, digits)}, chance {interval(score.chance, digits)}, rank {rank}"
     )
-    return Cell(text, repr(score.value), str(rank), hover, score.is_chance)
+    return Cell(text, score.value, str(rank), hover, score.is_chance)

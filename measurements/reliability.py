@@ -45,9 +45,7 @@ def main() -> None:
     count, side = (int(text) for text in (*sys.argv[1:], *("50", "128")[len(sys.argv) - 1 :]))
     items = list(itertools.islice(open_dataset(SAMPLE).samples_iter(with_mask=False), count))
     halves, second = {}, {}
-    print(
-        "| network | reliability, halves | reliability, second map | difference |\n|---|---|---|---|"
-    )
+    print("| network | reliability, halves | second map | difference |\n|---|---|---|---|")
     for name, loaded in networks(side).items():
         explained = [
             explain_images(

@@ -16,7 +16,7 @@ from dmlgen.carimport.decide import Choices, decide
 from dmlgen.carimport.guess import guess_role
 from dmlgen.carimport.importer import import_car
 from dmlgen.carimport.model import Model, ModelMaterial
-from dmlgen.carimport.own import Labels, check_file, read_model
+from dmlgen.carimport.user_car import Labels, check_file, read_model
 from dmlgen.catalog.assets import car_folder, names, project_names, user_folder
 from dmlgen.catalog.cars import load_car
 from dmlgen.factors.registry import factor_catalog
@@ -348,7 +348,7 @@ def test_a_taken_name_needs_force_and_a_failed_replacement_keeps_the_old(
         raise InputError("no light")
 
     with monkeypatch.context() as broken:
-        broken.setattr("dmlgen.carimport.own.show_car", fail)
+        broken.setattr("dmlgen.carimport.user_car.show_car", fail)
         assert bring(dmlgen, file, *longer)[0] == 2
     assert (home / "mine" / "mine.glb").read_bytes() == before
     assert [p.name for p in home.iterdir()] == ["mine"]

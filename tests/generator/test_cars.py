@@ -15,7 +15,7 @@ from dmlgen.catalog.assets import car_folder, project_names, scenes_folder
 from dmlgen.catalog.car_edits import Face, Retouch, Selector
 from dmlgen.catalog.cars import CarSpec, load_car
 from dmlgen.catalog.roles import ROLES
-from dmlgen.rendering.show import show_car
+from dmlgen.rendering.car_views import show_car
 
 WHEELS = {"wheel_front_left", "wheel_front_right", "wheel_rear_left", "wheel_rear_right"}
 

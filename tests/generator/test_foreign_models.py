@@ -18,7 +18,7 @@ from toy_cars import bring, glb_text, toy_car, with_blender, write_glb, write_ob
 from dmldata.common.errors import InputError
 from dmlgen.blender import call_in_blender
 from dmlgen.carimport.decide import Choices, decide
-from dmlgen.carimport.own import read_model
+from dmlgen.carimport.user_car import read_model
 from dmlgen.catalog.cars import load_car
 from dmlgen.modelfiles.beside import MAX_PIXELS, find_beside, problem_of_image
 from dmlgen.modelfiles.fbx import check_fbx

@@ -7,7 +7,7 @@ from toy_cars import bring, glb_text, toy_car, write_glb
 
 from dmldata.common.errors import InputError
 from dmldata.common.files import sha256_of
-from dmlgen.carimport.own import Labels, check_file
+from dmlgen.carimport.user_car import Labels, check_file
 from dmlgen.catalog.assets import car_mesh
 from dmlgen.catalog.cars import load_car, read_car
 

@@ -98,7 +98,7 @@ def evaluate(
     """
     from dmlbench.cli.values import check_folder
     from dmlbench.compare import compare_results
-    from dmlbench.evaluation.place import Place
+    from dmlbench.evaluation.executor_settings import ExecutorSettings
     from dmlbench.evaluation.several import evaluate_models
     from dmlbench.models.execution import pick_device
     from dmlbench.present.comparison_tables import print_comparison
@@ -110,11 +110,11 @@ def evaluate(
     settings = Settings(**vars(scores), **vars(map_options), **vars(on))
     options = model.parse(scores.seed)
     check_folder(out, "--out")
-    place = Place(**vars(cluster))
+    executor = ExecutorSettings(**vars(cluster))
     if name is not None and len(models) > 1:
         raise InputError(f"--name {name}: names one model, and {len(models)} are given")
     images = open_source(data, **vars(dataset))
-    if not place.on_ray:
+    if not executor.on_ray:
         pick_device(settings.device)
     method_named(settings.method)
     check_precision(settings.precision)
@@ -123,7 +123,15 @@ def evaluate(
     tell(_dataset_line(images, data))
     results = []
     for result in evaluate_models(
-        models, images, out, settings, options, place=place, name=name, say=tell, quiet=as_json
+        models,
+        images,
+        out,
+        settings,
+        options,
+        executor=executor,
+        name=name,
+        say=tell,
+        quiet=as_json,
     ):
         results.append(result)
         if not as_json:

@@ -156,7 +156,7 @@ class DeviceOptions:
 
 @dataclass(frozen=True)
 class ClusterOptions:
-    """Where to run: `dmlbench.evaluation.executor.Place` on the command line."""
+    """Where to run: `dmlbench.evaluation.executor.ExecutorSettings` on the command line."""
 
     executor: Annotated[
         str,

@@ -38,7 +38,7 @@ def study(
     fold that is added to the recipe costs only its own work.
     """
     from dmlbench.cli.values import check_folder
-    from dmlbench.evaluation.place import Place
+    from dmlbench.evaluation.executor_settings import ExecutorSettings
     from dmlbench.present.study_files import write_study
     from dmlbench.present.study_sentences import findings_in_words
     from dmlbench.study import load_study, run_study
@@ -46,11 +46,11 @@ def study(
     loaded = load_study(recipe)
     folder = out or Path(loaded.name)
     check_folder(folder, "--out")
-    place = Place(**vars(cluster))
+    executor = ExecutorSettings(**vars(cluster))
     findings = run_study(
         loaded,
         folder,
-        place=place,
+        executor=executor,
         say=(lambda line: None) if as_json else say,
         quiet=as_json,
     )

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import torch
 
-from dmlbench.evaluation.place import Place
+from dmlbench.evaluation.executor_settings import ExecutorSettings
 from dmlbench.evaluation.tasks import Task
 from dmlbench.models import LoadedModel, ModelOptions
 from dmlbench.results.blocks import Arrays
@@ -53,7 +53,11 @@ class LocalExecutor:
 
 @contextmanager
 def open_executor(
-    place: Place, loaded: LoadedModel, dataset: ImageSource, options: ModelOptions, device: str
+    settings: ExecutorSettings,
+    loaded: LoadedModel,
+    dataset: ImageSource,
+    options: ModelOptions,
+    device: str,
 ) -> Iterator[Executor]:
     """Open an executor and close it afterwards.
 
@@ -64,7 +68,7 @@ def open_executor(
     Raises:
         InputError: there is no cluster at this address.
     """
-    if place.on_ray:
+    if settings.on_ray:
         from dmlbench.evaluation.ray_workers import Origin, RayExecutor
 
         origin = Origin(
@@ -76,11 +80,11 @@ def open_executor(
             fingerprint=dataset.fingerprint,
         )
         executor: Executor = RayExecutor(
-            origin, place.address, place.workers, place.threads or 1, device
+            origin, settings.address, settings.workers, settings.threads or 1, device
         )
     else:
-        if place.threads is not None:
-            torch.set_num_threads(place.threads)
+        if settings.threads is not None:
+            torch.set_num_threads(settings.threads)
         executor = LocalExecutor(loaded, dataset)
     try:
         yield executor

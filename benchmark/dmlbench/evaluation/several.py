@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dmlbench.evaluation.executor import open_executor
+from dmlbench.evaluation.executor_settings import LOCAL, ExecutorSettings
 from dmlbench.evaluation.model_evaluation import evaluate
-from dmlbench.evaluation.place import HERE, Place
 from dmlbench.models import ModelOptions, load_model
 from dmlbench.results import Result
 from dmlbench.results.files import Settings
@@ -23,7 +23,7 @@ def evaluate_models(
     settings: Settings,
     options: ModelOptions,
     *,
-    place: Place = HERE,
+    executor: ExecutorSettings = LOCAL,
     name: str | None = None,
     say: Say = say,
     quiet: bool = False,
@@ -36,7 +36,7 @@ def evaluate_models(
     Args:
         references: references of the models, as for `load_model`.
         options: how to load the models, the same for every model.
-        place: where the work on the images runs.
+        executor: where the work on the images runs.
         name: name of the model in tables, if there is only one model; see `evaluate`.
 
     Raises:
@@ -49,7 +49,7 @@ def evaluate_models(
         if len(references) > 1:
             say(f"model: {reference}")
         loaded = load_model(reference, options=options)
-        with open_executor(place, loaded, dataset, options, settings.device) as crew:
+        with open_executor(executor, loaded, dataset, options, settings.device) as crew:
             yield evaluate(
                 loaded, dataset, out, settings, executor=crew, name=name, say=say, quiet=quiet
             )

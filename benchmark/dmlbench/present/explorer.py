@@ -20,7 +20,7 @@ from dmlbench.present.overlays import data_uri, shrink
 from dmlbench.results import Result
 from dmlbench.sources import ImageSource
 from dmldata.common.progress import Progress
-from dmldata.contract.grid import grid
+from dmldata.contract.contact_sheet import grid
 from dmldata.dataset import Item
 
 MAX_IMAGES, MAX_POINTS = 200, 2000

@@ -10,7 +10,7 @@ from typing import Any
 from dmlbench.compare import read_groups
 from dmlbench.compare.groups import Groups, loss_groups
 from dmlbench.compare.maps import compare_all_maps
-from dmlbench.evaluation.place import HERE, Place
+from dmlbench.evaluation.executor_settings import LOCAL, ExecutorSettings
 from dmlbench.results import Result
 from dmlbench.results.files import FORMAT
 from dmlbench.study.findings import Findings, MapComparison, Model, find
@@ -28,7 +28,7 @@ def run_study(
     recipe: StudyRecipe,
     out: Path,
     *,
-    place: Place = HERE,
+    executor: ExecutorSettings = LOCAL,
     say: Say = say,
     quiet: bool = False,
 ) -> Findings:
@@ -40,7 +40,7 @@ def run_study(
     Args:
         out: folder of the study: `steps/` (one JSON file per step), `models/` and `results/`; the
             last two may be removed once all steps are finished.
-        place: where it runs; on a Ray cluster, whose nodes share the file system, models run in
+        executor: where it runs; on a Ray cluster, whose nodes share the file system, models run in
             parallel.
         say: called with a line for each step.
 
@@ -54,9 +54,9 @@ def run_study(
     ]
     _check(recipe, models)
     needs_maps = _names_to_map(recipe, models, out)
-    if place.on_ray:
-        measurer = _Measurer(recipe, needs_maps, out, place.threads or 1)
-        _run_on_ray(models, measurer, place, say)
+    if executor.on_ray:
+        measurer = _Measurer(recipe, needs_maps, out, executor.threads or 1)
+        _run_on_ray(models, measurer, executor, say)
     else:
         for number, model in enumerate(models, start=1):
             say(f"model {number} of {len(models)}: {model.name}")
@@ -204,13 +204,13 @@ class _Measurer:
 def _run_on_ray(
     models: Sequence[StudyModel],
     measurer: _Measurer,
-    place: Place,
+    executor: ExecutorSettings,
     say: Say,
 ) -> None:
     """Run the models on a Ray cluster; an error is raised after all other models are done."""
     names = {(model.loss, model.fold): model.name for model in models}
     failed: list[PrismError] = []
-    pool = Pool(measurer, place.address, workers=place.workers, threads=place.threads or 1)
+    pool = Pool(measurer, executor.address, workers=executor.workers, threads=executor.threads or 1)
     try:
         for at, error in pool.each(names):
             if isinstance(error, LostWorkerError):

@@ -17,7 +17,7 @@ from dmldata.card.checksums import CHECKSUMS_FILE, checksums_text
 from dmldata.card.croissant import croissant_text
 from dmldata.card.readme import EXAMPLES_FILE, description, readme_text
 from dmldata.common.files import replace_files, write_atomic
-from dmldata.contract.grid import grid
+from dmldata.contract.contact_sheet import grid
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest
 from dmldata.contract.shards import read_shard
 

@@ -15,8 +15,8 @@ from dmlgen.cli.plan_options import option_names
 
 if TYPE_CHECKING:
     from dmlgen.carimport.decide import Choices, Decision
-    from dmlgen.carimport.own import Labels
     from dmlgen.carimport.table import MaterialRole
+    from dmlgen.carimport.user_car import Labels
 
 cars = typer.Typer(
     help="List, show and import the cars that images can show.", no_args_is_help=True
@@ -78,7 +78,7 @@ def show(
     device: Device = "auto",
 ) -> None:
     """Render a car from eight sides into one PNG file."""
-    from dmlgen.rendering.show import show_car
+    from dmlgen.rendering.car_views import show_car
 
     target = out or Path(f"{name}.png")
     with option_names("size"):
@@ -191,7 +191,7 @@ def import_car(
         raise InputError(
             f"--source is missing; valid: the file that car.yaml of {model} names, or its folder"
         )
-    from dmlgen.carimport.own import Labels
+    from dmlgen.carimport.user_car import Labels
 
     labels = Labels(name, **vars(credit))
     with option_names("size"):
@@ -205,7 +205,7 @@ def _bring(
     from shlex import quote
 
     from dmlgen.carimport.decide import PaintError
-    from dmlgen.carimport.own import bring_car
+    from dmlgen.carimport.user_car import bring_car
 
     decisions: list[Decision] = []
 

@@ -63,7 +63,7 @@ Work = Annotated[
 
 
 @dataclass(frozen=True)
-class CrewOptions:
+class ExecutorOptions:
     """Which workers render."""
 
     workers: Annotated[
@@ -107,7 +107,7 @@ def render(
     device: Annotated[
         str, typer.Option(help="Device to render on: auto, cpu, cuda or optix.")
     ] = "auto",
-    crew_options: CrewOptions,
+    executor_options: ExecutorOptions,
     part: Annotated[
         str | None,
         typer.Option(
@@ -131,10 +131,10 @@ def render(
     from dmlgen.rendering.supervise import Limits
     from dmlgen.rendering.units import parse_slice
 
-    _check_executor(crew_options)
+    _check_executor(executor_options)
     engine = engine_of(picture, device)
     plan = plan_of(recipe, plan_options)
-    crew = _crew(engine, crew_options)
+    make_executor = _make_executor(engine, executor_options)
     if memory is not None and not 1 <= memory <= MAX_MEMORY:
         raise InputError(f"--memory {memory:g}: has to be 1 to {MAX_MEMORY} (gigabytes)")
     limits = Limits() if memory is None else Limits(memory=int(memory * 1e9))
@@ -148,18 +148,18 @@ def render(
         if manifest is not None:
             _already(manifest, out, as_json)
         else:
-            _render(plan, engine, Path(out), requested_slice, crew, limits, as_json)
+            _render(plan, engine, Path(out), requested_slice, make_executor, limits, as_json)
         return
     if part is not None:
         raise InputError(f"--slice {part}: --out has to be a folder; 'dmlgen merge' accepts a URL")
-    _render_to_url(plan, engine, out, crew, limits, work, as_json)
+    _render_to_url(plan, engine, out, make_executor, limits, work, as_json)
 
 
 def _render_to_url(
     plan: Plan,
     engine: Engine,
     url: str,
-    crew: MakeExecutor,
+    make_executor: MakeExecutor,
     limits: Limits,
     work: Path | None,
     as_json: bool,
@@ -181,7 +181,7 @@ def _render_to_url(
     rendered = finished(plan, engine, local, _other_work(local))
     destination.check()
     if rendered is None:
-        _render(plan, engine, local, None, crew, limits, as_json, named=destination.name)
+        _render(plan, engine, local, None, make_executor, limits, as_json, named=destination.name)
     _carry(local, destination, as_json)
 
 
@@ -249,7 +249,7 @@ def merge(
         _carry(local, destination, as_json)
 
 
-def _check_executor(options: CrewOptions) -> None:
+def _check_executor(options: ExecutorOptions) -> None:
     """Refuse options that do not go together, before anything is loaded."""
     if options.executor not in EXECUTORS:
         raise UnknownNameError("executor", options.executor, EXECUTORS)
@@ -257,7 +257,7 @@ def _check_executor(options: CrewOptions) -> None:
         raise InputError("--address: valid only with --executor ray")
 
 
-def _crew(engine: Engine, options: CrewOptions) -> MakeExecutor:
+def _make_executor(engine: Engine, options: ExecutorOptions) -> MakeExecutor:
     workers, threads = options.workers, options.threads
     if options.executor == "local":
         from dmlgen.rendering.run import local_workers
@@ -282,7 +282,7 @@ def _render(
     engine: Engine,
     out: Path,
     part: Slice | None,
-    crew: MakeExecutor,
+    make_executor: MakeExecutor,
     limits: Limits,
     as_json: bool,
     named: str | None = None,
@@ -304,11 +304,11 @@ def _render(
         with watched(staging_of(out, part), as_json) as watch:
             if part is None:
                 manifest = render_plan(
-                    plan, engine, out, executor=crew, limits=limits, on_progress=note
+                    plan, engine, out, executor=make_executor, limits=limits, on_progress=note
                 )
             else:
                 set_aside = render_slice(
-                    plan, engine, out, part, executor=crew, limits=limits, on_progress=note
+                    plan, engine, out, part, executor=make_executor, limits=limits, on_progress=note
                 )
     except KeyboardInterrupt:
         say(

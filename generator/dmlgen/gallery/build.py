@@ -19,7 +19,7 @@ from PIL import Image
 from dmldata.common.errors import InputError
 from dmldata.common.files import atomic_folder
 from dmldata.common.progress import Progress
-from dmldata.contract.grid import grid
+from dmldata.contract.contact_sheet import grid
 from dmldata.contract.parts import Part
 from dmldata.dataset import Dataset, open_dataset
 

@@ -36,12 +36,12 @@ def describe(progress: RenderProgress) -> dict[str, Any]:
         "workers": [
             {
                 "worker": number,
-                "image": crew.held[0].key if crew.held else None,
-                "seconds": round(now - crew.since, 1),
-                "images": crew.frames,
-                "memory_mb": round(crew.memory / 1e6),
+                "image": state.held[0].key if state.held else None,
+                "seconds": round(now - state.since, 1),
+                "images": state.frames,
+                "memory_mb": round(state.memory / 1e6),
             }
-            for number, crew in sorted(progress.workers.items())
+            for number, state in sorted(progress.workers.items())
         ],
     }
 

@@ -35,7 +35,7 @@ from dmlgen.rendering.job import (
 )
 from dmlgen.rendering.local import LocalExecutor, fitting, has_gpu
 from dmlgen.rendering.store import FrameStore
-from dmlgen.rendering.supervise import Crew, Limits, Supervisor
+from dmlgen.rendering.supervise import Limits, Supervisor, WorkerState
 from dmlgen.rendering.units import Slice, cut, take_slice
 
 MakeExecutor = Callable[[int, Path], Executor]
@@ -63,7 +63,7 @@ class RenderProgress:
     done: int
     resumed: int
     began: float = field(default_factory=time.monotonic)
-    workers: dict[int, Crew] = field(default_factory=dict)
+    workers: dict[int, WorkerState] = field(default_factory=dict)
     replaced: list[str] = field(default_factory=list)
     frame: Frame | None = None
     seconds: Counter[str] = field(default_factory=Counter)
@@ -209,7 +209,7 @@ def _rendered(
     engine: Engine,
     out: Path,
     part: Slice | None,
-    executor: MakeExecutor | None,
+    make_executor: MakeExecutor | None,
     limits: Limits | None,
     on_progress: OnProgress | None,
 ) -> Iterator[_Rendered]:
@@ -243,10 +243,10 @@ def _rendered(
         set_aside: dict[str, str] = {}
         try:
             if todo:
-                crew = (executor or local_workers(engine))(len(todo), staging)
-                supervisor = Supervisor(crew, limits or Limits(), keep)
+                executor = (make_executor or local_workers(engine))(len(todo), staging)
+                supervisor = Supervisor(executor, limits or Limits(), keep)
                 progress.workers, progress.replaced = supervisor.workers, supervisor.replaced
-                set_aside = supervisor.run(cut(todo, crew.slots() or 1), report)
+                set_aside = supervisor.run(cut(todo, executor.slots() or 1), report)
         finally:
             store.close()
         if len(store) or part is not None:

@@ -53,7 +53,7 @@ class Limits:
 
 
 @dataclass
-class Crew:
+class WorkerState:
     """A worker as the supervisor sees it.
 
     Attributes:
@@ -81,7 +81,7 @@ class Supervisor:
     def __init__(
         self, executor: Executor, limits: Limits, on_frame: Callable[[Frame], None]
     ) -> None:
-        self.workers: dict[int, Crew] = {}
+        self.workers: dict[int, WorkerState] = {}
         self.replaced: list[str] = []
         self._executor = executor
         self._limits = limits
@@ -110,7 +110,7 @@ class Supervisor:
         self._queue = deque(deque(unit) for unit in units)
         self._worked = time.monotonic()
         try:
-            while self._queue or any(crew.held or crew.unit for crew in self.workers.values()):
+            while self._queue or any(state.held or state.unit for state in self.workers.values()):
                 self._staff()
                 self._look_for_room()
                 for event in self._executor.wait(0.25):
@@ -126,47 +126,47 @@ class Supervisor:
         new = []
         while self._queue and len(self.workers) < self._executor.slots():
             new.append(self._executor.start())
-            self.workers[new[-1]] = Crew(unit=self._queue.popleft())
+            self.workers[new[-1]] = WorkerState(unit=self._queue.popleft())
         for worker in new:
             self._feed(worker)
 
     def _feed(self, worker: int) -> None:
-        crew = self.workers[worker]
-        if crew.frames + len(crew.held) == 0:
-            crew.since = time.monotonic()
-        while len(crew.held) < ROWS_PER_WORKER and not self._is_spent(crew):
-            if not crew.unit:
-                crew.unit = self._next_unit()
-            if not crew.unit:
+        state = self.workers[worker]
+        if state.frames + len(state.held) == 0:
+            state.since = time.monotonic()
+        while len(state.held) < ROWS_PER_WORKER and not self._is_spent(state):
+            if not state.unit:
+                state.unit = self._next_unit()
+            if not state.unit:
                 break
-            image = crew.unit.popleft()
-            crew.held.append(image)
+            image = state.unit.popleft()
+            state.held.append(image)
             self._executor.submit(worker, image)
-        if not crew.held:
+        if not state.held:
             self._dismiss(worker)
 
-    def _is_spent(self, crew: Crew) -> bool:
-        rendered = crew.frames + len(crew.held)
+    def _is_spent(self, state: WorkerState) -> bool:
+        rendered = state.frames + len(state.held)
         if not rendered:
             # Whatever the limits are, each worker renders at least one row, so that the run ends.
             return False
         worn = rendered >= self._limits.frames
-        return worn or crew.memory > self._limits.memory
+        return worn or state.memory > self._limits.memory
 
     def _next_unit(self) -> deque[PlannedImage]:
         """Return a unit from the queue, or else half of the longest unit of another worker."""
         if self._queue:
             return self._queue.popleft()
-        assigned = [crew.unit for crew in self.workers.values()]
+        assigned = [state.unit for state in self.workers.values()]
         longest = max(assigned, key=len, default=deque())
         half = [longest.pop() for _ in range((len(longest) + 1) // 2)]
         return deque(reversed(half))
 
     def _dismiss(self, worker: int) -> None:
         """End a worker and put the rows that it had not rendered back into the queue."""
-        crew = self.workers.pop(worker)
+        state = self.workers.pop(worker)
         self._executor.stop(worker)
-        left = deque([*crew.held, *crew.unit])
+        left = deque([*state.held, *state.unit])
         if left:
             self._queue.appendleft(left)
 
@@ -181,26 +181,26 @@ class Supervisor:
             self._received(event)
 
     def _received(self, event: Rendered) -> None:
-        crew = self.workers[event.worker]
-        crew.held.popleft()
+        state = self.workers[event.worker]
+        state.held.popleft()
         now = time.monotonic()
-        crew.durations.append(now - crew.since)
-        crew.since = now
-        crew.frames += 1
-        crew.memory = event.memory
+        state.durations.append(now - state.since)
+        state.since = now
+        state.frames += 1
+        state.memory = event.memory
         self._frames += 1
         self._on_frame(event.frame)
         self._feed(event.worker)
 
     def _gone(self, worker: int, why: str, *, lost: bool = False) -> None:
-        crew = self.workers[worker]
+        state = self.workers[worker]
         self.replaced.append(why)
-        if crew.held:
-            suspect = crew.held[0].key
+        if state.held:
+            suspect = state.held[0].key
             counts, maximum = (self._losses, MAX_LOSSES) if lost else (self._deaths, MAX_DEATHS)
             counts[suspect] += 1
             if counts[suspect] >= maximum:
-                crew.held.popleft()
+                state.held.popleft()
                 self._set_aside[suspect] = why
         self._dismiss(worker)
         if not self._frames and len(self.replaced) > MAX_DEATHS * self._executor.slots():
@@ -219,7 +219,7 @@ class Supervisor:
 
     def _look_for_hangs(self) -> None:
         now = time.monotonic()
-        for worker, crew in list(self.workers.items()):
-            patience = self._limits.patience(crew.durations)
-            if now - crew.since > patience:
+        for worker, state in list(self.workers.items()):
+            patience = self._limits.patience(state.durations)
+            if now - state.since > patience:
                 self._gone(worker, f"no picture in {patience:.0f} seconds")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from dmldata.common.errors import InputError
 from dmldata.common.files import write_atomic
-from dmldata.contract.grid import grid
+from dmldata.contract.contact_sheet import grid
 from dmlgen.blender import call_in_blender
 from dmlgen.catalog.assets import car_mesh, user_folder_variable
 from dmlgen.factors.registry import DEFAULTS

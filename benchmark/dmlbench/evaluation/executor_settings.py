@@ -11,7 +11,7 @@ EXECUTORS = ("local", "ray")
 
 
 @dataclass(frozen=True)
-class Place:
+class ExecutorSettings:
     """Where to run: options that have to go together are checked before anything is loaded.
 
     Attributes:
@@ -47,4 +47,4 @@ class Place:
         return self.executor == "ray"
 
 
-HERE = Place()
+LOCAL = ExecutorSettings()

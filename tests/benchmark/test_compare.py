@@ -70,9 +70,23 @@ def test_every_pair_of_models_is_compared(comparison):
     assert "common grid" in comparison.notes[0]
 
 
+def test_embeddings_of_every_pair_are_compared_between_floor_and_ceiling(comparison):
+    names = sorted(model.id for model in comparison.models)
+    compared = {(pair.a, pair.b) for pair in comparison.representations}
+    assert compared == {(names[0], names[1]), (names[0], names[2]), (names[1], names[2])}
+    for pair in comparison.representations:
+        assert pair.images == 24
+        for similarity in (pair.cka, pair.rsa, pair.procrustes):
+            assert similarity.ci95[0] < similarity.value < similarity.ci95[1]
+            assert similarity.floor < similarity.value
+        assert 0 <= pair.rsa.ceiling <= 1
+        assert pair.procrustes.ceiling is None
+
+
 def test_numbers_do_not_depend_on_the_order_of_the_folders(results, comparison):
     turned = compare_results(find_results(sorted(results.iterdir(), reverse=True)))
     assert turned.saliency.pairs == comparison.saliency.pairs
+    assert turned.representations == comparison.representations
     assert [model.id for model in turned.models] == [m.id for m in comparison.models][::-1]
 
 
@@ -167,7 +181,7 @@ def test_matrix_has_the_order_of_the_clustering(dmlbench, results, comparison, t
 def test_markdown_holds_the_tables(dmlbench, results, tmp_path):
     dmlbench("compare", results, "--out", tmp_path / "compare.md")
     text = (tmp_path / "compare.md").read_text()
-    assert text.count("\n| --- |") == 5
+    assert text.count("\n| --- |") == 6
     assert "| property | cropped | small | wide |" in text
 
 

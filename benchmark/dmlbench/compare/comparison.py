@@ -8,10 +8,11 @@ from typing import Literal
 from dmlbench.compare.clustering import Clustering
 from dmlbench.compare.differences import Difference, leaders
 from dmlbench.compare.group_tests import GroupComparison
+from dmlbench.compare.representations import RepresentationPair
 from dmlbench.results.files import DatasetRecord, Interval, Interventions, Mean, PropertyScores
 from dmldata.common.strict import StrictModel
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 
 
 class Spread(StrictModel):
@@ -94,17 +95,19 @@ class Comparison(StrictModel):
         properties: scores by property, then by id of the model.
         differences: by property, the differences of all pairs of models.
         interventions: by id of the model, on a sweep dataset; empty on other designs.
+        representations: how alike the embeddings of every two models are.
         saliency: null if no image has maps of all models that have any.
         groups: null if the models are not of two groups.
         notes: notes for a reader of the numbers.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     dataset: DatasetRecord
     models: tuple[ComparedModel, ...]
     properties: dict[str, dict[str, PropertyScores]]
     differences: dict[str, tuple[Difference, ...]]
     interventions: dict[str, Interventions]
+    representations: tuple[RepresentationPair, ...]
     saliency: SaliencyTable | None
     groups: GroupComparison | None
     notes: tuple[str, ...]

@@ -12,6 +12,7 @@ from dmlbench.compare.differences import Difference, score_differences
 from dmlbench.compare.group_tests import GroupComparison, compare_groups
 from dmlbench.compare.groups import Groups, loss_groups
 from dmlbench.compare.maps import compare_all_maps
+from dmlbench.compare.representations import compare_representations
 from dmlbench.results import Result
 from dmlbench.results.files import UNSTABLE, PropertyScores
 from dmlbench.results.notes import queries_note
@@ -59,6 +60,7 @@ def compare_results(
             for result in results
             if result.properties.interventions is not None
         },
+        representations=compare_representations(results, progress),
         saliency=saliency,
         groups=_compare_groups(groups, properties, saliency) if groups else None,
         notes=(

@@ -42,11 +42,12 @@ def properties_step(bench: Workbench) -> PropertiesFile:
     embeddings = _embed(bench, blocks) if left is None else bench.folder.read_embeddings()
     with bench.step("properties"), bench.progress("score properties", None) as bar:
         properties = dataset_properties(bench.dataset, request.only)
+        scenes = scene_ids(bench.dataset)
         scored = measure_properties(
             embeddings,
             properties,
             ScoreSettings(request.seed, request.intervals, request.chance, progress=bar.report),
-            scenes=scene_ids(bench.dataset),
+            scenes=scenes,
             held=next((name for name in CLASSES if name in properties), None),
         )
         interventions = _interventions(bench, embeddings)
@@ -57,6 +58,7 @@ def properties_step(bench: Workbench) -> PropertiesFile:
         request=request,
         n=scored.n,
         dimensions=scored.dimensions,
+        scenes=None if scenes is None else tuple(scenes),
         properties=scored.properties,
         settings=scored.settings,
         interventions=interventions,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dmlbench.compare.comparison import Comparison, Pair
 from dmlbench.compare.group_tests import GroupComparison, GroupTest
+from dmlbench.compare.representations import MEASURES, Similarity
 from dmlbench.present.comparison_tables import comparison_tables
 from dmlbench.present.documents import COLUMNS, Document, Number, score_numbers
 from dmlbench.scores.registry import MAIN
@@ -17,6 +18,7 @@ def comparison_document(comparison: Comparison) -> Document:
         *_property_numbers(comparison),
         *_difference_numbers(comparison),
         *_intervention_numbers(comparison),
+        *_representation_numbers(comparison),
         *_map_numbers(comparison),
         *_group_numbers(comparison.groups),
     ]
@@ -45,6 +47,19 @@ def _intervention_numbers(comparison: Comparison) -> Iterator[Number]:
         }
         for measure, score in scores.items():
             yield Number(interventions.group, measure, score.value, model, ci95=score.ci95)
+
+
+def _representation_numbers(comparison: Comparison) -> Iterator[Number]:
+    for pair in comparison.representations:
+        for measure in MEASURES:
+            similarity: Similarity = getattr(pair, measure)
+            yield Number(
+                "embeddings", measure, similarity.value, pair.a, pair.b, ci95=similarity.ci95
+            )
+            for name in ("floor", "ceiling"):
+                bound = getattr(similarity, name)
+                if bound is not None:
+                    yield Number("embeddings", f"{measure}_{name}", bound, pair.a, pair.b)
 
 
 def _map_numbers(comparison: Comparison) -> Iterator[Number]:

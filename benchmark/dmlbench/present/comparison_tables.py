@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dmlbench.compare.comparison import Comparison, Pair
 from dmlbench.compare.differences import Difference
+from dmlbench.compare.representations import MEASURES, Similarity
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.numbers import number
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
@@ -26,6 +27,8 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
         yield difference_table(comparison)
     if comparison.interventions:
         yield intervention_table(comparison)
+    if comparison.representations:
+        yield representation_table(comparison)
     if comparison.saliency is not None:
         if comparison.saliency.pairs:
             yield correlation_table(comparison)
@@ -118,6 +121,32 @@ def intervention_table(comparison: Comparison) -> Table:
     )
     title = f"Changing {group} alone (95 % interval)"
     return Table(title, columns, rows, " ".join([note, *sorted(reasons)]))
+
+
+def representation_table(comparison: Comparison) -> Table:
+    """Return one row per pair of models: how alike their embeddings of the same images are."""
+    columns = [*names("model A", "model B")]
+    for title in MEASURES.values():
+        columns += [Column(title), *names(f"floor to ceiling of {title}")]
+    rows: list[Row] = []
+    for pair in comparison.representations:
+        cells: list[Cell] = []
+        for measure in MEASURES:
+            similarity: Similarity = getattr(pair, measure)
+            cells += [Estimate(similarity.value, similarity.ci95), _bounds(similarity)]
+        rows.append((comparison.label(pair.a), comparison.label(pair.b), *cells))
+    note = (
+        f"Of {comparison.representations[0].images} images; 1 is the same up to rotation. CKA: do "
+        "directions of large variance agree? RSA: are the same images near and far? Procrustes: "
+        "what is left after the best rotation? Floor: images of one model in random order. "
+        "Ceiling: two halves of a model's dimensions, corrected to all."
+    )
+    return Table("Embeddings of the same images (95 % interval)", columns, rows, note)
+
+
+def _bounds(similarity: Similarity) -> str:
+    ends = (similarity.floor, 1.0 if similarity.ceiling is None else similarity.ceiling)
+    return " to ".join(number(end, 2) for end in ends)
 
 
 def correlation_table(comparison: Comparison) -> Table:

@@ -12,6 +12,7 @@ from dmlbench.present.comparison_tables import (
     attention_table,
     difference_table,
     intervention_table,
+    representation_table,
     tie_note,
 )
 from dmlbench.present.dendrogram import dendrogram
@@ -104,6 +105,7 @@ def write_report(
         scores=score_details(comparison),
         others=other_scores(comparison),
         interventions=intervention_table(comparison) if comparison.interventions else None,
+        representations=(representation_table(comparison) if comparison.representations else None),
         correlations=correlation_grid(comparison),
         tree=dendrogram(comparison),
         pairs=pair_details(comparison),

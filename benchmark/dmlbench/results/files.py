@@ -71,6 +71,7 @@ class PropertiesFile(StrictModel):
 
     Attributes:
         embeddings_sha256: SHA-256 of embeddings.npy in the same folder.
+        scenes: scene of each image in a sweep dataset, in the order of the embeddings; else None.
         settings: the settings that `score_properties` returns.
         interventions: scores of a sweep dataset; None for other designs.
     """
@@ -81,6 +82,7 @@ class PropertiesFile(StrictModel):
     request: PropertyRequest
     n: int
     dimensions: int
+    scenes: tuple[int, ...] | None
     properties: dict[str, PropertyScores]
     settings: dict[str, object]
     interventions: Interventions | None

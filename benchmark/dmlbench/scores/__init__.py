@@ -3,13 +3,15 @@
 `score_properties` scores many properties of one set of embeddings, with intervals; `single` holds
 each score as a function. `registry` declares the scores: names, units, ranges and digits. `score`
 is the typed result. Each kind of score has a file: `retrieval` (neighbors), `clustering`, `order`,
-`probe`, `within_class` and `interventions`. Ties among neighbors: `_kernels/distances.py` has the
-tolerance, `_kernels/neighbor_counts.py` and `_kernels/neighbor_ranks.py` the rule.
+`probe`, `within_class` and `interventions`. `similarity` compares two embeddings. Ties among
+neighbors: `_kernels/distances.py` has the tolerance, `_kernels/neighbor_counts.py` and
+`_kernels/neighbor_ranks.py` the rule.
 """
 
 from dmlbench.scores.interventions import score_interventions
 from dmlbench.scores.labels import Property
 from dmlbench.scores.score_properties import score_properties
+from dmlbench.scores.similarity import cka, procrustes, rsa
 from dmlbench.scores.single import (
     ami,
     arp,
@@ -26,13 +28,16 @@ __all__ = [
     "Property",
     "ami",
     "arp",
+    "cka",
     "distance_spearman",
     "map_at_r",
     "nmi",
     "nr_precision",
     "nr_precision_paper",
     "precision_at_1",
+    "procrustes",
     "r_precision",
+    "rsa",
     "score_interventions",
     "score_properties",
 ]

@@ -1,0 +1,98 @@
+"""CKA, RSA and Procrustes: against independent implementations, and what must not change them."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import spatial, stats
+
+from dmlbench.scores import cka, procrustes, rsa
+from dmlbench.scores.similarity import cka_of_kernels
+from dmldata.common.errors import InputError
+
+MEASURES = [cka, rsa, procrustes]
+
+
+def unit(x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def related(seed, n=60, dimensions=(5, 8)):
+    """Two embeddings that share two directions."""
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(size=(n, 2))
+    return tuple(
+        shared @ rng.normal(size=(2, d)) + 0.7 * rng.normal(size=(n, d)) for d in dimensions
+    )
+
+
+def hsic_by_definition(a, b):
+    """The U-statistic over all four distinct images: its kernel is symmetrized over the orders."""
+    total, count = 0.0, 0
+    for i, j, q, r in itertools.permutations(range(len(a)), 4):
+        total += a[i, j] * (b[i, j] + b[q, r] - 2 * b[i, q])
+        count += 1
+    return total / count
+
+
+def test_cka_is_the_ratio_of_unbiased_estimates():
+    first, second = (unit(x) for x in related(0, n=8))
+    a, b = first @ first.T, second @ second.T
+    expected = hsic_by_definition(a, b) / np.sqrt(
+        hsic_by_definition(a, a) * hsic_by_definition(b, b)
+    )
+    assert cka_of_kernels(a, b) == pytest.approx(expected, abs=1e-10)
+    assert cka(*related(0, n=8)) == pytest.approx(expected, abs=1e-10)
+
+
+def test_cka_of_unrelated_embeddings_is_0_whatever_the_dimensions():
+    values = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        values.append(cka(rng.normal(size=(40, 200)), rng.normal(size=(40, 200))))
+    assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(len(values))
+
+
+def test_rsa_is_the_spearman_correlation_of_cosine_distances():
+    first, second = related(1)
+    distances = [spatial.distance.pdist(x, "cosine") for x in (first, second)]
+    assert rsa(first, second) == pytest.approx(stats.spearmanr(*distances).statistic, abs=1e-9)
+
+
+def test_procrustes_agrees_with_scipy():
+    first, second = (unit(x) for x in related(2, dimensions=(6, 6)))
+    # SciPy also scales, which takes away 1 - (sum of the singular values) ** 2.
+    _, _, disparity = spatial.procrustes(first, second)
+    nuclear = np.sqrt(1 - disparity)
+    assert procrustes(first, second) == pytest.approx(1 - np.sqrt(1 - nuclear), abs=1e-9)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_rotation_scale_and_the_order_of_the_images_change_nothing(measure):
+    first, second = related(3)
+    rng = np.random.default_rng(0)
+    rotation = np.linalg.qr(rng.normal(size=(8, 8)))[0]
+    order = rng.permutation(len(first))
+    value = measure(first, second)
+    assert measure(first[order], 3 * second[order] @ rotation) == pytest.approx(value, abs=1e-9)
+    assert measure(second, first) == pytest.approx(value, abs=1e-9)
+    assert measure(first, first) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_the_more_is_shared_the_higher(measure):
+    rng = np.random.default_rng(4)
+    base = rng.normal(size=(80, 6))
+    values = [measure(base, base + noise * rng.normal(size=base.shape)) for noise in (0.2, 0.6, 2)]
+    assert values == sorted(values, reverse=True)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_what_cannot_be_compared_is_refused(measure):
+    first, second = related(5)
+    with pytest.raises(ValueError, match="60 and 59 embeddings"):
+        measure(first, second[1:])
+    with pytest.raises(ValueError, match="3 images, expected at least 4"):
+        measure(first[:3], second[:3])
+    with pytest.raises(InputError):
+        measure(first, np.full_like(second, np.nan))

@@ -7,8 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dmlbench.compare.differences import Difference, leaders, score_differences
+from dmlbench.compare.differences import Difference, behind, leaders, score_differences
+from dmlbench.compare.simultaneous import simultaneous_p
 from dmlbench.evaluation.workbench import from_json
+from dmlbench.leaderboard.ranks import ranks
 from dmlbench.results import find_results
 from dmlbench.results.files import PropertyScores, Score
 from dmlbench.scores import Property, score_properties
@@ -152,25 +154,34 @@ def scores(chance=None, **values):
     }
 
 
-def difference(a, b, tied):
-    return Difference(a=a, b=b, value=0.0, ci95=None, tied=tied, reason=None)
+def difference(a, b, value, p):
+    return Difference(a=a, b=b, value=value, ci95=None, tied=None, p=p, reason=None)
 
 
-def test_leaders_are_the_highest_and_those_tied_with_it():
+def test_leaders_are_all_that_no_other_model_exceeds():
     differences = [
-        difference("a", "b", True),
-        difference("a", "c", False),
-        difference("b", "c", True),
+        difference("a", "b", 1.0, 0.2),
+        difference("a", "c", 2.0, 0.01),
+        difference("b", "c", 1.0, 0.3),
     ]
     assert leaders(scores(a=3.0, b=2.0, c=1.0), differences) == {"a", "b"}
-    assert leaders(scores(a=1.0, b=2.0, c=3.0), differences) == {"b", "c"}
 
 
-def test_nobody_leads_where_a_tie_with_the_highest_is_not_known():
+def test_a_model_behind_another_than_the_highest_does_not_lead():
+    """The highest may owe its score to images that say little: its own differences are wide."""
     differences = [
-        difference("a", "b", None),
-        difference("a", "c", True),
-        difference("b", "c", True),
+        difference("a", "b", 1.0, 0.9),
+        difference("a", "c", 2.0, 0.2),
+        difference("b", "c", 1.0, 0.01),
+    ]
+    assert leaders(scores(a=3.0, b=2.0, c=1.0), differences) == {"a", "b"}
+
+
+def test_nobody_leads_where_a_difference_from_the_highest_is_not_known():
+    differences = [
+        difference("a", "b", 1.0, None),
+        difference("a", "c", 2.0, 0.2),
+        difference("b", "c", 1.0, 0.2),
     ]
     assert leaders(scores(a=3.0, b=2.0, c=1.0), differences) == frozenset()
     assert leaders(scores(a=1.0, b=2.0, c=3.0), differences) == {"a", "b", "c"}
@@ -178,20 +189,39 @@ def test_nobody_leads_where_a_tie_with_the_highest_is_not_known():
 
 def test_model_without_a_score_and_a_single_model_do_not_lead():
     differences = [
-        difference("a", "b", None),
-        difference("a", "c", True),
-        difference("b", "c", None),
+        difference("a", "b", None, None),
+        difference("a", "c", 2.0, 0.2),
+        difference("b", "c", None, None),
     ]
     assert leaders(scores(a=3.0, b=None, c=1.0), differences) == {"a", "c"}
     assert leaders(scores(a=3.0), []) == frozenset()
 
 
 def test_nobody_leads_where_the_highest_lies_inside_chance():
-    differences = [difference("a", "b", False)]
+    differences = [difference("a", "b", 5.0, 0.01)]
     assert leaders(scores(a=2.0, b=-3.0, chance=(-2.1, 2.1)), differences) == frozenset()
     assert leaders(scores(a=2.2, b=-3.0, chance=(-2.1, 2.1)), differences) == {"a"}
 
 
-def test_a_model_inside_chance_is_not_marked_however_wide_the_interval_of_its_difference():
-    differences = [difference("a", "b", True)]
-    assert leaders(scores(a=2.0, b=-0.1, chance=(-0.4, 0.4)), differences) == {"a"}
+def test_a_model_inside_chance_may_be_the_best_where_its_difference_does_not_tell():
+    """Otherwise equal models near the bound of chance would lead or not by luck."""
+    differences = [difference("a", "b", 2.1, 0.6)]
+    assert leaders(scores(a=2.0, b=-0.1, chance=(-0.4, 0.4)), differences) == {"a", "b"}
+
+
+def test_p_values_are_those_of_all_pairs_together(two):
+    labels = np.arange(60) % 4
+    rng = np.random.default_rng(0)
+    models = [
+        scored(two[0], strength * np.eye(4)[labels] + rng.normal(size=(60, 4)), name)
+        for name, strength in {"a": 0.5, "b": 0.5, "c": 3.0}.items()
+    ]
+    (differences,) = score_differences(models).values()
+    of_models = [model.properties.properties["p"].scores["nr_precision"] for model in models]
+    expected = simultaneous_p(
+        [score.value for score in of_models], [score.replicates for score in of_models]
+    )
+    assert [pair.p for pair in differences] == expected[np.triu_indices(3, k=1)].tolist()
+    assert behind(differences) == {"a", "b"}
+    ranking = ranks(models, "p", "nr_precision")
+    assert {model for model, rank in ranking.items() if rank.best == 1} == {"c"}

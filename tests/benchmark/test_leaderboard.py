@@ -120,7 +120,7 @@ def test_ranks_are_ranges_where_scores_are_tied(results):
     for name in model_results[0].properties.properties:
         by_model = ranks(model_results, name, "nr_precision")
         pairs = score_differences(model_results)[name]
-        if all(pair.tied for pair in pairs):
+        if all(pair.better_and_worse is None for pair in pairs):
             assert set(by_model.values()) == {Rank(1, 3)}
         values = {
             result.model: result.properties.properties[name].scores["nr_precision"].value
@@ -129,8 +129,8 @@ def test_ranks_are_ranges_where_scores_are_tied(results):
         best = max(values, key=values.get)
         assert by_model[best].best == 1
         for pair in pairs:
-            if pair.tied is False:
-                ahead, behind = (pair.a, pair.b) if pair.value > 0 else (pair.b, pair.a)
+            if pair.better_and_worse is not None:
+                ahead, behind = pair.better_and_worse
                 assert by_model[ahead].worst < 3
                 assert by_model[behind].best > 1
 

@@ -113,7 +113,7 @@ class Comparison(StrictModel):
     notes: tuple[str, ...]
 
     def leaders(self, name: str) -> frozenset[str]:
-        """Return ids of the models that score highest on a property; see `differences.leaders`."""
+        """Return ids of the models that may be best at a property; see `differences.leaders`."""
         return leaders(self.properties[name], self.differences[name])
 
     def label(self, model: str) -> str:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from dmlbench.compare.simultaneous import LEVEL, simultaneous_p
 from dmlbench.results.files import Interval, PropertiesFile, PropertyScores
 from dmlbench.scores.jackknife import jackknife_interval
 from dmlbench.scores.registry import MAIN
@@ -34,7 +35,9 @@ class Difference(StrictModel):
     Attributes:
         ci95: interval from the differences of the two models' jackknife replicates; effects that
             both models share, such as hard images, cancel out.
-        tied: whether `ci95` contains 0; None without `ci95`.
+        tied: whether `ci95`, which is that of this pair alone, contains 0; None without `ci95`.
+        p: p-value adjusted for the number of pairs (`simultaneous.simultaneous_p`); None without
+            `ci95`.
         reason: reason why there is no `ci95`.
     """
 
@@ -43,7 +46,15 @@ class Difference(StrictModel):
     value: float | None
     ci95: Interval | None
     tied: bool | None
+    p: float | None
     reason: str | None
+
+    @property
+    def better_and_worse(self) -> tuple[str, str] | None:
+        """Return the better and the worse model; None where they may be equal."""
+        if self.p is None or self.p >= LEVEL or not self.value:
+            return None
+        return (self.a, self.b) if self.value > 0 else (self.b, self.a)
 
 
 def score_differences(
@@ -52,19 +63,33 @@ def score_differences(
     """Return the differences of all pairs of models by property; ids of a sort before b."""
     ordered = sorted(results, key=lambda result: result.model)
     pairs = [(a, b, _not_paired(a, b)) for a, b in itertools.combinations(ordered, 2)]
-    return {
-        name: tuple(_difference(name, score, a, b, reason) for a, b, reason in pairs)
-        for name in results[0].properties.properties
-    }
+    differences_by_property = {}
+    for name in results[0].properties.properties:
+        differences = [_difference(name, score, a, b, reason) for a, b, reason in pairs]
+        p_of_pair = _simultaneous(name, score, ordered)
+        differences_by_property[name] = tuple(
+            difference.model_copy(update={"p": p_of_pair.get((difference.a, difference.b))})
+            for difference in differences
+        )
+    return differences_by_property
+
+
+def behind(differences: Sequence[Difference]) -> frozenset[str]:
+    """Return the models that some other model exceeds, over all pairs together.
+
+    The others contain the best, and all that equal it, with 95 % confidence.
+    """
+    decided = filter(None, (difference.better_and_worse for difference in differences))
+    return frozenset(worse for _, worse in decided)
 
 
 def leaders(
     scores: Mapping[str, PropertyScores], differences: Sequence[Difference]
 ) -> frozenset[str]:
-    """Return the models with the highest NR-Precision: the best and those tied with it.
+    """Return the models that cannot be excluded from having the highest NR-Precision, at 95 %.
 
-    Models inside chance are left out. The set is empty if the best is inside chance, if a tie with
-    it is not known, or if it is the only model.
+    The set is empty if the highest score is inside chance or without a known difference from some
+    other, or if there is no other.
     """
     values = {
         model: property_scores.scores[SCORE].value for model, property_scores in scores.items()
@@ -73,19 +98,34 @@ def leaders(
     if len(known) < 2:
         return frozenset()
     highest = max(sorted(known), key=lambda model: known[model])
-    if scores[highest].scores[SCORE].is_chance:
-        return frozenset()
-    with_it = [
+    from_highest = [
         difference
         for difference in differences
         if highest in (difference.a, difference.b) and {difference.a, difference.b} <= {*known}
     ]
-    if any(difference.tied is None for difference in with_it):
+    if scores[highest].scores[SCORE].is_chance or any(d.p is None for d in from_highest):
         return frozenset()
-    tied = {highest}.union(
-        *({difference.a, difference.b} for difference in with_it if difference.tied)
-    )
-    return frozenset(model for model in tied if not scores[model].scores[SCORE].is_chance)
+    return frozenset(known) - behind(differences)
+
+
+def _simultaneous(name: str, score: str, results: Sequence[Scored]) -> dict[tuple[str, str], float]:
+    """Return the adjusted p-values of all pairs whose models were scored on the same groups."""
+    scored_alike: dict[str, list[tuple[str, float, tuple[float, ...]]]] = {}
+    for result in results:
+        scored = result.properties.properties[name].scores[score]
+        settings = result.properties.settings
+        if scored.value is not None and scored.replicates is not None:
+            same = str([settings.get(setting) for setting in SAME])
+            scored_alike.setdefault(same, []).append(
+                (result.model, scored.value, scored.replicates)
+            )
+    p_of_pair = {}
+    for alike in scored_alike.values():
+        models, values, replicates = zip(*alike, strict=True)
+        p = simultaneous_p(values, replicates)
+        for (i, a), (j, b) in itertools.combinations(enumerate(models), 2):
+            p_of_pair[a, b] = float(p[i, j])
+    return p_of_pair
 
 
 def _difference(name: str, score: str, a: Scored, b: Scored, not_paired: str | None) -> Difference:
@@ -103,7 +143,9 @@ def _difference(name: str, score: str, a: Scored, b: Scored, not_paired: str | N
     else:
         reason = reason or "a score without a jackknife interval"
     tied = None if ci95 is None else ci95[0] <= 0 <= ci95[1]
-    return Difference(a=a.model, b=b.model, value=value, ci95=ci95, tied=tied, reason=reason)
+    return Difference(
+        a=a.model, b=b.model, value=value, ci95=ci95, tied=tied, p=None, reason=reason
+    )
 
 
 def _not_paired(a: Scored, b: Scored) -> str | None:

@@ -1,4 +1,4 @@
-"""A leaderboard: one file of results per model, and ranks of models that differ."""
+"""A leaderboard: one file of results per model, and ranks over all pairs together."""
 
 from dmlbench.leaderboard.submission import Card, Submission, read_board, submit
 

@@ -25,8 +25,9 @@ class Rank(NamedTuple):
 def ranks(models: Sequence[Scored], name: str, score: str) -> dict[str, Rank]:
     """Return the rank of each model that has this score of this property, by id.
 
-    A model ranks below those that are better beyond the 95 % interval of the paired difference, and
-    above those that are worse. As in `compare`, this is not corrected for the number of pairs.
+    A model ranks below those that are better, and above those that are worse, over all pairs
+    together: the ranges contain all ranks with 95 % confidence. A best rank of 1 is what `compare`
+    marks.
     """
     scored = [
         entry
@@ -39,8 +40,8 @@ def ranks(models: Sequence[Scored], name: str, score: str) -> dict[str, Rank]:
     worse = dict(better)
     if scored:
         for pair in score_differences(scored, score)[name]:
-            if pair.tied is False and pair.value is not None:
-                ahead, behind = (pair.a, pair.b) if pair.value > 0 else (pair.b, pair.a)
+            if pair.better_and_worse is not None:
+                ahead, behind = pair.better_and_worse
                 better[behind] += 1
                 worse[ahead] += 1
     return {model: Rank(1 + better[model], len(scored) - worse[model]) for model in better}

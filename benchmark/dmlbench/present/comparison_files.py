@@ -33,10 +33,11 @@ def _property_numbers(comparison: Comparison) -> Iterator[Number]:
 
 
 def _difference_numbers(comparison: Comparison) -> Iterator[Number]:
-    measure = f"{MAIN.key}_difference"
+    measure, p = f"{MAIN.key}_difference", f"{MAIN.key}_difference_p"
     for name, differences in comparison.differences.items():
         for pair in differences:
             yield Number(name, measure, pair.value, pair.a, pair.b, ci95=pair.ci95)
+            yield Number(name, p, pair.p, pair.a, pair.b)
 
 
 def _intervention_numbers(comparison: Comparison) -> Iterator[Number]:

@@ -47,7 +47,7 @@ def print_comparison(comparison: Comparison) -> None:
 
 
 def property_table(comparison: Comparison) -> Table:
-    """Return one row per property, one column per model; the best and those tied are marked."""
+    """Return one row per property, one column per model; those that may be best are marked."""
     models = comparison.models
     rows: list[Row] = []
     for name, by_model in comparison.properties.items():
@@ -64,9 +64,8 @@ def tie_note(comparison: Comparison) -> str:
     """Return the note on the marks in the table of properties; empty if nothing is marked."""
     known = any(comparison.leaders(name) for name in comparison.properties)
     return (
-        "Marked, where beyond chance: the highest of a property, and what is tied with it: the "
-        "95 % interval of the paired difference (jackknife, same images, not corrected for the "
-        "number of pairs) holds 0."
+        "Marked, where the highest is beyond chance: the models that may be the best of a "
+        "property, at 95 % over all pairs of models together (max-t, paired jackknife)."
         if known
         else ""
     )
@@ -74,7 +73,7 @@ def tie_note(comparison: Comparison) -> str:
 
 def difference_table(comparison: Comparison) -> Table:
     """Return one row per property and one column per pair of models; many pairs become rows."""
-    title = f"Differences of {MAIN.title} (95 % interval, paired)"
+    title = f"Differences of {MAIN.title} (95 % interval of each pair alone, paired)"
     by_property = comparison.differences
     first = next(iter(by_property.values()), ())
     pairs = [f"{comparison.label(pair.a)} - {comparison.label(pair.b)}" for pair in first]

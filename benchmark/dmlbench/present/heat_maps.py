@@ -34,7 +34,7 @@ class Cell:
         hover: hover text with all details.
         background, ink: colors of the cell and its text.
         below: a second, smaller line.
-        marked: whether the value is the highest of its property, or tied with it.
+        marked: whether the model may be the best of its property; see `Comparison.leaders`.
     """
 
     text: str
@@ -165,7 +165,7 @@ def _score_cell(
     if score.value is None:
         return Cell(NONE, f"{name}, {label}: {scores.reason}")
     hover += ": inside chance" if score.is_chance else ""
-    hover += ", the highest or tied with it" if marked else ""
+    hover += ", may be the best" if marked else ""
     if score.is_chance:
         return Cell(number(score.value, 2), hover, GRAY, GRAY_INK, marked=marked)
     return replace(shaded(score.value, 2, scale, hover), marked=marked)

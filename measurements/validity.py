@@ -1,0 +1,162 @@
+"""How often the statistics are right, on data whose answer is known: tables of docs/validity.md.
+
+    python measurements/validity.py best [SEEDS]
+    python measurements/validity.py groups [SEEDS]
+
+SEEDS (200) datasets per row. Shares have their simulation error (one standard deviation) beside them.
+
+- best: fourteen equal models, and one better model among fourteen: the models that may be the best.
+- groups: tests of two groups of losses without a difference, with and without dependence on MAP@R.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+SEEDS = 200
+IMAGES, MODELS, DIMENSIONS = 300, 14, 32
+
+
+class Images(NamedTuple):
+    """What embeddings of a dataset are made of.
+
+    Attributes:
+        labels: [N] label of each image.
+        scenes: [N] scene of each image; None where each shows its own.
+        shared: [N, D] what all models see in an image beside its label.
+        noise: draws [N, D] that a model sees alone.
+    """
+
+    labels: NDArray[np.int64]
+    scenes: NDArray[np.int64] | None
+    shared: Array
+    noise: Callable[[], Array]
+
+
+def make_images(kind: str, rng: np.random.Generator) -> Images:
+    """Draw the images of a dataset of this kind."""
+    shape = IMAGES, DIMENSIONS
+    labels = rng.integers(0, 6, IMAGES)
+    normal = Images(labels, None, rng.normal(size=shape), lambda: rng.normal(size=shape))
+    if kind == "isotropic":
+        return normal
+    if kind == "clustered":
+        centers = 2 * rng.normal(size=(12, DIMENSIONS))
+        return normal._replace(shared=normal.shared + centers[rng.integers(0, 12, IMAGES)])
+    if kind == "heavy-tailed":
+        return Images(labels, None, rng.standard_t(3, shape), lambda: rng.standard_t(3, size=shape))
+    if kind == "few per label":
+        return normal._replace(labels=rng.integers(0, 60, IMAGES))
+    scenes = np.repeat(np.arange(IMAGES // 3), 3)
+    of_scene = rng.normal(size=(IMAGES // 3, DIMENSIONS))[scenes]
+    return normal._replace(labels=labels[scenes], scenes=scenes, shared=of_scene)
+
+
+KINDS = ("isotropic", "clustered", "heavy-tailed", "few per label", "sweep")
+
+
+def share(hits: Iterable[bool]) -> str:
+    """Format a share in percent with its standard deviation over simulations."""
+    values = np.array(list(hits), np.float64)
+    p = float(values.mean())
+    return f"{100 * p:.1f} ± {100 * np.sqrt(p * (1 - p) / len(values)):.1f} %"
+
+
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Print a Markdown table as its rows come."""
+    titles = list(columns)
+    for row in (titles, ["---"] * len(titles)):
+        print(f"| {' | '.join(row)} |")
+    for cells in rows:
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def best(seeds: int) -> None:
+    """Print how often equal models are excluded from the best, and a better one is found."""
+    columns = (
+        *("data", "equal: some excluded, pairwise", "equal: some excluded, together"),
+        *("better: kept, pairwise", "better: kept, together"),
+        *("better: others left, pairwise", "better: others left, together"),
+    )
+    print_table(columns, map(lambda kind: _best_row(kind, seeds), KINDS))
+
+
+def _best_row(kind: str, seeds: int) -> Iterator[str]:
+    equal: list[tuple[bool, bool]] = []
+    better: list[tuple[tuple[bool, int], tuple[bool, int]]] = []
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        images = make_images(kind, rng)
+        scores = [_score(images, 1.0, seed) for _ in range(MODELS)]
+        pairwise, together = _remaining(scores)
+        equal.append((not pairwise.all(), not together.all()))
+        scores[0] = _score(images, BETTER[kind], seed)
+        pairwise, together = _remaining(scores)
+        better.append(
+            tuple((bool(models[0]), int(models[1:].sum())) for models in (pairwise, together))
+        )
+    yield kind
+    yield from (share(excluded) for excluded in zip(*equal, strict=True))
+    rules = list(zip(*better, strict=True))
+    yield from (share(kept for kept, _ in rule) for rule in rules)
+    yield from (f"{np.mean([others for _, others in rule]):.1f} of 13" for rule in rules)
+
+
+BETTER = {
+    "isotropic": 1.4,
+    "clustered": 1.6,
+    "heavy-tailed": 1.6,
+    "few per label": 2.0,
+    "sweep": 1.4,
+}
+"""Signal of the better model; that of the others is 1."""
+
+
+def _score(images: Images, strength: float, seed: int) -> tuple[float, tuple[float, ...]]:
+    """Return NR-Precision of a new model and its replicates."""
+    from dmlbench.scores.labels import encode_labels
+    from dmlbench.scores.options import Options
+    from dmlbench.scores.retrieval import neighbor_scores
+    from dmlbench.scores.uncertainty import drop_groups
+
+    signal = 2 * strength * np.eye(images.labels.max() + 1)[images.labels] @ _directions(images)
+    embeddings = signal + images.shared + images.noise()
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    labels = {"label": encode_labels(images.labels, IMAGES, "label")}
+    scenes = None if images.scenes is None else list(images.scenes)
+    groups = drop_groups(IMAGES, scenes, seed)
+    options = Options(seed, groups, 0, IMAGES, 1, None, images.scenes)
+    score = neighbor_scores(embeddings, labels, options)["label"]["nr_precision"]
+    assert score.value is not None
+    assert score.replicates is not None
+    return score.value, score.replicates
+
+
+def _directions(images: Images) -> Array:
+    """Return a fixed unit direction [L, D] for each label."""
+    directions = np.random.default_rng(7).normal(size=(images.labels.max() + 1, DIMENSIONS))
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def _remaining(scores: list[tuple[float, tuple[float, ...]]]) -> tuple[NDArray[np.bool_], ...]:
+    """Return which models may be best: by pairwise intervals from the leader, and together."""
+    from dmlbench.compare.simultaneous import LEVEL, simultaneous_p
+    from dmlbench.scores.jackknife import jackknife_interval
+
+    values, replicates = (np.array(part) for part in zip(*scores, strict=True))
+    leader = values.argmax()
+    pairwise = []
+    for value, left_out in zip(values, replicates, strict=True):
+        interval = jackknife_interval(values[leader] - value, replicates[leader] - left_out)
+        pairwise.append(interval is None or interval[0] <= 0)
+    p = simultaneous_p(values, replicates)
+    return np.array(pairwise), ~((p < LEVEL) & (values > values[:, None])).any(axis=1)
+
+
+if __name__ == "__main__":
+    sections = {"best": best}
+    sections[sys.argv[1]](int(sys.argv[2]) if len(sys.argv) > 2 else SEEDS)

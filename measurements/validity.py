@@ -3,9 +3,9 @@
     python measurements/validity.py best [SEEDS]
     python measurements/validity.py groups [SEEDS]
 
-SEEDS (200) datasets per row. Shares have their simulation error (one standard deviation) beside them.
+SEEDS (200) datasets per row. Beside shares stands their simulation error, one standard deviation.
 
-- best: fourteen equal models, and one better model among fourteen: the models that may be the best.
+- best: of fourteen equal models, or with one better: which may be the best.
 - groups: tests of two groups of losses without a difference, with and without dependence on MAP@R.
 """
 
@@ -82,7 +82,7 @@ def best(seeds: int) -> None:
         *("better: kept, pairwise", "better: kept, together"),
         *("better: others left, pairwise", "better: others left, together"),
     )
-    print_table(columns, map(lambda kind: _best_row(kind, seeds), KINDS))
+    print_table(columns, (_best_row(kind, seeds) for kind in KINDS))
 
 
 def _best_row(kind: str, seeds: int) -> Iterator[str]:
@@ -157,6 +157,53 @@ def _remaining(scores: list[tuple[float, tuple[float, ...]]]) -> tuple[NDArray[n
     return np.array(pairwise), ~((p < LEVEL) & (values > values[:, None])).any(axis=1)
 
 
+def groups(seeds: int) -> None:
+    """Print how often groups of 5 and 9 losses that do not differ are told apart (p < 0.05).
+
+    A property or an agreement depends on MAP@R or not, and MAP@R on the group or not; power is that
+    for a group that differs by 1.5 standard deviations, or agrees more within it.
+    """
+    cases = {
+        "nothing depends on MAP@R": (0.0, 0.0),
+        "the property depends on MAP@R": (2.0, 0.0),
+        "MAP@R depends on the group": (0.0, 2.0),
+        "both": (2.0, 2.0),
+    }
+    columns = ("data", "U", "given MAP@R", "relabeling", "relabeling given MAP@R")
+    rows = [
+        (f"{name}, {case}", slope, shift, effect)
+        for effect, case in ((0.0, "no effect of the group"), (1.5, "an effect"))
+        for name, (slope, shift) in cases.items()
+    ]
+    print_table(columns, (_group_row(*row, seeds) for row in rows))
+
+
+def _group_row(name: str, slope: float, shift: float, effect: float, seeds: int) -> Iterator[str]:
+    from dmlbench.compare.rank_tests import exact_test
+    from dmlbench.compare.relabeling import group_given_covariate, relabeling_test
+
+    first = np.arange(14) < 5
+    p_values = []
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        retrieval = shift * first + rng.normal(size=14)
+        values = slope * retrieval + effect * first + rng.normal(size=14)
+        distance = np.abs(retrieval[:, None] - retrieval)
+        # Noise of each loss and of each pair: agreements of pairs that share a loss go together.
+        of_loss, of_pair = rng.normal(size=14), np.triu(rng.normal(size=(14, 14)), 1)
+        agreement = of_loss[:, None] + of_loss + of_pair + of_pair.T - slope * distance
+        agreement += 0.5 * effect * (first[:, None] == first)
+        tests = (
+            exact_test(list(values[first]), list(values[~first])),
+            group_given_covariate(values, first, retrieval, seed),
+            relabeling_test(agreement, first, seed=seed),
+            relabeling_test(agreement, first, retrieval, seed),
+        )
+        p_values.append([test.p for test in tests if test is not None])
+    yield name
+    yield from (share(p < 0.05 for p in column) for column in zip(*p_values, strict=True))
+
+
 if __name__ == "__main__":
-    sections = {"best": best}
+    sections = {"best": best, "groups": groups}
     sections[sys.argv[1]](int(sys.argv[2]) if len(sys.argv) > 2 else SEEDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy.stats import mannwhitneyu
 
 from dmlbench.compare.group_tests import compare_groups
 from dmlbench.compare.groups import Groups, Unit, loss_groups, read_groups
+from dmlbench.compare.relabeling import group_given_covariate, relabeling_test
 from dmlbench.losses import LOSSES
 from dmlbench.present.group_tables import group_tables, reach_words
 from dmlbench.results import find_results
@@ -151,7 +153,7 @@ VALUES = {"a1": 1.0, "a2": 3.0, "c1": 4.0, "c2": 6.0, "t1": 1.0, "t2": 0.0, "m1"
 
 def test_corrected_averages_folds_first():
     properties = {"hue": {model: scores(value) for model, value in VALUES.items()}}
-    test = compare_groups(PAIR, properties, {}, {}).properties["hue"].corrected
+    test = compare_groups(PAIR, properties, {}, {}, {}).properties["hue"].corrected
     assert test.values == {"arcface": 2.0, "cosface": 5.0, "triplet": 0.5, "margin": 3.0}
     assert test.means == {"classification": 3.5, "ranking": 1.75}
     assert test.u == 3
@@ -162,7 +164,7 @@ def test_corrected_averages_folds_first():
 
 def test_paper_takes_every_model_as_independent_and_halves_p():
     properties = {"hue": {model: scores(0.0, paper=value) for model, value in VALUES.items()}}
-    paper = compare_groups(PAIR, properties, {}, {}).properties["hue"].paper
+    paper = compare_groups(PAIR, properties, {}, {}, {}).properties["hue"].paper
     expected = mannwhitneyu([1, 3, 4, 6], [1, 0, 3], alternative="two-sided", method="asymptotic")
     assert paper.sizes == {"classification": 4, "ranking": 3}
     assert paper.means == {"classification": 3.5, "ranking": pytest.approx(4 / 3)}
@@ -187,7 +189,7 @@ def test_holm_goes_over_the_properties_and_not_over_the_attention():
     }
     properties["apart"] = {model: scores(float(model[0] == "a") + rng.random()) for model in models}
     on_car = {model: float(rng.random()) for model in models}
-    group_comparison = compare_groups(groups, properties, on_car, {})
+    group_comparison = compare_groups(groups, properties, on_car, {}, {})
     assert len(group_comparison.properties) == 11
     assert group_comparison.properties["apart"].corrected.p_holm == pytest.approx(11 * 2 / 2002)
     assert group_comparison.properties["apart"].corrected.delta == 1
@@ -201,7 +203,40 @@ def test_holm_goes_over_the_properties_and_not_over_the_attention():
         "5 against 9 over 11 properties: the smallest p (Holm) is 0.011; p < 0.05 takes a property "
         "with |delta| >= 0.91."
     )
-    assert words in next(group_tables(group_comparison)).note
+    assert words in group_tables(group_comparison)["group_tests"].note
+
+
+def test_tests_given_retrieval_average_folds_and_adjust_over_the_properties():
+    retrieval = {"a1": 0.1, "a2": 0.3, "c1": 0.3, "c2": 0.5, "t1": 0.6, "t2": 0.6, "m1": 0.1}
+    properties = {
+        "hue": {model: scores(value) for model, value in VALUES.items()},
+        "height": {model: scores(-value) for model, value in VALUES.items()},
+    }
+    pairs = {
+        frozenset(pair): 0.9 if pair[0][0] in "ac" and pair[1][0] in "ac" else 0.5
+        for pair in itertools.combinations(VALUES, 2)
+    }
+    group_comparison = compare_groups(PAIR, properties, {}, pairs, retrieval)
+    assert group_comparison.retrieval == pytest.approx(
+        {"arcface": 0.2, "cosface": 0.4, "triplet": 0.6, "margin": 0.1}
+    )
+    test = group_comparison.properties["hue"].given_retrieval
+    means = [2.0, 5.0, 0.5, 3.0]
+    expected = group_given_covariate(means, [1, 1, 0, 0], [0.2, 0.4, 0.6, 0.1])
+    assert (test.effect, test.p) == pytest.approx((expected.effect, expected.p))
+    assert test.p_holm == pytest.approx(min(1, 2 * expected.p))
+    agreement = np.full((4, 4), np.arctanh(0.5))
+    agreement[0, 1] = agreement[1, 0] = np.arctanh(0.9)
+    by_hand = relabeling_test(agreement, [1, 1, 0, 0])
+    assert group_comparison.relabeling.difference == pytest.approx(by_hand.effect)
+    assert group_comparison.relabeling.p == by_hand.p
+    assert group_comparison.relabeling.p_given_retrieval is not None
+    tables = group_tables(group_comparison)
+    assert list(tables) == ["group_tests", "group_tests_given_retrieval", "group_correlations"]
+    without = compare_groups(PAIR, properties, {}, pairs, {"a1": 0.1})
+    assert without.properties["hue"].given_retrieval is None
+    assert without.relabeling.p_given_retrieval is None
+    assert "group_tests_given_retrieval" not in group_tables(without)
 
 
 def test_property_without_scores_is_not_tested():
@@ -209,7 +244,7 @@ def test_property_without_scores_is_not_tested():
         "hue": {model: scores(value) for model, value in VALUES.items()},
         "none": {model: scores(None) for model in VALUES},
     }
-    group_comparison = compare_groups(PAIR, properties, {}, {})
+    group_comparison = compare_groups(PAIR, properties, {}, {}, {})
     assert list(group_comparison.properties) == ["hue"]
     assert group_comparison.reach.tests == 1
 
@@ -220,7 +255,7 @@ def test_agreement_leaves_out_folds_of_one_loss():
 
     pairs = r("a1", "a2", 0.99) | r("a1", "c1", 0.5) | r("a2", "c1", 0.5) | r("a1", "t1", 0.2)
     pairs |= r("c1", "m1", None) | r("t1", "t2", 0.98)
-    group_comparison = compare_groups(PAIR, {}, {}, pairs)
+    group_comparison = compare_groups(PAIR, {}, {}, pairs, {})
     assert group_comparison.within["classification"].r == pytest.approx(0.5)
     assert group_comparison.within["classification"].pairs == 2
     assert (group_comparison.within["ranking"].r, group_comparison.within["ranking"].pairs) == (

@@ -7,14 +7,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dmlbench.compare.groups import Groups
+from dmlbench.compare.groups import Groups, Unit
 from dmlbench.compare.rank_tests import asymptotic_test, cliffs_delta, exact_test, holm, reach
+from dmlbench.compare.relabeling import (
+    group_given_covariate,
+    relabeling_test,
+)
 from dmlbench.maps import summarize_correlations
-from dmlbench.results.files import Interval, PropertyScores
-from dmlbench.scores.registry import MAIN, PAPER
+from dmlbench.maps.compare import fisher
+from dmlbench.results.files import CLASSES, Interval, PropertyScores
+from dmlbench.scores.registry import MAIN, PAPER, declared
 from dmldata.common.strict import StrictModel
 
-CORRECTED_SCORE, PAPER_SCORE = MAIN.key, PAPER.key
+CORRECTED_SCORE, PAPER_SCORE, RETRIEVAL_SCORE = MAIN.key, PAPER.key, declared("map_at_r").key
 
 Values = Mapping[str, float | None]
 
@@ -54,10 +59,31 @@ class PaperTest(StrictModel):
     p_two_sided: float
 
 
+class RetrievalTest(StrictModel):
+    """Rank regression of the corrected values on group and MAP@R; see `relabeling`.
+
+    Attributes:
+        effect: partial correlation of the ranks with the first group, given those of MAP@R.
+        p: two-sided, over `permutations` of residuals (Freedman and Lane).
+        p_holm: p, adjusted for the number of properties; None if this is not a property.
+    """
+
+    effect: float
+    p: float
+    p_holm: float | None
+    permutations: int
+
+
 class GroupTest(StrictModel):
-    """Both tests of one property; `paper` is None if a group has no such score."""
+    """The tests of one property.
+
+    Attributes:
+        given_retrieval: None if the MAP@R of a loss is not known, or explains all.
+        paper: None if a group has no such score.
+    """
 
     corrected: CorrectedTest
+    given_retrieval: RetrievalTest | None
     paper: PaperTest | None
 
 
@@ -77,6 +103,23 @@ class MeanAgreement(StrictModel):
     pairs: int
 
 
+class Relabeling(StrictModel):
+    """Test whether losses of one group agree more than losses of different groups.
+
+    Attributes:
+        difference: mean agreement within the groups minus the mean between them.
+        p: one-sided, over `deals` of the losses into groups of these sizes.
+        difference_given_retrieval, p_given_retrieval: the same of what the difference of two
+            losses in MAP@R leaves of their agreement; None if the MAP@R of a loss is not known.
+    """
+
+    difference: float
+    p: float
+    difference_given_retrieval: float | None
+    p_given_retrieval: float | None
+    deals: int
+
+
 class GroupComparison(StrictModel):
     """Comparison of two groups of models.
 
@@ -87,6 +130,9 @@ class GroupComparison(StrictModel):
         attention_on_car: the same tests of each model's mean.
         within, between: agreement of maps within each group and between the two; pairs of folds of
             one loss are left out.
+        relabeling: test of these agreements, in Fisher-z; None if a pair of losses has no
+            correlation.
+        retrieval: MAP@R of the class by unit, averaged over its folds; empty if it is not known.
     """
 
     groups: Groups
@@ -95,6 +141,8 @@ class GroupComparison(StrictModel):
     attention_on_car: GroupTest | None
     within: dict[str, MeanAgreement]
     between: MeanAgreement
+    relabeling: Relabeling | None
+    retrieval: dict[str, float]
 
 
 def compare_groups(
@@ -102,6 +150,7 @@ def compare_groups(
     properties: Mapping[str, Mapping[str, PropertyScores]],
     attention_on_car: Values,
     correlations: Mapping[frozenset[str], float | None],
+    retrieval: Values,
 ) -> GroupComparison:
     """Run all tests of two groups.
 
@@ -109,9 +158,13 @@ def compare_groups(
         properties: scores by property, then by id of the model.
         attention_on_car: mean attention on the car by id of the model.
         correlations: mean Pearson r of the maps by pair of models.
+        retrieval: MAP@R of the class by id of the model; empty if it is not known.
     """
+    of_units = _unit_means(groups, retrieval)
     tests = {
-        name: _test(groups, _values(by_model, CORRECTED_SCORE), _values(by_model, PAPER_SCORE))
+        name: _test(
+            groups, _values(by_model, CORRECTED_SCORE), _values(by_model, PAPER_SCORE), of_units
+        )
         for name, by_model in properties.items()
     }
     valid_tests = {name: test for name, test in tests.items() if test is not None}
@@ -125,30 +178,53 @@ def compare_groups(
         and Reach(
             sizes=sizes, tests=len(valid_tests), smallest_p=limit.p, smallest_delta=limit.delta
         ),
-        attention_on_car=_test(groups, attention_on_car, attention_on_car),
+        attention_on_car=_test(groups, attention_on_car, attention_on_car, of_units),
         within={name: _agreement(groups, {name}, correlations) for name in groups.names},
         between=_agreement(groups, {*groups.names}, correlations),
+        relabeling=_relabeling(groups, correlations, of_units),
+        retrieval=of_units,
     )
+
+
+def class_retrieval(properties: Mapping[str, Mapping[str, PropertyScores]]) -> Values:
+    """Return MAP@R of the class by id of the model; empty where no property is the class."""
+    name = next((name for name in CLASSES if name in properties), None)
+    return {} if name is None else _values(properties[name], RETRIEVAL_SCORE)
 
 
 def _values(by_model: Mapping[str, PropertyScores], score: str) -> dict[str, float | None]:
     return {model: scores.scores[score].value for model, scores in by_model.items()}
 
 
-def _test(groups: Groups, values: Values, paper_values: Values) -> GroupTest | None:
-    """Run both tests; None if a group has no value."""
+def _unit_means(groups: Groups, values: Values) -> dict[str, float]:
+    """Return the mean over the folds of each unit that has a value."""
+    folds_by_unit = {
+        unit.name: [value for model in unit.models if (value := values.get(model)) is not None]
+        for unit in groups.units
+    }
+    return {name: float(np.mean(folds)) for name, folds in folds_by_unit.items() if folds}
+
+
+def _test(
+    groups: Groups, values: Values, paper_values: Values, retrieval: Mapping[str, float]
+) -> GroupTest | None:
+    """Run the tests; None if a group has no value."""
+    means = _unit_means(groups, values)
     by_unit: dict[str, dict[str, float]] = {name: {} for name in groups.names}
     by_model: dict[str, list[float]] = {name: [] for name in groups.names}
     for unit in groups.units:
-        folds = [value for model in unit.models if (value := values.get(model)) is not None]
-        if folds:
-            by_unit[unit.group][unit.name] = float(np.mean(folds))
+        if unit.name in means:
+            by_unit[unit.group][unit.name] = means[unit.name]
         papers = [paper_values.get(model) for model in unit.models]
         by_model[unit.group] += [value for value in papers if value is not None]
     if not all(by_unit.values()):
         return None
     paper = _paper(by_model) if all(by_model.values()) else None
-    return GroupTest(corrected=_corrected(by_unit), paper=paper)
+    return GroupTest(
+        corrected=_corrected(by_unit),
+        given_retrieval=_given_retrieval(by_unit, retrieval),
+        paper=paper,
+    )
 
 
 def _corrected(by_unit: Mapping[str, Mapping[str, float]]) -> CorrectedTest:
@@ -166,6 +242,21 @@ def _corrected(by_unit: Mapping[str, Mapping[str, float]]) -> CorrectedTest:
     )
 
 
+def _given_retrieval(
+    by_unit: Mapping[str, Mapping[str, float]], retrieval: Mapping[str, float]
+) -> RetrievalTest | None:
+    first, second = by_unit.values()
+    values = {**first, **second}
+    if not values.keys() <= retrieval.keys():
+        return None
+    in_first = [name in first for name in values]
+    covariate = [retrieval[name] for name in values]
+    test = group_given_covariate(list(values.values()), in_first, covariate)
+    if test is None:
+        return None
+    return RetrievalTest(effect=test.effect, p=test.p, p_holm=None, permutations=test.deals)
+
+
 def _paper(by_model: Mapping[str, Sequence[float]]) -> PaperTest:
     test = asymptotic_test(*by_model.values())
     return PaperTest(
@@ -178,12 +269,18 @@ def _paper(by_model: Mapping[str, Sequence[float]]) -> PaperTest:
 
 
 def _with_holm(tests: Mapping[str, GroupTest]) -> dict[str, GroupTest]:
-    adjusted = holm([test.corrected.p for test in tests.values()])
+    """Adjust both tests for the number of properties."""
+    p_given = {name: test.given_retrieval.p for name, test in tests.items() if test.given_retrieval}
+    adjusted = dict(zip(tests, holm([test.corrected.p for test in tests.values()]), strict=True))
+    adjusted_given = dict(zip(p_given, holm(list(p_given.values())), strict=True))
     return {
-        name: test.model_copy(
-            update={"corrected": test.corrected.model_copy(update={"p_holm": p_holm})}
+        name: GroupTest(
+            corrected=test.corrected.model_copy(update={"p_holm": adjusted[name]}),
+            given_retrieval=test.given_retrieval
+            and test.given_retrieval.model_copy(update={"p_holm": adjusted_given[name]}),
+            paper=test.paper,
         )
-        for (name, test), p_holm in zip(tests.items(), adjusted, strict=True)
+        for name, test in tests.items()
     }
 
 
@@ -191,11 +288,43 @@ def _agreement(
     groups: Groups, of: set[str], correlations: Mapping[frozenset[str], float | None]
 ) -> MeanAgreement:
     """Average over pairs of units whose groups are `of`: one group, or one unit of each."""
-    pairs = [
-        correlations.get(frozenset({a, b}))
+    known = [
+        r
         for first, second in itertools.combinations(groups.units, 2)
         if {first.group, second.group} == of
-        for a, b in itertools.product(first.models, second.models)
+        for r in _correlations(first, second, correlations)
     ]
-    known = [r for r in pairs if r is not None]
     return MeanAgreement(r=summarize_correlations(known).mean, pairs=len(known))
+
+
+def _correlations(
+    first: Unit, second: Unit, correlations: Mapping[frozenset[str], float | None]
+) -> list[float]:
+    """Return the known correlations of the models of two units."""
+    pairs = itertools.product(first.models, second.models)
+    return [r for pair in pairs if (r := correlations.get(frozenset(pair))) is not None]
+
+
+def _relabeling(
+    groups: Groups,
+    correlations: Mapping[frozenset[str], float | None],
+    retrieval: Mapping[str, float],
+) -> Relabeling | None:
+    units = groups.units
+    agreement = np.eye(len(units))
+    for i, j in itertools.combinations(range(len(units)), 2):
+        r = summarize_correlations(_correlations(units[i], units[j], correlations)).mean
+        if r is None:
+            return None
+        agreement[i, j] = agreement[j, i] = float(fisher(np.float64(r)))
+    in_first = [unit.group == groups.names[0] for unit in units]
+    test, controlled = relabeling_test(agreement, in_first), None
+    if all(unit.name in retrieval for unit in units):
+        controlled = relabeling_test(agreement, in_first, [retrieval[unit.name] for unit in units])
+    return test and Relabeling(
+        difference=test.effect,
+        p=test.p,
+        difference_given_retrieval=controlled and controlled.effect,
+        p_given_retrieval=controlled and controlled.p,
+        deals=test.deals,
+    )

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from dmlbench.compare.comparison import ComparedModel, Comparison, SaliencyTable, mean_correlations
 from dmlbench.compare.differences import Difference, score_differences
-from dmlbench.compare.group_tests import GroupComparison, compare_groups
+from dmlbench.compare.group_tests import GroupComparison, class_retrieval, compare_groups
 from dmlbench.compare.groups import Groups, loss_groups
 from dmlbench.compare.maps import compare_all_maps
 from dmlbench.compare.representations import compare_representations
@@ -77,7 +77,7 @@ def _compare_groups(
     on_car = saliency.attention_on_car if saliency else {}
     values = {model: mean.value for model, mean in on_car.items()}
     correlations = mean_correlations(saliency.pairs if saliency else ())
-    return compare_groups(groups, properties, values, correlations)
+    return compare_groups(groups, properties, values, correlations, class_retrieval(properties))
 
 
 def _common_keys(results: Sequence[Result]) -> list[str]:

@@ -99,6 +99,9 @@ def _group_numbers(groups: GroupComparison | None) -> Iterator[Number]:
     agreements[names] = groups.between
     for pair, agreement in agreements.items():
         yield Number("maps", "group_correlation", agreement.r, *pair)
+    if groups.relabeling is not None:
+        for measure, value in groups.relabeling.model_dump().items():
+            yield Number("maps", f"group_relabeling_{measure}", value, *names)
 
 
 def _test_numbers(subject: str, names: tuple[str, str], test: GroupTest) -> Iterator[Number]:
@@ -107,6 +110,13 @@ def _test_numbers(subject: str, names: tuple[str, str], test: GroupTest) -> Iter
         yield Number(subject, "group_mean", mean, name)
     yield Number(subject, "cliffs_delta", corrected.delta, *names, ci95=corrected.delta_ci95)
     values = {"group_u": corrected.u, "group_p": corrected.p, "group_p_holm": corrected.p_holm}
+    if test.given_retrieval is not None:
+        controlled = test.given_retrieval
+        values |= {
+            "group_partial_r": controlled.effect,
+            "group_p_given_retrieval": controlled.p,
+            "group_p_holm_given_retrieval": controlled.p_holm,
+        }
     if paper is not None:
         values |= {"group_p_paper": paper.p, "group_p_paper_two_sided": paper.p_two_sided}
     for measure, value in values.items():

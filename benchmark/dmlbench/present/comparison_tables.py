@@ -35,7 +35,7 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
             yield pair_table(comparison)
         yield attention_table(comparison)
     if comparison.groups is not None:
-        yield from group_tables(comparison.groups)
+        yield from group_tables(comparison.groups).values()
 
 
 def print_comparison(comparison: Comparison) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmlbench.compare.group_tests import GroupComparison, GroupTest, Reach
+from dmlbench.compare.group_tests import GroupComparison, GroupTest, Reach, Relabeling
 from dmlbench.present.numbers import number, p_value
 from dmlbench.present.table import Cell, Column, Estimate, Table, names, with_interval
 from dmlbench.scores.registry import MAIN, PAPER
 
 
-def group_tables(groups: GroupComparison) -> Iterator[Table]:
-    """Yield the table of tests and, if there are maps, that of their agreement."""
-    yield _test_table(groups)
+def group_tables(groups: GroupComparison) -> dict[str, Table]:
+    """Return the tables of tests, of tests given MAP@R, and of the agreement of maps."""
+    tables = {"group_tests": _test_table(groups)}
+    if any(test.given_retrieval for test in _tests(groups).values()):
+        tables["group_tests_given_retrieval"] = _retrieval_table(groups)
     if groups.between.pairs:
-        yield _agreement_table(groups)
+        tables["group_correlations"] = _agreement_table(groups)
+    return tables
 
 
 def _test_table(groups: GroupComparison) -> Table:
@@ -26,11 +29,29 @@ def _test_table(groups: GroupComparison) -> Table:
         *(Column(title, role="p") for title in ("p", "p (Holm)")),
         *(Column(title, role="p") for title in ("paper: p", "paper: p, two-sided")),
     )
-    rows = [(name, *_test_cells(test, MAIN.digits)) for name, test in groups.properties.items()]
-    if groups.attention_on_car is not None:
-        rows.append(("attention on car", *_test_cells(groups.attention_on_car, 3)))
+    rows = [
+        (name, *_test_cells(test, MAIN.digits if name in groups.properties else 3))
+        for name, test in _tests(groups).items()
+    ]
     title = f"Groups by {MAIN.title}: {first} against {second}"
     return Table(title, columns, rows, " ".join(_group_words(groups)))
+
+
+def _retrieval_table(groups: GroupComparison) -> Table:
+    """Return one row per property: what the group adds to MAP@R."""
+    columns = (
+        *(*names("property"), Column("partial r", 2)),
+        *(Column(title, role="p") for title in ("p", "p (Holm)")),
+    )
+    known = {name: test.given_retrieval for name, test in _tests(groups).items()}
+    rows = [(name, test.effect, test.p, test.p_holm) for name, test in known.items() if test]
+    first, second = groups.groups.names
+    note = (
+        f"Rank regression on group and MAP@R over {len(groups.retrieval)} losses: partial r is "
+        f"above 0 where {first} losses have larger values than MAP@R explains; p is two-sided, "
+        "residuals permuted (Freedman and Lane)."
+    )
+    return Table(f"{first} against {second}, given MAP@R", columns, rows, note)
 
 
 def _agreement_table(groups: GroupComparison) -> Table:
@@ -40,7 +61,33 @@ def _agreement_table(groups: GroupComparison) -> Table:
         ("between", groups.between.r, groups.between.pairs),
     ]
     columns = *names("pairs of models"), Column("r"), Column("pairs")
-    return Table("Pearson r of saliency maps by group", columns, rows)
+    note = relabeling_words(groups.relabeling) if groups.relabeling else ""
+    return Table("Pearson r of saliency maps by group", columns, rows, note)
+
+
+def relabeling_words(test: Relabeling) -> str:
+    """Describe the test of agreement within groups against agreement between groups.
+
+    >>> plain = {"difference_given_retrieval": None, "p_given_retrieval": None, "deals": 2002}
+    >>> relabeling_words(Relabeling(difference=0.05, p=0.004, **plain))
+    'Within minus between groups in Fisher-z: 0.050, p 0.004 of 2,002 deals of the losses.'
+    """
+    controlled = (
+        f"; with the difference in MAP@R regressed out: "
+        f"{number(test.difference_given_retrieval, 3)}, p {p_value(test.p_given_retrieval)}"
+        if test.p_given_retrieval is not None
+        else ""
+    )
+    return (
+        f"Within minus between groups in Fisher-z: {number(test.difference, 3)}, p "
+        f"{p_value(test.p)} of {test.deals:,} deals of the losses{controlled}."
+    )
+
+
+def _tests(groups: GroupComparison) -> dict[str, GroupTest]:
+    """Return the tests by property, and that of the attention."""
+    on_car = groups.attention_on_car
+    return {**groups.properties, **({"attention on car": on_car} if on_car else {})}
 
 
 def reach_words(reach: Reach) -> str:

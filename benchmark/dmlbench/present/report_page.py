@@ -110,7 +110,7 @@ def write_report(
         tree=dendrogram(comparison),
         pairs=pair_details(comparison),
         attention=attention_table(comparison),
-        groups=list(group_tables(comparison.groups)) if comparison.groups else [],
+        groups=list(group_tables(comparison.groups).values()) if comparison.groups else [],
         cards=cards,
         strips=[] if dataset is None else make_strips(comparison, results, dataset),
         explorer=Markup(explorer),

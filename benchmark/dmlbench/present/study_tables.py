@@ -26,8 +26,7 @@ def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
     for score in (MAIN, PAPER):
         yield score.key, property_table(findings, score.key)
     if findings.groups is not None:
-        files = ("group_tests", "group_correlations")
-        yield from zip(files, group_tables(findings.groups), strict=False)
+        yield from group_tables(findings.groups).items()
     for label in findings.classes:
         yield f"retrieval_{label}", retrieval_table(findings, label)
     if findings.maps is not None:

@@ -10,11 +10,11 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from dmlbench.compare.comparison import Pair, SaliencyTable, mean_correlations
-from dmlbench.compare.group_tests import GroupComparison, compare_groups
+from dmlbench.compare.group_tests import GroupComparison, class_retrieval, compare_groups
 from dmlbench.compare.groups import Groups
 from dmlbench.losses import loss_named
 from dmlbench.maps import summarize_correlations
-from dmlbench.results.files import DatasetRecord, Interval, Score
+from dmlbench.results.files import CLASSES, DatasetRecord, Interval, PropertyScores, Score
 from dmlbench.scores.jackknife import jackknife_interval
 from dmlbench.scores.registry import ADJUSTED, MAIN, PAPER, RETRIEVAL
 from dmlbench.study.models import Measurement, Training
@@ -154,7 +154,7 @@ def find(
         retrieval_spearman=retrieval_spearman(by_score[MAIN.key], by_label),
         maps=maps,
         fold_agreement=_fold_agreement(losses, repeats) if repeats else {},
-        groups=_groups(groups, properties, maps),
+        groups=_groups(groups, properties, classes, labels, maps),
     )
 
 
@@ -267,21 +267,33 @@ def _fold_agreement(losses: Sequence[str], maps: MapComparison) -> dict[str, Fol
 
 
 def _groups(
-    groups: Groups | None, properties: Mapping[Model, Measurement], maps: MapComparison | None
+    groups: Groups | None,
+    properties: Mapping[Model, Measurement],
+    classes: Mapping[Model, Measurement],
+    labels: Sequence[str],
+    maps: MapComparison | None,
 ) -> GroupComparison | None:
     if groups is None:
         return None
-    first = next(iter(properties.values())).properties.properties
-    by_property = {
+    by_property = _by_model(properties)
+    retrieval = class_retrieval(
+        {CLASSES[0]: _by_model(classes)[labels[0]]} if classes else by_property
+    )
+    attention = {model: mean.value for model, mean in maps.attention_on_car.items()} if maps else {}
+    correlations = mean_correlations(maps.pairs if maps else ())
+    return compare_groups(groups, by_property, attention, correlations, retrieval)
+
+
+def _by_model(measured: Mapping[Model, Measurement]) -> dict[str, dict[str, PropertyScores]]:
+    """Return the scores by property, then by id of the model."""
+    first = next(iter(measured.values())).properties.properties
+    return {
         name: {
             measurement.run.model.id: measurement.properties.properties[name]
-            for measurement in properties.values()
+            for measurement in measured.values()
         }
         for name in first
     }
-    attention = {model: mean.value for model, mean in maps.attention_on_car.items()} if maps else {}
-    correlations = mean_correlations(maps.pairs if maps else ())
-    return compare_groups(groups, by_property, attention, correlations)
 
 
 def pairs_of(maps: MapComparison, losses: Sequence[str]) -> list[Pair]:

@@ -144,7 +144,7 @@ def _directions(images: Images) -> Array:
 
 def _remaining(scores: list[tuple[float, tuple[float, ...]]]) -> tuple[NDArray[np.bool_], ...]:
     """Return which models may be best: by pairwise intervals from the leader, and together."""
-    from dmlbench.compare.simultaneous import LEVEL, simultaneous_p
+    from dmlbench.compare.simultaneous import may_be_highest
     from dmlbench.scores.jackknife import jackknife_interval
 
     values, replicates = (np.array(part) for part in zip(*scores, strict=True))
@@ -153,8 +153,7 @@ def _remaining(scores: list[tuple[float, tuple[float, ...]]]) -> tuple[NDArray[n
     for value, left_out in zip(values, replicates, strict=True):
         interval = jackknife_interval(values[leader] - value, replicates[leader] - left_out)
         pairwise.append(interval is None or interval[0] <= 0)
-    p = simultaneous_p(values, replicates)
-    return np.array(pairwise), ~((p < LEVEL) & (values > values[:, None])).any(axis=1)
+    return np.array(pairwise), may_be_highest(values, replicates)
 
 
 def groups(seeds: int) -> None:

@@ -8,7 +8,7 @@ Source: protocol, section 6 (Kobs et al., ICCV 2021; Musgrave et al., ECCV 2020)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -179,6 +179,15 @@ distance='euclidean', made_by='python:my_losses:angular')
     if key not in LOSSES:
         raise UnknownNameError("loss", key, LOSSES)
     return LOSSES[key]
+
+
+def without_controls(losses: Iterable[str]) -> list[str]:
+    """Return the losses of these that models are trained with.
+
+    >>> without_controls(["arcface", "none", "random", "triplet"])
+    ['arcface', 'triplet']
+    """
+    return [loss for loss in losses if loss_named(loss).group != "control"]
 
 
 def _loss_of_user(key: str) -> Loss:

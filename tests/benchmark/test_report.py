@@ -21,6 +21,7 @@ from dmlbench.present.color_scales import Scale, contrast, ink_on
 from dmlbench.present.numbers import number
 from dmlbench.present.overlays import overlay
 from dmlbench.results import find_results
+from dmlbench.results.files import PropertyScores, Score
 
 VOID = {"meta", "link", "img", "wbr", "br", "input"}
 
@@ -361,6 +362,7 @@ def test_sentences_say_what_the_numbers_say(results):
         }
         best = max(beyond, key=beyond.get) if beyond else "no property beyond chance"
         assert f"{result.run.name} by {best}" in first
+        assert (" or " in first) == ("'Or'" in first)
         assert f"{result.run.name} {number(result.saliency.attention_on_car.value, 2)}" in fourth
     inside = sum(
         property_scores.scores["nr_precision"].is_chance
@@ -369,3 +371,41 @@ def test_sentences_say_what_the_numbers_say(results):
     )
     assert second.startswith(f"{inside} of 9 scores lie inside")
     assert "3 pairs of models and 6 images" in third
+
+
+def test_properties_that_cannot_be_told_apart_are_not_ordered(results):
+    """The highest value of a model is no finding where another may be as high."""
+    from dmlbench.compare import compare_results
+    from dmlbench.present.report_sentences import summary
+
+    comparison = compare_results(find_results([results])[:2])
+
+    def with_scores(**scores):
+        return comparison.model_copy(
+            update={
+                "properties": {
+                    name: {
+                        model.id: PropertyScores(
+                            n=20, labels=2, left_out={}, reason=None, nr_precision=score
+                        )
+                        for model in comparison.models
+                    }
+                    for name, score in scores.items()
+                }
+            }
+        )
+
+    def score(value, *noise):
+        replicates = tuple(value + 0.01 * np.array(noise)) if noise else None
+        return Score(value=value, ci95=None, chance=(-0.1, 0.1), replicates=replicates)
+
+    up, across = [1, -1] * 10, [1, 1, -1, -1] * 5
+    near = with_scores(hue=score(3.0, *up), car=score(3.1, *across))
+    assert "by car (3.10) or hue (3.00)" in next(summary(near))
+    apart = with_scores(hue=score(1.0, *up), car=score(3.1, *across))
+    assert "by car (3.10);" in next(summary(apart))
+    assert "'Or'" not in next(summary(apart))
+    unknown = with_scores(hue=score(3.0), car=score(3.1))
+    assert "by car (3.10);" in next(summary(unknown))
+    below = with_scores(hue=score(0.05, *up), car=score(-0.3, *up))
+    assert "by no property beyond chance" in next(summary(below))

@@ -105,6 +105,25 @@ def group_given_covariate(
     return _upper_tail(np.abs(correlations), exact)._replace(effect=float(correlations[0]))
 
 
+def rank_correlation(a: ArrayLike, b: ArrayLike, seed: int = 0) -> PermutationTest:
+    """Return Spearman's rho of two scores of losses, with its two-sided p over permutations.
+
+    Args:
+        a, b: [n] scores, not all equal.
+
+    >>> test = rank_correlation([1, 2, 3, 4, 5], [10, 20, 30, 50, 40])
+    >>> round(test.effect, 3), round(test.p, 3), test.deals
+    (0.9, 0.083, 120)
+    """
+    from scipy.stats import rankdata
+
+    ranks = [np.asarray(rankdata(values)) for values in (a, b)]
+    x, y = ((values - values.mean()) / np.linalg.norm(values - values.mean()) for values in ranks)
+    orders, exact = _orders(len(x), np.random.default_rng(seed))
+    correlations = x[orders] @ y
+    return _upper_tail(np.abs(correlations), exact)._replace(effect=float(correlations[0]))
+
+
 def residuals_on(covariate: Floats) -> Floats:
     """Return the [n, n] matrix that gives residuals of a regression on a constant and [n] values.
 

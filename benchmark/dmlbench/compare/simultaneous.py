@@ -12,7 +12,7 @@ for differences that are symmetric. Sets of the best and ranges of ranks follow 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from dmldata.common.arrays import Floats
 
@@ -20,6 +20,18 @@ LEVEL = 0.05
 FLIPS = 1_999
 """Number of random flips; with the observed signs 2,000, of which 5 % is a whole number."""
 _FLIPS_AT_ONCE = 100
+
+
+def may_be_highest(values: ArrayLike, replicates: ArrayLike) -> NDArray[np.bool_]:
+    """Return which scores [M] no other exceeds: the highest is among them with 95 % confidence.
+
+    Args:
+        values, replicates: see `simultaneous_p`.
+    """
+    scores = np.asarray(values, np.float64)
+    p = simultaneous_p(scores, replicates)
+    exceeded: NDArray[np.bool_] = ((p < LEVEL) & (scores > scores[:, None])).any(axis=1)
+    return ~exceeded
 
 
 def simultaneous_p(values: ArrayLike, replicates: ArrayLike, seed: int = 0) -> Floats:

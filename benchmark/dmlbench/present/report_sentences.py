@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from dmlbench.compare import Comparison, Pair
+from dmlbench.compare.simultaneous import may_be_highest
 from dmlbench.present.numbers import interval, number, range_text
 from dmlbench.results.files import Interval, Mean, Score
 from dmlbench.scores.registry import MAIN
@@ -39,36 +41,53 @@ def _interventions(comparison: Comparison) -> Iterator[str]:
 
 
 def _strongest(comparison: Comparison) -> Iterator[str]:
-    best = {model.label: _best(comparison, model.id) for model in comparison.models}
     if not comparison.properties:
         return
-    if len(best) <= MAX_NAMED:
+    strongest = {model.label: _highest(comparison, model.id) for model in comparison.models}
+    tied = any(len(highest) > 1 for highest in strongest.values())
+    unsure = " 'Or': which of them cannot be told at 95 %." if tied else ""
+    if len(strongest) <= MAX_NAMED:
         parts = [
-            f"{label} by {entry[0]} ({_with_interval(entry[1].value, entry[1].ci95)})"
-            if entry
+            f"{label} by {' or '.join(_scored(name, score) for name, score in highest.items())}"
+            if highest
             else f"{label} by no property beyond chance"
-            for label, entry in best.items()
+            for label, highest in strongest.items()
         ]
-        yield f"Embeddings cluster most strongly, by {MAIN.title}: {'; '.join(parts)}."
-        return
-    counted = Counter(entry[0] if entry else "none beyond chance" for entry in best.values())
-    parts = [f"{name} for {count}" for name, count in counted.most_common()]
-    yield (
-        f"The property with the highest {MAIN.title}, over {len(best)} models: {', '.join(parts)}."
-    )
+        yield f"Embeddings cluster most strongly, by {MAIN.title}: {'; '.join(parts)}.{unsure}"
+    else:
+        counted = Counter(
+            " or ".join(highest) or "none beyond chance" for highest in strongest.values()
+        )
+        parts = [f"{name} for {count}" for name, count in counted.most_common()]
+        yield (
+            f"The property with the highest {MAIN.title}, over {len(strongest)} models: "
+            f"{', '.join(parts)}.{unsure}"
+        )
 
 
-def _best(comparison: Comparison, model: str) -> tuple[str, Score] | None:
-    """Return the property with the highest score above 0 that is not inside chance."""
-    scores = {
-        name: by_model[model].scores[MAIN.key] for name, by_model in comparison.properties.items()
-    }
-    known = {
-        name: score
-        for name, score in scores.items()
-        if score.value is not None and score.value > 0 and not score.is_chance
-    }
-    return max(known.items(), key=lambda entry: entry[1].value or 0.0) if known else None
+def _highest(comparison: Comparison, model: str) -> dict[str, Score]:
+    """Return the properties beyond chance that may have a model's highest score, highest first.
+
+    Where a score has no replicates, which tell scores apart, it is the highest value alone.
+    """
+    scores = [
+        (value, name, score)
+        for name, by_model in comparison.properties.items()
+        if (value := (score := by_model[model].scores[MAIN.key]).value) is not None
+        and value > 0
+        and not score.is_chance
+    ]
+    scores.sort(key=lambda entry: -entry[0])
+    replicates = [score.replicates for *_, score in scores if score.replicates is not None]
+    candidates = scores[:1]
+    if len(replicates) == len(scores) > 1:
+        may_be = may_be_highest([value for value, *_ in scores], replicates)
+        candidates = list(itertools.compress(scores, may_be))
+    return {name: score for _, name, score in candidates}
+
+
+def _scored(name: str, score: Score) -> str:
+    return f"{name} ({_with_interval(score.value, score.ci95)})"
 
 
 def _with_interval(value: float | None, ci95: Interval | None) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from statistics import mean
 
 from dmlbench.compare.group_tests import GroupTest
-from dmlbench.losses import loss_named
-from dmlbench.present.group_tables import reach_words
-from dmlbench.present.numbers import number, p_value, range_text
+from dmlbench.losses import loss_named, without_controls
+from dmlbench.present.group_tables import reach_words, relabeling_words
+from dmlbench.present.numbers import interval, number, p_value, range_text
 from dmlbench.scores.registry import MAIN, declared
 from dmlbench.study.findings import Findings, mean_ceiling, mean_r, pairs_of
 
@@ -20,7 +20,9 @@ LARGE_DELTA = 0.474
 def findings_in_words(findings: Findings) -> Iterator[str]:
     """Yield sentences on groups, chance, maps, retrieval and training."""
     yield from _between_groups(findings)
+    yield from _given_retrieval(findings)
     yield from _with_retrieval(findings)
+    yield from _changes(findings)
     yield from _above_chance(findings)
     yield from _maps(findings)
     yield from _group_maps(findings)
@@ -38,7 +40,9 @@ def _between_groups(findings: Findings) -> Iterator[str]:
     sure = [
         name
         for name, test in tests.items()
-        if test.corrected.p_holm is not None and test.corrected.p_holm < SIGNIFICANCE
+        if test.corrected.p_holm is not None
+        and test.corrected.p_holm < SIGNIFICANCE
+        and _has_sign(test)
     ]
     if sure:
         listed = "; ".join(_difference(name, tests[name]) for name in sure)
@@ -52,9 +56,7 @@ def _between_groups(findings: Findings) -> Iterator[str]:
     large = [
         name
         for name, test in tests.items()
-        if name not in sure
-        and abs(test.corrected.delta) >= LARGE_DELTA
-        and test.corrected.delta_ci95[0] * test.corrected.delta_ci95[1] > 0
+        if name not in sure and abs(test.corrected.delta) >= LARGE_DELTA and _has_sign(test)
     ]
     if large:
         listed = "; ".join(_difference(name, tests[name]) for name in large)
@@ -62,6 +64,11 @@ def _between_groups(findings: Findings) -> Iterator[str]:
             f"Differences that are large and have a sign (|delta| >= {LARGE_DELTA}, its interval "
             f"without 0), but not beyond the doubt of so many tests: {listed}."
         )
+
+
+def _has_sign(test: GroupTest) -> bool:
+    low, high = test.corrected.delta_ci95
+    return not low <= 0 <= high
 
 
 def _means(test: GroupTest) -> str:
@@ -72,7 +79,15 @@ def _means(test: GroupTest) -> str:
 def _difference(name: str, test: GroupTest) -> str:
     corrected = test.corrected
     delta, p = number(corrected.delta, 2), p_value(corrected.p_holm)
-    return f"{name} ({_means(test)}; delta {delta}, p (Holm) {p})"
+    return f"{name} ({_means(test)}; delta {delta}, p (Holm) {p}{_given(test)})"
+
+
+def _given(test: GroupTest) -> str:
+    controlled = test.given_retrieval
+    if controlled is None:
+        return ""
+    p = controlled.p if controlled.p_holm is None else controlled.p_holm
+    return f", given MAP@R {p_value(p)}"
 
 
 def _with_retrieval(findings: Findings) -> Iterator[str]:
@@ -85,16 +100,78 @@ def _with_retrieval(findings: Findings) -> Iterator[str]:
         if group != "control" and score is not None:
             means.setdefault(group, []).append(score)
     reached = [f"{group} {number(mean(scores), 3)}" for group, scores in means.items()]
-    rhos = [f"{name} {number(rho, 2)}" for name, rho in findings.retrieval_spearman.items()]
+    sure, unsure = (
+        [
+            f"{name} {number(test.rho, 2)}"
+            for name, test in findings.retrieval_spearman.items()
+            if (test.p_holm < SIGNIFICANCE) is significant
+        ]
+        for significant in (True, False)
+    )
+    retrieval = f"Retrieval of {label} (MAP@R on average: {_listed(reached)})"
+    if not sure:
+        yield (
+            f"{retrieval} goes with NR-Precision of no property beyond doubt (Spearman's rho over "
+            f"the losses, p (Holm) >= {SIGNIFICANCE}: {_listed(unsure)})."
+        )
+        return
+    beside = f" Not beyond doubt: {_listed(unsure)}." if unsure else ""
     yield (
-        f"Retrieval of {label} (MAP@R on average: {_listed(reached)}) goes with NR-Precision "
-        f"(Spearman's rho over the losses: {_listed(rhos)}): where rho is far from 0, losses and "
-        "groups may differ for no other reason than how far their training got."
+        f"{retrieval} goes with NR-Precision (Spearman's rho over the losses, p (Holm) < "
+        f"{SIGNIFICANCE}): {_listed(sure)}. Differences in these can come from how far training "
+        f"got.{beside}"
     )
 
 
+def _given_retrieval(findings: Findings) -> Iterator[str]:
+    groups = findings.groups
+    tests = groups.properties if groups else {}
+    controlled = {name: test.given_retrieval for name, test in tests.items()}
+    known = {name: test for name, test in controlled.items() if test and test.p_holm is not None}
+    if not known or groups is None:
+        return
+    sure = [
+        f"{name} (partial r {number(test.effect, 2)}, p (Holm) {p_value(test.p_holm)})"
+        for name, test in known.items()
+        if test.p_holm is not None and test.p_holm < SIGNIFICANCE
+    ]
+    first, second = groups.groups.names
+    if sure:
+        yield f"Given MAP@R, {first} and {second} losses differ in: {'; '.join(sure)}."
+    else:
+        smallest = p_value(min(test.p_holm or 1.0 for test in known.values()))
+        yield (
+            f"Given MAP@R, no property tells {first} from {second} losses: the smallest p (Holm) "
+            f"is {smallest}. That is no evidence that they are equal."
+        )
+
+
+def _changes(findings: Findings) -> Iterator[str]:
+    """Say which properties change with training, by intervals of every loss."""
+    losses = without_controls(findings.losses)
+    parts: dict[str, list[str]] = {"higher": [], "lower": [], "neither": []}
+    for name, by_loss in findings.changes.items():
+        intervals = [by_loss[loss].ci95 if loss in by_loss else None for loss in losses]
+        higher = sum(ci95 is not None and ci95[0] > 0 for ci95 in intervals)
+        lower = sum(ci95 is not None and ci95[1] < 0 for ci95 in intervals)
+        if losses and len(losses) in (higher, lower):
+            parts["higher" if higher else "lower"].append(name)
+        elif any(intervals):
+            parts["neither"].append(f"{name} (higher {higher}, lower {lower} of {len(losses)})")
+    said = [
+        f"higher for every loss: {_listed(parts['higher'])}" if parts["higher"] else "",
+        f"lower for every loss: {_listed(parts['lower'])}" if parts["lower"] else "",
+        f"for some: {_listed(parts['neither'])}" if parts["neither"] else "",
+    ]
+    if any(said):
+        yield (
+            f"{MAIN.title} against the untrained network's, where the paired 95 % interval of a "
+            f"loss excludes 0: {'; '.join(filter(None, said))}."
+        )
+
+
 def _above_chance(findings: Findings) -> Iterator[str]:
-    losses = [loss for loss in findings.losses if loss_named(loss).group != "control"]
+    losses = without_controls(findings.losses)
     counts = {
         name: sum(
             by_loss[loss].beyond_chance == by_loss[loss].folds and by_loss[loss].mean is not None
@@ -121,7 +198,7 @@ def _maps(findings: Findings) -> Iterator[str]:
     maps = findings.maps
     if maps is None:
         return
-    trained = [loss for loss in findings.losses if loss_named(loss).group != "control"]
+    trained = without_controls(findings.losses)
     pairs = pairs_of(maps, trained)
     if not pairs:
         return
@@ -136,8 +213,7 @@ def _maps(findings: Findings) -> Iterator[str]:
     if folds:
         yield (
             f"Maps of one and the same loss trained on other classes (folds) correlate with r from "
-            f"{range_text(folds)} over {len(folds)} losses: what lies between that and the "
-            "agreement of different losses is what a loss adds."
+            f"{range_text(folds)} over {len(folds)} losses."
         )
     for control in (loss for loss in findings.losses if loss not in trained):
         with_it = [
@@ -159,16 +235,22 @@ def _group_maps(findings: Findings) -> Iterator[str]:
     within = ", ".join(
         f"{number(agreement.r, 2)} within {name}" for name, agreement in groups.within.items()
     )
-    yield f"By group, maps correlate with r = {within}, {number(groups.between.r, 2)} between."
+    tested = f" {relabeling_words(groups.relabeling)}" if groups.relabeling else ""
+    between = number(groups.between.r, 2)
+    yield f"By group, maps correlate with r = {within}, {between} between.{tested}"
     test = groups.attention_on_car
     if test is not None:
-        delta = number(test.corrected.delta, 2)
-        yield f"Attention on the car: {_means(test)} (delta {delta})."
+        corrected = test.corrected
+        yield (
+            f"Attention on the car: {_means(test)} (delta {number(corrected.delta, 2)}, 95 % "
+            f"interval {interval(corrected.delta_ci95, 2)}, p {p_value(corrected.p)}"
+            f"{_given(test)})."
+        )
 
 
 def _retrieval(findings: Findings) -> Iterator[str]:
     for label, by_loss in findings.classes.items():
-        trained = [loss for loss in findings.losses if loss_named(loss).group != "control"]
+        trained = without_controls(findings.losses)
         shown = [
             f"{score.short} "
             f"{range_text((by_loss[loss][score.key].mean for loss in trained), score.digits)}"
@@ -193,12 +275,12 @@ def _training(findings: Findings) -> Iterator[str]:
     behind = [loss for loss, training in trained.items() if training.beats < training.folds]
     if behind:
         yield (
-            f"Not trained yet, as they do not beat the untrained network's MAP@R on the validation "
-            f"classes of every fold: {_listed(behind)}."
+            f"Not above the untrained network's MAP@R on the validation classes of every fold: "
+            f"{_listed(behind)}."
         )
     elif trained:
         yield (
-            f"All {len(trained)} losses beat the untrained network's MAP@R on the validation "
+            f"All {len(trained)} losses are above the untrained network's MAP@R on the validation "
             "classes of every fold."
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dmlbench.compare.comparison import Pair
-from dmlbench.losses import loss_named
+from dmlbench.losses import loss_named, without_controls
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.numbers import extent
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
@@ -178,4 +178,4 @@ def _averaged(score: Averaged, *, paper: bool) -> Estimate:
 def _both_trained(findings: Findings, pair: Pair) -> bool:
     assert findings.maps is not None
     losses = {findings.maps.names[model][0] for model in (pair.a, pair.b)}
-    return all(loss_named(loss).group != "control" for loss in losses)
+    return len(without_controls(losses)) == len(losses)

@@ -7,16 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from dmlbench.compare.comparison import Pair, SaliencyTable, mean_correlations
 from dmlbench.compare.group_tests import GroupComparison, class_retrieval, compare_groups
 from dmlbench.compare.groups import Groups
-from dmlbench.losses import loss_named
+from dmlbench.compare.rank_tests import holm
+from dmlbench.compare.relabeling import rank_correlation
+from dmlbench.losses import without_controls
 from dmlbench.maps import summarize_correlations
 from dmlbench.results.files import CLASSES, DatasetRecord, Interval, PropertyScores, Score
 from dmlbench.scores.jackknife import jackknife_interval
 from dmlbench.scores.registry import ADJUSTED, MAIN, PAPER, RETRIEVAL
+from dmlbench.study.changes import Change, training_changes
 from dmlbench.study.models import Measurement, Training
 from dmlbench.study.recipe import StudyRecipe
 from dmldata.common.strict import StrictModel
@@ -57,6 +59,19 @@ class Averaged(StrictModel):
     folds: int
 
 
+class RankCorrelation(StrictModel):
+    """Spearman's rho over losses.
+
+    Attributes:
+        p: two-sided, over permutations of the losses.
+        p_holm: p, adjusted for the number of properties.
+    """
+
+    rho: float
+    p: float
+    p_holm: float
+
+
 class Trained(StrictModel):
     """Scores on the validation classes, averaged over the folds: before and after training.
 
@@ -87,6 +102,8 @@ class Findings(StrictModel):
         datasets: datasets that `properties`, `classes` and `saliency` were measured on.
         trainings: validation scores by loss.
         properties: scores by score, property and loss.
+        changes: change of NR-Precision with training by property and trained loss; without the
+            control 'none' empty.
         classes: retrieval scores by label, loss and score.
         retrieval_spearman: by property, Spearman's rho over the trained losses between MAP@R of the
             first label of `classes` and NR-Precision: losses may differ in a property only because
@@ -101,8 +118,9 @@ class Findings(StrictModel):
     datasets: dict[str, DatasetRecord]
     trainings: dict[str, Trained]
     properties: dict[str, dict[str, dict[str, Averaged]]]
+    changes: dict[str, dict[str, Change]]
     classes: dict[str, dict[str, dict[str, Averaged]]]
-    retrieval_spearman: dict[str, float]
+    retrieval_spearman: dict[str, RankCorrelation]
     maps: MapComparison | None
     fold_agreement: dict[str, FoldAgreement]
     groups: GroupComparison | None
@@ -150,6 +168,9 @@ def find(
         datasets=datasets,
         trainings={loss: _trained(trainings, loss) for loss in losses} if trainings else {},
         properties=by_score,
+        changes={
+            name: training_changes(properties, losses, name) for name in first.properties.properties
+        },
         classes=by_label,
         retrieval_spearman=retrieval_spearman(by_score[MAIN.key], by_label),
         maps=maps,
@@ -231,7 +252,7 @@ def _means(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 def retrieval_spearman(
     properties: Mapping[str, Mapping[str, Averaged]],
     classes: Mapping[str, Mapping[str, Mapping[str, Averaged]]],
-) -> dict[str, float]:
+) -> dict[str, RankCorrelation]:
     """Return Spearman's rho of retrieval and NR-Precision by property; see `Findings`.
 
     Properties that lack a score for some loss, or have the same for all, are left out.
@@ -241,18 +262,21 @@ def retrieval_spearman(
         classes: scores by label, loss and score.
     """
     retrieval = next(iter(classes.values()), {})
-    trained = [loss for loss in retrieval if loss_named(loss).group != "control"]
+    trained = without_controls(retrieval)
     if len(trained) < FEWEST_LOSSES:
         return {}
-    rho_by_property = {}
+    tests = {}
     for name, by_loss in properties.items():
-        columns = [
-            [retrieval[loss]["map_at_r"].mean for loss in trained],
-            [by_loss[loss].mean for loss in trained],
-        ]
-        if all(None not in column and len(set(column)) > 1 for column in columns):
-            rho_by_property[name] = float(spearmanr(*columns).statistic)
-    return rho_by_property
+        scores = [(retrieval[loss]["map_at_r"].mean, by_loss[loss].mean) for loss in trained]
+        known = [(a, b) for a, b in scores if a is not None and b is not None]
+        retrieved, clustered = [a for a, _ in known], [b for _, b in known]
+        if len(known) == len(trained) and min(len({*retrieved}), len({*clustered})) > 1:
+            tests[name] = rank_correlation(retrieved, clustered)
+    adjusted = holm([test.p for test in tests.values()])
+    return {
+        name: RankCorrelation(rho=test.effect, p=test.p, p_holm=p_holm)
+        for (name, test), p_holm in zip(tests.items(), adjusted, strict=True)
+    }
 
 
 def _fold_agreement(losses: Sequence[str], maps: MapComparison) -> dict[str, FoldAgreement]:

@@ -33,7 +33,13 @@ def test_rank_correlation_with_retrieval_is_over_trained_losses_alone():
     }
     found = retrieval_spearman(properties, retrieved(0.1, 0.2, 0.3, 0.4, 0.5))
     # One swap of neighbours among five: 1 - 6 * 2 / (5 * 24).
-    assert found == pytest.approx({"rises": 1.0, "falls": -1.0, "swapped": 0.9})
+    assert {name: test.rho for name, test in found.items()} == pytest.approx(
+        {"rises": 1.0, "falls": -1.0, "swapped": 0.9}
+    )
+    # Two of 120 orders are as far from 0 as all in order, ten as one swap; Holm over three.
+    assert {name: test.p_holm for name, test in found.items()} == pytest.approx(
+        {"rises": 6 / 120, "falls": 6 / 120, "swapped": 10 / 120}
+    )
 
 
 def test_what_has_no_ranks_has_no_rank_correlation():

@@ -1,0 +1,64 @@
+"""Changes of properties with training: paired differences from the untrained network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from dmlbench.losses import without_controls
+from dmlbench.results.files import Interval
+from dmlbench.scores.jackknife import jackknife_interval
+from dmlbench.scores.registry import MAIN
+from dmlbench.study.models import Measurement
+from dmldata.common.strict import StrictModel
+
+UNTRAINED = "none"
+"""The control before training."""
+
+
+class Change(StrictModel):
+    """NR-Precision of a loss minus that of the untrained network, averaged over their folds.
+
+    Attributes:
+        ci95: paired interval, from the means of the folds' differences of replicates.
+    """
+
+    value: float
+    ci95: Interval | None
+
+
+def training_changes(
+    measured: Mapping[tuple[str, int], Measurement], losses: Sequence[str], name: str
+) -> dict[str, Change]:
+    """Return the change of a property by trained loss; losses that lack a score are left out.
+
+    Args:
+        measured: measurements by loss and fold.
+        losses: the losses; controls are left out.
+    """
+    changes = {loss: _change(measured, loss, name) for loss in without_controls(losses)}
+    return {loss: change for loss, change in changes.items() if change is not None}
+
+
+def _change(measured: Mapping[tuple[str, int], Measurement], loss: str, name: str) -> Change | None:
+    values, replicates = [], []
+    for fold in (fold for model_loss, fold in measured if model_loss == loss):
+        untrained = measured.get((UNTRAINED, fold))
+        if untrained is None:
+            return None
+        after, before = (
+            measurement.properties.properties[name].scores[MAIN.key]
+            for measurement in (measured[loss, fold], untrained)
+        )
+        if after.value is None or before.value is None:
+            return None
+        values.append(after.value - before.value)
+        if after.replicates is not None and before.replicates is not None:
+            replicates.append(np.subtract(after.replicates, before.replicates))
+    if not values:
+        return None
+    mean = float(np.mean(values))
+    paired = len(replicates) == len(values)
+    ci95 = jackknife_interval(mean, np.mean(replicates, axis=0)) if paired else None
+    return Change(value=mean, ci95=ci95)

@@ -1,0 +1,115 @@
+"""Sentences of a study carry their condition, in findings for which the claims are false."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dmlbench.losses import without_controls
+from dmlbench.present.study_sentences import SIGNIFICANCE, findings_in_words
+from dmlbench.study.changes import Change
+from dmlbench.study.findings import Findings, RankCorrelation
+from dmldata.common.strict import parse_json
+
+DOCS = Path(__file__).parents[3] / "docs" / "study" / "study.json"
+HUE = "paint_hue"
+
+
+@pytest.fixture(scope="module")
+def findings():
+    """Findings of the full study; tests change what they are about."""
+    return parse_json(Findings, DOCS.read_bytes(), str(DOCS), ValueError)
+
+
+def sentence(findings, start):
+    return next(text for text in findings_in_words(findings) if text.startswith(start))
+
+
+def with_test(findings, name, **updates):
+    """The findings with a changed test of one property."""
+    test = findings.groups.properties[name]
+    parts = {
+        part: getattr(test, part).model_copy(update=changes) for part, changes in updates.items()
+    }
+    tests = findings.groups.properties | {name: test.model_copy(update=parts)}
+    return findings.model_copy(
+        update={"groups": findings.groups.model_copy(update={"properties": tests})}
+    )
+
+
+@given(st.lists(st.tuples(st.floats(-2, 2), st.floats(0, 2)) | st.none(), min_size=14, max_size=14))
+def test_every_loss_is_said_only_where_every_interval_says_so(findings, ends):
+    losses = without_controls(findings.losses)
+    changes = {
+        loss: Change(value=0.0, ci95=None if end is None else (end[0], end[0] + end[1]))
+        for loss, end in zip(losses, ends, strict=True)
+    }
+    changed = findings.model_copy(update={"changes": {HUE: changes}})
+    words = [text for text in findings_in_words(changed) if "untrained network's, where" in text]
+    text = words[0] if words else ""
+    intervals = [change.ci95 for change in changes.values()]
+    higher = [ci95 is not None and ci95[0] > 0 for ci95 in intervals]
+    lower = [ci95 is not None and ci95[1] < 0 for ci95 in intervals]
+    assert (f"higher for every loss: {HUE}" in text) == all(higher)
+    assert (f"lower for every loss: {HUE}" in text) == all(lower)
+    if text and not all(higher) and not all(lower):
+        assert f"{HUE} (higher {sum(higher)}, lower {sum(lower)} of 14)" in text
+
+
+@given(st.floats(0, 1), st.floats(-1, 1))
+def test_goes_with_is_said_only_of_correlations_beyond_doubt(findings, p, rho):
+    test = RankCorrelation(rho=rho, p=p, p_holm=p)
+    text = sentence(
+        findings.model_copy(update={"retrieval_spearman": {HUE: test}}), "Retrieval of car_model (M"
+    )
+    assert ("goes with NR-Precision of no property beyond doubt" in text) == (p >= SIGNIFICANCE)
+    assert ("Differences in these can come from" in text) == (p < SIGNIFICANCE)
+
+
+@given(st.floats(0, 1), st.tuples(*[st.floats(-1, 1)] * 3).map(sorted))
+def test_no_property_differs_by_a_p_or_an_interval_that_does_not_say_so(findings, p, ends):
+    low, delta, high = ends
+    changed = with_test(
+        findings,
+        HUE,
+        corrected={"p_holm": p, "delta": delta, "delta_ci95": (low, high)},
+        given_retrieval={"p_holm": p},
+    )
+    differing = sentence(changed, "Properties that classification and ranking losses cluster")
+    assert (f"{HUE} (" in differing) == (p < SIGNIFICANCE and not low <= 0 <= high)
+    large = sentence(changed, "Differences that are large and have a sign")
+    assert not (f"{HUE} (" in large and low <= 0 <= high)
+    assert (f"{HUE} (partial r" in sentence(changed, "Given MAP@R")) == (p < SIGNIFICANCE)
+
+
+def test_groups_that_differ_in_nothing_are_not_called_equal(findings):
+    changed = findings
+    for name in findings.groups.properties:
+        changed = with_test(
+            changed, name, corrected={"p_holm": 0.3, "delta": 0.1}, given_retrieval={"p_holm": 0.4}
+        )
+    text = " ".join(findings_in_words(changed))
+    assert "No property tells classification from ranking losses" in text
+    assert "the smallest p (Holm) is 0.400. That is no evidence that they are equal." in text
+    assert "cluster by differently" not in text
+
+
+def test_agreement_by_group_stands_with_its_test(findings):
+    text = sentence(findings, "By group, maps correlate")
+    assert "of 2,002 deals of the losses" in text
+    without = findings.model_copy(
+        update={"groups": findings.groups.model_copy(update={"relabeling": None})}
+    )
+    assert "deals" not in sentence(without, "By group, maps correlate")
+
+
+def test_losses_that_some_fold_left_behind_are_named(findings):
+    losses = ("arcface", "triplet")
+    trainings = {loss: findings.trainings[loss] for loss in losses}
+    trainings["triplet"] = trainings["triplet"].model_copy(update={"beats": 1})
+    text = " ".join(findings_in_words(findings.model_copy(update={"trainings": trainings})))
+    assert "every fold: triplet." in text
+    assert "All 2 losses" not in text

@@ -140,7 +140,7 @@ def test_csv_holds_the_differences_of_all_pairs(dmlbench, results, comparison, t
         assert (float(row["ci95_low"]), float(row["ci95_high"])) == difference.ci95
 
 
-def test_highest_and_what_is_tied_with_it_are_marked(dmlbench, results, comparison, tmp_path):
+def test_models_that_may_be_best_are_marked(dmlbench, results, comparison, tmp_path):
     answer = dmlbench("compare", results, "--out", tmp_path / "c.md", "--out", tmp_path / "c.tex")
     for file, mark in (("c.md", r"\*\*\(?-?\d"), ("c.tex", r"\\textbf\{\(?\$?-?\$?\d")):
         rows = (tmp_path / file).read_text().splitlines()
@@ -153,7 +153,7 @@ def test_highest_and_what_is_tied_with_it_are_marked(dmlbench, results, comparis
         row = next(line for line in printed if line.startswith(f"{name}\t"))
         assert len(re.findall(r"\d\)?\*( |\t|$)", row)) == len(comparison.leaders(name))
     assert any(comparison.leaders(name) for name in comparison.properties)
-    assert "not corrected for the number of pairs" in answer.out
+    assert "at 95 % over all pairs of models together" in answer.out
 
 
 def test_ties_are_not_known_without_intervals(dmlbench, copy_of_results, models, shapes):

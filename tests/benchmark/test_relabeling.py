@@ -112,3 +112,7 @@ def test_a_property_that_retrieval_explains_is_none_of_the_group():
 @pytest.mark.parametrize("values", [[1, 2, 3, 4], [7, 7, 7, 7]])
 def test_what_retrieval_explains_entirely_has_no_test(values):
     assert group_given_covariate(values, [0, 1, 0, 1], [0.1, 0.2, 0.3, 0.4]) is None
+
+
+def test_three_losses_are_too_few_for_a_regression():
+    assert group_given_covariate([1, 2, 3], [0, 1, 1], [0.1, 0.1, 0.1]) is None

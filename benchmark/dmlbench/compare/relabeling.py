@@ -85,7 +85,8 @@ def group_given_covariate(
 
     Returns:
         The partial correlation of the ranks of `values` with the first group given the ranks of
-        `covariate`, and its p; None where the covariate explains the group or the ranks entirely.
+        `covariate`, and its p; None where the covariate explains the group or the ranks entirely,
+        and for fewer than four losses, which leave no residual.
 
     >>> test = group_given_covariate([1, 2, 3, 6, 5, 4], [0, 0, 0, 1, 1, 1], [1, 5, 3, 2, 6, 4])
     >>> round(test.effect, 3), test.deals
@@ -96,7 +97,7 @@ def group_given_covariate(
     residual = residuals_on(rankdata(covariate))
     ranks = residual @ rankdata(values)
     group = residual @ np.asarray(first, np.float64)
-    if min(np.linalg.norm(group), np.linalg.norm(ranks)) < _ROUNDING * len(ranks):
+    if len(ranks) < 4 or min(np.linalg.norm(group), np.linalg.norm(ranks)) < _ROUNDING * len(ranks):
         return None
     orders, exact = _orders(len(ranks), np.random.default_rng(seed))
     permuted = ranks[orders] @ residual

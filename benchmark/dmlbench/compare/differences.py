@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from dmlbench.compare.simultaneous import LEVEL, simultaneous_p
+from dmlbench.compare.rank_tests import LEVEL
+from dmlbench.compare.simultaneous import simultaneous_p
 from dmlbench.results.files import Interval, PropertiesFile, PropertyScores
 from dmlbench.scores.jackknife import jackknife_interval
 from dmlbench.scores.registry import MAIN

@@ -14,9 +14,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dmlbench.compare.rank_tests import LEVEL
 from dmldata.common.arrays import Floats
 
-LEVEL = 0.05
 FLIPS = 1_999
 """Number of random flips; with the observed signs 2,000, of which 5 % is a whole number."""
 _FLIPS_AT_ONCE = 100

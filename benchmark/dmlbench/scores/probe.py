@@ -7,38 +7,46 @@ can be read off along any direction. A property can be decodable and yet explain
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlbench.scores._kernels.cross_validation import (
+    FOLDS,
+    CrossValidation,
+    FeatureSums,
+    TargetSums,
+)
 from dmlbench.scores._kernels.distances import unit_rows
-from dmlbench.scores._kernels.parallel import one_thread_each
+from dmlbench.scores._kernels.logistic import explained_likelihood
+from dmlbench.scores._kernels.parallel import in_order, one_thread_each
 from dmlbench.scores.jackknife import GROUPS, assign_groups
 from dmlbench.scores.labels import Labels, Property
-from dmlbench.scores.options import Options
+from dmlbench.scores.options import Options, same_rows
 from dmlbench.scores.registry import DECODABILITY
 from dmlbench.scores.score import ABSENT, Scores, make_score
-from dmlbench.scores.uncertainty import generator
+from dmlbench.scores.uncertainty import generator, permuted_orders
 from dmldata.common.arrays import Floats, Ints
 
-FOLDS = 5
 MAX_IMAGES = 10_000
 """Maximum number of images (a seeded subset of more): enough to fit a few hundred weights."""
-MAX_LABELS = 200
-"""Maximum number of labels that a probe is fitted to, each with IMAGES_PER_LABEL images or more on
-average."""
+MAX_LABELS = 30
+"""Maximum number of labels: their permutations are as many fits."""
+MAX_CELLS = 60_000
+"""Maximum number of images times labels of a categorical property (a seeded subset of more)."""
 IMAGES_PER_LABEL = 5
 MIN_UNITS = GROUPS
 """Minimum number of images, or of scenes, as for an interval: three scenes teach nothing."""
-Judge = Callable[[NDArray[np.bool_]], float]
-"""Maps a mask [n] of images to the score of what was predicted for them."""
-PENALTIES = np.logspace(-2, 5, 15)
-"""Penalties of the ridge, of which leave-one-out on the fitted images chooses; features have
-variance 1."""
-MIN_SPREAD = 0.1
-"""Minimum standard deviation that a dimension is divided by, in root mean squares of all
-dimensions."""
+MAX_COMPONENTS = 256
+"""Maximum number of principal components of the embeddings that a probe is fitted to."""
+_ROUNDING = 1e-12
+
+WHY_ABSENT = (
+    f"more than {MAX_LABELS} labels, fewer than {IMAGES_PER_LABEL} images per label or "
+    f"{MIN_UNITS} images or scenes, or equal values"
+)
 
 
 def decodability_scores(
@@ -52,113 +60,158 @@ def decodability_scores(
 
     Linear and cyclic properties: ridge regression of the value, or of sine and cosine of its angle;
     the score is 1 - squared error / squared error of the mean of the images it was fitted to.
-    Categorical ones: multinomial logistic regression; the score is the mean over the labels of the
-    share of images that are predicted right, adjusted for guessing, (a - 1/C) / (1 - 1/C). Either
-    way 1 is perfect, 0 is what needs no embedding, and below 0 is worse. Fewer than MIN_UNITS
-    units have none, nor have categorical properties with more than MAX_LABELS labels, or fewer
-    than IMAGES_PER_LABEL images per label.
+    Categorical ones: multinomial logistic regression; the score is McFadden's,
+    1 - log-likelihood / log-likelihood of the labels' shares among the images it was fitted to.
+    Either way 1 is perfect and 0 is what needs no embedding. Categorical properties with more than
+    MAX_LABELS labels or fewer than IMAGES_PER_LABEL images per label have none, nor have fewer
+    than MIN_UNITS units.
 
-    Embeddings are normalized, then each dimension is standardized; one that hardly varies over the
-    fitted images, as where a ReLU lets little through, is divided by a bound (MIN_SPREAD): in
-    another image it may lie thousands of its standard deviations away. Images of one unit, which
-    is a scene where there are scenes, stay in one of five folds.
+    Embeddings are normalized, centered and scaled as a whole, so that no rotation changes the score,
+    and rotated to their MAX_COMPONENTS principal components at most. Images of one unit, which is a
+    scene where there are scenes, stay in one of five folds. Each fold is judged by a probe of the
+    other four, whose penalty is the best where each of these is judged in turn by the rest.
 
-    `ci95` drops images from those that are judged, not from those that a probe is fitted to.
+    All of this is done again without each jackknife group, and for permuted labels. So `ci95` is
+    that of the score of probes that learn from so many images; more images teach more.
     """
     step = options.stage("probes", len(labels))
-    result: dict[str, Scores] = {}
+    chosen: dict[str, Ints] = {}
     for name, coded in labels.items():
         usable = coded.rows
         if name in values:
             usable = usable[np.isfinite(values[name][usable])]
-        rows = options.choose(usable, MAX_IMAGES, "probes")
+        cells = MAX_IMAGES if name in values else MAX_CELLS // len(coded.sizes)
+        chosen[name] = options.choose(usable, min(MAX_IMAGES, cells), "probes")
+    result: dict[str, Scores] = {}
+    for names in same_rows(chosen):
+        rows = chosen[names[0]]
         scenes = options.scenes_of(rows)
         units = rows if scenes is None else scenes
-        if len(np.unique(units)) < MIN_UNITS:
-            result[name] = {DECODABILITY.key: ABSENT}
-            step(1)
-            continue
-        rng = generator(options.seed, "folds")
-        folds = assign_groups(len(rows), rng, groups=FOLDS, units=units.tolist())
-        features = unit_rows(embeddings[rows])
-        with one_thread_each():
+        enough = len(np.unique(units)) >= MIN_UNITS
+        targets = {}
+        for name in names if enough else []:
             if name in values:
-                targets = _targets(values[name][rows], properties[name])
-                judge = _judge_values(features, targets, folds)
+                targets[name] = _positions(values[name][rows], properties[name])
             else:
-                codes = coded.codes[np.searchsorted(coded.rows, rows)]
-                judge = _judge_labels(features, codes, folds)
-        groups = options.groups_of(rows)
-        everyone = np.ones(len(rows), bool)
-        without_each = [] if groups is None else [groups != group for group in range(GROUPS)]
-        value, *replicates = (judge(images) for images in (everyone, *without_each))
-        result[name] = {DECODABILITY.key: make_score(DECODABILITY.key, value, np.array(replicates))}
-        step(1)
+                codes = labels[name].codes[np.searchsorted(labels[name].rows, rows)]
+                if len(np.unique(codes)) <= min(MAX_LABELS, len(rows) // IMAGES_PER_LABEL):
+                    targets[name] = _Target.of_labels(codes)
+        if targets:
+            folds = assign_groups(
+                len(rows), generator(options.seed, "folds"), groups=FOLDS, units=units.tolist()
+            )
+            probes = _Probes(_features(embeddings[rows]), folds, options.groups_of(rows))
+            with one_thread_each():
+                replicates = probes.replicates(targets, options.threads)
+                for name, target in targets.items():
+                    rng = generator(options.seed, "chance of probes", name)
+                    orders = permuted_orders(target.codes, options.permutations, rng, scenes)
+                    value, *permuted = probes.shares(target, [np.arange(len(rows)), *orders])
+                    score = make_score(
+                        DECODABILITY.key, value, replicates[name], np.array(permuted)
+                    )
+                    result[name] = {DECODABILITY.key: score}
+        result |= {name: {DECODABILITY.key: ABSENT} for name in names if name not in targets}
+        step(len(names))
     return result
 
 
-def _targets(values: NDArray[np.float64], prop: Property) -> NDArray[np.float64]:
-    """Return [n, 1] values, or [n, 2] sine and cosine of where they lie on the circle."""
+@dataclass(frozen=True)
+class _Target:
+    """What a probe is fitted to.
+
+    Attributes:
+        columns: [n, k] numbers: a value, sine and cosine, or a column of 0 and 1 per label.
+        codes: [n] code of the label, or of the value.
+        categorical: whether the columns stand for labels.
+    """
+
+    columns: Floats
+    codes: Ints
+    categorical: bool
+
+    @classmethod
+    def of_labels(cls, codes: Ints) -> _Target:
+        distinct, compact = np.unique(codes, return_inverse=True)
+        return cls(np.eye(len(distinct))[compact], compact, True)
+
+
+def _positions(values: NDArray[np.float64], prop: Property) -> _Target:
+    """Return values as the target of a probe: centered, or as places on the circle."""
     if prop.kind == "linear" or prop.period is None:
-        return values[:, None]
-    angle = values * (2 * np.pi / prop.period)
-    return np.stack([np.sin(angle), np.cos(angle)], axis=1)
+        columns = (values - values.mean())[:, None]
+        columns /= np.abs(columns).max() or 1.0
+    else:
+        angle = values * (2 * np.pi / prop.period)
+        columns = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    return _Target(columns, np.unique(values, return_inverse=True)[1], False)
 
 
-def _judge_values(features: Floats, targets: NDArray[np.float64], folds: Ints) -> Judge:
-    from sklearn.linear_model import RidgeCV
+class _Probes:
+    """Probes of the same images: cross-validated on all, and without each jackknife group."""
 
-    error, baseline = np.full(len(targets), np.nan), np.full(len(targets), np.nan)
-    for train, test in _split(folds):
-        fitted, unseen = _standardized(features[train], features[test])
-        probe = RidgeCV(PENALTIES).fit(fitted, targets[train])
-        predicted = probe.predict(unseen).reshape(len(unseen), -1)
-        error[test] = np.square(targets[test] - predicted).sum(axis=1)
-        baseline[test] = np.square(targets[test] - targets[train].mean(axis=0)).sum(axis=1)
+    def __init__(self, features: Floats, folds: Ints, groups: Ints | None) -> None:
+        self._features, self._folds, self._groups = features, folds, groups
+        self._validation = CrossValidation(FeatureSums.of(features, folds, FOLDS))
 
-    def judge(images: NDArray[np.bool_]) -> float:
-        known = images & np.isfinite(error)
-        total = baseline[known].sum()
-        return float(1 - error[known].sum() / total) if total > 0 else float("nan")
+    def shares(self, target: _Target, orders: list[Ints]) -> Floats:
+        """Return the scores of a target in each of some orders of its images."""
+        columns = np.stack([target.columns[order] for order in orders], axis=1)
+        sums = TargetSums.of(self._features, columns, self._folds, FOLDS)
+        fit = self._validation.fit(sums)
+        if not target.categorical:
+            return fit.share
+        codes = np.stack([target.codes[order] for order in orders], axis=1)
+        everyone = np.ones(codes.shape)
+        return explained_likelihood(self._features, codes, everyone, self._folds, fit.penalties)
 
-    return judge
+    def replicates(self, targets: Mapping[str, _Target], threads: int | None) -> dict[str, Floats]:
+        """Return the scores [GROUPS] of targets without each jackknife group; empty without."""
+        if self._groups is None:
+            return dict.fromkeys(targets, np.zeros(0))
+        cells = self._folds * GROUPS + self._groups
+        count = FOLDS * GROUPS
+        features = FeatureSums.of(self._features, cells, count)
+        sums = {
+            name: TargetSums.of(self._features, target.columns[:, None], cells, count)
+            for name, target in targets.items()
+        }
 
+        def fit_without(group: int) -> dict[str, tuple[Floats, Floats]]:
+            remaining = np.arange(count).reshape(FOLDS, GROUPS)
+            remaining = np.delete(remaining, group, axis=1)
+            validation = CrossValidation(features.joined(remaining))
+            return {name: validation.fit(part.joined(remaining)) for name, part in sums.items()}
 
-def _judge_labels(features: Floats, codes: Ints, folds: Ints) -> Judge:
-    from sklearn.linear_model import LogisticRegression
-
-    right = np.full(len(codes), np.nan)
-    labels = len(np.unique(codes))
-    if labels > min(MAX_LABELS, len(codes) // IMAGES_PER_LABEL):
-        return lambda images: float("nan")
-    for train, test in _split(folds):
-        if len(np.unique(codes[train])) >= 2:
-            fitted, unseen = _standardized(features[train], features[test])
-            probe = LogisticRegression(max_iter=1000).fit(fitted, codes[train])
-            right[test] = probe.predict(unseen) == codes[test]
-
-    def judge(images: NDArray[np.bool_]) -> float:
-        known = images & np.isfinite(right)
-        sizes = np.bincount(codes[known])
-        if np.count_nonzero(sizes) < 2:
-            return float("nan")
-        recall = np.bincount(codes[known], weights=right[known])[sizes > 0] / sizes[sizes > 0]
-        guessing = 1 / len(recall)
-        return float((recall.mean() - guessing) / (1 - guessing))
-
-    return judge
-
-
-def _split(folds: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """Yield the rows to fit a probe to and those to judge it on, for each fold that has both."""
-    for fold in range(FOLDS):
-        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        if len(train) and len(test):
-            yield train, test
+        fits = [fit for _, fit in in_order(fit_without, range(GROUPS), threads)]
+        result = {}
+        for name, target in targets.items():
+            result[name] = np.concatenate([fit[name][0] for fit in fits])
+            if target.categorical:
+                codes = np.repeat(target.codes[:, None], GROUPS, axis=1)
+                present = (self._groups[:, None] != np.arange(GROUPS)).astype(np.float64)
+                penalties = np.concatenate([fit[name][1] for fit in fits], axis=1)
+                result[name] = explained_likelihood(
+                    self._features, codes, present, self._folds, penalties
+                )
+        return result
 
 
-def _standardized(train: Floats, test: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    spread = train.std(axis=0, dtype=np.float64)
-    least = MIN_SPREAD * np.sqrt(np.square(spread).mean())
-    mean, spread = train.mean(axis=0, dtype=np.float64), np.maximum(spread, least or 1.0)
-    return (train - mean) / spread, (test - mean) / spread
+def _features(embeddings: Floats) -> Floats:
+    """Return principal components [n, p] of normalized embeddings, of mean squared norm 1."""
+    from scipy.linalg import eigh
+
+    x = unit_rows(embeddings)
+    x -= x.mean(axis=0)
+    spread = np.sqrt(np.square(x).sum(axis=1).mean())
+    # What float64 leaves of equal embeddings after centering is no spread.
+    x = x / spread if spread > _ROUNDING else np.zeros_like(x)
+    images, dimensions = x.shape
+    components = min(images, dimensions, MAX_COMPONENTS)
+    if components == dimensions:
+        return x
+    smaller = min(images, dimensions)
+    products = x @ x.T if images < dimensions else x.T @ x
+    largest = (smaller - components, smaller - 1)
+    values, vectors = eigh(products, subset_by_index=largest)
+    return vectors * np.sqrt(np.maximum(values, 0.0)) if images < dimensions else x @ vectors

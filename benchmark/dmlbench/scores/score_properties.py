@@ -206,7 +206,7 @@ def _why_absent(scores: Scores, *, collapsed: bool) -> str | None:
     if scores["ami"].value is None:
         reasons.append("nr_precision_paper, ami, nmi: only one label occurs more than once")
     if scores["decodability"].value is None:
-        reasons.append("decodability: too many labels, or too few images or scenes")
+        reasons.append(f"decodability: {probe.WHY_ABSENT}")
     if "distance_spearman" in scores and scores["distance_spearman"].value is None:
         reasons.append("distance_spearman: all distances are equal, or fewer than 3 images")
     return "; ".join(reasons) or None

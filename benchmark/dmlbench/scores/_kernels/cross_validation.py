@@ -1,0 +1,207 @@
+"""Cross-validated ridge regression of very many targets at once, from sums alone.
+
+A ridge fit and its squared errors need no rows: the sums of products over the images of a fold say
+all. Sums of training sets are sums over folds, and one eigendecomposition per training set serves
+all penalties and targets, so that real labels, their permutations and jackknife replicates are
+fitted with a penalty of their own each. scikit-learn would start afresh for each of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmldata.common.arrays import Floats, Ints
+
+FOLDS = 5
+PENALTIES = np.append(np.logspace(-6, 0, 7), np.inf)
+"""Penalties per image, for features with a mean squared norm of 1; infinity is the mean alone."""
+
+
+@dataclass(frozen=True)
+class FeatureSums:
+    """Sums over the images of each of K sets.
+
+    Attributes:
+        n: [K] number of images.
+        x: [K, p] sums of features.
+        xx: [K, p, p] sums of products of features.
+    """
+
+    n: Floats
+    x: Floats
+    xx: Floats
+
+    @classmethod
+    def of(cls, features: Floats, sets: Ints, count: int) -> FeatureSums:
+        """Sum features [n, p] over sets [n], numbered 0 to count - 1."""
+        parts = [features[sets == number] for number in range(count)]
+        return cls(
+            np.array([len(part) for part in parts], dtype=np.float64),
+            np.array([part.sum(axis=0) for part in parts]),
+            np.array([part.T @ part for part in parts]),
+        )
+
+    def joined(self, sets: Ints) -> FeatureSums:
+        """Return the sums over sets [F, S] of which each row becomes one."""
+        return FeatureSums(*(part[sets].sum(axis=1) for part in (self.n, self.x, self.xx)))
+
+
+@dataclass(frozen=True)
+class TargetSums:
+    """Sums over the images of each of K sets for T targets of k columns each.
+
+    Attributes:
+        y: [K, T, k] sums of targets.
+        yy: [K, T, k] sums of their squares.
+        xy: [K, p, T, k] sums of products with features.
+    """
+
+    y: Floats
+    yy: Floats
+    xy: Floats
+
+    @classmethod
+    def of(cls, features: Floats, targets: Floats, sets: Ints, count: int) -> TargetSums:
+        """Sum targets [n, T, k] over sets [n], numbered 0 to count - 1."""
+        rows = [np.flatnonzero(sets == number) for number in range(count)]
+        flat = targets.reshape(len(targets), -1)
+        shape = (features.shape[1], *targets.shape[1:])
+        return cls(
+            np.array([targets[part].sum(axis=0) for part in rows]),
+            np.array([np.square(targets[part]).sum(axis=0) for part in rows]),
+            np.array([(features[part].T @ flat[part]).reshape(shape) for part in rows]),
+        )
+
+    def joined(self, sets: Ints) -> TargetSums:
+        """Return the sums over sets [F, S] of which each row becomes one."""
+        return TargetSums(*(part[sets].sum(axis=1) for part in (self.y, self.yy, self.xy)))
+
+
+class Fit(NamedTuple):
+    """The outcome for T targets.
+
+    Attributes:
+        share: [T] share of the squared error about the training folds' means that is explained.
+        penalties: [FOLDS, T] penalty of each fold's fit, per image.
+    """
+
+    share: Floats
+    penalties: Floats
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A fold to be judged, in the eigenvectors of a training set."""
+
+    fold: int
+    n: float
+    x: Floats
+    xx: Floats
+
+
+@dataclass(frozen=True)
+class _Training:
+    """A training set: the folds in it, its mean, and its eigenvalues and eigenvectors."""
+
+    folds: Ints
+    n: float
+    mean: Floats
+    values: Floats
+    vectors: Floats
+    judged: tuple[_Judged, ...]
+
+    @classmethod
+    def of(cls, sums: FeatureSums, without: tuple[int, ...]) -> _Training:
+        folds = np.setdiff1d(np.arange(FOLDS), without)
+        n = float(sums.n[folds].sum())
+        mean = sums.x[folds].sum(axis=0) / max(n, 1.0)
+        centered = sums.xx[folds].sum(axis=0) - n * np.outer(mean, mean)
+        values, vectors = np.linalg.eigh(centered)
+        judged = []
+        for fold in without:
+            cross = np.outer(sums.x[fold], mean)
+            about = sums.xx[fold] - cross - cross.T + sums.n[fold] * np.outer(mean, mean)
+            x = (sums.x[fold] - sums.n[fold] * mean) @ vectors
+            judged.append(_Judged(fold, float(sums.n[fold]), x, vectors.T @ about @ vectors))
+        return cls(folds, n, mean, np.maximum(values, 0.0), vectors, tuple(judged))
+
+    def errors(
+        self, targets: TargetSums, penalties: Floats, dtype: type[np.floating[Any]] = np.float64
+    ) -> list[Floats]:
+        """Return the squared errors of each judged fold.
+
+        Args:
+            penalties: [L, T] or [L, 1], per image.
+            dtype: precision of the products.
+
+        Returns:
+            [L, T] per judged fold.
+        """
+        p, columns = len(self.mean), targets.y.shape[1:]
+        y_mean = targets.y[self.folds].sum(axis=0) / max(self.n, 1.0)
+        fitted = targets.xy[self.folds].sum(axis=0).reshape(p, -1)
+        fitted -= self.n * np.outer(self.mean, y_mean)
+        fitted = self.vectors.T @ fitted
+        result = []
+        for judged in self.judged:
+            f = judged.fold
+            seen = targets.xy[f].reshape(p, -1) - np.outer(self.mean, targets.y[f])
+            seen = self.vectors.T @ seen - np.outer(judged.x, y_mean)
+            twice, xx = (2 * seen).astype(dtype), judged.xx.astype(dtype)
+            total = targets.yy[f] - 2 * y_mean * targets.y[f] + judged.n * y_mean**2
+            errors = np.empty((len(penalties), columns[0]))
+            for i, penalty in enumerate(penalties):
+                by_column = np.repeat(penalty, columns[1]) if len(penalty) > 1 else penalty
+                shrunk = self.values[:, None] + self.n * by_column + _TINY
+                weights = (fitted / shrunk).astype(dtype)
+                change = xx @ weights
+                change -= twice
+                change *= weights
+                errors[i] = (total + change.sum(axis=0).reshape(columns)).sum(axis=1)
+            result.append(errors)
+        return result
+
+
+_TINY = 1e-12
+
+
+class CrossValidation:
+    """Ridge regression on all folds but one, judged on that one; see the module."""
+
+    def __init__(self, sums: FeatureSums) -> None:
+        """Decompose the training sets.
+
+        Args:
+            sums: of FOLDS folds; features have a mean squared norm of about 1.
+        """
+        self._outer = [_Training.of(sums, (fold,)) for fold in range(FOLDS)]
+        self._inner = [_Training.of(sums, pair) for pair in combinations(range(FOLDS), 2)]
+
+    def fit(self, targets: TargetSums) -> Fit:
+        """Fit and judge T targets.
+
+        The penalty of a target and fold is the one with the least squared error when each of the
+        other folds is judged in turn by a fit to the rest of them.
+        """
+        count = targets.y.shape[1]
+        inner = np.zeros((FOLDS, len(PENALTIES), count))
+        for training in self._inner:
+            # Single precision decides between penalties as well, in half the time.
+            judged = training.errors(targets, PENALTIES[:, None], np.float32)
+            first, second = (part.fold for part in training.judged)
+            inner[second] += judged[0]
+            inner[first] += judged[1]
+        penalties = PENALTIES[inner.argmin(axis=1)]
+        left, total = np.zeros(count), np.zeros(count)
+        for fold, training in enumerate(self._outer):
+            mean_alone = np.full(count, np.inf)
+            (errors,) = training.errors(targets, np.stack([penalties[fold], mean_alone]))
+            left += errors[0]
+            total += errors[1]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return Fit(np.where(total > 0, (total - left) / total, np.nan), penalties)

@@ -69,7 +69,8 @@ def decodability_scores(
     Embeddings are normalized, centered and scaled as a whole, so that no rotation changes the score,
     and rotated to their MAX_COMPONENTS principal components at most. Images of one unit, which is a
     scene where there are scenes, stay in one of five folds. Each fold is judged by a probe of the
-    other four, whose penalty is the best where each of these is judged in turn by the rest.
+    other four, whose penalty is the best where each of these is judged in turn by the rest, among
+    those that leave it half as many degrees of freedom as units.
 
     All of this is done again without each jackknife group, and for permuted labels. So `ci95` is
     that of the score of probes that learn from so many images; more images teach more.
@@ -100,7 +101,7 @@ def decodability_scores(
             folds = assign_groups(
                 len(rows), generator(options.seed, "folds"), groups=FOLDS, units=units.tolist()
             )
-            probes = _Probes(_features(embeddings[rows]), folds, options.groups_of(rows))
+            probes = _Probes(_features(embeddings[rows]), folds, options.groups_of(rows), units)
             with one_thread_each():
                 replicates = probes.replicates(targets, options.threads)
                 for name, target in targets.items():
@@ -150,9 +151,9 @@ def _positions(values: NDArray[np.float64], prop: Property) -> _Target:
 class _Probes:
     """Probes of the same images: cross-validated on all, and without each jackknife group."""
 
-    def __init__(self, features: Floats, folds: Ints, groups: Ints | None) -> None:
-        self._features, self._folds, self._groups = features, folds, groups
-        self._validation = CrossValidation(FeatureSums.of(features, folds, FOLDS))
+    def __init__(self, features: Floats, folds: Ints, groups: Ints | None, units: Ints) -> None:
+        self._features, self._folds, self._groups, self._units = features, folds, groups, units
+        self._validation = CrossValidation(FeatureSums.of(features, folds, FOLDS, units))
 
     def shares(self, target: _Target, orders: list[Ints]) -> Floats:
         """Return the scores of a target in each of some orders of its images."""
@@ -171,7 +172,7 @@ class _Probes:
             return dict.fromkeys(targets, np.zeros(0))
         cells = self._folds * GROUPS + self._groups
         count = FOLDS * GROUPS
-        features = FeatureSums.of(self._features, cells, count)
+        features = FeatureSums.of(self._features, cells, count, self._units)
         sums = {
             name: TargetSums.of(self._features, target.columns[:, None], cells, count)
             for name, target in targets.items()

@@ -21,6 +21,11 @@ FOLDS = 5
 PENALTIES = np.append(np.logspace(-6, 0, 7), np.inf)
 """Penalties per image, for features with a mean squared norm of 1; infinity is the mean alone."""
 
+MAX_FREEDOM = 0.5
+"""Maximum effective degrees of freedom per unit that is fitted to: where they are nearly as many, a
+fit passes through all units, and its error is many times that of the mean."""
+_TINY = 1e-12
+
 
 @dataclass(frozen=True)
 class FeatureSums:
@@ -28,27 +33,33 @@ class FeatureSums:
 
     Attributes:
         n: [K] number of images.
+        units: [K] number of units, which are images or whole scenes; a unit lies in one set.
         x: [K, p] sums of features.
         xx: [K, p, p] sums of products of features.
     """
 
     n: Floats
+    units: Floats
     x: Floats
     xx: Floats
 
     @classmethod
-    def of(cls, features: Floats, sets: Ints, count: int) -> FeatureSums:
-        """Sum features [n, p] over sets [n], numbered 0 to count - 1."""
+    def of(cls, features: Floats, sets: Ints, count: int, units: Ints) -> FeatureSums:
+        """Sum features [n, p] over sets [n], numbered 0 to count - 1; units [n] are numbers."""
         parts = [features[sets == number] for number in range(count)]
+        first = np.unique(units, return_index=True)[1]
         return cls(
             np.array([len(part) for part in parts], dtype=np.float64),
+            np.bincount(sets[first], minlength=count).astype(np.float64),
             np.array([part.sum(axis=0) for part in parts]),
             np.array([part.T @ part for part in parts]),
         )
 
     def joined(self, sets: Ints) -> FeatureSums:
         """Return the sums over sets [F, S] of which each row becomes one."""
-        return FeatureSums(*(part[sets].sum(axis=1) for part in (self.n, self.x, self.xx)))
+        return FeatureSums(
+            *(part[sets].sum(axis=1) for part in (self.n, self.units, self.x, self.xx))
+        )
 
 
 @dataclass(frozen=True)
@@ -130,6 +141,11 @@ class _Training:
             judged.append(_Judged(fold, float(sums.n[fold]), x, vectors.T @ about @ vectors))
         return cls(folds, n, mean, np.maximum(values, 0.0), vectors, tuple(judged))
 
+    def freedom(self) -> Floats:
+        """Return the effective degrees of freedom [L] of a fit with each penalty."""
+        shrunk = self.values + self.n * PENALTIES[:, None] + _TINY
+        return np.asarray((self.values / shrunk).sum(axis=1))
+
     def errors(
         self, targets: TargetSums, penalties: Floats, dtype: type[np.floating[Any]] = np.float64
     ) -> list[Floats]:
@@ -167,9 +183,6 @@ class _Training:
         return result
 
 
-_TINY = 1e-12
-
-
 class CrossValidation:
     """Ridge regression on all folds but one, judged on that one; see the module."""
 
@@ -181,12 +194,15 @@ class CrossValidation:
         """
         self._outer = [_Training.of(sums, (fold,)) for fold in range(FOLDS)]
         self._inner = [_Training.of(sums, pair) for pair in combinations(range(FOLDS), 2)]
+        limits = MAX_FREEDOM * (sums.units.sum() - sums.units)
+        self._too_free = np.array([t.freedom() for t in self._outer]) > limits[:, None]
 
     def fit(self, targets: TargetSums) -> Fit:
         """Fit and judge T targets.
 
         The penalty of a target and fold is the one with the least squared error when each of the
-        other folds is judged in turn by a fit to the rest of them.
+        other folds is judged in turn by a fit to the rest of them, among those that leave it
+        MAX_FREEDOM.
         """
         count = targets.y.shape[1]
         inner = np.zeros((FOLDS, len(PENALTIES), count))
@@ -196,6 +212,7 @@ class CrossValidation:
             first, second = (part.fold for part in training.judged)
             inner[second] += judged[0]
             inner[first] += judged[1]
+        inner[self._too_free] = np.inf
         penalties = PENALTIES[inner.argmin(axis=1)]
         left, total = np.zeros(count), np.zeros(count)
         for fold, training in enumerate(self._outer):

@@ -66,8 +66,8 @@ def decodability_scores(
     MAX_LABELS labels or fewer than IMAGES_PER_LABEL images per label have none, nor have fewer
     than MIN_UNITS units.
 
-    Embeddings are normalized, centered and scaled as a whole, so that no rotation changes the score,
-    and rotated to their MAX_COMPONENTS principal components at most. Images of one unit, which is a
+    Embeddings are normalized, centered and scaled as a whole, so that no rotation changes the
+    score, and rotated to their MAX_COMPONENTS principal components at most. Images of one unit, which is a
     scene where there are scenes, stay in one of five folds. Each fold is judged by a probe of the
     other four, whose penalty is the best where each of these is judged in turn by the rest, among
     those that leave it half as many degrees of freedom as units.

@@ -140,8 +140,8 @@ PROPERTY_SCORES = (
         source="protocol 3.1",
         required=True,
         digits=2,
-        reading="what a linear probe reads off embeddings, near or not; 1 is all, 0 nothing, below "
-        "0 worse than a guess",
+        reading="the share of its variance (of the log-likelihood of categories) that a linear "
+        "probe reads off embeddings, near or not; 1 is all, 0 nothing",
     ),
 )
 """Scores of a property, in the order of the columns of tables."""

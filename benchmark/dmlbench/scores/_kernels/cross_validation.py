@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dmldata.common.arrays import Floats, Ints
 
@@ -147,7 +146,10 @@ class _Training:
         return np.asarray((self.values / shrunk).sum(axis=1))
 
     def errors(
-        self, targets: TargetSums, penalties: Floats, dtype: type[np.floating[Any]] = np.float64
+        self,
+        targets: TargetSums,
+        penalties: Floats,
+        dtype: type[np.float32 | np.float64] = np.float64,
     ) -> list[Floats]:
         """Return the squared errors of each judged fold.
 

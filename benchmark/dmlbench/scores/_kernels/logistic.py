@@ -1,10 +1,10 @@
 """Multinomial logistic regression of many label columns on the same features, side by side.
 
 Real labels, their permutations and jackknife replicates are columns of one problem: they share the
-products with the features, which are all the cost. Gradient steps go by the bound of Boehning (1992)
-on the curvature, in the eigenvectors of the features' products, with Nesterov's momentum, restarted
-where the gradient turns against it (O'Donoghue and Candes, 2015). scikit-learn fits one column at a
-time.
+products with the features, which are all the cost. Gradient steps go by the curvature met so far,
+from that at the labels' shares up to the bound of Boehning (1992), in the eigenvectors of the
+features' products, with Nesterov's momentum, restarted where the gradient turns against it
+(O'Donoghue and Candes, 2015). scikit-learn fits one column at a time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 from dmldata.common.arrays import Floats, Ints
 
 PRIOR = 0.5
-"""Images that are added to each label's: a label that is absent from a training set keeps a share."""
+"""Images added to each label's: a label that is absent from a training set keeps a share."""
 TOLERANCE = 1e-7
 """Stop where a step promises less log-likelihood per image than this."""
 MAX_STEPS = 500
@@ -145,9 +145,9 @@ def _log_shares(codes: Ints, weights: Floats, labels: int) -> Floats:
     """
     count = codes.shape[1]
     cells = codes + np.arange(count) * labels
-    counts = np.bincount(cells.ravel(), weights.ravel(), minlength=count * labels)
-    counts = counts.reshape(count, labels) + PRIOR
-    return np.asarray(np.log(counts / counts.sum(axis=1, keepdims=True)))
+    images = np.bincount(cells.ravel(), weights.ravel(), minlength=count * labels)
+    images = images.reshape(count, labels) + PRIOR
+    return np.asarray(np.log(images / images.sum(axis=1, keepdims=True)))
 
 
 def _log_likelihood(log_shares: Floats, codes: Ints, weights: Floats) -> Floats:

@@ -72,7 +72,7 @@ def test_a_label_of_the_scene_unrelated_to_the_embedding_is_not_decodable(rng, k
     scene = np.repeat(np.arange(scenes), 6)
     x = rng.normal(size=(scenes, 32))[scene] + 0.1 * rng.normal(size=(6 * scenes, 32))
     prop = of_kind(kind, rng.integers(0, 6, scenes)[scene])
-    score = decodability(x, prop, scenes=scene, chance=True)
+    score = decodability(x, prop, scenes=scene, chance=True, intervals=False)
     assert -0.12 < score["value"] < 0.05
     assert score["chance"][0] <= score["value"] <= score["chance"][1]
 
@@ -171,10 +171,10 @@ def test_the_interval_covers_the_value_on_many_images(rng):
 
     truth = decodability(*draw(3_000), intervals=False)["value"]
     inside = 0
-    for _ in range(20):
-        low, high = decodability(*draw(400))["ci95"]
+    for _ in range(10):
+        low, high = decodability(*draw(300))["ci95"]
         inside += low <= truth <= high
-    assert inside >= 16
+    assert inside >= 8
 
 
 def test_a_dimension_that_hardly_varies_where_the_probe_is_fitted_does_not_decide(rng):
@@ -192,8 +192,8 @@ def test_images_of_a_scene_are_never_on_both_sides(rng):
     scenes = np.repeat(np.arange(60), 4)
     x = rng.normal(size=(60, 80))[scenes]
     prop = Property(rng.integers(0, 2, 60)[scenes])
-    assert decodability(x, prop)["value"] > 0.9
-    assert decodability(x, prop, scenes=scenes)["value"] < 0.4
+    assert decodability(x, prop, intervals=False)["value"] > 0.5
+    assert decodability(x, prop, scenes=scenes, intervals=False)["value"] < 0.1
 
 
 def test_images_without_a_label_take_no_part(rng):

@@ -67,10 +67,10 @@ def decodability_scores(
     than MIN_UNITS units.
 
     Embeddings are normalized, centered and scaled as a whole, so that no rotation changes the
-    score, and rotated to their MAX_COMPONENTS principal components at most. Images of one unit, which is a
-    scene where there are scenes, stay in one of five folds. Each fold is judged by a probe of the
-    other four, whose penalty is the best where each of these is judged in turn by the rest, among
-    those that leave it half as many degrees of freedom as units.
+    score, and rotated to their MAX_COMPONENTS principal components at most. Images of one unit,
+    which is a scene where there are scenes, stay in one of five folds. Each fold is judged by a
+    probe of the other four, whose penalty is the best where each of these is judged in turn by the
+    rest, among those that leave it half as many degrees of freedom as units.
 
     All of this is done again without each jackknife group, and for permuted labels. So `ci95` is
     that of the score of probes that learn from so many images; more images teach more.

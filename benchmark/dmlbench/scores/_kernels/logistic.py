@@ -145,8 +145,8 @@ def _log_shares(codes: Ints, weights: Floats, labels: int) -> Floats:
     """
     count = codes.shape[1]
     cells = codes + np.arange(count) * labels
-    images = np.bincount(cells.ravel(), weights.ravel(), minlength=count * labels)
-    images = images.reshape(count, labels) + PRIOR
+    counts = np.bincount(cells.ravel(), weights.ravel(), minlength=count * labels)
+    images: Floats = counts.reshape(count, labels) + PRIOR
     return np.asarray(np.log(images / images.sum(axis=1, keepdims=True)))
 
 

@@ -53,6 +53,7 @@ def by_dmlbench(images: int, queries: int) -> dict[str, Any]:
     """Both settings: embeddings are normalised, so that one pass serves them."""
     from dmlbench.scores._kernels.distances import prepare_points
     from dmlbench.scores._kernels.neighbor_counts import Question, count_hits
+    from dmlbench.scores._kernels.units import Units
 
     x, labels = data(images)
     began = perf_counter()
@@ -61,7 +62,9 @@ def by_dmlbench(images: int, queries: int) -> dict[str, Any]:
         Question(one, np.stack([r, np.minimum(r, CAP)], axis=1))
         for one, r in zip(labels, ranks, strict=True)
     ]
-    hits = count_hits(prepare_points(x, normalize=True), questions, threads=THREADS)
+    hits = count_hits(
+        prepare_points(x, normalize=True), Units.of(np.arange(len(x))), questions, threads=THREADS
+    )
     seconds = perf_counter() - began
     columns = {"nr_precision": (0, images), "nr_precision_paper": (1, CAP)}
     scores = {

@@ -16,30 +16,38 @@ from dmlbench.scores._kernels import neighbor_counts, ranked_means
 from dmlbench.scores._kernels.distances import prepare_points
 from dmlbench.scores._kernels.neighbor_counts import Question, count_hits
 from dmlbench.scores._kernels.neighbor_ranks import tie_groups
+from dmlbench.scores._kernels.units import Units
 
 SCORES = ("nr_precision", "arp", "r_precision", "map_at_r", "precision_at_1")
 TOLERANCE = 1e-12
 CAP = 1023
 
 
-def brute_force(x, labels, *, normalize=True):
-    """All scores from sorted neighbour lists, ties taken apart one by one."""
+def brute_force(x, labels, scenes=None, *, normalize=True):
+    """All scores from sorted neighbour lists, ties taken apart one by one.
+
+    Images of one of the scenes, if any, are no neighbours of each other.
+    """
     labeled = [i for i, label in enumerate(labels) if label is not None]
+    scenes = [(scenes if scenes is not None else range(len(x)))[i] for i in labeled]
     x, labels = np.asarray(x, dtype=np.float64)[labeled], [labels[i] for i in labeled]
     if normalize:
         x = x / np.linalg.norm(x, axis=1, keepdims=True)
     tolerance = TOLERANCE * float(((x - x.mean(axis=0)) ** 2).sum(axis=1).mean())
-    n, size = len(x), {label: labels.count(label) for label in labels}
-    repeated = sum(1 for label in labels if size[label] >= 2)
+    spread = {
+        label: len({s for s, lab in zip(scenes, labels, strict=True) if lab == label})
+        for label in labels
+    }
     rows = []
-    for i in range(n):
-        c = size[labels[i]]
+    for i in range(len(x)):
+        neighbours = [j for j in range(len(x)) if scenes[j] != scenes[i]]
+        n, c = len(neighbours) + 1, sum(labels[j] == labels[i] for j in neighbours) + 1
+        repeated = sum(spread[labels[j]] >= 2 for j in neighbours) + 1
         if c < 2:
             continue
         others = sorted(
             (math.fsum((a - b) ** 2 for a, b in zip(x[i], x[j], strict=True)), labels[j])
-            for j in range(n)
-            if j != i
+            for j in neighbours
         )
         distances = [distance for distance, _ in others]
         same = [label == labels[i] for _, label in others]
@@ -188,11 +196,12 @@ def test_guessing_how_far_neighbours_reach_changes_no_count(kind, dtype, monkeyp
         Question(rng.integers(0, 3, 400), rng.integers(0, most, (400, 2))) for most in (5, 60, 400)
     ]
     points = prepare_points(x, normalize=False)
-    expected = count_hits(points, questions)
+    units = Units.of(np.arange(400))
+    expected = count_hits(points, units, questions)
     for sample in (1, 5, 64, 400):
         monkeypatch.setattr(neighbor_counts, "SAMPLE", sample)
         for question, hits in zip(questions, expected, strict=True):
-            np.testing.assert_array_equal(count_hits(points, [question])[0], hits)
+            np.testing.assert_array_equal(count_hits(points, units, [question])[0], hits)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -228,6 +237,47 @@ def test_float32_products_are_accurate_where_all_embeddings_point_one_way():
     assert counted == pytest.approx(ranked, abs=1e-6)
 
 
+@st.composite
+def sweeps(draw):
+    """Embeddings whose scenes are alike, scenes of one to four images, and labels of scenes."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    scenes = np.repeat(np.arange(12), rng.integers(1, 5, 12))
+    rng.shuffle(scenes)
+    x = embeddings(draw(st.sampled_from(KINDS)), 12, draw(st.integers(1, 5)), rng)[scenes]
+    x = x + draw(st.sampled_from([0.0, 0.1])) * rng.normal(size=x.shape)
+    of_scene = rng.integers(0, draw(st.integers(2, 5)), 12)
+    of_scene[:4] = [0, 0, 1, 1]
+    labels = of_scene[scenes].tolist()
+    for row in rng.integers(0, len(labels), draw(st.integers(0, 3))):
+        labels[row] = None
+    return x, labels, scenes
+
+
+@settings(max_examples=60, deadline=None)
+@given(sweeps(), st.booleans())
+def test_neighbours_of_the_same_scene_are_left_out_for_labels_of_scenes(sweep, resample):
+    x, labels, scenes = sweep
+    scored = properties.score_properties(
+        x,
+        {"p": properties.Property(labels)},
+        scenes=scenes,
+        intervals=False,
+        chance=resample,
+        max_queries=None if resample else 1,
+    )["properties"]["p"]
+    try:
+        expected = brute_force(x, labels, scenes)
+    except IndexError:
+        assert scored["reason"] is not None
+        return
+    expected["nr_precision_paper"] = brute_force(x, labels, scenes, normalize=False)[
+        "nr_precision_paper"
+    ]
+    for name, value in expected.items():
+        if scored["reason"] is None and (resample or name != "map_at_r"):
+            assert scored[name]["value"] == pytest.approx(value, abs=1e-9), name
+
+
 def test_the_paper_cap_counts_1023_neighbours():
     rng = np.random.default_rng(3)
     x = rng.normal(size=(2100, 2))
@@ -237,7 +287,7 @@ def test_the_paper_cap_counts_1023_neighbours():
     nearest = np.argsort(squared)[1 : CAP + 1]
     questions = [Question(labels, np.full((2100, 1), CAP))]
     points = prepare_points(x, normalize=False)
-    hits = count_hits(points, questions)[0][:, 0]
+    hits = count_hits(points, Units.of(np.arange(len(x))), questions)[0][:, 0]
     assert hits[i] == (labels[nearest] == labels[i]).sum()
     p = np.bincount(labels)[labels] / 2100
     z = (hits - CAP * p) / np.sqrt(CAP * p * (1 - p))

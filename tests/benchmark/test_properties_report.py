@@ -13,6 +13,7 @@ from dmlbench import scores as properties
 from dmlbench.scores import Property, score_properties
 from dmlbench.scores._kernels.distances import prepare_points
 from dmlbench.scores._kernels.neighbor_counts import Question, count_hits
+from dmlbench.scores._kernels.units import Units
 
 SCORES = [
     "nr_precision",
@@ -169,14 +170,15 @@ def test_no_properties_give_an_empty_result(images):
 def test_counting_answers_several_questions_about_several_ranks_in_one_pass(images):
     x, props = images
     points = prepare_points(x, normalize=True)
+    units = Units.of(np.arange(120))
     rng = np.random.default_rng(3)
     questions = [
         Question(props["colour"].labels, rng.integers(0, 120, (120, 3))),
         Question(props["angle"].labels, rng.integers(0, 120, (120, 1))),
     ]
-    together = count_hits(points, questions)
+    together = count_hits(points, units, questions)
     for question, hits in zip(questions, together, strict=True):
-        np.testing.assert_array_equal(count_hits(points, [question])[0], hits)
+        np.testing.assert_array_equal(count_hits(points, units, [question])[0], hits)
         np.testing.assert_array_equal(np.isnan(hits), question.ranks == 0)
 
 

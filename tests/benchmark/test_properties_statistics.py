@@ -174,6 +174,64 @@ def test_orders_leave_scenes_whole_and_labels_where_they_belong(data):
         assert whole or came_from == {scene}
 
 
+def sweep_without_knowledge(scenes, variants, rng):
+    """Embeddings that know the scene and nothing else, and a label that belongs to the scene."""
+    scene = np.repeat(np.arange(scenes), variants)
+    x = rng.normal(size=(scenes, 16))[scene] + 0.1 * rng.normal(size=(len(scene), 16))
+    return x, rng.integers(0, 4, scenes)[scene], scene
+
+
+def test_a_label_of_scenes_is_not_found_by_embeddings_that_know_the_scene_alone():
+    x, labels, scenes = sweep_without_knowledge(80, 5, np.random.default_rng(1))
+    scores = score_properties(x, {"p": Property(labels)}, scenes=scenes)["properties"]["p"]
+    for name in ("nr_precision", "arp", "precision_at_1", "r_precision", "map_at_r"):
+        low, high = scores[name]["chance"]
+        assert low <= scores[name]["value"] <= high, name
+    assert 0.1 < scores["precision_at_1"]["value"] < 0.4
+    assert scores["precision_at_1"]["chance"][1] < 0.5
+
+
+def test_arp_of_a_label_of_scenes_does_not_fall_with_their_number():
+    def arp(scenes, seed):
+        x, labels, scene = sweep_without_knowledge(scenes, 5, np.random.default_rng(seed))
+        x[:, :4] += 1.5 * np.eye(4)[labels]
+        scores = score_properties(
+            x, {"p": Property(labels)}, scenes=scene, intervals=False, chance=False
+        )
+        return scores["properties"]["p"]["arp"]["value"]
+
+    few = np.mean([arp(60, seed) for seed in range(12)])
+    many = arp(600, 0)
+    assert many == pytest.approx(few, abs=0.02)
+    assert few > 0.1
+
+
+def test_a_label_that_varies_within_scenes_keeps_the_neighbors_of_its_scene():
+    x, _, scenes = sweep_without_knowledge(30, 4, np.random.default_rng(3))
+    labels = np.tile([0, 0, 1, 1], 30)
+    scores = [
+        score_properties(x, {"p": Property(labels)}, scenes=s, intervals=False, chance=False)
+        for s in (scenes, None)
+    ]
+    first, second = (result["properties"]["p"] for result in scores)
+    for name in ("nr_precision", "arp", "precision_at_1", "r_precision", "map_at_r"):
+        assert first[name] == second[name]
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (np.zeros(40), "a single label ('0.0')"),
+        (np.arange(40) // 2, "every label occurs in one scene only"),
+    ],
+)
+def test_a_property_without_variation_where_it_is_scored_says_why(labels, reason):
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    result = score_properties(x, {"p": Property(labels)}, scenes=np.arange(40) // 2)
+    assert reason in result["properties"]["p"]["reason"]
+    assert result["properties"]["p"]["arp"]["value"] is None
+
+
 def test_groups_hold_whole_scenes_in_equal_numbers():
     scenes = np.repeat([f"scene {i}" for i in range(47)], 3)
     groups = drop_groups(len(scenes), scenes, 0)
@@ -191,7 +249,8 @@ def test_fewer_than_20_units_have_no_interval():
 
 def test_a_label_that_one_group_takes_away_leaves_the_score_without_an_interval():
     scenes = np.arange(60) // 2
-    labels = (scenes == 7).astype(int)
+    groups = drop_groups(60, scenes, 0)
+    labels = (groups == np.bincount(groups).argmax()).astype(int)
     x = np.random.default_rng(0).normal(size=(60, 3))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

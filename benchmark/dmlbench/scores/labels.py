@@ -45,6 +45,8 @@ class Labels:
 
     Attributes:
         rows: [n] rows of the images that have a label.
+        units: [n] code of each image's unit, whose images are no neighbors of each other: its scene
+            where the label belongs to the scene, otherwise the image itself.
         codes: [n] in 0..C-1, the label of each of these images.
         sizes: [C] number of images with each label.
         names: the C labels as text.
@@ -56,11 +58,17 @@ class Labels:
     sizes: Ints
     names: list[str] = field(repr=False)
     missing: int
+    units: Ints = field(repr=False)
+
+    @property
+    def queries(self) -> NDArray[np.bool_]:
+        """Which images [n] have a neighbor with their label to find."""
+        return self.sizes[self.codes] > np.bincount(self.units)[self.units]
 
     @property
     def once(self) -> int:
-        """Number of labels that occur once (which is the number of images that carry one)."""
-        return int(np.count_nonzero(self.sizes == 1))
+        """Number of labels that occur once, in one image or one scene."""
+        return len(self.sizes) - len(np.unique(self.codes[self.queries]))
 
     @property
     def reason(self) -> str | None:
@@ -69,13 +77,19 @@ class Labels:
             return "no image has a label"
         if len(self.sizes) == 1:
             return f"a single label ('{self.names[0]}'): a score compares at least two"
-        if self.once == len(self.sizes):
-            return "every label occurs once: no image has a neighbour with its label"
+        if not self.queries.any():
+            where = "once" if int(self.units.max()) + 1 == len(self.rows) else "in one scene only"
+            return f"every label occurs {where}: no image has a neighbor with its label"
         return None
 
 
-def encode_labels(labels: LabelColumn, images: int, name: str = "labels") -> Labels:
+def encode_labels(
+    labels: LabelColumn, images: int, name: str = "labels", scenes: Ints | None = None
+) -> Labels:
     """Return labels as codes, without the images that have none.
+
+    Args:
+        scenes: [N] code of the scene of each image; None where each shows its own.
 
     Raises:
         InputError: not one label per image, infinite, or of a type that cannot be a label.
@@ -107,7 +121,25 @@ def encode_labels(labels: LabelColumn, images: int, name: str = "labels") -> Lab
         sizes=np.bincount(codes, minlength=len(distinct)),
         names=[str(label) for label in distinct],
         missing=images - len(rows),
+        units=_units(codes, None if scenes is None else scenes[rows]),
     )
+
+
+def belong_to_scenes(codes: Ints, scenes: Ints) -> bool:
+    """Return whether all images of each scene have one label, from codes [n] of both.
+
+    >>> belong_to_scenes(np.array([5, 5, 7]), np.array([0, 0, 1]))
+    True
+    """
+    label_of_scene = np.empty(int(scenes.max(initial=-1)) + 1, dtype=codes.dtype)
+    label_of_scene[scenes] = codes
+    return bool((label_of_scene[scenes] == codes).all())
+
+
+def _units(codes: Ints, scenes: Ints | None) -> Ints:
+    if scenes is None or not belong_to_scenes(codes, scenes):
+        return np.arange(len(codes))
+    return np.unique(scenes, return_inverse=True)[1]
 
 
 def compact(codes: Ints) -> Ints:

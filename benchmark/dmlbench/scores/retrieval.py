@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from dmlbench.scores._kernels.counted_means import counted_means
 from dmlbench.scores._kernels.distances import Points, equal_lengths, prepare_points
-from dmlbench.scores._kernels.formulas import FORMULAS, ScoreSet
+from dmlbench.scores._kernels.formulas import FORMULAS, Population, ScoreSet
 from dmlbench.scores._kernels.ranked_means import Labeling, Means, ranked_means
+from dmlbench.scores._kernels.units import Units
 from dmlbench.scores.jackknife import GROUPS
 from dmlbench.scores.labels import Labels, compact
 from dmlbench.scores.options import Options, same_rows
@@ -29,12 +30,13 @@ def neighbor_scores(
 ) -> dict[str, Scores]:
     """Return all scores of nearest neighbors, by property.
 
-    Properties whose labels are missing on the same images share their passes over the distances.
+    Properties share their passes over the distances where their labels are missing on the same
+    images, and all belong to scenes or none.
     Most scores are of normalized embeddings, the paper's of embeddings as they are; where all
     embeddings have one length, one pass serves both.
     """
     plans = []
-    for names in same_rows({name: coded.rows for name, coded in labels.items()}):
+    for names in same_images(labels):
         rows = labels[names[0]].rows
         shared = equal_lengths(embeddings[rows])
         passes = (
@@ -46,11 +48,12 @@ def neighbor_scores(
     )
     result: dict[str, Scores] = {name: {} for name in labels}
     for names, rows, passes in plans:
+        units = Units.of(labels[names[0]].units)
         groups = options.groups_of(rows)
         labelings = [make_labeling(name, labels[name], options) for name in names]
         for scores in passes:
             points = prepare_points(embeddings[rows], normalize=scores.normalized)
-            means = labeling_means(points, labelings, rows, scores, options, step)
+            means = labeling_means(points, units, labelings, rows, scores, options, step)
             for name, labeling, mean in zip(names, labelings, means, strict=True):
                 for key in scores.keys:
                     result[name][key] = make_score(
@@ -58,21 +61,28 @@ def neighbor_scores(
                         mean.values[key],
                         mean.replicates[key],
                         mean.permuted[key],
-                        _growth(key, labeling, groups),
+                        _growth(key, labeling, units, groups),
                     )
     return result
 
 
 def queries_of(labels: Labels, options: Options) -> dict[str, int]:
     """Return how many images are queries: for the scores, and for MAP@R."""
-    everyone = labels.sizes[labels.codes] >= 2
     ordered = options.choose(np.arange(len(labels.rows)), options.max_queries, "queries")
-    some = int(everyone[ordered].sum())
-    return {"scores": some if options.resample else int(everyone.sum()), "map_at_r": some}
+    some = int(labels.queries[ordered].sum())
+    return {"scores": some if options.resample else int(labels.queries.sum()), "map_at_r": some}
+
+
+def same_images(labels: Mapping[str, Labels]) -> list[list[str]]:
+    """Return the names of properties, grouped by their images and who is whose neighbor."""
+    return same_rows(
+        {name: np.concatenate([coded.rows, coded.units]) for name, coded in labels.items()}
+    )
 
 
 def labeling_means(
     points: Points,
+    units: Units,
     labelings: list[Labeling],
     rows: Ints,
     scores: ScoreSet,
@@ -87,12 +97,15 @@ def labeling_means(
     queries = options.choose(np.arange(len(rows)), options.max_queries, "queries")
     counted: list[dict[str, float]] = [{} for _ in labelings]
     if not options.resample and len(queries) < len(rows):
-        counted = counted_means(points, labelings, scores, threads=options.threads, done=step)
+        counted = counted_means(
+            points, units, labelings, scores, threads=options.threads, done=step
+        )
         if not scores.ordered:
             nothing = {key: np.zeros(0) for key in scores.keys}
             return [Means(values, nothing, nothing) for values in counted]
     ranked = ranked_means(
         points,
+        units,
         labelings,
         queries,
         scores,
@@ -111,16 +124,24 @@ def make_labeling(name: str, labels: Labels, options: Options) -> Labeling:
     rng = generator(options.seed, "chance", name)
     scenes = options.scenes_of(labels.rows)
     permuted = permuted_codes(codes, options.permutations, rng, scenes)
-    return Labeling(codes, labels.sizes, list(permuted))
+    return Labeling(codes, list(permuted))
 
 
-def _growth(key: str, labeling: Labeling, groups: Ints | None) -> NDArray[np.float64] | float:
+def _growth(
+    key: str, labeling: Labeling, units: Units, groups: Ints | None
+) -> NDArray[np.float64] | float:
     """What a score grows with, for all images and without each group."""
     growth = FORMULAS[key].growth if key in FORMULAS else None
     if groups is None or growth is None:
         return 1.0
-    without_each = [labeling.codes[groups != group] for group in range(GROUPS)]
-    return np.sqrt([growth(np.bincount(codes)) for codes in (labeling.codes, *without_each)])
+    masks = [None, *(groups != group for group in range(GROUPS))]
+    means = []
+    for staying in masks:
+        images = slice(None) if staying is None else staying
+        population = Population.of(labeling.codes, units, staying)
+        counts = population.counts(labeling.codes[images], units.sizes[images])
+        means.append(growth(counts).mean())
+    return np.sqrt(np.maximum(means, 1e-9))
 
 
 def _work(images: int, passes: list[ScoreSet], options: Options) -> int:

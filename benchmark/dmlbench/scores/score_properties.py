@@ -30,7 +30,7 @@ from dmlbench.scores.retrieval import neighbor_scores, queries_of
 from dmlbench.scores.score import ABSENT, PropertyScores, ScoredProperties, Scores
 from dmlbench.scores.uncertainty import PERMUTATIONS, drop_groups
 from dmlbench.scores.within_class import within_class_scores
-from dmldata.common.arrays import Floats
+from dmldata.common.arrays import Floats, Ints
 from dmldata.common.errors import UnknownNameError
 from dmldata.common.progress import Progress
 
@@ -55,8 +55,9 @@ def score_properties(
         embeddings: [N, D] floats, as the model gives them.
         properties: by name, labels of the N images.
         scenes: [N] scene of each image, where several images show one scene: the jackknife drops
-            whole scenes, labels are permuted among scenes or within them, and probes are judged on
-            scenes that they have not seen.
+            whole scenes, labels are permuted among scenes or within them, neighbors of the query's
+            own scene are left out for labels that belong to scenes, and probes are judged on scenes
+            that they have not seen.
         held: the property that is the class, such as 'car_model': the others are also scored among
             the images of one class, as `arp_within_class`.
         seed: seed of all random choices.
@@ -105,7 +106,8 @@ def measure_properties(
     array = check_embeddings(embeddings)
     images = len(array)
     settings.check()
-    labels, values = _encode(properties, images)
+    scene_codes = None if scenes is None else encode_labels(scenes, images, "scenes").codes
+    labels, values = _encode(properties, images, scene_codes)
     if held is not None and held not in properties:
         raise UnknownNameError("held property", held, properties)
     groups = drop_groups(images, scenes, settings.seed)
@@ -116,7 +118,7 @@ def measure_properties(
         max_queries=settings.max_queries or default_queries(images),
         threads=settings.threads,
         progress=settings.progress,
-        scenes=None if scenes is None else encode_labels(scenes, images, "scenes").codes,
+        scenes=scene_codes,
     )
     scored = {name: coded for name, coded in labels.items() if coded.reason is None}
     collapsed = bool((array == array[0]).all())
@@ -169,13 +171,13 @@ def _applied_settings(
 
 
 def _encode(
-    properties: Mapping[str, Property], images: int
+    properties: Mapping[str, Property], images: int, scenes: Ints | None
 ) -> tuple[dict[str, Labels], dict[str, NDArray[np.float64]]]:
     labels, values = {}, {}
     for name, prop in properties.items():
         place = f"property '{name}'"
         check_kind(prop, place)
-        labels[name] = encode_labels(prop.labels, images, place)
+        labels[name] = encode_labels(prop.labels, images, place, scenes)
         if prop.kind != "categorical":
             values[name] = property_values(prop, images, place)
     return labels, values
@@ -205,6 +207,8 @@ def _why_absent(scores: Scores, *, collapsed: bool) -> str | None:
     reasons = []
     if scores["ami"].value is None:
         reasons.append("nr_precision_paper, ami, nmi: only one label occurs more than once")
+    elif scores["nr_precision_paper"].value is None:
+        reasons.append("nr_precision_paper: only one label occurs in more than one scene")
     if scores["decodability"].value is None:
         reasons.append(f"decodability: {probe.WHY_ABSENT}")
     if "distance_spearman" in scores and scores["distance_spearman"].value is None:

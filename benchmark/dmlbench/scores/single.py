@@ -21,6 +21,7 @@ from dmlbench.scores._kernels.counted_means import counted_means
 from dmlbench.scores._kernels.distances import prepare_points
 from dmlbench.scores._kernels.formulas import FORMULAS, ScoreSet
 from dmlbench.scores._kernels.ranked_means import Labeling, ranked_means
+from dmlbench.scores._kernels.units import Units
 from dmlbench.scores.clustering import cluster_scores
 from dmlbench.scores.embeddings import check_embeddings
 from dmlbench.scores.labels import LabelColumn, Property, encode_labels, property_values
@@ -111,9 +112,9 @@ def map_at_r(embeddings: ArrayLike, labels: LabelColumn, *, normalize: bool = Tr
     if coded.reason is not None:
         return None
     points = prepare_points(array[coded.rows], normalize=normalize)
-    labeling = Labeling(coded.codes, coded.sizes)
+    units, labeling = Units.of(coded.units), Labeling(coded.codes)
     queries = np.arange(len(points))
-    means = ranked_means(points, [labeling], queries, ScoreSet(True, False))[0]
+    means = ranked_means(points, units, [labeling], queries, ScoreSet(True, False))[0]
     return _plain(means.values["map_at_r"])
 
 
@@ -176,8 +177,8 @@ def _counted(
         return None
     points = prepare_points(array[coded.rows], normalize=normalize)
     normalized = FORMULAS[key].normalized
-    labeling = Labeling(coded.codes, coded.sizes)
-    (means,) = counted_means(points, [labeling], ScoreSet(normalized, not normalized))
+    units, labeling = Units.of(coded.units), Labeling(coded.codes)
+    (means,) = counted_means(points, units, [labeling], ScoreSet(normalized, not normalized))
     return _plain(means[key])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmlbench.scores.jackknife import COVERAGE, GROUPS, Interval, assign_groups
-from dmlbench.scores.labels import LabelColumn, encode_labels
+from dmlbench.scores.labels import LabelColumn, belong_to_scenes, encode_labels
 from dmldata.common.arrays import Ints
 from dmldata.common.errors import InputError
 
@@ -69,7 +69,7 @@ def permuted_orders(
     blocks = [
         by_scene[sizes[by_scene] == size].reshape(-1, size) for size in np.unique(sizes).tolist()
     ]
-    whole = all((codes[block] == codes[block][:, :1]).all() for block in blocks)
+    whole = belong_to_scenes(codes, scenes)
     for _ in range(count):
         order = np.empty(len(codes), dtype=np.intp)
         for block in blocks:

@@ -15,10 +15,11 @@ from dmlbench.scores._kernels.distances import prepare_points
 from dmlbench.scores._kernels.formulas import ScoreSet
 from dmlbench.scores._kernels.parallel import nothing
 from dmlbench.scores._kernels.ranked_means import Means
+from dmlbench.scores._kernels.units import Units
 from dmlbench.scores.labels import Labels
-from dmlbench.scores.options import Options, same_rows
+from dmlbench.scores.options import Options
 from dmlbench.scores.registry import ADJUSTED, WITHIN_CLASS
-from dmlbench.scores.retrieval import labeling_means, make_labeling
+from dmlbench.scores.retrieval import labeling_means, make_labeling, same_images
 from dmlbench.scores.score import ABSENT, Score, Scores, make_score
 from dmldata.common.arrays import Floats, Ints
 
@@ -41,18 +42,19 @@ def within_class_scores(
         members = classes.rows[classes.codes == code]
         inside = {name: _restrict(labels[name], members) for name in parts}
         scored = {name: coded for name, coded in inside.items() if coded.reason is None}
-        for names in same_rows({name: coded.rows for name, coded in scored.items()}):
-            rows = scored[names[0]].rows
+        for names in same_images(scored):
+            rows, units = scored[names[0]].rows, Units.of(scored[names[0]].units)
             points = prepare_points(embeddings[rows], normalize=True)
             labelings = [
                 make_labeling(f"{name} within {class_name}", scored[name], options)
                 for name in names
             ]
             scores = ScoreSet(normalized=True, raw=False)
-            means_of_properties = labeling_means(points, labelings, rows, scores, options, nothing)
+            means_of_properties = labeling_means(
+                points, units, labelings, rows, scores, options, nothing
+            )
             for name, means in zip(names, means_of_properties, strict=True):
-                sizes = scored[name].sizes
-                parts[name].append((int(sizes[sizes >= 2].sum()), means))
+                parts[name].append((int(scored[name].queries.sum()), means))
         step(1)
     return {name: {WITHIN_CLASS.key: _average(by_class)} for name, by_class in parts.items()}
 
@@ -65,7 +67,8 @@ def _restrict(labels: Labels, members: Ints) -> Labels:
     )
     names = [labels.names[code] for code in distinct]
     missing = len(members) - int(staying.sum())
-    return Labels(labels.rows[staying], codes, sizes, names, missing)
+    units = np.unique(labels.units[staying], return_inverse=True)[1]
+    return Labels(labels.rows[staying], codes, sizes, names, missing, units)
 
 
 def _average(parts: list[tuple[int, Means]]) -> Score:

@@ -8,16 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmlbench.scores._kernels.distances import Points
-from dmlbench.scores._kernels.formulas import ScoreSet
+from dmlbench.scores._kernels.formulas import Counts, Population, ScoreSet
 from dmlbench.scores._kernels.neighbor_counts import Question, count_hits
 from dmlbench.scores._kernels.parallel import nothing
 from dmlbench.scores._kernels.ranked_means import Labeling
+from dmlbench.scores._kernels.units import Units
 from dmldata.common.arrays import Ints
 from dmldata.common.progress import Advance
 
 
 def counted_means(
     points: Points,
+    units: Units,
     labelings: Sequence[Labeling],
     scores: ScoreSet,
     *,
@@ -29,9 +31,16 @@ def counted_means(
     MAP@R is not among them: it needs the order of the neighbors (`ranked_means`). NaN where a
     score is not defined.
     """
-    questions = [Question(labeling.codes, _ranks(labeling, scores)) for labeling in labelings]
-    hits = count_hits(points, questions, threads=threads, done=done)
-    return [_means(*pair, scores) for pair in zip(labelings, hits, strict=True)]
+    counts = [
+        Population.of(labeling.codes, units).counts(labeling.codes, units.sizes)
+        for labeling in labelings
+    ]
+    questions = [
+        Question(labeling.codes, _ranks(counts_of_labeling, scores))
+        for labeling, counts_of_labeling in zip(labelings, counts, strict=True)
+    ]
+    hits = count_hits(points, units, questions, threads=threads, done=done)
+    return [_means(*pair, scores) for pair in zip(counts, hits, strict=True)]
 
 
 def _columns(scores: ScoreSet) -> dict[Callable[[Ints], Ints], int]:
@@ -40,17 +49,15 @@ def _columns(scores: ScoreSet) -> dict[Callable[[Ints], Ints], int]:
     return {rule: column for column, rule in enumerate(rules)}
 
 
-def _ranks(labeling: Labeling, scores: ScoreSet) -> Ints:
+def _ranks(counts: Counts, scores: ScoreSet) -> Ints:
     """How many neighbors count: [N, m], a column per rule."""
-    by_label = [rule(labeling.sizes) for rule in _columns(scores)]
-    return np.stack(by_label, axis=1)[labeling.codes]
+    return np.stack([rule(counts.sizes) for rule in _columns(scores)], axis=1)
 
 
-def _means(labeling: Labeling, hits: NDArray[np.float64], scores: ScoreSet) -> dict[str, float]:
-    sizes = labeling.sizes[labeling.codes]
-    queries = sizes >= 2
-    hits, sizes, columns = hits[queries], sizes[queries], _columns(scores)
+def _means(counts: Counts, hits: NDArray[np.float64], scores: ScoreSet) -> dict[str, float]:
+    queries, columns = counts.sizes >= 2, _columns(scores)
+    hits, counts = hits[queries], counts.at(queries)
     return {
-        key: float(formula.values(hits[:, columns[formula.ranks]], sizes, labeling.sizes).mean())
+        key: float(formula.values(hits[:, columns[formula.ranks]], counts).mean())
         for key, formula in scores.formulas.items()
     }

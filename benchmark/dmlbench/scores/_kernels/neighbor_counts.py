@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from dmlbench.scores._kernels.distances import Points
 from dmlbench.scores._kernels.parallel import in_order, nothing, query_blocks
+from dmlbench.scores._kernels.units import Units
 from dmldata.common.arrays import Floats, Ints
 from dmldata.common.progress import Advance
 
@@ -33,7 +34,8 @@ class Question:
 
     Attributes:
         codes: [N] label code of each point.
-        ranks: [N, m] numbers of nearest neighbors that count, at most N - 1; 0 = not asked.
+        ranks: [N, m] numbers of nearest neighbors that count, at most as many as there are points
+            of other units; 0 = not asked.
     """
 
     codes: Ints
@@ -51,12 +53,13 @@ class _Place(NamedTuple):
 
 def count_hits(
     points: Points,
+    units: Units,
     questions: Sequence[Question],
     *,
     threads: int | None = None,
     done: Advance = nothing,
 ) -> list[NDArray[np.float64]]:
-    """Count hits among the nearest neighbors of every point (itself excluded), for many properties.
+    """Count hits among the nearest points of other units of every point, for many properties.
 
     Points whose squared distance lies within the tolerance of the R-th smallest are tied; with A
     points closer than those and T tied, of which A_l and T_l carry the query's label,
@@ -67,8 +70,8 @@ def count_hits(
 
     >>> from dmlbench.scores._kernels.distances import prepare_points
     >>> points = prepare_points(np.array([[0.0], [1.0], [2.0], [4.0]]), normalize=False)
-    >>> codes = np.array([0, 0, 1, 1])
-    >>> count_hits(points, [Question(codes, np.ones((4, 1), int))])[0].ravel().tolist()
+    >>> codes, units = np.array([0, 0, 1, 1]), Units.of(np.arange(4))
+    >>> count_hits(points, units, [Question(codes, np.ones((4, 1), int))])[0].ravel().tolist()
     [1.0, 0.5, 0.0, 1.0]
     """
     fast = points.fast()
@@ -83,7 +86,7 @@ def count_hits(
             mine.buffer = np.empty((len(blocks[0]), len(points)), fast.left.dtype)
         distances = mine.buffer[: len(block)]
         fast.squared_distances(block, out=distances)
-        distances[np.arange(len(block)), block] = np.inf
+        units.exclude(distances, block, np.inf)
         places = [
             _places(distances_of_query, table[row], points.tolerance)
             for distances_of_query, row in zip(distances, block, strict=True)
@@ -108,7 +111,7 @@ def _members(codes: Ints) -> list[Ints]:
 
 
 def _places(distances: Floats, ranks: Ints, tolerance: float) -> dict[int, _Place]:
-    """Return the places of one query, by rank, from its distances [N] (its own infinite)."""
+    """Return the places of one query, by rank, from its distances [N] (its unit's infinite)."""
     distinct_ranks = np.unique(ranks[ranks > 0])
     if len(distinct_ranks) == 0:
         return {}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlbench.scores._kernels.units import Units
 from dmldata.common.arrays import Ints
 
 Bools = NDArray[np.bool_]
@@ -18,7 +19,9 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Ranked:
-    """Neighbors of B queries, nearest first, the query itself excluded: all, or the nearest M.
+    """Neighbors of B queries, nearest first: all, or the nearest M.
+
+    Points of the query's own unit, except itself, come last: beyond any rank that counts.
 
     Attributes:
         order: [B, M] rows of the neighbors.
@@ -54,20 +57,22 @@ class Ranked:
 
 
 def rank_neighbors(
-    squared: NDArray[np.float64], queries: Ints, maximum: int | None = None
+    squared: NDArray[np.float64], queries: Ints, units: Units, maximum: int | None = None
 ) -> Ranked:
     """Sort the squared distances [B, N] of `queries` [B] to all N points, overwriting the input.
 
     Args:
         maximum: number of nearest neighbors to keep; None for all.
     """
-    squared[np.arange(len(queries)), queries] = -1.0
+    beyond = 2.0 * float(squared.max(initial=0.0)) + 1.0
+    units.exclude(squared, queries, beyond)
+    squared[np.arange(len(queries)), queries] = 2.0 * beyond
     if maximum is None or maximum >= squared.shape[1] - 1:
-        order = np.argsort(squared, axis=1)[:, 1:]
+        order = np.argsort(squared, axis=1)[:, :-1]
         return Ranked(order, np.take_along_axis(squared, order, axis=1), whole=True)
-    nearest = np.argpartition(squared, maximum, axis=1)[:, : maximum + 1]
+    nearest = np.argpartition(squared, maximum - 1, axis=1)[:, :maximum]
     distances = np.take_along_axis(squared, nearest, axis=1)
-    order = np.argsort(distances, axis=1)[:, 1:]
+    order = np.argsort(distances, axis=1)
     squared = np.take_along_axis(distances, order, axis=1)
     return Ranked(np.take_along_axis(nearest, order, axis=1), squared, whole=False)
 

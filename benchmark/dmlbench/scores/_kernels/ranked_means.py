@@ -3,17 +3,18 @@ jackknife group, and with permuted labels (protocol section 3)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dmlbench.scores._kernels.distances import Points
-from dmlbench.scores._kernels.formulas import ScoreSet
+from dmlbench.scores._kernels.formulas import Population, ScoreSet
 from dmlbench.scores._kernels.neighbor_ranks import Bools, Ranked, rank_neighbors
 from dmlbench.scores._kernels.parallel import in_order, nothing, query_blocks
 from dmlbench.scores._kernels.ranked_sums import Sums, prepare_block, tally
+from dmlbench.scores._kernels.units import Units
 from dmlbench.scores.jackknife import GROUPS
 from dmldata.common.arrays import Ints
 from dmldata.common.progress import Advance
@@ -26,13 +27,12 @@ BLOCK_ELEMENTS = 2_000_000
 
 @dataclass(frozen=True)
 class Labeling:
-    """A property's labels on the N points: codes [N], sizes [C], and permutations of the codes.
+    """A property's labels on the N points: codes [N], and permutations of the codes.
 
     Codes of the smallest integer type that holds them (`labels.compact`) are the fastest.
     """
 
     codes: Ints
-    sizes: Ints
     permuted: Sequence[Ints] = field(default=(), repr=False)
 
 
@@ -56,12 +56,13 @@ class _Variant:
     """All images, or those that one jackknife group leaves."""
 
     images: Bools | None
-    sizes: list[Ints]
+    populations: list[Population]
     ranks: Ints
 
 
 def ranked_means(
     points: Points,
+    units: Units,
     labelings: Sequence[Labeling],
     queries: Ints,
     scores: ScoreSet,
@@ -73,10 +74,11 @@ def ranked_means(
     """Return the means of the scores over `queries`, for each labeling of the N >= 2 points.
 
     Args:
+        units: neighbors of a query are the points of other units.
         groups: [N] jackknife group of each point, 0..19; each group is dropped once, from
-            queries and neighbors alike.
+            queries and neighbors alike. Units stay whole.
     """
-    variants = _variants(labelings, groups, scores)
+    variants = _variants(labelings, units, groups, scores)
     codes = [labeling.codes for labeling in labelings]
     permuted = [labeling.permuted for labeling in labelings]
     last = max((int(v.ranks[-1]) for v in variants if len(v.ranks)), default=1)
@@ -84,9 +86,9 @@ def ranked_means(
     harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, len(points) + 1))])
 
     def work(rows: Ints) -> list[Sums]:
-        sums = tallied(rank_neighbors(points.squared_distances(rows), rows, nearest), rows)
+        sums = tallied(rank_neighbors(points.squared_distances(rows), rows, units, nearest), rows)
         if sums is None:
-            sums = tallied(rank_neighbors(points.squared_distances(rows), rows), rows)
+            sums = tallied(rank_neighbors(points.squared_distances(rows), rows, units), rows)
         assert sums is not None
         return sums
 
@@ -101,13 +103,10 @@ def ranked_means(
             if not near.reaches(int(variant.ranks[-1]), points.tolerance):
                 return None
             block = prepare_block(near, variant.ranks, points.tolerance, harmonic, scores)
-            for p, labels in enumerate(codes):
-                sums[p][v] = tally(block, labels, labels[inside], variant.sizes[p], scores)
-            if variant.images is None:
-                for p, labels, shuffle in _each(permuted):
-                    sums[p][len(variants) + shuffle] = tally(
-                        block, labels, labels[inside], variant.sizes[p], scores
-                    )
+            for p, row, labels in _each(codes, permuted, v, len(variants)):
+                query_codes = labels[inside]
+                counts = variant.populations[p].counts(query_codes, units.sizes[inside])
+                sums[p][row] = tally(block, labels, query_codes, counts, scores)
         return sums
 
     blocks = query_blocks(queries, len(points), BLOCK_ELEMENTS)
@@ -128,27 +127,27 @@ def _left(ranked: Ranked, rows: Ints, variant: _Variant) -> tuple[Ranked, Ints]:
 
 
 def _variants(
-    labelings: Sequence[Labeling], groups: Ints | None, scores: ScoreSet
+    labelings: Sequence[Labeling], units: Units, groups: Ints | None, scores: ScoreSet
 ) -> list[_Variant]:
     masks: list[Bools | None] = [None]
     if groups is not None:
         masks += [groups != group for group in range(GROUPS)]
     variants = []
     for images in masks:
-        sizes: list[Ints] = [
-            np.bincount(
-                labeling.codes if images is None else labeling.codes[images],
-                minlength=len(labeling.sizes),
-            )
-            for labeling in labelings
-        ]
-        ranks = np.unique(np.concatenate([scores.ranks(label_sizes) for label_sizes in sizes]))
-        variants.append(_Variant(images, sizes, ranks))
+        populations = [Population.of(labeling.codes, units, images) for labeling in labelings]
+        sizes = np.concatenate([population.possible_sizes(units) for population in populations])
+        variants.append(_Variant(images, populations, scores.ranks(sizes)))
     return variants
 
 
-def _each(permuted: Sequence[Sequence[Ints]]) -> list[tuple[int, Ints, int]]:
-    return [(p, labels, i) for p, many in enumerate(permuted) for i, labels in enumerate(many)]
+def _each(
+    codes: Sequence[Ints], permuted: Sequence[Sequence[Ints]], variant: int, variants: int
+) -> Iterator[tuple[int, int, Ints]]:
+    """Yield the property, the row of sums and the labels of each labeling of a variant."""
+    for p, labels in enumerate(codes):
+        yield p, variant, labels
+        if variant == 0:
+            yield from ((p, variants + i, shuffled) for i, shuffled in enumerate(permuted[p]))
 
 
 def _means(total: Sums, variants: int, scores: ScoreSet) -> Means:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.scores._kernels.formulas import ORDERED, ScoreSet, all_ranks
+from dmlbench.scores._kernels.formulas import ORDERED, Counts, ScoreSet, all_ranks
 from dmlbench.scores._kernels.neighbor_ranks import (
     Ranked,
     TieGroups,
@@ -63,22 +63,22 @@ def prepare_block(
     )
 
 
-def tally(block: Block, codes: Ints, query_codes: Ints, sizes: Ints, scores: ScoreSet) -> Sums:
+def tally(block: Block, codes: Ints, query_codes: Ints, counts: Counts, scores: ScoreSet) -> Sums:
     """Return the number of queries with a score, then the sum of each score over them.
 
     Args:
         block: B queries among N images.
         codes: [N] label code of each image.
         query_codes: [B] label code of each query.
-        sizes: [C] images with each label, queries included.
+        counts: of the queries.
         scores: which sums to return, in the order of `scores.keys`.
     """
-    query_sizes = sizes[query_codes]
-    scored = query_sizes >= 2
+    scored = counts.sizes >= 2
     if not scored.any():
         return np.zeros(1 + len(scores.keys))
-    query_sizes = np.maximum(query_sizes, 2)
-    reach = block.windows.reach(scores.max_rank(sizes))
+    query_sizes = np.maximum(counts.sizes, 2)
+    counts = replace(counts, sizes=query_sizes)
+    reach = block.windows.reach(scores.max_rank(query_sizes))
     same = np.take(codes, block.order[:, :reach]) == query_codes[:, None]
     hits_before = block.hits_before[:, : reach + 1]
     np.cumsum(same, axis=1, out=hits_before[:, 1:])
@@ -86,8 +86,7 @@ def tally(block: Block, codes: Ints, query_codes: Ints, sizes: Ints, scores: Sco
     rules = dict.fromkeys(formula.ranks for formula in formulas.values())
     hits = {rule: _hits(block, hits_before, rule(query_sizes)) for rule in rules}
     columns = {
-        key: formula.values(hits[formula.ranks], query_sizes, sizes)
-        for key, formula in formulas.items()
+        key: formula.values(hits[formula.ranks], counts) for key, formula in formulas.items()
     }
     if scores.ordered:
         columns[ORDERED] = _average_precision(block, same, hits_before, all_ranks(query_sizes))

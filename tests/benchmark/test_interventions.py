@@ -101,6 +101,21 @@ def test_where_there_is_nothing_to_compare_the_reason_is_given(variants, cars, r
     assert scores["sensitivity"]["value"] is None
 
 
+def test_no_sensitivity_where_different_cars_have_the_same_embedding_and_the_reason_is_given():
+    x = [[1.0, 0.0], [0.0, 1.0]] * 4
+    scores = score_interventions(x, np.arange(8) // 2, [0, 1] * 4, list("aabbaabb"))
+    assert scores["sensitivity"]["value"] is None
+    assert "no distance to compare with" in scores["reason"]
+
+
+def test_the_interval_of_a_retrieval_of_1_has_a_width():
+    columns = sweep(60, 3, 5)
+    scores = score_interventions(embed(*columns, 5.0, 0.1), *columns)
+    score = scores["retrieval_under_intervention"]
+    assert score["value"] == score["ci95"][1] == 1.0
+    assert 0.9 < score["ci95"][0] < 0.95
+
+
 def test_a_missing_car_is_refused():
     with pytest.raises(InputError, match="cars: 1 of 2 images have none"):
         score_interventions([[1.0, 0.0], [0.0, 1.0]], [0, 1], [0, 0], ["a", None])

@@ -86,9 +86,24 @@ def test_jackknife_intervals_cover_the_large_sample_value():
 
 def test_an_interval_ends_where_its_score_does():
     x, labels = sample(np.random.default_rng(4), 40)
-    x[:, :4] += 2 * np.eye(4)[labels]
+    x[:, :4] += 2.6 * np.eye(4)[labels]
     scores = score_properties(x, {"p": Property(labels)}, chance=False)["properties"]["p"]
-    assert scores["precision_at_1"]["value"] < scores["precision_at_1"]["ci95"][1] == 1.0
+    assert scores["map_at_r"]["value"] < scores["map_at_r"]["ci95"][1] == 1.0
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize("with_scenes", [False, True])
+def test_the_interval_of_precision_at_1_has_a_width_at_0_and_1(value, with_scenes):
+    scenes = np.arange(120) // 2 if with_scenes else None
+    units = np.arange(120) if scenes is None else scenes
+    labels = units % 2
+    x = np.eye(2)[labels] if value else np.eye(60)[units // 2]
+    x = x + 0.01 * np.random.default_rng(0).normal(size=x.shape)
+    scores = score_properties(x, {"p": Property(labels)}, scenes=scenes, chance=False)
+    score = scores["properties"]["p"]["precision_at_1"]
+    bound = 2.0930240544**2 / (len(set(units)) + 2.0930240544**2)
+    assert score["value"] == pytest.approx(value)
+    assert score["ci95"] == pytest.approx([0.0, bound] if value == 0 else [1 - bound, 1.0])
 
 
 def test_dropping_whole_scenes_widens_the_interval_where_scenes_repeat_themselves():
@@ -106,6 +121,16 @@ def test_dropping_whole_scenes_widens_the_interval_where_scenes_repeat_themselve
     assert width(scenes) > 1.3 * width(None)
 
 
+def nearest(x, i):
+    cosine = (x @ x[i]) / np.linalg.norm(x, axis=1)
+    return np.argsort(-cosine)[1]
+
+
+def wilson(p, n, t):
+    """Where |p - q| = t sqrt(q(1 - q) / n)."""
+    return np.sort(np.roots([1 + t**2 / n, -2 * p - t**2 / n, p**2])).real.tolist()
+
+
 @pytest.mark.parametrize("with_scenes", [False, True])
 def test_an_interval_is_that_of_scores_recomputed_without_each_group(with_scenes):
     rng = np.random.default_rng(8)
@@ -121,9 +146,16 @@ def test_an_interval_is_that_of_scores_recomputed_without_each_group(with_scenes
         left = np.array([score(x[groups != g], labels[groups != g]) for g in range(20)])
         if name == "nr_precision":
             left *= np.sqrt(n / sizes)
-        error = np.sqrt(19 / 20 * ((left - left.mean()) ** 2).sum())
         value = score(x, labels)
+        if name == "precision_at_1":
+            hit = np.array([labels[i] == labels[nearest(x, i)] for i in range(n)])
+            of_queries = np.array([hit[groups != g].mean() for g in range(20)])
+            left = 0.6 * left + 0.4 * of_queries
+        error = np.sqrt(19 / 20 * ((left - left.mean()) ** 2).sum())
         expected = [value - 2.0930240544 * error, value + 2.0930240544 * error]
+        if name == "precision_at_1":
+            effective = min(value * (1 - value) / error**2, n)
+            expected = wilson(value, effective, 2.0930240544)
         assert scores["properties"]["p"][name]["ci95"] == pytest.approx(expected, abs=1e-8), name
 
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from dmlbench.scores._kernels.distances import Points, prepare_points
 from dmlbench.scores._kernels.parallel import query_blocks
 from dmlbench.scores.embeddings import check_embeddings
-from dmlbench.scores.jackknife import GROUPS, jackknife_interval
+from dmlbench.scores.jackknife import GROUPS, Sample, jackknife_interval, proportion_replicates
 from dmlbench.scores.labels import LabelColumn, encode_labels
 from dmlbench.scores.score import ABSENT, Score, make_score
 from dmlbench.scores.uncertainty import drop_groups, generator
@@ -113,7 +113,7 @@ def measure_interventions(
         group=group,
         scenes=int(images.scene.max()) + 1,
         variants=int(images.variant.max()) + 1,
-        reason=_reason(images, len(moved), len(apart)),
+        reason=_reason(images, moved, apart),
         moved=_median(moved),
         between_cars=_median(apart),
         sensitivity=_sensitivity(moved, moved_group, apart, apart_groups, groups),
@@ -153,12 +153,14 @@ def _codes(column: LabelColumn, images: int, name: str) -> Ints:
     return coded.codes
 
 
-def _reason(images: _Images, moved: int, apart: int) -> str | None:
-    if moved == 0:
+def _reason(images: _Images, moved: Distances, apart: Distances) -> str | None:
+    if len(moved) == 0:
         return "every scene is there in one variant only"
-    if apart == 0:
+    if len(apart) == 0:
         single = images.car.max() == 0
         return "one car model only" if single else "the swept group changes the car model itself"
+    if _median(apart) == 0:
+        return "different cars in one variant have the same embedding: no distance to compare with"
     return None
 
 
@@ -249,9 +251,16 @@ def _retrieval(points: Points, images: _Images) -> tuple[Score, float | None]:
         return float(np.where(tied, 0.5, difference > 0).mean())
 
     value = share(np.ones(len(starts), bool), np.ones(len(points), bool))
-    left = []
+    of_both, of_queries = np.zeros(0), np.zeros(0)
     if images.group is not None:
-        left = [share(np.arange(GROUPS) != g, images.group != g) for g in range(GROUPS)]
-    score = make_score("retrieval_under_intervention", value, np.array(left))
-    known = expected[np.isfinite(expected)]
-    return score, float(known.mean()) if len(known) else None
+        columns, left = np.arange(GROUPS), [images.group != g for g in range(GROUPS)]
+        of_both = np.array([share(columns != g, left[g]) for g in range(GROUPS)])
+        of_queries = np.array([share(columns >= 0, left[g]) for g in range(GROUPS)])
+    known = np.isfinite(expected)
+    score = make_score(
+        "retrieval_under_intervention",
+        value,
+        proportion_replicates(of_both, of_queries),
+        sample=Sample(int(known.sum()), len(np.unique(images.scene[known]))),
+    )
+    return score, float(expected[known].mean()) if known.any() else None

@@ -33,6 +33,8 @@ class ScoreDeclaration:
         digits: digits behind the point in tables.
         unit: unit of its values; None for a score without a unit.
         lowest, highest: bounds of its range; intervals are cut off there.
+        proportion: whether it is the share of the queries that have a property, so that its
+            interval is one of a proportion (`jackknife.proportion_interval`).
         kinds: the kinds of property that have it.
         within_class: whether only properties other than the class have it, where there is a class.
         required: whether a result file has to state it, if only to say that there is none. Files
@@ -51,6 +53,7 @@ class ScoreDeclaration:
     unit: str | None = None
     lowest: float = -math.inf
     highest: float = 1.0
+    proportion: bool = False
     kinds: tuple[Kind, ...] = get_args(Kind)
     within_class: bool = False
     required: bool = False
@@ -109,6 +112,7 @@ PROPERTY_SCORES = (
         source="protocol 3",
         required=True,
         lowest=0.0,
+        proportion=True,
         reading=_RETRIEVAL_READING,
         short_title="P@1",
     ),
@@ -162,6 +166,7 @@ INTERVENTION_SCORES = (
         source="protocol 3.1",
         digits=2,
         lowest=0.0,
+        proportion=True,
         direction="lower",
     ),
 )

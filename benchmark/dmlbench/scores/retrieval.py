@@ -16,9 +16,10 @@ from dmlbench.scores._kernels.distances import Points, equal_lengths, prepare_po
 from dmlbench.scores._kernels.formulas import FORMULAS, Population, ScoreSet
 from dmlbench.scores._kernels.ranked_means import Labeling, Means, ranked_means
 from dmlbench.scores._kernels.units import Units
-from dmlbench.scores.jackknife import GROUPS
+from dmlbench.scores.jackknife import GROUPS, Sample, proportion_replicates
 from dmlbench.scores.labels import Labels, compact
 from dmlbench.scores.options import Options, same_rows
+from dmlbench.scores.registry import declared
 from dmlbench.scores.score import Scores, make_score
 from dmlbench.scores.uncertainty import generator, permuted_codes
 from dmldata.common.arrays import Floats, Ints
@@ -55,22 +56,35 @@ def neighbor_scores(
             points = prepare_points(embeddings[rows], normalize=scores.normalized)
             means = labeling_means(points, units, labelings, rows, scores, options, step)
             for name, labeling, mean in zip(names, labelings, means, strict=True):
+                sample = _sample(labels[name], options)
                 for key in scores.keys:
+                    proportion = declared(key).proportion
+                    replicates = mean.replicates[key]
+                    if proportion:
+                        replicates = proportion_replicates(replicates, mean.query_replicates[key])
                     result[name][key] = make_score(
                         key,
                         mean.values[key],
-                        mean.replicates[key],
+                        replicates,
                         mean.permuted[key],
                         _growth(key, labeling, units, groups),
+                        sample if proportion else None,
                     )
     return result
 
 
 def queries_of(labels: Labels, options: Options) -> dict[str, int]:
     """Return how many images are queries: for the scores, and for MAP@R."""
-    ordered = options.choose(np.arange(len(labels.rows)), options.max_queries, "queries")
-    some = int(labels.queries[ordered].sum())
+    some = _sample(labels, options).queries
     return {"scores": some if options.resample else int(labels.queries.sum()), "map_at_r": some}
+
+
+def _sample(labels: Labels, options: Options) -> Sample:
+    """Return how many queries are put in order, and how many units they are of."""
+    ordered = options.choose(np.arange(len(labels.rows)), options.max_queries, "queries")
+    rows = labels.rows[ordered[labels.queries[ordered]]]
+    scenes = options.scenes_of(rows)
+    return Sample(len(rows), len(rows) if scenes is None else len(np.unique(scenes)))
 
 
 def same_images(labels: Mapping[str, Labels]) -> list[list[str]]:
@@ -102,7 +116,7 @@ def labeling_means(
         )
         if not scores.ordered:
             nothing = {key: np.zeros(0) for key in scores.keys}
-            return [Means(values, nothing, nothing) for values in counted]
+            return [Means(values, nothing, nothing, nothing) for values in counted]
     ranked = ranked_means(
         points,
         units,

@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
-from dmlbench.scores.jackknife import Interval, jackknife_interval, rescale
+from dmlbench.scores.jackknife import (
+    Interval,
+    Sample,
+    jackknife_interval,
+    proportion_interval,
+    rescale,
+)
 from dmlbench.scores.registry import MAIN, declared
 from dmlbench.scores.uncertainty import chance_interval
 from dmldata.common.strict import StrictModel
@@ -51,6 +57,7 @@ def make_score(
     replicates: NDArray[np.float64] = _NO_SAMPLES,
     permuted: NDArray[np.float64] = _NO_SAMPLES,
     scale: NDArray[np.float64] | float = 1.0,
+    sample: Sample | None = None,
 ) -> Score:
     """Return a score from its value and its samples; `ABSENT` where the value is not finite.
 
@@ -61,6 +68,7 @@ def make_score(
         permuted: [P], the scores of permuted labels; empty for no chance.
         scale: what the score grows with, by which the replicates are rescaled; see
             `jackknife.rescale`.
+        sample: what the score is a share of; with it, the interval is that of a proportion.
 
     >>> make_score("arp", 0.5)
     Score(value=0.5, ci95=None, chance=None, replicates=None)
@@ -68,7 +76,13 @@ def make_score(
     if not math.isfinite(value):
         return ABSENT
     rescaled = rescale(replicates, scale) if len(replicates) else replicates
-    interval = jackknife_interval(value, rescaled) if len(replicates) else None
+    interval = None
+    if len(replicates):
+        interval = (
+            jackknife_interval(value, rescaled)
+            if sample is None
+            else proportion_interval(value, rescaled, sample)
+        )
     return Score(
         value=float(value),
         ci95=None if interval is None else _inside_range(key, interval),
@@ -122,9 +136,11 @@ class ScoredProperties(StrictModel):
         dimensions: length of an embedding.
         properties: by name.
         settings: how the scores were computed.
+        notes: what a reader of the scores has to know of the embeddings.
     """
 
     n: int
     dimensions: int
     properties: dict[str, PropertyScores]
     settings: dict[str, object]
+    notes: tuple[str, ...] = ()

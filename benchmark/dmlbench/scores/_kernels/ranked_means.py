@@ -42,12 +42,15 @@ class Means:
 
     Attributes:
         values: by score, the mean over the queries.
-        replicates: by score, float64 [G] without each jackknife group, [0] without groups.
+        replicates: by score, float64 [G] without each jackknife group among queries and neighbors,
+            [0] without groups.
+        query_replicates: the same without each group among the queries alone.
         permuted: by score, float64 [P] of each permutation.
     """
 
     values: dict[str, float]
     replicates: dict[str, NDArray[np.float64]]
+    query_replicates: dict[str, NDArray[np.float64]]
     permuted: dict[str, NDArray[np.float64]]
 
 
@@ -85,6 +88,12 @@ def ranked_means(
     nearest = 2 * last + SLACK if 2 * (2 * last + SLACK) < len(points) else None
     harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, len(points) + 1))])
 
+    def empty_sums() -> list[Sums]:
+        """Return per property a row per variant, per permutation and per group of queries."""
+        of_groups = 0 if groups is None else GROUPS
+        heights = [len(variants) + len(p) + of_groups for p in permuted]
+        return [np.zeros((height, 1 + len(scores.keys))) for height in heights]
+
     def work(rows: Ints) -> list[Sums]:
         sums = tallied(rank_neighbors(points.squared_distances(rows), rows, units, nearest), rows)
         if sums is None:
@@ -95,7 +104,7 @@ def ranked_means(
     def tallied(ranked: Ranked, rows: Ints) -> list[Sums] | None:
         """Return the sums; None where the nearest neighbors alone do not decide them: their list
         ends in the middle of a tie, or a jackknife group leaves too few of it."""
-        sums = [np.zeros((len(variants) + len(p), 1 + len(scores.keys))) for p in permuted]
+        sums = empty_sums()
         for v, variant in enumerate(variants):
             if len(variant.ranks) == 0:
                 continue
@@ -106,11 +115,14 @@ def ranked_means(
             for p, row, labels in _each(codes, permuted, v, len(variants)):
                 query_codes = labels[inside]
                 counts = variant.populations[p].counts(query_codes, units.sizes[inside])
-                sums[p][row] = tally(block, labels, query_codes, counts, scores)
+                table = tally(block, labels, query_codes, counts, scores)
+                sums[p][row] = table.sum(axis=0)
+                if groups is not None and row == 0:
+                    np.add.at(sums[p][-GROUPS:], groups[inside], table)
         return sums
 
     blocks = query_blocks(queries, len(points), BLOCK_ELEMENTS)
-    totals = [np.zeros((len(variants) + len(p), 1 + len(scores.keys))) for p in permuted]
+    totals = empty_sums()
     for rows, sums in in_order(work, blocks, threads):
         done(len(rows))
         for total, block_sums in zip(totals, sums, strict=True):
@@ -151,10 +163,17 @@ def _each(
 
 
 def _means(total: Sums, variants: int, scores: ScoreSet) -> Means:
+    end = len(total) if variants == 1 else len(total) - GROUPS
     with np.errstate(divide="ignore", invalid="ignore"):
-        means = dict(zip(scores.keys, (total[:, 1:] / total[:, :1]).T, strict=True))
+        means = _by_score(total[:end], scores)
+        query_replicates = _by_score(total[0] - total[end:], scores)
     return Means(
         values={name: float(mean[0]) for name, mean in means.items()},
         replicates={name: mean[1:variants] for name, mean in means.items()},
+        query_replicates=query_replicates,
         permuted={name: mean[variants:] for name, mean in means.items()},
     )
+
+
+def _by_score(sums: Sums, scores: ScoreSet) -> dict[str, NDArray[np.float64]]:
+    return dict(zip(scores.keys, (sums[:, 1:] / sums[:, :1]).T, strict=True))

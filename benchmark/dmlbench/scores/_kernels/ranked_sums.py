@@ -64,18 +64,18 @@ def prepare_block(
 
 
 def tally(block: Block, codes: Ints, query_codes: Ints, counts: Counts, scores: ScoreSet) -> Sums:
-    """Return the number of queries with a score, then the sum of each score over them.
+    """Return 1 for each query with a score, then its scores: [B, 1 + S], 0 for those without.
 
     Args:
         block: B queries among N images.
         codes: [N] label code of each image.
         query_codes: [B] label code of each query.
         counts: of the queries.
-        scores: which sums to return, in the order of `scores.keys`.
+        scores: which scores to return, in the order of `scores.keys`.
     """
     scored = counts.sizes >= 2
     if not scored.any():
-        return np.zeros(1 + len(scores.keys))
+        return np.zeros((len(scored), 1 + len(scores.keys)))
     query_sizes = np.maximum(counts.sizes, 2)
     counts = replace(counts, sizes=query_sizes)
     reach = block.windows.reach(scores.max_rank(query_sizes))
@@ -90,7 +90,7 @@ def tally(block: Block, codes: Ints, query_codes: Ints, counts: Counts, scores: 
     }
     if scores.ordered:
         columns[ORDERED] = _average_precision(block, same, hits_before, all_ranks(query_sizes))
-    return np.array([scored.sum(), *(columns[key][scored].sum() for key in scores.keys)])
+    return np.stack([scored, *(np.where(scored, columns[key], 0.0) for key in scores.keys)], axis=1)
 
 
 def _hits(block: Block, hits_before: Ints, ranks: Ints) -> NDArray[np.float64]:

@@ -228,3 +228,20 @@ def test_a_narrow_cone_of_directions_keeps_its_order():
     expected = (labels[squared.argmin(axis=1)] == labels).mean()
     scores = score_properties(x, {"l": Property(labels)}, intervals=False, chance=False)
     assert scores["properties"]["l"]["precision_at_1"]["value"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("column", "notes"),
+    [
+        (["-1", "0", "0", "1", "-1", "1"], ["-1 is taken for a label (2 images)"]),
+        (["-1", "0.5", "1.5", "2", "3", "4"], ["-1 is taken for the number -1 (1 image)"]),
+        (["-1", "-2", "0", "1.5", "2", "3"], []),
+        (["", "0", "0", "1", "nan", "1"], []),
+    ],
+)
+def test_a_note_says_what_minus_one_is_taken_for(tmp_path, column, notes):
+    file = tmp_path / "labels.csv"
+    file.write_text("p,q\n" + "".join(f"{cell},a\n" for cell in column))
+    about = [note for note in read_label_table(file).notes if "-1" in note]
+    assert len(about) == len(notes)
+    assert all(part in note for part, note in zip(notes, about, strict=True))

@@ -102,7 +102,7 @@ def test_files_score_like_arrays(csv, npy):
     expected = score_properties(x, read_labels(labels), scenes=scenes, seed=2)
     scored = score_files(npy(x), labels, ScoreSettings(seed=2))
     assert scored.notes == ("kinds inferred from the values (car: categorical, 3 values)",)
-    assert scored.model_dump(mode="json", exclude={"notes"}) == expected
+    assert scored.model_dump(mode="json") | {"notes": []} == expected
 
 
 def test_files_of_different_length_are_refused(csv, npy):

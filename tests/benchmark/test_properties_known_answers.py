@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dmlbench import scores as properties
 from dmlbench.scores import Property, score_properties
+from dmlbench.scores.geometry import embedding_notes
 
 NEIGHBOUR_SCORES = (
     "nr_precision",
@@ -158,7 +159,7 @@ def test_embeddings_far_from_the_origin_keep_their_neighbours():
         ([7] * 6, "a single label ('7'): a score compares at least two"),
         ([7, 7, 7, None, None, None], "a single label ('7'): a score compares at least two"),
         ([None] * 6, "no image has a label"),
-        (range(6), "every label occurs once: no image has a neighbour with its label"),
+        (range(6), "every label occurs once: no image has a neighbor with its label"),
     ],
 )
 def test_a_property_that_cannot_be_scored_is_null_with_a_reason(labels, reason):
@@ -181,3 +182,39 @@ def test_one_repeated_label_among_single_ones_has_the_scores_that_exist():
     assert scores["nr_precision_paper"]["value"] is None
     assert scores["ami"]["value"] is None
     assert "only one label occurs more than once" in scores["reason"]
+
+
+def cone(dimensions, signal, seed=0):
+    """A direction that all embeddings share, and a little of a one-hot of their labels, noisy."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 10, 1500)
+    common = rng.normal(size=dimensions)
+    part = np.eye(dimensions)[labels] + rng.normal(size=(1500, dimensions)) / dimensions**0.5
+    return common / np.linalg.norm(common) + signal * part, labels
+
+
+@pytest.mark.parametrize(("dimensions", "signal"), [(64, 1e-3), (64, 3e-4), (512, 1e-5)])
+def test_a_narrow_cone_in_float32_scores_what_float64_scores(dimensions, signal):
+    x, labels = cone(dimensions, signal)
+    for name in ("nr_precision", "nr_precision_paper", "precision_at_1", "map_at_r"):
+        score = getattr(properties, name)
+        assert score(x.astype(np.float32), labels) == pytest.approx(score(x, labels), abs=0.02)
+    assert properties.nr_precision(x, labels) > 20
+    assert "effective rank 1." in next(embedding_notes(x))
+
+
+def test_embeddings_at_the_limit_of_their_precision_get_a_note():
+    x, _ = cone(64, 3e-7)
+    for array, limit in ((x.astype(np.float32), True), (x, False)):
+        notes = list(embedding_notes(array))
+        assert any("limit of the input's precision" in note for note in notes) == limit
+        assert any("collapsed" in note for note in notes)
+
+
+@pytest.mark.parametrize("collapsed", [True, False])
+def test_equal_embeddings_get_a_note_and_spread_ones_none(collapsed):
+    x = np.ones((40, 8)) if collapsed else np.random.default_rng(0).normal(size=(40, 8))
+    result = score_properties(x, {"p": Property(np.arange(40) % 2)}, intervals=False, chance=False)
+    assert [note.startswith("the embeddings have collapsed") for note in result["notes"]] == [
+        True
+    ] * collapsed

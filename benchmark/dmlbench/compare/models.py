@@ -113,6 +113,7 @@ def _notes(
         for note in result.run.notes:
             if note.startswith(UNSTABLE):
                 yield f"{result.model}: {note}"
+        yield from (f"{result.model}: {note}" for note in result.properties.notes)
     subsets = (queries_note(result.properties.n, result.properties.settings) for result in results)
     yield from dict.fromkeys(filter(None, subsets))
     yield from _differences(

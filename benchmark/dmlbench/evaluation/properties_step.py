@@ -61,6 +61,7 @@ def properties_step(bench: Workbench) -> PropertiesFile:
         scenes=None if scenes is None else tuple(scenes),
         properties=scored.properties,
         settings=scored.settings,
+        notes=scored.notes,
         interventions=interventions,
     )
     bench.folder.write(file)

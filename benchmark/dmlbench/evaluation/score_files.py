@@ -16,11 +16,8 @@ from dmldata.common.errors import InputError
 class ScoredFiles(ScoredProperties):
     """The scores of embeddings and labels in files.
 
-    Attributes:
-        notes: what had to be assumed about the table.
+    The notes also say what had to be assumed about the table.
     """
-
-    notes: tuple[str, ...]
 
 
 def score_files(
@@ -52,4 +49,4 @@ def score_files(
     scored = measure_properties(
         array, table.properties, settings or ScoreSettings(), scenes=table.scenes
     )
-    return ScoredFiles(**dict(scored), notes=table.notes)
+    return ScoredFiles(**dict(scored) | {"notes": (*scored.notes, *table.notes)})

@@ -64,8 +64,9 @@ def print_result(result: Result) -> None:
             f"attention on car: {_attention(saliency.attention_on_car)}; reliability of the maps: "
             f"{_agreement(saliency.reliability)}"
         )
-    note = queries_note(result.properties.n, result.properties.settings)
-    if note is not None:
+    scores = result.properties
+    notes = (queries_note(scores.n, scores.settings), *scores.notes)
+    for note in filter(None, notes):
         say(f"note: {note}")
     say(f"results: {result.folder.path}")
 

@@ -74,6 +74,7 @@ class PropertiesFile(StrictModel):
         scenes: scene of each image in a sweep dataset, in the order of the embeddings; else None.
         settings: the settings that `score_properties` returns.
         interventions: scores of a sweep dataset; None for other designs.
+        notes: what a reader of the scores has to know of the embeddings.
     """
 
     format: Literal[3] = FORMAT
@@ -86,6 +87,7 @@ class PropertiesFile(StrictModel):
     properties: dict[str, PropertyScores]
     settings: dict[str, object]
     interventions: Interventions | None
+    notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> PropertiesFile:

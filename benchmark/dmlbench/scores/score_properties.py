@@ -13,6 +13,7 @@ from dmlbench.scores._kernels.distances import TIE_TOLERANCE
 from dmlbench.scores._kernels.formulas import PAPER_CAP
 from dmlbench.scores.clustering import cluster_scores
 from dmlbench.scores.embeddings import check_embeddings
+from dmlbench.scores.geometry import MAX_IMAGES, embedding_notes
 from dmlbench.scores.jackknife import GROUPS
 from dmlbench.scores.labels import (
     LabelColumn,
@@ -73,8 +74,8 @@ def score_properties(
 
     Returns:
         `{"n", "dimensions", "properties": {name: {"n", "labels", "left_out", "reason", score:
-        {"value", "ci95", "chance", "replicates"}, ...}}, "settings"}`, all plain Python values. A
-        score that does not exist has the value None, and `reason` says why.
+        {"value", "ci95", "chance", "replicates"}, ...}}, "settings", "notes"}`, all plain Python
+        values. A score that does not exist has the value None, and `reason` says why.
 
     Raises:
         InputError: embeddings, labels or a setting are not valid; the message names the place.
@@ -106,11 +107,11 @@ def measure_properties(
     array = check_embeddings(embeddings)
     images = len(array)
     settings.check()
+    groups = drop_groups(images, scenes, settings.seed)
     scene_codes = None if scenes is None else encode_labels(scenes, images, "scenes").codes
     labels, values = _encode(properties, images, scene_codes)
     if held is not None and held not in properties:
         raise UnknownNameError("held property", held, properties)
-    groups = drop_groups(images, scenes, settings.seed)
     options = Options(
         seed=settings.seed,
         groups=groups if settings.intervals else None,
@@ -146,6 +147,7 @@ def measure_properties(
             for name, coded in labels.items()
         },
         settings=_applied_settings(array, scored, options, held),
+        notes=tuple(embedding_notes(array[options.choose(np.arange(images), MAX_IMAGES, "shape")])),
     )
 
 

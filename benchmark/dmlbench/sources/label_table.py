@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dmlbench.scores.labels import Property, lowest_of_bin
 from dmlbench.sources.csv_table import read_csv, tidy_numbers
-from dmlbench.sources.properties import ImageProperty, describe
+from dmlbench.sources.properties import ImageProperty, describe, minus_one_notes
 from dmlbench.sources.property_file import PropertySpec
 from dmldata.common.errors import InputError, UnknownNameError
 
@@ -70,27 +70,22 @@ def read_label_table(
         if name not in columns:
             raise UnknownNameError("property", name, columns, str(path))
     described = [
-        describe(name, cells, specs.get(name, PropertySpec()), str(path))
+        image_property
         for name, cells in columns.items()
+        if (image_property := describe(name, cells, specs.get(name, PropertySpec()), str(path)))
     ]
-    properties = {
-        image_property.key: as_property(image_property)
-        for image_property in described
-        if image_property is not None
-    }
+    properties = {image_property.key: as_property(image_property) for image_property in described}
     if not properties:
         raise InputError(f"{path}, line 1: no property; valid: one column per property")
     inferred = "; ".join(
-        str(image_property)
-        for image_property in described
-        if image_property is not None and image_property.inferred
+        str(image_property) for image_property in described if image_property.inferred
     )
     notes = (f"kinds inferred from the values ({inferred})",) if inferred else ()
     return LabelTable(
         len(table.lines),
         properties,
         None if scenes is None else np.array([str(cell) for cell in scenes]),
-        (*table.notes, *notes),
+        (*table.notes, *notes, *minus_one_notes(described)),
     )
 
 

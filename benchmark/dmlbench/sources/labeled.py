@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dmlbench.sources.decode import decode_photograph
 from dmlbench.sources.fingerprint import fingerprint_of
 from dmlbench.sources.listing import ImageFiles, Listing
-from dmlbench.sources.properties import ImageProperty, describe
+from dmlbench.sources.properties import ImageProperty, describe, minus_one_notes
 from dmlbench.sources.property_file import PropertySpec
 from dmldata.common.errors import DatasetError, InputError, UnknownNameError
 from dmldata.dataset import Item
@@ -191,6 +191,7 @@ def _notes(properties: Mapping[str, ImageProperty]) -> Iterator[str]:
     ]
     if inferred:
         yield f"kinds inferred from the values ({'; '.join(inferred)}); --properties can tell them"
+    yield from minus_one_notes(properties.values())
     if len(properties) > 1:
         yield (
             "the properties were observed, not drawn independently: what one scores may be due to "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -103,6 +103,32 @@ def describe(
     return ImageProperty(
         key, kind, spec.unit, spec.period, numbers, labels, binned, spec.kind is None
     )
+
+
+def minus_one_notes(properties: Iterable[ImageProperty]) -> Iterator[str]:
+    """Yield what -1 is taken for in each property where it may stand for no label.
+
+    Other software writes -1 for none. Where there are other negative numbers, it is one of them.
+
+    >>> list(minus_one_notes([describe("color", ["-1", "2", "2", ""], PropertySpec(), "x.csv")]))
+    ["property 'color': -1 is taken for a label (1 image); an empty cell means none"]
+    """
+    for image_property in properties:
+        numbers = [_number(value) for value in image_property.values.tolist()]
+        count = numbers.count(-1.0)
+        if count and min(number for number in numbers if number is not None) == -1:
+            images = "1 image" if count == 1 else f"{count} images"
+            what = "the number -1" if image_property.is_numeric else "a label"
+            yield (
+                f"property '{image_property.key}': -1 is taken for {what} ({images}); an empty "
+                "cell means none"
+            )
+
+
+def _number(value: str | float | None) -> float | None:
+    if isinstance(value, str):
+        return float(value) if _NUMBER.fullmatch(value) else None
+    return None if value is None or math.isnan(value) else value
 
 
 def _present(cell: Cell, place: str) -> Cell:

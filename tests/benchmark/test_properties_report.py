@@ -40,7 +40,7 @@ def images():
 
 def test_the_result_has_the_documented_shape_and_is_json(images):
     result = score_properties(*images)
-    assert list(result) == ["n", "dimensions", "properties", "settings"]
+    assert list(result) == ["n", "dimensions", "properties", "settings", "notes"]
     assert (result["n"], result["dimensions"]) == (120, 6)
     head = ["n", "labels", "left_out", "reason"]
     assert list(result["properties"]["colour"]) == [*head, *SCORES, "decodability"]

@@ -110,7 +110,7 @@ def minus_one_notes(properties: Iterable[ImageProperty]) -> Iterator[str]:
 
     Other software writes -1 for none. Where there are other negative numbers, it is one of them.
 
-    >>> list(minus_one_notes([describe("color", ["-1", "2", "2", ""], PropertySpec(), "x.csv")]))
+    >>> list(minus_one_notes([describe("color", ["-1", "a", "a", ""], PropertySpec(), "x.csv")]))
     ["property 'color': -1 is taken for a label (1 image); an empty cell means none"]
     """
     for image_property in properties:

@@ -278,6 +278,23 @@ def test_neighbours_of_the_same_scene_are_left_out_for_labels_of_scenes(sweep, r
             assert scored[name]["value"] == pytest.approx(value, abs=1e-9), name
 
 
+def test_neighbours_of_the_same_scene_are_left_out_within_a_class():
+    rng = np.random.default_rng(5)
+    scenes = np.repeat(np.arange(24), 3)
+    cars, colors = rng.integers(0, 2, 24)[scenes], rng.integers(0, 3, 24)[scenes]
+    x = rng.normal(size=(24, 4))[scenes] + 0.1 * rng.normal(size=(72, 4))
+    props = {"car": properties.Property(cars), "color": properties.Property(colors)}
+    scored = properties.score_properties(
+        x, props, scenes=scenes, held="car", intervals=False, chance=False
+    )
+    parts = [
+        brute_force(x[cars == c], colors[cars == c].tolist(), scenes[cars == c]) for c in (0, 1)
+    ]
+    expected = np.average([part["arp"] for part in parts], weights=np.bincount(cars))
+    value = scored["properties"]["color"]["arp_within_class"]["value"]
+    assert value == pytest.approx(expected, abs=1e-9)
+
+
 def test_the_paper_cap_counts_1023_neighbours():
     rng = np.random.default_rng(3)
     x = rng.normal(size=(2100, 2))

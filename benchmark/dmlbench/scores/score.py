@@ -103,7 +103,8 @@ class PropertyScores(StrictModel):
     Attributes:
         n: images with a label.
         labels: number of different labels.
-        left_out: `no_label`, images without one; `label_once`, labels that occur once.
+        left_out: `no_label`, images without one; `label_once`, labels that occur in
+            one image or, where they belong to scenes, in one scene.
         reason: why scores are missing.
     """
 

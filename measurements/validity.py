@@ -6,6 +6,9 @@ Prints one table of docs/validity.md. TABLE is
 
 - best: of fourteen equal models, or with one better: which may be the best,
 - groups: tests of two groups of losses without a difference, with and without dependence on MAP@R,
+- coverage: of neighbor, cluster and distance scores: how often ci95 covers the mean over all
+  datasets; in brackets that mean, and the width of the intervals over the right one,
+- chance: how often scores of embeddings that know nothing of the property lie outside chance,
 - decodability: probes of labels that are unrelated to the embedding, and of labels that show in it.
 
 SEEDS (200) is the number of datasets per row.
@@ -15,8 +18,15 @@ import sys
 
 from validity_decodability import decodability
 from validity_models import best, groups
+from validity_scores import chance, coverage
 
-TABLES = {"best": best, "groups": groups, "decodability": decodability}
+TABLES = {
+    "best": best,
+    "groups": groups,
+    "coverage": coverage,
+    "chance": chance,
+    "decodability": decodability,
+}
 
 
 def main() -> None:

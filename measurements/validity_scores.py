@@ -1,0 +1,127 @@
+"""Tables of validity.py about scores of neighbors, clusters and distances: 300 images of six kinds."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from validity_models import print_table
+from dmlbench.scores.clustering import cluster_scores
+from dmlbench.scores.interventions import measure_interventions
+from dmlbench.scores.labels import Property, encode_labels, property_values
+from dmlbench.scores.options import Options
+from dmlbench.scores.order import order_scores
+from dmlbench.scores.retrieval import neighbor_scores
+from dmlbench.scores.score import Scores
+from dmlbench.scores.uncertainty import PERMUTATIONS, drop_groups
+
+IMAGES, DIMENSIONS, VARIANTS, VALUES, FEW = 300, 16, 5, 6, 5
+SIGNAL = 1.5
+"""Length of what a value of the property adds to an embedding, in standard deviations of noise."""
+KEYS = ("nr_precision", "arp", "map_at_r", "precision_at_1", "ami", "distance_spearman")
+RETRIEVAL = "retrieval_under_intervention"
+KINDS = ("isotropic", "clustered", "heavy-tailed", "few per label", "sweep", "sweep, swept label")
+
+
+class Sample(NamedTuple):
+    """Embeddings [N, D], values of a linear property [N], and scenes [N], None without."""
+
+    embeddings: NDArray[np.float64]
+    values: NDArray[np.float64]
+    scenes: NDArray[np.int64] | None
+
+
+def draw_sample(kind: str, signal: float, rng: np.random.Generator) -> Sample:
+    """Draw a dataset; near values add vectors that are near each other, on an arc."""
+    scenes = np.arange(IMAGES) // VARIANTS if kind.startswith("sweep") else None
+    units = IMAGES if scenes is None else IMAGES // VARIANTS
+    values = rng.integers(0, IMAGES // FEW if kind == "few per label" else VALUES, units)
+    x = rng.normal(size=(units, DIMENSIONS))
+    if kind == "heavy-tailed":
+        x = rng.standard_t(3, size=x.shape)
+    if kind == "clustered":
+        x += 2 * np.random.default_rng(1).normal(size=(12, DIMENSIONS))[rng.integers(0, 12, units)]
+    if scenes is not None:
+        values = values[scenes]
+        if kind == "sweep, swept label":
+            values = np.arange(IMAGES) % VARIANTS
+        x = x[scenes] + 0.7 * rng.normal(size=(IMAGES, DIMENSIONS))
+    angle = 1.5 * np.pi * values / values.max()
+    x[:, 0] += signal * np.cos(angle)
+    x[:, 1] += signal * np.sin(angle)
+    return Sample(x, values.astype(np.float64), scenes)
+
+
+def score_sample(sample: Sample, seed: int, *, intervals: bool) -> Scores:
+    """Return the scores of `KEYS`, with intervals or with chance."""
+    prop = Property(sample.values, "linear")
+    scenes = sample.scenes
+    labels = {"p": encode_labels(prop.labels, IMAGES, scenes=scenes)}
+    options = Options(
+        seed=seed,
+        groups=drop_groups(IMAGES, scenes, seed) if intervals else None,
+        permutations=0 if intervals else PERMUTATIONS,
+        max_queries=IMAGES,
+        threads=1,
+        progress=None,
+        scenes=scenes,
+    )
+    values = {"p": property_values(prop, IMAGES, "p")}
+    scores = neighbor_scores(sample.embeddings, labels, options)["p"]
+    scores |= cluster_scores(sample.embeddings, labels, options)["p"]
+    scores |= order_scores(sample.embeddings, labels, values, {"p": prop}, options)["p"]
+    if intervals and scenes is not None:
+        cars = np.random.default_rng(seed).integers(0, 4, scenes.max() + 1)[scenes]
+        variants = np.arange(IMAGES) % VARIANTS
+        interventions = measure_interventions(
+            sample.embeddings, scenes, variants, cars, group="", seed=seed
+        )
+        scores[RETRIEVAL] = interventions.retrieval_under_intervention
+    return scores
+
+
+def coverages(kind: str, seeds: int) -> Iterator[str]:
+    """Yield per score its mean, how often ci95 covers it, and width against the right width."""
+    results = [
+        score_sample(draw_sample(kind, SIGNAL, np.random.default_rng(seed)), seed, intervals=True)
+        for seed in range(seeds)
+    ]
+    for key in (*KEYS, RETRIEVAL):
+        scores = [scores[key] for scores in results if key in scores]
+        known = [score for score in scores if score.value is not None and score.ci95 is not None]
+        if not known:
+            yield "-"
+            continue
+        values = np.array([score.value for score in known])
+        low, high = np.array([score.ci95 for score in known]).T
+        covered = (low <= values.mean()) & (values.mean() <= high)
+        right = 2 * 2.093 * values.std(ddof=1)
+        width = np.sqrt(((high - low) ** 2).mean()) / right
+        yield f"{share(covered)} ({values.mean():.2f}, {width:.2f})"
+
+
+def false_positives(kind: str, seeds: int) -> Iterator[str]:
+    """Yield per score how often that of embeddings without a signal lies outside chance."""
+    results = [
+        score_sample(draw_sample(kind, 0.0, np.random.default_rng(seed)), seed, intervals=False)
+        for seed in range(seeds)
+    ]
+    for key in KEYS:
+        yield share(np.array([not scores[key].is_chance for scores in results]))
+
+
+def share(hits: NDArray[np.bool_]) -> str:
+    """Format a share in percent."""
+    return f"{100 * hits.mean():.1f}"
+
+
+def coverage(seeds: int) -> None:
+    """Print how often ci95 covers the mean of a score, beside the mean and the relative width."""
+    rows = ([kind, *coverages(kind, seeds)] for kind in KINDS)
+    print_table(("data", *KEYS, RETRIEVAL), rows)
+
+
+def chance(seeds: int) -> None:
+    """Print how often scores of embeddings that know nothing of the property lie outside chance."""
+    print_table(("data", *KEYS), ([kind, *false_positives(kind, seeds)] for kind in KINDS))

@@ -1,12 +1,12 @@
-"""Tables of validity.py about scores of neighbors, clusters and distances: 300 images of six kinds."""
+"""Tables of validity.py about scores of neighbors, clusters and distances."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
 from validity_models import print_table
+
 from dmlbench.scores.clustering import cluster_scores
 from dmlbench.scores.interventions import measure_interventions
 from dmlbench.scores.labels import Property, encode_labels, property_values

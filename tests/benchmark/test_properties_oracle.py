@@ -33,7 +33,10 @@ def brute_force(x, labels, scenes=None, *, normalize=True):
     x, labels = np.asarray(x, dtype=np.float64)[labeled], [labels[i] for i in labeled]
     if normalize:
         x = x / np.linalg.norm(x, axis=1, keepdims=True)
-    tolerance = TOLERANCE * float(((x - x.mean(axis=0)) ** 2).sum(axis=1).mean())
+    spread = float(((x - x.mean(axis=0)) ** 2).sum(axis=1).mean())
+    length = float((x**2).sum(axis=1).mean())
+    # What rounding leaves of equal embeddings is no spread.
+    tolerance = TOLERANCE * (spread if spread > 1e-24 * length else length)
     spread = {
         label: len({s for s, lab in zip(scenes, labels, strict=True) if lab == label})
         for label in labels

@@ -70,7 +70,7 @@ def test_every_pair_of_models_is_compared(comparison):
     assert "common grid" in comparison.notes[0]
 
 
-def test_embeddings_of_every_pair_are_compared_between_floor_and_ceiling(comparison):
+def test_embeddings_of_every_pair_are_compared_beside_their_floor(comparison):
     names = sorted(model.id for model in comparison.models)
     compared = {(pair.a, pair.b) for pair in comparison.representations}
     assert compared == {(names[0], names[1]), (names[0], names[2]), (names[1], names[2])}
@@ -79,8 +79,6 @@ def test_embeddings_of_every_pair_are_compared_between_floor_and_ceiling(compari
         for similarity in (pair.cka, pair.rsa, pair.procrustes):
             assert similarity.ci95[0] < similarity.value < similarity.ci95[1]
             assert similarity.floor < similarity.value
-        assert 0 <= pair.rsa.ceiling <= 1
-        assert pair.procrustes.ceiling is None
 
 
 def test_numbers_do_not_depend_on_the_order_of_the_folders(results, comparison):

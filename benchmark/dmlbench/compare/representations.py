@@ -1,4 +1,7 @@
-"""How alike the embeddings of two models are: CKA, RSA and Procrustes (protocol, section 8)."""
+"""How alike the embeddings of two models are: CKA, RSA and Procrustes (protocol, section 8).
+
+There is no noise in an embedding, so the ceiling of each is 1.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.maps.bounds import spearman_brown
 from dmlbench.maps.compare import fisher
 from dmlbench.results import Result
 from dmlbench.results.files import Interval
@@ -40,14 +42,11 @@ class Similarity(StrictModel):
         value: 1 for the same up to rotation; None where it cannot be computed.
         ci95: jackknife interval, computed in Fisher-z.
         floor: mean over permutations of the images of one model: what unrelated embeddings give.
-        ceiling: what two embeddings with the same content would give if each had half of a model's
-            dimensions, corrected to all of them by Spearman and Brown; None for Procrustes.
     """
 
     value: float | None
     ci95: Interval | None
     floor: float | None
-    ceiling: float | None
 
 
 class RepresentationPair(StrictModel):
@@ -73,7 +72,7 @@ def compare_representations(
 ) -> tuple[RepresentationPair, ...]:
     """Compare the embeddings of every pair of models of one dataset.
 
-    Images, jackknife groups, halves of dimensions and permutations are drawn by the dataset's
+    Images, jackknife groups and permutations are drawn by the dataset's
     fingerprint: the same for all pairs.
     """
     seed = int(results[0].run.dataset.fingerprint, 16)
@@ -88,11 +87,10 @@ def compare_representations(
         result.model: unit_rows(result.folder.read_embeddings()[rows].astype(np.float64))
         for result in results
     }
-    reliability = {model: _reliability(x, seed) for model, x in embeddings.items()}
     couples = list(itertools.combinations(sorted(embeddings), 2))
     pairs = []
     for done, (a, b) in enumerate(couples, start=1):
-        pairs.append(_pair(a, b, embeddings, reliability, groups, orders))
+        pairs.append(_pair(a, b, embeddings, groups, orders))
         if progress is not None:
             progress("compare embeddings", done, len(couples))
     return tuple(pairs)
@@ -102,7 +100,6 @@ def _pair(
     a: str,
     b: str,
     embeddings: dict[str, Array],
-    reliability: dict[str, dict[str, float]],
     groups: NDArray[np.int64],
     orders: Sequence[NDArray[np.int64]],
 ) -> RepresentationPair:
@@ -115,7 +112,6 @@ def _pair(
             lambda rows, order: measure(of_x[np.ix_(rows, rows)], of_y[np.ix_(order, order)]),
             groups,
             orders,
-            math.sqrt(reliability[a][name] * reliability[b][name]),
         )
 
     return RepresentationPair(
@@ -125,7 +121,7 @@ def _pair(
         cka=with_bounds("cka"),
         rsa=with_bounds("rsa"),
         procrustes=_similarity(
-            lambda rows, order: procrustes_of_rows(x[rows], y[order]), groups, orders, None
+            lambda rows, order: procrustes_of_rows(x[rows], y[order]), groups, orders
         ),
     )
 
@@ -134,7 +130,6 @@ def _similarity(
     measure: Callable[[Rows, Rows], float],
     groups: NDArray[np.int64],
     orders: Sequence[NDArray[np.int64]],
-    ceiling: float | None,
 ) -> Similarity:
     """Return a measure with its bounds.
 
@@ -150,7 +145,7 @@ def _similarity(
 
     value = of_images(np.ones(len(groups), bool))
     if value is None:
-        return Similarity(value=None, ci95=None, floor=None, ceiling=None)
+        return Similarity(value=None, ci95=None, floor=None)
     replicates = leave_groups_out(of_images, groups)
     in_fisher_z = replicates is not None and jackknife_interval(
         float(fisher(value)), fisher(replicates)
@@ -160,14 +155,4 @@ def _similarity(
         value=value,
         ci95=tuple(np.tanh(in_fisher_z).tolist()) if in_fisher_z else None,
         floor=floor if math.isfinite(floor) else None,
-        ceiling=ceiling,
     )
-
-
-def _reliability(x: Array, seed: int) -> dict[str, float]:
-    """Return by measure how alike two random halves of the dimensions are, corrected to all."""
-    dimensions = np.random.default_rng(seed).permutation(x.shape[1])
-    halves = [kernel(x[:, half]) for half in np.array_split(dimensions, 2) if len(half)]
-    if len(halves) < 2:
-        return dict.fromkeys(OF_KERNELS, 1.0)
-    return {name: spearman_brown(of(*halves)) for name, of in OF_KERNELS.items()}

@@ -57,10 +57,7 @@ def _representation_numbers(comparison: Comparison) -> Iterator[Number]:
             yield Number(
                 "embeddings", measure, similarity.value, pair.a, pair.b, ci95=similarity.ci95
             )
-            for name in ("floor", "ceiling"):
-                bound = getattr(similarity, name)
-                if bound is not None:
-                    yield Number("embeddings", f"{measure}_{name}", bound, pair.a, pair.b)
+            yield Number("embeddings", f"{measure}_floor", similarity.floor, pair.a, pair.b)
 
 
 def _map_numbers(comparison: Comparison) -> Iterator[Number]:

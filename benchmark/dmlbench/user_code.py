@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import inspect
 import os
 import sys
 import textwrap
@@ -67,10 +69,61 @@ def import_function(reference: str, error: type[PrismError]) -> Callable[..., An
     return function
 
 
+def call_function(
+    reference: str,
+    function: Callable[..., Any],
+    error: type[PrismError],
+    *arguments: object,
+    **settings: object,
+) -> Any:
+    """Call a function of the user; what it imports may be in the working directory.
+
+    Raises:
+        error: the function fails; with the place in the user's file.
+    """
+    with working_directory_importable():
+        try:
+            return function(*arguments, **settings)
+        except PrismError:
+            raise
+        except (Exception, SystemExit) as failure:
+            raise error(f"{reference}: the function fails: {error_line(failure)}") from failure
+
+
+def keywords_of(function: Callable[..., Any]) -> frozenset[str]:
+    """Return the names of the arguments of a function, or of a class and its base classes.
+
+    >>> sorted(keywords_of(lambda images, *, seed, **settings: None))
+    ['images', 'seed']
+    """
+    kinds = function.__mro__ if isinstance(function, type) else (function,)
+    return frozenset(
+        parameter.name
+        for kind in kinds
+        for parameter in inspect.signature(kind).parameters.values()
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    )
+
+
 def source_sha256(function: Callable[..., Any]) -> str:
     """Return the SHA-256 of the file that defines a function; "" if there is no such file."""
     source = getattr(sys.modules.get(function.__module__), "__file__", None)
     return sha256_of(Path(source)) if source else ""
+
+
+def source_digest(reference: str) -> str:
+    """Return eight digits for the files that an imported `python:module:function` comes from.
+
+    They are the file of the module, and that of the function if it is defined elsewhere, which a
+    `functools.partial` calls.
+    """
+    module, name = split_python(reference, PrismError)
+    function = getattr(sys.modules[module], name)
+    file = getattr(sys.modules[module], "__file__", None)
+    named = sha256_of(Path(file)) if file else ""
+    return hashlib.sha256(
+        f"{named}\n{source_sha256(getattr(function, 'func', function))}".encode()
+    ).hexdigest()[:8]
 
 
 @contextmanager

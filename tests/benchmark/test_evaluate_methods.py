@@ -78,6 +78,20 @@ def test_method_of_ones_own_that_takes_a_seed_draws_noise(evaluate, own_method, 
     assert "does not tell the halves of its noise" in saliency.reliability.reason
 
 
+def test_method_of_ones_own_gets_the_settings_that_it_names(evaluate, own_method, tmp_path):
+    body = "assert (samples, sigma) == (2, 0.15); return images.mean(dim=1)"
+    answer = evaluate("--method", own_method(body, "samples, sigma"))
+    assert answer.exit_code == 0, answer.err
+    assert saliency_in(tmp_path / "out").saliency.request.samples == 2
+
+
+def test_method_of_ones_own_that_fails_is_one_line_with_its_place(evaluate, own_method):
+    answer = evaluate("--method", own_method("import no_such_helper"))
+    assert answer.exit_code == 2
+    assert "the function fails: ModuleNotFoundError" in answer.err
+    assert "line 2, in brightness" in answer.err
+
+
 def test_method_of_ones_own_that_returns_no_maps_is_refused(evaluate, own_method):
     answer = evaluate("--method", own_method("return images"))
     assert answer.exit_code == 2

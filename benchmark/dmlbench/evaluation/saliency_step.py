@@ -16,7 +16,7 @@ from dmlbench.results.blocks import KEYS, SECONDS, Arrays, Blocks
 from dmlbench.results.files import SaliencyFile, SaliencyRequest
 from dmlbench.results.folder import MAPS, SALIENCY, Maps
 from dmlbench.results.means import mean_reliability, plain_mean
-from dmlbench.saliency import draws_noise, method_id
+from dmlbench.saliency import method_id, takes
 from dmlbench.saliency.map_input import FULL
 from dmlbench.saliency.methods import SIGMA
 
@@ -96,8 +96,9 @@ def maps_in_time(seconds: float, most: int) -> int:
 
 
 def _takes_long(bench: Workbench) -> bool:
-    on_cpu = pick_device(bench.settings.device).type == "cpu"
-    return on_cpu and isinstance(bench.executor, LocalExecutor)
+    # A cluster may have the GPU that this machine lacks.
+    local = isinstance(bench.executor, LocalExecutor)
+    return local and pick_device(bench.settings.device).type == "cpu"
 
 
 def _how_to_get_more(bench: Workbench, images: int) -> str:
@@ -107,12 +108,12 @@ def _how_to_get_more(bench: Workbench, images: int) -> str:
 
 def _request(bench: Workbench) -> SaliencyRequest:
     settings = bench.settings
-    noisy = draws_noise(settings.method)
+    method = settings.method
     return SaliencyRequest(
-        method=method_id(settings.method),
-        samples=settings.samples if noisy else None,
-        sigma=SIGMA if noisy else None,
-        seed=settings.seed if noisy else None,
+        method=method_id(method),
+        samples=settings.samples if takes(method, "samples") else None,
+        sigma=SIGMA if takes(method, "sigma") else None,
+        seed=settings.seed if takes(method, "seed") else None,
         distance=bench.loaded.distance,
         precision=settings.precision,
     )

@@ -116,7 +116,7 @@ class SaliencyRequest(StrictModel):
         distance: distance between embeddings that the maps explain.
         precision: "fp32", or "bf16" for a model run under autocast.
 
-    The three fields of the noise are null for a method that draws none.
+    Of the three fields of the noise, those are null that the method does not take.
     """
 
     method: str

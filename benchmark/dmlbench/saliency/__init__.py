@@ -19,6 +19,7 @@ from dmlbench.saliency.methods import (
     run_method,
     smoothgrad,
     smoothgrad_paper,
+    takes,
 )
 from dmlbench.saliency.reference import black_image, black_reference
 
@@ -41,4 +42,5 @@ __all__ = [
     "saliency_maps",
     "smoothgrad",
     "smoothgrad_paper",
+    "takes",
 ]

@@ -26,7 +26,7 @@ from dmlbench.saliency.clip import clip_maps
 from dmlbench.saliency.convolutional_stage import stage_maps
 from dmlbench.saliency.gradients import NoisyCopies, distance_gradients, sum_over_copies
 from dmlbench.saliency.map_input import FULL, MapInput
-from dmlbench.user_code import import_function, is_python, source_sha256
+from dmlbench.user_code import call_function, import_function, is_python, source_digest
 from dmldata.common.errors import InputError, UnknownNameError
 
 SAMPLES = 50
@@ -283,6 +283,16 @@ _OF_COPIES: dict[str, Callable[[Tensor], Tensor]] = {
 """What the methods that draw noise sum over the copies, from gradients [p, 3, H, W]."""
 
 
+def takes(name: str, setting: str) -> bool:
+    """Return whether a method takes a setting: a keyword of its own, or any with `**settings`.
+
+    >>> takes("gradient", "samples"), takes("smoothgrad", "samples")
+    (False, True)
+    """
+    accepted = inspect.signature(method_named(name)).parameters
+    return setting in accepted or any(p.kind is p.VAR_KEYWORD for p in accepted.values())
+
+
 def has_halves(name: str) -> bool:
     """Return whether a method averages over noisy copies whose halves can be compared.
 
@@ -324,7 +334,7 @@ def method_named(name: str) -> Method:
     if is_python(name):
         reference, _, digest = name.partition("#")
         function = import_function(reference, InputError)
-        if digest and digest != _digest(function):
+        if digest and digest != source_digest(reference):
             raise InputError(f"{reference}: is not the function that '{name}' names: it changed")
         return function
     if name not in METHODS:
@@ -338,7 +348,11 @@ def method_id(name: str) -> str:
     >>> method_id("smoothgrad_paper")
     'smoothgrad_paper'
     """
-    return f"{name}#{_digest(method_named(name))}" if is_python(name) else name
+    if not is_python(name):
+        return name
+    method_named(name)
+    reference = name.partition("#")[0]
+    return f"{reference}#{source_digest(reference)}"
 
 
 def draws_noise(name: str) -> bool:
@@ -347,7 +361,7 @@ def draws_noise(name: str) -> bool:
     >>> draws_noise("smoothgrad_paper"), draws_noise("gradient")
     (True, False)
     """
-    return "seed" in inspect.signature(method_named(name)).parameters
+    return takes(name, "seed")
 
 
 def run_method(
@@ -371,22 +385,17 @@ def run_method(
     """
     function = method_named(name)
     settings["keys"] = keys
-    accepted = inspect.signature(function).parameters
-    takes_all = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
-    chosen = {key: value for key, value in settings.items() if takes_all or key in accepted}
+    chosen = {key: value for key, value in settings.items() if takes(name, key)}
     if not is_python(name):
         return function(model, images, reference, distance, **chosen)
-    with frozen(model):
-        maps = function(model, images, reference, distance, **chosen)
+    with torch.inference_mode(False), frozen(model), full_precision():
+        arguments = (model, images.clone(), reference.clone(), distance)
+        maps = call_function(name, function, InputError, *arguments, **chosen)
     expected = [len(images), *images.shape[2:]]
     if not isinstance(maps, Tensor) or list(maps.shape) != expected:
         returned = list(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
         raise InputError(f"{name}: returns {returned}; valid: maps {expected}, [B, H, W]")
     return clip_maps(maps.detach(), list(keys))
-
-
-def _digest(function: Callable[..., object]) -> str:
-    return source_sha256(function)[:8]
 
 
 def _baseline(black: Tensor, images: Tensor) -> Tensor:

@@ -95,7 +95,7 @@ def decodability_scores(
                 targets[name] = _positions(values[name][rows], properties[name])
             else:
                 codes = labels[name].codes[np.searchsorted(labels[name].rows, rows)]
-                if len(np.unique(codes)) <= min(MAX_LABELS, len(rows) // IMAGES_PER_LABEL):
+                if len(labels[name].sizes) <= min(MAX_LABELS, len(rows) // IMAGES_PER_LABEL):
                     targets[name] = _Target.of_labels(codes)
         if targets:
             folds = assign_groups(

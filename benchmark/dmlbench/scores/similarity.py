@@ -20,6 +20,9 @@ from dmlbench.scores.embeddings import check_embeddings
 
 Array = NDArray[np.float64]
 
+COLLAPSED = 1e-6
+"""Root mean squared distance from the mean, below which unit rows have no spread but rounding."""
+
 MIN_IMAGES = 4
 """Minimum number of images: the debiased estimate of CKA divides by N - 3."""
 
@@ -89,7 +92,7 @@ def kernel(x: Array) -> Array:
 def cka_of_kernels(a: Array, b: Array) -> float:
     """Return the debiased CKA of two kernels [N, N]; see `cka`."""
     shared, of_a, of_b = _hsic(a, b), _hsic(a, a), _hsic(b, b)
-    return float(shared / np.sqrt(of_a * of_b)) if min(of_a, of_b) > 0 else float("nan")
+    return float(shared / np.sqrt(of_a * of_b)) if min(of_a, of_b) > COLLAPSED**4 else float("nan")
 
 
 def rsa_of_kernels(a: Array, b: Array) -> float:
@@ -97,14 +100,17 @@ def rsa_of_kernels(a: Array, b: Array) -> float:
     from scipy.stats import spearmanr
 
     above = np.triu_indices(len(a), 1)
-    return float(spearmanr(a[above], b[above]).statistic)
+    pairs = a[above], b[above]
+    if min(float(np.ptp(similarities)) for similarities in pairs) <= COLLAPSED**2:
+        return float("nan")
+    return float(spearmanr(*pairs).statistic)
 
 
 def procrustes_of_rows(a: Array, b: Array) -> float:
     """Return the similarity of rows [N, D1] and [N, D2]; see `procrustes`."""
     centered = [x - x.mean(axis=0) for x in (a, b)]
     lengths = [float(np.linalg.norm(x)) for x in centered]
-    if min(lengths) <= 0:
+    if min(lengths) <= COLLAPSED * len(a) ** 0.5:
         return float("nan")
     first, second = (_narrow(x / length) for x, length in zip(centered, lengths, strict=True))
     nuclear = float(np.linalg.norm(first.T @ second, "nuc")) if first.shape[0] else 0.0

@@ -11,7 +11,13 @@ from pytorch_metric_learning import distances, losses, miners, regularizers
 from torch import Tensor, nn
 
 from dmlbench.losses import Loss, loss_named
-from dmlbench.user_code import error_line, import_function, is_python, source_sha256
+from dmlbench.user_code import (
+    call_function,
+    import_function,
+    is_python,
+    keywords_of,
+    source_digest,
+)
 from dmldata.common.errors import InputError
 
 Parameters = Mapping[str, float]
@@ -95,18 +101,16 @@ def loss_id(key: str) -> str:
     """
     if not is_python(key):
         return key
-    function = import_function(loss_named(key).made_by, InputError)
-    return f"{key.partition('#')[0]}#{source_sha256(function)[:8]}"
+    reference = loss_named(key).made_by
+    import_function(reference, InputError)
+    return f"{key.partition('#')[0]}#{source_digest(reference)}"
 
 
 def _call_user(declared: Loss, size: Size) -> nn.Module:
     function = import_function(declared.made_by, InputError)
-    accepted = inspect.signature(function).parameters
-    sizes = {name: value for name, value in size.arguments().items() if name in accepted}
-    try:
-        built = function(**sizes)
-    except Exception as error:
-        raise InputError(f"{declared.made_by}: the function fails: {error_line(error)}") from error
+    named = keywords_of(function)
+    sizes = {name: value for name, value in size.arguments().items() if name in named}
+    built = call_function(declared.made_by, function, InputError, **sizes)
     if not isinstance(built, nn.Module):
         raise InputError(
             f"{declared.made_by}: returns {type(built).__name__}; valid: a module that maps "

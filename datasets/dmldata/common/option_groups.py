@@ -22,7 +22,7 @@ def expand_options(function: Callable[..., Returned]) -> Callable[..., Returned]
         function: its keyword-only parameters with a dataclass as their type are groups of options.
 
     Raises:
-        TypeError: a group and a field have the same name.
+        TypeError: two groups or fields have the same name.
 
     >>> @dataclasses.dataclass
     ... class Size:
@@ -45,9 +45,10 @@ def expand_options(function: Callable[..., Returned]) -> Callable[..., Returned]
         else:
             parameters.append(parameter.replace(annotation=kind))
 
-    clashes = groups.keys() & {parameter.name for parameter in parameters}
+    names = [*groups, *(parameter.name for parameter in parameters)]
+    clashes = {name for name in names if names.count(name) > 1}
     if clashes:
-        raise TypeError(f"{function.__name__}: {min(clashes)} names a group and a field")
+        raise TypeError(f"{function.__name__}: {min(clashes)} names two groups or fields")
 
     @functools.wraps(function)
     def expanded(*args: object, **values: object) -> Returned:

@@ -106,7 +106,7 @@ def load(stopping):
     return passes
 
 
-@pytest.mark.parametrize(("passes", "finished"), [(4, 0), (11, 1), (18, 2)])
+@pytest.mark.parametrize(("passes", "finished"), [(4, 0), (7, 1), (10, 2)])
 def test_interrupted_evaluation_makes_only_what_is_missing(
     evaluate, stopping, load, tmp_path, passes, finished
 ):
@@ -141,7 +141,7 @@ def test_embeddings_resume_at_the_last_finished_block(
 
 
 def test_other_setting_takes_nothing_from_an_interrupted_call(evaluate, stopping, load, tmp_path):
-    stopping.left = load + 11
+    stopping.left = load + 7
     evaluate("cut", "--batch-size", 8)
     assert blocks_in(tmp_path / "cut", "saliency")
     stopping.left = None

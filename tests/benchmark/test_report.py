@@ -362,7 +362,7 @@ def test_sentences_say_what_the_numbers_say(results):
         }
         best = max(beyond, key=beyond.get) if beyond else "no property beyond chance"
         assert f"{result.run.name} by {best}" in first
-        assert (" or " in first) == ("'Or'" in first)
+        assert (" or " in first) == ("Where several are named" in first)
         assert f"{result.run.name} {number(result.saliency.attention_on_car.value, 2)}" in fourth
     inside = sum(
         property_scores.scores["nr_precision"].is_chance
@@ -404,7 +404,7 @@ def test_properties_that_cannot_be_told_apart_are_not_ordered(results):
     assert "by car (3.10) or hue (3.00)" in next(summary(near))
     apart = with_scores(hue=score(1.0, *up), car=score(3.1, *across))
     assert "by car (3.10);" in next(summary(apart))
-    assert "'Or'" not in next(summary(apart))
+    assert "Where several are named" not in next(summary(apart))
     unknown = with_scores(hue=score(3.0), car=score(3.1))
     assert "by car (3.10);" in next(summary(unknown))
     below = with_scores(hue=score(0.05, *up), car=score(-0.3, *up))

@@ -21,6 +21,7 @@ from dmlbench.scores.similarity import (
     MIN_IMAGES,
     cka_of_kernels,
     kernel,
+    narrow,
     procrustes_of_rows,
     rsa_of_kernels,
 )
@@ -72,8 +73,8 @@ def compare_representations(
 ) -> tuple[RepresentationPair, ...]:
     """Compare the embeddings of every pair of models of one dataset.
 
-    Images, jackknife groups and permutations are drawn by the dataset's
-    fingerprint: the same for all pairs.
+    Images, jackknife groups and permutations are drawn by the dataset's fingerprint: the same for
+    all pairs.
     """
     seed = int(results[0].run.dataset.fingerprint, 16)
     rng = np.random.default_rng(seed)
@@ -84,7 +85,7 @@ def compare_representations(
     groups = assign_groups(len(rows), rng, units=scenes and [scenes[row] for row in rows.tolist()])
     orders = [rng.permutation(len(rows)) for _ in range(PERMUTATIONS)]
     embeddings = {
-        result.model: unit_rows(result.folder.read_embeddings()[rows].astype(np.float64))
+        result.model: narrow(unit_rows(result.folder.read_embeddings()[rows].astype(np.float64)))
         for result in results
     }
     couples = list(itertools.combinations(sorted(embeddings), 2))

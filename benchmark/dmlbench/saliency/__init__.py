@@ -9,7 +9,6 @@ from dmlbench.saliency.compute import (
 from dmlbench.saliency.map_input import check_precision
 from dmlbench.saliency.methods import (
     METHODS,
-    draws_noise,
     grad_cam,
     gradient,
     integrated_gradients,
@@ -30,7 +29,6 @@ __all__ = [
     "black_image",
     "black_reference",
     "check_precision",
-    "draws_noise",
     "explain_images",
     "grad_cam",
     "gradient",

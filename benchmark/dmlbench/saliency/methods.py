@@ -355,15 +355,6 @@ def method_id(name: str) -> str:
     return f"{reference}#{source_digest(reference)}"
 
 
-def draws_noise(name: str) -> bool:
-    """Return whether a method draws noise, so that its maps differ between seeds.
-
-    >>> draws_noise("smoothgrad_paper"), draws_noise("gradient")
-    (True, False)
-    """
-    return takes(name, "seed")
-
-
 def run_method(
     name: str,
     model: EmbeddingModel,

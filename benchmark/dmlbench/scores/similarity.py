@@ -81,7 +81,7 @@ def procrustes(a: ArrayLike, b: ArrayLike) -> float:
     >>> round(procrustes(x, 2 * x @ rotation), 6), round(procrustes(x, -x), 6)
     (1.0, 1.0)
     """
-    return procrustes_of_rows(*_pair(a, b))
+    return procrustes_of_rows(*(narrow(x) for x in _pair(a, b)))
 
 
 def kernel(x: Array) -> Array:
@@ -112,13 +112,13 @@ def procrustes_of_rows(a: Array, b: Array) -> float:
     lengths = [float(np.linalg.norm(x)) for x in centered]
     if min(lengths) <= COLLAPSED * len(a) ** 0.5:
         return float("nan")
-    first, second = (_narrow(x / length) for x, length in zip(centered, lengths, strict=True))
+    first, second = (x / length for x, length in zip(centered, lengths, strict=True))
     nuclear = float(np.linalg.norm(first.T @ second, "nuc")) if first.shape[0] else 0.0
     return 1 - float(np.sqrt(max(0.0, 1 - min(nuclear, 1.0))))
 
 
-def _narrow(x: Array) -> Array:
-    """Return x [N, D], in at most N dimensions: its singular values are all that counts."""
+def narrow(x: Array) -> Array:
+    """Return rows [N, D] rotated into at most N dimensions, which changes no similarity."""
     if x.shape[1] <= x.shape[0]:
         return x
     left, values, _ = np.linalg.svd(x, full_matrices=False)

@@ -215,8 +215,3 @@ def _has_maps(result: Result) -> bool:
     if result.saliency is None or not result.folder.holds(MAPS):
         return False
     return result.folder.digests(MAPS) == {MAPS: result.saliency.maps_sha256}
-
-
-def title_of(loss: str) -> str:
-    """Return the name of a loss in tables."""
-    return loss_named(loss).title

@@ -91,8 +91,11 @@ def kernel(x: Array) -> Array:
 
 def cka_of_kernels(a: Array, b: Array) -> float:
     """Return the debiased CKA of two kernels [N, N]; see `cka`."""
-    shared, of_a, of_b = _hsic(a, b), _hsic(a, a), _hsic(b, b)
-    return float(shared / np.sqrt(of_a * of_b)) if min(of_a, of_b) > COLLAPSED**4 else float("nan")
+    a, b = _centered(a), _centered(b)
+    if min(float(np.trace(x)) for x in (a, b)) <= COLLAPSED**2 * len(a):
+        return float("nan")
+    of_both = _hsic(a, a) * _hsic(b, b)
+    return float(_hsic(a, b) / np.sqrt(of_both)) if of_both > 0 else float("nan")
 
 
 def rsa_of_kernels(a: Array, b: Array) -> float:
@@ -123,6 +126,12 @@ def narrow(x: Array) -> Array:
         return x
     left, values, _ = np.linalg.svd(x, full_matrices=False)
     return np.asarray(left * values)
+
+
+def _centered(a: Array) -> Array:
+    """Return the kernel [N, N] of the centered rows, which has the same HSIC and rounds less."""
+    means = a.mean(axis=0)
+    return a - means - means[:, None] + means.mean()
 
 
 def _hsic(a: Array, b: Array) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from dmlbench.compare.group_tests import compare_groups
+from dmlbench.compare.group_tests import MAPS, compare_groups
 from dmlbench.compare.groups import Groups, Unit, loss_groups, read_groups
 from dmlbench.compare.relabeling import group_given_covariate, relabeling_test
 from dmlbench.losses import LOSSES
@@ -216,7 +216,7 @@ def test_tests_given_retrieval_average_folds_and_adjust_over_the_properties():
         frozenset(pair): 0.9 if pair[0][0] in "ac" and pair[1][0] in "ac" else 0.5
         for pair in itertools.combinations(VALUES, 2)
     }
-    group_comparison = compare_groups(PAIR, properties, {}, pairs, retrieval)
+    group_comparison = compare_groups(PAIR, properties, {}, {MAPS: pairs}, retrieval)
     assert group_comparison.retrieval == pytest.approx(
         {"arcface": 0.2, "cosface": 0.4, "triplet": 0.6, "margin": 0.1}
     )
@@ -228,14 +228,15 @@ def test_tests_given_retrieval_average_folds_and_adjust_over_the_properties():
     agreement = np.full((4, 4), np.arctanh(0.5))
     agreement[0, 1] = agreement[1, 0] = np.arctanh(0.9)
     by_hand = relabeling_test(agreement, [1, 1, 0, 0])
-    assert group_comparison.relabeling.difference == pytest.approx(by_hand.effect)
-    assert group_comparison.relabeling.p == by_hand.p
-    assert group_comparison.relabeling.p_given_retrieval is not None
+    relabeling = group_comparison.agreements[MAPS].relabeling
+    assert relabeling.difference == pytest.approx(by_hand.effect)
+    assert relabeling.p == by_hand.p
+    assert relabeling.p_given_retrieval is not None
     tables = group_tables(group_comparison)
-    assert list(tables) == ["group_tests", "group_tests_given_retrieval", "group_correlations"]
-    without = compare_groups(PAIR, properties, {}, pairs, {"a1": 0.1})
+    assert list(tables) == ["group_tests", "group_tests_given_retrieval", "group_agreements"]
+    without = compare_groups(PAIR, properties, {}, {MAPS: pairs}, {"a1": 0.1})
     assert without.properties["hue"].given_retrieval is None
-    assert without.relabeling.p_given_retrieval is None
+    assert without.agreements[MAPS].relabeling.p_given_retrieval is None
     assert "group_tests_given_retrieval" not in group_tables(without)
 
 
@@ -255,15 +256,27 @@ def test_agreement_leaves_out_folds_of_one_loss():
 
     pairs = r("a1", "a2", 0.99) | r("a1", "c1", 0.5) | r("a2", "c1", 0.5) | r("a1", "t1", 0.2)
     pairs |= r("c1", "m1", None) | r("t1", "t2", 0.98)
-    group_comparison = compare_groups(PAIR, {}, {}, pairs, {})
-    assert group_comparison.within["classification"].r == pytest.approx(0.5)
-    assert group_comparison.within["classification"].pairs == 2
-    assert (group_comparison.within["ranking"].r, group_comparison.within["ranking"].pairs) == (
-        None,
-        0,
-    )
-    assert (group_comparison.between.r, group_comparison.between.pairs) == (pytest.approx(0.2), 1)
+    group_comparison = compare_groups(PAIR, {}, {}, {MAPS: pairs}, {})
+    maps = group_comparison.agreements[MAPS]
+    within = {name: (mean.mean, mean.pairs) for name, mean in maps.within.items()}
+    assert within == {"classification": (pytest.approx(0.5), 2), "ranking": (None, 0)}
+    assert (maps.between.mean, maps.between.pairs) == (pytest.approx(0.2), 1)
     assert group_comparison.reach is None
+
+
+def test_any_agreement_is_tested_as_maps_are():
+    """The protocol asks whether losses of a group agree in maps and in representations."""
+    pairs = {
+        frozenset(pair): 0.9 if pair[0][0] in "ac" and pair[1][0] in "ac" else 0.5
+        for pair in itertools.combinations(VALUES, 2)
+    }
+    unlike = dict.fromkeys(pairs, None)
+    agreements = {MAPS: pairs, "cka": pairs, "rsa": unlike}
+    groups = compare_groups(PAIR, {}, {}, agreements, {})
+    assert list(groups.agreements) == [MAPS, "cka"]
+    assert groups.agreements["cka"] == groups.agreements[MAPS]
+    rows = group_tables(groups)["group_agreements"].rows
+    assert [row[0] for row in rows] == ["maps, Pearson r", "CKA"]
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +300,8 @@ def test_command_tests_the_groups_of_the_file(answer):
     rows = (out / "c.csv").read_text().splitlines()
     assert sum(",narrow,broad,group_p_holm," in row for row in rows) == 3 + 1
     assert sum(",group_mean," in row for row in rows) == 2 * (3 + 1)
-    assert sum(",group_correlation," in row for row in rows) == 3
+    for measure in ("correlation", "cka", "rsa", "procrustes"):
+        assert sum(f",group_{measure}," in row for row in rows) == 3
 
 
 def test_command_refuses_a_wrong_file_before_it_writes(dmlbench, results, tmp_path):

@@ -19,9 +19,14 @@ from dmlbench.results.files import CLASSES, Interval, PropertyScores
 from dmlbench.scores.registry import MAIN, PAPER, declared
 from dmldata.common.strict import StrictModel
 
+MAPS = "maps"
+"""The agreement of two models' saliency maps, Pearson's r."""
+
 CORRECTED_SCORE, PAPER_SCORE, RETRIEVAL_SCORE = MAIN.key, PAPER.key, declared("map_at_r").key
 
 Values = Mapping[str, float | None]
+Agreements = Mapping[frozenset[str], float | None]
+"""How alike two models are, by pair of ids."""
 
 
 class CorrectedTest(StrictModel):
@@ -97,9 +102,9 @@ class Reach(StrictModel):
 
 
 class MeanAgreement(StrictModel):
-    """Mean Pearson r of maps over pairs of models, taken in Fisher-z; None without pairs."""
+    """Mean agreement over pairs of models, taken in Fisher-z; None without pairs."""
 
-    r: float | None
+    mean: float | None
     pairs: int
 
 
@@ -120,6 +125,19 @@ class Relabeling(StrictModel):
     deals: int
 
 
+class GroupAgreement(StrictModel):
+    """How alike models are within each group and between the two, by one measure.
+
+    Attributes:
+        within, between: pairs of folds of one loss are left out.
+        relabeling: test of these agreements, in Fisher-z; None if a pair of losses has none.
+    """
+
+    within: dict[str, MeanAgreement]
+    between: MeanAgreement
+    relabeling: Relabeling | None
+
+
 class GroupComparison(StrictModel):
     """Comparison of two groups of models.
 
@@ -128,10 +146,7 @@ class GroupComparison(StrictModel):
             (paper).
         reach: reach of the corrected tests; None without properties.
         attention_on_car: the same tests of each model's mean.
-        within, between: agreement of maps within each group and between the two; pairs of folds of
-            one loss are left out.
-        relabeling: test of these agreements, in Fisher-z; None if a pair of losses has no
-            correlation.
+        agreements: by measure, of those that models of both groups have.
         retrieval: MAP@R of the class by unit, averaged over its folds; empty if it is not known.
     """
 
@@ -139,9 +154,7 @@ class GroupComparison(StrictModel):
     properties: dict[str, GroupTest]
     reach: Reach | None
     attention_on_car: GroupTest | None
-    within: dict[str, MeanAgreement]
-    between: MeanAgreement
-    relabeling: Relabeling | None
+    agreements: dict[str, GroupAgreement]
     retrieval: dict[str, float]
 
 
@@ -149,7 +162,7 @@ def compare_groups(
     groups: Groups,
     properties: Mapping[str, Mapping[str, PropertyScores]],
     attention_on_car: Values,
-    correlations: Mapping[frozenset[str], float | None],
+    agreements: Mapping[str, Agreements],
     retrieval: Values,
 ) -> GroupComparison:
     """Run all tests of two groups.
@@ -157,7 +170,7 @@ def compare_groups(
     Args:
         properties: scores by property, then by id of the model.
         attention_on_car: mean attention on the car by id of the model.
-        correlations: mean Pearson r of the maps by pair of models.
+        agreements: by measure and pair of models, 1 for the same: Pearson r of maps, CKA and so on.
         retrieval: MAP@R of the class by id of the model; empty if it is not known.
     """
     of_units = _unit_means(groups, retrieval)
@@ -179,9 +192,11 @@ def compare_groups(
             sizes=sizes, tests=len(valid_tests), smallest_p=limit.p, smallest_delta=limit.delta
         ),
         attention_on_car=_test(groups, attention_on_car, attention_on_car, of_units),
-        within={name: _agreement(groups, {name}, correlations) for name in groups.names},
-        between=_agreement(groups, {*groups.names}, correlations),
-        relabeling=_relabeling(groups, correlations, of_units),
+        agreements={
+            measure: agreement
+            for measure, of_pairs in agreements.items()
+            if (agreement := _group_agreement(groups, of_pairs, of_units)).between.pairs
+        },
         retrieval=of_units,
     )
 
@@ -284,39 +299,43 @@ def _with_holm(tests: Mapping[str, GroupTest]) -> dict[str, GroupTest]:
     }
 
 
-def _agreement(
-    groups: Groups, of: set[str], correlations: Mapping[frozenset[str], float | None]
-) -> MeanAgreement:
+def _group_agreement(
+    groups: Groups, of_pairs: Agreements, retrieval: Mapping[str, float]
+) -> GroupAgreement:
+    return GroupAgreement(
+        within={name: _mean_agreement(groups, {name}, of_pairs) for name in groups.names},
+        between=_mean_agreement(groups, {*groups.names}, of_pairs),
+        relabeling=_relabeling(groups, of_pairs, retrieval),
+    )
+
+
+def _mean_agreement(groups: Groups, of: set[str], of_pairs: Agreements) -> MeanAgreement:
     """Average over pairs of units whose groups are `of`: one group, or one unit of each."""
     known = [
-        r
+        agreement
         for first, second in itertools.combinations(groups.units, 2)
         if {first.group, second.group} == of
-        for r in _correlations(first, second, correlations)
+        for agreement in _agreements(first, second, of_pairs)
     ]
-    return MeanAgreement(r=summarize_correlations(known).mean, pairs=len(known))
+    return MeanAgreement(mean=summarize_correlations(known).mean, pairs=len(known))
 
 
-def _correlations(
-    first: Unit, second: Unit, correlations: Mapping[frozenset[str], float | None]
-) -> list[float]:
-    """Return the known correlations of the models of two units."""
+def _agreements(first: Unit, second: Unit, of_pairs: Agreements) -> list[float]:
+    """Return the known agreements of the models of two units."""
     pairs = itertools.product(first.models, second.models)
-    return [r for pair in pairs if (r := correlations.get(frozenset(pair))) is not None]
+    return [value for pair in pairs if (value := of_pairs.get(frozenset(pair))) is not None]
 
 
 def _relabeling(
-    groups: Groups,
-    correlations: Mapping[frozenset[str], float | None],
-    retrieval: Mapping[str, float],
+    groups: Groups, of_pairs: Agreements, retrieval: Mapping[str, float]
 ) -> Relabeling | None:
     units = groups.units
     agreement = np.eye(len(units))
     for i, j in itertools.combinations(range(len(units)), 2):
-        r = summarize_correlations(_correlations(units[i], units[j], correlations)).mean
-        if r is None:
+        mean = summarize_correlations(_agreements(units[i], units[j], of_pairs)).mean
+        if mean is None:
             return None
-        agreement[i, j] = agreement[j, i] = float(fisher(np.float64(r)))
+        agreement[i, j] = agreement[j, i] = float(fisher(np.float64(mean)))
     in_first = [unit.group == groups.names[0] for unit in units]
     test, controlled = relabeling_test(agreement, in_first), None
     if all(unit.name in retrieval for unit in units):

@@ -9,10 +9,14 @@ from pydantic import BaseModel
 
 from dmlbench.compare.comparison import ComparedModel, Comparison, SaliencyTable, mean_correlations
 from dmlbench.compare.differences import Difference, score_differences
-from dmlbench.compare.group_tests import GroupComparison, class_retrieval, compare_groups
+from dmlbench.compare.group_tests import MAPS, GroupComparison, class_retrieval, compare_groups
 from dmlbench.compare.groups import Groups, loss_groups
 from dmlbench.compare.maps import compare_all_maps
-from dmlbench.compare.representations import compare_representations
+from dmlbench.compare.representations import (
+    RepresentationPair,
+    compare_representations,
+    similarities,
+)
 from dmlbench.results import Result
 from dmlbench.results.files import UNSTABLE, PropertyScores
 from dmlbench.results.notes import queries_note
@@ -50,6 +54,7 @@ def compare_results(
     differences = score_differences(results)
     saliency = compare_all_maps(with_maps, keys, progress) if keys else None
     groups = groups or loss_groups(results)
+    representations = compare_representations(results, progress)
     return Comparison(
         dataset=results[0].run.dataset,
         models=tuple(_models(results)),
@@ -60,9 +65,9 @@ def compare_results(
             for result in results
             if result.properties.interventions is not None
         },
-        representations=compare_representations(results, progress),
+        representations=representations,
         saliency=saliency,
-        groups=_compare_groups(groups, properties, saliency) if groups else None,
+        groups=(_compare_groups(groups, properties, saliency, representations) if groups else None),
         notes=(
             *_notes(results, with_maps, keys),
             *_tie_notes(differences),
@@ -72,12 +77,18 @@ def compare_results(
 
 
 def _compare_groups(
-    groups: Groups, properties: dict[str, dict[str, PropertyScores]], saliency: SaliencyTable | None
+    groups: Groups,
+    properties: dict[str, dict[str, PropertyScores]],
+    saliency: SaliencyTable | None,
+    representations: Sequence[RepresentationPair],
 ) -> GroupComparison:
     on_car = saliency.attention_on_car if saliency else {}
     values = {model: mean.value for model, mean in on_car.items()}
-    correlations = mean_correlations(saliency.pairs if saliency else ())
-    return compare_groups(groups, properties, values, correlations, class_retrieval(properties))
+    agreements = {
+        MAPS: mean_correlations(saliency.pairs if saliency else ()),
+        **similarities(representations),
+    }
+    return compare_groups(groups, properties, values, agreements, class_retrieval(properties))
 
 
 def _common_keys(results: Sequence[Result]) -> list[str]:

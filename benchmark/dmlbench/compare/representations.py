@@ -97,6 +97,16 @@ def compare_representations(
     return tuple(pairs)
 
 
+def similarities(
+    pairs: Sequence[RepresentationPair],
+) -> dict[str, dict[frozenset[str], float | None]]:
+    """Return the values by measure and pair of models."""
+    return {
+        measure: {frozenset({pair.a, pair.b}): getattr(pair, measure).value for pair in pairs}
+        for measure in MEASURES
+    }
+
+
 def _pair(
     a: str,
     b: str,

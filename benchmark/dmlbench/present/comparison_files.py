@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dmlbench.compare.comparison import Comparison, Pair
-from dmlbench.compare.group_tests import GroupComparison, GroupTest
+from dmlbench.compare.group_tests import MAPS, GroupAgreement, GroupComparison, GroupTest
 from dmlbench.compare.representations import MEASURES, Similarity
 from dmlbench.present.comparison_tables import comparison_tables
 from dmlbench.present.documents import COLUMNS, Document, Number, score_numbers
@@ -92,13 +92,23 @@ def _group_numbers(groups: GroupComparison | None) -> Iterator[Number]:
         yield from _test_numbers(name, names, test)
     if groups.attention_on_car is not None:
         yield from _test_numbers("maps", names, groups.attention_on_car)
-    agreements = {(name, name): agreement for name, agreement in groups.within.items()}
-    agreements[names] = groups.between
-    for pair, agreement in agreements.items():
-        yield Number("maps", "group_correlation", agreement.r, *pair)
-    if groups.relabeling is not None:
-        for measure, value in groups.relabeling.model_dump().items():
-            yield Number("maps", f"group_relabeling_{measure}", value, *names)
+    for measure, agreement in groups.agreements.items():
+        yield from _agreement_numbers(measure, names, agreement)
+
+
+def _agreement_numbers(
+    measure: str, names: tuple[str, str], agreement: GroupAgreement
+) -> Iterator[Number]:
+    if measure == MAPS:
+        subject, measure = "maps", "correlation"
+    else:
+        subject = "embeddings"
+    means = {(name, name): mean for name, mean in agreement.within.items()}
+    for pair, mean in {**means, names: agreement.between}.items():
+        yield Number(subject, f"group_{measure}", mean.mean, *pair)
+    if agreement.relabeling is not None:
+        for name, value in agreement.relabeling.model_dump().items():
+            yield Number(subject, f"group_{measure}_relabeling_{name}", value, *names)
 
 
 def _test_numbers(subject: str, names: tuple[str, str], test: GroupTest) -> Iterator[Number]:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmlbench.compare.group_tests import GroupComparison, GroupTest, Reach, Relabeling
+from dmlbench.compare.group_tests import MAPS, GroupComparison, GroupTest, Reach, Relabeling
+from dmlbench.compare.representations import MEASURES
 from dmlbench.present.numbers import number, p_value
 from dmlbench.present.table import Cell, Column, Estimate, Table, names, with_interval
 from dmlbench.scores.registry import MAIN, PAPER
 
+AGREEMENTS = {MAPS: "maps, Pearson r", **MEASURES}
+"""Titles of the measures of `GroupComparison.agreements`."""
+
 
 def group_tables(groups: GroupComparison) -> dict[str, Table]:
-    """Return the tables of tests, of tests given MAP@R, and of the agreement of maps."""
+    """Return the tables of tests, of tests given MAP@R, and of the agreement of models."""
     tables = {"group_tests": _test_table(groups)}
     if any(test.given_retrieval for test in _tests(groups).values()):
         tables["group_tests_given_retrieval"] = _retrieval_table(groups)
-    if groups.between.pairs:
-        tables["group_correlations"] = _agreement_table(groups)
+    if groups.agreements:
+        tables["group_agreements"] = _agreement_table(groups)
     return tables
 
 
@@ -55,14 +59,35 @@ def _retrieval_table(groups: GroupComparison) -> Table:
 
 
 def _agreement_table(groups: GroupComparison) -> Table:
-    """Return the mean r of the maps within each group and between the two."""
-    rows = [
-        *((f"within {name}", within.r, within.pairs) for name, within in groups.within.items()),
-        ("between", groups.between.r, groups.between.pairs),
-    ]
-    columns = *names("pairs of models"), Column("r"), Column("pairs")
-    note = relabeling_words(groups.relabeling) if groups.relabeling else ""
-    return Table("Pearson r of saliency maps by group", columns, rows, note)
+    """Return one row per measure: agreement within each group and between the two, and its test."""
+    columns = (
+        *names("agreement"),
+        *(Column(f"within {name}") for name in groups.groups.names),
+        *(Column("between"), Column("difference"), Column("p", role="p")),
+        *(Column("difference given MAP@R"), Column("p given MAP@R", role="p")),
+    )
+    rows = []
+    for measure, agreement in groups.agreements.items():
+        test = agreement.relabeling
+        tested = test and (
+            *(test.difference, test.p, test.difference_given_retrieval, test.p_given_retrieval),
+        )
+        within = (mean.mean for mean in agreement.within.values())
+        row = (AGREEMENTS[measure], *within, agreement.between.mean, *(tested or (None,) * 4))
+        rows.append(row)
+    return Table("Agreement of models by group", columns, rows, _agreement_words(groups))
+
+
+def _agreement_words(groups: GroupComparison) -> str:
+    agreement = next(iter(groups.agreements.values()))
+    pairs = ", ".join(f"{mean.pairs} within {name}" for name, mean in agreement.within.items())
+    tests = [each.relabeling for each in groups.agreements.values() if each.relabeling]
+    deals = f", over {tests[0].deals:,} deals of the losses into groups" if tests else ""
+    return (
+        f"Means over pairs of models ({pairs}, {agreement.between.pairs} between); the difference "
+        f"is within minus between groups, in Fisher-z, and p one-sided{deals}. Given MAP@R: with "
+        "the difference of two losses in MAP@R regressed out."
+    )
 
 
 def relabeling_words(test: Relabeling) -> str:

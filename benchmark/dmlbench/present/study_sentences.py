@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import mean
 
-from dmlbench.compare.group_tests import GroupTest
+from dmlbench.compare.group_tests import MAPS, GroupTest
 from dmlbench.losses import loss_named, without_controls
 from dmlbench.present.group_tables import reach_words, relabeling_words
 from dmlbench.present.numbers import interval, number, p_value, range_text
@@ -230,13 +230,14 @@ def _maps(findings: Findings) -> Iterator[str]:
 
 def _group_maps(findings: Findings) -> Iterator[str]:
     groups = findings.groups
-    if groups is None or groups.between.r is None:
+    maps = groups.agreements.get(MAPS) if groups else None
+    if groups is None or maps is None or maps.between.mean is None:
         return
     within = ", ".join(
-        f"{number(agreement.r, 2)} within {name}" for name, agreement in groups.within.items()
+        f"{number(agreement.mean, 2)} within {name}" for name, agreement in maps.within.items()
     )
-    tested = f" {relabeling_words(groups.relabeling)}" if groups.relabeling else ""
-    between = number(groups.between.r, 2)
+    tested = f" {relabeling_words(maps.relabeling)}" if maps.relabeling else ""
+    between = number(maps.between.mean, 2)
     yield f"By group, maps correlate with r = {within}, {between} between.{tested}"
     test = groups.attention_on_car
     if test is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dmlbench.compare.comparison import Pair, SaliencyTable, mean_correlations
-from dmlbench.compare.group_tests import GroupComparison, class_retrieval, compare_groups
+from dmlbench.compare.group_tests import MAPS, GroupComparison, class_retrieval, compare_groups
 from dmlbench.compare.groups import Groups
 from dmlbench.compare.rank_tests import holm
 from dmlbench.compare.relabeling import rank_correlation
@@ -304,8 +304,8 @@ def _groups(
         {CLASSES[0]: _by_model(classes)[labels[0]]} if classes else by_property
     )
     attention = {model: mean.value for model, mean in maps.attention_on_car.items()} if maps else {}
-    correlations = mean_correlations(maps.pairs if maps else ())
-    return compare_groups(groups, by_property, attention, correlations, retrieval)
+    agreements = {MAPS: mean_correlations(maps.pairs if maps else ())}
+    return compare_groups(groups, by_property, attention, agreements, retrieval)
 
 
 def _by_model(measured: Mapping[Model, Measurement]) -> dict[str, dict[str, PropertyScores]]:

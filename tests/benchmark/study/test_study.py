@@ -95,7 +95,7 @@ def test_tables_page_and_summary_say_the_same(study, numbers):
 def _tables():
     return (
         *("saliency_correlations", "nr_precision", "nr_precision_paper", "group_tests"),
-        *("group_correlations", "retrieval_car_model", "saliency_bounds", "training"),
+        *("group_agreements", "retrieval_car_model", "saliency_bounds", "training"),
     )
 
 

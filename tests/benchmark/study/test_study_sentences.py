@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dmlbench.compare.group_tests import MAPS
 from dmlbench.losses import without_controls
 from dmlbench.present.study_sentences import SIGNIFICANCE, findings_in_words
 from dmlbench.study.changes import Change
@@ -100,9 +101,9 @@ def test_groups_that_differ_in_nothing_are_not_called_equal(findings):
 def test_agreement_by_group_stands_with_its_test(findings):
     text = sentence(findings, "By group, maps correlate")
     assert "of 2,002 deals of the losses" in text
-    without = findings.model_copy(
-        update={"groups": findings.groups.model_copy(update={"relabeling": None})}
-    )
+    untested = findings.groups.agreements[MAPS].model_copy(update={"relabeling": None})
+    groups = findings.groups.model_copy(update={"agreements": {MAPS: untested}})
+    without = findings.model_copy(update={"groups": groups})
     assert "deals" not in sentence(without, "By group, maps correlate")
 
 

@@ -191,7 +191,7 @@ def test_counting_and_sorting_agree_whatever_the_blocks(kind, monkeypatch):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_guessing_how_far_neighbours_reach_changes_no_count(kind, dtype, monkeypatch):
+def test_neither_a_guess_nor_the_way_of_counting_changes_a_count(kind, dtype, monkeypatch):
     rng = np.random.default_rng(13)
     x = embeddings(kind, 400, 3, rng).astype(dtype)
     x = x[np.argsort(x[:, 0])]
@@ -200,9 +200,12 @@ def test_guessing_how_far_neighbours_reach_changes_no_count(kind, dtype, monkeyp
     ]
     points = prepare_points(x, normalize=False)
     units = Units.of(np.arange(400))
+    assert neighbor_counts.compiled_loops() is not None
     expected = count_hits(points, units, questions)
-    for sample in (1, 5, 64, 400):
+    for compiled, sample in itertools.product((True, False), (1, 5, 64, 400)):
         monkeypatch.setattr(neighbor_counts, "SAMPLE", sample)
+        if not compiled:
+            monkeypatch.setattr(neighbor_counts, "compiled_loops", lambda: None)
         for question, hits in zip(questions, expected, strict=True):
             np.testing.assert_array_equal(count_hits(points, units, [question])[0], hits)
 

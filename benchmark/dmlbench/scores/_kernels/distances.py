@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlbench.scores._kernels.products import product
 from dmldata.common.arrays import Floats, Ints
 
 TIE_TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
@@ -74,7 +75,7 @@ class FastPoints:
 
         Rounding may make those of equal points negative.
         """
-        np.matmul(self.left[rows], self.right, out=out)
+        product(self.left[rows], self.right, out=out)
 
 
 def prepare_points(embeddings: Floats, *, normalize: bool) -> Points:
@@ -112,7 +113,7 @@ def equal_lengths(embeddings: Floats) -> bool:
 
 
 def _squared_distances(a: Floats, a_norms: Floats, b: Floats, b_norms: Floats) -> Floats:
-    squared = a @ b.T
+    squared = product(a, b.T)
     squared *= -2
     squared += a_norms[:, None]
     squared += b_norms

@@ -3,7 +3,8 @@
 Nothing is sorted and no list of neighbors is kept. One pass over the distances serves every
 property: per query, the distances at all the ranks that any property needs come from a single
 partial sort, and the hits of a property from comparing the distances to the images that carry the
-query's label with the one at its rank.
+query's label with the one at its rank. `compiled` does the same in a quarter of the time, where
+numba is installed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 
 from dmlbench.scores._kernels.distances import Points
 from dmlbench.scores._kernels.parallel import in_order, nothing, query_blocks
+from dmlbench.scores._kernels.products import compiled_loops
 from dmlbench.scores._kernels.units import Units
 from dmldata.common.arrays import Floats, Ints
 from dmldata.common.progress import Advance
@@ -75,33 +78,82 @@ def count_hits(
     [1.0, 0.5, 0.0, 1.0]
     """
     fast = points.fast()
-    members = [_members(question.codes) for question in questions]
-    table = np.concatenate([question.ranks for question in questions], axis=1)
-
+    loops = compiled_loops()
+    count_block = _CompiledCounter(loops, questions) if loops else _NumPyCounter(questions)
     mine = threading.local()
 
-    def count(block: Ints) -> list[NDArray[np.float64]]:
+    def count(block: Ints) -> NDArray[np.float64]:
         # Fresh memory for each block would take as long as the product that fills it.
         if not hasattr(mine, "buffer"):
             mine.buffer = np.empty((len(blocks[0]), len(points)), fast.left.dtype)
         distances = mine.buffer[: len(block)]
         fast.squared_distances(block, out=distances)
         units.exclude(distances, block, np.inf)
-        places = [
-            _places(distances_of_query, table[row], points.tolerance)
-            for distances_of_query, row in zip(distances, block, strict=True)
-        ]
-        return [
-            _hits(distances, places, question.ranks[block], by_label, question.codes[block])
-            for question, by_label in zip(questions, members, strict=True)
-        ]
+        return count_block(distances, block, points.tolerance)
 
     blocks = query_blocks(np.arange(len(points)), len(points), BLOCK_ELEMENTS)
     parts = []
     for rows, part in in_order(count, blocks, threads):
         parts.append(part)
         done(len(rows))
-    return [np.concatenate([part[q] for part in parts]) for q in range(len(questions))]
+    ends = np.cumsum([question.ranks.shape[1] for question in questions])
+    return np.split(np.concatenate(parts), ends[:-1], axis=1)
+
+
+class _CompiledCounter:
+    """Counts hits by `compiled.count_block`."""
+
+    def __init__(self, loops: ModuleType, questions: Sequence[Question]) -> None:
+        self._loops = loops
+        self._ranks = np.concatenate([question.ranks for question in questions], axis=1)
+        self._members = np.concatenate(
+            [np.argsort(question.codes, kind="stable").astype(np.uint32) for question in questions]
+        )
+        # The labels of all questions are numbered one question after the other.
+        sizes = [np.bincount(question.codes) for question in questions]
+        firsts = np.cumsum([0, *map(len, sizes)])[:-1]
+        self._starts = np.cumsum([0, *np.concatenate(sizes)]).astype(np.uint64)
+        self._codes = np.concatenate(
+            [
+                np.repeat(question.codes[:, None] + first, question.ranks.shape[1], axis=1)
+                for question, first in zip(questions, firsts, strict=True)
+            ],
+            axis=1,
+        )
+
+    def __call__(self, distances: Floats, block: Ints, tolerance: float) -> NDArray[np.float64]:
+        hits = np.empty((len(block), self._ranks.shape[1]))
+        self._loops.count_block(
+            distances,
+            self._ranks[block],
+            self._codes[block],
+            self._members,
+            self._starts,
+            distances.dtype.type(tolerance),
+            SAMPLE,
+            hits,
+        )
+        return hits
+
+
+class _NumPyCounter:
+    """Counts hits by NumPy alone."""
+
+    def __init__(self, questions: Sequence[Question]) -> None:
+        self._questions = questions
+        self._members = [_members(question.codes) for question in questions]
+        self._ranks = np.concatenate([question.ranks for question in questions], axis=1)
+
+    def __call__(self, distances: Floats, block: Ints, tolerance: float) -> NDArray[np.float64]:
+        places = [
+            _places(distances_of_query, self._ranks[row], tolerance)
+            for distances_of_query, row in zip(distances, block, strict=True)
+        ]
+        hits = [
+            _hits(distances, places, question.ranks[block], by_label, question.codes[block])
+            for question, by_label in zip(self._questions, self._members, strict=True)
+        ]
+        return np.concatenate(hits, axis=1)
 
 
 def _members(codes: Ints) -> list[Ints]:

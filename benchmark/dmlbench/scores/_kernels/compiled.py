@@ -1,0 +1,179 @@
+"""Loops that NumPy cannot express, compiled by numba on their first use and cached on disk.
+
+Without numba `neighbor_counts` does the same in NumPy. Nothing here starts threads or holds the
+interpreter: several blocks are worked on at once by `parallel.in_order`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg  # numba's products are those of SciPy's BLAS
+from numba import njit
+from numpy.typing import NDArray
+
+from dmldata.common.arrays import Floats, Ints
+
+assert scipy.linalg
+
+Real = np.float32 | np.float64
+MAX_BINS = 4096
+"""Maximum number of bins that the near distances of a query are sorted into."""
+
+
+@njit(nogil=True, cache=True)
+def product(a: Floats, b: Floats, out: Floats) -> None:
+    """Write a b [n, m] into `out`, all contiguous and of one type.
+
+    SciPy's BLAS knows newer processors than that of NumPy 1.26, which takes several times as long
+    on some of them.
+    """
+    np.dot(a, b, out)
+
+
+@njit(nogil=True, cache=True)
+def count_block(
+    distances: Floats,
+    ranks: Ints,
+    codes: Ints,
+    members: Ints,
+    starts: Ints,
+    tolerance: Real,
+    sample: int,
+    hits: NDArray[np.float64],
+) -> None:
+    """Count the hits of a block of queries; see `neighbor_counts.count_hits`.
+
+    Args:
+        distances: [B, N] squared, infinite for points of the query's own unit.
+        ranks: [B, M] of the columns of all questions, 0 where not asked.
+        codes: [B, M] label of the query in each column's question, numbered over all questions.
+        members: uint32, points with each label, label after label. Unsigned, as numba lets signed
+            indices count from the end, and then cannot gather several at once.
+        starts: uint64, place in `members` of each label's first point, and the end of the last.
+        tolerance: of the type of `distances`.
+        sample: number of distances that a guess of how far the neighbors reach is made from.
+        hits: [B, M] to write to.
+    """
+    images, columns = distances.shape[1], ranks.shape[1]
+    near = np.empty(images, distances.dtype)
+    in_bins = np.empty(images, distances.dtype)
+    begins = np.empty(MAX_BINS + 1, np.int64)
+    in_order = np.empty(MAX_BINS, np.bool_)
+    lows, highs = np.empty(columns, distances.dtype), np.empty(columns, distances.dtype)
+    closer, tied = np.empty(columns, np.int64), np.empty(columns, np.int64)
+    for i in range(len(distances)):
+        row, last = distances[i], ranks[i].max()
+        if last == 0:
+            hits[i] = np.nan
+            continue
+        bound = _guess(row, last, sample)
+        while True:
+            count, least, most = _take_near(row, bound, near)
+            decided = count >= last
+            if decided:
+                bins = min(MAX_BINS, count // 4 + 1)
+                scale = row.dtype.type(bins) / (most - least) if most > least else row.dtype.type(0)
+                _sort_into_bins(near[:count], least, scale, bins, begins, in_bins)
+                in_order[:bins] = False
+                for c in range(columns):
+                    if ranks[i, c] > 0:
+                        at = _at_rank(in_bins, begins, bins, in_order, ranks[i, c])
+                        lows[c], highs[c] = at - tolerance, at + tolerance
+                        decided &= highs[c] <= bound
+                        low = min(max(int((lows[c] - least) * scale), 0), bins - 1)
+                        high = min(max(int((highs[c] - least) * scale), 0), bins - 1)
+                        closer[c], tied[c] = _window(in_bins, begins, low, high, lows[c], highs[c])
+            if decided or bound == np.inf:
+                break
+            bound = row.dtype.type(np.inf)
+        for c in range(columns):
+            rank, code = ranks[i, c], codes[i, c]
+            if rank == 0:
+                hits[i, c] = np.nan
+                continue
+            near_hits = _count_within(row, members, starts[code], starts[code + 1], highs[c])
+            if closer[c] + tied[c] == rank:
+                hits[i, c] = near_hits
+                continue
+            below = np.nextafter(lows[c], row.dtype.type(-np.inf))
+            closer_hits = _count_within(row, members, starts[code], starts[code + 1], below)
+            tied_hits = near_hits - closer_hits
+            hits[i, c] = closer_hits + (rank - closer[c]) * tied_hits / tied[c]
+
+
+@njit(nogil=True, cache=True)
+def _count_within(
+    row: Floats, members: Ints, first: np.uint64, end: np.uint64, bound: Real
+) -> np.int32:
+    """Count the members, from place `first` on and before `end`, whose distance is in the bound."""
+    count = np.int32(0)
+    for place in range(first, end):
+        count += np.int32(row[members[place]] <= bound)
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _guess(row: Floats, last: int, sample: int) -> Real:
+    """Return a distance that probably lies beyond the `last` nearest, from a sample of all."""
+    sampled = row[:: max(1, len(row) // sample)].copy()
+    place = int(1.1 * last * len(sampled) / len(row)) + sample // 64
+    if place >= len(sampled):
+        return row.dtype.type(np.inf)
+    return np.partition(sampled, place)[place]
+
+
+@njit(nogil=True, cache=True)
+def _take_near(row: Floats, bound: Real, near: Floats) -> tuple[int, Real, Real]:
+    """Copy the finite distances within the bound to `near`; return their number and extremes."""
+    count, limit = 0, min(bound, np.finfo(row.dtype).max)
+    for distance in row:
+        near[count] = distance
+        count += distance <= limit
+    least, most = row.dtype.type(np.inf), row.dtype.type(-np.inf)
+    for distance in near[:count]:
+        least, most = min(least, distance), max(most, distance)
+    return count, least, most
+
+
+@njit(nogil=True, cache=True)
+def _sort_into_bins(
+    near: Floats, least: Real, scale: Real, bins: int, begins: Ints, in_bins: Floats
+) -> None:
+    """Write distances to `in_bins`, bin after bin of equal width; bin b begins at `begins[b]`."""
+    begins[: bins + 1] = 0
+    for distance in near:
+        begins[min(int((distance - least) * scale), bins - 1)] += 1
+    total = 0
+    for b in range(bins):
+        total, begins[b] = total + begins[b], total
+    for distance in near:
+        b = min(int((distance - least) * scale), bins - 1)
+        in_bins[begins[b]] = distance
+        begins[b] += 1
+    for b in range(bins, 0, -1):
+        begins[b] = begins[b - 1]
+    begins[0] = 0
+
+
+@njit(nogil=True, cache=True)
+def _at_rank(
+    in_bins: Floats, begins: Ints, bins: int, in_order: NDArray[np.bool_], rank: int
+) -> Real:
+    """Return the `rank`-th smallest distance; the bin that holds it is put in order, once."""
+    b = np.searchsorted(begins[: bins + 1], rank) - 1
+    if not in_order[b]:
+        in_bins[begins[b] : begins[b + 1]].sort()
+        in_order[b] = True
+    return in_bins[rank - 1]
+
+
+@njit(nogil=True, cache=True)
+def _window(
+    in_bins: Floats, begins: Ints, low: int, high: int, lower: Real, upper: Real
+) -> tuple[int, int]:
+    """Return how many distances are below `lower`, and from there to `upper`, in these bins."""
+    closer, within = begins[low], begins[low]
+    for distance in in_bins[begins[low] : begins[high + 1]]:
+        closer += distance < lower
+        within += distance <= upper
+    return closer, within - closer

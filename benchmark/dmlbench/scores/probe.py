@@ -22,6 +22,7 @@ from dmlbench.scores._kernels.cross_validation import (
 from dmlbench.scores._kernels.distances import unit_rows
 from dmlbench.scores._kernels.logistic import explained_likelihood
 from dmlbench.scores._kernels.parallel import in_order, one_thread_each
+from dmlbench.scores._kernels.products import product
 from dmlbench.scores.jackknife import GROUPS, assign_groups
 from dmlbench.scores.labels import Labels, Property
 from dmlbench.scores.options import Options, same_rows
@@ -212,7 +213,9 @@ def _features(embeddings: Floats) -> Floats:
     if components == dimensions:
         return x
     smaller = min(images, dimensions)
-    products = x @ x.T if images < dimensions else x.T @ x
+    products = product(x, x.T) if images < dimensions else product(x.T, x)
     largest = (smaller - components, smaller - 1)
     values, vectors = eigh(products, subset_by_index=largest)
-    return vectors * np.sqrt(np.maximum(values, 0.0)) if images < dimensions else x @ vectors
+    return (
+        vectors * np.sqrt(np.maximum(values, 0.0)) if images < dimensions else product(x, vectors)
+    )

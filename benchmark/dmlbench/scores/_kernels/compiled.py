@@ -177,3 +177,22 @@ def _window(
         closer += distance < lower
         within += distance <= upper
     return closer, within - closer
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def weighted_sums(weights: Floats, between: Floats, codes: Ints) -> Floats:
+    """Return the sums [P] of weights [n, n] times `between` [V, V] of the images' codes [P, n].
+
+    Both matrices are symmetric with a zero diagonal in the weights; each pair counts once.
+    """
+    sums = np.zeros(len(codes))
+    for i in range(len(weights)):
+        row = weights[i]
+        for p in range(len(codes)):
+            codes_of_order = codes[p]
+            by_code = between[codes_of_order[i]]
+            total = 0.0
+            for j in range(np.uint64(i)):
+                total += row[j] * by_code[codes_of_order[j]]
+            sums[p] += total
+    return sums

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import eigh
 
+from dmlbench.scores._kernels.products import product
 from dmldata.common.arrays import Floats, Ints
 
 FOLDS = 5
@@ -52,7 +53,7 @@ class FeatureSums:
             np.array([len(part) for part in parts], dtype=np.float64),
             np.bincount(sets[first], minlength=count).astype(np.float64),
             np.array([part.sum(axis=0) for part in parts]),
-            np.array([part.T @ part for part in parts]),
+            np.array([product(part.T, part) for part in parts]),
         )
 
     def joined(self, sets: Ints) -> FeatureSums:
@@ -85,7 +86,7 @@ class TargetSums:
         return cls(
             np.array([targets[part].sum(axis=0) for part in rows]),
             np.array([np.square(targets[part]).sum(axis=0) for part in rows]),
-            np.array([(features[part].T @ flat[part]).reshape(shape) for part in rows]),
+            np.array([product(features[part].T, flat[part]).reshape(shape) for part in rows]),
         )
 
     def joined(self, sets: Ints) -> TargetSums:
@@ -171,7 +172,7 @@ class _Training:
         fitted = targets.xy[self.folds].sum(axis=0).reshape(p, -1)
         fitted -= self.n * np.outer(self.mean, y_mean)
         vectors = self.vectors.astype(dtype)
-        fitted = (self.vectors.T @ fitted).astype(dtype)
+        fitted = product(self.vectors.T, fitted).astype(dtype)
         result = []
         for judged in self.judged:
             f = judged.fold
@@ -179,7 +180,8 @@ class _Training:
             seen -= np.outer(judged.x, y_mean)
             xx = judged.xx
             if turned:
-                seen, xx = self.vectors.T @ seen, self.vectors.T @ xx @ self.vectors
+                seen = product(self.vectors.T, seen)
+                xx = product(product(self.vectors.T, xx), self.vectors)
             twice, xx = (2 * seen).astype(dtype), xx.astype(dtype)
             total = targets.yy[f] - 2 * y_mean * targets.y[f] + judged.n * y_mean**2
             errors = np.empty((len(penalties), columns[0]))
@@ -188,8 +190,8 @@ class _Training:
                 shrinkage = 1 / (self.values[:, None] + self.n * by_column + _TINY)
                 weights = fitted * shrinkage.astype(dtype)
                 if not turned:
-                    weights = vectors @ weights
-                change = xx @ weights
+                    weights = product(vectors, weights)
+                change = product(xx, weights)
                 change -= twice
                 changes = np.einsum("pt,pt->t", change, weights)
                 errors[i] = (total + changes.reshape(columns)).sum(axis=1)

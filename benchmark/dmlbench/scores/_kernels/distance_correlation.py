@@ -14,14 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmlbench.scores._kernels.parallel import in_order
+from dmlbench.scores._kernels.products import compiled_loops
 from dmlbench.scores.jackknife import GROUPS
 from dmldata.common.arrays import Ints
 
 DIGITS = 9
 """Property distances are equal where they agree to this many digits of the largest one."""
-BATCH = 256
-"""Columns of one product with the distances in the embedding: enough to pay for reading them."""
-FEW_VALUES = 64
 
 Array = NDArray[np.float64]
 
@@ -138,22 +136,13 @@ def _mantel(ranked: Array, prop: _Distances, pairs: Ints, orders: Sequence[Ints]
     if size == 0 or not ranked.any():
         return np.full(len(orders), np.nan)
     by_value = ranks[prop.runs] / size
-    images, values = len(ranked), len(by_value)
-    totals: list[float] = []
-    if values > FEW_VALUES:
-        for order in orders:
-            code = prop.code[order]
-            totals.append(float(np.vdot(ranked, by_value[code].take(code, axis=1))))
-        return np.array(totals)
-    step = max(1, BATCH // values)
-    for start in range(0, len(orders), step):
-        codes = [prop.code[order] for order in orders[start : start + step]]
-        carries = np.zeros((images, len(codes), values))
-        for i, code in enumerate(codes):
-            carries[np.arange(images), i, code] = 1.0
-        near = (ranked @ carries.reshape(images, -1)).reshape(carries.shape)
-        totals += [float((near[:, i] * by_value[code]).sum()) for i, code in enumerate(codes)]
-    return np.array(totals)
+    loops = compiled_loops()
+    if loops is not None:
+        codes = np.array([prop.code[order] for order in orders], dtype=np.uint32)
+        codes = codes.reshape(len(orders), len(ranked))
+        return np.asarray(2 * loops.weighted_sums(ranked, by_value, codes))
+    codes_by_order = (prop.code[order] for order in orders)
+    return np.array([np.vdot(ranked, by_value[code].take(code, axis=1)) for code in codes_by_order])
 
 
 def _runs(values: Array) -> Ints:

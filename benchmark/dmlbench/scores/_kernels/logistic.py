@@ -10,8 +10,10 @@ features' products, with Nesterov's momentum, restarted where the gradient turns
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import eigh
 from scipy.special import logsumexp
 
+from dmlbench.scores._kernels.products import product
 from dmldata.common.arrays import Floats, Ints
 
 PRIOR = 0.5
@@ -82,8 +84,8 @@ def fit_logistic(
     Returns:
         The intercepts [T, labels] and the weights [p, T, labels].
     """
-    values, vectors = np.linalg.eigh(features.T @ features)
-    x, values = features @ vectors, np.maximum(values, 0.0)
+    values, vectors = eigh(product(features.T, features), driver="evd", check_finite=False)
+    x, values = product(features, vectors), np.maximum(values, 0.0)
     p = x.shape[1]
     rows = np.arange(len(x))[:, None]
     images = weights.sum(axis=0)
@@ -103,12 +105,12 @@ def fit_logistic(
     active = np.arange(codes.shape[1])
     for _ in range(MAX_STEPS):
         weights_of = weights[:, active]
-        residual = (x @ at[:-1].reshape(p, -1)).reshape(len(x), len(active), labels)
+        residual = product(x, at[:-1].reshape(p, -1)).reshape(len(x), len(active), labels)
         residual = _softmax(residual + at[-1])
         residual[rows, np.arange(len(active)), codes[:, active]] -= 1
         residual *= weights_of[:, :, None]
         gradient = np.empty_like(at)
-        gradient[:-1] = (x.T @ residual.reshape(len(x), -1)).reshape(p, len(active), labels)
+        gradient[:-1] = product(x.T, residual.reshape(len(x), -1)).reshape(p, len(active), labels)
         gradient[-1] = residual.sum(axis=0) + PRIOR * (labels * _softmax(at[-1].copy()) - 1)
         if last is not None:
             moved = at - last[0]

@@ -196,3 +196,120 @@ def weighted_sums(weights: Floats, between: Floats, codes: Ints) -> Floats:
                 total += row[j] * by_code[codes_of_order[j]]
             sums[p] += total
     return sums
+
+
+@njit(nogil=True, cache=True)
+def count_hits_at_ranks(
+    order: Ints,
+    reach: int,
+    codes: Ints,
+    query_codes: Ints,
+    ranks: Ints,
+    windows: tuple[Ints, Ints, Ints],
+    hits: Floats,
+) -> None:
+    """Count the hits of B queries at some ranks; see `ranked_sums`.
+
+    Args:
+        order: uint32 [B, K], neighbors, nearest first.
+        reach: number of places that decide the hits.
+        codes: [N] label of each image.
+        query_codes: [B].
+        ranks: [U, B], at least 1.
+        windows: column of each rank in the others; [B, W] places low..high-1 are tied with the last
+            of these ranks.
+        hits: [U, B] to write to.
+    """
+    hits_before = np.zeros(reach + 1, np.int32)
+    for b in range(len(order)):
+        _count_places(order[b], reach, codes, query_codes[b], hits_before)
+        _write_hits(hits_before, ranks, windows, b, hits)
+
+
+@njit(nogil=True, cache=True)
+def average_precision(
+    order: Ints,
+    reach: int,
+    codes: Ints,
+    query_codes: Ints,
+    ranks: Ints,
+    weights: Floats,
+    runs: tuple[Ints, Ints, Ints],
+    harmonic: Floats,
+    precision: Floats,
+) -> None:
+    """Average the precision at each hit of B queries; see `ranked_sums`.
+
+    Args:
+        order, reach, codes, query_codes: as of `count_hits_at_ranks`.
+        ranks: [B] number of neighbors that count, at least 1.
+        weights: [1 or B, K] 1 / (place + 1), 0 at tied places.
+        runs: number of each query's first run of tied places [B + 1]; their places low..high-1.
+        harmonic: [M + 1] sum of 1/k for k = 1..i at place i.
+        precision: [B] to write to.
+    """
+    hits_before = np.zeros(reach + 1, np.int32)
+    starts, lows, highs = runs
+    for b in range(len(order)):
+        _count_places(order[b], reach, codes, query_codes[b], hits_before)
+        rank, of_places = ranks[b], weights[b % len(weights)]
+        total = 0.0
+        for place in range(rank):
+            if hits_before[place + 1] > hits_before[place]:
+                total += hits_before[place + 1] * of_places[place]
+        for run in range(starts[b], starts[b + 1]):
+            first, end = lows[run], min(highs[run], reach)
+            if first >= rank:
+                break
+            before, length = hits_before[first], end - first
+            hits_of_run, places = hits_before[end] - before, min(end, rank) - first
+            h = harmonic[first + places] - harmonic[first]
+            expected = (before + 1) * h
+            expected += (hits_of_run - 1) / (length - 1) * (places - (first + 1) * h)
+            total += hits_of_run / length * expected
+        precision[b] = total / rank
+
+
+@njit(nogil=True, cache=True)
+def _count_places(order: Ints, reach: int, codes: Ints, code: int, hits_before: Ints) -> None:
+    """Write the number of images of this label before each place to `hits_before` [reach + 1]."""
+    count = np.int32(0)
+    for place in range(reach):
+        count += np.int32(codes[order[place]] == code)
+        hits_before[place + 1] = count
+
+
+@njit(nogil=True, cache=True)
+def _write_hits(
+    hits_before: Ints, ranks: Ints, windows: tuple[Ints, Ints, Ints], b: int, hits: Floats
+) -> None:
+    columns, low, high = windows
+    for u in range(len(ranks)):
+        column = columns[ranks[u, b]]
+        first, end = low[b, column], high[b, column]
+        closer = hits_before[first]
+        tied_hits = hits_before[end] - closer
+        hits[u, b] = closer + (ranks[u, b] - first) * tied_hits / (end - first)
+
+
+@njit(nogil=True, cache=True)
+def keep_images(
+    order: Ints, squared: Floats, queries: Ints, staying: NDArray[np.bool_]
+) -> tuple[Ints, Floats]:
+    """Return the staying neighbors of some queries, as many as all of them have, and distances."""
+    places = order.shape[1]
+    for query in queries:
+        count = 0
+        for image in order[query]:
+            count += staying[image]
+        places = min(places, count)
+    left = np.empty((len(queries), places), order.dtype)
+    distances = np.empty((len(queries), places), squared.dtype)
+    for i, query in enumerate(queries):
+        count = 0
+        for place in range(order.shape[1]):
+            image = order[query, place]
+            if staying[image] and count < places:
+                left[i, count], distances[i, count] = image, squared[query, place]
+                count += 1
+    return left, distances

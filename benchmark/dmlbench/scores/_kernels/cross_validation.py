@@ -164,14 +164,13 @@ class _Training:
             [L, T] per judged fold.
         """
         p, columns = len(self.mean), targets.y.shape[1:]
-        total_columns = columns[0] * columns[1]
         # Products of few targets are fewer in the features themselves than in the eigenvectors,
         # into which the products of the features would have to be turned.
-        turned = len(penalties) * total_columns > 2 * p
+        turned = len(penalties) * columns[0] * columns[1] > 2 * p
         y_mean = targets.y[self.folds].sum(axis=0) / max(self.n, 1.0)
         fitted = targets.xy[self.folds].sum(axis=0).reshape(p, -1)
         fitted -= self.n * np.outer(self.mean, y_mean)
-        vectors = self.vectors.astype(dtype)
+        vectors: Floats = self.vectors.astype(dtype)
         fitted = product(self.vectors.T, fitted).astype(dtype)
         result = []
         for judged in self.judged:
@@ -187,8 +186,8 @@ class _Training:
             errors = np.empty((len(penalties), columns[0]))
             for i, penalty in enumerate(penalties):
                 by_column = np.repeat(penalty, columns[1]) if len(penalty) > 1 else penalty
-                shrinkage = 1 / (self.values[:, None] + self.n * by_column + _TINY)
-                weights = fitted * shrinkage.astype(dtype)
+                shrunk = self.values[:, None] + self.n * by_column + _TINY
+                weights: Floats = np.multiply(fitted, 1 / shrunk, dtype=dtype)
                 if not turned:
                     weights = product(vectors, weights)
                 change = product(xx, weights)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlbench.scores._kernels.products import compiled_loops
 from dmlbench.scores._kernels.units import Units
 from dmldata.common.arrays import Ints
 
@@ -40,13 +41,18 @@ class Ranked:
             staying_images: [N], which neighbors stay.
             queries: [B], which queries stay; all of them must be among the staying images.
         """
-        order = self.order[queries]
+        rows = np.flatnonzero(queries)
+        loops = compiled_loops()
+        if loops is not None:
+            left, distances = loops.keep_images(self.order, self.squared, rows, staying_images)
+            return Ranked(left, distances, self.whole)
+        order = self.order[rows]
         staying = staying_images[order]
-        left = staying.sum(axis=1)
-        places = (len(order), int(left.min(initial=staying.shape[1])))
-        if (left > places[1]).any():
+        counts = staying.sum(axis=1)
+        places = (len(order), int(counts.min(initial=staying.shape[1])))
+        if (counts > places[1]).any():
             staying &= np.cumsum(staying, axis=1) <= places[1]
-        squared = self.squared[queries][staying].reshape(places)
+        squared = self.squared[rows][staying].reshape(places)
         return Ranked(order[staying].reshape(places), squared, self.whole)
 
     def reaches(self, rank: int, tolerance: float) -> bool:

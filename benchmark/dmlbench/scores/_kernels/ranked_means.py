@@ -112,10 +112,11 @@ def ranked_means(
             if not near.reaches(int(variant.ranks[-1]), points.tolerance):
                 return None
             block = prepare_block(near, variant.ranks, points.tolerance, harmonic, scores)
+            counter = block.counter()
             for p, row, labels in _each(codes, permuted, v, len(variants)):
                 query_codes = labels[inside]
                 counts = variant.populations[p].counts(query_codes, units.sizes[inside])
-                table = tally(block, labels, query_codes, counts, scores)
+                table = tally(block, counter, labels, query_codes, counts, scores)
                 sums[p][row] = table.sum(axis=0)
                 if groups is not None and row == 0:
                     np.add.at(sums[p][-GROUPS:], groups[inside], table)

@@ -8,6 +8,7 @@ Prints one table of docs/validity.md. TABLE is
 - groups: tests of two groups of losses without a difference, with and without dependence on MAP@R,
 - coverage: of neighbor, cluster and distance scores: how often ci95 covers the mean over all
   datasets; in brackets that mean, and the width of the intervals over the right one,
+- width: the width of the intervals of ARP over the right one, by the signal (mean ARP in brackets),
 - chance: how often scores of embeddings that know nothing of the property lie outside chance,
 - decodability: probes of labels that are unrelated to the embedding, and of labels that show in it.
 
@@ -18,12 +19,13 @@ import sys
 
 from validity_decodability import decodability
 from validity_models import best, groups
-from validity_scores import chance, coverage
+from validity_scores import chance, coverage, width
 
 TABLES = {
     "best": best,
     "groups": groups,
     "coverage": coverage,
+    "width": width,
     "chance": chance,
     "decodability": decodability,
 }

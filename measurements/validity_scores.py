@@ -21,6 +21,7 @@ SIGNAL = 1.5
 """Length of what a value of the property adds to an embedding, in standard deviations of noise."""
 KEYS = ("nr_precision", "arp", "map_at_r", "precision_at_1", "ami", "distance_spearman")
 RETRIEVAL = "retrieval_under_intervention"
+SIGNALS = (0.0, 1.5, 3.0, 6.0)
 KINDS = ("isotropic", "clustered", "heavy-tailed", "few per label", "sweep", "sweep, swept label")
 
 
@@ -58,15 +59,7 @@ def score_sample(sample: Sample, seed: int, *, intervals: bool) -> Scores:
     prop = Property(sample.values, "linear")
     scenes = sample.scenes
     labels = {"p": encode_labels(prop.labels, IMAGES, scenes=scenes)}
-    options = Options(
-        seed=seed,
-        groups=drop_groups(IMAGES, scenes, seed) if intervals else None,
-        permutations=0 if intervals else PERMUTATIONS,
-        max_queries=IMAGES,
-        threads=1,
-        progress=None,
-        scenes=scenes,
-    )
+    options = options_of(sample, seed, intervals=intervals)
     values = {"p": property_values(prop, IMAGES, "p")}
     scores = neighbor_scores(sample.embeddings, labels, options)["p"]
     scores |= cluster_scores(sample.embeddings, labels, options)["p"]
@@ -79,6 +72,19 @@ def score_sample(sample: Sample, seed: int, *, intervals: bool) -> Scores:
         )
         scores[RETRIEVAL] = interventions.retrieval_under_intervention
     return scores
+
+
+def options_of(sample: Sample, seed: int, *, intervals: bool) -> Options:
+    """Return options for intervals, or for chance."""
+    return Options(
+        seed=seed,
+        groups=drop_groups(IMAGES, sample.scenes, seed) if intervals else None,
+        permutations=0 if intervals else PERMUTATIONS,
+        max_queries=IMAGES,
+        threads=1,
+        progress=None,
+        scenes=sample.scenes,
+    )
 
 
 def coverages(kind: str, seeds: int) -> Iterator[str]:
@@ -114,6 +120,29 @@ def false_positives(kind: str, seeds: int) -> Iterator[str]:
 def share(hits: NDArray[np.bool_]) -> str:
     """Format a share in percent."""
     return f"{100 * hits.mean():.1f}"
+
+
+def widths(kind: str, seeds: int) -> Iterator[str]:
+    """Yield for each signal the mean ARP, and the width of its intervals over the right width."""
+    for signal in SIGNALS:
+        values, errors = [], []
+        for seed in range(seeds):
+            sample = draw_sample(kind, signal, np.random.default_rng(seed))
+            labels = {"p": encode_labels(sample.values, IMAGES, scenes=sample.scenes)}
+            options = options_of(sample, seed, intervals=True)
+            arp = neighbor_scores(sample.embeddings, labels, options)["p"]["arp"]
+            assert arp.value is not None
+            assert arp.ci95 is not None
+            values.append(arp.value)
+            errors.append((arp.ci95[1] - arp.ci95[0]) / (2 * 2.093))
+        right = np.std(values, ddof=1)
+        yield f"{np.sqrt(np.mean(np.square(errors))) / right:.2f} ({np.mean(values):.2f})"
+
+
+def width(seeds: int) -> None:
+    """Print how wide intervals of ARP are, over the right width, by how much there is to find."""
+    rows = ([kind, *widths(kind, seeds)] for kind in KINDS)
+    print_table(("data", *(f"signal {signal:g}" for signal in SIGNALS)), rows)
 
 
 def coverage(seeds: int) -> None:

@@ -5,20 +5,24 @@
 IMAGES (100000) random embeddings of 128 dimensions (float32) and eleven properties with the paper's
 kinds of bins (6 car models, so up to a sixth of the images are neighbours to count). Ways:
 
-- dmlbench: all eleven in one pass over the distances, all queries (`dmlbench.scores`);
+- dmlbench: all eleven in one pass over the distances, all queries (`dmlbench.scores`); also with
+  NumPy alone, as where numba is not installed;
+- the float32 products of all embeddings with all others alone, by PyTorch's BLAS and by NumPy's: no
+  way that looks at every distance takes less;
 - the released code's way: faiss, exact search for 1,023 neighbours, once per property, then
   counting labels; its NR-Precision is the paper's setting. Also with one search for all;
 - sorting: every row of distances sorted once for all properties, on the same two threads.
 
-The last two are timed on the first QUERIES (5000) queries, against all images, and scaled to all;
-every way has two threads and runs in a process of its own, whose peak memory is printed. Where two
-ways compute the same number, the largest difference is printed. Needs `faiss-cpu`.
+All but the first two are timed on the first QUERIES (5000) queries, against all images, and scaled
+to all; every way has two threads and runs in a process of its own, whose peak memory is printed.
+Where two ways compute the same number, the largest difference is printed. Needs `faiss-cpu`.
 """
 
 import json
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any
@@ -62,9 +66,8 @@ def by_dmlbench(images: int, queries: int) -> dict[str, Any]:
         Question(one, np.stack([r, np.minimum(r, CAP)], axis=1))
         for one, r in zip(labels, ranks, strict=True)
     ]
-    hits = count_hits(
-        prepare_points(x, normalize=True), Units.of(np.arange(len(x))), questions, threads=THREADS
-    )
+    points = prepare_points(x, normalize=True)
+    hits = count_hits(points, Units.of(np.arange(len(x))), questions, threads=THREADS)
     seconds = perf_counter() - began
     columns = {"nr_precision": (0, images), "nr_precision_paper": (1, CAP)}
     scores = {
@@ -75,6 +78,42 @@ def by_dmlbench(images: int, queries: int) -> dict[str, Any]:
         for name, (column, cap) in columns.items()
     }
     return {"seconds": seconds, **scores}
+
+
+def by_numpy(images: int, queries: int) -> dict[str, Any]:
+    sys.modules["numba"] = None  # type: ignore[assignment]
+    return by_dmlbench(images, queries)
+
+
+def products(images: int, queries: int, multiply: Callable[[Any, Any, Any], Any]) -> dict[str, Any]:
+    """All products of some queries in blocks, whose memory is used again."""
+    x = data(images)[0]
+    rows = max(1, 16_000_000 // images)
+    buffers = [np.empty((rows, images), np.float32) for _ in range(THREADS)]
+
+    def work(start: int) -> None:
+        block = x[start : min(start + rows, queries)]
+        multiply(block, x.T, buffers[(start // rows) % THREADS][: len(block)])
+
+    began = perf_counter()
+    with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(work, range(0, queries, rows)))
+    return {"seconds": (perf_counter() - began) * images / queries}
+
+
+def products_by_torch(images: int, queries: int) -> dict[str, Any]:
+    import torch
+
+    torch.set_num_threads(1)
+
+    def multiply(a: Any, b: Any, out: Any) -> None:
+        torch.mm(*map(torch.from_numpy, (a, b)), out=torch.from_numpy(out))
+
+    return products(images, queries, multiply)
+
+
+def products_by_numpy(images: int, queries: int) -> dict[str, Any]:
+    return products(images, queries, lambda a, b, out: np.matmul(a, b, out=out))
 
 
 def by_faiss(images: int, queries: int, searches: int) -> dict[str, Any]:
@@ -124,6 +163,9 @@ def by_sorting(images: int, queries: int) -> dict[str, Any]:
 
 WAYS = {
     "dmlbench, all properties in one pass": by_dmlbench,
+    "dmlbench, NumPy alone": by_numpy,
+    "products alone, PyTorch": products_by_torch,
+    "products alone, NumPy": products_by_numpy,
     "faiss, a search a property": lambda images, queries: by_faiss(images, queries, len(BINS)),
     "faiss, one search for all": lambda images, queries: by_faiss(images, queries, 1),
     "sorting every row once": by_sorting,

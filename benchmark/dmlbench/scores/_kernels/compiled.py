@@ -199,6 +199,19 @@ def weighted_sums(weights: Floats, between: Floats, codes: Ints) -> Floats:
 
 
 @njit(nogil=True, cache=True)
+def sums_by_run(
+    runs: Ints, weights: Floats, staying: NDArray[np.bool_], count: int
+) -> tuple[Ints, Floats]:
+    """Return how many staying items are of each run, numbered below `count`, and their weights."""
+    counts, sums = np.zeros(count, np.int64), np.zeros(count)
+    for i in range(len(runs)):
+        if staying[i]:
+            counts[runs[i]] += 1
+            sums[runs[i]] += weights[i]
+    return counts, sums
+
+
+@njit(nogil=True, cache=True)
 def count_hits_at_ranks(
     order: Ints,
     reach: int,

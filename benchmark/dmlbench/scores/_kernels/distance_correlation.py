@@ -91,13 +91,15 @@ def correlate_distances(
     pairs = [between.runs[between.code[first], between.code[second]] for between in distances]
 
     x = _unit(_ranks(embedding))
-    values = [_correlation(x, runs) for runs in pairs]
+    everyone = np.ones(len(x), dtype=bool)
+    values = [_correlation(x, runs, everyone) for runs in pairs]
     replicates: list[list[float]] = [[] for _ in columns]
     for stays in [] if groups is None else [groups != group for group in range(GROUPS)]:
         staying_pairs = stays[first] & stays[second]
-        left = _unit(_ranks(embedding[staying_pairs]))
+        left = np.zeros_like(x)
+        left[staying_pairs] = _unit(_ranks(embedding[staying_pairs]))
         for replicates_of_property, runs in zip(replicates, pairs, strict=True):
-            replicates_of_property.append(_correlation(left, runs[staying_pairs]))
+            replicates_of_property.append(_correlation(left, runs, staying_pairs))
 
     ranked = np.zeros_like(squared)
     ranked[first, second] = ranked[second, first] = x
@@ -165,12 +167,19 @@ def _unit(x: Array) -> Array:
     return x / max(float(np.linalg.norm(x)), float(np.finfo(np.float64).tiny))
 
 
-def _correlation(x: Array, runs: Ints) -> float:
-    """Return the Pearson correlation of x (centered, length 1) with the ranks of the runs."""
-    counts = np.bincount(runs)
+def _correlation(x: Array, runs: Ints, staying: NDArray[np.bool_]) -> float:
+    """Return the Pearson correlation of x with the ranks of the runs, over the staying pairs.
+
+    x is centered and of length 1 over these, and 0 elsewhere.
+    """
+    loops = compiled_loops()
+    if loops is not None:
+        counts, sums = loops.sums_by_run(runs, x, staying, int(runs.max(initial=0)) + 1)
+    else:
+        counts, sums = np.bincount(runs[staying]), np.bincount(runs[staying], weights=x[staying])
     ranks = _rank_of_run(counts)
-    ranks -= counts @ ranks / max(len(runs), 1)
+    ranks -= counts @ ranks / max(int(counts.sum()), 1)
     size = np.sqrt(counts @ ranks**2)
     if size == 0 or not x.any():
         return float("nan")
-    return float(np.bincount(runs, weights=x) @ ranks / size)
+    return float(sums @ ranks / size)

@@ -134,6 +134,15 @@ class MapOptions:
             help="Precision of the model while it computes saliency maps: fp32 or bf16.",
         ),
     ] = "fp32"
+    faithfulness: Annotated[
+        int,
+        typer.Option(
+            "--faithfulness",
+            min=0,
+            help="Number of the images with maps on which to check whether the maps are faithful "
+            "(deletion, insertion, randomized weights); 0 checks none.",
+        ),
+    ] = 20
 
 
 @dataclass(frozen=True)

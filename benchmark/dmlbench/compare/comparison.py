@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+from pydantic import Field
+
 from dmlbench.compare.clustering import Clustering
 from dmlbench.compare.differences import Difference, leaders
 from dmlbench.compare.group_tests import GroupComparison
 from dmlbench.compare.representations import RepresentationPair
-from dmlbench.results.files import DatasetRecord, Interval, Interventions, Mean, PropertyScores
+from dmlbench.results.files import (
+    DatasetRecord,
+    Faithfulness,
+    Interval,
+    Interventions,
+    Mean,
+    PropertyScores,
+)
 from dmldata.common.strict import StrictModel
 
 FORMAT: Literal[2] = 2
@@ -62,6 +71,7 @@ class SaliencyTable(StrictModel):
 
     Attributes:
         attention_on_car, reliability: by model; see `results.files.SaliencyFile`.
+        faithfulness: by model, of the models whose maps were checked.
         clustering: clustering of the models by the mean correlation of each pair.
     """
 
@@ -69,6 +79,7 @@ class SaliencyTable(StrictModel):
     keys: tuple[str, ...]
     attention_on_car: dict[str, Mean]
     reliability: dict[str, Mean]
+    faithfulness: dict[str, Faithfulness] = Field(default_factory=dict)
     pairs: tuple[Pair, ...]
     clustering: Clustering
 

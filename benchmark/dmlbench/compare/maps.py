@@ -93,6 +93,11 @@ def compare_all_maps(
         keys=tuple(keys),
         attention_on_car=attention,
         reliability=reliability,
+        faithfulness={
+            result.model: result.saliency.faithfulness
+            for result in results
+            if result.saliency is not None and result.saliency.faithfulness is not None
+        },
         pairs=tuple(pairs),
         clustering=cluster_models([model.id for model in loaded], mean_correlations(pairs)),
     )

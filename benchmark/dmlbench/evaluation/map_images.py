@@ -65,15 +65,11 @@ def make_maps(
     )
 
 
-def _explain(
-    loaded: LoadedModel,
-    items: Sequence[Item],
-    request: SaliencyRequest,
-    device: str,
-    chunk: int | None,
-    progress: Advance | None = None,
-) -> ExplainedImages:
-    settings = MapSettings(
+def map_settings(
+    request: SaliencyRequest, device: str, chunk: int | None, progress: Advance | None = None
+) -> MapSettings:
+    """Return the settings that make the maps of a request."""
+    return MapSettings(
         method=request.method,
         samples=request.samples or 1,
         sigma=request.sigma or 0.0,
@@ -83,9 +79,19 @@ def _explain(
         precision=request.precision,
         progress=progress,
     )
+
+
+def _explain(
+    loaded: LoadedModel,
+    items: Sequence[Item],
+    request: SaliencyRequest,
+    device: str,
+    chunk: int | None,
+    progress: Advance | None = None,
+) -> ExplainedImages:
     try:
         images, keys = (item.image for item in items), [item.key for item in items]
-        return explain_images(loaded, images, keys, settings)
+        return explain_images(loaded, images, keys, map_settings(request, device, chunk, progress))
     except ModelError as error:
         raise ModelError(f"{loaded.reference}: {error}") from error
 

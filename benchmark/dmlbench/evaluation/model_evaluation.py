@@ -11,6 +11,7 @@ from pathlib import Path
 from dmlbench.evaluation import provenance
 from dmlbench.evaluation.dataset_input import input_notes
 from dmlbench.evaluation.executor import Executor, LocalExecutor
+from dmlbench.evaluation.faithfulness_step import with_faithfulness
 from dmlbench.evaluation.properties_step import properties_step
 from dmlbench.evaluation.saliency_step import saliency_step
 from dmlbench.evaluation.workbench import Workbench, from_json
@@ -75,6 +76,8 @@ def evaluate(
         say(f"note: {note}")
     properties = properties_step(bench)
     saliency = saliency_step(bench)
+    if saliency is not None:
+        saliency = with_faithfulness(bench, saliency)
     run = _finish(bench, earlier, name or loaded.id.rpartition("-")[0] or loaded.id, saliency)
     return Result(folder, run, properties, saliency)
 

@@ -17,16 +17,19 @@ from dmlbench.maps.compare import (
     summarize_divergences,
 )
 from dmlbench.maps.grid import common_grid
+from dmlbench.maps.localization import changed_pixels, localization
 
 __all__ = [
     "agreement_with_bounds",
     "attention_on_car",
+    "changed_pixels",
     "common_grid",
     "compare_maps",
     "compare_models",
     "derangement",
     "floor_correlations",
     "jensen_shannon",
+    "localization",
     "mask_in_input",
     "noise_ceiling",
     "pearson",

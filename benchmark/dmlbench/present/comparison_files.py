@@ -71,6 +71,9 @@ def _map_numbers(comparison: Comparison) -> Iterator[Number]:
     for measure, means in means_by_measure.items():
         for model, mean in means.items():
             yield Number("maps", measure, mean.value, model, ci95=mean.ci95)
+    for model, faithfulness in saliency.faithfulness.items():
+        for measure, mean in faithfulness.means.items():
+            yield Number("maps", measure, mean.value, model, ci95=mean.ci95)
     for pair in saliency.pairs:
         yield from _pair_numbers(pair)
 

@@ -12,7 +12,7 @@ from dmlbench.present.numbers import number
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
 from dmlbench.present.table_writers import print_table
 from dmlbench.results.files import Score
-from dmlbench.scores.registry import MAIN, declared
+from dmlbench.scores.registry import MAIN, MAP_SCORES, declared, readings
 from dmldata.common.output import say
 
 NR_TITLE = f"{MAIN.title} (95 % interval); in brackets: inside chance"
@@ -34,6 +34,8 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
             yield correlation_table(comparison)
             yield pair_table(comparison)
         yield attention_table(comparison)
+        if comparison.saliency.faithfulness:
+            yield faithfulness_table(comparison)
     if comparison.groups is not None:
         yield from group_tables(comparison.groups).values()
 
@@ -192,6 +194,45 @@ def attention_table(comparison: Comparison) -> Table:
         label = comparison.label(model)
         rows.append((label, on_car.value, on_car.ci95, itself.value, itself.ci95))
     return Table("Saliency maps of each model", columns, rows)
+
+
+def faithfulness_table(comparison: Comparison) -> Table:
+    """Return one row per model whose maps were checked: whether they show what it does."""
+    assert comparison.saliency is not None
+    checked = comparison.saliency.faithfulness
+    means_by_model = {model: faithfulness.means for model, faithfulness in checked.items()}
+    scores = tuple(
+        score
+        for score in MAP_SCORES
+        if any(means[score.key].value is not None for means in means_by_model.values())
+    )
+    columns = (
+        *names("model"),
+        *(column for score in scores for column in with_interval(score.title, score.digits)),
+        Column("floor of randomization"),
+    )
+    rows = []
+    for model, faithfulness in checked.items():
+        means = (faithfulness.means[score.key] for score in scores)
+        cells = [cell for mean in means for cell in (mean.value, mean.ci95)]
+        floor = faithfulness.stages[-1].floor if faithfulness.stages else None
+        rows.append((comparison.label(model), *cells, floor))
+    reasons = dict.fromkeys(
+        f"No {declared(key).title}: {mean.reason}."
+        for means in means_by_model.values()
+        for key, mean in means.items()
+        if mean.value is None
+    )
+    images = "; ".join(
+        dict.fromkeys(
+            f"{faithfulness.request.images} images, of randomization "
+            f"{faithfulness.request.randomized}"
+            for faithfulness in checked.values()
+        )
+    )
+    floor_note = "Floor: with the random network's maps of other images."
+    note = " ".join((readings(scores), floor_note, *reasons, f"Measured on {images}."))
+    return Table("Are the maps faithful? (95 % interval)", columns, rows, note)
 
 
 def _merges(comparison: Comparison) -> Iterator[str]:

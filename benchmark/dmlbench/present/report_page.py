@@ -11,6 +11,7 @@ from dmlbench.compare import Comparison, Groups, compare_results
 from dmlbench.present.comparison_tables import (
     attention_table,
     difference_table,
+    faithfulness_table,
     intervention_table,
     representation_table,
     tie_note,
@@ -30,6 +31,7 @@ from dmlbench.present.report_tables import (
     score_details,
 )
 from dmlbench.present.sweep_strips import make_strips
+from dmlbench.present.table import Table
 from dmlbench.results import Result
 from dmlbench.sources import ImageSource, open_source
 from dmldata.common.errors import InputError
@@ -110,6 +112,7 @@ def write_report(
         tree=dendrogram(comparison),
         pairs=pair_details(comparison),
         attention=attention_table(comparison),
+        faithfulness=_faithfulness(comparison),
         groups=list(group_tables(comparison.groups).values()) if comparison.groups else [],
         cards=cards,
         strips=[] if dataset is None else make_strips(comparison, results, dataset),
@@ -125,6 +128,11 @@ def write_report(
     )
     write_atomic(path, text)
     return comparison
+
+
+def _faithfulness(comparison: Comparison) -> Table | None:
+    checked = comparison.saliency is not None and comparison.saliency.faithfulness
+    return faithfulness_table(comparison) if checked else None
 
 
 def _title(comparison: Comparison) -> str:

@@ -9,9 +9,16 @@ from dmlbench.present.documents import Document, score_numbers
 from dmlbench.present.numbers import interval, number
 from dmlbench.present.table import NOTE, Column, Table, names, with_interval
 from dmlbench.present.table_writers import print_table
-from dmlbench.results.files import CLASSES, Interventions, Mean, PropertyScores
+from dmlbench.results.files import CLASSES, Faithfulness, Interventions, Mean, PropertyScores
 from dmlbench.results.notes import queries_note
-from dmlbench.scores.registry import ADJUSTED, DECODABILITY, MAIN, RETRIEVAL, WITHIN_CLASS
+from dmlbench.scores.registry import (
+    ADJUSTED,
+    DECODABILITY,
+    MAIN,
+    RETRIEVAL,
+    WITHIN_CLASS,
+    declared,
+)
 from dmlbench.scores.score import ABSENT
 from dmldata.common.output import say
 
@@ -64,6 +71,8 @@ def print_result(result: Result) -> None:
             f"attention on car: {_attention(saliency.attention_on_car)}; reliability of the maps: "
             f"{_agreement(saliency.reliability)}"
         )
+        if saliency.faithfulness is not None:
+            say(f"faithfulness of the maps: {_faithfulness(saliency.faithfulness)}")
     scores = result.properties
     notes = (queries_note(scores.n, scores.settings), *scores.notes)
     for note in filter(None, notes):
@@ -85,6 +94,17 @@ def retrieval_line(name: str, scores: PropertyScores) -> str:
 
 def _agreement(mean: Mean) -> str:
     return f"none ({mean.reason})" if mean.value is None else f"r = {number(mean.value, 3)}"
+
+
+def _faithfulness(faithfulness: Faithfulness) -> str:
+    means = [(declared(key), mean) for key, mean in faithfulness.means.items()]
+    return "; ".join(
+        f"{score.title} none ({mean.reason})"
+        if mean.value is None
+        else f"{score.title} {number(mean.value, score.digits)} (95 % interval "
+        f"{interval(mean.ci95, score.digits)})"
+        for score, mean in means
+    )
 
 
 def _attention(mean: Mean) -> str:

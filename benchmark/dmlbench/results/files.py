@@ -146,6 +146,66 @@ class Mean(StrictModel):
     reason: str | None = None
 
 
+class FaithfulnessRequest(StrictModel):
+    """Settings that decide whether the maps of a result are faithful, beside the maps themselves.
+
+    Attributes:
+        images: number of images of deletion and insertion.
+        randomized: number of them whose maps are made again with randomized weights.
+        seed: seed of the random orders and of the random weights.
+    """
+
+    images: int
+    randomized: int
+    seed: int
+
+
+class RandomizedStage(StrictModel):
+    """How much of the maps is left after one stage of cascading randomization.
+
+    Attributes:
+        layers, all_layers: number of randomized layers, from the top on, and of all layers.
+        lowest: name of the lowest randomized layer.
+        correlation: mean Pearson r (in Fisher-z) of each map with that of the randomized model.
+        floor: the same with the randomized model's maps of other images; None for a single image.
+    """
+
+    layers: int
+    all_layers: int
+    lowest: str
+    correlation: Mean
+    floor: float | None
+
+
+class Faithfulness(StrictModel):
+    """Whether maps show what the model does. Source: protocol, section 8.
+
+    Attributes:
+        deletion, insertion: see `dmlbench.saliency.deletion`; 0 is a random order.
+        localization: see `dmlbench.maps.localization`; 0.5 is chance, and only sweeps have one.
+        stages: the stages of `dmlbench.saliency.randomized_maps`, the top layers alone first.
+        not_randomized: reason why there are no stages.
+    """
+
+    request: FaithfulnessRequest
+    deletion: Mean
+    insertion: Mean
+    localization: Mean
+    stages: tuple[RandomizedStage, ...]
+    not_randomized: str | None = None
+
+    @property
+    def means(self) -> dict[str, Mean]:
+        """The scores by their keys in the registry; randomization after the last stage."""
+        absent = Mean(value=None, ci95=None, images=0, left_out=0, reason=self.not_randomized)
+        return {
+            "deletion": self.deletion,
+            "insertion": self.insertion,
+            "localization": self.localization,
+            "randomization": self.stages[-1].correlation if self.stages else absent,
+        }
+
+
 class SaliencyFile(StrictModel):
     """saliency.json: description of maps.npz, and scores of this model's maps alone.
 
@@ -155,6 +215,7 @@ class SaliencyFile(StrictModel):
         attention_on_car: see Kobs & Hotho (2022); 0 for an even map, 1 if all is on the car.
         reliability: how well the maps would agree with those under other noise, from two halves of
             the noisy copies; see `maps.bounds.reliability`. None where the method draws no noise.
+        faithfulness: whether the maps show what the model does; None where it was not measured.
     """
 
     format: Literal[3] = FORMAT
@@ -166,6 +227,7 @@ class SaliencyFile(StrictModel):
     scenes: tuple[int, ...] | None
     attention_on_car: Mean
     reliability: Mean
+    faithfulness: Faithfulness | None = None
 
 
 class ModelRecord(StrictModel):
@@ -222,6 +284,7 @@ class Settings(StrictModel):
         only: the properties to score; None for all that vary.
         maps: number of images with a saliency map; None for MAX_MAPS on a GPU or a cluster, and
             otherwise for as many as can be computed in MAP_SECONDS.
+        faithfulness: number of these images on which the maps are checked; 0 for none.
     """
 
     seed: int
@@ -232,6 +295,7 @@ class Settings(StrictModel):
     samples: int = Field(ge=1)
     method: str = "smoothgrad_paper"
     precision: str = "fp32"
+    faithfulness: int = Field(default=20, ge=0)
     batch_size: int | None = Field(default=None, ge=1)
     device: str = "auto"
 

@@ -6,6 +6,7 @@ from dmlbench.saliency.compute import (
     explain_images,
     saliency_maps,
 )
+from dmlbench.saliency.faithfulness import deletion, insertion
 from dmlbench.saliency.map_input import check_precision
 from dmlbench.saliency.methods import (
     METHODS,
@@ -20,22 +21,36 @@ from dmlbench.saliency.methods import (
     smoothgrad_paper,
     takes,
 )
+from dmlbench.saliency.randomization import (
+    RandomizedMaps,
+    Stage,
+    randomization_stages,
+    randomized_copies,
+    randomized_maps,
+)
 from dmlbench.saliency.reference import black_image, black_reference
 
 __all__ = [
     "METHODS",
     "ExplainedImages",
     "MapSettings",
+    "RandomizedMaps",
+    "Stage",
     "black_image",
     "black_reference",
     "check_precision",
+    "deletion",
     "explain_images",
     "grad_cam",
     "gradient",
+    "insertion",
     "integrated_gradients",
     "method_id",
     "method_named",
     "occlusion",
+    "randomization_stages",
+    "randomized_copies",
+    "randomized_maps",
     "run_method",
     "saliency_maps",
     "smoothgrad",

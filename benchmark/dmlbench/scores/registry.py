@@ -40,7 +40,7 @@ class ScoreDeclaration:
         required: whether a result file has to state it, if only to say that there is none. Files
             of before a score existed stay valid where it is not.
         direction: whether a higher or a lower value means that embeddings depend more on the
-            property, or on the swept group of factors.
+            property or on the swept group of factors, or that a map is more faithful.
         reading: how to read its values, for the note below a table; empty where another
             score's reading covers it.
         short_title: its name where space is short; empty where that is the title.
@@ -172,7 +172,47 @@ INTERVENTION_SCORES = (
 )
 """Scores of a sweep dataset as a whole."""
 
-_BY_KEY = {score.key: score for score in (*PROPERTY_SCORES, *INTERVENTION_SCORES)}
+PETSIUK = "Petsiuk et al., RISE, 2018"
+
+MAP_SCORES = (
+    ScoreDeclaration(
+        "deletion",
+        "deletion",
+        source=f"protocol 8; {PETSIUK}",
+        lowest=-1.0,
+        reading="how much sooner than in a random order the distance changes as the most salient "
+        "pixels are blurred; 0 is a random order, above 0 the map finds pixels that matter",
+    ),
+    ScoreDeclaration(
+        "insertion",
+        "insertion",
+        source=f"protocol 8; {PETSIUK}",
+        lowest=-1.0,
+        direction="lower",
+        reading="the distance's change that is left as the most salient pixels are revealed in the "
+        "blurred image, minus that of a random order; below 0 they restore it sooner",
+    ),
+    ScoreDeclaration(
+        "localization",
+        "localization",
+        source="protocol 8",
+        lowest=0.0,
+        reading="in a sweep, how often a pixel that the intervention changed is more salient than "
+        "one that stayed (AUC); 0.5 is chance",
+    ),
+    ScoreDeclaration(
+        "randomization",
+        "randomization",
+        source="protocol 8; Adebayo et al., Sanity Checks for Saliency Maps, 2018",
+        lowest=-1.0,
+        direction="lower",
+        reading="correlation of the maps with those of the same network with all weights random; a "
+        "map that stays the same (1) says nothing of what the model has learned",
+    ),
+)
+"""Scores that tell whether saliency maps are faithful."""
+
+_BY_KEY = {score.key: score for score in (*PROPERTY_SCORES, *INTERVENTION_SCORES, *MAP_SCORES)}
 
 
 def declared(key: str) -> ScoreDeclaration:

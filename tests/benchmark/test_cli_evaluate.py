@@ -186,7 +186,11 @@ def test_json_is_one_object_and_all_of_stdout(evaluate, tmp_path):
         "dataset",
         "preprocessing",
     ]
-    assert again.json["log"][2:] == ["properties: reused", "maps: reused (3 images)"]
+    assert again.json["log"][2:] == [
+        "properties: reused",
+        "maps: reused (3 images)",
+        "faithfulness of maps: reused (images: 1)",
+    ]
     assert again.err == ""
 
 

@@ -32,9 +32,12 @@ from dmldata.common.errors import ModelError
 BLOCK = 4
 """Images per block of deletion and insertion."""
 
-MAPS_PER_RANDOMIZED = 25
-"""For each image whose map is made again with randomized weights there are so many maps: each of
-them takes the time of STAGES maps. At least one image is randomized."""
+MAPS_PER_IMAGE = 5
+"""So many maps there are by default for each image on which they are checked."""
+
+IMAGES_PER_RANDOMIZED = 5
+"""So many of these images there are for each one whose map is made again with randomized weights,
+which takes as long as a map per stage."""
 
 
 def with_faithfulness(bench: Workbench, saliency: SaliencyFile) -> SaliencyFile:
@@ -43,16 +46,17 @@ def with_faithfulness(bench: Workbench, saliency: SaliencyFile) -> SaliencyFile:
     Raises:
         ModelError, DatasetError: it cannot be measured.
     """
-    images = min(bench.settings.faithfulness, saliency.images)
-    if not images or bench.settings.maps == 0:
+    requested = bench.settings.faithfulness
+    if requested == 0 or bench.settings.maps == 0:
         return saliency
+    images = min(requested or max(1, saliency.images // MAPS_PER_IMAGE), saliency.images)
     request = FaithfulnessRequest(
         images=images,
-        randomized=min(images, max(1, saliency.images // MAPS_PER_RANDOMIZED)),
+        randomized=max(1, images // IMAGES_PER_RANDOMIZED),
         seed=bench.settings.seed,
     )
     if saliency.faithfulness is not None and saliency.faithfulness.request == request:
-        bench.say(f"faithfulness of maps: reused ({images} images)")
+        bench.say(f"faithfulness of maps: reused (images: {images})")
         return saliency
     with bench.step("faithfulness"):
         faithfulness = _measure(bench, saliency, request)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-THRESHOLD = 0.1
+THRESHOLD = 0.05
 """Smallest change of a color channel, in parts of its range, that counts: above the noise of a
 renderer and of JPEG."""
 

@@ -284,7 +284,8 @@ class Settings(StrictModel):
         only: the properties to score; None for all that vary.
         maps: number of images with a saliency map; None for MAX_MAPS on a GPU or a cluster, and
             otherwise for as many as can be computed in MAP_SECONDS.
-        faithfulness: number of these images on which the maps are checked; 0 for none.
+        faithfulness: number of these images on which the maps are checked; 0 for none, None for a
+            fifth of them.
     """
 
     seed: int
@@ -295,7 +296,7 @@ class Settings(StrictModel):
     samples: int = Field(ge=1)
     method: str = "smoothgrad_paper"
     precision: str = "fp32"
-    faithfulness: int = Field(default=20, ge=0)
+    faithfulness: int | None = Field(default=None, ge=0)
     batch_size: int | None = Field(default=None, ge=1)
     device: str = "auto"
 

@@ -101,7 +101,9 @@ def randomized_copies(model: Module, seed: int) -> Iterator[Module]:
     """
     stages = randomization_stages(model)
     try:
-        copied = copy.deepcopy(model)
+        # TorchScript copies parameters by an operation that autograd would record.
+        with torch.no_grad():
+            copied = copy.deepcopy(model)
     except Exception as error:
         raise ModelError(f"the model cannot be copied: {error_line(error)}") from error
     tensors_by_layer = list(_tensors_by_layer(copied).values())[::-1]

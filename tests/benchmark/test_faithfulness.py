@@ -1,6 +1,7 @@
 """Whether maps are faithful: known answers of deletion, insertion, localization, randomization."""
 
 import copy
+import itertools
 
 import numpy as np
 import pytest
@@ -98,7 +99,7 @@ def plain_area(model, image, saliency, reference, key, *, revealed):
             curves.append(changes)
     largest = max(map(max, curves))
     areas = [
-        sum((a + b) / 2 for a, b in zip(changes, changes[1:], strict=False)) / 10 / largest
+        sum((a + b) / 2 for a, b in itertools.pairwise(changes)) / 10 / largest
         for changes in curves
     ]
     return areas[0] - areas[1]
@@ -263,8 +264,8 @@ def test_models_whose_weights_cannot_be_drawn_say_so(network, pictures):
         def __deepcopy__(self, memo):
             return Deaf()
 
+    settings = MapSettings(method="gradient")
     with pytest.raises(ModelError, match="do not change with the model's parameters"):
-        settings = MapSettings(method="gradient")
         randomized_maps(loaded(Deaf().eval()), pictures, keys_of(pictures), settings)
 
 

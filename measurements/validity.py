@@ -10,7 +10,8 @@ Prints one table of docs/validity.md. TABLE is
   datasets; in brackets that mean, and the width of the intervals over the right one,
 - width: the width of the intervals of ARP over the right one, by the signal (mean ARP in brackets),
 - chance: how often scores of embeddings that know nothing of the property lie outside chance,
-- decodability: probes of labels that are unrelated to the embedding, and of labels that show in it.
+- decodability: probes of labels that are unrelated to the embedding, and of labels that show in it,
+- faithfulness: deletion and insertion of random maps.
 
 SEEDS (200) is the number of datasets per row.
 """
@@ -18,6 +19,7 @@ SEEDS (200) is the number of datasets per row.
 import sys
 
 from validity_decodability import decodability
+from validity_faithfulness import faithfulness
 from validity_models import best, groups
 from validity_scores import chance, coverage, width
 
@@ -28,6 +30,7 @@ TABLES = {
     "width": width,
     "chance": chance,
     "decodability": decodability,
+    "faithfulness": faithfulness,
 }
 
 

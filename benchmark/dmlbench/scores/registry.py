@@ -180,8 +180,8 @@ MAP_SCORES = (
         "deletion",
         source=f"protocol 8; {PETSIUK}",
         lowest=-1.0,
-        reading="how much sooner than in a random order the distance changes as the most salient "
-        "pixels are blurred; 0 is a random order, above 0 the map finds pixels that matter",
+        reading="how far the distance moves as the most salient pixels are blurred first, minus "
+        "that in a random order; above 0 the map finds pixels that matter",
     ),
     ScoreDeclaration(
         "insertion",
@@ -189,8 +189,9 @@ MAP_SCORES = (
         source=f"protocol 8; {PETSIUK}",
         lowest=-1.0,
         direction="lower",
-        reading="the distance's change that is left as the most salient pixels are revealed in the "
-        "blurred image, minus that of a random order; below 0 they restore it sooner",
+        reading="how far the distance is from that of the image as the most salient pixels of a "
+        "blurred image are revealed first, minus that in a random order; below 0 the map finds "
+        "pixels that suffice",
     ),
     ScoreDeclaration(
         "localization",

@@ -43,9 +43,7 @@ def faithfulness(seeds: int) -> None:
 
 def _areas_of_random_maps(measure: Callable[..., Tensor], seed: int) -> NDArray[np.float64]:
     torch.manual_seed(seed)
-    network = nn.Sequential(
-        nn.Conv2d(3, 8, 5, 2), nn.ReLU(), nn.Conv2d(8, 8, 3, 2), nn.ReLU(), nn.Flatten()
-    )
+    network = nn.Sequential(nn.Conv2d(3, 8, 5, 2), nn.ReLU(), nn.Conv2d(8, 8, 3, 2), nn.Flatten())
     # Images with few and with many details, as photographs have.
     coarse = nn.functional.interpolate(torch.rand(max(COUNTS), 3, 4, 4), SIDE, mode="bilinear")
     images = coarse + 0.3 * torch.rand(max(COUNTS), 3, SIDE, SIDE)

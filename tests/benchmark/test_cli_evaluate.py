@@ -189,7 +189,7 @@ def test_json_is_one_object_and_all_of_stdout(evaluate, tmp_path):
     assert again.json["log"][2:] == [
         "properties: reused",
         "maps: reused (3 images)",
-        "faithfulness of maps: reused (images: 1)",
+        "faithfulness of maps: reused (images: 3)",
     ]
     assert again.err == ""
 

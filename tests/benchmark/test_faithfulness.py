@@ -283,7 +283,9 @@ def evaluate(dmlbench, models, tmp_path):
 
 
 def test_evaluate_checks_some_of_the_maps_and_reuses_the_answer(evaluate, shapes):
-    assert evaluate(shapes)[1].request.images == 1
+    few = evaluate(shapes)[1]
+    assert (few.request.images, few.request.randomized, few.stages) == (4, 0, ())
+    assert few.not_randomized == "only 4 maps are checked, and 5 are needed"
     out, measured = evaluate(shapes, "--faithfulness", 6)
     assert "faithfulness of the maps: deletion" in out
     assert (measured.request.images, measured.request.randomized) == (6, 1)

@@ -141,7 +141,7 @@ class MapOptions:
             min=0,
             help="Number of the images with maps on which to check whether the maps are faithful "
             "(deletion and insertion; randomized weights on a fifth of them); 0 checks none. By "
-            "default a fifth of the images with maps.",
+            "default a fifth of the images with maps, and at least 4.",
         ),
     ] = None
 

@@ -32,12 +32,12 @@ from dmldata.common.errors import ModelError
 BLOCK = 4
 """Images per block of deletion and insertion."""
 
-MAPS_PER_IMAGE = 5
-"""So many maps there are by default for each image on which they are checked."""
+MAPS_PER_IMAGE, MIN_IMAGES = 5, 4
+"""By default one image in five with maps is checked, and at least four are."""
 
 IMAGES_PER_RANDOMIZED = 5
-"""So many of these images there are for each one whose map is made again with randomized weights,
-which takes as long as a map per stage."""
+"""One checked image in five has its map made again with randomized weights, which takes as long as
+a map per stage."""
 
 
 def with_faithfulness(bench: Workbench, saliency: SaliencyFile) -> SaliencyFile:
@@ -49,11 +49,10 @@ def with_faithfulness(bench: Workbench, saliency: SaliencyFile) -> SaliencyFile:
     requested = bench.settings.faithfulness
     if requested == 0 or bench.settings.maps == 0:
         return saliency
-    images = min(requested or max(1, saliency.images // MAPS_PER_IMAGE), saliency.images)
+    default = max(MIN_IMAGES, saliency.images // MAPS_PER_IMAGE)
+    images = min(requested or default, saliency.images)
     request = FaithfulnessRequest(
-        images=images,
-        randomized=max(1, images // IMAGES_PER_RANDOMIZED),
-        seed=bench.settings.seed,
+        images=images, randomized=images // IMAGES_PER_RANDOMIZED, seed=bench.settings.seed
     )
     if saliency.faithfulness is not None and saliency.faithfulness.request == request:
         bench.say(f"faithfulness of maps: reused (images: {images})")
@@ -122,6 +121,8 @@ def _stages(
 ) -> tuple[tuple[RandomizedStage, ...], str | None]:
     """Return the stages of the cascade, or why the model's weights cannot be randomized."""
     keys = choose_keys(bench.dataset, request.randomized)
+    if not keys:
+        return (), f"only {request.images} maps are checked, and {IMAGES_PER_RANDOMIZED} are needed"
     try:
         stages = randomization_stages(bench.loaded.model)
         randomized = _run(bench, "randomized", saliency, request, task, keys, 1)["maps"]

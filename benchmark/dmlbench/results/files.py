@@ -285,7 +285,7 @@ class Settings(StrictModel):
         maps: number of images with a saliency map; None for MAX_MAPS on a GPU or a cluster, and
             otherwise for as many as can be computed in MAP_SECONDS.
         faithfulness: number of these images on which the maps are checked; 0 for none, None for a
-            fifth of them.
+            fifth of them and at least four.
     """
 
     seed: int

@@ -4,8 +4,9 @@ The layers are randomized from the top down, and the map is made again after eac
 that stays the same does not depend on the randomized layers, and explains nothing of them. Source:
 protocol, section 8; Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018.
 
-Quantus and captum randomize modules that have a `reset_parameters` of their own. Modules of
-TorchScript and exported programs have none, so tensors are drawn here, by their names and shapes.
+Captum has no such test, and Quantus (0.6) randomizes modules by their own `reset_parameters`.
+Modules of TorchScript and exported programs have none, so tensors are drawn here, by their names
+and shapes.
 """
 
 from __future__ import annotations

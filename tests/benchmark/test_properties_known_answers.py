@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dmlbench import scores as properties
 from dmlbench.scores import Property, score_properties
-from dmlbench.scores.geometry import embedding_notes
+from dmlbench.scores.geometry import effective_rank, embedding_notes
 
 NEIGHBOUR_SCORES = (
     "nr_precision",
@@ -200,13 +200,13 @@ def test_a_narrow_cone_in_float32_scores_what_float64_scores(dimensions, signal)
         score = getattr(properties, name)
         assert score(x.astype(np.float32), labels) == pytest.approx(score(x, labels), abs=0.02)
     assert properties.nr_precision(x, labels) > 20
-    assert "effective rank 1." in next(embedding_notes(x))
+    assert "effective rank 1." in next(embedding_notes(x, effective_rank(x)))
 
 
 def test_embeddings_at_the_limit_of_their_precision_get_a_note():
     x, _ = cone(64, 3e-7)
     for array, limit in ((x.astype(np.float32), True), (x, False)):
-        notes = list(embedding_notes(array))
+        notes = list(embedding_notes(array, effective_rank(array)))
         assert any("limit of the input's precision" in note for note in notes) == limit
         assert any("collapsed" in note for note in notes)
 

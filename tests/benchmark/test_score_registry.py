@@ -7,6 +7,7 @@ from dmlbench.results.files import EVERY_PROPERTY
 from dmlbench.scores import Property, score_properties
 from dmlbench.scores._kernels.formulas import FORMULAS, ORDERED
 from dmlbench.scores.registry import (
+    EMBEDDING_SCORES,
     INTERVENTION_SCORES,
     PROPERTY_SCORES,
     RETRIEVAL,
@@ -19,7 +20,7 @@ FIELDS = {"n", "labels", "left_out", "reason"}
 
 
 def test_keys_and_titles_are_unique():
-    scores = [*PROPERTY_SCORES, *INTERVENTION_SCORES]
+    scores = [*PROPERTY_SCORES, *EMBEDDING_SCORES, *INTERVENTION_SCORES]
     for names in ([score.key for score in scores], [score.title for score in scores]):
         assert len(set(names)) == len(names)
 
@@ -27,9 +28,9 @@ def test_keys_and_titles_are_unique():
 @pytest.mark.parametrize("held", [None, "car"])
 def test_a_result_holds_the_declared_scores_of_its_kind_in_their_order(held):
     rng = np.random.default_rng(0)
-    x, yaw = rng.normal(size=(40, 4)), rng.uniform(0, 360, 40)
+    x, yaw = rng.normal(size=(60, 4)), rng.uniform(0, 360, 60)
     properties = {
-        "car": Property(np.arange(40) % 4),
+        "car": Property(np.arange(60) % 4),
         "yaw": Property(yaw // 90, kind="cyclic", values=yaw, period=360.0),
     }
     result = score_properties(x, properties, held=held, intervals=False, chance=False)

@@ -19,7 +19,7 @@ PLANS = {
     "mini": "e195ffff316cad80",
     "pose": "22e266ad97b5626a",
 }
-SCORES = "d2646f2ff0889d46"
+SCORES = "1c301aa434c91d78"
 
 
 def digest_of(document: Any) -> str:

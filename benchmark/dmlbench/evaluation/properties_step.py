@@ -62,6 +62,7 @@ def properties_step(bench: Workbench) -> PropertiesFile:
         properties=scored.properties,
         settings=scored.settings,
         notes=scored.notes,
+        geometry=scored.geometry,
         interventions=interventions,
     )
     bench.folder.write(file)

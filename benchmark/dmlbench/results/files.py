@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from dmlbench.scores.interventions import Interventions as Interventions
 from dmlbench.scores.jackknife import Interval as Interval
 from dmlbench.scores.registry import PROPERTY_SCORES
+from dmlbench.scores.score import EmbeddingGeometry as EmbeddingGeometry
 from dmlbench.scores.score import PropertyScores as PropertyScores
 from dmlbench.scores.score import Score as Score
 from dmldata.common.strict import StrictModel
@@ -75,6 +76,7 @@ class PropertiesFile(StrictModel):
         settings: the settings that `score_properties` returns.
         interventions: scores of a sweep dataset; None for other designs.
         notes: what a reader of the scores has to know of the embeddings.
+        geometry: scores of the embeddings whatever the properties; None in files of before these.
     """
 
     format: Literal[3] = FORMAT
@@ -88,6 +90,7 @@ class PropertiesFile(StrictModel):
     settings: dict[str, object]
     interventions: Interventions | None
     notes: tuple[str, ...] = ()
+    geometry: EmbeddingGeometry | None = None
 
     @model_validator(mode="after")
     def _check(self) -> PropertiesFile:

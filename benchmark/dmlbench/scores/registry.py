@@ -20,6 +20,11 @@ KOBS = (
     "Kobs et al., Do Different Deep Metric Learning Losses Lead to Similar Learned Features?, 2021"
 )
 MUSGRAVE = "Musgrave et al., A Metric Learning Reality Check, 2020"
+WANG = (
+    "Wang and Isola, Understanding Contrastive Representation Learning through Alignment and "
+    "Uniformity on the Hypersphere, 2020"
+)
+ZHANG = "Zhang et al., Threshold-Consistent Margin Loss for Open-World Deep Metric Learning, 2024"
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,8 @@ class ScoreDeclaration:
         digits: digits behind the point in tables.
         unit: unit of its values; None for a score without a unit.
         lowest, highest: bounds of its range; intervals are cut off there.
-        proportion: whether it is the share of the queries that have a property, so that its
-            interval is one of a proportion (`jackknife.proportion_interval`).
+        proportion: whether it is a share of queries or of pairs, so that its interval is one of a
+            proportion (`jackknife.proportion_interval`).
         kinds: the kinds of property that have it.
         within_class: whether only properties other than the class have it, where there is a class.
         required: whether a result file has to state it, if only to say that there is none. Files
@@ -68,6 +73,60 @@ class ScoreDeclaration:
 
 
 _RETRIEVAL_READING = "1 is perfect, chance is about the label's share of the images"
+
+PAIR_SCORES = (
+    ScoreDeclaration(
+        "roc_auc",
+        "ROC-AUC",
+        source="protocol 8",
+        lowest=0.0,
+        proportion=True,
+        reading="is a pair of images with the same label nearer than one with different labels? 1 "
+        "is always, 0.5 is chance",
+    ),
+    ScoreDeclaration(
+        "eer",
+        "EER",
+        source="protocol 8",
+        lowest=0.0,
+        proportion=True,
+        direction="lower",
+        reading="the error of the threshold that rejects as many pairs with the same label as it "
+        "accepts others; 0 is perfect, 0.5 is chance",
+    ),
+    ScoreDeclaration(
+        "tpr_at_fpr_1e-3",
+        "TPR at FPR 1e-3",
+        source="protocol 8",
+        lowest=0.0,
+        proportion=True,
+        reading="how many pairs with the same label a threshold accepts that accepts one in 1,000 "
+        "others; 0.001 is chance",
+    ),
+    ScoreDeclaration(
+        "opis",
+        "OPIS",
+        source=f"protocol 8; {ZHANG}",
+        digits=4,
+        lowest=0.0,
+        highest=0.25,
+        direction="lower",
+        reading="how differently one threshold works over labels; 0 is alike for all, well or "
+        "badly",
+    ),
+    ScoreDeclaration(
+        "alignment",
+        "alignment",
+        source=f"protocol 8; {WANG}",
+        unit="squared distance",
+        lowest=0.0,
+        highest=4.0,
+        direction="lower",
+        reading="the mean squared distance of pairs with the same label; 0 is one point, which a "
+        "collapsed model has, too",
+    ),
+)
+"""Scores of the pairs of images of a property."""
 
 PROPERTY_SCORES = (
     ScoreDeclaration(
@@ -147,8 +206,42 @@ PROPERTY_SCORES = (
         reading="the share of its variance (of the log-likelihood of categories) that a linear "
         "probe reads off embeddings, near or not; 1 is all, 0 nothing",
     ),
+    *PAIR_SCORES,
 )
 """Scores of a property, in the order of the columns of tables."""
+
+EMBEDDING_SCORES = (
+    ScoreDeclaration(
+        "effective_rank",
+        "effective rank",
+        source="protocol 8; Roy and Vetterli, The effective rank, 2007",
+        digits=1,
+        unit="dimensions",
+        lowest=1.0,
+        highest=math.inf,
+        reading="how many dimensions embeddings fill; 1 is collapsed",
+    ),
+    ScoreDeclaration(
+        "uniformity",
+        "uniformity",
+        source=f"protocol 8; {WANG}",
+        digits=2,
+        lowest=-math.inf,
+        highest=0.0,
+        direction="lower",
+        reading="how evenly they spread over all directions; lower is more, 0 is collapsed",
+    ),
+    ScoreDeclaration(
+        "hubness",
+        "hubness",
+        source="protocol 8; Radovanovic et al., Hubs in Space, 2010",
+        digits=2,
+        highest=math.inf,
+        direction="lower",
+        reading="whether few images are among the 10 nearest of many; 0 is none",
+    ),
+)
+"""Scores of the embeddings whatever the properties."""
 
 INTERVENTION_SCORES = (
     ScoreDeclaration(
@@ -213,7 +306,10 @@ MAP_SCORES = (
 )
 """Scores that tell whether saliency maps are faithful."""
 
-_BY_KEY = {score.key: score for score in (*PROPERTY_SCORES, *INTERVENTION_SCORES, *MAP_SCORES)}
+_BY_KEY = {
+    score.key: score
+    for score in (*PROPERTY_SCORES, *EMBEDDING_SCORES, *INTERVENTION_SCORES, *MAP_SCORES)
+}
 
 
 def declared(key: str) -> ScoreDeclaration:
@@ -249,7 +345,7 @@ def scores_of(kind: Kind, *, within_class: bool) -> tuple[ScoreDeclaration, ...]
         within_class: whether there is a class, and the property is another one.
 
     >>> [score.key for score in scores_of("linear", within_class=True)][-3:]
-    ['distance_spearman', 'decodability', 'arp_within_class']
+    ['opis', 'alignment', 'arp_within_class']
     """
     applicable = [score for score in PROPERTY_SCORES if kind in score.kinds]
     everywhere = [score for score in applicable if not score.within_class]

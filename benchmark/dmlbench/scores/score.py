@@ -129,6 +129,22 @@ class PropertyScores(StrictModel):
         return "; ".join(filter(None, (inside, self.reason)))
 
 
+class EmbeddingGeometry(StrictModel):
+    """The scores of embeddings whatever the properties, each with its interval.
+
+    Attributes:
+        images: images whose effective rank is measured.
+        pair_images: images whose pairs are measured, for uniformity and hubness.
+        scores: by key.
+        random: by key, the value for as many random directions in as many dimensions, one draw.
+    """
+
+    images: int
+    pair_images: int
+    scores: dict[str, Score]
+    random: dict[str, float | None]
+
+
 class ScoredProperties(StrictModel):
     """The scores of all properties of one set of embeddings.
 
@@ -138,6 +154,7 @@ class ScoredProperties(StrictModel):
         properties: by name.
         settings: how the scores were computed.
         notes: what a reader of the scores has to know of the embeddings.
+        geometry: scores of the embeddings whatever the properties.
     """
 
     n: int
@@ -145,3 +162,4 @@ class ScoredProperties(StrictModel):
     properties: dict[str, PropertyScores]
     settings: dict[str, object]
     notes: tuple[str, ...] = ()
+    geometry: EmbeddingGeometry

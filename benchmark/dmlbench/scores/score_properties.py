@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dmlbench.scores import clustering, order, probe
+from dmlbench.scores import clustering, order, probe, verification
 from dmlbench.scores._kernels.distances import TIE_TOLERANCE
 from dmlbench.scores._kernels.formulas import PAPER_CAP
 from dmlbench.scores.clustering import cluster_scores
 from dmlbench.scores.embeddings import check_embeddings
-from dmlbench.scores.geometry import MAX_IMAGES, embedding_notes
+from dmlbench.scores.geometry import MAX_IMAGES, RANK, embedding_notes, measure_geometry
 from dmlbench.scores.jackknife import GROUPS
 from dmlbench.scores.labels import (
     LabelColumn,
@@ -30,6 +30,7 @@ from dmlbench.scores.registry import scores_of
 from dmlbench.scores.retrieval import neighbor_scores, queries_of
 from dmlbench.scores.score import ABSENT, PropertyScores, ScoredProperties, Scores
 from dmlbench.scores.uncertainty import PERMUTATIONS, drop_groups
+from dmlbench.scores.verification import verification_scores
 from dmlbench.scores.within_class import within_class_scores
 from dmldata.common.arrays import Floats, Ints
 from dmldata.common.errors import UnknownNameError
@@ -74,8 +75,8 @@ def score_properties(
 
     Returns:
         `{"n", "dimensions", "properties": {name: {"n", "labels", "left_out", "reason", score:
-        {"value", "ci95", "chance", "replicates"}, ...}}, "settings", "notes"}`, all plain Python
-        values. A score that does not exist has the value None, and `reason` says why.
+        {"value", "ci95", "chance", "replicates"}, ...}}, "settings", "notes", "geometry"}`, all
+        plain Python values. A score that does not exist has the value None, and `reason` says why.
 
     Raises:
         InputError: embeddings, labels or a setting are not valid; the message names the place.
@@ -124,15 +125,20 @@ def measure_properties(
     scored = {name: coded for name, coded in labels.items() if coded.reason is None}
     collapsed = bool((array == array[0]).all())
     scores: dict[str, Scores] = {name: {} for name in scored}
+    pairs = verification_scores(array, scored, options)
     for scores_by_property in (
         neighbor_scores(array, scored, options),
         cluster_scores(array, scored, options),
         order_scores(array, scored, values, properties, options),
         decodability_scores(array, scored, values, properties, options),
+        pairs.scores,
         within_class_scores(array, scored, held, options) if held in scored else {},
     ):
         for name, scores_of_property in scores_by_property.items():
             scores[name] |= scores_of_property
+    geometry = measure_geometry(array, options)
+    rank = geometry.scores[RANK].value
+    assert rank is not None
     return ScoredProperties(
         n=images,
         dimensions=array.shape[1],
@@ -146,8 +152,12 @@ def measure_properties(
             )
             for name, coded in labels.items()
         },
-        settings=_applied_settings(array, scored, options, held),
-        notes=tuple(embedding_notes(array[options.choose(np.arange(images), MAX_IMAGES, "shape")])),
+        settings=_applied_settings(array, scored, options, held)
+        | {"pairs": {name: counts.model_dump() for name, counts in pairs.pairs.items()}},
+        geometry=geometry,
+        notes=tuple(
+            embedding_notes(array[options.choose(np.arange(images), MAX_IMAGES, "shape")], rank)
+        ),
     )
 
 
@@ -168,6 +178,7 @@ def _applied_settings(
         "max_cluster_images": clustering.MAX_IMAGES,
         "max_spearman_images": order.MAX_IMAGES,
         "max_probe_images": probe.MAX_IMAGES,
+        "max_pair_images": verification.MAX_IMAGES,
         "held": held,
     }
 
@@ -215,4 +226,5 @@ def _why_absent(scores: Scores, *, collapsed: bool) -> str | None:
         reasons.append(f"decodability: {probe.WHY_ABSENT}")
     if "distance_spearman" in scores and scores["distance_spearman"].value is None:
         reasons.append("distance_spearman: all distances are equal, or fewer than 3 images")
+    reasons += verification.why_absent(scores)
     return "; ".join(reasons) or None

@@ -1,0 +1,358 @@
+"""Verification: do two images have the same label? Scores of pairs (protocol section 8).
+
+Neighbor scores ask about each image's own ranking. Verification asks whether a single threshold on
+the distance, the same for all images, separates pairs with the same label from the others. Pairs
+are those of the images with a label (a seeded 2,000 of more), near first by the distance of
+normalized embeddings; in sweeps, pairs within a scene are left out for labels that belong to
+scenes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dmlbench.scores._kernels.distances import prepare_points
+from dmlbench.scores._kernels.operating_points import (
+    THRESHOLDS,
+    Levels,
+    inconsistency,
+    roc_curve_scores,
+)
+from dmlbench.scores._kernels.pair_bins import PairBins, counts_without
+from dmlbench.scores._kernels.parallel import in_order
+from dmlbench.scores.embeddings import check_embeddings
+from dmlbench.scores.jackknife import GROUPS, Sample
+from dmlbench.scores.labels import LabelColumn, Labels, encode_labels
+from dmlbench.scores.options import Options, same_rows
+from dmlbench.scores.registry import PAIR_SCORES, declared
+from dmlbench.scores.score import ABSENT, Scores, make_score
+from dmlbench.scores.uncertainty import generator, permuted_orders
+from dmldata.common.arrays import Floats, Ints
+from dmldata.common.strict import StrictModel
+
+MAX_IMAGES = 2_000
+"""Maximum number of images whose pairs are compared (a seeded subset of more)."""
+KEYS = tuple(score.key for score in PAIR_SCORES)
+ROC_AUC, EER, TPR, OPIS, ALIGNMENT = KEYS
+
+
+class PairCounts(StrictModel):
+    """Of how many pairs the scores of a property are: same label, and different labels."""
+
+    images: int
+    same: int
+    different: int
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The scores of pairs by property, and the numbers of pairs that they are of."""
+
+    scores: dict[str, Scores]
+    pairs: dict[str, PairCounts]
+
+
+def verification_scores(
+    embeddings: Floats, labels: Mapping[str, Labels], options: Options
+) -> Verification:
+    """Return `roc_auc`, `eer`, `tpr_at_fpr_1e-3`, `opis` and `alignment`, by property.
+
+    The functions of these names define them. Without a pair of either kind there are none, without
+    1,000 pairs of different labels no `tpr_at_fpr_1e-3`, and without two labels that have pairs no
+    `opis`.
+    """
+    step = options.stage("pairs", len(labels))
+    images = {
+        name: options.choose(np.arange(len(coded.rows)), MAX_IMAGES, "pairs")
+        for name, coded in labels.items()
+    }
+    keys = {
+        name: np.concatenate([coded.rows[images[name]], coded.units[images[name]]])
+        for name, coded in labels.items()
+    }
+    result = Verification({}, {})
+    for names in same_rows(keys):
+        chosen = images[names[0]]
+        rows, units = labels[names[0]].rows[chosen], labels[names[0]].units[chosen]
+        points = prepare_points(embeddings[rows], normalize=True)
+        pairs = _Pairs.of(PairBins.of(points, units), options.groups_of(rows))
+        codes = {name: labels[name].codes[chosen] for name in names}
+
+        def score(
+            name: str, pairs: _Pairs = pairs, codes: dict[str, Ints] = codes, rows: Ints = rows
+        ) -> tuple[Scores, PairCounts]:
+            rng = generator(options.seed, "chance of pairs", name)
+            orders = permuted_orders(
+                codes[name], options.permutations, rng, options.scenes_of(rows)
+            )
+            return pairs.score(codes[name], orders)
+
+        for name, (scores, counts) in in_order(score, names, options.threads):
+            result.scores[name], result.pairs[name] = scores, counts
+            step(1)
+    return result
+
+
+def why_absent(scores: Scores) -> Iterator[str]:
+    """Yield why scores of pairs are missing, by key; a missing `alignment` means all of them."""
+    if scores[ALIGNMENT].value is None:
+        yield f"{', '.join(KEYS)}: no pair with the same label, or none with different ones"
+        return
+    if scores[TPR].value is None:
+        yield f"{TPR}: fewer than 1,000 pairs with different labels"
+    if scores[OPIS].value is None:
+        yield f"{OPIS}: fewer than two labels have a pair"
+
+
+def roc_auc(embeddings: ArrayLike, labels: LabelColumn) -> float | None:
+    """Return the area under the ROC curve of pairs: is a pair with the same label the nearer one?
+
+    The share of pairs of a pair with the same label and a pair with different ones, of which the
+    first is nearer; ties count half. For categories, the Spearman correlation of embedding distance
+    and label distance (0 or 1) is a fixed function of it.
+
+    Args:
+        embeddings: [N, D]; normalized before distances are taken.
+        labels: [N] integers, text, or floats; NaN or None = no label there.
+
+    Returns:
+        In 0..1, 0.5 at chance; None without a pair of either kind. Up to 2,000 images; of more a
+        seeded subset.
+
+    >>> roc_auc([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], [0, 0, 1, 1])
+    1.0
+    """
+    return _single(ROC_AUC, embeddings, labels)
+
+
+def eer(embeddings: ArrayLike, labels: LabelColumn) -> float | None:
+    """Return the equal error rate: the error of the threshold that errs on both kinds alike.
+
+    Where as large a share of the pairs with the same label is rejected as of the others is
+    accepted. Arguments and pairs are those of `roc_auc`.
+
+    Returns:
+        In 0..1: 0 is perfect, 0.5 chance.
+
+    >>> eer([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], [0, 0, 1, 1])
+    0.0
+    """
+    return _single(EER, embeddings, labels)
+
+
+def tpr_at_fpr(embeddings: ArrayLike, labels: LabelColumn) -> float | None:
+    """Return the share of pairs with the same label that a strict threshold accepts.
+
+    `tpr_at_fpr_1e-3`: the threshold accepts one in 1,000 pairs with different labels. Arguments and
+    pairs are those of `roc_auc`.
+
+    Returns:
+        In 0..1: 1 is perfect, 0.001 chance; None for fewer than 1,000 pairs of different labels.
+
+    >>> tpr_at_fpr(np.repeat(np.eye(3), 20, axis=0), np.repeat([0, 1, 2], 20))
+    1.0
+    """
+    return _single(TPR, embeddings, labels)
+
+
+def opis(embeddings: ArrayLike, labels: LabelColumn) -> float | None:
+    """Return the operating point inconsistency: how differently a threshold works over labels.
+
+    For a threshold t on the distance, the utility of label l is the harmonic mean of sensitivity,
+    the share of the pairs within l that are nearer than t, and specificity, the share of the pairs
+    of an image of l and one of another label that are not. OPIS is the variance of utility over
+    labels, averaged over 32 thresholds at equal steps between the distances at which 1 % and 10 %
+    of all pairs with different labels are nearer. Labels without a pair are left out.
+    Source: Zhang et al., "Threshold-Consistent Margin Loss for Open-World Deep Metric Learning",
+    ICLR 2024 (arXiv 2307.04047); the range of thresholds is a choice of this project.
+
+    Arguments and pairs are those of `roc_auc`.
+
+    Returns:
+        In 0..0.25: 0 where a threshold works for all labels alike, well or badly. None for fewer
+        than two labels with pairs. Labels of few images have noisy utilities, which add to it.
+
+    >>> opis(np.repeat(np.eye(3), 20, axis=0), np.repeat([0, 1, 2], 20))
+    0.0
+    """
+    return _single(OPIS, embeddings, labels)
+
+
+def alignment(embeddings: ArrayLike, labels: LabelColumn) -> float | None:
+    """Return the mean squared distance of pairs with the same label, of normalized embeddings.
+
+    Source: Wang and Isola, "Understanding Contrastive Representation Learning through Alignment and
+    Uniformity on the Hypersphere", ICML 2020, with alpha = 2. Arguments and pairs are those of
+    `roc_auc`.
+
+    Returns:
+        In 0..4: 0 where images with the same label are one point, which a collapsed model has, too.
+
+    >>> alignment([[1.0, 0.0], [0.0, 2.0], [0.0, 1.0]], ["a", "a", "b"])
+    2.0
+    """
+    return _single(ALIGNMENT, embeddings, labels)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Pairs of the same n images with what all properties share.
+
+    Attributes:
+        groups: [n] jackknife group of each image; None for no intervals.
+        without: [GROUPS, B] pairs in each bin without each group.
+    """
+
+    bins: PairBins
+    groups: Ints | None
+    without: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, bins: PairBins, groups: Ints | None) -> _Pairs:
+        if groups is None:
+            return cls(bins, None, np.zeros((0, len(bins.counts)), np.int64))
+        ends = groups[bins.first], groups[bins.second]
+        return cls(bins, groups, counts_without(bins.bins, len(bins.counts), *ends))
+
+    def score(self, codes: Ints, orders: Iterator[Ints]) -> tuple[Scores, PairCounts]:
+        """Return the scores of label codes [n] and of their permutations."""
+        bins = self.bins
+        same = codes[bins.first] == codes[bins.second]
+        first, second = bins.first[same], bins.second[same]
+        size = len(bins.counts)
+        hits = np.bincount(bins.bins[same], minlength=size)
+        counts = PairCounts(
+            images=len(codes), same=len(first), different=len(bins.bins) - len(first)
+        )
+        if not counts.same or not counts.different:
+            return dict.fromkeys(KEYS, ABSENT), counts
+        thresholds = _Thresholds.of(bins, hits, codes, codes[first])
+
+        value = self._values(hits, bins.counts)
+        value[OPIS] = thresholds.inconsistency(bins.bins[same], np.arange(len(codes)))
+        replicates: list[dict[str, float]] = []
+        if self.groups is not None:
+            ends = self.groups[first], self.groups[second]
+            without = counts_without(bins.bins[same], size, *ends)
+            replicates = [self._values(*pair) for pair in zip(without, self.without, strict=True)]
+            inconsistencies = thresholds.replicates(bins.bins[same], self.groups, *ends)
+            for replicate, number in zip(replicates, inconsistencies, strict=True):
+                replicate[OPIS] = number
+        permuted: list[dict[str, float]] = []
+        for order in orders:
+            moved = bins.of_pairs(order[first], order[second])
+            permuted.append(self._values(np.bincount(moved, minlength=size), bins.counts))
+            permuted[-1][OPIS] = thresholds.inconsistency(moved, order)
+        sample = Sample(counts.same, len(np.unique(np.concatenate([first, second]))))
+        scores = {
+            key: make_score(
+                key,
+                value[key],
+                np.array([replicate[key] for replicate in replicates]),
+                np.array([numbers[key] for numbers in permuted]),
+                sample=sample if declared(key).proportion else None,
+            )
+            for key in KEYS
+        }
+        return scores, counts
+
+    def _values(self, same: Ints, everything: Ints) -> dict[str, float]:
+        """Return the scores, all but OPIS, of the pairs in each bin."""
+        curve = roc_curve_scores(same, everything)
+        count = int(same.sum())
+        near = float(same @ self.bins.squared) / count if count else float("nan")
+        return {ROC_AUC: curve.roc_auc, EER: curve.eer, TPR: curve.tpr, ALIGNMENT: near}
+
+
+@dataclass(frozen=True)
+class _Thresholds:
+    """What OPIS needs: thresholds, which stay those of all images and the labels as they are.
+
+    Attributes:
+        level: [B] of each bin; see `operating_points.Levels`.
+        codes: [n] label of each image.
+        label: [P] label of each pair with the same label.
+        partners: [n, THRESHOLDS + 1] pairs of each image by level.
+    """
+
+    bins: PairBins
+    level: Ints
+    codes: Ints
+    label: Ints
+    partners: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, bins: PairBins, hits: Ints, codes: Ints, label: Ints) -> _Thresholds:
+        level = Levels.of(hits, bins.counts, np.sqrt(bins.squared)).of_bin
+        width = THRESHOLDS + 1
+        partners = sum(
+            np.bincount(image * width + level[bins.bins], minlength=len(codes) * width)
+            for image in (bins.first, bins.second)
+        )
+        compact = np.unique(codes, return_inverse=True)[1]
+        return cls(
+            bins,
+            level,
+            compact,
+            np.searchsorted(np.unique(codes), label),
+            np.asarray(partners).reshape(-1, width),
+        )
+
+    def inconsistency(self, bins: Ints, order: Ints) -> float:
+        """Return OPIS where image `order[i]` has the label of image i, from the bins [P] of the
+        pairs that then have the same label."""
+        same = np.bincount(self._cells(bins), minlength=self._labels * (THRESHOLDS + 1))
+        return inconsistency(same.reshape(self._labels, -1), self._sum(self.partners, order))
+
+    def replicates(self, bins: Ints, groups: Ints, first: Ints, second: Ints) -> list[float]:
+        """Return OPIS without each jackknife group; groups of pairs as in `counts_without`."""
+        width, images = THRESHOLDS + 1, len(groups)
+        same = counts_without(self._cells(bins), self._labels * width, first, second)
+        level = self.level[self.bins.bins]
+        partners_in = sum(
+            np.bincount(
+                (image * GROUPS + groups[partner]) * width + level,
+                minlength=images * GROUPS * width,
+            )
+            for image, partner in (
+                (self.bins.first, self.bins.second),
+                (self.bins.second, self.bins.first),
+            )
+        )
+        of_group = np.asarray(partners_in).reshape(images, GROUPS, width)
+        result = []
+        for group in range(GROUPS):
+            left = np.where((groups == group)[:, None], 0, self.partners - of_group[:, group])
+            result.append(inconsistency(same[group].reshape(self._labels, width), self._sum(left)))
+        return result
+
+    @cached_property
+    def _labels(self) -> int:
+        return int(self.codes.max()) + 1
+
+    @cached_property
+    def _by_label(self) -> tuple[Ints, Ints]:
+        """The images label by label, and the place of the first image of each label."""
+        images = np.argsort(self.codes, kind="stable")
+        return images, np.searchsorted(self.codes[images], np.arange(self._labels))
+
+    def _cells(self, bins: Ints) -> Ints:
+        return self.label * (THRESHOLDS + 1) + self.level[bins]
+
+    def _sum(self, partners: NDArray[np.int64], order: Ints | None = None) -> NDArray[np.int64]:
+        """Return the sums [C, THRESHOLDS + 1] over the images of each label."""
+        images, starts = self._by_label
+        rows = images if order is None else order[images]
+        return np.add.reduceat(partners[rows], starts, axis=0)
+
+
+def _single(key: str, embeddings: ArrayLike, labels: LabelColumn) -> float | None:
+    array = check_embeddings(embeddings)
+    coded = encode_labels(labels, len(array))
+    options = Options(0, None, 0, max_queries=1, threads=1, progress=None)
+    return verification_scores(array, {"": coded}, options).scores[""][key].value

@@ -10,6 +10,7 @@ Prints one table of docs/validity.md. TABLE is
   datasets; in brackets that mean, and the width of the intervals over the right one,
 - width: the width of the intervals of ARP over the right one, by the signal (mean ARP in brackets),
 - chance: how often scores of embeddings that know nothing of the property lie outside chance,
+- pairs: both of scores of verification, and the coverage of those of the embeddings' shape,
 - decodability: probes of labels that are unrelated to the embedding, and of labels that show in it,
 - faithfulness: deletion and insertion of random maps.
 
@@ -21,7 +22,7 @@ import sys
 from validity_decodability import decodability
 from validity_faithfulness import faithfulness
 from validity_models import best, groups
-from validity_scores import chance, coverage, width
+from validity_scores import chance, coverage, pairs, width
 
 TABLES = {
     "best": best,
@@ -29,6 +30,7 @@ TABLES = {
     "coverage": coverage,
     "width": width,
     "chance": chance,
+    "pairs": pairs,
     "decodability": decodability,
     "faithfulness": faithfulness,
 }

@@ -1,6 +1,6 @@
-"""Tables of validity.py about scores of neighbors, clusters and distances."""
+"""Tables of validity.py about scores of neighbors, clusters, distances and pairs, and of shape."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -8,13 +8,16 @@ from numpy.typing import NDArray
 from validity_models import print_table
 
 from dmlbench.scores.clustering import cluster_scores
+from dmlbench.scores.geometry import measure_geometry
 from dmlbench.scores.interventions import measure_interventions
 from dmlbench.scores.labels import Property, encode_labels, property_values
 from dmlbench.scores.options import Options
 from dmlbench.scores.order import order_scores
+from dmlbench.scores.registry import EMBEDDING_SCORES, PAIR_SCORES
 from dmlbench.scores.retrieval import neighbor_scores
 from dmlbench.scores.score import Scores
 from dmlbench.scores.uncertainty import PERMUTATIONS, drop_groups
+from dmlbench.scores.verification import verification_scores
 
 IMAGES, DIMENSIONS, VARIANTS, VALUES, FEW = 300, 16, 5, 6, 5
 SIGNAL = 1.5
@@ -22,6 +25,8 @@ SIGNAL = 1.5
 KEYS = ("nr_precision", "arp", "map_at_r", "precision_at_1", "ami", "distance_spearman")
 RETRIEVAL = "retrieval_under_intervention"
 SIGNALS = (0.0, 1.5, 3.0, 6.0)
+PAIR_KEYS = tuple(score.key for score in PAIR_SCORES)
+EMBEDDING_KEYS = tuple(score.key for score in EMBEDDING_SCORES)
 KINDS = ("isotropic", "clustered", "heavy-tailed", "few per label", "sweep", "sweep, swept label")
 
 
@@ -54,28 +59,12 @@ def draw_sample(kind: str, signal: float, rng: np.random.Generator) -> Sample:
     return Sample(x, values.astype(np.float64), scenes)
 
 
-def score_sample(sample: Sample, seed: int, *, intervals: bool) -> Scores:
-    """Return the scores of `KEYS`, with intervals or with chance."""
-    prop = Property(sample.values, "linear")
-    scenes = sample.scenes
-    labels = {"p": encode_labels(prop.labels, IMAGES, scenes=scenes)}
-    options = options_of(sample, seed, intervals=intervals)
-    values = {"p": property_values(prop, IMAGES, "p")}
-    scores = neighbor_scores(sample.embeddings, labels, options)["p"]
-    scores |= cluster_scores(sample.embeddings, labels, options)["p"]
-    scores |= order_scores(sample.embeddings, labels, values, {"p": prop}, options)["p"]
-    if intervals and scenes is not None:
-        cars = np.random.default_rng(seed).integers(0, 4, scenes.max() + 1)[scenes]
-        variants = np.arange(IMAGES) % VARIANTS
-        interventions = measure_interventions(
-            sample.embeddings, scenes, variants, cars, group="", seed=seed
-        )
-        scores[RETRIEVAL] = interventions.retrieval_under_intervention
-    return scores
+Scorer = Callable[[Sample, Options, int], Scores]
+"""From a sample, options and a seed to scores, with intervals or with chance."""
 
 
 def options_of(sample: Sample, seed: int, *, intervals: bool) -> Options:
-    """Return options for intervals, or for chance."""
+    """Return how to score a sample: with intervals, or with chance."""
     return Options(
         seed=seed,
         groups=drop_groups(IMAGES, sample.scenes, seed) if intervals else None,
@@ -87,13 +76,41 @@ def options_of(sample: Sample, seed: int, *, intervals: bool) -> Options:
     )
 
 
-def coverages(kind: str, seeds: int) -> Iterator[str]:
+def neighbor_sample(sample: Sample, options: Options, seed: int) -> Scores:
+    """Return the scores of `KEYS`, and with intervals retrieval under intervention."""
+    prop = Property(sample.values, "linear")
+    scenes = sample.scenes
+    labels = {"p": encode_labels(prop.labels, IMAGES, scenes=scenes)}
+    values = {"p": property_values(prop, IMAGES, "p")}
+    scores = neighbor_scores(sample.embeddings, labels, options)["p"]
+    scores |= cluster_scores(sample.embeddings, labels, options)["p"]
+    scores |= order_scores(sample.embeddings, labels, values, {"p": prop}, options)["p"]
+    if options.groups is not None and scenes is not None:
+        cars = np.random.default_rng(seed).integers(0, 4, scenes.max() + 1)[scenes]
+        variants = np.arange(IMAGES) % VARIANTS
+        interventions = measure_interventions(
+            sample.embeddings, scenes, variants, cars, group="", seed=seed
+        )
+        scores[RETRIEVAL] = interventions.retrieval_under_intervention
+    return scores
+
+
+def pair_sample(sample: Sample, options: Options, seed: int) -> Scores:
+    """Return the scores of pairs, and with intervals those of the embeddings' shape."""
+    labels = {"p": encode_labels(sample.values, IMAGES, scenes=sample.scenes)}
+    scores = verification_scores(sample.embeddings, labels, options).scores["p"]
+    if options.groups is not None:
+        scores |= measure_geometry(sample.embeddings, options).scores
+    return scores
+
+
+def coverages(kind: str, seeds: int, scorer: Scorer, keys: tuple[str, ...]) -> Iterator[str]:
     """Yield per score its mean, how often ci95 covers it, and width against the right width."""
-    results = [
-        score_sample(draw_sample(kind, SIGNAL, np.random.default_rng(seed)), seed, intervals=True)
-        for seed in range(seeds)
-    ]
-    for key in (*KEYS, RETRIEVAL):
+    results = []
+    for seed in range(seeds):
+        sample = draw_sample(kind, SIGNAL, np.random.default_rng(seed))
+        results.append(scorer(sample, options_of(sample, seed, intervals=True), seed))
+    for key in keys:
         scores = [scores[key] for scores in results if key in scores]
         known = [score for score in scores if score.value is not None and score.ci95 is not None]
         if not known:
@@ -104,16 +121,17 @@ def coverages(kind: str, seeds: int) -> Iterator[str]:
         covered = (low <= values.mean()) & (values.mean() <= high)
         right = 2 * 2.093 * values.std(ddof=1)
         width = np.sqrt(((high - low) ** 2).mean()) / right
-        yield f"{share(covered)} ({values.mean():.2f}, {width:.2f})"
+        digits = 4 if abs(values.mean()) < 0.01 else 2
+        yield f"{share(covered)} ({values.mean():.{digits}f}, {width:.2f})"
 
 
-def false_positives(kind: str, seeds: int) -> Iterator[str]:
+def false_positives(kind: str, seeds: int, scorer: Scorer, keys: tuple[str, ...]) -> Iterator[str]:
     """Yield per score how often that of embeddings without a signal lies outside chance."""
-    results = [
-        score_sample(draw_sample(kind, 0.0, np.random.default_rng(seed)), seed, intervals=False)
-        for seed in range(seeds)
-    ]
-    for key in KEYS:
+    results = []
+    for seed in range(seeds):
+        sample = draw_sample(kind, 0.0, np.random.default_rng(seed))
+        results.append(scorer(sample, options_of(sample, seed, intervals=False), seed))
+    for key in keys:
         yield share(np.array([not scores[key].is_chance for scores in results]))
 
 
@@ -147,10 +165,28 @@ def width(seeds: int) -> None:
 
 def coverage(seeds: int) -> None:
     """Print how often ci95 covers the mean of a score, beside the mean and the relative width."""
-    rows = ([kind, *coverages(kind, seeds)] for kind in KINDS)
-    print_table(("data", *KEYS, RETRIEVAL), rows)
+    keys = (*KEYS, RETRIEVAL)
+    print_table(
+        ("data", *keys), ([kind, *coverages(kind, seeds, neighbor_sample, keys)] for kind in KINDS)
+    )
 
 
 def chance(seeds: int) -> None:
     """Print how often scores of embeddings that know nothing of the property lie outside chance."""
-    print_table(("data", *KEYS), ([kind, *false_positives(kind, seeds)] for kind in KINDS))
+    print_table(
+        ("data", *KEYS),
+        ([kind, *false_positives(kind, seeds, neighbor_sample, KEYS)] for kind in KINDS),
+    )
+
+
+def pairs(seeds: int) -> None:
+    """Print both of scores of pairs, and the coverage of scores of the embeddings' shape."""
+    keys = (*PAIR_KEYS, *EMBEDDING_KEYS)
+    print_table(
+        ("data", *keys), ([kind, *coverages(kind, seeds, pair_sample, keys)] for kind in KINDS)
+    )
+    print()
+    print_table(
+        ("data", *PAIR_KEYS),
+        ([kind, *false_positives(kind, seeds, pair_sample, PAIR_KEYS)] for kind in KINDS),
+    )

@@ -15,6 +15,7 @@ from dmlbench.scores._kernels.distances import prepare_points
 from dmlbench.scores._kernels.neighbor_counts import Question, count_hits
 from dmlbench.scores._kernels.units import Units
 
+PAIRS = ["roc_auc", "eer", "tpr_at_fpr_1e-3", "opis", "alignment"]
 SCORES = [
     "nr_precision",
     "nr_precision_paper",
@@ -40,11 +41,11 @@ def images():
 
 def test_the_result_has_the_documented_shape_and_is_json(images):
     result = score_properties(*images)
-    assert list(result) == ["n", "dimensions", "properties", "settings", "notes"]
+    assert list(result) == ["n", "dimensions", "properties", "settings", "notes", "geometry"]
     assert (result["n"], result["dimensions"]) == (120, 6)
     head = ["n", "labels", "left_out", "reason"]
-    assert list(result["properties"]["colour"]) == [*head, *SCORES, "decodability"]
-    ordered = [*head, *SCORES, "distance_spearman", "decodability"]
+    assert list(result["properties"]["colour"]) == [*head, *SCORES, "decodability", *PAIRS]
+    ordered = [*head, *SCORES, "distance_spearman", "decodability", *PAIRS]
     assert list(result["properties"]["angle"]) == ordered
     for scores in result["properties"].values():
         assert scores["reason"] is None
@@ -160,7 +161,9 @@ def test_progress_names_each_stage_and_ends_at_its_total(images):
         *images, progress=lambda stage, done, total: seen.update({stage: (done, total)})
     )
     neighbours = {"neighbours": (240, 240), "clusters": (2, 2)}
-    assert seen == neighbours | {"order": (1, 1), "probes": (2, 2)}
+    assert seen == neighbours | {
+        **{"order": (1, 1), "probes": (2, 2), "pairs": (2, 2), "geometry": (2, 2)},
+    }
 
 
 def test_no_properties_give_an_empty_result(images):

@@ -1,5 +1,7 @@
 """Scores are declared once, and what is computed agrees with the declarations."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,15 @@ def test_result_files_require_what_they_have_always_held():
 def test_scores_that_are_read_alike_share_a_sentence():
     assert readings(RETRIEVAL).startswith("Precision@1, R-Precision, MAP@R: 1 is perfect")
     assert readings((declared("nmi"),)) == ""
+
+
+def test_every_score_has_a_section_that_says_what_it_tells_and_what_not():
+    page = Path(__file__).parents[2] / "docs" / "scores.md"
+    sections = dict(
+        section.split("\n", 1) for section in page.read_text(encoding="utf-8").split("\n### ")[1:]
+    )
+    for score in (*PROPERTY_SCORES, *EMBEDDING_SCORES, *INTERVENTION_SCORES):
+        text = sections[score.title]
+        assert f"`{score.key}`" in text.split(".")[0]
+        assert "Tells " in text
+        assert "does not" in " ".join(text.split())

@@ -14,6 +14,7 @@ from dmlbench.compare.representations import RepresentationPair
 from dmlbench.results.files import (
     DatasetRecord,
     Faithfulness,
+    EmbeddingGeometry,
     Interval,
     Interventions,
     Mean,
@@ -106,6 +107,7 @@ class Comparison(StrictModel):
         properties: scores by property, then by id of the model.
         differences: by property, the differences of all pairs of models.
         interventions: by id of the model, on a sweep dataset; empty on other designs.
+        geometry: by id of the model, the shape of its embeddings.
         representations: how alike the embeddings of every two models are.
         saliency: null if no image has maps of all models that have any.
         groups: null if the models are not of two groups.
@@ -118,6 +120,7 @@ class Comparison(StrictModel):
     properties: dict[str, dict[str, PropertyScores]]
     differences: dict[str, tuple[Difference, ...]]
     interventions: dict[str, Interventions]
+    geometry: dict[str, EmbeddingGeometry] = Field(default_factory=dict)
     representations: tuple[RepresentationPair, ...]
     saliency: SaliencyTable | None
     groups: GroupComparison | None

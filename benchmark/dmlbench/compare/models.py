@@ -65,6 +65,11 @@ def compare_results(
             for result in results
             if result.properties.interventions is not None
         },
+        geometry={
+            result.model: result.properties.geometry
+            for result in results
+            if result.properties.geometry is not None
+        },
         representations=representations,
         saliency=saliency,
         groups=(_compare_groups(groups, properties, saliency, representations) if groups else None),

@@ -10,6 +10,7 @@ from dmlbench.scores import Property
 from dmlbench.scores.labels import lowest_of_bin
 from dmlbench.sources import ImageSource
 from dmldata.common.errors import UnknownNameError
+from dmldata.contract.manifest import Manifest
 
 SCENES = "scene_id"
 
@@ -46,10 +47,17 @@ def dataset_properties(
         factor, values = dataset.manifest.factor(key), dataset.values(key)
         if factor.is_numeric:
             labels = lowest_of_bin(values, dataset.labels(key))
-            properties[key] = Property(labels, factor.kind, values, factor.period)
+            properties[key] = Property(labels, factor.kind, values, factor.period, factor.unit)
         else:
             properties[key] = Property(values, factor.kind)
     return properties
+
+
+def swept_factors(dataset: ImageSource) -> dict[str, Property]:
+    """Return the factors that a sweep changes, by key; none in other designs."""
+    manifest = dataset.manifest
+    swept = manifest.swept if isinstance(manifest, Manifest) else ()
+    return dataset_properties(dataset, swept)
 
 
 def scene_ids(dataset: ImageSource) -> list[int] | None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.evaluation.dataset_input import SCENES, dataset_properties, scene_ids
+from dmlbench.evaluation.dataset_input import (
+    SCENES,
+    dataset_properties,
+    scene_ids,
+    swept_factors,
+)
 from dmlbench.evaluation.tasks import EmbedTask
 from dmlbench.evaluation.workbench import Workbench, changes
 from dmlbench.models import StoredEmbeddings
@@ -81,6 +86,7 @@ def _interventions(bench: Workbench, embeddings: NDArray[np.float32]) -> Interve
         dataset.samples["variant_id"].to_pylist(),
         dataset.values(CLASSES[0]),
         group=group,
+        swept=swept_factors(dataset),
         seed=bench.settings.seed,
         intervals=bench.settings.intervals,
     )

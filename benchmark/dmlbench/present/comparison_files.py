@@ -9,7 +9,9 @@ from dmlbench.compare.group_tests import MAPS, GroupAgreement, GroupComparison, 
 from dmlbench.compare.representations import MEASURES, Similarity
 from dmlbench.present.comparison_tables import comparison_tables
 from dmlbench.present.documents import COLUMNS, Document, Number, score_numbers
-from dmlbench.scores.registry import MAIN
+from dmlbench.present.geometry_tables import geometry_numbers
+from dmlbench.present.response_tables import size_text
+from dmlbench.scores.registry import MAIN, RESPONSE, RESPONSE_RETRIEVAL
 
 
 def comparison_document(comparison: Comparison) -> Document:
@@ -18,6 +20,8 @@ def comparison_document(comparison: Comparison) -> Document:
         *_property_numbers(comparison),
         *_difference_numbers(comparison),
         *_intervention_numbers(comparison),
+        *_response_numbers(comparison),
+        *_geometry_numbers(comparison),
         *_representation_numbers(comparison),
         *_map_numbers(comparison),
         *_group_numbers(comparison.groups),
@@ -48,6 +52,22 @@ def _intervention_numbers(comparison: Comparison) -> Iterator[Number]:
         }
         for measure, score in scores.items():
             yield Number(interventions.group, measure, score.value, model, ci95=score.ci95)
+
+
+def _response_numbers(comparison: Comparison) -> Iterator[Number]:
+    """Yield the numbers of response curves; a subject is a factor and the size of its change."""
+    for model, interventions in comparison.interventions.items():
+        for curve in interventions.response:
+            for point in curve.points:
+                subject = f"{curve.factor} by {size_text(point.size, curve.unit)}"
+                scores = {RESPONSE.key: point.response, RESPONSE_RETRIEVAL.key: point.retrieval}
+                for measure, score in scores.items():
+                    yield Number(subject, measure, score.value, model, ci95=score.ci95)
+
+
+def _geometry_numbers(comparison: Comparison) -> Iterator[Number]:
+    for model, geometry in comparison.geometry.items():
+        yield from geometry_numbers(geometry, model)
 
 
 def _representation_numbers(comparison: Comparison) -> Iterator[Number]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 from dmlbench.compare.comparison import Comparison, Pair
 from dmlbench.compare.differences import Difference
 from dmlbench.compare.representations import MEASURES, Similarity
+from dmlbench.present.geometry_tables import geometry_table
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.numbers import number
+from dmlbench.present.response_tables import response_tables
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
 from dmlbench.present.table_writers import print_table
 from dmlbench.results.files import Score
@@ -16,6 +19,7 @@ from dmlbench.scores.registry import MAIN, MAP_SCORES, declared, readings
 from dmldata.common.output import say
 
 NR_TITLE = f"{MAIN.title} (95 % interval); in brackets: inside chance"
+Content = TypeVar("Content")
 MAX_PAIRS = 3
 """Pairs of models whose differences fit into the columns of a table."""
 
@@ -27,6 +31,9 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
         yield difference_table(comparison)
     if comparison.interventions:
         yield intervention_table(comparison)
+        yield from response_tables(by_label(comparison, comparison.interventions))
+    if comparison.geometry:
+        yield geometry_table(by_label(comparison, comparison.geometry))
     if comparison.representations:
         yield representation_table(comparison)
     if comparison.saliency is not None:
@@ -38,6 +45,11 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
             yield faithfulness_table(comparison)
     if comparison.groups is not None:
         yield from group_tables(comparison.groups).values()
+
+
+def by_label(comparison: Comparison, by_model: Mapping[str, Content]) -> dict[str, Content]:
+    """Return what is by id of the model by its label."""
+    return {comparison.label(model): content for model, content in by_model.items()}
 
 
 def print_comparison(comparison: Comparison) -> None:

@@ -15,6 +15,8 @@ from dmlbench.present.color_scales import GRAY
 from dmlbench.present.dendrogram import ROW, SPAN, Dendrogram
 from dmlbench.present.heat_maps import Grid, Legend
 from dmlbench.present.numbers import minus
+from dmlbench.present.response_plots import ResponsePlot
+from dmlbench.scores.score import Score
 
 SUFFIXES = ("svg", "pdf", "png")
 DPI = 300
@@ -49,6 +51,12 @@ def tree_files(tree: Dendrogram) -> dict[str, bytes]:
     """Draw a tree and return its files by suffix."""
     with rc_context(_STYLE):
         return _files(_tree(tree))
+
+
+def response_files(plot: ResponsePlot) -> dict[str, bytes]:
+    """Draw response curves and return their files by suffix."""
+    with rc_context(_STYLE):
+        return _files(_response(plot))
 
 
 def _files(figure: Figure) -> dict[str, bytes]:
@@ -133,6 +141,64 @@ def _tree(tree: Dendrogram) -> Figure:
         axes.text(at, height + 0.15, minus(text), ha="center", va="top", fontsize=7)
     axes.text(MARGIN, height + 0.3, "mean Pearson r of saliency maps", va="top", fontsize=7)
     return figure
+
+
+def _response(plot: ResponsePlot) -> Figure:
+    """Draw distance and retrieval beside each other, each over the size of the change."""
+    figure = Figure(figsize=(6.4, 2.6), layout="constrained")
+    distance, retrieval = figure.subplots(1, 2)
+    for place, line in enumerate(plot.lines):
+        # Points of several models stand beside each other, so that no interval hides another.
+        step = 0.012 * (max(line.sizes) or 1.0)
+        shift = step * (place - (len(plot.lines) - 1) / 2)
+        for axes, scores in ((distance, line.response), (retrieval, line.retrieval)):
+            _curve(axes, line.label, [size + shift for size in line.sizes], scores)
+    chance = [
+        (size, value)
+        for size, value in zip(plot.lines[0].sizes, plot.expected, strict=True)
+        if value is not None
+    ]
+    retrieval.plot(*zip(*chance, strict=True), color="#888888", linestyle=":", linewidth=1)
+    unit = f" ({plot.unit})" if plot.unit else ""
+    titles = "distance, in distances to another car", "same car after the change"
+    for axes, title in zip((distance, retrieval), titles, strict=True):
+        axes.set_title(title, fontsize=8, loc="left")
+        axes.set_xlabel(f"change of {plot.factor}{unit}")
+        axes.set_ylim(bottom=0.0)
+        axes.spines[["top", "right"]].set_visible(False)
+    retrieval.set_ylim(0.0, 1.03)
+    if len(plot.lines) > 1:
+        figure.legend(
+            *distance.get_legend_handles_labels(),
+            loc="outside lower center",
+            ncols=3,
+            frameon=False,
+            fontsize=7,
+        )
+    return figure
+
+
+def _curve(axes: Axes, label: str, sizes: Sequence[float], scores: Sequence[Score]) -> None:
+    """Draw the scores that are known, each with its interval."""
+    xs, values, below, above = [], [], [], []
+    for size, score in zip(sizes, scores, strict=True):
+        if score.value is not None:
+            low, high = score.ci95 or (score.value, score.value)
+            xs.append(size)
+            values.append(score.value)
+            below.append(score.value - low)
+            above.append(high - score.value)
+    axes.errorbar(
+        xs,
+        values,
+        yerr=(below, above),
+        label=label,
+        marker="o",
+        markersize=3,
+        linewidth=1,
+        elinewidth=0.8,
+        capsize=2,
+    )
 
 
 def _scaled(points: Sequence[tuple[float, float]], scale: float) -> tuple[list[float], list[float]]:

@@ -12,10 +12,11 @@ import jinja2
 from markupsafe import Markup, escape
 
 from dmlbench.present.dendrogram import Dendrogram
-from dmlbench.present.figures import grid_files, tree_files
+from dmlbench.present.figures import grid_files, response_files, tree_files
 from dmlbench.present.heat_maps import Grid
 from dmlbench.present.latex import latex_table
 from dmlbench.present.numbers import minus
+from dmlbench.present.response_plots import ResponsePlot
 from dmlbench.present.table import Table
 from dmlbench.present.table_writers import csv_table
 
@@ -52,7 +53,11 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"breakable": _breakable, "minus": minus}
-    environment.filters |= {"downloads": _table_links, "figures": _figure_links}
+    environment.filters |= {
+        "downloads": _table_links,
+        "figures": _figure_links,
+        "picture": _picture,
+    }
     return environment
 
 
@@ -69,10 +74,27 @@ def _table_links(table: Table) -> Markup:
     )
 
 
-def _figure_links(figure: Grid | Dendrogram, title: str) -> Markup:
-    """Return links to download a heat map or a tree."""
-    files = grid_files(figure) if isinstance(figure, Grid) else tree_files(figure)
-    return _links(title, files)
+def _figure_links(figure: Grid | Dendrogram | ResponsePlot, title: str) -> Markup:
+    """Return links to download a heat map, a tree or a plot."""
+    return _links(title, _files_of(figure))
+
+
+def _picture(plot: ResponsePlot) -> Markup:
+    """Return a plot as a picture of the page."""
+    drawing = base64.b64encode(_files_of(plot)["svg"]).decode()
+    return Markup('<img class="curve" src="data:image/svg+xml;base64,{}" alt="{}">').format(
+        drawing, plot.title
+    )
+
+
+def _files_of(figure: Grid | Dendrogram | ResponsePlot) -> dict[str, bytes]:
+    match figure:
+        case Grid():
+            return grid_files(figure)
+        case Dendrogram():
+            return tree_files(figure)
+        case ResponsePlot():
+            return response_files(figure)
 
 
 def _links(title: str, files: Mapping[str, bytes]) -> Markup:

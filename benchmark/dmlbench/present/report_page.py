@@ -10,6 +10,7 @@ from markupsafe import Markup
 from dmlbench.compare import Comparison, Groups, compare_results
 from dmlbench.present.comparison_tables import (
     attention_table,
+    by_label,
     difference_table,
     faithfulness_table,
     intervention_table,
@@ -18,10 +19,12 @@ from dmlbench.present.comparison_tables import (
 )
 from dmlbench.present.dendrogram import dendrogram
 from dmlbench.present.explorer import MAP, MAX_POINTS, explorer_content, perplexity
+from dmlbench.present.geometry_tables import geometry_table
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.heat_maps import correlation_grid, property_grid
 from dmlbench.present.map_gallery import make_cards, tile_width
 from dmlbench.present.page import render_page, script
+from dmlbench.present.pair_tables import model_pair_table
 from dmlbench.present.report_sentences import summary
 from dmlbench.present.report_tables import (
     all_notes,
@@ -30,6 +33,8 @@ from dmlbench.present.report_tables import (
     run_facts,
     score_details,
 )
+from dmlbench.present.response_plots import response_plots
+from dmlbench.present.response_tables import response_tables
 from dmlbench.present.sweep_strips import make_strips
 from dmlbench.present.table import Table
 from dmlbench.results import Result
@@ -93,6 +98,7 @@ def write_report(
         DatasetError: a shard is damaged.
     """
     comparison = compare_results(results, progress, at_least=1, groups=groups)
+    interventions = by_label(comparison, comparison.interventions)
     cards = [] if dataset is None else make_cards(comparison, results, dataset, images)
     explorer = "" if dataset is None else explorer_content(comparison, results, dataset, progress)
     text_of_script, script_hash = script("explorer.js")
@@ -106,7 +112,17 @@ def write_report(
         differences=difference_table(comparison),
         scores=score_details(comparison),
         others=other_scores(comparison),
+        verification=model_pair_table(
+            results, {model.id: model.label for model in comparison.models}
+        ),
+        geometry=(
+            geometry_table(by_label(comparison, comparison.geometry))
+            if comparison.geometry
+            else None
+        ),
         interventions=intervention_table(comparison) if comparison.interventions else None,
+        responses=list(response_tables(interventions)),
+        response_plots=list(response_plots(interventions)),
         representations=(representation_table(comparison) if comparison.representations else None),
         correlations=correlation_grid(comparison),
         tree=dendrogram(comparison),

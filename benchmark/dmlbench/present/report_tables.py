@@ -8,10 +8,10 @@ from dmlbench.compare import Comparison
 from dmlbench.present.table import NOTE, Column, Estimate, Row, Table, names, with_interval
 from dmlbench.results import Result
 from dmlbench.results.files import PropertyScores, Step
-from dmlbench.scores.registry import ADJUSTED, MAIN, PROPERTY_SCORES, readings
+from dmlbench.scores.registry import ADJUSTED, MAIN, PAIR_SCORES, PROPERTY_SCORES, readings
 from dmlbench.scores.score import ABSENT
 
-_OTHERS = tuple(score for score in PROPERTY_SCORES if score not in (MAIN, ADJUSTED))
+_OTHERS = tuple(score for score in PROPERTY_SCORES if score not in (MAIN, ADJUSTED, *PAIR_SCORES))
 
 
 def score_details(comparison: Comparison) -> Table:

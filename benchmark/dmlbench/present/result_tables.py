@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dmlbench.present.documents import Document, score_numbers
-from dmlbench.present.numbers import interval, number
+from dmlbench.present.geometry_tables import geometry_line, geometry_numbers, geometry_table
+from dmlbench.present.numbers import NONE, interval, number
+from dmlbench.present.pair_tables import pair_table
+from dmlbench.present.response_tables import response_tables
 from dmlbench.present.table import NOTE, Column, Table, names, with_interval
 from dmlbench.present.table_writers import print_table
-from dmlbench.results.files import CLASSES, Faithfulness, Interventions, Mean, PropertyScores
-from dmlbench.results.notes import queries_note
+from dmlbench.results.files import (
+    CLASSES,
+    Faithfulness,
+    Interventions,
+    Mean,
+    PropertiesFile,
+    PropertyScores,
+)
+from dmlbench.results.notes import pair_counts, queries_note
 from dmlbench.scores.registry import (
     ADJUSTED,
     DECODABILITY,
     MAIN,
+    PAIR_SCORES,
     RETRIEVAL,
     WITHIN_CLASS,
+    ScoreDeclaration,
     declared,
 )
 from dmlbench.scores.score import ABSENT
@@ -54,7 +66,13 @@ def score_document(scores: ScoredFiles) -> Document:
         for name, scored in scores.properties.items()
         for score in score_numbers(name, scored.scores)
     ]
-    return Document(scores, COLUMNS, numbers, [score_table(scores.properties)])
+    numbers += geometry_numbers(scores.geometry)
+    tables = [
+        score_table(scores.properties),
+        pair_table(scores.properties, scores.settings),
+        geometry_table({"embeddings": scores.geometry}),
+    ]
+    return Document(scores, COLUMNS, numbers, tables)
 
 
 def print_result(result: Result) -> None:
@@ -62,9 +80,15 @@ def print_result(result: Result) -> None:
     print_table(score_table(result.properties.properties))
     for name in CLASSES:
         if name in result.properties.properties:
-            say(retrieval_line(name, result.properties.properties[name]))
+            say(scores_line(f"retrieval of {name}", result.properties.properties[name], RETRIEVAL))
+            say(verification_line(name, result.properties))
+    if result.properties.geometry is not None:
+        say(geometry_line(result.properties.geometry))
     if result.properties.interventions is not None:
         say(intervention_line(result.properties.interventions))
+        model = result.run.name
+        for table in response_tables({model: result.properties.interventions}):
+            print_table(table)
     if result.saliency is not None:
         saliency = result.saliency
         say(
@@ -80,16 +104,28 @@ def print_result(result: Result) -> None:
     say(f"results: {result.folder.path}")
 
 
-def retrieval_line(name: str, scores: PropertyScores) -> str:
-    """Return the retrieval scores that papers report, of the property that is the class."""
+def scores_line(
+    title: str, scores: PropertyScores, declarations: Sequence[ScoreDeclaration]
+) -> str:
+    """Return some scores of a property, with intervals and chance; absent ones are left out."""
     parts = []
-    for declaration in RETRIEVAL:
-        score, digits = scores.scores[declaration.key], declaration.digits
-        parts.append(
-            f"{declaration.short} {number(score.value, digits)} (95 % interval "
-            f"{interval(score.ci95, digits)}; chance {interval(score.chance, digits)})"
-        )
-    return f"retrieval of {name}: {', '.join(parts)}"
+    for declaration in declarations:
+        score, digits = scores.scores.get(declaration.key, ABSENT), declaration.digits
+        if score.value is not None:
+            parts.append(
+                f"{declaration.short} {number(score.value, digits)} (95 % interval "
+                f"{interval(score.ci95, digits)}; chance {interval(score.chance, digits)})"
+            )
+    return f"{title}: {', '.join(parts) or NONE}"
+
+
+def verification_line(name: str, file: PropertiesFile) -> str:
+    """Return the scores of pairs of the property that is the class, and the numbers of pairs."""
+    line = scores_line(f"verification of {name}", file.properties[name], PAIR_SCORES)
+    counts = pair_counts(file.settings, name)
+    if counts is None:
+        return line
+    return f"{line}; of {counts.same:,} pairs with the same label and {counts.different:,} others"
 
 
 def _agreement(mean: Mean) -> str:
@@ -133,6 +169,8 @@ def intervention_line(interventions: Interventions) -> str:
 def print_scores(scores: ScoredFiles) -> None:
     """Print scores from files as a table with its notes."""
     print_table(score_table(scores.properties))
+    print_table(pair_table(scores.properties, scores.settings))
+    say(geometry_line(scores.geometry))
     notes = (queries_note(scores.n, scores.settings), *scores.notes)
     for note in filter(None, notes):
         say(f"note: {note}")

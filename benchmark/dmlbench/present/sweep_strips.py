@@ -64,9 +64,6 @@ def make_strips(
     scale = {model: apart for model, apart in known.items() if apart}
     if not scale or not isinstance(manifest, Manifest):
         return []
-    swept = [
-        name for name in manifest.varied if manifest.factor(name).group == manifest.sweep_group
-    ]
     samples = dataset.samples.select(["key", "scene_id", "variant_id"]).to_pylist()
     rows = {sample["key"]: row for row, sample in enumerate(samples)}
     scenes: dict[int, list[str]] = {}
@@ -92,7 +89,7 @@ def make_strips(
     def variant(key: str) -> Variant:
         small = shrink(items[key].image, WIDTH)
         moves = [Move(label, distance, 100 * distance / farthest) for label, distance in moved[key]]
-        values = [(name, value_text(items[key], dataset, name)) for name in swept]
+        values = [(name, value_text(items[key], dataset, name)) for name in manifest.swept]
         return Variant(data_uri(small), *small.size, f"Image {key}", values, moves)
 
     return [Strip(scene, [variant(key) for key in keys]) for scene, keys in shown.items()]

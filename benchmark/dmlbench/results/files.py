@@ -12,6 +12,7 @@ from dmlbench.scores.registry import PROPERTY_SCORES
 from dmlbench.scores.score import EmbeddingGeometry as EmbeddingGeometry
 from dmlbench.scores.score import PropertyScores as PropertyScores
 from dmlbench.scores.score import Score as Score
+from dmlbench.scores.verification import PairCounts as PairCounts
 from dmldata.common.strict import StrictModel
 from dmldata.contract.manifest import Sha256
 
@@ -64,6 +65,7 @@ class KnownSettings(StrictModel):
 
     max_queries: int
     queries: dict[str, _Queries]
+    pairs: dict[str, PairCounts] = Field(default_factory=dict)
     jackknife_groups: int | None
 
 

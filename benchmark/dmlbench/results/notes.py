@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dmlbench.results.files import KnownSettings
+from dmlbench.results.files import KnownSettings, PairCounts
 
 
 def queries_note(images: int, settings: Mapping[str, object]) -> str | None:
@@ -21,3 +21,13 @@ def queries_note(images: int, settings: Mapping[str, object]) -> str | None:
     if min(queries, default=images) > known.max_queries:
         return f"MAP@R comes from {known.max_queries:,} queries among {images:,} images"
     return f"scores come from {known.max_queries:,} queries among {images:,} images"
+
+
+def pair_counts(settings: Mapping[str, object], name: str) -> PairCounts | None:
+    """Return of how many pairs the scores of pairs of a property are; None if there are none.
+
+    Args:
+        settings: the settings that `dmlbench.scores.score_properties` returns.
+        name: the property.
+    """
+    return KnownSettings.model_validate(settings).pairs.get(name)

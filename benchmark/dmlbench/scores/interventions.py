@@ -6,7 +6,8 @@ the same values in every scene. Distances are Euclidean, between normalized embe
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +16,8 @@ from dmlbench.scores._kernels.distances import Points, prepare_points
 from dmlbench.scores._kernels.parallel import query_blocks
 from dmlbench.scores.embeddings import check_embeddings
 from dmlbench.scores.jackknife import GROUPS, Sample, jackknife_interval, proportion_replicates
-from dmlbench.scores.labels import LabelColumn, encode_labels
+from dmlbench.scores.labels import LabelColumn, Property, encode_labels
+from dmlbench.scores.response import FactorResponse, SweptImages, measure_responses
 from dmlbench.scores.score import ABSENT, Score, make_score
 from dmlbench.scores.uncertainty import drop_groups, generator
 from dmldata.common.arrays import Ints
@@ -26,15 +28,6 @@ MAX_SCENES = 1_000
 """Maximum number of scenes whose distances to each other are measured (a seeded subset of more)."""
 BLOCK_ELEMENTS = 4_000_000
 Distances = NDArray[np.float64]
-
-
-class _Images(NamedTuple):
-    """Codes [N] of scene, variant and car, and the jackknife group of each image, if any."""
-
-    scene: Ints
-    variant: Ints
-    car: Ints
-    group: Ints | None
 
 
 class Interventions(StrictModel):
@@ -52,6 +45,8 @@ class Interventions(StrictModel):
             same car in another variant and images of another car in the same variant, is the same
             car (a tie counts half).
         retrieval_expected: that share for random embeddings.
+        response: by factor of the group, what changes of each size do; empty without a sensitivity,
+            and in files of before it.
     """
 
     group: str
@@ -63,6 +58,7 @@ class Interventions(StrictModel):
     sensitivity: Score
     retrieval_under_intervention: Score
     retrieval_expected: float | None
+    response: tuple[FactorResponse, ...] = ()
 
 
 def measure_interventions(
@@ -72,6 +68,7 @@ def measure_interventions(
     cars: LabelColumn,
     *,
     group: str,
+    swept: Mapping[str, Property] | None = None,
     seed: int = 0,
     intervals: bool = True,
 ) -> Interventions:
@@ -82,6 +79,8 @@ def measure_interventions(
         scenes, variants: [N] which scene in which variant an image shows.
         cars: [N] model of the car.
         group: name of the swept group of factors.
+        swept: the factors of that group by name, for response curves; the images of a variant have
+            the same value, or none.
         seed: seed of the jackknife groups (of whole scenes) and of a subset of scenes.
         intervals: whether to compute `ci95` (20 scenes or more).
 
@@ -99,15 +98,17 @@ def measure_interventions(
     """
     array = check_embeddings(embeddings)
     groups = drop_groups(len(array), scenes, seed) if intervals else None
-    images = _Images(
+    images = SweptImages(
         scene=_codes(scenes, len(array), "scenes"),
         variant=_codes(variants, len(array), "variants"),
         car=_codes(cars, len(array), "cars"),
         group=groups,
     )
     points = prepare_points(array, normalize=True)
-    moved, moved_group = _within_scenes(points, images)
+    pairs = _within_scenes(points, images)
+    moved = pairs[2]
     apart, apart_groups = _between_cars(points, images, seed)
+    between_cars = _median_distances(apart, apart_groups, groups)
     retrieval, expected = _retrieval(points, images)
     return Interventions(
         group=group,
@@ -116,9 +117,12 @@ def measure_interventions(
         reason=_reason(images, moved, apart),
         moved=_median(moved),
         between_cars=_median(apart),
-        sensitivity=_sensitivity(moved, moved_group, apart, apart_groups, groups),
+        sensitivity=_sensitivity(images, pairs, between_cars),
         retrieval_under_intervention=retrieval,
         retrieval_expected=expected,
+        response=tuple(measure_responses(points, images, swept, pairs, between_cars))
+        if swept and between_cars[0] > 0 and len(moved)
+        else (),
     )
 
 
@@ -128,6 +132,7 @@ def score_interventions(
     variants: LabelColumn,
     cars: LabelColumn,
     *,
+    swept: Mapping[str, Property] | None = None,
     seed: int = 0,
     intervals: bool = True,
 ) -> dict[str, Any]:
@@ -142,7 +147,9 @@ def score_interventions(
     (0.0, 1.0)
     """
     columns = embeddings, scenes, variants, cars
-    interventions = measure_interventions(*columns, group="", seed=seed, intervals=intervals)
+    interventions = measure_interventions(
+        *columns, group="", swept=swept, seed=seed, intervals=intervals
+    )
     return interventions.model_dump(mode="json", exclude={"group"})
 
 
@@ -153,7 +160,7 @@ def _codes(column: LabelColumn, images: int, name: str) -> Ints:
     return coded.codes
 
 
-def _reason(images: _Images, moved: Distances, apart: Distances) -> str | None:
+def _reason(images: SweptImages, moved: Distances, apart: Distances) -> str | None:
     if len(moved) == 0:
         return "every scene is there in one variant only"
     if len(apart) == 0:
@@ -164,19 +171,23 @@ def _reason(images: _Images, moved: Distances, apart: Distances) -> str | None:
     return None
 
 
-def _within_scenes(points: Points, images: _Images) -> tuple[Distances, Ints]:
-    """Distances between images of one scene, and the jackknife group of each pair."""
+def _within_scenes(points: Points, images: SweptImages) -> tuple[Ints, Ints, Distances]:
+    """Pairs of images of one scene: first and second image, and their distance."""
     order = np.argsort(images.scene, kind="stable")
-    distances, group = [np.zeros(0)], [np.zeros(0, np.int64)]
+    firsts, seconds = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for rows in np.split(order, np.flatnonzero(np.diff(images.scene[order])) + 1):
         first, second = np.triu_indices(len(rows), 1)
-        difference = points.x[rows[first]] - points.x[rows[second]]
+        firsts.append(rows[first])
+        seconds.append(rows[second])
+    first, second = np.concatenate(firsts), np.concatenate(seconds)
+    distances = [np.zeros(0)]
+    for pairs in query_blocks(np.arange(len(first)), points.x.shape[1], BLOCK_ELEMENTS):
+        difference = points.x[first[pairs]] - points.x[second[pairs]]
         distances.append(points.unit * np.linalg.norm(difference, axis=1))
-        group.append(np.full(len(first), 0 if images.group is None else images.group[rows[0]]))
-    return np.concatenate(distances), np.concatenate(group)
+    return first, second, np.concatenate(distances)
 
 
-def _between_cars(points: Points, images: _Images, seed: int) -> tuple[Distances, Ints]:
+def _between_cars(points: Points, images: SweptImages, seed: int) -> tuple[Distances, Ints]:
     """Distances between images of different cars in the same variant, and their groups [P, 2]."""
     scenes = generator(seed, "scenes").permutation(int(images.scene.max()) + 1)[:MAX_SCENES]
     chosen = np.isin(images.scene, scenes)
@@ -191,36 +202,42 @@ def _between_cars(points: Points, images: _Images, seed: int) -> tuple[Distances
     return np.concatenate(distances), np.concatenate(groups)
 
 
+def _median_distances(apart: Distances, apart_groups: Ints, groups: Ints | None) -> Distances:
+    """Return the median of all distances, and without each group: [1 + G]; NaN for none."""
+    left = [] if groups is None else [(apart_groups != g).all(axis=1) for g in range(GROUPS)]
+    medians = [_median(apart), *(_median(apart[staying]) for staying in left)]
+    return np.array([np.nan if median is None else median for median in medians])
+
+
 def _sensitivity(
-    moved: Distances, moved_group: Ints, apart: Distances, apart_groups: Ints, groups: Ints | None
+    images: SweptImages, pairs: tuple[Ints, Ints, Distances], between_cars: Distances
 ) -> Score:
     """Return the ratio of medians; its interval is that of its logarithm, where it has one."""
-    value = _ratio(moved, apart)
-    if value is None or groups is None:
+    first, _, moved = pairs
+    groups = None if images.group is None else images.group[first]
+    medians = _median_distances(
+        moved, first[:, None] if groups is None else groups[:, None], groups
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(between_cars > 0, medians / between_cars, np.nan)
+    value = float(ratios[0])
+    if np.isnan(value):
+        return ABSENT
+    if groups is None:
         return ABSENT.model_copy(update={"value": value})
-    left = [
-        _ratio(moved[moved_group != group], apart[(apart_groups != group).all(axis=1)])
-        for group in range(GROUPS)
-    ]
-    replicates = np.array([np.nan if ratio is None else ratio for ratio in left])
     with np.errstate(divide="ignore"):
-        interval = jackknife_interval(float(np.log(value)), np.log(replicates))
+        interval = jackknife_interval(float(np.log(value)), np.log(ratios[1:]))
     if interval is None:
         return ABSENT.model_copy(update={"value": value})
     low, high = np.exp(interval).tolist()
-    return Score(value=value, ci95=(low, high), chance=None, replicates=tuple(replicates.tolist()))
-
-
-def _ratio(moved: Distances, apart: Distances) -> float | None:
-    above, below = _median(moved), _median(apart)
-    return None if above is None or not below else above / below
+    return Score(value=value, ci95=(low, high), chance=None, replicates=tuple(ratios[1:].tolist()))
 
 
 def _median(distances: Distances) -> float | None:
     return float(np.median(distances)) if len(distances) else None
 
 
-def _retrieval(points: Points, images: _Images) -> tuple[Score, float | None]:
+def _retrieval(points: Points, images: SweptImages) -> tuple[Score, float | None]:
     """Return `retrieval_under_intervention`, and that share for random embeddings."""
     group = np.zeros(len(points), np.int64) if images.group is None else images.group
     order = np.argsort(group, kind="stable")

@@ -28,6 +28,7 @@ class Property:
         values: [N] floats behind the labels of a linear or cyclic property (a label is the bin of
             a value), NaN where there is none; the labels themselves where this is None.
         period: length of the circle of a cyclic property, in the unit of its values.
+        unit: unit of the values; empty for none.
 
     >>> Property([0, 0, 1, 2], kind="cyclic", values=[5.0, 5.0, 95.0, 350.0], period=360.0).kind
     'cyclic'
@@ -37,6 +38,7 @@ class Property:
     kind: Kind = "categorical"
     values: LabelColumn | None = None
     period: float | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True)

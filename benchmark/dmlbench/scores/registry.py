@@ -262,8 +262,26 @@ INTERVENTION_SCORES = (
         proportion=True,
         direction="lower",
     ),
+    ScoreDeclaration(
+        "response",
+        "response",
+        source="protocol 8",
+        digits=2,
+        unit="distance to another car",
+        lowest=0.0,
+        highest=math.inf,
+    ),
+    ScoreDeclaration(
+        "response_retrieval",
+        "same car after the change",
+        source="protocol 8",
+        digits=2,
+        lowest=0.0,
+        proportion=True,
+        direction="lower",
+    ),
 )
-"""Scores of a sweep dataset as a whole."""
+"""Scores of a sweep dataset; the last two by factor and size of the change."""
 
 PETSIUK = "Petsiuk et al., RISE, 2018"
 
@@ -332,6 +350,7 @@ ADJUSTED = declared("arp")
 """The score that compares datasets of different size."""
 WITHIN_CLASS = declared("arp_within_class")
 DECODABILITY = declared("decodability")
+RESPONSE, RESPONSE_RETRIEVAL = declared("response"), declared("response_retrieval")
 RETRIEVAL = tuple(map(declared, ("precision_at_1", "r_precision", "map_at_r")))
 """The scores that papers on metric learning report, in their order."""
 

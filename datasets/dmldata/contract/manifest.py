@@ -140,6 +140,11 @@ class Manifest(StrictModel):
         """Return the number of images in all splits."""
         return sum(self.splits.values())
 
+    @property
+    def swept(self) -> tuple[str, ...]:
+        """Return the keys of the factors that vary in the swept group; empty without a sweep."""
+        return tuple(key for key in self.varied if self.factor(key).group == self.sweep_group)
+
     @cached_property
     def fingerprint(self) -> str:
         """Return 16 hex digits that depend only on the digests of the shards and of the samples."""

@@ -11,6 +11,7 @@ Prints one table of docs/validity.md. TABLE is
 - width: the width of the intervals of ARP over the right one, by the signal (mean ARP in brackets),
 - chance: how often scores of embeddings that know nothing of the property lie outside chance,
 - pairs: both of scores of verification, and the coverage of those of the embeddings' shape,
+- response: coverage of response curves,
 - decodability: probes of labels that are unrelated to the embedding, and of labels that show in it,
 - faithfulness: deletion and insertion of random maps.
 
@@ -22,7 +23,7 @@ import sys
 from validity_decodability import decodability
 from validity_faithfulness import faithfulness
 from validity_models import best, groups
-from validity_scores import chance, coverage, pairs, width
+from validity_scores import chance, coverage, pairs, response, width
 
 TABLES = {
     "best": best,
@@ -31,6 +32,7 @@ TABLES = {
     "width": width,
     "chance": chance,
     "pairs": pairs,
+    "response": response,
     "decodability": decodability,
     "faithfulness": faithfulness,
 }

@@ -140,6 +140,38 @@ def share(hits: NDArray[np.bool_]) -> str:
     return f"{100 * hits.mean():.1f}"
 
 
+def curve_sample(sample: Sample, options: Options, seed: int) -> Scores:
+    """Return the scores of response curves, by measure and size of the change."""
+    assert sample.scenes is not None
+    variants = np.arange(IMAGES) % VARIANTS
+    cars = np.random.default_rng(seed).integers(0, 4, sample.scenes.max() + 1)[sample.scenes]
+    interventions = measure_interventions(
+        sample.embeddings,
+        sample.scenes,
+        variants,
+        cars,
+        group="",
+        swept={"p": Property(variants.astype(np.float64), "linear")},
+        seed=seed,
+    )
+    return {
+        f"{measure}, size {point.size:.0f}": score
+        for point in interventions.response[0].points
+        for measure, score in (("distance", point.response), ("retrieval", point.retrieval))
+    }
+
+
+def response(seeds: int) -> None:
+    """Print the coverage of response curves, on the sweeps."""
+    keys = tuple(
+        f"{measure}, size {size}" for measure in ("distance", "retrieval") for size in (1, 2, 3, 4)
+    )
+    kinds = [kind for kind in KINDS if kind.startswith("sweep")]
+    print_table(
+        ("data", *keys), ([kind, *coverages(kind, seeds, curve_sample, keys)] for kind in kinds)
+    )
+
+
 def widths(kind: str, seeds: int) -> Iterator[str]:
     """Yield for each signal the mean ARP, and the width of its intervals over the right width."""
     for signal in SIGNALS:

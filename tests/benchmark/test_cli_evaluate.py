@@ -158,11 +158,22 @@ def test_sweep_says_what_the_swept_group_alone_does(evaluate, dmlbench, write, r
         assert found["reason"] is None
         low, high = found["sensitivity"]["ci95"]
         assert 0 < low < found["sensitivity"]["value"] < high
-    assert "changing color alone moves an embedding" in evaluate("--maps", 0, data=sweep).out
+        # On the circle the hues are a quarter apart twice, and a half once.
+        (curve,) = found["response"]
+        points = [(point["size"], point["pairs"]) for point in curve["points"]]
+        assert (curve["factor"], points) == ("paint_hue", [(0.25, 40), (0.5, 20)])
+    said = evaluate("--maps", 0, data=sweep).out
+    assert "changing color alone moves an embedding" in said
+    assert "Response to changing color, by size" in said
     compared = dmlbench("compare", tmp_path / "out", "--out", tmp_path / "table.csv")
     assert "same car first" in compared.out
-    assert "color," in (tmp_path / "table.csv").read_text()
+    numbers = (tmp_path / "table.csv").read_text()
+    assert "color," in numbers
+    assert numbers.count("paint_hue by 0.25,") == 2 * 2
     assert dmlbench("report", tmp_path / "out", "--out", tmp_path / "page.html").exit_code == 0
+    page = (tmp_path / "page.html").read_text()
+    assert page.count('class="curve" src="data:image/svg+xml') == 1
+    assert 'download="response_to_paint_hue.pdf"' in page
     page = (tmp_path / "page.html").read_text()
     assert "Changing color alone moves an embedding this many times as far as another car" in page
     assert "Embeddings cluster most strongly" not in page

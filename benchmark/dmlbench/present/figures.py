@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib import rc_context
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -27,6 +27,7 @@ MARGIN = 0.3
 """Space to the left of a tree for its first tick, in inches."""
 LETTER = 0.075
 """Width of a letter at 8 points, in inches, for the room of labels."""
+LEGEND_COLUMNS = 3
 _STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 8,
@@ -145,14 +146,17 @@ def _tree(tree: Dendrogram) -> Figure:
 
 def _response(plot: ResponsePlot) -> Figure:
     """Draw distance and retrieval beside each other, each over the size of the change."""
-    figure = Figure(figsize=(6.4, 2.6), layout="constrained")
+    rows_of_legend = -(-len(plot.lines) // LEGEND_COLUMNS) if len(plot.lines) > 1 else 0
+    figure = Figure(figsize=(6.4, 2.3 + 0.16 * rows_of_legend), layout="constrained")
     distance, retrieval = figure.subplots(1, 2)
+    colors = colormaps["tab10" if len(plot.lines) <= 10 else "tab20"]
     for place, line in enumerate(plot.lines):
         # Points of several models stand beside each other, so that no interval hides another.
         step = 0.012 * (max(line.sizes) or 1.0)
         shift = step * (place - (len(plot.lines) - 1) / 2)
         for axes, scores in ((distance, line.response), (retrieval, line.retrieval)):
-            _curve(axes, line.label, [size + shift for size in line.sizes], scores)
+            sizes = [size + shift for size in line.sizes]
+            _curve(axes, line.label, colors(place % colors.N), sizes, scores)
     chance = [
         (size, value)
         for size, value in zip(plot.lines[0].sizes, plot.expected, strict=True)
@@ -171,14 +175,16 @@ def _response(plot: ResponsePlot) -> Figure:
         figure.legend(
             *distance.get_legend_handles_labels(),
             loc="outside lower center",
-            ncols=3,
+            ncols=LEGEND_COLUMNS,
             frameon=False,
             fontsize=7,
         )
     return figure
 
 
-def _curve(axes: Axes, label: str, sizes: Sequence[float], scores: Sequence[Score]) -> None:
+def _curve(
+    axes: Axes, label: str, color: Any, sizes: Sequence[float], scores: Sequence[Score]
+) -> None:
     """Draw the scores that are known, each with its interval."""
     xs, values, below, above = [], [], [], []
     for size, score in zip(sizes, scores, strict=True):
@@ -193,6 +199,7 @@ def _curve(axes: Axes, label: str, sizes: Sequence[float], scores: Sequence[Scor
         values,
         yerr=(below, above),
         label=label,
+        color=color,
         marker="o",
         markersize=3,
         linewidth=1,

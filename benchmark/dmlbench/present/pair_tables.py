@@ -52,15 +52,18 @@ def model_pair_table(results: Sequence[Result], labels: Mapping[str, str]) -> Ta
 def _table(titles: Sequence[str], entries: Iterable[_Entry]) -> Table:
     columns = (
         *names(*titles),
-        *(Column(score.title, score.digits, brackets=("(", ")")) for score in PAIR_SCORES),
-        *(Column("pairs, same label"), Column("pairs, different labels")),
+        *(Column(score.title, score.digits) for score in PAIR_SCORES),
+        Column("same label"),
     )
     rows: list[Row] = []
     for entry in entries:
         scores = (entry.scores.scores.get(score.key, ABSENT) for score in PAIR_SCORES)
         cells = (Estimate(score.value, score.ci95, bracketed=score.is_chance) for score in scores)
         counts = entry.counts
-        numbers = (counts.same, counts.different) if counts else (None, None)
-        rows.append((*entry.names, *cells, *numbers))
-    note = f"In brackets: inside chance. {readings(PAIR_SCORES)}"
+        pairs = None if counts is None else f"{counts.same} of {counts.same + counts.different}"
+        rows.append((*entry.names, *cells, pairs))
+    note = (
+        "In parentheses: inside chance. Same label: how many of all pairs of images. "
+        f"{readings(PAIR_SCORES)}"
+    )
     return Table(TITLE, columns, rows, note)

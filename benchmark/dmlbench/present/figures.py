@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from matplotlib import colormaps, rc_context
@@ -152,7 +153,8 @@ def _response(plot: ResponsePlot) -> Figure:
     colors = colormaps["tab10" if len(plot.lines) <= 10 else "tab20"]
     for place, line in enumerate(plot.lines):
         # Points of several models stand beside each other, so that no interval hides another.
-        step = 0.012 * (max(line.sizes) or 1.0)
+        gaps = [after - before for before, after in pairwise(line.sizes)]
+        step = min(0.012 * (max(line.sizes) or 1.0), 0.4 * min(gaps, default=1) / len(plot.lines))
         shift = step * (place - (len(plot.lines) - 1) / 2)
         for axes, scores in ((distance, line.response), (retrieval, line.retrieval)):
             sizes = [size + shift for size in line.sizes]

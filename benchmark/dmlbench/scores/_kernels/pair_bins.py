@@ -61,11 +61,14 @@ class PairBins:
         first, second = first[other], second[other]
         squared = points.squared_distances(np.arange(len(points)))[first, second]
         keys = np.rint(squared / points.tolerance)
-        edges = np.unique(np.sort(keys)[_first_ranks(len(keys))])
-        bins = np.searchsorted(edges, keys, side="right") - 1
+        near_first = np.argsort(keys)
+        ordered = keys[near_first]
+        edges = np.unique(ordered[_first_ranks(len(keys))])
+        bins = np.empty(len(keys), dtype=np.intp)
+        counts = np.diff(np.searchsorted(ordered, edges), append=len(keys))
+        bins[near_first] = np.repeat(np.arange(len(edges)), counts)
         table = np.zeros((len(points), len(points)), dtype=np.uint16)
         table[first, second] = table[second, first] = bins
-        counts = np.bincount(bins, minlength=len(edges))
         sums = np.bincount(bins, weights=squared, minlength=len(edges))
         return cls(
             first, second, bins, table, counts, points.unit**2 * sums / np.maximum(counts, 1)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import entropy, skew
 
-from dmlbench.scores import effective_rank, hubness, score_properties, uniformity
+from dmlbench.scores import Property, effective_rank, hubness, score_properties, uniformity
 from dmlbench.scores.uncertainty import drop_groups
 
 
@@ -100,3 +102,17 @@ def test_order_rotation_and_scale_change_no_score_of_shape(seed):
     changed = (x @ rotation * rng.uniform(0.5, 2, (60, 1)))[rng.permutation(60)]
     for score in (effective_rank, uniformity, hubness):
         assert score(changed) == pytest.approx(score(x), abs=1e-9)
+
+
+@pytest.mark.parametrize("images", [1, 2, 30])
+def test_equal_embeddings_and_single_images_have_a_shape_and_verify_by_chance(images):
+    labels = Property(np.arange(images) % 3)
+    result = score_properties(np.ones((images, 4)), {"p": labels})
+    scores = result["geometry"]["scores"]
+    assert scores["effective_rank"]["value"] == pytest.approx(1)
+    assert scores["uniformity"]["value"] == (None if images == 1 else pytest.approx(0))
+    assert scores["hubness"]["value"] is None
+    if images == 30:
+        assert result["properties"]["p"]["roc_auc"]["value"] == 0.5
+        assert result["properties"]["p"]["eer"]["value"] == 0.5
+    json.dumps(result, allow_nan=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 
@@ -30,6 +31,28 @@ def test_order_is_that_of_the_arguments_and_nothing_counts_twice(results):
     folders = sorted(results.iterdir(), reverse=True)
     model_results = find_results([*folders, results, folders[0]])
     assert [result.model for result in model_results] == [folder.name for folder in folders]
+
+
+def test_results_of_before_verification_shape_and_response_are_shown(
+    copy_of_results, dmlbench, tmp_path
+):
+    for folder in copy_of_results.glob("*/*"):
+        file, run = folder / "properties.json", folder / "run.json"
+        content = json.loads(file.read_text())
+        del content["geometry"], content["settings"]["pairs"]
+        for scores in content["properties"].values():
+            for key in ("roc_auc", "eer", "tpr_at_fpr_1e-3", "opis", "alignment"):
+                del scores[key]
+        before = hashlib.sha256(file.read_bytes()).hexdigest()
+        file.write_text(json.dumps(content))
+        after = hashlib.sha256(file.read_bytes()).hexdigest()
+        run.write_text(run.read_text().replace(before, after))
+    (model, *_) = find_results([copy_of_results])
+    assert model.properties.geometry is None
+    page = tmp_path / "page.html"
+    assert dmlbench("report", copy_of_results, "--out", page, "--images", 0).exit_code == 0
+    assert "Verification of pairs" not in page.read_text()
+    assert "Shape of the embeddings" not in dmlbench("compare", copy_of_results).out
 
 
 def test_files_among_the_arguments_are_passed_over(copy_of_results):

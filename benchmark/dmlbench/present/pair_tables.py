@@ -32,7 +32,7 @@ def pair_table(properties: Mapping[str, PropertyScores], settings: Mapping[str, 
 
 
 def model_pair_table(results: Sequence[Result], labels: Mapping[str, str]) -> Table:
-    """Return one row per property and model.
+    """Return one row per property and model; none of results of before these scores.
 
     Args:
         labels: label of each model by its id.
@@ -57,10 +57,11 @@ def _table(titles: Sequence[str], entries: Iterable[_Entry]) -> Table:
     )
     rows: list[Row] = []
     for entry in entries:
+        if entry.counts is None:
+            continue
         scores = (entry.scores.scores.get(score.key, ABSENT) for score in PAIR_SCORES)
         cells = (Estimate(score.value, score.ci95, bracketed=score.is_chance) for score in scores)
-        counts = entry.counts
-        pairs = None if counts is None else f"{counts.same} of {counts.same + counts.different}"
+        pairs = f"{entry.counts.same} of {entry.counts.same + entry.counts.different}"
         rows.append((*entry.names, *cells, pairs))
     note = (
         "In parentheses: inside chance. Same label: how many of all pairs of images. "

@@ -17,7 +17,7 @@ from dmlbench.results.files import (
     Faithfulness,
     Interventions,
     Mean,
-    PropertiesFile,
+    PairCounts,
     PropertyScores,
 )
 from dmlbench.results.notes import pair_counts, queries_note
@@ -80,8 +80,11 @@ def print_result(result: Result) -> None:
     print_table(score_table(result.properties.properties))
     for name in CLASSES:
         if name in result.properties.properties:
-            say(scores_line(f"retrieval of {name}", result.properties.properties[name], RETRIEVAL))
-            say(verification_line(name, result.properties))
+            scores_of_class = result.properties.properties[name]
+            say(scores_line(f"retrieval of {name}", scores_of_class, RETRIEVAL))
+            counts = pair_counts(result.properties.settings, name)
+            if counts is not None:
+                say(verification_line(name, scores_of_class, counts))
     if result.properties.geometry is not None:
         say(geometry_line(result.properties.geometry))
     if result.properties.interventions is not None:
@@ -119,12 +122,9 @@ def scores_line(
     return f"{title}: {', '.join(parts) or NONE}"
 
 
-def verification_line(name: str, file: PropertiesFile) -> str:
+def verification_line(name: str, scores: PropertyScores, counts: PairCounts) -> str:
     """Return the scores of pairs of the property that is the class, and the numbers of pairs."""
-    line = scores_line(f"verification of {name}", file.properties[name], PAIR_SCORES)
-    counts = pair_counts(file.settings, name)
-    if counts is None:
-        return line
+    line = scores_line(f"verification of {name}", scores, PAIR_SCORES)
     return f"{line}; of {counts.same:,} pairs with the same label and {counts.different:,} others"
 
 

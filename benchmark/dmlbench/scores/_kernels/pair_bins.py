@@ -43,7 +43,7 @@ class PairBins:
 
     def of_pairs(self, first: Ints, second: Ints) -> NDArray[np.intp]:
         """Return the bins [M] of pairs of images [M]."""
-        places = first.astype(np.int32) * len(self.table) + second
+        places = first * len(self.table) + second
         return self.table.ravel().take(places).astype(np.intp)
 
     @classmethod

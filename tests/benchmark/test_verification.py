@@ -22,7 +22,7 @@ from dmlbench.scores import (
     score_properties,
     tpr_at_fpr,
 )
-from dmlbench.scores._kernels.operating_points import THRESHOLDS
+from dmlbench.scores._kernels.threshold_inconsistency import THRESHOLDS
 from dmlbench.scores.labels import encode_labels
 from dmlbench.scores.options import Options
 from dmlbench.scores.uncertainty import drop_groups

@@ -11,22 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dmlbench.scores._kernels.distances import prepare_points
-from dmlbench.scores._kernels.operating_points import (
-    THRESHOLDS,
-    Levels,
-    inconsistency,
-    roc_curve_scores,
-)
+from dmlbench.scores._kernels.operating_points import roc_curve_scores
 from dmlbench.scores._kernels.pair_bins import PairBins, counts_without
 from dmlbench.scores._kernels.parallel import in_order
+from dmlbench.scores._kernels.threshold_inconsistency import Thresholds
 from dmlbench.scores.embeddings import check_embeddings
-from dmlbench.scores.jackknife import GROUPS, Sample
+from dmlbench.scores.jackknife import Sample
 from dmlbench.scores.labels import LabelColumn, Labels, encode_labels
 from dmlbench.scores.options import Options, same_rows
 from dmlbench.scores.registry import PAIR_SCORES, declared
@@ -231,7 +226,7 @@ class _Pairs:
         )
         if not counts.same or not counts.different:
             return dict.fromkeys(KEYS, ABSENT), counts
-        thresholds = _Thresholds.of(bins, hits, codes, codes[first])
+        thresholds = Thresholds.of(bins, hits, codes, codes[first])
 
         value = self._values(hits, bins.counts)
         value[OPIS] = thresholds.inconsistency(bins.bins[same], np.arange(len(codes)))
@@ -267,88 +262,6 @@ class _Pairs:
         count = int(same.sum())
         near = float(same @ self.bins.squared) / count if count else float("nan")
         return {ROC_AUC: curve.roc_auc, EER: curve.eer, TPR: curve.tpr, ALIGNMENT: near}
-
-
-@dataclass(frozen=True)
-class _Thresholds:
-    """What OPIS needs: thresholds, which stay those of all images and the labels as they are.
-
-    Attributes:
-        level: [B] of each bin; see `operating_points.Levels`.
-        codes: [n] label of each image.
-        label: [P] label of each pair with the same label.
-        partners: [n, THRESHOLDS + 1] pairs of each image by level.
-    """
-
-    bins: PairBins
-    level: Ints
-    codes: Ints
-    label: Ints
-    partners: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, bins: PairBins, hits: Ints, codes: Ints, label: Ints) -> _Thresholds:
-        level = Levels.of(hits, bins.counts, np.sqrt(bins.squared)).of_bin
-        width = THRESHOLDS + 1
-        partners = sum(
-            np.bincount(image * width + level[bins.bins], minlength=len(codes) * width)
-            for image in (bins.first, bins.second)
-        )
-        compact = np.unique(codes, return_inverse=True)[1]
-        return cls(
-            bins,
-            level,
-            compact,
-            np.searchsorted(np.unique(codes), label),
-            np.asarray(partners).reshape(-1, width),
-        )
-
-    def inconsistency(self, bins: Ints, order: Ints) -> float:
-        """Return OPIS where image `order[i]` has the label of image i, from the bins [P] of the
-        pairs that then have the same label."""
-        same = np.bincount(self._cells(bins), minlength=self._labels * (THRESHOLDS + 1))
-        return inconsistency(same.reshape(self._labels, -1), self._sum(self.partners, order))
-
-    def replicates(self, bins: Ints, groups: Ints, first: Ints, second: Ints) -> list[float]:
-        """Return OPIS without each jackknife group; groups of pairs as in `counts_without`."""
-        width, images = THRESHOLDS + 1, len(groups)
-        same = counts_without(self._cells(bins), self._labels * width, first, second)
-        level = self.level[self.bins.bins]
-        partners_in = sum(
-            np.bincount(
-                (image * GROUPS + groups[partner]) * width + level,
-                minlength=images * GROUPS * width,
-            )
-            for image, partner in (
-                (self.bins.first, self.bins.second),
-                (self.bins.second, self.bins.first),
-            )
-        )
-        of_group = np.asarray(partners_in).reshape(images, GROUPS, width)
-        result = []
-        for group in range(GROUPS):
-            left = np.where((groups == group)[:, None], 0, self.partners - of_group[:, group])
-            result.append(inconsistency(same[group].reshape(self._labels, width), self._sum(left)))
-        return result
-
-    @cached_property
-    def _labels(self) -> int:
-        return int(self.codes.max()) + 1
-
-    @cached_property
-    def _by_label(self) -> tuple[Ints, Ints]:
-        """The images label by label, and the place of the first image of each label."""
-        images = np.argsort(self.codes, kind="stable")
-        return images, np.searchsorted(self.codes[images], np.arange(self._labels))
-
-    def _cells(self, bins: Ints) -> Ints:
-        return self.label * (THRESHOLDS + 1) + self.level[bins]
-
-    def _sum(self, partners: NDArray[np.int64], order: Ints | None = None) -> NDArray[np.int64]:
-        """Return the sums [C, THRESHOLDS + 1] over the images of each label."""
-        images, starts = self._by_label
-        rows = images if order is None else order[images]
-        return np.add.reduceat(partners[rows], starts, axis=0)
 
 
 def _single(key: str, embeddings: ArrayLike, labels: LabelColumn) -> float | None:

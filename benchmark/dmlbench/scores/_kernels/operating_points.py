@@ -6,21 +6,13 @@ curve runs straight between two bins.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dmldata.common.arrays import Ints
 
 FALSE_POSITIVE_RATE = 1e-3
-CALIBRATION = 0.01, 0.1
-"""False positive rates at the ends of the range of thresholds of OPIS."""
-THRESHOLDS = 32
-"""Number of thresholds in that range."""
-
-Values = NDArray[np.float64]
 
 
 class Curve(NamedTuple):
@@ -62,45 +54,3 @@ def roc_curve_scores(same: Ints, everything: Ints) -> Curve:
     known = different * FALSE_POSITIVE_RATE >= 1
     at_rate = float(np.interp(FALSE_POSITIVE_RATE, wrong, accepted)) if known else float("nan")
     return Curve(area, equal, at_rate)
-
-
-@dataclass(frozen=True)
-class Levels:
-    """The bins by the thresholds of the calibration range that accept them.
-
-    Attributes:
-        of_bin: [B] the first threshold that accepts the pairs of a bin; THRESHOLDS for none.
-    """
-
-    of_bin: Ints
-
-    @classmethod
-    def of(cls, same: Ints, everything: Ints, distances: Values) -> Levels:
-        """Return the levels of bins of distances [B]; see `roc_curve_scores` and CALIBRATION."""
-        wrong = np.cumsum(everything - same)
-        low, high = distances[np.searchsorted(wrong, np.array(CALIBRATION) * wrong[-1])].tolist()
-        thresholds = np.linspace(low, high, THRESHOLDS)
-        return cls(np.searchsorted(thresholds, distances, side="right"))
-
-
-def inconsistency(same: Ints, touching: Ints) -> float:
-    """Return the variance of utility over labels, averaged over thresholds.
-
-    Args:
-        same: [C, THRESHOLDS + 1] pairs within each label by their level.
-        touching: [C, THRESHOLDS + 1] pairs of an image of each label with any image, by level;
-            pairs within the label are in it twice.
-
-    Returns:
-        NaN for fewer than two labels with pairs of both kinds.
-    """
-    different = touching - 2 * same
-    usable = (same.sum(axis=1) > 0) & (different.sum(axis=1) > 0)
-    if usable.sum() < 2:
-        return float("nan")
-    accepted, wrong = (np.cumsum(counts[usable], axis=1) for counts in (same, different))
-    sensitivity = accepted[:, :-1] / accepted[:, -1:]
-    specificity = 1 - wrong[:, :-1] / wrong[:, -1:]
-    total = sensitivity + specificity
-    utility = 2 * sensitivity * specificity / np.where(total > 0, total, 1.0)
-    return float(utility.var(axis=0).mean())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dmlbench.cli import explain as cli_explain
 from dmlbench.cli import leaderboard as cli_leaderboard
 from dmlbench.cli import study as cli_study
 from dmlbench.cli import train as cli_train
@@ -315,6 +316,7 @@ def report(
         say(f"report: {out}")
 
 
+app.command()(cli_explain.explain)
 app.command()(cli_train.train)
 app.command()(cli_train.export)
 app.command()(cli_study.study)

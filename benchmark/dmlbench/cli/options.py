@@ -99,18 +99,9 @@ class ScoreOptions:
 
 
 @dataclass(frozen=True)
-class MapOptions:
-    """How to compute saliency maps: the fields of `dmlbench.results.files.Settings`."""
+class MethodOptions:
+    """How to compute a saliency map: fields of `dmlbench.results.files.Settings`."""
 
-    maps: Annotated[
-        int | None,
-        typer.Option(
-            "--maps",
-            min=0,
-            help="Number of images to compute saliency maps for; 0 computes none. By default 100 "
-            "on a GPU or a cluster, and otherwise as many as take about five minutes (8 to 100).",
-        ),
-    ] = None
     samples: Annotated[
         int,
         typer.Option(
@@ -142,6 +133,21 @@ class MapOptions:
             help="Number of the images with maps on which to check whether the maps are faithful "
             "(deletion and insertion; randomized weights on a fifth of them); 0 checks none. By "
             "default a fifth of the images with maps, and at least 4.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class MapOptions(MethodOptions):
+    """How to compute saliency maps of a dataset: fields of `dmlbench.results.files.Settings`."""
+
+    maps: Annotated[
+        int | None,
+        typer.Option(
+            "--maps",
+            min=0,
+            help="Number of images to compute saliency maps for; 0 computes none. By default 100 "
+            "on a GPU or a cluster, and otherwise as many as take about five minutes (8 to 100).",
         ),
     ] = None
 

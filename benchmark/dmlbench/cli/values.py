@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-from dmldata.common.errors import InputError
+from dmldata.common.errors import InputError, UnknownNameError
 
 
 def pixels(text: str | None, option: str) -> int | tuple[int, int] | None:
@@ -54,3 +56,24 @@ def check_folder(path: Path, option: str) -> None:
     """Raise an InputError if a folder is to be written where a file is."""
     if path.exists() and not path.is_dir():
         raise InputError(f"{option} {path}: is a file; valid: a folder")
+
+
+def check_output(path: Path, option: str, suffixes: Iterable[str]) -> None:
+    """Check the name of a file and that it can be written, before anything is computed.
+
+    Raises:
+        UnknownNameError: the suffix is none of `suffixes`.
+        InputError: it is a folder, or no file can be written there.
+    """
+    if path.suffix not in suffixes:
+        raise UnknownNameError("suffix", path.suffix, suffixes, where=f"{option} {path}")
+    check_file(path, option)
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{option} {path}: cannot be written: {folder}: {error.strerror}; valid: a file in a "
+            "folder that you may write to"
+        ) from None

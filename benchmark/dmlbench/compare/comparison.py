@@ -13,8 +13,8 @@ from dmlbench.compare.group_tests import GroupComparison
 from dmlbench.compare.representations import RepresentationPair
 from dmlbench.results.files import (
     DatasetRecord,
-    Faithfulness,
     EmbeddingGeometry,
+    Faithfulness,
     Interval,
     Interventions,
     Mean,

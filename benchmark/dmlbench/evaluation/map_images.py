@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from dmlbench.maps import attention_on_car, mask_in_input, pearson, summarize_co
 from dmlbench.models import LoadedModel
 from dmlbench.results.files import SaliencyRequest
 from dmlbench.results.folder import Maps
-from dmlbench.saliency import ExplainedImages, MapSettings, explain_images
+from dmlbench.saliency import ExplainedImages, MapSettings, explain_images, explain_pair
 from dmlbench.sources import ImageSource
 from dmldata.common.errors import ModelError
 from dmldata.common.progress import Advance
@@ -51,6 +52,33 @@ def make_maps(
         ModelError: the method does not suit the model, or a map is not finite.
     """
     explained = _explain(loaded, items, request, device, chunk, progress)
+    return _maps_of(loaded, items, explained)
+
+
+def make_pair_maps(
+    loaded: LoadedModel,
+    items: Sequence[Item],
+    request: SaliencyRequest,
+    *,
+    device: str,
+    chunk: int | None,
+    progress: Advance | None = None,
+) -> tuple[Maps, NDArray[np.float64]]:
+    """Compute the maps of two images that explain their distance to each other.
+
+    Arguments and errors are those of `make_maps`.
+
+    Returns:
+        The maps of both images, and the distance [2] of each to the other.
+    """
+    settings = map_settings(request, device, chunk, progress)
+    with _named(loaded):
+        images, keys = [item.image for item in items], [item.key for item in items]
+        explained = explain_pair(loaded, images, keys, settings=settings)
+    return _maps_of(loaded, items, explained), explained.distances
+
+
+def _maps_of(loaded: LoadedModel, items: Sequence[Item], explained: ExplainedImages) -> Maps:
     maps = explained.maps.astype(np.float16)
     geometries = [loaded.preprocessing.geometry(*item.image.size) for item in items]
     return Maps(
@@ -63,6 +91,20 @@ def make_maps(
         ),
         geometry=np.array([dataclasses.astuple(geometry) for geometry in geometries], np.int64),
     )
+
+
+def _explain(
+    loaded: LoadedModel,
+    items: Sequence[Item],
+    request: SaliencyRequest,
+    device: str,
+    chunk: int | None,
+    progress: Advance | None = None,
+) -> ExplainedImages:
+    settings = map_settings(request, device, chunk, progress)
+    with _named(loaded):
+        images, keys = (item.image for item in items), [item.key for item in items]
+        return explain_images(loaded, images, keys, settings)
 
 
 def map_settings(
@@ -81,17 +123,11 @@ def map_settings(
     )
 
 
-def _explain(
-    loaded: LoadedModel,
-    items: Sequence[Item],
-    request: SaliencyRequest,
-    device: str,
-    chunk: int | None,
-    progress: Advance | None = None,
-) -> ExplainedImages:
+@contextmanager
+def _named(loaded: LoadedModel) -> Iterator[None]:
+    """Name the model in the errors raised inside."""
     try:
-        images, keys = (item.image for item in items), [item.key for item in items]
-        return explain_images(loaded, images, keys, map_settings(request, device, chunk, progress))
+        yield
     except ModelError as error:
         raise ModelError(f"{loaded.reference}: {error}") from error
 

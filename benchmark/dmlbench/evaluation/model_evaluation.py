@@ -12,6 +12,7 @@ from dmlbench.evaluation import provenance
 from dmlbench.evaluation.dataset_input import input_notes
 from dmlbench.evaluation.executor import Executor, LocalExecutor
 from dmlbench.evaluation.faithfulness_step import with_faithfulness
+from dmlbench.evaluation.pairs_step import pairs_step
 from dmlbench.evaluation.properties_step import properties_step
 from dmlbench.evaluation.saliency_step import saliency_step
 from dmlbench.evaluation.workbench import Workbench, from_json
@@ -19,18 +20,28 @@ from dmlbench.models import LoadedModel, StoredEmbeddings
 from dmlbench.results.files import (
     DatasetRecord,
     ModelRecord,
+    PairsFile,
     RunFile,
     SaliencyFile,
     Settings,
     Subject,
 )
 from dmlbench.results.find import Result
-from dmlbench.results.folder import EMBEDDINGS, MAPS, PROPERTIES, RUN, SALIENCY, ResultFolder
+from dmlbench.results.folder import (
+    EMBEDDINGS,
+    MAPS,
+    PAIR_MAPS,
+    PAIRS,
+    PROPERTIES,
+    RUN,
+    SALIENCY,
+    ResultFolder,
+)
 from dmlbench.sources import ImageSource
 from dmldata.common.output import Say, say
 from dmldata.common.text import without_credentials
 
-PARTS = ("embeddings", "properties", "saliency")
+PARTS = ("embeddings", "properties", "saliency", "pairs")
 
 
 def evaluate(
@@ -78,12 +89,18 @@ def evaluate(
     saliency = saliency_step(bench)
     if saliency is not None:
         saliency = with_faithfulness(bench, saliency)
-    run = _finish(bench, earlier, name or loaded.id.rpartition("-")[0] or loaded.id, saliency)
-    return Result(folder, run, properties, saliency)
+    pairs = pairs_step(bench, properties, saliency)
+    name = name or loaded.id.rpartition("-")[0] or loaded.id
+    run = _finish(bench, earlier, name, saliency, pairs)
+    return Result(folder, run, properties, saliency, pairs)
 
 
 def _finish(
-    bench: Workbench, earlier: RunFile | None, name: str, saliency: SaliencyFile | None
+    bench: Workbench,
+    earlier: RunFile | None,
+    name: str,
+    saliency: SaliencyFile | None,
+    pairs: PairsFile | None,
 ) -> RunFile:
     """Return run.json, and write it if it differs from the earlier one."""
     settings = bench.settings.model_copy(update={"maps": saliency.images if saliency else 0})
@@ -92,6 +109,8 @@ def _finish(
         settings = earlier.settings
     if saliency is None:
         steps["saliency"] = None
+    if pairs is None:
+        steps["pairs"] = None
     described = bench.loaded.describe() | {"weights_sha256": bench.subject.weights_sha256}
     run = RunFile(
         name=name,
@@ -100,7 +119,9 @@ def _finish(
         settings=settings,
         steps=steps,
         files=bench.folder.digests(
-            EMBEDDINGS, PROPERTIES, *((MAPS, SALIENCY) if saliency is not None else ())
+            *(EMBEDDINGS, PROPERTIES),
+            *((MAPS, SALIENCY) if saliency is not None else ()),
+            *((PAIR_MAPS, PAIRS) if pairs is not None else ()),
         ),
         notes=(*bench.loaded.notes, *bench.dataset.notes),
     )

@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmlbench.embedding import embed
-from dmlbench.evaluation.map_images import make_maps
+from dmlbench.evaluation.map_images import make_maps, make_pair_maps
 from dmlbench.models import LoadedModel
 from dmlbench.results.blocks import KEYS, Arrays
 from dmlbench.results.files import SaliencyRequest
 from dmldata.common.errors import ModelError
 from dmldata.common.progress import Advance
 from dmldata.dataset import Item
+
+DISTANCES = "distances"
+"""Name of the array of a pair's block that holds the distance of each image to the other."""
 
 
 class Task(Protocol):
@@ -90,6 +93,29 @@ class MapTask:
                 progress=progress,
             )
         )
+
+
+@dataclass(frozen=True)
+class PairTask(MapTask):
+    """Computes the maps of two images that explain their distance to each other.
+
+    The arrays are those of `MapTask`, and `distances` [2].
+    """
+
+    makes: ClassVar[str] = "pairs"
+
+    def __call__(
+        self, loaded: LoadedModel, items: Iterator[Item], keys: list[str], progress: Advance
+    ) -> Arrays:
+        maps, distances = make_pair_maps(
+            loaded,
+            list(items),
+            self.request,
+            device=self.device,
+            chunk=self.chunk,
+            progress=progress,
+        )
+        return vars(maps) | {DISTANCES: distances}
 
 
 def _check_directions(embeddings: NDArray[np.float32], keys: list[str], reference: str) -> None:

@@ -29,7 +29,7 @@ MARGIN = 0.3
 LETTER = 0.075
 """Width of a letter at 8 points, in inches, for the room of labels."""
 LEGEND_COLUMNS = 3
-_STYLE: Any = {
+STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 8,
     "svg.fonttype": "none",
@@ -45,19 +45,19 @@ _UNDATED: dict[str, dict[str, None]] = {
 
 def grid_files(grid: Grid) -> dict[str, bytes]:
     """Draw a heat map and return its files by suffix; the same grid gives the same bytes."""
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         return _files(_heat(grid))
 
 
 def tree_files(tree: Dendrogram) -> dict[str, bytes]:
     """Draw a tree and return its files by suffix."""
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         return _files(_tree(tree))
 
 
 def response_files(plot: ResponsePlot) -> dict[str, bytes]:
     """Draw response curves and return their files by suffix."""
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         return _files(_response(plot))
 
 

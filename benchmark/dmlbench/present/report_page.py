@@ -24,6 +24,7 @@ from dmlbench.present.group_tables import group_tables
 from dmlbench.present.heat_maps import correlation_grid, property_grid
 from dmlbench.present.map_gallery import make_cards, tile_width
 from dmlbench.present.page import render_page, script
+from dmlbench.present.pair_gallery import make_pair_cards
 from dmlbench.present.pair_tables import model_pair_table
 from dmlbench.present.report_sentences import summary
 from dmlbench.present.report_tables import (
@@ -131,6 +132,7 @@ def write_report(
         faithfulness=_faithfulness(comparison),
         groups=list(group_tables(comparison.groups).values()) if comparison.groups else [],
         cards=cards,
+        pair_cards=[] if dataset is None else make_pair_cards(comparison, results, dataset),
         strips=[] if dataset is None else make_strips(comparison, results, dataset),
         explorer=Markup(explorer),
         map_side=MAP,

@@ -1,4 +1,4 @@
-"""The content of run.json, properties.json and saliency.json."""
+"""The content of run.json, properties.json, saliency.json and pairs.json."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dmldata.common.strict import StrictModel
 from dmldata.contract.manifest import Sha256
 
 FORMAT: Literal[3] = 3
-"""Format of all three files; results of another format are not reused but computed again."""
+"""Format of all these files; results of another format are not reused but computed again."""
 
 CLASSES = ("car_model", "class")
 """Properties that are classes in metric learning: of this project, and of benchmarks."""
@@ -235,6 +235,52 @@ class SaliencyFile(StrictModel):
     faithfulness: Faithfulness | None = None
 
 
+class Neighbor(StrictModel):
+    """Keys of an image and of its nearest neighbor."""
+
+    query: str
+    neighbor: str
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """Keys of both images."""
+        return self.query, self.neighbor
+
+
+class Pair(Neighbor):
+    """An image, its nearest neighbor, and how far apart they are.
+
+    Attributes:
+        distance: distance from the query to the neighbor, of the kind that the maps explain; it
+            may be a similarity.
+    """
+
+    distance: float
+
+
+class PairsFile(StrictModel):
+    """pairs.json: wrong nearest neighbors, whose maps are in pairs.npz.
+
+    Attributes:
+        embeddings_sha256: SHA-256 of the embeddings that the neighbors were searched in.
+        property_key: the property in whose label the two images of a pair differ.
+        pairs: pairs in the order of pairs.npz, where each has two rows; no image is in two pairs.
+    """
+
+    format: Literal[3] = FORMAT
+    subject: Subject
+    maps_sha256: Sha256
+    embeddings_sha256: Sha256
+    request: SaliencyRequest
+    property_key: str
+    pairs: tuple[Pair, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of the images, in the order of the maps."""
+        return tuple(key for pair in self.pairs for key in pair.keys)
+
+
 class ModelRecord(StrictModel):
     """The model as it was loaded; see `dmlbench.models.LoadedModel`.
 
@@ -321,8 +367,8 @@ class RunFile(StrictModel):
     Attributes:
         name: name of the model in tables and pages.
         settings: settings of the call that wrote this file; `maps` is the number of existing maps.
-        steps: provenance of `embeddings`, `properties` and `saliency`; null if an interrupted call
-            computed the part, and for maps that were not computed.
+        steps: provenance of `embeddings`, `properties`, `saliency` and `pairs`; null if an
+            interrupted call computed the part, and for maps that were not computed.
         files: SHA-256 of the other files of the folder.
         notes: assumptions that a reader of the result has to know.
     """

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
-from dmlbench.results.folder import PROPERTIES, RUN, SALIENCY, Maps, ResultFolder
+from dmlbench.results.files import PairsFile, PropertiesFile, RunFile, SaliencyFile
+from dmlbench.results.folder import PAIRS, PROPERTIES, RUN, SALIENCY, Maps, ResultFolder
 from dmldata.common.errors import InputError
 
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
@@ -16,12 +16,18 @@ FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class Result:
-    """The result of one model on one dataset; `saliency` is None if no maps were made."""
+    """The result of one model on one dataset.
+
+    Attributes:
+        saliency: None if no maps were made.
+        pairs: None if no maps of pairs were made, or if the result is older than they are.
+    """
 
     folder: ResultFolder
     run: RunFile
     properties: PropertiesFile
     saliency: SaliencyFile | None
+    pairs: PairsFile | None = None
 
     @property
     def model(self) -> str:
@@ -29,8 +35,13 @@ class Result:
         return self.run.model.id
 
     def as_json(self) -> dict[str, object]:
-        """Return the three JSON files and the path of their folder as one object."""
-        files = {"run": self.run, "properties": self.properties, "saliency": self.saliency}
+        """Return the JSON files and the path of their folder as one object."""
+        files = {
+            "run": self.run,
+            "properties": self.properties,
+            "saliency": self.saliency,
+            "pairs": self.pairs,
+        }
         dumped = {name: file and file.model_dump(mode="json") for name, file in files.items()}
         return {"folder": str(self.folder.path), **dumped}
 
@@ -38,6 +49,11 @@ class Result:
         """Read maps.npz; valid only if `saliency` is not None."""
         assert self.saliency is not None
         return self.folder.read_maps(self.saliency)
+
+    def pair_maps(self) -> Maps:
+        """Read pairs.npz; valid only if `pairs` is not None."""
+        assert self.pairs is not None
+        return self.folder.read_maps(self.pairs)
 
 
 def load_result(path: Path) -> Result:
@@ -48,11 +64,12 @@ def load_result(path: Path) -> Result:
     """
     folder = ResultFolder(path)
     run = folder.read_run()
-    for name in (PROPERTIES, SALIENCY):
+    for name in (PROPERTIES, SALIENCY, PAIRS):
         if name in run.files:
             folder.check(name, run.files[name])
     saliency = folder.read_saliency() if SALIENCY in run.files else None
-    return Result(folder, run, folder.read_properties(), saliency)
+    pairs = folder.read_pairs() if PAIRS in run.files else None
+    return Result(folder, run, folder.read_properties(), saliency, pairs)
 
 
 def is_fingerprint(data: str) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dmlbench.maps.geometry import Geometry
 from dmlbench.results.arrays import write_arrays
-from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
+from dmlbench.results.files import PairsFile, PropertiesFile, RunFile, SaliencyFile
 from dmlbench.sources.embedding_file import load_array, load_arrays
 from dmldata.common.errors import InputError
 from dmldata.common.files import atomic_file, read_file, sha256_of, write_atomic
@@ -22,17 +22,18 @@ from dmldata.common.strict import parse_json
 
 EMBEDDINGS, PROPERTIES = "embeddings.npy", "properties.json"
 MAPS, SALIENCY = "maps.npz", "saliency.json"
+PAIR_MAPS, PAIRS = "pairs.npz", "pairs.json"
 RUN = "run.json"
 AGAIN = "run dmlbench evaluate on it again"
 
-File = TypeVar("File", PropertiesFile, SaliencyFile, RunFile)
+File = TypeVar("File", PropertiesFile, SaliencyFile, PairsFile, RunFile)
 
-_NAMES = {PropertiesFile: PROPERTIES, SaliencyFile: SALIENCY, RunFile: RUN}
+_NAMES = {PropertiesFile: PROPERTIES, SaliencyFile: SALIENCY, PairsFile: PAIRS, RunFile: RUN}
 
 
 @dataclass(frozen=True)
 class Maps:
-    """The arrays of maps.npz, under the same names.
+    """The arrays of maps.npz and pairs.npz, under the same names.
 
     Attributes:
         keys: [n] keys of the images.
@@ -102,22 +103,32 @@ class ResultFolder:
         """
         return self._parse(SaliencyFile)
 
-    def read_maps(self, described: SaliencyFile) -> Maps:
-        """Read maps.npz and check it against saliency.json.
+    def read_pairs(self) -> PairsFile:
+        """Read pairs.json.
+
+        Raises:
+            InputError: it is missing or not valid.
+        """
+        return self._parse(PairsFile)
+
+    def read_maps(self, described: SaliencyFile | PairsFile) -> Maps:
+        """Read maps.npz or pairs.npz and check it against the JSON file that describes it.
 
         Raises:
             InputError: it is missing, altered or not valid.
         """
-        self.check(MAPS, described.maps_sha256)
+        name = MAPS if isinstance(described, SaliencyFile) else PAIR_MAPS
+        path = self.path / name
+        self.check(name, described.maps_sha256)
         try:
-            arrays = load_arrays(self.path / MAPS)
+            arrays = load_arrays(path)
             maps = Maps(**{name: arrays[name] for name in Maps.__dataclass_fields__})
         except KeyError as error:
-            raise InputError(f"{self.path / MAPS}: holds no {error}; {AGAIN}") from None
+            raise InputError(f"{path}: holds no {error}; {AGAIN}") from None
         except InputError as error:
             raise InputError(f"{error}; {AGAIN}") from None
         if tuple(maps.keys.tolist()) != described.keys:
-            raise InputError(f"{self.path / MAPS}: other keys than in {SALIENCY}; {AGAIN}")
+            raise InputError(f"{path}: other keys than in {_NAMES[type(described)]}; {AGAIN}")
         count = len(maps.keys)
         suits = (
             maps.geometry.shape == (count, 4, 2)
@@ -130,7 +141,7 @@ class ResultFolder:
             and maps.geometry.dtype.kind == "i"
         )
         if not suits:
-            raise InputError(f"{self.path / MAPS}: not one map and geometry per image; {AGAIN}")
+            raise InputError(f"{path}: not one map and geometry per image; {AGAIN}")
         return maps
 
     def read_embeddings(self) -> NDArray[np.float32]:
@@ -160,14 +171,14 @@ class ResultFolder:
             np.save(file, embeddings)
         return sha256_of(self.path / EMBEDDINGS)
 
-    def write_maps(self, maps: Maps) -> str:
-        """Write maps.npz and return its SHA-256."""
+    def write_maps(self, maps: Maps, name: str = MAPS) -> str:
+        """Write maps.npz, or pairs.npz, and return its SHA-256."""
         self._reopen()
-        arrays = {name: getattr(maps, name) for name in Maps.__dataclass_fields__}
-        write_arrays(self.path / MAPS, arrays, compressed=True)
-        return sha256_of(self.path / MAPS)
+        arrays = {field: getattr(maps, field) for field in Maps.__dataclass_fields__}
+        write_arrays(self.path / name, arrays, compressed=True)
+        return sha256_of(self.path / name)
 
-    def write(self, content: PropertiesFile | SaliencyFile | RunFile) -> None:
+    def write(self, content: PropertiesFile | SaliencyFile | PairsFile | RunFile) -> None:
         """Write one of the JSON files under its name; run.json has to be written last."""
         if not isinstance(content, RunFile):
             self._reopen()

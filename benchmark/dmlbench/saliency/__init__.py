@@ -21,6 +21,7 @@ from dmlbench.saliency.methods import (
     smoothgrad_paper,
     takes,
 )
+from dmlbench.saliency.pairs import ExplainedPair, explain_pair, pair_saliency
 from dmlbench.saliency.randomization import (
     RandomizedMaps,
     Stage,
@@ -33,6 +34,7 @@ from dmlbench.saliency.reference import black_image, black_reference
 __all__ = [
     "METHODS",
     "ExplainedImages",
+    "ExplainedPair",
     "MapSettings",
     "RandomizedMaps",
     "Stage",
@@ -41,6 +43,7 @@ __all__ = [
     "check_precision",
     "deletion",
     "explain_images",
+    "explain_pair",
     "grad_cam",
     "gradient",
     "insertion",
@@ -48,6 +51,7 @@ __all__ = [
     "method_id",
     "method_named",
     "occlusion",
+    "pair_saliency",
     "randomization_stages",
     "randomized_copies",
     "randomized_maps",

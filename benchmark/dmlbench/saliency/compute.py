@@ -121,7 +121,7 @@ def explain_images(
     half_correlation = [np.zeros(0)]
     while batch := list(itertools.islice(pairs, settings.batch_size)):
         tensors = [loaded.preprocessing.to_tensor(image) for image, _ in batch]
-        explained = _explain_batch(
+        explained = explain_tensors(
             loaded,
             torch.stack(tensors).to(device),
             [key for _, key in batch],
@@ -136,7 +136,7 @@ def explain_images(
     return ExplainedImages(np.concatenate(maps), np.concatenate(half_correlation))
 
 
-def _explain_batch(
+def explain_tensors(
     loaded: LoadedModel,
     images: torch.Tensor,
     keys: list[str],
@@ -144,6 +144,15 @@ def _explain_batch(
     black: torch.Tensor,
     settings: MapSettings,
 ) -> ExplainedImages:
+    """Return the maps of a batch of images that explain their distance to any reference.
+
+    Args:
+        images: [B, 3, H, W], preprocessed, on the model's device.
+        reference: [1, D], the embedding that the distance is to.
+        black: [1, 3, H, W], the black image, where some methods start.
+
+    Other arguments and errors are those of `saliency_maps`.
+    """
     distance = distance_named(loaded.distance)
     copies = NoisyCopies(keys, settings.samples, settings.sigma, settings.seed, loaded.id)
     if has_halves(settings.method):

@@ -1,4 +1,4 @@
-"""The black image, whose embedding is the reference of the maps."""
+"""References of maps: constant embeddings, in the protocol that of the black image."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dmlbench.models.contract import LoadedModel
+from dmlbench.models.contract import EmbeddingModel, LoadedModel
 from dmlbench.models.execution import evaluated, full_precision, move_model
 
 SIDE = 500
@@ -24,5 +24,10 @@ def black_reference(loaded: LoadedModel, device: torch.device | str = "cpu") -> 
     """
     place = torch.device(device)
     move_model(loaded.model, place)
-    with evaluated(loaded.model), full_precision(), torch.no_grad():
-        return loaded.model(black_image(loaded, place)).detach()
+    return constant_embeddings(loaded.model, black_image(loaded, place))
+
+
+def constant_embeddings(model: EmbeddingModel, images: Tensor) -> Tensor:
+    """Return the embeddings [B, D] of images [B, 3, H, W], as constants without gradient."""
+    with evaluated(model), full_precision(), torch.no_grad():
+        return model(images.clone()).detach()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import warnings
+from pathlib import Path
 
 from PIL import Image
 
 from dmldata.common.errors import DatasetError
+from dmldata.common.files import read_file
+from dmldata.common.foreign import reading
 from dmldata.contract.decode import check_eight_bits
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
@@ -24,6 +27,17 @@ def is_image(name: str) -> bool:
     (True, False)
     """
     return name.rpartition(".")[2].lower() in EXTENSIONS
+
+
+def read_photograph(path: Path) -> Image.Image:
+    """Read an image file to RGB.
+
+    Raises:
+        DatasetError: the file is missing, not a file or too large; see also `decode_photograph`.
+    """
+    with reading(str(path), "an image file", DatasetError):
+        data = read_file(path)
+    return decode_photograph(data, str(path))
 
 
 def decode_photograph(data: bytes, where: str) -> Image.Image:

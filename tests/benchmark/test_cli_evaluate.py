@@ -88,6 +88,8 @@ def test_results_hold_every_file_and_say_how_they_were_made(results, shapes, mod
         assert sorted(contents(folder)) == [
             "embeddings.npy",
             "maps.npz",
+            "pairs.json",
+            "pairs.npz",
             "properties.json",
             "run.json",
             "saliency.json",
@@ -189,7 +191,7 @@ def test_table_names_properties_and_attention(evaluate):
 
 def test_json_is_one_object_and_all_of_stdout(evaluate, tmp_path):
     answer = evaluate("--json")
-    assert set(answer.json) == {"folder", "run", "properties", "saliency", "log"}
+    assert set(answer.json) == {"folder", "run", "properties", "saliency", "pairs", "log"}
     assert answer.json["run"] == json.loads((folder_of(tmp_path / "out") / "run.json").read_text())
     again = evaluate("--json")
     assert again.json | {"log": answer.json["log"]} == answer.json
@@ -201,6 +203,7 @@ def test_json_is_one_object_and_all_of_stdout(evaluate, tmp_path):
         "properties: reused",
         "maps: reused (3 images)",
         "faithfulness of maps: reused (images: 3)",
+        "pairs: reused (4 wrong nearest neighbors)",
     ]
     assert again.err == ""
 

@@ -280,7 +280,11 @@ def report(
     dataset: DatasetOptions,
     images: Annotated[
         int,
-        typer.Option("--images", min=0, help="Number of images to show with their saliency maps."),
+        typer.Option(
+            "--images",
+            min=0,
+            help="Number of images to show with their saliency maps, and of pairs of each model.",
+        ),
     ] = 8,
     title: Annotated[str | None, typer.Option("--title", help="Title of the page.")] = None,
     groups: GroupsFile = None,

@@ -47,23 +47,23 @@ def distance_text(name: str, value: float) -> str:
 
 
 def make_pair_cards(
-    comparison: Comparison, results: Sequence[Result], dataset: ImageSource
+    comparison: Comparison, results: Sequence[Result], dataset: ImageSource, count: int
 ) -> list[PairCards]:
-    """Make the cards of all models that have maps of pairs.
+    """Make cards of the first `count` pairs of each model that has maps of pairs.
 
     Raises:
         DatasetError: a shard is damaged.
         InputError: the maps of a result are missing, altered or not valid.
     """
     pairs = [(result, result.pairs) for result in results if result.pairs is not None]
-    keys = {key for _, described in pairs for key in described.keys}
+    keys = {key for _, described in pairs for pair in described.pairs[:count] for key in pair.keys}
     items = {item.key: item for item in dataset.samples_iter(keys=keys, with_mask=False)}
     small = {key: shrink(item.image, SMALL_WIDTH) for key, item in items.items()}
     return [
         PairCards(
             comparison.label(result.model),
             described.property_key,
-            _cards(described, result.pair_maps(), items, small, dataset),
+            _cards(described, result.pair_maps(), items, small, dataset, count),
         )
         for result, described in pairs
     ]
@@ -75,18 +75,19 @@ def _cards(
     items: dict[str, Item],
     small: dict[str, Image.Image],
     dataset: ImageSource,
+    count: int,
 ) -> list[Card]:
     cards = []
-    for row, pair in enumerate(described.pairs):
+    for row, pair in enumerate(described.pairs[:count]):
         tiles = []
         for place, key in enumerate(pair.keys):
             picture, label = small[key], value_text(items[key], dataset, described.property_key)
             map_row = 2 * row + place
             glow = overlay(picture, maps.maps[map_row].astype(float), maps.geometry_of(map_row))
             role = "neighbor" if place else "query"
-            alt = f"Image {key}: {described.property_key} {label}"
+            alt = f"{role.title()} {key}: {described.property_key} {label}"
             tiles.append(Tile(data_uri(picture), *picture.size, alt, role, label))
-            alt = f"What brings image {key} near image {pair.keys[1 - place]}"
+            alt = f"Map of {role} {key} that explains its distance to {pair.keys[1 - place]}"
             tiles.append(Tile(data_uri(glow), *glow.size, alt, f"map of the {role}"))
         apart = distance_text(described.request.distance, pair.distance)
         cards.append(Card(f"{pair.query}, {pair.neighbor}", [("", apart)], tiles))
@@ -143,7 +144,7 @@ def _shortened(name: str, most: int = 48) -> str:
     """Leave out the middle of a long name.
 
     >>> _shortened("abcdefghij", 7)
-    'abc...j'
+    'ab...ij'
     """
     if len(name) <= most:
         return name

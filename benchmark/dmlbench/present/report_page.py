@@ -92,7 +92,7 @@ def write_report(
     Args:
         results: results of one or more models on one dataset.
         dataset: that dataset, for the images; None leaves the images out.
-        images: number of images to show.
+        images: number of images to show, and of pairs of each model.
         groups: two groups of models to test; see `dmlbench.compare.compare_results`.
 
     Raises:
@@ -132,7 +132,9 @@ def write_report(
         faithfulness=_faithfulness(comparison),
         groups=list(group_tables(comparison.groups).values()) if comparison.groups else [],
         cards=cards,
-        pair_cards=[] if dataset is None else make_pair_cards(comparison, results, dataset),
+        pair_cards=(
+            [] if dataset is None else make_pair_cards(comparison, results, dataset, images)
+        ),
         strips=[] if dataset is None else make_strips(comparison, results, dataset),
         explorer=Markup(explorer),
         map_side=MAP,

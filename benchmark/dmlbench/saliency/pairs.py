@@ -50,8 +50,8 @@ def pair_saliency(
     """Return a map of each of two images that explains its distance to the other.
 
     The map of a is that of D(f(a), f(b)) with f(b) held constant, and the map of b is that of
-    D(f(b), f(a)) with f(a) held constant; to swap the images is to swap the maps. A distance of 0
-    has no gradient: the map of an image without noise beside itself is all zeros.
+    D(f(b), f(a)) with f(a) held constant; to swap the images is to swap the maps. Two equal
+    images have no distance to explain: without noise, their maps show rounding.
 
     Args:
         images: [2, 3, H, W], preprocessed, on the model's device.

@@ -120,6 +120,15 @@ def train(
         ),
     ] = "quick",
     changes: ProfileOptions,
+    checkpoints: Annotated[
+        int,
+        typer.Option(
+            "--checkpoints",
+            min=0,
+            help="Number of epochs whose models are kept in OUT/<loss>-fold<fold>/checkpoints, "
+            "log-spaced from the first to the last.",
+        ),
+    ] = 0,
     seed: Seed = 0,
     workers: Annotated[
         int | None,
@@ -155,7 +164,7 @@ def train(
 
     check_folder(out, "--out")
     require_extras("torch", "pytorch_metric_learning", "lightning", "tensorboard")
-    from dmlbench.training import TrainSettings, read_training
+    from dmlbench.training import TrainSettings, read_checkpoints, read_training
     from dmlbench.training import train as train_model
     from dmlbench.training.fit import is_first
     from dmlbench.training.trunks import DEFAULT_TRUNK
@@ -171,6 +180,7 @@ def train(
         "out": out,
         "name": name,
         "profile": profile,
+        "checkpoints": checkpoints,
         "seed": seed,
         "workers": workers,
         "precision": precision,
@@ -189,9 +199,12 @@ def train(
     training = read_training(path)
     if as_json:
         result = {"model": str(path), "metrics": training["metrics"], "log": said}
+        result |= {"checkpoints": [str(checkpoint.file) for checkpoint in read_checkpoints(path)]}
         say(json.dumps(result, indent=1, ensure_ascii=False))
     else:
         _print_metrics(loss, training["metrics"])
+        for checkpoint in read_checkpoints(path):
+            say(f"checkpoint: {checkpoint.file}: validation MAP@R {checkpoint.map_at_r:.4f}")
         say(f"model: {path}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import mean
 
-from dmlbench.compare.group_tests import MAPS, GroupTest
+from dmlbench.compare.group_tests import MAPS, GroupComparison, GroupTest
 from dmlbench.losses import loss_named, without_controls
 from dmlbench.present.group_tables import reach_words, relabeling_words
 from dmlbench.present.numbers import interval, number, p_value, range_text
@@ -21,6 +21,7 @@ def findings_in_words(findings: Findings) -> Iterator[str]:
     """Yield sentences on groups, chance, maps, retrieval and training."""
     yield from _between_groups(findings)
     yield from _given_retrieval(findings)
+    yield from _at_equal_retrieval(findings)
     yield from _with_retrieval(findings)
     yield from _changes(findings)
     yield from _above_chance(findings)
@@ -37,13 +38,7 @@ def _between_groups(findings: Findings) -> Iterator[str]:
         return
     first, second = groups.groups.names
     tests = groups.properties
-    sure = [
-        name
-        for name, test in tests.items()
-        if test.corrected.p_holm is not None
-        and test.corrected.p_holm < SIGNIFICANCE
-        and _has_sign(test)
-    ]
+    sure = _sure(groups)
     if sure:
         listed = "; ".join(_difference(name, tests[name]) for name in sure)
         yield f"Properties that {first} and {second} losses cluster by differently: {listed}."
@@ -64,6 +59,44 @@ def _between_groups(findings: Findings) -> Iterator[str]:
             f"Differences that are large and have a sign (|delta| >= {LARGE_DELTA}, its interval "
             f"without 0), but not beyond the doubt of so many tests: {listed}."
         )
+
+
+def _sure(groups: GroupComparison) -> list[str]:
+    """Return the properties in which the groups differ."""
+    return [
+        name
+        for name, test in groups.properties.items()
+        if test.corrected.p_holm is not None
+        and test.corrected.p_holm < SIGNIFICANCE
+        and _has_sign(test)
+    ]
+
+
+def _at_equal_retrieval(findings: Findings) -> Iterator[str]:
+    equal = findings.equal_map_at_r
+    if equal is None:
+        return
+    gap = number(max(map(equal.gap, equal.points)), 4)
+    levels = (
+        range_text(equal.levels.values(), 4)
+        if len(equal.levels) > 1
+        else number(next(iter(equal.levels.values())), 4)
+    )
+    where = (
+        f"At the highest validation MAP@R that all losses reached ({levels}; the models compared "
+        f"are up to {gap} from it)"
+    )
+    if equal.groups is None:
+        yield f"{where} no groups were tested: the losses are not of two."
+        return
+    first, second = equal.groups.groups.names
+    tests = equal.groups.properties
+    sure = _sure(equal.groups)
+    if sure:
+        listed = "; ".join(f"{name} ({_means(tests[name])})" for name in sure)
+        yield f"{where}, {first} and {second} losses differ in: {listed}."
+    else:
+        yield f"{where}, no property tells {first} from {second} losses."
 
 
 def _has_sign(test: GroupTest) -> bool:

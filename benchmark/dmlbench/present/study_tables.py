@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 
 from dmlbench.compare.comparison import Pair
 from dmlbench.losses import loss_named, without_controls
 from dmlbench.present.group_tables import group_tables
-from dmlbench.present.numbers import extent
+from dmlbench.present.numbers import extent, number
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
 from dmlbench.scores.registry import MAIN, PAPER, RETRIEVAL, declared
 from dmlbench.study.findings import Averaged, Findings
@@ -33,6 +34,7 @@ def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         yield "saliency_bounds", bounds_table(findings)
     if findings.trainings:
         yield "training", training_table(findings)
+    yield from equal_tables(findings)
 
 
 def correlation_table(findings: Findings) -> Table:
@@ -59,14 +61,58 @@ def correlation_table(findings: Findings) -> Table:
     return Table("Pearson r of saliency maps", columns, rows, note)
 
 
+def equal_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
+    """Yield tables of the losses at equal MAP@R, if the study compares them there."""
+    equal = findings.equal_map_at_r
+    if equal is None:
+        return
+    at = "at equal validation MAP@R"
+    levels = ", ".join(f"fold {fold} {number(level, 4)}" for fold, level in equal.levels.items())
+    rows: list[Row] = []
+    for loss, by_fold in equal.points.items():
+        points = list(by_fold.values())
+        end = (findings.trainings[loss].trained or {}).get("map_at_r")
+        mean_level = sum(point.map_at_r for point in points) / len(points)
+        epochs = ", ".join(str(point.epoch) for point in points)
+        rows.append((*_named(loss), epochs, mean_level, equal.gap(loss), end))
+    columns = (
+        *(*NAMES, Column("epochs", role="words")),
+        *(Column("MAP@R", 4), Column("largest distance from the level", 4)),
+        Column("MAP@R of the best epoch", 4),
+    )
+    note = (
+        f"Level: the highest MAP@R on the validation classes that all losses reached ({levels}). "
+        "Of each loss and fold the checkpoint nearest to it, or the best epoch."
+    )
+    yield "equal_checkpoints", Table(f"Models {at}", columns, rows, note)
+    table = _score_table(equal.properties[MAIN.key], list(equal.points), paper=False)
+    note = _score_note(findings, paper=False)
+    yield f"equal_{MAIN.key}", Table(f"{MAIN.title} {at}", *table, note)
+    if equal.groups is not None:
+        tests = group_tables(equal.groups)["group_tests"]
+        yield "equal_group_tests", dataclasses.replace(tests, title=f"{tests.title}, {at}")
+
+
 def property_table(findings: Findings, score: str) -> Table:
     """Return the mean over the folds and its standard deviation, losses by properties."""
-    by_property = findings.properties[score]
     paper = score == PAPER.key
+    title = f"{MAIN.title}, the paper's setting" if paper else MAIN.title
+    table = _score_table(findings.properties[score], findings.losses, paper=paper)
+    return Table(title, *table, _score_note(findings, paper=paper))
+
+
+def _score_table(
+    by_property: Mapping[str, Mapping[str, Averaged]], losses: Sequence[str], *, paper: bool
+) -> tuple[Sequence[Column], list[Row]]:
+    """Return columns and rows, losses by properties."""
     rows: list[Row] = []
-    for loss in findings.losses:
+    for loss in losses:
         cells = [_averaged(by_property[name][loss], paper=paper) for name in by_property]
         rows.append((*_named(loss), *cells))
+    return (*NAMES, *(Column(name, MAIN.digits) for name in by_property)), rows
+
+
+def _score_note(findings: Findings, *, paper: bool) -> str:
     folds = len(findings.recipe.folds)
     many = f"Mean and standard deviation over {folds} folds" if folds > 1 else "One fold"
     dataset = findings.datasets["properties"]
@@ -75,10 +121,7 @@ def property_table(findings: Findings, score: str) -> Table:
         if paper
         else "In brackets: not above what permuted labels score, in some fold."
     )
-    title = f"{MAIN.title}, the paper's setting" if paper else MAIN.title
-    note = f"{many}; {dataset.title}, {dataset.images} images. {marked}"
-    columns = *NAMES, *(Column(name, MAIN.digits) for name in by_property)
-    return Table(title, columns, rows, note)
+    return f"{many}; {dataset.title}, {dataset.images} images. {marked}"
 
 
 def retrieval_table(findings: Findings, label: str) -> Table:

@@ -21,6 +21,7 @@ from dmlbench.scores.registry import ADJUSTED, MAIN, PAPER, RETRIEVAL
 from dmlbench.study.changes import Change, training_changes
 from dmlbench.study.models import Measurement, Training
 from dmlbench.study.recipe import StudyRecipe
+from dmlbench.study.trajectories import ChosenPoints
 from dmldata.common.strict import StrictModel
 
 Model = tuple[str, int]
@@ -94,6 +95,18 @@ class FoldAgreement(StrictModel):
     pairs: int
 
 
+class EqualRetrieval(ChosenPoints):
+    """Properties of the losses at equal MAP@R.
+
+    Attributes:
+        properties: as in `Findings`, of the chosen models.
+        groups: as in `Findings`, of the chosen models; tests of properties alone.
+    """
+
+    properties: dict[str, dict[str, dict[str, Averaged]]]
+    groups: GroupComparison | None
+
+
 class Findings(StrictModel):
     """The numbers of a study.
 
@@ -111,6 +124,8 @@ class Findings(StrictModel):
         maps: comparison of the maps of the fold with most maps.
         fold_agreement: by loss, if several folds have maps.
         groups: None if the losses are not of two groups.
+        equal_map_at_r: the trained losses at equal MAP@R on the validation classes; None if the
+            recipe does not ask for it.
     """
 
     recipe: StudyRecipe
@@ -124,6 +139,7 @@ class Findings(StrictModel):
     maps: MapComparison | None
     fold_agreement: dict[str, FoldAgreement]
     groups: GroupComparison | None
+    equal_map_at_r: EqualRetrieval | None = None
 
 
 def find(
@@ -135,6 +151,9 @@ def find(
     maps: MapComparison | None,
     repeats: MapComparison | None,
     groups: Groups | None,
+    chosen: ChosenPoints | None = None,
+    equal: Mapping[Model, Measurement] | None = None,
+    equal_groups: Groups | None = None,
 ) -> Findings:
     """Combine the results of all steps of a study.
 
@@ -142,19 +161,14 @@ def find(
         labels: properties of the images of `classes` that are classes.
         maps: comparison of maps of all losses of one fold.
         repeats: comparison of maps of all losses of all folds that have maps.
+        chosen, equal, equal_groups: models at equal MAP@R, their measurements, and groups of them.
     """
     losses = recipe.compared
     first = next(iter(properties.values()))
     datasets = {"properties": first.run.dataset}
     if classes:
         datasets["classes"] = next(iter(classes.values())).run.dataset
-    by_score = {
-        score: {
-            name: {loss: _averaged(properties, loss, name, score) for loss in losses}
-            for name in first.properties.properties
-        }
-        for score in SCORES
-    }
+    by_score = _by_score(properties, losses)
     by_label = {
         label: {
             loss: {score.key: _averaged(classes, loss, label, score.key) for score in RETRIEVAL}
@@ -176,7 +190,29 @@ def find(
         maps=maps,
         fold_agreement=_fold_agreement(losses, repeats) if repeats else {},
         groups=_groups(groups, properties, classes, labels, maps),
+        equal_map_at_r=EqualRetrieval(
+            levels=chosen.levels,
+            points=chosen.points,
+            properties=_by_score(equal, tuple(chosen.points)),
+            groups=_groups(equal_groups, equal, {}, (), None),
+        )
+        if chosen and equal
+        else None,
     )
+
+
+def _by_score(
+    measured: Mapping[Model, Measurement], losses: Sequence[str]
+) -> dict[str, dict[str, dict[str, Averaged]]]:
+    """Return the scores of measurements by score, property and loss."""
+    names = next(iter(measured.values())).properties.properties
+    return {
+        score: {
+            name: {loss: _averaged(measured, loss, name, score) for loss in losses}
+            for name in names
+        }
+        for score in SCORES
+    }
 
 
 def mean_r(pairs: Iterable[Pair]) -> float | None:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from dmlbench import load_model
 from dmlbench.evaluation import evaluate
@@ -34,11 +34,13 @@ class Training(StrictModel):
     Attributes:
         metrics, history: see `dmlbench.training.read_training`.
         made_with: versions and hardware.
+        checkpoints: validations of the epochs whose models were kept.
     """
 
     metrics: dict[str, Any]
     history: list[dict[str, Any]]
     made_with: dict[str, Any]
+    checkpoints: list[dict[str, float]] = Field(default_factory=list)
 
 
 class Measurement(StrictModel):
@@ -100,12 +102,23 @@ class StudyModel:
             what: name of the step.
             only: properties to score; by default all that vary.
         """
-        source = open_images(images)
         settings = self._settings(0).model_copy(update={"only": only})
+        return self._measure(what, images, settings, None)
+
+    def measure_checkpoint(self, what: str, images: Images, epoch: int) -> Measurement:
+        """Score the checkpoint of an epoch on these images; see `measure`."""
+        return self._measure(what, images, self._settings(0), epoch)
+
+    def _measure(
+        self, what: str, images: Images, settings: Settings, epoch: int | None
+    ) -> Measurement:
+        source = open_images(images)
         decides = self._decides(source, settings, {"seed", "intervals", "chance", "only"})
+        decides += [] if epoch is None else [epoch]
 
         def make() -> Measurement:
-            result = self._evaluate(source, settings)
+            loaded = self._loaded if epoch is None else self._checkpoint(epoch)
+            result = self._evaluate(source, settings, loaded)
             return Measurement(run=result.run, properties=result.properties)
 
         return self._steps.take(f"{self.name}.{what}", decides, Measurement, make)
@@ -123,7 +136,7 @@ class StudyModel:
         finished = self._steps.read(step, decides, Measurement)
         if finished is not None and _has_maps(earlier := finished.result(self.results)):
             return earlier
-        result = self._evaluate(source, settings)
+        result = self._evaluate(source, settings, self._loaded)
         measurement = Measurement(
             run=result.run, properties=result.properties, saliency=result.saliency
         )
@@ -135,7 +148,7 @@ class StudyModel:
         """Folder of the results of all models."""
         return self._out / "results"
 
-    def _decides(self, source: ImageSource, settings: Settings, asked: set[str]) -> Any:
+    def _decides(self, source: ImageSource, settings: Settings, asked: set[str]) -> list[object]:
         """Return everything that decides a measurement."""
         deciding = settings.model_dump(mode="json", include=asked)
         return [FORMAT, self.decides, self.name, source.fingerprint, deciding]
@@ -149,9 +162,9 @@ class StudyModel:
             return settings
         return settings.model_copy(update={"samples": images.samples, "method": images.method})
 
-    def _evaluate(self, source: ImageSource, settings: Settings) -> Result:
+    def _evaluate(self, source: ImageSource, settings: Settings, loaded: LoadedModel) -> Result:
         return evaluate(
-            self._loaded,
+            loaded,
             source,
             self.results,
             settings,
@@ -167,6 +180,12 @@ class StudyModel:
             return load_model(reference, loss=self.loss)
         self._train()
         return load_model(str(self._task.settings.file))
+
+    def _checkpoint(self, epoch: int) -> LoadedModel:
+        from dmlbench.training.checkpoints import checkpoint_file
+
+        self._train()
+        return load_model(str(checkpoint_file(self._task.settings.folder, epoch)))
 
     @cached_property
     def _task(self) -> Task:
@@ -197,7 +216,8 @@ class StudyModel:
             self._say(f"{self.name}: train")
         path = train(settings, say=lambda line: None, quiet=self._quiet)
         training = read_training(path)
-        return Training(**{name: training[name] for name in Training.model_fields})
+        fields = Training.model_fields.keys() & training.keys()
+        return Training(**{name: training[name] for name in fields})
 
 
 def open_images(images: Images) -> ImageSource:

@@ -76,6 +76,8 @@ class StudyRecipe(StrictModel):
         classes: images whose classes are retrieved.
         properties: images whose embeddings are scored by property.
         saliency: images whose maps are compared.
+        equal_map_at_r: whether properties are compared at equal MAP@R on the validation classes,
+            too, between the nearest checkpoints; see `trajectories`.
         groups: file as for `--groups`; by default classification against ranking losses.
         seed: seed of the measurements.
     """
@@ -91,6 +93,7 @@ class StudyRecipe(StrictModel):
     classes: ClassImages | None = None
     properties: Images
     saliency: MapImages | None = None
+    equal_map_at_r: bool = False
     groups: str | None = None
     seed: int = Field(default=0, ge=0)
 
@@ -109,6 +112,8 @@ class StudyRecipe(StrictModel):
             raise ValueError(f"training: {reserved[0]} is given by the study itself")
         if self.model is not None and "{loss}" not in self.model:
             raise ValueError("model: has to hold {loss}, as in models/{loss}-fold{fold}.pt")
+        if self.equal_map_at_r and not (self.training or {}).get("checkpoints"):
+            raise ValueError("equal_map_at_r: needs training: {checkpoints: 10}, or another number")
         for fold in self.saliency.images if self.saliency else ():
             if fold not in self.folds:
                 raise ValueError(f"saliency.images: fold {fold} is not one of folds")

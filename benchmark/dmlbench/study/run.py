@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,16 @@ from dmlbench.study.findings import Findings, MapComparison, Model, find
 from dmlbench.study.models import Measurement, StudyModel, Training, open_images
 from dmlbench.study.recipe import ClassImages, StudyRecipe
 from dmlbench.study.steps import Steps
+from dmlbench.study.trajectories import ChosenPoints, Point, choose_points, trajectory
 from dmldata.common.cluster import LostWorkerError, Pool
 from dmldata.common.errors import InputError, PrismError
 from dmldata.common.output import Say, say
 
 PROPERTIES, CLASSES, MAPS, REPEATS = "properties", "classes", "maps", "maps.folds"
+EQUAL = "properties.equal"
+
+Work = tuple[str, int, int | None]
+"""A loss, a fold, and the epoch of a checkpoint to score; None for all steps of the model."""
 
 
 def run_study(
@@ -54,14 +59,42 @@ def run_study(
     ]
     _check(recipe, models)
     needs_maps = _names_to_map(recipe, models, out)
-    if executor.on_ray:
-        measurer = _Measurer(recipe, needs_maps, out, executor.threads or 1)
-        _run_on_ray(models, measurer, executor, say)
-    else:
-        for number, model in enumerate(models, start=1):
-            say(f"model {number} of {len(models)}: {model.name}")
-            _measure(model, with_maps=model.name in needs_maps)
-    return _gather(recipe, models, out)
+    measurer = _Measurer(recipe, needs_maps, out, executor.threads or 1)
+
+    def run(works: dict[Work, StudyModel]) -> None:
+        if executor.on_ray:
+            _run_on_ray(works, measurer, executor, say)
+            return
+        for number, (work, model) in enumerate(works.items(), start=1):
+            say(f"model {number} of {len(works)}: {_named(work, model)}")
+            _measure(model, work[2], with_maps=model.name in needs_maps)
+
+    run({(model.loss, model.fold, None): model for model in models})
+    chosen = _choose(models) if recipe.equal_map_at_r else None
+    if chosen is not None:
+        run(
+            {
+                (model.loss, model.fold, point.epoch): model
+                for model in models
+                if (point := _point(chosen, model)) is not None and not point.best
+            }
+        )
+    return _gather(recipe, models, out, chosen)
+
+
+def _choose(models: Sequence[StudyModel]) -> ChosenPoints:
+    """Choose the checkpoints to compare at equal MAP@R."""
+    trainings = {(model.loss, model.fold): model.training() for model in models}
+    return choose_points({at: trajectory(each) for at, each in trainings.items() if each})
+
+
+def _point(chosen: ChosenPoints, model: StudyModel) -> Point | None:
+    """Return the chosen point of a model; None for a control."""
+    return chosen.points.get(model.loss, {}).get(model.fold)
+
+
+def _named(work: Work, model: StudyModel) -> str:
+    return model.name if work[2] is None else f"{model.name}, epoch {work[2]}"
 
 
 def _check(recipe: StudyRecipe, models: Sequence[StudyModel]) -> None:
@@ -75,9 +108,12 @@ def _check(recipe: StudyRecipe, models: Sequence[StudyModel]) -> None:
         _ = model.decides
 
 
-def _measure(model: StudyModel, *, with_maps: bool) -> None:
-    """Run all steps of one model."""
+def _measure(model: StudyModel, epoch: int | None, *, with_maps: bool) -> None:
+    """Run all steps of one model, or score one of its checkpoints."""
     recipe = model.recipe
+    if epoch is not None:
+        model.measure_checkpoint(EQUAL, recipe.properties, epoch)
+        return
     model.training()
     model.measure(PROPERTIES, recipe.properties)
     if recipe.classes is not None:
@@ -121,7 +157,9 @@ def _decides(recipe: StudyRecipe, models: Sequence[StudyModel]) -> Any:
     ]
 
 
-def _gather(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> Findings:
+def _gather(
+    recipe: StudyRecipe, models: Sequence[StudyModel], out: Path, chosen: ChosenPoints | None
+) -> Findings:
     measured: dict[str, dict[Model, Measurement]] = {PROPERTIES: {}, CLASSES: {}}
     trainings: dict[Model, Training] = {}
     labels = _labels(recipe.classes)
@@ -138,6 +176,8 @@ def _gather(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> Fin
     for name, of_it in _map_steps(recipe, models):
         compare = partial(_compare, of_it)
         maps[name] = steps.take(name, _decides(recipe, of_it), MapComparison, compare)
+    results = out / "results"
+    equal = {} if chosen is None else _measured_at(chosen, recipe, models)
     return find(
         recipe,
         trainings,
@@ -146,11 +186,27 @@ def _gather(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> Fin
         labels,
         maps.get(MAPS),
         maps.get(REPEATS),
-        _groups(
-            recipe,
-            [measurement.result(out / "results") for measurement in measured[PROPERTIES].values()],
-        ),
+        _groups(recipe, [each.result(results) for each in measured[PROPERTIES].values()]),
+        chosen,
+        equal,
+        _groups(recipe, [each.result(results) for each in equal.values()]) if equal else None,
     )
+
+
+def _measured_at(
+    chosen: ChosenPoints, recipe: StudyRecipe, models: Sequence[StudyModel]
+) -> dict[Model, Measurement]:
+    """Return the measurements of the models that are compared at equal MAP@R."""
+    measured = {}
+    for model in models:
+        point = _point(chosen, model)
+        if point is not None:
+            measured[model.loss, model.fold] = (
+                model.measure(PROPERTIES, recipe.properties)
+                if point.best
+                else model.measure_checkpoint(EQUAL, recipe.properties, point.epoch)
+            )
+    return measured
 
 
 def _compare(models: Sequence[StudyModel]) -> MapComparison:
@@ -187,35 +243,36 @@ def _groups(recipe: StudyRecipe, results: Sequence[Result]) -> Groups | None:
 
 
 class _Measurer:
-    """Runs all steps of models on a node; a piece of work is a loss and a fold."""
+    """Runs pieces of work on a node."""
 
     def __init__(self, recipe: StudyRecipe, needs_maps: set[str], out: Path, threads: int) -> None:
         self._recipe, self._needs_maps, self._out = recipe, needs_maps, out.absolute()
         self._threads = threads
 
-    def __call__(self, at: Model) -> None:
+    def __call__(self, work: Work) -> None:
         import torch
 
         torch.set_num_threads(self._threads)
-        model = StudyModel(self._recipe, *at, self._out, lambda line: None, quiet=True)
-        _measure(model, with_maps=model.name in self._needs_maps)
+        loss, fold, epoch = work
+        model = StudyModel(self._recipe, loss, fold, self._out, lambda line: None, quiet=True)
+        _measure(model, epoch, with_maps=model.name in self._needs_maps)
 
 
 def _run_on_ray(
-    models: Sequence[StudyModel],
+    works: Mapping[Work, StudyModel],
     measurer: _Measurer,
     executor: ExecutorSettings,
     say: Say,
 ) -> None:
     """Run the models on a Ray cluster; an error is raised after all other models are done."""
-    names = {(model.loss, model.fold): model.name for model in models}
     failed: list[PrismError] = []
     pool = Pool(measurer, executor.address, workers=executor.workers, threads=executor.threads or 1)
     try:
-        for at, error in pool.each(names):
+        for work, error in pool.each(works):
+            name = _named(work, works[work])
             if isinstance(error, LostWorkerError):
-                error = PrismError(f"{names[at]}: its worker was lost: {error}")
-            say(f"model {names[at]}: {'failed' if error else 'done'}")
+                error = PrismError(f"{name}: its worker was lost: {error}")
+            say(f"model {name}: {'failed' if error else 'done'}")
             failed += [error] if error else []
     finally:
         pool.close()

@@ -1,7 +1,7 @@
 """Training: fourteen losses of deep metric learning (protocol, section 6), and two controls.
 
 `train` trains a model and writes its file, resuming an interrupted training; `read_training` reads
-from such a file how it was trained.
+from such a file how it was trained, and `read_checkpoints` the models of some of its epochs.
 """
 
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
@@ -9,8 +9,9 @@ from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 # Lightning imports torchvision while it is imported.
 ensure_torchvision_imports()
 
+from dmlbench.training.checkpoints import Checkpoint, read_checkpoints  # noqa: E402
 from dmlbench.training.saved import read_training  # noqa: E402
 from dmlbench.training.settings import TrainSettings  # noqa: E402
 from dmlbench.training.train import train  # noqa: E402
 
-__all__ = ["TrainSettings", "read_training", "train"]
+__all__ = ["Checkpoint", "TrainSettings", "read_checkpoints", "read_training", "train"]

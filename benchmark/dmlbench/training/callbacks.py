@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,22 @@ class Report(Callback):
         if isinstance(pl_module, Learner) and trainer.is_global_zero:
             write_metrics(pl_module.history, self._folder / METRICS)
             self._tell(dict(pl_module.history[-1]))
+
+
+class Keep(Callback):
+    """Calls `save` with the row of the history after the validations of some epochs."""
+
+    def __init__(
+        self, epochs: Collection[int], save: Callable[[dict[str, float | None]], None]
+    ) -> None:
+        self._epochs, self._save = epochs, save
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not isinstance(pl_module, Learner) or not trainer.is_global_zero:
+            return
+        row = pl_module.history[-1]
+        if row["epoch"] in self._epochs:
+            self._save(row)
 
 
 class Steps(Callback):

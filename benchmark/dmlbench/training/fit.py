@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 from dmlbench.models import Preprocessing
 from dmlbench.training import callbacks
 from dmlbench.training.batches import ClassBatches, EvaluationImages, TrainingImages
+from dmlbench.training.checkpoints import checkpoint_epochs
 from dmlbench.training.decoded import DecodedImages
 from dmlbench.training.hyperparameters import Hyperparameters
 from dmlbench.training.learner import Learner
@@ -57,15 +58,20 @@ def fit(
     settings: TrainSettings,
     tell: Callable[[dict[str, Any]], None],
     advance: Callable[[int], None],
+    save: Callable[[dict[str, float | None]], None] | None = None,
 ) -> None:
     """Train to the end, resuming from the checkpoint in the folder of the training if there is one.
 
     Args:
         tell: called with each new row of the history.
         advance: called with the number of finished steps.
+        save: called with the row of the history at each epoch that has a checkpoint.
     """
     training_callbacks = [callbacks.checkpoints(settings.folder), callbacks.Steps(advance)]
     training_callbacks.append(callbacks.Report(settings.folder, tell))
+    if save is not None:
+        epochs = checkpoint_epochs(hyperparameters, settings.checkpoints)
+        training_callbacks.append(callbacks.Keep(epochs, save))
     if hyperparameters.patience is not None:
         training_callbacks.append(callbacks.stopping(hyperparameters.patience))
     checkpoint = checkpoint_of(settings.folder)

@@ -60,8 +60,8 @@ def check_same(earlier: dict[str, Any], plan: dict[str, Any], where: Path) -> No
             continue
         differing = part
         if isinstance(old, dict) and isinstance(value, dict):
-            name = next(name for name in value if old.get(name) != value[name])
-            differing = f"{part}: {name} {old.get(name)}, now {value[name]}"
+            name = next(name for name in value | old if old.get(name) != value.get(name))
+            differing = f"{part}: {name} {old.get(name)}, now {value.get(name)}"
         raise InputError(
             f"{where}: of a training with other settings ({differing[:200]}); valid: the same "
             "ones, another --name or --out, or remove it"

@@ -29,6 +29,8 @@ class TrainSettings(StrictModel):
         fold, folds: see `folds.split_classes`.
         profile: set of hyperparameters; the next five fields replace single values of it.
         images_per_class: number of images of each class in a batch.
+        checkpoints: number of epochs whose models are kept beside the best one; see
+            `checkpoints.checkpoint_epochs`.
         seed: seed of all random choices.
         workers: number of processes that prepare batches; 0 prepares them between steps, None
             chooses a number.
@@ -53,6 +55,7 @@ class TrainSettings(StrictModel):
     size: int | None = Field(default=None, ge=16)
     batch: int | None = Field(default=None, ge=2)
     images_per_class: int | None = Count
+    checkpoints: int = Field(default=0, ge=0)
     seed: int = Field(default=0, ge=0)
     workers: int | None = Field(default=None, ge=0)
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
@@ -81,6 +84,8 @@ class TrainSettings(StrictModel):
         return self.out / self.model_name
 
     def deciding(self) -> dict[str, Any]:
-        """Return the settings that decide the result, as JSON."""
+        """Return the settings that decide the files of the result, as JSON."""
         left_out = {"out", "name", "workers", "devices", "data", "labels", "properties"}
+        # Without checkpoints as before there were any, so that earlier trainings stay the same.
+        left_out |= set() if self.checkpoints else {"checkpoints"}
         return self.model_dump(mode="json", exclude=left_out)

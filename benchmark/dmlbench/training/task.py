@@ -10,6 +10,7 @@ from typing import Any
 from dmlbench.losses import loss_named
 from dmlbench.sources import ImageSource, open_source
 from dmlbench.sources.protocol import without_folders
+from dmlbench.training.checkpoints import checkpoint_epochs
 from dmlbench.training.data import (
     ClassImages,
     check_sampling,
@@ -103,7 +104,14 @@ def plan_task(settings: TrainSettings) -> Task:
     note = check_sampling(
         images, fold.train, hyperparameters.batch, hyperparameters.images_per_class, settings.data
     )
-    return Task(settings, hyperparameters, source, label, images, fold, (note,) if note else ())
+    notes = [note] if note else []
+    epochs = checkpoint_epochs(hyperparameters, settings.checkpoints)
+    if len(epochs) < settings.checkpoints:
+        notes.append(
+            f"{len(epochs)} checkpoints instead of {settings.checkpoints}: only epochs that are "
+            "validated have one; more --epochs, of fewer --steps, allow more"
+        )
+    return Task(settings, hyperparameters, source, label, images, fold, tuple(notes))
 
 
 def _hyperparameters(settings: TrainSettings) -> Hyperparameters:

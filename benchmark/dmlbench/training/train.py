@@ -9,6 +9,11 @@ from typing import Any
 from dmlbench.models import save_safetensors
 from dmlbench.models.execution import seeded
 from dmlbench.models.weights import hash_tensors
+from dmlbench.training.checkpoints import (
+    checkpoint_epochs,
+    checkpoint_file,
+    describe_checkpoints,
+)
 from dmlbench.training.control import score_untrained
 from dmlbench.training.data import ClassImages
 from dmlbench.training.decoded import decode_images
@@ -36,7 +41,7 @@ def train(settings: TrainSettings, *, say: Say = say, quiet: bool = False) -> Pa
 
     Returns:
         The `.safetensors` file of the best epoch by MAP@R on the validation classes;
-        `read_training` reads how it was trained.
+        `read_training` reads how it was trained, `read_checkpoints` its checkpoints.
 
     Raises:
         InputError: the settings are not valid, or what they name does not exist.
@@ -57,7 +62,11 @@ def train(settings: TrainSettings, *, say: Say = say, quiet: bool = False) -> Pa
             keep_plan(settings.folder, task.plan)
         start = task.start()
         weights = hash_tensors(start.network.trunk.state_dict())
-        history = _score(task, start, quiet) if task.is_control else _fit(task, start, say, quiet)
+        history = (
+            _score(task, start, quiet)
+            if task.is_control
+            else _fit(task, start, weights, say, quiet)
+        )
         if first:
             _save(task, start, weights, history)
             checkpoint_of(settings.folder).unlink(missing_ok=True)
@@ -82,7 +91,7 @@ def make_learner(task: Task, start: Start, *, quiet: bool = False) -> tuple[Lear
     ), material
 
 
-def _fit(task: Task, start: Start, say: Say, quiet: bool) -> History:
+def _fit(task: Task, start: Start, weights: str, say: Say, quiet: bool) -> History:
     hyperparameters = task.hyperparameters
     learner, material = make_learner(task, start, quiet=quiet)
     total = hyperparameters.epochs * hyperparameters.steps
@@ -93,6 +102,10 @@ def _fit(task: Task, start: Start, say: Say, quiet: bool) -> History:
         scores = f"MAP@R {row[MONITORED]:.4f}, precision@1 {row['precision_at_1']:.4f}"
         say(f"{at}: {loss}validation {scores}")
 
+    def save(row: dict[str, float | None]) -> None:
+        file = checkpoint_file(task.settings.folder, int(row["epoch"] or 0))
+        _write(task, start, weights, file, {"checkpoint": _without_clock(row)})
+
     with progress_bar("train", total, quiet=quiet) as bar:
         fit(
             learner,
@@ -101,6 +114,7 @@ def _fit(task: Task, start: Start, say: Say, quiet: bool) -> History:
             task.settings,
             tell,
             lambda n: bar.report("train", n, total),
+            save,
         )
     start.network.load_state_dict(learner.best)
     return learner.history
@@ -137,12 +151,11 @@ def _material(task: Task, start: Start, classes: tuple[str, ...], quiet: bool) -
 
 def _save(task: Task, start: Start, weights: str, history: History) -> None:
     fold, images = task.fold, task.images
-    training = task.plan | {
+    outcome: dict[str, Any] = {
         "images": {
             "train": 0 if task.is_control else len(images.of(fold.train)),
             "validation": len(images.of(fold.validation)),
         },
-        "start": {"trunk": task.settings.trunk, "trunk_sha256": weights},
         "metrics": {
             "untrained": history[0],
             "trained": best_of(history) if history[1:] else None,
@@ -150,14 +163,28 @@ def _save(task: Task, start: Start, weights: str, history: History) -> None:
         "history": history,
         "made_with": describe_machine(),
     }
+    if task.settings.checkpoints:
+        epochs = checkpoint_epochs(task.hyperparameters, task.settings.checkpoints)
+        outcome["checkpoints"] = describe_checkpoints(history, epochs)
+    _write(task, start, weights, task.settings.file, outcome)
+
+
+def _write(task: Task, start: Start, weights: str, file: Path, outcome: dict[str, Any]) -> None:
+    """Write the network as it is, with its plan and the outcome of its training so far."""
+    began = {"start": {"trunk": task.settings.trunk, "trunk_sha256": weights}}
     save_safetensors(
         start.network,
         start.trunk,
         start.preprocessing,
-        task.settings.file,
+        file,
         loss=task.settings.loss,
-        training=training,
+        training=task.plan | began | outcome,
     )
+
+
+def _without_clock(row: dict[str, float | None]) -> dict[str, float | None]:
+    """Return a row of the history without its time, so that a resumed training writes the same."""
+    return {name: value for name, value in row.items() if name != "seconds"}
 
 
 def _discard(line: str) -> None:

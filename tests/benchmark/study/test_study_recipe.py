@@ -41,6 +41,7 @@ def test_unknown_study_is_named_with_those_there_are():
         ({"folds": [0]}, "fold 1 is not one of folds"),
         ({"folds": []}, "folds"),
         ({"loses": ["arcface"]}, "loses"),
+        ({"equal_map_at_r": True}, "needs training: {checkpoints: 10}"),
     ],
 )
 def test_what_cannot_be_studied_is_one_line(changes, message, make_recipe, tmp_path, dmlbench):

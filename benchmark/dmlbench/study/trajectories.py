@@ -1,0 +1,96 @@
+"""Losses at equal MAP@R: of each training the checkpoint nearest to a level that all reached.
+
+Losses that are trained for the same time differ in how far they got, and what differs between
+their embeddings may be that alone. Of every loss and fold, the models are its checkpoints and its
+best epoch; their level is MAP@R on the validation classes of the fold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dmlbench.study.models import Training
+from dmldata.common.strict import StrictModel
+
+
+class Point(StrictModel):
+    """A model of a training.
+
+    Attributes:
+        epoch: number of epochs that it was trained for.
+        map_at_r: on the validation classes.
+        best: whether it is the model of the best epoch, which the study measures anyway.
+    """
+
+    epoch: int
+    map_at_r: float
+    best: bool
+
+
+class ChosenPoints(StrictModel):
+    """The models that are compared at equal MAP@R.
+
+    Attributes:
+        levels: by fold, the highest MAP@R that all losses reached.
+        points: by loss and fold, the model whose MAP@R is nearest to the level of its fold.
+    """
+
+    levels: dict[int, float]
+    points: dict[str, dict[int, Point]]
+
+    def gap(self, loss: str) -> float:
+        """Return the largest distance of a loss's models from the levels of their folds."""
+        return max(
+            abs(point.map_at_r - self.levels[fold]) for fold, point in self.points[loss].items()
+        )
+
+
+def trajectory(training: Training) -> list[Point]:
+    """Return the models of a training by epoch; none of a control, which is not trained.
+
+    >>> best = {"epoch": 3, "map_at_r": 0.5}
+    >>> checkpoints = [{"epoch": 1, "map_at_r": 0.2}, best]
+    >>> metrics = {"trained": best}
+    >>> points = trajectory(Training(metrics=metrics, history=[], made_with={}, \
+checkpoints=checkpoints))
+    >>> [(point.epoch, point.best) for point in points]
+    [(1, False), (3, True)]
+    """
+    trained = training.metrics["trained"]
+    if trained is None:
+        return []
+    level_of = {int(row["epoch"]): row["map_at_r"] for row in (*training.checkpoints, trained)}
+    return [
+        Point(epoch=epoch, map_at_r=level, best=epoch == trained["epoch"])
+        for epoch, level in sorted(level_of.items())
+    ]
+
+
+def choose_points(
+    trajectories: Mapping[tuple[str, int], Sequence[Point]],
+) -> ChosenPoints:
+    """Choose the models to compare at equal MAP@R.
+
+    The level of a fold is the least, over the losses, of the highest MAP@R of their models: the
+    highest that all reached. Of two models as near to it, the earlier one is chosen.
+
+    Args:
+        trajectories: models by loss and fold; losses without any are left out.
+
+    >>> def models(*levels):
+    ...     return [Point(epoch=e, map_at_r=level, best=False) for e, level in enumerate(levels, 1)]
+    >>> chosen = choose_points({("a", 0): models(0.1, 0.4, 0.9), ("b", 0): models(0.2, 0.5)})
+    >>> chosen.levels, {loss: points[0].epoch for loss, points in chosen.points.items()}
+    ({0: 0.5}, {'a': 2, 'b': 2})
+    """
+    trained = {model: points for model, points in trajectories.items() if points}
+    levels: dict[int, float] = {}
+    for (_, fold), points in trained.items():
+        reached = max(point.map_at_r for point in points)
+        levels[fold] = min(reached, levels.get(fold, reached))
+    chosen: dict[str, dict[int, Point]] = {}
+    for (loss, fold), points in trained.items():
+        chosen.setdefault(loss, {})[fold] = min(
+            points, key=lambda point: abs(point.map_at_r - levels[fold])
+        )
+    return ChosenPoints(levels=levels, points=chosen)

@@ -1,0 +1,99 @@
+"""Losses at equal MAP@R: which checkpoints are compared, and what the study writes of them."""
+
+import json
+import shutil
+
+import pytest
+import yaml
+
+from dmlbench.study.trajectories import Point, choose_points
+
+EQUAL = ("equal_checkpoints", "equal_nr_precision", "equal_group_tests")
+
+
+def points(*levels):
+    return [Point(epoch=epoch, map_at_r=level, best=False) for epoch, level in enumerate(levels, 1)]
+
+
+def test_level_is_the_highest_that_all_reached_and_the_nearest_model_is_chosen_per_fold():
+    trajectories = {
+        ("a", 0): points(0.1, 0.3, 0.6, 0.9),
+        ("b", 0): points(0.2, 0.5, 0.4),
+        ("a", 1): points(0.1, 0.2),
+        ("b", 1): points(0.3, 0.26),
+        ("none", 0): [],
+    }
+    chosen = choose_points(trajectories)
+    assert chosen.levels == {0: 0.5, 1: 0.2}
+    assert {loss: [at.epoch for at in of.values()] for loss, of in chosen.points.items()} == {
+        "a": [3, 2],
+        "b": [2, 2],
+    }
+    assert chosen.gap("a") == pytest.approx(0.1)
+    assert chosen.gap("b") == pytest.approx(0.06)
+
+
+@pytest.fixture(scope="module")
+def study(make_recipe, dmlbench, tmp_path_factory):
+    """A finished study with checkpoints; tests only read it."""
+    folder = tmp_path_factory.mktemp("study")
+    answer = dmlbench("study", recipe(make_recipe, folder), "--out", folder / "study")
+    assert answer.exit_code == 0, answer.err
+    return folder / "study"
+
+
+def recipe(make_recipe, folder):
+    seconds = {"folds": [0], "controls": [], "classes": None, "saliency": None}
+    path = make_recipe(folder, equal_map_at_r=True, **seconds)
+    content = yaml.safe_load(path.read_text())
+    content["training"] |= {"epochs": 3, "checkpoints": 3}
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_study_compares_losses_at_equal_map_at_r(study):
+    numbers = json.loads((study / "study.json").read_text())
+    equal = numbers["equal_map_at_r"]
+    assert set(equal["points"]) == {"arcface", "contrastive"}
+    for fold, level in equal["levels"].items():
+        bests = []
+        for loss in equal["points"]:
+            step = json.loads((study / "steps" / f"{loss}-fold{fold}.training.json").read_text())
+            levels = {row["epoch"]: row["map_at_r"] for row in step["gave"]["checkpoints"]}
+            assert len(levels) == 3
+            point = equal["points"][loss][fold]
+            assert levels[point["epoch"]] == point["map_at_r"]
+            assert abs(point["map_at_r"] - level) == min(abs(at - level) for at in levels.values())
+            bests.append(max(levels.values()))
+        assert level == min(bests)
+    for name in EQUAL:
+        assert (study / "tables" / f"{name}.csv").is_file()
+    page = (study / "study.html").read_text()
+    assert "At the highest validation MAP@R that all losses reached" in page
+    assert "Models at equal validation MAP@R" in page
+
+
+def test_scores_at_equal_map_at_r_are_those_of_the_checkpoints(study):
+    numbers = json.loads((study / "study.json").read_text())
+    equal = numbers["equal_map_at_r"]
+    for loss, by_fold in equal["points"].items():
+        values = []
+        for fold, point in by_fold.items():
+            step = "properties" if point["best"] else "properties.equal"
+            path = study / "steps" / f"{loss}-fold{fold}.{step}.json"
+            scores = json.loads(path.read_text())["gave"]["properties"]["properties"]
+            values.append(scores["paint_hue"]["nr_precision"]["value"])
+        mean = equal["properties"]["nr_precision"]["paint_hue"][loss]["mean"]
+        assert mean == pytest.approx(sum(values) / len(values))
+    assert any(not at["best"] for of in equal["points"].values() for at in of.values())
+
+
+def test_no_step_at_equal_map_at_r_is_taken_twice(study, make_recipe, dmlbench, tmp_path):
+    copy = shutil.copytree(study, tmp_path / "study")
+    for name in ("models", "results"):
+        shutil.rmtree(copy / name)
+    before = {path: path.stat().st_mtime_ns for path in (copy / "steps").iterdir()}
+    answer = dmlbench("study", recipe(make_recipe, tmp_path), "--out", copy, "--json")
+    assert answer.exit_code == 0, answer.err
+    assert answer.json == json.loads((study / "study.json").read_text())
+    assert {path: path.stat().st_mtime_ns for path in (copy / "steps").iterdir()} == before

@@ -87,7 +87,7 @@ def _at_equal_retrieval(findings: Findings) -> Iterator[str]:
         f"are up to {gap} from it)"
     )
     if equal.groups is None:
-        yield f"{where} no groups were tested: the losses are not of two."
+        yield f"{where}, no groups were tested: the losses are not of two."
         return
     first, second = equal.groups.groups.names
     tests = equal.groups.properties
@@ -96,7 +96,14 @@ def _at_equal_retrieval(findings: Findings) -> Iterator[str]:
         listed = "; ".join(f"{name} ({_means(tests[name])})" for name in sure)
         yield f"{where}, {first} and {second} losses differ in: {listed}."
     else:
-        yield f"{where}, no property tells {first} from {second} losses."
+        reach = f" {reach_words(equal.groups.reach)}" if equal.groups.reach else ""
+        yield f"{where}, no property tells {first} from {second} losses.{reach}"
+    if equal.unlearned:
+        folds = _listed([f"fold {fold}" for fold in equal.unlearned])
+        yield (
+            f"That level is not above the untrained network's MAP@R ({folds}): a loss that did not "
+            "get above it sets the level, so models that hardly learned are compared there."
+        )
 
 
 def _has_sign(test: GroupTest) -> bool:

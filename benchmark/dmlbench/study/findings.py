@@ -101,10 +101,18 @@ class EqualRetrieval(ChosenPoints):
     Attributes:
         properties: as in `Findings`, of the chosen models.
         groups: as in `Findings`, of the chosen models; tests of properties alone.
+        untrained: MAP@R of the untrained network by fold. A level that is not above it compares
+            models that have learned nothing.
     """
 
     properties: dict[str, dict[str, dict[str, Averaged]]]
     groups: GroupComparison | None
+    untrained: dict[int, float]
+
+    @property
+    def unlearned(self) -> list[int]:
+        """Folds whose level is not above the MAP@R of the untrained network."""
+        return [fold for fold, level in self.levels.items() if level <= self.untrained[fold]]
 
 
 class Findings(StrictModel):
@@ -195,6 +203,10 @@ def find(
             points=chosen.points,
             properties=_by_score(equal, tuple(chosen.points)),
             groups=_groups(equal_groups, equal, {}, (), None),
+            untrained={
+                fold: training.metrics["untrained"]["map_at_r"]
+                for (_, fold), training in trainings.items()
+            },
         )
         if chosen and equal
         else None,

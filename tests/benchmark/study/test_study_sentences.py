@@ -12,7 +12,8 @@ from dmlbench.compare.group_tests import MAPS
 from dmlbench.losses import without_controls
 from dmlbench.present.study_sentences import SIGNIFICANCE, findings_in_words
 from dmlbench.study.changes import Change
-from dmlbench.study.findings import Findings, RankCorrelation
+from dmlbench.study.findings import EqualRetrieval, Findings, RankCorrelation
+from dmlbench.study.trajectories import Point
 from dmldata.common.strict import parse_json
 
 DOCS = Path(__file__).parents[3] / "docs" / "study" / "study.json"
@@ -114,3 +115,35 @@ def test_losses_that_some_fold_left_behind_are_named(findings):
     text = " ".join(findings_in_words(findings.model_copy(update={"trainings": trainings})))
     assert "every fold: triplet." in text
     assert "All 2 losses" not in text
+
+
+@pytest.mark.parametrize("level", [0.01, 0.3])
+@pytest.mark.parametrize("differing", [True, False])
+def test_equal_map_at_r_is_said_with_its_level_distance_and_doubt(findings, level, differing):
+    groups = with_test(
+        findings,
+        HUE,
+        corrected={"p_holm": 0.01 if differing else 0.2, "delta_ci95": (0.2, 0.9)},
+    ).groups
+    others = {
+        name: test.model_copy(
+            update={"corrected": test.corrected.model_copy(update={"p_holm": 0.9})}
+        )
+        for name, test in groups.properties.items()
+        if name != HUE
+    }
+    tests = {HUE: groups.properties[HUE]} | others
+    equal = EqualRetrieval(
+        levels={0: level},
+        points={"arcface": {0: Point(epoch=2, map_at_r=level + 0.004, best=False)}},
+        properties={},
+        groups=groups.model_copy(update={"properties": tests}),
+        untrained={0: 0.02},
+    )
+    changed = findings.model_copy(update={"equal_map_at_r": equal})
+    said = sentence(changed, "At the highest validation MAP@R that all losses reached")
+    assert f"({level:.4f}; the models compared are up to 0.0040 from it)" in said
+    assert (f"losses differ in: {HUE}" in said) is differing
+    assert ("takes a property with" in said) is not differing
+    text = " ".join(findings_in_words(changed))
+    assert ("not above the untrained network's MAP@R (fold 0)" in text) is (level < 0.02)

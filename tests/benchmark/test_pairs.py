@@ -203,9 +203,14 @@ def test_interrupted_pairs_go_on_after_the_last_pair(
     assert not list(tmp_path.rglob("unfinished"))
 
 
-def test_no_maps_are_no_pairs(dmlbench, models, shapes, tmp_path):
-    evaluate(dmlbench, models, shapes, tmp_path / "out", "--maps", 0)
+@pytest.mark.parametrize("options", [("--maps", 0), ("--no-pairs",)])
+def test_without_maps_or_where_not_asked_for_are_no_pairs(
+    dmlbench, models, shapes, tmp_path, options
+):
+    evaluate(dmlbench, models, shapes, tmp_path / "out", *options)
     assert not list(tmp_path.rglob("pairs.*"))
+    answer = dmlbench("report", tmp_path / "out", "--out", tmp_path / "r.html")
+    assert answer.exit_code == 0, answer.err
 
 
 def test_report_shows_pairs_and_refuses_altered_ones(dmlbench, copy_of_results, shapes, tmp_path):

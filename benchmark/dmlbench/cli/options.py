@@ -150,6 +150,13 @@ class MapOptions(MethodOptions):
             "on a GPU or a cluster, and otherwise as many as take about five minutes (8 to 100).",
         ),
     ] = None
+    pairs: Annotated[
+        bool,
+        typer.Option(
+            " /--no-pairs",
+            help="Do not compute saliency maps of wrong nearest neighbors (8 more maps).",
+        ),
+    ] = True
 
 
 @dataclass(frozen=True)

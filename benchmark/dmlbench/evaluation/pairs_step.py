@@ -35,7 +35,7 @@ def pairs_step(
     if left is not None and _fits(bench, left, properties, saliency):
         bench.say(f"pairs: reused ({len(left.pairs)} wrong nearest neighbors)")
         return left
-    if bench.settings.maps == 0:
+    if bench.settings.maps == 0 or not bench.settings.pairs:
         return None
     if left is not None and left.request != saliency.request:
         bench.say(f"pairs: made again ({changes(left.request, saliency.request)})")

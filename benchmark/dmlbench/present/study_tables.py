@@ -67,7 +67,7 @@ def equal_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
     if equal is None:
         return
     at = "at equal validation MAP@R"
-    levels = ", ".join(f"fold {fold} {number(level, 4)}" for fold, level in equal.levels.items())
+    levels = ", ".join(f"fold {fold}: {number(level, 4)}" for fold, level in equal.levels.items())
     rows: list[Row] = []
     for loss, by_fold in equal.points.items():
         points = list(by_fold.values())

@@ -337,6 +337,7 @@ class Settings(StrictModel):
             otherwise for as many as can be computed in MAP_SECONDS.
         faithfulness: number of these images on which the maps are checked; 0 for none, None for a
             fifth of them and at least four.
+        pairs: whether maps of wrong nearest neighbors are computed, too.
     """
 
     seed: int
@@ -348,6 +349,7 @@ class Settings(StrictModel):
     method: str = "smoothgrad_paper"
     precision: str = "fp32"
     faithfulness: int | None = Field(default=None, ge=0)
+    pairs: bool = True
     batch_size: int | None = Field(default=None, ge=1)
     device: str = "auto"
 

@@ -156,7 +156,7 @@ class StudyModel:
     def _settings(self, maps: int) -> Settings:
         images = self.recipe.saliency
         settings = Settings(
-            seed=self.recipe.seed, intervals=True, chance=True, maps=maps, samples=50
+            seed=self.recipe.seed, intervals=True, chance=True, maps=maps, samples=50, pairs=False
         )
         if images is None:
             return settings

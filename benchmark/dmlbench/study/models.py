@@ -156,7 +156,13 @@ class StudyModel:
     def _settings(self, maps: int) -> Settings:
         images = self.recipe.saliency
         settings = Settings(
-            seed=self.recipe.seed, intervals=True, chance=True, maps=maps, samples=50, pairs=False
+            seed=self.recipe.seed,
+            intervals=True,
+            chance=True,
+            maps=maps,
+            samples=50,
+            pairs=False,
+            faithfulness=0,
         )
         if images is None:
             return settings

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
+
+import numpy as np
 
 from dmlbench.compare.rank_tests import LEVEL
 from dmlbench.compare.simultaneous import simultaneous_p
 from dmlbench.results.files import Interval, PropertiesFile, PropertyScores
 from dmlbench.scores.jackknife import jackknife_interval
 from dmlbench.scores.registry import MAIN
+from dmldata.common.arrays import Floats
 from dmldata.common.strict import StrictModel
 
 SCORE = MAIN.key
@@ -67,7 +70,11 @@ def score_differences(
     differences_by_property = {}
     for name in results[0].properties.properties:
         differences = [_difference(name, score, a, b, reason) for a, b, reason in pairs]
-        p_of_pair = _simultaneous(name, score, ordered)
+        p_of_pair = {
+            (models[i], models[j]): float(p[i, j])
+            for models, _, p in _simultaneous(name, score, ordered)
+            for i, j in itertools.combinations(range(len(models)), 2)
+        }
         differences_by_property[name] = tuple(
             difference.model_copy(update={"p": p_of_pair.get((difference.a, difference.b))})
             for difference in differences
@@ -109,8 +116,26 @@ def leaders(
     return frozenset(known) - behind(differences)
 
 
-def _simultaneous(name: str, score: str, results: Sequence[Scored]) -> dict[tuple[str, str], float]:
-    """Return the adjusted p-values of all pairs whose models were scored on the same groups."""
+def better_and_worse(
+    results: Sequence[Scored], name: str, score: str
+) -> dict[str, tuple[int, int]]:
+    """Return by model how many others exceed it, and how many it exceeds, over all pairs together.
+
+    As `Difference.better_and_worse` tells them, without a `Difference` for each pair.
+    """
+    counts = {result.model: (0, 0) for result in results}
+    for models, values, p in _simultaneous(name, score, results):
+        exceeds = (p < LEVEL) & (values[:, None] > values)
+        both = zip(exceeds.sum(axis=0).tolist(), exceeds.sum(axis=1).tolist(), strict=True)
+        counts |= dict(zip(models, both, strict=True))
+    return counts
+
+
+def _simultaneous(
+    name: str, score: str, results: Sequence[Scored]
+) -> Iterator[tuple[tuple[str, ...], Floats, Floats]]:
+    """Yield models that were scored on the same groups, their scores [M], and the adjusted p-values
+    [M, M] of their differences."""
     scored_alike: dict[str, list[tuple[str, float, tuple[float, ...]]]] = {}
     for result in results:
         scored = result.properties.properties[name].scores[score]
@@ -120,13 +145,9 @@ def _simultaneous(name: str, score: str, results: Sequence[Scored]) -> dict[tupl
             scored_alike.setdefault(same, []).append(
                 (result.model, scored.value, scored.replicates)
             )
-    p_of_pair = {}
     for alike in scored_alike.values():
         models, values, replicates = zip(*alike, strict=True)
-        p = simultaneous_p(values, replicates)
-        for (i, a), (j, b) in itertools.combinations(enumerate(models), 2):
-            p_of_pair[a, b] = float(p[i, j])
-    return p_of_pair
+        yield models, np.array(values), simultaneous_p(values, replicates)
 
 
 def _difference(name: str, score: str, a: Scored, b: Scored, not_paired: str | None) -> Difference:

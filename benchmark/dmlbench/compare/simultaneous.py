@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dmlbench.compare.rank_tests import LEVEL
-from dmldata.common.arrays import Floats
+from dmlbench.scores._kernels.products import compiled_loops
+from dmldata.common.arrays import Floats, Ints
 
 FLIPS = 1_999
 """Number of random flips; with the observed signs 2,000, of which 5 % is a whole number."""
@@ -62,15 +63,26 @@ def simultaneous_p(values: ArrayLike, replicates: ArrayLike, seed: int = 0) -> F
     size[size == 0] = np.inf
     observed = np.abs(scores[a] - scores[b]) / size
     order = np.argsort(observed, kind="stable")
+    a, b, size, bound = a[order], b[order], size[order], observed[order] * (1 - 1e-12)
     rng = np.random.default_rng(seed)
+    loops = compiled_loops()
+    count_exceeding = _count_exceeding if loops is None else loops.count_exceeding
     exceeding = np.ones(len(a))
     for start in range(0, FLIPS, _FLIPS_AT_ONCE):
         signs = rng.choice((-1.0, 1.0), (min(_FLIPS_AT_ONCE, FLIPS - start), groups))
-        means = signs @ pseudo_values.T / groups
-        flipped = np.abs(means[:, a] - means[:, b]) / size
-        largest = np.maximum.accumulate(flipped[:, order], axis=1)
-        exceeding[order] += (largest >= observed[order] * (1 - 1e-12)).sum(axis=0)
-    stepped = np.maximum.accumulate(exceeding[order[::-1]]) / (FLIPS + 1)
+        exceeding += count_exceeding(signs @ pseudo_values.T / groups, a, b, size, bound)
+    stepped = np.maximum.accumulate(exceeding[::-1])[::-1] / (FLIPS + 1)
     p = np.ones((models, models))
-    p[a[order[::-1]], b[order[::-1]]] = p[b[order[::-1]], a[order[::-1]]] = stepped
+    p[a, b] = p[b, a] = stepped
     return p
+
+
+def _count_exceeding(means: Floats, a: Ints, b: Ints, size: Floats, bound: Floats) -> Ints:
+    """Return in how many flips the largest t of a pair and those before it reaches its bound.
+
+    Args:
+        means: [F, M] of the models.
+        a, b, size, bound: [P] models of each pair, its size, and the bound of its t.
+    """
+    flipped = np.abs(means[:, a] - means[:, b]) / size
+    return np.asarray((np.maximum.accumulate(flipped, axis=1) >= bound).sum(axis=0))

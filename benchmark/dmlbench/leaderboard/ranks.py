@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dmlbench.compare.differences import Scored, score_differences
+from dmlbench.compare.differences import Scored, better_and_worse
 
 
 class Rank(NamedTuple):
@@ -36,12 +36,7 @@ def ranks(models: Sequence[Scored], name: str, score: str) -> dict[str, Rank]:
         and (known := entry.properties.properties[name].scores.get(score)) is not None
         and known.value is not None
     ]
-    better = {entry.model: 0 for entry in scored}
-    worse = dict(better)
-    if scored:
-        for pair in score_differences(scored, score)[name]:
-            if pair.better_and_worse is not None:
-                ahead, behind = pair.better_and_worse
-                better[behind] += 1
-                worse[ahead] += 1
-    return {model: Rank(1 + better[model], len(scored) - worse[model]) for model in better}
+    counts = better_and_worse(scored, name, score)
+    return {
+        model: Rank(1 + better, len(scored) - worse) for model, (better, worse) in counts.items()
+    }

@@ -326,3 +326,16 @@ def keep_images(
                 left[i, count], distances[i, count] = image, squared[query, place]
                 count += 1
     return left, distances
+
+
+@njit(nogil=True, cache=True)
+def count_exceeding(means: Floats, a: Ints, b: Ints, size: Floats, bound: Floats) -> Ints:
+    """Return what `compare.simultaneous._count_exceeding` does."""
+    exceeding = np.zeros(len(a), np.int64)
+    for flip in range(len(means)):
+        of_models, largest = means[flip], 0.0
+        for pair in range(len(a)):
+            t = abs(of_models[a[pair]] - of_models[b[pair]]) / size[pair]
+            largest = max(largest, t)
+            exceeding[pair] += largest >= bound[pair]
+    return exceeding

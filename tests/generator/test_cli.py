@@ -65,7 +65,7 @@ def test_plan_renders_nothing_and_writes_what_would_be(dmlgen, tmp_path):
     code, stdout, _ = dmlgen("plan", "paper", "--count", 30, "--out", out)
     assert code == 0
     assert "30 images, about" in stdout
-    expected = plan_rows(make_plan(load_recipe("paper"), seed=0, count=30))
+    expected = plan_rows(make_plan(load_recipe("paper"), seed=0, count=30).images)
     assert pq.read_table(out).to_pylist() == expected
 
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from collections import Counter
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +16,12 @@ from dmldata.common.errors import InputError
 from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.labels import base_of
 from dmlgen.factors.registry import DECLARATIONS
-from dmlgen.plan.draw import make_plan
+from dmlgen.plan import table
+from dmlgen.plan.draw import MAX_DATASET_SEED, MAX_SEED, _noise_seeds, make_plan
+from dmlgen.plan.images import values_of
 from dmlgen.plan.recipe import load_recipe, resolve
 from dmlgen.plan.recipe_file import Sweep
+from dmlgen.plan.table import plan_rows, write_plan
 
 
 @pytest.fixture(scope="module")
@@ -224,3 +229,29 @@ def test_a_value_that_weighs_more_is_drawn_more_often(paper):
     assert drawn.count(0.1) / len(drawn) == pytest.approx(0.75, abs=0.02)
     swept = make_plan(recipe, seed=3, sweep=Sweep("color", scenes=2, variants=50))
     assert {v["paint_hue"] for v in values(swept)} == {0.1, 0.5}
+
+
+@given(st.integers(0, MAX_DATASET_SEED), st.integers(1, 50))
+def test_noise_seeds_are_those_of_numpy_one_by_one(seed, scenes):
+    sequences = [np.random.SeedSequence(seed, spawn_key=(scene,)) for scene in range(scenes)]
+    expected = [int(sequence.generate_state(1)[0]) & MAX_SEED for sequence in sequences]
+    assert _noise_seeds(seed, scenes).tolist() == expected
+
+
+def test_images_are_a_sequence_whatever_way_they_are_asked_for(paper):
+    images = make_plan(paper, seed=3, count=40).images
+    listed = list(images)
+    assert [images[place] for place in range(-40, 40)] == listed * 2
+    assert list(images[5:30:7]) == listed[5:30:7]
+    assert images == tuple(listed)
+    assert images != listed[1:]
+    assert values_of(images, "car_model") == values_of(listed, "car_model")
+    with pytest.raises(IndexError):
+        images[40]
+
+
+def test_the_plan_as_a_file_has_the_rows_in_parts(paper, tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "ROW_GROUP", 7)
+    plan = make_plan(paper, seed=3, count=20)
+    write_plan(plan, tmp_path / "plan.parquet")
+    assert pq.read_table(tmp_path / "plan.parquet").to_pylist() == plan_rows(plan.images)

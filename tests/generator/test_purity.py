@@ -10,7 +10,8 @@ from scipy import stats
 
 from dmldata import Part, open_dataset
 from dmlgen.factors.registry import DEFAULTS, with_values
-from dmlgen.plan.draw import Plan, PlannedImage, make_plan
+from dmlgen.plan.draw import Plan, make_plan
+from dmlgen.plan.images import PlannedImage
 from dmlgen.plan.presets import Engine
 from dmlgen.plan.recipe import load_recipe
 from dmlgen.rendering.run import render

@@ -69,7 +69,7 @@ def plan(
             raise InputError(f"--out {out}: has to end in .parquet")
         write_plan(drawn_plan, out)
     if as_json:
-        say(json.dumps({"images": plan_rows(drawn_plan), "estimate": expected.to_json()}))
+        say(json.dumps({"images": plan_rows(drawn_plan.images), "estimate": expected.to_json()}))
         return
     if out is None:
         _show_plan(drawn_plan)
@@ -203,11 +203,11 @@ def _show_plan(plan: Plan) -> None:
 
     varying = [factor.key for factor in plan.factors if factor.varies]
     columns = ("key", "scene_id", "variant_id", *varying)
-    rows = plan_rows(plan)
-    shown = rows if len(rows) <= 24 else rows[:20]
-    print_rows(columns, [[_shown((row[c],)) for c in columns] for row in shown])
-    if len(shown) < len(rows):
-        say(f"... and {len(rows) - len(shown)} more; write all of them with --out plan.parquet")
+    images = plan.images
+    shown = images if len(images) <= 24 else images[:20]
+    print_rows(columns, [[_shown((row[c],)) for c in columns] for row in plan_rows(shown)])
+    if len(shown) < len(images):
+        say(f"... and {len(images) - len(shown)} more; write all of them with --out plan.parquet")
     held = ", ".join(f"{f.key} {_shown(f.values)}" for f in plan.factors if not f.varies)
     if held:
         say(f"held: {held}")

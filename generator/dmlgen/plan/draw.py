@@ -7,13 +7,13 @@ that no factor's values depend on which others vary, and a longer plan begins wi
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import NamedTuple
 
 import numpy as np
 
+from dmldata.common.arrays import Ints
 from dmldata.common.errors import FieldError, InputError
 from dmldata.contract.factors import Factor, Value
 from dmlgen.catalog.cars import load_car
@@ -26,6 +26,7 @@ from dmlgen.factors.registry import (
     factor_catalog,
     with_values,
 )
+from dmlgen.plan.images import Column, PlannedImage, PlannedImages
 from dmlgen.plan.recipe import ResolvedRecipe
 from dmlgen.plan.recipe_file import MAX_IMAGES, RecipeFile, Sweep
 
@@ -34,26 +35,6 @@ MAX_SEED = 2**31 - 1
 MAX_DATASET_SEED = 2**63 - 1
 MAX_COMBINATIONS = 10_000_000
 """Combinations of the values of a swept group's factors, among which variants are drawn."""
-
-
-@dataclass(frozen=True)
-class PlannedImage:
-    """One row of the plan.
-
-    Attributes:
-        key: name of the image in its dataset.
-        scene_id: images of a scene differ in the swept group only.
-        variant_id: images of a variant have the same values of the swept group, in every scene.
-        seed: seed of the renderer's noise, 0 .. 2^31 - 1; the same for all variants of a scene.
-        values: factor -> value, None where the factor does not apply.
-    """
-
-    key: str
-    split: str
-    scene_id: int
-    variant_id: int
-    seed: int
-    values: dict[str, Value | None]
 
 
 @dataclass(frozen=True)
@@ -72,7 +53,7 @@ class Plan:
     seed: int
     sweep: Sweep | None
     factors: tuple[Factor, ...]
-    images: tuple[PlannedImage, ...]
+    images: Sequence[PlannedImage]
 
 
 def make_plan(
@@ -107,13 +88,10 @@ def make_plan(
     if recipe.car_splits is not None:
         columns[CAR_MODEL] = _draw_in_rounds(factors[CAR_MODEL], seed, count)
     labels = label_columns(recipe.labels, factors[CAR_MODEL].values, recipe.car_splits)
-    draws = (
-        _Draw(index, 0, {key: column[index] for key, column in columns.items()})
-        for index in range(count)
-    )
-    images = _images(recipe, seed, labels, draws)
+    scenes = np.arange(count)
+    images = _images(recipe, seed, labels, columns, scenes, np.zeros_like(scenes))
     columns_of_plan = (*factors.values(), *(label.factor() for label in labels))
-    return Plan(recipe.document, seed, None, columns_of_plan, tuple(images))
+    return Plan(recipe.document, seed, None, columns_of_plan, images)
 
 
 def _sweep_plan(recipe: ResolvedRecipe, seed: int, sweep: Sweep) -> Plan:
@@ -136,15 +114,16 @@ def _sweep_plan(recipe: ResolvedRecipe, seed: int, sweep: Sweep) -> Plan:
         key: _draw(factor, recipe.weights(factor), seed, sweep.scenes)
         for key, factor in factors.items()
     }
-    draws = (
-        _Draw(scene, variant, {key: values.get(key, col[scene]) for key, col in columns.items()})
-        for scene in range(sweep.scenes)
-        for variant, values in enumerate(variants)
-    )
-    images = _images(recipe, seed, labels, draws)
+    scene = np.repeat(np.arange(sweep.scenes), sweep.variants)
+    variant = np.tile(np.arange(sweep.variants), sweep.scenes)
+    columns = {key: column.take(scene) for key, column in columns.items()}
+    for key in swept.keys() & columns.keys():
+        values = [values_of_variant[key] for values_of_variant in variants]
+        columns[key] = Column.of(values, variant)
+    images = _images(recipe, seed, labels, columns, scene, variant)
     order = _stream(seed, "order").permutation(len(images))
     columns_of_plan = (*factors.values(), *(label.factor() for label in labels))
-    return Plan(recipe.document, seed, sweep, columns_of_plan, tuple(images[i] for i in order))
+    return Plan(recipe.document, seed, sweep, columns_of_plan, images.take(order))
 
 
 def _swept(recipe: ResolvedRecipe, factor: Factor) -> Factor:
@@ -216,21 +195,21 @@ def _sizes(group: list[Factor]) -> str:
     return ", ".join(f"{factor.key}: {len(factor.values)}" for factor in group)
 
 
-def _draw(factor: Factor, weights: tuple[float, ...] | None, seed: int, count: int) -> list[Value]:
+def _draw(factor: Factor, weights: tuple[float, ...] | None, seed: int, count: int) -> Column:
     stream = _stream(seed, factor.key)
     if weights is None:
         bins = stream.integers(len(factor.values), size=count)
     else:
         bins = stream.choice(len(factor.values), size=count, p=weights)
-    return [factor.values[int(b)] for b in bins]
+    return Column.of(factor.values, bins)
 
 
-def _draw_in_rounds(factor: Factor, seed: int, count: int) -> list[Value]:
+def _draw_in_rounds(factor: Factor, seed: int, count: int) -> Column:
     """Draw all values in random order, again and again: each is drawn about equally often."""
     stream = _stream(seed, factor.key)
     rounds = -(-count // len(factor.values))
     order = np.concatenate([stream.permutation(len(factor.values)) for _ in range(rounds)])
-    return [factor.values[int(b)] for b in order[:count]]
+    return Column.of(factor.values, order[:count])
 
 
 def _stream(seed: int, name: str) -> np.random.Generator:
@@ -238,32 +217,62 @@ def _stream(seed: int, name: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(sequence))
 
 
-class _Draw(NamedTuple):
-    scene: int
-    variant: int
-    values: dict[str, Value]
-
-
 def _images(
-    recipe: ResolvedRecipe, seed: int, labels: Sequence[LabelColumn], draws: Iterable[_Draw]
-) -> list[PlannedImage]:
-    return [
-        PlannedImage(
-            key=f"{index:06d}",
-            split=recipe.split_of(values[CAR_MODEL]),
-            scene_id=scene,
-            variant_id=variant,
-            seed=_noise_seed(seed, scene),
-            values=_without_inapplicable(values)
-            | {label.key: label.of_car[str(values[CAR_MODEL])] for label in labels},
-        )
-        for index, (scene, variant, values) in enumerate(draws)
-    ]
+    recipe: ResolvedRecipe,
+    seed: int,
+    labels: Sequence[LabelColumn],
+    columns: Mapping[str, Column],
+    scenes: Ints,
+    variants: Ints,
+) -> PlannedImages:
+    """Return the images of drawn columns [N], numbered in this order."""
+    cars = [str(car) for car in columns[CAR_MODEL].values]
+    codes = columns[CAR_MODEL].codes
+    return PlannedImages(
+        np.arange(len(scenes)),
+        scenes,
+        variants,
+        _noise_seeds(seed, int(scenes.max()) + 1)[scenes],
+        Column.of([recipe.split_of(car) for car in cars], codes),
+        {
+            **{key: _where_it_applies(key, columns) for key in columns},
+            **{
+                label.key: Column.of([label.of_car[car] for car in cars], codes) for label in labels
+            },
+        },
+    )
 
 
-def _noise_seed(seed: int, scene: int) -> int:
-    sequence = np.random.SeedSequence(seed, spawn_key=(scene,))
-    return int(sequence.generate_state(1)[0]) & MAX_SEED
+def _noise_seeds(seed: int, scenes: int) -> Ints:
+    """Return the seed of the renderer's noise of each scene [N].
+
+    They are `SeedSequence(seed, spawn_key=(scene,)).generate_state(1)`, all at once: the number of
+    the scene is the last word that is mixed into a pool, which is otherwise that of the seed. After
+    the algorithm of NumPy's SeedSequence (M. O'Neill's seed_seq_fe), which NumPy keeps stable.
+    """
+    first, multiplier = 0x43B0D7E5, 0x931E8875
+    mixed_before = 4 + 4 * 3
+    constant = np.uint32(first * pow(multiplier, mixed_before, 2**32) % 2**32)
+    pool = np.uint32(np.random.SeedSequence(seed).pool[0])
+    with np.errstate(over="ignore"):
+        word = np.arange(scenes, dtype=np.uint32) ^ constant
+        word *= constant * np.uint32(multiplier)
+        word ^= word >> np.uint32(16)
+        state = pool * np.uint32(0xCA01F9DD) - word * np.uint32(0x4973F715)
+        state ^= state >> np.uint32(16)
+        state = (state ^ np.uint32(0x8B51F9DD)) * np.uint32(0x8B51F9DD * 0x58F38DED % 2**32)
+        state ^= state >> np.uint32(16)
+    return state.astype(np.int64) & MAX_SEED
+
+
+def _where_it_applies(key: str, columns: Mapping[str, Column]) -> Column:
+    """Return a drawn column with None for what does not apply, like a backdrop's color outdoors."""
+    column, environments = columns[key], columns[ENVIRONMENT]
+    nowhere = [key in _inapplicable(str(environment)) for environment in environments.values]
+    if not any(nowhere):
+        return column
+    codes = np.where(np.array(nowhere)[environments.codes], len(column.values), column.codes)
+    return Column.of((*column.values, None), codes)
 
 
 def _without_inapplicable(values: dict[str, Value]) -> dict[str, Value | None]:

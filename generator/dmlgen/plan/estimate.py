@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.filesize import decimal
 
 from dmldata.common.text import duration
-from dmlgen.plan.draw import PlannedImage
+from dmlgen.plan.images import PlannedImage, values_of
 from dmlgen.plan.presets import Engine
 
 _PLAIN = {"draft": (0.24, 16.7), "standard": (0.13, 36.6), "final": (0.23, 161.5)}
@@ -45,7 +45,7 @@ def estimate(images: Sequence[PlannedImage], engine: Engine) -> Estimate:
     with two workers, takes as long as one more image, and some seconds.
     """
     megapixels = engine.width * engine.height / 1e6
-    places = sum(image.values["environment"] != "backdrop" for image in images)
+    places = sum(name != "backdrop" for name in values_of(images, "environment"))
     plain = len(images) - places
 
     def total(of_plain: tuple[float, float], of_place: tuple[float, float]) -> float:

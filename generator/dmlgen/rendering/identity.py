@@ -18,7 +18,8 @@ from dmlgen.catalog.assets import (
 )
 from dmlgen.catalog.places import SiteSpec, load_environment, surfaces_of
 from dmlgen.catalog.surfaces import surface_files
-from dmlgen.plan.draw import Plan, PlannedImage
+from dmlgen.plan.draw import Plan
+from dmlgen.plan.images import PlannedImage
 from dmlgen.plan.presets import Engine
 from dmlgen.rendering.pixel_code import pixel_code_digest
 

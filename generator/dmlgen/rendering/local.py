@@ -15,7 +15,7 @@ import psutil
 
 from dmldata.common.errors import InputError, PrismError
 from dmlgen.blender import ScratchError, blender_process, died
-from dmlgen.plan.draw import PlannedImage
+from dmlgen.plan.images import PlannedImage
 from dmlgen.plan.presets import Engine
 from dmlgen.rendering.executor import Died, Event, Refused, Rendered
 from dmlgen.rendering.frames import Frame

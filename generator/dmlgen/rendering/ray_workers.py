@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dmldata.common.cluster import LostWorkerError, Pool
 from dmldata.common.errors import InputError, PrismError
-from dmlgen.plan.draw import PlannedImage
+from dmlgen.plan.images import PlannedImage
 from dmlgen.plan.presets import Engine
 from dmlgen.rendering.executor import Died, Event, Refused, Rendered
 from dmlgen.rendering.frames import Frame

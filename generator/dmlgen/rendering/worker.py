@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dmldata.common.errors import PrismError
 from dmlgen.blender import failure, import_blender
-from dmlgen.plan.draw import PlannedImage
+from dmlgen.plan.images import PlannedImage
 from dmlgen.plan.presets import Engine
 from dmlgen.rendering.frames import Frame
 

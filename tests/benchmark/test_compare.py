@@ -179,7 +179,7 @@ def test_matrix_has_the_order_of_the_clustering(dmlbench, results, comparison, t
 def test_markdown_holds_the_tables(dmlbench, results, tmp_path):
     dmlbench("compare", results, "--out", tmp_path / "compare.md")
     text = (tmp_path / "compare.md").read_text()
-    assert text.count("\n| --- |") == 7
+    assert text.count("\n| --- |") == 8
     assert "| property | cropped | small | wide |" in text
 
 

@@ -42,7 +42,7 @@ def test_every_environment_and_brace_is_closed(text):
     body = "\n".join(lines_of(text))
     opened, closed = (re.findall(rf"\\{end}{{(\w+)}}", body) for end in ("begin", "end"))
     assert sorted(opened) == sorted(closed)
-    assert opened.count("tabular") == opened.count("table") == 7
+    assert opened.count("tabular") == opened.count("table") == 8
     assert unescaped("{", body) == unescaped("}", body)
     assert unescaped("$", body) % 2 == 0
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,24 +17,25 @@ from dmlbench.maps.compare import fisher
 from dmlbench.results import Result
 from dmlbench.results.files import Interval
 from dmlbench.scores._kernels.distances import unit_rows
-from dmlbench.scores.jackknife import assign_groups, jackknife_interval, leave_groups_out
+from dmlbench.scores._kernels.parallel import in_order
+from dmlbench.scores.jackknife import assign_groups, jackknife_interval
 from dmlbench.scores.similarity import (
     MIN_IMAGES,
-    cka_of_kernels,
-    kernel,
+    Representation,
+    debiased_cka,
     narrow,
-    procrustes_of_rows,
-    rsa_of_kernels,
+    rank_agreement,
+    rotated_overlap,
 )
 from dmldata.common.progress import Progress
 from dmldata.common.strict import StrictModel
 
-MAX_IMAGES = 1000
-"""Images of a comparison, a seeded subset of more: half a million pairs of images."""
-PERMUTATIONS = 20
+MAX_IMAGES = 500
+"""Images of a comparison, a seeded subset of more: 125,000 pairs of images. The time for Procrustes
+of wide embeddings grows with the third power of it."""
+PERMUTATIONS = 10
 
 Array = NDArray[np.float64]
-Rows = NDArray[np.int64]
 
 
 class Similarity(StrictModel):
@@ -61,11 +63,14 @@ class RepresentationPair(StrictModel):
     procrustes: Similarity
 
 
-OF_KERNELS = {"cka": cka_of_kernels, "rsa": rsa_of_kernels}
-"""The measures of two kernels."""
-
 MEASURES: dict[str, str] = {"cka": "CKA", "rsa": "RSA", "procrustes": "Procrustes"}
 """Titles of the measures, by their names in `RepresentationPair`."""
+
+
+Prepared = Mapping[str, Representation]
+"""Representations of the same images by model."""
+
+_FUNCTIONS = {"cka": debiased_cka, "rsa": rank_agreement, "procrustes": rotated_overlap}
 
 
 def compare_representations(
@@ -74,7 +79,7 @@ def compare_representations(
     """Compare the embeddings of every pair of models of one dataset.
 
     Images, jackknife groups and permutations are drawn by the dataset's fingerprint: the same for
-    all pairs.
+    all pairs, so that each model is prepared once for each of them.
     """
     seed = int(results[0].run.dataset.fingerprint, 16)
     rng = np.random.default_rng(seed)
@@ -86,15 +91,56 @@ def compare_representations(
     orders = [rng.permutation(len(rows)) for _ in range(PERMUTATIONS)]
     embeddings = {
         result.model: narrow(unit_rows(result.folder.read_embeddings()[rows].astype(np.float64)))
-        for result in results
+        for result in sorted(results, key=lambda result: result.model)
     }
-    couples = list(itertools.combinations(sorted(embeddings), 2))
-    pairs = []
-    for done, (a, b) in enumerate(couples, start=1):
-        pairs.append(_pair(a, b, embeddings, groups, orders))
+    couples = list(itertools.combinations(embeddings, 2))
+    versions = 1 + int(groups.max()) + 1 + len(orders)
+    tables = []
+    for firsts, seconds in _versions(embeddings, groups, orders):
+        compare = partial(_compare, firsts, seconds)
+        tables.append([values for _, values in in_order(compare, couples, None)])
         if progress is not None:
-            progress("compare embeddings", done, len(couples))
-    return tuple(pairs)
+            progress("compare embeddings", len(tables), versions)
+    return tuple(
+        RepresentationPair(
+            a=a,
+            b=b,
+            images=len(rows),
+            **{
+                measure: _similarity([table[place][measure] for table in tables], len(orders))
+                for measure in MEASURES
+            },
+        )
+        for place, (a, b) in enumerate(couples)
+    )
+
+
+def _versions(
+    embeddings: Mapping[str, Array], groups: NDArray[np.int64], orders: Sequence[NDArray[np.int64]]
+) -> Iterator[tuple[Prepared, Prepared]]:
+    """Yield what is compared: all images, those without each group, and permuted images."""
+    everything = _prepared(embeddings, np.ones(len(groups), bool))
+    yield everything, everything
+    for group in range(int(groups.max()) + 1):
+        left = _prepared(embeddings, groups != group)
+        yield left, left
+    for order in orders:
+        yield everything, {model: each.permuted(order) for model, each in everything.items()}
+
+
+def _prepared(embeddings: Mapping[str, Array], images: NDArray[np.bool_]) -> Prepared:
+    """Return the representations by model; none of too few images."""
+    if int(images.sum()) < MIN_IMAGES:
+        return {}
+    return {model: Representation.of(x[images]) for model, x in embeddings.items()}
+
+
+def _compare(firsts: Prepared, seconds: Prepared, couple: tuple[str, str]) -> dict[str, float]:
+    """Return the value of each measure of two models; NaN of too few images."""
+    if not firsts:
+        return dict.fromkeys(_FUNCTIONS, math.nan)
+    a, b = firsts[couple[0]], seconds[couple[1]]
+    return {measure: function(a, b) for measure, function in _FUNCTIONS.items()}
 
 
 def similarities(
@@ -107,61 +153,22 @@ def similarities(
     }
 
 
-def _pair(
-    a: str,
-    b: str,
-    embeddings: dict[str, Array],
-    groups: NDArray[np.int64],
-    orders: Sequence[NDArray[np.int64]],
-) -> RepresentationPair:
-    x, y = embeddings[a], embeddings[b]
-    of_x, of_y = kernel(x), kernel(y)
-
-    def with_bounds(name: str) -> Similarity:
-        measure = OF_KERNELS[name]
-        return _similarity(
-            lambda rows, order: measure(of_x[np.ix_(rows, rows)], of_y[np.ix_(order, order)]),
-            groups,
-            orders,
-        )
-
-    return RepresentationPair(
-        a=a,
-        b=b,
-        images=len(x),
-        cka=with_bounds("cka"),
-        rsa=with_bounds("rsa"),
-        procrustes=_similarity(
-            lambda rows, order: procrustes_of_rows(x[rows], y[order]), groups, orders
-        ),
-    )
-
-
-def _similarity(
-    measure: Callable[[Rows, Rows], float],
-    groups: NDArray[np.int64],
-    orders: Sequence[NDArray[np.int64]],
-) -> Similarity:
+def _similarity(values: Sequence[float], permuted: int) -> Similarity:
     """Return a measure with its bounds.
 
     Args:
-        measure: from the rows of the first and of the second model to their similarity.
+        values: of all images, without each jackknife group, and with `permuted` orders of images;
+            NaN where it cannot be computed.
     """
-    everyone = np.arange(len(groups))
-
-    def of_images(mask: NDArray[np.bool_]) -> float | None:
-        rows = np.flatnonzero(mask)
-        value = measure(rows, rows) if len(rows) >= MIN_IMAGES else math.nan
-        return value if math.isfinite(value) else None
-
-    value = of_images(np.ones(len(groups), bool))
-    if value is None:
+    value, replicates, floors = values[0], values[1:-permuted], values[-permuted:]
+    if not math.isfinite(value):
         return Similarity(value=None, ci95=None, floor=None)
-    replicates = leave_groups_out(of_images, groups)
-    in_fisher_z = replicates is not None and jackknife_interval(
-        float(fisher(value)), fisher(replicates)
+    in_fisher_z = (
+        jackknife_interval(float(fisher(value)), fisher(replicates))
+        if len(replicates) > 1
+        else None
     )
-    floor = float(np.mean([measure(everyone, order) for order in orders]))
+    floor = float(np.mean(floors))
     return Similarity(
         value=value,
         ci95=tuple(np.tanh(in_fisher_z).tolist()) if in_fisher_z else None,

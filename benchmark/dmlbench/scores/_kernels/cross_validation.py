@@ -217,7 +217,7 @@ class CrossValidation:
 
         The penalty of a target and fold is the one with the least squared error when each of the
         other folds is judged in turn by a fit to the rest of them, among those that leave it
-        MAX_FREEDOM.
+        MAX_FREEDOM; between PENALTIES, the least of a parabola through the best and its neighbors.
         """
         count = targets.y.shape[1]
         inner = np.zeros((FOLDS, len(PENALTIES), count))
@@ -228,7 +228,7 @@ class CrossValidation:
             inner[second] += judged[0]
             inner[first] += judged[1]
         inner[self._too_free] = np.inf
-        penalties = PENALTIES[inner.argmin(axis=1)]
+        penalties = _least(inner)
         left, total = np.zeros(count), np.zeros(count)
         for fold, training in enumerate(self._outer):
             mean_alone = np.full(count, np.inf)
@@ -237,3 +237,21 @@ class CrossValidation:
             total += errors[1]
         with np.errstate(invalid="ignore", divide="ignore"):
             return Fit(np.where(total > 0, (total - left) / total, np.nan), penalties)
+
+
+def _least(errors: Floats) -> Floats:
+    """Return the penalties [F, T] with the least of errors [F, L, T] of all PENALTIES.
+
+    A parabola in the logarithm of the penalty leads from one to the next without jumps, which the
+    jackknife would take for uncertainty.
+    """
+    best = errors.argmin(axis=1)
+    inside = (best > 0) & (best < len(PENALTIES) - 2)
+    place = np.clip(best, 1, len(PENALTIES) - 2)[:, None]
+    below, least, above = (
+        np.take_along_axis(errors, place + step, axis=1)[:, 0] for step in (-1, 0, 1)
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shift = (below - above) / (2 * (below - 2 * least + above))
+    steps = np.where(inside & np.isfinite(shift), shift, 0.0)
+    return np.asarray(PENALTIES[best] * (PENALTIES[1] / PENALTIES[0]) ** steps)

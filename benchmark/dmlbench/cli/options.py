@@ -125,16 +125,6 @@ class MethodOptions:
             help="Precision of the model while it computes saliency maps: fp32 or bf16.",
         ),
     ] = "fp32"
-    faithfulness: Annotated[
-        int | None,
-        typer.Option(
-            "--faithfulness",
-            min=0,
-            help="Number of the images with maps on which to check whether the maps are faithful "
-            "(deletion and insertion; randomized weights on a fifth of them); 0 checks none. By "
-            "default a fifth of the images with maps, and at least 4.",
-        ),
-    ] = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +138,16 @@ class MapOptions(MethodOptions):
             min=0,
             help="Number of images to compute saliency maps for; 0 computes none. By default 100 "
             "on a GPU or a cluster, and otherwise as many as take about five minutes (8 to 100).",
+        ),
+    ] = None
+    faithfulness: Annotated[
+        int | None,
+        typer.Option(
+            "--faithfulness",
+            min=0,
+            help="Number of the images with maps on which to check whether the maps are faithful "
+            "(deletion and insertion; randomized weights on a fifth of them); 0 checks none. By "
+            "default a fifth of the images with maps, and at least 4.",
         ),
     ] = None
     pairs: Annotated[

@@ -102,7 +102,7 @@ def _finish(
     saliency: SaliencyFile | None,
     pairs: PairsFile | None,
 ) -> RunFile:
-    """Return run.json, and write it if it differs from the earlier one."""
+    """Return run.json, and write it if it differs from the earlier one, or that is gone."""
     settings = bench.settings.model_copy(update={"maps": saliency.images if saliency else 0})
     steps = dict.fromkeys(PARTS) | (earlier.steps if earlier else {}) | bench.made
     if earlier is not None and not bench.made:
@@ -125,7 +125,7 @@ def _finish(
         ),
         notes=(*bench.loaded.notes, *bench.dataset.notes),
     )
-    if run != earlier:
+    if run != earlier or not bench.folder.holds(RUN):
         bench.folder.write(run)
     return run
 

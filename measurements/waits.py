@@ -6,7 +6,7 @@
 - all scores of 1,500 embeddings of 128 and of 1,280 dimensions by eleven properties with the
   paper's kinds of bins, with intervals and chance, on two threads;
 - the ranks of 500 models by two scores, as a leaderboard shows them;
-- how alike the embeddings of every two of 14 models are (1,500 images, 128 dimensions).
+- how alike the embeddings of every two of six models are (1,500 images, 128 dimensions).
 
 Each runs in a process of its own with the packages of one checkout, one after the other, so that
 they are compared under the same load. What a checkout does not have is '-'.
@@ -75,7 +75,7 @@ def result(number):
         folder=SimpleNamespace(read_embeddings=lambda: x),
     )
 
-compare_representations([result(number) for number in range(14)])
+compare_representations([result(number) for number in range(6)])
 """
 
 WAITS = {
@@ -83,7 +83,7 @@ WAITS = {
     "all scores, 1,500 x 128": ["-c", SCORES.format(dimensions=128)],
     "all scores, 1,500 x 1,280": ["-c", SCORES.format(dimensions=1280)],
     "ranks of 500 models": ["-c", RANKS],
-    "representations of 14 models": ["-c", REPRESENTATIONS],
+    "representations of 6 models": ["-c", REPRESENTATIONS],
 }
 
 

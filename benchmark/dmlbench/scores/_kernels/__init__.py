@@ -5,5 +5,6 @@ Two ways lead from distances to scores. Counting hits is fast and gives every sc
 group and of permuted labels from the same sort: `neighbor_ranks` -> `ranked_sums` ->
 `ranked_means`. Both take distances and the tolerance of ties from `distances`, equations from
 `formulas` and threads from `parallel`. `distance_correlation` compares distances in the embedding
-with distances in a property.
+with distances in a property. `compiled` holds the inner loops of all of these for numba, `products`
+the matrix products; each caller has the same in NumPy beside it, which tests compare.
 """

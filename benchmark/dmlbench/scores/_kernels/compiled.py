@@ -86,30 +86,51 @@ def count_block(
             if decided or bound == np.inf:
                 break
             bound = row.dtype.type(np.inf)
-        for c in range(columns):
-            rank, code = ranks[i, c], codes[i, c]
-            if rank == 0:
-                hits[i, c] = np.nan
-                continue
-            near_hits = _count_within(row, members, starts[code], starts[code + 1], highs[c])
-            if closer[c] + tied[c] == rank:
-                hits[i, c] = near_hits
-                continue
-            below = np.nextafter(lows[c], row.dtype.type(-np.inf))
-            closer_hits = _count_within(row, members, starts[code], starts[code + 1], below)
-            tied_hits = near_hits - closer_hits
-            hits[i, c] = closer_hits + (rank - closer[c]) * tied_hits / tied[c]
+        c = 0
+        while c < columns:
+            # Columns of one question are counted in one pass: fetching a distance is what it costs.
+            code, end = codes[i, c], c + 1
+            while end < columns and end < c + 3 and codes[i, end] == code:
+                end += 1
+            second, third = min(c + 1, end - 1), end - 1
+            bounds = highs[c], highs[second], highs[third]
+            near_hits = _count_within(row, members, starts[code], starts[code + 1], *bounds)
+            for column in range(c, end):
+                rank = ranks[i, column]
+                hits_within = near_hits[column - c]
+                if rank == 0:
+                    hits[i, column] = np.nan
+                elif closer[column] + tied[column] == rank:
+                    hits[i, column] = hits_within
+                else:
+                    below = np.nextafter(lows[column], row.dtype.type(-np.inf))
+                    closer_hits = _count_within(
+                        row, members, starts[code], starts[code + 1], below, below, below
+                    )[0]
+                    tied_hits = hits_within - closer_hits
+                    share = (rank - closer[column]) * tied_hits / tied[column]
+                    hits[i, column] = closer_hits + share
+            c = end
 
 
 @njit(nogil=True, cache=True)
 def _count_within(
-    row: Floats, members: Ints, first: np.uint64, end: np.uint64, bound: Real
-) -> np.int32:
-    """Count the members, from place `first` on and before `end`, whose distance is in the bound."""
-    count = np.int32(0)
+    row: Floats,
+    members: Ints,
+    first: np.uint64,
+    end: np.uint64,
+    bound: Real,
+    second: Real,
+    third: Real,
+) -> tuple[np.int32, np.int32, np.int32]:
+    """Count the members, from place `first` on and before `end`, that lie in each bound."""
+    in_bound, in_second, in_third = np.int32(0), np.int32(0), np.int32(0)
     for place in range(first, end):
-        count += np.int32(row[members[place]] <= bound)
-    return count
+        distance = row[members[place]]
+        in_bound += np.int32(distance <= bound)
+        in_second += np.int32(distance <= second)
+        in_third += np.int32(distance <= third)
+    return in_bound, in_second, in_third
 
 
 @njit(nogil=True, cache=True)

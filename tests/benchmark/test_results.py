@@ -139,6 +139,11 @@ def test_mean_has_the_interval_of_its_t_distribution():
     assert (mean.images, mean.left_out) == (3, 0)
 
 
+def test_an_interval_ends_where_values_do():
+    mean = plain_mean([0.9, 1.0, 0.2], None, np.random.default_rng(0), limits=(-1.0, 1.0))
+    assert -1 < mean.ci95[0] < mean.value < mean.ci95[1] == 1
+
+
 def test_mean_leaves_out_what_has_no_value():
     mean = plain_mean([1.0, np.nan], None, np.random.default_rng(0))
     assert (mean.value, mean.ci95, mean.images, mean.left_out) == (1.0, None, 1, 1)

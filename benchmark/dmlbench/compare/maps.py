@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -76,7 +77,7 @@ def compare_all_maps(
         on_car = maps.attention_on_car[rows]
         why = result.saliency.attention_on_car.reason
         attention[model_maps.id] = plain_mean(
-            on_car, scenes, np.random.default_rng(seed), absent=why
+            on_car, scenes, np.random.default_rng(seed), why, limits=(-math.inf, 1.0)
         )
         rng = np.random.default_rng(seed)
         reliability[model_maps.id] = mean_reliability(
@@ -109,7 +110,9 @@ def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:
     of_a, of_b = common_grid(a.maps, b.maps, a.geometries, b.geometries)
     maps = compare_maps(of_a, of_b)
     agreement, ceiling, floor = _bounds(of_a, of_b, _halves(a), _halves(b), scenes, seed)
-    divergence = plain_mean(maps.divergence, scenes, np.random.default_rng(seed))
+    divergence = plain_mean(
+        maps.divergence, scenes, np.random.default_rng(seed), limits=(0.0, math.log(2))
+    )
     return Pair(
         a=a.id,
         b=b.id,

@@ -85,8 +85,8 @@ def _measure(
     stages, reason = _stages(bench, saliency, request, maps, RandomizationTask(**how))
     return Faithfulness(
         request=request,
-        deletion=plain_mean(areas["deletion"], scenes, rng, absent),
-        insertion=plain_mean(areas["insertion"], scenes, _generator(bench), absent),
+        deletion=plain_mean(areas["deletion"], scenes, rng, absent, (-1.0, 1.0)),
+        insertion=plain_mean(areas["insertion"], scenes, _generator(bench), absent, (-1.0, 1.0)),
         localization=_localization(bench, saliency, maps),
         stages=stages,
         not_randomized=reason,
@@ -178,7 +178,7 @@ def _localization(bench: Workbench, saliency: SaliencyFile, maps: Maps) -> Mean:
         if scenes is None
         else "no pixel changes between the variants of a scene, or all do"
     )
-    return plain_mean(values, saliency.scenes, _generator(bench), absent)
+    return plain_mean(values, saliency.scenes, _generator(bench), absent, (0.0, 1.0))
 
 
 def _next_variants(keys: Sequence[str], scenes: Sequence[int]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -193,6 +194,7 @@ def _write(bench: Workbench, request: SaliencyRequest, parts: list[Maps]) -> Sal
             scenes,
             np.random.default_rng(seed),
             absent=None if bench.dataset.has_masks else "the images have no masks",
+            limits=(-math.inf, 1.0),
         ),
         reliability=mean_reliability(
             maps.half_correlation, request, scenes, np.random.default_rng(seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -17,7 +18,11 @@ Statistic = Callable[[NDArray[np.float64]], float]
 
 
 def plain_mean(
-    values: ArrayLike, scenes: Scenes, rng: np.random.Generator, absent: str | None = None
+    values: ArrayLike,
+    scenes: Scenes,
+    rng: np.random.Generator,
+    absent: str | None = None,
+    limits: tuple[float, float] = (-math.inf, math.inf),
 ) -> Mean:
     """Return the mean of values [N]; NaN values are left out and counted.
 
@@ -25,6 +30,7 @@ def plain_mean(
         scenes: scene of each image if several images show the same scene, else None.
         rng: draws the jackknife groups.
         absent: reason to give if no image has a value.
+        limits: lowest and highest value that there can be; the interval ends there.
 
     >>> plain_mean([1.0, 2.0, 3.0, float("nan")], None, np.random.default_rng(0)).value
     2.0
@@ -42,6 +48,8 @@ def plain_mean(
 
     full, replicates = float(array[known].mean()), leave_groups_out(mean, groups)
     ci95 = None if replicates is None else jackknife_interval(full, replicates)
+    if ci95 is not None:
+        ci95 = max(ci95[0], limits[0]), min(ci95[1], limits[1])
     return Mean(value=full, ci95=ci95, images=images, left_out=left_out)
 
 

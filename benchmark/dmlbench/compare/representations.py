@@ -84,7 +84,7 @@ def compare_representations(
     seed = int(results[0].run.dataset.fingerprint, 16)
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(results[0].properties.n)[:MAX_IMAGES])
-    if len(rows) < MIN_IMAGES:
+    if len(rows) < MIN_IMAGES or len(results) < 2:
         return ()
     scenes = results[0].properties.scenes
     groups = assign_groups(len(rows), rng, units=scenes and [scenes[row] for row in rows.tolist()])

@@ -93,7 +93,7 @@ class Representation:
     """An embedding of N images, prepared to be compared with others of the same images.
 
     Attributes:
-        rows: [N, min(D, N)] centered and of Frobenius norm 1.
+        rows: [N, D] centered and of Frobenius norm 1.
         kernel: [N, N] similarities of the centered rows, 0 on the diagonal.
         sums: [N] of the rows of `kernel`.
         hsic: of the kernel with itself, unbiased.
@@ -111,7 +111,7 @@ class Representation:
 
     @classmethod
     def of(cls, x: Array) -> Representation:
-        """Return the representation of unit rows [N, D]."""
+        """Return the representation of unit rows [N, D]; `narrow` them first where D > N."""
         similarities = product(x, x.T)
         centered = x - x.mean(axis=0)
         length = float(np.linalg.norm(centered))
@@ -119,7 +119,7 @@ class Representation:
         np.fill_diagonal(kernel, 0.0)
         sums = kernel.sum(axis=0)
         return cls(
-            rows=narrow(centered) / (length or 1.0),
+            rows=centered / (length or 1.0),
             kernel=kernel,
             sums=sums,
             hsic=_hsic(kernel, kernel, sums, sums),
@@ -206,4 +206,4 @@ def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Representation, Representation]:
         raise ValueError(f"{len(first)} and {len(second)} embeddings, expected the same images")
     if len(first) < MIN_IMAGES:
         raise ValueError(f"{len(first)} images, expected at least {MIN_IMAGES}")
-    return Representation.of(first), Representation.of(second)
+    return Representation.of(narrow(first)), Representation.of(narrow(second))

@@ -7,13 +7,11 @@ interpreter: several blocks are worked on at once by `parallel.in_order`.
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg  # numba's products are those of SciPy's BLAS
+import scipy.linalg  # noqa: F401 (its BLAS, which numba calls, has to be there to be limited)
 from numba import njit
 from numpy.typing import NDArray
 
 from dmldata.common.arrays import Floats, Ints
-
-assert scipy.linalg
 
 Real = np.float32 | np.float64
 MAX_BINS = 4096

@@ -13,7 +13,9 @@ Prints one table of docs/validity.md. TABLE is
 - pairs: both of scores of verification, and the coverage of those of the embeddings' shape,
 - response: coverage of response curves,
 - decodability: probes of labels that are unrelated to the embedding, and of labels that show in it,
-- faithfulness: deletion and insertion of random maps.
+- representations: coverage of CKA, RSA and Procrustes of two models,
+- faithfulness: deletion and insertion of random maps,
+- maps: coverage of localization and of the correlation with maps of random weights.
 
 SEEDS (200) is the number of datasets per row.
 """
@@ -22,7 +24,9 @@ import sys
 
 from validity_decodability import decodability
 from validity_faithfulness import faithfulness
+from validity_maps import maps
 from validity_models import best, groups
+from validity_representations import representations
 from validity_scores import chance, coverage, pairs, response, width
 
 TABLES = {
@@ -34,7 +38,9 @@ TABLES = {
     "pairs": pairs,
     "response": response,
     "decodability": decodability,
+    "representations": representations,
     "faithfulness": faithfulness,
+    "maps": maps,
 }
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from validity_tables import print_table
 
 Array = NDArray[np.float64]
 IMAGES, MODELS, DIMENSIONS = 300, 14, 32
@@ -56,15 +57,6 @@ def share(hits: Iterable[bool]) -> str:
     values = np.array(list(hits), np.float64)
     p = float(values.mean())
     return f"{100 * p:.1f} ± {100 * np.sqrt(p * (1 - p) / len(values)):.1f} %"
-
-
-def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """Print a Markdown table as its rows come."""
-    titles = list(columns)
-    for row in (titles, ["---"] * len(titles)):
-        print(f"| {' | '.join(row)} |")
-    for cells in rows:
-        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def best(seeds: int) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from validity_models import print_table
+from validity_tables import coverage_cell, percent, print_table
 
 from dmlbench.scores.clustering import cluster_scores
 from dmlbench.scores.geometry import measure_geometry
@@ -111,18 +111,7 @@ def coverages(kind: str, seeds: int, scorer: Scorer, keys: tuple[str, ...]) -> I
         sample = draw_sample(kind, SIGNAL, np.random.default_rng(seed))
         results.append(scorer(sample, options_of(sample, seed, intervals=True), seed))
     for key in keys:
-        scores = [scores[key] for scores in results if key in scores]
-        known = [score for score in scores if score.value is not None and score.ci95 is not None]
-        if not known:
-            yield "-"
-            continue
-        values = np.array([score.value for score in known])
-        low, high = np.array([score.ci95 for score in known]).T
-        covered = (low <= values.mean()) & (values.mean() <= high)
-        right = 2 * 2.093 * values.std(ddof=1)
-        width = np.sqrt(((high - low) ** 2).mean()) / right
-        digits = 4 if abs(values.mean()) < 0.01 else 2
-        yield f"{share(covered)} ({values.mean():.{digits}f}, {width:.2f})"
+        yield coverage_cell([scores[key] for scores in results if key in scores])
 
 
 def false_positives(kind: str, seeds: int, scorer: Scorer, keys: tuple[str, ...]) -> Iterator[str]:
@@ -132,12 +121,7 @@ def false_positives(kind: str, seeds: int, scorer: Scorer, keys: tuple[str, ...]
         sample = draw_sample(kind, 0.0, np.random.default_rng(seed))
         results.append(scorer(sample, options_of(sample, seed, intervals=False), seed))
     for key in keys:
-        yield share(np.array([not scores[key].is_chance for scores in results]))
-
-
-def share(hits: NDArray[np.bool_]) -> str:
-    """Format a share in percent."""
-    return f"{100 * hits.mean():.1f}"
+        yield percent(np.array([not scores[key].is_chance for scores in results]))
 
 
 def curve_sample(sample: Sample, options: Options, seed: int) -> Scores:

@@ -27,6 +27,7 @@ from dmlbench.scores.similarity import (
     rank_agreement,
     rotated_overlap,
 )
+from dmldata.common.arrays import Floats
 from dmldata.common.progress import Progress
 from dmldata.common.strict import StrictModel
 
@@ -81,17 +82,44 @@ def compare_representations(
     Images, jackknife groups and permutations are drawn by the dataset's fingerprint: the same for
     all pairs, so that each model is prepared once for each of them.
     """
-    seed = int(results[0].run.dataset.fingerprint, 16)
-    rng = np.random.default_rng(seed)
-    rows = np.sort(rng.permutation(results[0].properties.n)[:MAX_IMAGES])
-    if len(rows) < MIN_IMAGES or len(results) < 2:
+    if len(results) < 2:
         return ()
-    scenes = results[0].properties.scenes
+    return compare_embeddings(
+        {
+            result.model: result.folder.read_embeddings()
+            for result in sorted(results, key=lambda result: result.model)
+        },
+        results[0].properties.scenes,
+        np.random.default_rng(int(results[0].run.dataset.fingerprint, 16)),
+        progress,
+    )
+
+
+def compare_embeddings(
+    embeddings: Mapping[str, Floats],
+    scenes: Sequence[int] | None,
+    rng: np.random.Generator,
+    progress: Progress | None = None,
+) -> tuple[RepresentationPair, ...]:
+    """Compare the embeddings [N, D] of every pair of models, of the same N images in one order.
+
+    Args:
+        embeddings: by model; at least two models.
+        scenes: scene of each image if several images show the same scene, else None.
+        rng: draws images, jackknife groups and permutations.
+        progress: called with what is done.
+
+    Returns:
+        Pairs in the order of the models; none for fewer than four images.
+    """
+    images = len(next(iter(embeddings.values())))
+    rows = np.sort(rng.permutation(images)[:MAX_IMAGES])
+    if len(rows) < MIN_IMAGES:
+        return ()
     groups = assign_groups(len(rows), rng, units=scenes and [scenes[row] for row in rows.tolist()])
     orders = [rng.permutation(len(rows)) for _ in range(PERMUTATIONS)]
     embeddings = {
-        result.model: narrow(unit_rows(result.folder.read_embeddings()[rows].astype(np.float64)))
-        for result in sorted(results, key=lambda result: result.model)
+        model: narrow(unit_rows(x[rows].astype(np.float64))) for model, x in embeddings.items()
     }
     couples = list(itertools.combinations(embeddings, 2))
     versions = 1 + int(groups.max()) + 1 + len(orders)

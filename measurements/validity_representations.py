@@ -14,7 +14,7 @@ NOISE = 0.7
 
 
 def representations(seeds: int) -> None:
-    """Print the coverage of two models that see the same in their own way, and of unrelated ones."""
+    """Print the coverage of two models that see the same, each in its own way, and of unrelated."""
     columns = (f"{of}: {title}" for of in ("alike", "unrelated") for title in MEASURES.values())
     kinds = [kind for kind in KINDS if kind != "sweep, swept label"]
     print_table(("data", *columns), ([kind, *_row(kind, seeds)] for kind in kinds))

@@ -9,7 +9,7 @@ scenes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from dmlbench.scores._kernels.distances import prepare_points
 from dmlbench.scores._kernels.operating_points import roc_curve_scores
-from dmlbench.scores._kernels.pair_bins import PairBins, counts_without
+from dmlbench.scores._kernels.pair_bins import Members, PairBins
 from dmlbench.scores._kernels.parallel import in_order
-from dmlbench.scores._kernels.threshold_inconsistency import Thresholds
+from dmlbench.scores._kernels.threshold_inconsistency import LEVELS, Thresholds
 from dmlbench.scores.embeddings import check_embeddings
 from dmlbench.scores.jackknife import Sample
 from dmlbench.scores.labels import LabelColumn, Labels, encode_labels
@@ -75,7 +75,7 @@ def verification_scores(
         chosen = images[names[0]]
         rows, units = labels[names[0]].rows[chosen], labels[names[0]].units[chosen]
         points = prepare_points(embeddings[rows], normalize=True)
-        pairs = _Pairs.of(PairBins.of(points, units), options.groups_of(rows))
+        pairs = _Pairs.of(PairBins.of(points, units), units, options.groups_of(rows))
         codes = {name: labels[name].codes[chosen] for name in names}
 
         def score(
@@ -85,7 +85,7 @@ def verification_scores(
             orders = permuted_orders(
                 codes[name], options.permutations, rng, options.scenes_of(rows)
             )
-            return pairs.score(codes[name], orders)
+            return pairs.score(codes[name], list(orders))
 
         for name, (scores, counts) in in_order(score, names, options.threads):
             result.scores[name], result.pairs[name] = scores, counts
@@ -199,51 +199,53 @@ class _Pairs:
     """Pairs of the same n images with what all properties share.
 
     Attributes:
+        units: [n] of each image.
         groups: [n] jackknife group of each image; None for no intervals.
-        without: [GROUPS, B] pairs in each bin without each group.
+        without: [G, B] pairs in each bin without each group.
     """
 
     bins: PairBins
+    units: Ints
     groups: Ints | None
     without: NDArray[np.int64]
 
     @classmethod
-    def of(cls, bins: PairBins, groups: Ints | None) -> _Pairs:
-        if groups is None:
-            return cls(bins, None, np.zeros((0, len(bins.counts)), np.int64))
-        ends = groups[bins.first], groups[bins.second]
-        return cls(bins, groups, counts_without(bins.bins, len(bins.counts), *ends))
+    def of(cls, bins: PairBins, units: Ints, groups: Ints | None) -> _Pairs:
+        everything, order = np.zeros(len(units), np.intp), np.arange(len(units))[None]
+        without = [
+            bins.count_within(Members.of(everything, groups != group), order)[0]
+            for group in _each(groups)
+        ]
+        return cls(bins, units, groups, np.array(without))
 
-    def score(self, codes: Ints, orders: Iterator[Ints]) -> tuple[Scores, PairCounts]:
+    def score(self, codes: Ints, orders: Sequence[Ints]) -> tuple[Scores, PairCounts]:
         """Return the scores of label codes [n] and of their permutations."""
-        bins = self.bins
-        same = codes[bins.first] == codes[bins.second]
-        first, second = bins.first[same], bins.second[same]
-        size = len(bins.counts)
-        hits = np.bincount(bins.bins[same], minlength=size)
+        bins, itself = self.bins, np.arange(len(codes))[None]
+        codes = np.unique(codes, return_inverse=True)[1]
+        members = Members.of(codes)
+        hits = bins.count_within(members, itself)[0]
         counts = PairCounts(
-            images=len(codes), same=len(first), different=len(bins.bins) - len(first)
+            images=len(codes), same=int(hits.sum()), different=int((bins.counts - hits).sum())
         )
         if not counts.same or not counts.different:
             return dict.fromkeys(KEYS, ABSENT), counts
-        thresholds = Thresholds.of(bins, hits, codes, codes[first])
+        thresholds = Thresholds.of(bins, hits, codes, self.groups)
 
-        value = self._values(hits, bins.counts)
-        value[OPIS] = thresholds.inconsistency(bins.bins[same], np.arange(len(codes)))
+        all_orders = np.concatenate([itself, *(order[None] for order in orders)])
+        by_bin, by_level = bins.tally_within(members, all_orders, thresholds.level, LEVELS)
+        value, *permuted = (self._values(same, bins.counts) for same in by_bin)
+        for values, number in zip(
+            (value, *permuted), thresholds.permuted(by_level, all_orders), strict=True
+        ):
+            values[OPIS] = number
         replicates: list[dict[str, float]] = []
-        if self.groups is not None:
-            ends = self.groups[first], self.groups[second]
-            without = counts_without(bins.bins[same], size, *ends)
-            replicates = [self._values(*pair) for pair in zip(without, self.without, strict=True)]
-            inconsistencies = thresholds.replicates(bins.bins[same], self.groups, *ends)
-            for replicate, number in zip(replicates, inconsistencies, strict=True):
-                replicate[OPIS] = number
-        permuted: list[dict[str, float]] = []
-        for order in orders:
-            moved = bins.of_pairs(order[first], order[second])
-            permuted.append(self._values(np.bincount(moved, minlength=size), bins.counts))
-            permuted[-1][OPIS] = thresholds.inconsistency(moved, order)
-        sample = Sample(counts.same, len(np.unique(np.concatenate([first, second]))))
+        for group, everything in zip(_each(self.groups), self.without, strict=True):
+            assert self.groups is not None
+            staying = Members.of(codes, self.groups != group)
+            by_bin, by_level = bins.tally_within(staying, itself, thresholds.level, LEVELS)
+            replicates.append(self._values(by_bin[0], everything))
+            replicates[-1][OPIS] = thresholds.replicate(by_level[0], self.groups, group)
+        sample = Sample(counts.same, self._images_of_pairs(codes))
         scores = {
             key: make_score(
                 key,
@@ -256,12 +258,23 @@ class _Pairs:
         }
         return scores, counts
 
+    def _images_of_pairs(self, codes: Ints) -> int:
+        """Return how many images have a pair with the same label: another unit has it, too."""
+        labels, counts = np.unique(codes, return_counts=True)
+        units = np.unique(np.stack([codes, self.units]), axis=1)[0]
+        return int(counts[np.bincount(units, minlength=len(labels)) > 1].sum())
+
     def _values(self, same: Ints, everything: Ints) -> dict[str, float]:
         """Return the scores, all but OPIS, of the pairs in each bin."""
         curve = roc_curve_scores(same, everything)
         count = int(same.sum())
         near = float(same @ self.bins.squared) / count if count else float("nan")
         return {ROC_AUC: curve.roc_auc, EER: curve.eer, TPR: curve.tpr, ALIGNMENT: near}
+
+
+def _each(groups: Ints | None) -> range:
+    """Return the numbers of the jackknife groups; none without groups."""
+    return range(0 if groups is None else int(groups.max()) + 1)
 
 
 def _single(key: str, embeddings: ArrayLike, labels: LabelColumn) -> float | None:

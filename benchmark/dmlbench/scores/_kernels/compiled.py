@@ -231,6 +231,38 @@ def sums_by_run(
 
 
 @njit(nogil=True, cache=True)
+def tally_pairs_within(
+    table: Ints, members: Ints, starts: Ints, level: Ints, by_bin: Ints, by_level: Ints
+) -> None:
+    """Count pairs of members of one label by bin and by level; see `PairBins.tally_within`.
+
+    Args:
+        table: uint16 [n, n] bin of each pair.
+        members: uint32 [P, M] images label by label, in each of P orders.
+        starts: uint64 [C + 1] place of each label's first image, and the end of the last.
+        level: [B] of each bin.
+        by_bin, by_level: [P, B] and [P, C, L] to add to.
+    """
+    for p in range(len(members)):
+        images, bins = members[p], by_bin[p]
+        for label in range(len(starts) - 1):
+            for i in range(starts[label], starts[label + 1]):
+                row = table[images[i]]
+                for j in range(starts[label], i):
+                    bins[row[images[j]]] += 1
+                    by_level[p, label, level[row[images[j]]]] += 1
+
+
+@njit(nogil=True, cache=True)
+def tally_partners(table: Ints, groups: Ints, level: Ints, tally: Ints) -> None:
+    """Count the pairs of each image by its partner's group; see `PairBins.tally_partners`."""
+    for i in range(len(table)):
+        row, of_image = table[i], tally[i]
+        for j in range(len(table)):
+            of_image[groups[j], level[row[j]]] += 1
+
+
+@njit(nogil=True, cache=True)
 def count_hits_at_ranks(
     order: Ints,
     reach: int,
@@ -240,66 +272,93 @@ def count_hits_at_ranks(
     windows: tuple[Ints, Ints, Ints],
     hits: Floats,
 ) -> None:
-    """Count the hits of B queries at some ranks; see `ranked_sums`.
+    """Count the hits of B queries at some ranks under L labelings; see `ranked_sums.Counter`.
 
     Args:
         order: uint32 [B, K], neighbors, nearest first.
         reach: number of places that decide the hits.
-        codes: [N] label of each image.
-        query_codes: [B].
-        ranks: [U, B], at least 1.
+        codes: [L, N] label of each image.
+        query_codes: [L, B].
+        ranks: [U, L, B], at least 1.
         windows: column of each rank in the others; [B, W] places low..high-1 are tied with the last
             of these ranks.
-        hits: [U, B] to write to.
+        hits: [U, L, B] to write to.
     """
     hits_before = np.zeros(reach + 1, np.int32)
-    for b in range(len(order)):
-        _count_places(order[b], reach, codes, query_codes[b], hits_before)
-        _write_hits(hits_before, ranks, windows, b, hits)
+    for labeling in range(len(codes)):
+        for b in range(len(order)):
+            code = query_codes[labeling, b]
+            _count_places(order[b], reach, codes[labeling], code, hits_before)
+            _write_hits(hits_before, ranks[:, labeling], windows, b, hits[:, labeling])
 
 
 @njit(nogil=True, cache=True)
-def average_precision(
+def count_ordered_hits(
     order: Ints,
     reach: int,
     codes: Ints,
     query_codes: Ints,
     ranks: Ints,
+    windows: tuple[Ints, Ints, Ints],
+    hits: Floats,
+    ordered: Ints,
     weights: Floats,
     runs: tuple[Ints, Ints, Ints],
     harmonic: Floats,
     precision: Floats,
 ) -> None:
-    """Average the precision at each hit of B queries; see `ranked_sums`.
+    """Count hits, and average the precision at each hit; see `ranked_sums.Counter`.
 
     Args:
-        order, reach, codes, query_codes: as of `count_hits_at_ranks`.
-        ranks: [B] number of neighbors that count, at least 1.
+        order, reach, codes, query_codes, ranks, windows, hits: as of `count_hits_at_ranks`.
+        ordered: [L, B] number of neighbors that the average is over, at least 1.
         weights: [1 or B, K] 1 / (place + 1), 0 at tied places.
         runs: number of each query's first run of tied places [B + 1]; their places low..high-1.
         harmonic: [M + 1] sum of 1/k for k = 1..i at place i.
-        precision: [B] to write to.
+        precision: [L, B] to write to.
     """
     hits_before = np.zeros(reach + 1, np.int32)
+    for labeling in range(len(codes)):
+        for b in range(len(order)):
+            code = query_codes[labeling, b]
+            _count_places(order[b], reach, codes[labeling], code, hits_before)
+            _write_hits(hits_before, ranks[:, labeling], windows, b, hits[:, labeling])
+            rank = ordered[labeling, b]
+            precision[labeling, b] = (
+                _sum_precision(
+                    hits_before, rank, reach, weights[b % len(weights)], runs, b, harmonic
+                )
+                / rank
+            )
+
+
+@njit(nogil=True, cache=True)
+def _sum_precision(
+    hits_before: Ints,
+    rank: int,
+    reach: int,
+    weights: Floats,
+    runs: tuple[Ints, Ints, Ints],
+    b: int,
+    harmonic: Floats,
+) -> float:
+    """Return the sum of the precision at each hit among the `rank` nearest of query b."""
     starts, lows, highs = runs
-    for b in range(len(order)):
-        _count_places(order[b], reach, codes, query_codes[b], hits_before)
-        rank, of_places = ranks[b], weights[b % len(weights)]
-        total = 0.0
-        for place in range(rank):
-            if hits_before[place + 1] > hits_before[place]:
-                total += hits_before[place + 1] * of_places[place]
-        for run in range(starts[b], starts[b + 1]):
-            first, end = lows[run], min(highs[run], reach)
-            if first >= rank:
-                break
-            before, length = hits_before[first], end - first
-            hits_of_run, places = hits_before[end] - before, min(end, rank) - first
-            h = harmonic[first + places] - harmonic[first]
-            expected = (before + 1) * h
-            expected += (hits_of_run - 1) / (length - 1) * (places - (first + 1) * h)
-            total += hits_of_run / length * expected
-        precision[b] = total / rank
+    total = 0.0
+    for place in range(rank):
+        if hits_before[place + 1] > hits_before[place]:
+            total += hits_before[place + 1] * weights[place]
+    for run in range(starts[b], starts[b + 1]):
+        first, end = lows[run], min(highs[run], reach)
+        if first >= rank:
+            break
+        before, length = hits_before[first], end - first
+        hits_of_run, places = hits_before[end] - before, min(end, rank) - first
+        h = harmonic[first + places] - harmonic[first]
+        expected = (before + 1) * h
+        expected += (hits_of_run - 1) / (length - 1) * (places - (first + 1) * h)
+        total += hits_of_run / length * expected
+    return total
 
 
 @njit(nogil=True, cache=True)

@@ -26,7 +26,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Counts:
-    """What B queries can find: each array [B] counts the query and images of other units.
+    """What B queries can find: each array [..., B] counts the query and images of other units.
 
     Attributes:
         sizes: images with the query's label, c.
@@ -213,6 +213,6 @@ class ScoreSet:
 
     def max_rank(self, sizes: Ints) -> int:
         """Return the largest of these numbers; some label must occur twice."""
-        largest = sizes.max(keepdims=True)
+        largest = np.array([sizes.max()])
         rules = [formula.ranks for formula in self.formulas.values()]
         return max(int(rule(largest)[0]) for rule in (*rules, *[all_ranks] * self.ordered))

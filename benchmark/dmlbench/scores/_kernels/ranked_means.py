@@ -23,6 +23,8 @@ SLACK = 256
 """Neighbors beyond twice the last rank that are ranked where not all have to be."""
 BLOCK_ELEMENTS = 2_000_000
 """Distances ranked at once by a thread; some 100 MB with all that is made of them."""
+LABELINGS = 64
+"""Permutations counted at once: with more, what is made of a block leaves the cache."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,15 @@ def ranked_means(
         assert sums is not None
         return sums
 
+    def labeled(p: int, variant: int) -> Iterator[tuple[Ints, slice]]:
+        """Yield labels [L, N] of a property and the rows of their sums."""
+        yield codes[p][None], slice(variant, variant + 1)
+        if variant == 0:
+            for first in range(0, len(permuted[p]), LABELINGS):
+                part = np.array(permuted[p][first : first + LABELINGS])
+                row = len(variants) + first
+                yield part, slice(row, row + len(part))
+
     def tallied(ranked: Ranked, rows: Ints) -> list[Sums] | None:
         """Return the sums; None where the nearest neighbors alone do not decide them: their list
         ends in the middle of a tie, or a jackknife group leaves too few of it."""
@@ -113,13 +124,14 @@ def ranked_means(
                 return None
             block = prepare_block(near, variant.ranks, points.tolerance, harmonic, scores)
             counter = block.counter()
-            for p, row, labels in _each(codes, permuted, v, len(variants)):
-                query_codes = labels[inside]
-                counts = variant.populations[p].counts(query_codes, units.sizes[inside])
-                table = tally(block, counter, labels, query_codes, counts, scores)
-                sums[p][row] = table.sum(axis=0)
-                if groups is not None and row == 0:
-                    np.add.at(sums[p][-GROUPS:], groups[inside], table)
+            for p, population in enumerate(variant.populations):
+                for labels, places in labeled(p, v):
+                    query_codes = labels[:, inside]
+                    counts = population.counts(query_codes, units.sizes[inside])
+                    table = tally(block, counter, labels, query_codes, counts, scores)
+                    sums[p][places] = table.sum(axis=1)
+                    if groups is not None and v == 0 and places.start == 0:
+                        np.add.at(sums[p][-GROUPS:], groups[inside], table[0])
         return sums
 
     blocks = query_blocks(queries, len(points), BLOCK_ELEMENTS)
@@ -151,16 +163,6 @@ def _variants(
         sizes = np.concatenate([population.possible_sizes(units) for population in populations])
         variants.append(_Variant(images, populations, scores.ranks(sizes)))
     return variants
-
-
-def _each(
-    codes: Sequence[Ints], permuted: Sequence[Sequence[Ints]], variant: int, variants: int
-) -> Iterator[tuple[int, int, Ints]]:
-    """Yield the property, the row of sums and the labels of each labeling of a variant."""
-    for p, labels in enumerate(codes):
-        yield p, variant, labels
-        if variant == 0:
-            yield from ((p, variants + i, shuffled) for i, shuffled in enumerate(permuted[p]))
 
 
 def _means(total: Sums, variants: int, scores: ScoreSet) -> Means:

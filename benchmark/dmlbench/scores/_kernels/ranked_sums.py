@@ -1,4 +1,4 @@
-"""Sums of the scores over a block of ranked queries under one labeling (protocol section 3)."""
+"""The scores of a block of ranked queries under many labelings (protocol section 3)."""
 
 from __future__ import annotations
 
@@ -65,20 +65,23 @@ def prepare_block(
 
 
 class Counter(Protocol):
-    """Counts the hits of the B queries of a block under one labeling after another.
+    """Counts the hits of the B queries of a block under L labelings."""
 
-    `codes` [N] are the labels of the images, `query_codes` [B] those of the queries, and `reach`
-    is the number of places that the ranks depend on, ties included.
-    """
+    def count(
+        self, codes: Ints, query_codes: Ints, ranks: Ints, ordered: Ints | None, reach: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Return hits among the nearest, and the precision at each hit averaged over the nearest.
 
-    def hits(self, codes: Ints, query_codes: Ints, ranks: Ints, reach: int) -> NDArray[np.float64]:
-        """Return the hits [U, B] among the nearest [U, B], at least one each."""
-        ...
+        Args:
+            codes: [L, N] labels of the images.
+            query_codes: [L, B] labels of the queries.
+            ranks: [U, L, B] numbers of nearest neighbors, at least one each.
+            ordered: [L, B] those that the averages are over; None for none.
+            reach: number of places that the ranks depend on, ties included.
 
-    def average_precision(
-        self, codes: Ints, query_codes: Ints, ranks: Ints, reach: int
-    ) -> NDArray[np.float64]:
-        """Return the precision at each hit among the R [B] nearest, summed, over R: [B]."""
+        Returns:
+            [U, L, B] and [L, B].
+        """
         ...
 
 
@@ -90,34 +93,38 @@ def tally(
     counts: Counts,
     scores: ScoreSet,
 ) -> Sums:
-    """Return 1 for each query with a score, then its scores: [B, 1 + S], 0 for those without.
+    """Return 1 for each query with a score, then its scores: [L, B, 1 + S], 0 for those without.
 
     Args:
         block: B queries among N images.
         counter: of the block.
-        codes: [N] label code of each image.
-        query_codes: [B] label code of each query.
-        counts: of the queries.
+        codes: [L, N] label code of each image in L labelings.
+        query_codes: [L, B] label code of each query.
+        counts: [L, B] of the queries.
         scores: which scores to return, in the order of `scores.keys`.
     """
     scored = counts.sizes >= 2
     if not scored.any():
-        return np.zeros((len(scored), 1 + len(scores.keys)))
+        return np.zeros((*scored.shape, 1 + len(scores.keys)))
     query_sizes = np.maximum(counts.sizes, 2)
     counts = replace(counts, sizes=query_sizes)
     reach = block.windows.reach(scores.max_rank(query_sizes))
     formulas = scores.formulas
     rules = list(dict.fromkeys(formula.ranks for formula in formulas.values()))
     ranks = np.stack([rule(query_sizes) for rule in rules])
-    hits = dict(zip(rules, counter.hits(codes, query_codes, ranks, reach), strict=True))
+    ordered = all_ranks(query_sizes) if scores.ordered else None
+    counted, precision = counter.count(codes, query_codes, ranks, ordered, reach)
+    hits = dict(zip(rules, counted, strict=True))
     columns = {
         key: formula.values(hits[formula.ranks], counts) for key, formula in formulas.items()
     }
-    if scores.ordered:
-        columns[ORDERED] = counter.average_precision(
-            codes, query_codes, all_ranks(query_sizes), reach
-        )
-    return np.stack([scored, *(np.where(scored, columns[key], 0.0) for key in scores.keys)], axis=1)
+    if precision is not None:
+        columns[ORDERED] = precision
+    table = np.empty((*scored.shape, 1 + len(scores.keys)))
+    table[..., 0] = scored
+    for column, key in enumerate(scores.keys, start=1):
+        table[..., column] = np.where(scored, columns[key], 0.0)
+    return table
 
 
 class _CompiledCounter:
@@ -136,22 +143,20 @@ class _CompiledCounter:
         )
         self._runs = np.searchsorted(row, np.arange(len(block.order) + 1)), low, high
 
-    def hits(self, codes: Ints, query_codes: Ints, ranks: Ints, reach: int) -> NDArray[np.float64]:
+    def count(
+        self, codes: Ints, query_codes: Ints, ranks: Ints, ordered: Ints | None, reach: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         hits = np.empty(ranks.shape)
-        self._loops.count_hits_at_ranks(
-            self._order, reach, codes, query_codes, ranks, self._windows, hits
+        places = self._order, reach, codes, query_codes
+        if ordered is None:
+            self._loops.count_hits_at_ranks(*places, ranks, self._windows, hits)
+            return hits, None
+        precision = np.empty(ordered.shape)
+        how = self._weights, self._runs, self._harmonic
+        self._loops.count_ordered_hits(
+            *places, ranks, self._windows, hits, ordered, *how, precision
         )
-        return hits
-
-    def average_precision(
-        self, codes: Ints, query_codes: Ints, ranks: Ints, reach: int
-    ) -> NDArray[np.float64]:
-        precision = np.empty(len(ranks))
-        self._loops.average_precision(
-            *(self._order, reach, codes, query_codes, ranks),
-            *(self._weights, self._runs, self._harmonic, precision),
-        )
-        return precision
+        return hits, precision
 
 
 class _NumPyCounter:
@@ -160,22 +165,26 @@ class _NumPyCounter:
     def __init__(self, block: Block) -> None:
         self._block = block
 
-    def hits(self, codes: Ints, query_codes: Ints, ranks: Ints, reach: int) -> NDArray[np.float64]:
-        _, hits_before = self._places(codes, query_codes, reach)
-        rows = np.arange(len(query_codes))
+    def count(
+        self, codes: Ints, query_codes: Ints, ranks: Ints, ordered: Ints | None, reach: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         hits = np.empty(ranks.shape)
-        for u, of_rule in enumerate(ranks):
-            low, high = self._block.windows.at(of_rule)
-            closer, within = hits_before[rows, low], hits_before[rows, high]
-            hits[u] = closer + (of_rule - low) * (within - closer) / (high - low)
-        return hits
+        precision = None if ordered is None else np.empty(ordered.shape)
+        rows = np.arange(query_codes.shape[1])
+        for labeling, labels in enumerate(codes):
+            same, hits_before = self._places(labels, query_codes[labeling], reach)
+            for u, of_rule in enumerate(ranks[:, labeling]):
+                low, high = self._block.windows.at(of_rule)
+                closer, within = hits_before[rows, low], hits_before[rows, high]
+                hits[u, labeling] = closer + (of_rule - low) * (within - closer) / (high - low)
+            if precision is not None and ordered is not None:
+                precision[labeling] = self._precision(same, hits_before, ordered[labeling], reach)
+        return hits, precision
 
-    def average_precision(
-        self, codes: Ints, query_codes: Ints, ranks: Ints, reach: int
+    def _precision(
+        self, same: NDArray[np.bool_], hits_before: Ints, ranks: Ints, reach: int
     ) -> NDArray[np.float64]:
-        same, hits_before = self._places(codes, query_codes, reach)
-        same &= np.arange(reach) < ranks[:, None]
-        precise = hits_before[:, 1:] * same
+        precise = hits_before[:, 1:] * (same & (np.arange(reach) < ranks[:, None]))
         weights = np.broadcast_to(self._block.weights[:, :reach], precise.shape)
         untied = np.einsum("bk,bk->b", precise, weights)
         if self._block.groups is not None:

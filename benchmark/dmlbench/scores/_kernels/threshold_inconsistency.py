@@ -12,14 +12,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.scores._kernels.pair_bins import PairBins, counts_without
-from dmlbench.scores.jackknife import GROUPS
+from dmlbench.scores._kernels.pair_bins import PairBins
 from dmldata.common.arrays import Ints
 
 CALIBRATION = 0.01, 0.1
 """False positive rates at the ends of the range of thresholds of OPIS."""
 THRESHOLDS = 32
 """Number of thresholds in that range."""
+LEVELS = THRESHOLDS + 1
+"""The first threshold that accepts a pair, or none: the levels of pairs."""
 
 Values = NDArray[np.float64]
 
@@ -42,8 +43,8 @@ def inconsistency(same: Ints, touching: Ints) -> float:
     """Return the variance of utility over labels, averaged over thresholds.
 
     Args:
-        same: [C, THRESHOLDS + 1] pairs within each label by their level.
-        touching: [C, THRESHOLDS + 1] pairs of an image of each label with any image, by level;
+        same: [C, LEVELS] pairs within each label by their level.
+        touching: [C, LEVELS] pairs of an image of each label with any image, by level;
             pairs within the label are in it twice.
 
     Returns:
@@ -66,78 +67,58 @@ class Thresholds:
     """What OPIS needs: thresholds, which stay those of all images and the labels as they are.
 
     Attributes:
+        codes: [n] label of each image, 0..C-1.
         level: [B] of each bin; see `accepting_thresholds`.
-        codes: [n] label of each image.
-        label: [P] label of each pair with the same label.
-        partners: [n, THRESHOLDS + 1] pairs of each image by level.
+        partners: [n, G, LEVELS] pairs of each image by the jackknife group of its partner and
+            level; G is 1 without groups.
     """
 
-    bins: PairBins
-    level: Ints
     codes: Ints
-    label: Ints
+    level: Ints
     partners: NDArray[np.int64]
 
     @classmethod
-    def of(cls, bins: PairBins, hits: Ints, codes: Ints, label: Ints) -> Thresholds:
+    def of(cls, bins: PairBins, hits: Ints, codes: Ints, groups: Ints | None) -> Thresholds:
         level = accepting_thresholds(hits, bins.counts, np.sqrt(bins.squared))
-        width = THRESHOLDS + 1
-        partners = sum(
-            np.bincount(image * width + level[bins.bins], minlength=len(codes) * width)
-            for image in (bins.first, bins.second)
+        of_partners = (
+            (np.zeros_like(codes), 1) if groups is None else (groups, int(groups.max()) + 1)
         )
-        compact = np.unique(codes, return_inverse=True)[1]
-        return cls(
-            bins,
-            level,
-            compact,
-            np.searchsorted(np.unique(codes), label),
-            np.asarray(partners).reshape(-1, width),
-        )
+        return cls(codes, level, bins.tally_partners(*of_partners, level, LEVELS))
 
-    def inconsistency(self, bins: Ints, order: Ints) -> float:
-        """Return OPIS where image `order[i]` has the label of image i, from the bins [P] of the
-        pairs that then have the same label."""
-        same = np.bincount(self._cells(bins), minlength=self._labels * (THRESHOLDS + 1))
-        return inconsistency(same.reshape(self._labels, -1), self._sum(self.partners, order))
+    def permuted(self, within: NDArray[np.int64], orders: Ints) -> list[float]:
+        """Return OPIS of each order [P, n] of the images; see `PairBins.tally_within`.
 
-    def replicates(self, bins: Ints, groups: Ints, first: Ints, second: Ints) -> list[float]:
-        """Return OPIS without each jackknife group; groups of pairs as in `counts_without`."""
-        width, images = THRESHOLDS + 1, len(groups)
-        same = counts_without(self._cells(bins), self._labels * width, first, second)
-        level = self.level[self.bins.bins]
-        partners_in = sum(
-            np.bincount(
-                (image * GROUPS + groups[partner]) * width + level,
-                minlength=images * GROUPS * width,
-            )
-            for image, partner in (
-                (self.bins.first, self.bins.second),
-                (self.bins.second, self.bins.first),
-            )
-        )
-        of_group = np.asarray(partners_in).reshape(images, GROUPS, width)
-        result = []
-        for group in range(GROUPS):
-            left = np.where((groups == group)[:, None], 0, self.partners - of_group[:, group])
-            result.append(inconsistency(same[group].reshape(self._labels, width), self._sum(left)))
-        return result
+        Args:
+            within: [P, C, LEVELS] pairs within each label by level.
+        """
+        return [
+            inconsistency(same, self._sum(self._all_partners, order))
+            for same, order in zip(within, orders, strict=True)
+        ]
+
+    def replicate(self, within: NDArray[np.int64], groups: Ints, group: int) -> float:
+        """Return OPIS without a jackknife group of the groups [n].
+
+        Args:
+            within: [C, LEVELS] pairs of the other images within each label by level.
+        """
+        partners = self._all_partners - self.partners[:, group]
+        partners[groups == group] = 0
+        return inconsistency(within, self._sum(partners, np.arange(len(groups))))
 
     @cached_property
-    def _labels(self) -> int:
-        return int(self.codes.max()) + 1
+    def _all_partners(self) -> NDArray[np.int64]:
+        """The pairs of each image by level [n, LEVELS]."""
+        all_partners: NDArray[np.int64] = self.partners.sum(axis=1)
+        return all_partners
 
     @cached_property
     def _by_label(self) -> tuple[Ints, Ints]:
         """The images label by label, and the place of the first image of each label."""
         images = np.argsort(self.codes, kind="stable")
-        return images, np.searchsorted(self.codes[images], np.arange(self._labels))
+        return images, np.searchsorted(self.codes[images], np.arange(int(self.codes.max()) + 1))
 
-    def _cells(self, bins: Ints) -> Ints:
-        return self.label * (THRESHOLDS + 1) + self.level[bins]
-
-    def _sum(self, partners: NDArray[np.int64], order: Ints | None = None) -> NDArray[np.int64]:
-        """Return the sums [C, THRESHOLDS + 1] over the images of each label."""
+    def _sum(self, partners: NDArray[np.int64], order: Ints) -> NDArray[np.int64]:
+        """Return the sums [C, LEVELS] over the images of each label."""
         images, starts = self._by_label
-        rows = images if order is None else order[images]
-        return np.add.reduceat(partners[rows], starts, axis=0)
+        return np.add.reduceat(partners[order[images]], starts, axis=0)

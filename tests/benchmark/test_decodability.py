@@ -159,9 +159,9 @@ def test_the_score_is_that_of_scikit_learn_with_the_penalty_chosen_by_folds(rng)
         likelihood += predicted[np.arange(test.sum()), label[test]].sum()
 
     validation = CrossValidation(FeatureSums.of(x, folds, 5, np.arange(n)))
-    ours = validation.fit(TargetSums.of(x, value[:, None, None], folds, 5))
+    ours = validation.fit(TargetSums.of(x, value[:, None], np.zeros(1, int), folds, 5))
     assert ours.share[0] == pytest.approx(1 - left / total, abs=1e-6)
-    penalties = validation.fit(TargetSums.of(x, one_hot[:, None], folds, 5)).penalties
+    penalties = validation.fit(TargetSums.of(x, one_hot, np.zeros(1, int), folds, 5)).penalties
     share = explained_likelihood(x, label[:, None], np.ones((n, 1)), folds, penalties)
     assert share[0] == pytest.approx(1 - likelihood / by_shares, abs=1e-4)
     assert 0.2 < share[0] < 0.8
@@ -261,7 +261,7 @@ def test_a_little_more_data_moves_the_penalty_a_little():
     value = x[:, :1] + 0.8 * rng.normal(size=(n, 40))
     folds, units = rng.integers(0, 5, n), np.arange(n)
     validation = CrossValidation(FeatureSums.of(x, folds, 5, units))
-    penalties = validation.fit(TargetSums.of(x, value[:, :, None], folds, 5)).penalties
+    penalties = validation.fit(TargetSums.of(x, value, np.arange(value.shape[1]), folds, 5)).penalties
     chosen = penalties[np.isfinite(penalties)]
     assert len(np.unique(chosen.round(9))) > 0.8 * len(chosen)
     assert chosen.min() >= PENALTIES[0]

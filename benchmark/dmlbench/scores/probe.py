@@ -17,6 +17,7 @@ from dmlbench.scores._kernels.cross_validation import (
     FOLDS,
     CrossValidation,
     FeatureSums,
+    Fit,
     TargetSums,
 )
 from dmlbench.scores._kernels.distances import unit_rows
@@ -158,8 +159,9 @@ class _Probes:
 
     def shares(self, target: _Target, orders: list[Ints]) -> Floats:
         """Return the scores of a target in each of some orders of its images."""
-        columns = np.stack([target.columns[order] for order in orders], axis=1)
-        sums = TargetSums.of(self._features, columns, self._folds, FOLDS)
+        columns = np.concatenate([target.columns[order] for order in orders], axis=1)
+        starts = np.arange(len(orders)) * target.columns.shape[1]
+        sums = TargetSums.of(self._features, columns, starts, self._folds, FOLDS)
         fit = self._validation.fit(sums)
         if not target.categorical:
             return fit.share
@@ -174,25 +176,25 @@ class _Probes:
         cells = self._folds * GROUPS + self._groups
         count = FOLDS * GROUPS
         features = FeatureSums.of(self._features, cells, count, self._units)
-        sums = {
-            name: TargetSums.of(self._features, target.columns[:, None], cells, count)
-            for name, target in targets.items()
-        }
+        columns = [target.columns for target in targets.values()]
+        starts = np.cumsum([0, *(part.shape[1] for part in columns[:-1])])
+        sums = TargetSums.of(
+            self._features, np.concatenate(columns, axis=1), starts, cells, count
+        )
 
-        def fit_without(group: int) -> dict[str, tuple[Floats, Floats]]:
+        def fit_without(group: int) -> Fit:
             remaining = np.arange(count).reshape(FOLDS, GROUPS)
             remaining = np.delete(remaining, group, axis=1)
-            validation = CrossValidation(features.joined(remaining))
-            return {name: validation.fit(part.joined(remaining)) for name, part in sums.items()}
+            return CrossValidation(features.joined(remaining)).fit(sums.joined(remaining))
 
         fits = [fit for _, fit in in_order(fit_without, range(GROUPS), threads)]
         result = {}
-        for name, target in targets.items():
-            result[name] = np.concatenate([fit[name][0] for fit in fits])
+        for place, (name, target) in enumerate(targets.items()):
+            result[name] = np.array([fit.share[place] for fit in fits])
             if target.categorical:
                 codes = np.repeat(target.codes[:, None], GROUPS, axis=1)
                 present = (self._groups[:, None] != np.arange(GROUPS)).astype(np.float64)
-                penalties = np.concatenate([fit[name][1] for fit in fits], axis=1)
+                penalties = np.stack([fit.penalties[:, place] for fit in fits], axis=1)
                 result[name] = explained_likelihood(
                     self._features, codes, present, self._folds, penalties
                 )

@@ -65,33 +65,43 @@ class FeatureSums:
 
 @dataclass(frozen=True)
 class TargetSums:
-    """Sums over the images of each of K sets for T targets of k columns each.
+    """Sums over the images of each of K sets for T targets of one or more columns, M in all.
 
     Attributes:
-        y: [K, T, k] sums of targets.
-        yy: [K, T, k] sums of their squares.
-        xy: [K, p, T, k] sums of products with features.
+        starts: [T] place of each target's first column.
+        y: [K, M] sums of targets.
+        yy: [K, M] sums of their squares.
+        xy: [K, p, M] sums of products with features.
     """
 
+    starts: Ints
     y: Floats
     yy: Floats
     xy: Floats
 
     @classmethod
-    def of(cls, features: Floats, targets: Floats, sets: Ints, count: int) -> TargetSums:
-        """Sum targets [n, T, k] over sets [n], numbered 0 to count - 1."""
+    def of(
+        cls, features: Floats, columns: Floats, starts: Ints, sets: Ints, count: int
+    ) -> TargetSums:
+        """Sum the columns [n, M] of targets over sets [n], numbered 0 to count - 1."""
         rows = [np.flatnonzero(sets == number) for number in range(count)]
-        flat = targets.reshape(len(targets), -1)
-        shape = (features.shape[1], *targets.shape[1:])
         return cls(
-            np.array([targets[part].sum(axis=0) for part in rows]),
-            np.array([np.square(targets[part]).sum(axis=0) for part in rows]),
-            np.array([product(features[part].T, flat[part]).reshape(shape) for part in rows]),
+            starts,
+            np.array([columns[part].sum(axis=0) for part in rows]),
+            np.array([np.square(columns[part]).sum(axis=0) for part in rows]),
+            np.array([product(features[part].T, columns[part]) for part in rows]),
         )
 
     def joined(self, sets: Ints) -> TargetSums:
         """Return the sums over sets [F, S] of which each row becomes one."""
-        return TargetSums(*(part[sets].sum(axis=1) for part in (self.y, self.yy, self.xy)))
+        return TargetSums(
+            self.starts, *(part[sets].sum(axis=1) for part in (self.y, self.yy, self.xy))
+        )
+
+    @property
+    def target_of_column(self) -> Ints:
+        """[M] target of each column."""
+        return np.repeat(np.arange(len(self.starts)), np.diff(self.starts, append=self.y.shape[1]))
 
 
 class Fit(NamedTuple):
@@ -163,19 +173,20 @@ class _Training:
         Returns:
             [L, T] per judged fold.
         """
-        p, columns = len(self.mean), targets.y.shape[1:]
+        p, columns = len(self.mean), targets.y.shape[1]
         # Products of few targets are fewer in the features themselves than in the eigenvectors,
         # into which the products of the features would have to be turned.
-        turned = len(penalties) * columns[0] * columns[1] > 2 * p
+        turned = len(penalties) * columns > 2 * p
         y_mean = targets.y[self.folds].sum(axis=0) / max(self.n, 1.0)
-        fitted = targets.xy[self.folds].sum(axis=0).reshape(p, -1)
-        fitted -= self.n * np.outer(self.mean, y_mean)
+        fitted = targets.xy[self.folds].sum(axis=0) - self.n * np.outer(self.mean, y_mean)
         vectors: Floats = self.vectors.astype(dtype)
         fitted = product(self.vectors.T, fitted).astype(dtype)
+        if penalties.shape[1] > 1:
+            penalties = penalties[:, targets.target_of_column]
         result = []
         for judged in self.judged:
             f = judged.fold
-            seen = targets.xy[f].reshape(p, -1) - np.outer(self.mean, targets.y[f])
+            seen = targets.xy[f] - np.outer(self.mean, targets.y[f])
             seen -= np.outer(judged.x, y_mean)
             xx = judged.xx
             if turned:
@@ -183,18 +194,16 @@ class _Training:
                 xx = product(product(self.vectors.T, xx), self.vectors)
             twice, xx = (2 * seen).astype(dtype), xx.astype(dtype)
             total = targets.yy[f] - 2 * y_mean * targets.y[f] + judged.n * y_mean**2
-            errors = np.empty((len(penalties), columns[0]))
+            errors = np.empty((len(penalties), columns))
             for i, penalty in enumerate(penalties):
-                by_column = np.repeat(penalty, columns[1]) if len(penalty) > 1 else penalty
-                shrunk = self.values[:, None] + self.n * by_column + _TINY
+                shrunk = self.values[:, None] + self.n * penalty + _TINY
                 weights: Floats = np.multiply(fitted, 1 / shrunk, dtype=dtype)
                 if not turned:
                     weights = product(vectors, weights)
                 change = product(xx, weights)
                 change -= twice
-                changes = np.einsum("pt,pt->t", change, weights)
-                errors[i] = (total + changes.reshape(columns)).sum(axis=1)
-            result.append(errors)
+                errors[i] = total + np.einsum("pt,pt->t", change, weights)
+            result.append(np.add.reduceat(errors, targets.starts, axis=1))
         return result
 
 
@@ -219,7 +228,7 @@ class CrossValidation:
         other folds is judged in turn by a fit to the rest of them, among those that leave it
         MAX_FREEDOM; between PENALTIES, the least of a parabola through the best and its neighbors.
         """
-        count = targets.y.shape[1]
+        count = len(targets.starts)
         inner = np.zeros((FOLDS, len(PENALTIES), count))
         for training in self._inner:
             # Single precision decides between penalties as well, in half the time.

@@ -61,6 +61,23 @@ def stepper(learner: Learner) -> Callable[[Batch], None]:
     return step
 
 
+def one_batch(folder: Path, batch: int) -> tuple[Callable[[str], None], int]:
+    """Return a step on a device with a batch that is in memory, and how many images it has."""
+    settings = TrainSettings(
+        loss="triplet", data=str(SAMPLE), out=folder, folds=2, size=224, batch=batch
+    )
+    task = plan_task(settings)
+    learner, material = make_learner(task, task.start(), quiet=True)
+    images, labels = next(batches(material, task.hyperparameters, None))
+    step = stepper(learner)
+
+    def work(device: str) -> None:
+        learner.to(device)
+        step((images.to(device), labels.to(device)))
+
+    return work, len(images)
+
+
 def quartile(values: list[float]) -> float:
     """The lower one."""
     return float(np.quantile(values, 0.25))

@@ -261,7 +261,9 @@ def test_a_little_more_data_moves_the_penalty_a_little():
     value = x[:, :1] + 0.8 * rng.normal(size=(n, 40))
     folds, units = rng.integers(0, 5, n), np.arange(n)
     validation = CrossValidation(FeatureSums.of(x, folds, 5, units))
-    penalties = validation.fit(TargetSums.of(x, value, np.arange(value.shape[1]), folds, 5)).penalties
+    penalties = validation.fit(
+        TargetSums.of(x, value, np.arange(value.shape[1]), folds, 5)
+    ).penalties
     chosen = penalties[np.isfinite(penalties)]
     assert len(np.unique(chosen.round(9))) > 0.8 * len(chosen)
     assert chosen.min() >= PENALTIES[0]

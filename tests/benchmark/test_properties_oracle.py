@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dmlbench import scores as properties
-from dmlbench.scores._kernels import neighbor_counts, ranked_means
+from dmlbench.scores import _kernels
+from dmlbench.scores._kernels import device_counts, neighbor_counts, products, ranked_means
 from dmlbench.scores._kernels.distances import prepare_points
 from dmlbench.scores._kernels.neighbor_counts import Question, count_hits
 from dmlbench.scores._kernels.neighbor_ranks import tie_groups
@@ -208,6 +210,49 @@ def test_neither_a_guess_nor_the_way_of_counting_changes_a_count(kind, dtype, mo
             monkeypatch.setattr(neighbor_counts, "compiled_loops", lambda: None)
         for question, hits in zip(questions, expected, strict=True):
             np.testing.assert_array_equal(count_hits(points, units, [question])[0], hits)
+
+
+@pytest.mark.parametrize("kind", ["random", "grid"])
+@pytest.mark.parametrize("scenes", [None, 4])
+def test_scores_are_the_same_without_numba(kind, scenes, monkeypatch):
+    rng = np.random.default_rng(23)
+    x = embeddings(kind, 80, 6, rng)
+    props = {
+        "category": properties.Property(rng.integers(0, 4, 80)),
+        "line": properties.Property(rng.integers(0, 9, 80), "linear"),
+        "circle": properties.Property(rng.integers(0, 9, 80), "cyclic", period=9.0),
+    }
+    how = {"scenes": None if scenes is None else (np.arange(80) // scenes).tolist(), "threads": 1}
+    compiled = properties.score_properties(x, props, held="category", **how)
+    monkeypatch.setitem(sys.modules, "dmlbench.scores._kernels.compiled", None)
+    monkeypatch.delattr(_kernels, "compiled")
+    products.compiled_loops.cache_clear()
+    try:
+        assert products.compiled_loops() is None
+        plain = properties.score_properties(x, props, held="category", **how)
+    finally:
+        products.compiled_loops.cache_clear()
+    for name, scores in compiled["properties"].items():
+        for score, expected in scores.items():
+            if isinstance(expected, dict) and "value" in expected:
+                for part in ("value", "ci95", "chance", "replicates"):
+                    ours = plain["properties"][name][score][part]
+                    assert ours == pytest.approx(expected[part], abs=1e-6), (name, score, part)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("scenes", [1, 5])
+def test_pytorch_counts_the_same_hits(kind, scenes, monkeypatch):
+    rng = np.random.default_rng(19)
+    points = prepare_points(embeddings(kind, 200, 3, rng), normalize=False)
+    units = Units.of(np.arange(200) // scenes)
+    questions = [
+        Question(rng.integers(0, 3, 200), rng.integers(0, most, (200, 2))) for most in (5, 60, 190)
+    ]
+    monkeypatch.setattr(device_counts, "BLOCK_ELEMENTS", 200 * 64)
+    ours = device_counts.count_hits_on("cpu", points, units, questions)
+    for hits, expected in zip(ours, count_hits(points, units, questions), strict=True):
+        np.testing.assert_allclose(hits, expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", KINDS)

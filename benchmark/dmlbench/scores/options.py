@@ -40,6 +40,7 @@ class ScoreSettings:
     max_queries: int | None = None
     threads: int | None = None
     progress: Progress | None = None
+    device: str = "cpu"
 
     def check(self) -> None:
         """Refuse settings that are not valid.
@@ -67,6 +68,7 @@ class Options:
         threads: number of threads; None for one per core.
         progress: called with (stage, done, total).
         scenes: [N] codes of the scene of each image; None where each shows its own.
+        device: where hits are counted, a device of PyTorch.
     """
 
     seed: int
@@ -76,6 +78,7 @@ class Options:
     threads: int | None
     progress: Progress | None
     scenes: Ints | None = None
+    device: str = "cpu"
 
     @property
     def resample(self) -> bool:

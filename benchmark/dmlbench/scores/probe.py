@@ -178,9 +178,7 @@ class _Probes:
         features = FeatureSums.of(self._features, cells, count, self._units)
         columns = [target.columns for target in targets.values()]
         starts = np.cumsum([0, *(part.shape[1] for part in columns[:-1])])
-        sums = TargetSums.of(
-            self._features, np.concatenate(columns, axis=1), starts, cells, count
-        )
+        sums = TargetSums.of(self._features, np.concatenate(columns, axis=1), starts, cells, count)
 
         def fit_without(group: int) -> Fit:
             remaining = np.arange(count).reshape(FOLDS, GROUPS)

@@ -112,7 +112,13 @@ def labeling_means(
     counted: list[dict[str, float]] = [{} for _ in labelings]
     if not options.resample and len(queries) < len(rows):
         counted = counted_means(
-            points, units, labelings, scores, threads=options.threads, done=step
+            points,
+            units,
+            labelings,
+            scores,
+            threads=options.threads,
+            device=options.device,
+            done=step,
         )
         if not scores.ordered:
             nothing = {key: np.zeros(0) for key in scores.keys}

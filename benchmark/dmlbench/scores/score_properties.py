@@ -49,6 +49,7 @@ def score_properties(
     permutations: int = PERMUTATIONS,
     max_queries: int | None = None,
     threads: int | None = None,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score how strongly embeddings cluster by each property (protocol section 3).
@@ -71,6 +72,8 @@ def score_properties(
             neighbors. `settings` in the result gives the numbers; None for
             `options.default_queries`.
         threads: number of threads; None for one per core.
+        device: without `intervals` and `chance`, a device of PyTorch such as "cuda" counts the hits
+            of more images than `max_queries`; all else is the processor's.
         progress: called with (stage, done, total) while working.
 
     Returns:
@@ -87,7 +90,9 @@ def score_properties(
         >>> round(result["properties"]["shape"]["arp"]["value"], 6)
         1.0
     """
-    settings = ScoreSettings(seed, intervals, chance, permutations, max_queries, threads, progress)
+    settings = ScoreSettings(
+        seed, intervals, chance, permutations, max_queries, threads, progress, device
+    )
     scored = measure_properties(embeddings, properties, settings, scenes=scenes, held=held)
     return scored.model_dump(mode="json")
 
@@ -121,6 +126,7 @@ def measure_properties(
         threads=settings.threads,
         progress=settings.progress,
         scenes=scene_codes,
+        device=settings.device,
     )
     scored = {name: coded for name, coded in labels.items() if coded.reason is None}
     collapsed = bool((array == array[0]).all())

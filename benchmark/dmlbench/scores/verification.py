@@ -201,22 +201,24 @@ class _Pairs:
     Attributes:
         units: [n] of each image.
         groups: [n] jackknife group of each image; None for no intervals.
-        without: [G, B] pairs in each bin without each group.
+        staying: [n] per group, the images without it.
+        without: [B] per group, the pairs in each bin without it.
     """
 
     bins: PairBins
     units: Ints
     groups: Ints | None
-    without: NDArray[np.int64]
+    staying: list[NDArray[np.bool_]]
+    without: list[NDArray[np.int64]]
 
     @classmethod
     def of(cls, bins: PairBins, units: Ints, groups: Ints | None) -> _Pairs:
         everything, order = np.zeros(len(units), np.intp), np.arange(len(units))[None]
-        without = [
-            bins.count_within(Members.of(everything, groups != group), order)[0]
-            for group in _each(groups)
-        ]
-        return cls(bins, units, groups, np.array(without))
+        masks = (
+            [] if groups is None else [groups != group for group in range(int(groups.max()) + 1)]
+        )
+        without = [bins.count_within(Members.of(everything, mask), order)[0] for mask in masks]
+        return cls(bins, units, groups, masks, without)
 
     def score(self, codes: Ints, orders: Sequence[Ints]) -> tuple[Scores, PairCounts]:
         """Return the scores of label codes [n] and of their permutations."""
@@ -239,12 +241,11 @@ class _Pairs:
         ):
             values[OPIS] = number
         replicates: list[dict[str, float]] = []
-        for group, everything in zip(_each(self.groups), self.without, strict=True):
-            assert self.groups is not None
-            staying = Members.of(codes, self.groups != group)
+        for group, (mask, everything) in enumerate(zip(self.staying, self.without, strict=True)):
+            staying = Members.of(codes, mask)
             by_bin, by_level = bins.tally_within(staying, itself, thresholds.level, LEVELS)
             replicates.append(self._values(by_bin[0], everything))
-            replicates[-1][OPIS] = thresholds.replicate(by_level[0], self.groups, group)
+            replicates[-1][OPIS] = thresholds.replicate(by_level[0], mask, group)
         sample = Sample(counts.same, self._images_of_pairs(codes))
         scores = {
             key: make_score(
@@ -270,11 +271,6 @@ class _Pairs:
         count = int(same.sum())
         near = float(same @ self.bins.squared) / count if count else float("nan")
         return {ROC_AUC: curve.roc_auc, EER: curve.eer, TPR: curve.tpr, ALIGNMENT: near}
-
-
-def _each(groups: Ints | None) -> range:
-    """Return the numbers of the jackknife groups; none without groups."""
-    return range(0 if groups is None else int(groups.max()) + 1)
 
 
 def _single(key: str, embeddings: ArrayLike, labels: LabelColumn) -> float | None:

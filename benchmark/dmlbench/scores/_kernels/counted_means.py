@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlbench.scores._kernels.device_counts import count_hits_on
 from dmlbench.scores._kernels.distances import Points
 from dmlbench.scores._kernels.formulas import Counts, Population, ScoreSet
 from dmlbench.scores._kernels.neighbor_counts import Question, count_hits
@@ -24,9 +25,12 @@ def counted_means(
     scores: ScoreSet,
     *,
     threads: int | None = None,
+    device: str = "cpu",
     done: Advance = nothing,
 ) -> list[dict[str, float]]:
     """Return the means of the scores over all queries, by key, for each labeling of the N points.
+
+    On another device than the CPU, PyTorch counts.
 
     MAP@R is not among them: it needs the order of the neighbors (`ranked_means`). NaN where a
     score is not defined.
@@ -39,7 +43,10 @@ def counted_means(
         Question(labeling.codes, _ranks(counts_of_labeling, scores))
         for labeling, counts_of_labeling in zip(labelings, counts, strict=True)
     ]
-    hits = count_hits(points, units, questions, threads=threads, done=done)
+    if device == "cpu":
+        hits = count_hits(points, units, questions, threads=threads, done=done)
+    else:
+        hits = count_hits_on(device, points, units, questions, done=done)
     return [_means(*pair, scores) for pair in zip(counts, hits, strict=True)]
 
 

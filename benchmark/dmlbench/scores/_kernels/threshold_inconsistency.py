@@ -96,15 +96,15 @@ class Thresholds:
             for same, order in zip(within, orders, strict=True)
         ]
 
-    def replicate(self, within: NDArray[np.int64], groups: Ints, group: int) -> float:
-        """Return OPIS without a jackknife group of the groups [n].
+    def replicate(self, within: NDArray[np.int64], staying: NDArray[np.bool_], group: int) -> float:
+        """Return OPIS of the images [n] that a jackknife group leaves.
 
         Args:
-            within: [C, LEVELS] pairs of the other images within each label by level.
+            within: [C, LEVELS] pairs of these images within each label by level.
         """
         partners = self._all_partners - self.partners[:, group]
-        partners[groups == group] = 0
-        return inconsistency(within, self._sum(partners, np.arange(len(groups))))
+        partners[~staying] = 0
+        return inconsistency(within, self._sum(partners, np.arange(len(staying))))
 
     @cached_property
     def _all_partners(self) -> NDArray[np.int64]:

@@ -42,9 +42,13 @@ class Units:
         >>> distances.tolist()
         [[inf, 0.0, inf]]
         """
+        distances[self.places(queries)] = value
+
+    def places(self, queries: Ints) -> tuple[Ints, Ints]:
+        """Return the rows and columns of distances [B, N] of queries [B] to their own units."""
         lengths = self.sizes[queries]
         first = np.cumsum(lengths) - lengths
         place = np.arange(int(lengths.sum())) + np.repeat(
             self.start[self.codes[queries]] - first, lengths
         )
-        distances[np.repeat(np.arange(len(queries)), lengths), self.by_unit[place]] = value
+        return np.repeat(np.arange(len(queries)), lengths), self.by_unit[place]

@@ -6,8 +6,10 @@ its mask are separate files, which the page loads when the user opens them.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dmldata.common.cores import usable_cores
 from dmldata.common.errors import InputError
 from dmldata.common.files import atomic_folder
 from dmldata.common.progress import Progress
 from dmldata.contract.contact_sheet import grid
 from dmldata.contract.parts import Part
-from dmldata.dataset import Dataset, open_dataset
+from dmldata.dataset import Dataset, Item, open_dataset
 
 COLUMNS = 8
 """Number of rows of a sheet, and of pictures per row."""
@@ -69,27 +72,40 @@ def build_gallery(
 
 def _write_pictures(dataset: Dataset, out: Path, cell: Cell, progress: Progress | None) -> None:
     """Write sheets of small pictures in the order of the rows, and every picture and mask."""
-    small: list[Image.Image] = []
-    sheets = 0
-    for done, item in enumerate(dataset.samples_iter(), start=1):
-        item.image.save(out / "images" / f"{item.key}.webp", quality=QUALITY)
+    items = dataset.samples_iter()
+    done = 0
+
+    def write(item: Item) -> None:
         assert item.mask is not None
-        colored(item.mask).save(out / "masks" / f"{item.key}.webp", lossless=True)
-        small.append(item.image)
-        if len(small) == COLUMNS**2 or done == len(dataset):
-            sheet = grid(small, COLUMNS, cell)
-            sheet.save(out / "sheets" / f"{sheets:05d}.webp", quality=QUALITY)
-            sheets, small = sheets + 1, []
-        if progress:
-            progress("gallery", done, len(dataset))
+        # Method 2 takes half the time of the default, for 4 % more bytes.
+        item.image.save(out / "images" / f"{item.key}.webp", quality=QUALITY, method=2)
+        colored(item.mask).save(out / "masks" / f"{item.key}.png", transparency=0)
+
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        for number in itertools.count():
+            of_sheet = list(itertools.islice(items, COLUMNS**2))
+            if not of_sheet:
+                break
+            written = pool.map(write, of_sheet)
+            sheet = grid([item.image for item in of_sheet], COLUMNS, cell)
+            sheet.save(out / "sheets" / f"{number:05d}.webp", quality=QUALITY)
+            for _ in written:
+                done += 1
+                if progress:
+                    progress("gallery", done, len(dataset))
 
 
 def colored(mask: NDArray[np.uint8]) -> Image.Image:
-    """Return a mask [H, W] as an RGBA image to lay over its picture, with a clear background."""
-    palette = np.zeros((len(Part), 4), np.uint8)
+    """Return a mask [H, W] as an image with a palette to lay over its picture.
+
+    Its color 0, the background, is to be saved as transparent.
+    """
+    palette = np.zeros((len(Part), 3), np.uint8)
     for part, color in COLORS.items():
-        palette[part] = (*color, 255)
-    return Image.fromarray(palette[mask], "RGBA")
+        palette[part] = color
+    image = Image.fromarray(mask, "P")
+    image.putpalette(palette.ravel().tolist())
+    return image
 
 
 def page(dataset: Dataset, cell: Cell) -> str:

@@ -186,7 +186,7 @@ function open(index) {
   at("key").textContent = key;
   at("picture").src = `images/${key}.webp`;
   at("picture").alt = axes.map((axis) => `${axis.key} ${shown(axis, axis.bins[index])}`).join(", ");
-  at("mask").src = `masks/${key}.webp`;
+  at("mask").src = `masks/${key}.png`;
   const credit = (data.credit[index] || "").split(";").map((id) => data.credits[id]).filter(Boolean);
   at("credit").textContent = credit.length ? `Shows: ${credit.join("; ")}` : "";
   const rows = axes.map((axis) => [axis.key, shown(axis, axis.bins[index]), axis.meaning, ""]);

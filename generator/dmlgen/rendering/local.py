@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import tempfile
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -13,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from dmldata.common.cores import usable_cores
 from dmldata.common.errors import InputError, PrismError
 from dmlgen.blender import ScratchError, blender_process, died
 from dmlgen.plan.images import PlannedImage
@@ -180,8 +180,7 @@ def fitting(
     Raises:
         InputError: a number is out of range.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    cores = cores or 1
+    cores = usable_cores()
     check_counts(workers, threads, WORKERS_PER_CORE * cores)
     if workers is None and gpu:
         workers = 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 from dmldata.common.arrays import Ints
+from dmldata.common.cores import usable_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -16,13 +16,6 @@ Result = TypeVar("Result")
 
 def nothing(amount: int) -> None:
     """Ignore an amount of work that is done: for callers without a progress bar."""
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def query_blocks(queries: Ints, columns: int, elements: int) -> list[Ints]:

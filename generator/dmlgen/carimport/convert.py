@@ -59,6 +59,8 @@ def convert(spec: CarSpec, source: Path, glb_file: Path) -> Converted:
     for pieces in parts.wheels.values():
         if pieces:
             _straighten(pieces)
+    # Each operation of Blender looks at all objects of the scene.
+    parts.body = [_join("body", parts.body)]
     if spec.interior == "generic":
         parts.body.append(add_generic_interior(parts.body, role_material))
     parts.decals += [draw_seam(seam, parts.body) for seam in spec.seams]
@@ -152,6 +154,8 @@ def _used(obj: Object) -> list[MeshVertex]:
 
 
 def _join(name: str, objects: list[Object]) -> Object:
+    for obj in objects[1:]:
+        bpy.context.scene.collection.objects.unlink(obj)
     with bpy.context.temp_override(
         active_object=objects[0], selected_editable_objects=objects, selected_objects=objects
     ):

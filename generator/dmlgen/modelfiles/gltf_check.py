@@ -32,6 +32,7 @@ class GltfCheck:
         binary: the binary part of a GLB file.
         contents: the content of each buffer.
         finite: accessors whose values were checked.
+        lists: by key, the lists of the document that were checked.
     """
 
     file: Path
@@ -39,15 +40,18 @@ class GltfCheck:
     binary: memoryview | None
     contents: list[memoryview] = field(default_factory=list)
     finite: set[int] = field(default_factory=set)
+    lists: dict[str, list[JsonObject]] = field(default_factory=dict)
 
     def problem(self, text: str) -> InputError:
         return InputError(f"{self.file}: not valid glTF: {text}")
 
     def items(self, key: str) -> list[JsonObject]:
-        items = self.document.get(key, [])
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise self.problem(f"{key} is no list of objects")
-        return items
+        if key not in self.lists:
+            items = self.document.get(key, [])
+            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+                raise self.problem(f"{key} is no list of objects")
+            self.lists[key] = items
+        return self.lists[key]
 
     def number(self, item: JsonObject, key: str, where: str, default: int | None = None) -> int:
         value = item.get(key, default)

@@ -147,19 +147,20 @@ def _plain_objects(file: Path, ignore: tuple[str, ...], notes: tuple[str, ...]) 
         triangles += 0 if mesh is None else len(mesh.loop_triangles)
         check_triangles(file, triangles)
         evaluated.append((str(obj.name), _path(obj), mesh, matrix))
-    for obj in list(bpy.data.objects):
-        bpy.data.objects.remove(obj)
+    # One by one, each removal would look at all objects.
+    bpy.data.batch_remove(list(bpy.data.objects))
     # Ignored objects are created as well at first, so that the names of the others do not change.
     objects = [_linked(*parts) for parts in evaluated]
     # Both the names in the file and the names that Blender gives to instances.
     names = dict.fromkeys([*(parts[0] for parts in evaluated), *(str(obj.name) for obj in objects)])
-    objects_with_faces = []
+    objects_with_faces, rest = [], []
     for obj in objects:
         if obj.data is None or not len(obj.data.polygons) or matches(obj.name, ignore):
-            bpy.data.objects.remove(obj)
+            rest.append(obj)
         else:
             _check_finite(file, obj)
             objects_with_faces.append(obj)
+    bpy.data.batch_remove(rest)
     return Source(objects_with_faces, notes, tuple(names))
 
 

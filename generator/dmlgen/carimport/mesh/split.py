@@ -67,7 +67,7 @@ def split(spec: CarSpec, objects: list[Object]) -> Parts:
                 (parts.decals if kind.decal else parts.body).append(piece)
             if kind.backed:
                 parts.backed.append(piece)
-        bpy.data.objects.remove(obj)
+    bpy.data.batch_remove(objects)
     empty = [name for name, pieces in parts.wheels.items() if not pieces]
     if empty and spec.wheels:
         raise InputError(f"car.yaml of {spec.name}: wheels: nothing matches for {', '.join(empty)}")

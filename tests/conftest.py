@@ -19,9 +19,17 @@ settings.load_profile("unhurried")
 def cluster():
     """A Ray cluster of two nodes, of one CPU each."""
     cluster_utils = pytest.importorskip("ray.cluster_utils")
-    made = cluster_utils.Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
-    )
+    head = {
+        "num_cpus": 1,
+        "include_dashboard": False,
+        # A killed node is found out in seconds, where it takes half a minute by default.
+        "_system_config": {
+            "health_check_initial_delay_ms": 5000,
+            "health_check_period_ms": 1000,
+            "health_check_failure_threshold": 5,
+        },
+    }
+    made = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
     made.add_node(num_cpus=1)
     yield made
     made.shutdown()

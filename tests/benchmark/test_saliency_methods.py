@@ -208,15 +208,15 @@ def test_lower_precision_gives_nearly_the_same_map_and_not_the_same(method, phot
         for precision in ("fp32", "bf16")
     )
     assert lower.dtype == np.float32
-    assert not np.array_equal(full, lower)
-    assert pearson(full, lower).min() > 0.9
+    # Occlusion takes no gradient; that of Grad-CAM goes back to the last stage alone.
+    assert np.array_equal(full, lower) == (method in ("occlusion", "grad_cam"))
+    assert pearson(full, lower).min() > 0.999
 
 
-def test_lower_precision_reaches_into_torchscript(models, photographs):
+def test_lower_precision_leaves_torchscript_as_it_is(models, photographs):
     loaded = load_model(str(models["small"]))
     full, lower = (
         saliency_maps(loaded, photographs, ["a", "b"], samples=2, device="cpu", precision=precision)
         for precision in ("fp32", "bf16")
     )
-    assert not np.array_equal(full, lower)
-    assert pearson(full, lower).min() > 0.9
+    assert np.array_equal(full, lower)

@@ -52,7 +52,7 @@ def explain(
     from dmlbench.models.execution import pick_device
     from dmlbench.present.pair_gallery import distance_text, pair_picture
     from dmlbench.results.arrays import write_arrays
-    from dmlbench.saliency import MapSettings, check_precision, explain_pair, method_named
+    from dmlbench.saliency import MapSettings, explain_pair, method_named, resolve_precision
     from dmlbench.sources.decode import read_photograph
     from dmldata.common.files import write_atomic
 
@@ -61,8 +61,7 @@ def explain(
         check_output(file, "--out", (".png", ".npz"))
     options = model.parse(seed)
     method_named(map_options.method)
-    check_precision(map_options.precision)
-    pick_device(on.device)
+    precision = resolve_precision(map_options.precision, pick_device(on.device))
     paths = (first, second)
     images = [read_photograph(path) for path in paths]
     if images[0].size == images[1].size and images[0].tobytes() == images[1].tobytes():
@@ -72,7 +71,7 @@ def explain(
         raise InputError(f"{reference}: no saliency maps: {loaded.no_maps}")
     with progress_bar("explain the pair", 2, quiet=as_json) as bar:
         settings = MapSettings(
-            **vars(map_options),
+            **(vars(map_options) | {"precision": precision}),
             seed=seed,
             device=on.device,
             chunk=on.batch_size,

@@ -105,7 +105,7 @@ def evaluate(
     from dmlbench.present.comparison_tables import print_comparison
     from dmlbench.present.result_tables import print_result
     from dmlbench.results.files import Settings
-    from dmlbench.saliency import check_precision, method_named
+    from dmlbench.saliency import method_named, resolve_precision
     from dmlbench.sources import open_source
 
     settings = Settings(**vars(scores), **vars(map_options), **vars(on))
@@ -115,10 +115,9 @@ def evaluate(
     if name is not None and len(models) > 1:
         raise InputError(f"--name {name}: names one model, and {len(models)} are given")
     images = open_source(data, **vars(dataset))
-    if not executor.on_ray:
-        pick_device(settings.device)
+    device = pick_device("cpu" if executor.on_ray else settings.device)
     method_named(settings.method)
-    check_precision(settings.precision)
+    resolve_precision(settings.precision, device)
     said: list[str] = []
     tell = said.append if as_json else say
     tell(_dataset_line(images, data))

@@ -122,9 +122,10 @@ class MethodOptions:
         str,
         typer.Option(
             "--precision",
-            help="Precision of the model while it computes saliency maps: fp32 or bf16.",
+            help="Precision of the gradients of saliency maps: fp32, bf16, or auto: bf16 where "
+            "this machine's processor or GPU has it natively, else (and on a cluster) fp32.",
         ),
-    ] = "fp32"
+    ] = "auto"
 
 
 @dataclass(frozen=True)

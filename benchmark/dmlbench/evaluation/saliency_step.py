@@ -17,8 +17,8 @@ from dmlbench.results.blocks import KEYS, SECONDS, Arrays, Blocks
 from dmlbench.results.files import SaliencyFile, SaliencyRequest
 from dmlbench.results.folder import MAPS, SALIENCY, Maps
 from dmlbench.results.means import mean_reliability, plain_mean
-from dmlbench.saliency import method_id, takes
-from dmlbench.saliency.map_input import FULL
+from dmlbench.saliency import method_id, resolve_precision, takes
+from dmlbench.saliency.map_input import AUTO, FULL, LOWER
 from dmlbench.saliency.methods import SIGMA
 
 BLOCK = 8
@@ -47,8 +47,8 @@ def saliency_step(bench: Workbench) -> SaliencyFile | None:
     """
     if bench.loaded.no_maps is not None:
         return None
-    request = _request(bench)
     left = _left(bench)
+    request = _request(bench, left[0].request if left else None)
     requested = bench.settings.maps
     if requested == 0:
         if left is not None:
@@ -107,17 +107,30 @@ def _how_to_get_more(bench: Workbench, images: int) -> str:
     return f"; --maps {most} makes {most}" if images < most else ""
 
 
-def _request(bench: Workbench) -> SaliencyRequest:
+def _request(bench: Workbench, earlier: SaliencyRequest | None) -> SaliencyRequest:
+    """Return what the settings ask for; maps of either precision that exist fit "auto"."""
     settings = bench.settings
     method = settings.method
-    return SaliencyRequest(
+    request = SaliencyRequest(
         method=method_id(method),
         samples=settings.samples if takes(method, "samples") else None,
         sigma=SIGMA if takes(method, "sigma") else None,
         seed=settings.seed if takes(method, "seed") else None,
         distance=bench.loaded.distance,
-        precision=settings.precision,
+        precision=_precision(bench),
     )
+    if settings.precision == AUTO and earlier is not None:
+        as_before = request.model_copy(update={"precision": earlier.precision})
+        return earlier if earlier == as_before else request
+    return request
+
+
+def _precision(bench: Workbench) -> str:
+    """Return the precision of new maps; "auto" on a cluster, of unknown hardware, is fp32."""
+    name = bench.settings.precision
+    if isinstance(bench.executor, LocalExecutor):
+        return resolve_precision(name, pick_device(bench.settings.device))
+    return FULL if name == AUTO else name
 
 
 def _left(bench: Workbench) -> tuple[SaliencyFile, Maps] | None:
@@ -140,7 +153,7 @@ def _make(
         request, bench.settings.device, bench.settings.batch_size, bench.dataset.has_masks
     )
     with bench.step("saliency"):
-        if request.precision != FULL:
+        if bench.settings.precision == LOWER:
             _say_agreement(bench, request, keys[:COMPARED])
         first = choose_keys(bench.dataset, BLOCK)
         if limited and len(first) < len(keys):

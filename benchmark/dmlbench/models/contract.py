@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import hashlib
 import json
 import re
@@ -64,6 +65,17 @@ class LoadedModel:
         default = loss_named(self.loss).distance if self.loss is not None else DEFAULT_DISTANCE
         object.__setattr__(self, "distance", self.distance or default)
         distance_named(self.distance)
+
+    @functools.cached_property
+    def folded(self) -> EmbeddingModel:
+        """The model for gradients of its input: folded where it can be; see `folded_network`.
+
+        It is made once, of the weights that the model then has.
+        """
+        from dmlbench.models.folding import folded_network
+        from dmlbench.models.probe import probe_images
+
+        return folded_network(self.model, probe_images(self)[:1])
 
     def describe(self) -> dict[str, Any]:
         """Return everything except the model itself, as JSON values."""

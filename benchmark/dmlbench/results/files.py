@@ -119,7 +119,7 @@ class SaliencyRequest(StrictModel):
         sigma: standard deviation of the noise over the range of the image's tensor.
         seed: seed of the noise.
         distance: distance between embeddings that the maps explain.
-        precision: "fp32", or "bf16" for a model run under autocast.
+        precision: "fp32", or "bf16" for input gradients of convolutions in bf16.
 
     Of the three fields of the noise, those are null that the method does not take.
     """
@@ -337,6 +337,7 @@ class Settings(StrictModel):
             otherwise for as many as can be computed in MAP_SECONDS.
         faithfulness: number of these images on which the maps are checked; 0 for none, None for a
             fifth of them and at least four.
+        precision: "fp32", "bf16" or "auto"; see `dmlbench.saliency.resolve_precision`.
         pairs: whether maps of wrong nearest neighbors are computed, too.
     """
 

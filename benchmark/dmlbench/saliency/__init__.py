@@ -7,7 +7,7 @@ from dmlbench.saliency.compute import (
     saliency_maps,
 )
 from dmlbench.saliency.faithfulness import deletion, insertion
-from dmlbench.saliency.map_input import check_precision
+from dmlbench.saliency.map_input import resolve_precision
 from dmlbench.saliency.methods import (
     METHODS,
     grad_cam,
@@ -40,7 +40,6 @@ __all__ = [
     "Stage",
     "black_image",
     "black_reference",
-    "check_precision",
     "deletion",
     "explain_images",
     "explain_pair",
@@ -55,6 +54,7 @@ __all__ = [
     "randomization_stages",
     "randomized_copies",
     "randomized_maps",
+    "resolve_precision",
     "run_method",
     "saliency_maps",
     "smoothgrad",

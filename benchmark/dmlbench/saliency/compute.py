@@ -14,7 +14,7 @@ from PIL import Image
 from dmlbench.losses import distance_named
 from dmlbench.maps.compare import pearson
 from dmlbench.models.contract import LoadedModel
-from dmlbench.models.execution import pick_device
+from dmlbench.models.execution import move_model, pick_device
 from dmlbench.saliency.gradients import NoisyCopies
 from dmlbench.saliency.map_input import FULL, MapInput
 from dmlbench.saliency.methods import (
@@ -156,8 +156,9 @@ def explain_tensors(
     distance = distance_named(loaded.distance)
     copies = NoisyCopies(keys, settings.samples, settings.sigma, settings.seed, loaded.id)
     if has_halves(settings.method):
+        move_model(loaded.folded, images.device)
         map_input = MapInput(
-            loaded.model, images, reference, distance, settings.chunk, settings.precision
+            loaded.folded, images, reference, distance, settings.chunk, settings.precision
         )
         noisy = noisy_maps(settings.method, map_input, copies)
         first, second = noisy.halves.double().cpu().numpy()

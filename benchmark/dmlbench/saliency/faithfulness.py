@@ -60,7 +60,7 @@ def deletion(
         seed: seed of the random order.
         steps: number of steps from no pixel to all.
         chunk: number of inputs in one forward pass; by default what suits their size and device.
-        precision: "fp32", or "bf16": the model under autocast.
+        precision: "fp32" or "bf16", which are the same without gradients.
 
     Returns:
         [B] float64 in [-1, 1]: above 0 where the map finds the pixels that matter sooner than a

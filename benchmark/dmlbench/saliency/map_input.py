@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -11,9 +12,11 @@ from torch import Tensor
 
 from dmlbench.losses import Distance
 from dmlbench.models.contract import EmbeddingModel, run_model
+from dmlbench.saliency.bf16_gradients import bf16_gradients
 from dmldata.common.errors import ModelError, UnknownNameError
 
 FULL, LOWER = PRECISIONS = ("fp32", "bf16")
+AUTO = "auto"
 
 # Inputs of 224 x 224 pixels in one pass. On a CPU, enough to amortize the fixed cost of a pass, and
 # few enough that the C allocator keeps the memory of most activations (up to 32 MiB each) instead
@@ -37,7 +40,7 @@ class MapInput:
         reference: r [1, D], the embedding that the distance is to.
         distance: D(a [B, D], b [1, D]) -> [B].
         chunk: number of inputs in one forward pass; by default what suits their size and device.
-        precision: "fp32", or "bf16": the model under autocast, distance and map in full precision.
+        precision: "fp32", or "bf16": input gradients of convolutions in bf16, all else in fp32.
 
     Raises:
         ValueError: shapes or numbers do not fit each other.
@@ -91,8 +94,7 @@ class MapInput:
             ModelError: the inputs require a gradient, but the model passes none to them.
         """
         inputs = inputs.contiguous(memory_format=torch.channels_last)
-        lower = self.precision == LOWER
-        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=lower):
+        with bf16_gradients() if self.precision == LOWER else nullcontext():
             embeddings = run_model(self.model, inputs)
         distances = self.distance(embeddings.to(inputs.dtype), self.reference)
         if torch.is_grad_enabled() and inputs.requires_grad and not distances.requires_grad:
@@ -107,11 +109,34 @@ class MapInput:
             )
 
 
-def check_precision(name: str) -> None:
+def check_precision(name: str, valid: Sequence[str] = PRECISIONS) -> None:
     """Check that a precision exists.
 
     Raises:
         UnknownNameError: no such precision; lists the valid names.
     """
-    if name not in PRECISIONS:
-        raise UnknownNameError("precision", name, PRECISIONS)
+    if name not in valid:
+        raise UnknownNameError("precision", name, valid)
+
+
+def resolve_precision(name: str, device: torch.device) -> str:
+    """Return the precision of this name; "auto" is bf16 where a device has it natively, else fp32.
+
+    A CPU has it with AVX512-BF16 or AMX, an NVIDIA GPU from compute capability 8.0 on.
+
+    Raises:
+        UnknownNameError: no such precision; lists the valid names.
+
+    >>> resolve_precision("fp32", torch.device("cpu"))
+    'fp32'
+    """
+    check_precision(name, (AUTO, *PRECISIONS))
+    if name != AUTO:
+        return name
+    if device.type == "cuda":
+        native = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        native = device.type == "cpu" and (
+            torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        )
+    return LOWER if native else FULL

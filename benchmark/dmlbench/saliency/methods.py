@@ -74,7 +74,7 @@ def smoothgrad_paper(
         seed: seed of the noise.
         owner: whose noise it is, for instance the id of a model: two owners share none.
         chunk: number of inputs in one forward pass; by default what suits their size and device.
-        precision: "fp32", or "bf16": the model under autocast, distance and map in full precision.
+        precision: "fp32", or "bf16": input gradients of convolutions in bf16, all else in fp32.
 
     Returns:
         Maps [B, H, W] in [0, 1], of the images' dtype.

@@ -2,11 +2,11 @@
 
     OMP_WAIT_POLICY=passive python measurements/evaluate.py IMAGES [CHECKOUT ...]
 
-Each network is evaluated with maps of IMAGES images of `datasets/sample` by a process of its own with
-the packages of one checkout: start-up, embeddings, scores, maps and files. The checkouts take turns.
-Seconds of the cores (user and system) depend less than the clock on what else the machine does. This
-checkout runs as it is by default, in fp32, and without the checks of maps and the maps of pairs, which
-older checkouts do not make. ResNet-50 and BN-Inception have random weights.
+Each network is evaluated with maps of IMAGES images of `datasets/sample` by a process of its own
+with the packages of one checkout: start-up, embeddings, scores, maps and files. The checkouts take
+turns. Seconds of the cores (user and system) depend less than the clock on what else the machine
+does. This checkout runs as it is by default, and without the checks of maps and the maps of pairs,
+which older checkouts do not make. ResNet-50 and BN-Inception have random weights.
 """
 
 import os
@@ -63,7 +63,6 @@ def main() -> None:
     ways = {
         "this checkout": (HERE, maps),
         "this checkout, maps alone": (HERE, (*maps, *MAPS_ALONE)),
-        "this checkout, maps alone, fp32": (HERE, (*maps, *MAPS_ALONE, "--precision", "fp32")),
     }
     for argument in sys.argv[2:]:
         ways[Path(argument).name] = (Path(argument).resolve(), maps)

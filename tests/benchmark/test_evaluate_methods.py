@@ -141,9 +141,21 @@ def test_lower_precision_is_recorded_with_its_measured_agreement(evaluate, tmp_p
     assert "against" not in again
 
 
+def test_samples_auto_is_recorded_with_the_mean_number_of_copies(evaluate, tmp_path):
+    answer = evaluate("--samples", "auto")
+    saliency = saliency_in(tmp_path / "out").saliency
+    assert saliency.request.samples == "auto"
+    assert 10 <= saliency.mean_samples <= 50
+    assert f"noisy copies per image: {saliency.mean_samples:.1f} on average" in answer.out
+    assert "maps: reused" in evaluate("--samples", "auto").out
+    evaluate("--samples", 2)
+    assert saliency_in(tmp_path / "out").saliency.mean_samples is None
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (["--samples", "0"], ["--samples 0; valid: a number from 1 on, or auto"]),
         (["--method", "gradcam"], ["unknown saliency method", "did you mean 'grad_cam'"]),
         (["--precision", "fp16"], ["unknown precision 'fp16'", "valid: auto, fp32, bf16"]),
     ],

@@ -9,7 +9,15 @@ from torch import nn
 from dmlbench.losses import euclidean, squared_euclidean
 from dmlbench.maps import pearson
 from dmlbench.models import load_model
-from dmlbench.saliency import METHODS, grad_cam, integrated_gradients, occlusion, saliency_maps
+from dmlbench.saliency import (
+    METHODS,
+    MapSettings,
+    explain_images,
+    grad_cam,
+    integrated_gradients,
+    occlusion,
+    saliency_maps,
+)
 from dmlbench.saliency.clip import clip_maps
 from dmldata.common.errors import ModelError
 
@@ -220,3 +228,44 @@ def test_lower_precision_leaves_torchscript_as_it_is(models, photographs):
         for precision in ("fp32", "bf16")
     )
     assert np.array_equal(full, lower)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Return images whose maps need different numbers of copies."""
+    rng = np.random.default_rng(1)
+    smooth = Image.fromarray(rng.integers(0, 256, (3, 3, 3), dtype=np.uint8)).resize((64, 64))
+    flat = Image.new("RGB", (64, 64), (90, 120, 200))
+    return [flat, smooth, Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))]
+
+
+def settled_maps(pictures, keys, **settings):
+    loaded = load_model("timm:test_resnet?pretrained=false", input_size=64)
+    return explain_images(loaded, pictures, keys, MapSettings(device="cpu", **settings))
+
+
+def reliability_of(explained):
+    return 2 * explained.half_correlation / (1 + explained.half_correlation)
+
+
+def test_samples_auto_stops_at_the_first_reliable_ten(monkeypatch, pictures):
+    monkeypatch.setattr("dmlbench.saliency.compute.RELIABLE", 0.0)
+    tens = settled_maps(pictures, ["a", "b", "c"], samples="auto")
+    assert tens.samples.tolist() == [10, 10, 10]
+    best = float(reliability_of(tens).max())
+    monkeypatch.setattr("dmlbench.saliency.compute.RELIABLE", best - 1e-4)
+    together = settled_maps(pictures, ["a", "b", "c"], samples="auto")
+    assert {10, 20, 30, 40, 50}.issuperset(together.samples.tolist())
+    assert len(set(together.samples.tolist())) > 1
+    assert all(reliability_of(together)[together.samples < 50] >= best - 1e-4)
+    for row, (picture, key) in enumerate(zip(pictures, "abc", strict=True)):
+        alone = settled_maps([picture], [key], samples="auto")
+        assert alone.samples[0] == together.samples[row]
+        assert np.allclose(alone.maps[0], together.maps[row], atol=1e-3)
+        same = settled_maps([picture], [key], samples=int(alone.samples[0]))
+        assert pearson(same.maps, alone.maps).min() > 0.99999
+
+
+def test_samples_auto_ends_at_fifty(monkeypatch, pictures):
+    monkeypatch.setattr("dmlbench.saliency.compute.RELIABLE", 1.1)
+    assert settled_maps(pictures[:1], ["a"], samples="auto").samples.tolist() == [50]

@@ -47,7 +47,7 @@ def explain(
     """
     import numpy as np
 
-    from dmlbench.cli.values import check_output
+    from dmlbench.cli.values import check_output, noisy_copies
     from dmlbench.models import load_model
     from dmlbench.models.execution import pick_device
     from dmlbench.present.pair_gallery import distance_text, pair_picture
@@ -61,6 +61,7 @@ def explain(
         check_output(file, "--out", (".png", ".npz"))
     options = model.parse(seed)
     method_named(map_options.method)
+    samples = noisy_copies(map_options.samples, "--samples")
     precision = resolve_precision(map_options.precision, pick_device(on.device))
     paths = (first, second)
     images = [read_photograph(path) for path in paths]
@@ -71,7 +72,7 @@ def explain(
         raise InputError(f"{reference}: no saliency maps: {loaded.no_maps}")
     with progress_bar("explain the pair", 2, quiet=as_json) as bar:
         settings = MapSettings(
-            **(vars(map_options) | {"precision": precision}),
+            **(vars(map_options) | {"precision": precision, "samples": samples}),
             seed=seed,
             device=on.device,
             chunk=on.batch_size,

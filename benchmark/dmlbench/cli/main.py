@@ -97,7 +97,7 @@ def evaluate(
     Results are written to OUT/<model>/<dataset>/. Parts that exist there with the same settings
     are reused.
     """
-    from dmlbench.cli.values import check_folder
+    from dmlbench.cli.values import check_folder, noisy_copies
     from dmlbench.compare import compare_results
     from dmlbench.evaluation.executor_settings import ExecutorSettings
     from dmlbench.evaluation.several import evaluate_models
@@ -108,7 +108,8 @@ def evaluate(
     from dmlbench.saliency import method_named, resolve_precision
     from dmlbench.sources import open_source
 
-    settings = Settings(**vars(scores), **vars(map_options), **vars(on))
+    samples = noisy_copies(map_options.samples, "--samples")
+    settings = Settings(**vars(scores), **(vars(map_options) | {"samples": samples}), **vars(on))
     options = model.parse(scores.seed)
     check_folder(out, "--out")
     executor = ExecutorSettings(**vars(cluster))

@@ -103,13 +103,14 @@ class MethodOptions:
     """How to compute a saliency map: fields of `dmlbench.results.files.Settings`."""
 
     samples: Annotated[
-        int,
+        str,
         typer.Option(
             "--samples",
-            min=1,
-            help="Number of noisy copies per image that a saliency map averages over.",
+            metavar="<int or auto>",
+            help="Number of noisy copies per image that a saliency map averages over; auto draws "
+            "no more of an image once its map is reliable (0.95), after 10, 20, 30, 40 or 50.",
         ),
-    ] = 50
+    ] = "50"
     method: Annotated[
         str,
         typer.Option(

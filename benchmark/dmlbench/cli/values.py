@@ -6,6 +6,7 @@ import re
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from dmldata.common.errors import InputError, UnknownNameError
 
@@ -26,6 +27,22 @@ def pixels(text: str | None, option: str) -> int | tuple[int, int] | None:
         raise InputError(f"{option} {text}; valid: 224, or height x width as 224x320")
     height, width = match.groups()
     return int(height) if width is None else (int(height), int(width))
+
+
+def noisy_copies(text: str, option: str) -> int | Literal["auto"]:
+    """Parse a number of noisy copies, from 1 on, or "auto".
+
+    Raises:
+        InputError: the text is neither.
+
+    >>> noisy_copies("50", "--samples"), noisy_copies("auto", "--samples")
+    (50, 'auto')
+    """
+    if text == "auto":
+        return "auto"
+    if re.fullmatch(r"0*[1-9][0-9]{0,8}", text) is None:
+        raise InputError(f"{option} {text}; valid: a number from 1 on, or auto")
+    return int(text)
 
 
 def channels(text: str | None, option: str) -> tuple[float, float, float] | None:

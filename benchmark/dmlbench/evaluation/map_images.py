@@ -85,6 +85,7 @@ def _maps_of(loaded: LoadedModel, items: Sequence[Item], explained: ExplainedIma
         keys=np.array([item.key for item in items], np.str_),
         maps=maps,
         half_correlation=explained.half_correlation.astype(np.float32),
+        samples=explained.samples.astype(np.int32),
         attention_on_car=np.array(
             [_on_car(loaded, item, image_map) for item, image_map in zip(items, maps, strict=True)],
             np.float32,

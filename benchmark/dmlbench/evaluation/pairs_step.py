@@ -98,7 +98,7 @@ def _make(
             keys = sorted(neighbor.keys, key=place.__getitem__)
             finished = bench.finish(task, keys, len(keys), blocks, bar.advance)
             block = next(block for block in finished if block[KEYS].tolist() == keys)
-            parts.append(Maps(**{field: block[field] for field in Maps.__dataclass_fields__}))
+            parts.append(Maps.from_arrays(block))
             distance = float(block[DISTANCES][keys.index(neighbor.query)])
             pairs.append(Pair(**vars(neighbor), distance=distance))
     maps = merge_maps(parts, [key for pair in pairs for key in pair.keys])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,12 +14,12 @@ from dmlbench.evaluation.tasks import MapTask
 from dmlbench.evaluation.workbench import Workbench, changes
 from dmlbench.models.execution import pick_device
 from dmlbench.results.blocks import KEYS, SECONDS, Arrays, Blocks
-from dmlbench.results.files import SaliencyFile, SaliencyRequest
+from dmlbench.results.files import SaliencyFile, SaliencyRequest, Settings
 from dmlbench.results.folder import MAPS, SALIENCY, Maps
 from dmlbench.results.means import mean_reliability, plain_mean
 from dmlbench.saliency import method_id, resolve_precision, takes
 from dmlbench.saliency.map_input import AUTO, FULL, LOWER
-from dmlbench.saliency.methods import SIGMA
+from dmlbench.saliency.methods import SAMPLES, SIGMA, has_halves
 
 BLOCK = 8
 """Images per block of maps: the most that an interruption costs. If the number of maps depends on
@@ -113,7 +113,7 @@ def _request(bench: Workbench, earlier: SaliencyRequest | None) -> SaliencyReque
     method = settings.method
     request = SaliencyRequest(
         method=method_id(method),
-        samples=settings.samples if takes(method, "samples") else None,
+        samples=_samples(settings) if takes(method, "samples") else None,
         sigma=SIGMA if takes(method, "sigma") else None,
         seed=settings.seed if takes(method, "seed") else None,
         distance=bench.loaded.distance,
@@ -123,6 +123,12 @@ def _request(bench: Workbench, earlier: SaliencyRequest | None) -> SaliencyReque
         as_before = request.model_copy(update={"precision": earlier.precision})
         return earlier if earlier == as_before else request
     return request
+
+
+def _samples(settings: Settings) -> int | Literal["auto"]:
+    """Return the number of noisy copies; nobody sees those of a user's method to count them."""
+    countless = settings.samples == AUTO and not has_halves(settings.method)
+    return SAMPLES if countless else settings.samples
 
 
 def _precision(bench: Workbench) -> str:
@@ -168,9 +174,7 @@ def _make(
                 f"{_how_to_get_more(bench, count)}"
             )
         _finish(bench, task, keys, blocks, "saliency maps")
-    return [
-        Maps(**{name: block[name] for name in Maps.__dataclass_fields__}) for block in blocks.read()
-    ]
+    return [Maps.from_arrays(block) for block in blocks.read()]
 
 
 def _finish(
@@ -212,6 +216,7 @@ def _write(bench: Workbench, request: SaliencyRequest, parts: list[Maps]) -> Sal
         reliability=mean_reliability(
             maps.half_correlation, request, scenes, np.random.default_rng(seed)
         ),
+        mean_samples=float(maps.samples.mean()) if request.samples == AUTO else None,
     )
     bench.folder.write(content)
     return content

@@ -86,6 +86,8 @@ def run_facts(result: Result) -> list[tuple[str, str]]:
     if result.saliency is not None:
         request = result.saliency.request.model_dump()
         facts.append(("maps", f"{result.saliency.images} images, {_listed(request)}"))
+        if result.saliency.mean_samples is not None:
+            facts.append(("noisy copies per image", f"{result.saliency.mean_samples:.1f} (mean)"))
     facts.append(("device asked for", settings.device))
     facts += [(part, text) for part, text in _made(run.steps)]
     facts += [("note", note) for note in run.notes]

@@ -98,6 +98,8 @@ def print_result(result: Result) -> None:
             f"attention on car: {_attention(saliency.attention_on_car)}; reliability of the maps: "
             f"{_agreement(saliency.reliability)}"
         )
+        if saliency.mean_samples is not None:
+            say(f"noisy copies per image: {saliency.mean_samples:.1f} on average")
         if saliency.faithfulness is not None:
             say(f"faithfulness of the maps: {_faithfulness(saliency.faithfulness)}")
     scores = result.properties

@@ -115,7 +115,8 @@ class SaliencyRequest(StrictModel):
 
     Attributes:
         method: a name as `dmlbench.saliency.method_id` returns it.
-        samples: number of noisy copies per image.
+        samples: number of noisy copies per image, or "auto": as many as make the map of an image
+            reliable, at most 50.
         sigma: standard deviation of the noise over the range of the image's tensor.
         seed: seed of the noise.
         distance: distance between embeddings that the maps explain.
@@ -125,7 +126,7 @@ class SaliencyRequest(StrictModel):
     """
 
     method: str
-    samples: int | None
+    samples: int | Literal["auto"] | None
     sigma: float | None
     seed: int | None
     distance: str
@@ -221,6 +222,7 @@ class SaliencyFile(StrictModel):
         reliability: how well the maps would agree with those under other noise, from two halves of
             the noisy copies; see `maps.bounds.reliability`. None where the method draws no noise.
         faithfulness: whether the maps show what the model does; None where it was not measured.
+        mean_samples: mean number of noisy copies per image, for `samples` "auto".
     """
 
     format: Literal[3] = FORMAT
@@ -233,6 +235,7 @@ class SaliencyFile(StrictModel):
     attention_on_car: Mean
     reliability: Mean
     faithfulness: Faithfulness | None = None
+    mean_samples: float | None = None
 
 
 class Neighbor(StrictModel):
@@ -346,7 +349,7 @@ class Settings(StrictModel):
     chance: bool
     only: tuple[str, ...] | None = None
     maps: int | None = Field(ge=0)
-    samples: int = Field(ge=1)
+    samples: Annotated[int, Field(ge=1)] | Literal["auto"]
     method: str = "smoothgrad_paper"
     precision: str = "fp32"
     faithfulness: int | None = Field(default=None, ge=0)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ class Maps:
         half_correlation: float32 [n], Pearson r of the maps from either half of the noisy copies;
             NaN for a method without noise, and where a half has no variance.
         attention_on_car: float32 [n], attention on the car of `maps`; NaN for images without mask.
+        samples: int32 [n], number of noisy copies of each image; 0 where it is not known.
         geometry: int64 [n, 4, 2]: image, resized, offset, crop as (height, width); what
             `dmlbench.maps.geometry.Geometry` takes.
     """
@@ -50,6 +51,17 @@ class Maps:
     half_correlation: NDArray[np.float32]
     attention_on_car: NDArray[np.float32]
     geometry: NDArray[np.int64]
+    samples: NDArray[np.int32]
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Maps:
+        """Take those arrays that are fields; files of earlier versions have no `samples`.
+
+        Raises:
+            KeyError: another field is missing.
+        """
+        samples = {"samples": np.zeros(len(arrays["keys"]), np.int32)}
+        return cls(**{name: (samples | dict(arrays))[name] for name in cls.__dataclass_fields__})
 
     def geometry_of(self, row: int) -> Geometry:
         """Return where the map in this row lies in its image."""
@@ -122,7 +134,7 @@ class ResultFolder:
         self.check(name, described.maps_sha256)
         try:
             arrays = load_arrays(path)
-            maps = Maps(**{name: arrays[name] for name in Maps.__dataclass_fields__})
+            maps = Maps.from_arrays(arrays)
         except KeyError as error:
             raise InputError(f"{path}: holds no {error}; {AGAIN}") from None
         except InputError as error:
@@ -134,11 +146,12 @@ class ResultFolder:
             maps.geometry.shape == (count, 4, 2)
             and maps.maps.shape == (count, *maps.maps.shape[1:3])
             and maps.half_correlation.shape == maps.attention_on_car.shape == (count,)
+            and maps.samples.shape == (count,)
             and all(
                 array.dtype.kind == "f"
                 for array in (maps.maps, maps.half_correlation, maps.attention_on_car)
             )
-            and maps.geometry.dtype.kind == "i"
+            and maps.geometry.dtype.kind == maps.samples.dtype.kind == "i"
         )
         if not suits:
             raise InputError(f"{path}: not one map and geometry per image; {AGAIN}")

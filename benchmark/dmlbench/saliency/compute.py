@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,12 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dmlbench.losses import distance_named
-from dmlbench.maps.compare import pearson
 from dmlbench.models.contract import LoadedModel
 from dmlbench.models.execution import move_model, pick_device
 from dmlbench.saliency.gradients import NoisyCopies
 from dmlbench.saliency.map_input import FULL, MapInput
 from dmlbench.saliency.methods import (
+    RELIABLE,
     SAMPLES,
     SIGMA,
     has_halves,
@@ -36,7 +37,8 @@ class MapSettings:
 
     Attributes:
         method: a name in METHODS, or `python:module:function`.
-        samples: number of noisy copies per image.
+        samples: number of noisy copies per image; "auto" for as many as make the map of an image
+            reliable (0.95), at most 50.
         sigma: standard deviation of the noise over the range (max - min) of the image's tensor.
         seed: seed of the noise, together with the image's key and the model's id.
         device: a torch device, or "auto" for CUDA if available, else the CPU.
@@ -47,7 +49,7 @@ class MapSettings:
     """
 
     method: str = "smoothgrad_paper"
-    samples: int = SAMPLES
+    samples: int | Literal["auto"] = SAMPLES
     sigma: float = SIGMA
     seed: int = 0
     device: str = "auto"
@@ -65,10 +67,12 @@ class ExplainedImages:
         maps: float32 [N, H, W] in [0, 1], where H and W are the model's input size in pixels.
         half_correlation: float64 [N], Pearson r of the maps from either half of the noisy copies;
             NaN for a method without noise, and where a half has no variance.
+        samples: int64 [N], number of noisy copies; 0 where the method does not tell its noise.
     """
 
     maps: NDArray[np.float32]
     half_correlation: NDArray[np.float64]
+    samples: NDArray[np.int64]
 
 
 @expand_options
@@ -118,7 +122,7 @@ def explain_images(
     pairs = zip(images, keys, strict=True)
     size = loaded.preprocessing.input_size
     maps = [np.zeros((0, *size), np.float32)]
-    half_correlation = [np.zeros(0)]
+    half_correlation, samples = [np.zeros(0)], [np.zeros(0, np.int64)]
     while batch := list(itertools.islice(pairs, settings.batch_size)):
         tensors = [loaded.preprocessing.to_tensor(image) for image, _ in batch]
         explained = explain_tensors(
@@ -131,9 +135,12 @@ def explain_images(
         )
         maps.append(explained.maps)
         half_correlation.append(explained.half_correlation)
+        samples.append(explained.samples)
         if settings.progress is not None:
             settings.progress(len(batch))
-    return ExplainedImages(np.concatenate(maps), np.concatenate(half_correlation))
+    return ExplainedImages(
+        np.concatenate(maps), np.concatenate(half_correlation), np.concatenate(samples)
+    )
 
 
 def explain_tensors(
@@ -154,16 +161,18 @@ def explain_tensors(
     Other arguments and errors are those of `saliency_maps`.
     """
     distance = distance_named(loaded.distance)
-    copies = NoisyCopies(keys, settings.samples, settings.sigma, settings.seed, loaded.id)
+    reliability = RELIABLE if settings.samples == "auto" else None
+    most = SAMPLES if settings.samples == "auto" else settings.samples
+    copies = NoisyCopies(keys, most, settings.sigma, settings.seed, loaded.id)
     if has_halves(settings.method):
         move_model(loaded.folded, images.device)
         map_input = MapInput(
             loaded.folded, images, reference, distance, settings.chunk, settings.precision
         )
-        noisy = noisy_maps(settings.method, map_input, copies)
-        first, second = noisy.halves.double().cpu().numpy()
-        agreement = pearson(first, second) if settings.samples > 1 else np.full(len(keys), np.nan)
-        return ExplainedImages(noisy.maps.float().cpu().numpy(), agreement)
+        noisy = noisy_maps(settings.method, map_input, copies, reliability)
+        return ExplainedImages(
+            noisy.maps.float().cpu().numpy(), noisy.half_correlation, noisy.samples
+        )
     maps = run_method(
         settings.method,
         loaded.model,
@@ -175,4 +184,5 @@ def explain_tensors(
         precision=settings.precision,
         **vars(copies),
     )
-    return ExplainedImages(maps.float().cpu().numpy(), np.full(len(keys), np.nan))
+    unknown, none = np.full(len(keys), np.nan), np.zeros(len(keys), np.int64)
+    return ExplainedImages(maps.float().cpu().numpy(), unknown, none)

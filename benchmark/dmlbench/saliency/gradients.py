@@ -30,13 +30,17 @@ def distance_gradients(map_input: MapInput, inputs: Tensor) -> Tensor:
     return gradients
 
 
+ROUND = 10
+"""Noisy copies between two looks at how reliable the map of an image is."""
+
+
 @dataclass(frozen=True)
 class NoisyCopies:
     """The noisy copies of images: x + e, e ~ N(0, (sigma (max x - min x))^2).
 
     Attributes:
         keys: [B] keys of the images, which seed the noise together with `seed` and `owner`.
-        samples: S, number of copies per image.
+        samples: S, number of copies per image; at most that many if they can settle before.
         sigma: standard deviation of the noise over the range (max - min) of the image's tensor.
         seed: seed of the noise.
         owner: whose noise it is: two models share none.
@@ -62,8 +66,11 @@ class NoisyCopies:
 
 
 def sum_over_copies(
-    map_input: MapInput, copies: NoisyCopies, each: Callable[[Tensor], Tensor]
-) -> Tensor:
+    map_input: MapInput,
+    copies: NoisyCopies,
+    each: Callable[[Tensor], Tensor],
+    settled: Callable[[Tensor, list[int]], Tensor] | None = None,
+) -> tuple[Tensor, Tensor]:
     """Sum `each`(G_s) over two halves of the noisy copies: steps 1 to 4 of protocol section 4.
 
     G_s = dL/dx_s. The (image, copy) pairs run through the model in chunks, which may span several
@@ -71,17 +78,42 @@ def sum_over_copies(
 
     Args:
         each: function from the gradients [p, 3, H, W] of p copies to the summands [p, H, W].
+        settled: function from the sums [2, b, H, W] of some images and their rows [b] to whether
+            each needs no more copies [b]. It is asked after every ROUND copies of an image, half of
+            them in each half, so that when an image stops does not depend on the others.
 
     Returns:
-        [2, B, H, W], whose sum over the halves is that over all copies; the first half has one copy
-        more if their number is odd.
+        [2, B, H, W], whose sum over the halves is that over all copies; without `settled`, the
+        first half has one copy more if their number is odd. And the number of copies, int64 [B].
     """
     images, count = map_input.images, len(map_input.images)
-    late = [2 * copy >= copies.samples for copy in range(copies.samples)]
-    places = [2 * image + half for image in range(count) for half in late]
-    generators = copies.generators()
+    sums = images.new_zeros(count, 2, *images.shape[2:])
+    drawn = torch.zeros(count, dtype=torch.int64)
+    generators, active = copies.generators(), torch.arange(count)
+    step = copies.samples if settled is None else ROUND
+    while len(active) and int(drawn[active[0]]) < copies.samples:
+        more = min(step, copies.samples - int(drawn[active[0]]))
+        late = [2 * copy >= more for copy in range(more)]
+        places = [2 * image + half for image in active.tolist() for half in late]
+        _add(map_input, copies, each, generators, places, sums.view(-1, *images.shape[2:]))
+        drawn[active] += more
+        if settled is not None:
+            rows = active.tolist()
+            active = active[~settled(sums[rows].transpose(0, 1), rows)]
+    return sums.transpose(0, 1), drawn
+
+
+def _add(
+    map_input: MapInput,
+    copies: NoisyCopies,
+    each: Callable[[Tensor], Tensor],
+    generators: list[torch.Generator],
+    places: list[int],
+    sums: Tensor,
+) -> None:
+    """Add one copy for each place to the sums [2 B, H, W], where image b has 2 b and 2 b + 1."""
+    images = map_input.images
     deviation = copies.sigma * (images.amax((1, 2, 3)) - images.amin((1, 2, 3)))
-    sums = images.new_zeros(2 * count, *images.shape[2:])
     for start in range(0, len(places), map_input.step):
         part = places[start : start + map_input.step]
         rows = torch.tensor(part, device=images.device) // 2
@@ -93,4 +125,3 @@ def sum_over_copies(
         for place in sorted(set(part)):
             first = part.index(place)
             sums[place] += shares[first : first + part.count(place)].sum(dim=0)
-    return sums.unflatten(0, (count, 2)).transpose(0, 1)

@@ -16,10 +16,14 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dmlbench.losses import Distance
+from dmlbench.maps.bounds import spearman_brown
+from dmlbench.maps.compare import pearson
 from dmlbench.models.contract import EmbeddingModel
 from dmlbench.models.execution import frozen, full_precision
 from dmlbench.saliency.clip import clip_maps
@@ -30,6 +34,9 @@ from dmlbench.user_code import call_function, import_function, is_python, source
 from dmldata.common.errors import InputError, UnknownNameError
 
 SAMPLES = 50
+RELIABLE = 0.95
+"""Reliability of an image's map at which `samples` "auto" draws no more noisy copies of it."""
+
 SIGMA = 0.15
 
 STEPS = 50
@@ -270,10 +277,18 @@ METHODS: dict[str, Method] = {
 
 @dataclass(frozen=True)
 class NoisyMaps:
-    """Maps [B, H, W] in [0, 1] from all noisy copies, and from each half of them [2, B, H, W]."""
+    """Maps in [0, 1] from noisy copies.
+
+    Attributes:
+        maps: [B, H, W], from all copies.
+        half_correlation: float64 [B], Pearson r of the maps from either half of them; NaN for a
+            single copy, and where a half has no variance.
+        samples: int64 [B], number of copies.
+    """
 
     maps: Tensor
-    halves: Tensor
+    half_correlation: NDArray[np.float64]
+    samples: NDArray[np.int64]
 
 
 _OF_COPIES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -302,22 +317,42 @@ def has_halves(name: str) -> bool:
     return name in _OF_COPIES
 
 
-def noisy_maps(name: str, map_input: MapInput, copies: NoisyCopies) -> NoisyMaps:
-    """Return the maps of a method that draws noise, with those of two halves of its copies.
+def noisy_maps(
+    name: str, map_input: MapInput, copies: NoisyCopies, reliability: float | None = None
+) -> NoisyMaps:
+    """Return the maps of a method that draws noise, and how well two halves of its copies agree.
 
     Args:
         name: `smoothgrad_paper` or `smoothgrad`.
+        reliability: draw no more copies of an image once its map is that reliable (Spearman-Brown;
+            protocol, section 4); None to draw all of them.
 
     Raises:
         ModelError, ValueError: see `smoothgrad_paper`.
     """
     names, prepared = map_input.names_of(copies.keys), map_input.outside_inference_mode()
     with torch.inference_mode(False), torch.no_grad(), frozen(map_input.model), full_precision():
-        halves = sum_over_copies(prepared, copies, _OF_COPIES[name])
-        whole, first, second = (
-            clip_maps(magnitudes.abs(), names) for magnitudes in (halves.sum(dim=0), *halves)
-        )
-        return NoisyMaps(whole, torch.stack([first, second]))
+
+        def agreement(halves: Tensor, rows: Sequence[int]) -> NDArray[np.float64]:
+            keys = [names[row] for row in rows]
+            first, second = (_plain(clip_maps(half.abs(), keys)) for half in halves)
+            return pearson(first, second)
+
+        def reliable(halves: Tensor, rows: list[int]) -> Tensor:
+            assert reliability is not None
+            reached = [spearman_brown(r) for r in agreement(halves, rows).tolist()]
+            return torch.tensor(reached) >= reliability
+
+        settled = None if reliability is None else reliable
+        halves, samples = sum_over_copies(prepared, copies, _OF_COPIES[name], settled)
+        maps = clip_maps(halves.sum(dim=0).abs(), names)
+        unknown = np.full(len(names), np.nan)
+        correlation = agreement(halves, range(len(names))) if copies.samples > 1 else unknown
+        return NoisyMaps(maps, correlation, samples.numpy())
+
+
+def _plain(maps: Tensor) -> NDArray[np.float64]:
+    return maps.double().cpu().numpy()
 
 
 def method_named(name: str) -> Method:

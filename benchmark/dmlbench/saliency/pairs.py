@@ -129,6 +129,7 @@ def explain_pair(
     return ExplainedPair(
         np.concatenate([image.maps for image in explained]),
         np.concatenate([image.half_correlation for image in explained]),
+        np.concatenate([image.samples for image in explained]),
         torch.cat(apart).double().cpu().numpy(),
     )
 

@@ -4,7 +4,8 @@
 
 The released code's way takes one image at a time, its 50 noisy copies as one batch or one by one,
 with parameters that require gradients (so that gradients of the weights are computed, too) and
-PyTorch's default memory layout. Ours is `dmlbench.saliency.smoothgrad_paper`. IMAGES (4) renders of
+PyTorch's default memory layout. Ours is `dmlbench.saliency.smoothgrad_paper` of the folded network,
+in fp32; beside it of the network as it is, and with gradients in bf16. IMAGES (4) renders of
 `datasets/sample`, THREADS (2) of torch; copies one by one are timed on the first image alone. The
 ways take turns image by image, so that what else the machine does meets all alike. The cores' work
 depends less than the clock on other work; threads that wait must not count as work, hence the
@@ -40,6 +41,7 @@ class Question(NamedTuple):
     """One image [1, 3, H, W], and the distance that its map explains."""
 
     model: EmbeddingModel
+    folded: EmbeddingModel
     image: Tensor
     reference: Tensor
     distance: Distance
@@ -62,17 +64,19 @@ def released(question: Question, batch: int) -> Tensor:
     return clip_maps(total[None], [question.key])
 
 
-def of_dmlbench(question: Question) -> Tensor:
+def of_dmlbench(question: Question, model: EmbeddingModel, precision: str = "fp32") -> Tensor:
     """Compute the same map with dmlbench."""
-    *arguments, key = question
-    return smoothgrad_paper(*arguments, keys=[key])
+    _, _, *arguments, key = question
+    return smoothgrad_paper(model, *arguments, keys=[key], precision=precision)
 
 
-OURS, ONE_BY_ONE = "dmlbench", "released, copies one by one"
+OURS, ONE_BY_ONE = "dmlbench, folded", "released, copies one by one"
 WAYS: dict[str, Callable[[Question], Tensor]] = {
     "released, copies as one batch": lambda question: released(question, SAMPLES),
     ONE_BY_ONE: lambda question: released(question, 1),
-    OURS: of_dmlbench,
+    "dmlbench, not folded": lambda question: of_dmlbench(question, question.model),
+    OURS: lambda question: of_dmlbench(question, question.folded),
+    "dmlbench, folded, bf16": lambda question: of_dmlbench(question, question.folded, "bf16"),
 }
 
 
@@ -105,6 +109,7 @@ def questions(loaded: LoadedModel, images: int) -> list[Question]:
     return [
         Question(
             loaded.model,
+            loaded.folded,
             loaded.preprocessing.to_tensor(item.image)[None],
             reference,
             distance,

@@ -124,7 +124,7 @@ class MethodOptions:
         typer.Option(
             "--precision",
             help="Precision of the gradients of saliency maps: fp32, bf16, or auto: bf16 where "
-            "this machine's processor or GPU has it natively, else (and on a cluster) fp32.",
+            "this machine's processor or GPU has it natively, else fp32.",
         ),
     ] = "auto"
 

@@ -132,11 +132,9 @@ def _samples(settings: Settings) -> int | Literal["auto"]:
 
 
 def _precision(bench: Workbench) -> str:
-    """Return the precision of new maps; "auto" on a cluster, of unknown hardware, is fp32."""
-    name = bench.settings.precision
-    if isinstance(bench.executor, LocalExecutor):
-        return resolve_precision(name, pick_device(bench.settings.device))
-    return FULL if name == AUTO else name
+    """Return the precision of new maps; on a cluster, what "auto" is on this machine's CPU."""
+    settings, local = bench.settings, isinstance(bench.executor, LocalExecutor)
+    return resolve_precision(settings.precision, pick_device(settings.device if local else "cpu"))
 
 
 def _left(bench: Workbench) -> tuple[SaliencyFile, Maps] | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dmldata.common.commandline import path_or_url, run_app
-from dmldata.common.errors import InputError
+from dmldata.common.errors import InputError, PrismError
 from dmldata.common.option_groups import expand_options
 from dmldata.common.output import print_rows, say
 from dmldata.common.progress import progress_bar
@@ -190,12 +190,28 @@ def gallery(
 
 
 @app.command()
-def check() -> None:
+def check(
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="Also render a small picture on this device (cuda, optix) and compare it with "
+            "the CPU's.",
+        ),
+    ] = None,
+) -> None:
     """Check that Blender can run on this machine. If it cannot, say what to install."""
     from dmlgen.blender import require_blender
 
     require_blender()
-    say("Blender can run here")
+    if device is None:
+        say("Blender can run here")
+        return
+    from dmlgen.rendering.device_check import compare_with_cpu
+
+    agreement = compare_with_cpu(device)
+    if not agreement.holds:
+        raise PrismError(f"{device} does not render what the CPU renders: {agreement}")
+    say(f"{device} renders what the CPU renders: {agreement}")
 
 
 def _show_plan(plan: Plan) -> None:

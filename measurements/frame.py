@@ -35,14 +35,14 @@ def frames(way: str, threads: int, count: int) -> list[dict[str, float]]:
     import bpy
 
     from dmlgen.factors.registry import DEFAULTS
-    from dmlgen.plan.presets import Engine
+    from dmlgen.plan.presets import Engine, Preset
     from dmlgen.scene.picture import Photographer
     from dmlgen.scene.stage import Stage
 
     stage = Stage(Engine("standard", 256, "cpu"), threads)
     photographer = Photographer(Path(tempfile.mkdtemp()))
     scene = bpy.context.scene
-    scene.cycles.samples, scene.cycles.use_adaptive_sampling = 16, False
+    stage.use(Preset(16, 0, 8))
     values = {**DEFAULTS, "environment": "car_park", "camera_distance": 9.0}
     stage.set(values, 0)
     if way == "plain":

@@ -39,7 +39,7 @@ def ours(folder: Path, count: int) -> float:
     import bpy
 
     from dmlgen.factors.registry import DEFAULTS
-    from dmlgen.plan.presets import Engine
+    from dmlgen.plan.presets import Engine, Preset
     from dmlgen.scene.panorama import panorama_file
     from dmlgen.scene.picture import Photographer
     from dmlgen.scene.stage import Stage
@@ -47,7 +47,7 @@ def ours(folder: Path, count: int) -> float:
     stage = Stage(Engine("standard", SIZE, "cpu"), 2)
     photographer = Photographer(folder)
     scene = bpy.context.scene
-    scene.cycles.samples, scene.cycles.use_adaptive_sampling = SAMPLES, False
+    stage.use(Preset(SAMPLES, 0, 8))
     values = {**DEFAULTS, "environment": "promenade", "camera_distance": 6.0}
     poses: list[list[list[float]]] = []
     times = []

@@ -12,21 +12,20 @@ class Preset:
     """Settings of Cycles.
 
     Attributes:
-        samples: maximum number of light paths per pixel.
-        noise_threshold: a pixel whose noise is below this gets no more paths (adaptive sampling);
-            0 never stops early.
+        samples: number of light paths per pixel.
+        car_samples: number of further ones in the rectangle around the car.
         max_bounces: maximum number of bounces of a path.
     """
 
     samples: int
-    noise_threshold: float
+    car_samples: int
     max_bounces: int
 
 
 PRESETS = {
-    "draft": Preset(samples=12, noise_threshold=0.05, max_bounces=5),
-    "standard": Preset(samples=32, noise_threshold=0.02, max_bounces=8),
-    "final": Preset(samples=192, noise_threshold=0.008, max_bounces=12),
+    "draft": Preset(samples=8, car_samples=8, max_bounces=5),
+    "standard": Preset(samples=12, car_samples=20, max_bounces=8),
+    "final": Preset(samples=64, car_samples=128, max_bounces=12),
 }
 
 DEVICES = ("auto", "cpu", "cuda", "optix")

@@ -14,6 +14,8 @@ from dmlgen.scene.framing import crop_frame
 
 TARGET = Vector((0.0, 0.0, 0.62))
 METERED_KELVIN = 6500.0
+AROUND = 2
+"""Pixels around the car that count to its box: as far as it mixes into others."""
 VIEW_TRANSFORMS = {"neutral": "Khronos PBR Neutral", "agx": "AgX"}
 """Value of the factor `view_transform` -> Blender's name."""
 VIEW_GAIN = {"agx": 0.35}
@@ -21,7 +23,14 @@ VIEW_GAIN = {"agx": 0.35}
 
 
 class Camera:
-    """A 35 mm camera that looks at the middle of the car, whatever the car."""
+    """A 35 mm camera that looks at the middle of the car, whatever the car.
+
+    Attributes:
+        car_box: x0, y0, x1, y1, pixels from the left and from the bottom around the car as it was
+            framed, whatever stands before it; x1 and y1 exclusive.
+    """
+
+    car_box: tuple[int, int, int, int]
 
     def __init__(self) -> None:
         data = bpy.data.cameras.new("camera")
@@ -57,6 +66,11 @@ class Camera:
         seen = car @ matrix[:3, :3].T + matrix[:3, 3]
         projected = seen[:, :2] / -seen[:, 2:] * (focal_length / SENSOR_WIDTH_MM)
         scale, center = crop_frame(projected, sides / sides.max(), crop)
+        in_frame = (projected - center) / (scale * sides / sides.max()) + 0.5
+        low, high = in_frame.min(axis=0) * sides, in_frame.max(axis=0) * sides
+        x0, y0 = np.clip(np.floor(low - AROUND), 0, sides - 1).astype(int).tolist()
+        x1, y1 = np.clip(np.ceil(high + AROUND), 1, sides).astype(int).tolist()
+        self.car_box = x0, y0, x1, y1
         data.lens = focal_length / scale
         data.shift_x, data.shift_y = (float(c) / scale for c in center)
         data.dof.use_dof = aperture > 0

@@ -10,14 +10,14 @@ from time import perf_counter
 
 import bpy
 import numpy as np
-from bpy.types import RenderLayer
 from numpy.typing import NDArray
 from PIL import Image
 
+from dmldata.common.arrays import Floats
 from dmlgen.scene import tracing
-from dmlgen.scene.blender_names import MATERIAL_INDEX_PASS
 from dmlgen.scene.denoiser import Denoiser
 from dmlgen.scene.photography import Character, photograph
+from dmlgen.scene.tracing import Refinement, Traced
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,23 @@ class Photographer:
         size = scene.render.resolution_x, scene.render.resolution_y
         self._denoiser = Denoiser(*size, scene.render.threads)
 
-    def take(self, character: Character, quality: float, seed: int) -> Picture:
+    def take(
+        self,
+        character: Character,
+        quality: float,
+        seed: int,
+        refinement: Refinement | None = None,
+    ) -> Picture:
         """Render a picture of the scene as it is set.
 
         Args:
             character: character of the camera.
             quality: quality of the JPEG file, 1 to 100.
             seed: seed of the camera's noise.
+            refinement: where more is traced than the scene's number of samples.
         """
         clock = [perf_counter()]
-        tracing.render(partial(self._work, clock))
+        tracing.render(partial(self._work, clock), refinement)
         with Image.open(self._file) as image:
             trace = _seconds(image.info["cycles.ViewLayer.render_time"])
             rng = np.random.default_rng(seed)
@@ -93,15 +100,14 @@ class Photographer:
         area = float((self._mask > 0).mean())
         return Picture(jpg.getvalue(), png.getvalue(), _box(self._mask), area, seconds)
 
-    def _work(self, clock: list[float], layer: RenderLayer) -> None:
-        """Keep the mask of the traced picture and denoise it."""
+    def _work(self, clock: list[float], traced: Traced) -> Floats:
+        """Keep the mask of what was traced and return its color without noise."""
         clock.append(perf_counter())
-        self._mask = np.round(tracing.read(layer, MATERIAL_INDEX_PASS)[::-1, :, 0]).astype(np.uint8)
-        color = tracing.read(layer, "Combined")
-        guides = (tracing.read(layer, f"Denoising {name}") for name in ("Albedo", "Normal"))
-        color[..., :3] = self._denoiser.denoise(color[..., :3], *guides)
-        tracing.write(layer, "Combined", color)
+        self._mask = np.round(traced.material_index[::-1, :, 0]).astype(np.uint8)
+        color = traced.color
+        color[..., :3] = self._denoiser.denoise(color[..., :3], traced.albedo, traced.normal)
         clock.append(perf_counter())
+        return color
 
 
 def _seconds(text: str) -> float:

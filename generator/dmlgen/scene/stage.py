@@ -10,7 +10,7 @@ import bpy
 from dmldata.common.errors import InputError
 from dmlgen.catalog.places import Environment, PanoramaSpec, SiteSpec, StudioSpec, load_environment
 from dmlgen.derive.shape import SHAPE_FACTORS, shape_of
-from dmlgen.plan.presets import PRESETS, Engine
+from dmlgen.plan.presets import PRESETS, Engine, Preset
 from dmlgen.scene.backdrop import Backdrop
 from dmlgen.scene.camera import Camera
 from dmlgen.scene.car import Car
@@ -22,6 +22,7 @@ from dmlgen.scene.photography import Character
 from dmlgen.scene.picture import Photographer, Picture
 from dmlgen.scene.site import Site
 from dmlgen.scene.studio import Studio
+from dmlgen.scene.tracing import Refinement
 
 PAINT_FACTORS = ("paint_hue", "paint_saturation", "paint_value", "paint_finish")
 
@@ -49,6 +50,7 @@ class Stage:
     def __init__(self, engine: Engine, threads: int = 0) -> None:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         _configure(engine)
+        self.use(PRESETS[engine.preset])
         if threads:
             bpy.context.scene.render.threads_mode = "FIXED"
             bpy.context.scene.render.threads = threads
@@ -61,6 +63,14 @@ class Stage:
         self._changes = Changes()
         self.car: Car
         self.environment: Surroundings
+
+    def use(self, preset: Preset) -> None:
+        """Trace the pictures from now on as a preset says."""
+        scene = bpy.context.scene
+        scene.cycles.samples, scene.cycles.max_bounces = preset.samples, preset.max_bounces
+        # Without the tag, a scene with persistent data would go on with the settings before.
+        scene.update_tag()
+        self._car_samples = preset.car_samples
 
     def set(self, values: Mapping[str, Any], seed: int) -> None:
         """Set the scene to the values of all factors (as in the plan) and the noise to `seed`."""
@@ -90,7 +100,10 @@ class Stage:
 
     def photograph(self, photographer: Photographer) -> Picture:
         """Return the picture of the scene as it is set."""
-        return photographer.take(*self._taking)
+        refinement = None
+        if self._car_samples:
+            refinement = Refinement(*self.camera.car_box, self._car_samples)
+        return photographer.take(*self._taking, refinement)
 
     def _show_car(self, name: str, *shape: float) -> None:
         key: tuple[str | float, ...] = (name, *shape)
@@ -125,16 +138,12 @@ def _build(spec: Environment) -> Surroundings:
 
 def _configure(engine: Engine) -> None:
     scene = bpy.context.scene
-    preset = PRESETS[engine.preset]
     scene.render.engine = "CYCLES"
     scene.render.resolution_x, scene.render.resolution_y = engine.width, engine.height
     scene.render.use_persistent_data = True
     scene.view_settings.view_transform = "Khronos PBR Neutral"
     cycles = scene.cycles
-    cycles.samples = preset.samples
-    cycles.use_adaptive_sampling = preset.noise_threshold > 0
-    cycles.adaptive_threshold = preset.noise_threshold
-    cycles.max_bounces = preset.max_bounces
+    cycles.use_adaptive_sampling = False
     cycles.transparent_max_bounces = 16
     cycles.sample_clamp_indirect = 4.0
     cycles.caustics_reflective = cycles.caustics_refractive = False

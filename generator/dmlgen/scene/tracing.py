@@ -3,32 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import bpy
 import cycles
 import numpy as np
-from bpy.types import Depsgraph, RenderLayer
+from bpy.types import Depsgraph, RenderLayer, RenderSettings
 
 from dmldata.common.arrays import Floats
+from dmlgen.scene.blender_names import MATERIAL_INDEX_PASS
 
 
-def render(work: Callable[[RenderLayer], None]) -> None:
+@dataclass(frozen=True)
+class Refinement:
+    """A rectangle of the picture that gets more samples than the rest.
+
+    Attributes:
+        x0, y0, x1, y1: pixels from the left and from the bottom, x1 and y1 exclusive.
+        samples: number of further samples a pixel.
+    """
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    samples: int
+
+
+@dataclass(frozen=True)
+class Traced:
+    """What Cycles has traced, float32 [H, W, channels], first row at the bottom.
+
+    Attributes:
+        color: linear radiance and alpha.
+        albedo, normal: of what is seen first, noisy as the color.
+        material_index: `pass_index` of the material in the middle of each pixel.
+    """
+
+    color: Floats
+    albedo: Floats
+    normal: Floats
+    material_index: Floats
+
+
+def render(work: Callable[[Traced], Floats], refinement: Refinement | None = None) -> None:
     """Render the current scene into its file.
+
+    The whole picture gets the scene's number of samples; then a rectangle gets further ones of the
+    same sequence. Its pixels are, but for rounding, those of a render with as many everywhere.
 
     Without a window Blender gives no access to the pixels of a render; its engine is the only place
     where they can be read and changed.
 
     Args:
-        work: is given the `RenderLayer` when Cycles has traced it; what it leaves in the
-            pass 'Combined' becomes the picture.
+        work: is called when Cycles has traced, and returns the color of the picture.
     """
     trace = cycles.CyclesRender.render
     errors: list[Exception] = []
 
     def trace_and_work(engine: cycles.CyclesRender, depsgraph: Depsgraph) -> None:
-        trace(engine, depsgraph)
         try:
-            work(engine.get_result().layers[0])
+            traced = _trace(lambda: trace(engine, depsgraph), engine, depsgraph, refinement)
+            _layer(engine).passes["Combined"].rect.foreach_set(work(traced).ravel())
         except Exception as error:
             # Blender would only print the error and save the picture unchanged.
             errors.append(error)
@@ -43,15 +79,71 @@ def render(work: Callable[[RenderLayer], None]) -> None:
         raise errors[0]
 
 
-def read(layer: RenderLayer, name: str) -> Floats:
-    """Return pass `name` of a render layer, float32 [H, W, channels], first row at the bottom."""
+def _trace(
+    trace: Callable[[], None],
+    engine: cycles.CyclesRender,
+    depsgraph: Depsgraph,
+    refinement: Refinement | None,
+) -> Traced:
+    if refinement is None:
+        trace()
+        return _read(engine)
+    # In Python `engine.render` is the method; this is Blender's property of that name.
+    border: RenderSettings = engine.path_resolve("render")
+    settings = depsgraph.scene_eval.cycles
+    samples = settings.samples
+    try:
+        # Cycles traces the rectangle that it saw at its last call: this one counts for the second.
+        # Telling it earlier would synchronize the scene once more, with its table of the sky.
+        _set_border(border, refinement)
+        trace()
+        traced = _read(engine)
+        settings.samples = samples + refinement.samples
+        settings.use_sample_subset = True
+        settings.sample_offset, settings.sample_subset_length = samples, refinement.samples
+        trace()
+        further = _read(engine)
+    finally:
+        border.use_border = settings.use_sample_subset = False
+        settings.samples = samples
+    for name in ("color", "albedo", "normal"):
+        _add(getattr(traced, name), samples, getattr(further, name), refinement)
+    return traced
+
+
+def _set_border(border: RenderSettings, to: Refinement) -> None:
     render = bpy.context.scene.render
-    render_pass = layer.passes[name]
+    width, height = render.resolution_x, render.resolution_y
+    border.use_border = True
+    # Cycles rounds down to whole pixels; a quarter more is safe from the error of a float.
+    border.border_min_x, border.border_max_x = ((x + 0.25) / width for x in (to.x0, to.x1))
+    border.border_min_y, border.border_max_y = ((y + 0.25) / height for y in (to.y0, to.y1))
+
+
+def _layer(engine: cycles.CyclesRender) -> RenderLayer:
+    return engine.get_result().layers[0]
+
+
+def _read(engine: cycles.CyclesRender) -> Traced:
+    passes = _layer(engine).passes
+    names = "Combined", "Denoising Albedo", "Denoising Normal", MATERIAL_INDEX_PASS
+    return Traced(*(_pixels(passes[name]) for name in names))
+
+
+def _pixels(render_pass: bpy.types.RenderPass) -> Floats:
+    render = bpy.context.scene.render
     pixels = np.empty(render.resolution_x * render.resolution_y * render_pass.channels, np.float32)
     render_pass.rect.foreach_get(pixels)
     return pixels.reshape(render.resolution_y, render.resolution_x, render_pass.channels)
 
 
-def write(layer: RenderLayer, name: str, pixels: Floats) -> None:
-    """Replace the pass `name` by `pixels`, in the format that `read` returns."""
-    layer.passes[name].rect.foreach_set(pixels.ravel())
+def _add(mean: Floats, samples: int, further: Floats, at: Refinement) -> None:
+    """Add further samples to the mean of those before.
+
+    Args:
+        further: holds the rectangle in its corner at the bottom left.
+    """
+    inside = mean[at.y0 : at.y1, at.x0 : at.x1]
+    inside *= samples
+    inside += at.samples * further[: at.y1 - at.y0, : at.x1 - at.x0]
+    inside /= samples + at.samples

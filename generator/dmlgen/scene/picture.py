@@ -30,8 +30,9 @@ class Picture:
         box: x0, y0, x1, y1 in pixels around what is seen of the car, x1 and y1 exclusive, None
             when nothing is.
         area: share of the picture that the car covers, 0..1.
-        seconds: what the time went into: `sync` (all before the first light path: scene, BVH,
-            sky), `trace`, `denoise`, `develop` (from light to 8 bits), `encode`.
+        seconds: what the time went into: `sync` (Blender's evaluation of the scene), `trace` (all
+            of Cycles: scene, BVH, sky, light paths), `denoise`, `develop` (from light to 8 bits),
+            `encode`.
     """
 
     jpg: bytes
@@ -81,7 +82,6 @@ class Photographer:
         clock = [perf_counter()]
         tracing.render(partial(self._work, clock), refinement)
         with Image.open(self._file) as image:
-            trace = _seconds(image.info["cycles.ViewLayer.render_time"])
             rng = np.random.default_rng(seed)
             pixels = photograph(np.asarray(image), character, rng)
         clock.append(perf_counter())
@@ -91,8 +91,8 @@ class Photographer:
         clock.append(perf_counter())
         traced, denoise, develop, encode = np.diff(clock).tolist()
         seconds = {
-            "sync": traced - trace,
-            "trace": trace,
+            "sync": traced - self._trace,
+            "trace": self._trace,
             "denoise": denoise,
             "develop": develop,
             "encode": encode,
@@ -103,19 +103,12 @@ class Photographer:
     def _work(self, clock: list[float], traced: Traced) -> Floats:
         """Keep the mask of what was traced and return its color without noise."""
         clock.append(perf_counter())
+        self._trace = traced.seconds
         self._mask = np.round(traced.material_index[::-1, :, 0]).astype(np.uint8)
         color = traced.color
         color[..., :3] = self._denoiser.denoise(color[..., :3], traced.albedo, traced.normal)
         clock.append(perf_counter())
         return color
-
-
-def _seconds(text: str) -> float:
-    """Return the seconds of a duration as Blender writes it, `[hours:]minutes:seconds`."""
-    total = 0.0
-    for part in text.split(":"):
-        total = 60 * total + float(part)
-    return total
 
 
 def _box(mask: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import perf_counter
 
 import bpy
 import cycles
@@ -38,12 +39,14 @@ class Traced:
         color: linear radiance and alpha.
         albedo, normal: of what is seen first, noisy as the color.
         material_index: `pass_index` of the material in the middle of each pixel.
+        seconds: time that Cycles took: the scene, the BVH, the sky and all light paths.
     """
 
     color: Floats
     albedo: Floats
     normal: Floats
     material_index: Floats
+    seconds: float
 
 
 def render(work: Callable[[Traced], Floats], refinement: Refinement | None = None) -> None:
@@ -85,9 +88,10 @@ def _trace(
     depsgraph: Depsgraph,
     refinement: Refinement | None,
 ) -> Traced:
+    began = perf_counter()
     if refinement is None:
         trace()
-        return _read(engine)
+        return _read(engine, began)
     # In Python `engine.render` is the method; this is Blender's property of that name.
     border: RenderSettings = engine.path_resolve("render")
     settings = depsgraph.scene_eval.cycles
@@ -97,18 +101,18 @@ def _trace(
         # Telling it earlier would synchronize the scene once more, with its table of the sky.
         _set_border(border, refinement)
         trace()
-        traced = _read(engine)
+        traced = _read(engine, began)
         settings.samples = samples + refinement.samples
         settings.use_sample_subset = True
         settings.sample_offset, settings.sample_subset_length = samples, refinement.samples
         trace()
-        further = _read(engine)
+        further = _read(engine, began)
     finally:
         border.use_border = settings.use_sample_subset = False
         settings.samples = samples
     for name in ("color", "albedo", "normal"):
         _add(getattr(traced, name), samples, getattr(further, name), refinement)
-    return traced
+    return replace(traced, seconds=further.seconds)
 
 
 def _set_border(border: RenderSettings, to: Refinement) -> None:
@@ -124,10 +128,12 @@ def _layer(engine: cycles.CyclesRender) -> RenderLayer:
     return engine.get_result().layers[0]
 
 
-def _read(engine: cycles.CyclesRender) -> Traced:
+def _read(engine: cycles.CyclesRender, began: float) -> Traced:
+    seconds = perf_counter() - began
     passes = _layer(engine).passes
     names = "Combined", "Denoising Albedo", "Denoising Normal", MATERIAL_INDEX_PASS
-    return Traced(*(_pixels(passes[name]) for name in names))
+    color, albedo, normal, index = (_pixels(passes[name]) for name in names)
+    return Traced(color, albedo, normal, index, seconds)
 
 
 def _pixels(render_pass: bpy.types.RenderPass) -> Floats:

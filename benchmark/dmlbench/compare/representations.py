@@ -25,7 +25,7 @@ from dmlbench.scores.similarity import (
     debiased_cka,
     narrow,
     rank_agreement,
-    rotated_overlap,
+    rotated_overlaps,
 )
 from dmldata.common.arrays import Floats
 from dmldata.common.progress import Progress
@@ -34,7 +34,8 @@ from dmldata.common.strict import StrictModel
 MAX_IMAGES = 500
 """Images of a comparison, a seeded subset of more: 125,000 pairs of images. The time for Procrustes
 of wide embeddings grows with the third power of it."""
-PERMUTATIONS = 10
+PERMUTATIONS = 5
+"""Of the images of one model: their mean is the floor."""
 
 Array = NDArray[np.float64]
 
@@ -71,7 +72,8 @@ MEASURES: dict[str, str] = {"cka": "CKA", "rsa": "RSA", "procrustes": "Procruste
 Prepared = Mapping[str, Representation]
 """Representations of the same images by model."""
 
-_FUNCTIONS = {"cka": debiased_cka, "rsa": rank_agreement, "procrustes": rotated_overlap}
+_FUNCTIONS = {"cka": debiased_cka, "rsa": rank_agreement}
+"""What compares prepared representations; Procrustes is of embeddings."""
 
 
 def compare_representations(
@@ -118,39 +120,50 @@ def compare_embeddings(
         return ()
     groups = assign_groups(len(rows), rng, units=scenes and [scenes[row] for row in rows.tolist()])
     orders = [rng.permutation(len(rows)) for _ in range(PERMUTATIONS)]
-    embeddings = {
+    narrowed: dict[str, Array] = {
         model: narrow(unit_rows(x[rows].astype(np.float64))) for model, x in embeddings.items()
     }
-    couples = list(itertools.combinations(embeddings, 2))
-    versions = 1 + int(groups.max()) + 1 + len(orders)
+    couples = list(itertools.combinations(narrowed, 2))
+    masks = [groups != group for group in range(int(groups.max()) + 1)]
+    done, total = 0, 1 + len(masks) + len(orders) + len(couples)
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress("compare embeddings", done, total)
+
     tables = []
-    for firsts, seconds in _versions(embeddings, groups, orders):
+    for firsts, seconds in _versions(narrowed, masks, orders):
         compare = partial(_compare, firsts, seconds)
         tables.append([values for _, values in in_order(compare, couples, None)])
-        if progress is not None:
-            progress("compare embeddings", len(tables), versions)
-    return tuple(
-        RepresentationPair(
-            a=a,
-            b=b,
-            images=len(rows),
-            **{
-                measure: _similarity([table[place][measure] for table in tables], len(orders))
-                for measure in MEASURES
-            },
-        )
-        for place, (a, b) in enumerate(couples)
-    )
+        advance()
+
+    def rotate(couple: tuple[str, str]) -> list[float]:
+        a, b = (narrowed[model] for model in couple)
+        return rotated_overlaps(a, b, masks, orders)
+
+    result = []
+    for place, ((a, b), procrustes) in enumerate(in_order(rotate, couples, None)):
+        values = {
+            measure: [table[place][measure] for table in tables] for measure in _FUNCTIONS
+        } | {"procrustes": procrustes}
+        bounds = {measure: _similarity(part, len(orders)) for measure, part in values.items()}
+        result.append(RepresentationPair(a=a, b=b, images=len(rows), **bounds))
+        advance()
+    return tuple(result)
 
 
 def _versions(
-    embeddings: Mapping[str, Array], groups: NDArray[np.int64], orders: Sequence[NDArray[np.int64]]
+    embeddings: Mapping[str, Array],
+    masks: Sequence[NDArray[np.bool_]],
+    orders: Sequence[NDArray[np.int64]],
 ) -> Iterator[tuple[Prepared, Prepared]]:
     """Yield what is compared: all images, those without each group, and permuted images."""
-    everything = _prepared(embeddings, np.ones(len(groups), bool))
+    everything = _prepared(embeddings, np.ones(len(masks[0]), bool))
     yield everything, everything
-    for group in range(int(groups.max()) + 1):
-        left = _prepared(embeddings, groups != group)
+    for mask in masks:
+        left = _prepared(embeddings, mask)
         yield left, left
     for order in orders:
         yield everything, {model: each.permuted(order) for model, each in everything.items()}

@@ -12,13 +12,14 @@ alike is what the task needs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dmlbench.scores._kernels.distances import unit_rows
-from dmlbench.scores._kernels.products import product
+from dmlbench.scores._kernels.products import product, svd
 from dmlbench.scores.embeddings import check_embeddings
 from dmldata.common.arrays import Ints
 
@@ -51,7 +52,7 @@ def cka(a: ArrayLike, b: ArrayLike) -> float:
     >>> round(cka(x, 2 * x @ rotation), 6), abs(cka(x, rng.normal(size=(50, 90)))) < 0.1
     (1.0, True)
     """
-    return debiased_cka(*_pair(a, b))
+    return debiased_cka(*map(Representation.of, _pair(a, b)))
 
 
 def rsa(a: ArrayLike, b: ArrayLike) -> float:
@@ -66,7 +67,7 @@ def rsa(a: ArrayLike, b: ArrayLike) -> float:
     >>> round(rsa(x, 2 * x @ rotation), 6), abs(rsa(x, rng.normal(size=(50, 9)))) < 0.2
     (1.0, True)
     """
-    return rank_agreement(*_pair(a, b))
+    return rank_agreement(*map(Representation.of, _pair(a, b)))
 
 
 def procrustes(a: ArrayLike, b: ArrayLike) -> float:
@@ -85,7 +86,7 @@ def procrustes(a: ArrayLike, b: ArrayLike) -> float:
     >>> round(procrustes(x, 2 * x @ rotation), 6), round(procrustes(x, -x), 6)
     (1.0, 1.0)
     """
-    return rotated_overlap(*_pair(a, b))
+    return rotated_overlaps(*_pair(a, b), (), ())[0]
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,6 @@ class Representation:
     """An embedding of N images, prepared to be compared with others of the same images.
 
     Attributes:
-        rows: [N, D] centered and of Frobenius norm 1.
         kernel: [N, N] similarities of the centered rows, 0 on the diagonal.
         sums: [N] of the rows of `kernel`.
         hsic: of the kernel with itself, unbiased.
@@ -102,7 +102,6 @@ class Representation:
         collapsed: whether there is no spread but rounding.
     """
 
-    rows: Array
     kernel: Array
     sums: Array
     hsic: float
@@ -119,7 +118,6 @@ class Representation:
         np.fill_diagonal(kernel, 0.0)
         sums = kernel.sum(axis=0)
         return cls(
-            rows=centered / (length or 1.0),
             kernel=kernel,
             sums=sums,
             hsic=_hsic(kernel, kernel, sums, sums),
@@ -131,7 +129,6 @@ class Representation:
         """Return the same with the images in another order [N]."""
         cells = np.ix_(order, order)
         return Representation(
-            self.rows[order],
             self.kernel[cells],
             self.sums[order],
             self.hsic,
@@ -153,12 +150,56 @@ def rank_agreement(a: Representation, b: Representation) -> float:
     return float(np.vdot(a.ranks, b.ranks))
 
 
-def rotated_overlap(a: Representation, b: Representation) -> float:
-    """Return 1 - the distance after the best rotation; see `procrustes`."""
-    if a.collapsed or b.collapsed:
+def rotated_overlaps(
+    a: Array, b: Array, staying: Sequence[NDArray[np.bool_]], orders: Sequence[Ints]
+) -> list[float]:
+    """Return `procrustes` of all rows, of some of the rows, and of permuted rows of b.
+
+    Some of the rows are rotated as all are: theirs is the best rotation of all, so that what a few
+    rows change about it matters only to second order, and a decomposition for each would take most
+    of a comparison's time.
+
+    Args:
+        a, b: [N, D1] and [N, D2].
+        staying: [N] masks; NaN of too few images.
+        orders: [N] of the rows of b, compared in single precision.
+    """
+    first, second = _centered(a), _centered(b)
+    if first is None or second is None:
+        return [float("nan")] * (1 + len(staying) + len(orders))
+    left, values, right = svd(product(first.T, second))
+    turned = product(b, product(right.T, left.T))
+    overlaps = [_one_minus_distance(float(values.sum()))]
+    for mask in staying:
+        overlaps.append(_of_rotated(a[mask], b[mask], turned[mask]))
+    singles = first.astype(np.float32), second.astype(np.float32)
+    for order in orders:
+        values = svd(product(singles[0].T, singles[1][order]))[1]
+        overlaps.append(_one_minus_distance(float(values.sum())))
+    return overlaps
+
+
+def _of_rotated(a: Array, b: Array, turned: Array) -> float:
+    """Return `procrustes` of rows a and b for a rotation of b, which gives `turned`."""
+    if len(a) < MIN_IMAGES:
         return float("nan")
-    nuclear = float(np.linalg.norm(product(a.rows.T, b.rows), "nuc"))
+    first, second = _centered(a), _centered(b)
+    if first is None or second is None:
+        return float("nan")
+    length = float(np.linalg.norm(b - b.mean(axis=0)))
+    return _one_minus_distance(float(np.vdot(first, turned - turned.mean(axis=0))) / length)
+
+
+def _one_minus_distance(nuclear: float) -> float:
+    """Return 1 - the distance, over sqrt(2), from the nuclear norm of the product."""
     return 1 - float(np.sqrt(max(0.0, 1 - min(nuclear, 1.0))))
+
+
+def _centered(x: Array) -> Array | None:
+    """Return rows of Frobenius norm 1 about their mean; None of rows without a spread."""
+    centered = x - x.mean(axis=0)
+    length = float(np.linalg.norm(centered))
+    return None if length <= COLLAPSED * len(x) ** 0.5 else centered / length
 
 
 def narrow(x: Array) -> Array:
@@ -200,10 +241,11 @@ def _hsic(a: Array, b: Array, sums_a: Array, sums_b: Array) -> float:
     return (trace + product_of_sums - 2 / (n - 2) * float(sums_a @ sums_b)) / (n * (n - 3))
 
 
-def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Representation, Representation]:
+def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
+    """Return the checked embeddings as unit rows [N, D], D <= N."""
     first, second = (unit_rows(check_embeddings(x)) for x in (a, b))
     if len(first) != len(second):
         raise ValueError(f"{len(first)} and {len(second)} embeddings, expected the same images")
     if len(first) < MIN_IMAGES:
         raise ValueError(f"{len(first)} images, expected at least {MIN_IMAGES}")
-    return Representation.of(narrow(first)), Representation.of(narrow(second))
+    return narrow(first), narrow(second)

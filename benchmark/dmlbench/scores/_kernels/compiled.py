@@ -29,6 +29,13 @@ def product(a: Floats, b: Floats, out: Floats) -> None:
 
 
 @njit(nogil=True, cache=True)
+def svd(a: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the singular value decomposition of a [n, m], contiguous; see `product`."""
+    left, values, right = np.linalg.svd(a, False)
+    return left, values, right
+
+
+@njit(nogil=True, cache=True)
 def count_block(
     distances: Floats,
     ranks: Ints,

@@ -1,4 +1,4 @@
-"""Matrix products by the fastest BLAS at hand."""
+"""Matrix products and decompositions by the fastest BLAS at hand."""
 
 from __future__ import annotations
 
@@ -29,6 +29,15 @@ def product(a: Floats, b: Floats, out: Floats | None = None) -> Floats:
         out = np.empty((a.shape[0], b.shape[1]), a.dtype)
     loops.product(_contiguous(a), _contiguous(b), out)
     return out
+
+
+def svd(a: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return left singular vectors [n, k], values [k] and right vectors [k, m] of a [n, m]."""
+    loops = compiled_loops()
+    if loops is None:
+        return np.linalg.svd(a, full_matrices=False)
+    left, values, right = loops.svd(np.ascontiguousarray(a))
+    return left, values, right
 
 
 def _contiguous(x: Floats) -> Floats:

@@ -1,15 +1,21 @@
 """What is waited for, in this checkout and in others: seconds and peak memory.
 
-    python measurements/waits.py [CHECKOUT ...]
+    python measurements/waits.py [CHECKOUT ...] [ROW ...]
 
 - a plan of a million images, written to a file;
 - all scores of 1,500 embeddings of 128 and of 1,280 dimensions by eleven properties with the
   paper's kinds of bins, with intervals and chance, on two threads;
 - the ranks of 500 models by two scores, as a leaderboard shows them;
-- how alike the embeddings of every two of six models are (1,500 images, 128 dimensions).
+- how alike the embeddings of every two of six models are (1,500 images, 128 and 512 dimensions);
+- the gallery of the 1,500 images of `datasets/paper`;
+- the import of a car of 2,000 objects, its pictures of 64 pixels included;
+- the report of ten models on these images, that are evaluated before by this checkout (untrained
+  ResNet-10 at 64 pixels without intervals, 30 maps).
 
 Each runs in a process of its own with the packages of one checkout, one after the other, so that
-they are compared under the same load. What a checkout does not have is '-'.
+they are compared under the same load. Printed are seconds, seconds of a core and peak memory,
+without those of Blender's own process; what a checkout does not have is '-'. Arguments that are
+not folders name rows (as 'report') to measure these alone.
 """
 
 import os
@@ -64,12 +70,12 @@ import numpy as np
 from dmlbench.compare.representations import compare_representations
 
 rng = np.random.default_rng(0)
-shared = rng.normal(size=(1500, 128))
+shared = rng.normal(size=(1500, {dimensions}))
 
 def result(number):
     x = (shared + rng.normal(size=shared.shape)).astype(np.float32)
     return SimpleNamespace(
-        model=f"m{number:02d}",
+        model=f"m{{number:02d}}",
         run=SimpleNamespace(dataset=SimpleNamespace(fingerprint="00ff")),
         properties=SimpleNamespace(n=len(x), scenes=None),
         folder=SimpleNamespace(read_embeddings=lambda: x),
@@ -78,22 +84,90 @@ def result(number):
 compare_representations([result(number) for number in range(6)])
 """
 
+CAR = """
+import sys
+from pathlib import Path
+import numpy as np
+import trimesh
+from trimesh.visual.material import PBRMaterial
+
+def box(size, center):
+    place = trimesh.transformations.translation_matrix(center)
+    return trimesh.creation.box(size, place)
+
+scene, rng = trimesh.Scene(), np.random.default_rng(0)
+parts = {"body": (box((4.4, 1.8, 0.7), (0, 0, 0.65)), "paint")}
+parts["cabin"] = box((2.2, 1.5, 0.5), (-0.3, 0, 1.25)), "glass"
+for i, (x, y) in enumerate([(1.3, 0.8), (1.3, -0.8), (-1.3, 0.8), (-1.3, -0.8)]):
+    parts[f"wheel_{i}"] = box((0.6, 0.2, 0.6), (x, y, 0.3)), "rubber"
+for i in range(2000):
+    low, high = (-2, -0.8, 0.4), (2, 0.8, 1.2)
+    parts[f"part_{i}"] = box((0.05, 0.05, 0.05), rng.uniform(low, high)), "paint"
+turn = trimesh.transformations.rotation_matrix(-np.pi / 2, (1, 0, 0))
+for name, (mesh, material) in parts.items():
+    color = (0.1, 0.2, 0.6, 0.3 if material == "glass" else 1.0)
+    look = PBRMaterial(material, baseColorFactor=color)
+    uv = np.zeros((len(mesh.vertices), 2))
+    mesh.visual = trimesh.visual.TextureVisuals(uv=uv, material=look)
+    scene.add_geometry(mesh.apply_transform(turn), node_name=name, geom_name=name)
+scene.export(sys.argv[1])
+"""
+
+RESULTS = """
+import sys
+from pathlib import Path
+from dmlbench import evaluate, load_model
+from dmlbench.results.files import Settings
+from dmlbench.sources import open_source
+
+settings = Settings(intervals=False, chance=False, maps=30, samples=2, faithfulness=0)
+for seed in range(10):
+    loaded = load_model(f"timm:resnet10t?pretrained=false&seed={seed}", input_size=64)
+    how = {"name": f"model {seed + 1}", "say": lambda line: None, "quiet": True}
+    evaluate(loaded, open_source("package:paper"), Path(sys.argv[1]), settings, **how)
+"""
+
+PAPER = Path(__file__).resolve().parents[1] / "datasets/paper"
 WAITS = {
     "plan of 1,000,000 images": ["-m", "dmlgen", "plan", "paper", "--count", "1000000", "--out"],
     "all scores, 1,500 x 128": ["-c", SCORES.format(dimensions=128)],
     "all scores, 1,500 x 1,280": ["-c", SCORES.format(dimensions=1280)],
     "ranks of 500 models": ["-c", RANKS],
-    "representations of 6 models": ["-c", REPRESENTATIONS],
+    "representations of 6 models, 128": ["-c", REPRESENTATIONS.format(dimensions=128)],
+    "representations of 6 models, 512": ["-c", REPRESENTATIONS.format(dimensions=512)],
+    "gallery of 1,500 images": ["-m", "dmlgen", "gallery", str(PAPER), "--out"],
+    "import of 2,000 objects": [
+        *("-m", "dmlgen", "cars", "import", "CAR", "--name", "many", "--size", "64"),
+        *("--paint-material", "paint", "--wheels", "wheel_*"),
+    ],
+    "report of 10 models": ["-m", "dmlbench", "report", "RESULTS", "--out"],
 }
+
+
+def prepare(folder: Path, name: str) -> list[str]:
+    """Return the arguments of a row, with the files that they need made by this checkout."""
+    arguments = list(WAITS[name])
+    for word, file, code in (("CAR", "car.glb", CAR), ("RESULTS", "results", RESULTS)):
+        if word in arguments:
+            path = folder / file
+            if not path.exists():
+                subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+            paths = sorted(map(str, path.iterdir())) if path.is_dir() else [str(path)]
+            place = arguments.index(word)
+            arguments[place : place + 1] = paths
+    return arguments
 
 
 def measure(arguments: list[str], checkout: Path) -> str:
     """Return seconds and gigabytes of one wait with the packages of one checkout."""
     packages = [checkout / name for name in ("generator", "datasets", "benchmark")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, packages))}
     with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(map(str, packages)),
+            "DML_PRISM_CARS": folder,
+        }
         if arguments[-1] == "--out":
-            arguments = [*arguments, str(Path(folder) / "plan.parquet")]
+            arguments = [*arguments, str(Path(folder) / "out.parquet")]
         began = perf_counter()
         process = subprocess.Popen(
             [sys.executable, *arguments],
@@ -112,19 +186,26 @@ def measure(arguments: list[str], checkout: Path) -> str:
     for line in output.splitlines():
         if line.startswith("SECONDS"):
             seconds = float(line.split()[1])
-    return f"{seconds:.1f} s, {usage.ru_maxrss / 1e6:.2f} GB"
+    core = usage.ru_utime + usage.ru_stime
+    return f"{seconds:.1f} s, {core:.1f} core-s, {usage.ru_maxrss / 1e6:.2f} GB"
 
 
 def main() -> None:
     """Print a row per wait and a column per checkout."""
     here = Path(__file__).resolve().parents[1]
-    checkouts = [here, *(Path(argument).resolve() for argument in sys.argv[1:])]
+    folders = [argument for argument in sys.argv[1:] if Path(argument).is_dir()]
+    words = [argument for argument in sys.argv[1:] if argument not in folders]
+    checkouts = [here, *(Path(argument).resolve() for argument in folders)]
     load = f"{os.getloadavg()[0]:.1f}"
     print(f"| wait (load {load} before) | this checkout |" + " other |" * (len(checkouts) - 1))
     print("|---|" + "---|" * len(checkouts))
-    for name, arguments in WAITS.items():
-        cells = [measure(arguments, checkout) for checkout in checkouts]
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in WAITS:
+            if words and not any(word in name for word in words):
+                continue
+            arguments = prepare(Path(folder), name)
+            cells = [measure(arguments, checkout) for checkout in checkouts]
+            print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

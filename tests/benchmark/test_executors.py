@@ -10,7 +10,10 @@ import pytest
 from dmlbench.evaluation.executor import LocalExecutor
 from dmlbench.evaluation.ray_workers import Origin, RayExecutor
 from dmlbench.evaluation.tasks import EmbedTask
+from dmlbench.evaluation.workbench import Workbench
 from dmlbench.models import ModelOptions, load_model
+from dmlbench.results.files import Settings
+from dmlbench.results.folder import ResultFolder
 from dmldata import open_dataset
 from dmldata.common.errors import InputError, PrismError
 
@@ -60,6 +63,24 @@ def test_the_command_gives_the_same_files_on_a_cluster(cluster, dmlbench, models
     assert files[0].keys() == files[1].keys()
     for name in ("embeddings.npy", "properties.json", "maps.npz", "saliency.json"):
         assert files[0][name].read_bytes() == files[1][name].read_bytes(), name
+
+
+def test_a_machine_without_a_gpu_can_record_what_a_cluster_computes_on_one(tmp_path):
+    bench = Workbench(
+        loaded=None,
+        dataset=None,
+        settings=Settings(device="cuda", seed=0, intervals=False, chance=False, maps=0, samples=1),
+        folder=ResultFolder(tmp_path),
+        subject=None,
+        executor=object(),
+        say=print,
+        quiet=True,
+    )
+    with bench.step("embeddings"):
+        pass
+    hardware = bench.made["embeddings"].hardware
+    assert hardware["device"] == "cuda"
+    assert hardware["accelerator"] is None
 
 
 def test_a_lost_node_costs_its_block_only(cluster, origin, blocks, shapes):

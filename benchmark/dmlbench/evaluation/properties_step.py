@@ -45,13 +45,20 @@ def properties_step(bench: Workbench) -> PropertiesFile:
         bench.say(f"properties: made again ({changes(left.request, request)})")
     blocks = bench.blocks("embeddings")
     embeddings = _embed(bench, blocks) if left is None else bench.folder.read_embeddings()
+    device = str(bench.local_device) if bench.local_device.type == "cuda" else "cpu"
     with bench.step("properties"), bench.progress("score properties", None) as bar:
         properties = dataset_properties(bench.dataset, request.only)
         scenes = scene_ids(bench.dataset)
         scored = measure_properties(
             embeddings,
             properties,
-            ScoreSettings(request.seed, request.intervals, request.chance, progress=bar.report),
+            ScoreSettings(
+                request.seed,
+                request.intervals,
+                request.chance,
+                progress=bar.report,
+                device=device,
+            ),
             scenes=scenes,
             held=next((name for name in CLASSES if name in properties), None),
         )

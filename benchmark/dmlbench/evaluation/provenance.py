@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from dmlbench.models.contract import LoadedModel
-from dmlbench.models.execution import pick_device
 from dmlbench.models.weights import hash_tensors
 
 _PACKAGES = ("dml-prism", "torch", "timm", "numpy", "scipy", "scikit-learn", "pillow")
@@ -29,9 +28,8 @@ def versions() -> dict[str, str]:
     return version_of
 
 
-def hardware(device: str) -> dict[str, str | int | None]:
+def hardware(place: torch.device) -> dict[str, str | int | None]:
     """Describe the machine, without its host name; `accelerator` is None on a CPU."""
-    place = pick_device(device)
     on_gpu = place.type == "cuda"
     return {
         "system": platform.system(),

@@ -8,11 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from dmlbench.evaluation.dataset_input import scene_ids
-from dmlbench.evaluation.executor import LocalExecutor
 from dmlbench.evaluation.map_images import choose_keys, merge_maps, precision_agreement
 from dmlbench.evaluation.tasks import MapTask
 from dmlbench.evaluation.workbench import Workbench, changes
-from dmlbench.models.execution import pick_device
 from dmlbench.results.blocks import KEYS, SECONDS, Arrays, Blocks
 from dmlbench.results.files import SaliencyFile, SaliencyRequest, Settings
 from dmlbench.results.folder import MAPS, SALIENCY, Maps
@@ -98,8 +96,7 @@ def maps_in_time(seconds: float, most: int) -> int:
 
 def _takes_long(bench: Workbench) -> bool:
     # A cluster may have the GPU that this machine lacks.
-    local = isinstance(bench.executor, LocalExecutor)
-    return local and pick_device(bench.settings.device).type == "cpu"
+    return bench.is_local and bench.local_device.type == "cpu"
 
 
 def _how_to_get_more(bench: Workbench, images: int) -> str:
@@ -133,8 +130,7 @@ def _samples(settings: Settings) -> int | Literal["auto"]:
 
 def _precision(bench: Workbench) -> str:
     """Return the precision of new maps; on a cluster, what "auto" is on this machine's CPU."""
-    settings, local = bench.settings, isinstance(bench.executor, LocalExecutor)
-    return resolve_precision(settings.precision, pick_device(settings.device if local else "cpu"))
+    return resolve_precision(bench.settings.precision, bench.local_device)
 
 
 def _left(bench: Workbench) -> tuple[SaliencyFile, Maps] | None:

@@ -14,9 +14,10 @@ import torch
 from pydantic import BaseModel
 
 from dmlbench.evaluation import provenance
-from dmlbench.evaluation.executor import Executor
+from dmlbench.evaluation.executor import Executor, LocalExecutor
 from dmlbench.evaluation.tasks import Task
 from dmlbench.models import LoadedModel
+from dmlbench.models.execution import pick_device
 from dmlbench.results.blocks import SECONDS, Arrays, Blocks, unfinished
 from dmlbench.results.files import Settings, Step, Subject
 from dmlbench.results.folder import ResultFolder
@@ -51,6 +52,16 @@ class Workbench:
     say: Say
     quiet: bool
     made: dict[str, Step] = field(default_factory=dict)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this machine computes, and not a cluster."""
+        return isinstance(self.executor, LocalExecutor)
+
+    @property
+    def local_device(self) -> torch.device:
+        """The device that this machine computes on; where a cluster does, it is the CPU."""
+        return pick_device(self.settings.device if self.is_local else "cpu")
 
     def left(self, name: str, read: Callable[[], Stored]) -> Stored | None:
         """Read a file of an earlier call; None if it is invalid or of another model or dataset."""
@@ -115,7 +126,8 @@ class Workbench:
             finished=provenance.now(),
             seconds=round(time.perf_counter() - start, 3),
             versions=provenance.versions(),
-            hardware=provenance.hardware(self.settings.device),
+            hardware=provenance.hardware(self.local_device)
+            | ({} if self.is_local else {"device": self.settings.device}),
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dmlbench.evaluation.provenance import hardware, versions
+from dmlbench.models.execution import pick_device
 from dmlbench.models.metadata import find_metadata
 from dmlbench.models.safetensors_file import embedded_metadata
 from dmldata.common.errors import ModelError
@@ -28,7 +29,7 @@ def describe_classes(names: Sequence[str]) -> dict[str, Any]:
 def describe_machine() -> dict[str, Any]:
     """Describe the versions and the hardware that a model was trained with."""
     package_versions = versions() | {package: version(package) for package in PACKAGES}
-    return {"versions": package_versions, "hardware": hardware("auto")}
+    return {"versions": package_versions, "hardware": hardware(pick_device())}
 
 
 def read_training(path: str | Path) -> dict[str, Any]:

@@ -5,6 +5,10 @@
 - a plan of a million images, written to a file;
 - all scores of 1,500 embeddings of 128 and of 1,280 dimensions by eleven properties with the
   paper's kinds of bins, with intervals and chance, on two threads;
+- scores of 200,000 x 64 without intervals and chance, by twelve properties of 2 to 5,000 labels,
+  and by one of 100,000;
+- all scores of 5,000 x 64 by six properties, one of them 100 classes within which the others are
+  scored, too;
 - the ranks of 500 models by two scores, as a leaderboard shows them;
 - how alike the embeddings of every two of six models are (1,500 images, 128 and 512 dimensions);
 - the gallery of the 1,500 images of `datasets/paper`;
@@ -41,6 +45,31 @@ for place, (kind, bins) in enumerate(
     period = float(bins) if kind == "cyclic" else None
     properties[str(place)] = Property(values, kind, period=period)
 score_properties(x.astype(np.float32), properties, held="0", threads=2)
+"""
+
+LARGE = """
+import numpy as np
+from dmlbench.scores import Property, score_properties
+
+images, rng = 200_000, np.random.default_rng(0)
+x = rng.normal(size=(images, 64)).astype(np.float32)
+if {distinct}:
+    properties = {{"distinct": Property(rng.integers(0, 100_000, images))}}
+else:
+    sizes = np.geomspace(2, 5000, 12).astype(int)
+    properties = {{str(size): Property(rng.integers(0, size, images)) for size in sizes}}
+score_properties(x, properties, intervals=False, chance=False, threads=2)
+"""
+
+WITHIN = """
+import numpy as np
+from dmlbench.scores import Property, score_properties
+
+images, rng = 5000, np.random.default_rng(0)
+x = rng.normal(size=(images, 64)).astype(np.float32)
+properties = {"class": Property(rng.integers(0, 100, images))}
+properties |= {str(n): Property(rng.integers(0, 10, images)) for n in range(5)}
+score_properties(x, properties, held="class", threads=2)
 """
 
 RANKS = """
@@ -132,6 +161,9 @@ WAITS = {
     "plan of 1,000,000 images": ["-m", "dmlgen", "plan", "paper", "--count", "1000000", "--out"],
     "all scores, 1,500 x 128": ["-c", SCORES.format(dimensions=128)],
     "all scores, 1,500 x 1,280": ["-c", SCORES.format(dimensions=1280)],
+    "200,000 x 64, twelve properties": ["-c", LARGE.format(distinct=False)],
+    "200,000 x 64, 100,000 labels": ["-c", LARGE.format(distinct=True)],
+    "within 100 classes": ["-c", WITHIN],
     "ranks of 500 models": ["-c", RANKS],
     "representations of 6 models, 128": ["-c", REPRESENTATIONS.format(dimensions=128)],
     "representations of 6 models, 512": ["-c", REPRESENTATIONS.format(dimensions=512)],

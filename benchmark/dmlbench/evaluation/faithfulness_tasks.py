@@ -56,7 +56,6 @@ class CurveTask:
                 keys=keys,
                 seed=self.seed,
                 chunk=self.chunk,
-                precision=self.request.precision,
             )
             .cpu()
             .numpy()

@@ -15,7 +15,7 @@ from torch import Tensor
 from dmlbench.losses import Distance
 from dmlbench.models.contract import EmbeddingModel
 from dmlbench.models.execution import frozen, full_precision
-from dmlbench.saliency.map_input import FULL, MapInput
+from dmlbench.saliency.map_input import MapInput
 from dmlbench.saliency.noise import noise_generator
 
 STEPS = 10
@@ -40,7 +40,6 @@ def deletion(
     seed: int = 0,
     steps: int = STEPS,
     chunk: int | None = None,
-    precision: str = FULL,
 ) -> Tensor:
     """Return the area under |D(f(x_k), r) - D(f(x), r)|, minus that of a random order.
 
@@ -60,7 +59,6 @@ def deletion(
         seed: seed of the random order.
         steps: number of steps from no pixel to all.
         chunk: number of inputs in one forward pass; by default what suits their size and device.
-        precision: "fp32" or "bf16", which are the same without gradients.
 
     Returns:
         [B] float64 in [-1, 1]: above 0 where the map finds the pixels that matter sooner than a
@@ -68,7 +66,6 @@ def deletion(
 
     Raises:
         ValueError: shapes or numbers do not fit each other.
-        UnknownNameError: there is no such precision.
 
     >>> images, maps = torch.rand(1, 3, 8, 8), torch.zeros(1, 8, 8)
     >>> maps[0, 0, 0] = 1
@@ -79,7 +76,7 @@ def deletion(
     >>> bool(deletion(corner, images, maps, torch.zeros(1, 3), distance) > 0)
     True
     """
-    map_input = MapInput(model, images, reference, distance, chunk, precision)
+    map_input = MapInput(model, images, reference, distance, chunk)
     return _area_over_random(map_input, maps, map_input.names_of(keys), seed, steps, revealed=False)
 
 
@@ -94,14 +91,13 @@ def insertion(
     seed: int = 0,
     steps: int = STEPS,
     chunk: int | None = None,
-    precision: str = FULL,
 ) -> Tensor:
     """Return the area as `deletion` does, where x_k is the blurred image with k pixels revealed.
 
     It is below 0 where revealing the map's most salient pixels restores the distance sooner than
     revealing random ones. Arguments, result and errors are those of `deletion`.
     """
-    map_input = MapInput(model, images, reference, distance, chunk, precision)
+    map_input = MapInput(model, images, reference, distance, chunk)
     return _area_over_random(map_input, maps, map_input.names_of(keys), seed, steps, revealed=True)
 
 

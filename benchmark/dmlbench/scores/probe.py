@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,10 +107,9 @@ def decodability_scores(
             probes = _Probes(_features(embeddings[rows]), folds, options.groups_of(rows), units)
             with one_thread_each():
                 replicates = probes.replicates(targets, options.threads)
-                for name, target in targets.items():
-                    rng = generator(options.seed, "chance of probes", name)
-                    orders = permuted_orders(target.codes, options.permutations, rng, scenes)
-                    value, *permuted = probes.shares(target, [np.arange(len(rows)), *orders])
+                shares = partial(_shares_with_chance, probes, scenes, options)
+                named = list(targets.items())
+                for (name, _), (value, *permuted) in in_order(shares, named, options.threads):
                     score = make_score(
                         DECODABILITY.key, value, replicates[name], np.array(permuted)
                     )
@@ -197,6 +197,16 @@ class _Probes:
                     self._features, codes, present, self._folds, penalties
                 )
         return result
+
+
+def _shares_with_chance(
+    probes: _Probes, scenes: Ints | None, options: Options, named: tuple[str, _Target]
+) -> Floats:
+    """Return the score of a property, then those of permutations of its labels."""
+    name, target = named
+    rng = generator(options.seed, "chance of probes", name)
+    orders = permuted_orders(target.codes, options.permutations, rng, scenes)
+    return probes.shares(target, [np.arange(len(target.codes)), *orders])
 
 
 def _features(embeddings: Floats) -> Floats:

@@ -93,13 +93,15 @@ def correlate_distances(
     x = _unit(_ranks(embedding))
     everyone = np.ones(len(x), dtype=bool)
     values = [_correlation(x, runs, everyone) for runs in pairs]
-    replicates: list[list[float]] = [[] for _ in columns]
-    for stays in [] if groups is None else [groups != group for group in range(GROUPS)]:
+
+    def leave_out(stays: NDArray[np.bool_]) -> list[float]:
         staying_pairs = stays[first] & stays[second]
         left = np.zeros_like(x)
         left[staying_pairs] = _unit(_ranks(embedding[staying_pairs]))
-        for replicates_of_property, runs in zip(replicates, pairs, strict=True):
-            replicates_of_property.append(_correlation(left, runs, staying_pairs))
+        return [_correlation(left, runs, staying_pairs) for runs in pairs]
+
+    masks = [] if groups is None else [groups != group for group in range(GROUPS)]
+    replicates = [each for _, each in in_order(leave_out, masks, threads)]
 
     ranked = np.zeros_like(squared)
     ranked[first, second] = ranked[second, first] = x
@@ -108,7 +110,7 @@ def correlate_distances(
         return _mantel(ranked, distances[p], pairs[p], columns[p].orders)
 
     return [
-        Correlation(values[p], np.array(replicates[p]), permuted)
+        Correlation(values[p], np.array([each[p] for each in replicates]), permuted)
         for p, permuted in in_order(permute, range(len(columns)), threads)
     ]
 

@@ -150,7 +150,9 @@ from dmlbench import evaluate, load_model
 from dmlbench.results.files import Settings
 from dmlbench.sources import open_source
 
-settings = Settings(intervals=False, chance=False, maps=30, samples=2, faithfulness=0)
+settings = Settings(
+    seed=0, intervals=False, chance=False, maps=30, samples=2, faithfulness=0
+)
 for seed in range(10):
     loaded = load_model(f"timm:resnet10t?pretrained=false&seed={seed}", input_size=64)
     how = {"name": f"model {seed + 1}", "say": lambda line: None, "quiet": True}

@@ -64,7 +64,14 @@ def stepper(learner: Learner) -> Callable[[Batch], None]:
 def one_batch(folder: Path, batch: int) -> tuple[Callable[[str], None], int]:
     """Return a step on a device with a batch that is in memory, and how many images it has."""
     settings = TrainSettings(
-        loss="triplet", data=str(SAMPLE), out=folder, folds=2, size=224, batch=batch
+        loss="triplet",
+        data=str(SAMPLE),
+        out=folder,
+        folds=2,
+        size=224,
+        batch=batch,
+        images_per_class=batch // 2,
+        workers=0,
     )
     task = plan_task(settings)
     learner, material = make_learner(task, task.start(), quiet=True)

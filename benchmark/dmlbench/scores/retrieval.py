@@ -143,8 +143,10 @@ def make_labeling(name: str, labels: Labels, options: Options) -> Labeling:
     codes = compact(labels.codes)
     rng = generator(options.seed, "chance", name)
     scenes = options.scenes_of(labels.rows)
-    permuted = permuted_codes(codes, options.permutations, rng, scenes)
-    return Labeling(codes, list(permuted))
+    permuted = np.empty((options.permutations, len(codes)), codes.dtype)
+    for row, shuffled in enumerate(permuted_codes(codes, options.permutations, rng, scenes)):
+        permuted[row] = shuffled
+    return Labeling(codes, permuted)
 
 
 def _growth(

@@ -270,37 +270,7 @@ def tally_partners(table: Ints, groups: Ints, level: Ints, tally: Ints) -> None:
 
 
 @njit(nogil=True, cache=True)
-def count_hits_at_ranks(
-    order: Ints,
-    reach: int,
-    codes: Ints,
-    query_codes: Ints,
-    ranks: Ints,
-    windows: tuple[Ints, Ints, Ints],
-    hits: Floats,
-) -> None:
-    """Count the hits of B queries at some ranks under L labelings; see `ranked_sums.Counter`.
-
-    Args:
-        order: uint32 [B, K], neighbors, nearest first.
-        reach: number of places that decide the hits.
-        codes: [L, N] label of each image.
-        query_codes: [L, B].
-        ranks: [U, L, B], at least 1.
-        windows: column of each rank in the others; [B, W] places low..high-1 are tied with the last
-            of these ranks.
-        hits: [U, L, B] to write to.
-    """
-    hits_before = np.zeros(reach + 1, np.int32)
-    for labeling in range(len(codes)):
-        for b in range(len(order)):
-            code = query_codes[labeling, b]
-            _count_places(order[b], reach, codes[labeling], code, hits_before)
-            _write_hits(hits_before, ranks[:, labeling], windows, b, hits[:, labeling])
-
-
-@njit(nogil=True, cache=True)
-def count_ordered_hits(
+def count_ranked_hits(
     order: Ints,
     reach: int,
     codes: Ints,
@@ -314,15 +284,23 @@ def count_ordered_hits(
     harmonic: Floats,
     precision: Floats,
 ) -> None:
-    """Count hits, and average the precision at each hit; see `ranked_sums.Counter`.
+    """Count the hits of B queries under L labelings; see `ranked_sums.Counter`.
 
     Args:
-        order, reach, codes, query_codes, ranks, windows, hits: as of `count_hits_at_ranks`.
-        ordered: [L, B] number of neighbors that the average is over, at least 1.
+        order: uint32 [B, K], neighbors, nearest first.
+        reach: number of places that decide the hits.
+        codes: [L, N] label of each image.
+        query_codes: [L, B].
+        ranks: [U, L, B], at least 1.
+        windows: column of each rank in the others; [B, W] places low..high-1 are tied with the last
+            of these ranks.
+        hits: [U, L, B] to write to.
+        ordered: [L, B] number of neighbors that the precision is averaged over, at least 1; [0, 0]
+            for no average.
         weights: [1 or B, K] 1 / (place + 1), 0 at tied places.
         runs: number of each query's first run of tied places [B + 1]; their places low..high-1.
         harmonic: [M + 1] sum of 1/k for k = 1..i at place i.
-        precision: [L, B] to write to.
+        precision: in the shape of `ordered`, to write to.
     """
     hits_before = np.zeros(reach + 1, np.int32)
     for labeling in range(len(codes)):
@@ -330,13 +308,10 @@ def count_ordered_hits(
             code = query_codes[labeling, b]
             _count_places(order[b], reach, codes[labeling], code, hits_before)
             _write_hits(hits_before, ranks[:, labeling], windows, b, hits[:, labeling])
-            rank = ordered[labeling, b]
-            precision[labeling, b] = (
-                _sum_precision(
-                    hits_before, rank, reach, weights[b % len(weights)], runs, b, harmonic
-                )
-                / rank
-            )
+            if len(ordered):
+                rank, of_places = ordered[labeling, b], weights[b % len(weights)]
+                total = _sum_precision(hits_before, rank, reach, of_places, runs, b, harmonic)
+                precision[labeling, b] = total / rank
 
 
 @njit(nogil=True, cache=True)

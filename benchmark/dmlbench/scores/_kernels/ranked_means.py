@@ -29,13 +29,13 @@ LABELINGS = 64
 
 @dataclass(frozen=True)
 class Labeling:
-    """A property's labels on the N points: codes [N], and permutations of the codes.
+    """A property's labels on the N points: codes [N], and permutations of the codes [P, N].
 
     Codes of the smallest integer type that holds them (`labels.compact`) are the fastest.
     """
 
     codes: Ints
-    permuted: Sequence[Ints] = field(default=(), repr=False)
+    permuted: Ints = field(default_factory=lambda: np.zeros((0, 0), np.intp), repr=False)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def ranked_means(
         yield codes[p][None], slice(variant, variant + 1)
         if variant == 0:
             for first in range(0, len(permuted[p]), LABELINGS):
-                part = np.array(permuted[p][first : first + LABELINGS])
+                part = permuted[p][first : first + LABELINGS]
                 row = len(variants) + first
                 yield part, slice(row, row + len(part))
 

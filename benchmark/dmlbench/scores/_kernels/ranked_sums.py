@@ -147,16 +147,13 @@ class _CompiledCounter:
         self, codes: Ints, query_codes: Ints, ranks: Ints, ordered: Ints | None, reach: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         hits = np.empty(ranks.shape)
-        places = self._order, reach, codes, query_codes
-        if ordered is None:
-            self._loops.count_hits_at_ranks(*places, ranks, self._windows, hits)
-            return hits, None
-        precision = np.empty(ordered.shape)
-        how = self._weights, self._runs, self._harmonic
-        self._loops.count_ordered_hits(
-            *places, ranks, self._windows, hits, ordered, *how, precision
+        averaged = np.zeros((0, 0), ranks.dtype) if ordered is None else ordered
+        precision = np.empty(averaged.shape)
+        self._loops.count_ranked_hits(
+            *(self._order, reach, codes, query_codes, ranks, self._windows, hits),
+            *(averaged, self._weights, self._runs, self._harmonic, precision),
         )
-        return hits, precision
+        return hits, None if ordered is None else precision
 
 
 class _NumPyCounter:

@@ -32,8 +32,8 @@ from threadpoolctl import threadpool_limits
 
 BINS = (6, 36, 36, 10, 10, 36, 10, 10, 10, 10, 36)
 DIMENSIONS, THREADS, CAP = 128, 2, 1023
-GROWTH = (0.125, 0.25, 0.5)
-"""Shares of IMAGES at which dmlbench is timed, too."""
+GROWTH = (0.125, 0.25, 0.5, 2.0)
+"""Multiples of IMAGES at which dmlbench is timed, too."""
 
 
 def data(images: int) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
 
 from dmlbench import scores as properties
-from dmlbench.scores import Property, score_properties
+from dmlbench.scores import Property, clustering, score_properties
 from dmlbench.scores._kernels.distance_correlation import (
     Column,
     correlate_distances,
@@ -47,6 +47,21 @@ def test_clusters_are_of_the_images_whose_label_occurs_twice():
     assert properties.ami(x, labels) == pytest.approx(1.0)
 
 
+def test_of_very_many_labels_a_seeded_part_is_clustered(monkeypatch):
+    clustered = []
+    monkeypatch.setattr(clustering, "MAX_LABELS", 5)
+    monkeypatch.setattr(
+        clustering, "cluster", lambda x, k, *rest: clustered.append(x) or cluster(x, k, *rest)
+    )
+    labels = np.arange(60) // 3
+    x = np.eye(20)[labels]
+    assert properties.ami(x, labels, seed=0) == pytest.approx(1.0)
+    first = clustered[0]
+    assert len(first) == 15 and len(np.unique(first, axis=0)) == 5
+    properties.ami(x, labels, seed=0)
+    np.testing.assert_array_equal(clustered[1], first)
+
+
 def test_fewer_distinct_embeddings_than_labels_have_an_ami():
     labels = np.arange(40) % 4
     assert properties.ami(np.ones((40, 3)), labels) == pytest.approx(0.0, abs=1e-9)
@@ -59,13 +74,12 @@ def test_clusterings_without_a_group_leave_out_that_group_alone():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 3)) + 5 * np.eye(3)[np.arange(60) % 3]
     groups = drop_groups(60, None, 0)
-    clustering = cluster(x, 3, 0, groups)
-    assert len(clustering.replicates) == 20
-    for group, (staying, clusters) in enumerate(clustering.replicates):
+    clusters_of_all = cluster(x, 3, 0, groups)
+    assert len(clusters_of_all.replicates) == 20
+    for group, (staying, clusters) in enumerate(clusters_of_all.replicates):
         np.testing.assert_array_equal(staying, groups != group)
-        assert adjusted_mutual_info_score(clusters, clustering.clusters[staying]) == pytest.approx(
-            1.0
-        )
+        of_all = clusters_of_all.clusters[staying]
+        assert adjusted_mutual_info_score(clusters, of_all) == pytest.approx(1.0)
 
 
 def pairs(x):

@@ -24,6 +24,12 @@ from dmldata.common.arrays import Floats, Ints
 
 MAX_IMAGES = 10_000
 """Maximum number of images that are clustered (a seeded subset of more)."""
+MAX_LABELS = 1_000
+"""Maximum number of labels, hence of clusters (the images of a seeded subset of more).
+
+Thousands of labels leave one or two images of each among 10,000, and then k-means finds little but
+pairs, in minutes.
+"""
 STARTS = 3
 KEYS = ("ami", "nmi")
 
@@ -33,16 +39,19 @@ def cluster_scores(
 ) -> dict[str, Scores]:
     """Return `ami` and `nmi`, by property.
 
-    Normalized embeddings of the images whose label occurs at least twice (a seeded 10,000 of
-    more) are clustered into as many clusters as these images have labels. Properties of the same
-    images with as many labels share a clustering.
+    Normalized embeddings of the images whose label occurs at least twice (of a seeded 1,000 such
+    labels, and a seeded 10,000 of these images, if there are more) are clustered into as many
+    clusters as these images have labels. Properties of the same images with as many labels share
+    a clustering.
     """
     step = options.stage("clusters", len(labels))
     seed = int(generator(options.seed, "k-means").integers(2**31))
     clusterings: dict[tuple[int, bytes], Clustering] = {}
     result: dict[str, Scores] = {}
     for name, coded in labels.items():
-        usable = np.flatnonzero(coded.sizes[coded.codes] >= 2)
+        repeated = np.flatnonzero(coded.sizes >= 2)
+        chosen_labels = options.choose(repeated, MAX_LABELS, "labels of clusters")
+        usable = np.flatnonzero(np.isin(coded.codes, chosen_labels))
         chosen = options.choose(usable, MAX_IMAGES, "clusters")
         rows = coded.rows[chosen]
         distinct, codes = np.unique(coded.codes[chosen], return_inverse=True)

@@ -182,6 +182,7 @@ def _applied_settings(
         "max_queries": int(options.max_queries),
         "queries": {name: queries_of(coded, options) for name, coded in scored.items()},
         "max_cluster_images": clustering.MAX_IMAGES,
+        "max_cluster_labels": clustering.MAX_LABELS,
         "max_spearman_images": order.MAX_IMAGES,
         "max_probe_images": probe.MAX_IMAGES,
         "max_pair_images": verification.MAX_IMAGES,

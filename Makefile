@@ -43,15 +43,15 @@ demo: demo/report.html
 
 # What a step writes last stands for the step, so that an interrupted demo goes on where it was.
 demo/paper/dataset.json: | setup
-	$(BIN)/dmlgen render paper --count 96 --size 224 --out demo/paper
+	$(BIN)/dmlgen render paper --count 96 --size 224 --preset draft --out demo/paper
 
 demo/color/dataset.json: | setup
-	$(BIN)/dmlgen render --factor color --scenes 4 --variants 6 --size 224 --out demo/color
+	$(BIN)/dmlgen render --factor color --scenes 4 --variants 6 --size 224 --preset draft --out demo/color
 	$(BIN)/dmlgen preview demo/color --out demo/color.png
 
 demo/report.html: demo/paper/dataset.json demo/color/dataset.json
-	$(BIN)/dmlbench evaluate '$(TRAINED)' --name 'Lite0 ImageNet' --data demo/paper --maps 24 --out demo/results
-	$(BIN)/dmlbench evaluate '$(RANDOM)' --name 'Lite0 random' --data demo/paper --maps 24 --out demo/results
+	$(BIN)/dmlbench evaluate '$(TRAINED)' --name 'Lite0 ImageNet' --data demo/paper --maps 16 --out demo/results
+	$(BIN)/dmlbench evaluate '$(RANDOM)' --name 'Lite0 random' --data demo/paper --maps 16 --out demo/results
 	$(BIN)/dmlbench compare demo/results/*
 	$(BIN)/dmlbench report demo/results/* --data demo/paper --out demo/report.html
 

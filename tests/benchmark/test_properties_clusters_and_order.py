@@ -57,7 +57,8 @@ def test_of_very_many_labels_a_seeded_part_is_clustered(monkeypatch):
     x = np.eye(20)[labels]
     assert properties.ami(x, labels, seed=0) == pytest.approx(1.0)
     first = clustered[0]
-    assert len(first) == 15 and len(np.unique(first, axis=0)) == 5
+    assert len(first) == 15
+    assert len(np.unique(first, axis=0)) == 5
     properties.ami(x, labels, seed=0)
     np.testing.assert_array_equal(clustered[1], first)
 

@@ -37,6 +37,25 @@ def values(plan):
     return [image.values for image in plan.images]
 
 
+def test_color_and_finish_have_a_value_only_where_the_paint_is_mixed_of_them(paper):
+    vary = {**paper.document.vary, "paint": ("mixed", "white"), "paint_finish": "default"}
+    rows = values(make_plan(with_vary(paper, vary), seed=0, count=40))
+    assert {row["paint"] for row in rows} == {"mixed", "white"}
+    for row in rows:
+        for key in ("paint_hue", "paint_saturation", "paint_value", "paint_finish"):
+            assert (row[key] is None) == (row["paint"] == "white")
+
+
+def test_a_recipe_of_named_paints_has_no_hues_and_a_sweep_of_color_mixes_its_paint():
+    photo = load_recipe("photo")
+    (row,) = values(make_plan(photo, seed=0, count=1))
+    assert "paint_hue" not in row
+    assert row["paint"] != "mixed"
+    rows = values(make_plan(photo, seed=0, sweep=Sweep("color", 3, 4)))
+    assert {row["paint"] for row in rows} == {"mixed"}
+    assert len({row["paint_hue"] for row in rows}) > 1
+
+
 @given(seed=st.integers(0, 2**40), short=st.integers(1, 20), more=st.integers(0, 20))
 def test_a_longer_plan_begins_with_the_shorter_one(seed, short, more):
     recipe = load_recipe("paper")

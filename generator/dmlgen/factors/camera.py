@@ -58,8 +58,8 @@ FACTORS = (
         key="view_transform",
         group="camera",
         kind="categorical",
-        meaning="from light to display colours",
-        values=("neutral", "agx"),
+        meaning="from light to colors: as asked for, or as a small camera develops a photograph",
+        values=("neutral", "camera"),
         default="neutral",
     ),
     FactorDeclaration(

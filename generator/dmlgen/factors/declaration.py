@@ -13,6 +13,14 @@ Names: TypeAlias = Callable[[], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
+class Needed:
+    """A value of another factor, without which a factor means nothing."""
+
+    factor: str
+    value: Value
+
+
+@dataclass(frozen=True)
 class FactorDeclaration:
     """One factor.
 
@@ -28,6 +36,8 @@ class FactorDeclaration:
         unit: empty for a pure number or a name.
         period: length of the circle in its unit, for cyclic factors alone.
         applies_in: the kinds of places in which it means something; elsewhere its value is null.
+        needs: the value of another factor in which it means something; elsewhere its value is
+            null, too.
         user_values: names of the user's own files, which are valid too.
         check_name: raises InputError for a name that cannot be rendered, where more names are
             valid than `values` has.
@@ -43,6 +53,7 @@ class FactorDeclaration:
     unit: str = ""
     period: float | None = None
     applies_in: frozenset[PlaceKind] = PLACE_KINDS
+    needs: Needed | None = None
     user_values: Names = tuple
     check_name: Callable[[str], object] | None = None
 

@@ -25,7 +25,7 @@ from dmlgen.factors import (
     shape,
     wheels,
 )
-from dmlgen.factors.declaration import FactorDeclaration
+from dmlgen.factors.declaration import FactorDeclaration, Needed
 
 CAR_MODEL = "car_model"
 ENVIRONMENT = "environment"
@@ -57,6 +57,11 @@ INAPPLICABLE: dict[PlaceKind, frozenset[str]] = {
     for kind in PLACE_KINDS
 }
 """Kind of place -> keys of the factors that mean nothing there."""
+
+NEEDS: dict[str, Needed] = {
+    key: factor.needs for key, factor in DECLARATIONS.items() if factor.needs is not None
+}
+"""Key -> the value of another factor without which this one means nothing."""
 
 
 @dataclass(frozen=True)

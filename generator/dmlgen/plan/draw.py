@@ -23,6 +23,7 @@ from dmlgen.factors.registry import (
     CAR_MODEL,
     ENVIRONMENT,
     INAPPLICABLE,
+    NEEDS,
     factor_catalog,
     with_values,
 )
@@ -106,7 +107,9 @@ def _sweep_plan(recipe: ResolvedRecipe, seed: int, sweep: Sweep) -> Plan:
     group = [_swept(recipe, factor) for factor in factor_catalog().group(sweep.group)]
     environment = _where_it_matters(recipe.factors[ENVIRONMENT], group, sweep)
     swept = {factor.key: factor for factor in group}
-    factors = _meaningful({**recipe.factors, ENVIRONMENT: environment, **swept})
+    factors = _meaningful(
+        {**recipe.factors, ENVIRONMENT: environment, **_needed(recipe, swept), **swept}
+    )
     names = recipe.labels if sweep.group != BODY_TYPE else (*recipe.labels, BODY_TYPE)
     labels = label_columns(names, factors[CAR_MODEL].values, recipe.car_splits)
     variants = _variants(group, seed, sweep)
@@ -136,9 +139,19 @@ def _swept(recipe: ResolvedRecipe, factor: Factor) -> Factor:
     return in_recipe if in_recipe.varies or fixed_by_split else factor
 
 
+def _needed(recipe: ResolvedRecipe, swept: Mapping[str, Factor]) -> dict[str, Factor]:
+    """Return the factors that the swept ones need, held at the values that they need."""
+    return {
+        need.factor: with_values(recipe.factors[need.factor], (need.value,))
+        for need in (NEEDS[key] for key in swept if key in NEEDS)
+        if need.factor not in swept
+    }
+
+
 def _meaningful(factors: Mapping[str, Factor]) -> dict[str, Factor]:
-    """Return the factors that apply in at least one of the environments."""
+    """Return the factors that mean something in at least one environment of the recipe."""
     nowhere = frozenset.intersection(*map(_inapplicable, factors[ENVIRONMENT].values))
+    nowhere |= {k for k, need in NEEDS.items() if need.value not in factors[need.factor].values}
     return {key: factor for key, factor in factors.items() if key not in nowhere}
 
 
@@ -269,17 +282,22 @@ def _where_it_applies(key: str, columns: Mapping[str, Column]) -> Column:
     """Return a drawn column with None for what does not apply, like a backdrop's color outdoors."""
     column, environments = columns[key], columns[ENVIRONMENT]
     nowhere = [key in _inapplicable(str(environment)) for environment in environments.values]
-    if not any(nowhere):
+    null = np.array(nowhere)[environments.codes]
+    if key in NEEDS:
+        needed = columns[NEEDS[key].factor]
+        lacks_it = [value != NEEDS[key].value for value in needed.values]
+        null = null | np.array(lacks_it)[needed.codes]
+    if not null.any():
         return column
-    codes = np.where(np.array(nowhere)[environments.codes], len(column.values), column.codes)
-    return Column.of((*column.values, None), codes)
+    return Column.of((*column.values, None), np.where(null, len(column.values), column.codes))
 
 
 def _without_inapplicable(values: dict[str, Value]) -> dict[str, Value | None]:
     """Return the values with None for what does not apply, like a backdrop's color outdoors."""
-    if ENVIRONMENT not in values:
-        return dict(values)
-    inapplicable = _inapplicable(values[ENVIRONMENT])
+    inapplicable = _inapplicable(values[ENVIRONMENT]) if ENVIRONMENT in values else frozenset()
+    inapplicable |= {
+        key for key, need in NEEDS.items() if values.get(need.factor, need.value) != need.value
+    }
     return {key: None if key in inapplicable else value for key, value in values.items()}
 
 

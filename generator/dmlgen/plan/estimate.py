@@ -11,8 +11,8 @@ from dmldata.common.text import duration
 from dmlgen.plan.images import PlannedImage, values_of
 from dmlgen.plan.presets import Engine
 
-_PLAIN = {"draft": (0.24, 16.7), "standard": (0.13, 36.6), "final": (0.23, 161.5)}
-_PLACE = {"draft": (0.57, 44.4), "standard": (0.77, 69.6), "final": (0.44, 394.0)}
+_PLAIN = {"draft": (0.29, 18.9), "standard": (0.18, 36.8), "final": (0.31, 152.0)}
+_PLACE = {"draft": (0.56, 59.0), "standard": (1.19, 75.7), "final": (1.96, 322.0)}
 """Seconds per image, before a backdrop and in a place: a fixed part and one per megapixel."""
 _START = 3.0
 _PLAIN_BYTES, _PLACE_BYTES = (7_000.0, 183_000.0), (8_000.0, 326_000.0)

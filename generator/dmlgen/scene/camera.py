@@ -10,16 +10,13 @@ from mathutils import Matrix, Vector
 
 from dmldata.common.arrays import Floats
 from dmlgen.plan.presets import SENSOR_WIDTH_MM
+from dmlgen.scene.development import LUMINANCE, Development
 from dmlgen.scene.framing import crop_frame
 
 TARGET = Vector((0.0, 0.0, 0.62))
 METERED_KELVIN = 6500.0
 AROUND = 2
 """Pixels around the car that count to its box: as far as it mixes into others."""
-VIEW_TRANSFORMS = {"neutral": "Khronos PBR Neutral", "agx": "AgX"}
-"""Value of the factor `view_transform` -> Blender's name."""
-VIEW_GAIN = {"agx": 0.35}
-"""Stops of exposure that make up for how much a view transform darkens middle gray."""
 
 
 class Camera:
@@ -79,14 +76,24 @@ class Camera:
             data.dof.aperture_fstop = aperture / scale
             data.dof.focus_distance = (TARGET - self.object.location).length
 
-    def develop(self, exposure: float, white_balance: float, view_transform: str) -> None:
-        """Set exposure in stops, white balance in kelvin, view transform by its factor's value."""
+    def expose(self, exposure: float, white_balance: float) -> None:
+        """Set exposure in stops and white balance in kelvin."""
         view = bpy.context.scene.view_settings
-        view.exposure = exposure + VIEW_GAIN.get(view_transform, 0.0)
+        view.exposure = exposure
         view.use_white_balance = white_balance != METERED_KELVIN
         view.white_balance_temperature = white_balance
-        view.view_transform = VIEW_TRANSFORMS[view_transform]
-        view.look = "AgX - Punchy" if view_transform == "agx" else "None"
+
+    def development(self, metered_gain: float) -> Development:
+        """Return how a small camera develops the light, with what it is set to.
+
+        Args:
+            metered_gain: factor by which its meter brightens the scene.
+        """
+        view = bpy.context.scene.view_settings
+        white = np.array(view.white_balance_whitepoint) if view.use_white_balance else np.ones(3)
+        factors = float(white @ LUMINANCE) / white
+        red, green, blue = factors.tolist()
+        return Development(metered_gain * 2.0**view.exposure, (red, green, blue))
 
     def world_to_camera(self) -> Matrix:
         """Return the 4 x 4 matrix from world to camera coordinates (x right, y up, z backwards)."""

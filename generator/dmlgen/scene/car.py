@@ -15,6 +15,7 @@ from dmlgen.catalog.derived_names import parse_derived
 from dmlgen.derive.models import UNCHANGED, derived_glb
 from dmlgen.derive.warp import Proportions
 from dmlgen.scene.materials import CarMaterials
+from dmlgen.scene.number_plates import build_plate, find_places
 from dmlgen.scene.twins import add_twin, show
 from dmlgen.scene.wheels import build_wheel
 
@@ -33,6 +34,9 @@ class Car:
         self.meshes = [obj for obj in loaded if obj.type == "MESH"]
         self.root = bpy.data.objects.new(f"car:{name}", None)
         bpy.context.scene.collection.objects.link(self.root)
+        self.plate_places = find_places(self.meshes)
+        self._plates: dict[tuple[float, float], list[Object]] = {}
+        self._plate_size: tuple[float, float] | None = None
         for mesh in self.meshes:
             mesh.parent = self.root
             for slot in mesh.material_slots:
@@ -54,16 +58,40 @@ class Car:
         for style, wheels in self._wheels.items():
             for wheel in wheels.values():
                 show(wheel, visible and style == self._style)
+        for size, plates in self._plates.items():
+            for plate in plates:
+                show(plate, visible and size == self._plate_size)
 
     def remove(self) -> None:
         """Remove the car from Blender's memory."""
         wheels = [wheel for style in self._wheels.values() for wheel in style.values()]
-        for obj in {*self.meshes, *wheels}:
+        plates = [plate for of_size in self._plates.values() for plate in of_size]
+        for obj in {*self.meshes, *wheels, *plates}:
             mesh = obj.data
             bpy.data.objects.remove(obj["twin"])
             bpy.data.objects.remove(obj)
             bpy.data.meshes.remove(mesh)
         bpy.data.objects.remove(self.root)
+
+    def set_plates(self, size: tuple[float, float] | None) -> None:
+        """Put plates of a size in meters, with the number of the car's materials, on the car.
+
+        None leaves its plates as they are in its file.
+        """
+        if size is not None and size not in self._plates:
+            self._plates[size] = self._build_plates(size)
+        if size != self._plate_size:
+            self._plate_size = size
+            self.show(self._visible)
+
+    def _build_plates(self, size: tuple[float, float]) -> list[Object]:
+        plates = []
+        for end, place in self.plate_places.items():
+            plate = build_plate(place, size, self._materials.number_plate(end))
+            plate.parent = self.root
+            add_twin(plate)
+            plates.append(plate)
+        return plates
 
     def set_wheels(self, style: str, steering: float) -> None:
         """Set the design of the wheels and the steering angle of the front ones.

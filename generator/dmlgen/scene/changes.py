@@ -16,8 +16,11 @@ class Changes:
         self._last: dict[Callable[..., None], tuple[Any, ...]] = {}
 
     def apply(self, function: Callable[..., None], values: Mapping[str, Any], *keys: str) -> None:
-        """Call `function` with the values of `keys` if they changed."""
-        arguments = tuple(values[key] for key in keys)
+        """Call `function` with the values of `keys` if they changed.
+
+        A factor that means nothing in this picture has no value: None.
+        """
+        arguments = tuple(values.get(key) for key in keys)
         if self._last.get(function) != arguments:
             function(*arguments)
             self._last[function] = arguments

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import bpy
+import numpy as np
 from bpy.types import Image, Material, NodeSocket
+from numpy.typing import NDArray
 
 from dmldata.common.color import decode_srgb
 from dmldata.contract.parts import Part
+from dmlgen.catalog.paints import Paint
 from dmlgen.catalog.roles import ROLES
 from dmlgen.meshes.role_materials import image_of, role_of
 from dmlgen.scene.nodes import Tree
 from dmlgen.scene.weathering import PHOTOGRAPH, cover_with_dirt, glow
 
+NUMBER = "number"
+"""Name of the node with the picture of a number plate."""
 Shader = Callable[[Tree, str], NodeSocket]
 """Builds the nodes of a role's surface and returns their output."""
 
@@ -58,6 +63,7 @@ class CarMaterials:
         self._background = background
         self._all: list[Material] = []
         self._switched: dict[str, float] = {}
+        self._number_plates: dict[str, Material] = {}
         self._by_role = {role: self._build(role, _SHADERS.get(role, _opaque)) for role in ROLES}
 
     def __getitem__(self, role: str) -> Material:
@@ -68,15 +74,35 @@ class CarMaterials:
         role, image = role_of(material), image_of(material)
         return self[role] if image is None else self._build(role, _textured(image))
 
-    def set_paint(self, hue: float, saturation: float, value: float, finish: str) -> None:
-        """Set the color of the paint, 0..1 each, and its finish, a key of FINISHES."""
-        look = FINISHES[finish]
+    def set_paint(self, paint: Paint) -> None:
+        """Set the paint of all cars that share these materials."""
+        look = FINISHES[paint.finish]
         nodes = self["paint"].node_tree.nodes
-        nodes["color"].outputs[0].default_value = linear_rgb(hue, saturation, value)
+        color = linear_rgb(paint.hue, paint.saturation, paint.value)
+        nodes["color"].outputs[0].default_value = color
         nodes["flake"].outputs[0].default_value = look.flake
         nodes["pearl"].outputs[0].default_value = look.pearl
         nodes["shader"].inputs["Roughness"].default_value = look.roughness
         nodes["shader"].inputs["Coat Weight"].default_value = look.coat
+
+    def number_plate(self, end: str) -> Material:
+        """Return the material of a plate with a number at an end of the car: `front` or `rear`."""
+        if end not in self._number_plates:
+            self._number_plates[end] = self._build("plate", _numbered)
+        return self._number_plates[end]
+
+    def set_number_plates(self, pictures: Mapping[str, NDArray[np.uint8]]) -> None:
+        """Set the picture, uint8 [H, W, 3] sRGB, of the plates by end of the car.
+
+        Without pictures, plates are blank; with them, what was a blank plate is their holder.
+        """
+        self._switch("numbered", 1.0 if pictures else 0.0)
+        for end, picture in pictures.items():
+            node = self.number_plate(end).node_tree.nodes[NUMBER]
+            # Cycles would not notice new pixels in the image that it has.
+            before, node.image = node.image, _image_of(picture)
+            if before is not None:
+                bpy.data.images.remove(before)
 
     def set_dirt(self, amount: float) -> None:
         """Set the amount of dust and mud on the outside, 0 (none) to 1."""
@@ -210,6 +236,37 @@ def _textured(image: Image) -> Shader:
     return build
 
 
+def _plate(tree: Tree, role: str) -> NodeSocket:
+    """Return a blank number plate, or the black plastic that holds one with a number."""
+    look, holder = ROLES[role], ROLES["plastic"]
+    numbered = tree.add("ShaderNodeValue", {"name": "numbered"}).outputs[0]
+    numbered.default_value = 0.0
+    color = tree.mix_color(numbered, (*look.color, 1.0), (*holder.color, 1.0))
+    return tree.add("ShaderNodeBsdfPrincipled", Base_Color=color, Roughness=look.roughness).outputs[
+        0
+    ]
+
+
+def _numbered(tree: Tree, role: str) -> NodeSocket:
+    """Return a plate with a number, whose picture the node NUMBER holds."""
+    look = tree.add("ShaderNodeTexImage", {"name": NUMBER, "interpolation": "Cubic"})
+    return tree.add(
+        "ShaderNodeBsdfPrincipled",
+        Base_Color=look.outputs["Color"],
+        Roughness=ROLES[role].roughness,
+    ).outputs[0]
+
+
+def _image_of(picture: NDArray[np.uint8]) -> Image:
+    """Return a new Blender image of uint8 [H, W, 3] sRGB."""
+    height, width = picture.shape[:2]
+    image = bpy.data.images.new("number_plate", width, height)
+    pixels = np.ones((height, width, 4), np.float32)
+    pixels[..., :3] = picture[::-1].astype(np.float32) / 255
+    image.pixels.foreach_set(pixels.ravel())
+    return image
+
+
 def _tyre(tree: Tree, role: str) -> NodeSocket:
     look = ROLES[role]
     return tree.add(
@@ -227,4 +284,5 @@ _SHADERS: dict[str, Shader] = {
     "lamp_red": _colored_lens((0.55, 0.008, 0.008), 0.35),
     "lamp_orange": _colored_lens((0.75, 0.16, 0.01), 0.35),
     "tyre": _tyre,
+    "plate": _plate,
 }

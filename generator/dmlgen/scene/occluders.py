@@ -28,6 +28,10 @@ class Occluders:
     def __init__(self) -> None:
         self._built: dict[str, list[Object]] = {}
 
+    def objects(self) -> list[Object]:
+        """Return the objects of all occluders that were built."""
+        return [obj for objects in self._built.values() for obj in objects]
+
     def put(self, kind: str, distance: float, azimuth: float) -> None:
         """Put `kind`, a key of KINDS or `none`, before a camera.
 

@@ -16,6 +16,7 @@ from PIL import Image
 from dmldata.common.arrays import Floats
 from dmlgen.scene import tracing
 from dmlgen.scene.denoiser import Denoiser
+from dmlgen.scene.development import Development, develop
 from dmlgen.scene.photography import Character, photograph
 from dmlgen.scene.tracing import Refinement, Traced
 
@@ -42,6 +43,23 @@ class Picture:
     seconds: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Shot:
+    """How a camera takes a picture.
+
+    Attributes:
+        character: effects of lens, sensor and processing.
+        jpeg_quality: quality of the JPEG file, 1 to 100.
+        seed: seed of the camera's noise.
+        development: how light becomes a picture; None: by Blender, as the scene's view says.
+    """
+
+    character: Character
+    jpeg_quality: float
+    seed: int
+    development: Development | None = None
+
+
 class Photographer:
     """Renders the current scene; picture and mask come from the same rays, pixel by pixel.
 
@@ -64,37 +82,33 @@ class Photographer:
         size = scene.render.resolution_x, scene.render.resolution_y
         self._denoiser = Denoiser(*size, scene.render.threads)
 
-    def take(
-        self,
-        character: Character,
-        quality: float,
-        seed: int,
-        refinement: Refinement | None = None,
-    ) -> Picture:
+    def take(self, shot: Shot, refinement: Refinement | None = None) -> Picture:
         """Render a picture of the scene as it is set.
 
         Args:
-            character: character of the camera.
-            quality: quality of the JPEG file, 1 to 100.
-            seed: seed of the camera's noise.
             refinement: where more is traced than the scene's number of samples.
         """
         clock = [perf_counter()]
-        tracing.render(partial(self._work, clock), refinement)
-        with Image.open(self._file) as image:
-            rng = np.random.default_rng(seed)
-            pixels = photograph(np.asarray(image), character, rng)
+        tracing.render(partial(self._work, clock), refinement, write=shot.development is None)
+        if shot.development is None:
+            with Image.open(self._file) as image:
+                developed = np.asarray(image)
+        else:
+            developed = develop(self._light, shot.development)
+        pixels = photograph(developed, shot.character, np.random.default_rng(shot.seed))
         clock.append(perf_counter())
         jpg, png = io.BytesIO(), io.BytesIO()
-        Image.fromarray(pixels).save(jpg, "JPEG", quality=round(quality), subsampling=0)
+        subsampling = "4:4:4" if shot.development is None else "4:2:0"
+        quality = round(shot.jpeg_quality)
+        Image.fromarray(pixels).save(jpg, "JPEG", quality=quality, subsampling=subsampling)
         Image.fromarray(self._mask).save(png, "PNG", optimize=True)
         clock.append(perf_counter())
-        traced, denoise, develop, encode = np.diff(clock).tolist()
+        traced, denoise, developing, encode = np.diff(clock).tolist()
         seconds = {
             "sync": traced - self._trace,
             "trace": self._trace,
             "denoise": denoise,
-            "develop": develop,
+            "develop": developing,
             "encode": encode,
         }
         area = float((self._mask > 0).mean())
@@ -106,7 +120,9 @@ class Photographer:
         self._trace = traced.seconds
         self._mask = np.round(traced.material_index[::-1, :, 0]).astype(np.uint8)
         color = traced.color
-        color[..., :3] = self._denoiser.denoise(color[..., :3], traced.albedo, traced.normal)
+        light = self._denoiser.denoise(color[..., :3], traced.albedo, traced.normal)
+        self._light = light[::-1]
+        color[..., :3] = light
         clock.append(perf_counter())
         return color
 

@@ -51,6 +51,7 @@ class Site:
         changes = self._changes
         changes.apply(self._set_sun, values, "sun_elevation", "sun_rotation", "environment_view")
         changes.apply(self._set_ground, values, "ground")
+        changes.apply(self._things.set_plates, values, "number_plate")
         changes.apply(self._turn, values, "environment_view")
         self._things.show(self._visible, load_surface(values["ground"]).markings)
 

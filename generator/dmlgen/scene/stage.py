@@ -8,24 +8,38 @@ from typing import Any, Protocol
 import bpy
 
 from dmldata.common.errors import InputError
+from dmlgen.catalog.paints import MIXED, PAINTS, Paint
 from dmlgen.catalog.places import Environment, PanoramaSpec, SiteSpec, StudioSpec, load_environment
 from dmlgen.derive.shape import SHAPE_FACTORS, shape_of
+from dmlgen.factors.registry import DECLARATIONS
 from dmlgen.plan.presets import PRESETS, Engine, Preset
 from dmlgen.scene.backdrop import Backdrop
 from dmlgen.scene.camera import Camera
 from dmlgen.scene.car import Car
 from dmlgen.scene.changes import Changes
 from dmlgen.scene.materials import CarMaterials
+from dmlgen.scene.meter import meter
+from dmlgen.scene.number_plates import dress, plate_size
 from dmlgen.scene.occluders import Occluders
 from dmlgen.scene.panorama import Panorama
 from dmlgen.scene.photography import Character
-from dmlgen.scene.picture import Photographer, Picture
+from dmlgen.scene.picture import Photographer, Picture, Shot
 from dmlgen.scene.site import Site
 from dmlgen.scene.studio import Studio
 from dmlgen.scene.tracing import Refinement
 
-PAINT_FACTORS = ("paint_hue", "paint_saturation", "paint_value", "paint_finish")
+PAINT_FACTORS = ("paint", "paint_hue", "paint_saturation", "paint_value", "paint_finish")
 
+METERED_FACTORS = (
+    "focal_length",
+    *(
+        factor.key
+        for factor in DECLARATIONS.values()
+        if factor.group in {"illumination", "place", "background"}
+    ),
+    *("camera_height", "camera_distance", "camera_azimuth"),
+)
+"""Factors of what the meter sees; it is read again when one of them changes."""
 MAX_CARS = 24
 """Maximum number of loaded cars; beyond it, the least recently shown car is removed."""
 
@@ -84,26 +98,45 @@ class Stage:
         changes.apply(self._show_environment, values, "environment")
         self.car.turn(values["car_rotation"])
         self.car.set_wheels(values["wheel_style"], values["steering_angle"])
-        changes.apply(self.materials.set_paint, values, *PAINT_FACTORS)
+        changes.apply(self._paint, values, *PAINT_FACTORS)
+        style = values["number_plate"]
+        changes.apply(self._number, {"style": style, "seed": seed}, "style", "seed")
+        self.car.set_plates(plate_size(style))
         changes.apply(self.materials.set_dirt, values, "dirt")
         changes.apply(self.materials.set_lights, values, "lights_on")
         changes.apply(self._occluders.put, values, "occlusion", "camera_distance", "camera_azimuth")
         changes.apply(
             self.camera.place, values, "camera_height", "camera_distance", "camera_azimuth"
         )
+        changes.apply(self.camera.expose, values, "exposure", "white_balance")
+        self.environment.set(values)
+        development = None
+        if values["view_transform"] == "camera":
+            changes.apply(self._meter, values, *METERED_FACTORS)
+            development = self.camera.development(self._gain)
         self.camera.frame(
             self.car.points(), values["focal_length"], values["aperture"], values["crop"]
         )
-        changes.apply(self.camera.develop, values, "exposure", "white_balance", "view_transform")
-        self.environment.set(values)
-        self._taking = (Character.from_values(values), values["jpeg_quality"], seed)
+        character = Character.from_values(values)
+        self._shot = Shot(character, values["jpeg_quality"], seed, development)
 
     def photograph(self, photographer: Photographer) -> Picture:
         """Return the picture of the scene as it is set."""
         refinement = None
         if self._car_samples:
             refinement = Refinement(*self.camera.car_box, self._car_samples)
-        return photographer.take(*self._taking, refinement)
+        return photographer.take(self._shot, refinement)
+
+    def _paint(self, name: str, *mixed: Any) -> None:
+        self.materials.set_paint(Paint(*mixed) if name == MIXED else PAINTS[name])
+
+    def _number(self, style: str, seed: int) -> None:
+        dress(self.materials, style, (seed,))
+
+    def _meter(self, focal_length: float, *_: object) -> None:
+        """Meter the place as the whole picture shows it, before it is cut down to the car."""
+        self.camera.frame(self.car.points(), focal_length, aperture=0.0, crop=0.0)
+        self._gain = meter([self.car.root, *self._occluders.objects()])
 
     def _show_car(self, name: str, *shape: float) -> None:
         key: tuple[str | float, ...] = (name, *shape)

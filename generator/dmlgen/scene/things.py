@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import bpy
 import numpy as np
 from bpy.types import Object
 
+from dmlgen.catalog.paints import Paint
 from dmlgen.catalog.things import MARKINGS, ParkedCar, Placed
 from dmlgen.scene.car import Car
 from dmlgen.scene.materials import CarMaterials
+from dmlgen.scene.number_plates import dress, plate_size
 from dmlgen.scene.props import buildings, plants, street
 from dmlgen.scene.twins import add_twin, show
 
@@ -39,12 +42,26 @@ FIXED: dict[str, Callable[..., list[Object]]] = {
 """Builders by kind of thing; those in SEEDED take a random generator besides the thing's fields."""
 
 
+class Parked(NamedTuple):
+    """A car that is part of a place, with materials and a seed of its own."""
+
+    car: Car
+    materials: CarMaterials
+    seed: tuple[int, ...]
+
+    def set_plates(self, style: str) -> None:
+        """Set the number plates: a value of the factor `number_plate`."""
+        dress(self.materials, style, self.seed)
+        self.car.set_plates(plate_size(style))
+
+
 class Things:
     """Objects under one root, which turns with the place."""
 
     def __init__(self, name: str, things: Sequence[Placed]) -> None:
         self.root = bpy.data.objects.new(f"place:{name}", None)
         bpy.context.scene.collection.objects.link(self.root)
+        self._parked: list[Parked] = []
         self._solid: list[Object] = []
         self._markings: list[Object] = []
         for index, thing in enumerate(things):
@@ -53,10 +70,17 @@ class Things:
 
     def show(self, visible: bool, markings: bool = True) -> None:
         """Show or hide the things; painted lines can be hidden separately."""
+        for parked in self._parked:
+            parked.car.show(visible)
         for obj in self._solid:
             show(obj, visible)
         for obj in self._markings:
             show(obj, visible and markings)
+
+    def set_plates(self, style: str) -> None:
+        """Set the number plates of parked cars: a value of the factor `number_plate`."""
+        for parked in self._parked:
+            parked.set_plates(style)
 
     def turn(self, angle: float) -> None:
         """Set the rotation in degrees, counter-clockwise seen from above."""
@@ -69,9 +93,10 @@ class Things:
         place.location = (*thing.at, 0.0)
         place.rotation_euler = (0.0, 0.0, math.radians(thing.turn))
         if isinstance(thing, ParkedCar):
-            car = _parked(thing)
-            car.root.parent = place
-            return list(car.meshes)
+            parked = _parked(thing, index)
+            parked.car.root.parent = place
+            self._parked.append(parked)
+            return []
         objects = _built(thing, index)
         for obj in objects:
             bpy.context.scene.collection.objects.link(obj)
@@ -87,8 +112,7 @@ def _built(thing: Placed, index: int) -> list[Object]:
     return FIXED[kind](**thing.arguments())
 
 
-def _parked(thing: ParkedCar) -> Car:
+def _parked(thing: ParkedCar, index: int) -> Parked:
     materials = CarMaterials(background=True)
-    hue, saturation, value = thing.paint
-    materials.set_paint(hue, saturation, value, "metallic")
-    return Car(thing.car, materials)
+    materials.set_paint(Paint(*thing.paint, "metallic"))
+    return Parked(Car(thing.car, materials), materials, (thing.seed, index))

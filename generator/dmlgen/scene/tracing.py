@@ -49,8 +49,10 @@ class Traced:
     seconds: float
 
 
-def render(work: Callable[[Traced], Floats], refinement: Refinement | None = None) -> None:
-    """Render the current scene into its file.
+def render(
+    work: Callable[[Traced], Floats], refinement: Refinement | None = None, *, write: bool = True
+) -> None:
+    """Render the current scene.
 
     The whole picture gets the scene's number of samples; then a rectangle gets further ones of the
     same sequence. Its pixels are, but for rounding, those of a render with as many everywhere.
@@ -60,6 +62,7 @@ def render(work: Callable[[Traced], Floats], refinement: Refinement | None = Non
 
     Args:
         work: is called when Cycles has traced, and returns the color of the picture.
+        write: whether Blender develops the picture and writes it to the scene's file.
     """
     trace = cycles.CyclesRender.render
     errors: list[Exception] = []
@@ -75,7 +78,7 @@ def render(work: Callable[[Traced], Floats], refinement: Refinement | None = Non
     # Blender makes the engine itself, so an engine class of our own would need a global for `work`.
     cycles.CyclesRender.render = trace_and_work
     try:
-        bpy.ops.render.render(write_still=True)
+        bpy.ops.render.render(write_still=write)
     finally:
         cycles.CyclesRender.render = trace
     if errors:

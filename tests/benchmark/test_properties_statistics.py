@@ -11,8 +11,18 @@ from hypothesis import strategies as st
 
 from dmlbench import scores as properties
 from dmlbench.scores import Property, score_properties
-from dmlbench.scores.labels import compact
-from dmlbench.scores.uncertainty import drop_groups, generator, permuted_codes, permuted_orders
+from dmlbench.scores.clustering import cluster_scores
+from dmlbench.scores.labels import compact, encode_labels, property_values
+from dmlbench.scores.options import Options
+from dmlbench.scores.order import order_scores
+from dmlbench.scores.retrieval import neighbor_scores
+from dmlbench.scores.uncertainty import (
+    PERMUTATIONS,
+    drop_groups,
+    generator,
+    permuted_codes,
+    permuted_orders,
+)
 
 SEEDS = 120
 CHANCE_SCORES = (
@@ -27,6 +37,32 @@ CHANCE_SCORES = (
 )
 
 
+def options_of(images, *, seed, scenes=None, intervals=False, chance=False):
+    """How `score_properties` computes its scores with such arguments, on one thread."""
+    return Options(
+        seed=seed,
+        groups=drop_groups(images, scenes, seed) if intervals else None,
+        permutations=PERMUTATIONS if chance else 0,
+        max_queries=images,
+        threads=1,
+        progress=None,
+        scenes=None if scenes is None else compact(scenes),
+    )
+
+
+def with_chance(x, prop, *, seed, scenes=None):
+    """Scores of neighbors, clusters and order; all others would take most of the time."""
+    options = options_of(len(x), seed=seed, scenes=scenes, chance=True)
+    labels = {"p": encode_labels(prop.labels, len(x), "p", options.scenes)}
+    values = {"p": property_values(prop, len(x), "p")}
+    in_order = order_scores(x, labels, values, {"p": prop}, options)["p"]
+    return (
+        neighbor_scores(x, labels, options)["p"]
+        | cluster_scores(x, labels, options)["p"]
+        | in_order
+    )
+
+
 def inside(interval, value):
     return interval[0] <= value <= interval[1]
 
@@ -38,11 +74,9 @@ def share_inside_chance(embed, score_names):
         rng = np.random.default_rng([seed, 1])
         labels = rng.integers(0, 4, 48)
         prop = Property(labels, kind="cyclic", period=4.0)
-        scores = score_properties(embed(rng), {"p": prop}, seed=seed, intervals=False, threads=1)[
-            "properties"
-        ]["p"]
+        scores = with_chance(embed(rng), prop, seed=seed)
         for name in score_names:
-            hits[name] += inside(scores[name]["chance"], scores[name]["value"])
+            hits[name] += inside(scores[name].chance, scores[name].value)
     return {name: count / SEEDS for name, count in hits.items()}
 
 
@@ -69,17 +103,17 @@ def sample(rng, n):
 def test_jackknife_intervals_cover_the_large_sample_value():
     small, large = 160, 8000
     x, labels = sample(np.random.default_rng(99), large)
-    truth = {
-        "arp": properties.arp(x, labels),
-        "r_precision": properties.r_precision(x, labels),
-        "nr_precision": properties.nr_precision(x, labels) * (small / large) ** 0.5,
-    }
+    coded = {"p": encode_labels(labels, large, "p")}
+    scores = neighbor_scores(x, coded, options_of(large, seed=0))["p"]
+    truth = {name: scores[name].value for name in ("arp", "r_precision", "nr_precision")}
+    truth["nr_precision"] *= (small / large) ** 0.5
     covered = dict.fromkeys(truth, 0)
     for seed in range(SEEDS):
         x, labels = sample(np.random.default_rng([seed, 2]), small)
-        scores = score_properties(x, {"p": Property(labels)}, seed=seed, chance=False, threads=1)
+        options = options_of(small, seed=seed, intervals=True)
+        scores = neighbor_scores(x, {"p": encode_labels(labels, small, "p")}, options)["p"]
         for name, value in truth.items():
-            covered[name] += inside(scores["properties"]["p"][name]["ci95"], value)
+            covered[name] += inside(scores[name].ci95, value)
     for name, count in covered.items():
         assert 0.92 <= count / SEEDS <= 1.0, (name, count / SEEDS)
 
@@ -180,12 +214,10 @@ def test_embeddings_that_know_the_scene_alone_are_inside_chance_in_95_percent_of
         rng = np.random.default_rng([seed, 3])
         x = np.repeat(rng.normal(size=(12, 6)), 4, axis=0) + 0.1 * rng.normal(size=(48, 6))
         labels = rng.integers(0, 3, 12)[scenes] if of_scene else rng.permuted(scenes % 4)
-        prop = {"p": Property(labels, kind="linear")}
-        scores = score_properties(x, prop, scenes=scenes, seed=seed, intervals=False, threads=1)[
-            "properties"
-        ]["p"]
+        prop = Property(labels, kind="linear")
+        scores = with_chance(x, prop, scenes=scenes, seed=seed)
         for name in hits:
-            hits[name] += inside(scores[name]["chance"], scores[name]["value"])
+            hits[name] += inside(scores[name].chance, scores[name].value)
     for name, count in hits.items():
         assert count / 100 >= 0.92, (name, count)
 

@@ -70,9 +70,14 @@ class CarMaterials:
         return self._by_role[role]
 
     def like(self, material: Material) -> Material:
-        """Return the material to render in place of a material of a GLB file."""
+        """Return the material to render in place of a material of a GLB file.
+
+        A number that a car brings on its plates is left out: every car has numbers in the same way.
+        """
         role, image = role_of(material), image_of(material)
-        return self[role] if image is None else self._build(role, _textured(image))
+        if image is None or role == "plate":
+            return self[role]
+        return self._build(role, _textured(image))
 
     def set_paint(self, paint: Paint) -> None:
         """Set the paint of all cars that share these materials."""

@@ -34,16 +34,16 @@ BASE_RADIUS = 28
 """Side in pixels of the window of the guided filter that finds the base of the tones."""
 EDGE = 0.35
 """Variance in square stops above which the guided filter keeps an edge."""
-SHADOWS, HIGHLIGHTS = 0.80, 0.88
+SHADOWS, HIGHLIGHTS = 0.88, 0.93
 """Contrast that is left of the base below and above middle gray, in stops per stop."""
-DETAIL = 1.06
+DETAIL = 1.08
 """Contrast of what is finer than the base."""
 
-SHOULDER = 1.45
+SHOULDER = 1.6
 """Exponent of the curve 1 - exp(-SHOULDER x), channel by channel: highlights fade to white."""
-CONTRAST = 0.38
+CONTRAST = 0.7
 """Weight of an S-curve on the encoded picture."""
-SATURATION = 1.06
+SATURATION = 1.1
 BLACK = 0.012
 """Encoded value of the deepest black."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PositiveInt
 
 from dmldata.common.errors import InputError, UnknownNameError
 from dmldata.common.strict import StrictModel
@@ -30,6 +30,8 @@ class SurfaceSpec(StrictModel):
         tile: side of the square that the images show, meters.
         roughness: where there is no roughness.jpg, 0 to 1.
         markings: whether lines are painted on such a ground.
+        cracks: whether such a ground is cast in one piece, so that it cracks and is patched.
+        atlas: columns and rows of the pictures of single things that the images are made of.
     """
 
     name: str = Field(pattern=NAME)
@@ -37,6 +39,8 @@ class SurfaceSpec(StrictModel):
     tile: float = Field(gt=0)
     roughness: float = Field(default=0.8, ge=0, le=1)
     markings: bool = False
+    cracks: bool = False
+    atlas: tuple[PositiveInt, PositiveInt] = (1, 1)
 
 
 def load_surface(name: str) -> SurfaceSpec:

@@ -69,6 +69,20 @@ class Treeline(Placed):
     height: Meters = 10.0
 
 
+class Litter(Placed):
+    """Fallen leaves and scraps on the ground, in drifts.
+
+    Attributes:
+        length, width: of the rectangle in which they lie, along y and x.
+        leaves: their number.
+    """
+
+    kind: Literal["litter"]
+    length: Meters = 18.0
+    width: Meters = 18.0
+    leaves: int = Field(default=420, ge=1, le=20_000)
+
+
 class Building(Placed):
     """A house or office building; its facade stands at `at`."""
 
@@ -186,6 +200,7 @@ Thing = Annotated[
     | Bush
     | Tree
     | Treeline
+    | Litter
     | Building
     | Hall
     | Wall

@@ -23,6 +23,7 @@ SEEDED: dict[str, Callable[..., list[Object]]] = {
     "bush": plants.bush,
     "tree": plants.tree,
     "treeline": plants.treeline,
+    "litter": plants.litter,
     "building": buildings.building,
 }
 FIXED: dict[str, Callable[..., list[Object]]] = {

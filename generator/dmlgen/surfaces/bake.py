@@ -14,7 +14,7 @@ from dmldata.common.color import encode_srgb
 from dmldata.common.output import say
 from dmlgen.catalog.assets import surface_folder
 from dmlgen.catalog.surfaces import load_surface
-from dmlgen.surfaces import grounds, walls
+from dmlgen.surfaces import facades, grounds, signs, walls, wear
 from dmlgen.surfaces.grounds import Surface
 from dmlgen.surfaces.noise import Array, normals
 
@@ -32,8 +32,14 @@ BAKERS: dict[str, Callable[[int, np.random.Generator], Surface]] = {
     "concrete_wall": walls.concrete_wall,
     "grime": walls.grime,
     "clouds": walls.clouds,
+    "streaks": facades.streaks,
+    "wear": wear.wear,
+    "windows": facades.windows,
+    "doors": facades.doors,
+    "flags": signs.flags,
+    "fascias": signs.fascias,
 }
-MASKS = frozenset({"grime", "clouds"})
+MASKS = frozenset({"grime", "clouds", "streaks", "wear"})
 """Surfaces whose image holds shares and not colors: stored without a transfer function."""
 
 
@@ -55,8 +61,10 @@ def baked(name: str, size: int = SIZE) -> dict[str, Image.Image]:
 def bake(name: str, folder: Path) -> None:
     """Write the images of a surface into `folder`."""
     for file, image in baked(name).items():
-        # An eye tolerates reduced chroma resolution, but in a normal map it becomes visible relief.
-        image.save(folder / file, quality=84, subsampling=0 if file == "normal.jpg" else 2)
+        # An eye tolerates reduced chroma resolution. In a normal map it becomes visible relief, and
+        # the channels of a mask have nothing to do with one another.
+        exact = file == "normal.jpg" or name in MASKS
+        image.save(folder / file, quality=84, subsampling=0 if exact else 2)
 
 
 def _picture(values: Array) -> Image.Image:

@@ -8,13 +8,13 @@ import numpy as np
 from bpy.types import Material, Object
 
 from dmldata.common.arrays import Floats
-from dmlgen.scene.props.materials import Color, pane, plain, wall
+from dmlgen.scene.props.materials import Color, drawn_from_atlas, picture, plain, wall
 from dmlgen.scene.props.shape import Shape
 
 REVEAL = 0.16
 """Depth, in meters, at which window frames sit in the wall."""
-ROOMS = (0.006, 0.010, 0.02, 0.10, 0.16)
-"""Brightness of what is behind a window: dark rooms, curtains, blinds."""
+ROOM = 1.6
+"""Width, in meters, of the window of one room; wider ones show several."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,7 @@ def building(
             _wall_around(shape, (left, left + bay, bottom, bottom + storey), hole, stone)
             _reveal(shape, hole, stone)
             if is_door:
-                y0, y1, z0, z1 = hole
-                shape.quads(_upright(-REVEAL, y0, y1, z0, z1), plain("door"))
+                _door(shape, hole, rng)
             else:
                 _window(shape, hole, look, rng)
     _body(shape, width, height, depth, stone)
@@ -141,12 +140,14 @@ def _window(
 ) -> None:
     y0, y1, z0, z1 = hole
     frame = plain(look.frame)
-    room = pane(ROOMS[rng.integers(len(ROOMS))])
-    # Real panes are not exactly plane, so each mirrors a different part of the street.
-    lean = rng.normal(0, 0.012, 2)
-    glass = _upright(-REVEAL + 0.01, y0, y1, z0, z1)
-    glass[0, :, 0] += lean[0] * (glass[0, :, 1] - y0) + lean[1] * (glass[0, :, 2] - z0)
-    shape.quads(glass, room)
+    rooms = max(1, round((y1 - y0) / ROOM))
+    for room in range(rooms):
+        left, right = (y0 + (y1 - y0) * (room + end) / rooms for end in (0, 1))
+        # Real panes are not exactly plane, so each mirrors a different part of the street.
+        lean = rng.normal(0, 0.012, 2)
+        glass = _upright(-REVEAL + 0.01, left, right, z0, z1)
+        glass[0, :, 0] += lean[0] * (glass[0, :, 1] - left) + lean[1] * (glass[0, :, 2] - z0)
+        shape.quads(glass, picture("windows", specular=0.9), drawn_from_atlas("windows", rng))
     bar = 0.05
     x0, x1 = -REVEAL + 0.02, -REVEAL + 0.07
     uprights = np.linspace(y0, y1, look.panes + 1)
@@ -156,6 +157,12 @@ def _window(
     for z in (z0, z1 - bar):
         shape.box((x0, y0, z), (x1, y1, z + bar), frame)
     shape.box((-REVEAL, y0 - 0.06, z0 - 0.06), (0.05, y1 + 0.06, z0), plain("trim"))
+
+
+def _door(shape: Shape, hole: tuple[float, float, float, float], rng: np.random.Generator) -> None:
+    shape.quads(_upright(-REVEAL, *hole), picture("doors"), drawn_from_atlas("doors", rng))
+    y0, y1, z0, _ = hole
+    shape.box((-REVEAL, y0 - 0.1, 0.0), (0.35, y1 + 0.1, z0 + 0.08), plain("stone"))
 
 
 def _body(shape: Shape, width: float, height: float, depth: float, stone: Material) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import bpy
+import numpy as np
 from bpy.types import Material, NodeSocket
 
+from dmldata.common.arrays import Floats
+from dmlgen.catalog.surfaces import load_surface
 from dmlgen.scene.nodes import Tree
 from dmlgen.scene.surfaces import surface_image, wall_material
 
@@ -16,7 +19,6 @@ PLAIN: dict[str, tuple[Color, float, float]] = {
     "trim": ((0.62, 0.60, 0.55), 0.7, 0.0),
     "frame_white": ((0.7, 0.7, 0.68), 0.4, 0.0),
     "frame_dark": ((0.03, 0.032, 0.035), 0.4, 0.0),
-    "door": ((0.05, 0.028, 0.018), 0.4, 0.0),
     "roof_red": ((0.21, 0.058, 0.032), 0.8, 0.0),
     "roof_grey": ((0.055, 0.057, 0.06), 0.7, 0.0),
     "zinc": ((0.42, 0.43, 0.44), 0.38, 0.85),
@@ -27,7 +29,6 @@ PLAIN: dict[str, tuple[Color, float, float]] = {
     "stone": ((0.30, 0.29, 0.27), 0.8, 0.0),
     "bark": ((0.055, 0.042, 0.032), 0.9, 0.0),
     "earth": ((0.012, 0.018, 0.007), 1.0, 0.0),
-    "curtain": ((0.30, 0.28, 0.25), 0.9, 0.0),
     "orange": ((0.75, 0.13, 0.015), 0.5, 0.0),
     "white": ((0.7, 0.7, 0.7), 0.45, 0.0),
     "blue": ((0.01, 0.06, 0.30), 0.4, 0.0),
@@ -39,6 +40,8 @@ LEAVES: dict[str, Color] = {
     "leaf": (0.035, 0.080, 0.016),
     "leaf_light": (0.075, 0.125, 0.026),
     "leaf_yellow": (0.13, 0.13, 0.03),
+    "leaf_brown": (0.16, 0.075, 0.022),
+    "leaf_dead": (0.09, 0.045, 0.02),
 }
 
 
@@ -72,18 +75,33 @@ def leaf(name: str) -> Material:
     return _shared(name, build)
 
 
-def pane(brightness: float) -> Material:
-    """Return a window from outside: a dark or curtained room under a reflection of the street."""
+def picture(surface: str, specular: float = 0.5) -> Material:
+    """Return something flat that shows a part of a baked atlas, which its UV map selects.
+
+    `specular` is how strongly it mirrors: 0.5 is paint, more is glass.
+    """
 
     def build(tree: Tree) -> NodeSocket:
+        image = tree.add("ShaderNodeTexImage", {"image": surface_image(surface)})
         return tree.add(
             "ShaderNodeBsdfPrincipled",
-            Base_Color=(brightness, brightness * 0.97, brightness * 0.92, 1.0),
-            Roughness=0.03,
-            Specular_IOR_Level=0.9,
+            Base_Color=image.outputs["Color"],
+            Roughness=load_surface(surface).roughness,
+            Specular_IOR_Level=specular,
         ).outputs[0]
 
-    return _shared(f"pane {brightness}", build)
+    return _shared(f"picture {surface}", build)
+
+
+def drawn_from_atlas(surface: str, rng: np.random.Generator) -> Floats:
+    """Return the UV map [1, 4, 2] of a face that shows one picture of an atlas, drawn at random."""
+    columns, rows = load_surface(surface).atlas
+    column, row = rng.integers(columns), rng.integers(rows)
+    # Right at its edge a picture would take on the color of the next one.
+    inset = 0.01
+    left, right = (column + inset) / columns, (column + 1 - inset) / columns
+    low, high = (row + inset) / rows, (row + 1 - inset) / rows
+    return np.array([[(left, low), (right, low), (right, high), (left, high)]])
 
 
 def road_paint(color: Color) -> Material:

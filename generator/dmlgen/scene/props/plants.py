@@ -9,11 +9,14 @@ import numpy as np
 from bpy.types import Object
 
 from dmldata.common.arrays import Floats
-from dmlgen.scene.props.materials import LEAVES, leaf, plain
+from dmlgen.scene.props.materials import leaf, plain
 from dmlgen.scene.props.shape import Shape
 
 Place = Callable[[Floats, Floats], tuple[Floats | float, ...]]
 """Returns the points (x, y, z) of a surface at two coordinates [N] in 0..1."""
+GREEN = {"leaf_dark": 0.36, "leaf": 0.40, "leaf_light": 0.20, "leaf_yellow": 0.04}
+FALLEN = {"leaf_brown": 0.40, "leaf_dead": 0.36, "leaf_yellow": 0.16, "leaf_light": 0.08}
+"""Shares of the materials of leaves on a plant and below it."""
 
 
 def hedge(length: float, height: float, depth: float, rng: np.random.Generator) -> list[Object]:
@@ -102,6 +105,28 @@ def treeline(radius: float, height: float, rng: np.random.Generator) -> list[Obj
     return [shape.finish()]
 
 
+def litter(length: float, width: float, leaves: int, rng: np.random.Generator) -> list[Object]:
+    """Scatter fallen leaves in drifts, with scraps and pebbles, over a rectangle, length along y.
+
+    No ground of a place is swept; a clean one is the first thing that looks rendered.
+    """
+    shape = Shape("litter")
+    half = np.array([width, length]) / 2
+    drifts = max(1, leaves // 16)
+    middles = rng.uniform(-half, half, (drifts, 2))
+    spread = np.minimum(rng.uniform(0.3, 1.6, (drifts, 1)), half / 2)
+    which = rng.integers(drifts, size=leaves)
+    flat = middles[which] + rng.normal(0, 1, (leaves, 2)) * spread[which]
+    points = np.column_stack([flat, np.full(leaves, 0.012)])
+    upright = np.tile([0.0, 0.0, 2.2], (leaves, 1))
+    _leaves(shape, points, upright, 0.032, rng, FALLEN)
+    for x, y in rng.uniform(-half, half, (1 + leaves // 50, 2)):
+        radius, height = rng.uniform(0.012, 0.04), rng.uniform(0.004, 0.025)
+        scrap = plain(str(rng.choice(["white", "trim", "stone", "stone"])))
+        shape.box((x - radius, y - 0.7 * radius, 0), (x + radius, y + 0.7 * radius, height), scrap)
+    return [shape.finish()]
+
+
 def _crown(
     shape: Shape,
     middles: Floats,
@@ -122,9 +147,17 @@ def _crown(
 
 
 def _leaves(
-    shape: Shape, points: Floats, normals: Floats, size: float, rng: np.random.Generator
+    shape: Shape,
+    points: Floats,
+    normals: Floats,
+    size: float,
+    rng: np.random.Generator,
+    kinds: dict[str, float] = GREEN,
 ) -> None:
-    """Add pointed leaves at `points` [N, 3], rotated at random about `normals` [N, 3]."""
+    """Add pointed leaves at `points` [N, 3], rotated at random about `normals` [N, 3].
+
+    `kinds` are the shares of the materials in LEAVES.
+    """
     count = len(points)
     normal = normals / np.linalg.norm(normals, axis=1, keepdims=True)
     normal = normal + rng.normal(0, 0.55, (count, 3))
@@ -142,7 +175,6 @@ def _leaves(
         ],
         axis=1,
     )
-    names = list(LEAVES)
-    kind = rng.choice(len(names), size=count, p=[0.36, 0.40, 0.20, 0.04])
-    for index, name in enumerate(names):
+    kind = rng.choice(len(kinds), size=count, p=list(kinds.values()))
+    for index, name in enumerate(kinds):
         shape.quads(corners[kind == index], leaf(name))

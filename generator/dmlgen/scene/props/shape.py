@@ -22,12 +22,17 @@ class Shape:
         self._vertices: list[Floats] = []
         self._faces: list[Ints] = []
         self._slots: list[Ints] = []
+        self._uvs: list[Floats] = []
         self._materials: list[Material] = []
         self._count = 0
 
-    def quads(self, corners: Floats, material: Material) -> None:
-        """Add faces of four corners each [N, 4, 3], counter-clockwise seen from outside."""
+    def quads(self, corners: Floats, material: Material, uv: Floats | None = None) -> None:
+        """Add faces of four corners each [N, 4, 3], counter-clockwise seen from outside.
+
+        `uv` [N, 4, 2] says which part of the material's image they show.
+        """
         corners = np.asarray(corners, dtype=float).reshape(-1, 4, 3)
+        self._uvs.append(np.zeros((len(corners), 4, 2)) if uv is None else uv)
         if material not in self._materials:
             self._materials.append(material)
         self._vertices.append(corners.reshape(-1, 3))
@@ -62,6 +67,7 @@ class Shape:
         for material in self._materials:
             mesh.materials.append(material)
         mesh.polygons.foreach_set("material_index", np.concatenate(self._slots).astype(np.int32))
+        mesh.uv_layers.new().data.foreach_set("uv", np.concatenate(self._uvs).ravel())
         mesh.update()
         if smooth_angle is not None:
             weld(mesh, 1e-5)

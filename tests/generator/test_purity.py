@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from dmldata import Part, open_dataset
-from dmlgen.factors.registry import DEFAULTS, with_values
+from dmlgen.catalog.places import load_environment
+from dmlgen.factors.registry import DEFAULTS, INAPPLICABLE, with_values
 from dmlgen.plan.draw import Plan, make_plan
 from dmlgen.plan.images import PlannedImage
 from dmlgen.plan.presets import Engine
@@ -86,13 +87,8 @@ def studio(tmp_path_factory):
 
 
 def applicable(settings):
-    outdoors = settings["environment"] != "backdrop"
-    drop = (
-        {"sun_elevation", "sun_rotation", "ground", "floor"}
-        if outdoors
-        else {"environment_view", "ground"}
-    )
-    return {k for k in settings if k not in drop and not (outdoors and k.startswith("background"))}
+    inapplicable = INAPPLICABLE[load_environment(settings["environment"]).kind]
+    return {key for key in settings if key not in inapplicable}
 
 
 def pixels(item):
@@ -115,6 +111,17 @@ def test_neither_paint_nor_car_changes_the_exposure_of_a_camera(shoot):
     assert np.abs(white - black)[corner].mean() < 1.5
     assert np.abs(white - van)[corner].mean() < 1.5
     assert np.abs(white - black).mean() > 2
+
+
+def test_an_overcast_sky_changes_the_light_and_nothing_else(shoot):
+    """It is metered as the clear one is: things in the place are about as bright under both."""
+    place = {"environment": "yard", "ground": "concrete", "sun_rotation": 0.0}
+    clear, overcast = shoot([{**place, "sky": sky} for sky in ("clear", "overcast")])
+    assert clear.mask.tobytes() == overcast.mask.tobytes()
+    ground = slice(SIZE * 3 // 4, SIZE)
+    one, other = (np.median(pixels(item)[ground]) for item in (clear, overcast))
+    assert one != other
+    assert abs(one - other) < 40
 
 
 WORN = {"dirt": 0.8, "lights_on": 1.0, "wheel_style": "mesh", "steering_angle": 24.0}

@@ -14,8 +14,8 @@ import pytest
 
 PLANS = {
     "paper": "c7f8912dcb159010",
-    "train196": "189bda42866e7c9e",
-    "photo": "1f88bf69e979c03a",
+    "train196": "e18ebc54d6749fe7",
+    "photo": "473bd7744cd5a1c6",
     "mini": "e195ffff316cad80",
     "pose": "22e266ad97b5626a",
 }

@@ -1,4 +1,4 @@
-"""Where the light comes from, in places that the sun lights."""
+"""Where the light comes from, in places under the open sky."""
 
 from __future__ import annotations
 
@@ -27,5 +27,14 @@ FACTORS = (
         range=(0.0, 360.0),
         default=45.0,
         applies_in=frozenset({"backdrop", "site"}),
+    ),
+    FactorDeclaration(
+        key="sky",
+        group="illumination",
+        kind="categorical",
+        meaning="clear with fair-weather clouds, or overcast: the sun hidden by a closed layer",
+        values=("clear", "overcast"),
+        default="clear",
+        applies_in=frozenset({"site"}),
     ),
 )

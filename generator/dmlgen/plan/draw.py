@@ -110,6 +110,7 @@ def _sweep_plan(recipe: ResolvedRecipe, seed: int, sweep: Sweep) -> Plan:
     factors = _meaningful(
         {**recipe.factors, ENVIRONMENT: environment, **_needed(recipe, swept), **swept}
     )
+    group = [factor for factor in group if factor.key in factors]
     names = recipe.labels if sweep.group != BODY_TYPE else (*recipe.labels, BODY_TYPE)
     labels = label_columns(names, factors[CAR_MODEL].values, recipe.car_splits)
     variants = _variants(group, seed, sweep)

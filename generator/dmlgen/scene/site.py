@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import bpy
 import numpy as np
-from bpy.types import Material, Object
+from bpy.types import Material, Object, World
 
 from dmlgen.catalog.places import SiteSpec
 from dmlgen.catalog.surfaces import load_surface
 from dmlgen.scene.changes import Changes
-from dmlgen.scene.light.daylight import metered_light
+from dmlgen.scene.light.daylight import metered_light, overcast_light
+from dmlgen.scene.light.overcast import OvercastSky
 from dmlgen.scene.light.shade import sunlit_share
 from dmlgen.scene.light.sky import SKY_MAP, Sky, sample_light_of
 from dmlgen.scene.nodes import Tree
@@ -36,20 +37,25 @@ class Site:
         self._ground = _disc(spec.name, spec.ground_radius)
         self._ground.parent = self._things.root
         self._visible = True
-        self._build_world()
+        self._skies: dict[str, tuple[World, Sky | OvercastSky]] = {
+            "clear": _world(spec.name, lambda tree: Sky(tree, clouds=True)),
+            "overcast": _world(spec.name, OvercastSky),
+        }
 
     def show(self, visible: bool) -> None:
         """Make this the environment of the scene, or hide it."""
         self._visible = visible
         self._ground.hide_render = not visible
         self._things.show(visible)
-        if visible:
-            bpy.context.scene.world = self._world
 
     def set(self, values: Mapping[str, Any]) -> None:
         """Set light, ground and view to the values of their factors."""
         changes = self._changes
-        changes.apply(self._set_sun, values, "sun_elevation", "sun_rotation", "environment_view")
+        sun = ("sun_elevation", "sun_rotation", "environment_view")
+        changes.apply(self._set_light, values, "sky", *sun)
+        world = self._skies[values["sky"]][0]
+        if bpy.context.scene.world != world:
+            bpy.context.scene.world = world
         changes.apply(self._set_ground, values, "ground")
         changes.apply(self._things.set_plates, values, "number_plate")
         changes.apply(self._turn, values, "environment_view")
@@ -60,13 +66,19 @@ class Site:
             self._grounds[name] = ground_material(name)
         self._ground.data.materials[0] = self._grounds[name]
 
-    def _set_sun(self, elevation: float, rotation: float, view: float) -> None:
+    def _set_light(self, sky: str, elevation: float, rotation: float, view: float) -> None:
+        facing = FACING * np.cos(np.radians(rotation))
+        if sky == "overcast":
+            reading = overcast_light(elevation, facing)
+        else:
+            reading = metered_light(elevation, self._sunlit(elevation, rotation, view), facing)
+        self._skies[sky][1].set_sun(elevation, rotation, reading, self._spec.compensation)
+
+    def _sunlit(self, elevation: float, rotation: float, view: float) -> float:
+        """Return the share of the sun that the meter reads."""
         sunlit = sunlit_share(self._spec.things, elevation, rotation - self._angle(view))
         # Metering for the shade alone would overexpose everything in the sun.
-        sunlit = SHADE + (1 - SHADE) * sunlit
-        facing = FACING * np.cos(np.radians(rotation))
-        reading = metered_light(elevation, sunlit, facing)
-        self._sky.set_sun(elevation, rotation, reading, self._spec.compensation)
+        return SHADE + (1 - SHADE) * sunlit
 
     def _turn(self, view: float) -> None:
         self._things.turn(self._angle(view))
@@ -75,14 +87,19 @@ class Site:
         start, end = self._spec.arc
         return start + view * (end - start)
 
-    def _build_world(self) -> None:
-        self._world = bpy.data.worlds.new(self._spec.name)
-        tree = Tree(self._world)
-        self._sky = Sky(tree, clouds=True)
-        background = tree.add("ShaderNodeBackground", Color=self._sky.color)
-        output = tree.add("ShaderNodeOutputWorld")
-        tree.set(output.inputs["Surface"], background.outputs[0])
-        sample_light_of(self._world, SKY_MAP)
+
+def _world(
+    name: str, build: Callable[[Tree], Sky | OvercastSky]
+) -> tuple[World, Sky | OvercastSky]:
+    """Return a world that shows a sky, and the sky."""
+    world = bpy.data.worlds.new(name)
+    tree = Tree(world)
+    sky = build(tree)
+    background = tree.add("ShaderNodeBackground", Color=sky.color)
+    output = tree.add("ShaderNodeOutputWorld")
+    tree.set(output.inputs["Surface"], background.outputs[0])
+    sample_light_of(world, SKY_MAP)
+    return world, sky
 
 
 def _disc(name: str, radius: float) -> Object:

@@ -62,7 +62,18 @@ _SUN = np.array(
         [48.590, 40.580, 32.999, 0.044, 0.037, 0.031],
     ]
 ).reshape(-1, 2, 3)
+OVERCAST = (0.965, 1.0, 1.045)
+"""Linear RGB of an overcast sky."""
+GLOW = 0.9
+"""How much brighter an overcast sky is where the sun hides."""
+GLOW_SHARPNESS = 6.0
+"""Exponent of the cosine by which that falls off."""
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+
+
+def card_weights(facing: float) -> Floats:
+    """Return the shares [3] of the meter's cards: lying, facing the sun, facing away from it."""
+    return np.array([0.5, 0.25 * (1 + facing), 0.25 * (1 - facing)])
 
 
 def metered_light(elevation: float, sunlit: float = 1.0, facing: float = 0.0) -> Floats:
@@ -77,12 +88,53 @@ def metered_light(elevation: float, sunlit: float = 1.0, facing: float = 0.0) ->
         facing: 1 if the meter sees only the sunlit sides of things, -1 only their shaded sides, 0
             both alike.
     """
-    weights = np.array([0.5, 0.25 * (1 + facing), 0.25 * (1 - facing)])
     sun = sunlit * np.concatenate([_SUN, np.zeros_like(_SUN[:, :1])], axis=1)
     cards = _SKY + SUN_INTENSITY * sun
-    reading = np.einsum("ecr,c->er", cards, weights)
+    reading = np.einsum("ecr,c->er", cards, card_weights(facing))
     clear = np.array([np.interp(elevation, _ELEVATION, reading[:, c]) for c in range(3)])
     return (1 - HAZE) * clear + HAZE * float(clear @ LUMINANCE)
+
+
+def overcast_radiance(direction: Floats, sun: Floats) -> Floats:
+    """Return the radiance [N] of an overcast sky, 1 in the zenith far from the sun.
+
+    The gradient is the CIE standard overcast sky (Moon and Spencer, 1942); the glow around the
+    hidden sun is this project's.
+
+    Args:
+        direction: unit vectors [N, 3] above the horizon.
+        sun: unit vector [3] to the sun.
+
+    >>> zenith, horizon = np.array([0.0, 0, 1]), np.array([-1.0, 0, 0])
+    >>> overcast_radiance(np.stack([zenith, horizon]), np.array([1.0, 0, 0])).round(3).tolist()
+    [1.0, 0.333]
+    """
+    gradient = (1 + 2 * direction[:, 2]) / 3
+    return gradient * (1 + GLOW * np.maximum(direction @ sun, 0) ** GLOW_SHARPNESS)
+
+
+def overcast_light(elevation: float, facing: float = 0.0) -> Floats:
+    """Return the linear RGB [3] that a meter reads under an overcast sky, as `metered_light`."""
+    theta, phi = np.meshgrid((np.arange(48) + 0.5) * np.pi / 96, (np.arange(96) + 0.5) * np.pi / 48)
+    up, around = theta.ravel(), phi.ravel()
+    direction = np.column_stack(
+        [np.sin(up) * np.cos(around), np.sin(up) * np.sin(around), np.cos(up)]
+    )
+    radiance = overcast_radiance(direction, direction_of(elevation, 0.0))
+    cards = np.array([[0.0, 0, 1], [1, 0, 0], [-1, 0, 0]])
+    received = np.maximum(cards @ direction.T, 0) * np.sin(up) * (np.pi / 96) * (np.pi / 48) / np.pi
+    light = float(card_weights(facing) @ (received @ radiance))
+    return light * np.array(OVERCAST)
+
+
+def direction_of(elevation: float, rotation: float) -> Floats:
+    """Return the unit vector [3] to the sun, both in degrees, counter-clockwise from +x.
+
+    >>> direction_of(30, 90).round(3).tolist()
+    [0.0, 0.866, 0.5]
+    """
+    up, around = np.radians(elevation), np.radians(rotation)
+    return np.array([np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)])
 
 
 def light_gain(reading: Floats, compensation: float = 0.0) -> tuple[float, float, float]:

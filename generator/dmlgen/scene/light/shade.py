@@ -8,6 +8,7 @@ import numpy as np
 
 from dmldata.common.arrays import Bools, Floats
 from dmlgen.catalog.things import Building, Hall, Placed
+from dmlgen.scene.light.daylight import direction_of
 
 _SPREAD = np.linspace(-2.2, 2.2, 5)
 POINTS = np.array([(x, y, z) for x in _SPREAD for y in _SPREAD for z in (0.2, 1.2)])
@@ -27,8 +28,7 @@ def sunlit_share(things: Sequence[Placed], elevation: float, rotation: float) ->
     >>> sunlit_share([house], elevation=60, rotation=0), sunlit_share([house], 10, rotation=180)
     (1.0, 1.0)
     """
-    up, around = np.radians(elevation), np.radians(rotation)
-    sun = np.array([np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)])
+    sun = direction_of(elevation, rotation)
     lit = np.ones(len(POINTS), dtype=bool)
     for thing in things:
         if isinstance(thing, Building | Hall):

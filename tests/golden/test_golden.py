@@ -14,8 +14,8 @@ import pytest
 
 PLANS = {
     "paper": "c7f8912dcb159010",
-    "train196": "e18ebc54d6749fe7",
-    "photo": "473bd7744cd5a1c6",
+    "train196": "9e72aae885c05b3f",
+    "photo": "ec11674e1aa8bb86",
     "mini": "e195ffff316cad80",
     "pose": "22e266ad97b5626a",
 }

@@ -103,6 +103,22 @@ class Hall(Placed):
     depth: Meters = 12.0
 
 
+class Showroom(Placed):
+    """A car dealer's showroom; its glass front stands at `at`."""
+
+    kind: Literal["showroom"]
+    width: Meters = 24.0
+    height: Meters = 4.6
+    depth: Meters = 9.0
+
+
+class Flag(Placed):
+    """A car dealer's flag on a pole."""
+
+    kind: Literal["flag"]
+    height: Meters = 4.6
+
+
 class Wall(Placed):
     """A garden wall along y."""
 
@@ -203,6 +219,8 @@ Thing = Annotated[
     | Litter
     | Building
     | Hall
+    | Showroom
+    | Flag
     | Wall
     | Fence
     | Pavement

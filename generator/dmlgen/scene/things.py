@@ -15,7 +15,7 @@ from dmlgen.catalog.things import MARKINGS, ParkedCar, Placed
 from dmlgen.scene.car import Car
 from dmlgen.scene.materials import CarMaterials
 from dmlgen.scene.number_plates import dress, plate_size
-from dmlgen.scene.props import buildings, plants, street
+from dmlgen.scene.props import buildings, forecourt, plants, street
 from dmlgen.scene.twins import add_twin, show
 
 SEEDED: dict[str, Callable[..., list[Object]]] = {
@@ -25,6 +25,8 @@ SEEDED: dict[str, Callable[..., list[Object]]] = {
     "treeline": plants.treeline,
     "litter": plants.litter,
     "building": buildings.building,
+    "showroom": forecourt.showroom,
+    "flag": forecourt.flag,
 }
 FIXED: dict[str, Callable[..., list[Object]]] = {
     "hall": buildings.hall,

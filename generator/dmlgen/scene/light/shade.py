@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dmldata.common.arrays import Bools, Floats
-from dmlgen.catalog.things import Building, Hall, Placed
+from dmlgen.catalog.things import Building, Hall, Placed, Showroom
 from dmlgen.scene.light.daylight import direction_of
 
 _SPREAD = np.linspace(-2.2, 2.2, 5)
@@ -31,12 +31,12 @@ def sunlit_share(things: Sequence[Placed], elevation: float, rotation: float) ->
     sun = direction_of(elevation, rotation)
     lit = np.ones(len(POINTS), dtype=bool)
     for thing in things:
-        if isinstance(thing, Building | Hall):
+        if isinstance(thing, Building | Hall | Showroom):
             lit &= ~_hits(thing, sun)
     return float(lit.mean())
 
 
-def _hits(thing: Building | Hall, sun: Floats) -> Bools:
+def _hits(thing: Building | Hall | Showroom, sun: Floats) -> Bools:
     """Return which of the rays from POINTS to the sun [50] meet the box of a building."""
     turn = np.radians(thing.turn)
     axes = np.array([[np.cos(turn), np.sin(turn), 0], [-np.sin(turn), np.cos(turn), 0], [0, 0, 1]])

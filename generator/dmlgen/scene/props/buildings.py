@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from bpy.types import Material, Object
 
-from dmldata.common.arrays import Floats
 from dmlgen.scene.props.materials import Color, drawn_from_atlas, picture, plain, wall
-from dmlgen.scene.props.shape import Shape
+from dmlgen.scene.props.shape import Shape, upright
 
 REVEAL = 0.16
 """Depth, in meters, at which window frames sit in the wall."""
@@ -110,11 +109,6 @@ def hall(width: float, height: float, depth: float, color: str) -> list[Object]:
     return [shape.finish()]
 
 
-def _upright(x: float, y0: float, y1: float, z0: float, z1: float) -> Floats:
-    """Return a rectangle that faces +x."""
-    return np.array([[(x, y0, z0), (x, y1, z0), (x, y1, z1), (x, y0, z1)]])
-
-
 def _wall_around(
     shape: Shape,
     part: tuple[float, float, float, float],
@@ -123,7 +117,7 @@ def _wall_around(
 ) -> None:
     (y0, y1, z0, z1), (a, b, c, d) = part, hole
     for rectangle in ((y0, y1, z0, c), (y0, y1, d, z1), (y0, a, c, d), (b, y1, c, d)):
-        shape.quads(_upright(0.0, *rectangle), stone)
+        shape.quads(upright(0.0, *rectangle), stone)
 
 
 def _reveal(shape: Shape, hole: tuple[float, float, float, float], stone: Material) -> None:
@@ -145,7 +139,7 @@ def _window(
         left, right = (y0 + (y1 - y0) * (room + end) / rooms for end in (0, 1))
         # Real panes are not exactly plane, so each mirrors a different part of the street.
         lean = rng.normal(0, 0.012, 2)
-        glass = _upright(-REVEAL + 0.01, left, right, z0, z1)
+        glass = upright(-REVEAL + 0.01, left, right, z0, z1)
         glass[0, :, 0] += lean[0] * (glass[0, :, 1] - left) + lean[1] * (glass[0, :, 2] - z0)
         shape.quads(glass, picture("windows", specular=0.9), drawn_from_atlas("windows", rng))
     bar = 0.05
@@ -160,7 +154,7 @@ def _window(
 
 
 def _door(shape: Shape, hole: tuple[float, float, float, float], rng: np.random.Generator) -> None:
-    shape.quads(_upright(-REVEAL, *hole), picture("doors"), drawn_from_atlas("doors", rng))
+    shape.quads(upright(-REVEAL, *hole), picture("doors"), drawn_from_atlas("doors", rng))
     y0, y1, z0, _ = hole
     shape.box((-REVEAL, y0 - 0.1, 0.0), (0.35, y1 + 0.1, z0 + 0.08), plain("stone"))
 

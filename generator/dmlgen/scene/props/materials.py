@@ -35,6 +35,8 @@ PLAIN: dict[str, tuple[Color, float, float]] = {
     "lamp_glass": ((0.75, 0.74, 0.70), 0.3, 0.0),
 }
 """Linear RGB, roughness and metalness of materials without texture."""
+ROOM_LIGHT = 0.3
+"""Light in a room behind glass by day, as a share of that on a white card outside."""
 LEAVES: dict[str, Color] = {
     "leaf_dark": (0.018, 0.045, 0.010),
     "leaf": (0.035, 0.080, 0.016),
@@ -104,6 +106,45 @@ def drawn_from_atlas(surface: str, rng: np.random.Generator) -> Floats:
     return np.array([[(left, low), (right, low), (right, high), (left, high)]])
 
 
+def glazing() -> Material:
+    """Return a clear pane: what is behind it under a sharp reflection."""
+
+    def build(tree: Tree) -> NodeSocket:
+        fresnel = tree.add("ShaderNodeFresnel", IOR=1.5).outputs[0]
+        # A pane reflects at both of its faces.
+        mirrored = tree.math("MULTIPLY", fresnel, 1.7, clamp=True)
+        through = tree.add("ShaderNodeBsdfTransparent", Color=(0.8, 0.84, 0.82, 1.0)).outputs[0]
+        mirror = tree.add("ShaderNodeBsdfGlossy", Roughness=0.0).outputs[0]
+        return tree.mix_shader(mirrored, through, mirror)
+
+    return _shared("glazing", build)
+
+
+def lit(color: Color) -> Material:
+    """Return something inside a room whose lamps are on by day."""
+
+    def build(tree: Tree) -> NodeSocket:
+        return tree.add(
+            "ShaderNodeBsdfPrincipled",
+            Base_Color=(*color, 1.0),
+            Roughness=0.5,
+            Emission_Color=(*color, 1.0),
+            Emission_Strength=ROOM_LIGHT,
+        ).outputs[0]
+
+    return _shared(f"lit {color}", build, glows=True)
+
+
+def lamp() -> Material:
+    """Return a lamp of such a room."""
+
+    def build(tree: Tree) -> NodeSocket:
+        white = (1.0, 0.95, 0.85, 1.0)
+        return tree.add("ShaderNodeEmission", Color=white, Strength=3.0).outputs[0]
+
+    return _shared("lamp", build, glows=True)
+
+
 def road_paint(color: Color) -> Material:
     """Return thermoplastic paint on a road, worn away in places."""
 
@@ -125,12 +166,17 @@ def wall(surface: str, tint: Color = (1.0, 1.0, 1.0)) -> Material:
     return bpy.data.materials.get(name) or wall_material(name, surface, tint)
 
 
-def _shared(name: str, build: Callable[[Tree], NodeSocket]) -> Material:
-    """Return the material of that name, which is built when it is first needed."""
+def _shared(name: str, build: Callable[[Tree], NodeSocket], glows: bool = False) -> Material:
+    """Return the material of that name, which is built when it is first needed.
+
+    One that `glows` is seen, but too weak by day for rays to be sent to it as to a light.
+    """
     name = f"prop:{name}"
     material = bpy.data.materials.get(name)
     if material is None:
         material = bpy.data.materials.new(name)
         tree = Tree(material)
         tree.end(build(tree))
+        if glows:
+            material.cycles.emission_sampling = "NONE"
     return material

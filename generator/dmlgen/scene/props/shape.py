@@ -74,3 +74,8 @@ class Shape:
             mesh.shade_smooth()
             mesh.set_sharp_from_angle(angle=math.radians(smooth_angle))
         return bpy.data.objects.new(self._name, mesh)
+
+
+def upright(x: float, y0: float, y1: float, z0: float, z1: float) -> Floats:
+    """Return the corners [1, 4, 3] of a rectangle that faces +x."""
+    return np.array([[(x, y0, z0), (x, y1, z0), (x, y1, z1), (x, y0, z1)]])

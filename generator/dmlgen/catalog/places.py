@@ -11,7 +11,7 @@ from dmldata.common.strict import StrictModel
 from dmldata.contract.manifest import Credit
 from dmlgen.catalog.assets import NAME, environment_file, load_scene_file
 from dmlgen.catalog.surfaces import GroundName
-from dmlgen.catalog.things import ParkedCar, Pavement, Thing, Wall
+from dmlgen.catalog.things import Bays, Line, ParkedCar, Pavement, Thing, Wall
 
 PlaceKind: TypeAlias = Literal["backdrop", "panorama", "studio", "site"]
 PLACE_KINDS: frozenset[PlaceKind] = frozenset(get_args(PlaceKind))
@@ -59,6 +59,7 @@ class PanoramaSpec(StrictModel):
         compensation: stops by which a photographer corrects the meter here.
         arc: degrees the place is turned by, counter-clockwise from above, where the factor
             `environment_view` is 0 and where it is 1: the directions in which a car could stand.
+        markings: lines painted on the ground.
     """
 
     name: str = Field(pattern=NAME)
@@ -71,6 +72,7 @@ class PanoramaSpec(StrictModel):
     gloss: float = Field(ge=0, le=1)
     compensation: float = 0.0
     arc: tuple[float, float]
+    markings: tuple[Bays | Line, ...] = ()
     credit: Credit | None
 
 

@@ -1,10 +1,9 @@
 """A real place: a panorama around the car, and its own ground under the wheels.
 
-The ground is a plane whose albedo is the panorama itself, projected down from where it was taken
-and divided by the light that falls there. Where nothing blocks that light, the plane looks exactly
-like the panorama that it covers, so no seam is visible; where the car does, it is in shadow. The
-fine structure of a baked surface, too small for the panorama's pixels, is multiplied in near the
-car.
+The ground is a plane whose albedo is that of a baked surface in the panorama's color: the broad
+colors of its ground, projected down from where it was taken and divided by the light that falls
+there. Where the car blocks that light, the plane is in shadow. The panorama's own detail would
+smear, as the tripod saw the ground at a flat angle.
 """
 
 from __future__ import annotations
@@ -16,16 +15,22 @@ from typing import Any
 
 import bpy
 import numpy as np
-from bpy.types import Mesh, Node, NodeSocket
+from bpy.types import Image, Mesh, Node, NodeSocket
 
 from dmldata.common.arrays import Floats
 from dmldata.common.errors import UnknownNameError
 from dmlgen.catalog.places import PanoramaSpec
 from dmlgen.scene.changes import Changes
-from dmlgen.scene.light.daylight import light_gain
+from dmlgen.scene.light.daylight import LUMINANCE, light_gain
 from dmlgen.scene.light.sky import sample_light_of
 from dmlgen.scene.nodes import Tree
 from dmlgen.scene.surfaces import ground_nodes, mean_color
+from dmlgen.scene.things import Things
+
+LOCAL_TINT = 0.12
+"""Share of the ground's color that varies from place to place."""
+HUE = 0.4
+"""Share of the panorama in the hue of its ground; the rest is the baked surface's own."""
 
 
 def panorama_file(name: str) -> Path:
@@ -52,6 +57,30 @@ def light_on_ground(pixels: Floats) -> Floats:
     return np.einsum("hwc,h->c", pixels[: height // 2].astype(np.float64), weight)
 
 
+def ground_tint(pixels: Floats, card: Floats) -> Floats:
+    """Return the broad colors of the ground under a panorama, [32, 64, 3], zenith first.
+
+    Most of it is the mean of what is of middle lightness in the lower half, so that lines, plants
+    and shadows do not color a ground on which none of them is seen.
+
+    Args:
+        pixels: [H, W, 3] linear radiance, equirectangular, zenith in the first row.
+        card: radiance [3] of a white card on the ground; the hue of a gray ground.
+    """
+    height, width = pixels.shape[:2]
+    blocks = pixels[: height // 32 * 32, : width // 64 * 64]
+    coarse = blocks.reshape(32, height // 32, 64, width // 64, 3).mean(axis=(1, 3))
+    # Right at the horizon stands what is no ground.
+    below = coarse[18:].reshape(-1, 3)
+    lightness = below @ LUMINANCE
+    low, high = np.quantile(lightness, [0.2, 0.55])
+    middle = below[(lightness >= low) & (lightness <= high)].mean(axis=0)
+    gray = card * float(middle @ LUMINANCE) / float(card @ LUMINANCE)
+    whole = HUE * middle + (1 - HUE) * gray
+    tint: Floats = LOCAL_TINT * coarse + (1 - LOCAL_TINT) * whole
+    return tint
+
+
 class Panorama:
     """World and ground of a panorama."""
 
@@ -63,13 +92,17 @@ class Panorama:
         width, height = self._image.size
         pixels = np.empty(width * height * 4, dtype=np.float32)
         self._image.pixels.foreach_get(pixels)
-        self._card = light_on_ground(pixels.reshape(height, width, 4)[::-1, :, :3])
+        light = pixels.reshape(height, width, 4)[::-1, :, :3]
+        self._card = light_on_ground(light)
+        self._tint = _to_image(f"tint:{spec.name}", ground_tint(light, self._card))
+        self._markings = Things(spec.name, spec.markings)
         self._build_world()
         self._build_ground()
 
     def show(self, visible: bool) -> None:
         """Make this the environment of the scene, or hide it."""
         self._ground.hide_render = not visible
+        self._markings.show(visible)
         if visible:
             bpy.context.scene.world = self._world
 
@@ -79,17 +112,16 @@ class Panorama:
 
     def _turn(self, view: float) -> None:
         start, end = self._spec.arc
-        angle = -math.radians(start + view * (end - start))
+        angle = start + view * (end - start)
+        self._markings.turn(angle)
         for mapping in self._turns:
-            mapping.inputs["Rotation"].default_value = (0.0, 0.0, angle)
+            mapping.inputs["Rotation"].default_value = (0.0, 0.0, -math.radians(angle))
 
-    def _look_up(self, tree: Tree, direction: NodeSocket) -> NodeSocket:
+    def _look_up(self, tree: Tree, direction: NodeSocket, image: Image) -> NodeSocket:
         mapping = tree.add("ShaderNodeMapping", {"vector_type": "POINT"})
         tree.set(mapping.inputs["Vector"], direction)
         self._turns.append(mapping)
-        texture = tree.add(
-            "ShaderNodeTexEnvironment", {"image": self._image, "interpolation": "Cubic"}
-        )
+        texture = tree.add("ShaderNodeTexEnvironment", {"image": image, "interpolation": "Cubic"})
         tree.set(texture.inputs["Vector"], mapping.outputs[0])
         return texture.outputs["Color"]
 
@@ -98,7 +130,7 @@ class Panorama:
         tree = Tree(self._world)
         direction = tree.add("ShaderNodeTexCoord").outputs["Generated"]
         light = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
-        tree.set(light.inputs[0], self._look_up(tree, direction))
+        tree.set(light.inputs[0], self._look_up(tree, direction, self._image))
         light.inputs[1].default_value = light_gain(self._card, self._spec.compensation)
         background = tree.add("ShaderNodeBackground", Color=light.outputs[0])
         output = tree.add("ShaderNodeOutputWorld")
@@ -125,12 +157,12 @@ class Panorama:
         self._ground.data.materials.append(material)
 
     def _albedo(self, tree: Tree, position: NodeSocket, fine: NodeSocket) -> NodeSocket:
-        """Return the panorama seen from its tripod, divided by the light, with fine structure."""
+        """Return the tint seen from the tripod, divided by the light, times `fine`."""
         from_tripod = tree.add("ShaderNodeVectorMath", {"operation": "SUBTRACT"})
         tree.set(from_tripod.inputs[0], position)
         from_tripod.inputs[1].default_value = (0.0, 0.0, self._spec.tripod_height)
         albedo = tree.add("ShaderNodeVectorMath", {"operation": "DIVIDE"})
-        tree.set(albedo.inputs[0], self._look_up(tree, from_tripod.outputs[0]))
+        tree.set(albedo.inputs[0], self._look_up(tree, from_tripod.outputs[0], self._tint))
         mean = mean_color(self._spec.surface)
         light = [float(channel) * part for channel, part in zip(self._card, mean, strict=True)]
         albedo.inputs[1].default_value = tuple(light)
@@ -141,6 +173,18 @@ class Panorama:
         tree.set(limited.inputs[0], scaled.outputs[0])
         limited.inputs[1].default_value = (0.85, 0.85, 0.85)
         return limited.outputs[0]
+
+
+def _to_image(name: str, pixels: Floats) -> Image:
+    """Return an image of linear colors [H, W, 3], its first row on top."""
+    height, width = pixels.shape[:2]
+    image = bpy.data.images.new(name, width, height, float_buffer=True)
+    image.colorspace_settings.name = "Non-Color"
+    whole = np.concatenate([pixels[::-1], np.ones((height, width, 1))], axis=2)
+    image.pixels.foreach_set(whole.astype(np.float32).ravel())
+    # Cycles reads the file of an image anew unless it is packed.
+    image.pack()
+    return image
 
 
 def _flat(mesh: Mesh) -> Floats:

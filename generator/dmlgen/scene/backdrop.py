@@ -1,12 +1,13 @@
 """The paper's colored backdrop, as a photo studio under the open sky.
 
-A floor in the backdrop's color takes the sun and the car's shadow and passes, with distance, into
-the plain color behind it, as a studio's cyclorama does. The camera sees no sky; the car mirrors
-the sky above and the backdrop around it.
+A floor takes the sun and the car's shadow. Lit, it has the backdrop's color at any height of the
+sun, and it passes, with distance, into the plain color behind it, as a studio's cyclorama does. The
+camera sees no sky; the car mirrors the sky above and the backdrop around it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,13 +15,21 @@ import bpy
 
 from dmlgen.catalog.places import BackdropSpec
 from dmlgen.scene.changes import Changes
-from dmlgen.scene.light.daylight import WHITE, metered_light
+from dmlgen.scene.light.daylight import (
+    FACING,
+    WHITE,
+    card_on_ground,
+    light_gain,
+    metered_light,
+)
 from dmlgen.scene.light.sky import SKY_MAP, Sky, sample_light_of
 from dmlgen.scene.materials import linear_rgb
 from dmlgen.scene.nodes import Tree
 
 FLOOR_RADIUS = 60.0
-FINISHES = {"matte": (0.75, 0.2), "satin": (0.32, 0.45), "polished": (0.1, 0.5)}
+MAX_ALBEDO = 1.0
+"""Largest albedo of the floor, where the sun is too low to light it as bright as the backdrop."""
+FINISHES = {"matte": (0.9, 0.05), "satin": (0.32, 0.45), "polished": (0.1, 0.5)}
 """Roughness and specular level of the floor, by value of the factor `floor`."""
 
 
@@ -48,7 +57,10 @@ class Backdrop:
         )
 
     def _set_sun(self, elevation: float, rotation: float) -> None:
-        self.sky.set_sun(elevation, rotation, metered_light(elevation))
+        reading = metered_light(elevation, facing=FACING * math.cos(math.radians(rotation)))
+        self.sky.set_sun(elevation, rotation, reading)
+        lit = card_on_ground(elevation) * light_gain(reading)
+        self._floor_gain.inputs[1].default_value = tuple(WHITE / lit)
 
     def set_color(self, hue: float, saturation: float, value: float) -> None:
         """Set the color of floor and backdrop, 0..1 each."""
@@ -72,7 +84,12 @@ class Backdrop:
         tree = Tree(material)
         self.floor_color = tree.add("ShaderNodeRGB")
         self.floor_shader = tree.add("ShaderNodeBsdfPrincipled", Roughness=0.7)
-        tree.set(self.floor_shader.inputs["Base Color"], self.floor_color.outputs[0])
+        self._floor_gain = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
+        tree.set(self._floor_gain.inputs[0], self.floor_color.outputs[0])
+        limited = tree.add("ShaderNodeVectorMath", {"operation": "MINIMUM"})
+        tree.set(limited.inputs[0], self._floor_gain.outputs[0])
+        limited.inputs[1].default_value = (MAX_ALBEDO,) * 3
+        tree.set(self.floor_shader.inputs["Base Color"], limited.outputs[0])
         position = tree.add("ShaderNodeNewGeometry").outputs["Position"]
         tree.end_with_distance(self.floor_shader.outputs[0], position, lit_radius)
         self.floor.data.materials.append(material)

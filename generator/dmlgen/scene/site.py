@@ -12,7 +12,7 @@ from bpy.types import Material, Object, World
 from dmlgen.catalog.places import SiteSpec
 from dmlgen.catalog.surfaces import load_surface
 from dmlgen.scene.changes import Changes
-from dmlgen.scene.light.daylight import metered_light, overcast_light
+from dmlgen.scene.light.daylight import FACING, metered_light, overcast_light
 from dmlgen.scene.light.overcast import OvercastSky
 from dmlgen.scene.light.shade import sunlit_share
 from dmlgen.scene.light.sky import SKY_MAP, Sky, sample_light_of
@@ -22,8 +22,6 @@ from dmlgen.scene.things import Things
 
 SHADE = 0.2
 """Share of the sun that the meter reads even if no sunlight reaches the car."""
-FACING = 0.65
-"""How much the meter depends on whether the camera sees sunlit or shaded sides, 0..1."""
 
 
 class Site:

@@ -62,6 +62,9 @@ _SUN = np.array(
         [48.590, 40.580, 32.999, 0.044, 0.037, 0.031],
     ]
 ).reshape(-1, 2, 3)
+FACING = 0.65
+"""How much the meter depends on whether the camera sees sunlit or shaded sides, 0..1."""
+
 OVERCAST = (0.965, 1.0, 1.045)
 """Linear RGB of an overcast sky."""
 GLOW = 0.9
@@ -74,6 +77,17 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 def card_weights(facing: float) -> Floats:
     """Return the shares [3] of the meter's cards: lying, facing the sun, facing away from it."""
     return np.array([0.5, 0.25 * (1 + facing), 0.25 * (1 - facing)])
+
+
+def card_on_ground(elevation: float) -> Floats:
+    """Return the linear RGB [3] of a white card that lies in the sun, before it is metered."""
+    return _hazy(elevation, _SKY[:, 0] + SUN_INTENSITY * _SUN[:, 0])
+
+
+def _hazy(elevation: float, light: Floats) -> Floats:
+    """Interpolate light at the elevations of the table [E, 3] and take out the haze's color."""
+    clear = np.array([np.interp(elevation, _ELEVATION, light[:, c]) for c in range(3)])
+    return (1 - HAZE) * clear + HAZE * float(clear @ LUMINANCE)
 
 
 def metered_light(elevation: float, sunlit: float = 1.0, facing: float = 0.0) -> Floats:
@@ -90,9 +104,7 @@ def metered_light(elevation: float, sunlit: float = 1.0, facing: float = 0.0) ->
     """
     sun = sunlit * np.concatenate([_SUN, np.zeros_like(_SUN[:, :1])], axis=1)
     cards = _SKY + SUN_INTENSITY * sun
-    reading = np.einsum("ecr,c->er", cards, card_weights(facing))
-    clear = np.array([np.interp(elevation, _ELEVATION, reading[:, c]) for c in range(3)])
-    return (1 - HAZE) * clear + HAZE * float(clear @ LUMINANCE)
+    return _hazy(elevation, np.einsum("ecr,c->er", cards, card_weights(facing)))
 
 
 def overcast_radiance(direction: Floats, sun: Floats) -> Floats:

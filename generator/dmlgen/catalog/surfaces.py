@@ -29,6 +29,7 @@ class SurfaceSpec(StrictModel):
     Attributes:
         tile: side of the square that the images show, meters.
         roughness: where there is no roughness.jpg, 0 to 1.
+        specular: how strongly a ground mirrors; 0.5 is stone, 0.25 water.
         markings: whether lines are painted on such a ground.
         cracks: whether such a ground is cast in one piece, so that it cracks and is patched.
         atlas: columns and rows of the pictures of single things that the images are made of.
@@ -38,6 +39,7 @@ class SurfaceSpec(StrictModel):
     title: str
     tile: float = Field(gt=0)
     roughness: float = Field(default=0.8, ge=0, le=1)
+    specular: float = Field(default=0.5, ge=0, le=1)
     markings: bool = False
     cracks: bool = False
     atlas: tuple[PositiveInt, PositiveInt] = (1, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from bpy.types import Material, Node, NodeSocket, World
+from bpy.types import Light, Material, Node, NodeSocket, World
 
 Input: TypeAlias = NodeSocket | float | tuple[float, ...]
 """What an input of a node takes: the output of another node, or a value."""
@@ -13,7 +13,7 @@ Input: TypeAlias = NodeSocket | float | tuple[float, ...]
 class Tree:
     """A node tree under construction: `add` makes a node, `link` joins sockets."""
 
-    def __init__(self, owner: Material | World) -> None:
+    def __init__(self, owner: Light | Material | World) -> None:
         owner.use_nodes = True
         self.tree = owner.node_tree
         self.tree.nodes.clear()

@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 import numpy as np
-from bpy.types import Mesh, Node, Object
+from bpy.types import Mesh, Node, NodeSocket, Object
 from mathutils import Vector
 
 from dmldata.common.arrays import Floats
@@ -22,7 +22,11 @@ COVE = 2.0
 """Radius, in meters, with which the floor bends up into the wall."""
 AMBIENT = 0.12
 """Ambient light, as a share of the radiance of a white card."""
+MIRRORED = 0.30
+"""The same for what the car mirrors: the ceiling and the walls behind the lamps."""
 CENTER = Vector((0.0, 0.0, 0.6))
+CENTER_GAIN = 2.6
+"""Radiance in the middle of a softbox, as a share of its mean."""
 
 
 class Studio:
@@ -60,7 +64,9 @@ class Studio:
     def _build_world(self) -> None:
         self._world = bpy.data.worlds.new("studio")
         tree = Tree(self._world)
-        background = tree.add("ShaderNodeBackground", Color=(AMBIENT, AMBIENT, AMBIENT, 1.0))
+        glossy = tree.add("ShaderNodeLightPath").outputs["Is Glossy Ray"]
+        dim, mirrored = ((level, level, level, 1.0) for level in (AMBIENT, MIRRORED))
+        background = tree.add("ShaderNodeBackground", Color=tree.mix_color(glossy, dim, mirrored))
         output = tree.add("ShaderNodeOutputWorld")
         tree.set(output.inputs["Surface"], background.outputs[0])
 
@@ -114,6 +120,7 @@ def _softbox(spec: Softbox) -> Object:
     light.shape = "RECTANGLE"
     light.size, light.size_y = spec.size
     light.energy = spec.power
+    _fade_out(Tree(light))
     obj = bpy.data.objects.new("softbox", light)
     obj.location = spec.at
     obj.rotation_euler = (CENTER - obj.location).to_track_quat("-Z", "Y").to_euler()
@@ -121,3 +128,17 @@ def _softbox(spec: Softbox) -> Object:
     obj.visible_camera = False
     bpy.context.scene.collection.objects.link(obj)
     return obj
+
+
+def _fade_out(tree: Tree) -> None:
+    """Let a softbox fade out towards its edges, as its cloth does away from the flash behind it."""
+    across = tree.add("ShaderNodeNewGeometry").outputs["Parametric"]
+    split = tree.add("ShaderNodeSeparateXYZ", Vector=across)
+    fade: NodeSocket | float = CENTER_GAIN
+    for axis in ("X", "Y"):
+        place = split.outputs[axis]
+        edge = tree.math("MINIMUM", place, tree.math("SUBTRACT", 1.0, place))
+        fade = tree.math("MULTIPLY", fade, tree.smoothstep(edge, -0.1, 0.5))
+    emission = tree.add("ShaderNodeEmission", Strength=fade)
+    output = tree.add("ShaderNodeOutputLight")
+    tree.set(output.inputs["Surface"], emission.outputs[0])

@@ -93,6 +93,7 @@ def ground_material(name: str) -> Material:
         "ShaderNodeBsdfPrincipled",
         Base_Color=nodes.color,
         Roughness=nodes.roughness,
+        Specular_IOR_Level=load_surface(name).specular,
         Normal=nodes.normal,
     )
     tree.end(shader.outputs[0])

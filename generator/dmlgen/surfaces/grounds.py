@@ -67,7 +67,8 @@ def asphalt_wet(size: int, rng: np.random.Generator) -> Surface:
     water = smoothstep(low, 0.45, 0.75)
     moist = smoothstep(low, -0.9, 0.4)
     albedo = dry.albedo * (1 - 0.35 * moist - 0.22 * water)[..., None]
-    roughness = 0.55 - 0.25 * moist
+    # Smoother, the sun behind the car would burn out all of the ground and not only its puddles.
+    roughness = 0.60 - 0.15 * moist
     roughness = roughness * (1 - water) + 0.035 * water
     return Surface(np.clip(albedo, 0.01, 0.5), dry.height * (1 - water), roughness)
 

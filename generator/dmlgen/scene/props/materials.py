@@ -27,8 +27,9 @@ PLAIN: dict[str, tuple[Color, float, float]] = {
     "sheet_light": ((0.42, 0.43, 0.43), 0.45, 0.2),
     "sheet_blue": ((0.035, 0.11, 0.27), 0.45, 0.1),
     "stone": ((0.30, 0.29, 0.27), 0.8, 0.0),
+    "rubber": ((0.015, 0.015, 0.016), 0.7, 0.0),
     "bark": ((0.055, 0.042, 0.032), 0.9, 0.0),
-    "earth": ((0.012, 0.018, 0.007), 1.0, 0.0),
+    "earth": ((0.026, 0.036, 0.015), 1.0, 0.0),
     "orange": ((0.75, 0.13, 0.015), 0.5, 0.0),
     "white": ((0.7, 0.7, 0.7), 0.45, 0.0),
     "blue": ((0.01, 0.06, 0.30), 0.4, 0.0),
@@ -38,9 +39,9 @@ PLAIN: dict[str, tuple[Color, float, float]] = {
 ROOM_LIGHT = 0.3
 """Light in a room behind glass by day, as a share of that on a white card outside."""
 LEAVES: dict[str, Color] = {
-    "leaf_dark": (0.018, 0.045, 0.010),
-    "leaf": (0.035, 0.080, 0.016),
-    "leaf_light": (0.075, 0.125, 0.026),
+    "leaf_dark": (0.030, 0.062, 0.016),
+    "leaf": (0.045, 0.092, 0.022),
+    "leaf_light": (0.080, 0.132, 0.030),
     "leaf_yellow": (0.13, 0.13, 0.03),
     "leaf_brown": (0.16, 0.075, 0.022),
     "leaf_dead": (0.09, 0.045, 0.02),
@@ -72,7 +73,7 @@ def leaf(name: str) -> Material:
         ).outputs[0]
         warmer = (red * 1.7, green * 1.5, blue * 0.6, 1.0)
         through = tree.add("ShaderNodeBsdfTranslucent", Color=warmer).outputs[0]
-        return tree.mix_shader(0.35, body, through)
+        return tree.mix_shader(0.45, body, through)
 
     return _shared(name, build)
 

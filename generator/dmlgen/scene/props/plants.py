@@ -140,7 +140,10 @@ def _crown(
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     which = rng.integers(len(middles), size=count)
     reach = radius * (0.75 + 0.3 * rng.random(len(middles)))[which]
-    reach = reach * rng.random(count) ** 0.25 * (1 + 0.12 * rng.normal(0, 1, count))
+    # A leaf far outside the others is a black speck before the sky.
+    reach = (
+        reach * rng.random(count) ** 0.25 * (1 + 0.12 * np.minimum(rng.normal(0, 1, count), 0.6))
+    )
     points = middles[which] + direction * reach[:, None] * [1.0, 1.0, 0.8]
     points[:, 2] = np.maximum(points[:, 2], 0.03)
     _leaves(shape, points, direction + np.array([0, 0, 0.35]), size, rng)

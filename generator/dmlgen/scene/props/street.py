@@ -103,19 +103,47 @@ def lamp_post(height: float) -> list[Object]:
 
 
 def sign(height: float) -> list[Object]:
-    """Build a blue disc with a white rim on a post, facing +x."""
+    """Build a traffic sign on a post, facing +x: keep right, a white arrow on a blue disc."""
     shape = Shape("sign")
+    middle = height - 0.32
     shape.tube((0, 0, 0), (0, 0, height), (0.03, 0.03), plain("zinc"), 12)
-    shape.tube((0.03, 0, height - 0.32), (0.04, 0, height - 0.32), (0.30, 0.30), plain("white"), 32)
-    shape.tube((0.04, 0, height - 0.32), (0.045, 0, height - 0.32), (0.27, 0.27), plain("blue"), 32)
+    shape.tube((0.028, 0, middle), (0.03, 0, middle), (0.30, 0.30), plain("zinc"), 32)
+    shape.tube((0.03, 0, middle), (0.04, 0, middle), (0.30, 0.30), plain("white"), 32)
+    shape.tube((0.04, 0, middle), (0.043, 0, middle), (0.285, 0.285), plain("blue"), 32)
+    for z in (middle - 0.16, middle + 0.16):
+        shape.box((-0.035, -0.07, z - 0.02), (0.028, 0.07, z + 0.02), plain("zinc"))
+    # Shaft and head of an arrow that points along +y, then turned to point down.
+    shaft = [(-0.20, -0.035), (0.04, -0.035), (0.04, 0.035), (-0.20, 0.035)]
+    head = [(0.02, -0.125), (0.22, 0.0), (0.22, 0.0), (0.02, 0.125)]
+    turn = np.radians(-45)
+    along, across = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
+    flat = np.array([shaft, head]) @ np.array([along, across])
+    arrow = np.concatenate([np.full((2, 4, 1), 0.044), flat + (0, middle)], axis=2)
+    shape.quads(arrow, plain("white"))
     return [shape.finish()]
 
 
 def bin() -> list[Object]:
-    """Build a wheeled refuse bin."""
+    """Build a refuse bin of 240 liters: a tapered body on two wheels under a lid with handles."""
     shape = Shape("bin")
-    shape.box((-0.28, -0.28, 0.08), (0.28, 0.28, 1.0), plain("metal_green"))
-    shape.box((-0.32, -0.31, 1.0), (0.32, 0.31, 1.07), plain("metal_green"))
+    body, dark = plain("metal_green"), plain("rubber")
+    _frustum(shape, (-0.20, 0.24, -0.22, 0.22, 0.06), (-0.33, 0.33, -0.28, 0.28, 0.97), body)
+    for y in (-0.16, 0.0, 0.16):
+        _frustum(
+            shape,
+            (0.19, 0.26, y - 0.03, y + 0.03, 0.10),
+            (0.26, 0.33, y - 0.03, y + 0.03, 0.80),
+            body,
+        )
+    shape.box((-0.36, -0.30, 0.94), (0.36, 0.30, 0.99), body)
+    _frustum(shape, (-0.36, 0.38, -0.305, 0.305, 0.99), (-0.30, 0.28, -0.25, 0.25, 1.06), body)
+    for y in (-0.20, 0.20):
+        shape.box((0.36, y - 0.07, 0.985), (0.42, y + 0.07, 1.01), body)
+        shape.box((-0.44, y - 0.02, 0.94), (-0.33, y + 0.02, 1.0), body)
+    shape.tube((-0.43, -0.24, 0.98), (-0.43, 0.24, 0.98), (0.018, 0.018), body, 10)
+    for y in (-0.29, 0.23):
+        shape.tube((-0.26, y + 0.06, 0.10), (-0.26, y, 0.10), (0.10, 0.10), dark, 20)
+        shape.tube((-0.26, y, 0.10), (-0.26, y + 0.06, 0.10), (0.10, 0.10), dark, 20)
     return [shape.finish()]
 
 
@@ -127,6 +155,21 @@ def cone() -> list[Object]:
     for index, ((z0, r0), (z1, r1)) in enumerate(itertools.pairwise(edges)):
         shape.tube((0, 0, z0), (0, 0, z1), (r0, r1), plain("white" if index % 2 else "orange"), 24)
     return [shape.finish()]
+
+
+def _frustum(
+    shape: Shape,
+    low: tuple[float, float, float, float, float],
+    high: tuple[float, float, float, float, float],
+    material: Material,
+) -> None:
+    """Add a box whose lower and upper end differ: x from and to, y from and to, and z of each."""
+    ends = []
+    for x0, x1, y0, y1, z in (low, high):
+        ends.append([(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)])
+    under, over = ends
+    sides = [(under[i], under[j], over[j], over[i]) for i, j in ((0, 1), (1, 2), (2, 3), (3, 0))]
+    shape.quads(np.array([*sides, over]), material)
 
 
 def _stripe(

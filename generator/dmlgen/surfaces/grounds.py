@@ -68,7 +68,7 @@ def asphalt_wet(size: int, rng: np.random.Generator) -> Surface:
     moist = smoothstep(low, -0.9, 0.4)
     albedo = dry.albedo * (1 - 0.35 * moist - 0.22 * water)[..., None]
     # Smoother, the sun behind the car would burn out all of the ground and not only its puddles.
-    roughness = 0.60 - 0.15 * moist
+    roughness = 0.72 - 0.10 * moist
     roughness = roughness * (1 - water) + 0.035 * water
     return Surface(np.clip(albedo, 0.01, 0.5), dry.height * (1 - water), roughness)
 

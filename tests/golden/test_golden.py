@@ -14,8 +14,8 @@ import pytest
 
 PLANS = {
     "paper": "c7f8912dcb159010",
-    "train196": "9e72aae885c05b3f",
-    "photo": "ec11674e1aa8bb86",
+    "train196": "6901d8f6823566fe",
+    "photo": "bbfe9512944764fe",
     "mini": "e195ffff316cad80",
     "pose": "22e266ad97b5626a",
 }

@@ -128,6 +128,11 @@ def environment_file(name: str) -> Path:
     return _folder_of("environments", name) / f"{name}.yaml"
 
 
+def project_panoramas() -> dict[str, Path]:
+    """Return the panoramas that come with the project, by file name."""
+    return {file.name: file for file in sorted((scenes_folder() / "panoramas").glob("*.exr"))}
+
+
 def surface_folder(name: str) -> Path:
     """Return the folder that holds a surface's surface.yaml and images.
 

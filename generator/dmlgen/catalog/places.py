@@ -50,7 +50,7 @@ class PanoramaSpec(StrictModel):
     """A place, photographed all around, with its own light.
 
     Attributes:
-        panorama: file among Blender's own panoramas.
+        panorama: file among the project's panoramas or Blender's own.
         tripod_height: meters above the ground at which it was taken.
         ground_radius: meters from the car; the ground takes shadows within the first and has
             passed into the panorama beyond the second.

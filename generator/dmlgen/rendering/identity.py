@@ -14,9 +14,10 @@ from dmlgen.catalog.assets import (
     car_mesh,
     environment_file,
     project_names,
+    project_panoramas,
     real_car,
 )
-from dmlgen.catalog.places import SiteSpec, load_environment, surfaces_of
+from dmlgen.catalog.places import PanoramaSpec, SiteSpec, load_environment, surfaces_of
 from dmlgen.catalog.surfaces import surface_files
 from dmlgen.plan.draw import Plan
 from dmlgen.plan.images import PlannedImage
@@ -73,6 +74,10 @@ def _scene_files(plan: Plan) -> dict[str, str]:
         files[f"cars/{car}/{car}.glb"] = car_mesh(car)
     for file in map(environment_file, environments):
         files[f"environments/{file.name}"] = file
+    panoramas = project_panoramas()
+    for place in map(load_environment, environments):
+        if isinstance(place, PanoramaSpec) and place.panorama in panoramas:
+            files[f"panoramas/{place.panorama}"] = panoramas[place.panorama]
     # Only the scene knows which of the project's surfaces (walls, dirt, clouds) a place uses: all
     # are counted. The user's are used where a place or the ground names them.
     named = {name for place in environments for name in surfaces_of(load_environment(place))}

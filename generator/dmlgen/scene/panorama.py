@@ -19,6 +19,7 @@ from bpy.types import Image, Mesh, Node, NodeSocket
 
 from dmldata.common.arrays import Floats
 from dmldata.common.errors import UnknownNameError
+from dmlgen.catalog.assets import project_panoramas
 from dmlgen.catalog.places import PanoramaSpec
 from dmlgen.scene.changes import Changes
 from dmlgen.scene.light.daylight import LUMINANCE, light_gain
@@ -29,20 +30,21 @@ from dmlgen.scene.things import Things
 
 LOCAL_TINT = 0.12
 """Share of the ground's color that varies from place to place."""
-HUE = 0.4
+HUE = 0.2
 """Share of the panorama in the hue of its ground; the rest is the baked surface's own."""
 
 
 def panorama_file(name: str) -> Path:
-    """Return the path of a panorama in Blender's own data files (CC0, Greg Zaal, Poly Haven).
+    """Return the path of a panorama of the project, or in Blender's data files (CC0, Greg Zaal).
 
     Raises:
-        UnknownNameError: Blender has no such panorama; the message lists those it has.
+        UnknownNameError: there is no such panorama; the message lists those there are.
     """
     folder = Path(bpy.utils.system_resource("DATAFILES")) / "studiolights" / "world"
-    if not (folder / name).is_file():
-        raise UnknownNameError("panorama", name, sorted(file.name for file in folder.glob("*.exr")))
-    return folder / name
+    files = {file.name: file for file in folder.glob("*.exr")} | project_panoramas()
+    if name not in files:
+        raise UnknownNameError("panorama", name, sorted(files))
+    return files[name]
 
 
 def light_on_ground(pixels: Floats) -> Floats:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dmldata import open_dataset
 from dmldata.common.errors import InputError
 from dmlgen.blender import call_in_blender
-from dmlgen.catalog.assets import car_folder, car_mesh, project_names
+from dmlgen.catalog.assets import car_folder, car_mesh, concept_cars, project_names
 from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.derived_names import parse_derived
 from dmlgen.derive.glb import CarFile
@@ -28,14 +28,14 @@ from dmlgen.derive.shape import shape_of
 from dmlgen.derive.trims import ORIGINAL as ORIGINAL_TRIM
 from dmlgen.derive.trims import choose as choose_trim
 from dmlgen.derive.warp import ARCH, Proportions, Warp
-from dmlgen.factors.registry import DEFAULTS
+from dmlgen.factors.registry import DEFAULTS, factor_catalog
 from dmlgen.plan.draw import make_plan
 from dmlgen.plan.recipe import load_recipe, resolve
 from dmlgen.plan.recipe_file import RecipeFile, Sweep
 from dmlgen.rendering.run import render
 
 BASES = project_names("cars")
-A_BASE = 15
+A_BASE = 21
 """Models of each base that the project's recipes take."""
 
 any_proportions = st.builds(
@@ -195,6 +195,19 @@ def test_a_car_of_the_users_own_is_no_base(tmp_path, monkeypatch):
         car_folder("derived:mine-001")
 
 
+def test_a_concept_car_is_named_as_one_and_shown_only_where_a_recipe_names_it():
+    spec = load_car("concept:sedan-02")
+    assert car_mesh("concept:sedan-02") == car_folder("concept:sedan-02") / "sedan-02.glb"
+    assert (spec.name, spec.to_credit().id) == ("concept:sedan-02", "car-concept-sedan-02")
+    text = {"name": "x", "title": "x", "description": "x"}
+    RecipeFile.model_validate({**text, "vary": {"car_model": ("concept:sedan-02", "suv")}})
+    assert not set(concept_cars()) & set(factor_catalog().factors["car_model"].values)
+    with pytest.raises(InputError, match="did you mean 'concept:sedan-02'"):
+        car_folder("concept:sedan-2")
+    with pytest.raises(InputError, match="has to be like derived:fordFocus-017"):
+        car_folder("derived:concept:sedan-02-001")
+
+
 def test_the_credit_of_the_base_travels_with_its_models():
     base, derived = load_car("seat_leon").to_credit(), load_car("derived:seat_leon-012").to_credit()
     assert (derived.author, derived.license, derived.source) == (
@@ -209,7 +222,7 @@ def test_the_credit_of_the_base_travels_with_its_models():
 
 PICTURES = """
 from pathlib import Path
-from dmlgen.factors.registry import DEFAULTS
+from dmlgen.factors.registry import DEFAULTS, factor_catalog
 from dmlgen.plan.presets import Engine
 from dmlgen.scene import stage as stages
 from dmlgen.scene.picture import Photographer

@@ -48,7 +48,7 @@ def convert_source(spec: CarSpec, source: Path, folder: Path) -> ImportedCar:
         InputError: as `import_car`.
     """
     with tempfile.TemporaryDirectory() as scratch, _source_file(spec, source) as file:
-        glb = Path(scratch) / f"{spec.name}.glb"
+        glb = Path(scratch) / f"{folder.name}.glb"
         log = Path(scratch) / "blender.log"
         size, triangles = call_in_blender(_convert, log, spec, file, glb)
         target = folder / glb.name

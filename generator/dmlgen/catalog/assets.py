@@ -17,6 +17,8 @@ from dmldata.common.documents import load_document
 from dmldata.common.errors import InputError, UnknownNameError
 from dmlgen.catalog.derived_names import parse_derived
 
+CONCEPT = "concept:"
+"""Prefix of the names of concept cars: `concept:sedan-02`."""
 NAME_LENGTH = 63
 NAME = rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{NAME_LENGTH - 1}}}$"
 M = TypeVar("M", bound=BaseModel)
@@ -72,10 +74,21 @@ def names(kind: Kind) -> list[str]:
     return sorted([*project_names(kind), *user_names(kind)])
 
 
+@cache
+def concept_cars() -> tuple[str, ...]:
+    """Return the names of the project's concept cars, which are no default value of any factor."""
+    return tuple(f"{CONCEPT}{name}" for name in _names_in(_concept_folder(), "cars"))
+
+
+def base_cars() -> list[str]:
+    """Return the names of all cars that are not derived: the project's, the user's, concepts."""
+    return [*names("cars"), *concept_cars()]
+
+
 def real_car(name: str) -> str:
     """Return the car whose files a car is made of: itself, or the base of a derived model.
 
-    The base of a derived model is one of the project's cars.
+    The base of a derived model is one of the project's cars, and no concept car.
 
     Raises:
         UnknownNameError: no such car; the message lists them.
@@ -83,9 +96,9 @@ def real_car(name: str) -> str:
     """
     derived = parse_derived(name)
     real = name if derived is None else derived.base
-    if real in project_names("cars") or (derived is None and real in user_names("cars")):
+    if real in project_names("cars") or (derived is None and real in base_cars()):
         return real
-    raise UnknownNameError("car", name, [*names("cars"), "or derived:NAME-001 to -999"])
+    raise UnknownNameError("car", name, [*base_cars(), "or derived:NAME-001 to -999"])
 
 
 def car_folder(name: str) -> Path:
@@ -95,6 +108,8 @@ def car_folder(name: str) -> Path:
         InputError: no such car.
     """
     real = real_car(name)
+    if real.startswith(CONCEPT):
+        return _concept_folder() / real.removeprefix(CONCEPT)
     return _folder_of("cars", real) / real
 
 
@@ -104,8 +119,8 @@ def car_mesh(name: str) -> Path:
     Raises:
         InputError: no such car, its file is missing, or that of an own car is damaged.
     """
-    real = real_car(name)
-    file = car_folder(name) / f"{real}.glb"
+    real, folder = real_car(name), car_folder(name)
+    file = folder / f"{folder.name}.glb"
     remedy = f"make it again: dmlgen cars import {real} --source FILE"
     if not file.is_file():
         raise InputError(f"{file}: no such file; {remedy}")
@@ -175,6 +190,10 @@ def load_scene_file(model: type[M], path: Path) -> M:
 @cache
 def _load(model: type[BaseModel], path: Path, modified_ns: int) -> BaseModel:
     return load_document(model, path)
+
+
+def _concept_folder() -> Path:
+    return scenes_folder() / "cars" / "concept"
 
 
 def _folder_of(kind: Kind, name: str) -> Path:

@@ -78,7 +78,7 @@ class CarSpec(StrictModel):
         retouch: places of the source's images that are painted over.
         subdivide: objects that are made smooth.
         seams: shut lines that the source lacks.
-        plates: number plates that the source lacks.
+        plates: number plates, which take the place of the source's.
         liners: wheel housings that the source lacks.
         interior: `own` where the source has one, `generic` to add seats and a dashboard.
     """
@@ -163,8 +163,9 @@ class CarSpec(StrictModel):
         derived = parse_derived(self.name)
         if derived is not None:
             changes += " Proportions, wheels and trim changed."
+        stem = self.name if derived is None else f"{derived.base}-derived"
         return Credit(
-            id=f"car-{self.name}" if derived is None else f"car-{derived.base}-derived",
+            id=f"car-{stem.replace(':', '-')}",
             title=self.title,
             author=self.author,
             license=self.license,
@@ -200,14 +201,14 @@ def read_car(folder: Path) -> CarSpec:
 
 
 def load_car(name: str) -> CarSpec:
-    """Return the car.yaml of a car; of a derived model its base's, with the model's name and title.
+    """Return the car.yaml of a car, with the name that recipes call the car by.
+
+    That of a derived model is its base's, with a title that says so.
 
     Raises:
         InputError: unknown car, or a file that is not valid (file, line, field).
     """
     base = read_car(car_folder(name))
     derived = parse_derived(name)
-    if derived is None:
-        return base
-    title = f"{base.title}, models derived from it"
+    title = base.title if derived is None else f"{base.title}, models derived from it"
     return base.model_copy(update={"name": name, "title": title})

@@ -32,13 +32,15 @@ def list_cars() -> None:
 
     Each of the project's cars also has derived models with other proportions, wheels and trim:
     derived:NAME-001 to derived:NAME-999. Recipes can name several at once: derived:NAME-001..014.
+    Cars that were never built are named concept:NAME; images show them only where a recipe names
+    them.
     """
-    from dmlgen.catalog.assets import names, user_names
+    from dmlgen.catalog.assets import base_cars, user_names
     from dmlgen.catalog.cars import load_car
 
     user_cars = user_names("cars")
     specs, broken = [], []
-    for name in names("cars"):
+    for name in base_cars():
         try:
             specs.append(load_car(name))
         except InputError as error:
@@ -185,9 +187,9 @@ def import_car(
     if source is not None:
         _convert_again(model, source)
         return
-    from dmlgen.catalog.assets import names
+    from dmlgen.catalog.assets import base_cars
 
-    if model in names("cars") and not Path(model).exists():
+    if model in base_cars() and not Path(model).exists():
         raise InputError(
             f"--source is missing; valid: the file that car.yaml of {model} names, or its folder"
         )

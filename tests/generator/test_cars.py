@@ -11,19 +11,20 @@ from dmldata.common.documents import load_document
 from dmldata.common.errors import InputError
 from dmlgen.carimport.importer import import_car
 from dmlgen.carimport.textures import prepare_images
-from dmlgen.catalog.assets import car_folder, project_names, scenes_folder
+from dmlgen.catalog.assets import car_folder, car_mesh, concept_cars, project_names, scenes_folder
 from dmlgen.catalog.car_edits import Face, Retouch, Selector
 from dmlgen.catalog.cars import CarSpec, load_car
 from dmlgen.catalog.roles import ROLES
+from dmlgen.derive.glb import CarFile
 from dmlgen.rendering.car_views import show_car
 
 WHEELS = {"wheel_front_left", "wheel_front_right", "wheel_rear_left", "wheel_rear_right"}
 
 
-@pytest.fixture(scope="module", params=project_names("cars"))
+@pytest.fixture(scope="module", params=[*project_names("cars"), *concept_cars()])
 def car(request):
     name = request.param
-    return name, trimesh.load(car_folder(name) / f"{name}.glb", force="scene")
+    return name, trimesh.load(car_mesh(name), force="scene")
 
 
 def bounds(scene, prefix):
@@ -70,8 +71,21 @@ def test_a_car_carries_its_credit(car):
     spec = load_car(name)
     assert spec.name == name
     assert spec.author in spec.credit
-    assert spec.credit.encode() in (car_folder(name) / f"{name}.glb").read_bytes()
+    assert spec.credit.encode() in car_mesh(name).read_bytes()
     assert spec.author in (car_folder(name) / "LICENSE.md").read_text()
+
+
+@pytest.mark.parametrize("name", project_names("cars"))
+def test_a_car_has_a_plate_of_common_size_at_either_end_that_faces_outwards(name):
+    (plates,) = CarFile(car_mesh(name)).body.of_role("plate")
+    a, b, c = (plates.points[plates.triangles[:, corner]] for corner in range(3))
+    forward = np.cross(b - a, c - a)[:, 0]
+    assert sorted(np.sign(forward) == np.sign(a[:, 0])) == [True] * 4
+    for end in (-1, 1):
+        corners = plates.points[plates.points[:, 0] * end > 0]
+        assert len(corners) == 4
+        size = np.ptp(corners, axis=0)
+        assert (size[1], np.hypot(size[0], size[2])) == pytest.approx((0.52, 0.11), abs=1e-3)
 
 
 def test_a_selector_takes_faces_by_name_and_place():

@@ -64,7 +64,7 @@ def convert(spec: CarSpec, source: Path, glb_file: Path) -> Converted:
     if spec.interior == "generic":
         parts.body.append(add_generic_interior(parts.body, role_material))
     parts.decals += [draw_seam(seam, parts.body) for seam in spec.seams]
-    parts.body += [add_plate(plate) for plate in spec.plates]
+    parts.body += [obj for plate in spec.plates for obj in add_plate(plate)]
     if spec.liners is not None:
         parts.body += [add_liner(spec.liners, pieces) for pieces in parts.wheels.values()]
     groups = parts.groups()

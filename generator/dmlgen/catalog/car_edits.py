@@ -125,10 +125,10 @@ class Liners(StrictModel):
 
 
 class Plate(StrictModel):
-    """A blank number plate that the source lacks.
+    """A blank number plate in a holder of black plastic.
 
     Args:
-        center: of its outer face, meters, as in `Face`; it faces away from the car's middle.
+        center: of the plate, meters, as in `Face`; it faces away from the car's middle.
         size: width and height in meters.
         tilt: degrees that it leans back.
     """

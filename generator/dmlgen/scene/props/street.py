@@ -118,7 +118,7 @@ def sign(height: float) -> list[Object]:
     turn = np.radians(-45)
     along, across = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
     flat = np.array([shaft, head]) @ np.array([along, across])
-    arrow = np.concatenate([np.full((2, 4, 1), 0.044), flat + (0, middle)], axis=2)
+    arrow = np.concatenate([np.full((2, 4, 1), 0.044), flat + np.array([0, middle])], axis=2)
     shape.quads(arrow, plain("white"))
     return [shape.finish()]
 

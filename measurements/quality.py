@@ -1,6 +1,6 @@
 """Error against work: presets, samples, bounces and ways to denoise, against many samples.
 
-    python measurements/quality.py [SCENES] [REFERENCE_SAMPLES] [RECIPE]
+    python measurements/quality.py [SCENES] [REFERENCE_SAMPLES] [RECIPE] [FOLDER]
 
 Renders SCENES (12) images of RECIPE (photo; 256 pixels, before the camera adds anything of its own)
 with REFERENCE_SAMPLES (4096) samples and without denoising as reference, then every candidate, from
@@ -8,11 +8,12 @@ another seed; "12 + 20 samples" are 12 in the whole picture and 20 more in the b
 Prints means over the scenes: FLIP (lower is better) of the whole picture, on the car (by the mask)
 and off it, PSNR in dB and SSIM (higher is better), and the work of a frame in seconds of the cores,
 which other work on the machine disturbs less than the clock. The table is printed again after every
-scene. Between two frames of a scene nothing moves, so that the work is that of tracing and
+scene; with a FOLDER it keeps what was measured, and the same command goes on there. Between two frames of a scene nothing moves, so that the work is that of tracing and
 denoising.
 """
 
 import io
+import json
 import os
 import sys
 import tempfile
@@ -29,7 +30,9 @@ import pyoidn
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from dmldata.common.files import write_atomic
 from dmlgen.plan.draw import make_plan
+from dmlgen.plan.images import PlannedImage
 from dmlgen.plan.presets import PRESETS, Engine, Preset
 from dmlgen.plan.recipe import load_recipe
 from dmlgen.scene.picture import Photographer
@@ -126,22 +129,35 @@ def main() -> None:
     scenes = int(sys.argv[1]) if len(sys.argv) > 1 else 12
     samples = int(sys.argv[2]) if len(sys.argv) > 2 else 4096
     recipe = sys.argv[3] if len(sys.argv) > 3 else "photo"
+    folder = Path(sys.argv[4] if len(sys.argv) > 4 else tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
     renderer = Renderer()
     rows: dict[str, list[Errors]] = {}
     for image in make_plan(load_recipe(recipe), seed=0, count=scenes).images:
-        renderer.stage.set(image.values, image.seed + 1)
-        reference = renderer.render(Candidate(Preset(samples, 0, 32), "none"))
-        renderer.stage.set(image.values, image.seed)
-        for name, candidate in _candidates().items():
-            began = process_time()
-            picture = renderer.render(candidate)
-            seconds = process_time() - began
-            row = errors(picture, reference, renderer.car, seconds)
-            rows.setdefault(name, []).append(row)
+        file = folder / f"{recipe}-{samples}-{image.key}.json"
+        if not file.exists():
+            write_atomic(file, json.dumps(measure(renderer, image, samples)).encode())
+        for name, row in json.loads(file.read_text()).items():
+            rows.setdefault(name, []).append(Errors(*row))
         print_table(rows, f"{recipe}, reference: {samples} samples")
     sys.stdout.flush()
     # Blender's own end of a process can hang.
     os._exit(0)
+
+
+def measure(renderer: Renderer, image: PlannedImage, samples: int) -> dict[str, Errors]:
+    """Return the errors of all candidates on one scene, against many samples."""
+    # Blender develops and writes the picture, whatever camera the recipe has.
+    values = {**image.values, "view_transform": "neutral"}
+    renderer.stage.set(values, image.seed + 1)
+    reference = renderer.render(Candidate(Preset(samples, 0, 32), "none"))
+    renderer.stage.set(values, image.seed)
+    rows = {}
+    for name, candidate in _candidates().items():
+        began = process_time()
+        picture = renderer.render(candidate)
+        rows[name] = errors(picture, reference, renderer.car, process_time() - began)
+    return rows
 
 
 def print_table(rows: dict[str, list[Errors]], title: str) -> None:

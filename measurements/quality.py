@@ -7,9 +7,9 @@ with REFERENCE_SAMPLES (4096) samples and without denoising as reference, then e
 another seed; "12 + 20 samples" are 12 in the whole picture and 20 more in the box of the car.
 Prints means over the scenes: FLIP (lower is better) of the whole picture, on the car (by the mask)
 and off it, PSNR in dB and SSIM (higher is better), and the work of a frame in seconds of the cores,
-which other work on the machine disturbs less than the clock. The table is printed again after every
-scene; with a FOLDER it keeps what was measured, and the same command goes on there. Between two frames of a scene nothing moves, so that the work is that of tracing and
-denoising.
+which other work on the machine disturbs less than the clock. Between two frames of a scene nothing
+moves, so that the work is that of tracing and denoising. The table is printed again after every
+scene; with a FOLDER it keeps what was measured, and the same command goes on there.
 """
 
 import io

@@ -30,7 +30,7 @@ from dmlgen.scene.things import Things
 
 LOCAL_TINT = 0.12
 """Share of the ground's color that varies from place to place."""
-HUE = 0.2
+HUE = 0.35
 """Share of the panorama in the hue of its ground; the rest is the baked surface's own."""
 
 
@@ -75,7 +75,7 @@ def ground_tint(pixels: Floats, card: Floats) -> Floats:
     # Right at the horizon stands what is no ground.
     below = coarse[18:].reshape(-1, 3)
     lightness = below @ LUMINANCE
-    low, high = np.quantile(lightness, [0.2, 0.55])
+    low, high = np.quantile(lightness, [0.3, 0.7])
     middle = below[(lightness >= low) & (lightness <= high)].mean(axis=0)
     gray = card * float(middle @ LUMINANCE) / float(card @ LUMINANCE)
     whole = HUE * middle + (1 - HUE) * gray
@@ -165,9 +165,9 @@ class Panorama:
         from_tripod.inputs[1].default_value = (0.0, 0.0, self._spec.tripod_height)
         albedo = tree.add("ShaderNodeVectorMath", {"operation": "DIVIDE"})
         tree.set(albedo.inputs[0], self._look_up(tree, from_tripod.outputs[0], self._tint))
-        mean = mean_color(self._spec.surface)
-        light = [float(channel) * part for channel, part in zip(self._card, mean, strict=True)]
-        albedo.inputs[1].default_value = tuple(light)
+        # Of the surface only the lightness is taken out: grass stays green.
+        lightness = float(np.array(mean_color(self._spec.surface)) @ LUMINANCE)
+        albedo.inputs[1].default_value = tuple(self._card * lightness)
         scaled = tree.add("ShaderNodeVectorMath", {"operation": "MULTIPLY"})
         tree.set(scaled.inputs[0], albedo.outputs[0])
         tree.set(scaled.inputs[1], fine)

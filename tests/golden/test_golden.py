@@ -14,8 +14,8 @@ import pytest
 
 PLANS = {
     "paper": "c7f8912dcb159010",
-    "train196": "6901d8f6823566fe",
-    "photo": "bbfe9512944764fe",
+    "train196": "3f36b1655c5dc5df",
+    "photo": "b79c66068c6f63b9",
     "mini": "e195ffff316cad80",
     "pose": "22e266ad97b5626a",
 }

@@ -103,6 +103,15 @@ class Hall(Placed):
     depth: Meters = 12.0
 
 
+class Deck(Placed):
+    """A storey of a multi-storey car park: ceiling, lamps and parapets around `at`."""
+
+    kind: Literal["deck"]
+    length: Meters
+    width: Meters
+    height: Meters = 2.7
+
+
 class Showroom(Placed):
     """A car dealer's showroom; its glass front stands at `at`."""
 
@@ -184,9 +193,9 @@ class Small(Placed):
 
 
 class Post(Placed):
-    """A street lamp or a traffic sign."""
+    """A street lamp, a traffic sign or a pillar of a deck."""
 
-    kind: Literal["lamp_post", "sign"]
+    kind: Literal["lamp_post", "sign", "pillar"]
     height: Meters
 
 
@@ -219,6 +228,7 @@ Thing = Annotated[
     | Litter
     | Building
     | Hall
+    | Deck
     | Showroom
     | Flag
     | Wall

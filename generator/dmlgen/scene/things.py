@@ -15,7 +15,7 @@ from dmlgen.catalog.things import MARKINGS, ParkedCar, Placed
 from dmlgen.scene.car import Car
 from dmlgen.scene.materials import CarMaterials
 from dmlgen.scene.number_plates import dress, plate_size
-from dmlgen.scene.props import buildings, forecourt, plants, street
+from dmlgen.scene.props import buildings, deck, forecourt, plants, street
 from dmlgen.scene.twins import add_twin, show
 
 SEEDED: dict[str, Callable[..., list[Object]]] = {
@@ -30,6 +30,8 @@ SEEDED: dict[str, Callable[..., list[Object]]] = {
 }
 FIXED: dict[str, Callable[..., list[Object]]] = {
     "hall": buildings.hall,
+    "deck": deck.deck,
+    "pillar": deck.pillar,
     "wall": street.garden_wall,
     "fence": street.fence,
     "pavement": street.pavement,

@@ -16,7 +16,12 @@ UNSEEN = ("camera", "diffuse", "glossy", "transmission", "shadow")
 
 
 def add_twin(obj: Object) -> None:
-    """Give the mesh of `obj` a second user. From now on `show` has to show and hide it."""
+    """Give the mesh of `obj` a second user. From now on `show` has to show and hide it.
+
+    A lamp gets none.
+    """
+    if obj.type != "MESH":
+        return
     twin = obj.copy()
     for ray in UNSEEN:
         setattr(twin, f"visible_{ray}", False)
@@ -31,6 +36,6 @@ def add_twin(obj: Object) -> None:
 
 
 def show(obj: Object, visible: bool) -> None:
-    """Show or hide an object together with its twin."""
-    for user in (obj, obj["twin"]):
+    """Show or hide an object together with its twin, if it has one."""
+    for user in filter(None, (obj, obj.get("twin"))):
         user.hide_render = not visible

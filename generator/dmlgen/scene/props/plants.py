@@ -122,7 +122,7 @@ def litter(length: float, width: float, leaves: int, rng: np.random.Generator) -
     _leaves(shape, points, upright, 0.032, rng, FALLEN)
     for x, y in rng.uniform(-half, half, (1 + leaves // 50, 2)):
         radius, height = rng.uniform(0.012, 0.04), rng.uniform(0.004, 0.025)
-        scrap = plain(str(rng.choice(["white", "trim", "stone", "stone"])))
+        scrap = plain(str(rng.choice(["trim", "stone", "stone", "bark"])))
         shape.box((x - radius, y - 0.7 * radius, 0), (x + radius, y + 0.7 * radius, height), scrap)
     return [shape.finish()]
 

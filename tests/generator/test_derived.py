@@ -15,6 +15,7 @@ from dmlgen.blender import call_in_blender
 from dmlgen.catalog.assets import car_folder, car_mesh, concept_cars, project_names
 from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.derived_names import parse_derived
+from dmlgen.derive.fittings import fit
 from dmlgen.derive.glb import CarFile
 from dmlgen.derive.models import (
     RANGES,
@@ -124,7 +125,8 @@ def test_the_same_name_gives_the_same_bytes_and_another_name_others():
 def test_the_warp_moves_the_body_and_wheels_keep_their_radius_and_the_ground(name, tmp_path):
     base = CarFile(car_mesh(name))
     # With the base's trim: no part is cut.
-    number = next(number for number in range(1, 13) if choose_trim(base, number) == ORIGINAL_TRIM)
+    number = next(number for number in range(1, 200) if choose_trim(base, number) == ORIGINAL_TRIM)
+    fit(base, number)
     made = opened(derived_glb(car_mesh(name), number), tmp_path)
     for before, after in zip(base.nodes, made.nodes, strict=True):
         assert before.name == after.name
@@ -216,7 +218,7 @@ def test_the_credit_of_the_base_travels_with_its_models():
         base.source,
     )
     assert derived.id == "car-seat_leon-derived"
-    assert derived.changes.endswith("Proportions, wheels and trim changed.")
+    assert derived.changes.endswith("Proportions, wheels, lamps and trim changed.")
     assert parse_derived("seat_leon") is None
 
 

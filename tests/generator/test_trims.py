@@ -5,10 +5,23 @@ import pytest
 
 from dmlgen.catalog.assets import car_mesh, project_names
 from dmlgen.derive.cut import CHORD, cut
+from dmlgen.derive.fittings import KINDS
+from dmlgen.derive.fittings import choose as choose_fitting
 from dmlgen.derive.glb import CarFile, Part
 from dmlgen.derive.models import derive, measure
 from dmlgen.derive.outline import outline
-from dmlgen.derive.trims import CLADDINGS, NO_ROOF, ORIGINAL, choose, cladding, exchange_trim, roof
+from dmlgen.derive.trims import (
+    CLADDINGS,
+    NO_ROOF,
+    ORIGINAL,
+    RAILED,
+    STRIPED,
+    UNTINTED,
+    choose,
+    cladding,
+    exchange_trim,
+    roof,
+)
 from dmlgen.derive.wheels import choose as choose_wheels
 
 BASES = project_names("cars")
@@ -72,7 +85,10 @@ def _half(part, side):
 @pytest.mark.parametrize("name", BASES)
 def test_models_of_a_base_take_all_combinations_in_turn(name):
     car = CarFile(car_mesh(name))
-    every = 3 * (1 if name in NO_ROOF else 2) * (2 if car.body.of_role("chrome") else 1)
+    with_stripes = (car.body.of_role("chrome"), name not in UNTINTED)
+    striped = 2 ** sum(map(bool, with_stripes))
+    every = 3 * striped * 2 ** sum((name not in NO_ROOF, name in RAILED))
+    every += striped if name in STRIPED else 0
     trims = [choose(car, number) for number in range(1, every + 1)]
     assert len(set(trims)) == every
     assert {trim.cladding for trim in trims} == set(CLADDINGS)
@@ -80,11 +96,19 @@ def test_models_of_a_base_take_all_combinations_in_turn(name):
 
 
 @pytest.mark.parametrize("name", BASES)
-def test_no_two_of_fifteen_models_in_a_row_have_the_same_wheels_and_trim(name):
+def test_no_two_of_22_models_in_a_row_have_the_same_wheels_lamps_and_trim(name):
     car = CarFile(car_mesh(name))
-    choices = [(choose(car, number), choose_wheels(car, number)) for number in range(1, 31)]
-    for first in range(len(choices) - 14):
-        assert len(set(choices[first : first + 15])) == 15
+    tags = {part.material.split(".")[-1] for part in car.body.parts} & set(KINDS)
+    choices = [
+        (
+            choose(car, number),
+            choose_wheels(car, number),
+            *(choose_fitting(car, kind, number) for kind in sorted(tags)),
+        )
+        for number in range(1, 45)
+    ]
+    for first in range(len(choices) - 21):
+        assert len(set(choices[first : first + 22])) == 22
 
 
 @pytest.mark.parametrize("name", BASES)
@@ -101,7 +125,7 @@ def test_every_trim_makes_a_whole_car(name):
 
 def test_the_own_trim_changes_nothing():
     name = BASES[0]
-    number = next(n for n in range(1, 13) if choose(CarFile(car_mesh(name)), n) == ORIGINAL)
+    number = next(n for n in range(1, 200) if choose(CarFile(car_mesh(name)), n) == ORIGINAL)
     car, same = CarFile(car_mesh(name)), CarFile(car_mesh(name))
     exchange_trim(car, measure(car), number)
     assert car.to_bytes() == same.to_bytes()

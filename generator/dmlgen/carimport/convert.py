@@ -18,7 +18,7 @@ from bpy.types import MeshVertex, Object
 from mathutils import Matrix, Vector
 
 from dmldata.common.errors import InputError, PrismError
-from dmlgen.carimport.interior import add_generic_interior
+from dmlgen.carimport.interior import add_generic_interior, add_seat
 from dmlgen.carimport.mesh.liners import add_liner
 from dmlgen.carimport.mesh.plates import add_plate
 from dmlgen.carimport.mesh.read import read_source, reason_of
@@ -63,6 +63,7 @@ def convert(spec: CarSpec, source: Path, glb_file: Path) -> Converted:
     parts.body = [_join("body", parts.body)]
     if spec.interior == "generic":
         parts.body.append(add_generic_interior(parts.body, role_material))
+    parts.body += [piece for seat in spec.seats for piece in add_seat(seat, role_material)]
     parts.decals += [draw_seam(seam, parts.body) for seam in spec.seams]
     parts.body += [obj for plate in spec.plates for obj in add_plate(plate)]
     if spec.liners is not None:

@@ -8,6 +8,11 @@ import bpy
 from bpy.types import Material, Object
 from mathutils import Matrix, Vector
 
+from dmlgen.catalog.car_edits import Seat
+
+HEAD = 1.07
+"""Height of the middle of a headrest above the floor, in meters."""
+
 
 def add_generic_interior(body: list[Object], material: Callable[[str], Material]) -> Object:
     """Return two seats, a bench, a dashboard and a steering wheel, sized to the cabin.
@@ -37,11 +42,9 @@ def add_generic_interior(body: list[Object], material: Callable[[str], Material]
     bench_x = front - 0.74 * length
     parts = []
     for side in (-1, 1):
-        seat_y = side * half_width * 0.5
-        parts += _seat(driver_x, seat_y, half_width * 0.78, floor)
-        head_z = min(floor + 1.07, sill + height - 0.16)
-        parts.append(_block((driver_x - 0.25, seat_y, head_z), (0.11, 0.25, 0.17), 0.05, -0.15))
-    parts += _seat(bench_x, 0.0, half_width * 1.75, floor)
+        head_z = min(floor + HEAD, sill + height - 0.16)
+        parts += _seat(driver_x, side * half_width * 0.5, half_width * 0.78, floor, head_z)
+    parts += _bench(bench_x, 0.0, half_width * 1.75, floor)
     for part in parts:
         part.data.materials.append(material("upholstery"))
     dashboard_x = front - 0.22 * length
@@ -71,7 +74,29 @@ def _steering_wheel(center: tuple[float, float, float]) -> Object:
     return _with_transform_applied(bpy.context.object)
 
 
-def _seat(x: float, y: float, width: float, floor: float) -> list[Object]:
+def add_seat(seat: Seat, material: Callable[[str], Material]) -> list[Object]:
+    """Return the pieces of a seat with a headrest."""
+    x, y, floor = seat.place
+    pieces = _seat(x, y, seat.width, floor, floor + HEAD)
+    for piece in pieces:
+        piece.data.materials.append(material("upholstery"))
+    return pieces
+
+
+def _seat(x: float, y: float, width: float, floor: float, head_z: float) -> list[Object]:
+    """Return a seat with raised sides, and a headrest on two posts."""
+    pieces = _bench(x, y, 0.7 * width, floor)
+    for side in (-1, 1):
+        at = y + side * 0.4 * width
+        pieces.append(_block((x + 0.19, at, floor + 0.34), (0.48, 0.2 * width, 0.2), 0.06, -0.12))
+        pieces.append(_block((x - 0.12, at, floor + 0.58), (0.2, 0.2 * width, 0.5), 0.06, -0.22))
+        post = (x - 0.25, y + side * 0.06, head_z - 0.1)
+        pieces.append(_block(post, (0.014, 0.014, 0.2), 0.006, -0.2))
+    pieces.append(_block((x - 0.25, y, head_z), (0.1, 0.26, 0.17), 0.045, -0.15))
+    return pieces
+
+
+def _bench(x: float, y: float, width: float, floor: float) -> list[Object]:
     cushion_z = floor + 0.32
     back = 0.62
     cushion = _block((x + 0.20, y, cushion_z), (0.52, width, 0.18), 0.07, -0.12)

@@ -59,12 +59,37 @@ class Override(Selector):
         texture: `keep` shows the source's image in place of the role's plain color.
         decal: the faces are a thin layer on the body; they follow it when it is subdivided.
         backed: the faces get a dark wall behind them, for lamps that open into the cabin.
+        patch: the faces are where a fitting goes: the lens of a lamp, or the front of a grille.
     """
 
     role: str
     texture: Literal["keep", "drop"] = "drop"
     decal: bool = False
     backed: bool = False
+    patch: Literal["head_lamp", "tail_lamp", "grille"] | None = None
+
+
+class Fittings(StrictModel):
+    """Parts that are built when a car is loaded; models derived from it have other designs of them.
+
+    Args:
+        head_lamp, tail_lamp, grille: design in place of the faces with this `patch`.
+        rims: design of the wheels in place of the source's.
+        rim_finish: finish of these.
+        handles: x and z of door handles in meters, on both sides.
+        handle_role: role of these.
+    """
+
+    head_lamp: (
+        Literal["bowls", "single_bowl", "dark_bowls", "projectors", "triple", "single_projector"]
+        | None
+    ) = None
+    tail_lamp: Literal["rings", "bands", "white_band", "low_band", "strip", "thirds"] | None = None
+    grille: Literal["bars", "wide_bars", "chrome_bars", "upright_bars", "mesh"] | None = None
+    rims: str | None = None
+    rim_finish: Literal["silver", "dark", "two_tone"] = "silver"
+    handles: tuple[tuple[Place, Place], ...] = Field(default=(), max_length=10)
+    handle_role: Literal["paint", "plastic", "chrome"] = "paint"
 
 
 class Retouch(StrictModel):
@@ -122,6 +147,18 @@ class Liners(StrictModel):
 
     radius: float = Field(default=1.1, gt=1, le=10)
     inset: float = Field(default=0.3, ge=0, le=1)
+
+
+class Seat(StrictModel):
+    """A seat with a headrest in place of the source's.
+
+    Args:
+        place: x and y of its middle, and z of the floor, meters, as in `Face`.
+        width: meters.
+    """
+
+    place: Point
+    width: float = Field(default=0.52, gt=0, le=2)
 
 
 class Plate(StrictModel):

@@ -13,11 +13,13 @@ from dmldata.contract.manifest import Credit
 from dmlgen.catalog.assets import NAME, car_folder, load_scene_file
 from dmlgen.catalog.car_edits import (
     Face,
+    Fittings,
     Liners,
     Override,
     Plate,
     Retouch,
     Seam,
+    Seat,
     Selector,
     Subdivision,
 )
@@ -80,7 +82,9 @@ class CarSpec(StrictModel):
         seams: shut lines that the source lacks.
         plates: number plates, which take the place of the source's.
         liners: wheel housings that the source lacks.
+        seats: seats in place of the source's.
         interior: `own` where the source has one, `generic` to add seats and a dashboard.
+        fittings: lamps, grille, rims and handles that are built when the car is loaded.
     """
 
     name: str = Field(pattern=NAME)
@@ -105,7 +109,9 @@ class CarSpec(StrictModel):
     seams: tuple[Seam, ...] = Field(default=(), max_length=100)
     plates: tuple[Plate, ...] = Field(default=(), max_length=100)
     liners: Liners | None = None
+    seats: tuple[Seat, ...] = Field(default=(), max_length=20)
     interior: Literal["own", "generic"] = "own"
+    fittings: Fittings = Fittings()
 
     @field_validator("roles")
     @classmethod
@@ -159,10 +165,11 @@ class CarSpec(StrictModel):
         All models that are derived from one car share one credit.
         """
         removed = "" if self.source.archive is None else "logos removed, "
-        changes = f"Materials replaced, {removed}scaled and converted to GLB by dml-prism."
+        added = "" if self.fittings == Fittings() else "some parts modeled anew, "
+        changes = f"Materials replaced, {removed}{added}scaled and converted to GLB by dml-prism."
         derived = parse_derived(self.name)
         if derived is not None:
-            changes += " Proportions, wheels and trim changed."
+            changes += " Proportions, wheels, lamps and trim changed."
         stem = self.name if derived is None else f"{derived.base}-derived"
         return Credit(
             id=f"car-{stem.replace(':', '-')}",

@@ -29,6 +29,7 @@ class Role:
 ROLES: dict[str, Role] = {
     "paint": Role(Part.PAINT, (0.35, 0.02, 0.02), 0.0, 0.3),
     "glass": Role(Part.GLASS, (0.05, 0.07, 0.07), 0.0, 0.0, 0.35),
+    "glass_dark": Role(Part.GLASS, (0.01, 0.012, 0.012), 0.0, 0.0, 0.8),
     "tyre": Role(Part.WHEEL, (0.012, 0.012, 0.012), 0.0, 0.75),
     "rim": Role(Part.WHEEL, (0.45, 0.46, 0.47), 0.9, 0.25),
     "rim_dark": Role(Part.WHEEL, (0.06, 0.06, 0.065), 0.7, 0.35),

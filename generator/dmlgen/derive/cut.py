@@ -31,6 +31,8 @@ def cut(part: Part, level: Level, chord: float = CHORD) -> tuple[Part, Part]:
     those of the ends. Either part may have no triangles.
     """
     triangles, corners = part.triangles, _corners(part)
+    if not len(triangles):
+        return _part(part, corners, triangles), _part(part, corners, triangles)
     values = level(part.points)
     for _ in range(ROUNDS):
         long = _long_edges(corners[:, :3], triangles, values, chord)

@@ -34,7 +34,8 @@ class Part:
     """Triangles of one material.
 
     Attributes:
-        material: a role, or role and image as in `plastic.suv-map`.
+        material: a role; role and image as in `plastic.suv-map`; or role and what takes the place
+            of the part, as in `lamp_clear.head_lamp`.
         points, normals: [V, 3] meters, x to the front, y to the left, z up.
         triangles: [T, 3] indices into `points`, counter-clockwise seen from outside.
         uv: [V, 2] in images; None where the material has none.
@@ -80,11 +81,12 @@ class CarFile:
 
     Attributes:
         name: name of the file without its extension: the name of the car.
+        folder: folder of the file.
         nodes: body and wheels.
     """
 
     def __init__(self, path: Path) -> None:
-        self.name = path.stem
+        self.name, self.folder = path.stem, path.parent
         data = path.read_bytes()
         magic, _, length = _HEADER.unpack_from(data)
         if magic != b"glTF" or length != len(data):
@@ -105,7 +107,10 @@ class CarFile:
         return [node for node in self.nodes if node.is_wheel]
 
     def to_bytes(self) -> bytes:
-        """Return the file. Roles that the source lacks get their plain look."""
+        """Return the file, with the materials and images that its parts show.
+
+        Roles that the source lacks get their plain look.
+        """
         writer = _Writer(self._document, self._binary)
         meshes: list[dict[str, object]] = []
         nodes: list[dict[str, object]] = []
@@ -151,19 +156,15 @@ class _Writer:
         self._document = {
             key: value
             for key, value in source.items()
-            if key in ("asset", "scene", "scenes", "textures", "samplers")
+            if key in ("asset", "scene", "scenes", "samplers")
         }
-        self._materials = [dict(material) for material in source["materials"]]
+        self._source, self._images_binary = source, binary
+        self._materials: list[JsonObject] = []
+        self._textures: list[JsonObject] = []
+        self._images: list[JsonObject] = []
         self._binary = bytearray()
         self._views: list[dict[str, int]] = []
         self._accessors: list[dict[str, object]] = []
-        images = [dict(image) for image in source.get("images", ())]
-        for image in images:
-            view = source["bufferViews"][image["bufferView"]]
-            start = view.get("byteOffset", 0)
-            image["bufferView"] = self._view(binary[start : start + view["byteLength"]])
-        if images:
-            self._document["images"] = images
 
     def primitive(self, part: Part) -> dict[str, object]:
         points = _to_file(part.points)
@@ -187,6 +188,7 @@ class _Writer:
             "nodes": nodes,
             "meshes": meshes,
             "materials": self._materials,
+            **({"textures": self._textures, "images": self._images} if self._images else {}),
             "accessors": self._accessors,
             "bufferViews": self._views,
             "buffers": [{"byteLength": len(self._binary)}],
@@ -198,19 +200,39 @@ class _Writer:
         return _HEADER.pack(b"glTF", 2, _HEADER.size + len(chunks)) + chunks
 
     def _material(self, name: str) -> int:
+        full = _MATERIAL + name
         names = [material["name"] for material in self._materials]
-        if _MATERIAL + name not in names:
-            look = ROLES[name]
-            plain = {
-                "baseColorFactor": [*look.color, look.alpha],
-                "metallicFactor": look.metallic,
-                "roughnessFactor": look.roughness,
-            }
-            self._materials.append(
-                {"name": _MATERIAL + name, "doubleSided": True, "pbrMetallicRoughness": plain}
-            )
-            return len(names)
-        return names.index(_MATERIAL + name)
+        if full in names:
+            return names.index(full)
+        self._materials.append(self._source_material(full) or _plain_material(name))
+        return len(names)
+
+    def _source_material(self, name: str) -> JsonObject | None:
+        """Return a material of the source, whose image is written with it, or None."""
+        for material in self._source["materials"]:
+            if material["name"] == name:
+                look = dict(material.get("pbrMetallicRoughness", {}))
+                if "baseColorTexture" in look:
+                    index = look["baseColorTexture"]["index"]
+                    look["baseColorTexture"] = {
+                        **look["baseColorTexture"],
+                        "index": self._texture(index),
+                    }
+                return {**material, "pbrMetallicRoughness": look}
+        return None
+
+    def _texture(self, index: int) -> int:
+        texture = dict(self._source["textures"][index])
+        image = dict(self._source["images"][texture["source"]])
+        names = [image["name"] for image in self._images]
+        if image["name"] not in names:
+            view = self._source["bufferViews"][image["bufferView"]]
+            start = view.get("byteOffset", 0)
+            data = self._images_binary[start : start + view["byteLength"]]
+            self._images.append({**image, "bufferView": self._view(data)})
+            names.append(image["name"])
+        self._textures.append({**texture, "source": names.index(image["name"])})
+        return len(self._textures) - 1
 
     def _accessor(
         self, values: NDArray[np.generic], kind: str, target: int, **bounds: list[float]
@@ -228,6 +250,16 @@ class _Writer:
         self._views.append(view if target is None else {**view, "target": target})
         self._binary += data + b"\0" * (-len(data) % 4)
         return len(self._views) - 1
+
+
+def _plain_material(role: str) -> JsonObject:
+    look = ROLES[role]
+    plain = {
+        "baseColorFactor": [*look.color, look.alpha],
+        "metallicFactor": look.metallic,
+        "roughnessFactor": look.roughness,
+    }
+    return {"name": _MATERIAL + role, "doubleSided": True, "pbrMetallicRoughness": plain}
 
 
 def _to_car(vectors: NDArray[np.generic]) -> Values:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dmldata.common.errors import InputError
 from dmlgen.catalog.derived_names import MAX_NUMBER
+from dmlgen.derive.fittings import fit
 from dmlgen.derive.glb import CarFile
 from dmlgen.derive.shape import together
 from dmlgen.derive.trims import exchange_trim
@@ -36,10 +37,10 @@ UNCHANGED = Proportions()
 def derived_glb(base: Path, number: int | None, shape: Proportions = UNCHANGED) -> bytes:
     """Return the GLB file of model `number` of the car in the GLB file `base`.
 
-    Without a number it is the car itself, changed by `shape` alone.
+    Without a number it is the car itself with its fittings, changed by `shape` alone.
     """
     car = CarFile(base)
-    if not car.wheels:
+    if not car.wheels and (number is not None or shape != UNCHANGED):
         raise InputError(f"{base}: its shape can't be changed: it has no wheels of its own")
     return derive(car, number, shape).to_bytes()
 
@@ -51,14 +52,15 @@ def derive(car: CarFile, number: int | None, shape: Proportions = UNCHANGED) -> 
     if number is not None:
         model_shape = proportions(measures, number)
         exchange_trim(car, measures, number)
-    warp = Warp(measures, together(model_shape, shape))
-    for wheel in car.wheels:
-        wheel.middle = warp.wheel(wheel.middle)
-    for part in car.body.parts:
-        part.normals = warp.normals(part.points, part.normals)
-        part.points = warp.points(part.points)
-    if number is not None:
-        exchange_wheels(car, number)
+    fit(car, number)
+    if (change := together(model_shape, shape)) != UNCHANGED:
+        warp = Warp(measures, change)
+        for wheel in car.wheels:
+            wheel.middle = warp.wheel(wheel.middle)
+        for part in car.body.parts:
+            part.normals = warp.normals(part.points, part.normals)
+            part.points = warp.points(part.points)
+    exchange_wheels(car, number)
     return car
 
 

@@ -1,4 +1,4 @@
-"""Trim for derived models: where plastic or black replaces paint, and black replaces chrome."""
+"""Trim for derived models: plastic or black in place of paint, tinted windows, roof rails."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dmlgen.derive.bars import add_rails
 from dmlgen.derive.cut import Level, cut
 from dmlgen.derive.glb import CarFile, Part, Values
 from dmlgen.derive.outline import SIDE, Outline, outline
+from dmlgen.derive.patches import patches
 from dmlgen.derive.warp import Measures
 
 CLADDINGS = ("none", "sides", "around")
@@ -21,19 +23,36 @@ BAND = 0.075
 """Height of the plastic above the sill, in meters."""
 PILLARS = 0.6
 """Height from which the pillars of a black roof are black, as a share from belt to roof."""
-NO_ROOF = {"smart-car": "it is of plastic and glass already"}
-"""Cars whose roof has no paint that can become black, with the reason."""
+STRIPES = (0.07, 0.27)
+"""Distances from the middle between which each of two black stripes runs, in meters."""
+STRIPED = frozenset({"VW-new-beetle", "chevrolet", "fordFocus", "seat_leon", "smart-car"})
+"""Cars of which some models have two stripes from nose to tail."""
+RAILED = frozenset({"fordFocus", "renault-scenic", "seat_leon", "suv"})
+"""Cars of which some models have rails on the roof."""
+UNTINTED = frozenset({"peugeot-308", "van"})
+"""Cars without windows beside the rear seats."""
+NO_ROOF = {
+    "smart-car": "it is of plastic and glass already",
+    "van": "no van is black down to the windows' lower edge",
+}
+"""Cars whose roof does not become black, with the reason."""
 
 
 class Trim(NamedTuple):
-    """The trim of a model: one of CLADDINGS, a black roof, black instead of chrome."""
+    """The trim of a model: one of CLADDINGS, a black roof, black instead of chrome, black stripes,
+    tinted windows beside and behind the rear seats, roof rails."""
 
     cladding: str
     black_roof: bool
     black_chrome: bool
+    stripes: bool = False
+    tinted: bool = False
+    rails: bool = False
 
 
 ORIGINAL = Trim("none", False, False)
+PLAIN = ("none", False, False)
+"""Cladding, black roof and rails of a car with stripes."""
 
 
 def choose(car: CarFile, number: int) -> Trim:
@@ -43,9 +62,19 @@ def choose(car: CarFile, number: int) -> Trim:
 
     Every round starts one later, so that a trim is not always combined with the same wheels.
     """
-    roofs = (False,) if car.name in NO_ROOF else (False, True)
-    chromes = (False, True) if car.body.of_role("chrome") else (False,)
-    trims = [Trim(*options) for options in itertools.product(CLADDINGS, roofs, chromes)]
+    options = (
+        car.name not in NO_ROOF,
+        bool(car.body.of_role("chrome")),
+        car.name in STRIPED,
+        car.name not in UNTINTED,
+        car.name in RAILED,
+    )
+    choices = [(False, True) if possible else (False,) for possible in options]
+    trims = [
+        Trim(cladding, *values) for cladding in CLADDINGS for values in itertools.product(*choices)
+    ]
+    # Stripes are rare: they go with no other change of the paint.
+    trims = [t for t in trims if not t.stripes or (t.cladding, t.black_roof, t.rails) == PLAIN]
     rng = np.random.default_rng(zlib.crc32(f"trim of {car.name}".encode()))
     turn, place = divmod(number - 1, len(trims))
     return trims[int(rng.permutation(len(trims))[(place + turn) % len(trims)])]
@@ -61,6 +90,13 @@ def exchange_trim(car: CarFile, measures: Measures, number: int) -> None:
         _recover(car, cladding(car_outline, measures, around=trim.cladding == "around"), "plastic")
     if trim.black_roof:
         _recover(car, roof(car_outline, measures), "gloss_black")
+    if trim.stripes:
+        _recover(car, stripes, "gloss_black")
+    if trim.rails:
+        rear, front = car_outline.windows
+        add_rails(car, (rear + 0.3, front - 0.75), "metal_dark")
+    if trim.tinted:
+        _tint(car)
     if trim.black_chrome:
         for part in car.body.of_role("chrome"):
             part.material, part.uv = "gloss_black", None
@@ -95,6 +131,26 @@ def roof(car_outline: Outline, measures: Measures) -> Level:
         return z - np.maximum(np.polyval(car_outline.edge, within), pillars)
 
     return level
+
+
+def stripes(points: Values) -> Values:
+    """Return a level above 0 on two stripes beside the middle of the car."""
+    beside = np.abs(points[:, 1])
+    return np.minimum(beside - STRIPES[0], STRIPES[1] - beside)
+
+
+def _tint(car: CarFile) -> None:
+    """Make the panes behind the front seats dark."""
+    parts: list[Part] = []
+    for part in car.body.parts:
+        if part.role != "glass":
+            parts.append(part)
+            continue
+        for patch in patches(part):
+            if patch.part.points[:, 0].mean() < 0:
+                patch.part.material, patch.part.uv = "glass_dark", None
+            parts.append(patch.part)
+    car.body.parts = parts
 
 
 def _recover(car: CarFile, level: Level, role: str) -> None:

@@ -7,16 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dmlgen.derive.fittings import fittings_of
 from dmlgen.derive.glb import CarFile, Node, Part
 from dmlgen.derive.quads import smooth
-from dmlgen.derive.wheel_designs import DESIGNS, FINISHES, wheel_faces
+from dmlgen.derive.wheel_designs import DESIGNS, FINISHES, RIM, wheel_faces
 
 CREASE = 32.0
 """Degrees between two faces from which their edge is sharp."""
 ORIGINAL_EVERY = 4
-"""One in this many models keeps the wheels of its base, if these are modeled well enough."""
-MIN_RIM_TRIANGLES = 500
-"""Minimum of triangles of a rim that is geometry and not an image on a disc."""
+"""One in this many models keeps the wheels of its base."""
 RIMS = (0.62, 0.65, 0.68, 0.71, 0.74, 0.77)
 """Radii of the rim in radii of the wheel, from a high tyre to a low one."""
 WIDTHS = (0.93, 1.0)
@@ -33,9 +32,12 @@ class Choice(NamedTuple):
     width: float
 
 
-def exchange_wheels(car: CarFile, number: int) -> None:
-    """Give `car` the wheels of its model `number`, in place; their radius and outer side stay."""
-    choice = choose(car, number)
+def exchange_wheels(car: CarFile, number: int | None) -> None:
+    """Give `car` its own wheels, or those of its model `number`, in place.
+
+    Radius and outer side of the wheels stay.
+    """
+    choice = _own(car) if number is None else choose(car, number) or _own(car)
     if choice is None:
         return
     for wheel in car.wheels:
@@ -50,7 +52,7 @@ def choose(car: CarFile, number: int) -> Choice | None:
     rng = np.random.default_rng(zlib.crc32(car.name.encode()))
     designs, finishes = rng.permutation(sorted(DESIGNS)), rng.permutation(sorted(FINISHES))
     rims, start = rng.permutation(RIMS), int(rng.integers(ORIGINAL_EVERY))
-    if (number + start) % ORIGINAL_EVERY == 0 and _are_modeled(car):
+    if (number + start) % ORIGINAL_EVERY == 0:
         return None
     turn = number // len(designs)
     return Choice(
@@ -61,13 +63,12 @@ def choose(car: CarFile, number: int) -> Choice | None:
     )
 
 
-def _are_modeled(car: CarFile) -> bool:
-    """Return whether the rims of the wheels are geometry without an image of a rim."""
-    return all(
-        sum(len(part.triangles) for part in wheel.of_role("rim")) >= MIN_RIM_TRIANGLES
-        and all(part.material == part.role for part in wheel.of_role("rim"))
-        for wheel in car.wheels
-    )
+def _own(car: CarFile) -> Choice | None:
+    """Return the wheels that car.yaml asks for in place of the source's, or None."""
+    fittings = fittings_of(car)
+    if fittings.rims is None:
+        return None
+    return Choice(fittings.rims, fittings.rim_finish, RIM, 1.0)
 
 
 def _parts(wheel: Node, choice: Choice) -> list[Part]:

@@ -13,17 +13,20 @@ from bpy.types import Image, Material, Node, NodeSocket
 from dmlgen.catalog.roles import ROLES
 
 
-def role_material(role: str, image: Image | None = None) -> Material:
+def role_material(role: str, image: Image | None = None, patch: str | None = None) -> Material:
     """Return the Blender material of a role, with a plain look for viewers of the GLB file.
 
     Args:
         image: a Blender image, shown instead of the role's color.
+        patch: what takes the place of the faces with this material, for its name.
     """
     # Blender truncates names, which would make two images indistinguishable.
     stem = "" if image is None else Path(image.name).stem.encode()[:24].decode(errors="ignore")
+    stem = patch or stem
     name = f"role:{role}.{stem}" if stem else f"role:{role}"
     for material in bpy.data.materials:
-        same = material.name.startswith(name) and role_of(material) == role
+        same = material.name == name if image is None else material.name.startswith(name)
+        same = same and role_of(material) == role
         if same and image_of(material) == image:
             return material
     look = ROLES[role]

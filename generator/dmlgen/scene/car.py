@@ -11,6 +11,8 @@ from bpy.types import Object
 
 from dmldata.common.arrays import Floats
 from dmlgen.catalog.assets import car_mesh
+from dmlgen.catalog.car_edits import Fittings
+from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.derived_names import parse_derived
 from dmlgen.derive.models import UNCHANGED, derived_glb
 from dmlgen.derive.warp import Proportions
@@ -144,7 +146,7 @@ class Car:
 
 def _import(name: str, shape: Proportions) -> None:
     derived = parse_derived(name)
-    if derived is None and shape == UNCHANGED:
+    if derived is None and shape == UNCHANGED and load_car(name).fittings == Fittings():
         bpy.ops.import_scene.gltf(filepath=str(car_mesh(name)))
         return
     with tempfile.NamedTemporaryFile(suffix=".glb") as file:

@@ -285,6 +285,7 @@ def _tyre(tree: Tree, role: str) -> NodeSocket:
 _SHADERS: dict[str, Shader] = {
     "paint": _paint,
     "glass": _pane((0.66, 0.71, 0.69)),
+    "glass_dark": _pane((0.1, 0.105, 0.105)),
     "lamp_clear": _pane((0.93, 0.94, 0.95)),
     "lamp_red": _colored_lens((0.55, 0.008, 0.008), 0.35),
     "lamp_orange": _colored_lens((0.75, 0.16, 0.01), 0.35),

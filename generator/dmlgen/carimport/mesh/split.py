@@ -48,6 +48,7 @@ class _Kind(NamedTuple):
     decal: bool
     backed: bool
     place: str
+    patch: str | None
 
 
 def split(spec: CarSpec, objects: list[Object]) -> Parts:
@@ -92,7 +93,9 @@ def _sort_faces(spec: CarSpec, obj: Object) -> dict[_Kind, set[int]]:
             )
         image = _kept_image(spec, material, face) if treatment.texture == "keep" else None
         place = _wheel(face) if spec.is_wheel(face) else "body"
-        kind = _Kind(treatment.role, image, treatment.decal, treatment.backed, place)
+        kind = _Kind(
+            treatment.role, image, treatment.decal, treatment.backed, place, treatment.patch
+        )
         kinds[kind].add(polygon.index)
     return kinds
 
@@ -125,7 +128,7 @@ def _piece(obj: Object, faces: set[int], kind: _Kind) -> Object:
     data.free()
     mesh.materials.clear()
     image = None if kind.image is None else bpy.data.images[kind.image]
-    mesh.materials.append(role_material(kind.role, image))
+    mesh.materials.append(role_material(kind.role, image, kind.patch))
     piece = bpy.data.objects.new(f"{kind.place} {kind.role}", mesh)
     bpy.context.scene.collection.objects.link(piece)
     return piece

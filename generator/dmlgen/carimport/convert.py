@@ -27,7 +27,7 @@ from dmlgen.carimport.mesh.split import WHEELS, split
 from dmlgen.carimport.mesh.surfaces import lay_on, subdivide, wall_behind
 from dmlgen.carimport.orient import LENGTHS, ROLL_TO_UP, YAW_TO_FRONT
 from dmlgen.catalog.cars import CarSpec
-from dmlgen.meshes.role_materials import role_material
+from dmlgen.meshes.role_materials import image_of, role_material
 from dmlgen.meshes.weld import weld
 
 MAX_IMAGE_SIDE = 1024
@@ -173,7 +173,7 @@ def _smooth(mesh: Object, angle: float) -> None:
 
 
 def _has_images(*meshes: Object) -> bool:
-    return any("." in material.name for mesh in meshes for material in mesh.data.materials)
+    return any(image_of(material) for mesh in meshes for material in mesh.data.materials)
 
 
 def _shrink_images() -> None:

@@ -37,6 +37,7 @@ ROLES: dict[str, Role] = {
     "lamp_clear": Role(Part.LIGHT, (0.9, 0.9, 0.9), 0.0, 0.0, 0.2),
     "lamp_red": Role(Part.LIGHT, (0.6, 0.0, 0.0), 0.0, 0.05, 0.7),
     "lamp_orange": Role(Part.LIGHT, (0.8, 0.2, 0.0), 0.0, 0.05, 0.7),
+    "lamp_white": Role(Part.LIGHT, (0.7, 0.7, 0.7), 0.0, 0.05, 0.7),
     "reflector": Role(Part.LIGHT, (0.8, 0.8, 0.8), 1.0, 0.1),
     "chrome": Role(Part.OTHER, (0.75, 0.76, 0.77), 1.0, 0.06),
     "metal_dark": Role(Part.OTHER, (0.08, 0.08, 0.085), 0.8, 0.3),

@@ -150,7 +150,7 @@ def _rings(patch: Patch) -> Levels:
     for index, circle in enumerate(patch.circles(2, 0.02)):
         inner, outer = 0.86 * circle.radius, 0.94 * circle.radius
         if index:
-            yield "lamp_clear", _ring(circle, -1.0, inner)
+            yield "lamp_white", _ring(circle, -1.0, inner)
         yield "chrome", _ring(circle, inner, outer)
 
 
@@ -196,8 +196,8 @@ def _frame_and_strip(patch: Patch) -> Levels:
 TAIL_LAMPS: dict[str, Fields] = {
     "rings": _rings,
     "bands": _bands(("lamp_orange", 0.68, 0.84), ("gloss_black", 0.65, 0.68)),
-    "white_band": _bands(("lamp_clear", 0.3, 0.5), ("gloss_black", 0.26, 0.54)),
-    "low_band": _bands(("lamp_clear", 0.1, 0.3), ("gloss_black", 0.3, 0.34)),
+    "white_band": _bands(("lamp_white", 0.3, 0.5), ("gloss_black", 0.26, 0.54)),
+    "low_band": _bands(("lamp_white", 0.1, 0.3), ("gloss_black", 0.3, 0.34)),
     "strip": _frame_and_strip,
     "thirds": _bands(
         ("gloss_black", 0.38, 0.42), ("gloss_black", 0.58, 0.62), ("lamp_orange", 0.42, 0.58)

@@ -289,6 +289,7 @@ _SHADERS: dict[str, Shader] = {
     "lamp_clear": _pane((0.93, 0.94, 0.95)),
     "lamp_red": _colored_lens((0.55, 0.008, 0.008), 0.35),
     "lamp_orange": _colored_lens((0.75, 0.16, 0.01), 0.35),
+    "lamp_white": _colored_lens((0.7, 0.7, 0.7), 0.35),
     "tyre": _tyre,
     "plate": _plate,
 }

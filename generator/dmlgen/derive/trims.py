@@ -27,7 +27,7 @@ STRIPES = (0.07, 0.27)
 """Distances from the middle between which each of two black stripes runs, in meters."""
 STRIPED = frozenset({"VW-new-beetle", "chevrolet", "fordFocus", "seat_leon", "smart-car"})
 """Cars of which some models have two stripes from nose to tail."""
-RAILED = frozenset({"fordFocus", "renault-scenic", "seat_leon", "suv"})
+RAILED = frozenset({"fordFocus", "renault-scenic", "suv"})
 """Cars of which some models have rails on the roof."""
 UNTINTED = frozenset({"peugeot-308", "van"})
 """Cars without windows beside the rear seats."""

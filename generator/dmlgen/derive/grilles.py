@@ -15,7 +15,7 @@ DEPTH = 0.006
 """Depth of the hollow behind a grille, in meters: paint may follow behind it."""
 FRAME = 0.01
 """Width of the frame around a grille, in meters."""
-CHORD = 0.02
+CHORD = 0.03
 
 
 def _bars(pitch: float, share: float, axis: int) -> Callable[[Values], Values]:

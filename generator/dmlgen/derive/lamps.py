@@ -19,7 +19,7 @@ from dmlgen.derive.quads import lathe, smooth
 
 CREASE = 35.0
 """Degrees between two faces from which their edge is sharp."""
-CHORD = 0.012
+CHORD = 0.025
 """Maximum length of a straight piece of a cut through a lens, in meters."""
 BORDER = 0.006
 """Width of the dark border of a tail lamp, in meters."""

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 PLANS = {
-    "paper": "c7f8912dcb159010",
-    "train196": "3f36b1655c5dc5df",
-    "photo": "b79c66068c6f63b9",
-    "mini": "e195ffff316cad80",
-    "pose": "22e266ad97b5626a",
+    "paper": "0b55d1cf491d501a",
+    "train196": "0d37be6fbe53a1d9",
+    "photo": "4ef13598049402fd",
+    "mini": "e48b64b2899cacef",
+    "pose": "5d509b85217c1ebe",
 }
 SCORES = "133e62fb192636fd"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dmlgen.scene.development import GAIN, Development, develop, metered_gain
+from dmlgen.scene.development import COMPENSATION, GAIN, Development, develop, metered_gain
 
 HUES = [i / 12 for i in range(12)]
 METERED = Development(1.0)
@@ -53,6 +53,6 @@ def test_exposure_and_white_balance_are_factors_on_the_light():
 
 def test_the_meter_makes_up_for_most_of_a_dark_place_and_has_an_end():
     assert metered_gain(plain([0.18] * 3)) == pytest.approx(1)
-    assert metered_gain(plain([0.09] * 3)) == pytest.approx(2**0.75)
+    assert metered_gain(plain([0.09] * 3)) == pytest.approx(2**COMPENSATION)
     assert metered_gain(plain([0.0] * 3)) == GAIN[1]
     assert metered_gain(plain([9.0] * 3)) == GAIN[0]

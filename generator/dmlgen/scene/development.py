@@ -16,9 +16,9 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 MIDDLE_GRAY = 0.18
 METERED = (0.004, 4.0)
 """Luminance below and above which the meter reads no more."""
-COMPENSATION = 0.75
+COMPENSATION = 0.65
 """Share of a place's difference from middle gray, in stops, that the meter makes up for."""
-GAIN = (2**-0.6, 2**1.5)
+GAIN = (2**-0.6, 2**1.3)
 """Smallest and largest factor by which the meter changes the light."""
 
 REFERENCE_WIDTH = 384

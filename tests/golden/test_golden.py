@@ -14,8 +14,8 @@ import pytest
 
 PLANS = {
     "paper": "0b55d1cf491d501a",
-    "train196": "0d37be6fbe53a1d9",
-    "photo": "4ef13598049402fd",
+    "train196": "d11d455828327be1",
+    "photo": "e13ea44583a03724",
     "mini": "e48b64b2899cacef",
     "pose": "5d509b85217c1ebe",
 }

@@ -1,4 +1,4 @@
-"""Grilles: bars or a mesh in place of a patch of a car's surface, before a dark hollow."""
+"""Grilles: bars or a mesh before a dark ground, in place of a patch of a car's surface."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import numpy as np
 
 from dmlgen.derive.cut import cut
 from dmlgen.derive.glb import Part, Values
-from dmlgen.derive.lamps import housing
 from dmlgen.derive.patches import Patch
 
-DEPTH = 0.006
-"""Depth of the hollow behind a grille, in meters: paint may follow behind it."""
+RAISED = 0.004
+"""Meters by which bars stand out of the patch; paint may follow right behind it."""
 FRAME = 0.01
 """Width of the frame around a grille, in meters."""
 CHORD = 0.03
@@ -48,8 +47,9 @@ GRILLES: dict[str, tuple[str, Callable[[Values], Values]]] = {
 def grille(patch: Patch, design: str) -> list[Part]:
     """Return the parts of a grille in place of `patch`; `design` is a key of GRILLES."""
     role, bars = GRILLES[design]
-    surface = Part(role, patch.part.points, patch.part.normals, patch.part.triangles)
-    frame, rest = cut(surface, lambda points: FRAME - patch.border_distance(points), CHORD)
+    old = patch.part
+    raised = Part(role, old.points + RAISED * patch.outward, old.normals, old.triangles)
+    frame, rest = cut(raised, lambda points: FRAME - patch.border_distance(points), CHORD)
     front, _ = cut(rest, bars, CHORD)
-    parts = [*housing(patch, DEPTH, "underbody"), frame, front]
+    parts = [Part("underbody", old.points, old.normals, old.triangles), frame, front]
     return [part for part in parts if len(part.triangles)]

@@ -12,6 +12,7 @@ from dmlgen.catalog.car_edits import Fittings
 from dmlgen.catalog.roles import ROLES
 from dmlgen.derive.fittings import KINDS, choose, fit, fittings_of
 from dmlgen.derive.glb import CarFile, Part
+from dmlgen.derive.grilles import RAISED
 from dmlgen.derive.models import derive
 from dmlgen.derive.patches import patches
 from dmlgen.derive.wheel_designs import DESIGNS
@@ -58,16 +59,18 @@ def test_two_lenses_of_one_part_are_two_patches():
 
 
 @pytest.mark.parametrize(("kind", "design"), [(k, d) for k in KINDS for d in KINDS[k].designs])
-def test_a_fitting_covers_its_patch_and_stays_behind_it(kind, design):
+def test_a_fitting_covers_its_patch_and_stays_behind_it_but_for_the_bars_of_a_grille(kind, design):
     (patch,) = patches(disc())
     parts = KINDS[kind].build(patch, design)
     assert {part.role for part in parts} <= set(ROLES)
     for part in parts:
         assert np.isfinite(part.points).all()
         assert np.linalg.norm(part.normals, axis=1) == pytest.approx(1, abs=1e-3)
-        assert part.points[:, 0].max() < 2.0 + 1e-6
+        assert part.points[:, 0].max() < 2.0 + (RAISED if kind == "grille" else 0) + 1e-6
     if kind == "head_lamp":
         assert area(parts, "lamp_clear") >= area([patch.part], "lamp_clear") * (1 - 1e-9)
+    elif kind == "grille":
+        assert area(parts, "underbody") == pytest.approx(area([patch.part], "lamp_clear"))
     elif kind == "tail_lamp":
         front = [part for part in parts if np.allclose(part.points[:, 0], 2.0)]
         assert (

@@ -9,6 +9,7 @@ import pytest
 
 from dmldata import open_dataset
 from dmldata.verify import verify
+from dmlgen.catalog.places import load_environment
 
 SAMPLE = Path(__file__).resolve().parents[2] / "datasets" / "sample"
 MODELS = [f"timm:test_efficientnet?pretrained=false&seed={seed}" for seed in (0, 1)]
@@ -55,9 +56,12 @@ def test_a_sweep_of_places_shows_every_scene_in_every_place(path):
 def test_panoramas_in_the_pictures_are_credited(path):
     folder, _ = path
     dataset = open_dataset(str(folder / "data"))
-    for row in dataset.samples.to_pylist():
-        place = f"panorama-{row['environment']}"
-        assert (place in row["credits_id"].split(";")) == (row["environment"] != "backdrop")
+    rows = dataset.samples.to_pylist()
+    for row in rows:
+        place = load_environment(row["environment"])
+        credited = f"panorama-{row['environment']}" in row["credits_id"].split(";")
+        assert credited == (place.kind == "panorama")
+    assert any(load_environment(row["environment"]).kind == "panorama" for row in rows)
     assert "Greg Zaal" in (folder / "data" / "CREDITS.md").read_text()
 
 

@@ -55,7 +55,7 @@ def test_factors_lists_keys_groups_kinds_units_and_values(dmlgen):
     assert row.split("\t")[:4] == ["sun_elevation", "illumination", "linear", "degrees"]
     code, out, _ = dmlgen("factors", "--json")
     assert {f["group"] for f in json.loads(out)} == {
-        *("model", "pose", "color", "finish", "illumination"),
+        *("model", "pose", "paint", "color", "finish", "plate", "illumination"),
         *("place", "background", "camera", "occlusion", "wheels", "lights", "shape"),
     }
 

@@ -18,8 +18,8 @@ class Paint(NamedTuple):
 
 
 PAINTS = {
-    "white": Paint(0.12, 0.02, 0.84, "solid"),
-    "pearl_white": Paint(0.11, 0.04, 0.81, "pearl"),
+    "white": Paint(0.12, 0.02, 0.78, "solid"),
+    "pearl_white": Paint(0.11, 0.04, 0.76, "pearl"),
     "silver": Paint(0.58, 0.02, 0.70, "metallic"),
     "light_gray": Paint(0.60, 0.04, 0.52, "metallic"),
     "gray": Paint(0.60, 0.05, 0.36, "metallic"),

@@ -30,7 +30,7 @@ from dmlgen.scene.things import Things
 
 LOCAL_TINT = 0.12
 """Share of the ground's color that varies from place to place."""
-HUE = 0.35
+HUE = 0.25
 """Share of the panorama in the hue of its ground; the rest is the baked surface's own."""
 
 

@@ -124,7 +124,13 @@ def test_an_overcast_sky_changes_the_light_and_nothing_else(shoot):
     assert abs(one - other) < 40
 
 
-WORN = {"dirt": 0.8, "lights_on": 1.0, "wheel_style": "mesh", "steering_angle": 24.0}
+WORN = {
+    "number_plate": "germany",
+    "dirt": 0.8,
+    "lights_on": 1.0,
+    "wheel_style": "mesh",
+    "steering_angle": 24.0,
+}
 
 
 @pytest.mark.parametrize("car", ["fordFocus", "smart-car"])
@@ -132,7 +138,9 @@ def test_a_picture_does_not_depend_on_those_before_it(shoot, car):
     """A car that is loaded later gets the dirt, wheels and lights that are switched on."""
     dressed = {"car_model": car, **WORN, "occlusion": "post"}
     (alone,) = shoot([dressed])
-    *_, after = shoot([{"car_model": "van"}, {"car_model": "van", **WORN}, {}, dressed])
+    van = {"car_model": "van"}
+    other_plates = [{**van, "number_plate": style} for style in ("spain", "france")]
+    *_, after = shoot([*other_plates, {**van, **WORN}, {}, *other_plates, dressed])
     assert pixels(alone).tobytes() == pixels(after).tobytes()
     assert alone.mask.tobytes() == after.mask.tobytes()
 

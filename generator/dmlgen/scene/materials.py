@@ -64,6 +64,7 @@ class CarMaterials:
         self._all: list[Material] = []
         self._switched: dict[str, float] = {}
         self._number_plates: dict[str, Material] = {}
+        self._replaced_images: list[Image] = []
         self._by_role = {role: self._build(role, _SHADERS.get(role, _opaque)) for role in ROLES}
 
     def __getitem__(self, role: str) -> Material:
@@ -102,12 +103,17 @@ class CarMaterials:
         Without pictures, plates are blank; with them, what was a blank plate is their holder.
         """
         self._switch("numbered", 1.0 if pictures else 0.0)
+        replaced = []
         for end, picture in pictures.items():
             node = self.number_plate(end).node_tree.nodes[NUMBER]
-            # Cycles would not notice new pixels in the image that it has.
+            # Cycles would not notice new pixels in the image that it has, nor a new image at the
+            # address of one that it still knows: those go when it has seen the next frame.
             before, node.image = node.image, _image_of(picture)
             if before is not None:
-                bpy.data.images.remove(before)
+                replaced.append(before)
+        for image in self._replaced_images:
+            bpy.data.images.remove(image)
+        self._replaced_images = replaced
 
     def set_dirt(self, amount: float) -> None:
         """Set the amount of dust and mud on the outside, 0 (none) to 1."""
@@ -247,9 +253,8 @@ def _plate(tree: Tree, role: str) -> NodeSocket:
     numbered = tree.add("ShaderNodeValue", {"name": "numbered"}).outputs[0]
     numbered.default_value = 0.0
     color = tree.mix_color(numbered, (*look.color, 1.0), (*holder.color, 1.0))
-    return tree.add("ShaderNodeBsdfPrincipled", Base_Color=color, Roughness=look.roughness).outputs[
-        0
-    ]
+    shader = tree.add("ShaderNodeBsdfPrincipled", Base_Color=color, Roughness=look.roughness)
+    return shader.outputs[0]
 
 
 def _numbered(tree: Tree, role: str) -> NodeSocket:

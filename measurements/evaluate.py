@@ -10,11 +10,11 @@ which older checkouts do not make. ResNet-50 and BN-Inception have random weight
 """
 
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from time import perf_counter
+
+from checkouts import measure_python
 
 HERE = Path(__file__).resolve().parents[1]
 SAMPLE = HERE / "datasets/sample"
@@ -38,22 +38,11 @@ MAPS_ALONE = ("--faithfulness", "0", "--no-pairs")
 
 def measure(reference: str, checkout: Path, options: tuple[str, ...]) -> tuple[float, float] | None:
     """Return seconds by the clock and of the cores; None if the checkout cannot do it."""
-    packages = [checkout / name for name in ("generator", "datasets", "benchmark")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, packages))}
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "bn_inception_network.py").write_text(BN_INCEPTION)
-        command = [sys.executable, "-m", "dmlbench", "evaluate", reference, "--data", str(SAMPLE)]
-        began = perf_counter()
-        process = subprocess.Popen(
-            [*command, "--out", "out", *options],
-            env=environment,
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = perf_counter() - began
-    return None if status else (seconds, usage.ru_utime + usage.ru_stime)
+        command = ["-m", "dmlbench", "evaluate", reference, "--data", str(SAMPLE)]
+        usage = measure_python([*command, "--out", "out", *options], checkout, folder)
+    return None if usage is None else (usage.seconds, usage.core_seconds)
 
 
 def main() -> None:

@@ -13,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from checkouts import environment_of
+
 FRAME = """
 import sys, tempfile
 from pathlib import Path
@@ -41,10 +43,9 @@ os._exit(0)
 
 def seconds_of_cores(place: str, checkout: Path) -> float | None:
     """Return the work of a frame; None if the checkout does not have the place."""
-    packages = [checkout / name for name in ("generator", "datasets", "benchmark")]
     run = subprocess.run(
         [sys.executable, "-c", FRAME, place],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, packages))},
+        env=environment_of(checkout),
         capture_output=True,
         text=True,
     )

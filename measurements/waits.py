@@ -27,7 +27,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from time import perf_counter
+
+from checkouts import measure_python
 
 SCORES = """
 import numpy as np
@@ -214,28 +215,13 @@ def prepare(folder: Path, name: str) -> list[str]:
 
 def measure(arguments: list[str], checkout: Path) -> str:
     """Return seconds and gigabytes of one wait with the packages of one checkout."""
-    packages = [checkout / name for name in ("generator", "datasets", "benchmark")]
     with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(map(str, packages)),
-            "DML_PRISM_CARS": folder,
-        }
         if arguments[-1] == "--out":
             arguments = [*arguments, str(Path(folder) / "out.parquet")]
-        began = perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, *arguments],
-            env=environment,
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = perf_counter() - began
-    if status != 0:
+        usage = measure_python(arguments, checkout, folder, DML_PRISM_CARS=folder)
+    if usage is None:
         return "-"
-    core = usage.ru_utime + usage.ru_stime
-    return f"{seconds:.1f} s, {core:.1f} core-s, {usage.ru_maxrss / 1e6:.2f} GB"
+    return f"{usage.seconds:.1f} s, {usage.core_seconds:.1f} core-s, {usage.gigabytes:.2f} GB"
 
 
 def main() -> None:

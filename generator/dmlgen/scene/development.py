@@ -10,10 +10,11 @@ from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter
 
 from dmldata.common.arrays import Floats
 from dmldata.common.color import encode_srgb
+from dmlgen.scene.light import daylight
+from dmlgen.scene.photography import MIDDLE_GRAY
 
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
-"""Weights of linear red, green and blue (Rec. 709)."""
-MIDDLE_GRAY = 0.18
+LUMINANCE = daylight.LUMINANCE.astype(np.float32)
+"""Weights of linear red, green and blue, in the precision of pictures."""
 METERED = (0.004, 4.0)
 """Luminance below and above which the meter reads no more."""
 COMPENSATION = 0.65

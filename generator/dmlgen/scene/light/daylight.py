@@ -72,6 +72,7 @@ GLOW = 0.9
 GLOW_SHARPNESS = 6.0
 """Exponent of the cosine by which that falls off."""
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+"""Weights of linear red, green and blue (Rec. 709)."""
 
 
 def card_weights(facing: float) -> Floats:

@@ -19,6 +19,11 @@ from dmlgen.meshes.role_materials import image_of, role_of
 from dmlgen.scene.nodes import Tree
 from dmlgen.scene.weathering import PHOTOGRAPH, cover_with_dirt, glow
 
+PANE = 1.7
+"""Reflectance of a pane relative to one of its two surfaces (Fresnel's equations)."""
+POLARIZER = 0.4
+"""Share of a pane's reflection that passes the polarizing filter on the camera's lens, which
+photographers of cars use to show what is behind glass."""
 NUMBER = "number"
 """Name of the node with the picture of a number plate."""
 Shader = Callable[[Tree, str], NodeSocket]
@@ -187,8 +192,8 @@ def _paint(tree: Tree, role: str) -> NodeSocket:
 def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Shader:
     """Return a thin sheet: what is behind it is tinted and not refracted, under a sharp reflection.
 
-    Both sides of the sheet reflect, so the Fresnel term is nearly twice that of one surface;
-    no light is refracted, so nothing behind it needs caustics. From inside it looks as from
+    Both sides of the sheet reflect, so the Fresnel term is nearly twice that of one surface, less
+    what a polarizing filter holds back; no light is refracted, so nothing behind it needs caustics. From inside it looks as from
     outside: there is air on both sides.
     """
 
@@ -197,7 +202,7 @@ def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Shader:
         behind = tree.add("ShaderNodeNewGeometry").outputs["Backfacing"]
         index = tree.math("SUBTRACT", ior, tree.math("MULTIPLY", behind, ior - 1 / ior))
         fresnel = tree.add("ShaderNodeFresnel", IOR=index).outputs[0]
-        reflectance = tree.math("MULTIPLY", fresnel, 1.7, clamp=True)
+        reflectance = tree.math("MULTIPLY", fresnel, PANE * POLARIZER, clamp=True)
         through = tree.add("ShaderNodeBsdfTransparent", Color=(*tint, 1.0)).outputs[0]
         mirror = tree.add("ShaderNodeBsdfGlossy", Roughness=0.0).outputs[0]
         return tree.mix_shader(reflectance, through, mirror)
@@ -289,7 +294,7 @@ def _tyre(tree: Tree, role: str) -> NodeSocket:
 
 _SHADERS: dict[str, Shader] = {
     "paint": _paint,
-    "glass": _pane((0.66, 0.71, 0.69)),
+    "glass": _pane((0.72, 0.77, 0.75)),
     "glass_dark": _pane((0.1, 0.105, 0.105)),
     "lamp_clear": _pane((0.93, 0.94, 0.95)),
     "lamp_red": _colored_lens((0.55, 0.008, 0.008), 0.35),

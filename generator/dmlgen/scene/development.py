@@ -40,7 +40,7 @@ SHADOWS, HIGHLIGHTS = 0.88, 0.93
 DETAIL = 1.08
 """Contrast of what is finer than the base."""
 
-SHOULDER = 1.6
+SHOULDER = 1.45
 """Exponent of the curve 1 - exp(-SHOULDER x), channel by channel: highlights fade to white."""
 CONTRAST = 0.7
 """Weight of an S-curve on the encoded picture."""

@@ -24,6 +24,8 @@ PANE = 1.7
 POLARIZER = 0.4
 """Share of a pane's reflection that passes the polarizing filter on the camera's lens, which
 photographers of cars use to show what is behind glass."""
+PRISM = 0.024
+"""Width in meters of the prisms in a colored lens."""
 NUMBER = "number"
 """Name of the node with the picture of a number plate."""
 Shader = Callable[[Tree, str], NodeSocket]
@@ -211,13 +213,26 @@ def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Shader:
 
 
 def _colored_lens(color: tuple[float, float, float], clear: float) -> Shader:
-    """Return the ribbed plastic of a lamp: it passes part of the light and glows in its color."""
+    """Return the plastic of a lamp, with prisms inside: it passes part of the light in its color.
+
+    A prism is bright in the middle and dark where it meets the next ones.
+    """
 
     def build(tree: Tree, role: str) -> NodeSocket:
+        along = tree.add("ShaderNodeTexCoord").outputs["Object"]
+        cells = {"voronoi_dimensions": "3D", "feature": "F1"}
+        prism = tree.add(
+            "ShaderNodeTexVoronoi", cells, Vector=along, Scale=1 / PRISM, Randomness=0.35
+        )
+        edge = tree.smoothstep(prism.outputs["Distance"], 0.1, 0.75)
+        shaded = tree.mix_color(edge, (*color, 1.0), (*(0.18 * c for c in color), 1.0))
+        relief = tree.add("ShaderNodeBump", {"invert": True}, Strength=0.7, Distance=0.2 * PRISM)
+        tree.set(relief.inputs["Height"], prism.outputs["Distance"])
         body = tree.add(
             "ShaderNodeBsdfPrincipled",
-            Base_Color=(*color, 1.0),
+            Base_Color=shaded,
             Roughness=0.12,
+            Normal=relief.outputs[0],
             Coat_Weight=1.0,
             Coat_Roughness=0.02,
         ).outputs[0]

@@ -33,7 +33,7 @@ def evaluate(model, data, results):
 def path(tmp_path_factory):
     """A rendered sweep and the results of two models on it."""
     folder = tmp_path_factory.mktemp("path")
-    sweep = ("--factor", "place", "--scenes", 3, "--variants", 4, "--seed", 1)
+    sweep = ("--factor", "place", "--scenes", 2, "--variants", 4, "--seed", 1)
     engine = ("--size", 64, "--preset", "draft", "--device", "cpu")
     command("dmlgen", "render", "paper", *sweep, *engine, "--out", folder / "data")
     results = [evaluate(model, folder / "data", folder / "results") for model in MODELS]

@@ -69,7 +69,7 @@ def test_credits_of_parked_cars_travel_with_the_picture(everywhere, name):
 
 def test_the_car_is_in_every_picture_of_photo(tmp_path_factory):
     out = tmp_path_factory.mktemp("photo") / "out"
-    plan = make_plan(load_recipe("photo"), seed=1, count=8)
+    plan = make_plan(load_recipe("photo"), seed=1, count=5)
     render(plan, Engine("draft", (64, 48), "cpu"), out)
     for item in open_dataset(str(out)).samples_iter():
         box = [item.row[key] for key in ("car_x0", "car_y0", "car_x1", "car_y1")]

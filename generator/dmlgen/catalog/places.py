@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, Self, TypeAlias, get_args
 
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, model_validator
 
 from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
@@ -13,7 +13,7 @@ from dmlgen.catalog.assets import NAME, environment_file, load_scene_file
 from dmlgen.catalog.surfaces import GroundName
 from dmlgen.catalog.things import Bays, Line, ParkedCar, Pavement, Thing, Wall
 
-PlaceKind: TypeAlias = Literal["backdrop", "panorama", "studio", "site"]
+PlaceKind: TypeAlias = Literal["backdrop", "panorama", "studio", "site", "indoors"]
 PLACE_KINDS: frozenset[PlaceKind] = frozenset(get_args(PlaceKind))
 
 
@@ -95,10 +95,11 @@ class StudioSpec(StrictModel):
 
 
 class SiteSpec(StrictModel):
-    """A place built of its own geometry, under sun and sky.
+    """A place built of its own geometry, under sun and sky or with a view of them.
 
     Attributes:
         ground_radius: meters from the car to where the ground ends, behind what stands there.
+        floor: surface of the ground indoors; the factor `ground` says what it is outdoors.
         compensation: stops by which a photographer corrects the meter here.
         arc: as in `PanoramaSpec`.
         things: what stands there.
@@ -106,12 +107,19 @@ class SiteSpec(StrictModel):
 
     name: str = Field(pattern=NAME)
     title: str
-    kind: Literal["site"]
+    kind: Literal["site", "indoors"]
     ground_radius: float = Field(gt=0)
+    floor: GroundName | None = None
     compensation: float = 0.8
     arc: tuple[float, float]
     things: tuple[Thing, ...] = ()
     credit: Credit | None = None
+
+    @model_validator(mode="after")
+    def _floor_indoors(self) -> Self:
+        if (self.floor is not None) != (self.kind == "indoors"):
+            raise ValueError("floor: a place indoors has one, and no other; set it or leave it out")
+        return self
 
     def cars(self) -> tuple[str, ...]:
         """Return the names of the cars that are part of the place."""
@@ -146,5 +154,9 @@ def surfaces_of(place: Environment) -> tuple[str, ...]:
     """Return the names of the surfaces that the file of a place names."""
     if isinstance(place, PanoramaSpec):
         return (place.surface,)
-    things = place.things if isinstance(place, SiteSpec) else ()
-    return tuple(thing.surface for thing in things if isinstance(thing, Pavement | Wall))
+    if not isinstance(place, SiteSpec):
+        return ()
+    floor = () if place.floor is None else (place.floor,)
+    return floor + tuple(
+        thing.surface for thing in place.things if isinstance(thing, Pavement | Wall)
+    )

@@ -14,7 +14,7 @@ FACTORS = (
         values=(5.0, 15.0, 30.0, 45.0, 60.0, 75.0),
         range=(1.0, 90.0),
         default=45.0,
-        applies_in=frozenset({"backdrop", "site"}),
+        applies_in=frozenset({"backdrop", "site", "indoors"}),
     ),
     FactorDeclaration(
         key="sun_rotation",
@@ -26,7 +26,7 @@ FACTORS = (
         values=(0.0, 45.0, 90.0, 135.0, 180.0, 225.0, 270.0, 315.0),
         range=(0.0, 360.0),
         default=45.0,
-        applies_in=frozenset({"backdrop", "site"}),
+        applies_in=frozenset({"backdrop", "site", "indoors"}),
     ),
     FactorDeclaration(
         key="sky",
@@ -35,6 +35,6 @@ FACTORS = (
         meaning="clear with fair-weather clouds, or overcast: the sun hidden by a closed layer",
         values=("clear", "overcast"),
         default="clear",
-        applies_in=frozenset({"site"}),
+        applies_in=frozenset({"site", "indoors"}),
     ),
 )

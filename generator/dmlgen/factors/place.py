@@ -25,7 +25,7 @@ FACTORS = (
         meaning="which way a place is seen, as a share of the directions that suit it",
         values=(0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875),
         default=0.0,
-        applies_in=frozenset({"panorama", "site"}),
+        applies_in=frozenset({"panorama", "site", "indoors"}),
     ),
     FactorDeclaration(
         key="ground",

@@ -26,6 +26,8 @@ POLARIZER = 0.4
 photographers of cars use to show what is behind glass."""
 PRISM = 0.024
 """Width in meters of the prisms in a colored lens."""
+PRISM_DISORDER = 0.35
+"""How far they are from lying in rows, 0 to 1."""
 NUMBER = "number"
 """Name of the node with the picture of a number plate."""
 Shader = Callable[[Tree, str], NodeSocket]
@@ -195,8 +197,8 @@ def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Shader:
     """Return a thin sheet: what is behind it is tinted and not refracted, under a sharp reflection.
 
     Both sides of the sheet reflect, so the Fresnel term is nearly twice that of one surface, less
-    what a polarizing filter holds back; no light is refracted, so nothing behind it needs caustics. From inside it looks as from
-    outside: there is air on both sides.
+    what a polarizing filter holds back; no light is refracted, so nothing behind it needs caustics.
+    From inside it looks as from outside: there is air on both sides.
     """
 
     def build(tree: Tree, role: str) -> NodeSocket:
@@ -220,9 +222,8 @@ def _colored_lens(color: tuple[float, float, float], clear: float) -> Shader:
 
     def build(tree: Tree, role: str) -> NodeSocket:
         along = tree.add("ShaderNodeTexCoord").outputs["Object"]
-        cells = {"voronoi_dimensions": "3D", "feature": "F1"}
         prism = tree.add(
-            "ShaderNodeTexVoronoi", cells, Vector=along, Scale=1 / PRISM, Randomness=0.35
+            "ShaderNodeTexVoronoi", Vector=along, Scale=1 / PRISM, Randomness=PRISM_DISORDER
         )
         edge = tree.smoothstep(prism.outputs["Distance"], 0.1, 0.75)
         shaded = tree.mix_color(edge, (*color, 1.0), (*(0.18 * c for c in color), 1.0))

@@ -54,10 +54,11 @@ class Site:
         world = self._skies[values["sky"]][0]
         if bpy.context.scene.world != world:
             bpy.context.scene.world = world
-        changes.apply(self._set_ground, values, "ground")
+        ground = values["ground"] if self._spec.floor is None else self._spec.floor
+        changes.apply(self._set_ground, {"ground": ground}, "ground")
         changes.apply(self._things.set_plates, values, "number_plate")
         changes.apply(self._turn, values, "environment_view")
-        self._things.show(self._visible, load_surface(values["ground"]).markings)
+        self._things.show(self._visible, load_surface(ground).markings)
 
     def _set_ground(self, name: str) -> None:
         if name not in self._grounds:

@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 from bpy.types import Object
 
+from dmlgen.scene.nodes import Tree
 from dmlgen.scene.props.materials import plain, wall
 from dmlgen.scene.props.shape import Shape, upright
 
@@ -17,7 +18,10 @@ BEAMS = 5.0
 LAMPS = 5.0
 """Distance between rows of lamps along x, in meters."""
 LAMP_RADIANCE = 42.0
-"""Radiance of a lamp; it makes a white card on the ground about as light as the meter expects."""
+"""Mean radiance of a row of lamps; it makes a white card on the ground about as light as the meter
+expects."""
+TUBE, PITCH = 1.5, 2.5
+"""Length of a tube, and from one to the next, in meters."""
 
 
 def deck(length: float, width: float, height: float) -> list[Object]:
@@ -63,6 +67,19 @@ def _lamps(x: float, length: float, z: float) -> Object:
     light.size, light.size_y = 0.12, length
     light.energy = math.pi * light.size * light.size_y * LAMP_RADIANCE
     light.color = (1.0, 0.98, 0.90)
+    _divide(Tree(light), length)
     lamp = bpy.data.objects.new("tubes", light)
     lamp.location = (x, 0.0, z)
     return lamp
+
+
+def _divide(tree: Tree, length: float) -> None:
+    """Let a lamp shine in pieces: an unbroken one would be a hard white line in every paint."""
+    across = tree.add("ShaderNodeNewGeometry").outputs["Parametric"]
+    along = tree.add("ShaderNodeSeparateXYZ", Vector=across).outputs["Y"]
+    place = tree.math("FRACT", tree.math("MULTIPLY", along, length / PITCH))
+    shining = tree.math("LESS_THAN", place, TUBE / PITCH)
+    strength = tree.math("MULTIPLY", shining, PITCH / TUBE)
+    emission = tree.add("ShaderNodeEmission", Strength=strength)
+    output = tree.add("ShaderNodeOutputLight")
+    tree.set(output.inputs["Surface"], emission.outputs[0])

@@ -32,6 +32,7 @@ class SurfaceSpec(StrictModel):
         specular: how strongly a ground mirrors; 0.5 is stone, 0.25 water.
         markings: whether lines are painted on such a ground.
         cracks: whether such a ground is cast in one piece, so that it cracks and is patched.
+        outdoors: whether wind and cars leave dust and oil on such a ground.
         atlas: columns and rows of the pictures of single things that the images are made of.
     """
 
@@ -42,6 +43,7 @@ class SurfaceSpec(StrictModel):
     specular: float = Field(default=0.5, ge=0, le=1)
     markings: bool = False
     cracks: bool = False
+    outdoors: bool = True
     atlas: tuple[PositiveInt, PositiveInt] = (1, 1)
 
 

@@ -121,6 +121,15 @@ class Showroom(Placed):
     depth: Meters = 9.0
 
 
+class SalesRoom(Placed):
+    """The inside of a showroom around `at`; its glass front looks to -x."""
+
+    kind: Literal["sales_room"]
+    length: Meters
+    width: Meters
+    height: Meters = 4.0
+
+
 class Flag(Placed):
     """A car dealer's flag on a pole."""
 
@@ -230,6 +239,7 @@ Thing = Annotated[
     | Hall
     | Deck
     | Showroom
+    | SalesRoom
     | Flag
     | Wall
     | Fence

@@ -44,7 +44,8 @@ def ground_nodes(tree: Tree, name: str, position: NodeSocket) -> SurfaceNodes:
     tiled = tree.scaled(position, 1.0 / spec.tile)
     color = _look_up(tree, surface_image(name), tiled)
     roughness = _look_up(tree, surface_image(name, "roughness.jpg", data=True), tiled)
-    color, roughness = _worn(tree, position, color, roughness, spec.cracks)
+    if spec.outdoors:
+        color, roughness = _worn(tree, position, color, roughness, spec.cracks)
     bent = tree.add("ShaderNodeNormalMap", {"space": "TANGENT"})
     tree.set(bent.inputs["Color"], _look_up(tree, surface_image(name, "normal.jpg", True), tiled))
     return SurfaceNodes(color, roughness, bent.outputs[0])

@@ -26,6 +26,7 @@ SEEDED: dict[str, Callable[..., list[Object]]] = {
     "litter": plants.litter,
     "building": buildings.building,
     "showroom": forecourt.showroom,
+    "sales_room": forecourt.sales_room,
     "flag": forecourt.flag,
 }
 FIXED: dict[str, Callable[..., list[Object]]] = {

@@ -23,6 +23,7 @@ BAKERS: dict[str, Callable[[int, np.random.Generator], Surface]] = {
     "asphalt": grounds.asphalt,
     "asphalt_wet": grounds.asphalt_wet,
     "concrete": grounds.concrete,
+    "tiles": grounds.tiles,
     "pavers": grounds.pavers,
     "cobbles": grounds.cobbles,
     "gravel": grounds.gravel,

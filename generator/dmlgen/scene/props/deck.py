@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
-import bpy
 import numpy as np
 from bpy.types import Object
 
-from dmlgen.scene.nodes import Tree
+from dmlgen.scene.props.ceiling import TUBES, lamps
 from dmlgen.scene.props.materials import plain, wall
 from dmlgen.scene.props.shape import Shape, upright
 
@@ -17,11 +14,6 @@ BEAMS = 5.0
 """Distance between beams along y, in meters."""
 LAMPS = 5.0
 """Distance between rows of lamps along x, in meters."""
-LAMP_RADIANCE = 42.0
-"""Mean radiance of a row of lamps; it makes a white card on the ground about as light as the meter
-expects."""
-TUBE, PITCH = 1.5, 2.5
-"""Length of a tube, and from one to the next, in meters."""
 
 
 def deck(length: float, width: float, height: float) -> list[Object]:
@@ -47,7 +39,7 @@ def deck(length: float, width: float, height: float) -> list[Object]:
         z = height - 0.36
         shape.tube((pipe, -y, z), (pipe, y, z), (radius, radius), plain("zinc"))
     rows = np.arange(-x + LAMPS / 2, x, LAMPS)
-    return [shape.finish(), *(_lamps(row, length - 4, height - 0.34) for row in rows)]
+    return [shape.finish(), *(lamps(TUBES, row, length - 4, height - 0.34) for row in rows)]
 
 
 def pillar(height: float) -> list[Object]:
@@ -58,28 +50,3 @@ def pillar(height: float) -> list[Object]:
     number = upright(0.226, -0.12, 0.12, 1.5, 1.9)
     shape.quads(number, plain("white"))
     return [shape.finish()]
-
-
-def _lamps(x: float, length: float, z: float) -> Object:
-    """Return a row of tube lamps along y as one lamp, which Cycles samples with less noise."""
-    light = bpy.data.lights.new("tubes", "AREA")
-    light.shape = "RECTANGLE"
-    light.size, light.size_y = 0.12, length
-    light.energy = math.pi * light.size * light.size_y * LAMP_RADIANCE
-    light.color = (1.0, 0.98, 0.90)
-    _divide(Tree(light), length)
-    lamp = bpy.data.objects.new("tubes", light)
-    lamp.location = (x, 0.0, z)
-    return lamp
-
-
-def _divide(tree: Tree, length: float) -> None:
-    """Let a lamp shine in pieces: an unbroken one would be a hard white line in every paint."""
-    across = tree.add("ShaderNodeNewGeometry").outputs["Parametric"]
-    along = tree.add("ShaderNodeSeparateXYZ", Vector=across).outputs["Y"]
-    place = tree.math("FRACT", tree.math("MULTIPLY", along, length / PITCH))
-    shining = tree.math("LESS_THAN", place, TUBE / PITCH)
-    strength = tree.math("MULTIPLY", shining, PITCH / TUBE)
-    emission = tree.add("ShaderNodeEmission", Strength=strength)
-    output = tree.add("ShaderNodeOutputLight")
-    tree.set(output.inputs["Surface"], emission.outputs[0])

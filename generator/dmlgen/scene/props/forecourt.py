@@ -1,4 +1,4 @@
-"""What stands on a car dealer's forecourt: a showroom behind glass, and flags."""
+"""A car dealer's showroom, from outside and from inside, and the flags before it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 from bpy.types import Object
 
+from dmlgen.scene.props.ceiling import PANELS, lamps
 from dmlgen.scene.props.materials import (
     drawn_from_atlas,
     glazing,
@@ -50,6 +51,41 @@ def showroom(width: float, height: float, depth: float, rng: np.random.Generator
         end = [(-depth, side, 0), (0, side, 0), (0, side, height), (-depth, side, height)]
         shape.quads(np.array([end if side < 0 else end[::-1]]), wall("concrete_wall"))
     return [shape.finish()]
+
+
+def sales_room(
+    length: float, width: float, height: float, rng: np.random.Generator
+) -> list[Object]:
+    """Build the inside of a showroom, `length` along y and `width` along x, glass towards -x."""
+    shape = Shape("sales_room")
+    x, y = width / 2, length / 2
+    shape.box((-x, -y, height), (x, y, height + 0.3), plain("white"))
+    for low, high in (
+        ((x, -y, 0), (x + 0.2, y, height)),
+        ((-x, -y - 0.2, 0), (x, -y, height)),
+        ((-x, y, 0), (x, y + 0.2, height)),
+    ):
+        shape.box(low, high, plain("white"))
+    for side in (-1, 1):
+        foot = sorted((side * y, side * (y - 0.02)))
+        shape.box((-x, foot[0], 0), (x, foot[1], 0.12), plain("frame_dark"))
+        for left in np.arange(-x + 1.5, x - 3, 4.2):
+            right, top = left + rng.uniform(1.6, 3.0), rng.uniform(2.2, 2.8)
+            board = sorted((side * (y - 0.06), side * (y - 0.01)))
+            tone = plain(str(rng.choice(["blue", "metal_grey", "frame_dark", "trim"])))
+            shape.box((left, board[0], 0.9), (right, board[1], top), tone)
+    edges = np.linspace(-y, y, max(1, round(length / PANE)) + 1)
+    for left, right in itertools.pairwise(edges):
+        shape.quads(upright(-x, left, right, 0.1, height), glazing())
+        shape.box((-x - 0.04, left - 0.03, 0), (-x + 0.05, left + 0.03, height), plain("zinc"))
+    shape.box((-x - 0.04, -y, 0), (-x + 0.06, y, 0.1), plain("zinc"))
+    shape.box((-x - 0.04, -y, height - 0.9), (-x + 0.05, y, height - 0.84), plain("zinc"))
+    for _ in range(2):
+        at = rng.uniform((-x + 0.8, -y + 2), (-x + 1.6, y - 3))
+        shape.box((at[0], at[1], 0), (at[0] + 0.7, at[1] + 1.8, 0.74), plain("trim"))
+        shape.box((at[0] + 0.1, at[1] + 0.5, 0.74), (at[0] + 0.16, at[1] + 1.0, 1.15), plain("rubber"))
+    rows = np.arange(-x + 2.0, x - 1.0, 3.0)
+    return [shape.finish(), *(lamps(PANELS, row, length - 2, height - 0.02) for row in rows)]
 
 
 def flag(height: float, rng: np.random.Generator) -> list[Object]:

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from dmlgen.catalog.assets import car_mesh, project_names
-from dmlgen.catalog.car_edits import Fittings
+from dmlgen.catalog.car_edits import Fittings, Panel
 from dmlgen.catalog.roles import ROLES
 from dmlgen.derive.fittings import KINDS, choose, fit, fittings_of
 from dmlgen.derive.glb import CarFile, Part
 from dmlgen.derive.grilles import RAISED
 from dmlgen.derive.models import derive
+from dmlgen.derive.panels import cut_panels
 from dmlgen.derive.patches import patches
 from dmlgen.derive.wheel_designs import DESIGNS
 
@@ -111,3 +112,46 @@ def test_a_car_without_car_yaml_beside_it_has_nothing_fitted(tmp_path):
     path = tmp_path / "suv.glb"
     path.write_bytes(car_mesh("suv").read_bytes())
     assert derive(CarFile(path), None).to_bytes() == CarFile(path).to_bytes()
+
+
+def plate_of_paint(x=2.0):
+    """A painted wall of 2 x 1 m across the front of a car, of two triangles."""
+    points = np.array([[x, y, z] for y in (-1.0, 1.0) for z in (0.0, 1.0)])
+    normals = np.tile([np.sign(x), 0.0, 0.0], (4, 1))
+    return Part("paint", points, normals, np.array([[0, 2, 3], [0, 3, 1]]))
+
+
+def a_car(*parts):
+    car = CarFile(car_mesh("suv"))
+    car.body.parts = list(parts)
+    return car
+
+
+def test_a_panel_is_cut_out_of_the_paint_on_both_sides_and_lies_behind_it():
+    car = a_car(plate_of_paint(), plate_of_paint(-2.0))
+    lamp = Panel(view="front", points=((0.6, 0.5),), rounding=0.1, role="lamp_red", depth=0.03)
+    cut_panels(car, (lamp,))
+    discs = 2 * np.pi * 0.1**2
+    assert area(car.body.parts, "paint") == pytest.approx(4 - discs, rel=0.01)
+    front, walls = car.body.of_role("lamp_red")[0::2], car.body.of_role("lamp_red")[1::2]
+    assert area(front, "lamp_red") == pytest.approx(discs, rel=0.03)
+    assert {round(float(part.points[:, 0].max()), 6) for part in front} == {1.97}
+    assert {float(np.ptp(part.points[:, 0]).round(6)) for part in walls} == {0.03}
+    assert {np.sign(part.points[0, 1]) for part in front} == {1, -1}
+
+
+def test_a_panel_across_the_middle_is_one_and_the_first_of_two_panels_counts():
+    car = a_car(plate_of_paint())
+    corners = ((-0.1, 0.2), (0.4, 0.2), (0.4, 0.4), (-0.1, 0.4))
+    grille, rest = (Panel(view="front", points=corners, patch=p) for p in ("grille", None))
+    cut_panels(car, (grille, rest))
+    (part,) = (part for part in car.body.parts if part.material == "plastic.grille")
+    assert len(patches(part)) == 1
+    assert area(car.body.parts, "plastic") == pytest.approx(area([part], "plastic"), rel=0.01)
+    assert area([part], "plastic") == pytest.approx(0.8 * 0.2, rel=0.01)
+
+
+def test_a_panel_of_a_side_takes_no_paint_that_faces_forward():
+    car = a_car(plate_of_paint())
+    cut_panels(car, (Panel(view="side", points=((1.5, 0.1), (2.5, 0.1), (2.5, 0.9))),))
+    assert not car.body.of_role("plastic")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import fnmatch
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from dmldata.common.errors import UnknownNameError
 from dmldata.common.strict import StrictModel
+from dmlgen.catalog.roles import ROLES
 
 Place = Annotated[float, Field(ge=-100, le=100)]
 """A coordinate in meters; no car is larger."""
 Point = tuple[Place, Place, Place]
+PatchKind = Literal["head_lamp", "tail_lamp", "grille"]
 
 
 class Face(NamedTuple):
@@ -66,7 +69,36 @@ class Override(Selector):
     texture: Literal["keep", "drop"] = "drop"
     decal: bool = False
     backed: bool = False
-    patch: Literal["head_lamp", "tail_lamp", "grille"] | None = None
+    patch: PatchKind | None = None
+
+
+class Panel(StrictModel):
+    """An area of the paint that is another part, on the left and on the right alike.
+
+    Such as an air intake of a bumper, a fog lamp or the field between two lamps.
+
+    Args:
+        view: where one looks from: `front`, `rear` (points: y, z), `side` (x, z), `top` (x, y).
+        points: corners of the area in meters, as in `Face`, with y above 0; one that reaches
+            across the middle of the car begins and ends at y below 0. One point is the middle
+            of a round area.
+        rounding: meters by which the area reaches beyond these corners, which makes it round there.
+        role: of the area, and of the walls around it.
+        depth: meters by which it lies behind the paint.
+        patch: the area is where a fitting goes, as in `Override`.
+    """
+
+    view: Literal["side", "top", "rear", "front"]
+    points: tuple[tuple[Place, Place], ...] = Field(min_length=1, max_length=100)
+    rounding: float = Field(default=0.0, ge=0, le=1)
+    role: str = "plastic"
+    depth: float = Field(default=0.0, ge=0, le=0.5)
+    patch: PatchKind | None = None
+
+    @field_validator("role")
+    @classmethod
+    def _known_role(cls, role: str) -> str:
+        return known_role(role)
 
 
 class Fittings(StrictModel):
@@ -78,6 +110,7 @@ class Fittings(StrictModel):
         rim_finish: finish of these.
         handles: x and z of door handles in meters, on both sides.
         handle_role: role of these.
+        panels: areas of the paint that are other parts.
     """
 
     head_lamp: (
@@ -90,6 +123,7 @@ class Fittings(StrictModel):
     rim_finish: Literal["silver", "dark", "two_tone"] = "silver"
     handles: tuple[tuple[Place, Place], ...] = Field(default=(), max_length=10)
     handle_role: Literal["paint", "plastic", "chrome"] = "paint"
+    panels: tuple[Panel, ...] = Field(default=(), max_length=100)
 
 
 class Retouch(StrictModel):
@@ -173,6 +207,17 @@ class Plate(StrictModel):
     center: Point
     size: tuple[Place, Place] = (0.52, 0.11)
     tilt: float = Field(default=0.0, ge=-180, le=180)
+
+
+def known_role(role: str) -> str:
+    """Return the name of a role.
+
+    Raises:
+        ValueError: there is no such role.
+    """
+    if role not in ROLES:
+        raise ValueError(str(UnknownNameError("role", role, ROLES)))
+    return role
 
 
 def _inside(point: Point, corner: Point, opposite: Point) -> bool:

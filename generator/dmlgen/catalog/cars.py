@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from dmldata.common.errors import InputError, UnknownNameError
+from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
 from dmldata.contract.manifest import Credit
 from dmlgen.catalog.assets import NAME, car_folder, load_scene_file
@@ -22,9 +22,9 @@ from dmlgen.catalog.car_edits import (
     Seat,
     Selector,
     Subdivision,
+    known_role,
 )
 from dmlgen.catalog.derived_names import parse_derived
-from dmlgen.catalog.roles import ROLES
 
 Axis = Literal["+X", "-X", "+Y", "-Y"]
 UpAxis = Literal["+Z", "-Z", "+Y", "-Y", "+X", "-X"]
@@ -117,7 +117,7 @@ class CarSpec(StrictModel):
     @classmethod
     def _known_roles(cls, roles: dict[str, str]) -> dict[str, str]:
         for role in roles.values():
-            _check_role(role)
+            known_role(role)
         if "paint" not in roles.values():
             raise ValueError("no material has the role 'paint'; its color could not be set")
         return roles
@@ -126,7 +126,7 @@ class CarSpec(StrictModel):
     @classmethod
     def _known_override_roles(cls, overrides: tuple[Override, ...]) -> tuple[Override, ...]:
         for override in overrides:
-            _check_role(override.role)
+            known_role(override.role)
         return overrides
 
     @model_validator(mode="after")
@@ -184,11 +184,6 @@ class CarSpec(StrictModel):
 
 def _is_file_name(name: str) -> bool:
     return name not in ("", ".", "..") and not set(name) & {"/", "\\", "\0"}
-
-
-def _check_role(role: str) -> None:
-    if role not in ROLES:
-        raise ValueError(str(UnknownNameError("role", role, ROLES)))
 
 
 def read_car(folder: Path) -> CarSpec:

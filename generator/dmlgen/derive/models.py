@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from dmldata.common.errors import InputError
 from dmlgen.catalog.derived_names import MAX_NUMBER
-from dmlgen.derive.fittings import fit
+from dmlgen.derive.fittings import fit, fittings_of
 from dmlgen.derive.glb import CarFile
+from dmlgen.derive.panels import cut_panels
 from dmlgen.derive.shape import together
 from dmlgen.derive.trims import exchange_trim
 from dmlgen.derive.warp import Measures, Proportions, Warp
@@ -49,6 +50,7 @@ def derive(car: CarFile, number: int | None, shape: Proportions = UNCHANGED) -> 
     """Turn `car` into its model `number`, in place; if it is None, only change it by `shape`."""
     measures = measure(car)
     model_shape = UNCHANGED
+    cut_panels(car, fittings_of(car).panels)
     if number is not None:
         model_shape = proportions(measures, number)
         exchange_trim(car, measures, number)

@@ -1,0 +1,80 @@
+"""Panels of a car's paint that are other parts: air intakes, fog lamps, fields between lamps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dmldata.common.arrays import Bools
+from dmlgen.catalog.car_edits import Panel
+from dmlgen.derive.cut import Level, cut
+from dmlgen.derive.glb import CarFile, Part, Values
+from dmlgen.derive.lamps import housing
+from dmlgen.derive.patches import patches
+
+CHORD = 0.02
+"""Maximum length of a straight piece of a panel's border, in meters."""
+FACING = 0.15
+"""Cosine between a face and the direction one looks from, below which it belongs to no panel."""
+VIEWS = {"front": (0, 1.0), "rear": (0, -1.0), "side": (1, 0.0), "top": (2, 1.0)}
+"""Axis along which one looks, and the side one looks from; 0 is both."""
+
+
+def cut_panels(car: CarFile, panels: tuple[Panel, ...]) -> None:
+    """Make each panel of `car`, not yet warped, a part of its own, in place; the first counts."""
+    for panel in panels:
+        parts: list[Part] = []
+        for part in car.body.parts:
+            parts += _cut_out(part, panel) if part.role == "paint" else [part]
+        car.body.parts = parts
+
+
+def _cut_out(paint: Part, panel: Panel) -> list[Part]:
+    facing = _facing(paint, panel.view)
+    apart = Part(paint.material, paint.points, paint.normals, paint.triangles[~facing], paint.uv)
+    seen = Part(paint.material, paint.points, paint.normals, paint.triangles[facing], paint.uv)
+    inside, outside = cut(seen, _level(panel), CHORD)
+    material = panel.role if panel.patch is None else f"{panel.role}.{panel.patch}"
+    parts = [apart, outside]
+    for patch in patches(inside):
+        front, walls = housing(patch, panel.depth, panel.role)
+        front.material = material
+        parts += [front, walls] if panel.depth else [front]
+    return [part for part in parts if len(part.triangles)]
+
+
+def _facing(part: Part, view: str) -> Bools:
+    """Return which triangles [T] face the one who looks from `view`."""
+    axis, side = VIEWS[view]
+    normals = part.normals[part.triangles].mean(axis=1)[:, axis]
+    middles = part.points[part.triangles].mean(axis=1)[:, axis]
+    if axis == 2:
+        return normals > FACING
+    sides = side or np.sign(middles)
+    result: Bools = (normals * sides > FACING) & (middles * sides > 0)
+    return result
+
+
+def _level(panel: Panel) -> Level:
+    """Return the distance from the border of a panel and its mirror image, above 0 inside."""
+    axis, _ = VIEWS[panel.view]
+    drawn = [index for index in range(3) if index != axis]
+    corners = np.array(panel.points)
+
+    def level(points: Values) -> Values:
+        left = np.stack([points[:, 0], np.abs(points[:, 1]), points[:, 2]], axis=1)
+        return _inside_by(corners, left[:, drawn]) + panel.rounding
+
+    return level
+
+
+def _inside_by(corners: Values, points: Values) -> Values:
+    """Return how far points [V, 2] lie inside a polygon with these corners [N, 2], in meters."""
+    nearest, inside = np.full(len(points), np.inf), np.zeros(len(points), bool)
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        along, away = end - start, points - start
+        share = np.clip(away @ along / max(float(along @ along), 1e-12), 0.0, 1.0)
+        nearest = np.minimum(nearest, np.hypot(*(away - share[:, None] * along).T))
+        crosses = (away[:, 1] < 0) != (away[:, 1] < along[1])
+        if along[1]:
+            inside ^= crosses & (away[:, 0] < away[:, 1] / along[1] * along[0])
+    return np.where(inside, nearest, -nearest)

@@ -151,6 +151,17 @@ def test_a_panel_across_the_middle_is_one_and_the_first_of_two_panels_counts():
     assert area([part], "plastic") == pytest.approx(0.8 * 0.2, rel=0.01)
 
 
+def test_a_panel_stands_out_of_the_surface_that_it_names():
+    bumper = plate_of_paint()
+    bumper.material = "plastic"
+    car = a_car(bumper, plate_of_paint())
+    end = Panel(view="front", points=((0.2, 0.5),), rounding=0.1, role="chrome", depth=-0.02)
+    cut_panels(car, (end.model_copy(update={"out_of": "plastic"}),))
+    assert area(car.body.parts, "paint") == pytest.approx(2)
+    assert area(car.body.parts, "plastic") == pytest.approx(2 - 2 * np.pi * 0.1**2, rel=0.01)
+    assert max(part.points[:, 0].max() for part in car.body.of_role("chrome")) == 2.02
+
+
 def test_a_panel_of_a_side_takes_no_paint_that_faces_forward():
     car = a_car(plate_of_paint())
     cut_panels(car, (Panel(view="side", points=((1.5, 0.1), (2.5, 0.1), (2.5, 0.9))),))

@@ -73,7 +73,7 @@ class Override(Selector):
 
 
 class Panel(StrictModel):
-    """An area of the paint that is another part, on the left and on the right alike.
+    """An area of a car's surface that is another part, on the left and on the right alike.
 
     Such as an air intake of a bumper, a fog lamp or the field between two lamps.
 
@@ -84,7 +84,8 @@ class Panel(StrictModel):
             of a round area.
         rounding: meters by which the area reaches beyond these corners, which makes it round there.
         role: of the area, and of the walls around it.
-        depth: meters by which it lies behind the paint.
+        depth: meters by which it lies behind the surface; below 0 it stands out.
+        out_of: role of the surface.
         patch: the area is where a fitting goes, as in `Override`.
     """
 
@@ -92,10 +93,11 @@ class Panel(StrictModel):
     points: tuple[tuple[Place, Place], ...] = Field(min_length=1, max_length=100)
     rounding: float = Field(default=0.0, ge=0, le=1)
     role: str = "plastic"
-    depth: float = Field(default=0.0, ge=0, le=0.5)
+    depth: float = Field(default=0.0, ge=-0.5, le=0.5)
+    out_of: str = "paint"
     patch: PatchKind | None = None
 
-    @field_validator("role")
+    @field_validator("role", "out_of")
     @classmethod
     def _known_role(cls, role: str) -> str:
         return known_role(role)
@@ -110,7 +112,7 @@ class Fittings(StrictModel):
         rim_finish: finish of these.
         handles: x and z of door handles in meters, on both sides.
         handle_role: role of these.
-        panels: areas of the paint that are other parts.
+        panels: areas of the surface that are other parts.
     """
 
     head_lamp: (

@@ -1,4 +1,4 @@
-"""Panels of a car's paint that are other parts: air intakes, fog lamps, fields between lamps."""
+"""Panels of a car's surface that are other parts: air intakes, fog lamps, fields between lamps."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def cut_panels(car: CarFile, panels: tuple[Panel, ...]) -> None:
     for panel in panels:
         parts: list[Part] = []
         for part in car.body.parts:
-            parts += _cut_out(part, panel) if part.role == "paint" else [part]
+            parts += _cut_out(part, panel) if part.role == panel.out_of else [part]
         car.body.parts = parts
 
 
-def _cut_out(paint: Part, panel: Panel) -> list[Part]:
-    facing = _facing(paint, panel.view)
-    apart = Part(paint.material, paint.points, paint.normals, paint.triangles[~facing], paint.uv)
-    seen = Part(paint.material, paint.points, paint.normals, paint.triangles[facing], paint.uv)
+def _cut_out(part: Part, panel: Panel) -> list[Part]:
+    facing = _facing(part, panel.view)
+    apart = Part(part.material, part.points, part.normals, part.triangles[~facing], part.uv)
+    seen = Part(part.material, part.points, part.normals, part.triangles[facing], part.uv)
     inside, outside = cut(seen, _level(panel), CHORD)
     material = panel.role if panel.patch is None else f"{panel.role}.{panel.patch}"
     parts = [apart, outside]
@@ -39,7 +39,7 @@ def _cut_out(paint: Part, panel: Panel) -> list[Part]:
         front, walls = housing(patch, panel.depth, panel.role)
         front.material = material
         parts += [front, walls] if panel.depth else [front]
-    return [part for part in parts if len(part.triangles)]
+    return [piece for piece in parts if len(piece.triangles)]
 
 
 def _facing(part: Part, view: str) -> Bools:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from dmldata.common.arrays import Bools
@@ -29,29 +31,46 @@ def cut_panels(car: CarFile, panels: tuple[Panel, ...]) -> None:
 
 
 def _cut_out(part: Part, panel: Panel) -> list[Part]:
-    facing = _facing(part, panel.view)
-    apart = Part(part.material, part.points, part.normals, part.triangles[~facing], part.uv)
-    seen = Part(part.material, part.points, part.normals, part.triangles[facing], part.uv)
-    inside, outside = cut(seen, _level(panel), CHORD)
+    level = _level(panel)
+    near = _near(part, panel.view, level)
+    if not near.any():
+        return [part]
+    inside, outside = cut(replace(part, triangles=part.triangles[near]), level, CHORD)
     material = panel.role if panel.patch is None else f"{panel.role}.{panel.patch}"
-    parts = [apart, outside]
+    parts = [_together(replace(part, triangles=part.triangles[~near]), outside)]
     for patch in patches(inside):
-        front, walls = housing(patch, panel.depth, panel.role)
-        front.material = material
-        parts += [front, walls] if panel.depth else [front]
-    return [piece for piece in parts if len(piece.triangles)]
+        front, *walls = housing(patch, panel.depth, panel.role) if panel.depth else [patch.part]
+        parts += [replace(front, material=material, uv=None), *walls]
+    return parts
 
 
-def _facing(part: Part, view: str) -> Bools:
-    """Return which triangles [T] face the one who looks from `view`."""
+def _near(part: Part, view: str, level: Level) -> Bools:
+    """Return which triangles [T] face the one who looks from `view` and may reach into a panel."""
     axis, side = VIEWS[view]
-    normals = part.normals[part.triangles].mean(axis=1)[:, axis]
-    middles = part.points[part.triangles].mean(axis=1)[:, axis]
-    if axis == 2:
-        return normals > FACING
-    sides = side or np.sign(middles)
-    result: Bools = (normals * sides > FACING) & (middles * sides > 0)
-    return result
+    corners = part.points[part.triangles]
+    normals = part.normals[part.triangles, axis].mean(axis=1)
+    sides = side or np.sign(corners[:, :, axis].mean(axis=1))
+    facing: Bools = normals * sides > FACING
+    if view != "top":
+        facing &= corners[:, :, axis].mean(axis=1) * sides > 0
+    size = np.linalg.norm(corners - np.roll(corners, -1, axis=1), axis=2).max(axis=1)
+    middles = corners[facing].mean(axis=1)
+    facing[facing] = level(middles) > -size[facing]
+    return facing
+
+
+def _together(first: Part, second: Part) -> Part:
+    """Return the triangles of both, which are of one material, in one part."""
+    both_uv = None
+    if first.uv is not None and second.uv is not None:
+        both_uv = np.concatenate([first.uv, second.uv])
+    return Part(
+        first.material,
+        np.concatenate([first.points, second.points]),
+        np.concatenate([first.normals, second.normals]),
+        np.concatenate([first.triangles, second.triangles + len(first.points)]),
+        both_uv,
+    )
 
 
 def _level(panel: Panel) -> Level:

@@ -15,6 +15,7 @@ from dmlgen.derive.glb import CarFile, Part
 from dmlgen.derive.grilles import RAISED
 from dmlgen.derive.models import derive
 from dmlgen.derive.panels import cut_panels
+from dmlgen.derive.panes import SEALS, pane
 from dmlgen.derive.patches import patches
 from dmlgen.derive.wheel_designs import DESIGNS
 
@@ -78,6 +79,16 @@ def test_a_fitting_covers_its_patch_and_stays_behind_it_but_for_the_bars_of_a_gr
             sum(area(front, part.role) for part in front)
             >= area([patch.part], "lamp_clear") * 0.999
         )
+
+
+def test_a_pane_keeps_its_glass_inside_a_seal_of_even_width():
+    (patch,) = patches(disc())
+    parts = pane(patch, "wide_seal")
+    inner = np.cos(np.pi / 48) * 0.1 - SEALS["wide_seal"]
+    assert area(parts, "lamp_clear") == pytest.approx(np.pi * inner**2, rel=0.05)
+    assert area(parts, "lamp_clear") + area(parts, "rubber") == pytest.approx(
+        area([patch.part], "lamp_clear")
+    )
 
 
 def test_car_yaml_can_name_every_design_and_no_other():

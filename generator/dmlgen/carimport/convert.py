@@ -12,7 +12,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import bpy  # isort: skip (mathutils exists once bpy is imported)
+import bpy  # isort: skip (bmesh and mathutils exist once bpy is imported)
+import bmesh
 import numpy as np
 from bpy.types import MeshVertex, Object
 from mathutils import Matrix, Vector
@@ -27,9 +28,11 @@ from dmlgen.carimport.mesh.split import WHEELS, split
 from dmlgen.carimport.mesh.surfaces import lay_on, subdivide, wall_behind
 from dmlgen.carimport.orient import LENGTHS, ROLL_TO_UP, YAW_TO_FRONT
 from dmlgen.catalog.cars import CarSpec
-from dmlgen.meshes.role_materials import image_of, role_material
+from dmlgen.meshes.role_materials import image_of, role_material, role_of
 from dmlgen.meshes.weld import weld
 
+PANES = ("glass", "glass_dark")
+"""Roles of panes."""
 MAX_IMAGE_SIDE = 1024
 """Maximum of the longer side of an image in a GLB file, in pixels."""
 
@@ -167,9 +170,21 @@ def _join(name: str, objects: list[Object]) -> Object:
 
 
 def _smooth(mesh: Object, angle: float) -> None:
+    """Shade a mesh smooth, but for edges sharper than `angle` degrees and around panes.
+
+    A pane is a piece of its own: bent normals at its border would show in what it reflects.
+    """
     weld(mesh.data, 1e-5)
     mesh.data.shade_smooth()
     mesh.data.set_sharp_from_angle(angle=math.radians(angle))
+    pane = [role_of(material) in PANES for material in mesh.data.materials]
+    data = bmesh.new()
+    data.from_mesh(mesh.data)
+    for edge in data.edges:
+        if len({pane[face.material_index] for face in edge.link_faces}) == 2:
+            edge.smooth = False
+    data.to_mesh(mesh.data)
+    data.free()
 
 
 def _has_images(*meshes: Object) -> bool:

@@ -14,7 +14,7 @@ from dmlgen.catalog.roles import ROLES
 Place = Annotated[float, Field(ge=-100, le=100)]
 """A coordinate in meters; no car is larger."""
 Point = tuple[Place, Place, Place]
-PatchKind = Literal["head_lamp", "tail_lamp", "grille"]
+PatchKind = Literal["head_lamp", "tail_lamp", "grille", "pane"]
 
 
 class Face(NamedTuple):
@@ -62,7 +62,8 @@ class Override(Selector):
         texture: `keep` shows the source's image in place of the role's plain color.
         decal: the faces are a thin layer on the body; they follow it when it is subdivided.
         backed: the faces get a dark wall behind them, for lamps that open into the cabin.
-        patch: the faces are where a fitting goes: the lens of a lamp, or the front of a grille.
+        patch: the faces are where a fitting goes: the lens of a lamp, the front of a grille, or a
+            pane that gets a seal.
     """
 
     role: str
@@ -107,7 +108,7 @@ class Fittings(StrictModel):
     """Parts that are built when a car is loaded; models derived from it have other designs of them.
 
     Args:
-        head_lamp, tail_lamp, grille: design in place of the faces with this `patch`.
+        head_lamp, tail_lamp, grille, pane: design in place of the faces with this `patch`.
         rims: design of the wheels in place of the source's.
         rim_finish: finish of these.
         handles: x and z of door handles in meters, on both sides.
@@ -121,6 +122,7 @@ class Fittings(StrictModel):
     ) = None
     tail_lamp: Literal["rings", "bands", "white_band", "low_band", "strip", "thirds"] | None = None
     grille: Literal["bars", "wide_bars", "chrome_bars", "upright_bars", "mesh"] | None = None
+    pane: Literal["narrow_seal", "wide_seal"] | None = None
     rims: str | None = None
     rim_finish: Literal["silver", "dark", "two_tone"] = "silver"
     handles: tuple[tuple[Place, Place], ...] = Field(default=(), max_length=10)

@@ -1,4 +1,4 @@
-"""Lamps, grilles, door handles and rims that car.yaml asks for, and those of other designs."""
+"""Lamps, grilles, panes, handles and rims that car.yaml asks for, and those of other designs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dmlgen.derive.bars import add_handles
 from dmlgen.derive.glb import CarFile, Part
 from dmlgen.derive.grilles import GRILLES, grille
 from dmlgen.derive.lamps import HEAD_LAMPS, TAIL_LAMPS, head_lamp, tail_lamp
+from dmlgen.derive.panes import SEALS, pane
 from dmlgen.derive.patches import Patch, patches
 
 
@@ -28,6 +29,7 @@ KINDS = {
     "head_lamp": Kind(head_lamp, HEAD_LAMPS),
     "tail_lamp": Kind(tail_lamp, TAIL_LAMPS),
     "grille": Kind(grille, GRILLES),
+    "pane": Kind(pane, SEALS),
 }
 """Kinds by the field of car.yaml's `fittings`; patches of a kind have it in their material."""
 

@@ -148,7 +148,8 @@ def _tint(car: CarFile) -> None:
             continue
         for patch in patches(part):
             if patch.part.points[:, 0].mean() < 0:
-                patch.part.material, patch.part.uv = "glass_dark", None
+                dark = part.material.replace("glass", "glass_dark", 1)
+                patch.part.material, patch.part.uv = dark, None
             parts.append(patch.part)
     car.body.parts = parts
 

@@ -40,8 +40,8 @@ class HeadLamp(NamedTuple):
 
 
 HEAD_LAMPS = {
-    "bowls": HeadLamp("chrome", 2),
-    "single_bowl": HeadLamp("chrome", 1),
+    "bowls": HeadLamp("metal_dark", 2),
+    "single_bowl": HeadLamp("metal_dark", 1),
     "dark_bowls": HeadLamp("gloss_black", 2),
     "projectors": HeadLamp("gloss_black", 2, projectors=True),
     "triple": HeadLamp("metal_dark", 3),

@@ -60,6 +60,14 @@ def test_a_place_is_neither_black_nor_burnt_out(everywhere, name):
     assert 40 < around.mean() < 235
 
 
+def test_the_ground_varies_outdoors_alone():
+    indoors = {name for name in SITES if load_environment(name).kind == "indoors"}
+    assert {"parking_deck", "showroom"} <= indoors
+    for image in make_plan(load_recipe("photo"), seed=3, count=400).images:
+        outdoors = image.values["environment"] in set(SITES) - indoors
+        assert (image.values["ground"] is not None) == outdoors
+
+
 @pytest.mark.parametrize("name", SITES)
 def test_credits_of_parked_cars_travel_with_the_picture(everywhere, name):
     credited = everywhere[name].row["credits_id"].split(";")
@@ -130,6 +138,8 @@ def test_a_users_place_that_cannot_be_is_refused_with_its_file(user_place, chang
         (("kind: hedge", "kind: hedgehog"), "'hedge', 'bush', 'tree'"),
         (("car: suv", "car: trabant"), "unknown car 'trabant'"),
         (("height: 1.3", "height: -1"), "greater than 0"),
+        (("kind: site", "kind: indoors"), "floor: a place indoors has one"),
+        (("kind: site", "kind: site\nfloor: concrete"), "floor: a place indoors has one"),
     ],
 )
 def test_a_malformed_place_is_refused(tmp_path, change, message):

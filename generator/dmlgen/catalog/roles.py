@@ -39,7 +39,7 @@ ROLES: dict[str, Role] = {
     "lamp_orange": Role(Part.LIGHT, (0.8, 0.2, 0.0), 0.0, 0.05, 0.7),
     "lamp_white": Role(Part.LIGHT, (0.7, 0.7, 0.7), 0.0, 0.05, 0.7),
     "reflector": Role(Part.LIGHT, (0.8, 0.8, 0.8), 1.0, 0.1),
-    "chrome": Role(Part.OTHER, (0.75, 0.76, 0.77), 1.0, 0.06),
+    "chrome": Role(Part.OTHER, (0.55, 0.556, 0.554), 1.0, 0.06),
     "metal_dark": Role(Part.OTHER, (0.08, 0.08, 0.085), 0.8, 0.3),
     "gloss_black": Role(Part.OTHER, (0.006, 0.006, 0.006), 0.0, 0.06),
     "plastic": Role(Part.OTHER, (0.022, 0.022, 0.023), 0.0, 0.55),

@@ -17,13 +17,9 @@ from dmlgen.catalog.paints import Paint
 from dmlgen.catalog.roles import ROLES
 from dmlgen.meshes.role_materials import image_of, role_of
 from dmlgen.scene.nodes import Tree
+from dmlgen.scene.panes import pane
 from dmlgen.scene.weathering import PHOTOGRAPH, cover_with_dirt, glow
 
-PANE = 1.7
-"""Reflectance of a pane relative to one of its two surfaces (Fresnel's equations)."""
-POLARIZER = 0.4
-"""Share of a pane's reflection that passes the polarizing filter on the camera's lens, which
-photographers of cars use to show what is behind glass."""
 PRISM = 0.024
 """Width in meters of the prisms in a colored lens."""
 PRISM_DISORDER = 0.35
@@ -193,25 +189,9 @@ def _paint(tree: Tree, role: str) -> NodeSocket:
     ).outputs[0]
 
 
-def _pane(tint: tuple[float, float, float], ior: float = 1.5) -> Shader:
-    """Return a thin sheet: what is behind it is tinted and not refracted, under a sharp reflection.
-
-    Both sides of the sheet reflect, so the Fresnel term is nearly twice that of one surface, less
-    what a polarizing filter holds back; no light is refracted, so nothing behind it needs caustics.
-    From inside it looks as from outside: there is air on both sides.
-    """
-
-    def build(tree: Tree, role: str) -> NodeSocket:
-        # At a back face Cycles assumes the inside of solid glass and inverts the index.
-        behind = tree.add("ShaderNodeNewGeometry").outputs["Backfacing"]
-        index = tree.math("SUBTRACT", ior, tree.math("MULTIPLY", behind, ior - 1 / ior))
-        fresnel = tree.add("ShaderNodeFresnel", IOR=index).outputs[0]
-        reflectance = tree.math("MULTIPLY", fresnel, PANE * POLARIZER, clamp=True)
-        through = tree.add("ShaderNodeBsdfTransparent", Color=(*tint, 1.0)).outputs[0]
-        mirror = tree.add("ShaderNodeBsdfGlossy", Roughness=0.0).outputs[0]
-        return tree.mix_shader(reflectance, through, mirror)
-
-    return build
+def _pane(tint: tuple[float, float, float], filtered: bool = True) -> Shader:
+    """Return a pane of a car; see `dmlgen.scene.panes.pane`."""
+    return lambda tree, role: pane(tree, tint, filtered)
 
 
 def _colored_lens(color: tuple[float, float, float], clear: float) -> Shader:
@@ -312,8 +292,8 @@ _SHADERS: dict[str, Shader] = {
     "paint": _paint,
     "glass": _pane((0.72, 0.77, 0.75)),
     "glass_dark": _pane((0.1, 0.105, 0.105)),
-    "lamp_clear": _pane((0.93, 0.94, 0.95)),
-    "lamp_red": _colored_lens((0.55, 0.008, 0.008), 0.35),
+    "lamp_clear": _pane((0.93, 0.94, 0.95), filtered=False),
+    "lamp_red": _colored_lens((0.46, 0.006, 0.006), 0.25),
     "lamp_orange": _colored_lens((0.75, 0.16, 0.01), 0.35),
     "lamp_white": _colored_lens((0.7, 0.7, 0.7), 0.35),
     "tyre": _tyre,

@@ -83,7 +83,9 @@ def sales_room(
     for _ in range(2):
         at = rng.uniform((-x + 0.8, -y + 2), (-x + 1.6, y - 3))
         shape.box((at[0], at[1], 0), (at[0] + 0.7, at[1] + 1.8, 0.74), plain("trim"))
-        shape.box((at[0] + 0.1, at[1] + 0.5, 0.74), (at[0] + 0.16, at[1] + 1.0, 1.15), plain("rubber"))
+        shape.box(
+            (at[0] + 0.1, at[1] + 0.5, 0.74), (at[0] + 0.16, at[1] + 1.0, 1.15), plain("rubber")
+        )
     rows = np.arange(-x + 2.0, x - 1.0, 3.0)
     return [shape.finish(), *(lamps(PANELS, row, length - 2, height - 0.02) for row in rows)]
 

@@ -11,6 +11,7 @@ from bpy.types import Material, NodeSocket
 from dmldata.common.arrays import Floats
 from dmlgen.catalog.surfaces import load_surface
 from dmlgen.scene.nodes import Tree
+from dmlgen.scene.panes import pane
 from dmlgen.scene.surfaces import surface_image, wall_material
 
 Color = tuple[float, float, float]
@@ -109,17 +110,8 @@ def drawn_from_atlas(surface: str, rng: np.random.Generator) -> Floats:
 
 
 def glazing() -> Material:
-    """Return a clear pane: what is behind it under a sharp reflection."""
-
-    def build(tree: Tree) -> NodeSocket:
-        fresnel = tree.add("ShaderNodeFresnel", IOR=1.5).outputs[0]
-        # A pane reflects at both of its faces.
-        mirrored = tree.math("MULTIPLY", fresnel, 1.7, clamp=True)
-        through = tree.add("ShaderNodeBsdfTransparent", Color=(0.8, 0.84, 0.82, 1.0)).outputs[0]
-        mirror = tree.add("ShaderNodeBsdfGlossy", Roughness=0.0).outputs[0]
-        return tree.mix_shader(mirrored, through, mirror)
-
-    return _shared("glazing", build)
+    """Return a clear pane."""
+    return _shared("glazing", lambda tree: pane(tree, (0.8, 0.84, 0.82)))
 
 
 def lit(color: Color) -> Material:

@@ -81,8 +81,8 @@ def sales_room(
     shape.box((-x - 0.04, -y, 0), (-x + 0.06, y, 0.1), plain("zinc"))
     shape.box((-x - 0.04, -y, height - 0.9), (-x + 0.05, y, height - 0.84), plain("zinc"))
     for _ in range(2):
-        at = rng.uniform((-x + 0.8, -y + 2), (-x + 1.6, y - 3))
-        shape.box((at[0], at[1], 0), (at[0] + 0.7, at[1] + 1.8, 0.74), plain("trim"))
+        left, start = rng.uniform((-x + 0.8, -y + 2), (-x + 1.6, y - 3))
+        shape.box((left, start, 0), (left + 0.7, start + 1.8, 0.74), plain("trim"))
         shape.box(
             (at[0] + 0.1, at[1] + 0.5, 0.74), (at[0] + 0.16, at[1] + 1.0, 1.15), plain("rubber")
         )

@@ -83,9 +83,8 @@ def sales_room(
     for _ in range(2):
         left, start = rng.uniform((-x + 0.8, -y + 2), (-x + 1.6, y - 3))
         shape.box((left, start, 0), (left + 0.7, start + 1.8, 0.74), plain("trim"))
-        shape.box(
-            (at[0] + 0.1, at[1] + 0.5, 0.74), (at[0] + 0.16, at[1] + 1.0, 1.15), plain("rubber")
-        )
+        screen = (left + 0.16, start + 1.0, 1.15)
+        shape.box((left + 0.1, start + 0.5, 0.74), screen, plain("rubber"))
     rows = np.arange(-x + 2.0, x - 1.0, 3.0)
     return [shape.finish(), *(lamps(PANELS, row, length - 2, height - 0.02) for row in rows)]
 

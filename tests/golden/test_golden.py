@@ -14,8 +14,8 @@ import pytest
 
 PLANS = {
     "paper": "0b55d1cf491d501a",
-    "train196": "d11d455828327be1",
-    "photo": "e13ea44583a03724",
+    "train196": "4d80816d6ba4297c",
+    "photo": "9e3656f27f6f0b8d",
     "mini": "e48b64b2899cacef",
     "pose": "5d509b85217c1ebe",
 }

@@ -17,7 +17,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from dmlbench import load_model
-from dmlbench.evaluation import evaluate
+from dmlbench.evaluation.model_evaluation import evaluate_model
 from dmlbench.present.report_page import write_report
 from dmlbench.results.files import Settings
 from dmlbench.sources import open_source
@@ -51,7 +51,7 @@ def main(models: int, images: int) -> None:
         for seed in range(models):
             loaded = load_model(f"timm:resnet10t?pretrained=false&seed={seed}", input_size=64)
             results.append(
-                evaluate(
+                evaluate_model(
                     loaded,
                     dataset,
                     Path(folder) / "results",

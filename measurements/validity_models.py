@@ -144,7 +144,7 @@ def _directions(images: Images) -> Array:
 
 def _remaining(scores: list[Replicated]) -> tuple[NDArray[np.bool_], ...]:
     """Return which models may be best: by pairwise intervals from the leader, and together."""
-    from dmlbench.compare.simultaneous import may_be_highest
+    from dmlbench.comparison.simultaneous import may_be_highest
     from dmlbench.scores.jackknife import jackknife_interval
 
     values, replicates = (np.array(part) for part in zip(*scores, strict=True))
@@ -178,8 +178,8 @@ def groups(seeds: int) -> None:
 
 
 def _group_row(name: str, slope: float, shift: float, effect: float, seeds: int) -> Iterator[str]:
-    from dmlbench.compare.rank_tests import exact_test
-    from dmlbench.compare.relabeling import group_given_covariate, relabeling_test
+    from dmlbench.comparison.rank_tests import exact_test
+    from dmlbench.comparison.relabeling import group_given_covariate, relabeling_test
 
     first = np.arange(14) < 5
     p_values = []

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from validity_scores import DIMENSIONS, KINDS, SIGNAL, Sample, draw_sample
 from validity_tables import coverage_cell, print_table
 
-from dmlbench.compare.representations import MEASURES, RepresentationPair, compare_embeddings
+from dmlbench.comparison.representations import MEASURES, RepresentationPair, compare_embeddings
 
 NOISE = 0.7
 """Standard deviation of what each of two models that are alike adds by itself."""

@@ -76,7 +76,7 @@ score_properties(x, properties, held="class", threads=2)
 REPRESENTATIONS = """
 from types import SimpleNamespace
 import numpy as np
-from dmlbench.compare.representations import compare_representations
+from dmlbench.comparison.representations import compare_representations
 
 rng = np.random.default_rng(0)
 shared = rng.normal(size=(1500, {dimensions}))

@@ -9,9 +9,9 @@ from dmldata.version import __version__
 
 if TYPE_CHECKING:
     from dmlbench import maps, saliency, scores
-    from dmlbench.compare import compare_results
+    from dmlbench.api import compare, evaluate, score
+    from dmlbench.comparison import compare_results
     from dmlbench.embedding import embed
-    from dmlbench.evaluation import evaluate
     from dmlbench.models import load_model
     from dmlbench.results import find_results
     from dmlbench.scores import arp, nr_precision, score_properties
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "__version__",
     "arp",
+    "compare",
     "compare_results",
     "embed",
     "evaluate",
@@ -27,6 +28,7 @@ __all__ = [
     "maps",
     "nr_precision",
     "saliency",
+    "score",
     "score_properties",
     "scores",
 ]
@@ -35,14 +37,16 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "arp": "dmlbench.scores",
-        "compare_results": "dmlbench.compare",
+        "compare": "dmlbench.api",
+        "compare_results": "dmlbench.comparison",
         "embed": "dmlbench.embedding",
-        "evaluate": "dmlbench.evaluation",
+        "evaluate": "dmlbench.api",
         "find_results": "dmlbench.results",
         "load_model": "dmlbench.models",
         "maps": "dmlbench.maps",
         "nr_precision": "dmlbench.scores",
         "saliency": "dmlbench.saliency",
+        "score": "dmlbench.api",
         "score_properties": "dmlbench.scores",
         "scores": "dmlbench.scores",
     },

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import linkage
 
-from dmlbench.compare.clustering import cluster_models
+from dmlbench.comparison.clustering import cluster_models
 
 WORKED = {"ab": 0.9, "cd": 0.8, "ac": 0.1, "ad": 0.2, "bc": 0.3, "bd": 0.4}
 

@@ -10,8 +10,8 @@ import shutil
 import numpy as np
 import pytest
 
-from dmlbench.compare import Comparison, compare_results
-from dmlbench.compare.maps import ModelMaps, compare_pair
+from dmlbench.comparison import Comparison, compare_results
+from dmlbench.comparison.maps import ModelMaps, compare_pair
 from dmlbench.maps import pearson
 from dmlbench.maps.geometry import Geometry
 from dmlbench.present.numbers import number

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dmlbench.compare.differences import Difference, behind, leaders, score_differences
-from dmlbench.compare.simultaneous import simultaneous_p
+from dmlbench.comparison.differences import Difference, behind, leaders, score_differences
+from dmlbench.comparison.simultaneous import simultaneous_p
 from dmlbench.evaluation.workbench import from_json
 from dmlbench.leaderboard.ranks import ranks
 from dmlbench.results import find_results

@@ -85,7 +85,7 @@ def test_the_package_imports_without_torch_and_offers_its_functions():
 
 def test_results_are_compared_reported_and_ranked_without_torch():
     code = (
-        "import sys, dmlbench.compare, dmlbench.present, dmlbench.leaderboard, dmlbench.maps\n"
+        "import sys, dmlbench.comparison, dmlbench.present, dmlbench.leaderboard, dmlbench.maps\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from dmlbench.compare.group_tests import MAPS, compare_groups
-from dmlbench.compare.groups import Groups, Unit, loss_groups, read_groups
-from dmlbench.compare.relabeling import group_given_covariate, relabeling_test
+from dmlbench.comparison.group_tests import MAPS, compare_groups
+from dmlbench.comparison.groups import Groups, Unit, loss_groups, read_groups
+from dmlbench.comparison.relabeling import group_given_covariate, relabeling_test
 from dmlbench.losses import LOSSES
 from dmlbench.present.group_tables import group_tables, reach_words
 from dmlbench.results import find_results

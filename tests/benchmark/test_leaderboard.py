@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from dmlbench import load_model
-from dmlbench.compare.differences import score_differences
-from dmlbench.evaluation import evaluate
+from dmlbench.comparison.differences import score_differences
+from dmlbench.evaluation.model_evaluation import evaluate_model
 from dmlbench.leaderboard import read_board
 from dmlbench.leaderboard.ranks import Rank, ranks
 from dmlbench.results import find_results
@@ -71,14 +71,14 @@ def test_results_of_some_properties_alone_are_refused(dmlbench, models, shapes, 
     settings = Settings(seed=0, intervals=True, chance=True, maps=0, samples=1, only=("car_model",))
     source = open_source(str(shapes))
     small = load_model(str(models["small"]))
-    result = evaluate(small, source, tmp_path / "r", settings, quiet=True)
+    result = evaluate_model(small, source, tmp_path / "r", settings, quiet=True)
     assert list(result.properties.properties) == ["car_model"]
     answer = dmlbench("submit", tmp_path / "r", "--board", tmp_path / "board", *CARD)
     assert answer.exit_code == 2
     assert "some properties alone" in answer.err
     other = settings.model_copy(update={"only": ("colour",)})
     with pytest.raises(UnknownNameError, match="'colour'"):
-        evaluate(small, source, tmp_path / "r", other, quiet=True)
+        evaluate_model(small, source, tmp_path / "r", other, quiet=True)
 
 
 def test_results_of_another_seed_cannot_be_ranked_beside_the_others(

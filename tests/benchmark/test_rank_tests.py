@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, norm
 
-from dmlbench.compare.rank_tests import asymptotic_test, cliffs_delta, exact_test, holm, reach
+from dmlbench.comparison.rank_tests import asymptotic_test, cliffs_delta, exact_test, holm, reach
 
 SMALL = st.lists(st.integers(0, 4), min_size=1, max_size=4)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test, rankdata
 
-from dmlbench.compare.relabeling import group_given_covariate, relabeling_test
+from dmlbench.comparison.relabeling import group_given_covariate, relabeling_test
 
 FIVE_OF_NINE = np.arange(9) < 5
 

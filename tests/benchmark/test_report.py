@@ -154,7 +154,7 @@ def test_property_table_prints_every_score_of_the_files(page, results):
 
 
 def test_highest_and_what_is_tied_with_it_stand_out(page, results):
-    from dmlbench.compare import compare_results
+    from dmlbench.comparison import compare_results
 
     comparison = compare_results(find_results([results]))
     expected = sum(len(comparison.leaders(name)) for name in comparison.properties)
@@ -165,7 +165,7 @@ def test_highest_and_what_is_tied_with_it_stand_out(page, results):
 
 
 def test_matrix_and_tree_have_the_order_of_the_clustering(page, results):
-    from dmlbench.compare import compare_results
+    from dmlbench.comparison import compare_results
 
     comparison = compare_results(find_results([results]))
     order = [comparison.label(model) for model in comparison.saliency.clustering.order]
@@ -187,7 +187,7 @@ def test_details_hold_intervals_and_chance(page):
 
 
 def test_matrix_of_the_maps_shows_floor_and_ceiling(page, results):
-    from dmlbench.compare import compare_results
+    from dmlbench.comparison import compare_results
 
     table = page.all("table", **{"class": "heat"})[1]
     for pair in compare_results(find_results([results])).saliency.pairs:
@@ -292,7 +292,7 @@ def test_incomplete_results_are_refused(dmlbench, copy_of_results, tmp_path):
 
 
 def test_many_models_stand_in_rows(results, monkeypatch):
-    from dmlbench.compare import compare_results
+    from dmlbench.comparison import compare_results
     from dmlbench.present import heat_maps as grids
 
     comparison = compare_results(find_results([results]))
@@ -314,7 +314,7 @@ def test_correlations_can_be_read_on_their_colours(value):
 
 
 def test_colours_of_correlations_run_from_the_floor_to_the_ceiling(results):
-    from dmlbench.compare import compare_results
+    from dmlbench.comparison import compare_results
     from dmlbench.present.heat_maps import correlation_colors
 
     pairs = compare_results(find_results([results])).saliency.pairs
@@ -354,7 +354,7 @@ def test_report_of_models_without_maps_has_no_images(dmlbench, copy_of_results, 
 
 
 def test_sentences_say_what_the_numbers_say(results):
-    from dmlbench.compare import compare_results
+    from dmlbench.comparison import compare_results
     from dmlbench.present.report_sentences import summary
 
     model_results = find_results([results])
@@ -383,7 +383,7 @@ def test_sentences_say_what_the_numbers_say(results):
 
 def test_properties_that_cannot_be_told_apart_are_not_ordered(results):
     """The highest value of a model is no finding where another may be as high."""
-    from dmlbench.compare import compare_results
+    from dmlbench.comparison import compare_results
     from dmlbench.present.report_sentences import summary
 
     comparison = compare_results(find_results([results])[:2])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmlbench.compare.simultaneous import may_be_highest, simultaneous_p
+from dmlbench.comparison.simultaneous import may_be_highest, simultaneous_p
 from dmlbench.scores.jackknife import jackknife_interval
 
 GROUPS = 20

@@ -365,7 +365,7 @@ def read_model(folder: Path) -> None:
 
 def write_results(folder: Path) -> None:
     from dmlbench import load_model
-    from dmlbench.evaluation import evaluate
+    from dmlbench.evaluation.model_evaluation import evaluate_model
     from dmlbench.results.files import Settings
     from dmlbench.sources import open_source
 
@@ -378,7 +378,9 @@ def write_results(folder: Path) -> None:
         write_torchscript(models)
     settings = Settings(seed=0, intervals=True, chance=True, maps=2, samples=2)
     loaded = load_model(str(models / "model.pt"))
-    evaluate(loaded, open_source(str(data)), folder, settings, quiet=True, say=lambda line: None)
+    evaluate_model(
+        loaded, open_source(str(data)), folder, settings, quiet=True, say=lambda line: None
+    )
 
 
 def seal_results(folder: Path) -> None:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from dmlbench.compare.groups import read_groups
+from dmlbench.comparison.groups import read_groups
 from dmlbench.leaderboard import read_board
 from dmlbench.results import find_results
 from dmlbench.sources import open_source

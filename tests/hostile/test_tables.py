@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from dmlbench.compare import compare_results
+from dmlbench.comparison import compare_results
 from dmlbench.present.comparison_files import comparison_document
 from dmlbench.present.documents import as_latex
 from dmlbench.present.latex import latex_table

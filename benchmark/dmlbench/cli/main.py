@@ -98,7 +98,7 @@ def evaluate(
     are reused.
     """
     from dmlbench.cli.values import check_folder, noisy_copies
-    from dmlbench.compare import compare_results
+    from dmlbench.comparison import compare_results
     from dmlbench.evaluation.executor_settings import ExecutorSettings
     from dmlbench.evaluation.several import evaluate_models
     from dmlbench.models.execution import pick_device
@@ -234,7 +234,7 @@ def compare(
 ) -> None:
     """Compare models on one dataset: their property scores and their saliency maps."""
     from dmlbench.cli.values import check_file
-    from dmlbench.compare import compare_results, read_groups
+    from dmlbench.comparison import compare_results, read_groups
     from dmlbench.present.comparison_files import comparison_document
     from dmlbench.present.comparison_tables import print_comparison
     from dmlbench.present.documents import check_suffix, write_document
@@ -292,7 +292,7 @@ def report(
 ) -> None:
     """Write one HTML page with all tables, saliency maps over images, and all settings."""
     from dmlbench.cli.values import check_file
-    from dmlbench.compare import read_groups
+    from dmlbench.comparison import read_groups
     from dmlbench.present import find_dataset, write_report
     from dmlbench.results import find_results
     from dmlbench.sources import open_source

@@ -44,7 +44,7 @@ from dmldata.common.text import without_credentials
 PARTS = ("embeddings", "properties", "saliency", "pairs")
 
 
-def evaluate(
+def evaluate_model(
     loaded: LoadedModel,
     dataset: ImageSource,
     out: Path,

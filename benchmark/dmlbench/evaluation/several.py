@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dmlbench.evaluation.executor import open_executor
 from dmlbench.evaluation.executor_settings import LOCAL, ExecutorSettings
-from dmlbench.evaluation.model_evaluation import evaluate
+from dmlbench.evaluation.model_evaluation import evaluate_model
 from dmlbench.models import ModelOptions, load_model
 from dmlbench.results import Result
 from dmlbench.results.files import Settings
@@ -50,7 +50,7 @@ def evaluate_models(
             say(f"model: {reference}")
         loaded = load_model(reference, options=options)
         with open_executor(executor, loaded, dataset, options, settings.device) as crew:
-            yield evaluate(
+            yield evaluate_model(
                 loaded, dataset, out, settings, executor=crew, name=name, say=say, quiet=quiet
             )
 

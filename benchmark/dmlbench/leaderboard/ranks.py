@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dmlbench.compare.differences import Scored, better_and_worse
+from dmlbench.comparison.differences import Scored, better_and_worse
 
 
 class Rank(NamedTuple):

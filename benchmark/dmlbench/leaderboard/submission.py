@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dmlbench.compare.differences import SAME
+from dmlbench.comparison.differences import SAME
 from dmlbench.results import Result
 from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
 from dmlbench.sources.protocol import without_folders

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from dmlbench.models.contract import LoadedModel, make_id
 from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.preprocessing_of import of_transformers
 from dmlbench.models.reference_query import parse_reference
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
@@ -226,37 +226,4 @@ def _preprocessing(folder: Path, reference: str) -> tuple[Preprocessing, tuple[s
     file = folder / "preprocessor_config.json"
     if not file.is_file():
         return Preprocessing(), (f"no {file.name}; ImageNet's preprocessing assumed",)
-    config = _json(file, reference)
-    size, crop = _sides(config.get("size", 224)), config.get("crop_size")
-    cropped = crop is not None and bool(config.get("do_center_crop", True))
-    cover = cropped or (isinstance(config.get("size"), dict) and "shortest_edge" in config["size"])
-    input_size = _sides(crop) if cropped else size
-    if "crop_pct" in config and not cropped:
-        # ConvNeXt: below 384 pixels the image is enlarged and its center cropped.
-        cover = size[0] < 384
-        size = _sides(int(size[0] / config["crop_pct"])) if cover else size
-    normalized = bool(config.get("do_normalize", True))
-    number = config.get("resample", Image.Resampling.BILINEAR)
-    preprocessing = Preprocessing(
-        input_size=input_size,
-        resize=(max(size[0], input_size[0]), max(size[1], input_size[1])),
-        mean=tuple(config.get("image_mean", (0.5,) * 3)) if normalized else (0.0, 0.0, 0.0),
-        std=tuple(config.get("image_std", (0.5,) * 3)) if normalized else (1.0, 1.0, 1.0),
-        scale=1 if config.get("do_rescale", True) else 255,
-        interpolation=Image.Resampling(number).name.lower(),
-        fit="cover" if cover else "squash",
-    )
-    return preprocessing, ()
-
-
-def _sides(size: Any) -> tuple[int, int]:
-    """Return (height, width) in pixels from any form that transformers uses for a size.
-
-    >>> _sides({"shortest_edge": 256}), _sides({"height": 224, "width": 224}), _sides(224)
-    ((256, 256), (224, 224), (224, 224))
-    """
-    if isinstance(size, dict):
-        if "shortest_edge" in size:
-            return int(size["shortest_edge"]), int(size["shortest_edge"])
-        return int(size["height"]), int(size["width"])
-    return (int(size[0]), int(size[1])) if isinstance(size, list | tuple) else (int(size),) * 2
+    return of_transformers(_json(file, reference)), ()

@@ -11,7 +11,14 @@ from urllib.parse import unquote
 
 from dmlbench.models.adapt import adapt
 from dmlbench.models.checkpoint import is_safetensors, what_it_is_instead
-from dmlbench.models.contract import FOR_WEIGHTS, LoadedModel, count_dimensions, with_behavior
+from dmlbench.models.contract import (
+    FOR_WEIGHTS,
+    EmbeddingModel,
+    LoadedModel,
+    count_dimensions,
+    with_behavior,
+)
+from dmlbench.models.in_memory import in_memory
 from dmlbench.models.options import ModelOptions
 from dmlbench.models.probe import probe
 from dmlbench.models.stored_embeddings import StoredEmbeddings
@@ -45,7 +52,12 @@ _VALID = (
 
 
 @expand_options
-def load_model(reference: str, *, options: ModelOptions) -> LoadedModel:
+def load_model(
+    reference: str | EmbeddingModel | LoadedModel,
+    *,
+    preprocessing: object | None = None,
+    options: ModelOptions,
+) -> LoadedModel:
     """Load a model on the CPU, in eval mode, and check that it returns embeddings of images.
 
     The model is fitted to the contract where possible (see `adapt`). It then embeds a few fixed
@@ -56,7 +68,12 @@ def load_model(reference: str, *, options: ModelOptions) -> LoadedModel:
     Args:
         reference: `model.pt`, `.pt2`, `.safetensors` or `.onnx`, `timm:NAME`,
             `timm:NAME?weights=FILE`, `python:module:function`, `reality-check:FOLDER` or
-            `embeddings:FILE.npy`.
+            `embeddings:FILE.npy`; or a network in memory: a module, of which a copy is measured,
+            or a function that maps images [B, 3, H, W] to embeddings [B, D]. A loaded model is
+            returned as it is.
+        preprocessing: of a network in memory: a `Preprocessing`, torchvision transforms, a data
+            config of timm or a processor of transformers; by default its own where it is of timm,
+            else ImageNet's.
         options: each field of `ModelOptions` as a keyword, as in `load_model("model.pt",
             loss="arcface", input_size=128)`.
 
@@ -64,15 +81,29 @@ def load_model(reference: str, *, options: ModelOptions) -> LoadedModel:
         ModelError: the reference cannot be loaded, or the model breaks the contract.
         UnknownNameError: the option, loss, distance or filter does not exist.
     """
+    if isinstance(reference, LoadedModel):
+        return reference
+    if not isinstance(reference, str):
+        return _fitted(in_memory(reference, preprocessing, options), None, options)
+    if preprocessing is not None:
+        raise ModelError(
+            f"{reference}: brings its own preprocessing; valid: options such as input_size, or "
+            "preprocessing with a network in memory"
+        )
     bare, output = split_output(_with_home(reference))
     # Libraries raise many kinds of errors for a damaged file, some only on the first forward pass.
     with reading(reference, "a model that can be loaded", ModelError):
         loaded = dataclasses.replace(_loader(bare)(bare, options), reference=reference)
         if isinstance(loaded, StoredEmbeddings):
             return loaded
-        loaded = adapt(loaded, output)
-        dimensions = count_dimensions(loaded.model, loaded.preprocessing, reference)
-        return _probed(dataclasses.replace(loaded, dimensions=dimensions), options)
+        return _fitted(loaded, output, options)
+
+
+def _fitted(loaded: LoadedModel, output: str | None, options: ModelOptions) -> LoadedModel:
+    """Return the model fitted to the contract, with its dimensions, checked by embeddings."""
+    loaded = adapt(loaded, output)
+    dimensions = count_dimensions(loaded.model, loaded.preprocessing, loaded.reference)
+    return _probed(dataclasses.replace(loaded, dimensions=dimensions), options)
 
 
 def split_output(reference: str) -> tuple[str, str | None]:

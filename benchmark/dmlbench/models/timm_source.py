@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any
 
@@ -12,7 +11,7 @@ from dmlbench.models.architecture import Architecture, Query, fill, parse_query
 from dmlbench.models.contract import LoadedModel, make_id, unknown_network
 from dmlbench.models.execution import seeded
 from dmlbench.models.options import ModelOptions
-from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.preprocessing_of import of_timm
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
 from dmlbench.user_code import error_line
@@ -34,7 +33,8 @@ def load(reference: str, options: ModelOptions) -> LoadedModel:
     _check_name(query.name)
     arguments = {} if options.input_size is None else _fixed_size(query.name, options.input_size)
     model = _build(query, reference, arguments)
-    preprocessing, notes = _preprocessing(_config(model), options)
+    preprocessing, notes = of_timm(_config(model))
+    preprocessing = options.apply(preprocessing)
     if query.weights is not None:
         model, weight_notes = fill(_architecture(model, query, arguments), query, reference)
         notes += weight_notes
@@ -119,27 +119,6 @@ def _architecture(model: nn.Module, query: Query, arguments: dict[str, Any]) -> 
 def _config(model: nn.Module) -> dict[str, Any]:
     config: dict[str, Any] = vars(model)["pretrained_cfg"]
     return config
-
-
-def _preprocessing(
-    config: dict[str, Any], options: ModelOptions
-) -> tuple[Preprocessing, tuple[str, ...]]:
-    from timm.data import resolve_data_config
-
-    resolved = resolve_data_config(pretrained_cfg=config)
-    size = resolved["input_size"][1:]
-    mode = resolved["crop_mode"]
-    known = resolved["interpolation"] != "random"
-    preprocessing = Preprocessing(
-        input_size=tuple(size),
-        resize=tuple(math.floor(side / resolved["crop_pct"]) for side in size),
-        mean=tuple(resolved["mean"]),
-        std=tuple(resolved["std"]),
-        interpolation=resolved["interpolation"] if known else "bilinear",
-        fit="squash" if mode == "squash" else "cover",
-    )
-    notes = () if mode in ("center", "squash") else (f"crop mode '{mode}' taken as 'center'",)
-    return options.apply(preprocessing), notes
 
 
 def _timm() -> Any:

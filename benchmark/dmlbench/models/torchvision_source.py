@@ -10,7 +10,7 @@ from dmlbench.models.architecture import Architecture, Query, fill, parse_query
 from dmlbench.models.contract import LoadedModel, make_id, unknown_network
 from dmlbench.models.execution import seeded
 from dmlbench.models.options import ModelOptions
-from dmlbench.models.preprocessing import Preprocessing
+from dmlbench.models.preprocessing_of import of_torchvision
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
 from dmlbench.user_code import error_line
@@ -45,7 +45,9 @@ def load(reference: str, options: ModelOptions) -> LoadedModel:
     notes: tuple[str, ...] = ()
     if query.weights is not None:
         body, notes = fill(architecture, query, reference)
-    preprocessing = options.apply(_preprocessing(query.name))
+    preprocessing = options.apply(
+        of_torchvision(_models().get_model_weights(query.name).DEFAULT.transforms())
+    )
     loss, distance = options.explained_by(None, "")
     return LoadedModel(
         model=body.eval(),
@@ -84,21 +86,6 @@ def _classifier(network: nn.Module, reference: str) -> str:
             "python:module:function"
         )
     return linear[-1]
-
-
-def _preprocessing(name: str) -> Preprocessing:
-    transforms = _models().get_model_weights(name).DEFAULT.transforms()
-    return Preprocessing(
-        input_size=_side(transforms.crop_size),
-        resize=_side(transforms.resize_size),
-        mean=tuple(transforms.mean),
-        std=tuple(transforms.std),
-        interpolation=transforms.interpolation.value,
-    )
-
-
-def _side(size: list[int]) -> tuple[int, int]:
-    return (size[0], size[-1])
 
 
 def _models() -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmlbench.compare.comparison import Comparison, Pair
-from dmlbench.compare.group_tests import MAPS, GroupAgreement, GroupComparison, GroupTest
-from dmlbench.compare.representations import MEASURES, Similarity
+from dmlbench.comparison.comparison import Comparison, Pair
+from dmlbench.comparison.group_tests import MAPS, GroupAgreement, GroupComparison, GroupTest
+from dmlbench.comparison.representations import MEASURES, Similarity
 from dmlbench.present.comparison_tables import comparison_tables
 from dmlbench.present.documents import COLUMNS, Document, Number, score_numbers
 from dmlbench.present.geometry_tables import geometry_numbers

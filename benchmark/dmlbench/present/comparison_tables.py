@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from dmlbench.compare.comparison import Comparison, Pair
-from dmlbench.compare.differences import Difference
-from dmlbench.compare.representations import MEASURES, Similarity
+from dmlbench.comparison.comparison import Comparison, Pair
+from dmlbench.comparison.differences import Difference
+from dmlbench.comparison.representations import MEASURES, Similarity
 from dmlbench.present.geometry_tables import geometry_table
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.numbers import number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dmlbench.compare import Comparison
+from dmlbench.comparison import Comparison
 from dmlbench.present.numbers import number
 
 ROW, SPAN = 24, 360

@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 from PIL import Image
 
-from dmlbench.compare import Comparison
+from dmlbench.comparison import Comparison
 from dmlbench.present.map_gallery import value_text
 from dmlbench.present.overlays import data_uri, shrink
 from dmlbench.results import Result

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmlbench.compare.group_tests import MAPS, GroupComparison, GroupTest, Reach, Relabeling
-from dmlbench.compare.representations import MEASURES
+from dmlbench.comparison.group_tests import MAPS, GroupComparison, GroupTest, Reach, Relabeling
+from dmlbench.comparison.representations import MEASURES
 from dmlbench.present.numbers import number, p_value
 from dmlbench.present.table import Cell, Column, Estimate, Table, names, with_interval
 from dmlbench.scores.registry import MAIN, PAPER

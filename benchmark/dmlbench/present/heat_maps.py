@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from dmlbench.compare import Comparison, Pair
+from dmlbench.comparison import Comparison, Pair
 from dmlbench.present.color_scales import GRAY, GRAY_INK, Scale, ink_on, scale_for
 from dmlbench.present.numbers import NONE, interval, number
 from dmlbench.results.files import PropertyScores

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dmlbench.compare import Comparison
+from dmlbench.comparison import Comparison
 from dmlbench.present.numbers import number
 from dmlbench.present.overlays import data_uri, overlay, shrink
 from dmlbench.results import Maps, Result

@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dmlbench.compare import Comparison
+from dmlbench.comparison import Comparison
 from dmlbench.maps.geometry import Geometry
 from dmlbench.present.figures import DPI, STYLE
 from dmlbench.present.map_gallery import SMALL_WIDTH, Card, Tile, value_text

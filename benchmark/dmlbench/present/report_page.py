@@ -7,7 +7,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from dmlbench.compare import Comparison, Groups, compare_results
+from dmlbench.comparison import Comparison, Groups, compare_results
 from dmlbench.present.comparison_tables import (
     attention_table,
     by_label,
@@ -93,7 +93,7 @@ def write_report(
         results: results of one or more models on one dataset.
         dataset: that dataset, for the images; None leaves the images out.
         images: number of images to show, and of pairs of each model.
-        groups: two groups of models to test; see `dmlbench.compare.compare_results`.
+        groups: two groups of models to test; see `dmlbench.comparison.compare_results`.
 
     Raises:
         DatasetError: a shard is damaged.

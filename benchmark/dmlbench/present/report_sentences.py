@@ -6,8 +6,8 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from dmlbench.compare import Comparison, Pair
-from dmlbench.compare.simultaneous import may_be_highest
+from dmlbench.comparison import Comparison, Pair
+from dmlbench.comparison.simultaneous import may_be_highest
 from dmlbench.present.numbers import interval, number, range_text
 from dmlbench.results.files import Interval, Mean, Score
 from dmlbench.scores.registry import MAIN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dmlbench.compare import Comparison
+from dmlbench.comparison import Comparison
 from dmlbench.present.table import NOTE, Column, Estimate, Row, Table, names, with_interval
 from dmlbench.results import Result
 from dmlbench.results.files import PropertyScores, Step

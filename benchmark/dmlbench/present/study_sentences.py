@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import mean
 
-from dmlbench.compare.group_tests import MAPS, GroupComparison, GroupTest
+from dmlbench.comparison.group_tests import MAPS, GroupComparison, GroupTest
 from dmlbench.losses import loss_named, without_controls
 from dmlbench.present.group_tables import reach_words, relabeling_words
 from dmlbench.present.numbers import interval, number, p_value, range_text

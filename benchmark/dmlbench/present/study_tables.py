@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
-from dmlbench.compare.comparison import Pair
+from dmlbench.comparison.comparison import Pair
 from dmlbench.losses import loss_named, without_controls
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.numbers import extent, number

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dmlbench.compare import Comparison
+from dmlbench.comparison import Comparison
 from dmlbench.present.map_gallery import value_text
 from dmlbench.present.overlays import data_uri, shrink
 from dmlbench.results import Result

@@ -1,4 +1,4 @@
-"""Write tables at the terminal, as Markdown and as CSV; `latex.latex_table` writes LaTeX."""
+"""Write tables at the terminal, as Markdown, HTML and CSV; `latex.latex_table` writes LaTeX."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+
+from markupsafe import escape
 
 from dmlbench.present.table import Table
 from dmldata.common.errors import one_line
@@ -35,6 +37,22 @@ def markdown_table(table: Table) -> str:
 
 def _markdown(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+def html_table(table: Table, caption: str = "") -> str:
+    """Return a table as HTML without any style, as notebooks show it; marked cells are bold.
+
+    Args:
+        caption: written above it; the title of the table if it is empty.
+    """
+    head = "".join(f"<th>{escape(title)}</th>" for title in table.titles)
+    rows = table.texts(lambda text: str(escape(text)), "<b>", "</b>")
+    body = "".join("<tr>" + "".join(f"<td>{text}</td>" for text in row) + "</tr>" for row in rows)
+    note = f"<p>{escape(table.note)}</p>" if table.note else ""
+    return (
+        f"<table><caption>{escape(caption or table.title)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}"
+    )
 
 
 def csv_table(table: Table) -> str:

@@ -344,14 +344,14 @@ class Settings(StrictModel):
         pairs: whether maps of wrong nearest neighbors are computed, too.
     """
 
-    seed: int
-    intervals: bool
-    chance: bool
+    seed: int = 0
+    intervals: bool = True
+    chance: bool = True
     only: tuple[str, ...] | None = None
-    maps: int | None = Field(ge=0)
-    samples: Annotated[int, Field(ge=1)] | Literal["auto"]
+    maps: int | None = Field(default=None, ge=0)
+    samples: Annotated[int, Field(ge=1)] | Literal["auto"] = 50
     method: str = "smoothgrad_paper"
-    precision: str = "fp32"
+    precision: str = "auto"
     faithfulness: int | None = Field(default=None, ge=0)
     pairs: bool = True
     batch_size: int | None = Field(default=None, ge=1)

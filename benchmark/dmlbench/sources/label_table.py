@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dmlbench.scores.labels import Property, lowest_of_bin
 from dmlbench.sources.csv_table import read_csv, tidy_numbers
-from dmlbench.sources.properties import ImageProperty, describe, minus_one_notes
+from dmlbench.sources.properties import Cell, ImageProperty, describe, minus_one_notes
 from dmlbench.sources.property_file import PropertySpec
 from dmldata.common.errors import InputError, UnknownNameError
 
@@ -60,32 +60,52 @@ def read_label_table(
     path, specs = Path(path), specs or {}
     not_numeric = {name for name, spec in specs.items() if spec.kind in ("categorical", "ignore")}
     table = tidy_numbers(read_csv(path), path, keep={*IGNORED, SCENES, *not_numeric})
-    columns = dict(table.columns)
-    scenes = columns.pop(SCENES, None)
-    for cell, line in zip(scenes or (), table.lines, strict=False):
+    for cell, line in zip(table.columns.get(SCENES, ()), table.lines, strict=False):
         if cell in ("", None):
             raise InputError(f"{path}, line {line}: no {SCENES}; valid: a scene for each image")
-    columns = {name: cells for name, cells in columns.items() if name not in IGNORED}
+    return label_table(table.columns, len(table.lines), specs, str(path), table.notes)
+
+
+def label_table(
+    columns: Mapping[str, Sequence[Cell]],
+    images: int,
+    specs: Mapping[str, PropertySpec],
+    where: str,
+    notes: Sequence[str] = (),
+) -> LabelTable:
+    """Return columns of labels, one cell per image each, as properties; see `read_label_table`.
+
+    Args:
+        images: number of rows.
+        where: the source, for messages.
+        notes: how it was read.
+
+    Raises:
+        InputError: there is no property, or a spec is of none.
+        DatasetError: a label does not fit its property's kind.
+    """
+    scenes = columns.get(SCENES)
+    columns = {name: columns[name] for name in columns if name not in (*IGNORED, SCENES)}
     for name in specs:
         if name not in columns:
-            raise UnknownNameError("property", name, columns, str(path))
+            raise UnknownNameError("property", name, columns, where)
     described = [
         image_property
         for name, cells in columns.items()
-        if (image_property := describe(name, cells, specs.get(name, PropertySpec()), str(path)))
+        if (image_property := describe(name, cells, specs.get(name, PropertySpec()), where))
     ]
     properties = {image_property.key: as_property(image_property) for image_property in described}
     if not properties:
-        raise InputError(f"{path}, line 1: no property; valid: one column per property")
+        raise InputError(f"{where}: no property; valid: one column per property")
     inferred = "; ".join(
         str(image_property) for image_property in described if image_property.inferred
     )
-    notes = (f"kinds inferred from the values ({inferred})",) if inferred else ()
+    guesses = (f"kinds inferred from the values ({inferred})",) if inferred else ()
     return LabelTable(
-        len(table.lines),
+        images,
         properties,
         None if scenes is None else np.array([str(cell) for cell in scenes]),
-        (*table.notes, *notes, *minus_one_notes(described)),
+        (*notes, *guesses, *minus_one_notes(described)),
     )
 
 

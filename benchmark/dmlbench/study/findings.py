@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from dmlbench.compare.comparison import Pair, SaliencyTable, mean_correlations
-from dmlbench.compare.group_tests import MAPS, GroupComparison, class_retrieval, compare_groups
-from dmlbench.compare.groups import Groups
-from dmlbench.compare.rank_tests import holm
-from dmlbench.compare.relabeling import rank_correlation
+from dmlbench.comparison.comparison import Pair, SaliencyTable, mean_correlations
+from dmlbench.comparison.group_tests import MAPS, GroupComparison, class_retrieval, compare_groups
+from dmlbench.comparison.groups import Groups
+from dmlbench.comparison.rank_tests import holm
+from dmlbench.comparison.relabeling import rank_correlation
 from dmlbench.losses import without_controls
 from dmlbench.maps import summarize_correlations
 from dmlbench.results.files import CLASSES, DatasetRecord, Interval, PropertyScores, Score

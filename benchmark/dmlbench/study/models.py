@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, ValidationError
 
 from dmlbench import load_model
-from dmlbench.evaluation import evaluate
+from dmlbench.evaluation.model_evaluation import evaluate_model
 from dmlbench.losses import loss_named
 from dmlbench.models import LoadedModel
 from dmlbench.models.reality_check import fill_in_loss
@@ -51,7 +51,7 @@ class Measurement(StrictModel):
     saliency: SaliencyFile | None = None
 
     def result(self, results: Path) -> Result:
-        """Return the result for `dmlbench.compare`.
+        """Return the result for `dmlbench.comparison`.
 
         Args:
             results: folder of all results that `evaluate` writes to.
@@ -161,6 +161,7 @@ class StudyModel:
             chance=True,
             maps=maps,
             samples=50,
+            precision="fp32",
             pairs=False,
             faithfulness=0,
         )
@@ -169,7 +170,7 @@ class StudyModel:
         return settings.model_copy(update={"samples": images.samples, "method": images.method})
 
     def _evaluate(self, source: ImageSource, settings: Settings, loaded: LoadedModel) -> Result:
-        return evaluate(
+        return evaluate_model(
             loaded,
             source,
             self.results,

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dmlbench.compare import read_groups
-from dmlbench.compare.groups import Groups, loss_groups
-from dmlbench.compare.maps import compare_all_maps
+from dmlbench.comparison import read_groups
+from dmlbench.comparison.groups import Groups, loss_groups
+from dmlbench.comparison.maps import compare_all_maps
 from dmlbench.evaluation.executor_settings import LOCAL, ExecutorSettings
 from dmlbench.results import Result
 from dmlbench.results.files import FORMAT

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmlbench.compare.group_tests import MAPS
+from dmlbench.comparison.group_tests import MAPS
 from dmlbench.losses import without_controls
 from dmlbench.present.study_sentences import SIGNIFICANCE, findings_in_words
 from dmlbench.study.changes import Change

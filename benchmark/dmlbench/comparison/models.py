@@ -7,12 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
 
-from dmlbench.compare.comparison import ComparedModel, Comparison, SaliencyTable, mean_correlations
-from dmlbench.compare.differences import Difference, score_differences
-from dmlbench.compare.group_tests import MAPS, GroupComparison, class_retrieval, compare_groups
-from dmlbench.compare.groups import Groups, loss_groups
-from dmlbench.compare.maps import compare_all_maps
-from dmlbench.compare.representations import (
+from dmlbench.comparison.comparison import (
+    ComparedModel,
+    Comparison,
+    SaliencyTable,
+    mean_correlations,
+)
+from dmlbench.comparison.differences import Difference, score_differences
+from dmlbench.comparison.group_tests import MAPS, GroupComparison, class_retrieval, compare_groups
+from dmlbench.comparison.groups import Groups, loss_groups
+from dmlbench.comparison.maps import compare_all_maps
+from dmlbench.comparison.representations import (
     RepresentationPair,
     compare_representations,
     similarities,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dmlbench.compare.rank_tests import LEVEL
+from dmlbench.comparison.rank_tests import LEVEL
 from dmlbench.scores._kernels.products import compiled_loops
 from dmldata.common.arrays import Floats, Ints
 

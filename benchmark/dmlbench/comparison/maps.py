@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlbench.compare.clustering import cluster_models
-from dmlbench.compare.comparison import (
+from dmlbench.comparison.clustering import cluster_models
+from dmlbench.comparison.comparison import (
     Bound,
     Pair,
     SaliencyTable,

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from dmlbench.compare.rank_tests import LEVEL
-from dmlbench.compare.simultaneous import simultaneous_p
+from dmlbench.comparison.rank_tests import LEVEL
+from dmlbench.comparison.simultaneous import simultaneous_p
 from dmlbench.results.files import Interval, PropertiesFile, PropertyScores
 from dmlbench.scores.jackknife import jackknife_interval
 from dmlbench.scores.registry import MAIN

@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from dmlbench.compare.clustering import Clustering
-from dmlbench.compare.differences import Difference, leaders
-from dmlbench.compare.group_tests import GroupComparison
-from dmlbench.compare.representations import RepresentationPair
+from dmlbench.comparison.clustering import Clustering
+from dmlbench.comparison.differences import Difference, leaders
+from dmlbench.comparison.group_tests import GroupComparison
+from dmlbench.comparison.representations import RepresentationPair
 from dmlbench.results.files import (
     DatasetRecord,
     EmbeddingGeometry,

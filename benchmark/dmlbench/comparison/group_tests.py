@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dmlbench.compare.groups import Groups, Unit
-from dmlbench.compare.rank_tests import asymptotic_test, cliffs_delta, exact_test, holm, reach
-from dmlbench.compare.relabeling import (
+from dmlbench.comparison.groups import Groups, Unit
+from dmlbench.comparison.rank_tests import asymptotic_test, cliffs_delta, exact_test, holm, reach
+from dmlbench.comparison.relabeling import (
     group_given_covariate,
     relabeling_test,
 )

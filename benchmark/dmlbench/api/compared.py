@@ -1,0 +1,70 @@
+"""Models compared on one dataset, as a notebook shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from dmlbench.api.evaluated import Evaluation
+from dmlbench.api.frames import score_frame
+from dmlbench.api.pages import write_page
+from dmlbench.comparison import Comparison, compare_results
+from dmlbench.present.comparison_tables import comparison_tables
+from dmlbench.present.table_writers import html_table
+from dmlbench.results import Result, find_results
+from dmlbench.sources import ImageSource
+
+
+@dataclass(frozen=True)
+class ComparedEvaluations:
+    """Models compared on one dataset; a notebook shows the tables.
+
+    Attributes:
+        comparison: all of it, typed.
+        results: the results of the models, in their order.
+        dataset: the images that they were measured on; None if they were not opened.
+    """
+
+    comparison: Comparison
+    results: tuple[Result, ...]
+    dataset: ImageSource | None = None
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the scores of all models with the columns `dmlbench.api.frames.COLUMNS`."""
+        labels = {model.id: model.label for model in self.comparison.models}
+        return score_frame(
+            {labels[result.model]: result.properties.properties for result in self.results}
+        )
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report of these models as one HTML file, and return its path."""
+        return write_page(self.results, self.dataset, path)
+
+    def __repr__(self) -> str:
+        labels = ", ".join(model.label for model in self.comparison.models)
+        return f"<comparison on {self.comparison.dataset.name} of {labels}>"
+
+    def _repr_html_(self) -> str:
+        return "".join(map(html_table, comparison_tables(self.comparison)))
+
+
+def compare(evaluations: Sequence[Evaluation | str | Path]) -> ComparedEvaluations:
+    """Compare models on one dataset.
+
+    Args:
+        evaluations: what `evaluate` returned, or folders that it wrote, such as `results`.
+
+    Raises:
+        InputError: there are fewer than two models, or they were measured on different datasets.
+    """
+    folders = [
+        one.result.folder.path if isinstance(one, Evaluation) else Path(one).expanduser()
+        for one in evaluations
+    ]
+    results = find_results(folders)
+    opened = [one.dataset for one in evaluations if isinstance(one, Evaluation)]
+    dataset = next((dataset for dataset in opened if dataset is not None), None)
+    return ComparedEvaluations(compare_results(results), tuple(results), dataset)

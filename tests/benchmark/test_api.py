@@ -1,0 +1,160 @@
+"""What a program calls: networks in memory, arrays in memory, results that show themselves."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+import dmlbench
+from dmlbench.api.frames import COLUMNS
+from dmlbench.models import LoadedModel, Preprocessing, load_model
+from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
+from dmldata.common.errors import InputError, ModelError
+
+QUICK = {"maps": 0, "chance": False, "quiet": True, "input_size": 32}
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 5, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten()
+    )
+
+
+def test_a_network_in_memory_is_measured_and_left_as_it_is(network, shapes, tmp_path):
+    network.train()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    evaluation = dmlbench.evaluate(network, shapes, out=tmp_path, maps=2, samples=2, quiet=True)
+    assert network.training
+    assert all(before[name].equal(tensor) for name, tensor in network.state_dict().items())
+    assert evaluation.result.saliency.images == 2
+    assert evaluation.name == "Sequential"
+    assert "ImageNet's preprocessing assumed" in " ".join(evaluation.result.run.notes)
+
+
+def test_a_function_gets_the_scores_of_the_network_that_it_calls(network, shapes, tmp_path):
+    network.eval()
+    both = dmlbench.evaluate([network, lambda x: network(x)], shapes, out=tmp_path, **QUICK)
+    first, second = (one.to_frame().drop(columns="model") for one in both)
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_the_frame_has_a_row_for_each_score(network, shapes, tmp_path):
+    frame = dmlbench.evaluate(network, shapes, out=tmp_path, name="mine", **QUICK).to_frame()
+    assert list(frame.columns) == list(COLUMNS)
+    main = frame[frame.score == "nr_precision"]
+    assert set(frame.model) == {"mine"}
+    assert len(main) == main.property.nunique() > 1
+    assert (main.low < main.high).all()
+    assert main.chance_low.isna().all()
+
+
+def test_evaluations_are_compared_shown_and_reported(network, shapes, tmp_path):
+    other = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten())
+    evaluations = [
+        dmlbench.evaluate(net, shapes, out=tmp_path, name=name, **QUICK)
+        for name, net in {"mine": network, "pixels <b>": other}.items()
+    ]
+    compared = dmlbench.compare(evaluations)
+    assert dmlbench.compare([tmp_path]).to_frame().shape == compared.to_frame().shape
+    shown = compared._repr_html_()
+    assert shown.count("<table>") == shown.count("</table>") > 0
+    assert "pixels &lt;b&gt;" in shown
+    assert "pixels <b>" not in shown
+    assert "nr-precision" in evaluations[0]._repr_html_().lower()
+    assert "mine" in compared.report(tmp_path / "report.html").read_text()
+    assert len(repr(evaluations[0])) < 300
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"maps": -1}, "maps: .*greater than or equal to 0"),
+        ({"map": 1}, r"map: unknown field \(did you mean 'maps'\?\)"),
+        ({"method": "gradcam"}, "gradcam.*did you mean 'grad_cam'"),
+    ],
+)
+def test_a_setting_that_is_not_valid_is_refused_in_one_line(network, shapes, settings, message):
+    with pytest.raises(InputError, match=message) as refused:
+        dmlbench.evaluate(network, shapes, **settings)
+    assert "\n" not in str(refused.value)
+
+
+def test_preprocessing_of_other_libraries_is_understood():
+    ensure_torchvision_imports()
+    transforms = pytest.importorskip("torchvision.transforms")
+    steps = [
+        transforms.Resize(72, interpolation=transforms.InterpolationMode.BICUBIC),
+        transforms.CenterCrop(64),
+        transforms.ToTensor(),
+        transforms.Normalize((0.1, 0.2, 0.3), (0.4, 0.5, 0.6)),
+    ]
+    same = Preprocessing(
+        (64, 64), (72, 72), (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), interpolation="bicubic"
+    )
+    loaded = load_model(nn.Flatten(), preprocessing=transforms.Compose(steps))
+    assert loaded.preprocessing == same
+    squashed = transforms.Compose([transforms.Resize((48, 64)), *steps[2:]])
+    assert load_model(nn.Flatten(), preprocessing=squashed).preprocessing.fit == "squash"
+    for wrong, message in (
+        (transforms.Compose([transforms.RandomCrop(8)]), "RandomCrop has no counterpart"),
+        (transforms.Compose(steps[1:]), "has no Resize"),
+        (transforms.Compose([steps[0], *steps[2:]]), "CenterCrop after it"),
+        ("imagenet", "str is not known; valid: "),
+    ):
+        with pytest.raises(ModelError, match=message):
+            load_model(nn.Flatten(), preprocessing=wrong)
+
+
+def test_a_network_of_timm_brings_its_preprocessing():
+    ensure_torchvision_imports()
+    timm = pytest.importorskip("timm")
+    network = timm.create_model("efficientnet_lite0", num_classes=0)
+    loaded = load_model(network)
+    assert isinstance(loaded, LoadedModel)
+    assert (
+        loaded.preprocessing == load_model("timm:efficientnet_lite0?pretrained=false").preprocessing
+    )
+    config = timm.data.resolve_data_config({}, model=network)
+    assert load_model(network, preprocessing=config).preprocessing == loaded.preprocessing
+    steps = timm.data.create_transform(**config)
+    assert load_model(network, preprocessing=steps).preprocessing == loaded.preprocessing
+    assert loaded.notes == ()
+
+
+LABELS = {"shape": np.repeat(["cube", "ball", "cone"], 20), "size": np.linspace(0, 1, 60)}
+
+
+@pytest.mark.parametrize("convert", [np.asarray, torch.tensor, pd.DataFrame], ids=str)
+@pytest.mark.parametrize("table", [dict, pd.DataFrame], ids=str)
+def test_arrays_of_any_library_are_scored_alike(convert, table):
+    embeddings = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    scored = dmlbench.score(convert(embeddings), table(LABELS), intervals=False, chance=False)
+    expected = dmlbench.score(embeddings, LABELS, intervals=False, chance=False)
+    pd.testing.assert_frame_equal(scored.to_frame(), expected.to_frame())
+    assert set(scored.to_frame().property) == {"shape", "size"}
+
+
+def test_embeddings_that_need_gradients_and_are_of_half_precision_are_scored():
+    embeddings = torch.eye(3, dtype=torch.bfloat16).repeat_interleave(20, 0).requires_grad_()
+    scored = dmlbench.score(embeddings, LABELS["shape"], intervals=False, chance=False)
+    frame = scored.to_frame().set_index("score")
+    assert frame.value["arp"] == pytest.approx(1.0)
+    assert "label" in scored._repr_html_()
+
+
+def test_kinds_are_declared_and_wrong_labels_refused():
+    embeddings = np.eye(60)
+    angle = {"angle": np.arange(60) * 6.0}
+    kinds = {"angle": {"kind": "cyclic", "period": 360.0}}
+    assert dmlbench.score(embeddings, angle, kinds=kinds, chance=False).scores.n == 60
+    for labels, options, message in (
+        (angle, {"kinds": {"angel": "linear"}}, "angel"),
+        (angle, {"kinds": {"angle": "cyclic"}}, "period: required"),
+        (angle, {"seeds": 1}, "seeds"),
+        ({"a": [1, 2]}, {}, "a 2 rows for 60 embeddings"),
+    ):
+        with pytest.raises(InputError, match=message):
+            dmlbench.score(embeddings, labels, **options)

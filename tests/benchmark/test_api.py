@@ -1,9 +1,12 @@
 """What a program calls: networks in memory, arrays in memory, results that show themselves."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 import dmlbench
@@ -158,3 +161,51 @@ def test_kinds_are_declared_and_wrong_labels_refused():
     ):
         with pytest.raises(InputError, match=message):
             dmlbench.score(embeddings, labels, **options)
+
+
+@pytest.fixture(scope="module")
+def compared(shapes, tmp_path_factory):
+    torch.manual_seed(0)
+    networks = {
+        "edges": nn.Sequential(
+            nn.Conv2d(3, 8, 5, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten()
+        ),
+        "pixels": nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten()),
+    }
+    out = tmp_path_factory.mktemp("compared")
+    options = {"maps": 3, "samples": 2, "faithfulness": 0, "pairs": False}
+    return dmlbench.compare(
+        [
+            dmlbench.evaluate(network, shapes, out=out, name=name, **{**QUICK, **options})
+            for name, network in networks.items()
+        ]
+    )
+
+
+def test_every_figure_is_drawn_into_the_axes_it_is_given(compared):
+    figure = Figure()
+    plot, by = compared.plot, compared.comparison.properties
+    for draw, arguments in (
+        (plot.heatmap, ()),
+        (plot.correlations, ()),
+        (plot.maps, ()),
+        (plot.embeddings, (next(iter(by)),)),
+    ):
+        axes = figure.add_subplot()
+        assert draw(*arguments, ax=axes) is axes
+        assert axes.get_children()
+    figure.savefig(io.BytesIO())
+    text = {child.get_text() for child in plot.heatmap().texts}
+    assert {"edges", "pixels", *by} <= text
+    assert plot.maps(model="pixels").get_title(loc="left").startswith("pixels: ")
+
+
+def test_a_figure_of_what_is_not_there_names_what_is(compared):
+    for draw, message in (
+        (lambda plot: plot.embeddings("colour"), "unknown property 'colour'.*valid: "),
+        (lambda plot: plot.maps(model="edge"), "did you mean 'edges'"),
+        (lambda plot: plot.maps("nothing"), "image with a map 'nothing'"),
+        (lambda plot: plot.response("shape"), "factor that a sweep changed 'shape'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            draw(compared.plot)

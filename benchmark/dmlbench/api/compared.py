@@ -11,6 +11,7 @@ import pandas as pd
 from dmlbench.api.evaluated import Evaluation
 from dmlbench.api.frames import score_frame
 from dmlbench.api.pages import write_page
+from dmlbench.api.plots import Plots
 from dmlbench.comparison import Comparison, compare_results
 from dmlbench.present.comparison_tables import comparison_tables
 from dmlbench.present.table_writers import html_table
@@ -32,12 +33,18 @@ class ComparedEvaluations:
     results: tuple[Result, ...]
     dataset: ImageSource | None = None
 
+    @property
+    def plot(self) -> Plots:
+        """Its figures: `heatmap`, `correlations`, `maps`, `embeddings`, `response`."""
+        return Plots(self.comparison, self._by_label(), self.dataset)
+
     def to_frame(self) -> pd.DataFrame:
         """Return the scores of all models with the columns `dmlbench.api.frames.COLUMNS`."""
-        labels = {model.id: model.label for model in self.comparison.models}
-        return score_frame(
-            {labels[result.model]: result.properties.properties for result in self.results}
-        )
+        results = self._by_label()
+        return score_frame({label: results[label].properties.properties for label in results})
+
+    def _by_label(self) -> dict[str, Result]:
+        return {self.comparison.label(result.model): result for result in self.results}
 
     def report(self, path: str | Path) -> Path:
         """Write the report of these models as one HTML file, and return its path."""

@@ -9,6 +9,8 @@ import pandas as pd
 
 from dmlbench.api.frames import score_frame
 from dmlbench.api.pages import write_page
+from dmlbench.api.plots import Plots
+from dmlbench.comparison import compare_results
 from dmlbench.present.result_tables import score_table
 from dmlbench.present.table_writers import html_table
 from dmlbench.results import Result
@@ -35,6 +37,12 @@ class Evaluation:
     def to_frame(self) -> pd.DataFrame:
         """Return the scores with the columns `dmlbench.api.frames.COLUMNS`."""
         return score_frame({self.name: self.result.properties.properties})
+
+    @property
+    def plot(self) -> Plots:
+        """Its figures: `heatmap`, `maps`, `embeddings`, `response`."""
+        comparison = compare_results([self.result], at_least=1)
+        return Plots(comparison, {self.name: self.result}, self.dataset)
 
     def report(self, path: str | Path) -> Path:
         """Write the report of this model as one HTML file, and return its path."""

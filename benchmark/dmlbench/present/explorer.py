@@ -11,13 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib import color_sequences, colormaps
 from matplotlib.colors import to_hex
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from dmlbench.comparison import Comparison
+from dmlbench.maps import common_grid, pearson, summarize_correlations
 from dmlbench.present.map_gallery import value_text
 from dmlbench.present.overlays import data_uri, shrink
-from dmlbench.results import Result
+from dmlbench.results import Maps, Result
 from dmlbench.scores._kernels.parallel import in_order
 from dmlbench.sources import ImageSource
 from dmldata.common.progress import Progress
@@ -64,6 +65,7 @@ def _images(
     models = [model for model in saliency.clustering.order if by_id[model].saliency is not None]
     maps = {model: by_id[model].maps() for model in models}
     keys = saliency.keys[:MAX_IMAGES]
+    agreement = _agreement(keys, [maps[model] for model in models])
     images = []
     for item in dataset.samples_iter(keys=keys):
         strips, boxes, on_car = [], [], []
@@ -92,7 +94,7 @@ def _images(
                 "maps": _gray_uri(np.concatenate(strips, axis=1)),
                 "boxes": boxes,
                 "car": on_car,
-                "agreement": _agreement(strips),
+                "agreement": agreement[item.key],
             }
         )
     labels = [comparison.label(model) for model in models]
@@ -116,14 +118,23 @@ def _small(saliency: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.clip(np.asarray(resized, np.float32), 0, 1)
 
 
-def _agreement(maps: Sequence[NDArray[np.float32]]) -> float | None:
-    """Return the mean Pearson r of all pairs of maps of one image; None if a map is flat."""
-    flat = np.stack([saliency.ravel() for saliency in maps]).astype(np.float64)
-    if len(flat) < 2 or (flat.std(axis=1) == 0).any():
-        return None
-    r = np.corrcoef(flat)
-    pairs = [r[a, b] for a, b in itertools.combinations(range(len(flat)), 2)]
-    return round(float(np.mean(pairs)), 3)
+def _agreement(keys: Sequence[str], models: Sequence[Maps]) -> dict[str, float | None]:
+    """Return the mean Pearson r of all pairs of maps of each image, as the comparison has it.
+
+    It is None where a map is flat, and of a single model.
+    """
+    of_keys = []
+    for maps in models:
+        rows = maps.rows_of(keys)
+        of_keys.append((maps.maps[rows], [maps.geometry_of(row) for row in rows.tolist()]))
+    pairs = [
+        pearson(*common_grid(a, b, where_a, where_b))
+        for (a, where_a), (b, where_b) in itertools.combinations(of_keys, 2)
+    ]
+    if not pairs:
+        return dict.fromkeys(keys)
+    means = [summarize_correlations(image).mean for image in np.stack(pairs, axis=1)]
+    return {key: None if r is None else round(r, 3) for key, r in zip(keys, means, strict=True)}
 
 
 def _gray_uri(strip: NDArray[np.float32]) -> str:
@@ -160,7 +171,12 @@ def _points(
     rows = np.unique(np.linspace(0, count - 1, min(count, MAX_POINTS)).round().astype(int))
 
     def places(embeddings: NDArray[np.float32]) -> dict[str, list[list[int]]]:
-        return {"pca": _scaled(principal(embeddings)), "tsne": _scaled(neighbors(embeddings))}
+        pca, tsne = principal(embeddings), neighbors(embeddings)
+        # The axes of t-SNE mean nothing; those of principal components have one unit.
+        return {
+            "pca": _scaled(pca, np.ptp(pca, axis=0).max()),
+            "tsne": _scaled(tsne, np.ptp(tsne, axis=0)),
+        }
 
     embeddings = [by_id[model.id].folder.read_embeddings()[rows] for model in comparison.models]
     models: list[dict[str, object]] = []
@@ -223,8 +239,12 @@ def perplexity(points: int) -> float:
     return min(30.0, (points - 1) / 3)
 
 
-def _scaled(points: NDArray[np.float64]) -> list[list[int]]:
-    """Scale x and y by one factor to integers from 0 to 1000."""
-    low = points.min(axis=0)
-    span = float((points.max(axis=0) - low).max()) or 1.0
-    return [column.tolist() for column in ((points - low) / span * 1000).round().astype(int).T]
+def _scaled(points: NDArray[np.float64], span: ArrayLike) -> list[list[int]]:
+    """Return x and y as integers from 0 to 1000, centered; `span` becomes 1000.
+
+    >>> _scaled(np.array([[0.0, 0.0], [4.0, 2.0]]), 4.0)
+    [[0, 1000], [250, 750]]
+    """
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    shares = (points - middle) / np.where(np.asarray(span) > 0, span, 1.0) + 0.5
+    return [column.tolist() for column in (1000 * shares).round().astype(int).T]

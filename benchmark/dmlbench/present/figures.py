@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
@@ -24,6 +24,8 @@ DPI = 300
 CELL, LINE = 0.46, 0.22
 """Width and height of a cell, in inches."""
 GAP = 0.06
+FONT = 8
+"""Size of most text, in points."""
 MARGIN = 0.3
 """Space to the left of a tree for its first tick, in inches."""
 LETTER = 0.075
@@ -31,11 +33,16 @@ LETTER = 0.075
 LEGEND_COLUMNS = 3
 STYLE: Any = {
     "font.family": "sans-serif",
-    "font.size": 8,
+    "font.size": FONT,
     "svg.fonttype": "none",
     "svg.hashsalt": "dmlbench",
     "pdf.fonttype": 42,
 }
+_RESPONSES = {
+    "distance": "distance, in distances to another car",
+    "retrieval": "same car after the change",
+}
+"""Titles of the two kinds of response curves."""
 _UNDATED: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None},
@@ -71,19 +78,46 @@ def _files(figure: Figure) -> dict[str, bytes]:
 
 
 def _heat(grid: Grid) -> Figure:
+    figure, axes = _blank(*grid_size(grid))
+    draw_grid(axes, grid)
+    return figure
+
+
+class _Room(NamedTuple):
+    """Inches that a heat map needs around its cells, and whether its column names are slanted."""
+
+    left: float
+    top: float
+    right: float
+    slanted: bool
+
+
+def _room(grid: Grid) -> _Room:
+    longest = max(map(len, grid.columns))
+    slanted = longest * LETTER > CELL
+    top = LETTER * longest * 0.75 + 0.15 if slanted else 0.25
     left = LETTER * max(len(name) for name, _ in grid.rows) + 0.1
-    slanted = max(map(len, grid.columns)) * LETTER > CELL
-    top = LETTER * max(map(len, grid.columns)) * 0.75 + 0.15 if slanted else 0.25
     # The last slanted name extends beyond the table.
-    right = top if slanted else 0.1
-    heights = [LINE + (GAP if row in grid.breaks else 0) for row in range(len(grid.rows))]
+    return _Room(left, top, top if slanted else 0.1, slanted)
+
+
+def grid_size(grid: Grid) -> tuple[float, float]:
+    """Return width and height in inches at which a heat map's text fits its cells."""
+    room = _room(grid)
     words = LETTER * max(len(grid.legend.title), len(grid.legend.gray) + 3)
-    width = left + max(CELL * len(grid.columns) + right, words)
-    figure, axes = _blank(width, top + sum(heights) + (0.85 if grid.legend.gray else 0.65))
-    y = top
+    rows = LINE * len(grid.rows) + GAP * len(grid.breaks)
+    width = room.left + max(CELL * len(grid.columns) + room.right, words)
+    return width, room.top + rows + (0.85 if grid.legend.gray else 0.65)
+
+
+def draw_grid(axes: Axes, grid: Grid) -> Axes:
+    """Draw a heat map with its legend into `axes`, which lose their frame; see `grid_size`."""
+    _measure_in_inches(axes, *grid_size(grid))
+    left, y, _, slanted = _room(grid)
+    top = y
     for row, (name, cells) in enumerate(grid.rows):
         y += GAP if row in grid.breaks else 0
-        axes.text(left - 0.06, y + LINE / 2, name, ha="right", va="center")
+        axes.text(left - 0.06, y + LINE / 2, name, ha="right", va="center", fontsize=FONT)
         for column, cell in enumerate(cells):
             x = left + CELL * column
             field = (x + 0.01, y + 0.01), CELL - 0.02, LINE - 0.02
@@ -106,9 +140,9 @@ def _heat(grid: Grid) -> Figure:
             if slanted
             else {"ha": "center"}
         )
-        axes.text(x, top - 0.06, name, va="bottom", **turned)
+        axes.text(x, top - 0.06, name, va="bottom", fontsize=FONT, **turned)
     _legend(axes, grid.legend, left, y + 0.28)
-    return figure
+    return axes
 
 
 def _legend(axes: Axes, legend: Legend, left: float, top: float) -> None:
@@ -150,29 +184,8 @@ def _response(plot: ResponsePlot) -> Figure:
     rows_of_legend = -(-len(plot.lines) // LEGEND_COLUMNS) if len(plot.lines) > 1 else 0
     figure = Figure(figsize=(6.4, 2.3 + 0.16 * rows_of_legend), layout="constrained")
     distance, retrieval = figure.subplots(1, 2)
-    colors = colormaps["tab10" if len(plot.lines) <= 10 else "tab20"]
-    for place, line in enumerate(plot.lines):
-        # Points of several models stand beside each other, so that no interval hides another.
-        gaps = [after - before for before, after in pairwise(line.sizes)]
-        step = min(0.012 * (max(line.sizes) or 1.0), 0.4 * min(gaps, default=1) / len(plot.lines))
-        shift = step * (place - (len(plot.lines) - 1) / 2)
-        for axes, scores in ((distance, line.response), (retrieval, line.retrieval)):
-            sizes = [size + shift for size in line.sizes]
-            _curve(axes, line.label, colors(place % colors.N), sizes, scores)
-    chance = [
-        (size, value)
-        for size, value in zip(plot.lines[0].sizes, plot.expected, strict=True)
-        if value is not None
-    ]
-    retrieval.plot(*zip(*chance, strict=True), color="#888888", linestyle=":", linewidth=1)
-    unit = f" ({plot.unit})" if plot.unit else ""
-    titles = "distance, in distances to another car", "same car after the change"
-    for axes, title in zip((distance, retrieval), titles, strict=True):
-        axes.set_title(title, fontsize=8, loc="left")
-        axes.set_xlabel(f"change of {plot.factor}{unit}")
-        axes.set_ylim(bottom=0.0)
-        axes.spines[["top", "right"]].set_visible(False)
-    retrieval.set_ylim(0.0, 1.03)
+    draw_response(distance, plot, "distance")
+    draw_response(retrieval, plot, "retrieval")
     if len(plot.lines) > 1:
         figure.legend(
             *distance.get_legend_handles_labels(),
@@ -182,6 +195,35 @@ def _response(plot: ResponsePlot) -> Figure:
             fontsize=7,
         )
     return figure
+
+
+def draw_response(
+    axes: Axes, plot: ResponsePlot, what: Literal["distance", "retrieval"] = "distance"
+) -> Axes:
+    """Draw the curves of all models over the size of the change: one kind of score, its title."""
+    colors = colormaps["tab10" if len(plot.lines) <= 10 else "tab20"]
+    for place, line in enumerate(plot.lines):
+        # Points of several models stand beside each other, so that no interval hides another.
+        gaps = [after - before for before, after in pairwise(line.sizes)]
+        step = min(0.012 * (max(line.sizes) or 1.0), 0.4 * min(gaps, default=1) / len(plot.lines))
+        shift = step * (place - (len(plot.lines) - 1) / 2)
+        scores = line.response if what == "distance" else line.retrieval
+        sizes = [size + shift for size in line.sizes]
+        _curve(axes, line.label, colors(place % colors.N), sizes, scores)
+    unit = f" ({plot.unit})" if plot.unit else ""
+    axes.set_title(_RESPONSES[what], fontsize=8, loc="left")
+    axes.set_xlabel(f"change of {plot.factor}{unit}")
+    axes.set_ylim(bottom=0.0)
+    axes.spines[["top", "right"]].set_visible(False)
+    if what == "retrieval":
+        chance = [
+            (size, value)
+            for size, value in zip(plot.lines[0].sizes, plot.expected, strict=True)
+            if value is not None
+        ]
+        axes.plot(*zip(*chance, strict=True), color="#888888", linestyle=":", linewidth=1)
+        axes.set_ylim(0.0, 1.03)
+    return axes
 
 
 def _curve(
@@ -218,7 +260,11 @@ def _blank(width: float, height: float) -> tuple[Figure, Axes]:
     """Return an empty figure whose coordinates are inches from the top left."""
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1))
+    _measure_in_inches(axes, width, height)
+    return figure, axes
+
+
+def _measure_in_inches(axes: Axes, width: float, height: float) -> None:
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
     axes.set_axis_off()
-    return figure, axes

@@ -1,0 +1,171 @@
+"""Figures of evaluations, each drawn into Axes of Matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+
+from dmlbench.comparison import Comparison
+from dmlbench.present.comparison_tables import by_label
+from dmlbench.present.explorer import neighbors, principal
+from dmlbench.present.figures import draw_grid, draw_response, grid_size
+from dmlbench.present.heat_maps import Grid, correlation_grid, property_grid
+from dmlbench.present.overlays import overlay
+from dmlbench.present.response_plots import response_plots
+from dmlbench.results import Result
+from dmlbench.sources import ImageSource
+from dmldata.common.errors import InputError, UnknownNameError
+
+MAX_POINTS = 1000
+
+
+@dataclass(frozen=True)
+class Plots:
+    """The figures of one or more evaluations on a dataset, those that the report has.
+
+    Each method draws into `ax` and returns it; without `ax` it makes a figure of a fitting size.
+    Where there are several models, `model` is the name of one of them.
+    """
+
+    comparison: Comparison
+    results: Mapping[str, Result]
+    dataset: ImageSource | None
+
+    def heatmap(self, *, ax: Axes | None = None) -> Axes:
+        """Draw NR-Precision by property and model; gray is inside chance."""
+        return _drawn(property_grid(self.comparison), ax)
+
+    def correlations(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the mean correlation of the maps of every two models.
+
+        Raises:
+            InputError: there are not two models with maps.
+        """
+        grid = correlation_grid(self.comparison)
+        if grid is None:
+            raise InputError("correlations: fewer than two models have maps; valid: maps=8 or more")
+        return _drawn(grid, ax)
+
+    def maps(
+        self, image: str | None = None, *, model: str | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Draw the saliency map of an image over it.
+
+        Args:
+            image: its key; by default the first that has a map.
+
+        Raises:
+            InputError: there is no map of it.
+        """
+        result, dataset = self._result(model), self._images()
+        if result.saliency is None:
+            raise InputError(f"maps: {result.run.name} has none; valid: evaluate(..., maps=8)")
+        maps = result.maps()
+        keys = maps.keys.tolist()
+        key = keys[0] if image is None else image
+        if key not in keys:
+            raise UnknownNameError("image with a map", key, keys)
+        row = int(maps.rows_of([key])[0])
+        (item,) = dataset.samples_iter(keys=[key], with_mask=False)
+        shown = overlay(item.image, maps.maps[row].astype(np.float32), maps.geometry_of(row))
+        axes = _axes(ax)
+        axes.imshow(np.asarray(shown))
+        axes.set_axis_off()
+        axes.set_title(f"{result.run.name}: {key}", loc="left")
+        return axes
+
+    def embeddings(
+        self,
+        by: str,
+        *,
+        model: str | None = None,
+        method: Literal["tsne", "pca"] = "tsne",
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw the embeddings in two dimensions, colored by a property.
+
+        At most MAX_POINTS images, spread evenly over the dataset.
+
+        Args:
+            by: name of the property.
+
+        Raises:
+            UnknownNameError: there is no such property.
+        """
+        result, dataset = self._result(model), self._images()
+        names = dataset.manifest.varied
+        if by not in names:
+            raise UnknownNameError("property", by, names)
+        embeddings = result.folder.read_embeddings()
+        count = len(embeddings)
+        rows = np.unique(np.linspace(0, count - 1, min(count, MAX_POINTS)).round().astype(int))
+        x, y = (neighbors if method == "tsne" else principal)(embeddings[rows]).T
+        values = dataset.samples[by].to_pandas().to_numpy()[rows]
+        factor = dataset.manifest.factor(by)
+        axes = _axes(ax)
+        if factor.is_numeric:
+            colors = "twilight" if factor.kind == "cyclic" else "viridis"
+            points = axes.scatter(x, y, c=values.astype(float), s=9, cmap=colors)
+            unit = f" ({factor.unit})" if factor.unit else ""
+            axes.figure.colorbar(points, ax=axes, label=f"{by}{unit}")
+        else:
+            known = [str(value) for value in values]
+            for name in dict.fromkeys(known):
+                where = np.array([value == name for value in known])
+                axes.scatter(x[where], y[where], s=9, label=name)
+            axes.legend(title=by, fontsize=7, markerscale=1.5)
+        axes.set(xticks=[], yticks=[], title=f"{result.run.name}: {method}")
+        return axes
+
+    def response(
+        self,
+        factor: str,
+        what: Literal["distance", "retrieval"] = "distance",
+        *,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw how far embeddings move with the size of the change in a factor of a sweep.
+
+        Args:
+            what: the distance, or the share of cars that are retrieved after the change.
+
+        Raises:
+            UnknownNameError: no such factor changed by sizes.
+        """
+        interventions = by_label(self.comparison, self.comparison.interventions)
+        plots = {plot.factor: plot for plot in response_plots(interventions)}
+        if factor not in plots:
+            raise UnknownNameError("factor that a sweep changed", factor, plots)
+        axes = draw_response(_axes(ax), plots[factor], what)
+        if len(plots[factor].lines) > 1:
+            axes.legend(frameon=False, fontsize=7)
+        return axes
+
+    def _result(self, model: str | None) -> Result:
+        if model is None:
+            return next(iter(self.results.values()))
+        if model not in self.results:
+            raise UnknownNameError("model", model, self.results)
+        return self.results[model]
+
+    def _images(self) -> ImageSource:
+        if self.dataset is None:
+            raise InputError(
+                "plot: the images were not opened; valid: compare what `evaluate` returned"
+            )
+        return self.dataset
+
+
+def _axes(ax: Axes | None) -> Axes:
+    return pyplot.subplots(layout="constrained")[1] if ax is None else ax
+
+
+def _drawn(grid: Grid, ax: Axes | None) -> Axes:
+    if ax is None:
+        ax = pyplot.figure(figsize=grid_size(grid)).add_axes((0, 0, 1, 1))
+    return draw_grid(ax, grid)

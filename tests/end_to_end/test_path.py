@@ -10,6 +10,7 @@ import pytest
 from dmldata import open_dataset
 from dmldata.verify import verify
 from dmlgen.catalog.places import load_environment
+from dmlgen.factors.registry import INAPPLICABLE
 
 SAMPLE = Path(__file__).resolve().parents[2] / "datasets" / "sample"
 MODELS = [f"timm:test_efficientnet?pretrained=false&seed={seed}" for seed in (0, 1)]
@@ -48,9 +49,9 @@ def test_a_sweep_of_places_shows_every_scene_in_every_place(path):
     assert all(row["environment"] == places[row["variant_id"]] for row in table)
     assert len(set(places.values())) > 1
     for row in table:
-        on_backdrop = row["environment"] == "backdrop"
-        assert (row["background_hue"] is not None) == on_backdrop
-        assert (row["environment_view"] is None) == on_backdrop
+        means_nothing = INAPPLICABLE[load_environment(row["environment"]).kind]
+        for key in ("background_hue", "environment_view", "ground", "floor"):
+            assert (row[key] is None) == (key in means_nothing), (row["environment"], key)
 
 
 def test_panoramas_in_the_pictures_are_credited(path):

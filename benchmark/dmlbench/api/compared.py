@@ -68,10 +68,10 @@ def compare(evaluations: Sequence[Evaluation | str | Path]) -> ComparedEvaluatio
         InputError: there are fewer than two models, or they were measured on different datasets.
     """
     folders = [
-        one.result.folder.path if isinstance(one, Evaluation) else Path(one).expanduser()
-        for one in evaluations
+        item.result.folder.path if isinstance(item, Evaluation) else Path(item).expanduser()
+        for item in evaluations
     ]
     results = find_results(folders)
-    opened = [one.dataset for one in evaluations if isinstance(one, Evaluation)]
+    opened = [item.dataset for item in evaluations if isinstance(item, Evaluation)]
     dataset = next((dataset for dataset in opened if dataset is not None), None)
     return ComparedEvaluations(compare_results(results), tuple(results), dataset)

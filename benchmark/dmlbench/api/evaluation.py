@@ -94,12 +94,12 @@ def evaluate(
         raise InputError(f"name {name}: names one model, and {len(models)} are given")
     chosen = _settings(settings)
     dataset = open_source(str(data)) if isinstance(data, str | Path) else data
-    loaded = [_load(one, preprocessing, input_size, loss, chosen.seed) for one in models]
+    loaded = [_load(item, preprocessing, input_size, loss, chosen.seed) for item in models]
     _check_different(loaded)
     evaluations = [
         Evaluation(
             evaluate_model(
-                one,
+                ready,
                 dataset,
                 Path(out).expanduser(),
                 chosen,
@@ -109,7 +109,7 @@ def evaluate(
             ),
             dataset,
         )
-        for one in loaded
+        for ready in loaded
     ]
     return evaluations if several else evaluations[0]
 
@@ -140,12 +140,12 @@ def _load(
 
 def _check_different(loaded: Sequence[LoadedModel]) -> None:
     seen: dict[str, str] = {}
-    for one in loaded:
-        if one.id in seen:
+    for model in loaded:
+        if model.id in seen:
             raise InputError(
-                f"{one.reference}: is the same model as {seen[one.id]}; valid: each model once"
+                f"{model.reference}: is the same model as {seen[model.id]}; valid: each model once"
             )
-        seen[one.id] = one.reference
+        seen[model.id] = model.reference
 
 
 def _say_nothing(_: str) -> None:

@@ -129,8 +129,8 @@ def _specs(kinds: Mapping[str, str | Mapping[str, Any]]) -> dict[str, PropertySp
     specs = {}
     for name, known in kinds.items():
         try:
-            given = {"kind": known} if isinstance(known, str) else dict(known)
-            specs[name] = PropertySpec(**given)
+            spec = {"kind": known} if isinstance(known, str) else dict(known)
+            specs[name] = PropertySpec(**spec)
         except ValidationError as reason:
             raise InputError(f"kinds: {name}: {explain(reason, PropertySpec)}") from None
     return specs

@@ -39,13 +39,14 @@ def in_memory(
             raise ModelError(f"{name}: the network is lazy; run it once before it is measured")
         model = _copied(network, name)
         weights = hash_tensors(model.state_dict())
-    own = preprocessing_from(preprocessing) if preprocessing is not None else None
-    own = own or preprocessing_of(network)
-    assumed = () if own is not None else options.assumed()
+    known = (
+        preprocessing_of(network) if preprocessing is None else preprocessing_from(preprocessing)
+    )
+    assumed = () if known is not None else options.assumed()
     notes = (
         (f"{name}: ImageNet's preprocessing assumed for {', '.join(assumed)}",) if assumed else ()
     )
-    chosen = options.apply(own or Preprocessing())
+    chosen = options.apply(known or Preprocessing())
     loss, distance = options.explained_by(None, "")
     return LoadedModel(
         model=model,

@@ -130,8 +130,10 @@ def test_a_network_of_timm_brings_its_preprocessing():
 LABELS = {"shape": np.repeat(["cube", "ball", "cone"], 20), "size": np.linspace(0, 1, 60)}
 
 
-@pytest.mark.parametrize("convert", [np.asarray, torch.tensor, pd.DataFrame], ids=str)
-@pytest.mark.parametrize("table", [dict, pd.DataFrame], ids=str)
+@pytest.mark.parametrize(
+    "convert", [np.asarray, torch.tensor, pd.DataFrame], ids=["numpy", "torch", "pandas"]
+)
+@pytest.mark.parametrize("table", [dict, pd.DataFrame], ids=["dict", "pandas"])
 def test_arrays_of_any_library_are_scored_alike(convert, table):
     embeddings = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
     scored = dmlbench.score(convert(embeddings), table(LABELS), intervals=False, chance=False)

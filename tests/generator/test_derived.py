@@ -146,6 +146,19 @@ def test_the_warp_moves_the_body_and_wheels_keep_their_radius_and_the_ground(nam
             assert np.array_equal(old.triangles, new.triangles)
 
 
+@pytest.mark.parametrize("number", [None, 5])
+@pytest.mark.parametrize("name", BASES)
+def test_no_wheel_stands_out_of_its_wing(name, number):
+    car = derive(CarFile(car_mesh(name)), number)
+    skin = np.concatenate([part.points for part in car.body.of_role("paint", "plastic")])
+    for wheel in car.wheels:
+        x, y, radius = wheel.middle
+        above = (skin[:, 2] > radius) & (skin[:, 2] < 2.2 * radius)
+        wing = skin[above & (np.abs(skin[:, 0] - x) < radius) & (skin[:, 1] * y > 0)]
+        outer = np.abs(wheel.points[:, 1] + y).max()
+        assert outer < np.percentile(np.abs(wing[:, 1]), 99.5), wheel.name
+
+
 @pytest.mark.parametrize("name", BASES)
 def test_a_file_written_again_is_the_same_car(name, tmp_path):
     base = CarFile(car_mesh(name))

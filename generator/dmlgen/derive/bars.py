@@ -9,7 +9,7 @@ from dmlgen.derive.quads import smooth
 
 LENGTH, HEIGHT, REACH = 0.19, 0.03, 0.032
 """Length and height of a grip, and how far it stands out, in meters."""
-RAIL = (0.014, 0.032)
+RAIL = (0.015, 0.02)
 """Radius of a roof rail and its height above the roof, in meters."""
 STATIONS = 13
 CREASE = 60.0

@@ -17,7 +17,7 @@ from dmlgen.derive.panels import cut_panels
 from dmlgen.derive.shape import together
 from dmlgen.derive.trims import exchange_trim
 from dmlgen.derive.warp import Measures, Proportions, Warp
-from dmlgen.derive.wheels import exchange_wheels
+from dmlgen.derive.wheels import exchange_wheels, tuck_wheels
 
 RANGES = {
     "front_overhang": (0.86, 1.16),
@@ -63,6 +63,7 @@ def derive(car: CarFile, number: int | None, shape: Proportions = UNCHANGED) -> 
             part.normals = warp.normals(part.points, part.normals)
             part.points = warp.points(part.points)
     exchange_wheels(car, number)
+    tuck_wheels(car)
     return car
 
 

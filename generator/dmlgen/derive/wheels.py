@@ -18,6 +18,8 @@ ORIGINAL_EVERY = 4
 """One in this many models keeps the wheels of its base."""
 RIMS = (0.62, 0.65, 0.68, 0.71, 0.74, 0.77)
 """Radii of the rim in radii of the wheel, from a high tyre to a low one."""
+INSET = 0.012
+"""Least distance of a wheel's outer side from that of the wing above it, in meters."""
 WIDTHS = (0.93, 1.0)
 """Widths of the tyre, in widths of the base's tyre."""
 
@@ -42,6 +44,21 @@ def exchange_wheels(car: CarFile, number: int | None) -> None:
         return
     for wheel in car.wheels:
         wheel.parts = _parts(wheel, choice)
+
+
+def tuck_wheels(car: CarFile) -> None:
+    """Move wheels that stand out of their wings inwards, in place."""
+    skin = np.concatenate([part.points for part in car.body.of_role("paint", "plastic")])
+    for wheel in car.wheels:
+        x, y, radius = wheel.middle
+        side = np.sign(y)
+        wing = skin[(np.abs(skin[:, 0] - x) < 1.25 * radius) & (skin[:, 1] * side > 0)]
+        wing = wing[(wing[:, 2] > 0.9 * radius) & (wing[:, 2] < 2.3 * radius)]
+        if len(wing):
+            outer = float((wheel.points[:, 1] * side).max()) + abs(y)
+            # Mirrors and handles reach farther out than the wing.
+            room = float(np.percentile(wing[:, 1] * side, 98)) - INSET - outer
+            wheel.middle = wheel.middle + np.array([0.0, side * min(room, 0.0), 0.0])
 
 
 def choose(car: CarFile, number: int) -> Choice | None:

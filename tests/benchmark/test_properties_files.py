@@ -73,7 +73,7 @@ def test_a_blank_line_is_a_missing_label_of_a_single_column(csv):
         ("car,paint\n1,2\n3\n", "labels.csv, line 3: 1 cells; valid: 2"),
         ("car,paint\n1,2\n\n3,4\n", "labels.csv, line 3: 1 cells; valid: 2"),
         ("car,paint\n1,2,3\n", "labels.csv, line 2: 3 cells; valid: 2"),
-        ("key,scene_id\na,b\n", "labels.csv, line 1: no property"),
+        ("key,scene_id\na,b\n", "labels.csv: no property"),
         ("car,scene_id\n1,a\n2,\n", "labels.csv, line 3: no scene_id"),
         ('car\n"1\n', "labels.csv, line 2: unexpected end of data; valid: CSV"),
     ],

@@ -114,6 +114,7 @@ class Fittings(StrictModel):
         handles: x and z of door handles in meters, on both sides.
         handle_role: role of these.
         panels: areas of the surface that are other parts.
+        tucked_wheels: whether wheels that stand out of their wings are moved inwards.
     """
 
     head_lamp: (
@@ -128,6 +129,7 @@ class Fittings(StrictModel):
     handles: tuple[tuple[Place, Place], ...] = Field(default=(), max_length=10)
     handle_role: Literal["paint", "plastic", "chrome"] = "paint"
     panels: tuple[Panel, ...] = Field(default=(), max_length=100)
+    tucked_wheels: bool = False
 
 
 class Retouch(StrictModel):

@@ -47,7 +47,9 @@ def exchange_wheels(car: CarFile, number: int | None) -> None:
 
 
 def tuck_wheels(car: CarFile) -> None:
-    """Move wheels that stand out of their wings inwards, in place."""
+    """Move wheels that stand out of their wings inwards, in place, where car.yaml asks for it."""
+    if not fittings_of(car).tucked_wheels:
+        return
     skin = np.concatenate([part.points for part in car.body.of_role("paint", "plastic")])
     for wheel in car.wheels:
         x, y, radius = wheel.middle

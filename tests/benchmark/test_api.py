@@ -111,6 +111,19 @@ def test_preprocessing_of_other_libraries_is_understood():
             load_model(nn.Flatten(), preprocessing=wrong)
 
 
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (42, "int 42: is no model; valid: a reference as text, a module"),
+        (nn.LazyLinear(3), "LazyLinear: the network is lazy"),
+        (lambda images: images.mean(), "in memory: function: returns one number, expected"),
+    ],
+)
+def test_what_is_no_model_is_refused(model, message):
+    with pytest.raises(ModelError, match=message):
+        load_model(model)
+
+
 def test_a_network_of_timm_brings_its_preprocessing():
     ensure_torchvision_imports()
     timm = pytest.importorskip("timm")

@@ -107,6 +107,8 @@ def choose_output(returned: Any, output: str | None, reference: str) -> str | No
             raise ModelError(
                 f"{reference}: returns {type(returned).__name__}, expected a tensor [B, D]"
             )
+        if returned.ndim == 0:
+            raise ModelError(f"{reference}: returns one number, expected embeddings [B, D]")
         return None
     listed = ", ".join(f"{name} {_shape(value)}" for name, value in entries.items())
     if output is not None:

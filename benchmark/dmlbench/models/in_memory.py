@@ -30,8 +30,14 @@ def in_memory(
             one, else ImageNet's, which a note says.
 
     Raises:
-        ModelError: the network is lazy or cannot be copied, or the preprocessing is not known.
+        ModelError: it is no network, or one that is lazy or cannot be copied; or the preprocessing
+            is not known.
     """
+    if not callable(network):
+        raise ModelError(
+            f"{type(network).__name__} {network!r:.40}: is no model; valid: a reference as text, a "
+            "module, or a function from images [B, 3, H, W] to embeddings [B, D]"
+        )
     name = type(network).__name__ if isinstance(network, nn.Module) else _name_of(network)
     weights, model = "", network
     if isinstance(network, nn.Module):

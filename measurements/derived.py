@@ -31,7 +31,7 @@ def frame_seconds(stage, photographer, values: dict, seed: int) -> float:
 def measure(frames: int) -> list[tuple[str, float, float, float, float, float]]:
     """A row a base: seconds to derive, to load both, and a frame of both. Imports Blender."""
     from dmlgen.catalog.assets import car_mesh, project_names
-    from dmlgen.derive.models import derived_glb
+    from dmlgen.derive.models import derived_car
     from dmlgen.factors.registry import DEFAULTS
     from dmlgen.plan.presets import Engine
     from dmlgen.scene.car import Car
@@ -46,7 +46,7 @@ def measure(frames: int) -> list[tuple[str, float, float, float, float, float]]:
     for base in project_names("cars"):
         derived = f"derived:{base}-{NUMBER:03}"
         began = process_time()
-        derived_glb(car_mesh(base), NUMBER)
+        derived_car(car_mesh(base), NUMBER)
         making = process_time() - began
         loading, rendering = [], {base: [], derived: []}
         for name in (base, derived):

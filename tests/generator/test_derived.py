@@ -20,7 +20,7 @@ from dmlgen.derive.glb import CarFile
 from dmlgen.derive.models import (
     RANGES,
     derive,
-    derived_glb,
+    derived_car,
     is_plausible,
     measure,
     proportions,
@@ -118,7 +118,9 @@ def test_models_are_plausible_and_no_two_of_a_base_are_alike(cars):
 
 def test_the_same_name_gives_the_same_bytes_and_another_name_others():
     base = car_mesh("fordFocus")
-    third_model, again, fourth_model = (derived_glb(base, number) for number in (3, 3, 4))
+    third_model, again, fourth_model = (
+        derived_car(base, number).to_bytes() for number in (3, 3, 4)
+    )
     assert third_model == again != fourth_model
 
 
@@ -129,7 +131,7 @@ def test_the_warp_moves_the_body_and_wheels_keep_their_radius_and_the_ground(nam
     cut_panels(base, fittings_of(base).panels)
     number = next(number for number in range(1, 200) if choose_trim(base, number) == ORIGINAL_TRIM)
     fit(base, number)
-    made = opened(derived_glb(car_mesh(name), number), tmp_path)
+    made = opened(derived_car(car_mesh(name), number).to_bytes(), tmp_path)
     for before, after in zip(base.nodes, made.nodes, strict=True):
         assert before.name == after.name
         for new in after.parts:
@@ -176,7 +178,7 @@ def test_a_file_that_viewers_open_says_the_bounds_of_its_points(tmp_path):
     import trimesh
 
     path = tmp_path / "model.glb"
-    path.write_bytes(derived_glb(car_mesh("suv"), 7))
+    path.write_bytes(derived_car(car_mesh("suv"), 7).to_bytes())
     scene = trimesh.load(path)
     made = CarFile(path)
     low, high = made.body.points.min(axis=0), made.body.points.max(axis=0)

@@ -29,6 +29,11 @@ _VERTICES, _INDICES = 34962, 34963
 _MATERIAL = "role:"
 
 
+def role_in(material: str) -> str:
+    """Return the role, a key of `dmlgen.catalog.roles.ROLES`, that a part's material names."""
+    return material.split(".")[0]
+
+
 @dataclass
 class Part:
     """Triangles of one material.
@@ -49,8 +54,8 @@ class Part:
 
     @property
     def role(self) -> str:
-        """Return the role of the material: a key of `dmlgen.catalog.roles.ROLES`."""
-        return self.material.split(".")[0]
+        """Return the role of the material."""
+        return role_in(self.material)
 
 
 @dataclass
@@ -105,6 +110,18 @@ class CarFile:
     @property
     def wheels(self) -> list[Node]:
         return [node for node in self.nodes if node.is_wheel]
+
+    def image_of(self, material: str) -> tuple[str, bytes] | None:
+        """Return name and content of the image file that a part's material shows, or None."""
+        for described in self._document["materials"]:
+            texture = described.get("pbrMetallicRoughness", {}).get("baseColorTexture")
+            if described["name"] == _MATERIAL + material and texture is not None:
+                source = self._document["textures"][texture["index"]]["source"]
+                image = self._document["images"][source]
+                view = self._document["bufferViews"][image["bufferView"]]
+                start = view.get("byteOffset", 0)
+                return image["name"], bytes(self._binary[start : start + view["byteLength"]])
+        return None
 
     def to_bytes(self) -> bytes:
         """Return the file, with the materials and images that its parts show.

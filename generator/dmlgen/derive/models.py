@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmldata.common.errors import InputError
+from dmlgen.catalog.car_edits import Fittings
 from dmlgen.catalog.derived_names import MAX_NUMBER
 from dmlgen.derive.fittings import fit, fittings_of
 from dmlgen.derive.glb import CarFile
@@ -35,15 +36,20 @@ RANGES = {
 UNCHANGED = Proportions()
 
 
-def derived_glb(base: Path, number: int | None, shape: Proportions = UNCHANGED) -> bytes:
-    """Return the GLB file of model `number` of the car in the GLB file `base`.
+def derived_car(base: Path, number: int | None, shape: Proportions = UNCHANGED) -> CarFile:
+    """Return model `number` of the car in the GLB file `base`.
 
     Without a number it is the car itself with its fittings, changed by `shape` alone.
+
+    Raises:
+        InputError: the car has no wheels of its own, and another shape is asked for.
     """
     car = CarFile(base)
+    if number is None and shape == UNCHANGED and fittings_of(car) == Fittings():
+        return car
     if not car.wheels and (number is not None or shape != UNCHANGED):
         raise InputError(f"{base}: its shape can't be changed: it has no wheels of its own")
-    return derive(car, number, shape).to_bytes()
+    return derive(car, number, shape)
 
 
 def derive(car: CarFile, number: int | None, shape: Proportions = UNCHANGED) -> CarFile:

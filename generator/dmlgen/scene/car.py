@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 
 import bpy
 import numpy as np
@@ -11,11 +10,11 @@ from bpy.types import Object
 
 from dmldata.common.arrays import Floats
 from dmlgen.catalog.assets import car_mesh
-from dmlgen.catalog.car_edits import Fittings
-from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.derived_names import parse_derived
-from dmlgen.derive.models import UNCHANGED, derived_glb
+from dmlgen.derive.glb import CarFile
+from dmlgen.derive.models import UNCHANGED, derived_car
 from dmlgen.derive.warp import Proportions
+from dmlgen.scene.car_mesh import add_car
 from dmlgen.scene.materials import CarMaterials
 from dmlgen.scene.number_plates import build_plate, find_places
 from dmlgen.scene.twins import add_twin, show
@@ -30,19 +29,15 @@ class Car:
     """
 
     def __init__(self, name: str, materials: CarMaterials, shape: Proportions = UNCHANGED) -> None:
-        before = set(bpy.data.objects.keys())
-        _import(name, shape)
-        loaded = [o for name, o in sorted(bpy.data.objects.items()) if name not in before]
-        self.meshes = [obj for obj in loaded if obj.type == "MESH"]
+        file = _file_of(name, shape)
+        self.meshes = add_car(file, materials)
         self.root = bpy.data.objects.new(f"car:{name}", None)
         bpy.context.scene.collection.objects.link(self.root)
-        self.plate_places = find_places(self.meshes)
+        self.plate_places = find_places(file)
         self._plates: dict[tuple[float, float], list[Object]] = {}
         self._plate_size: tuple[float, float] | None = None
         for mesh in self.meshes:
             mesh.parent = self.root
-            for slot in mesh.material_slots:
-                slot.material = materials.like(slot.material)
             add_twin(mesh)
         self._points = np.concatenate([_points(mesh) for mesh in self.meshes])
         self._materials = materials
@@ -144,16 +139,9 @@ class Car:
         return float(body.dimensions.x)
 
 
-def _import(name: str, shape: Proportions) -> None:
+def _file_of(name: str, shape: Proportions) -> CarFile:
     derived = parse_derived(name)
-    if derived is None and shape == UNCHANGED and load_car(name).fittings == Fittings():
-        bpy.ops.import_scene.gltf(filepath=str(car_mesh(name)))
-        return
-    with tempfile.NamedTemporaryFile(suffix=".glb") as file:
-        number = None if derived is None else derived.number
-        file.write(derived_glb(car_mesh(name), number, shape))
-        file.flush()
-        bpy.ops.import_scene.gltf(filepath=file.name)
+    return derived_car(car_mesh(name), None if derived is None else derived.number, shape)
 
 
 def _place(wheel: Object) -> str:

@@ -15,7 +15,6 @@ from dmldata.common.color import decode_srgb
 from dmldata.contract.parts import Part
 from dmlgen.catalog.paints import Paint
 from dmlgen.catalog.roles import ROLES
-from dmlgen.meshes.role_materials import image_of, role_of
 from dmlgen.scene.nodes import Tree
 from dmlgen.scene.panes import pane
 from dmlgen.scene.weathering import PHOTOGRAPH, cover_with_dirt, glow
@@ -69,21 +68,27 @@ class CarMaterials:
         self._all: list[Material] = []
         self._switched: dict[str, float] = {}
         self._number_plates: dict[str, Material] = {}
+        self._showing: dict[tuple[str, str], Material] = {}
         self._replaced_images: list[Image] = []
-        self._by_role = {role: self._build(role, _SHADERS.get(role, _opaque)) for role in ROLES}
+        self._by_role: dict[str, Material] = {}
 
     def __getitem__(self, role: str) -> Material:
+        # A parked car has a third of the roles, and building them all takes longer than its mesh.
+        if role not in self._by_role:
+            self._by_role[role] = self._build(role, _SHADERS.get(role, _opaque))
         return self._by_role[role]
 
-    def like(self, material: Material) -> Material:
-        """Return the material to render in place of a material of a GLB file.
+    def showing(self, image: Image, role: str) -> Material:
+        """Return the material of a role that shows an image of the car's file.
 
         A number that a car brings on its plates is left out: every car has numbers in the same way.
         """
-        role, image = role_of(material), image_of(material)
-        if image is None or role == "plate":
+        if role == "plate":
             return self[role]
-        return self._build(role, _textured(image))
+        key = (image.name, role)
+        if key not in self._showing:
+            self._showing[key] = self._build(role, _textured(image))
+        return self._showing[key]
 
     def set_paint(self, paint: Paint) -> None:
         """Set the paint of all cars that share these materials."""

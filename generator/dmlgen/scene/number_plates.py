@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from dmldata.common.arrays import Floats
 from dmlgen.catalog.assets import scenes_folder
 from dmlgen.catalog.number_plates import BLANK, PLATE_STYLES, PlateStyle
-from dmlgen.meshes.role_materials import role_of
+from dmlgen.derive.glb import CarFile
 from dmlgen.scene.materials import CarMaterials
 
 FONT = "fonts/barlow-condensed/BarlowCondensed-SemiBold.ttf"
@@ -123,31 +123,30 @@ def _stars(draw: ImageDraw.ImageDraw, middle: tuple[float, float], radius: float
         draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill=BAND_INK)
 
 
-def find_places(meshes: Sequence[Object]) -> dict[str, Place]:
+def find_places(car: CarFile) -> dict[str, Place]:
     """Return the places of the number plates of a car, by `front` and `rear`.
 
     They are where faces of the role `plate` look forwards and backwards.
     """
-    faces: dict[str, list[tuple[Floats, Floats]]] = {"front": [], "rear": []}
-    for obj in meshes:
-        is_plate = [role_of(slot.material) == "plate" for slot in obj.material_slots]
-        matrix = np.array(obj.matrix_local)
-        for polygon in obj.data.polygons:
-            if not is_plate[polygon.material_index]:
-                continue
-            corners = np.array([obj.data.vertices[v].co for v in polygon.vertices])
-            points = corners @ matrix[:3, :3].T + matrix[:3, 3]
-            normal = matrix[:3, :3] @ np.array(polygon.normal)
-            end = "front" if points[:, 0].mean() > 0 else "rear"
-            if normal[0] * (1 if end == "front" else -1) > 0.5:
-                faces[end].append((points, normal * polygon.area))
-    return {end: _place(plates) for end, plates in faces.items() if plates}
+    places = {}
+    parts = [(node.middle, part) for node in car.nodes for part in node.of_role("plate")]
+    corners = np.concatenate(
+        [middle + part.points[part.triangles] for middle, part in parts] or [np.zeros((0, 3, 3))]
+    )
+    # Twice the area long.
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.linalg.norm(normals, axis=1)
+    for end, side in (("front", 1.0), ("rear", -1.0)):
+        here = corners[:, :, 0].mean(axis=1) > 0
+        outwards = (here if end == "front" else ~here) & (normals[:, 0] * side > 0.5 * length)
+        if outwards.any():
+            places[end] = _place(corners[outwards].reshape(-1, 3), normals[outwards].sum(axis=0))
+    return places
 
 
-def _place(faces: Sequence[tuple[Floats, Floats]]) -> Place:
-    points = np.concatenate([corners for corners, _ in faces])
-    outward = np.sum([normal for _, normal in faces], axis=0)
-    outward /= np.linalg.norm(outward)
+def _place(points: Floats, outward: Floats) -> Place:
+    """Return the place that points [V, 3] of a plate span, which looks along `outward` [3]."""
+    outward = outward / np.linalg.norm(outward)
     right = np.cross([0.0, 0.0, 1.0], outward)
     right /= np.linalg.norm(right)
     up = np.cross(outward, right)

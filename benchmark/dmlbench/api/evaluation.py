@@ -9,8 +9,8 @@ from typing import Any, TypeAlias, overload
 from pydantic import ValidationError
 
 from dmlbench.api.evaluated import Evaluation
-from dmlbench.evaluation.model_evaluation import evaluate_model
-from dmlbench.models import EmbeddingModel, LoadedModel, load_model
+from dmlbench.evaluation.several import evaluate_models
+from dmlbench.models import EmbeddingModel, LoadedModel, ModelOptions
 from dmlbench.models.execution import pick_device
 from dmlbench.results.files import Settings
 from dmlbench.saliency import method_named, resolve_precision
@@ -24,30 +24,10 @@ Model: TypeAlias = str | Path | EmbeddingModel | LoadedModel
 
 
 @overload
-def evaluate(
-    model: Model,
-    data: str | Path | ImageSource = ...,
-    *,
-    out: str | Path = ...,
-    name: str | None = ...,
-    preprocessing: object | None = ...,
-    input_size: int | tuple[int, int] | None = ...,
-    loss: str | None = ...,
-    quiet: bool = ...,
-    **settings: Any,
-) -> Evaluation: ...
+def evaluate(model: Model, data: str | Path | ImageSource = ..., **options: Any) -> Evaluation: ...
 @overload
 def evaluate(
-    model: Sequence[Model],
-    data: str | Path | ImageSource = ...,
-    *,
-    out: str | Path = ...,
-    name: str | None = ...,
-    preprocessing: object | None = ...,
-    input_size: int | tuple[int, int] | None = ...,
-    loss: str | None = ...,
-    quiet: bool = ...,
-    **settings: Any,
+    model: Sequence[Model], data: str | Path | ImageSource = ..., **options: Any
 ) -> list[Evaluation]: ...
 def evaluate(
     model: Model | Sequence[Model],
@@ -94,23 +74,18 @@ def evaluate(
         raise InputError(f"name {name}: names one model, and {len(models)} are given")
     chosen = _settings(settings)
     dataset = open_source(str(data)) if isinstance(data, str | Path) else data
-    loaded = [_load(item, preprocessing, input_size, loss, chosen.seed) for item in models]
-    _check_different(loaded)
-    evaluations = [
-        Evaluation(
-            evaluate_model(
-                ready,
-                dataset,
-                Path(out).expanduser(),
-                chosen,
-                name=name,
-                say=_say_nothing if quiet else say,
-                quiet=quiet,
-            ),
-            dataset,
-        )
-        for ready in loaded
-    ]
+    results = evaluate_models(
+        [str(item) if isinstance(item, Path) else item for item in models],
+        dataset,
+        Path(out).expanduser(),
+        chosen,
+        ModelOptions(loss=loss, input_size=input_size, seed=chosen.seed),
+        preprocessing=preprocessing,
+        name=name,
+        say=_say_nothing if quiet else say,
+        quiet=quiet,
+    )
+    evaluations = [Evaluation(result, dataset) for result in results]
     return evaluations if several else evaluations[0]
 
 
@@ -123,29 +98,6 @@ def _settings(settings: dict[str, Any]) -> Settings:
     method_named(chosen.method)
     resolve_precision(chosen.precision, pick_device(chosen.device))
     return chosen
-
-
-def _load(
-    model: Model,
-    preprocessing: object | None,
-    input_size: int | tuple[int, int] | None,
-    loss: str | None,
-    seed: int,
-) -> LoadedModel:
-    reference = str(model) if isinstance(model, Path) else model
-    return load_model(
-        reference, preprocessing=preprocessing, input_size=input_size, loss=loss, seed=seed
-    )
-
-
-def _check_different(loaded: Sequence[LoadedModel]) -> None:
-    seen: dict[str, str] = {}
-    for model in loaded:
-        if model.id in seen:
-            raise InputError(
-                f"{model.reference}: is the same model as {seen[model.id]}; valid: each model once"
-            )
-        seen[model.id] = model.reference
 
 
 def _say_nothing(_: str) -> None:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from dmlbench.comparison import Comparison
 from dmlbench.present.comparison_tables import by_label
-from dmlbench.present.explorer import neighbors, principal
+from dmlbench.present.explorer import neighbors, principal, spread_rows
 from dmlbench.present.figures import draw_grid, draw_response, grid_size
 from dmlbench.present.heat_maps import Grid, correlation_grid, property_grid
 from dmlbench.present.overlays import overlay
@@ -20,8 +20,6 @@ from dmlbench.present.response_plots import response_plots
 from dmlbench.results import Result
 from dmlbench.sources import ImageSource
 from dmldata.common.errors import InputError, UnknownNameError
-
-MAX_POINTS = 1000
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class Plots:
     ) -> Axes:
         """Draw the embeddings in two dimensions, colored by a property.
 
-        At most MAX_POINTS images, spread evenly over the dataset.
+        At most 1,000 images, spread evenly over the dataset, as in the report.
 
         Args:
             by: name of the property.
@@ -102,8 +100,7 @@ class Plots:
         if by not in names:
             raise UnknownNameError("property", by, names)
         embeddings = result.folder.read_embeddings()
-        count = len(embeddings)
-        rows = np.unique(np.linspace(0, count - 1, min(count, MAX_POINTS)).round().astype(int))
+        rows = spread_rows(len(embeddings))
         x, y = (neighbors if method == "tsne" else principal)(embeddings[rows]).T
         values = dataset.samples[by].to_pandas().to_numpy()[rows]
         factor = dataset.manifest.factor(by)

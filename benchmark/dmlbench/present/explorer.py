@@ -21,6 +21,7 @@ from dmlbench.present.overlays import data_uri, shrink
 from dmlbench.results import Maps, Result
 from dmlbench.scores._kernels.parallel import in_order
 from dmlbench.sources import ImageSource
+from dmldata.common.arrays import Ints
 from dmldata.common.progress import Progress
 from dmldata.contract.contact_sheet import grid
 from dmldata.dataset import Item
@@ -167,8 +168,7 @@ def _points(
     progress: Progress | None,
 ) -> dict[str, object]:
     """Return each model's embeddings in 2-D, at most MAX_POINTS spread evenly over the dataset."""
-    count = comparison.dataset.images
-    rows = np.unique(np.linspace(0, count - 1, min(count, MAX_POINTS)).round().astype(int))
+    rows = spread_rows(comparison.dataset.images)
 
     def places(embeddings: NDArray[np.float32]) -> dict[str, list[list[int]]]:
         pca, tsne = principal(embeddings), neighbors(embeddings)
@@ -204,6 +204,16 @@ def _points(
         "thumb": THUMB,
         "columns": THUMB_COLUMNS,
     }
+
+
+def spread_rows(images: int) -> Ints:
+    """Return at most MAX_POINTS rows, spread evenly over a dataset of so many images.
+
+    >>> spread_rows(3).tolist(), len(spread_rows(10 * MAX_POINTS)) == MAX_POINTS
+    ([0, 1, 2], True)
+    """
+    rows: Ints = np.unique(np.linspace(0, images - 1, min(images, MAX_POINTS)).round().astype(int))
+    return rows
 
 
 def principal(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -36,9 +38,14 @@ KINDS = {
 
 def fittings_of(car: CarFile) -> Fittings:
     """Return what the car.yaml beside a GLB file asks for; nothing where there is none."""
-    if not (car.folder / "car.yaml").is_file():
-        return Fittings()
-    return read_car(car.folder).fittings
+    file = car.folder / "car.yaml"
+    return _fittings_in(file, file.stat().st_mtime_ns) if file.is_file() else Fittings()
+
+
+@lru_cache(maxsize=64)
+def _fittings_in(file: Path, modified: int) -> Fittings:
+    """Return the fittings in a car.yaml, read once: making one car asks for them several times."""
+    return read_car(file.parent).fittings
 
 
 def fit(car: CarFile, number: int | None) -> None:

@@ -73,7 +73,7 @@ class CarMaterials:
         self._by_role: dict[str, Material] = {}
 
     def __getitem__(self, role: str) -> Material:
-        # A parked car has a third of the roles, and building them all takes longer than its mesh.
+        # No car has all roles, and every parked car has materials of its own.
         if role not in self._by_role:
             self._by_role[role] = self._build(role, _SHADERS.get(role, _opaque))
         return self._by_role[role]

@@ -33,7 +33,7 @@ def measure(frames: int) -> list[tuple[str, float, float, float, float, float]]:
     from dmlgen.catalog.assets import car_mesh, project_names
     from dmlgen.derive.models import derived_car
     from dmlgen.factors.registry import DEFAULTS
-    from dmlgen.plan.presets import Engine
+    from dmlgen.planning.presets import Engine
     from dmlgen.scene.car import Car
     from dmlgen.scene.picture import Photographer
     from dmlgen.scene.stage import Stage

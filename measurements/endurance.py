@@ -14,9 +14,9 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from dmlgen.plan.draw import make_plan
-from dmlgen.plan.presets import Engine
-from dmlgen.plan.recipe import load_recipe
+from dmlgen.planning.draw import make_plan
+from dmlgen.planning.presets import Engine
+from dmlgen.planning.recipe import load_recipe
 from dmlgen.rendering.run import RenderProgress, render
 from dmlgen.rendering.supervise import Limits
 

@@ -38,7 +38,7 @@ def frames(way: str, threads: int, count: int) -> list[dict[str, float]]:
     import bpy
 
     from dmlgen.factors.registry import DEFAULTS
-    from dmlgen.plan.presets import Engine, Preset
+    from dmlgen.planning.presets import Engine, Preset
     from dmlgen.scene.picture import Photographer
     from dmlgen.scene.stage import Stage
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from dmldata import open_dataset
-from dmlgen.plan.draw import make_plan
-from dmlgen.plan.presets import Engine
-from dmlgen.plan.recipe import load_recipe
+from dmlgen.planning.draw import make_plan
+from dmlgen.planning.presets import Engine
+from dmlgen.planning.recipe import load_recipe
 from dmlgen.rendering.run import render
 
 IMAGES, COLUMNS, ROWS = 60, 3, 4

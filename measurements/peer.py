@@ -39,7 +39,7 @@ def ours(folder: Path, count: int) -> float:
     import bpy
 
     from dmlgen.factors.registry import DEFAULTS
-    from dmlgen.plan.presets import Engine, Preset
+    from dmlgen.planning.presets import Engine, Preset
     from dmlgen.scene.panorama import panorama_file
     from dmlgen.scene.picture import Photographer
     from dmlgen.scene.stage import Stage

@@ -21,7 +21,7 @@ from pathlib import Path
 from time import process_time
 
 from dmlgen.factors.registry import DECLARATIONS, DEFAULTS
-from dmlgen.plan.presets import Engine, Preset
+from dmlgen.planning.presets import Engine, Preset
 from dmlgen.scene.picture import Photographer
 from dmlgen.scene.stage import Stage
 

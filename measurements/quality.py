@@ -31,10 +31,10 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from dmldata.common.files import write_atomic
-from dmlgen.plan.draw import make_plan
-from dmlgen.plan.images import PlannedImage
-from dmlgen.plan.presets import PRESETS, Engine, Preset
-from dmlgen.plan.recipe import load_recipe
+from dmlgen.planning.draw import make_plan
+from dmlgen.planning.images import PlannedImage
+from dmlgen.planning.presets import PRESETS, Engine, Preset
+from dmlgen.planning.recipe import load_recipe
 from dmlgen.scene.picture import Photographer
 from dmlgen.scene.stage import Stage
 

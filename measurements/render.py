@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 from time import monotonic
 
-from dmlgen.plan.draw import make_plan
-from dmlgen.plan.presets import PRESETS, Engine
-from dmlgen.plan.recipe import load_recipe
+from dmlgen.planning.draw import make_plan
+from dmlgen.planning.presets import PRESETS, Engine
+from dmlgen.planning.recipe import load_recipe
 from dmlgen.rendering.run import RenderProgress, render
 
 RECIPES = ("paper", "photo")

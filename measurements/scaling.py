@@ -13,9 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from dmlgen.plan.draw import make_plan
-from dmlgen.plan.presets import Engine
-from dmlgen.plan.recipe import load_recipe
+from dmlgen.planning.draw import make_plan
+from dmlgen.planning.presets import Engine
+from dmlgen.planning.recipe import load_recipe
 from dmlgen.rendering.ray_workers import RayExecutor
 from dmlgen.rendering.run import MakeExecutor, RenderProgress, local_workers, render
 

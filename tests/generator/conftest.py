@@ -13,10 +13,10 @@ import s3fs
 from dmldata.common.commandline import run_app
 from dmlgen.catalog.assets import environment_file, surface_folder
 from dmlgen.cli.main import app
-from dmlgen.plan.draw import make_plan
-from dmlgen.plan.presets import Engine
-from dmlgen.plan.recipe import load_recipe
-from dmlgen.plan.recipe_file import Sweep
+from dmlgen.planning.draw import make_plan
+from dmlgen.planning.presets import Engine
+from dmlgen.planning.recipe import load_recipe
+from dmlgen.planning.recipe_file import Sweep
 from dmlgen.rendering.run import render
 
 SECRET = "not-to-be-seen-anywhere"

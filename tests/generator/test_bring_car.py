@@ -20,9 +20,9 @@ from dmlgen.carimport.user_car import Labels, check_file, read_model
 from dmlgen.catalog.assets import car_folder, names, project_names, user_folder
 from dmlgen.catalog.cars import load_car
 from dmlgen.factors.registry import factor_catalog
-from dmlgen.plan.draw import make_plan
-from dmlgen.plan.presets import Engine
-from dmlgen.plan.recipe import load_recipe
+from dmlgen.planning.draw import make_plan
+from dmlgen.planning.presets import Engine
+from dmlgen.planning.recipe import load_recipe
 from dmlgen.rendering.run import render
 
 

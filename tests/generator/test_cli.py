@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from dmlgen.plan.draw import make_plan
-from dmlgen.plan.recipe import load_recipe
-from dmlgen.plan.table import plan_rows
+from dmlgen.planning.draw import make_plan
+from dmlgen.planning.recipe import load_recipe
+from dmlgen.planning.table import plan_rows
 
 
 @pytest.mark.parametrize(

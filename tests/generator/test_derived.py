@@ -31,9 +31,9 @@ from dmlgen.derive.trims import ORIGINAL as ORIGINAL_TRIM
 from dmlgen.derive.trims import choose as choose_trim
 from dmlgen.derive.warp import ARCH, Proportions, Warp
 from dmlgen.factors.registry import DEFAULTS, factor_catalog
-from dmlgen.plan.draw import make_plan
-from dmlgen.plan.recipe import load_recipe, resolve
-from dmlgen.plan.recipe_file import RecipeFile, Sweep
+from dmlgen.planning.draw import make_plan
+from dmlgen.planning.recipe import load_recipe, resolve
+from dmlgen.planning.recipe_file import RecipeFile, Sweep
 from dmlgen.rendering.run import render
 
 BASES = project_names("cars")
@@ -242,7 +242,7 @@ def test_the_credit_of_the_base_travels_with_its_models():
 PICTURES = """
 from pathlib import Path
 from dmlgen.factors.registry import DEFAULTS, factor_catalog
-from dmlgen.plan.presets import Engine
+from dmlgen.planning.presets import Engine
 from dmlgen.scene import stage as stages
 from dmlgen.scene.picture import Photographer
 

@@ -39,7 +39,7 @@ def test_every_car_has_a_place_for_a_plate_at_each_end(tmp_path):
 
 
 def places_of_all_cars():
-    from dmlgen.plan.presets import Engine
+    from dmlgen.planning.presets import Engine
     from dmlgen.scene.car import Car
     from dmlgen.scene.stage import Stage
 

@@ -32,7 +32,7 @@ def changed(monkeypatch):
 def test_what_stands_in_a_scene_counts(changed):
     assert changed("dmlgen/scene/light/sky.py", "CLOUD_SCALE = 0.16", "CLOUD_SCALE = 0.17")
     assert changed("dmlgen/scene/light/daylight.py", "HAZE = 0.5", "HAZE = 0.6")
-    assert changed("dmlgen/plan/presets.py", "max_bounces=5", "max_bounces=6")
+    assert changed("dmlgen/planning/presets.py", "max_bounces=5", "max_bounces=6")
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from dmldata.common.errors import InputError
 from dmlgen.catalog.assets import environment_file, names, project_names
 from dmlgen.catalog.places import EnvironmentDocument, SiteSpec, load_environment
 from dmlgen.factors.registry import DEFAULTS, INAPPLICABLE, with_values
-from dmlgen.plan.draw import Plan, make_plan
-from dmlgen.plan.images import PlannedImage
-from dmlgen.plan.presets import Engine
-from dmlgen.plan.recipe import load_recipe
+from dmlgen.planning.draw import Plan, make_plan
+from dmlgen.planning.images import PlannedImage
+from dmlgen.planning.presets import Engine
+from dmlgen.planning.recipe import load_recipe
 from dmlgen.rendering.identity import differences, identity
 from dmlgen.rendering.run import render
 

@@ -16,12 +16,12 @@ from dmldata.common.errors import InputError
 from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.labels import base_of
 from dmlgen.factors.registry import DECLARATIONS
-from dmlgen.plan import table
-from dmlgen.plan.draw import MAX_DATASET_SEED, MAX_SEED, _noise_seeds, make_plan
-from dmlgen.plan.images import values_of
-from dmlgen.plan.recipe import load_recipe, resolve
-from dmlgen.plan.recipe_file import Sweep
-from dmlgen.plan.table import plan_rows, write_plan
+from dmlgen.planning import table
+from dmlgen.planning.draw import MAX_DATASET_SEED, MAX_SEED, _noise_seeds, make_plan
+from dmlgen.planning.images import values_of
+from dmlgen.planning.recipe import load_recipe, resolve
+from dmlgen.planning.recipe_file import Sweep
+from dmlgen.planning.table import plan_rows, write_plan
 
 
 @pytest.fixture(scope="module")
@@ -177,8 +177,8 @@ COUNTED = """
 import collections, pathlib
 from dmlgen.factors import declaration
 from dmlgen.factors.registry import DECLARATIONS
-from dmlgen.plan.draw import make_plan
-from dmlgen.plan.recipe import load_recipe
+from dmlgen.planning.draw import make_plan
+from dmlgen.planning.recipe import load_recipe
 
 calls = collections.Counter()
 

@@ -11,10 +11,10 @@ from scipy import stats
 from dmldata import Part, open_dataset
 from dmlgen.catalog.places import load_environment
 from dmlgen.factors.registry import DEFAULTS, INAPPLICABLE, with_values
-from dmlgen.plan.draw import Plan, make_plan
-from dmlgen.plan.images import PlannedImage
-from dmlgen.plan.presets import Engine
-from dmlgen.plan.recipe import load_recipe
+from dmlgen.planning.draw import Plan, make_plan
+from dmlgen.planning.images import PlannedImage
+from dmlgen.planning.presets import Engine
+from dmlgen.planning.recipe import load_recipe
 from dmlgen.rendering.run import render
 
 SIZE = 96

@@ -7,9 +7,9 @@ import pytest
 from dmldata.common.errors import InputError
 from dmlgen.catalog.assets import project_names
 from dmlgen.factors.registry import DEFAULTS, check_value
-from dmlgen.plan.draw import make_plan
-from dmlgen.plan.recipe import load_recipe
-from dmlgen.plan.recipe_file import Sweep
+from dmlgen.planning.draw import make_plan
+from dmlgen.planning.recipe import load_recipe
+from dmlgen.planning.recipe_file import Sweep
 
 GOOD = """\
 name: own

@@ -6,7 +6,7 @@ import numpy as np
 
 from dmlgen.blender import call_in_blender
 from dmlgen.factors.registry import DEFAULTS
-from dmlgen.plan.presets import Engine, Preset
+from dmlgen.planning.presets import Engine, Preset
 
 SIZE = (72, 48)
 SCENES = (

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmldata.common.errors import InputError, PrismError
-from dmlgen.plan.images import PlannedImage
+from dmlgen.planning.images import PlannedImage
 from dmlgen.rendering.executor import Died, Refused, Rendered
 from dmlgen.rendering.frames import Frame
 from dmlgen.rendering.supervise import Limits, Supervisor

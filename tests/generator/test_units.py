@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmldata.common.errors import InputError
-from dmlgen.plan.images import PlannedImage
+from dmlgen.planning.images import PlannedImage
 from dmlgen.rendering.units import MAX_UNIT_ROWS, Slice, cut, parse_slice, take_slice
 
 

@@ -40,9 +40,9 @@ def rounded(value: Any) -> Any:
 
 @pytest.mark.parametrize("recipe", PLANS)
 def test_the_plan_of_a_recipe_is_as_it_was(recipe):
-    from dmlgen.plan.draw import make_plan
-    from dmlgen.plan.recipe import load_recipe
-    from dmlgen.plan.table import plan_rows
+    from dmlgen.planning.draw import make_plan
+    from dmlgen.planning.recipe import load_recipe
+    from dmlgen.planning.table import plan_rows
 
     count = None if recipe == "pose" else 96
     plan = make_plan(load_recipe(recipe), seed=1, count=count)

@@ -278,8 +278,8 @@ def write_recipe(folder: Path) -> None:
 
 
 def read_recipe(folder: Path) -> None:
-    from dmlgen.plan.draw import make_plan
-    from dmlgen.plan.recipe import load_recipe
+    from dmlgen.planning.draw import make_plan
+    from dmlgen.planning.recipe import load_recipe
 
     make_plan(load_recipe(str(folder / "mine.yaml")), seed=0, count=8)
 

@@ -30,7 +30,7 @@ from dmlgen.catalog.assets import (
 )
 from dmlgen.catalog.cars import UNKNOWN_LICENSE, CarSpec, Source
 from dmlgen.modelfiles.kinds import check_kind
-from dmlgen.plan.presets import Engine
+from dmlgen.planning.presets import Engine
 from dmlgen.rendering.car_views import show_car
 
 

@@ -28,7 +28,7 @@ from dmlgen.cli.publish import publish
 from dmlgen.cli.render import merge, render, status
 
 if TYPE_CHECKING:
-    from dmlgen.plan.draw import Plan
+    from dmlgen.planning.draw import Plan
 
 app = typer.Typer(
     name="dmlgen",
@@ -58,8 +58,8 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what would be rendered, with an estimate of time and size. Nothing is rendered."""
-    from dmlgen.plan.estimate import estimate
-    from dmlgen.plan.table import plan_rows, write_plan
+    from dmlgen.planning.estimate import estimate
+    from dmlgen.planning.table import plan_rows, write_plan
 
     engine = engine_of(picture)
     drawn_plan = plan_of(recipe, plan_options)
@@ -108,7 +108,7 @@ def factors(as_json: AsJson = False) -> None:
 def recipes() -> None:
     """List the recipes that come with the project."""
     from dmlgen.catalog.assets import project_names
-    from dmlgen.plan.recipe import load_recipe
+    from dmlgen.planning.recipe import load_recipe
 
     recipes_of_project = [load_recipe(name) for name in project_names("recipes")]
     rows = [(recipe.name, recipe.images, recipe.title) for recipe in recipes_of_project]
@@ -215,7 +215,7 @@ def check(
 
 
 def _show_plan(plan: Plan) -> None:
-    from dmlgen.plan.table import plan_rows
+    from dmlgen.planning.table import plan_rows
 
     varying = [factor.key for factor in plan.factors if factor.varies]
     columns = ("key", "scene_id", "variant_id", *varying)

@@ -13,8 +13,8 @@ from dmldata.common.commandline import path_or_url
 from dmldata.common.errors import FieldError, InputError
 
 if TYPE_CHECKING:
-    from dmlgen.plan.draw import Plan
-    from dmlgen.plan.presets import Engine
+    from dmlgen.planning.draw import Plan
+    from dmlgen.planning.presets import Engine
 
 DEFAULT_RECIPE = "paper"
 
@@ -95,9 +95,9 @@ def plan_of(name: str, options: PlanOptions) -> Plan:
             contradict each other.
     """
     from dmlgen.factors.registry import factor_catalog
-    from dmlgen.plan.draw import make_plan
-    from dmlgen.plan.recipe import load_recipe
-    from dmlgen.plan.recipe_file import Sweep
+    from dmlgen.planning.draw import make_plan
+    from dmlgen.planning.recipe import load_recipe
+    from dmlgen.planning.recipe_file import Sweep
 
     recipe = load_recipe(name)
     sweep, scenes, variants = recipe.sweep, options.scenes, options.variants
@@ -132,7 +132,7 @@ def engine_of(options: PictureOptions, device: str = "auto") -> Engine:
     Raises:
         InputError: an unknown preset or device, or a size that is not valid.
     """
-    from dmlgen.plan.presets import Engine, parse_size
+    from dmlgen.planning.presets import Engine, parse_size
 
     with option_names("size"):
         return Engine(options.preset, parse_size(options.size), device)

@@ -30,8 +30,8 @@ from dmlgen.cli.plan_options import (
 
 if TYPE_CHECKING:
     from dmldata.contract.manifest import Manifest
-    from dmlgen.plan.draw import Plan
-    from dmlgen.plan.presets import Engine
+    from dmlgen.planning.draw import Plan
+    from dmlgen.planning.presets import Engine
     from dmlgen.rendering.executor import Executor
     from dmlgen.rendering.remote import Destination
     from dmlgen.rendering.run import MakeExecutor, RenderProgress

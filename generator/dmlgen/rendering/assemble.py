@@ -14,9 +14,9 @@ from dmldata.contract.samples import Row
 from dmldata.writer import DatasetFacts, write_dataset
 from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.places import load_environment
-from dmlgen.plan.draw import Plan
-from dmlgen.plan.images import PlannedImage
-from dmlgen.plan.presets import Engine
+from dmlgen.planning.draw import Plan
+from dmlgen.planning.images import PlannedImage
+from dmlgen.planning.presets import Engine
 from dmlgen.rendering.identity import cars_in, versions
 from dmlgen.rendering.store import FrameStore
 

@@ -15,7 +15,7 @@ from dmldata.contract.contact_sheet import grid
 from dmlgen.blender import call_in_blender
 from dmlgen.catalog.assets import car_mesh, user_folder_variable
 from dmlgen.factors.registry import DEFAULTS
-from dmlgen.plan.presets import Engine
+from dmlgen.planning.presets import Engine
 
 SIDES = (0.0, 45.0, 90.0, 135.0, 180.0, 225.0, 270.0, 315.0)
 """Degrees; 0 shows the front, 90 the car's right side with its front to the right."""

@@ -14,7 +14,7 @@ from PIL import Image
 from dmldata.contract.factors import Value
 from dmlgen.blender import call_in_blender
 from dmlgen.factors.registry import DEFAULTS
-from dmlgen.plan.presets import Engine
+from dmlgen.planning.presets import Engine
 
 SIZE = 128
 """Width and height of the picture in pixels."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dmldata.common.errors import PrismError
-from dmlgen.plan.images import PlannedImage
+from dmlgen.planning.images import PlannedImage
 from dmlgen.rendering.frames import Frame
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from dmldata.common.errors import InputError
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest, read_manifest
-from dmlgen.plan.draw import Plan
-from dmlgen.plan.presets import Engine
+from dmlgen.planning.draw import Plan
+from dmlgen.planning.presets import Engine
 from dmlgen.rendering.assemble import dataset_name
 from dmlgen.rendering.identity import differences
 

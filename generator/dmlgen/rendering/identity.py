@@ -19,9 +19,9 @@ from dmlgen.catalog.assets import (
 )
 from dmlgen.catalog.places import PanoramaSpec, SiteSpec, load_environment, surfaces_of
 from dmlgen.catalog.surfaces import surface_files
-from dmlgen.plan.draw import Plan
-from dmlgen.plan.images import PlannedImage
-from dmlgen.plan.presets import Engine
+from dmlgen.planning.draw import Plan
+from dmlgen.planning.images import PlannedImage
+from dmlgen.planning.presets import Engine
 from dmlgen.rendering.pixel_code import pixel_code_digest
 
 

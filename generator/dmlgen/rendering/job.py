@@ -20,10 +20,10 @@ from dmldata.common.files import names_in, write_atomic
 from dmldata.common.strict import parse_plain_json
 from dmldata.common.text import command
 from dmldata.contract.manifest import MANIFEST_FILE
-from dmlgen.plan.draw import Plan, make_plan
-from dmlgen.plan.presets import Engine
-from dmlgen.plan.recipe import resolve
-from dmlgen.plan.recipe_file import RecipeFile, Sweep
+from dmlgen.planning.draw import Plan, make_plan
+from dmlgen.planning.presets import Engine
+from dmlgen.planning.recipe import resolve
+from dmlgen.planning.recipe_file import RecipeFile, Sweep
 from dmlgen.rendering.identity import differences, identity
 from dmlgen.rendering.units import Slice
 

@@ -15,8 +15,8 @@ import psutil
 from dmldata.common.cores import usable_cores
 from dmldata.common.errors import InputError, PrismError
 from dmlgen.blender import ScratchError, blender_process, died
-from dmlgen.plan.images import PlannedImage
-from dmlgen.plan.presets import Engine
+from dmlgen.planning.images import PlannedImage
+from dmlgen.planning.presets import Engine
 from dmlgen.rendering.executor import Died, Event, Refused, Rendered
 from dmlgen.rendering.frames import Frame
 from dmlgen.rendering.worker import render_rows

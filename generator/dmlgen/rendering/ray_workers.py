@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dmldata.common.cluster import LostWorkerError, Pool
 from dmldata.common.errors import InputError, PrismError
-from dmlgen.plan.images import PlannedImage
-from dmlgen.plan.presets import Engine
+from dmlgen.planning.images import PlannedImage
+from dmlgen.planning.presets import Engine
 from dmlgen.rendering.executor import Died, Event, Refused, Rendered
 from dmlgen.rendering.frames import Frame
 from dmlgen.rendering.local import MAX_RAY_WORKERS, BlenderWorker, check_counts

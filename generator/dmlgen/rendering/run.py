@@ -15,8 +15,8 @@ from dmldata.common.errors import InputError
 from dmldata.common.progress import Progress
 from dmldata.contract.manifest import Manifest
 from dmlgen.blender import require_blender, require_scratch
-from dmlgen.plan.draw import Plan
-from dmlgen.plan.presets import Engine
+from dmlgen.planning.draw import Plan
+from dmlgen.planning.presets import Engine
 from dmlgen.rendering.assemble import assemble
 from dmlgen.rendering.executor import Executor
 from dmlgen.rendering.finished import NEW_FOLDER, finished

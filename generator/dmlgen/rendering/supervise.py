@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from dmldata.common.errors import PrismError
-from dmlgen.plan.images import PlannedImage
+from dmlgen.planning.images import PlannedImage
 from dmlgen.rendering.executor import Died, Event, Executor, Refused, Rendered
 from dmlgen.rendering.frames import Frame
 from dmlgen.rendering.units import Unit

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dmldata.common.errors import InputError
-from dmlgen.plan.images import PlannedImage
+from dmlgen.planning.images import PlannedImage
 
 MAX_UNIT_ROWS = 32
 UNITS_PER_WORKER = 8

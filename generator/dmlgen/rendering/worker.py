@@ -10,8 +10,8 @@ from pathlib import Path
 
 from dmldata.common.errors import PrismError
 from dmlgen.blender import failure, import_blender
-from dmlgen.plan.images import PlannedImage
-from dmlgen.plan.presets import Engine
+from dmlgen.planning.images import PlannedImage
+from dmlgen.planning.presets import Engine
 from dmlgen.rendering.frames import Frame
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from dmldata.common.arrays import Floats
-from dmlgen.plan.presets import SENSOR_WIDTH_MM
+from dmlgen.planning.presets import SENSOR_WIDTH_MM
 from dmlgen.scene.development import LUMINANCE, Development
 from dmlgen.scene.framing import crop_frame
 

@@ -12,7 +12,7 @@ from dmlgen.catalog.paints import MIXED, PAINTS, Paint
 from dmlgen.catalog.places import Environment, PanoramaSpec, SiteSpec, StudioSpec, load_environment
 from dmlgen.derive.shape import SHAPE_FACTORS, shape_of
 from dmlgen.factors.registry import DECLARATIONS
-from dmlgen.plan.presets import PRESETS, Engine, Preset
+from dmlgen.planning.presets import PRESETS, Engine, Preset
 from dmlgen.scene.backdrop import Backdrop
 from dmlgen.scene.camera import Camera
 from dmlgen.scene.car import Car

@@ -27,9 +27,9 @@ from dmlgen.factors.registry import (
     factor_catalog,
     with_values,
 )
-from dmlgen.plan.images import Column, PlannedImage, PlannedImages
-from dmlgen.plan.recipe import ResolvedRecipe
-from dmlgen.plan.recipe_file import MAX_IMAGES, RecipeFile, Sweep
+from dmlgen.planning.images import Column, PlannedImage, PlannedImages
+from dmlgen.planning.recipe import ResolvedRecipe
+from dmlgen.planning.recipe_file import MAX_IMAGES, RecipeFile, Sweep
 
 MAX_SEED = 2**31 - 1
 """Largest seed of the renderer's noise."""

@@ -12,7 +12,7 @@ from dmldata.contract.factors import Factor, Value
 from dmlgen.catalog.assets import recipe_file
 from dmlgen.catalog.labels import CarLabel
 from dmlgen.factors.registry import CAR_MODEL, DEFAULTS, factor_catalog, with_values
-from dmlgen.plan.recipe_file import CATALOG_VALUES, RecipeFile, Sweep
+from dmlgen.planning.recipe_file import CATALOG_VALUES, RecipeFile, Sweep
 
 MAX_EXTENDS = 16
 """Recipes in a chain, each of which extends the next."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from rich.filesize import decimal
 
 from dmldata.common.text import duration
-from dmlgen.plan.images import PlannedImage, values_of
-from dmlgen.plan.presets import Engine
+from dmlgen.planning.images import PlannedImage, values_of
+from dmlgen.planning.presets import Engine
 
 _PLAIN = {"draft": (0.29, 18.9), "standard": (0.18, 36.8), "final": (0.31, 152.0)}
 _PLACE = {"draft": (0.56, 59.0), "standard": (1.19, 75.7), "final": (1.96, 322.0)}

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from dmldata.common.files import atomic_file
-from dmlgen.plan.draw import Plan
-from dmlgen.plan.images import Column, PlannedImage, PlannedImages
+from dmlgen.planning.draw import Plan
+from dmlgen.planning.images import Column, PlannedImage, PlannedImages
 
 ROW_GROUP = 100_000
 """Rows that are written at once."""

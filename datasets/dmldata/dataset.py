@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dmldata.common.errors import DatasetError, UnknownNameError
+from dmldata.common.extras import require_extras
 from dmldata.common.files import CHUNK
 from dmldata.contract.checks import check_digest, columns_problem, order_problem
 from dmldata.contract.decode import decode_image, decode_mask
@@ -24,9 +25,13 @@ from dmldata.contract.samples import SAMPLES_FILE, Row, read_samples
 from dmldata.contract.shards import Sample, read_shard
 from dmldata.dataset_files import is_local, open_dataset_file, temporary_file
 from dmldata.locate import Location, connect, locate
+from dmldata.views.page import first_pictures
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
+
+    from dmldata.views.torch_images import TorchImages
 
 
 class Item(NamedTuple):
@@ -196,6 +201,64 @@ class Dataset:
             for sample, row in self._rows_of(shard, table):
                 if keys is None or sample.key in keys:
                     yield self._decoded(shard, sample, row, with_mask)
+
+    def files_iter(self) -> Iterator[tuple[Sample, Row]]:
+        """Yield the files of every sample as they are in its shard, with its row, in order.
+
+        Raises:
+            DatasetError: as for `samples_iter`.
+        """
+        start = 0
+        for shard in self.manifest.shards:
+            yield from self._rows_of(shard, self.samples.slice(start, shard.images))
+            start += shard.images
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the rows of samples.parquet: a row per image, a column per factor and its bin.
+
+        Raises:
+            MissingPackageError: pandas is not installed.
+        """
+        require_extras("pandas")
+        frame: pd.DataFrame = self.samples.to_pandas()
+        return frame
+
+    def to_torch(
+        self, label: str = "car_model", transform: Callable[[Image.Image], Any] | None = None
+    ) -> TorchImages:
+        """Return images with one label each, as a dataset of PyTorch: for a DataLoader.
+
+        Args:
+            label: the factor whose bins are the labels.
+            transform: called with each image, such as the transforms of torchvision.
+
+        Raises:
+            UnknownNameError: there is no such factor.
+            MissingPackageError: torch is not installed.
+        """
+        require_extras("torch")
+        from dmldata.views.torch_images import TorchImages
+
+        return TorchImages(self, label, transform)
+
+    def to_datasets(self) -> Any:
+        """Return the images, masks and columns as a `datasets.Dataset`, in memory.
+
+        Raises:
+            MissingPackageError: datasets is not installed.
+        """
+        from dmldata.views.hugging_face import hugging_face_dataset
+
+        return hugging_face_dataset(self)
+
+    def __repr__(self) -> str:
+        width, height = self.manifest.image_size
+        split = f", split {self.options['split']}" if "split" in self.options else ""
+        name, version = self.manifest.name, self.manifest.version
+        return f"<Dataset {name} {version}{split}: {len(self)} images, {width} x {height} pixels>"
+
+    def _repr_html_(self) -> str:
+        return first_pictures(self)
 
     @contextmanager
     def open_shard(self, shard: Shard) -> Iterator[BinaryIO]:

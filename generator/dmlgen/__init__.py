@@ -8,17 +8,18 @@ from dmldata.common.lazy import lazy_exports
 from dmldata.version import __version__
 
 if TYPE_CHECKING:
+    from dmlgen.api import plan, render
     from dmlgen.planning.draw import make_plan
     from dmlgen.planning.recipe import load_recipe
-    from dmlgen.rendering.run import render
 
-__all__ = ["__version__", "load_recipe", "make_plan", "render"]
+__all__ = ["__version__", "load_recipe", "make_plan", "plan", "render"]
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "load_recipe": "dmlgen.planning.recipe",
         "make_plan": "dmlgen.planning.draw",
-        "render": "dmlgen.rendering.run",
+        "plan": "dmlgen.api",
+        "render": "dmlgen.api",
     },
 )

@@ -15,8 +15,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TypeVar
@@ -123,8 +123,25 @@ def blender_process(
     """Start a process that calls `target(connection, *args)`, with Blender's output in `log`."""
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=_run, args=(target, connection, str(log), *args), daemon=True)
-    process.start()
+    with _without_main():
+        process.start()
     return process
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the program's main module, which a new process would import, and so run, once more.
+
+    The process needs functions of this project alone, and so a script that renders needs no
+    `if __name__ == "__main__":`.
+    """
+    main = sys.modules["__main__"]
+    hidden = {name: main.__dict__[name] for name in ("__file__", "__spec__") if hasattr(main, name)}
+    try:
+        main.__dict__.update(dict.fromkeys(hidden))
+        yield
+    finally:
+        main.__dict__.update(hidden)
 
 
 def call_in_blender(function: Callable[..., T], log: Path, *args: object) -> T:

@@ -27,7 +27,10 @@ from dmlgen.planning.table import plan_rows
         ),
         (("--size", "4"), "--size 4: has to be 16 to 8192 pixels"),
         (("--factor", "color", "--count", "5"), "--count 5: is for datasets that are no sweep"),
-        (("--scenes", "3"), "--scenes: recipe 'paper' is not a sweep; name a group with --factor"),
+        (
+            ("--scenes", "3"),
+            "--scenes 3: recipe 'paper' is not a sweep; valid: with a factor group to sweep",
+        ),
         (("color", "--variants", "0"), "--variants 0: has to be 1 to 1000000"),
         (
             ("color", "--variants", "2000"),

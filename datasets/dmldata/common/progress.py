@@ -1,7 +1,8 @@
-"""Progress of long tasks: its one signature, and how it is shown on a terminal and in a log.
+"""Progress of long tasks: its one signature, and how it is shown.
 
-On a terminal it is drawn by rich. Elsewhere rich shows only the end of a task, and tqdm redraws one
-line with carriage returns, so lines for a log are printed here.
+On a terminal it is drawn by rich. In a notebook rich and tqdm need ipywidgets, which not everyone
+has, so a line is redrawn there. In a log rich shows only the end of a task, and tqdm redraws one
+line with carriage returns, so lines are printed from time to time.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from dmldata.common.notebook import Cell, in_notebook
 from dmldata.common.output import say, shown
 from dmldata.common.text import duration
 
@@ -30,7 +32,9 @@ Advance = Callable[[int], None]
 """Called with the number of further units that are done; `Bar.advance` is one."""
 
 LINE_SECONDS = 15.0
-"""Seconds between two lines of progress, if stderr is not a terminal."""
+"""Seconds between two lines of progress in a log."""
+CELL_SECONDS = 0.25
+"""Seconds between two drawings of a line of progress in a notebook."""
 
 
 class Bar:
@@ -53,10 +57,13 @@ class Bar:
 
 
 class _Lines:
-    """Prints lines like `maps: 3 of 8, 2 minutes left` to stderr, the first after LINE_SECONDS."""
+    """Shows lines like `maps: 3 of 8, 2 minutes left`, `seconds` apart."""
 
-    def __init__(self, description: str, total: int | None) -> None:
+    def __init__(
+        self, description: str, total: int | None, show: Callable[[str], None], seconds: float
+    ) -> None:
         self._description, self._total = description, total
+        self._show, self._seconds = show, seconds
         self._done = 0
         self._began = self._said = time.monotonic()
 
@@ -73,9 +80,13 @@ class _Lines:
             self._description, self._done, self._began = description, 0, now
         self._done = self._done + advance if completed is None else completed
         self._total = self._total if total is None else total
-        if now - self._said >= LINE_SECONDS:
+        if now - self._said >= self._seconds:
             self._said = now
-            say(self._line(now - self._began), error=True)
+            self.show()
+
+    def show(self) -> None:
+        """Show the line now."""
+        self._show(self._line(time.monotonic() - self._began))
 
     def _line(self, seconds: float) -> str:
         if self._total is None:
@@ -88,7 +99,8 @@ class _Lines:
 
 @contextmanager
 def progress_bar(description: str, total: int | None, *, quiet: bool = False) -> Iterator[Bar]:
-    """Show progress on stderr while the block runs: a bar on a terminal, lines elsewhere.
+    """Show progress on stderr while the block runs: a bar on a terminal, a line in a notebook that
+    is redrawn, lines from time to time elsewhere.
 
     Args:
         description: name of the task.
@@ -98,8 +110,14 @@ def progress_bar(description: str, total: int | None, *, quiet: bool = False) ->
     if quiet:
         yield Bar(lambda **_: None)
         return
+    if in_notebook():
+        lines = _Lines(description, total, Cell().show, CELL_SECONDS)
+        lines.show()
+        yield Bar(lines.update)
+        lines.show()
+        return
     if not sys.stderr.isatty():
-        yield Bar(_Lines(description, total).update)
+        yield Bar(_Lines(description, total, partial(say, error=True), LINE_SECONDS).update)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -116,7 +134,7 @@ def progress_bar(description: str, total: int | None, *, quiet: bool = False) ->
 
 
 class Show:
-    """Status lines on stderr: redrawn in place on a terminal, printed one by one elsewhere.
+    """Status lines: redrawn in place on a terminal and in a notebook, printed one by one elsewhere.
 
     Args:
         quiet: show nothing.
@@ -125,14 +143,15 @@ class Show:
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self._live: Live | None = None
+        self._cell = Cell() if in_notebook() and not quiet else None
 
     @property
     def is_live(self) -> bool:
-        """Return whether `update` has an effect: stderr is a terminal and not quiet."""
-        return self._live is not None
+        """Return whether `update` has an effect: lines can be redrawn, and not quiet."""
+        return self._live is not None or self._cell is not None
 
     def __enter__(self) -> Show:
-        if not self._quiet and sys.stderr.isatty():
+        if not self._quiet and self._cell is None and sys.stderr.isatty():
             from rich.console import Console
             from rich.live import Live
 
@@ -146,12 +165,14 @@ class Show:
 
     def update(self, lines: Sequence[str]) -> None:
         """Draw these lines in place of the previous ones."""
-        if self._live is not None:
+        if self._cell is not None:
+            self._cell.show(shown("\n".join(lines)))
+        elif self._live is not None:
             from rich.text import Text
 
             self._live.update(Text(shown("\n".join(lines))))
 
     def say(self, text: str) -> None:
         """Print a line, unless lines are redrawn in place."""
-        if self._live is None and not self._quiet:
+        if not self.is_live and not self._quiet:
             say(text, error=True)

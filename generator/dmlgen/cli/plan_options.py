@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dmldata.common.commandline import path_or_url
-from dmldata.common.errors import FieldError, InputError
+from dmldata.common.errors import FieldError
 
 if TYPE_CHECKING:
     from dmlgen.planning.draw import Plan
@@ -94,36 +94,17 @@ def plan_of(name: str, options: PlanOptions) -> Plan:
         InputError: the recipe or group is unknown, a number is out of range, or two options
             contradict each other.
     """
-    from dmlgen.factors.registry import factor_catalog
-    from dmlgen.planning.draw import make_plan
-    from dmlgen.planning.recipe import load_recipe
-    from dmlgen.planning.recipe_file import Sweep
+    from dmlgen.api import plan
 
-    recipe = load_recipe(name)
-    sweep, scenes, variants = recipe.sweep, options.scenes, options.variants
-    if options.group is not None:
-        factor_catalog().group(options.group)
-        sweep = Sweep(options.group, 4, 6)
-    if sweep is not None:
-        sweep = Sweep(
-            sweep.group,
-            sweep.scenes if scenes is None else scenes,
-            sweep.variants if variants is None else variants,
+    with option_names("seed", "count", "scenes", "variants"):
+        return plan(
+            name,
+            factor=options.group,
+            scenes=options.scenes,
+            variants=options.variants,
+            count=options.count,
+            seed=options.seed,
         )
-    elif scenes is not None or variants is not None:
-        option = "--variants" if scenes is None else "--scenes"
-        raise InputError(f"{option}: recipe '{name}' is not a sweep; name a group with --factor")
-    set_by = {
-        field: f"--{field}"
-        for field in ("seed", "count", "scenes", "variants")
-        if getattr(options, field) is not None
-    }
-    try:
-        return make_plan(recipe, seed=options.seed, count=options.count, sweep=sweep)
-    except InputError as error:
-        if isinstance(error, FieldError) and error.values.keys() & set_by.keys():
-            raise error.renamed(set_by) from error
-        raise InputError(f"recipe {name}: {error}") from error
 
 
 def engine_of(options: PictureOptions, device: str = "auto") -> Engine:

@@ -301,7 +301,7 @@ def _render(
         watch(progress)
 
     try:
-        with watched(staging_of(out, part), as_json) as watch:
+        with watched(staging_of(out, part), as_json=as_json) as watch:
             if part is None:
                 manifest = render_plan(
                     plan, engine, out, executor=make_executor, limits=limits, on_progress=note

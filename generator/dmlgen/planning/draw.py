@@ -9,12 +9,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dmldata.common.arrays import Ints
 from dmldata.common.errors import FieldError, InputError
+from dmldata.common.extras import require_extras
 from dmldata.contract.factors import Factor, Value
 from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.labels import BODY_TYPE, LabelColumn, label_columns
@@ -30,6 +33,10 @@ from dmlgen.factors.registry import (
 from dmlgen.planning.images import Column, PlannedImage, PlannedImages
 from dmlgen.planning.recipe import ResolvedRecipe
 from dmlgen.planning.recipe_file import MAX_IMAGES, RecipeFile, Sweep
+from dmlgen.planning.table import plan_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_SEED = 2**31 - 1
 """Largest seed of the renderer's noise."""
@@ -38,7 +45,7 @@ MAX_COMBINATIONS = 10_000_000
 """Combinations of the values of a swept group's factors, among which variants are drawn."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """All images of a dataset, in the order of its shards.
 
@@ -55,6 +62,28 @@ class Plan:
     sweep: Sweep | None
     factors: tuple[Factor, ...]
     images: Sequence[PlannedImage]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the rows: key, split, scene_id, variant_id, seed and the factors' values.
+
+        Raises:
+            MissingPackageError: pandas is not installed.
+        """
+        require_extras("pandas")
+        frame: pd.DataFrame = plan_table(self).to_pandas()
+        return frame
+
+    def __repr__(self) -> str:
+        what = f"sweep of {self.sweep.group}" if self.sweep else "independent factors"
+        varied = sum(factor.varies for factor in self.factors)
+        return (
+            f"<Plan of {len(self.images)} images: recipe {self.recipe.name}, {what}, "
+            f"{varied} factors vary, seed {self.seed}>"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = self.to_frame().to_html(max_rows=10, max_cols=20, border=0)
+        return f"<p>{escape(repr(self)[1:-1])}</p>{rows}"
 
 
 def make_plan(

@@ -87,14 +87,17 @@ def time_split(progress: RenderProgress) -> str:
 
 
 @contextmanager
-def watched(staging: Path, as_json: bool) -> Iterator[OnProgress]:
-    """Yield a callback that shows progress.
+def watched(staging: Path, *, as_json: bool = False, quiet: bool = False) -> Iterator[OnProgress]:
+    """Yield a callback that shows progress and writes the files that `dmlgen status` reads.
 
-    It draws live lines on a terminal, prints a line from time to time elsewhere, and prints one
-    event per image with `as_json`. It also writes the files that `dmlgen status` reads, and the
-    newest picture.
+    It draws live lines on a terminal and prints a line from time to time elsewhere.
+
+    Args:
+        staging: folder of the render.
+        as_json: print one event per image instead.
+        quiet: show nothing.
     """
-    with Show(quiet=as_json) as show:
+    with Show(quiet=quiet or as_json) as show:
         watch = _Watch(staging, show, as_json)
         try:
             yield watch

@@ -1,0 +1,1 @@
+"""A dataset as other libraries know one; see the methods `to_...` of `dmldata.dataset.Dataset`."""

@@ -1,0 +1,78 @@
+"""Draw the plan of a dataset from a recipe's name and a few numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dmldata.common.errors import FieldError, InputError
+from dmlgen.factors.registry import factor_catalog
+from dmlgen.planning.draw import Plan, make_plan
+from dmlgen.planning.recipe import ResolvedRecipe, load_recipe
+from dmlgen.planning.recipe_file import Sweep
+
+NO_SWEEP = "valid: with a factor group to sweep, such as color"
+SCENES, VARIANTS = 4, 6
+"""Size of a sweep of a named group, where nothing else is said."""
+
+
+def plan(
+    recipe: str | Path = "paper",
+    *,
+    factor: str | None = None,
+    scenes: int | None = None,
+    variants: int | None = None,
+    count: int | None = None,
+    seed: int = 0,
+) -> Plan:
+    """Draw the plan of a dataset, as `dmlgen plan` does: a row for every image, nothing rendered.
+
+    Args:
+        recipe: name of a recipe of the project, or path of a YAML file.
+        factor: factor group to sweep, such as "color"; by default what the recipe says.
+        scenes: number of base scenes of a sweep; by default the recipe's, or 4 with `factor`.
+        variants: number of images per base scene; by default the recipe's, or 6 with `factor`.
+        count: number of images of a dataset that is no sweep; by default the recipe's.
+        seed: seed of all random choices; the same seed gives the same plan.
+
+    Raises:
+        UnknownNameError: there is no such recipe or factor group.
+        FieldError: a number is out of range, or does not fit the recipe.
+        InputError: the recipe is not valid (file, line, field).
+
+    >>> color = plan(factor="color", scenes=2, variants=3)
+    >>> len(color.images), color.to_frame()["paint_hue"].nunique() > 1
+    (6, True)
+    """
+    resolved = load_recipe(str(recipe))
+    sweep = _sweep(resolved, str(recipe), factor, scenes, variants)
+    numbers = {"seed": seed, "count": count, "scenes": scenes, "variants": variants}
+    of_caller = {field for field, number in numbers.items() if number is not None}
+    try:
+        return make_plan(resolved, seed=seed, count=count, sweep=sweep)
+    except InputError as error:
+        if isinstance(error, FieldError) and error.values.keys() & of_caller:
+            raise
+        raise InputError(f"recipe {recipe}: {error}") from error
+
+
+def _sweep(
+    recipe: ResolvedRecipe,
+    name: str,
+    factor: str | None,
+    scenes: int | None,
+    variants: int | None,
+) -> Sweep | None:
+    sweep = recipe.sweep
+    if factor is not None:
+        factor_catalog().group(factor)
+        sweep = Sweep(factor, SCENES, VARIANTS)
+    if sweep is not None:
+        return Sweep(
+            sweep.group,
+            sweep.scenes if scenes is None else scenes,
+            sweep.variants if variants is None else variants,
+        )
+    for field, number in (("scenes", scenes), ("variants", variants)):
+        if number is not None:
+            raise FieldError({field: number}, f"recipe '{name}' is not a sweep; {NO_SWEEP}")
+    return None

@@ -1,0 +1,58 @@
+"""dmlgen from a program: plans, and renders in a few words."""
+
+import subprocess
+import sys
+
+import pytest
+
+import dmlgen
+from dmldata import open_dataset
+from dmldata.common.errors import FieldError, InputError
+from dmlgen.planning.table import plan_rows
+
+SCRIPT = """
+import dmlgen
+
+for _ in range(2):
+    dataset = dmlgen.render(
+        "mini", out={out!r}, count=2, size=32, preset="draft", device="cpu", workers=1, quiet=True
+    )
+    print(dataset.fingerprint)
+"""
+
+
+def test_a_plan_is_the_one_of_the_command_and_a_frame_of_its_rows():
+    plan = dmlgen.plan(factor="color", scenes=2, variants=3, seed=5)
+    assert (plan.sweep.group, plan.sweep.scenes, plan.sweep.variants) == ("color", 2, 3)
+    pytest.importorskip("pandas")
+    frame = plan.to_frame()
+    for row, shown in zip(plan_rows(plan.images), frame.to_dict("records"), strict=True):
+        assert {
+            key for key, value in row.items() if value is not None and shown[key] != value
+        } == set()
+    assert "recipe paper, sweep of color" in repr(plan)
+
+
+def test_what_the_function_cannot_plan_names_its_keywords():
+    with pytest.raises(FieldError, match=r"^scenes 3: recipe 'paper' is not a sweep"):
+        dmlgen.plan("paper", scenes=3)
+    with pytest.raises(FieldError, match=r"^count 0: has to be 1 to 1000000"):
+        dmlgen.plan("paper", count=0)
+
+
+def test_a_script_needs_no_guard_and_its_second_call_renders_nothing_again(dmlgen, tmp_path):
+    out = tmp_path / "mini"
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(out=str(out)))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.split()
+    assert first == second == open_dataset(out).fingerprint
+    small = ("--count", 2, "--size", 32, "--preset", "draft", "--device", "cpu")
+    assert dmlgen("render", "mini", *small, "--out", out)[0] == 0
+
+
+def test_a_plan_has_decided_what_its_images_are(tmp_path):
+    with pytest.raises(InputError, match="count: the plan has decided this"):
+        dmlgen.render(dmlgen.plan("mini", count=2), out=tmp_path / "x", count=3)
+    assert list(tmp_path.iterdir()) == []

@@ -119,7 +119,7 @@ class Renderer:
         self.stage.use(candidate.preset)
         if candidate.denoising in self._photographers:
             picture = self.stage.photograph(self._photographers[candidate.denoising])
-            self.car = np.asarray(Image.open(io.BytesIO(picture.mask))) > 0
+            self.car = np.asarray(Image.open(io.BytesIO(picture.maps["mask.png"]))) > 0
         else:
             bpy.ops.render.render(write_still=True)
         return np.asarray(Image.open(self._scratch / "picture.png").convert("RGB"))

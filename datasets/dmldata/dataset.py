@@ -242,7 +242,7 @@ class Dataset:
         return TorchImages(self, label, transform)
 
     def to_datasets(self) -> Any:
-        """Return the images, masks and columns as a `datasets.Dataset`, in memory.
+        """Return the images, maps and columns as a `datasets.Dataset`, in memory.
 
         Raises:
             MissingPackageError: datasets is not installed.

@@ -37,10 +37,11 @@ from dmldata.contract.samples import (
     samples_table,
     write_samples_table,
 )
-from dmldata.contract.shards import EXTENSIONS, IMAGE_EXTENSIONS, write_shard
+from dmldata.contract.shards import EXTENSIONS, write_shard
+from dmldata.contract.tar import IMAGE_EXTENSIONS, MAPS
 
 SampleFiles = Callable[[str], Mapping[str, bytes]]
-"""Maps a key to the bytes of its files: 'jpg' or 'png', 'mask.png', and optionally 'depth.png'."""
+"""Maps a key to the bytes of its files: 'jpg' or 'png', 'mask.png', and others of `MAPS`."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ class _Contents:
                 f"sample '{key}' has files {sorted(files)}, those before it "
                 f"{sorted(self.extensions)}"
             )
-        for extension in (*IMAGE_EXTENSIONS, "mask.png", "depth.png"):
+        for extension in (*IMAGE_EXTENSIONS, *MAPS):
             if extension not in files:
                 continue
             size = size_of(files[extension], extension, f"{key}.{extension}")

@@ -11,7 +11,11 @@ from dmlgen.rendering.store import FrameStore
 
 def frame(number, size=10):
     data = bytes([number]) * size
-    return Frame(f"{number:06d}", b"jpg" + data, b"mask" + data, {"car_area": number / 10})
+    return Frame(
+        f"{number:06d}",
+        {"jpg": b"jpg" + data, "mask.png": b"mask" + data},
+        {"car_area": number / 10},
+    )
 
 
 def filled(folder, count=3):
@@ -31,14 +35,14 @@ def test_frames_come_back_as_they_were(tmp_path):
     filled(tmp_path)
     store = FrameStore(tmp_path)
     assert store.keys() == {"000000", "000001", "000002"}
-    assert store.files("000002") == frame(2).files()
+    assert store.files("000002") == frame(2).files
     assert store.measured("000002") == {"car_area": 0.2}
 
 
 def test_frames_are_there_for_others_before_the_store_is_closed(tmp_path):
     store = FrameStore(tmp_path)
     store.add(frame(1))
-    assert FrameStore(tmp_path).files("000001") == frame(1).files()
+    assert FrameStore(tmp_path).files("000001") == frame(1).files
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)

@@ -51,7 +51,7 @@ class Workers:
         if key in self.deadly or self.turns in self.deaths:
             return [Died(worker, f"died at {key}", self.lost)]
         self.held[worker].popleft()
-        return [Rendered(worker, Frame(key, b"", b"", {}), self.memory)]
+        return [Rendered(worker, Frame(key, {}, {}), self.memory)]
 
     def stop(self, worker):
         rows = self.held.pop(worker)

@@ -39,7 +39,6 @@ _CONTEXT: dict[str, object] = {
 }
 
 _MEANINGS = {
-    "key": "name of the sample: <key>.jpg, <key>.mask.png, <key>.json",
     "shard": "the tar file that holds it",
     "split": "split it belongs to",
     "scene_id": "images of one scene differ in the swept factors only",
@@ -134,6 +133,9 @@ def _field(field: pa.Field, manifest: Manifest) -> dict[str, object]:
 
 
 def _meaning(column: str, manifest: Manifest) -> str:
+    if column == "key":
+        files = ", ".join(f"<key>.{extension}" for extension in manifest.sample_files)
+        return f"name of the sample: {files}"
     if column in _MEANINGS:
         return _MEANINGS[column]
     factor = manifest.factor(column.removesuffix("_bin"))

@@ -11,6 +11,7 @@ from dmldata.card.attribution import PAPER
 from dmldata.card.hub import hub_metadata
 from dmldata.card.licenses import license_name, license_url
 from dmldata.card.markdown import as_markdown, code_block, link, one_paragraph
+from dmldata.contract.decode import MAX_DEPTH, NORMAL_SCALE, NORMAL_ZERO
 from dmldata.contract.factors import Factor
 from dmldata.contract.manifest import Manifest
 from dmldata.contract.parts import Part
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 
 
 EXAMPLES_FILE = "examples.jpg"
+_FILES = {
+    "mask.png": f" ({', '.join(f'{part.value} {part.name.lower()}' for part in Part)})",
+    "depth.png": f" (16-bit: millimetres along the camera's axis, at most {MAX_DEPTH})",
+    "normal.png": f" ({NORMAL_ZERO} + {NORMAL_SCALE} times x right, y up, z to the camera)",
+    "json": ", its row of `samples.parquet`",
+}
+"""What the files of a sample hold, by extension."""
 
 
 def readme_text(manifest: Manifest, samples: pa.Table) -> str:
@@ -107,12 +115,10 @@ def _constants(manifest: Manifest) -> str:
 
 def _files(manifest: Manifest) -> str:
     splits = ", ".join(f"{split} {images}" for split, images in manifest.splits.items())
-    parts = ", ".join(f"{part.value} {part.name.lower()}" for part in Part)
+    *files, row = (f"`<key>.{name}`{_FILES.get(name, '')}" for name in manifest.sample_files)
     return (
         f"Images per split: {splits}. Shards are WebDataset tar files, already shuffled. A sample "
-        "is `<key>.jpg` (or `.png`), `<key>.mask.png` "
-        f"({parts}), in some datasets `<key>.depth.png` (16-bit, millimetres), and `<key>.json`, "
-        "its row of `samples.parquet`. A label is the index of a factor's value "
+        f"is {', '.join(files)} and {row}. A label is the index of a factor's value "
         "(`<factor>_bin`); it is null where the factor does not apply. `dataset.json` is the "
         "manifest; `sha256sum -c checksums.sha256` checks all files."
     )

@@ -82,7 +82,7 @@ class _Lines:
         self._total = self._total if total is None else total
         if now - self._said >= self._seconds:
             self._said = now
-            self.show()
+            self._show(self._line(now - self._began))
 
     def show(self) -> None:
         """Show the line now."""

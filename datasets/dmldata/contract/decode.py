@@ -14,7 +14,12 @@ from dmldata.contract.parts import Part
 EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "La", "RGBa")
 """Pillow's modes that convert to RGB without loss; modes with more bits would clip at 255."""
 
-_FORMATS = {"jpg": "JPEG", "png": "PNG", "mask.png": "PNG", "depth.png": "PNG"}
+_FORMATS = {"jpg": "JPEG", "png": "PNG", "mask.png": "PNG", "depth.png": "PNG", "normal.png": "PNG"}
+
+MAX_DEPTH = 65_535
+"""Millimeters that a map of depth holds at most: what is further away, or nothing."""
+NORMAL_ZERO, NORMAL_SCALE = 128, 127
+"""A component n of a normal, -1 to 1, is 128 + 127 n in a map of normals."""
 
 
 def size_of(data: bytes, extension: str, where: str) -> tuple[int, int]:
@@ -68,7 +73,9 @@ def decode_mask(data: bytes, size: tuple[int, int], where: str) -> NDArray[np.ui
 
 
 def decode_depth(data: bytes, size: tuple[int, int], where: str) -> NDArray[np.uint16]:
-    """Decode a depth map to uint16 [H, W], in millimeters.
+    """Decode a map of depth to uint16 [H, W]: millimeters along the axis of the camera.
+
+    MAX_DEPTH stands for what is as far away or further, and for nothing.
 
     Raises:
         DatasetError: not a 16-bit grayscale PNG, another size, damaged.
@@ -77,6 +84,24 @@ def decode_depth(data: bytes, size: tuple[int, int], where: str) -> NDArray[np.u
     if image.mode not in ("I;16", "I"):
         raise DatasetError(f"{where}: mode {image.mode}, a depth map is 16-bit grayscale")
     return np.array(_load(image, size, where)).astype(np.uint16)
+
+
+def decode_normals(data: bytes, size: tuple[int, int], where: str) -> NDArray[np.float32]:
+    """Decode a map of normals to float32 [H, W, 3] in coordinates of the camera.
+
+    They are x to the right, y up and z towards the camera. The length is 1 but for rounding, and 0
+    where there is no surface.
+
+    Raises:
+        DatasetError: not an 8-bit RGB PNG, another size, damaged.
+    """
+    image = _open(data, "normal.png", where)
+    if image.mode != "RGB":
+        raise DatasetError(f"{where}: mode {image.mode}, a map of normals is 8-bit RGB")
+    color = np.asarray(_load(image, size, where), np.float32)
+    normals = (color - NORMAL_ZERO) / NORMAL_SCALE
+    normals[(color == 0).all(axis=2)] = 0
+    return normals
 
 
 def _open(data: bytes, extension: str, where: str) -> Image.Image:

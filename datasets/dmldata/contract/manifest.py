@@ -110,7 +110,7 @@ class Manifest(StrictModel):
     sweep_group: str | None = None
     varied: tuple[str, ...]
     image_size: tuple[Pixels, Pixels]
-    sample_files: tuple[Literal["jpg", "png", "mask.png", "depth.png", "json"], ...]
+    sample_files: tuple[Literal["jpg", "png", "mask.png", "depth.png", "normal.png", "json"], ...]
     factors: tuple[Factor, ...]
     splits: dict[SplitName, Annotated[int, Field(ge=1)]]
     shards: tuple[Shard, ...]

@@ -15,7 +15,9 @@ from dmldata.common.errors import DatasetError, InputError
 from dmldata.contract.samples import KEY
 
 IMAGE_EXTENSIONS = ("jpg", "png")
-EXTENSIONS = (*IMAGE_EXTENSIONS, "mask.png", "depth.png", "json")
+EXTENSIONS = (*IMAGE_EXTENSIONS, "mask.png", "depth.png", "normal.png", "json")
+MAPS = EXTENSIONS[len(IMAGE_EXTENSIONS) : -1]
+"""What a sample may hold beside its image: parts, depth, normals, pixel by pixel."""
 """Files of a sample, in their order inside a shard."""
 
 MAX_MEMBER_BYTES = 64 * 1024**2

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from dmldata.common.errors import DatasetError
-from dmldata.contract.decode import decode_depth, decode_image, decode_mask
+from dmldata.contract.decode import decode_depth, decode_image, decode_mask, decode_normals
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest
 from dmldata.contract.samples import SAMPLES_FILE, Row
 from dmldata.contract.shards import Sample
@@ -35,6 +35,8 @@ def _picture_problems(sample: Sample, extension: str, size: tuple[int, int]) -> 
             decode_mask(data, size, where)
         elif extension == "depth.png":
             decode_depth(data, size, where)
+        elif extension == "normal.png":
+            decode_normals(data, size, where)
         else:
             decode_image(data, extension, size, where)
     except DatasetError as error:

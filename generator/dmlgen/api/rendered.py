@@ -23,6 +23,8 @@ def render(
     size: int | str = 256,
     preset: str = "standard",
     device: str = "auto",
+    depth: bool = False,
+    normals: bool = False,
     workers: int | None = None,
     quiet: bool = False,
     **planned: str | int | None,
@@ -37,6 +39,7 @@ def render(
         size: side of the images in pixels, or width and height as in "384x288".
         preset: render quality: draft, standard or final.
         device: device to render on: auto, cpu, cuda or optix.
+        depth, normals: whether every sample gets a map of depth, or of normals, too.
         workers: number of worker processes; by default one per CPU core, if memory allows.
         quiet: show no progress.
         planned: of a recipe, the keywords of `plan`, such as `factor="color"` or `count=96`.
@@ -48,7 +51,7 @@ def render(
     if isinstance(recipe, Plan) and planned:
         raise InputError(f"{', '.join(planned)}: the plan has decided this; valid: with a recipe")
     drawn = recipe if isinstance(recipe, Plan) else plan(recipe, **planned)  # type: ignore[arg-type]
-    engine = Engine(preset, parse_size(str(size)), device)
+    engine = Engine(preset, parse_size(str(size)), device, depth, normals)
     folder = Path(out).expanduser()
     if finished(drawn, engine, folder) is None:
         executor = run.local_workers(engine, workers)

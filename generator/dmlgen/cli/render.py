@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -107,6 +107,12 @@ def render(
     device: Annotated[
         str, typer.Option(help="Device to render on: auto, cpu, cuda or optix.")
     ] = "auto",
+    depth: Annotated[
+        bool, typer.Option("--depth", help="Add a map of depth to every sample (16-bit PNG, mm).")
+    ] = False,
+    normals: Annotated[
+        bool, typer.Option("--normals", help="Add a map of normals to every sample (PNG).")
+    ] = False,
     executor_options: ExecutorOptions,
     part: Annotated[
         str | None,
@@ -132,7 +138,7 @@ def render(
     from dmlgen.rendering.units import parse_slice
 
     _check_executor(executor_options)
-    engine = engine_of(picture, device)
+    engine = replace(engine_of(picture, device), depth=depth, normals=normals)
     plan = plan_of(recipe, plan_options)
     make_executor = _make_executor(engine, executor_options)
     if memory is not None and not 1 <= memory <= MAX_MEMORY:

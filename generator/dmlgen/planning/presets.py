@@ -56,11 +56,14 @@ class Engine:
     Attributes:
         size: width and height of the pictures in pixels; one number for square ones.
         device: one of DEVICES; 'auto' takes a GPU when there is one.
+        depth, normals: whether every sample has a map of depth, or of normals, too.
     """
 
     preset: str
     size: int | tuple[int, int]
     device: str = "auto"
+    depth: bool = False
+    normals: bool = False
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
@@ -92,4 +95,5 @@ class Engine:
             "height": self.height,
             "sensor_width_mm": SENSOR_WIDTH_MM,
             **settings,
+            **{name: True for name in ("depth", "normals") if getattr(self, name)},
         }

@@ -91,7 +91,7 @@ def _photograph(
         began = perf_counter()
         stage.set(values, seed=1)
         picture = stage.photograph(photographer)
-    return picture.jpg, picture.mask, perf_counter() - began
+    return picture.jpg, picture.maps["mask.png"], perf_counter() - began
 
 
 def _pixels(file: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

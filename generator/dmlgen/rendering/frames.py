@@ -12,17 +12,12 @@ class Frame:
 
     Attributes:
         key: key of the image in its dataset.
-        jpg, mask: bytes of its files.
+        files: bytes of its files by extension: the picture first, then the maps.
         measured: columns of its row that are measured in the picture: box, area, camera matrix.
         seconds: time spent in each stage, in seconds; not part of the dataset.
     """
 
     key: str
-    jpg: bytes
-    mask: bytes
+    files: dict[str, bytes]
     measured: dict[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
-
-    def files(self) -> dict[str, bytes]:
-        """Return its files by extension."""
-        return {"jpg": self.jpg, "mask.png": self.mask}

@@ -142,5 +142,5 @@ class _Watch:
         # Losing this is harmless; a full disk is reported where frames are written.
         with suppress(OSError):
             if progress.frame is not None:
-                write_atomic(self._staging / LAST_PICTURE, progress.frame.jpg)
+                write_atomic(self._staging / LAST_PICTURE, progress.frame.files["jpg"])
             write_atomic(self._staging / STATUS_FILE, json.dumps(describe(progress)))

@@ -36,8 +36,8 @@ class _Place(NamedTuple):
 class FrameStore:
     """The frames of a render, by key.
 
-    A frame is three members of a tar: its picture, its mask, and a JSON document with the
-    measured columns and a checksum of the other two. Only one process writes. A frame that was
+    A frame is some members of a tar: its picture, its maps, and last a JSON document with the
+    measured columns and a checksum of the others. Only one process writes. A frame that was
     being written when the process was killed is ignored afterwards. Each process that writes
     begins a new pack, so complete frames are never changed.
 
@@ -109,7 +109,7 @@ class FrameStore:
                 f"{place.pack}: frame '{key}' is damaged; delete the file and run the same command "
                 f"again: it renders the missing images"
             ) from None
-        return frame.files()
+        return frame.files
 
     def close(self) -> None:
         """Sync and close the pack that is being written."""
@@ -152,9 +152,9 @@ class FrameStore:
 
 def _record(frame: Frame) -> bytes:
     record = io.BytesIO()
-    for extension, data in frame.files().items():
+    for extension, data in frame.files.items():
         write_member(record.write, f"{frame.key}.{extension}", data)
-    seal = json.dumps({_SEAL: _checksum(frame.jpg, frame.mask), **frame.measured})
+    seal = json.dumps({_SEAL: _checksum(frame.files), **frame.measured})
     write_member(record.write, f"{frame.key}.json", seal.encode())
     return record.getvalue()
 
@@ -167,14 +167,17 @@ def _frames(file: BinaryIO, name: str) -> Iterator[tuple[Frame, int]]:
             files[extension] = data
             if extension != "json":
                 continue
-            measured = json.loads(files["json"])
-            if measured.pop(_SEAL) != _checksum(files["jpg"], files["mask.png"]):
+            measured = json.loads(files.pop("json"))
+            if measured.pop(_SEAL) != _checksum(files):
                 return
-            yield Frame(key, files["jpg"], files["mask.png"], measured), file.tell()
+            yield Frame(key, files, measured), file.tell()
             files = {}
     except (DatasetError, ValueError, KeyError):
         return
 
 
-def _checksum(jpg: bytes, mask: bytes) -> int:
-    return zlib.crc32(mask, zlib.crc32(jpg))
+def _checksum(files: dict[str, bytes]) -> int:
+    checksum = 0
+    for data in files.values():
+        checksum = zlib.crc32(data, checksum)
+    return checksum

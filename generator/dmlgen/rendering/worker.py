@@ -56,4 +56,4 @@ def _rendered(image: PlannedImage, stage, photographer) -> Frame:  # type: ignor
         "car_area": picture.area,
         "camera_matrix": [x for row in stage.camera.world_to_camera() for x in row],
     }
-    return Frame(image.key, picture.jpg, picture.mask, measured, picture.seconds)
+    return Frame(image.key, {"jpg": picture.jpg, **picture.maps}, measured, picture.seconds)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dmldata.common.arrays import Floats
+from dmldata.contract.decode import NORMAL_SCALE, NORMAL_ZERO
 from dmlgen.scene import tracing
 from dmlgen.scene.denoiser import Denoiser
 from dmlgen.scene.development import Development, develop
@@ -27,7 +28,8 @@ class Picture:
 
     Attributes:
         jpg: the picture.
-        mask: the part mask, PNG, 8 bits, values of `dmldata.contract.parts.Part`.
+        maps: the part mask, and the maps of depth and normals if the scene asks for them, as
+            PNG by extension; see `dmldata.contract.decode` for their values.
         box: x0, y0, x1, y1 in pixels around what is seen of the car, x1 and y1 exclusive, None
             when nothing is.
         area: share of the picture that the car covers, 0..1.
@@ -37,7 +39,7 @@ class Picture:
     """
 
     jpg: bytes
-    mask: bytes
+    maps: dict[str, bytes]
     box: tuple[int, int, int, int] | None
     area: float
     seconds: dict[str, float]
@@ -97,11 +99,11 @@ class Photographer:
             developed = develop(self._light, shot.development)
         pixels = photograph(developed, shot.character, np.random.default_rng(shot.seed))
         clock.append(perf_counter())
-        jpg, png = io.BytesIO(), io.BytesIO()
+        jpg = io.BytesIO()
         subsampling = "4:4:4" if shot.development is None else "4:2:0"
         quality = round(shot.jpeg_quality)
         Image.fromarray(pixels).save(jpg, "JPEG", quality=quality, subsampling=subsampling)
-        Image.fromarray(self._mask).save(png, "PNG", optimize=True)
+        maps = {extension: _png(pixels) for extension, pixels in self._maps.items()}
         clock.append(perf_counter())
         traced, denoise, developing, encode = np.diff(clock).tolist()
         seconds = {
@@ -111,20 +113,44 @@ class Photographer:
             "develop": developing,
             "encode": encode,
         }
-        area = float((self._mask > 0).mean())
-        return Picture(jpg.getvalue(), png.getvalue(), _box(self._mask), area, seconds)
+        mask = self._maps["mask.png"]
+        return Picture(jpg.getvalue(), maps, _box(mask), float((mask > 0).mean()), seconds)
 
     def _work(self, clock: list[float], traced: Traced) -> Floats:
-        """Keep the mask of what was traced and return its color without noise."""
+        """Keep the maps of what was traced and return its color without noise."""
         clock.append(perf_counter())
         self._trace = traced.seconds
-        self._mask = np.round(traced.material_index[::-1, :, 0]).astype(np.uint8)
+        self._maps = {"mask.png": np.round(traced.material_index[::-1, :, 0]).astype(np.uint8)}
+        if traced.depth is not None:
+            self._maps["depth.png"] = _millimeters(traced.depth[::-1, :, 0])
+        if traced.shading_normal is not None:
+            self._maps["normal.png"] = _normals_as_color(traced.shading_normal[::-1])
         color = traced.color
         light = self._denoiser.denoise(color[..., :3], traced.albedo, traced.normal)
         self._light = light[::-1]
         color[..., :3] = light
         clock.append(perf_counter())
         return color
+
+
+def _millimeters(depth: Floats) -> NDArray[np.uint16]:
+    return np.minimum(np.round(depth * 1000), np.iinfo(np.uint16).max).astype(np.uint16)
+
+
+def _normals_as_color(normals: Floats) -> NDArray[np.uint8]:
+    """Return normals [H, W, 3] in world coordinates as 8-bit colors in those of the camera."""
+    to_camera = np.array(bpy.context.scene.camera.matrix_world.to_3x3())
+    length = np.linalg.norm(normals, axis=2, keepdims=True)
+    unit = normals / np.maximum(length, 1e-6) @ to_camera
+    color = np.round(unit * NORMAL_SCALE + NORMAL_ZERO)
+    # What belongs to no surface has no normal.
+    return np.where(length > 1e-3, color, 0).astype(np.uint8)
+
+
+def _png(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", optimize=True)
+    return file.getvalue()
 
 
 def _box(mask: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:

@@ -183,6 +183,8 @@ def _configure(engine: Engine) -> None:
     # Measured in docs/performance.md: with few lights a tree of them costs more than it helps.
     cycles.use_light_tree = False
     cycles.sampling_pattern = "TABULATED_SOBOL"
+    layer = scene.view_layers[0]
+    layer.use_pass_z, layer.use_pass_normal = engine.depth, engine.normals
     # `Photographer` denoises the picture itself.
     cycles.use_denoising = False
     _use_device(engine.device)

@@ -39,6 +39,9 @@ class Traced:
         color: linear radiance and alpha.
         albedo, normal: of what is seen first, noisy as the color.
         material_index: `pass_index` of the material in the middle of each pixel.
+        depth: meters along the camera's axis to what is in the middle of each pixel, 1e10 where
+            nothing is; None if the scene does not ask for it.
+        shading_normal: mean normal of what is seen in a pixel, in world coordinates; None as above.
         seconds: time that Cycles took: the scene, the BVH, the sky and all light paths.
     """
 
@@ -46,6 +49,8 @@ class Traced:
     albedo: Floats
     normal: Floats
     material_index: Floats
+    depth: Floats | None
+    shading_normal: Floats | None
     seconds: float
 
 
@@ -136,7 +141,10 @@ def _read(engine: cycles.CyclesRender, began: float) -> Traced:
     passes = _layer(engine).passes
     names = "Combined", "Denoising Albedo", "Denoising Normal", MATERIAL_INDEX_PASS
     color, albedo, normal, index = (_pixels(passes[name]) for name in names)
-    return Traced(color, albedo, normal, index, seconds)
+    depth, shading_normal = (
+        None if name not in passes else _pixels(passes[name]) for name in ("Depth", "Normal")
+    )
+    return Traced(color, albedo, normal, index, depth, shading_normal, seconds)
 
 
 def _pixels(render_pass: bpy.types.RenderPass) -> Floats:

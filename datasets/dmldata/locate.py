@@ -18,7 +18,7 @@ from dmldata.dataset_files import read_dataset_file
 HUB, PACKAGE = "hf://", "package:"
 
 SETS = {
-    "paper": "1,500 images to measure on: eleven properties of six cars (18 MB)",
+    "paper": "2,000 images to measure on: eleven properties of six cars (29 MB)",
     "sample": "64 images to try things on (1 MB)",
     "train196": "2,352 images of 196 car models to train on (38 MB)",
 }
@@ -120,7 +120,7 @@ def _from_package(name: str) -> Location:
             return Location(f"{PACKAGE}{name}", str(folder))
     raise InputError(
         f"set '{name}' ({SETS[name]}) is in a checkout of dml-prism, not in the installed package; "
-        f"give the path of a checkout's datasets/{name}, or render it (1.5 hours on two "
+        f"give the path of a checkout's datasets/{name}, or render it (3 hours on two "
         f"cores) with: dmlgen render {name} --size 160 --preset draft"
     )
 

@@ -26,7 +26,7 @@ def test_a_set_of_the_project_is_found_by_its_name_anywhere(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     images = {name: len(open_dataset(name)) for name in SETS}
-    assert images == {"paper": 1500, "sample": 64, "train196": 2352}
+    assert images == {"paper": 2000, "sample": 64, "train196": 2352}
     assert open_dataset("sample").url == "package:sample"
 
 
@@ -36,7 +36,7 @@ def test_a_folder_of_the_same_name_is_what_the_name_means(
     monkeypatch.chdir(tmp_path)
     shutil.copytree(tiny, tmp_path / "paper")
     assert open_dataset("paper").fingerprint == open_dataset(tiny).fingerprint
-    assert len(open_dataset("package:paper")) == 1500
+    assert len(open_dataset("package:paper")) == 2000
 
 
 def test_a_set_that_is_not_installed_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,7 @@ torch.jit.script(network.eval()).save("model.pt")
     run(installed / "python", "-c", make, cwd=tmp_path)
     fast = ("--maps", 2, "--samples", 2, "--no-chance", "--no-intervals", "--input-size", 32)
     said = run(installed / "dmlbench", "evaluate", "model.pt", *fast, cwd=tmp_path)
-    assert "1500 images: the set 'paper' that comes with dml-prism" in said
+    assert "2000 images: the set 'paper' that comes with dml-prism" in said
     assert "paint_hue" in said
     (folder,) = (tmp_path / "results").glob("model-*/*")
     assert json.loads((folder / "run.json").read_text())["dataset"]["url"] == "package:paper"

@@ -69,7 +69,7 @@ class Format(NamedTuple):
 _DECLARATIONS = (
     Format(
         "coco",
-        "boxes and masks for pycocotools, detectron2, torchvision",
+        "boxes and masks for pycocotools and what builds on it",
         needs_masks=True,
         has_classes=False,
         reserved=frozenset({"id", "width", "height", "file_name", "license"}),
@@ -83,7 +83,7 @@ _DECLARATIONS = (
     ),
     Format(
         "parquet",
-        "tables with images for Hugging Face, pandas, DuckDB",
+        "tables with images for Hugging Face and pandas",
         needs_masks=False,
         has_classes=False,
         reserved=frozenset({"image", "mask", "depth"}),

@@ -188,10 +188,7 @@ class Dataset:
         with_mask: bool,
         shards: Collection[str] | None,
     ) -> Iterator[Item]:
-        start = 0
-        for shard in self.manifest.shards:
-            table = self.samples.slice(start, shard.images)
-            start += shard.images
+        for shard, table in self._shards_with_rows():
             if splits is not None and shard.split not in splits:
                 continue
             if shards is not None and shard.file not in shards:
@@ -202,15 +199,23 @@ class Dataset:
                 if keys is None or sample.key in keys:
                     yield self._decoded(shard, sample, row, with_mask)
 
-    def files_iter(self) -> Iterator[tuple[Sample, Row]]:
-        """Yield the files of every sample as they are in its shard, with its row, in order.
+    def encoded_samples(self) -> Iterator[tuple[Sample, Row]]:
+        """Yield the files of every sample as they are in the shard, and its row.
+
+        The order is that of samples.parquet. The length and digest of a shard are checked before
+        its first sample is yielded.
 
         Raises:
-            DatasetError: as for `samples_iter`.
+            DatasetError: a shard is missing, truncated, altered or differs from samples.parquet.
+                Names the shard, the member and the reason.
         """
+        for shard, table in self._shards_with_rows():
+            yield from self._rows_of(shard, table)
+
+    def _shards_with_rows(self) -> Iterator[tuple[Shard, pa.Table]]:
         start = 0
         for shard in self.manifest.shards:
-            yield from self._rows_of(shard, self.samples.slice(start, shard.images))
+            yield shard, self.samples.slice(start, shard.images)
             start += shard.images
 
     def to_frame(self) -> pd.DataFrame:

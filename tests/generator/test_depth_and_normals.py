@@ -23,7 +23,7 @@ def test_maps_change_neither_the_picture_nor_its_mask_and_the_dataset_verifies(
     with_maps, color_sweep
 ):
     for (mapped, _), (plain, _) in zip(
-        with_maps.files_iter(), open_dataset(color_sweep).files_iter(), strict=True
+        with_maps.encoded_samples(), open_dataset(color_sweep).encoded_samples(), strict=True
     ):
         assert set(mapped.files) - set(plain.files) == {"depth.png", "normal.png"}
         assert {name: mapped.files[name] for name in plain.files} == plain.files
@@ -32,7 +32,9 @@ def test_maps_change_neither_the_picture_nor_its_mask_and_the_dataset_verifies(
 
 def test_depth_puts_the_car_on_the_floor_and_the_normals_of_the_floor_point_up(with_maps):
     size = with_maps.manifest.image_size
-    for (sample, row), item in zip(with_maps.files_iter(), with_maps.samples_iter(), strict=True):
+    for (sample, row), item in zip(
+        with_maps.encoded_samples(), with_maps.samples_iter(), strict=True
+    ):
         depth = decode_depth(sample.files["depth.png"], size, sample.key) / 1000
         normals = decode_normals(sample.files["normal.png"], size, sample.key)
         assert depth.min() > 0

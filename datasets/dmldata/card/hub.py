@@ -20,17 +20,38 @@ def hub_metadata(manifest: Manifest) -> dict[str, object]:
     The types are listed because `datasets` would guess them from five samples, and a factor that
     applies to none of the five has no type.
     """
-    size = next((name for limit, name in _SIZES if manifest.images < limit), "n>1M")
-    files = [{"split": split, "path": f"{split}-*.tar"} for split in manifest.splits]
+    return {
+        **content_metadata(manifest, manifest.images, "webdataset"),
+        **files_of_splits(manifest, "{split}-*.tar"),
+        "dataset_info": {"features": _features(manifest), **_sizes(manifest)},
+    }
+
+
+def content_metadata(manifest: Manifest, images: int, *tags: str) -> dict[str, object]:
+    """Return license, name, task, size and tags: what does not depend on the form of the files.
+
+    Args:
+        images: number of images.
+        tags: further tags, such as the format of the files.
+    """
+    size = next((name for limit, name in _SIZES if images < limit), "n>1M")
     return {
         **_license(manifest.license),
         "pretty_name": manifest.name,
         "task_categories": ["image-feature-extraction"],
         "size_categories": [size],
-        "tags": ["synthetic", "deep-metric-learning", "saliency", "webdataset"],
-        "configs": [{"config_name": "default", "data_files": files}],
-        "dataset_info": {"features": _features(manifest), **_sizes(manifest)},
+        "tags": ["synthetic", "deep-metric-learning", "saliency", *tags],
     }
+
+
+def files_of_splits(manifest: Manifest, pattern: str) -> dict[str, object]:
+    """Return the entry that says which files hold a split.
+
+    Args:
+        pattern: a glob of the files, with `{split}` for the name of the split.
+    """
+    files = [{"split": s, "path": pattern.format(split=s)} for s in manifest.splits]
+    return {"configs": [{"config_name": "default", "data_files": files}]}
 
 
 def _sizes(manifest: Manifest) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import yaml
@@ -36,20 +37,48 @@ def readme_text(manifest: Manifest, samples: pa.Table) -> str:
     Args:
         samples: samples.parquet, to count the images that a factor applies to.
     """
+    return card_text(
+        manifest,
+        samples,
+        header=hub_metadata(manifest),
+        introduction=f"![The first images of the dataset]({EXAMPLES_FILE})",
+        files=_files(manifest),
+        loading=_loading(manifest),
+    )
+
+
+def card_text(
+    manifest: Manifest,
+    samples: pa.Table,
+    *,
+    header: Mapping[str, object],
+    introduction: str,
+    files: str,
+    loading: str,
+) -> str:
+    """Return a dataset card, for files of any form.
+
+    Args:
+        samples: rows of samples.parquet, to count the images that a factor applies to.
+        header: the YAML header; see `dmldata.card.hub`.
+        introduction: Markdown that follows the description.
+        files: Markdown that says what the files are.
+        loading: Markdown that shows how to load them.
+    """
     sections = [
         f"# {manifest.name} {manifest.version}\n\n{as_markdown(description(manifest))}",
-        f"![The first images of the dataset]({EXAMPLES_FILE})",
+        introduction,
         f"## What varies\n\n{_factor_table(manifest, samples)}",
         _constants(manifest),
-        f"## Files\n\n{_files(manifest)}",
-        f"## Loading\n\n{_loading(manifest)}",
+        f"## Files\n\n{files}",
+        f"## Loading\n\n{loading}",
         f"## Intended use and limits\n\n{_use(manifest)}",
         f"## How it was made\n\n{_made(manifest)}",
         f"## Credits and licence\n\n{_rights(manifest)}",
         f"## Citation\n\n{_citation(manifest)}",
     ]
     body = "\n\n".join(section for section in sections if section)
-    return f"---\n{_yaml(hub_metadata(manifest))}---\n\n{body}\n"
+    return f"---\n{_yaml(dict(header))}---\n\n{body}\n"
 
 
 def description(manifest: Manifest) -> str:

@@ -18,6 +18,11 @@ IMAGE_EXTENSIONS = ("jpg", "png")
 EXTENSIONS = (*IMAGE_EXTENSIONS, "mask.png", "depth.png", "normal.png", "json")
 MAPS = EXTENSIONS[len(IMAGE_EXTENSIONS) : -1]
 """What a sample may hold beside its image: parts, depth, normals, pixel by pixel."""
+PICTURE_COLUMNS = {
+    **dict.fromkeys(IMAGE_EXTENSIONS, "image"),
+    **{extension: extension.removesuffix(".png") for extension in MAPS},
+}
+"""Column of a table with embedded pictures, by extension."""
 """Files of a sample, in their order inside a shard."""
 
 MAX_MEMBER_BYTES = 64 * 1024**2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dmldata.common.extras import import_extra
-from dmldata.contract.tar import IMAGE_EXTENSIONS
+from dmldata.contract.tar import PICTURE_COLUMNS
 
 if TYPE_CHECKING:
     from dmldata.dataset import Dataset
@@ -18,16 +18,12 @@ def hugging_face_dataset(dataset: Dataset) -> Any:
         MissingPackageError: datasets is not installed.
     """
     datasets = import_extra("datasets")
-    pictures = {
-        extension: "image" if extension in IMAGE_EXTENSIONS else extension.removesuffix(".png")
-        for extension in dataset.manifest.sample_files
-        if extension != "json"
-    }
-    columns: dict[str, list[Any]] = {name: [] for name in pictures.values()}
-    for sample, _ in dataset.files_iter():
-        for extension, name in pictures.items():
+    pictures = [name for name in dataset.manifest.sample_files if name in PICTURE_COLUMNS]
+    columns: dict[str, list[Any]] = {PICTURE_COLUMNS[extension]: [] for extension in pictures}
+    for sample, _ in dataset.encoded_samples():
+        for extension in pictures:
             file = {"bytes": sample.files[extension], "path": f"{sample.key}.{extension}"}
-            columns[name].append(file)
+            columns[PICTURE_COLUMNS[extension]].append(file)
     rows = datasets.Dataset(dataset.samples)
     features = datasets.Features({name: datasets.Image() for name in columns} | dict(rows.features))
     return datasets.Dataset.from_dict(columns | rows.to_dict(), features=features)

@@ -32,7 +32,7 @@ class TorchImages(TorchDataset[tuple[Any, int]]):
         self.classes = list(dataset.manifest.factor(label).values)
         self.targets: list[int] = dataset.labels(label).tolist()
         self.transform = transform
-        samples = [sample for sample, _ in dataset.files_iter()]
+        samples = [sample for sample, _ in dataset.encoded_samples()]
         self.keys = [sample.key for sample in samples]
         self._images = [sample.files[sample.image_extension] for sample in samples]
 

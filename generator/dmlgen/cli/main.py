@@ -15,6 +15,7 @@ from dmldata.common.output import print_rows, say
 from dmldata.common.progress import progress_bar
 from dmldata.common.versions import add_version_option
 from dmlgen.cli.cars import cars
+from dmlgen.cli.export import export
 from dmlgen.cli.plan_options import (
     DEFAULT_RECIPE,
     AsJson,
@@ -40,6 +41,7 @@ app.command()(render)
 app.command()(status)
 app.command()(merge)
 app.command()(publish)
+app.command()(export)
 app.add_typer(cars, name="cars")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")]

@@ -1,5 +1,8 @@
-"""The pages name everything that there is."""
+"""The pages name everything that there is, their examples run, and their search works from disk."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +42,49 @@ def test_the_config_on_the_page_on_models_is_valid_and_holds_the_defaults():
 @pytest.mark.parametrize("method", METHODS)
 def test_the_page_on_saliency_maps_has_a_row_for_every_method(method):
     assert f"| `{method}`" in SALIENCY
+
+
+def test_the_numbers_set_side_by_side_for_users_of_other_tools_are_equal():
+    (example,) = [
+        code
+        for code in re.findall(r"```python\n(.*?)```", (DOCS / "coming_from.md").read_text(), re.S)
+        if "assert" in code
+    ]
+    # PyTorch and torchvision of this environment need not fit each other.
+    setup = (
+        "from dmlbench.models.torchvision_schemas import ensure_torchvision_imports as fit; fit()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"{setup}\n{example}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The pages as `make docs` builds them."""
+    pytest.importorskip("mkdocs")
+    folder = tmp_path_factory.mktemp("site")
+    build = ["-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(folder)]
+    subprocess.run([sys.executable, *build], cwd=DOCS.parent, check=True, capture_output=True)
+    return folder
+
+
+def test_the_search_of_pages_opened_from_disk_finds_what_is_typed(site, page):
+    page.goto(f"file://{site}/index.html")
+    page.click("input.md-search__input")
+    page.keyboard.type("jackknife", delay=20)
+    page.wait_for_selector(
+        ".md-search-result__item a[href*='validity.html'], a[href*='scores.html']"
+    )
+    assert "matching documents" in page.inner_text(".md-search-result__meta")
+
+
+@pytest.mark.parametrize("width", [420, 1200])
+def test_no_page_scrolls_sideways_and_no_option_is_broken(site, page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    for name in ("rendering", "models", "coming_from", "data"):
+        page.goto(f"file://{site}/{name}.html")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        lines = "[...document.querySelectorAll('p code')].map(code => code.getClientRects().length)"
+        assert max(page.evaluate(lines)) == 1, name

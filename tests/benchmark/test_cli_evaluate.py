@@ -130,7 +130,7 @@ def test_properties_are_the_factors_that_vary_and_null_labels_are_left_out(resul
 def test_property_whose_images_all_have_one_label_is_explained(evaluate, write, rows, tmp_path):
     single = [row | {"background_value": 0.5} for row in rows()]
     answer = evaluate("--json", "--maps", 0, data=write(tmp_path / "single", single))
-    found = answer.json["properties"]["properties"]["background_value"]
+    found = answer.json["results"][0]["properties"]["properties"]["background_value"]
     assert found["nr_precision"]["value"] is None
     assert "single label" in found["reason"]
 
@@ -140,8 +140,8 @@ def test_sweep_keeps_scenes_whole(evaluate, write, rows, tmp_path):
         tmp_path / "sweep", rows(scene_of=lambda n: n // 3), design="sweep", sweep_group="color"
     )
     answer = evaluate("--json", "--maps", 5, data=sweep)
-    assert answer.json["properties"]["settings"]["jackknife_unit"] == "scene"
-    saliency = answer.json["saliency"]
+    assert answer.json["results"][0]["properties"]["settings"]["jackknife_unit"] == "scene"
+    saliency = answer.json["results"][0]["saliency"]
     assert saliency["scenes"] == [int(key[3:]) // 3 for key in saliency["keys"]]
 
 
@@ -155,7 +155,7 @@ def test_sweep_says_what_the_swept_group_alone_does(evaluate, dmlbench, write, r
     sweep = write(tmp_path / "sweep", made, design="sweep", sweep_group="color")
     for model in ("small", "wide"):
         answer = evaluate("--json", "--maps", 0, model=model, data=sweep)
-        found = answer.json["properties"]["interventions"]
+        found = answer.json["results"][0]["properties"]["interventions"]
         assert (found["group"], found["scenes"], found["variants"]) == ("color", 20, 3)
         assert found["reason"] is None
         low, high = found["sensitivity"]["ci95"]
@@ -191,8 +191,10 @@ def test_table_names_properties_and_attention(evaluate):
 
 def test_json_is_one_object_and_all_of_stdout(evaluate, tmp_path):
     answer = evaluate("--json")
-    assert set(answer.json) == {"folder", "run", "properties", "saliency", "pairs", "log"}
-    assert answer.json["run"] == json.loads((folder_of(tmp_path / "out") / "run.json").read_text())
+    assert set(answer.json["results"][0]) == {"folder", "run", "properties", "saliency", "pairs"}
+    assert answer.json["results"][0]["run"] == json.loads(
+        (folder_of(tmp_path / "out") / "run.json").read_text()
+    )
     again = evaluate("--json")
     assert again.json | {"log": answer.json["log"]} == answer.json
     assert [line.partition(": ")[0] for line in again.json["log"][:2]] == [
@@ -262,7 +264,7 @@ def test_fewer_maps_or_none_throw_none_away(evaluate, tmp_path):
 
 def test_no_maps_are_made_where_none_are_wanted(evaluate, tmp_path):
     answer = evaluate("--maps", 0, "--json")
-    assert answer.json["saliency"] is None
+    assert answer.json["results"][0]["saliency"] is None
     assert not (folder_of(tmp_path / "out") / "maps.npz").exists()
     assert load_result(folder_of(tmp_path / "out")).saliency is None
 

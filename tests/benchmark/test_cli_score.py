@@ -24,7 +24,8 @@ def test_one_hot_of_a_property_scores_it_perfectly(dmlbench, files, tmp_path):
     assert answer.exit_code == 0
     assert "shape" in answer.out
     assert "NR-Precision" in answer.out
-    scores = json.loads((tmp_path / "scores.json").read_text())
+    document = json.loads((tmp_path / "scores.json").read_text())
+    scores = document["results"][0]["properties"]
     assert scores["n"] == 40
     assert set(scores["properties"]) == {"shape", "colour"}
     assert scores["properties"]["shape"]["arp"]["value"] == pytest.approx(1.0)
@@ -33,7 +34,8 @@ def test_one_hot_of_a_property_scores_it_perfectly(dmlbench, files, tmp_path):
 
 
 def test_intervals_and_chance_can_be_left_out(dmlbench, files):
-    scores = dmlbench("score", *files, "--no-intervals", "--no-chance", "--json").json
+    answer = dmlbench("score", *files, "--no-intervals", "--no-chance", "--json")
+    scores = answer.json["results"][0]["properties"]
     assert scores["properties"]["shape"]["arp"] == {
         "value": pytest.approx(1.0),
         "ci95": None,
@@ -44,7 +46,8 @@ def test_intervals_and_chance_can_be_left_out(dmlbench, files):
 
 def test_seed_decides_the_groups(dmlbench, files):
     first, again, other = (
-        dmlbench("score", *files, "--json", "--seed", seed).json for seed in (1, 1, 2)
+        dmlbench("score", *files, "--json", "--seed", seed).json["results"][0]["properties"]
+        for seed in (1, 1, 2)
     )
     assert first == again
     assert first["settings"]["seed"] == 1

@@ -10,10 +10,11 @@ import shutil
 import numpy as np
 import pytest
 
-from dmlbench.comparison import Comparison, compare_results
+from dmlbench.comparison import compare_results
 from dmlbench.comparison.maps import ModelMaps, compare_pair
 from dmlbench.maps import pearson
 from dmlbench.maps.geometry import Geometry
+from dmlbench.present.measurements import Measurements
 from dmlbench.present.numbers import number
 from dmlbench.results import find_results
 from dmlbench.results.files import SaliencyRequest
@@ -104,7 +105,7 @@ def test_command_prints_both_tables(dmlbench, results):
 def test_json_file_reads_back(dmlbench, results, comparison, tmp_path):
     answer = dmlbench("compare", results, "--out", tmp_path / "compare.json", "--json")
     assert answer.json == json.loads((tmp_path / "compare.json").read_text())
-    assert Comparison.model_validate_json(json.dumps(answer.json)) == comparison
+    assert Measurements.model_validate_json(json.dumps(answer.json)).comparison == comparison
 
 
 def test_csv_holds_one_number_a_row(dmlbench, results, comparison, tmp_path):
@@ -207,9 +208,9 @@ def test_mixed_datasets_are_refused(dmlbench, copy_of_results, models, write, ro
     fingerprint = find_results([next(copy_of_results.glob("wide-*"))])[0].run.dataset.fingerprint
     assert fingerprint in answer.err
     chosen = dmlbench("compare", copy_of_results, "--data", fingerprint[:6], "--json")
-    assert len(chosen.json["models"]) == 3
+    assert len(chosen.json["comparison"]["models"]) == 3
     again = dmlbench("compare", copy_of_results, "--data", other, "--json")
-    assert [model["label"] for model in again.json["models"]] == ["cropped", "small"]
+    assert [model["label"] for model in again.json["comparison"]["models"]] == ["cropped", "small"]
     printed = dmlbench("compare", copy_of_results, "--data", other).out
     assert "note: left out, as they have no results on this dataset: wide-" in printed
 
@@ -219,7 +220,7 @@ def test_models_with_different_maps_are_compared_on_what_they_share(
 ):
     quick = ["--out", copy_of_results, "--samples", 4, "--name", "small"]
     dmlbench("evaluate", models["small"], "--data", shapes, "--maps", 8, *quick)
-    compared = dmlbench("compare", copy_of_results, "--json").json
+    compared = dmlbench("compare", copy_of_results, "--json").json["comparison"]
     assert len(compared["saliency"]["keys"]) == 6
     assert any("6 and 8 maps: compared on the 6 images" in note for note in compared["notes"])
 
@@ -229,7 +230,7 @@ def test_model_without_maps_is_left_out_of_their_table(dmlbench, copy_of_results
     shutil.rmtree(folder)
     quick = ["--out", copy_of_results, "--maps", 0, "--no-chance", "--name", "wide"]
     dmlbench("evaluate", models["wide"], "--data", shapes, *quick)
-    compared = dmlbench("compare", copy_of_results, "--json").json
+    compared = dmlbench("compare", copy_of_results, "--json").json["comparison"]
     assert len(compared["saliency"]["models"]) == 2
     assert len(compared["models"]) == 3
     assert f"no saliency maps: {folder.name}" in compared["notes"]

@@ -115,10 +115,12 @@ def test_two_models_without_noise_have_no_ceiling_and_the_table_says_why(
     for model in ("small", "wide"):
         evaluate("--method", "integrated_gradients", model=model)
     answer = dmlbench("compare", tmp_path / "out", "--json")
-    (pair,) = answer.json["saliency"]["pairs"]
+    (pair,) = answer.json["comparison"]["saliency"]["pairs"]
     assert pair["ceiling"]["value"] is None
     assert pair["correlation"]["mean"] is not None
-    assert any("integrated_gradients draw no noise" in note for note in answer.json["notes"])
+    assert any(
+        "integrated_gradients draw no noise" in note for note in answer.json["comparison"]["notes"]
+    )
 
 
 def test_models_with_and_without_noise_are_compared_with_a_note(evaluate, dmlbench, tmp_path):
@@ -126,8 +128,10 @@ def test_models_with_and_without_noise_are_compared_with_a_note(evaluate, dmlben
     evaluate("--method", "smoothgrad", model="wide")
     answer = dmlbench("compare", tmp_path / "out", "--json")
     assert answer.exit_code == 0, answer.err
-    assert answer.json["saliency"]["pairs"][0]["ceiling"]["value"] < 1
-    assert any("method gradient and smoothgrad" in note for note in answer.json["notes"])
+    assert answer.json["comparison"]["saliency"]["pairs"][0]["ceiling"]["value"] < 1
+    assert any(
+        "method gradient and smoothgrad" in note for note in answer.json["comparison"]["notes"]
+    )
 
 
 def test_lower_precision_is_recorded_with_its_measured_agreement(evaluate, tmp_path):

@@ -106,7 +106,7 @@ def test_a_property_file_decides_what_a_column_is(dmlbench, tmp_path):
     (tmp_path / "p.yaml").write_text("code: {kind: categorical}\n")
     accepted = dmlbench(*words, "--properties", tmp_path / "p.yaml", "--no-chance", "--json")
     assert accepted.exit_code == 0, accepted.err
-    assert accepted.json["properties"]["code"]["labels"] == 9
+    assert accepted.json["results"][0]["properties"]["properties"]["code"]["labels"] == 9
 
 
 def test_a_semicolon_table_scores_as_its_comma_twin(tmp_path):
@@ -160,7 +160,8 @@ def test_the_suffix_says_what_is_written(dmlbench, words, tmp_path):
 
 
 def test_a_dash_is_stdout(dmlbench, words):
-    assert json.loads(dmlbench(*words, "--out", "-").out)["n"] == 40
+    document = json.loads(dmlbench(*words, "--out", "-").out)
+    assert document["results"][0]["properties"]["n"] == 40
 
 
 def test_a_link_is_followed_and_a_pipe_is_streamed_to(dmlbench, words, tmp_path):
@@ -171,14 +172,14 @@ def test_a_link_is_followed_and_a_pipe_is_streamed_to(dmlbench, words, tmp_path)
     (tmp_path / "link.json").symlink_to(tmp_path / "real.json")
     assert dmlbench(*words, "--out", tmp_path / "link.json").exit_code == 0
     assert (tmp_path / "link.json").is_symlink()
-    assert json.loads((tmp_path / "real.json").read_text())["n"] == 40
+    assert json.loads((tmp_path / "real.json").read_text())["results"][0]["properties"]["n"] == 40
     os.mkfifo(tmp_path / "pipe")
     read = []
     reader = threading.Thread(target=lambda: read.append((tmp_path / "pipe").read_text()))
     reader.start()
     assert dmlbench(*words, "--out", tmp_path / "pipe").exit_code == 0
     reader.join(timeout=30)
-    assert json.loads(read[0])["n"] == 40
+    assert json.loads(read[0])["results"][0]["properties"]["n"] == 40
     assert not (tmp_path / "pipe").is_file()
 
 

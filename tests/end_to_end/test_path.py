@@ -25,9 +25,8 @@ def command(package, *args):
 
 def evaluate(model, data, results):
     options = ("--maps", 4, "--samples", 2, "--device", "cpu", "--json")
-    return json.loads(
-        command("dmlbench", "evaluate", model, "--data", data, "--out", results, *options)
-    )
+    said = command("dmlbench", "evaluate", model, "--data", data, "--out", results, *options)
+    return json.loads(said)["results"][0]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +76,7 @@ def test_every_varied_factor_is_scored_for_every_model(path):
 def test_comparison_and_report_name_both_models(path):
     folder, results = path
     found = sorted((folder / "results").iterdir())
-    comparison = json.loads(command("dmlbench", "compare", *found, "--json"))
+    comparison = json.loads(command("dmlbench", "compare", *found, "--json"))["comparison"]
     ids = {result["run"]["model"]["id"] for result in results}
     assert {model["id"] for model in comparison["models"]} == ids
     command("dmlbench", "report", *found, "--data", folder / "data", "--out", folder / "r.html")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -103,6 +103,8 @@ def evaluate(
     from dmlbench.evaluation.several import evaluate_models
     from dmlbench.models.execution import pick_device
     from dmlbench.present.comparison_tables import print_comparison
+    from dmlbench.present.documents import json_text
+    from dmlbench.present.measurements import measurements_of
     from dmlbench.present.result_tables import print_result
     from dmlbench.results.files import Settings
     from dmlbench.saliency import method_named, resolve_precision
@@ -137,24 +139,16 @@ def evaluate(
         results.append(result)
         if not as_json:
             print_result(result)
-    if len(results) == 1:
-        if as_json:
-            _print_json(results[0].as_json() | {"log": said})
-        else:
-            say(_next_command(out, images.url))
-        return
-    with progress_bar("compare maps", None, quiet=as_json) as bar:
-        comparison = compare_results(results, progress=bar.report)
+    comparison = None
+    if len(results) > 1:
+        with progress_bar("compare maps", None, quiet=as_json) as bar:
+            comparison = compare_results(results, progress=bar.report)
     if as_json:
-        everything = {
-            "results": [result.as_json() for result in results],
-            "comparison": comparison.model_dump(mode="json"),
-            "log": said,
-        }
-        _print_json(everything)
-    else:
+        say(json_text(measurements_of(results, comparison, said)))
+        return
+    if comparison is not None:
         print_comparison(comparison)
-        say(_next_command(out, images.url))
+    say(_next_command(out, images.url))
 
 
 @app.command()
@@ -190,7 +184,7 @@ def score(
     """Compute property scores of embeddings from any source, with labels from a table."""
     from dmlbench.cli.values import check_file
     from dmlbench.evaluation.score_files import score_files
-    from dmlbench.present.documents import check_suffix, write_document
+    from dmlbench.present.documents import check_suffix, json_text, write_document
     from dmlbench.present.result_tables import print_scores, score_document
     from dmlbench.scores.options import ScoreSettings
 
@@ -200,12 +194,13 @@ def score(
     with progress_bar("score properties", None, quiet=as_json) as bar:
         settings = ScoreSettings(**vars(options), progress=bar.report)
         scores = score_files(embeddings, labels, settings, properties=properties)
+    document = score_document(scores)
     if out is not None:
-        write_document(score_document(scores), out)
+        write_document(document, out)
     if str(out) == "-":
         return
     if as_json:
-        _print_json(scores.model_dump(mode="json"))
+        say(json_text(document.content))
     else:
         print_scores(scores)
 
@@ -237,7 +232,7 @@ def compare(
     from dmlbench.comparison import compare_results, read_groups
     from dmlbench.present.comparison_files import comparison_document
     from dmlbench.present.comparison_tables import print_comparison
-    from dmlbench.present.documents import check_suffix, write_document
+    from dmlbench.present.documents import check_suffix, json_text, write_document
     from dmlbench.results import find_results, is_fingerprint
     from dmlbench.sources import open_source
 
@@ -251,12 +246,13 @@ def compare(
     grouped = read_groups(groups, loaded) if groups is not None else None
     with progress_bar("compare maps", None, quiet=as_json) as bar:
         comparison = compare_results(loaded, progress=bar.report, groups=grouped)
+    document = comparison_document(comparison)
     for path in out or ():
-        write_document(comparison_document(comparison), path)
+        write_document(document, path)
     if out and Path("-") in out:
         return
     if as_json:
-        _print_json(comparison.model_dump(mode="json"))
+        say(json_text(document.content))
     else:
         print_comparison(comparison)
         _name_left_out(paths, loaded)
@@ -314,7 +310,7 @@ def report(
     if str(out) == "-":
         return
     if as_json:
-        _print_json({"report": str(out), "models": [result.model for result in loaded]})
+        say(json.dumps({"report": str(out), "models": [result.model for result in loaded]}))
     else:
         _name_left_out(paths, loaded)
         say(f"report: {out}")
@@ -358,7 +354,3 @@ def _next_command(out: Path, url: str) -> str:
     words += [] if out == RESULTS else [str(out)]
     words += ["--data", url] if "://" in url else []
     return f"next: {shlex.join(words)}"
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    say(json.dumps(content, indent=1, ensure_ascii=False))

@@ -10,6 +10,7 @@ from dmlbench.comparison.representations import MEASURES, Similarity
 from dmlbench.present.comparison_tables import comparison_tables
 from dmlbench.present.documents import COLUMNS, Document, Number, score_numbers
 from dmlbench.present.geometry_tables import geometry_numbers
+from dmlbench.present.measurements import Measurements
 from dmlbench.present.response_tables import size_text
 from dmlbench.scores.registry import MAIN, RESPONSE, RESPONSE_RETRIEVAL
 
@@ -27,7 +28,8 @@ def comparison_document(comparison: Comparison) -> Document:
         *_group_numbers(comparison.groups),
     ]
     tables = list(comparison_tables(comparison))
-    return Document(comparison, COLUMNS, numbers, tables, comparison.dataset, comparison.notes)
+    content = Measurements(comparison=comparison)
+    return Document(content, COLUMNS, numbers, tables, comparison.dataset, comparison.notes)
 
 
 def _property_numbers(comparison: Comparison) -> Iterator[Number]:

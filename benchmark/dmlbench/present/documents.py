@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from dmlbench.present.latex import latex_table
+from dmlbench.present.measurements import Measurements
 from dmlbench.present.table import Table
 from dmlbench.present.table_writers import csv_document, markdown_table
 from dmlbench.results.files import DatasetRecord, Interval
@@ -59,7 +60,7 @@ class Document:
         notes: notes to write with the tables.
     """
 
-    content: BaseModel
+    content: Measurements
     columns: Sequence[str]
     numbers: Sequence[Number]
     tables: Sequence[Table]
@@ -97,9 +98,9 @@ def write_document(document: Document, path: Path) -> None:
     write_atomic(path, _WRITERS.get(path.suffix, _json)(document))
 
 
-def as_json(content: BaseModel) -> str:
+def json_text(content: BaseModel) -> str:
     """Return a result as JSON, which `model_validate_json` reads back."""
-    return json.dumps(content.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(content.model_dump(mode="json"), indent=1, ensure_ascii=False)
 
 
 def as_latex(document: Document) -> str:
@@ -117,7 +118,7 @@ def as_latex(document: Document) -> str:
 
 
 def _json(document: Document) -> str:
-    return as_json(document.content)
+    return json_text(document.content) + "\n"
 
 
 def _csv(document: Document) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dmlbench.present.documents import Document, score_numbers
 from dmlbench.present.geometry_tables import geometry_line, geometry_numbers, geometry_table
+from dmlbench.present.measurements import Measured, Measurements
 from dmlbench.present.numbers import NONE, interval, number
 from dmlbench.present.pair_tables import pair_table
 from dmlbench.present.response_tables import response_tables
@@ -72,7 +73,8 @@ def score_document(scores: ScoredFiles) -> Document:
         pair_table(scores.properties, scores.settings),
         geometry_table({"embeddings": scores.geometry}),
     ]
-    return Document(scores, COLUMNS, numbers, tables)
+    content = Measurements(results=(Measured(properties=scores),))
+    return Document(content, COLUMNS, numbers, tables)
 
 
 def print_result(result: Result) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from dmlbench.present.documents import as_json
+from dmlbench.present.documents import json_text
 from dmlbench.present.figures import grid_files
 from dmlbench.present.latex import latex_table
 from dmlbench.present.page import render_page
@@ -39,7 +39,7 @@ def write_study(findings: Findings, out: Path) -> None:
         for suffix, content in grid_files(grid).items():
             write_atomic(out / FIGURES / f"{name}.{suffix}", content)
     write_atomic(out / SUMMARY, _summary(findings, sentences, [table for _, table in tables]))
-    write_atomic(out / NUMBERS, as_json(findings))
+    write_atomic(out / NUMBERS, json_text(findings) + "\n")
     page = render_page(
         "study.html.j2",
         recipe=findings.recipe,

@@ -34,17 +34,6 @@ class Result:
         """Id of the model."""
         return self.run.model.id
 
-    def as_json(self) -> dict[str, object]:
-        """Return the JSON files and the path of their folder as one object."""
-        files = {
-            "run": self.run,
-            "properties": self.properties,
-            "saliency": self.saliency,
-            "pairs": self.pairs,
-        }
-        dumped = {name: file and file.model_dump(mode="json") for name, file in files.items()}
-        return {"folder": str(self.folder.path), **dumped}
-
     def maps(self) -> Maps:
         """Read maps.npz; valid only if `saliency` is not None."""
         assert self.saliency is not None

@@ -51,10 +51,10 @@ def test_two_models_on_cars196(measured, dmlbench, cars196, tmp_path):
         assert np.isnan(maps.attention_on_car).all()
     answer = dmlbench("compare", out, "--json")
     assert answer.exit_code == 0, answer.err
-    (pair,) = answer.json["saliency"]["pairs"]
+    (pair,) = answer.json["comparison"]["saliency"]["pairs"]
     assert pair["correlation"]["images"] == 8
-    assert "no attention on the car: the images have no masks" in answer.json["notes"]
-    assert any("common grid" in note for note in answer.json["notes"])
+    assert "no attention on the car: the images have no masks" in answer.json["comparison"]["notes"]
+    assert any("common grid" in note for note in answer.json["comparison"]["notes"])
     for suffix in ("csv", "md", "tex"):
         written = dmlbench("compare", out, "--out", tmp_path / f"table.{suffix}")
         assert written.exit_code == 0, written.err
@@ -79,7 +79,7 @@ def test_a_model_whose_classes_are_apart_retrieves_them(dmlbench, cars196, tmp_p
     assert "retrieval of class: P@1 1.000 (" in said
     answer = dmlbench(*arguments, "--json")
     assert answer.exit_code == 0, answer.err
-    scores = answer.json["properties"]["properties"]["class"]
+    scores = answer.json["results"][0]["properties"]["properties"]["class"]
     for name in ("precision_at_1", "map_at_r", "r_precision", "arp"):
         assert scores[name]["value"] == pytest.approx(1)
 
@@ -137,8 +137,8 @@ def test_images_without_any_label_get_maps_alone(measured, dmlbench, tar, draw, 
     assert "the images have no properties: maps can be made, nothing can be scored" in said
     answer = dmlbench("compare", out, "--json")
     assert answer.exit_code == 0, answer.err
-    assert answer.json["properties"] == {}
-    assert len(answer.json["saliency"]["pairs"]) == 1
+    assert answer.json["comparison"]["properties"] == {}
+    assert len(answer.json["comparison"]["saliency"]["pairs"]) == 1
     assert dmlbench("compare", out).exit_code == 0
     page = dmlbench("report", out, "--out", tmp_path / "report.html")
     assert page.exit_code == 0, page.err

@@ -314,7 +314,7 @@ def test_the_training_split_of_a_rendered_dataset_is_trained_on(
     test = ["--split", "test", "--maps", 0, "--out", tmp_path / "r"]
     answer = dmlbench("evaluate", model, "--data", folder, *test, "--json")
     assert answer.exit_code == 0, answer.err
-    labels = answer.json["properties"]["properties"]["car_model"]["labels"]
+    labels = answer.json["results"][0]["properties"]["properties"]["car_model"]["labels"]
     assert labels == 2
 
 

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import warnings
 
 import numpy as np
 import pytest
@@ -84,10 +85,11 @@ def test_a_monitored_training_ends_with_the_same_weights(network, shapes):
         network[1].weight.requires_grad_(False)
         torch.manual_seed(1)
         random.seed(1)
-        np.random.seed(1)
+        np.random.seed(1)  # noqa: NPY002
         optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], 0.1)
         for _ in range(3):
-            (network(images * random.random()).square().mean() * np.random.rand()).backward()
+            scale = random.random() * np.random.rand()  # noqa: NPY002
+            (network(images) * scale).square().mean().backward()
             if monitor is not None:
                 assert monitor(network)
             optimizer.step()
@@ -219,8 +221,10 @@ def test_preprocessing_that_is_assumed_is_warned_of_once(network, shapes):
     monitor = dmlbench.PropertyMonitor(shapes, input_size=32)
     with pytest.warns(UserWarning, match="ImageNet's preprocessing assumed for mean, std") as said:
         monitor(network)
-        monitor(network)
     assert [warning.filename for warning in said] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        monitor(network)
 
 
 def test_a_network_of_timm_brings_its_preprocessing(shapes, recwarn):
@@ -241,8 +245,8 @@ def test_a_network_of_timm_brings_its_preprocessing(shapes, recwarn):
         ({"class_property": "make"}, "unknown property 'make'"),
         ({"method": "gradcam"}, "did you mean 'grad_cam'"),
         ({"loss": "triplets"}, "triplets"),
-        ({"images": 1}, "no property has two labels among 1 images"),
-        ({"images": 2, "properties": ["car_model"]}, "property 'car_model': "),
+        ({"images": 1}, "no property can be scored among 1 images; valid: "),
+        ({"images": 2, "properties": ["car_model"]}, "property 'car_model' among 2 images: "),
     ],
 )
 def test_an_option_that_is_not_valid_is_refused_before_anything_runs(shapes, options, message):

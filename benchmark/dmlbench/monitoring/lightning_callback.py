@@ -75,12 +75,13 @@ class PropertyMonitorCallback(Callback):
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure after a validation of a training."""
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
-            self._log(trainer, pl_module)
+            self._log(trainer, pl_module, _batches(trainer))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure after a training epoch where nothing validates."""
         if not trainer.enable_validation:
-            self._log(trainer, pl_module)
+            # Lightning logs what an epoch ends with under its last batch.
+            self._log(trainer, pl_module, _batches(trainer) - 1)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps."""
@@ -90,11 +91,9 @@ class PropertyMonitorCallback(Callback):
         """Continue the history of a checkpoint."""
         self.monitor.load_state_dict(state_dict)
 
-    def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule, step: int) -> None:
         scores: dict[str, float] = {}
         if trainer.is_global_zero:
-            # The step that Lightning logs scores with; with two optimizers not `global_step`.
-            step = trainer.fit_loop.epoch_loop._batches_that_stepped
             measured = self.monitor(self._network_of(pl_module), step)
             scores = {f"{self.prefix}{name}": score for name, score in measured.items()}
             self._log_strip(trainer, step)
@@ -107,8 +106,10 @@ class PropertyMonitorCallback(Callback):
         for logger in trainer.loggers:
             if hasattr(logger, "log_image"):
                 logger.log_image(name, [strip], step=step)
-            elif hasattr(logger.experiment, "add_image"):
-                logger.experiment.add_image(name, strip, step, dataformats="HWC")
+                continue
+            add_image = getattr(getattr(logger, "experiment", None), "add_image", None)
+            if add_image is not None:
+                add_image(name, strip, step, dataformats="HWC")
 
     def _network_of(self, pl_module: pl.LightningModule) -> nn.Module:
         if self.network is None:
@@ -121,3 +122,8 @@ class PropertyMonitorCallback(Callback):
                 f"network '{self.network}': {error}; valid: the name of a submodule, such as "
                 f"{names}"
             ) from None
+
+
+def _batches(trainer: pl.Trainer) -> int:
+    """Return the step that Lightning logs with; with two optimizers it is not `global_step`."""
+    return trainer.fit_loop.epoch_loop._batches_that_stepped

@@ -93,12 +93,18 @@ def make_scorer(source: ImageSource, rows: Ints, requested: RequestedScores) -> 
         name: encode_labels(np.asarray(prop.labels)[rows], len(rows), f"property '{name}'", codes)
         for name, prop in properties.items()
     }
-    for name in (*(requested.properties or ()), *filter(None, [requested.class_property])):
-        if labels[name].reason is not None:
-            raise InputError(f"{source.url}: property '{name}': {labels[name].reason}")
+    named = {*(requested.properties or ()), requested.class_property}
+    for name, coded in labels.items():
+        if name in named and coded.reason is not None:
+            raise InputError(
+                f"{source.url}: property '{name}' among {len(rows)} images: {coded.reason}"
+            )
     labels = {name: coded for name, coded in labels.items() if coded.reason is None}
     if not labels:
-        raise InputError(f"{source.url}: no property has two labels among {len(rows)} images")
+        raise InputError(
+            f"{source.url}: no property can be scored among {len(rows)} images; valid: images "
+            "with properties of at least two labels each"
+        )
     options = Options(
         seed=0,
         groups=None,
@@ -111,7 +117,7 @@ def make_scorer(source: ImageSource, rows: Ints, requested: RequestedScores) -> 
     return PropertyScorer(labels, {name: scores_by_property[name] for name in labels}, options)
 
 
-def _by_property(source: ImageSource, requested: RequestedScores) -> dict[str, Sequence[str]]:
+def _by_property(source: ImageSource, requested: RequestedScores) -> dict[str, tuple[str, ...]]:
     varied = source.manifest.varied
     by_property = {
         name: tuple(requested.scores)

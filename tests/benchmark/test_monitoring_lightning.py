@@ -25,6 +25,7 @@ pytest.importorskip("lightning")
 import lightning.pytorch as pl  # noqa: E402
 from lightning.pytorch.callbacks import ModelCheckpoint  # noqa: E402
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger, WandbLogger  # noqa: E402
+from lightning.pytorch.strategies import ModelParallelStrategy  # noqa: E402
 
 HUE, STRIP = "nr_precision/paint_hue", "saliency_maps"
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
@@ -151,6 +152,15 @@ def test_two_monitors_watch_two_parts_of_a_network_under_two_prefixes(shapes, tm
     misspelled = dmlbench.PropertyMonitorCallback(monitored(shapes), network="encodr")
     with pytest.raises(InputError, match=r"network 'encodr': .*valid: .*encoder"):
         fit(Validated(), tmp_path, misspelled, logger=False)
+
+
+def test_a_network_that_is_split_over_processes_is_refused(shapes, tmp_path):
+    callback = dmlbench.PropertyMonitorCallback(monitored(shapes))
+    trainer = pl.Trainer(
+        strategy=ModelParallelStrategy(), accelerator="cpu", devices=1, default_root_dir=tmp_path
+    )
+    with pytest.raises(InputError, match="ModelParallelStrategy: no process holds the whole"):
+        callback.setup(trainer, Plain(), "fit")
 
 
 def test_a_validation_outside_of_a_training_measures_nothing(shapes, tmp_path):

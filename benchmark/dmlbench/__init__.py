@@ -8,15 +8,18 @@ from dmldata.common.lazy import lazy_exports
 from dmldata.version import __version__
 
 if TYPE_CHECKING:
-    from dmlbench import maps, saliency, scores
+    from dmlbench import maps, metrics, saliency, scores
     from dmlbench.api import compare, evaluate, score
     from dmlbench.comparison import compare_results
     from dmlbench.embedding import embed
     from dmlbench.models import load_model
+    from dmlbench.monitoring import PropertyMonitor, PropertyMonitorCallback
     from dmlbench.results import find_results
     from dmlbench.scores import arp, nr_precision, score_properties
 
 __all__ = [
+    "PropertyMonitor",
+    "PropertyMonitorCallback",
     "__version__",
     "arp",
     "compare",
@@ -26,6 +29,7 @@ __all__ = [
     "find_results",
     "load_model",
     "maps",
+    "metrics",
     "nr_precision",
     "saliency",
     "score",
@@ -36,6 +40,8 @@ __all__ = [
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
+        "PropertyMonitor": "dmlbench.monitoring",
+        "PropertyMonitorCallback": "dmlbench.monitoring",
         "arp": "dmlbench.scores",
         "compare": "dmlbench.api",
         "compare_results": "dmlbench.comparison",
@@ -44,6 +50,7 @@ __getattr__, __dir__ = lazy_exports(
         "find_results": "dmlbench.results",
         "load_model": "dmlbench.models",
         "maps": "dmlbench.maps",
+        "metrics": "dmlbench.metrics",
         "nr_precision": "dmlbench.scores",
         "saliency": "dmlbench.saliency",
         "score": "dmlbench.api",

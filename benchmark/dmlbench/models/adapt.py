@@ -80,7 +80,7 @@ def adapt(loaded: LoadedModel, output: str | None) -> LoadedModel:
         images = _noise(3, loaded.preprocessing.input_size)
         if fitted.batch is None and (_is_quantized(model) or not _takes(fitted, images)):
             fitted.batch = 1
-        fitted.contiguous = not _same_in_channels_last(fitted, images)
+        fitted.contiguous = not reads_channels_last(fitted, images)
     if fitted.batch is not None:
         notes.append(f"images are given to the model in batches of {fitted.batch}, as it needs it")
     plain = isinstance(returned, Tensor) and returned.ndim == 2
@@ -187,7 +187,8 @@ def _takes(model: FittedModel, images: Tensor) -> bool:
     return isinstance(output, Tensor) and len(output) == len(images)
 
 
-def _same_in_channels_last(model: FittedModel, images: Tensor) -> bool:
+def reads_channels_last(model: FittedModel, images: Tensor) -> bool:
+    """Return whether a model embeds images [B, 3, H, W] alike in channels-last memory layout."""
     expected = model(images.clone())
     try:
         embeddings = model(images.contiguous(memory_format=torch.channels_last))

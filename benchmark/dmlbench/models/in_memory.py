@@ -45,14 +45,7 @@ def in_memory(
             raise ModelError(f"{name}: the network is lazy; run it once before it is measured")
         model = _copied(network, name)
         weights = hash_tensors(model.state_dict())
-    known = (
-        preprocessing_of(network) if preprocessing is None else preprocessing_from(preprocessing)
-    )
-    assumed = () if known is not None else options.assumed()
-    notes = (
-        (f"{name}: ImageNet's preprocessing assumed for {', '.join(assumed)}",) if assumed else ()
-    )
-    chosen = options.apply(known or Preprocessing())
+    chosen, notes = choose_preprocessing(network, preprocessing, options, name)
     loss, distance = options.explained_by(None, "")
     return LoadedModel(
         model=model,
@@ -63,6 +56,26 @@ def in_memory(
         distance=distance,
         notes=notes,
     )
+
+
+def choose_preprocessing(
+    network: EmbeddingModel, described: object | None, options: ModelOptions, name: str
+) -> tuple[Preprocessing, tuple[str, ...]]:
+    """Return the preprocessing of a network in memory, and a note on what was assumed of it.
+
+    Args:
+        described: see `in_memory`.
+        name: name of the network, for the note.
+
+    Raises:
+        ModelError: the preprocessing is not known.
+    """
+    known = preprocessing_of(network) if described is None else preprocessing_from(described)
+    assumed = () if known is not None else options.assumed()
+    notes = (
+        (f"{name}: ImageNet's preprocessing assumed for {', '.join(assumed)}",) if assumed else ()
+    )
+    return options.apply(known or Preprocessing()), notes
 
 
 def _copied(network: nn.Module, name: str) -> nn.Module:

@@ -25,6 +25,9 @@ from dmlbench.scores.uncertainty import generator, permuted_codes
 from dmldata.common.arrays import Floats, Ints
 from dmldata.common.progress import Advance
 
+KEYS = ScoreSet(normalized=True, raw=True).keys
+"""Keys of all scores of nearest neighbors."""
+
 
 def neighbor_scores(
     embeddings: Floats, labels: Mapping[str, Labels], options: Options

@@ -46,6 +46,12 @@ def embed(
     Raises:
         ModelError: an embedding is not finite, or its number of dimensions differs from
             `model.dimensions`.
+
+    >>> from dmlbench.models import Preprocessing, load_model
+    >>> network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten())
+    >>> model = load_model(network, preprocessing=Preprocessing(input_size=32))
+    >>> embed(model, [Image.new("RGB", (40, 30))] * 3, device="cpu").shape
+    (3, 12)
     """
     place = pick_device(device)
     move_model(model.model, place)

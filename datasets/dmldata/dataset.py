@@ -56,6 +56,10 @@ def open_dataset(url: str | os.PathLike[str] | Location, *, split: str | None = 
         InputError: the URL cannot be read at all (unknown protocol).
         UnknownNameError: there is no such split.
         DatasetError: there is no dataset, its manifest is not valid, or it has no images.
+
+    >>> dataset = open_dataset("package:sample")
+    >>> len(dataset), dataset.manifest.factor("paint_hue").kind
+    (64, 'cyclic')
     """
     location = url if isinstance(url, Location) else locate(url)
     url = location.url
@@ -74,6 +78,13 @@ class Dataset:
             has a fingerprint of its own.
         notes: empty; see `dmlbench.sources.ImageSource`, whose interface a dataset has.
         options: the split, if one was chosen.
+
+    >>> dataset = open_dataset("package:sample")
+    >>> dataset.labels("car_model").shape, dataset.has_masks
+    ((64,), True)
+    >>> item = next(dataset.samples_iter())
+    >>> item.image.size, item.mask.shape, item.row["key"] == item.key
+    ((256, 256), (256, 256), True)
     """
 
     notes: tuple[str, ...] = ()

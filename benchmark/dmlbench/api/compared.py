@@ -27,6 +27,12 @@ class ComparedEvaluations:
         comparison: all of it, typed.
         results: the results of the models, in their order.
         dataset: the images that they were measured on; None if they were not opened.
+
+    ```python
+    comparison = dmlbench.compare([mine, theirs])
+    comparison.to_frame().pivot_table("value", "property", ["score", "model"])
+    comparison.plot.correlations()
+    ```
     """
 
     comparison: Comparison
@@ -66,6 +72,10 @@ def compare(evaluations: Sequence[Evaluation | str | Path]) -> ComparedEvaluatio
 
     Raises:
         InputError: there are fewer than two models, or they were measured on different datasets.
+
+    ```python
+    dmlbench.compare(["results"]).report("report.html")
+    ```
     """
     folders = [
         item.result.folder.path if isinstance(item, Evaluation) else Path(item).expanduser()

@@ -24,6 +24,13 @@ class Evaluation:
     Attributes:
         result: all of it, typed, with the folder that holds it.
         dataset: the images that it was measured on; None if they were not opened.
+
+    ```python
+    mine = dmlbench.evaluate("model.pt", "paper", maps=8)
+    mine.to_frame().query("score == 'nr_precision'")
+    mine.plot.heatmap()
+    mine.report("mine.html")
+    ```
     """
 
     result: Result

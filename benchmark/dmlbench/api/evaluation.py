@@ -67,6 +67,11 @@ def evaluate(
     Raises:
         InputError: a setting, the dataset or the name is not valid.
         ModelError, DatasetError: a model or the dataset cannot be read, or breaks the contract.
+
+    ```python
+    mine = dmlbench.evaluate(network, "paper", maps=8)  # a module in memory
+    both = dmlbench.evaluate(["model.pt", "timm:resnet50"], "paper", out="results")
+    ```
     """
     several = isinstance(model, Sequence) and not isinstance(model, str)
     models: list[Any] = list(model) if several else [model]  # type: ignore[arg-type]

@@ -28,6 +28,12 @@ class Plots:
 
     Each method draws into `ax` and returns it; without `ax` it makes a figure of a fitting size.
     Where there are several models, `model` is the name of one of them.
+
+    ```python
+    figure, (left, right) = pyplot.subplots(1, 2)
+    comparison.plot.heatmap(ax=left)
+    mine.plot.embeddings(by="car_model", ax=right)
+    ```
     """
 
     comparison: Comparison

@@ -30,6 +30,11 @@ class ScoredEmbeddings:
 
     Attributes:
         scores: all of it, typed.
+
+    >>> one_hot = np.eye(4)[np.arange(40) % 4]
+    >>> scored = score(one_hot, {"shape": [f"s{number % 4}" for number in range(40)]})
+    >>> scored.to_frame().set_index("score").loc["arp", "value"]
+    1.0
     """
 
     scores: ScoredProperties

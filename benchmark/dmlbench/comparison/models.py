@@ -46,6 +46,11 @@ def compare_results(
 
     Raises:
         InputError: there are fewer than `at_least` models.
+
+    ```python
+    comparison = compare_results(find_results([Path("results")]))
+    comparison.differences["paint_hue"]  # of all pairs of models, with intervals
+    ```
     """
     if len(results) < at_least:
         listed = ", ".join(result.model for result in results) or "none"

@@ -80,6 +80,13 @@ def load_model(
     Raises:
         ModelError: the reference cannot be loaded, or the model breaks the contract.
         UnknownNameError: the option, loss, distance or filter does not exist.
+
+    >>> from torch import nn
+    >>> from dmlbench.models import Preprocessing
+    >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    >>> model = load_model(network, preprocessing=Preprocessing(input_size=32))
+    >>> model.dimensions, model.preprocessing.input_size
+    (12, (32, 32))
     """
     if isinstance(reference, LoadedModel):
         return reference

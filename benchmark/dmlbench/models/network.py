@@ -11,6 +11,11 @@ class EmbeddingNetwork(nn.Module):
     Args:
         trunk: images -> pooled features [B, F].
         embedder: linear layer from F to D; without it (None) the features are the embeddings.
+
+    >>> import torch
+    >>> trunk = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    >>> EmbeddingNetwork(trunk, nn.Linear(12, 5))(torch.rand(4, 3, 8, 8)).shape
+    torch.Size([4, 5])
     """
 
     def __init__(self, trunk: nn.Module, embedder: nn.Linear | None = None) -> None:

@@ -86,6 +86,12 @@ def save_safetensors(
         path: the file to write; it is written atomically.
         loss, distance: keys of the protocol's section 6.
         training: how it was trained, as information for readers of the file.
+
+    ```python
+    trunk = timm.create_model("resnet50", num_classes=0)
+    network = EmbeddingNetwork(trunk, torch.nn.Linear(2048, 128))
+    save_safetensors(network, "timm:resnet50", Preprocessing(), "model.safetensors", loss="arcface")
+    ```
     """
     from safetensors.torch import save
 

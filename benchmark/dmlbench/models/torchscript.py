@@ -61,6 +61,10 @@ def save_torchscript(
             on a batch of two zero images (control flow that depends on values is then fixed).
         path: the file to write; it is written atomically.
         loss, distance: keys of the protocol's section 6.
+
+    ```python
+    save_torchscript(network, Preprocessing(input_size=128), "model.pt", loss="contrastive")
+    ```
     """
     options = ModelOptions(loss=loss, distance=distance)
     metadata = Metadata(preprocessing, *options.explained_by(None, ""))

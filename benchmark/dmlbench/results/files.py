@@ -342,6 +342,9 @@ class Settings(StrictModel):
             fifth of them and at least four.
         precision: "fp32", "bf16" or "auto"; see `dmlbench.saliency.resolve_precision`.
         pairs: whether maps of wrong nearest neighbors are computed, too.
+
+    >>> Settings(maps=8, device="cpu").samples
+    50
     """
 
     seed: int = 0

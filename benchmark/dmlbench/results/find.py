@@ -84,6 +84,11 @@ def find_results(paths: Iterable[Path], data: str | None = None) -> list[Result]
     Raises:
         InputError: there are no results, they are incomplete or of several datasets, or a model
             occurs twice.
+
+    ```python
+    for result in find_results([Path("results")]):
+        print(result.run.name, result.properties.properties["paint_hue"].scores["arp"].value)
+    ```
     """
     folders = _all_run_folders(paths)
     if not folders:

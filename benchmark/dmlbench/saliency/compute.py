@@ -102,6 +102,14 @@ def saliency_maps(
         ModelError: a map is not finite, or the model lacks what the method needs: gradients that
             reach the pixels, or a convolutional stage.
         InputError: the user's method cannot be imported or returns no maps.
+
+    >>> from torch import nn
+    >>> from dmlbench.models import Preprocessing, load_model
+    >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    >>> model = load_model(network, preprocessing=Preprocessing(input_size=32))
+    >>> images = [Image.effect_noise((40, 40), 60).convert("RGB")]
+    >>> saliency_maps(model, images, ["a"], method="gradient", device="cpu").shape
+    (1, 32, 32)
     """
     return explain_images(loaded, images, keys, settings).maps
 

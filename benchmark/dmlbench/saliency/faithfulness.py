@@ -96,6 +96,15 @@ def insertion(
 
     It is below 0 where revealing the map's most salient pixels restores the distance sooner than
     revealing random ones. Arguments, result and errors are those of `deletion`.
+
+    >>> images, maps = torch.rand(1, 3, 8, 8), torch.zeros(1, 8, 8)
+    >>> maps[0, 0, 0] = 1
+    >>> def corner(images):
+    ...     return images[:, :, 0, 0]
+    >>> def distance(a, b):
+    ...     return (a - b).norm(dim=1)
+    >>> bool(insertion(corner, images, maps, torch.zeros(1, 3), distance) < 0)
+    True
     """
     map_input = MapInput(model, images, reference, distance, chunk)
     return _area_over_random(map_input, maps, map_input.names_of(keys), seed, steps, revealed=True)

@@ -122,6 +122,14 @@ def smoothgrad(
 
     Arguments, result and noise are those of `smoothgrad_paper`.
     Source: Smilkov et al., "SmoothGrad", 2017.
+
+    >>> images = torch.rand(2, 3, 8, 8)
+    >>> def mean_color(images):
+    ...     return images.mean((2, 3))
+    >>> def distance(a, b):
+    ...     return (a - b).square().sum(dim=1)
+    >>> smoothgrad(mean_color, images, torch.zeros(1, 3), distance, keys=["a", "b"]).shape
+    torch.Size([2, 8, 8])
     """
     map_input = MapInput(model, images, reference, distance, chunk, precision)
     copies = NoisyCopies(keys, samples, sigma, seed, owner)
@@ -141,6 +149,14 @@ def gradient(
     """Return |mean over channels of the gradient|, without noise.
 
     Arguments and result are those of `smoothgrad_paper`; keys are for messages alone.
+
+    >>> images = torch.rand(2, 3, 8, 8)
+    >>> def mean_color(images):
+    ...     return images.mean((2, 3))
+    >>> def distance(a, b):
+    ...     return (a - b).square().sum(dim=1)
+    >>> gradient(mean_color, images, torch.zeros(1, 3), distance).shape
+    torch.Size([2, 8, 8])
     """
 
     def magnitudes(prepared: MapInput) -> Tensor:
@@ -173,6 +189,15 @@ def integrated_gradients(
         black: [1, 3, H, W], the black image after the model's preprocessing; see `black_image`.
 
     The other arguments and the result are those of `smoothgrad_paper`; keys are for messages alone.
+
+    >>> images = torch.rand(2, 3, 8, 8)
+    >>> def mean_color(images):
+    ...     return images.mean((2, 3))
+    >>> def distance(a, b):
+    ...     return (a - b).square().sum(dim=1)
+    >>> black = torch.zeros(1, 3, 8, 8)
+    >>> integrated_gradients(mean_color, images, torch.zeros(1, 3), distance, black=black).shape
+    torch.Size([2, 8, 8])
     """
 
     def magnitudes(prepared: MapInput) -> Tensor:
@@ -213,6 +238,14 @@ def grad_cam(
     Raises:
         ModelError: the model has no visible convolutional stage, or tokens follow it (as in vision
             transformers).
+
+    >>> from torch import nn
+    >>> pool = nn.AdaptiveAvgPool2d(1)
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), pool, nn.Flatten())
+    >>> def distance(a, b):
+    ...     return (a - b).square().sum(dim=1)
+    >>> grad_cam(network, torch.rand(2, 3, 8, 8), torch.zeros(1, 4), distance).shape
+    torch.Size([2, 8, 8])
     """
     return _clipped(
         stage_maps, MapInput(model, images, reference, distance, chunk, precision), keys
@@ -239,6 +272,15 @@ def occlusion(
         black: [1, 3, H, W], the black image after the model's preprocessing; see `black_image`.
 
     The other arguments and the result are those of `smoothgrad_paper`; keys are for messages alone.
+
+    >>> images = torch.rand(2, 3, 8, 8)
+    >>> def mean_color(images):
+    ...     return images.mean((2, 3))
+    >>> def distance(a, b):
+    ...     return (a - b).square().sum(dim=1)
+    >>> black = torch.zeros(1, 3, 8, 8)
+    >>> occlusion(mean_color, images, torch.zeros(1, 3), distance, black=black).shape
+    torch.Size([2, 8, 8])
     """
 
     def magnitudes(prepared: MapInput) -> Tensor:

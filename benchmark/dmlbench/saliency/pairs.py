@@ -109,6 +109,14 @@ def explain_pair(
     Raises:
         ValueError: not two images with a key each.
         UnknownNameError, ModelError, InputError: see `saliency_maps`.
+
+    >>> from torch import nn
+    >>> from dmlbench.models import Preprocessing, load_model
+    >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    >>> model = load_model(network, preprocessing=Preprocessing(input_size=32))
+    >>> pair = [Image.effect_noise((40, 40), 60).convert("RGB") for _ in range(2)]
+    >>> explain_pair(model, pair, ["a", "b"], method="gradient", device="cpu").maps.shape
+    (2, 32, 32)
     """
     if len(images) != 2 or len(keys) != 2:
         raise ValueError(f"{len(images)} images and {len(keys)} keys, expected 2 of each")

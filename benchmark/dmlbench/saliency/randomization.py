@@ -137,6 +137,11 @@ def randomized_maps(
     Raises:
         ModelError: the model's layers cannot be randomized, its embeddings do not depend on them,
             or a map of a randomized copy is not finite.
+
+    ```python
+    maps = randomized_maps(model, images, keys, MapSettings(method="gradient"))
+    maps.stages, maps.maps.shape  # names of S stages, [S, N, H, W]
+    ```
     """
     stages, names = randomization_stages(loaded.model), list(keys)
     assert isinstance(loaded.model, nn.Module)

@@ -68,6 +68,10 @@ def open_source(
     Raises:
         InputError: there is no known source at this place, or an option does not apply to it.
         DatasetError: the source is damaged, incomplete or not safe.
+
+    >>> source = open_source("package:sample")
+    >>> len(source), source.has_masks
+    (64, True)
     """
     arguments = {"split": split, "labels": labels, "properties": properties}
     options = {name: value for name, value in arguments.items() if value is not None}

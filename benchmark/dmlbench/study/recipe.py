@@ -149,6 +149,9 @@ def load_study(name: str) -> StudyRecipe:
     Raises:
         UnknownNameError: there is no such study.
         InputError: the file cannot be read or is not valid; the error names file, line and field.
+
+    >>> load_study("mini").losses
+    ('contrastive', 'arcface', 'normalized_softmax')
     """
     if name in recipe_names():
         with resources.as_file(RECIPES / f"{name}.yaml") as path:

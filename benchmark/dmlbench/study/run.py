@@ -51,6 +51,10 @@ def run_study(
 
     Raises:
         InputError: the recipe is not valid, or what it names does not exist.
+
+    ```python
+    findings = run_study(load_study("mini"), Path("mini"))
+    ```
     """
     models = [
         StudyModel(recipe, loss, fold, out, say, quiet=quiet)

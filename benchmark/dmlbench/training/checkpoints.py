@@ -81,6 +81,11 @@ def read_checkpoints(model: str | Path) -> list[Checkpoint]:
 
     Raises:
         ModelError: it is no such file, or a checkpoint is missing.
+
+    ```python
+    for checkpoint in read_checkpoints("models/arcface-fold0.safetensors"):
+        dmlbench.evaluate(checkpoint.file, "paper")
+    ```
     """
     path = Path(model)
     checkpoints = []

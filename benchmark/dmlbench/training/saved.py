@@ -37,6 +37,10 @@ def read_training(path: str | Path) -> dict[str, Any]:
 
     Raises:
         ModelError: there is no such file, or it does not describe a training.
+
+    ```python
+    read_training("models/arcface-fold0.safetensors")["settings"]["loss"]
+    ```
     """
     path = Path(path)
     if not path.is_file():

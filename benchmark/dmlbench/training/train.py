@@ -46,6 +46,11 @@ def train(settings: TrainSettings, *, say: Say = say, quiet: bool = False) -> Pa
     Raises:
         InputError: the settings are not valid, or what they name does not exist.
         PrismError: the loss or an embedding is not a finite number.
+
+    ```python
+    model = train(TrainSettings(loss="arcface", data="train196", epochs=4, out=Path("models")))
+    read_training(model)["metrics"]
+    ```
     """
     task = plan_task(settings)
     first = is_first()

@@ -54,6 +54,9 @@ def verify(url: str | os.PathLike[str], progress: Progress | None = None) -> lis
     Raises:
         InputError: the URL cannot be read, or its files cannot be listed.
         DatasetError: there is no dataset.json.
+
+    >>> verify("package:sample")
+    []
     """
     location = locate(url)
     with suppress(OSError):

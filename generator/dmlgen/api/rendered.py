@@ -47,6 +47,11 @@ def render(
     Raises:
         InputError: something is not valid, Blender is not installed, or `out` holds something else.
         PrismError: the renderer failed; finished images are kept for the next call.
+
+    ```python
+    colors = dmlgen.render("paper", factor="color", scenes=2, out="colors")
+    colors.to_frame()[["scene_id", "paint_hue"]]
+    ```
     """
     if isinstance(recipe, Plan) and planned:
         raise InputError(f"{', '.join(planned)}: the plan has decided this; valid: with a recipe")

@@ -57,6 +57,10 @@ def build_gallery(
 
     Raises:
         InputError: the folder holds no dataset, the width is out of range, or `out` is not empty.
+
+    ```python
+    build_gallery(Path("cars"), Path("cars.gallery"))  # open cars.gallery/index.html
+    ```
     """
     if not 32 <= width <= 512:
         raise InputError(f"--width {width}: has to be from 32 to 512")

@@ -99,6 +99,11 @@ def make_plan(
     Raises:
         FieldError: a number out of range, or more variants than the group has combinations.
         InputError: a group that has too many combinations, or means nothing in the recipe's places.
+
+    >>> from dmlgen.planning.recipe import load_recipe
+    >>> plan = make_plan(load_recipe("paper"), seed=0, count=3)
+    >>> [image.key for image in plan.images]
+    ['000000', '000001', '000002']
     """
     if not 0 <= seed <= MAX_DATASET_SEED:
         raise FieldError({"seed": seed}, f"has to be 0 to {MAX_DATASET_SEED}")

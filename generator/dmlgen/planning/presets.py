@@ -57,6 +57,9 @@ class Engine:
         size: width and height of the pictures in pixels; one number for square ones.
         device: one of DEVICES; 'auto' takes a GPU when there is one.
         depth, normals: whether every sample has a map of depth, or of normals, too.
+
+    >>> Engine("draft", 128).settings()["car_samples"]
+    8
     """
 
     preset: str

@@ -75,6 +75,10 @@ def load_recipe(name: str) -> ResolvedRecipe:
     Raises:
         InputError: unknown name, a file that is not valid (file, line, field), or recipes that
             extend each other in a circle.
+
+    >>> recipe = load_recipe("paper")
+    >>> recipe.count, recipe.factors["paint_hue"].varies
+    (100000, True)
     """
     return resolve(_read(recipe_file(name), ()))
 

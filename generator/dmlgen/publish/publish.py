@@ -154,6 +154,11 @@ def publish(publication: Publication, store: Store, say: Say) -> None:
 
     Raises:
         PrismError: a file could not be written, or arrived altered; the same call resumes.
+
+    ```python
+    store = open_store("hf://owner/name")
+    publish(plan_publication(Path("cars"), store, "1.0.0"), store, print)
+    ```
     """
     new = [file for file in publication.files if file.name in publication.new]
     version = publication.manifest.version

@@ -106,6 +106,11 @@ def render(
         InputError: Blender is not installed, or `out` holds something else or is being rendered
             by another process (nothing is changed then).
         PrismError: the renderer failed; finished images are kept for the next call.
+
+    ```python
+    plan, engine = dmlgen.plan("paper", count=96), Engine("draft", 128)
+    render(plan, engine, Path("cars"), executor=local_workers(engine, workers=4))
+    ```
     """
     with _rendered(plan, engine, out, None, executor, limits, on_progress) as done:
 
@@ -159,6 +164,10 @@ def merge(
     Raises:
         InputError: there are no slices, they are of different datasets, not all rows are
             rendered, or `out` holds something else.
+
+    ```python
+    merge([Path("slice-1"), Path("slice-2")], Path("cars"))
+    ```
     """
     stagings = [staging for folder in folders for staging in slices_in(folder)]
     if not stagings:

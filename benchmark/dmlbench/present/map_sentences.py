@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from dmlbench.comparison import Comparison, Pair
 from dmlbench.comparison.representations import RepresentationPair
 from dmlbench.present.difference_sentences import listed, scores_of_models, with_interval
 from dmlbench.present.numbers import interval, number, range_text
-from dmlbench.results.files import Interval
 
 NEAR = 0.25
-"""Share of the way from floor to ceiling that an interval has to lie within to be near an end."""
+"""Share of the way from floor to ceiling: an interval within it of an end is near that end."""
 _READINGS = {
     "floor": "no more alike than maps of different images",
     "near floor": "hardly more alike than maps of different images",
@@ -21,45 +19,35 @@ _READINGS = {
     "near ceiling": "nearly as alike as their own noise allows",
     "ceiling": "as alike as their own noise allows",
     "unsure": "of a likeness that these images do not tell from that of different images' maps",
-    "unsure below": "more alike than maps of different images; the images do not tell how much",
+    "above floor": "more alike than maps of different images",
 }
 
 
-class Place(NamedTuple):
-    """Where a correlation lies from floor to ceiling, as shares of the way, with its interval."""
-
-    share: float
-    interval: Interval
-
-    @property
-    def reading(self) -> str:
-        """What that says: a key of the readings."""
-        low, high = self.interval
-        if low <= 0:
-            return "floor" if high <= NEAR else "unsure"
-        if high >= 1:
-            return "ceiling" if low >= 1 - NEAR else "unsure below"
-        if high <= NEAR:
-            return "near floor"
-        return "near ceiling" if low >= 1 - NEAR else "between"
-
-
-def place_of(pair: Pair) -> Place | None:
-    """Return where the correlation of a pair lies; None where that or its interval is not known.
+def reading_of(pair: Pair) -> str | None:
+    """Return where the correlation of a pair lies between floor and ceiling: a key of `_READINGS`.
 
     The distances to floor and ceiling have paired intervals. Where one has none (the floor has none
-    of fewer than 40 images), the interval of the correlation itself takes its place.
+    of fewer than 40 images), that of the correlation itself takes its place.
+
+    Returns:
+        None where the correlation, its interval or the floor is not known.
     """
     r, floor, ceiling = pair.correlation, pair.floor.value, pair.ceiling.value
-    if r.mean is None or r.ci95 is None or floor is None or ceiling is None or ceiling <= floor:
+    if r.ci95 is None or floor is None or (ceiling is not None and ceiling <= floor):
         return None
-    way = ceiling - floor
-    low, high = ((end - floor) / way for end in r.ci95)
-    above, below = pair.above_floor.ci95, pair.below_ceiling.ci95
-    # The lower end is judged against the floor, the upper one against the ceiling.
-    low = above[0] / way if above else low
-    high = 1 - below[0] / way if below else high
-    return Place((r.mean - floor) / way, (low, high))
+    # Maps without noise have no ceiling but 1, which says nothing of what they could agree to.
+    near = NEAR * ((1.0 if ceiling is None else ceiling) - floor)
+    above = pair.above_floor.ci95 or (r.ci95[0] - floor, r.ci95[1] - floor)
+    if above[0] <= 0:
+        return "floor" if above[1] <= near else "unsure"
+    if above[1] <= near:
+        return "near floor"
+    if ceiling is None:
+        return "above floor"
+    below = pair.below_ceiling.ci95 or (ceiling - r.ci95[1], ceiling - r.ci95[0])
+    if below[1] <= near:
+        return "ceiling" if below[0] <= 0 else "near ceiling"
+    return "above floor" if below[0] <= 0 else "between"
 
 
 def how_maps_agree(comparison: Comparison) -> Iterator[str]:
@@ -78,15 +66,18 @@ def _of_two(comparison: Comparison, pair: Pair) -> str:
     names = f"{comparison.label(pair.a)} and {comparison.label(pair.b)}"
     r = with_interval(pair.correlation.mean, pair.correlation.ci95)
     images = len(comparison.saliency.keys)
-    bounds = (
-        f"maps of different images give {number(pair.floor.value, 2)} (floor), the maps' own noise "
-        f"allows {number(pair.ceiling.value, 2)} (ceiling)"
+    ceiling = pair.ceiling.value
+    noise = (
+        "a ceiling is not known"
+        if ceiling is None
+        else f"the maps' own noise allows {number(ceiling, 2)} (ceiling)"
     )
-    place = place_of(pair)
-    if place is None:
+    bounds = f"maps of different images give {number(pair.floor.value, 2)} (floor), {noise}"
+    reading = reading_of(pair)
+    if reading is None:
         return f"Saliency maps of {names} correlate with r = {r} over {images} images; {bounds}."
     return (
-        f"Saliency maps of {names} are {_READINGS[place.reading]}: r = {r} over {images} images; "
+        f"Saliency maps of {names} are {_READINGS[reading]}: r = {r} over {images} images; "
         f"{bounds}."
     )
 
@@ -94,8 +85,7 @@ def _of_two(comparison: Comparison, pair: Pair) -> str:
 def _of_many(comparison: Comparison, known: list[Pair]) -> str:
     assert comparison.saliency is not None
     images = len(comparison.saliency.keys)
-    places = {index: place for index, pair in enumerate(known) if (place := place_of(pair))}
-    counted = Counter(place.reading for place in places.values())
+    counted = Counter(filter(None, map(reading_of, known)))
     said = [
         f"{counted[key]} of {len(known)} pairs of models ha{'s' if counted[key] == 1 else 've'} "
         f"maps {reading}"

@@ -148,13 +148,13 @@ def _bounds(
     except ValueError:
         agreement = summarize_correlations(pearson(a, b)).mean
         ceiling = noise_ceiling(halves_a, halves_b)
-        known = agreement is not None and ceiling is not None
+        below = None if agreement is None or ceiling is None else ceiling - agreement
         return Bounds(
             agreement=Estimate(agreement, None),
             ceiling=Estimate(ceiling, None),
             floor=Estimate(None, None),
             above_floor=Estimate(None, None),
-            below_ceiling=Estimate(ceiling - agreement if known else None, None),
+            below_ceiling=Estimate(below, None),
             images=len(a),
         )
 

@@ -126,7 +126,8 @@ def _size(separation: Separation) -> float:
 
 
 def _mean(comparison: Comparison, name: str, models: Sequence[str]) -> float:
-    return float(np.mean([_score(comparison, name, model) for model in models]))
+    values = [value for model in models if (value := _score(comparison, name, model)) is not None]
+    return float(np.mean(values))
 
 
 def _score(comparison: Comparison, name: str, model: str) -> float | None:

@@ -261,7 +261,8 @@ def turned(points: NDArray[np.float64]) -> NDArray[np.float64]:
     cos, sin = np.cos(angles), np.sin(angles)
     turns = np.stack([np.stack([cos, -sin], axis=1), np.stack([sin, cos], axis=1)], axis=1)
     sides = [np.ptp(points @ turn, axis=0).max() for turn in turns]
-    return points @ turns[int(np.argmin(sides))]
+    smallest: NDArray[np.float64] = points @ turns[int(np.argmin(sides))]
+    return smallest
 
 
 def _scaled(points: NDArray[np.float64]) -> list[list[int]]:

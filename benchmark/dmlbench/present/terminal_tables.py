@@ -74,7 +74,7 @@ def _with_columns(table: Table, places: list[int]) -> Table:
 
 def _with_numbers(table: Table) -> Table:
     """Number the columns whose title, such as a model's name, is wider than their cells."""
-    columns, meanings = list(table.columns), []
+    columns, meanings = list(table.columns), list[str]()
     for place, column in enumerate(columns):
         widest = max((len(row[place]) for row in table.texts(after=MARK)), default=0)
         if max(map(len, column.title.split())) > max(widest, MIN_WORDS) and column.role != "name":

@@ -89,11 +89,16 @@ def print_rows(
         max(len(name), longest)
         for name, longest in zip(columns, _longest(columns, cells), strict=True)
     ]
-    # Without lines between columns, as they take a third of a narrow terminal.
-    look = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False, "show_edge": False}
     for place, chosen in enumerate(_parts(smallest, width)):
-        drawn = Table(title=shown(title) if title and place == 0 else None, **look)
-        drawn.title_justify = "left"
+        # Without lines between columns, as they take a third of a narrow terminal.
+        drawn = Table(
+            title=shown(title) if title and place == 0 else None,
+            title_justify="left",
+            box=box.SIMPLE_HEAD,
+            padding=(0, GAP - 1, 0, 0),
+            pad_edge=False,
+            show_edge=False,
+        )
         widths = _spread([smallest[i] for i in chosen], [whole[i] for i in chosen], width)
         for i, column_width in zip(chosen, widths, strict=True):
             drawn.add_column(columns[i], width=column_width, overflow="fold")

@@ -99,7 +99,14 @@ def score_document(scores: ScoredFiles) -> Document:
 
 
 def print_result(result: Result) -> None:
-    """Print one evaluation: its property scores, its maps, and its folder."""
+    """Print one evaluation: its property scores, its maps, and its folder.
+
+    Of a sweep, what the swept group does comes first.
+    """
+    if result.properties.interventions is not None:
+        say(intervention_line(result.properties.interventions))
+        for table in response_tables({result.run.name: result.properties.interventions}):
+            print_table(table)
     print_table(score_table(result.properties.properties))
     for name in CLASSES:
         if name in result.properties.properties:
@@ -110,11 +117,6 @@ def print_result(result: Result) -> None:
                 say(verification_line(name, scores_of_class, counts))
     if result.properties.geometry is not None:
         say(geometry_line(result.properties.geometry))
-    if result.properties.interventions is not None:
-        say(intervention_line(result.properties.interventions))
-        model = result.run.name
-        for table in response_tables({model: result.properties.interventions}):
-            print_table(table)
     if result.saliency is not None:
         saliency = result.saliency
         say(

@@ -62,6 +62,50 @@ def page(chromium):
     assert complaints == []
 
 
+CONTRASTS = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgba = (color) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data].map((part) => part / 255);
+  };
+  const luminance = ([red, green, blue]) => [red, green, blue]
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+  const paper = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = rgba(getComputedStyle(at).backgroundColor);
+      if (color[3] > 0.99) return color;
+    }
+    return [1, 1, 1, 1];
+  };
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const weak = [];
+  while (texts.nextNode()) {
+    const { parentElement: element, textContent: text } = texts.currentNode;
+    if (!text.trim() || !element.checkVisibility() || element.closest("script, svg")) continue;
+    const ink = luminance(rgba(getComputedStyle(element).color));
+    const behind = luminance(paper(element));
+    const contrast = (Math.max(ink, behind) + 0.05) / (Math.min(ink, behind) + 0.05);
+    if (contrast < 4.5) weak.push([text.trim().slice(0, 40), Math.round(contrast * 100) / 100]);
+  }
+  return weak;
+}"""
+"""Texts of a page whose contrast (WCAG 2) with what is behind them is below 4.5, with that."""
+
+
+@pytest.fixture
+def weak_texts():
+    """Call with a page: which of its texts are hard to read, all that folds being unfolded."""
+
+    def find(page):
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        return page.evaluate(CONTRASTS)
+
+    return find
+
+
 class Answer(NamedTuple):
     """What a command gave back."""
 

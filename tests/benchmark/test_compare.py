@@ -31,7 +31,8 @@ def maps_of(name, *, images=12, signal=1.0):
         method="smoothgrad_paper", samples=4, sigma=0.15, seed=0, distance="euclidean"
     )
     maps = (halves[0] + halves[1]) / 2
-    return ModelMaps(name, maps, pearson(*halves), images * [PLAIN], request)
+    on_car = maps[:, :4].mean(axis=(1, 2))
+    return ModelMaps(name, maps, pearson(*halves), on_car, images * [PLAIN], request)
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +50,27 @@ def test_a_model_beside_itself_agrees_with_itself_completely():
 def test_models_that_see_the_same_reach_the_ceiling_and_others_the_floor():
     alike = compare_pair(maps_of("a"), maps_of("b"), None, 0)
     assert alike.ceiling.ci95[0] < alike.correlation.mean < alike.ceiling.ci95[1]
+    assert alike.below_ceiling.ci95[0] < 0 < alike.below_ceiling.ci95[1]
     unlike = compare_pair(maps_of("a"), maps_of("b", signal=0.0), None, 0)
     assert abs(unlike.correlation.mean) < 0.1
+
+
+def test_distances_to_the_bounds_are_paired_and_have_an_interval_where_the_bounds_have():
+    pair = compare_pair(maps_of("a", images=60), maps_of("b", images=60), None, 0)
+    assert pair.above_floor.value == pytest.approx(pair.correlation.mean - pair.floor.value)
+    assert pair.below_ceiling.value == pytest.approx(pair.ceiling.value - pair.correlation.mean)
+    assert pair.above_floor.ci95[0] > 0
+    unlike = compare_pair(maps_of("a", images=60), maps_of("b", images=60, signal=0.0), None, 0)
+    assert unlike.above_floor.ci95[0] < 0 < unlike.above_floor.ci95[1]
+    few = compare_pair(maps_of("a"), maps_of("b"), None, 0)
+    assert few.floor.ci95 is few.above_floor.ci95 is None
+
+
+def test_attention_of_two_models_is_compared_image_by_image():
+    a, b = maps_of("a", images=40), maps_of("b", images=40)
+    more = compare_pair(a, b, None, 0).more_on_car
+    assert more.value == pytest.approx((a.on_car - b.on_car).mean())
+    assert more.ci95[0] < more.value < more.ci95[1]
 
 
 def test_maps_of_one_scene_have_no_floor():
@@ -113,15 +133,24 @@ def test_csv_holds_one_number_a_row(dmlbench, results, comparison, tmp_path):
     with (tmp_path / "compare.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     pair = comparison.saliency.pairs[0]
+    names = (comparison.label(pair.a), comparison.label(pair.b))
     (row,) = (
         row
         for row in rows
-        if (row["model"], row["other_model"], row["measure"]) == (pair.a, pair.b, "correlation")
+        if (row["model"], row["other_model"], row["measure"]) == (*names, "correlation")
     )
     assert float(row["value"]) == pair.correlation.mean
     assert float(row["ci95_low"]) == pair.correlation.ci95[0]
     scores = [row for row in rows if row["measure"] == "nr_precision"]
     assert len(scores) == 9
+
+
+def test_csv_names_models_by_the_names_they_were_evaluated_under(dmlbench, results, tmp_path):
+    dmlbench("compare", results, "--out", tmp_path / "compare.csv")
+    with (tmp_path / "compare.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    named = {row[column] for row in rows for column in ("model", "other_model")} - {""}
+    assert named == {"small", "wide", "cropped"}
 
 
 def test_csv_holds_the_differences_of_all_pairs(dmlbench, results, comparison, tmp_path):
@@ -133,7 +162,8 @@ def test_csv_holds_the_differences_of_all_pairs(dmlbench, results, comparison, t
         (difference,) = (
             candidate
             for candidate in comparison.differences[row["subject"]]
-            if (candidate.a, candidate.b) == (row["model"], row["other_model"])
+            if tuple(map(comparison.label, (candidate.a, candidate.b)))
+            == (row["model"], row["other_model"])
         )
         assert float(row["value"]) == difference.value
         assert (float(row["ci95_low"]), float(row["ci95_high"])) == difference.ci95

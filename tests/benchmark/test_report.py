@@ -10,19 +10,23 @@ import json
 import re
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from dmlbench.comparison import compare_results
 from dmlbench.maps.geometry import Geometry
 from dmlbench.present.color_scales import Scale, contrast, ink_on
+from dmlbench.present.explanations import EXPLANATIONS
 from dmlbench.present.numbers import number
 from dmlbench.present.overlays import overlay
+from dmlbench.present.report_sentences import summary
 from dmlbench.results import find_results
-from dmlbench.results.files import PropertyScores, Score
 
+ROOT = Path(__file__).parents[2]
 VOID = {"meta", "link", "img", "wbr", "br", "input"}
 
 
@@ -92,16 +96,17 @@ def test_no_script_but_its_own_can_run(page):
 
 
 def test_tables_are_files_in_the_page(page):
-    assert {link["text"] for link in page.all("a")} == {"CSV", "LaTeX", "SVG", "PDF", "PNG"}
+    files = [link for link in page.all("a") if "download" in link]
+    assert {link["text"] for link in files} == {"CSV", "LaTeX", "SVG", "PDF", "PNG"}
     texts = {
         name: content.decode()
         for name, content in files_in(page).items()
         if name.endswith((".csv", ".tex"))
     }
-    rows = list(csv.reader(io.StringIO(texts["all_pairs.csv"])))
+    rows = list(csv.reader(io.StringIO(texts["maps_of_all_pairs_of_models.csv"])))
     assert rows[0][:2] == ["model A", "model B"]
     assert len(rows) == 1 + 3
-    assert texts["all_pairs.tex"].startswith(r"\begin{table}")
+    assert texts["maps_of_all_pairs_of_models.tex"].startswith(r"\begin{table}")
 
 
 def files_in(page):
@@ -109,6 +114,7 @@ def files_in(page):
     return {
         link["download"]: base64.b64decode(link["href"].partition("base64,")[2])
         for link in page.all("a")
+        if "download" in link
     }
 
 
@@ -154,8 +160,6 @@ def test_property_table_prints_every_score_of_the_files(page, results):
 
 
 def test_highest_and_what_is_tied_with_it_stand_out(page, results):
-    from dmlbench.comparison import compare_results
-
     comparison = compare_results(find_results([results]))
     expected = sum(len(comparison.leaders(name)) for name in comparison.properties)
     marked = page.all("td", **{"class": "marked"})
@@ -165,8 +169,6 @@ def test_highest_and_what_is_tied_with_it_stand_out(page, results):
 
 
 def test_matrix_and_tree_have_the_order_of_the_clustering(page, results):
-    from dmlbench.comparison import compare_results
-
     comparison = compare_results(find_results([results]))
     order = [comparison.label(model) for model in comparison.saliency.clustering.order]
     grid = page.all("table", **{"class": "heat"})[1]["text"]
@@ -187,8 +189,6 @@ def test_details_hold_intervals_and_chance(page):
 
 
 def test_matrix_of_the_maps_shows_floor_and_ceiling(page, results):
-    from dmlbench.comparison import compare_results
-
     table = page.all("table", **{"class": "heat"})[1]
     for pair in compare_results(find_results([results])).saliency.pairs:
         bounds = f"{number(pair.floor.value, 2)} to {number(pair.ceiling.value, 2)}"
@@ -292,8 +292,7 @@ def test_incomplete_results_are_refused(dmlbench, copy_of_results, tmp_path):
 
 
 def test_many_models_stand_in_rows(results, monkeypatch):
-    from dmlbench.comparison import compare_results
-    from dmlbench.present import heat_maps as grids
+    from dmlbench.present import comparison_heat_maps as grids
 
     comparison = compare_results(find_results([results]))
     assert [name for name, _ in grids.property_grid(comparison).rows] == list(comparison.properties)
@@ -305,6 +304,8 @@ def test_many_models_stand_in_rows(results, monkeypatch):
 def test_printed_values_can_be_read_on_their_colours(value):
     colour = Scale(1.0, root=True).color(float(value))
     assert contrast(ink_on(colour), colour) >= 4.5
+    dark = Scale(1.0, root=True).dark_color(float(value))
+    assert contrast(ink_on(dark), dark) >= 4.5
 
 
 @pytest.mark.parametrize("value", np.linspace(-1, 1, 21))
@@ -314,7 +315,6 @@ def test_correlations_can_be_read_on_their_colours(value):
 
 
 def test_colours_of_correlations_run_from_the_floor_to_the_ceiling(results):
-    from dmlbench.comparison import compare_results
     from dmlbench.present.heat_maps import correlation_colors
 
     pairs = compare_results(find_results([results])).saliency.pairs
@@ -353,14 +353,14 @@ def test_report_of_models_without_maps_has_no_images(dmlbench, copy_of_results, 
     assert len(page.all("table", **{"class": "heat"})) == 1
 
 
-def test_sentences_say_what_the_numbers_say(results):
-    from dmlbench.comparison import compare_results
-    from dmlbench.present.report_sentences import summary
-
-    model_results = find_results([results])
-    comparison = compare_results(model_results)
-    first, second, third, fourth = summary(comparison)
-    for result in model_results:
+def test_sentences_say_what_the_numbers_say(results, page):
+    comparison = compare_results(find_results([results]))
+    sentences = list(summary(comparison))
+    for sentence in sentences:
+        assert sentence.replace(" -", " −") in page.text
+    (strongest,) = (sentence for sentence in sentences if "most strongly" in sentence)
+    (attention,) = (sentence for sentence in sentences if sentence.startswith("Attention"))
+    for result in find_results([results]):
         scores = result.properties.properties
         beyond = {
             name: property_scores.scores["nr_precision"].value
@@ -369,51 +369,37 @@ def test_sentences_say_what_the_numbers_say(results):
             and property_scores.scores["nr_precision"].value > 0
         }
         best = max(beyond, key=beyond.get) if beyond else "no property beyond chance"
-        assert f"{result.run.name} by {best}" in first
-        assert (" or " in first) == ("Where several are named" in first)
-        assert f"{result.run.name} {number(result.saliency.attention_on_car.value, 2)}" in fourth
+        assert f"{result.run.name} by {best}" in strongest
+        on_car = number(result.saliency.attention_on_car.value, 2)
+        assert f"{result.run.name} {on_car}" in attention
+    assert (" or " in strongest) == ("Where several are named" in strongest)
     inside = sum(
         property_scores.scores["nr_precision"].is_chance
         for by_model in comparison.properties.values()
         for property_scores in by_model.values()
     )
-    assert second.startswith(f"{inside} of 9 scores lie inside")
-    assert "3 pairs of models and 6 images" in third
+    assert sentences[-1].startswith(f"{inside} of 9 scores lie inside")
+    assert any(sentence.startswith("Saliency maps over 6 images") for sentence in sentences)
 
 
-def test_properties_that_cannot_be_told_apart_are_not_ordered(results):
-    """The highest value of a model is no finding where another may be as high."""
-    from dmlbench.comparison import compare_results
-    from dmlbench.present.report_sentences import summary
+def test_maps_stand_below_the_heat_map_and_tables_fold_away(page):
+    headings = [element["id"] for element in page.all("h2") if "id" in element]
+    assert headings[:3] == ["properties", "images", "pixels"]
+    opened = [element for element in page.all("details") if "open" in element]
+    assert opened == []
+    lists = page.text.index("All numbers")
+    assert page.text.index("Maps over images") < lists < page.text.index("JSD")
 
-    comparison = compare_results(find_results([results])[:2])
 
-    def with_scores(**scores):
-        return comparison.model_copy(
-            update={
-                "properties": {
-                    name: {
-                        model.id: PropertyScores(
-                            n=20, labels=2, left_out={}, reason=None, nr_precision=score
-                        )
-                        for model in comparison.models
-                    }
-                    for name, score in scores.items()
-                }
-            }
-        )
+def test_the_bar_leads_to_every_section(page):
+    anchors = {element["id"] for element in page.elements if "id" in element}
+    within = [link["href"] for link in page.all("a") if link["href"].startswith("#")]
+    assert {"#properties", "#images", "#pixels", "#embeddings", "#numbers"} <= set(within)
+    assert {link.removeprefix("#") for link in within} <= anchors
 
-    def score(value, *noise):
-        replicates = tuple(value + 0.01 * np.array(noise)) if noise else None
-        return Score(value=value, ci95=None, chance=(-0.1, 0.1), replicates=replicates)
 
-    up, across = [1, -1] * 10, [1, 1, -1, -1] * 5
-    near = with_scores(hue=score(3.0, *up), car=score(3.1, *across))
-    assert "by car (3.10) or hue (3.00)" in next(summary(near))
-    apart = with_scores(hue=score(1.0, *up), car=score(3.1, *across))
-    assert "by car (3.10);" in next(summary(apart))
-    assert "Where several are named" not in next(summary(apart))
-    unknown = with_scores(hue=score(3.0), car=score(3.1))
-    assert "by car (3.10);" in next(summary(unknown))
-    below = with_scores(hue=score(0.05, *up), car=score(-0.3, *up))
-    assert "by no property beyond chance" in next(summary(below))
+@pytest.mark.parametrize("topic", EXPLANATIONS)
+def test_pages_of_the_documentation_that_a_page_names_have_that_heading(topic):
+    file, heading = EXPLANATIONS[topic]
+    lines = (ROOT / file).read_text().splitlines()
+    assert heading in {line.lstrip("# ") for line in lines if line.startswith("#")}

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
+from scipy.spatial.distance import pdist
 
-from dmlbench.present.explorer import neighbors, principal
+from dmlbench.present.explorer import neighbors, principal, turned
 from dmlbench.results import find_results
 
 PIXELS = """place => [...document.querySelectorAll('#image-maps canvas')][place]
@@ -127,8 +128,13 @@ def test_points_are_all_images_in_the_order_of_the_dataset(written, results):
         assert np.corrcoef(x, expected[:, 0])[0, 1] > 0.999
         assert {min(axis) + max(axis) for axis in (x, y)} <= {999, 1000, 1001}
         assert max(*x, *y) == 1000
-        for axis in model["tsne"]:
-            assert (min(axis), max(axis)) == (0, 1000)
+        tsne = model["tsne"]
+        assert {min(axis) + max(axis) for axis in tsne} <= {999, 1000, 1001}
+        assert max(map(max, tsne)) == 1000
+        # As it was computed but for a turn: all distances by one factor.
+        known = pdist(turned(neighbors(embeddings[model["label"]])))
+        shown = pdist(np.transpose(tsne).astype(float))
+        np.testing.assert_allclose(shown, shown.max() / known.max() * known, atol=2)
 
 
 def test_principal_components_are_those_of_a_known_cloud():

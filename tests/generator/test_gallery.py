@@ -192,3 +192,22 @@ def test_a_folder_that_a_file_manager_has_shown_is_still_empty(sample, tmp_path)
     build_gallery(sample, tmp_path)
     assert (tmp_path / "index.html").is_file()
     assert not (tmp_path / ".DS_Store").exists()
+
+
+@pytest.mark.parametrize("width", [1200, 1024, 420])
+def test_no_gallery_scrolls_sideways(page, gallery, strips, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    for folder in (gallery, strips):
+        opened(page, folder)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.locator(".tile").first.click()
+        assert page.evaluate("document.querySelector('dialog').scrollWidth") <= width
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_text_of_a_gallery_can_be_read_in_both_themes(page, gallery, weak_texts, theme):
+    page.emulate_media(color_scheme=theme)
+    opened(page, gallery)
+    page.locator(".tile").first.click()
+    assert weak_texts(page) == []
+    assert "dml-prism" in page.locator(".top").inner_text()

@@ -11,10 +11,11 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 from dmlbench.comparison import Comparison
+from dmlbench.present.comparison_heat_maps import correlation_grid, property_grid
 from dmlbench.present.comparison_tables import by_label
 from dmlbench.present.explorer import neighbors, principal, spread_rows
 from dmlbench.present.figures import draw_grid, draw_response, grid_size
-from dmlbench.present.heat_maps import Grid, correlation_grid, property_grid
+from dmlbench.present.heat_maps import Grid
 from dmlbench.present.overlays import overlay
 from dmlbench.present.response_plots import response_plots
 from dmlbench.results import Result

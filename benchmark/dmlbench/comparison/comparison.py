@@ -36,10 +36,10 @@ class Spread(StrictModel):
 
 
 class Bound(StrictModel):
-    """Ceiling or floor that a correlation is judged by, with its interval."""
+    """Ceiling or floor that a correlation is judged by, or a difference, with its interval."""
 
-    value: float | None
-    ci95: Interval | None
+    value: float | None = None
+    ci95: Interval | None = None
 
 
 class Pair(StrictModel):
@@ -52,6 +52,8 @@ class Pair(StrictModel):
         divergence: Jensen-Shannon divergence (natural logarithm) of the same maps.
         ceiling: sqrt(reliability of A x that of B), the largest correlation that noise allows.
         floor: correlation with B's maps of other images.
+        above_floor, below_ceiling: correlation - floor and ceiling - correlation, paired by image.
+        more_on_car: attention on the car of A minus that of B, paired by image.
     """
 
     a: str
@@ -60,6 +62,9 @@ class Pair(StrictModel):
     divergence: Spread
     ceiling: Bound
     floor: Bound
+    above_floor: Bound = Bound()
+    below_ceiling: Bound = Bound()
+    more_on_car: Bound = Bound()
 
 
 def mean_correlations(pairs: Iterable[Pair]) -> dict[frozenset[str], float | None]:
@@ -107,6 +112,7 @@ class Comparison(StrictModel):
         properties: scores by property, then by id of the model.
         differences: by property, the differences of all pairs of models.
         interventions: by id of the model, on a sweep dataset; empty on other designs.
+        sensitivity_differences: of their sensitivity, for all pairs of models.
         geometry: by id of the model, the shape of its embeddings.
         representations: how alike the embeddings of every two models are.
         saliency: null if no image has maps of all models that have any.
@@ -120,11 +126,21 @@ class Comparison(StrictModel):
     properties: dict[str, dict[str, PropertyScores]]
     differences: dict[str, tuple[Difference, ...]]
     interventions: dict[str, Interventions]
+    sensitivity_differences: tuple[Difference, ...] = ()
     geometry: dict[str, EmbeddingGeometry] = Field(default_factory=dict)
     representations: tuple[RepresentationPair, ...]
     saliency: SaliencyTable | None
     groups: GroupComparison | None
     notes: tuple[str, ...]
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """Names of the properties that vary, so that their scores say something."""
+        return tuple(
+            name
+            for name, by_model in self.properties.items()
+            if any(scored.varies for scored in by_model.values())
+        )
 
     def leaders(self, name: str) -> frozenset[str]:
         """Return ids of the models that may be best at a property; see `differences.leaders`."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from dmlbench.comparison.rank_tests import LEVEL
 from dmlbench.comparison.simultaneous import simultaneous_p
-from dmlbench.results.files import Interval, PropertiesFile, PropertyScores
+from dmlbench.results.files import Interval, PropertiesFile, PropertyScores, Score
 from dmlbench.scores.jackknife import jackknife_interval
 from dmlbench.scores.registry import MAIN
 from dmldata.common.arrays import Floats
@@ -80,6 +80,23 @@ def score_differences(
             for difference in differences
         )
     return differences_by_property
+
+
+def sensitivity_differences(results: Sequence[Scored]) -> tuple[Difference, ...]:
+    """Return the differences of sensitivity to the swept group of all pairs of models.
+
+    Models without a sensitivity, such as all of another design than a sweep, are in no pair.
+    """
+    measured = [
+        (result, result.properties.interventions.sensitivity)
+        for result in sorted(results, key=lambda result: result.model)
+        if result.properties.interventions is not None
+        and result.properties.interventions.sensitivity.value is not None
+    ]
+    return tuple(
+        _paired(a, b, score_a, score_b, _not_paired(a, b))
+        for (a, score_a), (b, score_b) in itertools.combinations(measured, 2)
+    )
 
 
 def behind(differences: Sequence[Difference]) -> frozenset[str]:
@@ -153,17 +170,25 @@ def _simultaneous(
 def _difference(name: str, score: str, a: Scored, b: Scored, not_paired: str | None) -> Difference:
     of_a, of_b = a.properties.properties[name], b.properties.properties[name]
     score_a, score_b = of_a.scores[score], of_b.scores[score]
+    if score_a.value is None or score_b.value is None:
+        not_paired = of_a.reason or of_b.reason
+    return _paired(a, b, score_a, score_b, not_paired)
+
+
+def _paired(
+    a: Scored, b: Scored, score_a: Score, score_b: Score, not_paired: str | None
+) -> Difference:
+    """Return the difference of two scores; its interval if `not_paired` gives no reason against."""
     value = (
         None if score_a.value is None or score_b.value is None else score_a.value - score_b.value
     )
     ci95, reason = None, not_paired
-    if value is None:
-        reason = of_a.reason or of_b.reason
-    elif reason is None and score_a.replicates is not None and score_b.replicates is not None:
-        left_out = [x - y for x, y in zip(score_a.replicates, score_b.replicates, strict=True)]
-        ci95 = jackknife_interval(value, left_out)
-    else:
-        reason = reason or "a score without a jackknife interval"
+    if value is not None and reason is None:
+        if score_a.replicates is not None and score_b.replicates is not None:
+            left_out = [x - y for x, y in zip(score_a.replicates, score_b.replicates, strict=True)]
+            ci95 = jackknife_interval(value, left_out)
+        else:
+            reason = "a score without a jackknife interval"
     tied = None if ci95 is None else ci95[0] <= 0 <= ci95[1]
     return Difference(
         a=a.model, b=b.model, value=value, ci95=ci95, tied=tied, p=None, reason=reason

@@ -29,6 +29,7 @@ from dmlbench.maps import (
     summarize_correlations,
     summarize_divergences,
 )
+from dmlbench.maps.bounds import Bounds, Estimate
 from dmlbench.maps.compare import Summary
 from dmlbench.maps.geometry import Geometry
 from dmlbench.results import Result
@@ -46,6 +47,7 @@ class ModelMaps:
     id: str
     maps: Array
     half_correlation: Array
+    on_car: Array
     geometries: list[Geometry]
     request: SaliencyRequest
 
@@ -70,14 +72,18 @@ def compare_all_maps(
             result.model,
             maps.maps[rows],
             maps.half_correlation[rows],
+            maps.attention_on_car[rows],
             geometries,
             result.saliency.request,
         )
         loaded.append(model_maps)
-        on_car = maps.attention_on_car[rows]
         why = result.saliency.attention_on_car.reason
         attention[model_maps.id] = plain_mean(
-            on_car, scenes, np.random.default_rng(seed), why, limits=(-math.inf, 1.0)
+            model_maps.on_car,
+            scenes,
+            np.random.default_rng(seed),
+            why,
+            limits=(-math.inf, 1.0),
         )
         rng = np.random.default_rng(seed)
         reliability[model_maps.id] = mean_reliability(
@@ -109,17 +115,21 @@ def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:
     noisy = a.request.draws_noise or b.request.draws_noise
     of_a, of_b = common_grid(a.maps, b.maps, a.geometries, b.geometries)
     maps = compare_maps(of_a, of_b)
-    agreement, ceiling, floor = _bounds(of_a, of_b, _halves(a), _halves(b), scenes, seed)
+    bounds = _bounds(of_a, of_b, _halves(a), _halves(b), scenes, seed)
     divergence = plain_mean(
         maps.divergence, scenes, np.random.default_rng(seed), limits=(0.0, math.log(2))
     )
+    more_on_car = plain_mean(a.on_car - b.on_car, scenes, np.random.default_rng(seed))
     return Pair(
         a=a.id,
         b=b.id,
-        correlation=_spread(summarize_correlations(maps.correlation), agreement.ci95),
+        correlation=_spread(summarize_correlations(maps.correlation), bounds.agreement.ci95),
         divergence=_spread(summarize_divergences(maps.divergence), divergence.ci95),
-        ceiling=ceiling if noisy else _bound(None),
-        floor=floor,
+        ceiling=_bound(bounds.ceiling) if noisy else Bound(),
+        floor=_bound(bounds.floor),
+        above_floor=_bound(bounds.above_floor),
+        below_ceiling=_bound(bounds.below_ceiling) if noisy else Bound(),
+        more_on_car=Bound(value=more_on_car.value, ci95=more_on_car.ci95),
     )
 
 
@@ -130,23 +140,27 @@ def _halves(model: ModelMaps) -> Array:
 
 def _bounds(
     a: Array, b: Array, halves_a: Array, halves_b: Array, scenes: Scenes, seed: int
-) -> tuple[Bound, Bound, Bound]:
+) -> Bounds:
     """Return agreement, ceiling and floor; with too few scenes no floor and no intervals."""
     rng = np.random.default_rng(seed)
     try:
-        bounds = agreement_with_bounds(a, b, halves_a, halves_b, rng=rng, scenes=scenes)
+        return agreement_with_bounds(a, b, halves_a, halves_b, rng=rng, scenes=scenes)
     except ValueError:
         agreement = summarize_correlations(pearson(a, b)).mean
-        return _bound(agreement), _bound(noise_ceiling(halves_a, halves_b)), _bound(None)
-    return (
-        _bound(bounds.agreement.value, bounds.agreement.ci95),
-        _bound(bounds.ceiling.value, bounds.ceiling.ci95),
-        _bound(bounds.floor.value, bounds.floor.ci95),
-    )
+        ceiling = noise_ceiling(halves_a, halves_b)
+        below = None if agreement is None or ceiling is None else ceiling - agreement
+        return Bounds(
+            agreement=Estimate(agreement, None),
+            ceiling=Estimate(ceiling, None),
+            floor=Estimate(None, None),
+            above_floor=Estimate(None, None),
+            below_ceiling=Estimate(below, None),
+            images=len(a),
+        )
 
 
-def _bound(value: float | None, ci95: Interval | None = None) -> Bound:
-    return Bound(value=value, ci95=ci95)
+def _bound(estimate: Estimate) -> Bound:
+    return Bound(value=estimate.value, ci95=estimate.ci95)
 
 
 def _spread(summary: Summary, ci95: Interval | None = None) -> Spread:

@@ -13,7 +13,11 @@ from dmlbench.comparison.comparison import (
     SaliencyTable,
     mean_correlations,
 )
-from dmlbench.comparison.differences import Difference, score_differences
+from dmlbench.comparison.differences import (
+    Difference,
+    score_differences,
+    sensitivity_differences,
+)
 from dmlbench.comparison.group_tests import MAPS, GroupComparison, class_retrieval, compare_groups
 from dmlbench.comparison.groups import Groups, loss_groups
 from dmlbench.comparison.maps import compare_all_maps
@@ -75,6 +79,7 @@ def compare_results(
             for result in results
             if result.properties.interventions is not None
         },
+        sensitivity_differences=sensitivity_differences(results),
         geometry={
             result.model: result.properties.geometry
             for result in results

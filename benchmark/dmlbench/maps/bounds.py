@@ -37,12 +37,16 @@ class Bounds:
         agreement: correlation of both models' maps of the same images.
         ceiling: `noise_ceiling` of both models.
         floor: correlation with B's maps of other images.
+        above_floor, below_ceiling: agreement - floor and ceiling - agreement, each on the same
+            images, so that their intervals are narrower than those of both together.
         images: number of images.
     """
 
     agreement: Estimate
     ceiling: Estimate
     floor: Estimate
+    above_floor: Estimate
+    below_ceiling: Estimate
     images: int
 
 
@@ -150,11 +154,23 @@ def agreement_with_bounds(
     n = len(first)
     groups = assign_groups(n, rng, units=scenes)
     partner, within = _partners(groups, rng, scenes)
-    cross, floor = pearson(a, b), floor_correlations(a, b, partner)
+    cross, others = pearson(a, b), floor_correlations(a, b, partner)
+
+    def agreement(rows: NDArray[np.bool_]) -> float | None:
+        return summarize_correlations(cross[rows]).mean
+
+    def ceiling(rows: NDArray[np.bool_]) -> float | None:
+        return noise_ceiling(first[rows], second[rows])
+
+    def floor(rows: NDArray[np.bool_]) -> float | None:
+        return summarize_correlations(others[rows]).mean
+
     return Bounds(
-        agreement=_estimate(lambda rows: summarize_correlations(cross[rows]).mean, groups),
-        ceiling=_estimate(lambda rows: noise_ceiling(first[rows], second[rows]), groups),
-        floor=_estimate(lambda rows: summarize_correlations(floor[rows]).mean, groups, within),
+        agreement=_estimate(agreement, groups),
+        ceiling=_estimate(ceiling, groups),
+        floor=_estimate(floor, groups, within),
+        above_floor=_difference(agreement, floor, groups, within),
+        below_ceiling=_difference(ceiling, agreement, groups),
         images=n,
     )
 
@@ -183,3 +199,17 @@ def _estimate(
         return Estimate(full, None)
     in_fisher_z = jackknife_interval(float(fisher(full)), fisher(replicates))
     return Estimate(full, in_fisher_z and tuple(np.tanh(in_fisher_z).tolist()))
+
+
+def _difference(
+    high: Statistic, low: Statistic, groups: NDArray[np.int64], with_interval: bool = True
+) -> Estimate:
+    def difference(rows: NDArray[np.bool_]) -> float | None:
+        above, below = high(rows), low(rows)
+        return None if above is None or below is None else above - below
+
+    full = difference(np.ones(len(groups), bool))
+    replicates = leave_groups_out(difference, groups) if with_interval else None
+    if full is None or replicates is None:
+        return Estimate(full, None)
+    return Estimate(full, jackknife_interval(full, replicates))

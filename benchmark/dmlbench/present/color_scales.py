@@ -7,13 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from matplotlib import colormaps
-from matplotlib.colors import to_hex
+from matplotlib.colors import LinearSegmentedColormap, to_hex
 
 from dmldata.common.color import decode_srgb
 
 GRAY, GRAY_INK = "#e4e4e4", "#595959"
+DARK_GRAY, DARK_GRAY_INK = "#30363d", "#b4bac2"
 DARK_INK, LIGHT_INK = "#000000", "#ffffff"
 _PALEST, _DARKEST = 0.04, 0.86
+_DARK_BLUES = LinearSegmentedColormap.from_list("blues", ["#252b31", "#1f6fb5", "#a8d4ff"])
+_DARK_ORANGES = LinearSegmentedColormap.from_list("oranges", ["#252b31", "#b35314", "#ffc48a"])
+"""Colors of the dark theme, where the brightest is the farthest from the origin."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +43,31 @@ class Scale:
         >>> Scale(1.0).color(0.0), Scale(1.0).color(2.0) == Scale(1.0).color(1.0)
         ('#eff6fc', True)
         """
+        depth = _PALEST + (_DARKEST - _PALEST) * self._share(value)
+        return to_hex(colormaps["Oranges" if self._is_below(value) else "Blues"](depth))
+
+    def dark_color(self, value: float) -> str:
+        """Return the color of a value in the dark theme as #rrggbb.
+
+        >>> Scale(1.0).dark_color(0.0), Scale(1.0).dark_color(1.0)
+        ('#252b31', '#a8d4ff')
+        """
+        colors = _DARK_ORANGES if self._is_below(value) else _DARK_BLUES
+        return to_hex(colors(self._share(value)))
+
+    def _is_below(self, value: float) -> bool:
+        return max(value, self.low) < self.origin
+
+    def _share(self, value: float) -> float:
+        """Return how far a value is from the origin: 0 to 1, where its color is deepest."""
         away = max(value, self.low) - self.origin
         share = min(abs(away) / (self.limit - self.origin), 1.0)
-        depth = _PALEST + (_DARKEST - _PALEST) * (math.sqrt(share) if self.root else share)
-        return to_hex(colormaps["Blues" if away >= 0 else "Oranges"](depth))
+        return math.sqrt(share) if self.root else share
 
     @property
-    def stops(self) -> list[str]:
-        """Colors from `low` to the limit at equal steps, for a legend."""
-        return [self.color(self.low + self._span * step / 16) for step in range(17)]
+    def steps(self) -> list[float]:
+        """Values from `low` to the limit at equal steps, for a legend."""
+        return [self.low + self._span * step / 16 for step in range(17)]
 
     @property
     def ticks(self) -> list[tuple[float, float]]:

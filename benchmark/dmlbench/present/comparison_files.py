@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dmlbench.comparison.comparison import Comparison, Pair
 from dmlbench.comparison.group_tests import MAPS, GroupAgreement, GroupComparison, GroupTest
@@ -16,7 +17,8 @@ from dmlbench.scores.registry import MAIN, RESPONSE, RESPONSE_RETRIEVAL
 
 
 def comparison_document(comparison: Comparison) -> Document:
-    """Return a comparison as a document to write."""
+    """Return a comparison as a document to write; its numbers name models by their labels."""
+    labels = {model.id: model.label for model in comparison.models}
     numbers = [
         *_property_numbers(comparison),
         *_difference_numbers(comparison),
@@ -27,9 +29,17 @@ def comparison_document(comparison: Comparison) -> Document:
         *_map_numbers(comparison),
         *_group_numbers(comparison.groups),
     ]
+    named = [
+        replace(
+            number,
+            model=labels.get(number.model or "", number.model),
+            other_model=labels.get(number.other_model or "", number.other_model),
+        )
+        for number in numbers
+    ]
     tables = list(comparison_tables(comparison))
     content = Measurements(comparison=comparison)
-    return Document(content, COLUMNS, numbers, tables, comparison.dataset, comparison.notes)
+    return Document(content, COLUMNS, named, tables, comparison.dataset, comparison.notes)
 
 
 def _property_numbers(comparison: Comparison) -> Iterator[Number]:
@@ -54,6 +64,9 @@ def _intervention_numbers(comparison: Comparison) -> Iterator[Number]:
         }
         for measure, score in scores.items():
             yield Number(interventions.group, measure, score.value, model, ci95=score.ci95)
+    for pair in comparison.sensitivity_differences:
+        group = comparison.interventions[pair.a].group
+        yield Number(group, "sensitivity_difference", pair.value, pair.a, pair.b, ci95=pair.ci95)
 
 
 def _response_numbers(comparison: Comparison) -> Iterator[Number]:
@@ -104,7 +117,14 @@ def _pair_numbers(pair: Pair) -> Iterator[Number]:
     spreads = {"correlation": pair.correlation, "divergence": pair.divergence}
     for measure, spread in spreads.items():
         yield Number("maps", measure, spread.mean, pair.a, pair.b, spread.std, spread.ci95)
-    for measure, bound in (("ceiling", pair.ceiling), ("floor", pair.floor)):
+    bounds = {
+        "ceiling": pair.ceiling,
+        "floor": pair.floor,
+        "correlation_above_floor": pair.above_floor,
+        "correlation_below_ceiling": pair.below_ceiling,
+        "attention_on_car_difference": pair.more_on_car,
+    }
+    for measure, bound in bounds.items():
         yield Number("maps", measure, bound.value, pair.a, pair.b, ci95=bound.ci95)
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from dmlbench.comparison.comparison import Comparison, Pair
 from dmlbench.comparison.differences import Difference
 from dmlbench.comparison.representations import MEASURES, Similarity
+from dmlbench.present.difference_sentences import how_models_differ
 from dmlbench.present.geometry_tables import geometry_table
 from dmlbench.present.group_tables import group_tables
+from dmlbench.present.map_sentences import how_maps_agree
 from dmlbench.present.numbers import number
 from dmlbench.present.response_tables import response_tables
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
-from dmlbench.present.table_writers import print_table
+from dmlbench.present.terminal_tables import print_table
 from dmlbench.results.files import Score
 from dmlbench.scores.registry import MAIN, MAP_SCORES, declared, readings
 from dmldata.common.output import say
@@ -25,13 +28,13 @@ MAX_PAIRS = 3
 
 
 def comparison_tables(comparison: Comparison) -> Iterator[Table]:
-    """Yield all tables that have content."""
-    yield property_table(comparison)
-    if 0 < _pairs(comparison) <= MAX_PAIRS:
-        yield difference_table(comparison)
+    """Yield all tables that have content; in a sweep, those of the swept group come first."""
     if comparison.interventions:
         yield intervention_table(comparison)
         yield from response_tables(by_label(comparison, comparison.interventions))
+    yield property_table(comparison)
+    if 0 < _pairs(comparison) <= MAX_PAIRS:
+        yield difference_table(comparison)
     if comparison.geometry:
         yield geometry_table(by_label(comparison, comparison.geometry))
     if comparison.representations:
@@ -53,7 +56,9 @@ def by_label(comparison: Comparison, by_model: Mapping[str, Content]) -> dict[st
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """Print all tables and notes."""
+    """Print how the models differ, then all tables and notes."""
+    for sentence in (*how_models_differ(comparison), *how_maps_agree(comparison)):
+        say(sentence)
     for table in comparison_tables(comparison):
         print_table(table)
     for note in comparison.notes:
@@ -64,14 +69,21 @@ def property_table(comparison: Comparison) -> Table:
     """Return one row per property, one column per model; those that may be best are marked."""
     models = comparison.models
     rows: list[Row] = []
-    for name, by_model in comparison.properties.items():
+    for name in comparison.varied:
+        by_model = comparison.properties[name]
         leaders = comparison.leaders(name)
         scores = {model: scored.scores[MAIN.key] for model, scored in by_model.items()}
         cells = (_score(scores[model.id], marked=model.id in leaders) for model in models)
         rows.append((name, *cells))
-    note = tie_note(comparison) if len(models) > 1 else ""
+    notes = [tie_note(comparison) if len(models) > 1 else "", still_note(comparison)]
     columns = (Column(model.label, MAIN.digits) for model in models)
-    return Table(NR_TITLE, (*names("property"), *columns), rows, note)
+    return Table(NR_TITLE, (*names("property"), *columns), rows, " ".join(filter(None, notes)))
+
+
+def still_note(comparison: Comparison) -> str:
+    """Return which properties tables leave out; empty if there are none."""
+    still = [name for name in comparison.properties if name not in comparison.varied]
+    return f"Left out, as they do not vary: {', '.join(still)}." if still else ""
 
 
 def tie_note(comparison: Comparison) -> str:
@@ -88,7 +100,7 @@ def tie_note(comparison: Comparison) -> str:
 def difference_table(comparison: Comparison) -> Table:
     """Return one row per property and one column per pair of models; many pairs become rows."""
     title = f"Differences of {MAIN.title} (95 % interval of each pair alone, paired)"
-    by_property = comparison.differences
+    by_property = {name: comparison.differences[name] for name in comparison.varied}
     first = next(iter(by_property.values()), ())
     pairs = [f"{comparison.label(pair.a)} - {comparison.label(pair.b)}" for pair in first]
     cells = [list(map(_difference, differences)) for differences in by_property.values()]
@@ -137,23 +149,38 @@ def intervention_table(comparison: Comparison) -> Table:
 
 
 def representation_table(comparison: Comparison) -> Table:
-    """Return one row per pair of models: how alike their embeddings of the same images are."""
-    columns = [*names("model A", "model B")]
-    for title in MEASURES.values():
-        columns += [Column(title), Column(f"floor of {title}", 2)]
-    rows: list[Row] = []
-    for pair in comparison.representations:
-        cells: list[Cell] = []
-        for measure in MEASURES:
-            similarity: Similarity = getattr(pair, measure)
-            cells += [Estimate(similarity.value, similarity.ci95), similarity.floor]
-        rows.append((comparison.label(pair.a), comparison.label(pair.b), *cells))
+    """Return how alike the embeddings of the models are: one row per pair of many models.
+
+    Of few pairs, each measure has a row of its own.
+    """
+    pairs = comparison.representations
+    labels = [(comparison.label(pair.a), comparison.label(pair.b)) for pair in pairs]
+    cells = [[_similarity_cells(getattr(pair, measure)) for measure in MEASURES] for pair in pairs]
+    columns: list[Column] = [*names("model A", "model B")]
+    rows: list[Row]
+    if len(pairs) <= MAX_PAIRS:
+        columns += [*names("measure"), Column("similarity"), Column("floor", 2)]
+        rows = [
+            (*both, title, *measured)
+            for both, of_pair in zip(labels, cells, strict=True)
+            for title, measured in zip(MEASURES.values(), of_pair, strict=True)
+        ]
+    else:
+        for title in MEASURES.values():
+            columns += [Column(title), Column(f"floor of {title}", 2, short="floor")]
+        rows = [
+            (*both, *itertools.chain(*of_pair)) for both, of_pair in zip(labels, cells, strict=True)
+        ]
     note = (
-        f"Of {comparison.representations[0].images} images; 1 is the same up to rotation. CKA: do "
-        "directions of large variance agree? RSA: are the same images near and far? Procrustes: "
-        "what is left after the best rotation? Floor: images of one model in random order."
+        f"Of {pairs[0].images} images; 1 is the same up to rotation. CKA: do directions of large "
+        "variance agree? RSA: are the same images near and far? Procrustes: what is left after the "
+        "best rotation? Floor: images of one model in random order."
     )
     return Table("Embeddings of the same images (95 % interval)", columns, rows, note)
+
+
+def _similarity_cells(similarity: Similarity) -> tuple[Cell, Cell]:
+    return Estimate(similarity.value, similarity.ci95), similarity.floor
 
 
 def correlation_table(comparison: Comparison) -> Table:
@@ -181,8 +208,9 @@ def correlation_table(comparison: Comparison) -> Table:
 def pair_table(comparison: Comparison) -> Table:
     """Return one row per pair of models: the similarity of their maps."""
     columns = (
-        *(*names("model A", "model B"), *with_interval("r"), Column("sd")),
-        *(Column("floor"), Column("ceiling"), Column("JSD", 4), Column("sd JSD", 4)),
+        *(*names("model A", "model B"), *with_interval("r"), Column("sd", spare=1)),
+        *(Column("floor"), Column("ceiling")),
+        *(Column("JSD", 4, spare=2), Column("sd JSD", 4, spare=3)),
     )
     pairs = comparison.saliency.pairs if comparison.saliency else ()
     rows = [
@@ -221,7 +249,7 @@ def faithfulness_table(comparison: Comparison) -> Table:
     columns = (
         *names("model"),
         *(column for score in scores for column in with_interval(score.title, score.digits)),
-        Column("floor of randomization"),
+        Column("floor of randomization", spare=1),
     )
     rows = []
     for model, faithfulness in checked.items():

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib import color_sequences, colormaps
 from matplotlib.colors import to_hex
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image
 
 from dmlbench.comparison import Comparison
@@ -34,6 +34,8 @@ ITERATIONS = 500
 WIDTH, MAP, THUMB = 240, 56, 40
 """Sides of an image, a map and the thumbnail of a point, in pixels."""
 THUMB_COLUMNS = 40
+TURN = 3
+"""Degrees between the angles that are tried for t-SNE."""
 
 
 def explorer_content(
@@ -171,11 +173,10 @@ def _points(
     rows = spread_rows(comparison.dataset.images)
 
     def places(embeddings: NDArray[np.float32]) -> dict[str, list[list[int]]]:
-        pca, tsne = principal(embeddings), neighbors(embeddings)
-        # The axes of t-SNE mean nothing; those of principal components have one unit.
+        # The axes of t-SNE mean nothing, so that it may be turned to fill its square.
         return {
-            "pca": _scaled(pca, np.ptp(pca, axis=0).max()),
-            "tsne": _scaled(tsne, np.ptp(tsne, axis=0)),
+            "pca": _scaled(principal(embeddings)),
+            "tsne": _scaled(turned(neighbors(embeddings))),
         }
 
     embeddings = [by_id[model.id].folder.read_embeddings()[rows] for model in comparison.models]
@@ -249,12 +250,28 @@ def perplexity(points: int) -> float:
     return min(30.0, (points - 1) / 3)
 
 
-def _scaled(points: NDArray[np.float64], span: ArrayLike) -> list[list[int]]:
-    """Return x and y as integers from 0 to 1000, centered; `span` becomes 1000.
+def turned(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn points [N, 2] so that the square around them is as small as can be.
 
-    >>> _scaled(np.array([[0.0, 0.0], [4.0, 2.0]]), 4.0)
+    >>> line = np.array([[0.0, 0.0], [1.0, 0.0], [3.0, 0.0]])
+    >>> np.ptp(turned(line), axis=0).round(3).tolist()
+    [2.121, 2.121]
+    """
+    angles = np.deg2rad(np.arange(0, 90, TURN))
+    cos, sin = np.cos(angles), np.sin(angles)
+    turns = np.stack([np.stack([cos, -sin], axis=1), np.stack([sin, cos], axis=1)], axis=1)
+    sides = [np.ptp(points @ turn, axis=0).max() for turn in turns]
+    smallest: NDArray[np.float64] = points @ turns[int(np.argmin(sides))]
+    return smallest
+
+
+def _scaled(points: NDArray[np.float64]) -> list[list[int]]:
+    """Return x and y as integers from 0 to 1000, centered, both by the scale of the longer side.
+
+    >>> _scaled(np.array([[0.0, 0.0], [4.0, 2.0]]))
     [[0, 1000], [250, 750]]
     """
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    shares = (points - middle) / np.where(np.asarray(span) > 0, span, 1.0) + 0.5
+    span = float(np.ptp(points, axis=0).max()) or 1.0
+    shares = (points - middle) / span + 0.5
     return [column.tolist() for column in (1000 * shares).round().astype(int).T]

@@ -34,7 +34,7 @@ def geometry_table(geometries: Mapping[str, EmbeddingGeometry]) -> Table:
     columns = [*names("model")]
     for declaration in EMBEDDING_SCORES:
         columns.append(Column(declaration.title, declaration.digits))
-        columns.append(Column("of random directions", declaration.digits))
+        columns.append(Column("of random directions", declaration.digits, short="random", spare=1))
     rows: list[Row] = []
     for label, geometry in geometries.items():
         cells: list[Cell] = []

@@ -1,19 +1,24 @@
-"""The two heat maps of a page: property scores and correlations of maps."""
+"""What a heat map of a page and of a figure is: cells with colors of both themes, and a legend."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
-from dmlbench.comparison import Comparison, Pair
-from dmlbench.present.color_scales import GRAY, GRAY_INK, Scale, ink_on, scale_for
-from dmlbench.present.numbers import NONE, interval, number
-from dmlbench.results.files import PropertyScores
-from dmlbench.scores.registry import MAIN
+from dmlbench.comparison import Pair
+from dmlbench.present.color_scales import (
+    DARK_GRAY,
+    DARK_GRAY_INK,
+    GRAY,
+    GRAY_INK,
+    Scale,
+    ink_on,
+)
+from dmlbench.present.numbers import NONE, number
 
-MAX_COLUMNS = 8
-INSIDE_CHANCE = "inside chance: within the central 95 % of permuted labels"
+BELOW_ZERO = "below 0: fewer neighbors with the same label than chance gives"
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Cell:
         text: the printed value.
         hover: hover text with all details.
         background, ink: colors of the cell and its text.
+        dark_background, dark_ink: these colors in the dark theme of a page.
         below: a second, smaller line.
         marked: whether the model may be the best of its property; see `Comparison.leaders`.
     """
@@ -41,9 +47,16 @@ class Cell:
     hover: str = ""
     background: str = "#ffffff"
     ink: str = "#1a1a1a"
+    dark_background: str = "#15181c"
+    dark_ink: str = "#e8eaed"
     below: str = ""
     gauge: Gauge | None = None
     marked: bool = False
+
+    @classmethod
+    def gray(cls, text: str, hover: str, **more: Any) -> Cell:
+        """Return a gray cell, of a number that is not to be read."""
+        return cls(text, hover, GRAY, GRAY_INK, DARK_GRAY, DARK_GRAY_INK, **more)
 
 
 @dataclass(frozen=True)
@@ -55,17 +68,27 @@ class Legend:
         stops: colors at equal steps.
         ticks: (text, position in percent) of the marks under the colors.
         gray: meaning of a gray cell; empty if there is none.
+        orange: meaning of an orange cell; empty if there is none.
+        marks: meaning of a bold, underlined number; empty if there is none.
     """
 
     title: str
     stops: Sequence[str]
+    dark_stops: Sequence[str]
     ticks: Sequence[tuple[str, float]]
     gray: str = ""
+    orange: str = ""
+    marks: str = ""
 
     @property
     def gradient(self) -> str:
         """The colors as a CSS gradient."""
         return f"linear-gradient(to right, {', '.join(self.stops)})"
+
+    @property
+    def dark_gradient(self) -> str:
+        """The colors of the dark theme as a CSS gradient."""
+        return f"linear-gradient(to right, {', '.join(self.dark_stops)})"
 
 
 @dataclass(frozen=True)
@@ -85,60 +108,6 @@ class Grid:
     breaks: Sequence[int] = ()
 
 
-def property_grid(comparison: Comparison) -> Grid:
-    """Return NR-Precision of properties by models, or the transpose for many models."""
-    values = [
-        scores.scores[MAIN.key].value or 0.0
-        for by_model in comparison.properties.values()
-        for scores in by_model.values()
-    ]
-    scale = scale_for(values, root=True)
-    legend = legend_of(MAIN.title, scale, 1, gray=INSIDE_CHANCE)
-    names, models = list(comparison.properties), comparison.models
-    leaders = {name: comparison.leaders(name) for name in names}
-    cells = {
-        (name, model.id): _score_cell(
-            name,
-            model.label,
-            comparison.properties[name][model.id],
-            scale,
-            marked=model.id in leaders[name],
-        )
-        for name in names
-        for model in models
-    }
-    if len(models) > MAX_COLUMNS:
-        rows = [(model.label, [cells[name, model.id] for name in names]) for model in models]
-        return Grid("model", names, rows, legend)
-    by_name = [(name, [cells[name, model.id] for model in models]) for name in names]
-    return Grid("property", [model.label for model in models], by_name, legend)
-
-
-def correlation_grid(comparison: Comparison) -> Grid | None:
-    """Return Pearson r of the maps, models by models, similar ones next to each other.
-
-    The diagonal has the reliability of each model's maps.
-    """
-    saliency = comparison.saliency
-    if saliency is None or not saliency.pairs:
-        return None
-    scale, legend = correlation_colors(saliency.pairs)
-    rows, order = [], saliency.clustering.order
-    for row in order:
-        cells = []
-        for column in order:
-            if row == column:
-                itself = saliency.reliability[row]
-                hover = f"{comparison.label(row)}: reliability of its maps "
-                hover += f"{number(itself.value, 3)}, 95 % interval {interval(itself.ci95, 3)}"
-                cells.append(shaded(itself.value, 2, scale, hover, below="itself"))
-            else:
-                cells.append(_pair_cell(comparison, saliency.pair(row, column), scale))
-        rows.append((comparison.label(row), cells))
-    labels = [comparison.label(model) for model in order]
-    return Grid("model", labels, rows, legend)
-
-
 def correlation_colors(pairs: Sequence[Pair]) -> tuple[Scale, Legend]:
     """Return the color scale of correlations, from the pairs' median floor to their median ceiling.
 
@@ -154,42 +123,6 @@ def correlation_colors(pairs: Sequence[Pair]) -> tuple[Scale, Legend]:
     return scale, legend_of("Pearson r of saliency maps", scale, 2, words)
 
 
-def _score_cell(
-    name: str, label: str, scores: PropertyScores, scale: Scale, *, marked: bool
-) -> Cell:
-    score = scores.scores[MAIN.key]
-    hover = (
-        f"{name}, {label}: {MAIN.title} {number(score.value, MAIN.digits)}, 95 % interval "
-        f"{interval(score.ci95, MAIN.digits)}, chance {interval(score.chance, MAIN.digits)}"
-    )
-    if score.value is None:
-        return Cell(NONE, f"{name}, {label}: {scores.reason}")
-    hover += ": inside chance" if score.is_chance else ""
-    hover += ", may be the best" if marked else ""
-    if score.is_chance:
-        return Cell(number(score.value, 2), hover, GRAY, GRAY_INK, marked=marked)
-    return replace(shaded(score.value, 2, scale, hover), marked=marked)
-
-
-def _pair_cell(comparison: Comparison, pair: Pair, scale: Scale) -> Cell:
-    correlation, floor, ceiling = pair.correlation, pair.floor.value, pair.ceiling.value
-    hover = (
-        f"{comparison.label(pair.a)}, {comparison.label(pair.b)}: "
-        f"r = {number(correlation.mean, 3)}, 95 % interval {interval(correlation.ci95, 3)}, "
-        f"floor {number(floor, 3)}, "
-        f"ceiling {number(ceiling, 3)}"
-    )
-    below = f"{number(floor, 2)} to {number(ceiling, 2)}"
-    if correlation.mean is None:
-        return Cell(NONE, hover)
-    bounds = None
-    if floor is not None and ceiling is not None:
-        bounds = Gauge(
-            *(100 * min(max(value, 0.0), 1.0) for value in (floor, ceiling, correlation.mean))
-        )
-    return shaded(correlation.mean, 2, scale, hover, below=below, gauge=bounds)
-
-
 def shaded(
     value: float | None,
     digits: int,
@@ -202,8 +135,9 @@ def shaded(
     """Return a cell with a number on its color."""
     if value is None:
         return Cell(NONE, hover)
-    background = scale.color(value)
-    return Cell(number(value, digits), hover, background, ink_on(background), below, gauge=gauge)
+    light, dark = scale.color(value), scale.dark_color(value)
+    colors = light, ink_on(light), dark, ink_on(dark)
+    return Cell(number(value, digits), hover, *colors, below=below, gauge=gauge)
 
 
 def legend_of(
@@ -224,4 +158,5 @@ def legend_of(
         (f"{(words or {}).get(value, '')} {number(value, digits)}".strip(), position)
         for value, position in scale.ticks
     ]
-    return Legend(title, scale.stops, ticks, gray)
+    light, dark = (list(map(color, scale.steps)) for color in (scale.color, scale.dark_color))
+    return Legend(title, light, dark, ticks, gray)

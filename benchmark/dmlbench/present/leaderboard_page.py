@@ -69,6 +69,9 @@ def write_leaderboard(by_dataset: dict[str, list[Submission]], path: Path, title
     page = render_page(
         "leaderboard.html.j2",
         title=title,
+        kind="leaderboard",
+        sections=[(board.dataset.fingerprint, board.dataset.title) for board in boards],
+        explained="leaderboard",
         boards=boards,
         trunks=sorted({submission.card.trunk for submission in everyone}),
         losses=sorted({submission.card.loss or NONE for submission in everyone}),

@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from dmlbench.present.dendrogram import Dendrogram
+from dmlbench.present.explanations import EXPLANATIONS
 from dmlbench.present.figures import grid_files, response_files, tree_files
 from dmlbench.present.heat_maps import Grid
 from dmlbench.present.latex import latex_table
@@ -19,6 +20,7 @@ from dmlbench.present.numbers import minus
 from dmlbench.present.response_plots import ResponsePlot
 from dmlbench.present.table import Table
 from dmlbench.present.table_writers import csv_table
+from dmldata.common.pages import shared_style
 
 FOLDER = Path(__file__).parent / "templates"
 _KINDS = {
@@ -32,9 +34,15 @@ _KINDS = {
 
 
 def render_page(template: str, **values: object) -> str:
-    """Render a template of this package to HTML; `style` is added to the values."""
-    style = Markup((FOLDER / "style.css").read_text(encoding="utf-8"))
-    return _environment().get_template(template).render(style=style, **values)
+    """Render a template of this package to HTML.
+
+    Args:
+        values: for all templates `title`, `kind` (of page), `sections` as (anchor, text) for the
+            bar at the top, and `explained`, a key of `EXPLANATIONS`; the others as each needs.
+    """
+    style = Markup(shared_style() + (FOLDER / "style.css").read_text(encoding="utf-8"))
+    values["explained"] = EXPLANATIONS[str(values["explained"])]
+    return _environment().get_template(template).render({"script_hash": "", **values}, style=style)
 
 
 def script(name: str) -> tuple[Markup, str]:
@@ -52,6 +60,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["explanations"] = EXPLANATIONS
     environment.filters |= {"breakable": _breakable, "minus": minus}
     environment.filters |= {
         "downloads": _table_links,

@@ -26,7 +26,9 @@ class _Entry(NamedTuple):
 def pair_table(properties: Mapping[str, PropertyScores], settings: Mapping[str, object]) -> Table:
     """Return one row per property."""
     entries = (
-        _Entry((name,), scored, pair_counts(settings, name)) for name, scored in properties.items()
+        _Entry((name,), scored, pair_counts(settings, name))
+        for name, scored in properties.items()
+        if scored.varies
     )
     return _table(("property",), entries)
 
@@ -44,6 +46,7 @@ def model_pair_table(results: Sequence[Result], labels: Mapping[str, str]) -> Ta
             pair_counts(result.properties.settings, name),
         )
         for name in results[0].properties.properties
+        if any(result.properties.properties[name].varies for result in results)
         for result in results
     )
     return _table(("property", "model"), entries)
@@ -53,7 +56,7 @@ def _table(titles: Sequence[str], entries: Iterable[_Entry]) -> Table:
     columns = (
         *names(*titles),
         *(Column(score.title, score.digits) for score in PAIR_SCORES),
-        Column("same label"),
+        Column("same label", spare=1),
     )
     rows: list[Row] = []
     for entry in entries:

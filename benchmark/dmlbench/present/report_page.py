@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from markupsafe import Markup
 
 from dmlbench.comparison import Comparison, Groups, compare_results
-from dmlbench.present.comparison_tables import (
-    attention_table,
-    by_label,
-    difference_table,
-    faithfulness_table,
-    intervention_table,
-    representation_table,
-    tie_note,
-)
+from dmlbench.present.comparison_heat_maps import correlation_grid, property_grid
+from dmlbench.present.comparison_tables import by_label, still_note
 from dmlbench.present.dendrogram import dendrogram
-from dmlbench.present.explorer import MAP, MAX_POINTS, explorer_content, perplexity
-from dmlbench.present.geometry_tables import geometry_table
-from dmlbench.present.group_tables import group_tables
-from dmlbench.present.heat_maps import correlation_grid, property_grid
+from dmlbench.present.explorer import MAX_POINTS, explorer_content, perplexity
 from dmlbench.present.map_gallery import make_cards, tile_width
 from dmlbench.present.page import render_page, script
 from dmlbench.present.pair_gallery import make_pair_cards
-from dmlbench.present.pair_tables import model_pair_table
+from dmlbench.present.report_numbers import number_tables
 from dmlbench.present.report_sentences import summary
-from dmlbench.present.report_tables import (
-    all_notes,
-    other_scores,
-    pair_details,
-    run_facts,
-    score_details,
-)
+from dmlbench.present.report_tables import all_notes, run_facts
 from dmlbench.present.response_plots import response_plots
-from dmlbench.present.response_tables import response_tables
 from dmlbench.present.sweep_strips import make_strips
-from dmlbench.present.table import Table
 from dmlbench.results import Result
 from dmlbench.sources import ImageSource, open_source
 from dmldata.common.errors import InputError
@@ -99,60 +81,62 @@ def write_report(
         DatasetError: a shard is damaged.
     """
     comparison = compare_results(results, progress, at_least=1, groups=groups)
+    models = comparison.models
     interventions = by_label(comparison, comparison.interventions)
     cards = [] if dataset is None else make_cards(comparison, results, dataset, images)
     explorer = "" if dataset is None else explorer_content(comparison, results, dataset, progress)
     text_of_script, script_hash = script("explorer.js")
-    text = render_page(
-        "template.html.j2",
-        title=title or _title(comparison),
-        comparison=comparison,
-        sentences=list(summary(comparison)),
-        properties=property_grid(comparison),
-        ties=tie_note(comparison),
-        differences=difference_table(comparison),
-        scores=score_details(comparison),
-        others=other_scores(comparison),
-        verification=model_pair_table(
-            results, {model.id: model.label for model in comparison.models}
-        ),
-        geometry=(
-            geometry_table(by_label(comparison, comparison.geometry))
-            if comparison.geometry
-            else None
-        ),
-        interventions=intervention_table(comparison) if comparison.interventions else None,
-        responses=list(response_tables(interventions)),
-        response_plots=list(response_plots(interventions)),
-        representations=(representation_table(comparison) if comparison.representations else None),
-        correlations=correlation_grid(comparison),
-        tree=dendrogram(comparison),
-        pairs=pair_details(comparison),
-        attention=attention_table(comparison),
-        faithfulness=_faithfulness(comparison),
-        groups=list(group_tables(comparison.groups).values()) if comparison.groups else [],
-        cards=cards,
-        pair_cards=(
+    content = {
+        "comparison": comparison,
+        "sentences": list(summary(comparison)),
+        "swept": next((scores.group for scores in interventions.values()), ""),
+        "response_plots": list(response_plots(interventions)),
+        "strips": [] if dataset is None else make_strips(comparison, results, dataset),
+        "properties": property_grid(comparison),
+        "difference": [model.label for model in models] if len(models) == 2 else [],
+        "still": still_note(comparison),
+        "cards": cards,
+        "tile": tile_width(len(cards[0].tiles)) if cards else 0,
+        "correlations": correlation_grid(comparison),
+        "tree": dendrogram(comparison),
+        "explorer": Markup(explorer),
+        "perplexity": f"{perplexity(min(comparison.dataset.images, MAX_POINTS)):.3g}",
+        "pair_cards": (
             [] if dataset is None else make_pair_cards(comparison, results, dataset, images)
         ),
-        strips=[] if dataset is None else make_strips(comparison, results, dataset),
-        explorer=Markup(explorer),
-        map_side=MAP,
-        perplexity=f"{perplexity(min(comparison.dataset.images, MAX_POINTS)):.3g}",
-        script=text_of_script,
-        script_hash=Markup(script_hash),
-        tile=tile_width(len(cards[0].tiles)) if cards else 0,
-        runs=[(comparison.label(result.model), run_facts(result)) for result in results],
-        notes=all_notes(comparison, results),
-        measured=_measured(results),
+        "numbers": number_tables(comparison, results),
+        "notes": all_notes(comparison, results),
+        "runs": [(comparison.label(result.model), run_facts(result)) for result in results],
+        "measured": _measured(results),
+        "script": text_of_script,
+        "script_hash": Markup(script_hash) if explorer else "",
+    }
+    text = render_page(
+        "report.html.j2",
+        title=title or _title(comparison),
+        kind="report",
+        sections=list(_sections(content)),
+        explained="page",
+        **content,
     )
     write_atomic(path, text)
     return comparison
 
 
-def _faithfulness(comparison: Comparison) -> Table | None:
-    checked = comparison.saliency is not None and comparison.saliency.faithfulness
-    return faithfulness_table(comparison) if checked else None
+def _sections(content: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Yield the sections that the page has, as (anchor, text)."""
+    for anchor, text, needed in (
+        ("interventions", "swept group", "swept"),
+        ("properties", "properties", "properties"),
+        ("images", "maps", "cards"),
+        ("pixels", "agreement", "correlations"),
+        ("embeddings", "embeddings", "explorer"),
+        ("neighbors", "neighbors", "pair_cards"),
+        ("numbers", "numbers", "numbers"),
+        ("runs", "method", "runs"),
+    ):
+        if content[needed]:
+            yield anchor, text
 
 
 def _title(comparison: Comparison) -> str:

@@ -4,44 +4,31 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
-from dmlbench.comparison import Comparison, Pair
+from dmlbench.comparison import Comparison
 from dmlbench.comparison.simultaneous import may_be_highest
-from dmlbench.present.numbers import interval, number, range_text
-from dmlbench.results.files import Interval, Mean, Score
+from dmlbench.present.difference_sentences import MAX_NAMED, how_models_differ, with_interval
+from dmlbench.present.map_sentences import how_embeddings_agree, how_maps_agree
+from dmlbench.results.files import Score
 from dmlbench.scores.registry import MAIN
-
-MAX_NAMED = 6
-"""Maximum number of models that are named individually."""
 
 
 def summary(comparison: Comparison) -> Iterator[str]:
-    """Yield sentences on the strongest property, chance, agreement of maps, and attention.
+    """Yield how models differ, how alike their maps and embeddings are, what each clusters by.
 
-    On a sweep dataset, whose properties go with scenes, the effect of the swept group replaces the
-    strongest property.
+    The first sentence says how the models differ; on a sweep dataset, in what the swept group does.
     """
-    yield from _interventions(comparison) if comparison.interventions else _strongest(comparison)
+    yield from how_models_differ(comparison)
+    yield from how_maps_agree(comparison)
+    yield from how_embeddings_agree(comparison)
+    if not comparison.interventions:
+        yield from _strongest(comparison)
     yield from _chance(comparison)
-    yield from _agreement(comparison)
-    yield from _attention(comparison)
-
-
-def _interventions(comparison: Comparison) -> Iterator[str]:
-    by_model = comparison.interventions
-    if named := _named(
-        comparison, {model: interventions.sensitivity for model, interventions in by_model.items()}
-    ):
-        group = next(iter(by_model.values())).group
-        yield (
-            f"Changing {group} alone moves an embedding this many times as far as another car is: "
-            f"{named}."
-        )
 
 
 def _strongest(comparison: Comparison) -> Iterator[str]:
-    if not comparison.properties:
+    if not comparison.varied:
         return
     strongest = {model.label: _highest(comparison, model.id) for model in comparison.models}
     tied = any(len(highest) > 1 for highest in strongest.values())
@@ -76,8 +63,9 @@ def _highest(comparison: Comparison, model: str) -> dict[str, Score]:
     """
     scores = [
         (value, name, score)
-        for name, by_model in comparison.properties.items()
-        if (value := (score := by_model[model].scores[MAIN.key]).value) is not None
+        for name in comparison.varied
+        if (value := (score := comparison.properties[name][model].scores[MAIN.key]).value)
+        is not None
         and value > 0
         and not score.is_chance
     ]
@@ -91,19 +79,14 @@ def _highest(comparison: Comparison, model: str) -> dict[str, Score]:
 
 
 def _scored(name: str, score: Score) -> str:
-    return f"{name} ({_with_interval(score.value, score.ci95)})"
-
-
-def _with_interval(value: float | None, ci95: Interval | None) -> str:
-    shown = number(value, 2)
-    return f"{shown}, 95 % interval {interval(ci95, 2)}" if ci95 else shown
+    return f"{name} {with_interval(score.value, score.ci95)}"
 
 
 def _chance(comparison: Comparison) -> Iterator[str]:
     scores = [
         scores_of_model.scores[MAIN.key]
-        for by_model in comparison.properties.values()
-        for scores_of_model in by_model.values()
+        for name in comparison.varied
+        for scores_of_model in comparison.properties[name].values()
     ]
     judged = [score for score in scores if score.value is not None and score.chance is not None]
     if judged:
@@ -113,53 +96,3 @@ def _chance(comparison: Comparison) -> Iterator[str]:
             "embeddings score with permuted labels"
             f"{', scenes kept whole' if comparison.interventions else ''}."
         )
-
-
-def _agreement(comparison: Comparison) -> Iterator[str]:
-    pairs = comparison.saliency.pairs if comparison.saliency else ()
-    known = [pair for pair in pairs if pair.correlation.mean is not None]
-    if not known or comparison.saliency is None:
-        return
-    images = len(comparison.saliency.keys)
-    if len(known) == 1:
-        pair = known[0]
-        yield (
-            f"Saliency maps of {comparison.label(pair.a)} and {comparison.label(pair.b)} "
-            f"correlate with r = {_with_interval(pair.correlation.mean, pair.correlation.ci95)}, "
-            f"over {images} images. Maps of different images give {number(pair.floor.value, 2)} "
-            f"(floor); {_ceiling(known)}."
-        )
-        return
-    yield (
-        f"Saliency maps of different models correlate with r from "
-        f"{range_text(pair.correlation.mean for pair in known)} over {len(known)} pairs of models "
-        f"and {images} images; maps of different images give "
-        f"{range_text(pair.floor.value for pair in known)} (floor); {_ceiling(known)}."
-    )
-
-
-def _ceiling(pairs: Sequence[Pair]) -> str:
-    known = [pair.ceiling.value for pair in pairs if pair.ceiling.value is not None]
-    if not known:
-        return "a ceiling is not known"
-    shown = number(known[0], 2) if len(pairs) == 1 else range_text(known)
-    return f"the maps' own noise allows {shown} (ceiling)"
-
-
-def _attention(comparison: Comparison) -> Iterator[str]:
-    means = comparison.saliency.attention_on_car if comparison.saliency else {}
-    if named := _named(comparison, means):
-        yield (
-            f"Attention on the car, where 0 is what its area explains and 1 is all of it: {named}."
-        )
-
-
-def _named(comparison: Comparison, scores: Mapping[str, Score | Mean]) -> str:
-    """List the models' scores, or their range for many models; empty if none is known."""
-    known = {model: score for model, score in scores.items() if score.value is not None}
-    if len(known) > MAX_NAMED:
-        return f"{range_text(score.value for score in known.values())} over {len(known)} models"
-    return "; ".join(
-        f"{comparison.label(model)} {_with_interval(score.value, score.ci95)}"
-        for model, score in known.items()
-    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dmlbench.comparison import Comparison
-from dmlbench.present.table import NOTE, Column, Estimate, Row, Table, names, with_interval
+from dmlbench.present.result_tables import absence_notes
+from dmlbench.present.table import Column, Estimate, Row, Table, names, with_interval
 from dmlbench.results import Result
 from dmlbench.results.files import PropertyScores, Step
 from dmlbench.scores.registry import ADJUSTED, MAIN, PAIR_SCORES, PROPERTY_SCORES, readings
@@ -20,7 +21,7 @@ def score_details(comparison: Comparison) -> Table:
         *(*names("property", "model"), Column("images"), Column("labels")),
         *(*with_interval(MAIN.title, MAIN.digits), Column("chance", MAIN.digits)),
         *(*with_interval(ADJUSTED.title, ADJUSTED.digits), Column("chance", ADJUSTED.digits)),
-        NOTE,
+        Column("note", role="words"),
     )
     rows: list[Row] = []
     for name, model, scored in _entries(comparison):
@@ -30,10 +31,17 @@ def score_details(comparison: Comparison) -> Table:
                 *(name, model, scored.n, scored.labels),
                 *(main.value, main.ci95, main.chance),
                 *(adjusted.value, adjusted.ci95, adjusted.chance),
-                scored.note,
+                "inside chance" if main.is_chance else "",
             )
         )
-    return Table("Scores with intervals", columns, rows)
+    notes = dict.fromkeys(
+        note
+        for model in comparison.models
+        for note in absence_notes(
+            {name: by[model.id] for name, by in comparison.properties.items()}
+        )
+    )
+    return Table("Scores with intervals", columns, rows, " ".join(notes))
 
 
 def other_scores(comparison: Comparison) -> Table:
@@ -67,7 +75,11 @@ def pair_details(comparison: Comparison) -> Table:
                 *(divergence.mean, divergence.ci95, divergence.std),
             )
         )
-    return Table("All pairs", columns, rows)
+    note = (
+        "r: mean and sd in Fisher-z, transformed back. JSD: Jensen-Shannon divergence, natural "
+        "logarithm."
+    )
+    return Table("Maps of all pairs of models", columns, rows, note)
 
 
 def run_facts(result: Result) -> list[tuple[str, str]]:
@@ -96,8 +108,8 @@ def run_facts(result: Result) -> list[tuple[str, str]]:
 
 
 def _entries(comparison: Comparison) -> Iterator[tuple[str, str, PropertyScores]]:
-    for name, by_model in comparison.properties.items():
-        for model, scores in by_model.items():
+    for name in comparison.varied:
+        for model, scores in comparison.properties[name].items():
             yield name, comparison.label(model), scores
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dmlbench.present.documents import Document, score_numbers
@@ -11,8 +11,8 @@ from dmlbench.present.measurements import Measured, Measurements
 from dmlbench.present.numbers import NONE, interval, number
 from dmlbench.present.pair_tables import pair_table
 from dmlbench.present.response_tables import response_tables
-from dmlbench.present.table import NOTE, Column, Table, names, with_interval
-from dmlbench.present.table_writers import print_table
+from dmlbench.present.table import Column, Estimate, Table, names
+from dmlbench.present.terminal_tables import print_table
 from dmlbench.results.files import (
     CLASSES,
     Faithfulness,
@@ -43,21 +43,42 @@ COLUMNS = ("property", "measure", "value", "ci95_low", "ci95_high", "chance_low"
 
 
 def score_table(properties: Mapping[str, PropertyScores]) -> Table:
-    """Return the table of one model: one row per property."""
+    """Return the table of one model: one row per property that varies."""
     within = any(WITHIN_CLASS.key in scored.scores for scored in properties.values())
     beside = (ADJUSTED, *([WITHIN_CLASS] if within else []), DECODABILITY)
     columns = (
-        *(*names("property"), Column("images")),
-        *(*with_interval(MAIN.title, MAIN.digits), Column("chance", MAIN.digits)),
-        *(Column(declaration.title, declaration.digits) for declaration in beside),
-        NOTE,
+        *names("property"),
+        Column("images", spare=2),
+        Column(MAIN.title, MAIN.digits, short="NR-P"),
+        Column("95 % interval", MAIN.digits),
+        Column("chance", MAIN.digits),
+        Column(ADJUSTED.title, ADJUSTED.digits),
+        *([Column(WITHIN_CLASS.title, WITHIN_CLASS.digits, spare=1)] if within else []),
+        Column(DECODABILITY.title, DECODABILITY.digits, short="decod."),
     )
     rows = []
     for name, scored in properties.items():
-        main = scored.scores[MAIN.key]
-        others = (scored.scores.get(declaration.key, ABSENT).value for declaration in beside)
-        rows.append((name, scored.n, main.value, main.ci95, main.chance, *others, scored.note))
-    return Table("Properties", columns, rows)
+        if scored.varies:
+            main = scored.scores[MAIN.key]
+            value = Estimate(main.value, bracketed=main.is_chance)
+            others = (scored.scores.get(declaration.key, ABSENT).value for declaration in beside)
+            rows.append((name, scored.n, value, main.ci95, main.chance, *others))
+    title = "Properties; in brackets: inside chance"
+    return Table(title, columns, rows, " ".join(absence_notes(properties)))
+
+
+def absence_notes(properties: Mapping[str, PropertyScores]) -> Iterator[str]:
+    """Yield which properties are left out of tables, and which lack scores for which reason."""
+    still = [name for name, scored in properties.items() if not scored.varies]
+    if still:
+        yield f"Left out, as they do not vary: {', '.join(still)}."
+    names_by_reason: dict[str, list[str]] = {}
+    for name, scored in properties.items():
+        if scored.varies and scored.reason:
+            names_by_reason.setdefault(scored.reason, []).append(name)
+    for reason, without in names_by_reason.items():
+        everything = len(without) == len(properties) > 1
+        yield f"Missing for {'all properties' if everything else ', '.join(without)}: {reason}."
 
 
 def score_document(scores: ScoredFiles) -> Document:
@@ -78,7 +99,14 @@ def score_document(scores: ScoredFiles) -> Document:
 
 
 def print_result(result: Result) -> None:
-    """Print one evaluation: its property scores, its maps, and its folder."""
+    """Print one evaluation: its property scores, its maps, and its folder.
+
+    Of a sweep, what the swept group does comes first.
+    """
+    if result.properties.interventions is not None:
+        say(intervention_line(result.properties.interventions))
+        for table in response_tables({result.run.name: result.properties.interventions}):
+            print_table(table)
     print_table(score_table(result.properties.properties))
     for name in CLASSES:
         if name in result.properties.properties:
@@ -89,11 +117,6 @@ def print_result(result: Result) -> None:
                 say(verification_line(name, scores_of_class, counts))
     if result.properties.geometry is not None:
         say(geometry_line(result.properties.geometry))
-    if result.properties.interventions is not None:
-        say(intervention_line(result.properties.interventions))
-        model = result.run.name
-        for table in response_tables({model: result.properties.interventions}):
-            print_table(table)
     if result.saliency is not None:
         saliency = result.saliency
         say(

@@ -42,10 +42,19 @@ def write_study(findings: Findings, out: Path) -> None:
     write_atomic(out / NUMBERS, json_text(findings) + "\n")
     page = render_page(
         "study.html.j2",
+        title=findings.recipe.title,
+        kind="study",
+        sections=[
+            ("findings", "in short"),
+            *((f"figure-{name}", title) for name, title, _ in grids),
+            ("numbers", "numbers"),
+            ("made", "method"),
+        ],
+        explained="study",
         recipe=findings.recipe,
         scale=_scale(findings),
         sentences=sentences,
-        tables=tables,
+        tables=[(name, table, _topic(name)) for name, table in tables],
         grids=grids,
         facts=list(_facts(findings)),
     )
@@ -56,6 +65,18 @@ def _summary(findings: Findings, sentences: list[str], tables: list[Table]) -> s
     said = "\n".join(f"- {sentence}" for sentence in sentences)
     head = [f"# {findings.recipe.title}", findings.recipe.description, _scale(findings), said]
     return "\n\n".join([*head, *map(markdown_table, tables)]) + "\n"
+
+
+def _topic(name: str) -> str:
+    """Return which of `EXPLANATIONS` is of a table."""
+    topics = {
+        "equal": "equal",
+        "group": "groups",
+        "saliency": "bounds",
+        "retrieval": "others",
+        "training": "training",
+    }
+    return next((topic for start, topic in topics.items() if name.startswith(start)), "scores")
 
 
 def _scale(findings: Findings) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from dmlbench.losses import loss_named
-from dmlbench.present.color_scales import GRAY, GRAY_INK, Scale, scale_for
-from dmlbench.present.heat_maps import Cell, Grid, correlation_colors, legend_of, shaded
+from dmlbench.present.color_scales import Scale, scale_for
+from dmlbench.present.heat_maps import BELOW_ZERO, Cell, Grid, correlation_colors, legend_of, shaded
 from dmlbench.present.numbers import interval, number
 from dmlbench.scores.registry import MAIN
 from dmlbench.study.findings import Averaged, Findings
@@ -33,6 +34,7 @@ def score_grid(findings: Findings) -> Grid:
     ]
     gray = "not above what permuted labels score, in some fold"
     legend = legend_of(MAIN.title, scale, 1, gray=gray)
+    legend = replace(legend, orange=BELOW_ZERO if scale.low < 0 else "")
     return Grid("loss", list(scores), rows, legend, _breaks(findings.losses))
 
 
@@ -72,7 +74,7 @@ def _score(name: str, loss: str, score: Averaged, scale: Scale) -> Cell:
         f"{score.beyond_chance} of {score.folds} folds"
     )
     if score.mean is not None and score.beyond_chance < score.folds:
-        return Cell(number(score.mean, 1), hover, GRAY, GRAY_INK)
+        return Cell.gray(number(score.mean, 1), hover)
     return shaded(score.mean, 1, scale, hover)
 
 

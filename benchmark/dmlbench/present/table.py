@@ -49,12 +49,17 @@ class Column:
         digits: digits behind the point of its numbers.
         role: whether its cells name the row, are numbers, p-values, or a remark in words.
         brackets: brackets around the interval behind a number.
+        short: its title where a terminal is too narrow for the table; empty for the same.
+        spare: whether a terminal that is too narrow leaves the column out: 0 never, and the
+            highest first.
     """
 
     title: str
     digits: int = 3
     role: Literal["name", "number", "p", "words"] = "number"
     brackets: tuple[str, str] = ("[", "]")
+    short: str = ""
+    spare: int = 0
 
     def text(self, cell: Cell) -> str:
         """Return a cell as text; a number that is missing is '-'.
@@ -87,9 +92,6 @@ class Column:
         if estimate.ci95 is not None:
             text += f" {self.brackets[0]}{interval(estimate.ci95, digits)}{self.brackets[1]}"
         return f"{text} tied" if estimate.tied else text
-
-
-NOTE = Column("note", role="words")
 
 
 def names(*titles: str) -> tuple[Column, ...]:

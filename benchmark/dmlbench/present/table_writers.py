@@ -1,4 +1,4 @@
-"""Write tables at the terminal, as Markdown, HTML and CSV; `latex.latex_table` writes LaTeX."""
+"""Write tables as Markdown, HTML and CSV; `latex_table` and `print_table` are beside it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,11 @@ from markupsafe import escape
 
 from dmlbench.present.table import Table
 from dmldata.common.errors import one_line
-from dmldata.common.output import print_rows, say
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of cells that spreadsheets interpret as formulas."""
 _NUMBERS = re.compile(r"[-+0-9. to\[\]*()%]+")
 """A number, or numbers as the tables write them: `-0.5 to 1.2`."""
-
-
-def print_table(table: Table) -> None:
-    """Print a table at the terminal; `*` marks cells."""
-    print_rows(table.titles, table.texts(after="*"), title=table.title)
-    if table.note:
-        say(f"note: {table.note}")
 
 
 def markdown_table(table: Table) -> str:

@@ -122,11 +122,15 @@ class PropertyScores(StrictModel):
         return dict(self.__pydantic_extra__)
 
     @property
-    def note(self) -> str:
-        """For a table: whether NR-Precision is inside chance, and why scores are missing."""
-        main = self.scores.get(MAIN.key)
-        inside = "inside chance" if main is not None and main.is_chance else ""
-        return "; ".join(filter(None, (inside, self.reason)))
+    def varies(self) -> bool:
+        """Whether labels differ, and permuting them changes NR-Precision: if not, it says nothing.
+
+        In a sweep, a swept factor that has one value in all variants of a scene does not vary.
+        """
+        chance = self.scores.get(MAIN.key, ABSENT).chance
+        return self.labels > 1 and (
+            chance is None or not math.isclose(*chance, rel_tol=1e-9, abs_tol=1e-9)
+        )
 
 
 class EmbeddingGeometry(StrictModel):

@@ -21,6 +21,7 @@ from PIL import Image
 from dmldata.common.cores import usable_cores
 from dmldata.common.errors import InputError
 from dmldata.common.files import atomic_folder
+from dmldata.common.pages import shared_style
 from dmldata.common.progress import Progress
 from dmldata.contract.contact_sheet import grid
 from dmldata.contract.parts import Part
@@ -118,7 +119,7 @@ def page(dataset: Dataset, cell: Cell) -> str:
     content = json.dumps(_content(dataset, cell), ensure_ascii=False, separators=(",", ":"))
     text = (files / "page.html").read_text("utf-8")
     for place, what in (
-        ("/*style*/", (files / "page.css").read_text("utf-8")),
+        ("/*style*/", shared_style() + (files / "page.css").read_text("utf-8")),
         ("/*script*/", (files / "page.js").read_text("utf-8")),
         # A text in the content could otherwise close the element that holds it.
         ("/*content*/", content.replace("<", "\\u003c")),

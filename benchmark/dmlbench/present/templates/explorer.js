@@ -198,6 +198,10 @@ function plot(found) {
       }
       context.fillStyle = tones.of(value);
       context.fill();
+      // An outline, as some colors are nearly white.
+      context.strokeStyle = "#0006";
+      context.lineWidth = 0.6;
+      context.stroke();
     });
     if (selected >= 0) {
       context.beginPath();

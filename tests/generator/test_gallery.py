@@ -1,6 +1,7 @@
 """The gallery, in a real browser: filters, strips, values, masks, keys."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from dmldata import open_dataset
 from dmldata.common.errors import InputError
 from dmlgen.gallery.build import Cell, build_gallery
 from dmlgen.gallery.build import page as page_text
+from dmlgen.rendering.run import render
 
 
 @pytest.fixture(scope="module")
@@ -211,3 +213,19 @@ def test_every_text_of_a_gallery_can_be_read_in_both_themes(page, gallery, weak_
     page.locator(".tile").first.click()
     assert weak_texts(page) == []
     assert "dml-prism" in page.locator(".top").inner_text()
+
+
+def test_maps_of_depth_and_normals_can_be_laid_over_the_picture(page, plan, engine, tmp_path):
+    with_maps = replace(engine, depth=True, normals=True)
+    one_scene = replace(plan, images=plan.images[:2])
+    render(one_scene, with_maps, tmp_path / "data")
+    build_gallery(tmp_path / "data", tmp_path / "gallery")
+    opened(page, tmp_path / "gallery")
+    page.locator(".tile").first.click()
+    page.keyboard.press("m")
+    assert page.locator("#map option").all_inner_texts() == ["parts", "depth", "normals"]
+    for name in ("depth", "normals"):
+        page.locator("#map").select_option(name)
+        page.wait_for_function("document.getElementById('mask').naturalWidth > 0")
+        assert page.locator("#mask").get_attribute("src").startswith(f"{name}/")
+        assert len(list((tmp_path / "gallery" / name).iterdir())) == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 from dmlbench.comparison import Comparison
 from dmlbench.results import Result
@@ -47,7 +47,7 @@ class Measured(StrictModel):
 class Measurements(StrictModel):
     """What a command measured, with nothing left out.
 
-    Its JSON Schema is docs/measurements.schema.json.
+    Its JSON Schema, `json_schema`, is docs/measurements.schema.json.
 
     Attributes:
         results: of `score` and `evaluate`, one per model; empty for `compare`.
@@ -59,6 +59,15 @@ class Measurements(StrictModel):
     results: tuple[Measured, ...] = ()
     comparison: Comparison | None = None
     log: tuple[str, ...] = ()
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of `Measurements`, with the first sentence of each description."""
+    schema = Measurements.model_json_schema()
+    for described in (schema, *schema["$defs"].values()):
+        if "description" in described:
+            described["description"] = described["description"].partition("\n\n")[0]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def measurements_of(

@@ -1,14 +1,14 @@
 """Gallery: a folder with a web page for browsing a dataset, which opens from disk without a server.
 
 Small pictures are in sheets, which the page loads as they scroll into view. Each large picture and
-its mask are separate files, which the page loads when the user opens them.
+its maps are separate files, which the page loads when the user opens them.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -24,12 +24,15 @@ from dmldata.common.files import atomic_folder
 from dmldata.common.pages import shared_style
 from dmldata.common.progress import Progress
 from dmldata.contract.contact_sheet import grid
+from dmldata.contract.decode import MAX_DEPTH, decode_depth
 from dmldata.contract.parts import Part
 from dmldata.dataset import Dataset, Item, open_dataset
 
 COLUMNS = 8
 """Number of rows of a sheet, and of pictures per row."""
 QUALITY = 80
+FOLDERS = {"mask.png": "masks", "depth.png": "depth", "normal.png": "normals"}
+"""Folder of each map, by its extension in a shard."""
 COLORS = {
     Part.PAINT: (230, 159, 0),
     Part.GLASS: (86, 180, 233),
@@ -69,35 +72,65 @@ def build_gallery(
     image_width, image_height = dataset.manifest.image_size
     cell = Cell(width, max(1, round(width * image_height / image_width)))
     with atomic_folder(out) as part:
-        for name in ("sheets", "images", "masks"):
+        for name in ("sheets", "images", *_maps(dataset).values()):
             (part / name).mkdir()
         _write_pictures(dataset, part, cell, progress)
         (part / "index.html").write_text(page(dataset, cell), "utf-8")
 
 
 def _write_pictures(dataset: Dataset, out: Path, cell: Cell, progress: Progress | None) -> None:
-    """Write sheets of small pictures in the order of the rows, and every picture and mask."""
+    """Write sheets of small pictures in the order of the rows, and every picture and its maps."""
     items = dataset.samples_iter()
+    folders, size = _maps(dataset), dataset.manifest.image_size
+    encoded = dataset.encoded_samples() if len(folders) > 1 else iter(())
+    files_of_samples = (sample.files for sample, _ in encoded)
     done = 0
 
-    def write(item: Item) -> None:
+    def write(item: Item, files: Mapping[str, bytes]) -> None:
         assert item.mask is not None
         # Method 2 takes half the time of the default, for 4 % more bytes.
         item.image.save(out / "images" / f"{item.key}.webp", quality=QUALITY, method=2)
-        colored(item.mask).save(out / "masks" / f"{item.key}.png", transparency=0)
+        colored(item.mask).save(out / folders["mask.png"] / f"{item.key}.png", transparency=0)
+        if "depth.png" in files:
+            depth = decode_depth(files["depth.png"], size, item.key)
+            near_is_bright(depth).save(out / folders["depth.png"] / f"{item.key}.png")
+        if "normal.png" in files:
+            (out / folders["normal.png"] / f"{item.key}.png").write_bytes(files["normal.png"])
 
     with ThreadPoolExecutor(usable_cores()) as pool:
         for number in itertools.count():
             of_sheet = list(itertools.islice(items, COLUMNS**2))
             if not of_sheet:
                 break
-            written = pool.map(write, of_sheet)
+            written = pool.map(write, of_sheet, _next_files(files_of_samples, len(of_sheet)))
             sheet = grid([item.image for item in of_sheet], COLUMNS, cell)
             sheet.save(out / "sheets" / f"{number:05d}.webp", quality=QUALITY)
             for _ in written:
                 done += 1
                 if progress:
                     progress("gallery", done, len(dataset))
+
+
+def _next_files(files: Iterator[Mapping[str, bytes]], number: int) -> list[Mapping[str, bytes]]:
+    """Return the files of the next samples; empty ones where samples have nothing but a mask."""
+    return [next(files, {}) for _ in range(number)]
+
+
+def _maps(dataset: Dataset) -> dict[str, str]:
+    """Return the folder of each map that samples have beside their image, by extension."""
+    return {name: FOLDERS[name] for name in dataset.manifest.sample_files if name in FOLDERS}
+
+
+def near_is_bright(depth: NDArray[np.uint16]) -> Image.Image:
+    """Return depth [H, W] in millimeters as a gray image: white is near, black the farthest.
+
+    >>> near_is_bright(np.array([[0, 500, 1000, 65535]], np.uint16)).getpixel((1, 0))
+    128
+    """
+    known = depth[depth < MAX_DEPTH]
+    farthest = max(int(known.max(initial=1)), 1)
+    bright = 255 * (1 - np.minimum(depth / farthest, 1))
+    return Image.fromarray(np.round(bright).astype(np.uint8))
 
 
 def colored(mask: NDArray[np.uint8]) -> Image.Image:
@@ -151,6 +184,7 @@ def _content(dataset: Dataset, cell: Cell) -> dict[str, object]:
         "factors": [factor.model_dump(mode="json") for factor in varied],
         "constants": list(_constants(dataset)),
         "bins": {factor.key: samples[f"{factor.key}_bin"].to_pylist() for factor in varied},
+        "maps": list(_maps(dataset).values()),
         "parts": {
             part.name.lower(): "rgb({}, {}, {})".format(*color) for part, color in COLORS.items()
         },

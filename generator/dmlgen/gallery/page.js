@@ -186,7 +186,7 @@ function open(index) {
   at("key").textContent = key;
   at("picture").src = `images/${key}.webp`;
   at("picture").alt = axes.map((axis) => `${axis.key} ${shown(axis, axis.bins[index])}`).join(", ");
-  at("mask").src = `masks/${key}.png`;
+  showMask();
   const credit = (data.credit[index] || "").split(";").map((id) => data.credits[id]).filter(Boolean);
   at("credit").textContent = credit.length ? `Shows: ${credit.join("; ")}` : "";
   const rows = axes.map((axis) => [axis.key, shown(axis, axis.bins[index]), axis.meaning, ""]);
@@ -213,6 +213,7 @@ function step(by) {
 }
 
 function showMask() {
+  if (opened >= 0) at("mask").src = `${at("map").value}/${data.keys[opened]}.png`;
   at("mask").hidden = !at("shown").checked;
   at("mask").style.opacity = at("opacity").value / 100;
 }
@@ -228,6 +229,7 @@ for (const [name, colour] of Object.entries(data.parts)) {
   entry.append(swatch, name);
   at("parts").append(entry);
 }
+for (const name of data.maps) at("map").append(new Option({ masks: "parts" }[name] || name, name));
 buildFilters();
 read();
 showMask();
@@ -266,4 +268,5 @@ at("one").addEventListener("keydown", ({ key, target }) => {
 });
 at("shown").addEventListener("change", showMask);
 at("opacity").addEventListener("input", showMask);
+at("map").addEventListener("change", showMask);
 window.addEventListener("hashchange", () => { read(); show(); });

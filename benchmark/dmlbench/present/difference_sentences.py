@@ -142,9 +142,10 @@ def _of_two(comparison: Comparison) -> Iterator[str]:
         f"by{', largest difference first' if len(distinct) > 1 else ''}: "
         f"{listed(parts, 2 * MAX_NAMED)}."
     )
+    these = "These are the properties" if len(distinct) > 1 else "It is the only property"
     yield (
-        f"These are the properties whose paired 95 % interval of the difference in {MAIN.title} "
-        f"excludes 0.{_together(known, distinct)}"
+        f"{these} whose paired 95 % interval of the difference in {MAIN.title} excludes 0."
+        f"{_together(known, distinct)}"
     )
 
 
@@ -168,7 +169,7 @@ def _together(known: Mapping[str, Difference], distinct: Sequence[str]) -> str:
     sure = [name for name in distinct if adjusted[name] < LEVEL]
     counted = f"when all {len(known)} properties are counted together (Holm, at 95 %)"
     if not sure:
-        return f" None remains {counted}: each may be luck."
+        return f" {'None remains' if len(distinct) > 1 else 'It does not remain'} {counted}."
     if len(sure) == len(distinct):
         return f" {'All of them remain' if len(sure) > 1 else 'It remains'} {counted}."
     return f" {listed(sure, 2 * MAX_NAMED)} remain{'s' if len(sure) == 1 else ''} {counted}."

@@ -93,6 +93,6 @@ def _table(
         *names("factor", "change"),
         *(Column(label, declaration.digits) for label in labels),
         *((Column("by chance", declaration.digits),) if expected else ()),
-        Column("pairs"),
+        Column("pairs", spare=1),
     )
     return Table(title, columns, rows, note)

@@ -378,7 +378,7 @@ def test_sentences_say_what_the_numbers_say(results, page):
         for by_model in comparison.properties.values()
         for property_scores in by_model.values()
     )
-    assert sentences[-1].startswith(f"{inside} of 9 scores lie inside")
+    assert sentences[-1].startswith(f"{inside} of 9 scores are no different from chance")
     assert any(sentence.startswith("Saliency maps over 6 images") for sentence in sentences)
 
 

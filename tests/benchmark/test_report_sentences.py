@@ -86,7 +86,7 @@ def two(compared, dataset, plan):
 def test_first_sentence_names_the_properties_that_differ_largest_first(two):
     first = next(summary(two))
     assert "by hue and by shape differ in 2 of 3 properties" in first
-    assert "largest difference first: car_model (by shape higher by " in first
+    assert "largest difference first): car_model (by shape higher by " in first
     assert " and paint_hue (by hue higher by " in first
     differences = {name: pairs[0] for name, pairs in two.differences.items()}
     assert abs(differences["car_model"].value) > abs(differences["paint_hue"].value)

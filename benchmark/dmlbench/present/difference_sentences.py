@@ -139,7 +139,8 @@ def _of_two(comparison: Comparison) -> Iterator[str]:
     parts = [_of_property(comparison, name, known[name]) for name in distinct]
     yield (
         f"{both} differ in {len(distinct)} of {len(known)} properties that embeddings can cluster "
-        f"by{', largest difference first' if len(distinct) > 1 else ''}: "
+        f"by ({MAIN.title}: difference, paired 95 % interval"
+        f"{'; largest difference first' if len(distinct) > 1 else ''}): "
         f"{listed(parts, 2 * MAX_NAMED)}."
     )
     these = "These are the properties" if len(distinct) > 1 else "It is the only property"

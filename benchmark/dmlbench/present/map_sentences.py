@@ -114,7 +114,7 @@ def _attention(comparison: Comparison) -> Iterator[str]:
     means = saliency.attention_on_car if saliency else {}
     if not (named := scores_of_models(comparison, means)):
         return
-    reading = "0 is what its area explains, 1 is all of it"
+    reading = "0 is as much as its area, 1 is all of it"
     pair = saliency.pairs[0] if saliency and len(saliency.pairs) == 1 else None
     if pair is None or pair.more_on_car.value is None or pair.more_on_car.ci95 is None:
         yield f"Attention on the car ({reading}): {named}."
@@ -153,7 +153,6 @@ def _of_two_embeddings(comparison: Comparison, pair: RepresentationPair) -> str:
     shown += "" if rsa.floor is None else f" and shuffled images give {number(rsa.floor, 2)}"
     if rsa.ci95 is not None and rsa.floor is not None and rsa.ci95[0] <= rsa.floor:
         return (
-            f"The images do not tell whether {names} agree on which images are near each other any "
-            f"more than with shuffled images: {shown}."
+            f"It is open whether {names} agree at all on which images are near each other: {shown}."
         )
     return f"How far {names} agree on which images are near each other: {shown}."

@@ -92,7 +92,7 @@ def _chance(comparison: Comparison) -> Iterator[str]:
     if judged:
         inside = sum(score.is_chance for score in judged)
         yield (
-            f"{inside} of {len(judged)} scores lie inside the central 95 % of what the same "
-            "embeddings score with permuted labels"
-            f"{', scenes kept whole' if comparison.interventions else ''}."
+            f"{inside} of {len(judged)} scores are no different from chance, as gray cells of the "
+            "table show: they lie inside the central 95 % of what the same embeddings score with "
+            f"permuted labels{', scenes kept whole' if comparison.interventions else ''}."
         )

@@ -10,7 +10,7 @@
 - all scores of 5,000 x 64 by six properties, one of them 100 classes within which the others are
   scored, too;
 - how alike the embeddings of every two of six models are (1,500 images, 128 and 512 dimensions);
-- the gallery of the 1,500 images of `datasets/paper`;
+- the gallery of the images of `datasets/paper`;
 - the import of a car of 2,000 objects, its pictures of 64 pixels included;
 - the page of a leaderboard of 500 models, made of one by changing its scores;
 - the report of ten models on these images, that are evaluated before by this checkout (untrained
@@ -185,7 +185,7 @@ WAITS = {
     "within 100 classes": ["-c", WITHIN],
     "representations of 6 models, 128": ["-c", REPRESENTATIONS.format(dimensions=128)],
     "representations of 6 models, 512": ["-c", REPRESENTATIONS.format(dimensions=512)],
-    "gallery of 1,500 images": ["-m", "dmlgen", "gallery", str(PAPER), "--out"],
+    "gallery of datasets/paper": ["-m", "dmlgen", "gallery", str(PAPER), "--out"],
     "import of 2,000 objects": [
         *("-m", "dmlgen", "cars", "import", "CAR", "--name", "many", "--size", "64"),
         *("--paint-material", "paint", "--wheels", "wheel_*"),

@@ -21,7 +21,7 @@ from dmlbench.results.files import Score
 from dmlbench.scores.registry import MAIN, MAP_SCORES, declared, readings
 from dmldata.common.output import say
 
-NR_TITLE = f"{MAIN.title} (95 % interval); in brackets: inside chance"
+NR_TITLE = f"{MAIN.title} (95 % interval); in parentheses: inside chance"
 Content = TypeVar("Content")
 MAX_PAIRS = 3
 """Pairs of models whose differences fit into the columns of a table."""
@@ -198,7 +198,7 @@ def correlation_table(comparison: Comparison) -> Table:
         ]
         rows.append((f"{place} {comparison.label(row)}", *cells))
     columns = *names("model"), *(Column(str(place)) for place in range(1, len(order) + 1))
-    note = "In brackets: the reliability of a model's maps. Order: average linkage on 1 - r"
+    note = "In parentheses: the reliability of a model's maps. Order: average linkage on 1 - r"
     merges = "; ".join(_merges(comparison))
     return Table(
         "Pearson r of saliency maps", columns, rows, f"{note}: {merges}." if merges else f"{note}."

@@ -46,13 +46,13 @@ def score_details(comparison: Comparison) -> Table:
 
 def other_scores(comparison: Comparison) -> Table:
     """Return one row per property and model: the other scores, each with its interval."""
-    scores = (Column(score.title, score.digits, brackets=("(", ")")) for score in _OTHERS)
+    scores = (Column(score.title, score.digits) for score in _OTHERS)
     rows: list[Row] = []
     for name, model, scored in _entries(comparison):
         others = (scored.scores.get(declaration.key, ABSENT) for declaration in _OTHERS)
         rows.append((name, model, *(Estimate(score.value, score.ci95) for score in others)))
     columns = *names("property", "model"), *scores
-    return Table("Other scores", columns, rows, readings(_OTHERS))
+    return Table("Other scores (95 % interval)", columns, rows, readings(_OTHERS))
 
 
 def pair_details(comparison: Comparison) -> Table:

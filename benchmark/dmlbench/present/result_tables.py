@@ -63,7 +63,7 @@ def score_table(properties: Mapping[str, PropertyScores]) -> Table:
             value = Estimate(main.value, bracketed=main.is_chance)
             others = (scored.scores.get(declaration.key, ABSENT).value for declaration in beside)
             rows.append((name, scored.n, value, main.ci95, main.chance, *others))
-    title = "Properties; in brackets: inside chance"
+    title = "Properties; in parentheses: inside chance"
     return Table(title, columns, rows, " ".join(absence_notes(properties)))
 
 

@@ -48,7 +48,6 @@ class Column:
     Attributes:
         digits: digits behind the point of its numbers.
         role: whether its cells name the row, are numbers, p-values, or a remark in words.
-        brackets: brackets around the interval behind a number.
         short: its title where a terminal is too narrow for the table; empty for the same.
         spare: whether a terminal that is too narrow leaves the column out: 0 never, and the
             highest first.
@@ -57,7 +56,6 @@ class Column:
     title: str
     digits: int = 3
     role: Literal["name", "number", "p", "words"] = "number"
-    brackets: tuple[str, str] = ("[", "]")
     short: str = ""
     spare: int = 0
 
@@ -90,7 +88,7 @@ class Column:
         if estimate.std is not None:
             text += f" ± {number(estimate.std, digits)}"
         if estimate.ci95 is not None:
-            text += f" {self.brackets[0]}{interval(estimate.ci95, digits)}{self.brackets[1]}"
+            text += f" [{interval(estimate.ci95, digits)}]"
         return f"{text} tied" if estimate.tied else text
 
 

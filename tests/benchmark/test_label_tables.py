@@ -148,7 +148,7 @@ def test_the_suffix_says_what_is_written(dmlbench, words, tmp_path):
     for suffix, begins in {
         ".json": "{",
         ".csv": "property,measure,value,ci95_low",
-        ".md": "Properties:",
+        ".md": "Properties; in parentheses: inside chance:",
         ".tex": "\\begin{table}",
     }.items():
         path = tmp_path / f"scores{suffix}"

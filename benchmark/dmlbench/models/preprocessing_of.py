@@ -16,7 +16,9 @@ VALID = (
     "a dmlbench.models.Preprocessing, torchvision transforms (Resize, CenterCrop, ToTensor, "
     "Normalize), a data config of timm or a processor of transformers"
 )
-_PASSED_BY = frozenset({"ToTensor", "MaybeToTensor", "PILToTensor", "ToImage", "RGB"})
+_PASSED_BY = frozenset(
+    {"ToTensor", "MaybeToTensor", "PILToTensor", "ToImage", "RGB", "MaybeConvertMode"}
+)
 """Transforms that change nothing about what the network sees."""
 _AS_RGB = frozenset({"_convert_to_rgb", "_convert_image_to_rgb"})
 """Functions of open_clip and CLIP that do the same."""

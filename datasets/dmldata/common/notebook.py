@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import Any
 
 
@@ -21,8 +22,8 @@ class Cell:
 
     def show(self, text: str) -> None:
         """Show this text."""
-        from IPython.display import display
-
+        # Only kernels of notebooks call this, and they bring IPython along.
+        display = import_module("IPython.display").display
         content = {"text/plain": text}
         if self._handle is None:
             self._handle = display(content, raw=True, display_id=True)

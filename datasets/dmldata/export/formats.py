@@ -7,8 +7,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
-from dmldata.contract.tar import PICTURE_COLUMNS
-
 if TYPE_CHECKING:
     from dmldata.contract.samples import Row
     from dmldata.contract.shards import Sample
@@ -88,7 +86,7 @@ _DECLARATIONS = (
         "tables with images for Hugging Face and pandas",
         needs_masks=False,
         has_classes=False,
-        reserved=frozenset(PICTURE_COLUMNS.values()),
+        reserved=frozenset({"image", "mask", "depth", "normal"}),
     ),
     Format(
         "fiftyone",

@@ -17,7 +17,7 @@ from dmldata.card.checksums import CHECKSUMS_FILE, checksums_text
 from dmldata.card.croissant import croissant_text
 from dmldata.card.readme import EXAMPLES_FILE, description, readme_text
 from dmldata.common.files import replace_files, write_atomic
-from dmldata.contract.contact_sheet import grid
+from dmldata.contract.contact_sheet import jpeg_sheet
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest
 from dmldata.contract.shards import read_shard
 
@@ -78,12 +78,7 @@ def card_files(
 def examples(folder: Path, manifest: Manifest) -> bytes:
     """Return a JPEG sheet of the first pictures of the first shard, without any selection."""
     pictures = list(islice(_pictures(folder / manifest.shards[0].file), EXAMPLES))
-    width, height = manifest.image_size
-    cell = (EXAMPLE_WIDTH, max(1, round(EXAMPLE_WIDTH * height / width)))
-    sheet = grid(pictures, min(EXAMPLE_COLUMNS, len(pictures)), cell)
-    jpeg = io.BytesIO()
-    sheet.save(jpeg, "JPEG", quality=88)
-    return jpeg.getvalue()
+    return jpeg_sheet(pictures, EXAMPLE_COLUMNS, EXAMPLE_WIDTH)
 
 
 def _pictures(shard: Path) -> Iterator[Image.Image]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 from PIL import Image
@@ -24,3 +25,16 @@ def grid(pictures: Sequence[Image.Image], columns: int, cell: tuple[int, int]) -
             picture = picture.resize(cell, Image.Resampling.LANCZOS)
         sheet.paste(picture, (column * cell[0], row * cell[1]))
     return sheet
+
+
+def jpeg_sheet(pictures: Sequence[Image.Image], columns: int, width: int) -> bytes:
+    """Return a sheet of pictures of one size as a JPEG, each `width` pixels wide.
+
+    >>> Image.open(io.BytesIO(jpeg_sheet([Image.new("RGB", (80, 40))] * 3, 8, 20))).size
+    (60, 10)
+    """
+    across, down = pictures[0].size
+    cell = (width, max(1, round(width * down / across)))
+    file = io.BytesIO()
+    grid(pictures, min(columns, len(pictures)), cell).save(file, "JPEG", quality=88)
+    return file.getvalue()

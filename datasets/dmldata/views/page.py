@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import base64
-import io
 from html import escape
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from dmldata.contract.contact_sheet import grid
+from dmldata.contract.contact_sheet import jpeg_sheet
 
 if TYPE_CHECKING:
     from dmldata.dataset import Dataset
 
-PICTURES, COLUMNS, SIDE = 12, 6, 160
-"""Pictures that are shown, how many in a row, and the longer side of each in pixels."""
+PICTURES, COLUMNS, WIDTH = 12, 6, 160
+"""Pictures that are shown, how many in a row, and the width of each in pixels."""
 
 
 def first_pictures(dataset: Dataset) -> str:
     """Return HTML with the first pictures of a dataset, its factors that vary and their values."""
     pictures = [item.image for item in islice(dataset.samples_iter(with_mask=False), PICTURES)]
-    width, height = dataset.manifest.image_size
-    scale = SIDE / max(width, height)
-    cell = (max(1, round(width * scale)), max(1, round(height * scale)))
-    buffer = io.BytesIO()
-    grid(pictures, min(COLUMNS, len(pictures)), cell).save(buffer, "JPEG", quality=90)
-    sheet = base64.b64encode(buffer.getvalue()).decode()
+    sheet = base64.b64encode(jpeg_sheet(pictures, COLUMNS, WIDTH)).decode()
     rows = "".join(
         f"<tr><td>{escape(factor.key)}</td><td>{len(factor.values)}</td>"
         f"<td>{escape(factor.unit)}</td><td>{escape(factor.meaning)}</td></tr>"

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -31,6 +32,12 @@ def test_a_plan_is_the_one_of_the_command_and_a_frame_of_its_rows():
             key for key, value in row.items() if value is not None and shown[key] != value
         } == set()
     assert "recipe paper, sweep of color" in repr(plan)
+
+
+def test_a_notebook_shows_a_plan_as_a_table_where_pandas_is_there():
+    shown = dmlgen.plan(count=2)._repr_html_()
+    assert (shown is None) == (find_spec("pandas") is None)
+    assert shown is None or "car_model" in shown
 
 
 def test_what_the_function_cannot_plan_names_its_keywords():

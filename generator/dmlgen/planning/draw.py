@@ -17,7 +17,7 @@ import numpy as np
 
 from dmldata.common.arrays import Ints
 from dmldata.common.errors import FieldError, InputError
-from dmldata.common.extras import require_extras
+from dmldata.common.extras import MissingPackageError, require_extras
 from dmldata.contract.factors import Factor, Value
 from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.labels import BODY_TYPE, LabelColumn, label_columns
@@ -81,8 +81,12 @@ class Plan:
             f"{varied} factors vary, seed {self.seed}>"
         )
 
-    def _repr_html_(self) -> str:
-        rows = self.to_frame().to_html(max_rows=10, max_cols=20, border=0)
+    def _repr_html_(self) -> str | None:
+        try:
+            rows = self.to_frame().to_html(max_rows=10, max_cols=20, border=0)
+        except MissingPackageError:
+            # A notebook then shows the line of `repr`.
+            return None
         return f"<p>{escape(repr(self)[1:-1])}</p>{rows}"
 
 

@@ -14,7 +14,7 @@ from dmlbench.losses import squared_euclidean
 from dmlbench.maps import pearson
 from dmlbench.models import load_model
 from dmlbench.models.bn_inception import BNInception
-from dmlbench.models.folding import folded_network
+from dmlbench.models.folding import folded_for_training, folded_network
 from dmlbench.saliency import randomized_copies, resolve_precision, smoothgrad_paper
 from dmlbench.saliency.bf16_gradients import bf16_gradients
 
@@ -27,8 +27,9 @@ def with_statistics(network):
             if isinstance(module, _BatchNorm):
                 module.running_mean.normal_(0, 0.2)
                 module.running_var.uniform_(0.5, 2)
-                module.weight.uniform_(0.5, 1.5)
-                module.bias.normal_(0, 0.2)
+                if module.affine:
+                    module.weight.uniform_(0.5, 1.5)
+                    module.bias.normal_(0, 0.2)
     return network.eval()
 
 
@@ -112,6 +113,49 @@ class Unusual(nn.BatchNorm2d):
 )
 def test_network_that_cannot_be_folded_stays_itself(network):
     assert folded_network(with_statistics(network), torch.rand(1, 3, 8, 8)) is network
+    assert folded_for_training(network, torch.rand(2, 3, 8, 8)) is network
+
+
+def in_training(network):
+    """Put a network into training mode, but for its normalizations, which keep their statistics."""
+    with_statistics(network).train()
+    for module in network.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()
+    return network
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        load_model("timm:test_efficientnet?pretrained=false").model,
+        BNInception(),
+        nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4, affine=False)),
+    ],
+    ids=["timm", "bn_inception", "no_scale_or_shift"],
+)
+def test_training_the_folded_network_trains_the_network(network):
+    in_training(network)
+    images = torch.rand(3, 3, 64, 64)
+    folded = folded_for_training(network, images)
+    assert folded is not network
+    assert normalizations(network) > 0
+    optimizer = torch.optim.SGD(network.parameters(), 0.01)
+    for _ in range(2):
+        gradients = []
+        for each in (network, folded):
+            optimizer.zero_grad()
+            each(images).square().mean().backward()
+            gradients.append([parameter.grad.clone() for parameter in network.parameters()])
+        for plain, other in zip(*gradients, strict=True):
+            torch.testing.assert_close(other, plain, rtol=1e-2, atol=1e-4 * plain.abs().max())
+        optimizer.step()
+        torch.testing.assert_close(folded(images), network(images), rtol=1e-3, atol=1e-4)
+
+
+def test_normalization_that_learns_its_statistics_is_not_folded_for_training():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten()).train()
+    assert folded_for_training(network, torch.rand(2, 3, 8, 8)) is network
 
 
 def test_model_that_is_no_module_of_python_stays_itself():

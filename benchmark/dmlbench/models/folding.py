@@ -1,22 +1,26 @@
-"""Fold batch normalization into convolutions, which makes gradients of a network's input faster.
+"""Fold batch normalization into convolutions, which makes gradients of a network faster.
 
-In eval mode, batch normalization scales and shifts each channel, and so can the convolution before
-it. `torch.fx.experimental.optimization.fuse` does the same, but neither traces networks whose
-convolutions look at shapes, as timm's do, nor knows timm's normalization, which also activates.
+Batch normalization that keeps its statistics scales and shifts each channel, and so can the
+convolution before it. Where the network is trained, the weights are scaled anew in each pass, which
+is work on weights in place of work on activations. `torch.fx.experimental.optimization.fuse` does
+the same for inference, but neither traces networks whose convolutions look at shapes, as timm's do,
+nor knows timm's normalization, which also activates.
 """
 
 from __future__ import annotations
 
 import copy
 from collections import Counter
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, fx, nn
+from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import fuse_conv_bn_eval
 
 from dmlbench.models.contract import EmbeddingModel, run_model
-from dmlbench.models.execution import frozen, full_precision
+from dmlbench.models.execution import frozen, full_precision, seeded
 
 MIN_CORRELATION = 0.999
 """Minimum Pearson correlation of a gradient of a folded network with that of the plain one. Float
@@ -46,10 +50,42 @@ def folded_network(model: EmbeddingModel, image: Tensor) -> EmbeddingModel:
     if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
         return model
     with torch.inference_mode(False), frozen(model):
-        folded = _fold(model)
+        folded = _fold(model, _fused, _channels_last)
         place = next(model.parameters(), image).device
         agrees = folded is not None and _agree(model, folded, image.to(place).clone())
         return folded if folded is not None and agrees else model
+
+
+def folded_for_training(network: nn.Module, images: Tensor) -> nn.Module:
+    """Return a network that is trained with less work; the network itself if there is none.
+
+    It has the parameters, buffers and modes of `network`, so that training it trains `network`.
+    Normalization that keeps its statistics (in eval mode) is folded into the convolution before it;
+    its scale and shift are still trained. It is used only if an embedding of the images and the
+    gradients of the parameters there agree with the network's.
+
+    Args:
+        network: in training mode, on the device of the images.
+        images: [B, 3, H, W], preprocessed.
+
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4).eval(), nn.Flatten())
+    >>> folded = folded_for_training(network, torch.rand(2, 3, 8, 8))
+    >>> folded(torch.rand(2, 3, 8, 8)).sum().backward()
+    >>> [parameter.grad is None for parameter in network.parameters()]
+    [False, False, False, False]
+    """
+    folded = _fold(network, _ScaledConvolution, _as_it_is)
+    if folded is None:
+        return network
+    try:
+        (before, gradient), (after, other) = (
+            _embeddings_and_gradients(each, list(network.parameters()), images)
+            for each in (network, folded)
+        )
+    except RuntimeError:
+        return network
+    same = float((after - before).norm()) <= MAX_CHANGE * float(before.norm())
+    return folded if same and _correlation(gradient, other) >= MIN_CORRELATION else network
 
 
 class _Tracer(fx.Tracer):
@@ -60,8 +96,58 @@ class _Tracer(fx.Tracer):
         return layer or super().is_leaf_module(m, module_qualified_name)
 
 
-def _fold(model: nn.Module) -> fx.GraphModule | None:
-    """Return the folded copy; None if the network cannot be traced or has nothing to fold."""
+class _ScaledConvolution(nn.Module):
+    """A convolution and the normalization after it, whose statistics are fixed, as one."""
+
+    def __init__(self, convolution: nn.Conv2d, normalization: _BatchNorm) -> None:
+        super().__init__()
+        self.convolution, self.normalization = convolution, normalization
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Convolve images [B, C, H, W] with the scaled weights."""
+        convolution, normalization = self.convolution, self.normalization
+        assert normalization.running_mean is not None
+        assert normalization.running_var is not None
+        scale = torch.rsqrt(normalization.running_var + normalization.eps)
+        if normalization.weight is not None:
+            scale = scale * normalization.weight
+        bias = -normalization.running_mean * scale
+        if convolution.bias is not None:
+            bias = bias + convolution.bias * scale
+        if normalization.bias is not None:
+            bias = bias + normalization.bias
+        scaled = {"weight": convolution.weight * scale[:, None, None, None], "bias": bias}
+        convolved: Tensor = functional_call(convolution, scaled, (images,))
+        return convolved
+
+
+def _fused(convolution: nn.Conv2d, normalization: _BatchNorm) -> nn.Conv2d:
+    return _channels_last(fuse_conv_bn_eval(convolution, normalization))
+
+
+def _channels_last(convolution: nn.Conv2d) -> nn.Conv2d:
+    """Return a copy whose weights are laid out with the channels last."""
+    convolution = copy.deepcopy(convolution)
+    weight = convolution.weight.contiguous(memory_format=torch.channels_last)
+    convolution.weight = nn.Parameter(weight, requires_grad=False)
+    return convolution
+
+
+def _as_it_is(convolution: nn.Conv2d) -> nn.Conv2d:
+    return convolution
+
+
+def _fold(
+    model: nn.Module,
+    fuse: Callable[[nn.Conv2d, _BatchNorm], nn.Module],
+    other: Callable[[nn.Conv2d], nn.Module],
+) -> fx.GraphModule | None:
+    """Return the folded network; None if it cannot be traced or has nothing to fold.
+
+    Args:
+        fuse: returns what computes a convolution and the normalization after it.
+        other: returns what computes a convolution without such a normalization.
+    """
     try:
         graph = _Tracer().trace(model)
         folded = fx.GraphModule(model, graph)
@@ -82,16 +168,14 @@ def _fold(model: nn.Module) -> fx.GraphModule | None:
             and following.op == "call_module"
             and isinstance(normalization, _BatchNorm)
             and normalization.running_mean is not None
+            and not normalization.training
             and calls[str(node.target)] == calls[str(following.target)] == 1
         ):
-            convolution = fuse_conv_bn_eval(convolution, normalization)
+            folded.set_submodule(str(node.target), fuse(convolution, normalization))
             folded.set_submodule(str(following.target), _after(normalization))
             count += 1
         else:
-            convolution = copy.deepcopy(convolution)
-        weight = convolution.weight.contiguous(memory_format=torch.channels_last)
-        convolution.weight = nn.Parameter(weight, requires_grad=False)
-        folded.set_submodule(str(node.target), convolution)
+            folded.set_submodule(str(node.target), other(convolution))
     return folded if count else None
 
 
@@ -111,7 +195,11 @@ def _agree(model: nn.Module, folded: nn.Module, image: Tensor) -> bool:
         return False
     if float((after - before).norm()) > MAX_CHANGE * float(before.norm()):
         return False
-    return float(torch.corrcoef(torch.stack([gradient, other]))[0, 1]) >= MIN_CORRELATION
+    return _correlation(gradient, other) >= MIN_CORRELATION
+
+
+def _correlation(first: Tensor, second: Tensor) -> float:
+    return float(torch.corrcoef(torch.stack([first, second]))[0, 1])
 
 
 def _embedding_and_gradient(model: nn.Module, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -121,3 +209,15 @@ def _embedding_and_gradient(model: nn.Module, image: Tensor) -> tuple[Tensor, Te
         embedding = run_model(model, pixels)[0]
         (gradient,) = torch.autograd.grad(embedding.square().sum(), pixels)
     return embedding.detach(), gradient.mean(dim=1).abs().flatten()
+
+
+def _embeddings_and_gradients(
+    network: nn.Module, parameters: list[nn.Parameter], images: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return embeddings [B, D] and the gradient of their squared length by all parameters [P]."""
+    with torch.enable_grad(), full_precision(), seeded(0):
+        embeddings = network(images)
+        trained = [parameter for parameter in parameters if parameter.requires_grad]
+        gradients = torch.autograd.grad(embeddings.square().sum(), trained, allow_unused=True)
+    flat = [gradient.flatten() for gradient in gradients if gradient is not None]
+    return embeddings.detach(), torch.cat(flat)

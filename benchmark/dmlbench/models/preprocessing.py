@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -97,18 +98,28 @@ class Preprocessing:
 
     def to_tensor(self, image: Image.Image) -> Tensor:
         """Return the model's input [3, H, W] float32 for one image of any size and mode."""
+        return self.normalized(torch.from_numpy(self.pixels(image))).contiguous()
+
+    def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
+        """Return the pixels [H, W, 3] that the model sees of an image of any size and mode."""
         geometry = self.geometry(image.width, image.height)
         (rows, columns), (top, left) = geometry.resized, geometry.offset
         height, width = self.input_size
         resized = image.convert("RGB").resize((columns, rows), INTERPOLATIONS[self.interpolation])
-        crop = np.array(resized.crop((left, top, left + width, top + height)))
-        channels = torch.from_numpy(crop).permute(2, 0, 1).float()
+        return np.array(resized.crop((left, top, left + width, top + height)))
+
+    def normalized(self, pixels: Tensor) -> Tensor:
+        """Return the model's input [..., 3, H, W] float32 for pixels [..., H, W, 3] uint8.
+
+        In memory the channels stay last.
+        """
+        channels = pixels.movedim(-1, -3).float()
         if self.bgr:
-            channels = channels.flip(0)
+            channels = channels.flip(-3)
         if self.scale == 1:
             channels = channels / 255
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
-        return ((channels - mean) / std).contiguous()
+        mean, std = (channels.new_tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
+        return (channels - mean) / std
 
     def with_input_size(self, size: int | tuple[int, int]) -> Preprocessing:
         """Return a copy with another input size; the crop keeps its fraction of the image."""

@@ -6,7 +6,6 @@ training resumes with exactly the batches that it would have had.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from pytorch_metric_learning.samplers import MPerClassSampler
-from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from dmlbench.models import Preprocessing
@@ -76,9 +74,10 @@ class ClassBatches(Sampler[Draw]):
             yield Draw(int(self._rows[place]), seed)
 
 
-class TrainingImages(Dataset[tuple[Tensor, int]]):
-    """Maps a draw to (input [3, H, W] float32, class): a random crop of the image, perhaps flipped.
+class TrainingImages(Dataset[tuple[NDArray[np.uint8], int]]):
+    """Maps a draw to (pixels [H, W, 3], class): a random crop of the image, perhaps flipped.
 
+    The learner normalizes pixels, a batch at once and on its device.
     Source: Musgrave et al., "A Metric Learning Reality Check" (ECCV 2020): resized, random resized
     crop, horizontal flip.
     """
@@ -94,13 +93,12 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
         self._hyperparameters = hyperparameters
         self._size = preprocessing.input_size
         self._filter = INTERPOLATIONS[preprocessing.interpolation]
-        self._as_cropped = dataclasses.replace(preprocessing, resize=preprocessing.input_size)
 
-    def __getitem__(self, draw: Any) -> tuple[Tensor, int]:
+    def __getitem__(self, draw: Any) -> tuple[NDArray[np.uint8], int]:
         row, seed = draw
         with seeded(seed):
             image = self._changed(self._images[row])
-        return self._as_cropped.to_tensor(image), self._classes[row]
+        return np.array(image), self._classes[row]
 
     def _changed(self, image: Image.Image) -> Image.Image:
         scale, ratio = self._hyperparameters.crop_scale, self._hyperparameters.crop_ratio
@@ -112,8 +110,8 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
         return part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flipped else part
 
 
-class EvaluationImages(Dataset[tuple[Tensor, int]]):
-    """Maps places 0..N-1 to (input [3, H, W], place), preprocessed as in evaluation."""
+class EvaluationImages(Dataset[tuple[NDArray[np.uint8], int]]):
+    """Maps places 0..N-1 to (pixels [H, W, 3], place), as evaluation shows them to the model."""
 
     def __init__(
         self, images: DecodedImages, rows: NDArray[np.int64], preprocessing: Preprocessing
@@ -123,8 +121,8 @@ class EvaluationImages(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, place: int) -> tuple[Tensor, int]:
-        return self._preprocessing.to_tensor(self._images[int(self._rows[place])]), place
+    def __getitem__(self, place: int) -> tuple[NDArray[np.uint8], int]:
+        return self._preprocessing.pixels(self._images[int(self._rows[place])]), place
 
 
 def _transforms() -> Any:

@@ -11,9 +11,10 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from dmlbench.models import EmbeddingNetwork
+from dmlbench.models import EmbeddingNetwork, Preprocessing
+from dmlbench.models.folding import folded_for_training
 from dmlbench.scores import map_at_r, precision_at_1
 from dmlbench.training.hyperparameters import Hyperparameters, OptimizerSettings
 from dmlbench.training.losses import MetricLoss
@@ -39,6 +40,11 @@ class Learner(pl.LightningModule):
 
     Two optimizers, of the network and of the loss's own parameters, step together.
 
+    Args:
+        preprocessing: normalizes the pixels of a batch.
+        validation: class of each validation image.
+        name: name of the loss, for messages.
+
     Attributes:
         epochs_done: number of finished epochs.
         history: rows of the validations so far.
@@ -48,6 +54,7 @@ class Learner(pl.LightningModule):
     def __init__(
         self,
         network: EmbeddingNetwork,
+        preprocessing: Preprocessing,
         loss: MetricLoss,
         hyperparameters: Hyperparameters,
         validation: Sequence[str],
@@ -57,6 +64,9 @@ class Learner(pl.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.network, self.loss = network, loss
+        self._preprocessing = preprocessing
+        # In a tuple, so that its parameters do not count twice.
+        self._folded: tuple[nn.Module] | None = None
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.epochs_done = 0
         self.history: History = []
@@ -96,13 +106,13 @@ class Learner(pl.LightningModule):
             optimizers.append(_optimizer(groups, hyperparameters.loss_parameters))
         return optimizers
 
-    def loss_of(self, images: Tensor, classes: Tensor) -> Tensor:
-        """Compute the loss of a batch [B, 3, H, W] of classes [B], in float32 after the network.
+    def loss_of(self, pixels: Tensor, classes: Tensor) -> Tensor:
+        """Compute the loss of pixels [B, H, W, 3] of classes [B], in float32 after the network.
 
         Raises:
             PrismError: an embedding or the loss is not finite.
         """
-        embeddings = self.network(images.contiguous(memory_format=torch.channels_last))
+        embeddings = self._embed(pixels)
         with torch.autocast(self.device.type, enabled=False):
             loss = self.loss(embeddings.float(), classes)
         # Some losses leave out pairs that are not above 0, which includes NaN.
@@ -131,9 +141,9 @@ class Learner(pl.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Embed a batch of validation images, in full float32."""
-        images, places = batch
+        pixels, places = batch
         with torch.autocast(self.device.type, enabled=False):
-            embeddings = self.network(images.contiguous(memory_format=torch.channels_last))
+            embeddings = self._embed(pixels)
         if not bool(torch.isfinite(embeddings).all()):
             raise self._diverged("an embedding")
         self._embedded.append((places.cpu().numpy(), embeddings.float().cpu().numpy()))
@@ -173,6 +183,18 @@ class Learner(pl.LightningModule):
         self.history, self.best, self._losses = known["history"], known["best"], known["losses"]
         self.epochs_done = known["epochs"]
         self._seconds, self._started = known["seconds"], monotonic()
+
+    def _embed(self, pixels: Tensor) -> Tensor:
+        """Embed pixels [B, H, W, 3] -> [B, D]; in training with the folded network."""
+        images = self._preprocessing.normalized(pixels)
+        images = images.contiguous(memory_format=torch.channels_last)
+        network: nn.Module = self.network
+        if self.training and self._hyperparameters.freeze_batch_norm:
+            if self._folded is None:
+                self._folded = (folded_for_training(network, images),)
+            network = self._folded[0]
+        embeddings: Tensor = network(images)
+        return embeddings
 
     def _note(self, scores: dict[str, float]) -> None:
         epoch = 0 if self.trainer.sanity_checking else self.epochs_done + 1

@@ -91,9 +91,16 @@ def make_learner(task: Task, start: Start, *, quiet: bool = False) -> tuple[Lear
         loss = build_loss(settings.loss, hyperparameters.loss, hyperparameters.miner, size)
     material = _material(task, start, classes, quiet)
     names = _names_to_validate(task)
-    return Learner(
-        start.network, loss, hyperparameters, names, settings.loss, settings.seed
-    ), material
+    learner = Learner(
+        start.network,
+        start.preprocessing,
+        loss,
+        hyperparameters,
+        names,
+        settings.loss,
+        settings.seed,
+    )
+    return learner, material
 
 
 def _fit(task: Task, start: Start, weights: str, say: Say, quiet: bool) -> History:

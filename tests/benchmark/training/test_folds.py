@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,9 +84,9 @@ def test_a_training_image_is_a_seeded_part_of_the_picture(toys, tmp_path):
     hyperparameters = read_hyperparameters("triplet", "quick")
     images = TrainingImages(decoded, [0, 0, 1, 1], preprocessing, hyperparameters)
     once, again, other = (images[draw][0] for draw in ((2, 5), (2, 5), (2, 6)))
-    assert once.shape == (3, 32, 32)
-    assert once.equal(again)
-    assert not once.equal(other)
+    assert (once.shape, once.dtype) == ((32, 32, 3), np.uint8)
+    assert np.array_equal(once, again)
+    assert not np.array_equal(once, other)
     assert images[(2, 5)][1] == 1
 
 
@@ -99,7 +100,8 @@ def test_decoded_images_give_the_input_that_evaluation_gives(toys, tmp_path, mon
     in_a_file = decode_images(source, keys, preprocessing, tmp_path, lambda: None)
     for decoded in (in_memory, in_a_file):
         images = EvaluationImages(decoded, np.arange(6), preprocessing)
-        assert all(images[place][0].equal(expected[place]) for place in range(6))
+        pixels = torch.stack([torch.from_numpy(images[place][0]) for place in range(6)])
+        assert preprocessing.normalized(pixels).equal(torch.stack(expected))
     assert list(tmp_path.iterdir()) == []
 
 

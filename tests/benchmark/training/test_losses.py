@@ -42,10 +42,11 @@ def test_an_epoch_lowers_the_loss_and_raises_retrieval_of_other_classes(key, set
 def loss_of_all(learner: Learner, material: Material) -> float:
     """Over all images that are trained on, as they are."""
     places = material.train.tolist()
-    images = torch.stack([material.preprocessing.to_tensor(material.images[i]) for i in places])
+    images = [material.preprocessing.pixels(material.images[i]) for i in places]
+    pixels = torch.stack([torch.from_numpy(image) for image in images])
     classes = torch.tensor([material.classes[i] for i in places])
     with torch.no_grad():
-        return float(learner.eval().loss_of(images, classes))
+        return float(learner.eval().loss_of(pixels, classes))
 
 
 @pytest.mark.parametrize("key", TRAINED)

@@ -18,12 +18,12 @@
 
 Each runs in a process of its own with the packages of one checkout, one after the other, so that
 they are compared under the same load. Printed are seconds, seconds of a core and peak memory,
-without those of Blender's own process; what a checkout does not have is '-'. Arguments that are
-not folders name rows (as 'report') to measure these alone.
+without those of Blender's own process; what a checkout does not have is '-'. Files that a row reads
+are made by the same checkout before. Arguments that are not folders name rows (as 'report') to
+measure these alone.
 """
 
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -125,7 +125,11 @@ scene.export(sys.argv[1])
 RESULTS = """
 import sys
 from pathlib import Path
-from dmlbench import evaluate, load_model
+from dmlbench import load_model
+try:
+    from dmlbench.evaluation.model_evaluation import evaluate_model
+except ImportError:  # older checkouts
+    from dmlbench.evaluation.model_evaluation import evaluate as evaluate_model
 from dmlbench.results.files import Settings
 from dmlbench.sources import open_source
 
@@ -135,7 +139,7 @@ settings = Settings(
 for seed in range(10):
     loaded = load_model(f"timm:resnet10t?pretrained=false&seed={seed}", input_size=64)
     how = {"name": f"model {seed + 1}", "say": lambda line: None, "quiet": True}
-    evaluate(loaded, open_source("package:paper"), Path(sys.argv[1]), settings, **how)
+    evaluate_model(loaded, open_source("package:paper"), Path(sys.argv[1]), settings, **how)
 """
 
 BOARD = """
@@ -143,7 +147,11 @@ import json
 import sys
 from pathlib import Path
 import numpy as np
-from dmlbench import evaluate, load_model
+from dmlbench import load_model
+try:
+    from dmlbench.evaluation.model_evaluation import evaluate_model
+except ImportError:  # older checkouts
+    from dmlbench.evaluation.model_evaluation import evaluate as evaluate_model
 from dmlbench.leaderboard import Card, submit
 from dmlbench.results.files import Settings
 from dmlbench.sources import open_source
@@ -152,7 +160,7 @@ board = Path(sys.argv[1])
 settings = Settings(seed=0, intervals=True, chance=True, maps=0, samples=2)
 loaded = load_model("timm:resnet10t?pretrained=false&seed=0", input_size=64)
 how = {"say": lambda line: None, "quiet": True}
-result = evaluate(loaded, open_source("package:paper"), board.parent / "one", settings, **how)
+result = evaluate_model(loaded, open_source("package:paper"), board.parent / "one", settings, **how)
 file = submit(result, Card(name="model", trunk="resnet10t", loss=None, trained_on="nothing"), board)
 one, folder = json.loads(file.read_text()), file.parent
 file.unlink()
@@ -195,7 +203,7 @@ WAITS = {
 }
 
 
-def prepare(folder: Path, name: str) -> list[str]:
+def prepare(folder: Path, name: str, checkout: Path) -> list[str]:
     """Return the arguments of a row, with the files that they need made by this checkout."""
     arguments = list(WAITS[name])
     for word, file, code in (
@@ -206,10 +214,11 @@ def prepare(folder: Path, name: str) -> list[str]:
         if word in arguments:
             path = folder / file
             if not path.exists():
-                subprocess.run([sys.executable, "-c", code, str(path)], check=True)
-            paths = sorted(map(str, path.iterdir())) if word == "RESULTS" else [str(path)]
+                folder.mkdir(exist_ok=True)
+                measure_python(["-c", code, str(path)], checkout, str(folder))
+            made = sorted(map(str, path.iterdir())) if path.is_dir() else []
             place = arguments.index(word)
-            arguments[place : place + 1] = paths
+            arguments[place : place + 1] = made if word == "RESULTS" else [str(path)]
     return arguments
 
 
@@ -237,8 +246,10 @@ def main() -> None:
         for name in WAITS:
             if words and not any(word in name for word in words):
                 continue
-            arguments = prepare(Path(folder), name)
-            cells = [measure(arguments, checkout) for checkout in checkouts]
+            cells = []
+            for number, checkout in enumerate(checkouts):
+                arguments = prepare(Path(folder) / str(number), name, checkout)
+                cells.append(measure(arguments, checkout))
             print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 

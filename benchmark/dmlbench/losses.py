@@ -9,7 +9,7 @@ Source: protocol, section 6 (Kobs et al., ICCV 2021; Musgrave et al., ECCV 2020)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -66,7 +66,7 @@ GROUPS = ("classification", "ranking", "other")
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss: one row of the table in the protocol, section 6, or a function of the user.
+    """A loss: one row of the tables in the protocol, section 6, or a function of the user.
 
     Attributes:
         key: its name in options and files.
@@ -76,6 +76,7 @@ class Loss:
         distance: name of the distance it is trained with, a key of DISTANCES.
         made_by: its class in `pytorch_metric_learning.losses`, or the `python:module:function` that
             returns it; "" for a control, which is not trained.
+        paper: whether it is one of the fourteen that the paper compares.
     """
 
     key: str
@@ -83,6 +84,7 @@ class Loss:
     group: str
     distance: str
     made_by: str = ""
+    paper: bool = field(default=False, kw_only=True)
 
     @property
     def file_name(self) -> str:
@@ -94,50 +96,84 @@ class Loss:
         return ".".join(split_python(self.made_by, InputError)) if is_python(self.key) else self.key
 
 
+_OF_PAPER = (
+    ("contrastive", "Contrastive", "ranking", "euclidean", "ContrastiveLoss"),
+    ("triplet", "Triplet", "ranking", "euclidean", "TripletMarginLoss"),
+    ("ntxent", "NT-Xent", "ranking", "cosine_similarity", "NTXentLoss"),
+    ("proxy_nca", "ProxyNCA", "classification", "squared_euclidean", "ProxyNCALoss"),
+    ("margin", "Margin", "ranking", "euclidean", "MarginLoss"),
+    ("margin_class", "Margin / class", "ranking", "euclidean", "MarginLoss"),
+    (
+        "normalized_softmax",
+        "Normalized Softmax",
+        "classification",
+        "dot_product",
+        "NormalizedSoftmaxLoss",
+    ),
+    ("cosface", "CosFace", "classification", "cosine_similarity", "CosFaceLoss"),
+    ("arcface", "ArcFace", "classification", "cosine_similarity", "ArcFaceLoss"),
+    ("fastap", "FastAP", "ranking", "squared_euclidean", "FastAPLoss"),
+    (
+        "snr_contrastive",
+        "SNR Contrastive",
+        "ranking",
+        "snr",
+        "SignalToNoiseRatioContrastiveLoss",
+    ),
+    (
+        "multi_similarity",
+        "Multi Similarity",
+        "ranking",
+        "cosine_similarity",
+        "MultiSimilarityLoss",
+    ),
+    (
+        "multi_similarity_miner",
+        "Multi Similarity + Miner",
+        "ranking",
+        "cosine_similarity",
+        "MultiSimilarityLoss",
+    ),
+    ("soft_triple", "SoftTriple", "classification", "cosine_similarity", "SoftTripleLoss"),
+)
+_ADDED = (
+    ("circle", "Circle", "ranking", "cosine_similarity", "CircleLoss"),
+    (
+        "generalized_lifted_structure",
+        "Generalized Lifted Structure",
+        "ranking",
+        "euclidean",
+        "GeneralizedLiftedStructureLoss",
+    ),
+    ("n_pairs", "N-Pairs", "ranking", "dot_product", "NPairsLoss"),
+    ("sup_con", "SupCon", "ranking", "cosine_similarity", "SupConLoss"),
+    ("tuplet_margin", "Tuplet Margin", "ranking", "cosine_similarity", "TupletMarginLoss"),
+    (
+        "large_margin_softmax",
+        "Large-Margin Softmax",
+        "classification",
+        "cosine_similarity",
+        "LargeMarginSoftmaxLoss",
+    ),
+    ("p2s_grad", "P2SGrad", "classification", "cosine_similarity", "P2SGradLoss"),
+    ("proxy_anchor", "Proxy Anchor", "classification", "cosine_similarity", "ProxyAnchorLoss"),
+    ("sphereface", "SphereFace", "classification", "cosine_similarity", "SphereFaceLoss"),
+    (
+        "sub_center_arcface",
+        "Sub-center ArcFace",
+        "classification",
+        "cosine_similarity",
+        "SubCenterArcFaceLoss",
+    ),
+)
+_CONTROLS = (
+    ("none", "(untrained)", "control", "euclidean"),
+    ("random", "(random)", "control", "euclidean"),
+)
 LOSSES: dict[str, Loss] = {
-    row[0]: Loss(*row)
-    for row in (
-        ("contrastive", "Contrastive", "ranking", "euclidean", "ContrastiveLoss"),
-        ("triplet", "Triplet", "ranking", "euclidean", "TripletMarginLoss"),
-        ("ntxent", "NT-Xent", "ranking", "cosine_similarity", "NTXentLoss"),
-        ("proxy_nca", "ProxyNCA", "classification", "squared_euclidean", "ProxyNCALoss"),
-        ("margin", "Margin", "ranking", "euclidean", "MarginLoss"),
-        ("margin_class", "Margin / class", "ranking", "euclidean", "MarginLoss"),
-        (
-            "normalized_softmax",
-            "Normalized Softmax",
-            "classification",
-            "dot_product",
-            "NormalizedSoftmaxLoss",
-        ),
-        ("cosface", "CosFace", "classification", "cosine_similarity", "CosFaceLoss"),
-        ("arcface", "ArcFace", "classification", "cosine_similarity", "ArcFaceLoss"),
-        ("fastap", "FastAP", "ranking", "squared_euclidean", "FastAPLoss"),
-        (
-            "snr_contrastive",
-            "SNR Contrastive",
-            "ranking",
-            "snr",
-            "SignalToNoiseRatioContrastiveLoss",
-        ),
-        (
-            "multi_similarity",
-            "Multi Similarity",
-            "ranking",
-            "cosine_similarity",
-            "MultiSimilarityLoss",
-        ),
-        (
-            "multi_similarity_miner",
-            "Multi Similarity + Miner",
-            "ranking",
-            "cosine_similarity",
-            "MultiSimilarityLoss",
-        ),
-        ("soft_triple", "SoftTriple", "classification", "cosine_similarity", "SoftTripleLoss"),
-        ("none", "(untrained)", "control", "euclidean"),
-        ("random", "(random)", "control", "euclidean"),
-    )
+    row[0]: Loss(*row, paper=rows is _OF_PAPER)
+    for rows in (_OF_PAPER, _ADDED, _CONTROLS)
+    for row in rows
 }
 
 

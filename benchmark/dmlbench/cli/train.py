@@ -62,7 +62,7 @@ def train(
         str,
         typer.Option(
             "--loss",
-            help="Loss to train with: one of the fourteen, for example arcface; one of the "
+            help="Loss to train with: one of 24, for example arcface; one of the "
             "untrained controls none and random; or a function of yours, python:module:function.",
         ),
     ],
@@ -150,7 +150,7 @@ def train(
     ] = "auto",
     as_json: Json = False,
 ) -> None:
-    """Train a model with one of the fourteen losses; the same command resumes the training.
+    """Train a model with a loss of deep metric learning; the same command resumes the training.
 
     Writes OUT/<loss>-fold<fold>.safetensors and, next to it, a folder with the logs (CSV and
     TensorBoard).

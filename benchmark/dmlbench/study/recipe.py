@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from dmlbench.losses import LOSSES, loss_named
+from dmlbench.losses import LOSSES, loss_named, without_controls
 from dmldata.common.documents import load_document
 from dmldata.common.errors import UnknownNameError
 from dmldata.common.strict import StrictModel
@@ -67,7 +67,7 @@ class StudyRecipe(StrictModel):
     """Recipe of a study.
 
     Attributes:
-        losses: keys of the protocol's section 6, or `all` fourteen.
+        losses: keys of the protocol's section 6, `paper` for the fourteen of the paper, or `all`.
         controls: untrained controls to include: `none` and `random`.
         folds: folds of each loss.
         training: options of `dmlbench train`.
@@ -85,7 +85,7 @@ class StudyRecipe(StrictModel):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
     title: str
     description: str
-    losses: Literal["all"] | tuple[str, ...]
+    losses: Literal["all", "paper"] | tuple[str, ...]
     controls: tuple[str, ...] = ("none", "random")
     folds: tuple[Fold, ...] = Field(min_length=1)
     training: dict[str, Any] | None = None
@@ -122,10 +122,12 @@ class StudyRecipe(StrictModel):
     @property
     def trained(self) -> tuple[str, ...]:
         """Keys of the trained losses, ordered by group."""
-        keys = LOSSES if self.losses == ALL else self.losses
-        named = [loss_named(key) for key in keys]
-        trainable = [loss for loss in named if self.losses != ALL or loss.group != "control"]
-        return tuple(loss.key for loss in sorted(trainable, key=lambda loss: loss.group))
+        if isinstance(self.losses, str):
+            trained = [LOSSES[key] for key in without_controls(LOSSES)]
+            chosen = [loss for loss in trained if loss.paper or self.losses == ALL]
+        else:
+            chosen = [loss_named(key) for key in self.losses]
+        return tuple(loss.key for loss in sorted(chosen, key=lambda loss: loss.group))
 
     @property
     def compared(self) -> tuple[str, ...]:

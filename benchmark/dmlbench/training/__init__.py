@@ -1,4 +1,4 @@
-"""Training: fourteen losses of deep metric learning (protocol, section 6), and two controls.
+"""Training: the losses of deep metric learning (protocol, section 6), and two controls.
 
 `train` trains a model and writes its file, resuming an interrupted training; `read_training` reads
 from such a file how it was trained, and `read_checkpoints` the models of some of its epochs.

@@ -172,11 +172,21 @@ def _soft_triple(parameters: dict[str, Any], size: Size) -> dict[str, Any]:
     return parameters | {"centers_per_class": centers}
 
 
+def _sub_center_arcface(parameters: dict[str, Any], _: Size) -> dict[str, Any]:
+    return parameters | {"sub_centers": int(parameters["sub_centers"])}
+
+
+def _p2s_grad(parameters: dict[str, Any], size: Size) -> dict[str, Any]:
+    return parameters | {"descriptors_dim": size.dimensions}
+
+
 _ADAPTED: dict[str, Callable[[dict[str, Any], Size], dict[str, Any]]] = {
     "margin": _margin,
     "margin_class": _margin_class,
     "fastap": _fastap,
     "snr_contrastive": _snr_contrastive,
     "soft_triple": _soft_triple,
+    "sub_center_arcface": _sub_center_arcface,
+    "p2s_grad": _p2s_grad,
 }
-"""Arguments of losses that are more than the numbers in their file of hyperparameters."""
+"""Arguments of losses that are not just the numbers in their file of hyperparameters."""

@@ -17,10 +17,11 @@ def test_studies_of_the_project_are_valid(name):
     assert set(recipe.compared) <= set(LOSSES)
 
 
-def test_all_losses_are_the_fourteen_of_the_paper_group_by_group(make_recipe, tmp_path):
-    recipe = load_study(str(make_recipe(tmp_path, losses="all")))
+@pytest.mark.parametrize(("losses", "count"), [("paper", 14), ("all", 24)])
+def test_losses_by_a_word_are_ordered_group_by_group(losses, count, make_recipe, tmp_path):
+    recipe = load_study(str(make_recipe(tmp_path, losses=losses)))
     groups = [LOSSES[loss].group for loss in recipe.trained]
-    assert len(groups) == 14
+    assert len(groups) == count
     assert groups == sorted(groups)
     assert recipe.compared == (*recipe.trained, "none")
 

@@ -53,6 +53,15 @@ class ProfileOptions:
             help="Number of images of each class in a batch; by default that of the profile.",
         ),
     ] = None
+    numbers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=NUMBER",
+            help="Another number of the profile, for example loss.margin=0.2 or "
+            "network.trunk_lr=3e-4; may be repeated.",
+        ),
+    ] = None
 
 
 @expand_options
@@ -186,7 +195,8 @@ def train(
         "precision": precision,
         "devices": devices,
         **vars(label_options),
-        **vars(changes),
+        **{name: value for name, value in vars(changes).items() if name != "numbers"},
+        "hyperparameters": dict(map(_named_number, changes.numbers or ())),
     }
     try:
         settings = TrainSettings.model_validate(by_name)
@@ -226,6 +236,16 @@ def export(
         say(json.dumps({"file": str(out), "largest_difference": difference}))
     else:
         say(f"model: {out}; its embeddings differ by at most {difference:.1e} of their length")
+
+
+def _named_number(text: str) -> tuple[str, float]:
+    from dmldata.common.errors import InputError
+
+    name, _, number = text.partition("=")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise InputError(f"--set {text}: valid: NAME=NUMBER, such as loss.margin=0.2") from None
 
 
 def _print_metrics(loss: str, metrics: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from dmlbench.present.numbers import extent, number
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
 from dmlbench.scores.registry import MAIN, PAPER, RETRIEVAL, declared
 from dmlbench.study.findings import Averaged, Findings
+from dmlbench.study.search import RATES
 
 SIGNIFICANT = 2.576
 """z of the two-sided 1 % of a normal: what table 6 of the paper underlines."""
@@ -34,6 +35,8 @@ def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         yield "saliency_bounds", bounds_table(findings)
     if findings.trainings:
         yield "training", training_table(findings)
+    if findings.searches:
+        yield "training_search", search_table(findings)
     yield from equal_tables(findings)
 
 
@@ -199,6 +202,30 @@ def training_table(findings: Findings) -> Table:
     )
     note = "On validation classes, which no loss was trained on; the best epoch by MAP@R."
     return Table("Training", columns, rows, note)
+
+
+def search_table(findings: Findings) -> Table:
+    """Return one row per trial: its learning rates and its MAP@R; the chosen one is marked."""
+    search = findings.recipe.search
+    assert search is not None
+    rows: list[Row] = []
+    for loss, searched in findings.searches.items():
+        for place, trial in enumerate(searched.trials, start=1):
+            rates = [f"{trial.rates[name]:g}" if name in trial.rates else "" for name in RATES]
+            score = Estimate(trial.map_at_r, marked=trial is searched.best)
+            rows.append((*_named(loss), place, *rates, score))
+    titles = ("trunk", "embedder", "loss's own parameters")
+    columns = (
+        *(*NAMES, Column("trial", 0)),
+        *(Column(f"learning rate: {title}", role="words") for title in titles),
+        Column("MAP@R", VALIDATION[0].digits),
+    )
+    note = (
+        f"Trials of {search.epochs} epochs on fold {search.fold}: the rates of the profile, then "
+        f"random ones within a factor of {search.factor:g}. MAP@R on validation classes; marked: "
+        "the rates that the loss is trained with."
+    )
+    return Table("Search for learning rates", columns, rows, note)
 
 
 def _named(loss: str) -> tuple[str, str]:

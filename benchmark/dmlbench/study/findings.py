@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from dmlbench.comparison.comparison import Pair, SaliencyTable, mean_correlations
 from dmlbench.comparison.group_tests import MAPS, GroupComparison, class_retrieval, compare_groups
@@ -19,8 +20,10 @@ from dmlbench.results.files import CLASSES, DatasetRecord, Interval, PropertySco
 from dmlbench.scores.jackknife import jackknife_interval
 from dmlbench.scores.registry import ADJUSTED, MAIN, PAPER, RETRIEVAL
 from dmlbench.study.changes import Change, training_changes
-from dmlbench.study.models import Measurement, Training
+from dmlbench.study.models import Measurement
 from dmlbench.study.recipe import StudyRecipe
+from dmlbench.study.search import Searched
+from dmlbench.study.trainings import Training
 from dmlbench.study.trajectories import ChosenPoints
 from dmldata.common.strict import StrictModel
 
@@ -122,6 +125,7 @@ class Findings(StrictModel):
         losses: in the order of tables: classification, ranking, controls.
         datasets: datasets that `properties`, `classes` and `saliency` were measured on.
         trainings: validation scores by loss.
+        searches: trials of learning rates by loss; empty if the recipe asks for none.
         properties: scores by score, property and loss.
         changes: change of NR-Precision with training by property and trained loss; without the
             control 'none' empty.
@@ -148,6 +152,7 @@ class Findings(StrictModel):
     fold_agreement: dict[str, FoldAgreement]
     groups: GroupComparison | None
     equal_map_at_r: EqualRetrieval | None = None
+    searches: dict[str, Searched] = Field(default_factory=dict)
 
 
 def find(
@@ -162,6 +167,7 @@ def find(
     chosen: ChosenPoints | None = None,
     equal: Mapping[Model, Measurement] | None = None,
     equal_groups: Groups | None = None,
+    searches: Mapping[str, Searched] | None = None,
 ) -> Findings:
     """Combine the results of all steps of a study.
 
@@ -170,6 +176,7 @@ def find(
         maps: comparison of maps of all losses of one fold.
         repeats: comparison of maps of all losses of all folds that have maps.
         chosen, equal, equal_groups: models at equal MAP@R, their measurements, and groups of them.
+        searches: trials of learning rates by loss.
     """
     losses = recipe.compared
     first = next(iter(properties.values()))
@@ -210,6 +217,7 @@ def find(
         )
         if chosen and equal
         else None,
+        searches=dict(searches or {}),
     )
 
 

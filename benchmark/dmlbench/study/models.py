@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from pydantic import Field, ValidationError
 
 from dmlbench import load_model
 from dmlbench.evaluation.model_evaluation import evaluate_model
@@ -19,28 +16,14 @@ from dmlbench.results.files import FORMAT, PropertiesFile, RunFile, SaliencyFile
 from dmlbench.results.folder import MAPS, ResultFolder
 from dmlbench.sources import ImageSource, open_source
 from dmlbench.study.recipe import Images, StudyRecipe
-from dmlbench.study.steps import Steps, key_of
-from dmldata.common.errors import InputError
+from dmlbench.study.search import RateSearch
+from dmlbench.study.steps import Steps
+from dmlbench.study.trainings import Training, plan_training, run_training
 from dmldata.common.output import Say
-from dmldata.common.strict import StrictModel, explain
+from dmldata.common.strict import StrictModel
 
 if TYPE_CHECKING:
     from dmlbench.training.task import Task
-
-
-class Training(StrictModel):
-    """Outcome of a training.
-
-    Attributes:
-        metrics, history: see `dmlbench.training.read_training`.
-        made_with: versions and hardware.
-        checkpoints: validations of the epochs whose models were kept.
-    """
-
-    metrics: dict[str, Any]
-    history: list[dict[str, Any]]
-    made_with: dict[str, Any]
-    checkpoints: list[dict[str, float]] = Field(default_factory=list)
 
 
 class Measurement(StrictModel):
@@ -196,35 +179,14 @@ class StudyModel:
 
     @cached_property
     def _task(self) -> Task:
-        from dmlbench.training import TrainSettings
-        from dmlbench.training.task import plan_task
-
-        study_settings: dict[str, Any] = {
-            "loss": self.loss,
-            "fold": self.fold,
-            "out": self._out / "models",
-        }
-        try:
-            settings = TrainSettings(**(self.recipe.training or {}), **study_settings)
-        except ValidationError as error:
-            raise InputError(
-                f"study '{self.recipe.name}': training: {explain(error, TrainSettings)}"
-            ) from None
-        task = plan_task(settings)
-        # The name has the key of the plan, so that different trainings have different files.
-        named = settings.model_copy(update={"name": f"{self.name}-{key_of(task.plan)[:8]}"})
-        return dataclasses.replace(task, settings=named)
+        changes = {}
+        if self.recipe.search is not None and loss_named(self.loss).group != "control":
+            search = RateSearch(self.recipe, self.loss, self._out, self._say, quiet=self._quiet)
+            changes["hyperparameters"] = search.searched().best.rates
+        return plan_training(self.recipe, self.loss, self.fold, self.name, self._out, changes)
 
     def _train(self) -> Training:
-        from dmlbench.training import read_training, train
-
-        settings = self._task.settings
-        if not settings.file.is_file():
-            self._say(f"{self.name}: train")
-        path = train(settings, say=lambda line: None, quiet=self._quiet)
-        training = read_training(path)
-        fields = Training.model_fields.keys() & training.keys()
-        return Training(**{name: training[name] for name in fields})
+        return run_training(self._task, self.name, self._say, quiet=self._quiet)
 
 
 def open_images(images: Images) -> ImageSource:

@@ -63,6 +63,22 @@ class MapImages(Images):
     method: str = "smoothgrad_paper"
 
 
+class Search(StrictModel):
+    """Budget of the search for learning rates, the same for every loss; see `search`.
+
+    Attributes:
+        trials: number of short trainings of each loss; the first has the rates of the profile.
+        epochs: number of epochs of each.
+        fold: fold on whose validation classes they are compared.
+        factor: largest factor between a rate and that of the profile.
+    """
+
+    trials: int = Field(default=3, ge=1)
+    epochs: int = Field(ge=1)
+    fold: Fold = 0
+    factor: float = Field(default=3.0, gt=1)
+
+
 class StudyRecipe(StrictModel):
     """Recipe of a study.
 
@@ -71,6 +87,7 @@ class StudyRecipe(StrictModel):
         controls: untrained controls to include: `none` and `random`.
         folds: folds of each loss.
         training: options of `dmlbench train`.
+        search: how learning rates are searched; by default they are those of the profile.
         model: used instead of `training`: reference of the model of {loss} and {fold}, as for
             `dmlbench evaluate`; controls are then left out.
         classes: images whose classes are retrieved.
@@ -89,6 +106,7 @@ class StudyRecipe(StrictModel):
     controls: tuple[str, ...] = ("none", "random")
     folds: tuple[Fold, ...] = Field(min_length=1)
     training: dict[str, Any] | None = None
+    search: Search | None = None
     model: str | None = None
     classes: ClassImages | None = None
     properties: Images
@@ -110,6 +128,8 @@ class StudyRecipe(StrictModel):
             raise ValueError("training: either training or model says where models come from")
         if self.training is not None and (reserved := sorted(OWN & self.training.keys())):
             raise ValueError(f"training: {reserved[0]} is given by the study itself")
+        if self.search is not None and self.training is None:
+            raise ValueError("search: needs training, whose learning rates are searched")
         if self.model is not None and "{loss}" not in self.model:
             raise ValueError("model: has to hold {loss}, as in models/{loss}-fold{fold}.pt")
         if self.equal_map_at_r and not (self.training or {}).get("checkpoints"):

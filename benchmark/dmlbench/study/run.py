@@ -11,12 +11,15 @@ from dmlbench.comparison import read_groups
 from dmlbench.comparison.groups import Groups, loss_groups
 from dmlbench.comparison.maps import compare_all_maps
 from dmlbench.evaluation.executor_settings import LOCAL, ExecutorSettings
+from dmlbench.losses import loss_named, without_controls
 from dmlbench.results import Result
 from dmlbench.results.files import FORMAT
 from dmlbench.study.findings import Findings, MapComparison, Model, find
-from dmlbench.study.models import Measurement, StudyModel, Training, open_images
+from dmlbench.study.models import Measurement, StudyModel, open_images
 from dmlbench.study.recipe import ClassImages, StudyRecipe
+from dmlbench.study.search import RateSearch, Searched
 from dmlbench.study.steps import Steps
+from dmlbench.study.trainings import Training
 from dmlbench.study.trajectories import ChosenPoints, Point, choose_points, trajectory
 from dmldata.common.cluster import LostWorkerError, Pool
 from dmldata.common.errors import InputError, PrismError
@@ -25,8 +28,9 @@ from dmldata.common.output import Say, say
 PROPERTIES, CLASSES, MAPS, REPEATS = "properties", "classes", "maps", "maps.folds"
 EQUAL = "properties.equal"
 
-Work = tuple[str, int, int | None]
-"""A loss, a fold, and the epoch of a checkpoint to score; None for all steps of the model."""
+Work = tuple[str, int | None, int | None]
+"""A loss, a fold, and the epoch of a checkpoint to score; without an epoch all steps of the model,
+without a fold the search for the learning rates of the loss."""
 
 
 def run_study(
@@ -61,29 +65,28 @@ def run_study(
         for fold in recipe.folds
         for loss in recipe.compared
     ]
-    _check(recipe, models)
-    needs_maps = _names_to_map(recipe, models, out)
-    measurer = _Measurer(recipe, needs_maps, out, executor.threads or 1)
-
-    def run(works: dict[Work, StudyModel]) -> None:
-        if executor.on_ray:
-            _run_on_ray(works, measurer, executor, say)
-            return
-        for number, (work, model) in enumerate(works.items(), start=1):
-            say(f"model {number} of {len(works)}: {_named(work, model)}")
-            _measure(model, work[2], with_maps=model.name in needs_maps)
-
-    run({(model.loss, model.fold, None): model for model in models})
+    searches = _searches(recipe, out, say, quiet=quiet)
+    _check(recipe, models, searches)
+    runner = _Runner(recipe, out, executor, say, quiet=quiet)
+    runner.run([(search.loss, None, None) for search in searches])
+    runner.needs_maps = _names_to_map(recipe, models, out)
+    runner.run([(model.loss, model.fold, None) for model in models])
     chosen = _choose(models) if recipe.equal_map_at_r else None
     if chosen is not None:
-        run(
-            {
-                (model.loss, model.fold, point.epoch): model
+        runner.run(
+            [
+                (model.loss, model.fold, point.epoch)
                 for model in models
                 if (point := _point(chosen, model)) is not None and not point.best
-            }
+            ]
         )
-    return _gather(recipe, models, out, chosen)
+    return _gather(recipe, models, out, chosen, {each.loss: each.searched() for each in searches})
+
+
+def _searches(recipe: StudyRecipe, out: Path, say: Say, *, quiet: bool) -> list[RateSearch]:
+    """Return the searches for learning rates that the recipe asks for."""
+    losses = without_controls(recipe.trained) if recipe.search else []
+    return [RateSearch(recipe, loss, out, say, quiet=quiet) for loss in losses]
 
 
 def _choose(models: Sequence[StudyModel]) -> ChosenPoints:
@@ -97,19 +100,30 @@ def _point(chosen: ChosenPoints, model: StudyModel) -> Point | None:
     return chosen.points.get(model.loss, {}).get(model.fold)
 
 
-def _named(work: Work, model: StudyModel) -> str:
-    return model.name if work[2] is None else f"{model.name}, epoch {work[2]}"
+def _named(work: Work) -> str:
+    loss, fold, epoch = work
+    name = loss_named(loss).file_name
+    if fold is None:
+        return f"{name}, learning rates"
+    return f"{name}-fold{fold}" if epoch is None else f"{name}-fold{fold}, epoch {epoch}"
 
 
-def _check(recipe: StudyRecipe, models: Sequence[StudyModel]) -> None:
+def _check(
+    recipe: StudyRecipe, models: Sequence[StudyModel], searches: Sequence[RateSearch]
+) -> None:
     """Check everything that can be wrong before anything is computed."""
     for images in (recipe.properties, recipe.classes, recipe.saliency):
         if images is not None:
             open_images(images)
     if recipe.groups is not None and not Path(recipe.groups).is_file():
         raise InputError(f"study '{recipe.name}': groups: {recipe.groups}: no such file")
+    for search in searches:
+        _ = search.trials
+    searched = {search.loss for search in searches}
     for model in models:
-        _ = model.decides
+        # What the search decides is trained first.
+        if model.loss not in searched:
+            _ = model.decides
 
 
 def _measure(model: StudyModel, epoch: int | None, *, with_maps: bool) -> None:
@@ -162,7 +176,11 @@ def _decides(recipe: StudyRecipe, models: Sequence[StudyModel]) -> Any:
 
 
 def _gather(
-    recipe: StudyRecipe, models: Sequence[StudyModel], out: Path, chosen: ChosenPoints | None
+    recipe: StudyRecipe,
+    models: Sequence[StudyModel],
+    out: Path,
+    chosen: ChosenPoints | None,
+    searches: Mapping[str, Searched],
 ) -> Findings:
     measured: dict[str, dict[Model, Measurement]] = {PROPERTIES: {}, CLASSES: {}}
     trainings: dict[Model, Training] = {}
@@ -194,6 +212,7 @@ def _gather(
         chosen,
         equal,
         _groups(recipe, [each.result(results) for each in equal.values()]) if equal else None,
+        searches,
     )
 
 
@@ -246,34 +265,64 @@ def _groups(recipe: StudyRecipe, results: Sequence[Result]) -> Groups | None:
     return loss_groups(results)
 
 
-class _Measurer:
-    """Runs pieces of work on a node."""
+class _Worker:
+    """Does pieces of work, in this process or on a node."""
 
-    def __init__(self, recipe: StudyRecipe, needs_maps: set[str], out: Path, threads: int) -> None:
-        self._recipe, self._needs_maps, self._out = recipe, needs_maps, out.absolute()
+    def __init__(self, recipe: StudyRecipe, out: Path, needs_maps: set[str], threads: int) -> None:
+        self._recipe, self._out, self._needs_maps = recipe, out, needs_maps
         self._threads = threads
 
     def __call__(self, work: Work) -> None:
         import torch
 
         torch.set_num_threads(self._threads)
+        self.do(work, lambda line: None, quiet=True)
+
+    def do(self, work: Work, say: Say, *, quiet: bool) -> None:
         loss, fold, epoch = work
-        model = StudyModel(self._recipe, loss, fold, self._out, lambda line: None, quiet=True)
+        if fold is None:
+            RateSearch(self._recipe, loss, self._out, say, quiet=quiet).searched()
+            return
+        model = StudyModel(self._recipe, loss, fold, self._out, say, quiet=quiet)
         _measure(model, epoch, with_maps=model.name in self._needs_maps)
 
 
+class _Runner:
+    """Runs pieces of work one after the other, or on a Ray cluster.
+
+    Attributes:
+        needs_maps: names of the models that need maps.
+    """
+
+    def __init__(
+        self, recipe: StudyRecipe, out: Path, executor: ExecutorSettings, say: Say, *, quiet: bool
+    ) -> None:
+        self._recipe, self._out, self._executor = recipe, out, executor
+        self._say, self._quiet = say, quiet
+        self.needs_maps: set[str] = set()
+
+    def run(self, works: Sequence[Work]) -> None:
+        threads = self._executor.threads or 1
+        out = self._out.absolute() if self._executor.on_ray else self._out
+        worker = _Worker(self._recipe, out, self.needs_maps, threads)
+        if self._executor.on_ray:
+            if works:
+                _run_on_ray(works, worker, self._executor, self._say)
+            return
+        for number, work in enumerate(works, start=1):
+            self._say(f"model {number} of {len(works)}: {_named(work)}")
+            worker.do(work, self._say, quiet=self._quiet)
+
+
 def _run_on_ray(
-    works: Mapping[Work, StudyModel],
-    measurer: _Measurer,
-    executor: ExecutorSettings,
-    say: Say,
+    works: Sequence[Work], worker: _Worker, executor: ExecutorSettings, say: Say
 ) -> None:
     """Run the models on a Ray cluster; an error is raised after all other models are done."""
     failed: list[PrismError] = []
-    pool = Pool(measurer, executor.address, workers=executor.workers, threads=executor.threads or 1)
+    pool = Pool(worker, executor.address, workers=executor.workers, threads=executor.threads or 1)
     try:
         for work, error in pool.each(works):
-            name = _named(work, works[work])
+            name = _named(work)
             if isinstance(error, LostWorkerError):
                 error = PrismError(f"{name}: its worker was lost: {error}")
             say(f"model {name}: {'failed' if error else 'done'}")

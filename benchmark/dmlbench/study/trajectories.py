@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dmlbench.study.models import Training
+from dmlbench.study.trainings import Training
 from dmldata.common.strict import StrictModel
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any, Literal
 
@@ -10,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from dmlbench.losses import LOSSES, loss_named
 from dmlbench.user_code import is_python
-from dmldata.common.errors import PrismError, UnknownNameError
+from dmldata.common.errors import InputError, UnknownNameError
 from dmldata.common.strict import StrictModel, explain
 
 PROFILES = ("quick", "reality_check")
@@ -82,19 +84,25 @@ class Hyperparameters(StrictModel):
     warmup: int = Field(ge=0)
 
 
-def read_hyperparameters(loss: str, profile: str, **changes: Any) -> Hyperparameters:
+def read_hyperparameters(
+    loss: str, profile: str, numbers: Mapping[str, float] | None = None, **changes: Any
+) -> Hyperparameters:
     """Read the hyperparameters of a loss.
 
     Args:
         loss: key of the protocol's section 6.
         profile: one of PROFILES.
+        numbers: numbers to replace, by dotted name.
         changes: values of fields to replace; None keeps the value of the profile.
 
     Raises:
-        UnknownNameError: there is no such loss or profile.
+        UnknownNameError: there is no such loss, profile or number.
+        InputError: a number or value is not valid.
 
     >>> read_hyperparameters("arcface", "reality_check").loss
     {'margin': 20.52, 'scale': 49.5}
+    >>> read_hyperparameters("arcface", "reality_check", {"loss.scale": 30}).loss
+    {'margin': 20.52, 'scale': 30.0}
     """
     loss_named(loss)
     if profile not in PROFILES:
@@ -103,10 +111,20 @@ def read_hyperparameters(loss: str, profile: str, **changes: Any) -> Hyperparame
     fields.pop("sources")
     fields |= {name: value for name, value in changes.items() if value is not None}
     pairs = {name: tuple(fields[name]) for name in ("crop_scale", "crop_ratio")}
+    fields = copy.deepcopy(fields | pairs)
+    valid = _numbers_in(fields)
+    for name, number in (numbers or {}).items():
+        if name not in valid:
+            raise UnknownNameError("hyperparameter", name, valid, f"loss {loss}")
+        *path, last = name.split(".")
+        part = fields
+        for key in path:
+            part = part[key]
+        part[last] = int(number) if type(part[last]) is int and number == int(number) else number
     try:
-        return Hyperparameters.model_validate(fields | pairs)
+        return Hyperparameters.model_validate(fields)
     except ValidationError as error:
-        raise PrismError(f"hyperparameters of {loss}: {explain(error, Hyperparameters)}") from None
+        raise InputError(f"hyperparameters of {loss}: {explain(error, Hyperparameters)}") from None
 
 
 def sources_of(loss: str, profile: str) -> dict[str, str]:
@@ -125,6 +143,17 @@ def read_file(name: str) -> dict[str, Any]:
     folder = resources.files("dmlbench.training") / "hyperparameters"
     content: dict[str, Any] = yaml.safe_load((folder / f"{name}.yaml").read_text("utf-8"))
     return content
+
+
+def _numbers_in(fields: Mapping[str, Any], path: str = "") -> list[str]:
+    """Return the dotted names of all numbers."""
+    names = []
+    for key, value in fields.items():
+        if isinstance(value, Mapping):
+            names += _numbers_in(value, f"{path}{key}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            names.append(f"{path}{key}")
+    return names
 
 
 def _loss_file(loss: str) -> dict[str, Any]:

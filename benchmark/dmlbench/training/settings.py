@@ -27,8 +27,10 @@ class TrainSettings(StrictModel):
         label: property to use as the class; see `data.find_label`.
         trunk: see `trunks.starting_network`.
         fold, folds: see `folds.split_classes`.
-        profile: set of hyperparameters; the next five fields replace single values of it.
+        profile: set of hyperparameters; the next six fields replace single values of it.
         images_per_class: number of images of each class in a batch.
+        hyperparameters: other numbers of the profile by dotted name, such as `loss.margin` or
+            `network.trunk_lr`.
         checkpoints: number of epochs whose models are kept beside the best one; see
             `checkpoints.checkpoint_epochs`.
         seed: seed of all random choices.
@@ -58,6 +60,7 @@ class TrainSettings(StrictModel):
     size: int | None = Field(default=None, ge=16)
     batch: int | None = Field(default=None, ge=2)
     images_per_class: int | None = Count
+    hyperparameters: dict[str, float] = Field(default_factory=dict)
     checkpoints: int = Field(default=0, ge=0)
     seed: int = Field(default=0, ge=0)
     workers: int | None = Field(default=None, ge=0)
@@ -89,6 +92,6 @@ class TrainSettings(StrictModel):
     def deciding(self) -> dict[str, Any]:
         """Return the settings that decide the files of the result, as JSON."""
         left_out = {"out", "name", "workers", "devices", "data", "labels", "properties"}
-        # Without checkpoints as before there were any, so that earlier trainings stay the same.
-        left_out |= set() if self.checkpoints else {"checkpoints"}
+        # As before there were any, so that earlier trainings stay the same.
+        left_out |= {name for name in ("checkpoints", "hyperparameters") if not getattr(self, name)}
         return self.model_dump(mode="json", exclude=left_out)

@@ -117,7 +117,9 @@ def plan_task(settings: TrainSettings) -> Task:
 def _hyperparameters(settings: TrainSettings) -> Hyperparameters:
     replaced = ("epochs", "steps", "size", "batch", "images_per_class")
     changes = {name: getattr(settings, name) for name in replaced}
-    hyperparameters = read_hyperparameters(settings.loss, settings.profile, **changes)
+    hyperparameters = read_hyperparameters(
+        settings.loss, settings.profile, settings.hyperparameters, **changes
+    )
     # A common divisor, so that the last epoch is validated too.
     every = math.gcd(hyperparameters.epochs, hyperparameters.validate_every)
     return hyperparameters.model_copy(update={"validate_every": every})

@@ -7,6 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
+from dmlbench.training import read_training
+from dmlbench.training.hyperparameters import read_hyperparameters
+
 MODELS = [f"{loss}-fold{fold}" for fold in (0, 1) for loss in ("arcface", "contrastive", "none")]
 
 
@@ -201,3 +204,37 @@ def test_study_of_reality_check_checkpoints(make_recipe, dmlbench, shapes, tmp_p
 
 def _times(folder):
     return {path.stem: path.stat().st_mtime_ns for path in (folder / "steps").iterdir()}
+
+
+def test_learning_rates_are_those_of_the_best_trial_and_trials_are_not_repeated(
+    make_recipe, dmlbench, tmp_path
+):
+    search = {"trials": 3, "epochs": 1, "fold": 1}
+    path = make_recipe(tmp_path, folds=[0], saliency=None, classes=None, search=search)
+    folder = tmp_path / "study"
+    answer = dmlbench("study", path, "--out", folder, "--json")
+    assert answer.exit_code == 0, answer.err
+    assert set(answer.json["searches"]) == {"arcface", "contrastive"}
+    for loss, searched in answer.json["searches"].items():
+        trials = searched["trials"]
+        profile = read_hyperparameters(loss, "quick")
+        assert trials[0]["rates"]["network.trunk_lr"] == profile.network.trunk_lr
+        ratios = [
+            trial["rates"]["network.embedder_lr"] / trial["rates"]["network.trunk_lr"]
+            for trial in trials
+        ]
+        assert ratios == pytest.approx([3, 3, 3], rel=0.01)
+        best = max(trials, key=lambda trial: trial["map_at_r"])
+        (model,) = (folder / "models").glob(f"{loss}-fold0-*.safetensors")
+        settings = read_training(model)["settings"]
+        assert settings["hyperparameters"] == best["rates"]
+        assert ("loss_parameters.lr" in best["rates"]) == (loss == "arcface")
+    assert not list((folder / "models").glob("*trial*"))
+    before = _times(folder)
+    again = dmlbench("study", path, "--out", folder, "--json")
+    assert again.json == answer.json
+    assert _times(folder) == before
+    with (folder / "tables" / "training_search.csv").open() as file:
+        assert [row["loss"] for row in csv.DictReader(file)] == ["ArcFace"] * 3 + [
+            "Contrastive"
+        ] * 3

@@ -38,6 +38,10 @@ def test_unknown_study_is_named_with_those_there_are():
         ({"model": "models/{loss}.pt"}, "either training or model"),
         ({"training": None}, "either training or model"),
         ({"training": None, "model": "models/arcface.pt"}, "has to hold {loss}"),
+        (
+            {"training": None, "model": "models/{loss}.pt", "search": {"epochs": 1}},
+            "search: needs training",
+        ),
         ({"training": {"data": "x", "fold": 1}}, "fold is given by the study itself"),
         ({"folds": [0]}, "fold 1 is not one of folds"),
         ({"folds": []}, "folds"),

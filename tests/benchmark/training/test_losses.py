@@ -89,6 +89,15 @@ def test_published_values_are_those_of_the_reality_check():
     assert read_hyperparameters("arcface", "reality_check").images_per_class == 1
 
 
+def test_single_numbers_replace_those_of_the_profile():
+    changes = {"loss.scale": 30, "network.trunk_lr": 1e-5, "warmup": 3}
+    changed = read_hyperparameters("arcface", "quick", changes)
+    profile = read_hyperparameters("arcface", "quick")
+    assert (changed.loss["scale"], changed.network.trunk_lr, changed.warmup) == (30, 1e-5, 3)
+    same = {"loss": profile.loss, "network": profile.network, "warmup": profile.warmup}
+    assert changed.model_copy(update=same) == profile
+
+
 def test_losses_of_the_classification_group_are_those_with_proxies():
     for key in TRAINED:
         given = read_hyperparameters(key, "quick")
@@ -163,6 +172,12 @@ def test_what_cannot_be_trained_is_named():
         read_hyperparameters("arcfase", "quick")
     with pytest.raises(UnknownNameError, match=r"profile 'fast'; valid: quick, reality_check"):
         read_hyperparameters("arcface", "fast")
+    with pytest.raises(UnknownNameError, match=r"hyperparameter 'loss\.scael'.*loss\.scale"):
+        read_hyperparameters("arcface", "quick", {"loss.scael": 1})
+    with pytest.raises(InputError, match=r"hyperparameters of arcface: .*trunk_lr"):
+        read_hyperparameters("arcface", "quick", {"network.trunk_lr": -1})
+    with pytest.raises(InputError, match=r"hyperparameters of arcface: .*batch"):
+        read_hyperparameters("arcface", "quick", {"batch": 2.5})
     with pytest.raises(InputError, match="'none' is a control"):
         build_loss("none", {}, None, Size(2, 2))
     with pytest.raises(InputError, match=r"'triplet': parameters .*marging"):

@@ -1,0 +1,130 @@
+"""Search the learning rates of each loss, with the same small budget for all.
+
+The first trial has the rates of the profile, the others random ones around them. Trials are short
+trainings on one fold, compared by MAP@R on its validation classes; test classes are not looked at.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dmlbench.losses import loss_named
+from dmlbench.study.recipe import Search, StudyRecipe
+from dmlbench.study.steps import Steps
+from dmlbench.study.trainings import plan_training, run_training
+from dmldata.common.output import Say
+from dmldata.common.strict import StrictModel
+
+if TYPE_CHECKING:
+    from dmlbench.training.hyperparameters import Hyperparameters
+    from dmlbench.training.task import Task
+
+
+RATES = ("network.trunk_lr", "network.embedder_lr", "loss_parameters.lr")
+"""The learning rates that are searched; a loss without parameters of its own lacks the last."""
+
+
+class Trial(StrictModel):
+    """A short training.
+
+    Attributes:
+        rates: learning rates by dotted name.
+        map_at_r: on the validation classes, of the best epoch.
+    """
+
+    rates: dict[str, float]
+    map_at_r: float
+
+
+class Searched(StrictModel):
+    """The trials of a loss, the first with the rates of the profile."""
+
+    trials: list[Trial]
+
+    @property
+    def best(self) -> Trial:
+        """The trial with the highest MAP@R, the earliest of equal ones."""
+        return max(self.trials, key=lambda trial: trial.map_at_r)
+
+
+def draw_rates(
+    hyperparameters: Hyperparameters, search: Search, seed: int
+) -> list[dict[str, float]]:
+    """Return the learning rates of each trial by dotted name.
+
+    Trunk and embedder keep their ratio. Factors are log-uniform from 1 / `search.factor` to
+    `search.factor`, and the same for all losses.
+
+    Args:
+        seed: seed of the factors.
+    """
+    network, own = hyperparameters.network, hyperparameters.loss_parameters
+    rates = [network.trunk_lr, network.embedder_lr, *([own.lr] if own else [])]
+    rng = np.random.default_rng(seed)
+    trials = []
+    for number in range(search.trials):
+        of_network, of_loss = search.factor ** rng.uniform(-1, 1, 2) if number else (1.0, 1.0)
+        drawn = zip(RATES, rates, (of_network, of_network, of_loss), strict=False)
+        # Three digits are enough, and can be read.
+        trials.append({name: float(f"{rate * times:.3g}") for name, rate, times in drawn})
+    return trials
+
+
+class RateSearch:
+    """The search of one loss of a study; `recipe.search` is there.
+
+    Args:
+        out: folder of the study.
+        say: called with a line for each trial.
+    """
+
+    def __init__(
+        self, recipe: StudyRecipe, loss: str, out: Path, say: Say, *, quiet: bool = False
+    ) -> None:
+        self.recipe, self.loss = recipe, loss
+        self.name = f"{loss_named(loss).file_name}.search"
+        self._out, self._say, self._quiet = out, say, quiet
+
+    def searched(self) -> Searched:
+        """Return the trials, trained where they are not finished."""
+        plans = [task.plan for _, task in self.trials]
+        searched = Steps(self._out / "steps").take(self.name, plans, Searched, self._train)
+        for _, task in self.trials:
+            # Nothing else needs these models, and there are more of them than of the study's.
+            task.settings.file.unlink(missing_ok=True)
+            shutil.rmtree(task.settings.folder, ignore_errors=True)
+        return searched
+
+    @cached_property
+    def trials(self) -> list[tuple[dict[str, float], Task]]:
+        """The learning rates and the training of each trial.
+
+        Raises:
+            InputError: the options of the training are not valid.
+        """
+        search = self.recipe.search
+        assert search is not None
+        rates = draw_rates(self._plan(0, {}).hyperparameters, search, self.recipe.seed)
+        return [(drawn, self._plan(number, drawn)) for number, drawn in enumerate(rates)]
+
+    def _plan(self, number: int, rates: Mapping[str, float]) -> Task:
+        search = self.recipe.search
+        assert search is not None
+        changes: dict[str, Any] = {"epochs": search.epochs, "checkpoints": 0}
+        changes["hyperparameters"] = rates
+        name = f"{loss_named(self.loss).file_name}-trial{number}"
+        return plan_training(self.recipe, self.loss, search.fold, name, self._out, changes)
+
+    def _train(self) -> Searched:
+        trials = []
+        for number, (rates, task) in enumerate(self.trials, start=1):
+            name = f"{self.loss}, trial {number} of {len(self.trials)}"
+            training = run_training(task, name, self._say, quiet=self._quiet)
+            trials.append(Trial(rates=rates, map_at_r=training.metrics["trained"]["map_at_r"]))
+        return Searched(trials=trials)

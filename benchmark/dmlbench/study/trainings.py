@@ -1,0 +1,79 @@
+"""Plan and run the trainings of a study."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, ValidationError
+
+from dmlbench.study.recipe import StudyRecipe
+from dmlbench.study.steps import key_of
+from dmldata.common.errors import InputError
+from dmldata.common.output import Say
+from dmldata.common.strict import StrictModel, explain
+
+if TYPE_CHECKING:
+    from dmlbench.training.task import Task
+
+
+class Training(StrictModel):
+    """Outcome of a training.
+
+    Attributes:
+        metrics, history: see `dmlbench.training.read_training`.
+        made_with: versions and hardware.
+        checkpoints: validations of the epochs whose models were kept.
+    """
+
+    metrics: dict[str, Any]
+    history: list[dict[str, Any]]
+    made_with: dict[str, Any]
+    checkpoints: list[dict[str, float]] = Field(default_factory=list)
+
+
+def plan_training(
+    recipe: StudyRecipe, loss: str, fold: int, name: str, out: Path, changes: Mapping[str, Any]
+) -> Task:
+    """Plan a training with the options of a recipe, and changes of them.
+
+    Args:
+        name: name of the model; its file has the key of the plan as well, so that different
+            trainings have different files.
+        out: folder of the study.
+
+    Raises:
+        InputError: the options are not valid, or what they name does not exist.
+    """
+    from dmlbench.training import TrainSettings
+    from dmlbench.training.task import plan_task
+
+    given = recipe.training or {}
+    numbers = {**given.get("hyperparameters", {}), **changes.get("hyperparameters", {})}
+    of_study = {"loss": loss, "fold": fold, "out": out / "models", "hyperparameters": numbers}
+    try:
+        settings = TrainSettings(**{**given, **changes, **of_study})
+    except ValidationError as error:
+        raise InputError(
+            f"study '{recipe.name}': training: {explain(error, TrainSettings)}"
+        ) from None
+    task = plan_task(settings)
+    named = settings.model_copy(update={"name": f"{name}-{key_of(task.plan)[:8]}"})
+    return dataclasses.replace(task, settings=named)
+
+
+def run_training(task: Task, name: str, say: Say, *, quiet: bool) -> Training:
+    """Train a planned model, or read its file.
+
+    Args:
+        name: name of the model, for the line that says that it is trained.
+    """
+    from dmlbench.training import read_training, train
+
+    if not task.settings.file.is_file():
+        say(f"{name}: train")
+    training = read_training(train(task.settings, say=lambda line: None, quiet=quiet))
+    fields = Training.model_fields.keys() & training.keys()
+    return Training(**{field: training[field] for field in fields})

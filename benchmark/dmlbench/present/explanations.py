@@ -32,6 +32,7 @@ EXPLANATIONS = {
     "maps": Explanation("docs/saliency.md", "Saliency maps"),
     "bounds": Explanation("docs/protocol.md", "4. Pixels: saliency of an embedding"),
     "study": Explanation("docs/study.md", "Findings"),
+    "conditions": Explanation("docs/study.md", "Conditions"),
     "training": Explanation("docs/training.md", "What is written"),
 }
 """By what is explained."""

@@ -75,6 +75,7 @@ def _topic(name: str) -> str:
         "saliency": "bounds",
         "retrieval": "others",
         "training": "training",
+        "condition": "conditions",
     }
     return next((topic for start, topic in topics.items() if name.startswith(start)), "scores")
 

@@ -7,6 +7,7 @@ from statistics import mean
 
 from dmlbench.comparison.group_tests import MAPS, GroupComparison, GroupTest
 from dmlbench.losses import loss_named, without_controls
+from dmlbench.present.condition_tables import training_words
 from dmlbench.present.group_tables import reach_words, relabeling_words
 from dmlbench.present.numbers import interval, number, p_value, range_text
 from dmlbench.scores.registry import MAIN, declared
@@ -23,6 +24,7 @@ def findings_in_words(findings: Findings) -> Iterator[str]:
     yield from _given_retrieval(findings)
     yield from _at_equal_retrieval(findings)
     yield from _with_retrieval(findings)
+    yield from _conditions(findings)
     yield from _changes(findings)
     yield from _above_chance(findings)
     yield from _maps(findings)
@@ -183,6 +185,39 @@ def _given_retrieval(findings: Findings) -> Iterator[str]:
         yield (
             f"Given MAP@R, no property tells {first} from {second} losses: the smallest p (Holm) "
             f"is {smallest}. That is no evidence that they are equal."
+        )
+
+
+def _conditions(findings: Findings) -> Iterator[str]:
+    """Say how much each condition changes, beside the difference between the groups."""
+    groups = findings.groups
+    for name, condition in findings.conditions.items():
+        sizes = {
+            key: mean(abs(change.value) for change in by_loss.values())
+            for key, by_loss in condition.changes.items()
+        }
+        if not sizes:
+            continue
+        largest = max(sizes, key=lambda key: sizes[key])
+        losses = {loss for by_loss in condition.changes.values() for loss in by_loss}
+        maps = condition.maps
+        agreement = ""
+        if maps is not None:
+            pairs = [pair for by_fold in maps.pairs.values() for pair in by_fold.values()]
+            agreement = (
+                f" Its maps correlate with those of the same losses in the study with r = "
+                f"{number(mean_r(pairs), 2)} (noise alone allows {number(mean_ceiling(pairs), 2)})."
+            )
+        beside = ""
+        if groups is not None:
+            means = [test.corrected.means.values() for test in groups.properties.values()]
+            between = mean(max(of_groups) - min(of_groups) for of_groups in means)
+            first, second = groups.groups.names
+            beside = f", where {first} and {second} losses differ by {number(between, 2)}"
+        yield (
+            f"Condition '{name}' ({training_words(condition)}) changes {MAIN.title} of "
+            f"{len(losses)} losses by {number(mean(sizes.values()), 2)} on average over the "
+            f"properties{beside}; most of {largest} ({number(sizes[largest], 2)}).{agreement}"
         )
 
 

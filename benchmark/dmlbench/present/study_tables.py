@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dmlbench.comparison.comparison import Pair
 from dmlbench.losses import loss_named, without_controls
+from dmlbench.present.condition_tables import condition_tables
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.numbers import extent, number
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
@@ -38,6 +39,7 @@ def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
     if findings.searches:
         yield "training_search", search_table(findings)
     yield from equal_tables(findings)
+    yield from condition_tables(findings)
 
 
 def correlation_table(findings: Findings) -> Table:

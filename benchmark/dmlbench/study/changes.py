@@ -18,7 +18,7 @@ UNTRAINED = "none"
 
 
 class Change(StrictModel):
-    """NR-Precision of a loss minus that of the untrained network, averaged over their folds.
+    """NR-Precision of a loss minus that of another model of its folds, averaged over the folds.
 
     Attributes:
         ci95: paired interval, from the means of the folds' differences of replicates.
@@ -37,19 +37,36 @@ def training_changes(
         measured: measurements by loss and fold.
         losses: the losses; controls are left out.
     """
-    changes = {loss: _change(measured, loss, name) for loss in without_controls(losses)}
+    untrained = _by_fold(measured, UNTRAINED)
+    changes = {
+        loss: paired_change(_by_fold(measured, loss), untrained, name)
+        for loss in without_controls(losses)
+    }
     return {loss: change for loss, change in changes.items() if change is not None}
 
 
-def _change(measured: Mapping[tuple[str, int], Measurement], loss: str, name: str) -> Change | None:
+def _by_fold(measured: Mapping[tuple[str, int], Measurement], loss: str) -> dict[int, Measurement]:
+    return {fold: measured[loss, fold] for of, fold in measured if of == loss}
+
+
+def paired_change(
+    changed: Mapping[int, Measurement], unchanged: Mapping[int, Measurement], name: str
+) -> Change | None:
+    """Return the mean difference of a property's score over the folds of `changed`.
+
+    Args:
+        changed, unchanged: measurements by fold.
+
+    Returns:
+        None if a fold or a score is missing.
+    """
     values, replicates = [], []
-    for fold in (fold for model_loss, fold in measured if model_loss == loss):
-        untrained = measured.get((UNTRAINED, fold))
-        if untrained is None:
+    for fold, measurement in changed.items():
+        if fold not in unchanged:
             return None
         after, before = (
-            measurement.properties.properties[name].scores[MAIN.key]
-            for measurement in (measured[loss, fold], untrained)
+            each.properties.properties[name].scores[MAIN.key]
+            for each in (measurement, unchanged[fold])
         )
         if after.value is None or before.value is None:
             return None

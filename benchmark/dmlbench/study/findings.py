@@ -20,6 +20,7 @@ from dmlbench.results.files import CLASSES, DatasetRecord, Interval, PropertySco
 from dmlbench.scores.jackknife import jackknife_interval
 from dmlbench.scores.registry import ADJUSTED, MAIN, PAPER, RETRIEVAL
 from dmlbench.study.changes import Change, training_changes
+from dmlbench.study.conditions import ConditionFindings
 from dmlbench.study.models import Measurement
 from dmlbench.study.recipe import StudyRecipe
 from dmlbench.study.search import Searched
@@ -126,6 +127,7 @@ class Findings(StrictModel):
         datasets: datasets that `properties`, `classes` and `saliency` were measured on.
         trainings: validation scores by loss.
         searches: trials of learning rates by loss; empty if the recipe asks for none.
+        conditions: by name, what other conditions of training change.
         properties: scores by score, property and loss.
         changes: change of NR-Precision with training by property and trained loss; without the
             control 'none' empty.
@@ -153,6 +155,7 @@ class Findings(StrictModel):
     groups: GroupComparison | None
     equal_map_at_r: EqualRetrieval | None = None
     searches: dict[str, Searched] = Field(default_factory=dict)
+    conditions: dict[str, ConditionFindings] = Field(default_factory=dict)
 
 
 def find(
@@ -168,6 +171,7 @@ def find(
     equal: Mapping[Model, Measurement] | None = None,
     equal_groups: Groups | None = None,
     searches: Mapping[str, Searched] | None = None,
+    conditions: Mapping[str, ConditionFindings] | None = None,
 ) -> Findings:
     """Combine the results of all steps of a study.
 
@@ -176,7 +180,7 @@ def find(
         maps: comparison of maps of all losses of one fold.
         repeats: comparison of maps of all losses of all folds that have maps.
         chosen, equal, equal_groups: models at equal MAP@R, their measurements, and groups of them.
-        searches: trials of learning rates by loss.
+        searches, conditions: as in `Findings`.
     """
     losses = recipe.compared
     first = next(iter(properties.values()))
@@ -218,6 +222,7 @@ def find(
         if chosen and equal
         else None,
         searches=dict(searches or {}),
+        conditions=dict(conditions or {}),
     )
 
 

@@ -15,7 +15,7 @@ from dmlbench.results import Result
 from dmlbench.results.files import FORMAT, PropertiesFile, RunFile, SaliencyFile, Settings
 from dmlbench.results.folder import MAPS, ResultFolder
 from dmlbench.sources import ImageSource, open_source
-from dmlbench.study.recipe import Images, StudyRecipe
+from dmlbench.study.recipe import ClassImages, Images, StudyRecipe
 from dmlbench.study.search import RateSearch
 from dmlbench.study.steps import Steps
 from dmlbench.study.trainings import Training, plan_training, run_training
@@ -49,13 +49,22 @@ class StudyModel:
     Args:
         out: folder of the study.
         say: called with lines for the user.
+        condition: name of the condition that it is trained in; None for the options of the study.
     """
 
     def __init__(
-        self, recipe: StudyRecipe, loss: str, fold: int, out: Path, say: Say, *, quiet: bool = False
+        self,
+        recipe: StudyRecipe,
+        loss: str,
+        fold: int,
+        out: Path,
+        say: Say,
+        *,
+        condition: str | None = None,
+        quiet: bool = False,
     ) -> None:
-        self.recipe, self.loss, self.fold = recipe, loss, fold
-        self.name = f"{loss_named(loss).file_name}-fold{fold}"
+        self.recipe, self.loss, self.fold, self.condition = recipe, loss, fold, condition
+        self.name = model_name(loss, fold, condition)
         self._out, self._say, self._quiet = out, say, quiet
         self._steps = Steps(out / "steps")
 
@@ -179,14 +188,28 @@ class StudyModel:
 
     @cached_property
     def _task(self) -> Task:
-        changes = {}
+        changes: dict[str, Any] = {}
+        numbers: dict[str, float] = {}
+        if self.condition is not None:
+            changes |= self.recipe.conditions[self.condition].training
         if self.recipe.search is not None and loss_named(self.loss).group != "control":
             search = RateSearch(self.recipe, self.loss, self._out, self._say, quiet=self._quiet)
-            changes["hyperparameters"] = search.searched().best.rates
+            numbers |= search.searched().best.rates
+        changes["hyperparameters"] = numbers | changes.get("hyperparameters", {})
         return plan_training(self.recipe, self.loss, self.fold, self.name, self._out, changes)
 
     def _train(self) -> Training:
         return run_training(self._task, self.name, self._say, quiet=self._quiet)
+
+
+def model_name(loss: str, fold: int, condition: str | None = None) -> str:
+    """Return the name of a model of a study.
+
+    >>> model_name("arcface", 0), model_name("arcface", 1, "another_seed")
+    ('arcface-fold0', 'arcface-fold1-another_seed')
+    """
+    name = f"{loss_named(loss).file_name}-fold{fold}"
+    return name if condition is None else f"{name}-{condition}"
 
 
 def open_images(images: Images) -> ImageSource:
@@ -197,6 +220,16 @@ def open_images(images: Images) -> ImageSource:
     """
     options = {name: value for name, value in images.options().items() if value is not None}
     return open_source(images.data, **options)
+
+
+def labels_of(images: ClassImages | None) -> tuple[str, ...]:
+    """Return the properties that are classes."""
+    from dmlbench.training.data import find_label
+
+    if images is None:
+        return ()
+    source = open_images(images)
+    return tuple(find_label(source, name) for name in images.label or (None,))
 
 
 def _has_maps(result: Result) -> bool:

@@ -20,6 +20,7 @@ OWN = {"loss", "fold", "out", "name"}
 
 Fold = Annotated[int, Field(ge=0)]
 Some = Annotated[int, Field(ge=1)]
+ConditionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Images(StrictModel):
@@ -79,6 +80,20 @@ class Search(StrictModel):
     factor: float = Field(default=3.0, gt=1)
 
 
+class Condition(StrictModel):
+    """Trainings that differ from those of the study in some options.
+
+    Attributes:
+        losses: the losses trained so, among those of the study.
+        folds: folds of each; by default the first of the study.
+        training: options of `dmlbench train` that replace those of the study.
+    """
+
+    losses: tuple[str, ...] = Field(min_length=1)
+    folds: tuple[Fold, ...] = ()
+    training: dict[str, Any] = Field(min_length=1)
+
+
 class StudyRecipe(StrictModel):
     """Recipe of a study.
 
@@ -88,6 +103,8 @@ class StudyRecipe(StrictModel):
         folds: folds of each loss.
         training: options of `dmlbench train`.
         search: how learning rates are searched; by default they are those of the profile.
+        conditions: by name, further trainings of some losses, which are compared with those of the
+            study, loss by loss: other batches, another seed.
         model: used instead of `training`: reference of the model of {loss} and {fold}, as for
             `dmlbench evaluate`; controls are then left out.
         classes: images whose classes are retrieved.
@@ -107,6 +124,7 @@ class StudyRecipe(StrictModel):
     folds: tuple[Fold, ...] = Field(min_length=1)
     training: dict[str, Any] | None = None
     search: Search | None = None
+    conditions: dict[ConditionName, Condition] = Field(default_factory=dict)
     model: str | None = None
     classes: ClassImages | None = None
     properties: Images
@@ -130,6 +148,8 @@ class StudyRecipe(StrictModel):
             raise ValueError(f"training: {reserved[0]} is given by the study itself")
         if self.search is not None and self.training is None:
             raise ValueError("search: needs training, whose learning rates are searched")
+        for name, condition in self.conditions.items():
+            self._check_condition(name, condition)
         if self.model is not None and "{loss}" not in self.model:
             raise ValueError("model: has to hold {loss}, as in models/{loss}-fold{fold}.pt")
         if self.equal_map_at_r and not (self.training or {}).get("checkpoints"):
@@ -138,6 +158,23 @@ class StudyRecipe(StrictModel):
             if fold not in self.folds:
                 raise ValueError(f"saliency.images: fold {fold} is not one of folds")
         return self
+
+    def _check_condition(self, name: str, condition: Condition) -> None:
+        where = f"conditions.{name}"
+        if self.training is None:
+            raise ValueError(f"{where}: needs training")
+        if reserved := sorted(OWN & condition.training.keys()):
+            raise ValueError(f"{where}.training: {reserved[0]} is given by the study itself")
+        for loss in condition.losses:
+            if loss not in without_controls(self.trained):
+                raise ValueError(f"{where}.losses: {loss} is not one of the losses of the study")
+        for fold in condition.folds:
+            if fold not in self.folds:
+                raise ValueError(f"{where}.folds: {fold} is not one of the folds of the study")
+
+    def folds_of(self, condition: str) -> tuple[int, ...]:
+        """Return the folds of a condition."""
+        return self.conditions[condition].folds or self.folds[:1]
 
     @property
     def trained(self) -> tuple[str, ...]:

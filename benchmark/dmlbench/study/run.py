@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,26 +12,26 @@ from dmlbench.comparison import read_groups
 from dmlbench.comparison.groups import Groups, loss_groups
 from dmlbench.comparison.maps import compare_all_maps
 from dmlbench.evaluation.executor_settings import LOCAL, ExecutorSettings
-from dmlbench.losses import loss_named, without_controls
+from dmlbench.losses import without_controls
 from dmlbench.results import Result
 from dmlbench.results.files import FORMAT
+from dmlbench.study.conditions import (
+    ConditionFindings,
+    ConditionMaps,
+    compare_condition,
+    compare_maps,
+)
 from dmlbench.study.findings import Findings, MapComparison, Model, find
-from dmlbench.study.models import Measurement, StudyModel, open_images
-from dmlbench.study.recipe import ClassImages, StudyRecipe
-from dmlbench.study.search import RateSearch, Searched
+from dmlbench.study.models import Measurement, StudyModel, labels_of, open_images
+from dmlbench.study.recipe import StudyRecipe
+from dmlbench.study.search import RateSearch
 from dmlbench.study.steps import Steps
-from dmlbench.study.trainings import Training
 from dmlbench.study.trajectories import ChosenPoints, Point, choose_points, trajectory
-from dmldata.common.cluster import LostWorkerError, Pool
-from dmldata.common.errors import InputError, PrismError
+from dmlbench.study.works import CLASSES, EQUAL, PROPERTIES, Runner, Work
+from dmldata.common.errors import InputError
 from dmldata.common.output import Say, say
 
-PROPERTIES, CLASSES, MAPS, REPEATS = "properties", "classes", "maps", "maps.folds"
-EQUAL = "properties.equal"
-
-Work = tuple[str, int | None, int | None]
-"""A loss, a fold, and the epoch of a checkpoint to score; without an epoch all steps of the model,
-without a fold the search for the learning rates of the loss."""
+MAPS, REPEATS = "maps", "maps.folds"
 
 
 def run_study(
@@ -65,22 +66,36 @@ def run_study(
         for fold in recipe.folds
         for loss in recipe.compared
     ]
+    conditions = {
+        name: [
+            StudyModel(recipe, loss, fold, out, say, condition=name, quiet=quiet)
+            for fold in recipe.folds_of(name)
+            for loss in condition.losses
+        ]
+        for name, condition in recipe.conditions.items()
+    }
     searches = _searches(recipe, out, say, quiet=quiet)
-    _check(recipe, models, searches)
-    runner = _Runner(recipe, out, executor, say, quiet=quiet)
-    runner.run([(search.loss, None, None) for search in searches])
-    runner.needs_maps = _names_to_map(recipe, models, out)
-    runner.run([(model.loss, model.fold, None) for model in models])
+    _check(recipe, [*models, *itertools.chain(*conditions.values())], searches)
+    runner = Runner(recipe, out, executor, say, quiet=quiet)
+    runner.run([Work(search.loss) for search in searches])
+    runner.needs_maps = _names_to_map(recipe, models, conditions, out)
+    runner.run([Work(model.loss, model.fold) for model in models])
     chosen = _choose(models) if recipe.equal_map_at_r else None
     if chosen is not None:
         runner.run(
             [
-                (model.loss, model.fold, point.epoch)
+                Work(model.loss, model.fold, point.epoch)
                 for model in models
                 if (point := _point(chosen, model)) is not None and not point.best
             ]
         )
-    return _gather(recipe, models, out, chosen, {each.loss: each.searched() for each in searches})
+    runner.run(
+        [
+            Work(model.loss, model.fold, condition=model.condition)
+            for model in itertools.chain(*conditions.values())
+        ]
+    )
+    return _gather(recipe, models, conditions, out, chosen, searches)
 
 
 def _searches(recipe: StudyRecipe, out: Path, say: Say, *, quiet: bool) -> list[RateSearch]:
@@ -98,14 +113,6 @@ def _choose(models: Sequence[StudyModel]) -> ChosenPoints:
 def _point(chosen: ChosenPoints, model: StudyModel) -> Point | None:
     """Return the chosen point of a model; None for a control."""
     return chosen.points.get(model.loss, {}).get(model.fold)
-
-
-def _named(work: Work) -> str:
-    loss, fold, epoch = work
-    name = loss_named(loss).file_name
-    if fold is None:
-        return f"{name}, learning rates"
-    return f"{name}-fold{fold}" if epoch is None else f"{name}-fold{fold}, epoch {epoch}"
 
 
 def _check(
@@ -126,29 +133,26 @@ def _check(
             _ = model.decides
 
 
-def _measure(model: StudyModel, epoch: int | None, *, with_maps: bool) -> None:
-    """Run all steps of one model, or score one of its checkpoints."""
-    recipe = model.recipe
-    if epoch is not None:
-        model.measure_checkpoint(EQUAL, recipe.properties, epoch)
-        return
-    model.training()
-    model.measure(PROPERTIES, recipe.properties)
-    if recipe.classes is not None:
-        model.measure(CLASSES, recipe.classes, _labels(recipe.classes))
-    if with_maps:
-        model.explain()
-
-
-def _names_to_map(recipe: StudyRecipe, models: Sequence[StudyModel], out: Path) -> set[str]:
+def _names_to_map(
+    recipe: StudyRecipe,
+    models: Sequence[StudyModel],
+    conditions: Mapping[str, Sequence[StudyModel]],
+    out: Path,
+) -> set[str]:
     """Return names of the models whose maps an unfinished comparison needs."""
     steps = Steps(out / "steps")
-    return {
+    needed = {
         model.name
         for name, of_it in _map_steps(recipe, models)
         if steps.read(name, _decides(recipe, of_it), MapComparison) is None
         for model in of_it
     }
+    for condition, trained in conditions.items():
+        pairs = _map_pairs(recipe, models, trained)
+        decides = _decides(recipe, list(itertools.chain(*pairs)))
+        if pairs and steps.read(f"{MAPS}.{condition}", decides, ConditionMaps) is None:
+            needed |= {model.name for pair in pairs for model in pair}
+    return needed
 
 
 def _map_steps(
@@ -163,9 +167,20 @@ def _map_steps(
         yield REPEATS, [model for model in models if model.fold in recipe.maps]
 
 
+def _map_pairs(
+    recipe: StudyRecipe, models: Sequence[StudyModel], trained: Sequence[StudyModel]
+) -> list[tuple[StudyModel, StudyModel]]:
+    """Return each model of a condition that has maps, after its model in the study."""
+    usual = {(model.loss, model.fold): model for model in models}
+    return [
+        (usual[model.loss, model.fold], model) for model in trained if model.fold in recipe.maps
+    ]
+
+
 def _decides(recipe: StudyRecipe, models: Sequence[StudyModel]) -> Any:
     images = recipe.saliency
-    assert images is not None
+    if images is None:
+        return None
     return [
         FORMAT,
         {model.name: model.decides for model in models},
@@ -178,21 +193,17 @@ def _decides(recipe: StudyRecipe, models: Sequence[StudyModel]) -> Any:
 def _gather(
     recipe: StudyRecipe,
     models: Sequence[StudyModel],
+    conditions: Mapping[str, Sequence[StudyModel]],
     out: Path,
     chosen: ChosenPoints | None,
-    searches: Mapping[str, Searched],
+    searches: Sequence[RateSearch],
 ) -> Findings:
-    measured: dict[str, dict[Model, Measurement]] = {PROPERTIES: {}, CLASSES: {}}
-    trainings: dict[Model, Training] = {}
-    labels = _labels(recipe.classes)
-    for model in models:
-        at = model.loss, model.fold
-        measured[PROPERTIES][at] = model.measure(PROPERTIES, recipe.properties)
-        if recipe.classes is not None:
-            measured[CLASSES][at] = model.measure(CLASSES, recipe.classes, labels)
-        training = model.training()
-        if training is not None:
-            trainings[at] = training
+    properties, classes = _measured(recipe, models)
+    trainings = {
+        (model.loss, model.fold): training
+        for model in models
+        if (training := model.training()) is not None
+    }
     steps = Steps(out / "steps")
     maps = {}
     for name, of_it in _map_steps(recipe, models):
@@ -203,17 +214,66 @@ def _gather(
     return find(
         recipe,
         trainings,
-        measured[PROPERTIES],
-        measured[CLASSES],
-        labels,
+        properties,
+        classes,
+        labels_of(recipe.classes),
         maps.get(MAPS),
         maps.get(REPEATS),
-        _groups(recipe, [each.result(results) for each in measured[PROPERTIES].values()]),
+        _groups(recipe, [each.result(results) for each in properties.values()]),
         chosen,
         equal,
         _groups(recipe, [each.result(results) for each in equal.values()]) if equal else None,
-        searches,
+        {search.loss: search.searched() for search in searches},
+        {
+            name: _compare_condition(recipe, name, models, trained, (properties, classes), steps)
+            for name, trained in conditions.items()
+        },
     )
+
+
+def _measured(
+    recipe: StudyRecipe, models: Sequence[StudyModel]
+) -> tuple[dict[Model, Measurement], dict[Model, Measurement]]:
+    """Return the measurements of models on the images of properties and on those of classes."""
+    properties, classes = {}, {}
+    for model in models:
+        at = model.loss, model.fold
+        properties[at] = model.measure(PROPERTIES, recipe.properties)
+        if recipe.classes is not None:
+            classes[at] = model.measure(CLASSES, recipe.classes, labels_of(recipe.classes))
+    return properties, classes
+
+
+def _compare_condition(
+    recipe: StudyRecipe,
+    name: str,
+    models: Sequence[StudyModel],
+    trained: Sequence[StudyModel],
+    usual: tuple[Mapping[Model, Measurement], Mapping[Model, Measurement]],
+    steps: Steps,
+) -> ConditionFindings:
+    """Compare the models of a condition with those of the study.
+
+    Args:
+        usual: measurements of the models of the study; see `_measured`.
+    """
+    pairs = _map_pairs(recipe, models, trained)
+    maps = None
+    if pairs:
+        decides = _decides(recipe, list(itertools.chain(*pairs)))
+
+        def compare() -> ConditionMaps:
+            return compare_maps(
+                {
+                    (model.loss, model.fold): (before.explain(), model.explain())
+                    for before, model in pairs
+                }
+            )
+
+        maps = steps.take(f"{MAPS}.{name}", decides, ConditionMaps, compare)
+    properties, classes = _measured(recipe, trained)
+    training = recipe.conditions[name].training
+    return compare_condition(training, properties, usual[0], classes, usual[1], maps)
 
 
 def _measured_at(
@@ -249,85 +309,7 @@ def _compare(models: Sequence[StudyModel]) -> MapComparison:
     return MapComparison(**vars(table), names=names)
 
 
-def _labels(images: ClassImages | None) -> tuple[str, ...]:
-    """Return the properties that are classes."""
-    from dmlbench.training.data import find_label
-
-    if images is None:
-        return ()
-    source = open_images(images)
-    return tuple(find_label(source, name) for name in images.label or (None,))
-
-
 def _groups(recipe: StudyRecipe, results: Sequence[Result]) -> Groups | None:
     if recipe.groups is not None:
         return read_groups(Path(recipe.groups), results)
     return loss_groups(results)
-
-
-class _Worker:
-    """Does pieces of work, in this process or on a node."""
-
-    def __init__(self, recipe: StudyRecipe, out: Path, needs_maps: set[str], threads: int) -> None:
-        self._recipe, self._out, self._needs_maps = recipe, out, needs_maps
-        self._threads = threads
-
-    def __call__(self, work: Work) -> None:
-        import torch
-
-        torch.set_num_threads(self._threads)
-        self.do(work, lambda line: None, quiet=True)
-
-    def do(self, work: Work, say: Say, *, quiet: bool) -> None:
-        loss, fold, epoch = work
-        if fold is None:
-            RateSearch(self._recipe, loss, self._out, say, quiet=quiet).searched()
-            return
-        model = StudyModel(self._recipe, loss, fold, self._out, say, quiet=quiet)
-        _measure(model, epoch, with_maps=model.name in self._needs_maps)
-
-
-class _Runner:
-    """Runs pieces of work one after the other, or on a Ray cluster.
-
-    Attributes:
-        needs_maps: names of the models that need maps.
-    """
-
-    def __init__(
-        self, recipe: StudyRecipe, out: Path, executor: ExecutorSettings, say: Say, *, quiet: bool
-    ) -> None:
-        self._recipe, self._out, self._executor = recipe, out, executor
-        self._say, self._quiet = say, quiet
-        self.needs_maps: set[str] = set()
-
-    def run(self, works: Sequence[Work]) -> None:
-        threads = self._executor.threads or 1
-        out = self._out.absolute() if self._executor.on_ray else self._out
-        worker = _Worker(self._recipe, out, self.needs_maps, threads)
-        if self._executor.on_ray:
-            if works:
-                _run_on_ray(works, worker, self._executor, self._say)
-            return
-        for number, work in enumerate(works, start=1):
-            self._say(f"model {number} of {len(works)}: {_named(work)}")
-            worker.do(work, self._say, quiet=self._quiet)
-
-
-def _run_on_ray(
-    works: Sequence[Work], worker: _Worker, executor: ExecutorSettings, say: Say
-) -> None:
-    """Run the models on a Ray cluster; an error is raised after all other models are done."""
-    failed: list[PrismError] = []
-    pool = Pool(worker, executor.address, workers=executor.workers, threads=executor.threads or 1)
-    try:
-        for work, error in pool.each(works):
-            name = _named(work)
-            if isinstance(error, LostWorkerError):
-                error = PrismError(f"{name}: its worker was lost: {error}")
-            say(f"model {name}: {'failed' if error else 'done'}")
-            failed += [error] if error else []
-    finally:
-        pool.close()
-    if failed:
-        raise failed[0]

@@ -238,3 +238,53 @@ def test_learning_rates_are_those_of_the_best_trial_and_trials_are_not_repeated(
         assert [row["loss"] for row in csv.DictReader(file)] == ["ArcFace"] * 3 + [
             "Contrastive"
         ] * 3
+
+
+def test_a_condition_is_compared_with_the_same_loss_as_the_study_trains_it(
+    study, make_recipe, dmlbench, tmp_path
+):
+    copy = shutil.copytree(study, tmp_path / "study")
+    before = _times(copy)
+    conditions = {
+        "another_seed": {"losses": ["arcface", "contrastive"], "training": {"seed": 1}},
+        "slow_proxies": {
+            "losses": ["arcface"],
+            "folds": [0, 1],
+            "training": {"hyperparameters": {"loss_parameters.lr": 1e-4}},
+        },
+        "nothing_else": {"losses": ["arcface"], "folds": [1], "training": {"workers": 1}},
+    }
+    answer = dmlbench(
+        "study", make_recipe(tmp_path, conditions=conditions), "--out", copy, "--json"
+    )
+    assert answer.exit_code == 0, answer.err
+    after = _times(copy)
+    assert {name: after[name] for name in before} == before
+    found = answer.json["conditions"]
+    seed, proxies, nothing = (found[name] for name in conditions)
+    steps = {path.stem: json.loads(path.read_text())["gave"] for path in (copy / "steps").iterdir()}
+    values = [
+        scores(steps, f"arcface-fold0{suffix}")["paint_hue"]["nr_precision"]["value"]
+        for suffix in ("-another_seed", "")
+    ]
+    assert seed["changes"]["paint_hue"]["arcface"]["value"] == pytest.approx(np.subtract(*values))
+    assert set(seed["maps"]["pairs"]) == {"arcface", "contrastive"}
+    assert set(proxies["maps"]["pairs"]["arcface"]) == {"0", "1"}
+    # Training by other processes gives the same model.
+    assert all(change["arcface"]["value"] == 0 for change in nothing["changes"].values())
+    assert nothing["maps"]["pairs"]["arcface"]["1"]["correlation"]["mean"] == pytest.approx(1)
+    usual, changed = proxies["retrieval"]["car_model"]["arcface"]["map_at_r"]
+    assert usual == pytest.approx(
+        np.mean([_retrieval(steps, f"arcface-fold{fold}") for fold in (0, 1)])
+    )
+    assert changed == pytest.approx(
+        np.mean([_retrieval(steps, f"arcface-fold{fold}-slow_proxies") for fold in (0, 1)])
+    )
+    summary = (copy / "summary.md").read_text()
+    assert "Condition 'slow_proxies' (loss_parameters.lr 0.0001) changes NR-Precision" in summary
+    tables = {path.stem for path in (copy / "tables").iterdir()}
+    assert {"conditions", *(f"condition_{name}" for name in conditions)} <= tables
+
+
+def _retrieval(steps, model):
+    return steps[f"{model}.classes"]["properties"]["properties"]["car_model"]["map_at_r"]["value"]

@@ -44,6 +44,18 @@ def test_unknown_study_is_named_with_those_there_are():
         ),
         ({"training": {"data": "x", "fold": 1}}, "fold is given by the study itself"),
         ({"folds": [0]}, "fold 1 is not one of folds"),
+        (
+            {"conditions": {"x": {"losses": ["triplet"], "training": {"seed": 1}}}},
+            "conditions.x.losses: triplet is not one of the losses of the study",
+        ),
+        (
+            {"conditions": {"x": {"losses": ["arcface"], "folds": [2], "training": {"seed": 1}}}},
+            "conditions.x.folds: 2 is not one of the folds of the study",
+        ),
+        (
+            {"conditions": {"x": {"losses": ["arcface"], "training": {"fold": 1}}}},
+            "conditions.x.training: fold is given by the study itself",
+        ),
         ({"folds": []}, "folds"),
         ({"loses": ["arcface"]}, "loses"),
         ({"equal_map_at_r": True}, "needs training: {checkpoints: 10}"),

@@ -1,0 +1,104 @@
+"""Tables of a study's conditions: what other batches, rates or seeds change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import mean, stdev
+
+from dmlbench.losses import loss_named
+from dmlbench.present.table import Column, Estimate, Row, Table, names
+from dmlbench.scores.registry import MAIN, declared
+from dmlbench.study.conditions import ConditionFindings
+from dmlbench.study.findings import Findings, mean_ceiling, mean_r
+
+MAP_AT_R = declared("map_at_r")
+
+
+def condition_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
+    """Yield the name of a file and its table: all conditions by property, then each by loss."""
+    if not findings.conditions:
+        return
+    yield "conditions", _by_property(findings)
+    for name, condition in findings.conditions.items():
+        yield f"condition_{name}", _by_loss(name, condition)
+
+
+def training_words(condition: ConditionFindings) -> str:
+    """Return the options that differ as text.
+
+    >>> training_words(ConditionFindings(training={"seed": 1, "hyperparameters": \
+{"warmup": 5}}, folds=1, changes={}, retrieval={}, maps=None))
+    'seed 1, warmup 5'
+    """
+    options = dict(condition.training)
+    options |= options.pop("hyperparameters", {})
+    return ", ".join(f"{name} {value}" for name, value in options.items())
+
+
+def _by_property(findings: Findings) -> Table:
+    tests = findings.groups.properties if findings.groups else {}
+    groups = list(findings.groups.groups.names) if findings.groups else []
+    rows: list[Row] = []
+    for name in findings.properties[MAIN.key]:
+        cells = []
+        if groups:
+            first, second = (tests[name].corrected.means[group] for group in groups)
+            cells.append(Estimate(first - second))
+        for condition in findings.conditions.values():
+            changes = condition.changes.get(name, {}).values()
+            cells.append(_over_losses([change.value for change in changes]))
+        rows.append((name, *cells))
+    columns = (
+        Column("property", role="name"),
+        *([Column(" - ".join(groups), MAIN.digits)] if groups else []),
+        *(Column(name, MAIN.digits) for name in findings.conditions),
+    )
+    said = "; ".join(
+        f"{name}: {training_words(condition)}" for name, condition in findings.conditions.items()
+    )
+    note = (
+        f"Change of {MAIN.title} from the same losses as the study trains them, mean and standard "
+        f"deviation over the losses ({said})."
+    )
+    if groups:
+        note += f" Beside it the difference between the means of {' and '.join(groups)} losses."
+    return Table("What conditions of training change", columns, rows, note)
+
+
+def _by_loss(name: str, condition: ConditionFindings) -> Table:
+    properties = list(condition.changes)
+    losses = list(dict.fromkeys(loss for by in condition.changes.values() for loss in by))
+    label = next(iter(condition.retrieval), None)
+    rows: list[Row] = []
+    for loss in losses:
+        row: list[str | Estimate | float | None] = [loss_named(loss).title, loss_named(loss).group]
+        if label is not None:
+            row += condition.retrieval[label][loss][MAP_AT_R.key]
+        if condition.maps is not None:
+            pairs = list(condition.maps.pairs.get(loss, {}).values())
+            row += [mean_r(pairs), mean_ceiling(pairs)]
+        for key in properties:
+            change = condition.changes[key].get(loss)
+            row.append(Estimate(change.value, change.ci95) if change else None)
+        rows.append(row)
+    columns = (
+        *names("loss", "group"),
+        *(
+            (Column("MAP@R in the study", MAP_AT_R.digits), Column("MAP@R", MAP_AT_R.digits))
+            if label is not None
+            else ()
+        ),
+        *((Column("r of maps"), Column("ceiling")) if condition.maps is not None else ()),
+        *(Column(key, MAIN.digits) for key in properties),
+    )
+    note = (
+        f"Trained with {training_words(condition)}. Change of {MAIN.title} by property with its "
+        "paired 95 % interval; r of maps with those of the same loss in the study."
+    )
+    return Table(f"Condition {name}", columns, rows, note)
+
+
+def _over_losses(values: Sequence[float]) -> Estimate:
+    if not values:
+        return Estimate(None)
+    return Estimate(mean(values), std=stdev(values) if len(values) > 1 else None)

@@ -1,0 +1,127 @@
+"""Losses trained under other conditions, beside the same losses as the study trains them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dmlbench.comparison.comparison import Pair
+from dmlbench.comparison.maps import compare_all_maps
+from dmlbench.results import Result
+from dmlbench.scores.registry import RETRIEVAL
+from dmlbench.study.changes import Change, paired_change
+from dmlbench.study.models import Measurement
+from dmldata.common.strict import StrictModel
+
+Model = tuple[str, int]
+"""A loss and a fold."""
+
+
+class ConditionMaps(StrictModel):
+    """Maps of models of a condition beside those of the same losses and folds in the study.
+
+    Attributes:
+        pairs: by loss and fold.
+    """
+
+    pairs: dict[str, dict[int, Pair]]
+
+
+class ConditionFindings(StrictModel):
+    """What a condition changes.
+
+    Attributes:
+        training: the options that differ from those of the study.
+        folds: number of folds.
+        changes: by property and loss, the change of NR-Precision.
+        retrieval: by label, loss and score: (as in the study, in the condition), averaged over
+            the folds of the condition.
+        maps: None without maps.
+    """
+
+    training: dict[str, Any]
+    folds: int
+    changes: dict[str, dict[str, Change]]
+    retrieval: dict[str, dict[str, dict[str, tuple[float | None, float | None]]]]
+    maps: ConditionMaps | None
+
+
+def compare_condition(
+    training: Mapping[str, Any],
+    properties: Mapping[Model, Measurement],
+    usual_properties: Mapping[Model, Measurement],
+    classes: Mapping[Model, Measurement],
+    usual_classes: Mapping[Model, Measurement],
+    maps: ConditionMaps | None,
+) -> ConditionFindings:
+    """Compare models of a condition with those of the study of the same losses and folds.
+
+    Args:
+        training: the options that differ.
+        properties, usual_properties: measurements in the condition and in the study.
+        classes, usual_classes: the same of images whose classes are retrieved; may be empty.
+    """
+    losses = tuple(dict.fromkeys(loss for loss, _ in properties))
+    names = next(iter(properties.values())).properties.properties
+    changes: dict[str, dict[str, Change]] = {}
+    for name in names:
+        for loss in losses:
+            change = paired_change(_of(properties, loss), _of(usual_properties, loss), name)
+            if change is not None:
+                changes.setdefault(name, {})[loss] = change
+    labels = next(iter(classes.values())).properties.properties if classes else ()
+    retrieval = {
+        label: {
+            loss: {
+                score.key: (
+                    _mean(usual_classes, classes, loss, label, score.key),
+                    _mean(classes, classes, loss, label, score.key),
+                )
+                for score in RETRIEVAL
+            }
+            for loss in losses
+        }
+        for label in labels
+    }
+    return ConditionFindings(
+        training=dict(training),
+        folds=len({fold for _, fold in properties}),
+        changes=changes,
+        retrieval=retrieval,
+        maps=maps,
+    )
+
+
+def compare_maps(results: Mapping[Model, tuple[Result, Result]]) -> ConditionMaps:
+    """Compare the maps of each model of a condition with those of its model in the study."""
+    pairs: dict[str, dict[int, Pair]] = {}
+    for (loss, fold), both in results.items():
+        keys = [
+            key
+            for key in both[0].saliency.keys  # type: ignore[union-attr]
+            if key in set(both[1].saliency.keys)  # type: ignore[union-attr]
+        ]
+        (pair,) = compare_all_maps(both, keys).pairs
+        pairs.setdefault(loss, {})[fold] = pair
+    return ConditionMaps(pairs=pairs)
+
+
+def _of(measured: Mapping[Model, Measurement], loss: str) -> dict[int, Measurement]:
+    return {fold: each for (of, fold), each in measured.items() if of == loss}
+
+
+def _mean(
+    measured: Mapping[Model, Measurement],
+    condition: Mapping[Model, Measurement],
+    loss: str,
+    label: str,
+    score: str,
+) -> float | None:
+    """Return the mean of a score over the folds of the condition."""
+    values = [
+        measured[loss, fold].properties.properties[label].scores[score].value
+        for of, fold in condition
+        if of == loss
+    ]
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if values and len(known) == len(values) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from dmlbench.comparison.comparison import Comparison, Pair
@@ -17,7 +17,7 @@ from dmlbench.present.numbers import number
 from dmlbench.present.response_tables import response_tables
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
 from dmlbench.present.terminal_tables import print_table
-from dmlbench.results.files import Score
+from dmlbench.results.files import Faithfulness, Score
 from dmlbench.scores.registry import MAIN, MAP_SCORES, declared, readings
 from dmldata.common.output import say
 
@@ -45,7 +45,7 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
             yield pair_table(comparison)
         yield attention_table(comparison)
         if comparison.saliency.faithfulness:
-            yield faithfulness_table(comparison)
+            yield faithfulness_table(comparison.saliency.faithfulness, comparison.label)
     if comparison.groups is not None:
         yield from group_tables(comparison.groups).values()
 
@@ -236,10 +236,12 @@ def attention_table(comparison: Comparison) -> Table:
     return Table("Saliency maps of each model", columns, rows)
 
 
-def faithfulness_table(comparison: Comparison) -> Table:
-    """Return one row per model whose maps were checked: whether they show what it does."""
-    assert comparison.saliency is not None
-    checked = comparison.saliency.faithfulness
+def faithfulness_table(checked: Mapping[str, Faithfulness], label: Callable[[str], str]) -> Table:
+    """Return one row per model whose maps were checked: whether they show what it does.
+
+    Args:
+        label: returns the name of a model in the table.
+    """
     means_by_model = {model: faithfulness.means for model, faithfulness in checked.items()}
     scores = tuple(
         score
@@ -256,7 +258,7 @@ def faithfulness_table(comparison: Comparison) -> Table:
         means = (faithfulness.means[score.key] for score in scores)
         cells = [cell for mean in means for cell in (mean.value, mean.ci95)]
         floor = faithfulness.stages[-1].floor if faithfulness.stages else None
-        rows.append((comparison.label(model), *cells, floor))
+        rows.append((label(model), *cells, floor))
     reasons = dict.fromkeys(
         f"No {declared(key).title}: {mean.reason}."
         for means in means_by_model.values()

@@ -17,6 +17,7 @@ from dmlbench.present.dendrogram import ROW, SPAN, Dendrogram
 from dmlbench.present.heat_maps import Grid, Legend
 from dmlbench.present.numbers import minus
 from dmlbench.present.response_plots import ResponsePlot
+from dmlbench.present.trajectory_plots import TrajectoryPanel, TrajectoryPlot
 from dmlbench.scores.score import Score
 
 SUFFIXES = ("svg", "pdf", "png")
@@ -31,6 +32,9 @@ MARGIN = 0.3
 LETTER = 0.075
 """Width of a letter at 8 points, in inches, for the room of labels."""
 LEGEND_COLUMNS = 3
+PANELS = 4
+"""Panels beside each other in a plot of many."""
+UNTRAINED = "untrained network"
 STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": FONT,
@@ -66,6 +70,12 @@ def response_files(plot: ResponsePlot) -> dict[str, bytes]:
     """Draw response curves and return their files by suffix."""
     with rc_context(STYLE):
         return _files(_response(plot))
+
+
+def trajectory_files(plot: TrajectoryPlot) -> dict[str, bytes]:
+    """Draw properties along training and return the files by suffix."""
+    with rc_context(STYLE):
+        return _files(_trajectories(plot))
 
 
 def _files(figure: Figure) -> dict[str, bytes]:
@@ -250,6 +260,44 @@ def _curve(
         elinewidth=0.8,
         capsize=2,
     )
+
+
+def _trajectories(plot: TrajectoryPlot) -> Figure:
+    """Draw a panel per property; lines have the color of the loss's group."""
+    rows = -(-len(plot.panels) // PANELS)
+    size = (7.0, 1.45 * rows + 0.5)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(rows, PANELS, squeeze=False, sharex=True).ravel()
+    groups = list(dict.fromkeys(line.group for line in plot.panels[0].lines))
+    for axes, panel in zip(panels, plot.panels, strict=False):
+        draw_trajectories(axes, panel, groups)
+    for axes in panels[len(plot.panels) :]:
+        axes.set_axis_off()
+    figure.supxlabel(f"{plot.level} on validation classes", fontsize=FONT)
+    figure.supylabel(plot.score, fontsize=FONT)
+    handles, labels = panels[0].get_legend_handles_labels()
+    named = dict(zip(labels, handles, strict=True))
+    figure.legend(
+        named.values(), named.keys(), loc="outside upper left", ncols=3, frameon=False, fontsize=7
+    )
+    return figure
+
+
+def draw_trajectories(axes: Axes, panel: TrajectoryPanel, groups: Sequence[str]) -> Axes:
+    """Draw one property of all losses over MAP@R, a color per group."""
+    for line in panel.lines:
+        color = colormaps["tab10"](groups.index(line.group))
+        axes.plot(
+            line.levels, line.scores, color=color, label=line.group, linewidth=0.8, alpha=0.75
+        )
+        axes.plot(line.levels[-1:], line.scores[-1:], color=color, marker="o", markersize=2)
+    if panel.untrained is not None:
+        point = ([value] for value in panel.untrained)
+        axes.plot(*point, color="#1a1a1a", marker="s", markersize=3, linestyle="", label=UNTRAINED)
+    axes.set_title(panel.name, fontsize=7, loc="left")
+    axes.tick_params(labelsize=6)
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
 
 
 def _scaled(points: Sequence[tuple[float, float]], scale: float) -> tuple[list[float], list[float]]:

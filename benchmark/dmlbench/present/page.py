@@ -13,13 +13,19 @@ from markupsafe import Markup, escape
 
 from dmlbench.present.dendrogram import Dendrogram
 from dmlbench.present.explanations import EXPLANATIONS
-from dmlbench.present.figures import grid_files, response_files, tree_files
+from dmlbench.present.figures import (
+    grid_files,
+    response_files,
+    trajectory_files,
+    tree_files,
+)
 from dmlbench.present.heat_maps import Grid
 from dmlbench.present.latex import latex_table
 from dmlbench.present.numbers import minus
 from dmlbench.present.response_plots import ResponsePlot
 from dmlbench.present.table import Table
 from dmlbench.present.table_writers import csv_table
+from dmlbench.present.trajectory_plots import TrajectoryPlot
 from dmldata.common.pages import shared_style
 
 FOLDER = Path(__file__).parent / "templates"
@@ -31,6 +37,7 @@ _KINDS = {
     "png": ("PNG", "image/png"),
 }
 """Name and media type of files by suffix."""
+Drawn = Grid | Dendrogram | ResponsePlot | TrajectoryPlot
 
 
 def render_page(template: str, **values: object) -> str:
@@ -83,12 +90,12 @@ def _table_links(table: Table) -> Markup:
     )
 
 
-def _figure_links(figure: Grid | Dendrogram | ResponsePlot, title: str) -> Markup:
+def _figure_links(figure: Drawn, title: str) -> Markup:
     """Return links to download a heat map, a tree or a plot."""
     return _links(title, _files_of(figure))
 
 
-def _picture(plot: ResponsePlot) -> Markup:
+def _picture(plot: ResponsePlot | TrajectoryPlot) -> Markup:
     """Return a plot as a picture of the page."""
     drawing = base64.b64encode(_files_of(plot)["svg"]).decode()
     return Markup('<img class="curve" src="data:image/svg+xml;base64,{}" alt="{}">').format(
@@ -96,7 +103,7 @@ def _picture(plot: ResponsePlot) -> Markup:
     )
 
 
-def _files_of(figure: Grid | Dendrogram | ResponsePlot) -> dict[str, bytes]:
+def _files_of(figure: Drawn) -> dict[str, bytes]:
     match figure:
         case Grid():
             return grid_files(figure)
@@ -104,6 +111,8 @@ def _files_of(figure: Grid | Dendrogram | ResponsePlot) -> dict[str, bytes]:
             return tree_files(figure)
         case ResponsePlot():
             return response_files(figure)
+        case TrajectoryPlot():
+            return trajectory_files(figure)
 
 
 def _links(title: str, files: Mapping[str, bytes]) -> Markup:

@@ -63,7 +63,8 @@ def _of_maps(comparison: Comparison) -> Iterator[Explained]:
     yield pair_details(comparison), "bounds"
     yield attention_table(comparison), "page"
     if comparison.saliency is not None and comparison.saliency.faithfulness:
-        yield faithfulness_table(comparison), "faithfulness"
+        checked = comparison.saliency.faithfulness
+        yield faithfulness_table(checked, comparison.label), "faithfulness"
 
 
 def _of_embeddings(comparison: Comparison) -> Iterator[Explained]:

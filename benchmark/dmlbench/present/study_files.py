@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dmlbench.present.documents import json_text
-from dmlbench.present.figures import grid_files
+from dmlbench.present.figures import grid_files, trajectory_files
 from dmlbench.present.latex import latex_table
 from dmlbench.present.page import render_page
 from dmlbench.present.study_heat_maps import study_grids
 from dmlbench.present.study_sentences import findings_in_words
 from dmlbench.present.study_tables import study_tables
+from dmlbench.present.study_trajectories import trajectory_plot
 from dmlbench.present.table import Table
 from dmlbench.present.table_writers import csv_table, markdown_table
 from dmlbench.study.findings import Findings
@@ -35,8 +36,12 @@ def write_study(findings: Findings, out: Path) -> None:
         write_atomic(out / TABLES / f"{name}.tex", latex_table(table) + "\n")
         write_atomic(out / TABLES / f"{name}.csv", csv_table(table))
     (out / FIGURES).mkdir(exist_ok=True)
-    for name, _, grid in grids:
-        for suffix, content in grid_files(grid).items():
+    files = {name: grid_files(grid) for name, _, grid in grids}
+    trajectories = trajectory_plot(findings)
+    if trajectories is not None:
+        files["trajectories"] = trajectory_files(trajectories)
+    for name, by_suffix in files.items():
+        for suffix, content in by_suffix.items():
             write_atomic(out / FIGURES / f"{name}.{suffix}", content)
     write_atomic(out / SUMMARY, _summary(findings, sentences, [table for _, table in tables]))
     write_atomic(out / NUMBERS, json_text(findings) + "\n")
@@ -47,6 +52,7 @@ def write_study(findings: Findings, out: Path) -> None:
         sections=[
             ("findings", "in short"),
             *((f"figure-{name}", title) for name, title, _ in grids),
+            *([("trajectories", "along training")] if trajectories else []),
             ("numbers", "numbers"),
             ("made", "method"),
         ],
@@ -56,6 +62,7 @@ def write_study(findings: Findings, out: Path) -> None:
         sentences=sentences,
         tables=[(name, table, _topic(name)) for name, table in tables],
         grids=grids,
+        trajectories=trajectories,
         facts=list(_facts(findings)),
     )
     write_atomic(out / PAGE, page)
@@ -76,6 +83,7 @@ def _topic(name: str) -> str:
         "retrieval": "others",
         "training": "training",
         "condition": "conditions",
+        "representations": "representations",
     }
     return next((topic for start, topic in topics.items() if name.startswith(start)), "scores")
 

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from statistics import mean
 
 from dmlbench.comparison.group_tests import MAPS, GroupComparison, GroupTest
+from dmlbench.comparison.representations import MEASURES
 from dmlbench.losses import loss_named, without_controls
 from dmlbench.present.condition_tables import training_words
 from dmlbench.present.group_tables import reach_words, relabeling_words
 from dmlbench.present.numbers import interval, number, p_value, range_text
 from dmlbench.scores.registry import MAIN, declared
 from dmlbench.study.findings import Findings, mean_ceiling, mean_r, pairs_of
+from dmlbench.study.representations import mean_value
 
 SIGNIFICANCE = 0.05
 LARGE_DELTA = 0.474
@@ -28,7 +30,9 @@ def findings_in_words(findings: Findings) -> Iterator[str]:
     yield from _changes(findings)
     yield from _above_chance(findings)
     yield from _maps(findings)
+    yield from _other_maps(findings)
     yield from _group_maps(findings)
+    yield from _representations(findings)
     yield from _retrieval(findings)
     yield from _training(findings)
 
@@ -301,6 +305,38 @@ def _maps(findings: Findings) -> Iterator[str]:
                 f"Maps of the trained losses correlate with those of the control '{control}' with "
                 f"r = {number(mean_r(with_it), 2)} on average."
             )
+
+
+def _other_maps(findings: Findings) -> Iterator[str]:
+    trained = without_controls(findings.losses)
+    for method, maps in findings.other_maps.items():
+        pairs = pairs_of(maps, trained)
+        if pairs:
+            yield (
+                f"Maps by {method} of different losses correlate with r = "
+                f"{number(mean_r(pairs), 2)} on average; noise alone allows "
+                f"{number(mean_ceiling(pairs), 2)}, maps of other images give "
+                f"{range_text(pair.floor.value for pair in pairs)}."
+            )
+
+
+def _representations(findings: Findings) -> Iterator[str]:
+    compared = findings.representations
+    if compared is None:
+        return
+    trained = without_controls(findings.losses)
+    said = []
+    for measure, title in MEASURES.items():
+        others, folds = (
+            [mean_value(of(loss), measure) for loss in trained]
+            for of in (compared.with_other_losses, compared.with_other_folds)
+        )
+        beside = f" (other folds {range_text(folds)})" if any(folds) else ""
+        said.append(f"{title} {range_text(others)}{beside}")
+    yield (
+        "Embeddings of a loss beside those of other losses trained on the same classes, and beside "
+        f"its own trained on other classes: {'; '.join(said)}."
+    )
 
 
 def _group_maps(findings: Findings) -> Iterator[str]:

@@ -6,13 +6,16 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 from dmlbench.comparison.comparison import Pair
+from dmlbench.comparison.representations import MEASURES
 from dmlbench.losses import loss_named, without_controls
+from dmlbench.present.comparison_tables import faithfulness_table
 from dmlbench.present.condition_tables import condition_tables
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.numbers import extent, number
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
 from dmlbench.scores.registry import MAIN, PAPER, RETRIEVAL, declared
-from dmlbench.study.findings import Averaged, Findings
+from dmlbench.study.findings import Averaged, Findings, MapComparison
+from dmlbench.study.representations import mean_value
 from dmlbench.study.search import RATES
 
 SIGNIFICANT = 2.576
@@ -33,7 +36,19 @@ def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
     for label in findings.classes:
         yield f"retrieval_{label}", retrieval_table(findings, label)
     if findings.maps is not None:
-        yield "saliency_bounds", bounds_table(findings)
+        yield "saliency_bounds", bounds_table(findings, findings.maps)
+        if findings.maps.faithfulness:
+            loss_of = {model: loss for model, (loss, _) in findings.maps.names.items()}
+            yield (
+                "saliency_faithfulness",
+                faithfulness_table(
+                    findings.maps.faithfulness, lambda model: loss_named(loss_of[model]).title
+                ),
+            )
+    for method, other in findings.other_maps.items():
+        yield f"saliency_{method}", bounds_table(findings, other, method)
+    if findings.representations is not None:
+        yield "representations", representation_table(findings)
     if findings.trainings:
         yield "training", training_table(findings)
     if findings.searches:
@@ -153,15 +168,18 @@ def retrieval_table(findings: Findings, label: str) -> Table:
     return Table(f"Retrieval of {label}", (*NAMES, *columns), rows, note)
 
 
-def bounds_table(findings: Findings) -> Table:
-    """Return one row per loss: correlation with other losses, other folds and other noise."""
-    maps = findings.maps
-    assert maps is not None
+def bounds_table(findings: Findings, maps: MapComparison, method: str | None = None) -> Table:
+    """Return one row per loss: correlation with other losses, other folds and other noise.
+
+    Args:
+        method: the method of the maps, if it is not that of the study.
+    """
+    agreement_by_loss = findings.fold_agreement if method is None else {}
     rows = []
     for model, (loss, _) in maps.names.items():
         pairs = [pair for pair in maps.pairs if model in (pair.a, pair.b)]
-        trained = [pair for pair in pairs if _both_trained(findings, pair)]
-        agreement = findings.fold_agreement.get(loss)
+        trained = [pair for pair in pairs if _both_trained(maps, pair)]
+        agreement = agreement_by_loss.get(loss)
         on_car = maps.attention_on_car[model]
         rows.append(
             (
@@ -178,7 +196,40 @@ def bounds_table(findings: Findings) -> Table:
         *(Column("r under other noise"), Column("r with maps of other images", 2)),
         *with_interval("attention on car"),
     )
-    return Table("What the correlations of maps are read against", columns, rows)
+    of_method = f", {method}" if method else ""
+    return Table(f"What the correlations of maps are read against{of_method}", columns, rows)
+
+
+def representation_table(findings: Findings) -> Table:
+    """Return one row per loss: how alike its embeddings are to those of others and of its folds."""
+    compared = findings.representations
+    assert compared is not None
+    rows: list[Row] = []
+    for loss in without_controls(findings.losses):
+        others, folds = compared.with_other_losses(loss), compared.with_other_folds(loss)
+        cells: list[Cell] = []
+        for measure in MEASURES:
+            cells += [mean_value(others, measure), mean_value(folds, measure)]
+        rows.append((*_named(loss), *cells))
+    columns = (
+        *NAMES,
+        *(
+            Column(f"{title}, {whom}")
+            for title in MEASURES.values()
+            for whom in ("other losses", "other folds")
+        ),
+    )
+    images = compared.pairs[0].images if compared.pairs else 0
+    floors = ", ".join(
+        f"{title} {extent(getattr(pair, measure).floor for pair in compared.pairs)}"
+        for measure, title in MEASURES.items()
+    )
+    note = (
+        f"Means over pairs of models of {images} images: with other losses trained on the same "
+        "classes, and with the same loss trained on other classes. Images of one model in random "
+        f"order give {floors}."
+    )
+    return Table("How alike embeddings are", columns, rows, note)
 
 
 def training_table(findings: Findings) -> Table:
@@ -247,7 +298,6 @@ def _averaged(score: Averaged, *, paper: bool) -> Estimate:
     )
 
 
-def _both_trained(findings: Findings, pair: Pair) -> bool:
-    assert findings.maps is not None
-    losses = {findings.maps.names[model][0] for model in (pair.a, pair.b)}
+def _both_trained(maps: MapComparison, pair: Pair) -> bool:
+    losses = {maps.names[model][0] for model in (pair.a, pair.b)}
     return len(without_controls(losses)) == len(losses)

@@ -10,7 +10,13 @@ import numpy as np
 from pydantic import Field
 
 from dmlbench.comparison.comparison import Pair, SaliencyTable, mean_correlations
-from dmlbench.comparison.group_tests import MAPS, GroupComparison, class_retrieval, compare_groups
+from dmlbench.comparison.group_tests import (
+    MAPS,
+    Agreements,
+    GroupComparison,
+    class_retrieval,
+    compare_groups,
+)
 from dmlbench.comparison.groups import Groups
 from dmlbench.comparison.rank_tests import holm
 from dmlbench.comparison.relabeling import rank_correlation
@@ -23,9 +29,10 @@ from dmlbench.study.changes import Change, training_changes
 from dmlbench.study.conditions import ConditionFindings
 from dmlbench.study.models import Measurement
 from dmlbench.study.recipe import StudyRecipe
+from dmlbench.study.representations import RepresentationComparison
 from dmlbench.study.search import Searched
 from dmlbench.study.trainings import Training
-from dmlbench.study.trajectories import ChosenPoints
+from dmlbench.study.trajectories import ChosenPoints, ScoredPoint
 from dmldata.common.strict import StrictModel
 
 Model = tuple[str, int]
@@ -128,6 +135,9 @@ class Findings(StrictModel):
         trainings: validation scores by loss.
         searches: trials of learning rates by loss; empty if the recipe asks for none.
         conditions: by name, what other conditions of training change.
+        trajectories: by loss and fold, the models along the training with their scores.
+        other_maps: comparison of the maps of other methods, of the fold with most maps.
+        representations: comparison of the embeddings of all models.
         properties: scores by score, property and loss.
         changes: change of NR-Precision with training by property and trained loss; without the
             control 'none' empty.
@@ -156,6 +166,9 @@ class Findings(StrictModel):
     equal_map_at_r: EqualRetrieval | None = None
     searches: dict[str, Searched] = Field(default_factory=dict)
     conditions: dict[str, ConditionFindings] = Field(default_factory=dict)
+    trajectories: dict[str, dict[int, list[ScoredPoint]]] = Field(default_factory=dict)
+    other_maps: dict[str, MapComparison] = Field(default_factory=dict)
+    representations: RepresentationComparison | None = None
 
 
 def find(
@@ -172,6 +185,9 @@ def find(
     equal_groups: Groups | None = None,
     searches: Mapping[str, Searched] | None = None,
     conditions: Mapping[str, ConditionFindings] | None = None,
+    trajectories: Mapping[str, dict[int, list[ScoredPoint]]] | None = None,
+    other_maps: Mapping[str, MapComparison] | None = None,
+    representations: RepresentationComparison | None = None,
 ) -> Findings:
     """Combine the results of all steps of a study.
 
@@ -180,7 +196,7 @@ def find(
         maps: comparison of maps of all losses of one fold.
         repeats: comparison of maps of all losses of all folds that have maps.
         chosen, equal, equal_groups: models at equal MAP@R, their measurements, and groups of them.
-        searches, conditions: as in `Findings`.
+        searches, conditions, trajectories, other_maps, representations: as in `Findings`.
     """
     losses = recipe.compared
     first = next(iter(properties.values()))
@@ -208,12 +224,12 @@ def find(
         retrieval_spearman=retrieval_spearman(by_score[MAIN.key], by_label),
         maps=maps,
         fold_agreement=_fold_agreement(losses, repeats) if repeats else {},
-        groups=_groups(groups, properties, classes, labels, maps),
+        groups=_groups(groups, properties, classes, labels, maps, representations),
         equal_map_at_r=EqualRetrieval(
             levels=chosen.levels,
             points=chosen.points,
             properties=_by_score(equal, tuple(chosen.points)),
-            groups=_groups(equal_groups, equal, {}, (), None),
+            groups=_groups(equal_groups, equal, {}, (), None, None),
             untrained={
                 fold: training.metrics["untrained"]["map_at_r"]
                 for (_, fold), training in trainings.items()
@@ -223,6 +239,9 @@ def find(
         else None,
         searches=dict(searches or {}),
         conditions=dict(conditions or {}),
+        trajectories=dict(trajectories or {}),
+        other_maps=dict(other_maps or {}),
+        representations=representations,
     )
 
 
@@ -357,6 +376,7 @@ def _groups(
     classes: Mapping[Model, Measurement],
     labels: Sequence[str],
     maps: MapComparison | None,
+    representations: RepresentationComparison | None,
 ) -> GroupComparison | None:
     if groups is None:
         return None
@@ -365,7 +385,8 @@ def _groups(
         {CLASSES[0]: _by_model(classes)[labels[0]]} if classes else by_property
     )
     attention = {model: mean.value for model, mean in maps.attention_on_car.items()} if maps else {}
-    agreements = {MAPS: mean_correlations(maps.pairs if maps else ())}
+    agreements: dict[str, Agreements] = {MAPS: mean_correlations(maps.pairs if maps else ())}
+    agreements |= representations.agreements() if representations else {}
     return compare_groups(groups, by_property, attention, agreements, retrieval)
 
 

@@ -13,12 +13,14 @@ from dmlbench.models import LoadedModel
 from dmlbench.models.reality_check import fill_in_loss
 from dmlbench.results import Result
 from dmlbench.results.files import FORMAT, PropertiesFile, RunFile, SaliencyFile, Settings
-from dmlbench.results.folder import MAPS, ResultFolder
+from dmlbench.results.folder import EMBEDDINGS, MAPS, ResultFolder
+from dmlbench.scores.registry import MAIN
 from dmlbench.sources import ImageSource, open_source
 from dmlbench.study.recipe import ClassImages, Images, StudyRecipe
 from dmlbench.study.search import RateSearch
 from dmlbench.study.steps import Steps
 from dmlbench.study.trainings import Training, plan_training, run_training
+from dmlbench.study.trajectories import Point, ScoredPoint, trajectory
 from dmldata.common.output import Say
 from dmldata.common.strict import StrictModel
 
@@ -41,6 +43,12 @@ class Measurement(StrictModel):
         """
         folder = ResultFolder(results / self.run.model.id / self.run.dataset.fingerprint)
         return Result(folder, self.run, self.properties, self.saliency)
+
+
+class CheckpointScores(StrictModel):
+    """NR-Precision of a checkpoint by property; None where there is no score."""
+
+    scores: dict[str, float | None]
 
 
 class StudyModel:
@@ -97,9 +105,40 @@ class StudyModel:
         settings = self._settings(0).model_copy(update={"only": only})
         return self._measure(what, images, settings, None)
 
+    def embedded(self, what: str, images: Images) -> Result:
+        """Return the result of `measure`, with the embeddings in its folder.
+
+        If they are missing there, the images are embedded again.
+        """
+        result = self.measure(what, images).result(self.results)
+        if not result.folder.holds(EMBEDDINGS):
+            self._evaluate(open_images(images), self._settings(0), self._loaded)
+        return result
+
     def measure_checkpoint(self, what: str, images: Images, epoch: int) -> Measurement:
         """Score the checkpoint of an epoch on these images; see `measure`."""
         return self._measure(what, images, self._settings(0), epoch)
+
+    def scored_points(self, images: Images) -> list[ScoredPoint]:
+        """Score all checkpoints and the best epoch on these images, without intervals."""
+        training = self.training()
+        points = trajectory(training) if training is not None else []
+        return [ScoredPoint(**vars(point), scores=self._score(images, point)) for point in points]
+
+    def _score(self, images: Images, point: Point) -> dict[str, float | None]:
+        source = open_images(images)
+        settings = self._settings(0).model_copy(update={"intervals": False, "chance": False})
+        decides = [*self._decides(source, settings, {"seed"}), point.epoch]
+
+        def make() -> CheckpointScores:
+            has_file = any(row["epoch"] == point.epoch for row in self._train().checkpoints)
+            loaded = self._checkpoint(point.epoch) if has_file else self._loaded
+            scored = self._evaluate(source, settings, loaded).properties.properties
+            scores = {name: each.scores[MAIN.key].value for name, each in scored.items()}
+            return CheckpointScores(scores=scores)
+
+        step = f"{self.name}.epoch{point.epoch:04d}"
+        return self._steps.take(step, decides, CheckpointScores, make).scores
 
     def _measure(
         self, what: str, images: Images, settings: Settings, epoch: int | None
@@ -115,20 +154,30 @@ class StudyModel:
 
         return self._steps.take(f"{self.name}.{what}", decides, Measurement, make)
 
-    def explain(self) -> Result:
+    def explain(self, method: str | None = None) -> Result:
         """Compute the maps that the recipe requests of this fold.
 
-        The maps stay in `results/`; if they are missing there, the step runs again.
+        The maps stay in the folder of results; if they are missing there, the step runs again.
+
+        Args:
+            method: one of the other methods of the recipe, whose results are in a folder of their
+                own.
         """
         images = self.recipe.saliency
         assert images is not None
         source, settings = open_images(images), self._settings(self.recipe.maps[self.fold])
-        step = f"{self.name}.saliency"
+        step, results = f"{self.name}.saliency", self.results
+        if method is not None:
+            settings = settings.model_copy(update={"method": method})
+            step, results = f"{step}.{method}", results.with_name(f"{results.name}-{method}")
         decides = self._decides(source, settings, {"seed", "maps", "samples", "method"})
+        if method is None and self.condition is None and self.fold == self.recipe.most_maps:
+            settings = settings.model_copy(update={"faithfulness": images.faithfulness})
+            decides += [images.faithfulness] if images.faithfulness else []
         finished = self._steps.read(step, decides, Measurement)
-        if finished is not None and _has_maps(earlier := finished.result(self.results)):
+        if finished is not None and _has_maps(earlier := finished.result(results)):
             return earlier
-        result = self._evaluate(source, settings, self._loaded)
+        result = self._evaluate(source, settings, self._loaded, results)
         measurement = Measurement(
             run=result.run, properties=result.properties, saliency=result.saliency
         )
@@ -161,11 +210,17 @@ class StudyModel:
             return settings
         return settings.model_copy(update={"samples": images.samples, "method": images.method})
 
-    def _evaluate(self, source: ImageSource, settings: Settings, loaded: LoadedModel) -> Result:
+    def _evaluate(
+        self,
+        source: ImageSource,
+        settings: Settings,
+        loaded: LoadedModel,
+        results: Path | None = None,
+    ) -> Result:
         return evaluate_model(
             loaded,
             source,
-            self.results,
+            results or self.results,
             settings,
             name=self.name,
             say=lambda line: None,

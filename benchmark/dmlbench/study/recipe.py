@@ -57,11 +57,16 @@ class MapImages(Images):
     Attributes:
         images: number of images by fold; a smaller number is a subset of a larger one.
         samples, method: as for `dmlbench evaluate`.
+        other_methods: further methods, whose maps of the fold with most images are compared, too.
+        faithfulness: number of images whose maps are checked, in that fold; see
+            `dmlbench evaluate --faithfulness`.
     """
 
     images: dict[Fold, Some] = Field(default={0: 100}, min_length=1)
     samples: int = Field(default=50, ge=1)
     method: str = "smoothgrad_paper"
+    other_methods: tuple[str, ...] = ()
+    faithfulness: int = Field(default=0, ge=0)
 
 
 class Search(StrictModel):
@@ -112,6 +117,8 @@ class StudyRecipe(StrictModel):
         saliency: images whose maps are compared.
         equal_map_at_r: whether properties are compared at equal MAP@R on the validation classes,
             too, between the nearest checkpoints; see `trajectories`.
+        representations: whether the embeddings of all models are compared.
+        trajectories: whether properties are scored at all checkpoints, without intervals.
         groups: file as for `--groups`; by default classification against ranking losses.
         seed: seed of the measurements.
     """
@@ -129,7 +136,9 @@ class StudyRecipe(StrictModel):
     classes: ClassImages | None = None
     properties: Images
     saliency: MapImages | None = None
+    representations: bool = False
     equal_map_at_r: bool = False
+    trajectories: bool = False
     groups: str | None = None
     seed: int = Field(default=0, ge=0)
 
@@ -152,8 +161,9 @@ class StudyRecipe(StrictModel):
             self._check_condition(name, condition)
         if self.model is not None and "{loss}" not in self.model:
             raise ValueError("model: has to hold {loss}, as in models/{loss}-fold{fold}.pt")
-        if self.equal_map_at_r and not (self.training or {}).get("checkpoints"):
-            raise ValueError("equal_map_at_r: needs training: {checkpoints: 10}, or another number")
+        for name in ("equal_map_at_r", "trajectories"):
+            if getattr(self, name) and not (self.training or {}).get("checkpoints"):
+                raise ValueError(f"{name}: needs training: {{checkpoints: 10}}, or another number")
         for fold in self.saliency.images if self.saliency else ():
             if fold not in self.folds:
                 raise ValueError(f"saliency.images: fold {fold} is not one of folds")
@@ -195,6 +205,11 @@ class StudyRecipe(StrictModel):
     def maps(self) -> dict[int, int]:
         """Number of images with maps by fold."""
         return dict(self.saliency.images) if self.saliency else {}
+
+    @property
+    def most_maps(self) -> int | None:
+        """The fold whose models have most maps; None without maps."""
+        return max(self.maps, key=lambda fold: self.maps[fold]) if self.maps else None
 
 
 def recipe_names() -> list[str]:

@@ -24,10 +24,17 @@ from dmlbench.study.conditions import (
 from dmlbench.study.findings import Findings, MapComparison, Model, find
 from dmlbench.study.models import Measurement, StudyModel, labels_of, open_images
 from dmlbench.study.recipe import StudyRecipe
+from dmlbench.study.representations import RepresentationComparison, compare_models
 from dmlbench.study.search import RateSearch
 from dmlbench.study.steps import Steps
-from dmlbench.study.trajectories import ChosenPoints, Point, choose_points, trajectory
-from dmlbench.study.works import CLASSES, EQUAL, PROPERTIES, Runner, Work
+from dmlbench.study.trajectories import (
+    ChosenPoints,
+    Point,
+    ScoredPoint,
+    choose_points,
+    trajectory,
+)
+from dmlbench.study.works import CLASSES, EQUAL, PROPERTIES, NeededMaps, Runner, Work
 from dmldata.common.errors import InputError
 from dmldata.common.output import Say, say
 
@@ -78,8 +85,17 @@ def run_study(
     _check(recipe, [*models, *itertools.chain(*conditions.values())], searches)
     runner = Runner(recipe, out, executor, say, quiet=quiet)
     runner.run([Work(search.loss) for search in searches])
-    runner.needs_maps = _names_to_map(recipe, models, conditions, out)
+    runner.needed_maps = _maps_to_make(recipe, models, conditions, out)
     runner.run([Work(model.loss, model.fold) for model in models])
+    if recipe.trajectories:
+        losses = without_controls(recipe.compared)
+        runner.run(
+            [
+                Work(model.loss, model.fold, all_points=True)
+                for model in models
+                if model.loss in losses
+            ]
+        )
     chosen = _choose(models) if recipe.equal_map_at_r else None
     if chosen is not None:
         runner.run(
@@ -133,38 +149,43 @@ def _check(
             _ = model.decides
 
 
-def _names_to_map(
+def _maps_to_make(
     recipe: StudyRecipe,
     models: Sequence[StudyModel],
     conditions: Mapping[str, Sequence[StudyModel]],
     out: Path,
-) -> set[str]:
-    """Return names of the models whose maps an unfinished comparison needs."""
+) -> NeededMaps:
+    """Return the maps that unfinished comparisons need."""
     steps = Steps(out / "steps")
     needed = {
-        model.name
-        for name, of_it in _map_steps(recipe, models)
-        if steps.read(name, _decides(recipe, of_it), MapComparison) is None
+        (model.name, method)
+        for name, of_it, method in _map_steps(recipe, models)
+        if steps.read(name, _decides(recipe, of_it, method), MapComparison) is None
         for model in of_it
     }
     for condition, trained in conditions.items():
         pairs = _map_pairs(recipe, models, trained)
         decides = _decides(recipe, list(itertools.chain(*pairs)))
         if pairs and steps.read(f"{MAPS}.{condition}", decides, ConditionMaps) is None:
-            needed |= {model.name for pair in pairs for model in pair}
+            needed |= {(model.name, None) for pair in pairs for model in pair}
     return needed
 
 
 def _map_steps(
     recipe: StudyRecipe, models: Sequence[StudyModel]
-) -> Iterator[tuple[str, list[StudyModel]]]:
-    """Yield the comparisons of maps: of the fold with most maps, and of all folds with maps."""
-    if not recipe.maps:
+) -> Iterator[tuple[str, list[StudyModel], str | None]]:
+    """Yield the comparisons of maps: their step, their models, and the method if it is another.
+
+    They are of the fold with most maps, of all folds with maps, and of other methods.
+    """
+    if recipe.saliency is None:
         return
-    most = max(recipe.maps, key=lambda fold: recipe.maps[fold])
-    yield MAPS, [model for model in models if model.fold == most]
+    of_fold = [model for model in models if model.fold == recipe.most_maps]
+    yield MAPS, of_fold, None
     if len(recipe.maps) > 1:
-        yield REPEATS, [model for model in models if model.fold in recipe.maps]
+        yield REPEATS, [model for model in models if model.fold in recipe.maps], None
+    for method in recipe.saliency.other_methods:
+        yield f"{MAPS}.method.{method}", of_fold, method
 
 
 def _map_pairs(
@@ -177,16 +198,18 @@ def _map_pairs(
     ]
 
 
-def _decides(recipe: StudyRecipe, models: Sequence[StudyModel]) -> Any:
+def _decides(recipe: StudyRecipe, models: Sequence[StudyModel], method: str | None = None) -> Any:
     images = recipe.saliency
     if images is None:
         return None
+    checked = [images.faithfulness] if images.faithfulness and method is None else []
     return [
         FORMAT,
         {model.name: model.decides for model in models},
         {model.name: recipe.maps[model.fold] for model in models},
         open_images(images).fingerprint,
-        [recipe.seed, images.samples, images.method],
+        [recipe.seed, images.samples, method or images.method],
+        *checked,
     ]
 
 
@@ -206,9 +229,9 @@ def _gather(
     }
     steps = Steps(out / "steps")
     maps = {}
-    for name, of_it in _map_steps(recipe, models):
-        compare = partial(_compare, of_it)
-        maps[name] = steps.take(name, _decides(recipe, of_it), MapComparison, compare)
+    for name, of_it, method in _map_steps(recipe, models):
+        compare = partial(_compare, of_it, method)
+        maps[name] = steps.take(name, _decides(recipe, of_it, method), MapComparison, compare)
     results = out / "results"
     equal = {} if chosen is None else _measured_at(chosen, recipe, models)
     return find(
@@ -228,7 +251,46 @@ def _gather(
             name: _compare_condition(recipe, name, models, trained, (properties, classes), steps)
             for name, trained in conditions.items()
         },
+        _trajectories(recipe, models) if recipe.trajectories else None,
+        {
+            method: maps[name]
+            for name, _, method in _map_steps(recipe, models)
+            if method is not None
+        },
+        _representations(recipe, models, out) if recipe.representations else None,
     )
+
+
+def _representations(
+    recipe: StudyRecipe, models: Sequence[StudyModel], out: Path
+) -> RepresentationComparison:
+    """Compare the embeddings of all models on the images of properties."""
+    decides = [
+        FORMAT,
+        {model.name: model.decides for model in models},
+        open_images(recipe.properties).fingerprint,
+    ]
+
+    def compare() -> RepresentationComparison:
+        results = {
+            (model.loss, model.fold): model.embedded(PROPERTIES, recipe.properties)
+            for model in models
+        }
+        return compare_models(results)
+
+    steps = Steps(out / "steps")
+    return steps.take("representations", decides, RepresentationComparison, compare)
+
+
+def _trajectories(
+    recipe: StudyRecipe, models: Sequence[StudyModel]
+) -> dict[str, dict[int, list[ScoredPoint]]]:
+    """Return the scored models of each training by loss and fold."""
+    points: dict[str, dict[int, list[ScoredPoint]]] = {}
+    for model in models:
+        if scored := model.scored_points(recipe.properties):
+            points.setdefault(model.loss, {})[model.fold] = scored
+    return points
 
 
 def _measured(
@@ -292,9 +354,9 @@ def _measured_at(
     return measured
 
 
-def _compare(models: Sequence[StudyModel]) -> MapComparison:
+def _compare(models: Sequence[StudyModel], method: str | None) -> MapComparison:
     """Compare the maps of every pair of models, on the images that all of them have maps of."""
-    results = [model.explain() for model in models]
+    results = [model.explain(method) for model in models]
     held = [set(result.saliency.keys) for result in results if result.saliency is not None]
     if len(held) < len(results):
         raise InputError("a model of the study allows no maps; valid: a recipe without saliency")

@@ -27,6 +27,16 @@ class Point(StrictModel):
     best: bool
 
 
+class ScoredPoint(Point):
+    """A model of a training with its NR-Precision.
+
+    Attributes:
+        scores: by property; None where there is no score.
+    """
+
+    scores: dict[str, float | None]
+
+
 class ChosenPoints(StrictModel):
     """The models that are compared at equal MAP@R.
 

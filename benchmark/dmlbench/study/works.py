@@ -20,28 +20,36 @@ PROPERTIES, CLASSES, EQUAL = "properties", "classes", "properties.equal"
 
 
 class Work(NamedTuple):
-    """A piece of work: all steps of a model, one of its checkpoints, or a search.
+    """A piece of work: all steps of a model, its checkpoints, or a search.
 
     Attributes:
         fold: None for the search for the learning rates of the loss.
-        epoch: a checkpoint to score; None for all steps of the model.
+        epoch: a checkpoint to score with intervals; None for all steps of the model.
         condition: the condition that the model is trained in.
+        all_points: whether all checkpoints are scored, without intervals.
     """
 
     loss: str
     fold: int | None = None
     epoch: int | None = None
     condition: str | None = None
+    all_points: bool = False
 
     def __str__(self) -> str:
         """Return its name in the lines that a study prints."""
         if self.fold is None:
             return f"{loss_named(self.loss).file_name}, learning rates"
         name = model_name(self.loss, self.fold, self.condition)
+        if self.all_points:
+            return f"{name}, all checkpoints"
         return name if self.epoch is None else f"{name}, epoch {self.epoch}"
 
 
-def _measure(model: StudyModel, epoch: int | None, *, with_maps: bool) -> None:
+NeededMaps = set[tuple[str, str | None]]
+"""Names of models and methods of maps, None for the method of the study."""
+
+
+def _measure(model: StudyModel, epoch: int | None, needed: NeededMaps) -> None:
     """Run all steps of one model, or score one of its checkpoints."""
     recipe = model.recipe
     if epoch is not None:
@@ -51,15 +59,16 @@ def _measure(model: StudyModel, epoch: int | None, *, with_maps: bool) -> None:
     model.measure(PROPERTIES, recipe.properties)
     if recipe.classes is not None:
         model.measure(CLASSES, recipe.classes, labels_of(recipe.classes))
-    if with_maps:
-        model.explain()
+    for name, method in sorted(needed, key=str):
+        if name == model.name:
+            model.explain(method)
 
 
 class _Worker:
     """Does pieces of work, in this process or on a node."""
 
-    def __init__(self, recipe: StudyRecipe, out: Path, needs_maps: set[str], threads: int) -> None:
-        self._recipe, self._out, self._needs_maps = recipe, out, needs_maps
+    def __init__(self, recipe: StudyRecipe, out: Path, needed: NeededMaps, threads: int) -> None:
+        self._recipe, self._out, self._needed = recipe, out, needed
         self._threads = threads
 
     def __call__(self, work: Work) -> None:
@@ -74,14 +83,17 @@ class _Worker:
             return
         where = self._recipe, work.loss, work.fold, self._out, say
         model = StudyModel(*where, condition=work.condition, quiet=quiet)
-        _measure(model, work.epoch, with_maps=model.name in self._needs_maps)
+        if work.all_points:
+            model.scored_points(self._recipe.properties)
+            return
+        _measure(model, work.epoch, self._needed)
 
 
 class Runner:
     """Runs pieces of work one after the other, or on a Ray cluster.
 
     Attributes:
-        needs_maps: names of the models that need maps.
+        needed_maps: the maps that models need.
     """
 
     def __init__(
@@ -89,12 +101,12 @@ class Runner:
     ) -> None:
         self._recipe, self._out, self._executor = recipe, out, executor
         self._say, self._quiet = say, quiet
-        self.needs_maps: set[str] = set()
+        self.needed_maps: NeededMaps = set()
 
     def run(self, works: Sequence[Work]) -> None:
         threads = self._executor.threads or 1
         out = self._out.absolute() if self._executor.on_ray else self._out
-        worker = _Worker(self._recipe, out, self.needs_maps, threads)
+        worker = _Worker(self._recipe, out, self.needed_maps, threads)
         if self._executor.on_ray:
             if works:
                 _run_on_ray(works, worker, self._executor, self._say)

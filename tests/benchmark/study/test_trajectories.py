@@ -44,7 +44,7 @@ def study(make_recipe, dmlbench, tmp_path_factory):
 
 def recipe(make_recipe, folder):
     seconds = {"folds": [0], "controls": [], "classes": None, "saliency": None}
-    path = make_recipe(folder, equal_map_at_r=True, **seconds)
+    path = make_recipe(folder, equal_map_at_r=True, trajectories=True, **seconds)
     content = yaml.safe_load(path.read_text())
     content["training"] |= {"epochs": 3, "checkpoints": 3}
     path.write_text(yaml.safe_dump(content))
@@ -86,6 +86,23 @@ def test_scores_at_equal_map_at_r_are_those_of_the_checkpoints(study):
         mean = equal["properties"]["nr_precision"]["paint_hue"][loss]["mean"]
         assert mean == pytest.approx(sum(values) / len(values))
     assert any(not at["best"] for of in equal["points"].values() for at in of.values())
+
+
+def test_properties_along_training_are_those_of_each_checkpoint(study):
+    numbers = json.loads((study / "study.json").read_text())
+    for loss, by_fold in numbers["trajectories"].items():
+        (points,) = by_fold.values()
+        assert [point["epoch"] for point in points] == [1, 2, 3]
+        assert len({str(point["scores"]) for point in points}) > 1
+        chosen = numbers["equal_map_at_r"]["points"][loss]["0"]
+        (score,) = [
+            point["scores"]["paint_hue"] for point in points if point["epoch"] == chosen["epoch"]
+        ]
+        equal = numbers["equal_map_at_r"]["properties"]["nr_precision"]["paint_hue"][loss]["mean"]
+        assert score == pytest.approx(equal)
+    for suffix in ("svg", "pdf", "png"):
+        assert (study / "figures" / f"trajectories.{suffix}").stat().st_size > 1000
+    assert "Properties along training" in (study / "study.html").read_text()
 
 
 def test_no_step_at_equal_map_at_r_is_taken_twice(study, make_recipe, dmlbench, tmp_path):

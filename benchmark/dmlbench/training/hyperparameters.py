@@ -57,6 +57,7 @@ class Hyperparameters(StrictModel):
         validate_every: epochs between validations.
         patience: validations without a better one after which training ends; None for no limit.
         freeze_batch_norm: whether batch normalization keeps the statistics of the initial weights.
+        frozen_stages: number of the trunk's first stages that keep their weights.
         crop_scale, crop_ratio: ranges of the random crop: fraction of the image's area, and
             width / height.
         flip: probability of a horizontal flip.
@@ -77,11 +78,18 @@ class Hyperparameters(StrictModel):
     validate_every: int = Positive
     patience: int | None = Field(ge=1)
     freeze_batch_norm: bool
+    frozen_stages: int = Field(default=0, ge=0)
     crop_scale: tuple[float, float]
     crop_ratio: tuple[float, float]
     flip: float = Fraction
     schedule: Literal["constant", "cosine"]
     warmup: int = Field(ge=0)
+
+    def deciding(self) -> dict[str, Any]:
+        """Return the fields as JSON, without those that change nothing."""
+        # As before there were frozen stages, so that earlier trainings stay the same.
+        left_out = set() if self.frozen_stages else {"frozen_stages"}
+        return self.model_dump(mode="json", exclude=left_out)
 
 
 def read_hyperparameters(

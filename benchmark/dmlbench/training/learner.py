@@ -18,7 +18,7 @@ from dmlbench.models.folding import folded_for_training
 from dmlbench.scores import map_at_r, precision_at_1
 from dmlbench.training.hyperparameters import Hyperparameters, OptimizerSettings
 from dmlbench.training.losses import MetricLoss
-from dmlbench.training.trunks import freeze_batch_norm
+from dmlbench.training.trunks import freeze_batch_norm, freeze_stages
 from dmldata.common.errors import PrismError
 
 MONITORED = "map_at_r"
@@ -65,6 +65,8 @@ class Learner(pl.LightningModule):
         self.automatic_optimization = False
         self.network, self.loss = network, loss
         self._preprocessing = preprocessing
+        stages = hyperparameters.frozen_stages
+        self._frozen = freeze_stages(network.trunk, stages) if stages else []
         # In a tuple, so that its parameters do not count twice.
         self._folded: tuple[nn.Module] | None = None
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -87,13 +89,15 @@ class Learner(pl.LightningModule):
         super().train(mode)
         if self._hyperparameters.freeze_batch_norm:
             freeze_batch_norm(self.network.trunk)
+        for normalization in self._frozen:
+            normalization.eval()
         return self
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Return the optimizer of the network, and that of the loss's parameters if it has some."""
         hyperparameters = self._hyperparameters
         network = [
-            {"params": self.network.trunk.parameters(), "lr": hyperparameters.network.trunk_lr},
+            {"params": _trained(self.network.trunk), "lr": hyperparameters.network.trunk_lr},
             {
                 "params": self.network.embedder.parameters(),
                 "lr": hyperparameters.network.embedder_lr,
@@ -240,6 +244,10 @@ class Learner(pl.LightningModule):
 def best_of(history: History) -> dict[str, float | None]:
     """Return the best validation after the first, by MAP@R; the earliest of equal ones."""
     return max(history[1:], key=lambda row: row[MONITORED] or 0.0)
+
+
+def _trained(module: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
 
 
 def _optimizer(groups: list[dict[str, Any]], settings: OptimizerSettings) -> torch.optim.Optimizer:

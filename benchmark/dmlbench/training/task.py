@@ -55,7 +55,7 @@ class Task:
         """Everything that decides the result, as JSON."""
         return {
             "settings": self.settings.deciding(),
-            "hyperparameters": self.hyperparameters.model_dump(mode="json"),
+            "hyperparameters": self.hyperparameters.deciding(),
             "data": {
                 "name": self.source.manifest.name,
                 "fingerprint": self.source.fingerprint,

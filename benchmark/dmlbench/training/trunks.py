@@ -74,6 +74,34 @@ def freeze_batch_norm(network: nn.Module) -> None:
             module.eval()
 
 
+def freeze_stages(trunk: nn.Module, stages: int) -> list[nn.Module]:
+    """Freeze the weights of the first stages of a trunk of timm, as timm divides it.
+
+    Returns:
+        The frozen normalizations, which have to stay in eval mode.
+
+    Raises:
+        InputError: the trunk has fewer stages, or none that timm knows.
+    """
+    matcher = getattr(trunk, "group_matcher", None)
+    if not callable(matcher):
+        raise InputError("frozen_stages: only trunks of timm have stages; valid: 0")
+    from timm.models import group_parameters
+
+    stage_of = group_parameters(trunk, matcher(coarse=True), reverse=True)
+    count = max(stage_of.values()) + 1
+    if stages > count:
+        raise InputError(f"frozen_stages {stages}: the trunk has {count}; valid: 0 to {count}")
+    frozen = {name for name, stage in stage_of.items() if stage < stages}
+    for name, parameter in trunk.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+    return [
+        module
+        for name, module in trunk.named_modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and f"{name}.weight" in frozen
+    ]
+
+
 def _bn_inception(options: str, reference: str, seed: int, random: bool) -> BNInception:
     with seeded(seed):
         trunk = BNInception()

@@ -371,3 +371,15 @@ def test_loss_that_is_not_a_number_ends_with_what_to_change(settings):
     ) as e:
         fit(learner, material, wild, given, silent, silent)
     assert e.value.exit_code == 1
+
+
+def test_frozen_stages_keep_their_weights_and_the_others_learn(settings):
+    given = settings("triplet", epochs=1, hyperparameters={"frozen_stages": 2})
+    start = plan_task(given).start().network.state_dict()
+    trained = read_weights(run(given))
+    changed = {name for name, tensor in start.items() if not torch.equal(tensor, trained[name])}
+    assert changed
+    assert not [name for name in changed if name.startswith(("trunk.conv1", "trunk.layer1"))]
+    assert any(name.startswith("trunk.layer2") for name in changed)
+    with pytest.raises(InputError, match="frozen_stages 9: the trunk has 5; valid: 0 to 5"):
+        run(settings("triplet", name="other", hyperparameters={"frozen_stages": 9}))

@@ -33,6 +33,7 @@ def findings_in_words(findings: Findings) -> Iterator[str]:
     yield from _other_maps(findings)
     yield from _group_maps(findings)
     yield from _representations(findings)
+    yield from _left_out(findings)
     yield from _retrieval(findings)
     yield from _training(findings)
 
@@ -376,6 +377,20 @@ def _retrieval(findings: Findings) -> Iterator[str]:
         beside = f" (controls, MAP@R: {', '.join(controls)})" if controls else ""
         scores = ", ".join(shown)
         yield f"Retrieval of {label} on classes that were not trained on: {scores}{beside}."
+
+
+def _left_out(findings: Findings) -> Iterator[str]:
+    if findings.left_out:
+        listed = _listed(
+            [
+                f"{loss} {number(change.value, 4)} [{interval(change.ci95, 4)}]"
+                for loss, change in findings.left_out.items()
+            ]
+        )
+        yield (
+            "Left out of all comparisons, as MAP@R on classes that were not trained on is not "
+            f"above the untrained network's by its paired 95 % interval: {listed}."
+        )
 
 
 def _training(findings: Findings) -> Iterator[str]:

@@ -18,7 +18,7 @@ UNTRAINED = "none"
 
 
 class Change(StrictModel):
-    """NR-Precision of a loss minus that of another model of its folds, averaged over the folds.
+    """A score of a loss minus that of another model of its folds, averaged over the folds.
 
     Attributes:
         ci95: paired interval, from the means of the folds' differences of replicates.
@@ -29,17 +29,21 @@ class Change(StrictModel):
 
 
 def training_changes(
-    measured: Mapping[tuple[str, int], Measurement], losses: Sequence[str], name: str
+    measured: Mapping[tuple[str, int], Measurement],
+    losses: Sequence[str],
+    name: str,
+    score: str = MAIN.key,
 ) -> dict[str, Change]:
     """Return the change of a property by trained loss; losses that lack a score are left out.
 
     Args:
         measured: measurements by loss and fold.
         losses: the losses; controls are left out.
+        score: key of the score.
     """
     untrained = _by_fold(measured, UNTRAINED)
     changes = {
-        loss: paired_change(_by_fold(measured, loss), untrained, name)
+        loss: paired_change(_by_fold(measured, loss), untrained, name, score)
         for loss in without_controls(losses)
     }
     return {loss: change for loss, change in changes.items() if change is not None}
@@ -50,7 +54,10 @@ def _by_fold(measured: Mapping[tuple[str, int], Measurement], loss: str) -> dict
 
 
 def paired_change(
-    changed: Mapping[int, Measurement], unchanged: Mapping[int, Measurement], name: str
+    changed: Mapping[int, Measurement],
+    unchanged: Mapping[int, Measurement],
+    name: str,
+    score: str = MAIN.key,
 ) -> Change | None:
     """Return the mean difference of a property's score over the folds of `changed`.
 
@@ -65,7 +72,7 @@ def paired_change(
         if fold not in unchanged:
             return None
         after, before = (
-            each.properties.properties[name].scores[MAIN.key]
+            each.properties.properties[name].scores[score]
             for each in (measurement, unchanged[fold])
         )
         if after.value is None or before.value is None:

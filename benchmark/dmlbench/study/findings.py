@@ -138,6 +138,7 @@ class Findings(StrictModel):
         trajectories: by loss and fold, the models along the training with their scores.
         other_maps: comparison of the maps of other methods, of the fold with most maps.
         representations: comparison of the embeddings of all models.
+        left_out: losses that did not learn, with the change of their MAP@R.
         properties: scores by score, property and loss.
         changes: change of NR-Precision with training by property and trained loss; without the
             control 'none' empty.
@@ -169,6 +170,7 @@ class Findings(StrictModel):
     trajectories: dict[str, dict[int, list[ScoredPoint]]] = Field(default_factory=dict)
     other_maps: dict[str, MapComparison] = Field(default_factory=dict)
     representations: RepresentationComparison | None = None
+    left_out: dict[str, Change] = Field(default_factory=dict)
 
 
 def find(
@@ -188,6 +190,7 @@ def find(
     trajectories: Mapping[str, dict[int, list[ScoredPoint]]] | None = None,
     other_maps: Mapping[str, MapComparison] | None = None,
     representations: RepresentationComparison | None = None,
+    left_out: Mapping[str, Change] | None = None,
 ) -> Findings:
     """Combine the results of all steps of a study.
 
@@ -196,9 +199,10 @@ def find(
         maps: comparison of maps of all losses of one fold.
         repeats: comparison of maps of all losses of all folds that have maps.
         chosen, equal, equal_groups: models at equal MAP@R, their measurements, and groups of them.
-        searches, conditions, trajectories, other_maps, representations: as in `Findings`.
+        searches, conditions, trajectories, other_maps, representations, left_out: as in
+            `Findings`.
     """
-    losses = recipe.compared
+    losses = tuple(loss for loss in recipe.compared if loss not in (left_out or {}))
     first = next(iter(properties.values()))
     datasets = {"properties": first.run.dataset}
     if classes:
@@ -242,6 +246,7 @@ def find(
         trajectories=dict(trajectories or {}),
         other_maps=dict(other_maps or {}),
         representations=representations,
+        left_out=dict(left_out or {}),
     )
 
 

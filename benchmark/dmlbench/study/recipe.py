@@ -117,6 +117,8 @@ class StudyRecipe(StrictModel):
         saliency: images whose maps are compared.
         equal_map_at_r: whether properties are compared at equal MAP@R on the validation classes,
             too, between the nearest checkpoints; see `trajectories`.
+        require_learning: whether losses are left out whose MAP@R on `classes` is not above that of
+            the untrained network by its paired interval.
         representations: whether the embeddings of all models are compared.
         trajectories: whether properties are scored at all checkpoints, without intervals.
         groups: file as for `--groups`; by default classification against ranking losses.
@@ -136,6 +138,7 @@ class StudyRecipe(StrictModel):
     classes: ClassImages | None = None
     properties: Images
     saliency: MapImages | None = None
+    require_learning: bool = False
     representations: bool = False
     equal_map_at_r: bool = False
     trajectories: bool = False
@@ -157,6 +160,8 @@ class StudyRecipe(StrictModel):
             raise ValueError(f"training: {reserved[0]} is given by the study itself")
         if self.search is not None and self.training is None:
             raise ValueError("search: needs training, whose learning rates are searched")
+        if self.require_learning and (self.classes is None or "none" not in self.controls):
+            raise ValueError("require_learning: needs classes, and none among controls")
         for name, condition in self.conditions.items():
             self._check_condition(name, condition)
         if self.model is not None and "{loss}" not in self.model:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from dmlbench.comparison import read_groups
+from dmlbench.comparison.group_tests import RETRIEVAL_SCORE
 from dmlbench.comparison.groups import Groups, loss_groups
 from dmlbench.comparison.maps import compare_all_maps
 from dmlbench.evaluation.executor_settings import LOCAL, ExecutorSettings
 from dmlbench.losses import without_controls
 from dmlbench.results import Result
 from dmlbench.results.files import FORMAT
+from dmlbench.study.changes import Change, training_changes
 from dmlbench.study.conditions import (
     ConditionFindings,
     ConditionMaps,
@@ -34,7 +36,7 @@ from dmlbench.study.trajectories import (
     choose_points,
     trajectory,
 )
-from dmlbench.study.works import CLASSES, EQUAL, PROPERTIES, NeededMaps, Runner, Work
+from dmlbench.study.works import EQUAL, PROPERTIES, Kind, Runner, Work, measure
 from dmldata.common.errors import InputError
 from dmldata.common.output import Say, say
 
@@ -84,34 +86,53 @@ def run_study(
     searches = _searches(recipe, out, say, quiet=quiet)
     _check(recipe, [*models, *itertools.chain(*conditions.values())], searches)
     runner = Runner(recipe, out, executor, say, quiet=quiet)
-    runner.run([Work(search.loss) for search in searches])
-    runner.needed_maps = _maps_to_make(recipe, models, conditions, out)
-    runner.run([Work(model.loss, model.fold) for model in models])
+    runner.run([Work("rates", search.loss) for search in searches])
+    runner.run([_work("model", model) for model in models])
+    left_out = _unlearned(recipe, models) if recipe.require_learning else {}
+    models = [model for model in models if model.loss not in left_out]
+    conditions = {
+        name: remaining
+        for name, trained in conditions.items()
+        if (remaining := [model for model in trained if model.loss not in left_out])
+    }
+    runner.run([_work("model", model) for model in itertools.chain(*conditions.values())])
     if recipe.trajectories:
         losses = without_controls(recipe.compared)
-        runner.run(
-            [
-                Work(model.loss, model.fold, all_points=True)
-                for model in models
-                if model.loss in losses
-            ]
-        )
+        runner.run([_work("checkpoints", model) for model in models if model.loss in losses])
     chosen = _choose(models) if recipe.equal_map_at_r else None
     if chosen is not None:
+        points = [(model, _point(chosen, model)) for model in models]
         runner.run(
             [
-                Work(model.loss, model.fold, point.epoch)
-                for model in models
-                if (point := _point(chosen, model)) is not None and not point.best
+                _work("checkpoint", model)._replace(epoch=point.epoch)
+                for model, point in points
+                if point is not None and not point.best
             ]
         )
-    runner.run(
-        [
-            Work(model.loss, model.fold, condition=model.condition)
-            for model in itertools.chain(*conditions.values())
-        ]
-    )
-    return _gather(recipe, models, conditions, out, chosen, searches)
+    runner.run(_maps_to_make(recipe, models, conditions, out))
+    return _gather(recipe, models, conditions, out, chosen, searches, left_out)
+
+
+def _work(kind: Kind, model: StudyModel) -> Work:
+    return Work(kind, model.loss, model.fold, model.condition)
+
+
+def _unlearned(recipe: StudyRecipe, models: Sequence[StudyModel]) -> dict[str, Change]:
+    """Return the losses whose MAP@R is not above the untrained network's by its interval."""
+    _, classes = _measured(recipe, models)
+    label = labels_of(recipe.classes)[0]
+    changes = training_changes(classes, recipe.compared, label, score=RETRIEVAL_SCORE)
+    left_out = {
+        loss: change
+        for loss, change in changes.items()
+        if change.ci95 is None or change.ci95[0] <= 0
+    }
+    if left_out.keys() == changes.keys():
+        raise InputError(
+            f"study '{recipe.name}': no loss is above the untrained network on {label} by its "
+            "interval, so nothing can be compared; valid: more epochs, or without require_learning"
+        )
+    return left_out
 
 
 def _searches(recipe: StudyRecipe, out: Path, say: Say, *, quiet: bool) -> list[RateSearch]:
@@ -154,21 +175,20 @@ def _maps_to_make(
     models: Sequence[StudyModel],
     conditions: Mapping[str, Sequence[StudyModel]],
     out: Path,
-) -> NeededMaps:
+) -> list[Work]:
     """Return the maps that unfinished comparisons need."""
     steps = Steps(out / "steps")
-    needed = {
-        (model.name, method)
-        for name, of_it, method in _map_steps(recipe, models)
-        if steps.read(name, _decides(recipe, of_it, method), MapComparison) is None
-        for model in of_it
-    }
+    needed: dict[Work, None] = {}
+    for name, of_it, method in _map_steps(recipe, models):
+        if steps.read(name, _decides(recipe, of_it, method), MapComparison) is None:
+            works = [_work("maps", model)._replace(method=method) for model in of_it]
+            needed |= dict.fromkeys(works)
     for condition, trained in conditions.items():
         pairs = _map_pairs(recipe, models, trained)
         decides = _decides(recipe, list(itertools.chain(*pairs)))
         if pairs and steps.read(f"{MAPS}.{condition}", decides, ConditionMaps) is None:
-            needed |= {(model.name, None) for pair in pairs for model in pair}
-    return needed
+            needed |= dict.fromkeys(_work("maps", model) for pair in pairs for model in pair)
+    return list(needed)
 
 
 def _map_steps(
@@ -220,6 +240,7 @@ def _gather(
     out: Path,
     chosen: ChosenPoints | None,
     searches: Sequence[RateSearch],
+    left_out: Mapping[str, Change],
 ) -> Findings:
     properties, classes = _measured(recipe, models)
     trainings = {
@@ -258,6 +279,7 @@ def _gather(
             if method is not None
         },
         _representations(recipe, models, out) if recipe.representations else None,
+        left_out,
     )
 
 
@@ -300,9 +322,9 @@ def _measured(
     properties, classes = {}, {}
     for model in models:
         at = model.loss, model.fold
-        properties[at] = model.measure(PROPERTIES, recipe.properties)
-        if recipe.classes is not None:
-            classes[at] = model.measure(CLASSES, recipe.classes, labels_of(recipe.classes))
+        properties[at], of_classes = measure(model)
+        if of_classes is not None:
+            classes[at] = of_classes
     return properties, classes
 
 

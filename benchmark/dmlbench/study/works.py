@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from dmlbench.evaluation.executor_settings import ExecutorSettings
 from dmlbench.losses import loss_named
-from dmlbench.study.models import StudyModel, labels_of, model_name
+from dmlbench.study.models import Measurement, StudyModel, labels_of, model_name
 from dmlbench.study.recipe import StudyRecipe
 from dmlbench.study.search import RateSearch
 from dmldata.common.cluster import LostWorkerError, Pool
@@ -19,57 +19,57 @@ PROPERTIES, CLASSES, EQUAL = "properties", "classes", "properties.equal"
 """Names of steps of a model."""
 
 
+Kind = Literal["rates", "model", "maps", "checkpoint", "checkpoints"]
+"""Search learning rates; train and score; make maps; score one checkpoint, or all of them."""
+
+
 class Work(NamedTuple):
-    """A piece of work: all steps of a model, its checkpoints, or a search.
+    """A piece of work on one model, or a search for one loss.
 
     Attributes:
-        fold: None for the search for the learning rates of the loss.
-        epoch: a checkpoint to score with intervals; None for all steps of the model.
         condition: the condition that the model is trained in.
-        all_points: whether all checkpoints are scored, without intervals.
+        epoch: of the checkpoint.
+        method: of the maps; None for that of the study.
     """
 
+    kind: Kind
     loss: str
-    fold: int | None = None
-    epoch: int | None = None
+    fold: int = 0
     condition: str | None = None
-    all_points: bool = False
+    epoch: int = 0
+    method: str | None = None
 
     def __str__(self) -> str:
         """Return its name in the lines that a study prints."""
-        if self.fold is None:
-            return f"{loss_named(self.loss).file_name}, learning rates"
         name = model_name(self.loss, self.fold, self.condition)
-        if self.all_points:
-            return f"{name}, all checkpoints"
-        return name if self.epoch is None else f"{name}, epoch {self.epoch}"
+        match self.kind:
+            case "rates":
+                return f"{loss_named(self.loss).file_name}, learning rates"
+            case "model":
+                return name
+            case "maps":
+                return f"{name}, maps{f' by {self.method}' if self.method else ''}"
+            case "checkpoint":
+                return f"{name}, epoch {self.epoch}"
+            case "checkpoints":
+                return f"{name}, all checkpoints"
 
 
-NeededMaps = set[tuple[str, str | None]]
-"""Names of models and methods of maps, None for the method of the study."""
-
-
-def _measure(model: StudyModel, epoch: int | None, needed: NeededMaps) -> None:
-    """Run all steps of one model, or score one of its checkpoints."""
+def measure(model: StudyModel) -> tuple[Measurement, Measurement | None]:
+    """Train and score a model, and return its measurements on both sets of images."""
     recipe = model.recipe
-    if epoch is not None:
-        model.measure_checkpoint(EQUAL, recipe.properties, epoch)
-        return
     model.training()
-    model.measure(PROPERTIES, recipe.properties)
-    if recipe.classes is not None:
-        model.measure(CLASSES, recipe.classes, labels_of(recipe.classes))
-    for name, method in sorted(needed, key=str):
-        if name == model.name:
-            model.explain(method)
+    properties = model.measure(PROPERTIES, recipe.properties)
+    if recipe.classes is None:
+        return properties, None
+    return properties, model.measure(CLASSES, recipe.classes, labels_of(recipe.classes))
 
 
 class _Worker:
     """Does pieces of work, in this process or on a node."""
 
-    def __init__(self, recipe: StudyRecipe, out: Path, needed: NeededMaps, threads: int) -> None:
-        self._recipe, self._out, self._needed = recipe, out, needed
-        self._threads = threads
+    def __init__(self, recipe: StudyRecipe, out: Path, threads: int) -> None:
+        self._recipe, self._out, self._threads = recipe, out, threads
 
     def __call__(self, work: Work) -> None:
         import torch
@@ -78,35 +78,36 @@ class _Worker:
         self.do(work, lambda line: None, quiet=True)
 
     def do(self, work: Work, say: Say, *, quiet: bool) -> None:
-        if work.fold is None:
-            RateSearch(self._recipe, work.loss, self._out, say, quiet=quiet).searched()
+        recipe = self._recipe
+        if work.kind == "rates":
+            RateSearch(recipe, work.loss, self._out, say, quiet=quiet).searched()
             return
-        where = self._recipe, work.loss, work.fold, self._out, say
+        where = recipe, work.loss, work.fold, self._out, say
         model = StudyModel(*where, condition=work.condition, quiet=quiet)
-        if work.all_points:
-            model.scored_points(self._recipe.properties)
-            return
-        _measure(model, work.epoch, self._needed)
+        match work.kind:
+            case "model":
+                measure(model)
+            case "maps":
+                model.explain(work.method)
+            case "checkpoint":
+                model.measure_checkpoint(EQUAL, recipe.properties, work.epoch)
+            case "checkpoints":
+                model.scored_points(recipe.properties)
 
 
 class Runner:
-    """Runs pieces of work one after the other, or on a Ray cluster.
-
-    Attributes:
-        needed_maps: the maps that models need.
-    """
+    """Runs pieces of work one after the other, or on a Ray cluster."""
 
     def __init__(
         self, recipe: StudyRecipe, out: Path, executor: ExecutorSettings, say: Say, *, quiet: bool
     ) -> None:
         self._recipe, self._out, self._executor = recipe, out, executor
         self._say, self._quiet = say, quiet
-        self.needed_maps: NeededMaps = set()
 
     def run(self, works: Sequence[Work]) -> None:
         threads = self._executor.threads or 1
         out = self._out.absolute() if self._executor.on_ray else self._out
-        worker = _Worker(self._recipe, out, self.needed_maps, threads)
+        worker = _Worker(self._recipe, out, threads)
         if self._executor.on_ray:
             if works:
                 _run_on_ray(works, worker, self._executor, self._say)

@@ -315,3 +315,31 @@ def test_other_methods_faithfulness_and_embeddings_are_compared(make_recipe, dml
     again = dmlbench("study", path, "--out", tmp_path / "study", "--json")
     assert again.json == found
     assert _times(tmp_path / "study") == before
+
+
+def test_losses_that_do_not_learn_are_left_out_and_named(
+    make_recipe, dmlbench, toys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loss_that_is_flat.py").write_text(
+        "from torch import nn\n\nclass Flat(nn.Module):\n"
+        "    def forward(self, embeddings, classes):\n        return 0 * embeddings.sum()\n"
+    )
+    flat = "python:loss_that_is_flat:Flat?group=ranking"
+    training = yaml.safe_load(make_recipe(tmp_path).read_text())["training"]
+    training |= {"folds": 8, "epochs": 3, "steps": 150, "batch": 16, "images_per_class": 4}
+    training["hyperparameters"] = {"network.trunk_lr": 1e-3, "network.embedder_lr": 3e-3}
+    seconds = {"folds": [0], "saliency": None, "require_learning": True}
+    classes = {"data": str(toys), "label": ["class"]}
+    for losses, code in (([flat, "ntxent"], 0), ([flat], 2)):
+        path = make_recipe(tmp_path, losses=losses, training=training, classes=classes, **seconds)
+        answer = dmlbench("study", path, "--out", tmp_path / "study", "--json")
+        assert answer.exit_code == code, answer.err
+        if code:
+            assert "no loss is above the untrained network on class" in answer.err
+            continue
+        (left_out,) = answer.json["left_out"].values()
+        assert left_out["value"] == pytest.approx(0)
+        assert answer.json["losses"] == ["ntxent", "none"]
+        summary = (tmp_path / "study" / "summary.md").read_text()
+        assert "Left out of all comparisons" in summary

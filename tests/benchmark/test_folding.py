@@ -153,6 +153,14 @@ def test_training_the_folded_network_trains_the_network(network):
         torch.testing.assert_close(folded(images), network(images), rtol=1e-3, atol=1e-4)
 
 
+def test_whether_a_network_is_folded_for_training_does_not_depend_on_mixed_precision():
+    network = in_training(load_model("timm:test_efficientnet?pretrained=false").model)
+    with torch.autocast("cpu", torch.bfloat16):
+        folded = folded_for_training(network, torch.rand(3, 3, 64, 64))
+        assert folded is not network
+        assert folded(torch.rand(1, 3, 64, 64)).dtype == torch.bfloat16
+
+
 def test_normalization_that_learns_its_statistics_is_not_folded_for_training():
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten()).train()
     assert folded_for_training(network, torch.rand(2, 3, 8, 8)) is network

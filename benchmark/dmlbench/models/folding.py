@@ -215,7 +215,8 @@ def _embeddings_and_gradients(
     network: nn.Module, parameters: list[nn.Parameter], images: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return embeddings [B, D] and the gradient of their squared length by all parameters [P]."""
-    with torch.enable_grad(), full_precision(), seeded(0):
+    plain = torch.autocast(images.device.type, enabled=False)
+    with torch.enable_grad(), full_precision(), plain, seeded(0):
         embeddings = network(images)
         trained = [parameter for parameter in parameters if parameter.requires_grad]
         gradients = torch.autograd.grad(embeddings.square().sum(), trained, allow_unused=True)

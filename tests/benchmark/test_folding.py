@@ -126,16 +126,17 @@ def in_training(network):
 
 
 @pytest.mark.parametrize(
-    "network",
+    "make",
     [
-        load_model("timm:test_efficientnet?pretrained=false").model,
-        BNInception(),
-        nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4, affine=False)),
+        lambda: load_model("timm:test_efficientnet?pretrained=false").model,
+        BNInception,
+        lambda: nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4, affine=False)),
     ],
     ids=["timm", "bn_inception", "no_scale_or_shift"],
 )
-def test_training_the_folded_network_trains_the_network(network):
-    in_training(network)
+def test_training_the_folded_network_trains_the_network(make):
+    torch.manual_seed(0)
+    network = in_training(make())
     images = torch.rand(3, 3, 64, 64)
     folded = folded_for_training(network, images)
     assert folded is not network
@@ -148,7 +149,7 @@ def test_training_the_folded_network_trains_the_network(network):
             each(images).square().mean().backward()
             gradients.append([parameter.grad.clone() for parameter in network.parameters()])
         for plain, other in zip(*gradients, strict=True):
-            torch.testing.assert_close(other, plain, rtol=1e-2, atol=1e-4 * plain.abs().max())
+            assert (other - plain).norm() <= 0.02 * plain.norm()
         optimizer.step()
         torch.testing.assert_close(folded(images), network(images), rtol=1e-3, atol=1e-4)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,17 @@ class StudyModel:
         if self.recipe.model is not None:
             return {"model": self._loaded.id}
         return self._task.plan
+
+    def check(self, *, searched: bool) -> None:
+        """Check what decides the model, as far as it is known before learning rates are searched.
+
+        Raises:
+            InputError: the settings of the training are not valid, or there is no such model.
+        """
+        if searched:
+            self._plan({})
+        else:
+            _ = self.decides
 
     def training(self) -> Training | None:
         """Return the outcome of the training, after training; None for a loaded model."""
@@ -243,14 +255,18 @@ class StudyModel:
 
     @cached_property
     def _task(self) -> Task:
-        changes: dict[str, Any] = {}
-        numbers: dict[str, float] = {}
-        if self.condition is not None:
-            changes |= self.recipe.conditions[self.condition].training
+        rates: dict[str, float] = {}
         if self.recipe.search is not None and loss_named(self.loss).group != "control":
             search = RateSearch(self.recipe, self.loss, self._out, self._say, quiet=self._quiet)
-            numbers |= search.searched().best.rates
-        changes["hyperparameters"] = numbers | changes.get("hyperparameters", {})
+            rates = search.searched().best.rates
+        return self._plan(rates)
+
+    def _plan(self, rates: Mapping[str, float]) -> Task:
+        """Plan the training with these learning rates, where its condition has no others."""
+        changes: dict[str, Any] = {}
+        if self.condition is not None:
+            changes |= self.recipe.conditions[self.condition].training
+        changes["hyperparameters"] = {**rates, **changes.get("hyperparameters", {})}
         return plan_training(self.recipe, self.loss, self.fold, self.name, self._out, changes)
 
     def _train(self) -> Training:

@@ -161,13 +161,16 @@ def _check(
             open_images(images)
     if recipe.groups is not None and not Path(recipe.groups).is_file():
         raise InputError(f"study '{recipe.name}': groups: {recipe.groups}: no such file")
+    if recipe.saliency is not None:
+        from dmlbench.saliency import method_named
+
+        for method in (recipe.saliency.method, *recipe.saliency.other_methods):
+            method_named(method)
     for search in searches:
         _ = search.trials
     searched = {search.loss for search in searches}
     for model in models:
-        # What the search decides is trained first.
-        if model.loss not in searched:
-            _ = model.decides
+        model.check(searched=model.loss in searched)
 
 
 def _maps_to_make(

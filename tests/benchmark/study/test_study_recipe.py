@@ -1,6 +1,7 @@
 """Study recipes: what they say is checked before anything is computed."""
 
 import pytest
+import yaml
 from pydantic import Field
 
 from dmlbench.losses import LOSSES
@@ -75,6 +76,25 @@ def test_what_cannot_be_studied_is_one_line(changes, message, make_recipe, tmp_p
     [
         ({"training": {"data": "x", "epoch": 1}}, "training: "),
         ({"properties": {"data": "no/such/folder"}}, "no/such/folder"),
+        (
+            {
+                "search": {"epochs": 1},
+                "conditions": {"x": {"losses": ["arcface"], "training": {"sede": 1}}},
+            },
+            "training: ",
+        ),
+        (
+            {
+                "search": {"epochs": 1},
+                "conditions": {
+                    "x": {
+                        "losses": ["arcface"],
+                        "training": {"hyperparameters": {"loss.scael": 1}},
+                    }
+                },
+            },
+            "loss.scael",
+        ),
         ({"groups": "no-such.csv"}, "groups: no-such.csv: no such file"),
     ],
 )
@@ -111,3 +131,15 @@ def test_damaged_step_is_named(text, tmp_path):
     (tmp_path / "step.json").write_text(text)
     with pytest.raises(InputError, match=r"step\.json: damaged; remove it to run the step again"):
         Steps(tmp_path).read("step", 1, Number)
+
+
+def test_a_method_of_maps_that_does_not_exist_is_found_before_anything_is_trained(
+    make_recipe, dmlbench, tmp_path
+):
+    recipe = yaml.safe_load(make_recipe(tmp_path).read_text())
+    for changes in ({"method": "gradcam"}, {"other_methods": ["gradcam"]}):
+        path = make_recipe(tmp_path, saliency=recipe["saliency"] | changes)
+        answer = dmlbench("study", path, "--out", tmp_path / "study")
+        assert (answer.exit_code, answer.out) == (2, "")
+        assert "gradcam" in answer.err
+        assert not (tmp_path / "study").exists()

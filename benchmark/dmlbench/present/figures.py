@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
@@ -14,6 +15,7 @@ from matplotlib.patches import Rectangle
 
 from dmlbench.present.color_scales import GRAY
 from dmlbench.present.dendrogram import ROW, SPAN, Dendrogram
+from dmlbench.present.dot_plots import DotPanel, DotPlot
 from dmlbench.present.heat_maps import Grid, Legend
 from dmlbench.present.numbers import minus
 from dmlbench.present.response_plots import ResponsePlot
@@ -35,6 +37,9 @@ LEGEND_COLUMNS = 3
 PANELS = 4
 """Panels beside each other in a plot of many."""
 UNTRAINED = "untrained network"
+SPREAD_ROWS = 8
+"""Rows from which on each has one dot, and little height."""
+GOLDEN = 0.618
 STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": FONT,
@@ -76,6 +81,12 @@ def trajectory_files(plot: TrajectoryPlot) -> dict[str, bytes]:
     """Draw properties along training and return the files by suffix."""
     with rc_context(STYLE):
         return _files(_trajectories(plot))
+
+
+def dot_files(plot: DotPlot) -> dict[str, bytes]:
+    """Draw a plot of dots and return its files by suffix."""
+    with rc_context(STYLE):
+        return _files(_dots(plot))
 
 
 def _files(figure: Figure) -> dict[str, bytes]:
@@ -296,6 +307,60 @@ def draw_trajectories(axes: Axes, panel: TrajectoryPanel, groups: Sequence[str])
         axes.plot(*point, color="#1a1a1a", marker="s", markersize=3, linestyle="", label=UNTRAINED)
     axes.set_title(panel.name, fontsize=7, loc="left")
     axes.tick_params(labelsize=6)
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def _dots(plot: DotPlot) -> Figure:
+    """Draw the panels; rows are named in the first of each line."""
+    lines = -(-len(plot.panels) // plot.columns)
+    rows = max(len(panel.rows) for panel in plot.panels)
+    height = (0.11 * rows + 0.6 if rows > SPREAD_ROWS else 0.3 * rows + 0.6) * lines + 0.4
+    figure = Figure(figsize=(7.2, height), layout="constrained")
+    panels = figure.subplots(lines, plot.columns, squeeze=False)
+    groups = sorted({dot.group for panel in plot.panels for dot in panel.dots if dot.group})
+    for place, axes in enumerate(panels.ravel()):
+        if place >= len(plot.panels):
+            axes.set_axis_off()
+            continue
+        draw_dots(axes, plot.panels[place], groups, named=place % plot.columns == 0)
+    figure.supxlabel(plot.axis, fontsize=FONT)
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    named = dict(sorted(zip(labels, handles, strict=True), key=lambda entry: entry[0]))
+    figure.legend(
+        named.values(), named.keys(), loc="outside upper left", ncols=4, frameon=False, fontsize=7
+    )
+    return figure
+
+
+def draw_dots(axes: Axes, panel: DotPanel, groups: Sequence[str], *, named: bool = True) -> Axes:
+    """Draw one panel: a row per name from the top, a color per group."""
+    rows = {row: place for place, row in enumerate(panel.rows)}
+    shared = Counter(dot.row for dot in panel.dots)
+    seen: Counter[str] = Counter()
+    for dot in panel.dots:
+        # Dots of one row are spread over its height, so that they can be counted.
+        step = (seen[dot.row] * GOLDEN) % 1 if shared[dot.row] > 1 else 0.5
+        seen[dot.row] += 1
+        y = rows[dot.row] + 0.6 * (step - 0.5)
+        color = colormaps["tab10"](groups.index(dot.group)) if dot.group else "#777777"
+        if dot.ci95 is not None:
+            axes.plot(dot.ci95, [y, y], color=color, linewidth=0.8, alpha=0.7)
+        axes.plot(
+            [dot.value],
+            [y],
+            color=color,
+            marker="o",
+            markersize=2.2,
+            linestyle="",
+            label=dot.group or None,
+        )
+    for name, value in panel.marks.items():
+        axes.axvline(value, color="#1a1a1a", linewidth=0.7, linestyle=":", label=name)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_yticks(range(len(rows)), list(rows) if named else [], fontsize=6)
+    axes.tick_params(axis="x", labelsize=6)
+    axes.set_title(panel.title, fontsize=7, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     return axes
 

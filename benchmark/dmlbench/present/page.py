@@ -12,8 +12,10 @@ import jinja2
 from markupsafe import Markup, escape
 
 from dmlbench.present.dendrogram import Dendrogram
+from dmlbench.present.dot_plots import DotPlot
 from dmlbench.present.explanations import EXPLANATIONS
 from dmlbench.present.figures import (
+    dot_files,
     grid_files,
     response_files,
     trajectory_files,
@@ -37,7 +39,7 @@ _KINDS = {
     "png": ("PNG", "image/png"),
 }
 """Name and media type of files by suffix."""
-Drawn = Grid | Dendrogram | ResponsePlot | TrajectoryPlot
+Drawn = Grid | Dendrogram | ResponsePlot | TrajectoryPlot | DotPlot
 
 
 def render_page(template: str, **values: object) -> str:
@@ -95,7 +97,7 @@ def _figure_links(figure: Drawn, title: str) -> Markup:
     return _links(title, _files_of(figure))
 
 
-def _picture(plot: ResponsePlot | TrajectoryPlot) -> Markup:
+def _picture(plot: ResponsePlot | TrajectoryPlot | DotPlot) -> Markup:
     """Return a plot as a picture of the page."""
     drawing = base64.b64encode(_files_of(plot)["svg"]).decode()
     return Markup('<img class="curve" src="data:image/svg+xml;base64,{}" alt="{}">').format(
@@ -113,6 +115,8 @@ def _files_of(figure: Drawn) -> dict[str, bytes]:
             return response_files(figure)
         case TrajectoryPlot():
             return trajectory_files(figure)
+        case DotPlot():
+            return dot_files(figure)
 
 
 def _links(title: str, files: Mapping[str, bytes]) -> Markup:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dmlbench.present.documents import json_text
-from dmlbench.present.figures import grid_files, trajectory_files
+from dmlbench.present.figures import dot_files, grid_files, trajectory_files
 from dmlbench.present.latex import latex_table
 from dmlbench.present.page import render_page
+from dmlbench.present.study_dot_plots import study_dot_plots
 from dmlbench.present.study_heat_maps import study_grids
 from dmlbench.present.study_sentences import findings_in_words
 from dmlbench.present.study_tables import study_tables
@@ -21,6 +22,17 @@ from dmldata.common.files import write_atomic
 
 PAGE, SUMMARY, NUMBERS = "study.html", "summary.md", "study.json"
 TABLES, FIGURES = "tables", "figures"
+_DOTS = {
+    "equal_map_at_r": (
+        "Every loss at the highest validation MAP@R that all of them reached, mean over folds with "
+        "the 95 % interval of other images; dotted, the untrained network."
+    ),
+    "agreement": (
+        "How far two models agree: a dot per pair of losses, or per loss beside itself. If losses "
+        "agree with each other as far as with themselves, the loss makes no difference."
+    ),
+}
+"""What the plots of dots show, in words."""
 
 
 def write_study(findings: Findings, out: Path) -> None:
@@ -40,6 +52,8 @@ def write_study(findings: Findings, out: Path) -> None:
     trajectories = trajectory_plot(findings)
     if trajectories is not None:
         files["trajectories"] = trajectory_files(trajectories)
+    dots = dict(study_dot_plots(findings))
+    files |= {name: dot_files(plot) for name, plot in dots.items()}
     for name, by_suffix in files.items():
         for suffix, content in by_suffix.items():
             write_atomic(out / FIGURES / f"{name}.{suffix}", content)
@@ -53,6 +67,7 @@ def write_study(findings: Findings, out: Path) -> None:
             ("findings", "in short"),
             *((f"figure-{name}", title) for name, title, _ in grids),
             *([("trajectories", "along training")] if trajectories else []),
+            *((f"figure-{name}", plot.title.lower()) for name, plot in dots.items()),
             ("numbers", "numbers"),
             ("made", "method"),
         ],
@@ -63,6 +78,7 @@ def write_study(findings: Findings, out: Path) -> None:
         tables=[(name, table, _topic(name)) for name, table in tables],
         grids=grids,
         trajectories=trajectories,
+        dots=[(name, plot, _DOTS[name]) for name, plot in dots.items()],
         facts=list(_facts(findings)),
     )
     write_atomic(out / PAGE, page)

@@ -87,7 +87,7 @@ def test_tables_page_and_summary_say_the_same(study, numbers):
     names = {path.name for path in (study / "tables").iterdir()}
     assert {f"{name}.{kind}" for name in _tables() for kind in ("tex", "csv")} == names
     figures = {path.name for path in (study / "figures").iterdir()}
-    drawn = ("nr_precision", "saliency_correlations")
+    drawn = ("nr_precision", "saliency_correlations", "agreement")
     assert figures == {f"{name}.{kind}" for name in drawn for kind in ("svg", "pdf", "png")}
     assert f"{shown['mean']:.1f}" in (study / "figures" / "nr_precision.svg").read_text()
     for title in ("Pearson r of saliency maps", "Retrieval of car_model", "Training"):

@@ -208,7 +208,7 @@ def loss_named(key: str) -> Loss:
     'cosine_similarity'
     >>> loss_named("python:my_losses:angular?group=ranking")
     Loss(key='python:my_losses:angular?group=ranking', title='angular', group='ranking', \
-distance='euclidean', made_by='python:my_losses:angular')
+distance='euclidean', made_by='python:my_losses:angular', paper=False)
     """
     if is_python(key):
         return _loss_of_user(key)

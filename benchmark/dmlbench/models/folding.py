@@ -56,7 +56,9 @@ def folded_network(model: EmbeddingModel, image: Tensor) -> EmbeddingModel:
         return folded if folded is not None and agrees else model
 
 
-def folded_for_training(network: nn.Module, images: Tensor) -> nn.Module:
+def folded_for_training(
+    network: nn.Module, images: Tensor, *, known_to_agree: bool = False
+) -> nn.Module:
     """Return a network that is trained with less work; the network itself if there is none.
 
     It has the parameters, buffers and modes of `network`, so that training it trains `network`.
@@ -67,6 +69,7 @@ def folded_for_training(network: nn.Module, images: Tensor) -> nn.Module:
     Args:
         network: in training mode, on the device of the images.
         images: [B, 3, H, W], preprocessed.
+        known_to_agree: whether the check is left out, as it was made before.
 
     >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4).eval(), nn.Flatten())
     >>> folded = folded_for_training(network, torch.rand(2, 3, 8, 8))
@@ -75,17 +78,19 @@ def folded_for_training(network: nn.Module, images: Tensor) -> nn.Module:
     [False, False, False, False]
     """
     folded = _fold(network, _ScaledConvolution, _as_it_is)
-    if folded is None:
-        return network
+    if folded is None or known_to_agree:
+        return folded or network
     try:
         (before, gradient), (after, other) = (
             _embeddings_and_gradients(each, list(network.parameters()), images)
             for each in (network, folded)
         )
-    except RuntimeError:
+        same = float((after - before).norm()) <= MAX_CHANGE * float(before.norm())
+        agrees = same and _correlation(gradient, other) >= MIN_CORRELATION
+    except Exception:
+        # A graph can fail in ways in which the network does not.
         return network
-    same = float((after - before).norm()) <= MAX_CHANGE * float(before.norm())
-    return folded if same and _correlation(gradient, other) >= MIN_CORRELATION else network
+    return folded if agrees else network
 
 
 class _Tracer(fx.Tracer):
@@ -216,7 +221,16 @@ def _embeddings_and_gradients(
 ) -> tuple[Tensor, Tensor]:
     """Return embeddings [B, D] and the gradient of their squared length by all parameters [P]."""
     plain = torch.autocast(images.device.type, enabled=False)
-    with torch.enable_grad(), full_precision(), plain, seeded(0):
+    accelerators = [images.device] if images.device.type == "cuda" else []
+    with (
+        torch.enable_grad(),
+        full_precision(),
+        plain,
+        torch.random.fork_rng(accelerators),
+        seeded(0),
+    ):
+        if accelerators:
+            torch.cuda.manual_seed(0)
         embeddings = network(images)
         trained = [parameter for parameter in parameters if parameter.requires_grad]
         gradients = torch.autograd.grad(embeddings.square().sum(), trained, allow_unused=True)

@@ -42,8 +42,9 @@ def _by_property(findings: Findings) -> Table:
     for name in findings.properties[MAIN.key]:
         cells = []
         if groups:
-            first, second = (tests[name].corrected.means[group] for group in groups)
-            cells.append(Estimate(first - second))
+            test = tests.get(name)
+            means = [test.corrected.means[group] for group in groups] if test else []
+            cells.append(Estimate(means[0] - means[1] if means else None))
         for condition in findings.conditions.values():
             changes = condition.changes.get(name, {}).values()
             cells.append(_over_losses([change.value for change in changes]))

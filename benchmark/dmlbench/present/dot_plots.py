@@ -35,15 +35,10 @@ class DotPanel:
     dots: Sequence[Dot]
     marks: Mapping[str, float] = field(default_factory=dict)
 
-    @property
-    def rows(self) -> list[str]:
-        """Names of the rows, from the top."""
-        return list(dict.fromkeys(dot.row for dot in self.dots))
-
 
 @dataclass(frozen=True)
 class DotPlot:
-    """Panels beside and below each other, with the same rows.
+    """Panels beside and below each other; all have the rows of all.
 
     Attributes:
         title: title of the plot, which also names its files.
@@ -55,3 +50,8 @@ class DotPlot:
     axis: str
     panels: Sequence[DotPanel]
     columns: int
+
+    @property
+    def rows(self) -> list[str]:
+        """Names of the rows, from the top."""
+        return list(dict.fromkeys(dot.row for panel in self.panels for dot in panel.dots))

@@ -314,7 +314,7 @@ def draw_trajectories(axes: Axes, panel: TrajectoryPanel, groups: Sequence[str])
 def _dots(plot: DotPlot) -> Figure:
     """Draw the panels; rows are named in the first of each line."""
     lines = -(-len(plot.panels) // plot.columns)
-    rows = max(len(panel.rows) for panel in plot.panels)
+    rows = len(plot.rows)
     height = (0.11 * rows + 0.6 if rows > SPREAD_ROWS else 0.3 * rows + 0.6) * lines + 0.4
     figure = Figure(figsize=(7.2, height), layout="constrained")
     panels = figure.subplots(lines, plot.columns, squeeze=False)
@@ -323,7 +323,7 @@ def _dots(plot: DotPlot) -> Figure:
         if place >= len(plot.panels):
             axes.set_axis_off()
             continue
-        draw_dots(axes, plot.panels[place], groups, named=place % plot.columns == 0)
+        draw_dots(axes, plot.panels[place], plot.rows, groups, named=place % plot.columns == 0)
     figure.supxlabel(plot.axis, fontsize=FONT)
     handles, labels = panels[0, 0].get_legend_handles_labels()
     named = dict(sorted(zip(labels, handles, strict=True), key=lambda entry: entry[0]))
@@ -333,16 +333,23 @@ def _dots(plot: DotPlot) -> Figure:
     return figure
 
 
-def draw_dots(axes: Axes, panel: DotPanel, groups: Sequence[str], *, named: bool = True) -> Axes:
-    """Draw one panel: a row per name from the top, a color per group."""
-    rows = {row: place for place, row in enumerate(panel.rows)}
+def draw_dots(
+    axes: Axes,
+    panel: DotPanel,
+    rows: Sequence[str],
+    groups: Sequence[str],
+    *,
+    named: bool = True,
+) -> Axes:
+    """Draw one panel: the rows from the top, a color per group."""
+    place_of = {row: place for place, row in enumerate(rows)}
     shared = Counter(dot.row for dot in panel.dots)
     seen: Counter[str] = Counter()
     for dot in panel.dots:
         # Dots of one row are spread over its height, so that they can be counted.
         step = (seen[dot.row] * GOLDEN) % 1 if shared[dot.row] > 1 else 0.5
         seen[dot.row] += 1
-        y = rows[dot.row] + 0.6 * (step - 0.5)
+        y = place_of[dot.row] + 0.6 * (step - 0.5)
         color = colormaps["tab10"](groups.index(dot.group)) if dot.group else "#777777"
         if dot.ci95 is not None:
             axes.plot(dot.ci95, [y, y], color=color, linewidth=0.8, alpha=0.7)
@@ -358,7 +365,7 @@ def draw_dots(axes: Axes, panel: DotPanel, groups: Sequence[str], *, named: bool
     for name, value in panel.marks.items():
         axes.axvline(value, color="#1a1a1a", linewidth=0.7, linestyle=":", label=name)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_yticks(range(len(rows)), list(rows) if named else [], fontsize=6)
+    axes.set_yticks(range(len(rows)), rows if named else [], fontsize=6)
     axes.tick_params(axis="x", labelsize=6)
     axes.set_title(panel.title, fontsize=7, loc="left")
     axes.spines[["top", "right"]].set_visible(False)

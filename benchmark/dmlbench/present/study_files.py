@@ -28,8 +28,9 @@ _DOTS = {
         "the 95 % interval of other images; dotted, the untrained network."
     ),
     "agreement": (
-        "How far two models agree: a dot per pair of losses, or per loss beside itself. If losses "
-        "agree with each other as far as with themselves, the loss makes no difference."
+        "How far two models agree: a dot per pair of losses trained on the same classes, and of a "
+        "loss beside itself. Losses that agree as far as one trained on other classes differ by no "
+        "more than the choice of classes; a condition with another seed says what chance changes."
     ),
 }
 """What the plots of dots show, in words."""
@@ -67,7 +68,7 @@ def write_study(findings: Findings, out: Path) -> None:
             ("findings", "in short"),
             *((f"figure-{name}", title) for name, title, _ in grids),
             *([("trajectories", "along training")] if trajectories else []),
-            *((f"figure-{name}", plot.title.lower()) for name, plot in dots.items()),
+            *((f"figure-{name}", plot.title) for name, plot in dots.items()),
             ("numbers", "numbers"),
             ("made", "method"),
         ],

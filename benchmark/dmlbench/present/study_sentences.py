@@ -198,7 +198,7 @@ def _conditions(findings: Findings) -> Iterator[str]:
     groups = findings.groups
     for name, condition in findings.conditions.items():
         sizes = {
-            key: mean(abs(change.value) for change in by_loss.values())
+            key: abs(mean(change.value for change in by_loss.values()))
             for key, by_loss in condition.changes.items()
         }
         if not sizes:
@@ -218,11 +218,12 @@ def _conditions(findings: Findings) -> Iterator[str]:
             means = [test.corrected.means.values() for test in groups.properties.values()]
             between = mean(max(of_groups) - min(of_groups) for of_groups in means)
             first, second = groups.groups.names
-            beside = f", where {first} and {second} losses differ by {number(between, 2)}"
+            beside = f", where means of {first} and {second} losses differ by {number(between, 2)}"
+        most = f"most of {largest} ({number(sizes[largest], 2)})"
         yield (
-            f"Condition '{name}' ({training_words(condition)}) changes {MAIN.title} of "
-            f"{len(losses)} losses by {number(mean(sizes.values()), 2)} on average over the "
-            f"properties{beside}; most of {largest} ({number(sizes[largest], 2)}).{agreement}"
+            f"Condition '{name}' ({training_words(condition)}) changes the mean {MAIN.title} of "
+            f"{len(losses)} losses, up or down, by {number(mean(sizes.values()), 2)} on average "
+            f"over the properties{beside}; {most}.{agreement}"
         )
 
 
@@ -313,10 +314,11 @@ def _other_maps(findings: Findings) -> Iterator[str]:
     for method, maps in findings.other_maps.items():
         pairs = pairs_of(maps, trained)
         if pairs:
+            ceiling = mean_ceiling(pairs)
+            noise = "" if ceiling is None else f"noise alone allows {number(ceiling, 2)}, "
             yield (
                 f"Maps by {method} of different losses correlate with r = "
-                f"{number(mean_r(pairs), 2)} on average; noise alone allows "
-                f"{number(mean_ceiling(pairs), 2)}, maps of other images give "
+                f"{number(mean_r(pairs), 2)} on average; {noise}maps of other images give "
                 f"{range_text(pair.floor.value for pair in pairs)}."
             )
 

@@ -11,7 +11,7 @@ from dmlbench.losses import loss_named, without_controls
 from dmlbench.present.comparison_tables import faithfulness_table
 from dmlbench.present.condition_tables import condition_tables
 from dmlbench.present.group_tables import group_tables
-from dmlbench.present.numbers import extent, number
+from dmlbench.present.numbers import extent, number, range_text
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
 from dmlbench.scores.registry import MAIN, PAPER, RETRIEVAL, declared
 from dmlbench.study.findings import Averaged, Findings, MapComparison
@@ -221,7 +221,7 @@ def representation_table(findings: Findings) -> Table:
     )
     images = compared.pairs[0].images if compared.pairs else 0
     floors = ", ".join(
-        f"{title} {extent(getattr(pair, measure).floor for pair in compared.pairs)}"
+        f"{title} {range_text((getattr(pair, measure).floor for pair in compared.pairs), 3)}"
         for measure, title in MEASURES.items()
     )
     note = (
@@ -275,8 +275,8 @@ def search_table(findings: Findings) -> Table:
     )
     note = (
         f"Trials of {search.epochs} epochs on fold {search.fold}: the rates of the profile, then "
-        f"random ones within a factor of {search.factor:g}. MAP@R on validation classes; marked: "
-        "the rates that the loss is trained with."
+        f"by turns higher and lower ones by random factors up to {search.factor:g}. MAP@R on "
+        "validation classes; marked: the rates that the loss is trained with."
     )
     return Table("Search for learning rates", columns, rows, note)
 

@@ -32,8 +32,10 @@ def trajectory_plot(findings: Findings) -> TrajectoryPlot | None:
 def _mean_over_folds(
     folds: Sequence[Sequence[ScoredPoint]], name: str
 ) -> tuple[list[float], list[float]]:
-    """Return mean levels and scores of the k-th models; folds may differ in their best epoch."""
+    """Return mean levels and scores of the epochs that all folds have a model of."""
     shared = set.intersection(*({point.epoch for point in points} for points in folds))
+    if not shared:
+        return [], []
     rows = [
         [(point.map_at_r, point.scores[name]) for point in points if point.epoch in shared]
         for points in folds

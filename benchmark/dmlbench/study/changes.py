@@ -41,15 +41,16 @@ def training_changes(
         losses: the losses; controls are left out.
         score: key of the score.
     """
-    untrained = _by_fold(measured, UNTRAINED)
+    untrained = by_fold(measured, UNTRAINED)
     changes = {
-        loss: paired_change(_by_fold(measured, loss), untrained, name, score)
+        loss: paired_change(by_fold(measured, loss), untrained, name, score)
         for loss in without_controls(losses)
     }
     return {loss: change for loss, change in changes.items() if change is not None}
 
 
-def _by_fold(measured: Mapping[tuple[str, int], Measurement], loss: str) -> dict[int, Measurement]:
+def by_fold(measured: Mapping[tuple[str, int], Measurement], loss: str) -> dict[int, Measurement]:
+    """Return the measurements of a loss by fold."""
     return {fold: measured[loss, fold] for of, fold in measured if of == loss}
 
 

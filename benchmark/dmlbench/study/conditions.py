@@ -9,12 +9,10 @@ from dmlbench.comparison.comparison import Pair
 from dmlbench.comparison.maps import compare_all_maps
 from dmlbench.results import Result
 from dmlbench.scores.registry import RETRIEVAL
-from dmlbench.study.changes import Change, paired_change
+from dmlbench.study.changes import Change, by_fold, paired_change
 from dmlbench.study.models import Measurement
+from dmlbench.study.recipe import Model
 from dmldata.common.strict import StrictModel
-
-Model = tuple[str, int]
-"""A loss and a fold."""
 
 
 class ConditionMaps(StrictModel):
@@ -66,7 +64,7 @@ def compare_condition(
     changes: dict[str, dict[str, Change]] = {}
     for name in names:
         for loss in losses:
-            change = paired_change(_of(properties, loss), _of(usual_properties, loss), name)
+            change = paired_change(by_fold(properties, loss), by_fold(usual_properties, loss), name)
             if change is not None:
                 changes.setdefault(name, {})[loss] = change
     labels = next(iter(classes.values())).properties.properties if classes else ()
@@ -104,10 +102,6 @@ def compare_maps(results: Mapping[Model, tuple[Result, Result]]) -> ConditionMap
         (pair,) = compare_all_maps(both, keys).pairs
         pairs.setdefault(loss, {})[fold] = pair
     return ConditionMaps(pairs=pairs)
-
-
-def _of(measured: Mapping[Model, Measurement], loss: str) -> dict[int, Measurement]:
-    return {fold: each for (of, fold), each in measured.items() if of == loss}
 
 
 def _mean(

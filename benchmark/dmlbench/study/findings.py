@@ -28,15 +28,12 @@ from dmlbench.scores.registry import ADJUSTED, MAIN, PAPER, RETRIEVAL
 from dmlbench.study.changes import Change, training_changes
 from dmlbench.study.conditions import ConditionFindings
 from dmlbench.study.models import Measurement
-from dmlbench.study.recipe import StudyRecipe
+from dmlbench.study.recipe import Model, StudyRecipe
 from dmlbench.study.representations import RepresentationComparison
 from dmlbench.study.search import Searched
 from dmlbench.study.trainings import Training
 from dmlbench.study.trajectories import ChosenPoints, ScoredPoint
 from dmldata.common.strict import StrictModel
-
-Model = tuple[str, int]
-"""A loss and a fold."""
 
 SCORES = tuple(score.key for score in (MAIN, PAPER, ADJUSTED))
 FEWEST_LOSSES = 5

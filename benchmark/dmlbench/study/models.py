@@ -20,7 +20,13 @@ from dmlbench.sources import ImageSource, open_source
 from dmlbench.study.recipe import ClassImages, Images, StudyRecipe
 from dmlbench.study.search import RateSearch
 from dmlbench.study.steps import Steps
-from dmlbench.study.trainings import Training, plan_training, run_training
+from dmlbench.study.trainings import (
+    Training,
+    check_loss,
+    check_network,
+    plan_training,
+    run_training,
+)
 from dmlbench.study.trajectories import Point, ScoredPoint, trajectory
 from dmldata.common.output import Say
 from dmldata.common.strict import StrictModel
@@ -44,6 +50,10 @@ class Measurement(StrictModel):
         """
         folder = ResultFolder(results / self.run.model.id / self.run.dataset.fingerprint)
         return Result(folder, self.run, self.properties, self.saliency)
+
+
+PROPERTIES = "properties"
+"""Name of the step that scores the images of properties."""
 
 
 class CheckpointScores(StrictModel):
@@ -88,16 +98,25 @@ class StudyModel:
             return {"model": self._loaded.id}
         return self._task.plan
 
-    def check(self, *, searched: bool) -> None:
+    def check(self, started: set[str], *, searched: bool) -> None:
         """Check what decides the model, as far as it is known before learning rates are searched.
+
+        Args:
+            started: keys of the networks that were built before, which this adds to.
 
         Raises:
             InputError: the settings of the training are not valid, or there is no such model.
         """
-        if searched:
-            self._plan({})
-        else:
+        if self.recipe.model is not None:
             _ = self.decides
+            return
+        task = self._plan({}) if searched else self._task
+        network = task.settings.trunk, task.hyperparameters.size, task.hyperparameters.frozen_stages
+        if loss_named(self.loss).group != "control":
+            check_loss(task)
+            if str(network) not in started:
+                check_network(task)
+                started.add(str(network))
 
     def training(self) -> Training | None:
         """Return the outcome of the training, after training; None for a loaded model."""
@@ -138,16 +157,16 @@ class StudyModel:
         return [ScoredPoint(**vars(point), scores=self._score(images, point)) for point in points]
 
     def _score(self, images: Images, point: Point) -> dict[str, float | None]:
+        if point.best:
+            return _main_scores(self.measure(PROPERTIES, images))
         source = open_images(images)
         settings = self._settings(0).model_copy(update={"intervals": False, "chance": False})
         decides = [*self._decides(source, settings, {"seed"}), point.epoch]
 
         def make() -> CheckpointScores:
-            has_file = any(row["epoch"] == point.epoch for row in self._train().checkpoints)
-            loaded = self._checkpoint(point.epoch) if has_file else self._loaded
-            scored = self._evaluate(source, settings, loaded).properties.properties
-            scores = {name: each.scores[MAIN.key].value for name, each in scored.items()}
-            return CheckpointScores(scores=scores)
+            result = self._evaluate(source, settings, self._checkpoint(point.epoch))
+            measured = Measurement(run=result.run, properties=result.properties)
+            return CheckpointScores(scores=_main_scores(measured))
 
         step = f"{self.name}.epoch{point.epoch:04d}"
         return self._steps.take(step, decides, CheckpointScores, make).scores
@@ -180,7 +199,9 @@ class StudyModel:
         source, settings = open_images(images), self._settings(self.recipe.maps[self.fold])
         step, results = f"{self.name}.saliency", self.results
         if method is not None:
-            settings = settings.model_copy(update={"method": method})
+            # Scores of the same embeddings are known already.
+            only_maps = {"method": method, "intervals": False, "chance": False}
+            settings = settings.model_copy(update=only_maps)
             step, results = f"{step}.{method}", results.with_name(f"{results.name}-{method}")
         decides = self._decides(source, settings, {"seed", "maps", "samples", "method"})
         if method is None and self.condition is None and self.fold == self.recipe.most_maps:
@@ -203,7 +224,11 @@ class StudyModel:
 
     def _decides(self, source: ImageSource, settings: Settings, asked: set[str]) -> list[object]:
         """Return everything that decides a measurement."""
+        from dmlbench.saliency import method_id
+
         deciding = settings.model_dump(mode="json", include=asked)
+        if "method" in deciding:
+            deciding["method"] = method_id(settings.method)
         return [FORMAT, self.decides, self.name, source.fingerprint, deciding]
 
     def _settings(self, maps: int) -> Settings:
@@ -301,6 +326,12 @@ def labels_of(images: ClassImages | None) -> tuple[str, ...]:
         return ()
     source = open_images(images)
     return tuple(find_label(source, name) for name in images.label or (None,))
+
+
+def _main_scores(measured: Measurement) -> dict[str, float | None]:
+    """Return NR-Precision by property."""
+    properties = measured.properties.properties
+    return {name: each.scores[MAIN.key].value for name, each in properties.items()}
 
 
 def _has_maps(result: Result) -> bool:

@@ -20,6 +20,8 @@ OWN = {"loss", "fold", "out", "name"}
 
 Fold = Annotated[int, Field(ge=0)]
 Some = Annotated[int, Field(ge=1)]
+Model = tuple[str, int]
+"""A loss and a fold."""
 ConditionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -160,8 +162,12 @@ class StudyRecipe(StrictModel):
             raise ValueError(f"training: {reserved[0]} is given by the study itself")
         if self.search is not None and self.training is None:
             raise ValueError("search: needs training, whose learning rates are searched")
-        if self.require_learning and (self.classes is None or "none" not in self.controls):
-            raise ValueError("require_learning: needs classes, and none among controls")
+        if self.require_learning and (
+            self.training is None or self.classes is None or "none" not in self.controls
+        ):
+            raise ValueError("require_learning: needs training, classes, and none among controls")
+        if self.require_learning and self.groups is not None:
+            raise ValueError("require_learning: not with groups, which may name a loss left out")
         for name, condition in self.conditions.items():
             self._check_condition(name, condition)
         if self.model is not None and "{loss}" not in self.model:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-
 from dmlbench.comparison.group_tests import Agreements
 from dmlbench.comparison.representations import (
-    MEASURES,
     RepresentationPair,
     compare_representations,
+    similarities,
 )
 from dmlbench.losses import without_controls
+from dmlbench.maps import summarize_correlations
 from dmlbench.results import Result
+from dmlbench.study.recipe import Model
 from dmldata.common.strict import StrictModel
-
-Model = tuple[str, int]
-"""A loss and a fold."""
 
 
 class RepresentationComparison(StrictModel):
-    """Every pair of models.
+    """Pairs of models of one fold, and of one loss.
 
     Attributes:
         names: id of a model -> (loss, fold).
@@ -30,16 +27,9 @@ class RepresentationComparison(StrictModel):
     names: dict[str, Model]
     pairs: tuple[RepresentationPair, ...]
 
-    def agreements(self) -> dict[str, Agreements]:
+    def agreements(self) -> Mapping[str, Agreements]:
         """Return each measure by pair of models of one fold, for tests of groups."""
-        return {
-            measure: {
-                frozenset({pair.a, pair.b}): getattr(pair, measure).value
-                for pair, first, second in self._named()
-                if first[1] == second[1]
-            }
-            for measure in MEASURES
-        }
+        return similarities([pair for pair, a, b in self._named() if a[1] == b[1]])
 
     def with_other_losses(self, loss: str) -> list[RepresentationPair]:
         """Return the pairs of a loss with other trained losses, fold by fold."""
@@ -61,19 +51,23 @@ class RepresentationComparison(StrictModel):
 
 
 def compare_models(results: Mapping[Model, Result]) -> RepresentationComparison:
-    """Compare the embeddings of every pair of models; one id may be several models.
+    """Compare the embeddings of the models of each fold, and of the folds of each loss.
 
     Args:
         results: of the same images, with embeddings in their folders.
     """
+    folds = dict.fromkeys(fold for _, fold in results)
+    losses = dict.fromkeys(loss for loss, _ in results)
+    together = [
+        *([result for (_, of), result in results.items() if of == fold] for fold in folds),
+        *([result for (of, _), result in results.items() if of == loss] for loss in losses),
+    ]
+    pairs = [pair for compared in together for pair in compare_representations(compared)]
     names = {result.model: model for model, result in results.items()}
-    by_id = {result.model: result for result in results.values()}
-    return RepresentationComparison(
-        names=names, pairs=compare_representations(list(by_id.values()))
-    )
+    return RepresentationComparison(names=names, pairs=tuple(pairs))
 
 
 def mean_value(pairs: Sequence[RepresentationPair], measure: str) -> float | None:
-    """Return the mean of a measure over pairs; None if one lacks it."""
+    """Return the mean of a measure over pairs, taken in Fisher-z; None if one lacks it."""
     values = [getattr(pair, measure).value for pair in pairs]
-    return None if not values or None in values else float(np.mean(values))
+    return None if None in values else summarize_correlations(values).mean

@@ -23,9 +23,9 @@ from dmlbench.study.conditions import (
     compare_condition,
     compare_maps,
 )
-from dmlbench.study.findings import Findings, MapComparison, Model, find
-from dmlbench.study.models import Measurement, StudyModel, labels_of, open_images
-from dmlbench.study.recipe import StudyRecipe
+from dmlbench.study.findings import Findings, MapComparison, find
+from dmlbench.study.models import PROPERTIES, Measurement, StudyModel, labels_of, open_images
+from dmlbench.study.recipe import Model, StudyRecipe
 from dmlbench.study.representations import RepresentationComparison, compare_models
 from dmlbench.study.search import RateSearch
 from dmlbench.study.steps import Steps
@@ -36,7 +36,7 @@ from dmlbench.study.trajectories import (
     choose_points,
     trajectory,
 )
-from dmlbench.study.works import EQUAL, PROPERTIES, Kind, Runner, Work, measure
+from dmlbench.study.works import EQUAL, Kind, Runner, Work, measure
 from dmldata.common.errors import InputError
 from dmldata.common.output import Say, say
 
@@ -159,6 +159,7 @@ def _check(
     for images in (recipe.properties, recipe.classes, recipe.saliency):
         if images is not None:
             open_images(images)
+    labels_of(recipe.classes)
     if recipe.groups is not None and not Path(recipe.groups).is_file():
         raise InputError(f"study '{recipe.name}': groups: {recipe.groups}: no such file")
     if recipe.saliency is not None:
@@ -169,8 +170,9 @@ def _check(
     for search in searches:
         _ = search.trials
     searched = {search.loss for search in searches}
+    started: set[str] = set()
     for model in models:
-        model.check(searched=model.loss in searched)
+        model.check(started, searched=model.loss in searched)
 
 
 def _maps_to_make(
@@ -183,13 +185,16 @@ def _maps_to_make(
     steps = Steps(out / "steps")
     needed: dict[Work, None] = {}
     for name, of_it, method in _map_steps(recipe, models):
-        if steps.read(name, _decides(recipe, of_it, method), MapComparison) is None:
+        if (
+            steps.read(name, _decides(recipe, of_it, method, checked=name == MAPS), MapComparison)
+            is None
+        ):
             works = [_work("maps", model)._replace(method=method) for model in of_it]
             needed |= dict.fromkeys(works)
     for condition, trained in conditions.items():
         pairs = _map_pairs(recipe, models, trained)
         decides = _decides(recipe, list(itertools.chain(*pairs)))
-        if pairs and steps.read(f"{MAPS}.{condition}", decides, ConditionMaps) is None:
+        if pairs and steps.read(f"{MAPS}.condition.{condition}", decides, ConditionMaps) is None:
             needed |= dict.fromkeys(_work("maps", model) for pair in pairs for model in pair)
     return list(needed)
 
@@ -221,18 +226,30 @@ def _map_pairs(
     ]
 
 
-def _decides(recipe: StudyRecipe, models: Sequence[StudyModel], method: str | None = None) -> Any:
+def _decides(
+    recipe: StudyRecipe,
+    models: Sequence[StudyModel],
+    method: str | None = None,
+    *,
+    checked: bool = False,
+) -> Any:
+    """Return what decides a comparison of maps.
+
+    Args:
+        checked: whether it tells how faithful the maps are.
+    """
+    from dmlbench.saliency import method_id
+
     images = recipe.saliency
     if images is None:
         return None
-    checked = [images.faithfulness] if images.faithfulness and method is None else []
     return [
         FORMAT,
         {model.name: model.decides for model in models},
         {model.name: recipe.maps[model.fold] for model in models},
         open_images(images).fingerprint,
-        [recipe.seed, images.samples, method or images.method],
-        *checked,
+        [recipe.seed, images.samples, method_id(method or images.method)],
+        *([images.faithfulness] if checked and images.faithfulness else []),
     ]
 
 
@@ -255,7 +272,9 @@ def _gather(
     maps = {}
     for name, of_it, method in _map_steps(recipe, models):
         compare = partial(_compare, of_it, method)
-        maps[name] = steps.take(name, _decides(recipe, of_it, method), MapComparison, compare)
+        maps[name] = steps.take(
+            name, _decides(recipe, of_it, method, checked=name == MAPS), MapComparison, compare
+        )
     results = out / "results"
     equal = {} if chosen is None else _measured_at(chosen, recipe, models)
     return find(
@@ -357,7 +376,7 @@ def _compare_condition(
                 }
             )
 
-        maps = steps.take(f"{MAPS}.{name}", decides, ConditionMaps, compare)
+        maps = steps.take(f"{MAPS}.condition.{name}", decides, ConditionMaps, compare)
     properties, classes = _measured(recipe, trained)
     training = recipe.conditions[name].training
     return compare_condition(training, properties, usual[0], classes, usual[1], maps)

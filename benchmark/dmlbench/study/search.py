@@ -35,11 +35,11 @@ class Trial(StrictModel):
 
     Attributes:
         rates: learning rates by dotted name.
-        map_at_r: on the validation classes, of the best epoch.
+        map_at_r: on the validation classes, of the best epoch; None if the training diverged.
     """
 
     rates: dict[str, float]
-    map_at_r: float
+    map_at_r: float | None
 
 
 class Searched(StrictModel):
@@ -50,7 +50,7 @@ class Searched(StrictModel):
     @property
     def best(self) -> Trial:
         """The trial with the highest MAP@R, the earliest of equal ones."""
-        return max(self.trials, key=lambda trial: trial.map_at_r)
+        return max(self.trials, key=lambda trial: trial.map_at_r or 0.0)
 
 
 def draw_rates(
@@ -58,8 +58,9 @@ def draw_rates(
 ) -> list[dict[str, float]]:
     """Return the learning rates of each trial by dotted name.
 
-    Trunk and embedder keep their ratio. Factors are log-uniform from 1 / `search.factor` to
-    `search.factor`, and the same for all losses.
+    Trunk and embedder keep their ratio. Every second trial multiplies the rates by factors that are
+    log-uniform from the root of `search.factor` to `search.factor`, the one after it divides them
+    by the same. The factors are the same for all losses.
 
     Args:
         seed: seed of the factors.
@@ -67,9 +68,11 @@ def draw_rates(
     network, own = hyperparameters.network, hyperparameters.loss_parameters
     rates = [network.trunk_lr, network.embedder_lr, *([own.lr] if own else [])]
     rng = np.random.default_rng(seed)
-    trials = []
+    trials, exponents = [], np.zeros(2)
     for number in range(search.trials):
-        of_network, of_loss = search.factor ** rng.uniform(-1, 1, 2) if number else (1.0, 1.0)
+        if number:
+            exponents = rng.uniform(0.5, 1, 2) if number % 2 else -exponents
+        of_network, of_loss = search.factor**exponents
         drawn = zip(RATES, rates, (of_network, of_network, of_loss), strict=False)
         # Three digits are enough, and can be read.
         trials.append({name: float(f"{rate * times:.3g}") for name, rate, times in drawn})
@@ -122,9 +125,18 @@ class RateSearch:
         return plan_training(self.recipe, self.loss, search.fold, name, self._out, changes)
 
     def _train(self) -> Searched:
+        from dmlbench.training import DivergedError
+
         trials = []
         for number, (rates, task) in enumerate(self.trials, start=1):
             name = f"{self.loss}, trial {number} of {len(self.trials)}"
-            training = run_training(task, name, self._say, quiet=self._quiet)
-            trials.append(Trial(rates=rates, map_at_r=training.metrics["trained"]["map_at_r"]))
+            try:
+                training = run_training(task, name, self._say, quiet=self._quiet)
+            except DivergedError as error:
+                diverged = error
+                trials.append(Trial(rates=rates, map_at_r=None))
+            else:
+                trials.append(Trial(rates=rates, map_at_r=training.metrics["trained"]["map_at_r"]))
+        if all(trial.map_at_r is None for trial in trials):
+            raise diverged
         return Searched(trials=trials)

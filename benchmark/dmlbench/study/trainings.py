@@ -50,11 +50,11 @@ def plan_training(
     from dmlbench.training import TrainSettings
     from dmlbench.training.task import plan_task
 
-    given = recipe.training or {}
-    numbers = {**given.get("hyperparameters", {}), **changes.get("hyperparameters", {})}
+    options = recipe.training or {}
+    numbers = {**options.get("hyperparameters", {}), **changes.get("hyperparameters", {})}
     of_study = {"loss": loss, "fold": fold, "out": out / "models", "hyperparameters": numbers}
     try:
-        settings = TrainSettings(**{**given, **changes, **of_study})
+        settings = TrainSettings(**{**options, **changes, **of_study})
     except ValidationError as error:
         raise InputError(
             f"study '{recipe.name}': training: {explain(error, TrainSettings)}"
@@ -62,6 +62,32 @@ def plan_training(
     task = plan_task(settings)
     named = settings.model_copy(update={"name": f"{name}-{key_of(task.plan)[:8]}"})
     return dataclasses.replace(task, settings=named)
+
+
+def check_loss(task: Task) -> None:
+    """Build the loss of a training.
+
+    Raises:
+        InputError: it does not take its arguments.
+    """
+    from dmlbench.training.losses import Size, build_loss
+
+    chosen = task.hyperparameters
+    size = Size(len(task.fold.train), chosen.embedding)
+    build_loss(task.settings.loss, chosen.loss, chosen.miner, size)
+
+
+def check_network(task: Task) -> None:
+    """Build the network that a training begins with.
+
+    Raises:
+        InputError, ModelError: there is no such trunk, or it has fewer stages.
+    """
+    from dmlbench.training.trunks import freeze_stages
+
+    network = task.start().network
+    if task.hyperparameters.frozen_stages:
+        freeze_stages(network.trunk, task.hyperparameters.frozen_stages)
 
 
 def run_training(task: Task, name: str, say: Say, *, quiet: bool) -> Training:

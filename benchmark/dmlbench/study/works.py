@@ -8,14 +8,20 @@ from typing import Literal, NamedTuple
 
 from dmlbench.evaluation.executor_settings import ExecutorSettings
 from dmlbench.losses import loss_named
-from dmlbench.study.models import Measurement, StudyModel, labels_of, model_name
+from dmlbench.study.models import (
+    PROPERTIES,
+    Measurement,
+    StudyModel,
+    labels_of,
+    model_name,
+)
 from dmlbench.study.recipe import StudyRecipe
 from dmlbench.study.search import RateSearch
 from dmldata.common.cluster import LostWorkerError, Pool
 from dmldata.common.errors import PrismError
 from dmldata.common.output import Say
 
-PROPERTIES, CLASSES, EQUAL = "properties", "classes", "properties.equal"
+CLASSES, EQUAL = "classes", "properties.equal"
 """Names of steps of a model."""
 
 

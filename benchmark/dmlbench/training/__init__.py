@@ -10,8 +10,16 @@ from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 ensure_torchvision_imports()
 
 from dmlbench.training.checkpoints import Checkpoint, read_checkpoints  # noqa: E402
+from dmlbench.training.learner import DivergedError  # noqa: E402
 from dmlbench.training.saved import read_training  # noqa: E402
 from dmlbench.training.settings import TrainSettings  # noqa: E402
 from dmlbench.training.train import train  # noqa: E402
 
-__all__ = ["Checkpoint", "TrainSettings", "read_checkpoints", "read_training", "train"]
+__all__ = [
+    "Checkpoint",
+    "DivergedError",
+    "TrainSettings",
+    "read_checkpoints",
+    "read_training",
+    "train",
+]

@@ -17,6 +17,8 @@ from dmldata.common.strict import StrictModel, explain
 
 PROFILES = ("quick", "reality_check")
 COMMON = "common"
+OPTIONS = ("epochs", "steps", "size", "batch", "images_per_class")
+"""Fields that have an option of their own."""
 
 Positive = Field(gt=0)
 Fraction = Field(ge=0, le=1)
@@ -120,7 +122,7 @@ def read_hyperparameters(
     fields |= {name: value for name, value in changes.items() if value is not None}
     pairs = {name: tuple(fields[name]) for name in ("crop_scale", "crop_ratio")}
     fields = copy.deepcopy(fields | pairs)
-    valid = _numbers_in(fields)
+    valid = [name for name in _numbers_in(fields) if name not in OPTIONS]
     for name, number in (numbers or {}).items():
         if name not in valid:
             raise UnknownNameError("hyperparameter", name, valid, f"loss {loss}")

@@ -35,6 +35,10 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 }
 
 
+class DivergedError(PrismError):
+    """The loss or an embedding is not a finite number."""
+
+
 class Learner(pl.LightningModule):
     """A network that is trained with a loss and validated by retrieval on other classes.
 
@@ -68,7 +72,8 @@ class Learner(pl.LightningModule):
         stages = hyperparameters.frozen_stages
         self._frozen = freeze_stages(network.trunk, stages) if stages else []
         # In a tuple, so that its parameters do not count twice.
-        self._folded: tuple[nn.Module] | None = None
+        self._trained: tuple[nn.Module] | None = None
+        self._folds: bool | None = None
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.epochs_done = 0
         self.history: History = []
@@ -114,7 +119,7 @@ class Learner(pl.LightningModule):
         """Compute the loss of pixels [B, H, W, 3] of classes [B], in float32 after the network.
 
         Raises:
-            PrismError: an embedding or the loss is not finite.
+            DivergedError: an embedding or the loss is not finite.
         """
         embeddings = self._embed(pixels)
         with torch.autocast(self.device.type, enabled=False):
@@ -179,6 +184,7 @@ class Learner(pl.LightningModule):
             "losses": self._losses,
             "epochs": self.epochs_done,
             "seconds": seconds,
+            "folds": self._folds,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -186,6 +192,8 @@ class Learner(pl.LightningModule):
         known = checkpoint["known"]
         self.history, self.best, self._losses = known["history"], known["best"], known["losses"]
         self.epochs_done = known["epochs"]
+        # Checkpoints of before there was folding have no such entry: they were trained without.
+        self._folds = known.get("folds", False)
         self._seconds, self._started = known["seconds"], monotonic()
 
     def _embed(self, pixels: Tensor) -> Tensor:
@@ -194,11 +202,19 @@ class Learner(pl.LightningModule):
         images = images.contiguous(memory_format=torch.channels_last)
         network: nn.Module = self.network
         if self.training and self._hyperparameters.freeze_batch_norm:
-            if self._folded is None:
-                self._folded = (folded_for_training(network, images),)
-            network = self._folded[0]
+            if self._trained is None:
+                self._trained = (self._fold(images),)
+            network = self._trained[0]
         embeddings: Tensor = network(images)
         return embeddings
+
+    def _fold(self, images: Tensor) -> nn.Module:
+        """Return the network to train with: once decided, as before, also after resuming."""
+        network: nn.Module = self.network
+        if self._folds is not False:
+            network = folded_for_training(network, images, known_to_agree=bool(self._folds))
+        self._folds = network is not self.network
+        return network
 
     def _note(self, scores: dict[str, float]) -> None:
         epoch = 0 if self.trainer.sanity_checking else self.epochs_done + 1
@@ -227,14 +243,14 @@ class Learner(pl.LightningModule):
             ) / 2
         return rate
 
-    def _diverged(self, what: str) -> PrismError:
+    def _diverged(self, what: str) -> DivergedError:
         network, loss_parameters = (
             self._hyperparameters.network,
             self._hyperparameters.loss_parameters,
         )
         rates = f"trunk {network.trunk_lr:g}, embedder {network.embedder_lr:g}"
         rates += f", the loss's own parameters {loss_parameters.lr:g}" if loss_parameters else ""
-        return PrismError(
+        return DivergedError(
             f"{self._name}: {what} is not a finite number at step {self._step}: training "
             f"diverged; lower the learning rates ({rates}) or the scale of the loss "
             f"({self._hyperparameters.loss}), or use --precision fp32"

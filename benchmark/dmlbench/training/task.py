@@ -19,7 +19,7 @@ from dmlbench.training.data import (
     find_label,
 )
 from dmlbench.training.folds import Fold, split_classes
-from dmlbench.training.hyperparameters import Hyperparameters, read_hyperparameters
+from dmlbench.training.hyperparameters import OPTIONS, Hyperparameters, read_hyperparameters
 from dmlbench.training.losses import loss_id
 from dmlbench.training.saved import describe_classes
 from dmlbench.training.settings import TrainSettings
@@ -115,8 +115,7 @@ def plan_task(settings: TrainSettings) -> Task:
 
 
 def _hyperparameters(settings: TrainSettings) -> Hyperparameters:
-    replaced = ("epochs", "steps", "size", "batch", "images_per_class")
-    changes = {name: getattr(settings, name) for name in replaced}
+    changes = {name: getattr(settings, name) for name in OPTIONS}
     hyperparameters = read_hyperparameters(
         settings.loss, settings.profile, settings.hyperparameters, **changes
     )

@@ -95,6 +95,23 @@ def test_what_cannot_be_studied_is_one_line(changes, message, make_recipe, tmp_p
             },
             "loss.scael",
         ),
+        (
+            {
+                "search": {"epochs": 1},
+                "conditions": {
+                    "x": {
+                        "losses": ["arcface"],
+                        "training": {"hyperparameters": {"frozen_stages": 99}},
+                    }
+                },
+            },
+            "frozen_stages 99: the trunk has 5",
+        ),
+        (
+            {"losses": ["arcface", "python:no_such_module:loss"], "search": {"epochs": 1}},
+            "no_such_module",
+        ),
+        ({"groups": "groups.csv", "require_learning": True}, "not with groups"),
         ({"groups": "no-such.csv"}, "groups: no-such.csv: no such file"),
     ],
 )
@@ -143,3 +160,14 @@ def test_a_method_of_maps_that_does_not_exist_is_found_before_anything_is_traine
         assert (answer.exit_code, answer.out) == (2, "")
         assert "gradcam" in answer.err
         assert not (tmp_path / "study").exists()
+
+
+def test_a_label_that_does_not_exist_is_found_before_anything_is_trained(
+    make_recipe, dmlbench, shapes, tmp_path
+):
+    classes = {"data": str(shapes), "split": "test", "label": ["car_modell"]}
+    path = make_recipe(tmp_path, classes=classes, search={"epochs": 1})
+    answer = dmlbench("study", path, "--out", tmp_path / "study")
+    assert (answer.exit_code, answer.out) == (2, "")
+    assert "label 'car_modell' is not there" in answer.err
+    assert not (tmp_path / "study").exists()

@@ -179,8 +179,10 @@ def test_what_cannot_be_trained_is_named():
         read_hyperparameters("arcface", "quick", {"loss.scael": 1})
     with pytest.raises(InputError, match=r"hyperparameters of arcface: .*trunk_lr"):
         read_hyperparameters("arcface", "quick", {"network.trunk_lr": -1})
-    with pytest.raises(InputError, match=r"hyperparameters of arcface: .*batch"):
-        read_hyperparameters("arcface", "quick", {"batch": 2.5})
+    with pytest.raises(InputError, match=r"hyperparameters of arcface: .*warmup"):
+        read_hyperparameters("arcface", "quick", {"warmup": 2.5})
+    with pytest.raises(UnknownNameError, match="hyperparameter 'epochs'"):
+        read_hyperparameters("arcface", "quick", {"epochs": 9}, epochs=4)
     with pytest.raises(InputError, match="'none' is a control"):
         build_loss("none", {}, None, Size(2, 2))
     with pytest.raises(InputError, match=r"'triplet': parameters .*marging"):

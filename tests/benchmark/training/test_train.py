@@ -21,6 +21,7 @@ from dmlbench.embedding import embed
 from dmlbench.models.weights import read_weights
 from dmlbench.scores import map_at_r
 from dmlbench.sources import open_source
+from dmlbench.training import learner as learner_module
 from dmlbench.training import read_training, train
 from dmlbench.training.fit import checkpoint_of, fit
 from dmlbench.training.folder import exclusive_folder
@@ -371,6 +372,27 @@ def test_loss_that_is_not_a_number_ends_with_what_to_change(settings):
     ) as e:
         fit(learner, material, wild, given, silent, silent)
     assert e.value.exit_code == 1
+
+
+def test_whether_a_network_is_folded_is_decided_once(settings, monkeypatch):
+    decided = []
+    fold = learner_module.folded_for_training
+
+    def note(network, images, *, known_to_agree):
+        decided.append(known_to_agree)
+        return fold(network, images, known_to_agree=known_to_agree)
+
+    monkeypatch.setattr(learner_module, "folded_for_training", note)
+
+    def stop(line):
+        if line.startswith("epoch 2"):
+            raise Stop
+
+    given = settings("triplet", epochs=3)
+    with contextlib.suppress(Stop):
+        train(given, say=stop, quiet=True)
+    run(given)
+    assert decided == [False, True]
 
 
 def test_frozen_stages_keep_their_weights_and_the_others_learn(settings):

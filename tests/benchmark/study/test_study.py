@@ -281,7 +281,10 @@ def test_a_condition_is_compared_with_the_same_loss_as_the_study_trains_it(
         np.mean([_retrieval(steps, f"arcface-fold{fold}-slow_proxies") for fold in (0, 1)])
     )
     summary = (copy / "summary.md").read_text()
-    assert "Condition 'slow_proxies' (loss_parameters.lr 0.0001) changes the mean NR-Precision" in summary
+    assert (
+        "Condition 'slow_proxies' (loss_parameters.lr 0.0001) changes the mean NR-Precision"
+        in summary
+    )
     tables = {path.stem for path in (copy / "tables").iterdir()}
     assert {"conditions", *(f"condition_{name}" for name in conditions)} <= tables
 

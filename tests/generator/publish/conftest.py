@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dmlgen.publish.publish import set_version
+
 SAMPLE = Path(__file__).parents[3] / "datasets" / "sample"
 TOKEN = "hf_not-to-be-seen-anywhere"
 LARGE = 20_000
@@ -20,8 +22,10 @@ LARGE = 20_000
 
 @pytest.fixture
 def dataset(tmp_path):
-    """A rendered dataset, to be changed."""
-    return shutil.copytree(SAMPLE, tmp_path / "sample")
+    """A rendered dataset of version 1.0.0, to be changed."""
+    folder = shutil.copytree(SAMPLE, tmp_path / "sample")
+    set_version(folder, "1.0.0")
+    return folder
 
 
 class Hub:

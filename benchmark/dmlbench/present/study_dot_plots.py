@@ -61,8 +61,8 @@ def _agreement_panels(findings: Findings) -> Iterator[DotPanel]:
         for loss, agreement in findings.fold_agreement.items():
             if loss in trained and agreement.r is not None:
                 dots.append(Dot(OTHER_FOLD, loss_named(loss).group, agreement.r))
-        for condition, found in findings.conditions.items():
-            pairs = found.maps.pairs.items() if found.maps else ()
+        for condition, of_condition in findings.conditions.items():
+            pairs = of_condition.maps.pairs.items() if of_condition.maps else ()
             for loss, by_fold in pairs:
                 values = [pair.correlation.mean for pair in by_fold.values()]
                 group = loss_named(loss).group

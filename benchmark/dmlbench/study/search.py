@@ -65,8 +65,10 @@ def draw_rates(
     Args:
         seed: seed of the factors.
     """
-    network, own = hyperparameters.network, hyperparameters.loss_parameters
-    rates = [network.trunk_lr, network.embedder_lr, *([own.lr] if own else [])]
+    network, loss_parameters = hyperparameters.network, hyperparameters.loss_parameters
+    rates = [network.trunk_lr, network.embedder_lr]
+    if loss_parameters is not None:
+        rates.append(loss_parameters.lr)
     rng = np.random.default_rng(seed)
     trials, exponents = [], np.zeros(2)
     for number in range(search.trials):

@@ -31,7 +31,10 @@ VOID = {"meta", "link", "img", "wbr", "br", "input"}
 
 
 class Page(HTMLParser):
-    """Elements with their attributes and text; fails on tags that do not match."""
+    """Elements with their attributes and text; fails on tags that do not match.
+
+    The text of the page is that which is shown: data of scripts may hold any three letters.
+    """
 
     def __init__(self, text):
         super().__init__()
@@ -49,7 +52,8 @@ class Page(HTMLParser):
         assert self.open.pop()["tag"] == tag
 
     def handle_data(self, data):
-        self.text += data
+        if not {"script", "style"}.intersection(element["tag"] for element in self.open):
+            self.text += data
         for element in self.open:
             element["text"] += data
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import mean
 
+from dmlbench.comparison.comparison import Pair
 from dmlbench.comparison.group_tests import MAPS, GroupComparison, GroupTest
 from dmlbench.comparison.representations import MEASURES
 from dmlbench.losses import loss_named, without_controls
@@ -12,7 +13,7 @@ from dmlbench.present.condition_tables import training_words
 from dmlbench.present.group_tables import reach_words, relabeling_words
 from dmlbench.present.numbers import interval, number, p_value, range_text
 from dmlbench.scores.registry import MAIN, declared
-from dmlbench.study.findings import Findings, mean_ceiling, mean_r, pairs_of
+from dmlbench.study.findings import Findings, MapComparison, mean_ceiling, mean_r, pairs_of
 from dmlbench.study.representations import mean_value
 
 SIGNIFICANCE = 0.05
@@ -283,12 +284,7 @@ def _maps(findings: Findings) -> Iterator[str]:
     pairs = pairs_of(maps, trained)
     if not pairs:
         return
-    yield (
-        f"Saliency maps of different losses correlate with r = {number(mean_r(pairs), 2)} on "
-        f"average ({range_text(pair.correlation.mean for pair in pairs)} over {len(pairs)} pairs, "
-        f"{len(maps.keys)} images); noise alone allows {number(mean_ceiling(pairs), 2)}, maps of "
-        f"other images give {range_text(pair.floor.value for pair in pairs)}."
-    )
+    yield f"Saliency maps of different losses {_correlate(maps, pairs)}"
     known = [findings.fold_agreement[loss].r for loss in trained if loss in findings.fold_agreement]
     folds = [r for r in known if r is not None]
     if folds:
@@ -314,13 +310,19 @@ def _other_maps(findings: Findings) -> Iterator[str]:
     for method, maps in findings.other_maps.items():
         pairs = pairs_of(maps, trained)
         if pairs:
-            ceiling = mean_ceiling(pairs)
-            noise = "" if ceiling is None else f"noise alone allows {number(ceiling, 2)}, "
-            yield (
-                f"Maps by {method} of different losses correlate with r = "
-                f"{number(mean_r(pairs), 2)} on average; {noise}maps of other images give "
-                f"{range_text(pair.floor.value for pair in pairs)}."
-            )
+            yield f"Maps by {method} of different losses {_correlate(maps, pairs)}"
+
+
+def _correlate(maps: MapComparison, pairs: Sequence[Pair]) -> str:
+    """Return how the maps of pairs correlate, between what bounds, as the end of a sentence."""
+    ceiling = mean_ceiling(pairs)
+    noise = "" if ceiling is None else f"noise alone allows {number(ceiling, 2)}, "
+    return (
+        f"correlate with r = {number(mean_r(pairs), 2)} on average "
+        f"({range_text(pair.correlation.mean for pair in pairs)} over {len(pairs)} pairs, "
+        f"{len(maps.keys)} images); {noise}maps of other images give "
+        f"{range_text(pair.floor.value for pair in pairs)}."
+    )
 
 
 def _representations(findings: Findings) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dmlbench.comparison.comparison import Pair
@@ -12,6 +12,7 @@ from dmlbench.scores.registry import RETRIEVAL
 from dmlbench.study.changes import Change, by_fold, paired_change
 from dmlbench.study.models import Measurement
 from dmlbench.study.recipe import Model
+from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
 
 
@@ -94,14 +95,22 @@ def compare_maps(results: Mapping[Model, tuple[Result, Result]]) -> ConditionMap
     """Compare the maps of each model of a condition with those of its model in the study."""
     pairs: dict[str, dict[int, Pair]] = {}
     for (loss, fold), both in results.items():
-        keys = [
-            key
-            for key in both[0].saliency.keys  # type: ignore[union-attr]
-            if key in set(both[1].saliency.keys)  # type: ignore[union-attr]
-        ]
-        (pair,) = compare_all_maps(both, keys).pairs
+        (pair,) = compare_all_maps(both, common_keys(both)).pairs
         pairs.setdefault(loss, {})[fold] = pair
     return ConditionMaps(pairs=pairs)
+
+
+def common_keys(results: Sequence[Result]) -> list[str]:
+    """Return the keys of the images that all models have maps of, in the order of the first.
+
+    Raises:
+        InputError: a model allows no maps.
+    """
+    keys = [result.saliency.keys for result in results if result.saliency is not None]
+    if len(keys) < len(results):
+        raise InputError("a model of the study allows no maps; valid: a recipe without saliency")
+    common = set.intersection(*map(set, keys))
+    return [key for key in keys[0] if key in common]
 
 
 def _mean(

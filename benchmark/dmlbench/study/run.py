@@ -20,6 +20,7 @@ from dmlbench.study.changes import Change, training_changes
 from dmlbench.study.conditions import (
     ConditionFindings,
     ConditionMaps,
+    common_keys,
     compare_condition,
     compare_maps,
 )
@@ -185,10 +186,8 @@ def _maps_to_make(
     steps = Steps(out / "steps")
     needed: dict[Work, None] = {}
     for name, of_it, method in _map_steps(recipe, models):
-        if (
-            steps.read(name, _decides(recipe, of_it, method, checked=name == MAPS), MapComparison)
-            is None
-        ):
+        decides = _decides(recipe, of_it, method, checked=name == MAPS)
+        if steps.read(name, decides, MapComparison) is None:
             works = [_work("maps", model)._replace(method=method) for model in of_it]
             needed |= dict.fromkeys(works)
     for condition, trained in conditions.items():
@@ -401,13 +400,7 @@ def _measured_at(
 def _compare(models: Sequence[StudyModel], method: str | None) -> MapComparison:
     """Compare the maps of every pair of models, on the images that all of them have maps of."""
     results = [model.explain(method) for model in models]
-    held = [set(result.saliency.keys) for result in results if result.saliency is not None]
-    if len(held) < len(results):
-        raise InputError("a model of the study allows no maps; valid: a recipe without saliency")
-    common = set.intersection(*held)
-    first = results[0].saliency
-    assert first is not None
-    table = compare_all_maps(results, [key for key in first.keys if key in common])
+    table = compare_all_maps(results, common_keys(results))
     names = {
         result.model: (model.loss, model.fold)
         for result, model in zip(results, models, strict=True)

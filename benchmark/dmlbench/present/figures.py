@@ -22,6 +22,8 @@ from dmlbench.present.response_plots import ResponsePlot
 from dmlbench.present.trajectory_plots import TrajectoryPanel, TrajectoryPlot
 from dmlbench.scores.score import Score
 
+Drawn = Grid | Dendrogram | ResponsePlot | TrajectoryPlot | DotPlot
+"""What can be drawn."""
 SUFFIXES = ("svg", "pdf", "png")
 DPI = 300
 CELL, LINE = 0.46, 0.22
@@ -59,34 +61,20 @@ _UNDATED: dict[str, dict[str, None]] = {
 }
 
 
-def grid_files(grid: Grid) -> dict[str, bytes]:
-    """Draw a heat map and return its files by suffix; the same grid gives the same bytes."""
+def figure_files(drawn: Drawn) -> dict[str, bytes]:
+    """Draw a figure and return its files by suffix; the same content gives the same bytes."""
     with rc_context(STYLE):
-        return _files(_heat(grid))
-
-
-def tree_files(tree: Dendrogram) -> dict[str, bytes]:
-    """Draw a tree and return its files by suffix."""
-    with rc_context(STYLE):
-        return _files(_tree(tree))
-
-
-def response_files(plot: ResponsePlot) -> dict[str, bytes]:
-    """Draw response curves and return their files by suffix."""
-    with rc_context(STYLE):
-        return _files(_response(plot))
-
-
-def trajectory_files(plot: TrajectoryPlot) -> dict[str, bytes]:
-    """Draw properties along training and return the files by suffix."""
-    with rc_context(STYLE):
-        return _files(_trajectories(plot))
-
-
-def dot_files(plot: DotPlot) -> dict[str, bytes]:
-    """Draw a plot of dots and return its files by suffix."""
-    with rc_context(STYLE):
-        return _files(_dots(plot))
+        match drawn:
+            case Grid():
+                return _files(_heat(drawn))
+            case Dendrogram():
+                return _files(_tree(drawn))
+            case ResponsePlot():
+                return _files(_response(drawn))
+            case TrajectoryPlot():
+                return _files(_trajectories(drawn))
+            case DotPlot():
+                return _files(_dots(drawn))
 
 
 def _files(figure: Figure) -> dict[str, bytes]:

@@ -11,17 +11,9 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from dmlbench.present.dendrogram import Dendrogram
 from dmlbench.present.dot_plots import DotPlot
 from dmlbench.present.explanations import EXPLANATIONS
-from dmlbench.present.figures import (
-    dot_files,
-    grid_files,
-    response_files,
-    trajectory_files,
-    tree_files,
-)
-from dmlbench.present.heat_maps import Grid
+from dmlbench.present.figures import Drawn, figure_files
 from dmlbench.present.latex import latex_table
 from dmlbench.present.numbers import minus
 from dmlbench.present.response_plots import ResponsePlot
@@ -39,7 +31,6 @@ _KINDS = {
     "png": ("PNG", "image/png"),
 }
 """Name and media type of files by suffix."""
-Drawn = Grid | Dendrogram | ResponsePlot | TrajectoryPlot | DotPlot
 
 
 def render_page(template: str, **values: object) -> str:
@@ -94,29 +85,15 @@ def _table_links(table: Table) -> Markup:
 
 def _figure_links(figure: Drawn, title: str) -> Markup:
     """Return links to download a heat map, a tree or a plot."""
-    return _links(title, _files_of(figure))
+    return _links(title, figure_files(figure))
 
 
 def _picture(plot: ResponsePlot | TrajectoryPlot | DotPlot) -> Markup:
     """Return a plot as a picture of the page."""
-    drawing = base64.b64encode(_files_of(plot)["svg"]).decode()
+    drawing = base64.b64encode(figure_files(plot)["svg"]).decode()
     return Markup('<img class="curve" src="data:image/svg+xml;base64,{}" alt="{}">').format(
         drawing, plot.title
     )
-
-
-def _files_of(figure: Drawn) -> dict[str, bytes]:
-    match figure:
-        case Grid():
-            return grid_files(figure)
-        case Dendrogram():
-            return tree_files(figure)
-        case ResponsePlot():
-            return response_files(figure)
-        case TrajectoryPlot():
-            return trajectory_files(figure)
-        case DotPlot():
-            return dot_files(figure)
 
 
 def _links(title: str, files: Mapping[str, bytes]) -> Markup:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dmlbench.present.documents import json_text
-from dmlbench.present.figures import dot_files, grid_files, trajectory_files
+from dmlbench.present.figures import figure_files
 from dmlbench.present.latex import latex_table
 from dmlbench.present.page import render_page
 from dmlbench.present.study_dot_plots import study_dot_plots
@@ -49,12 +49,12 @@ def write_study(findings: Findings, out: Path) -> None:
         write_atomic(out / TABLES / f"{name}.tex", latex_table(table) + "\n")
         write_atomic(out / TABLES / f"{name}.csv", csv_table(table))
     (out / FIGURES).mkdir(exist_ok=True)
-    files = {name: grid_files(grid) for name, _, grid in grids}
+    files = {name: figure_files(grid) for name, _, grid in grids}
     trajectories = trajectory_plot(findings)
     if trajectories is not None:
-        files["trajectories"] = trajectory_files(trajectories)
+        files["trajectories"] = figure_files(trajectories)
     dots = dict(study_dot_plots(findings))
-    files |= {name: dot_files(plot) for name, plot in dots.items()}
+    files |= {name: figure_files(plot) for name, plot in dots.items()}
     for name, by_suffix in files.items():
         for suffix, content in by_suffix.items():
             write_atomic(out / FIGURES / f"{name}.{suffix}", content)

@@ -384,6 +384,11 @@ def _retrieval(findings: Findings) -> Iterator[str]:
 
 
 def _left_out(findings: Findings) -> Iterator[str]:
+    if findings.diverged:
+        yield (
+            f"Left out, as training diverged: {_listed(findings.diverged)}. A loss of the study is "
+            "left out of all comparisons with all its folds, a condition lacks the model alone."
+        )
     if findings.left_out:
         listed = _listed(
             [

@@ -136,6 +136,8 @@ class Findings(StrictModel):
         other_maps: comparison of the maps of other methods, of the fold with most maps.
         representations: comparison of the embeddings of all models.
         left_out: losses that did not learn, with the change of their MAP@R.
+        diverged: names of the models whose training diverged. Losses of the study are left out
+            with all their folds.
         properties: scores by score, property and loss.
         changes: change of NR-Precision with training by property and trained loss; without the
             control 'none' empty.
@@ -168,6 +170,7 @@ class Findings(StrictModel):
     other_maps: dict[str, MapComparison] = Field(default_factory=dict)
     representations: RepresentationComparison | None = None
     left_out: dict[str, Change] = Field(default_factory=dict)
+    diverged: tuple[str, ...] = ()
 
 
 def find(
@@ -188,6 +191,7 @@ def find(
     other_maps: Mapping[str, MapComparison] | None = None,
     representations: RepresentationComparison | None = None,
     left_out: Mapping[str, Change] | None = None,
+    diverged: Sequence[str] = (),
 ) -> Findings:
     """Combine the results of all steps of a study.
 
@@ -196,10 +200,11 @@ def find(
         maps: comparison of maps of all losses of one fold.
         repeats: comparison of maps of all losses of all folds that have maps.
         chosen, equal, equal_groups: models at equal MAP@R, their measurements, and groups of them.
-        searches, conditions, trajectories, other_maps, representations, left_out: as in
+        searches, conditions, trajectories, other_maps, representations, left_out, diverged: as in
             `Findings`.
     """
-    losses = tuple(loss for loss in recipe.compared if loss not in (left_out or {}))
+    measured = {loss for loss, _ in properties}
+    losses = tuple(loss for loss in recipe.compared if loss in measured)
     first = next(iter(properties.values()))
     datasets = {"properties": first.run.dataset}
     if classes:
@@ -244,6 +249,7 @@ def find(
         other_maps=dict(other_maps or {}),
         representations=representations,
         left_out=dict(left_out or {}),
+        diverged=tuple(diverged),
     )
 
 

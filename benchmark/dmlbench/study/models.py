@@ -122,7 +122,13 @@ class StudyModel:
         """Return the outcome of the training, after training; None for a loaded model."""
         if self.recipe.model is not None:
             return None
-        return self._steps.take(f"{self.name}.training", self.decides, Training, self._train)
+        return self._steps.take(f"{self.name}.training", self.decides, Training, self._outcome)
+
+    @property
+    def diverged(self) -> str | None:
+        """What was not a finite number in the training, after training; None if all was."""
+        training = self.training()
+        return None if training is None else training.diverged
 
     def measure(
         self, what: str, images: Images, only: tuple[str, ...] | None = None
@@ -293,6 +299,14 @@ class StudyModel:
             changes |= self.recipe.conditions[self.condition].training
         changes["hyperparameters"] = {**rates, **changes.get("hyperparameters", {})}
         return plan_training(self.recipe, self.loss, self.fold, self.name, self._out, changes)
+
+    def _outcome(self) -> Training:
+        from dmlbench.training import DivergedError
+
+        try:
+            return self._train()
+        except DivergedError as error:
+            return Training(diverged=str(error))
 
     def _train(self) -> Training:
         return run_training(self._task, self.name, self._say, quiet=self._quiet)

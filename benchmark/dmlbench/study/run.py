@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from dmlbench.study.trajectories import (
     trajectory,
 )
 from dmlbench.study.works import EQUAL, Kind, Runner, Work, measure
-from dmldata.common.errors import InputError
+from dmldata.common.errors import InputError, PrismError
 from dmldata.common.output import Say, say
 
 MAPS, REPEATS = "maps", "maps.folds"
@@ -89,14 +89,24 @@ def run_study(
     runner = Runner(recipe, out, executor, say, quiet=quiet)
     runner.run([Work("rates", search.loss) for search in searches])
     runner.run([_work("model", model) for model in models])
+    diverged = _diverged(models)
+    models = _without(models, {model.loss for model in diverged})
+    if diverged and not without_controls([model.loss for model in models]):
+        raise PrismError(f"study '{recipe.name}': {diverged[0].diverged}")
     left_out = _unlearned(recipe, models) if recipe.require_learning else {}
-    models = [model for model in models if model.loss not in left_out]
+    models = _without(models, left_out)
+    compared = {model.loss for model in models}
+    conditions = {
+        name: [model for model in trained if model.loss in compared]
+        for name, trained in conditions.items()
+    }
+    runner.run([_work("model", model) for model in itertools.chain(*conditions.values())])
+    diverged += _diverged([*itertools.chain(*conditions.values())])
     conditions = {
         name: remaining
         for name, trained in conditions.items()
-        if (remaining := [model for model in trained if model.loss not in left_out])
+        if (remaining := [model for model in trained if model.diverged is None])
     }
-    runner.run([_work("model", model) for model in itertools.chain(*conditions.values())])
     if recipe.trajectories:
         losses = without_controls(recipe.compared)
         runner.run([_work("checkpoints", model) for model in models if model.loss in losses])
@@ -111,7 +121,16 @@ def run_study(
             ]
         )
     runner.run(_maps_to_make(recipe, models, conditions, out))
-    return _gather(recipe, models, conditions, out, chosen, searches, left_out)
+    names = [model.name for model in diverged]
+    return _gather(recipe, models, conditions, out, chosen, searches, left_out, names)
+
+
+def _diverged(models: Sequence[StudyModel]) -> list[StudyModel]:
+    return [model for model in models if model.diverged is not None]
+
+
+def _without(models: Sequence[StudyModel], losses: Container[str]) -> list[StudyModel]:
+    return [model for model in models if model.loss not in losses]
 
 
 def _work(kind: Kind, model: StudyModel) -> Work:
@@ -260,6 +279,7 @@ def _gather(
     chosen: ChosenPoints | None,
     searches: Sequence[RateSearch],
     left_out: Mapping[str, Change],
+    diverged: Sequence[str],
 ) -> Findings:
     properties, classes = _measured(recipe, models)
     trainings = {
@@ -301,6 +321,7 @@ def _gather(
         },
         _representations(recipe, models, out) if recipe.representations else None,
         left_out,
+        diverged,
     )
 
 

@@ -49,7 +49,7 @@ class Searched(StrictModel):
 
     @property
     def best(self) -> Trial:
-        """The trial with the highest MAP@R, the earliest of equal ones."""
+        """The trial with the highest MAP@R, the first of equal ones or if all diverged."""
         return max(self.trials, key=lambda trial: trial.map_at_r or 0.0)
 
 
@@ -134,11 +134,8 @@ class RateSearch:
             name = f"{self.loss}, trial {number} of {len(self.trials)}"
             try:
                 training = run_training(task, name, self._say, quiet=self._quiet)
-            except DivergedError as error:
-                diverged = error
+            except DivergedError:
                 trials.append(Trial(rates=rates, map_at_r=None))
             else:
                 trials.append(Trial(rates=rates, map_at_r=training.metrics["trained"]["map_at_r"]))
-        if all(trial.map_at_r is None for trial in trials):
-            raise diverged
         return Searched(trials=trials)

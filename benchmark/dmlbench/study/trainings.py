@@ -26,12 +26,14 @@ class Training(StrictModel):
         metrics, history: see `dmlbench.training.read_training`.
         made_with: versions and hardware.
         checkpoints: validations of the epochs whose models were kept.
+        diverged: what was not a finite number, of a training that has no other outcome.
     """
 
-    metrics: dict[str, Any]
-    history: list[dict[str, Any]]
-    made_with: dict[str, Any]
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    history: list[dict[str, Any]] = Field(default_factory=list)
+    made_with: dict[str, Any] = Field(default_factory=dict)
     checkpoints: list[dict[str, float]] = Field(default_factory=list)
+    diverged: str | None = None
 
 
 def plan_training(

@@ -62,9 +62,8 @@ class Work(NamedTuple):
 
 
 def measure(model: StudyModel) -> tuple[Measurement, Measurement | None]:
-    """Train and score a model, and return its measurements on both sets of images."""
+    """Score a model that did not diverge, and return its measurements on both sets of images."""
     recipe = model.recipe
-    model.training()
     properties = model.measure(PROPERTIES, recipe.properties)
     if recipe.classes is None:
         return properties, None
@@ -92,7 +91,8 @@ class _Worker:
         model = StudyModel(*where, condition=work.condition, quiet=quiet)
         match work.kind:
             case "model":
-                measure(model)
+                if model.diverged is None:
+                    measure(model)
             case "maps":
                 model.explain(work.method)
             case "checkpoint":

@@ -358,3 +358,35 @@ def test_a_trial_that_diverges_counts_as_nothing_learned(make_recipe, dmlbench, 
     first, second = answer.json["searches"]["contrastive"]["trials"]
     assert second["map_at_r"] is None
     assert first["map_at_r"] > 0
+
+
+def test_a_loss_whose_training_diverges_is_left_out_with_all_its_folds(
+    make_recipe, dmlbench, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loss_that_diverges.py").write_text(
+        "from torch import nn\n\nclass Diverges(nn.Module):\n"
+        "    def forward(self, embeddings, classes):\n        return embeddings.sum() / 0\n"
+    )
+    diverges = "python:loss_that_diverges:Diverges?group=ranking"
+    too_fast = {
+        "losses": ["contrastive"],
+        "training": {"hyperparameters": {"network.trunk_lr": 1e30}},
+    }
+    search = {"trials": 1, "epochs": 1}
+    conditions = {"too_fast": too_fast}
+    seconds = {"saliency": None, "classes": None, "search": search}
+    for losses, code in (([diverges, "contrastive", "arcface"], 0), ([diverges], 1)):
+        of_losses = conditions if "contrastive" in losses else None
+        path = make_recipe(tmp_path, losses=losses, conditions=of_losses, **seconds)
+        answer = dmlbench("study", path, "--out", tmp_path / "study", "--json")
+        assert answer.exit_code == code, answer.err
+        if code:
+            assert "the loss is not a finite number at step 0" in answer.err
+            continue
+        assert answer.json["losses"] == ["arcface", "contrastive", "none"]
+        assert len(answer.json["diverged"]) == 3
+        assert answer.json["diverged"][-1] == "contrastive-fold0-too_fast"
+        assert answer.json["conditions"] == {}
+        summary = (tmp_path / "study" / "summary.md").read_text()
+        assert "Left out, as training diverged: " in summary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from pydantic import Field
@@ -173,6 +173,19 @@ class Findings(StrictModel):
     diverged: tuple[str, ...] = ()
 
 
+class Parts(TypedDict, total=False):
+    """Fields of `Findings` that are there only if a recipe asks for them."""
+
+    equal_map_at_r: EqualRetrieval | None
+    searches: dict[str, Searched]
+    conditions: dict[str, ConditionFindings]
+    trajectories: dict[str, dict[int, list[ScoredPoint]]]
+    other_maps: dict[str, MapComparison]
+    representations: RepresentationComparison | None
+    left_out: dict[str, Change]
+    diverged: tuple[str, ...]
+
+
 def find(
     recipe: StudyRecipe,
     trainings: Mapping[Model, Training],
@@ -182,16 +195,7 @@ def find(
     maps: MapComparison | None,
     repeats: MapComparison | None,
     groups: Groups | None,
-    chosen: ChosenPoints | None = None,
-    equal: Mapping[Model, Measurement] | None = None,
-    equal_groups: Groups | None = None,
-    searches: Mapping[str, Searched] | None = None,
-    conditions: Mapping[str, ConditionFindings] | None = None,
-    trajectories: Mapping[str, dict[int, list[ScoredPoint]]] | None = None,
-    other_maps: Mapping[str, MapComparison] | None = None,
-    representations: RepresentationComparison | None = None,
-    left_out: Mapping[str, Change] | None = None,
-    diverged: Sequence[str] = (),
+    **parts: Unpack[Parts],
 ) -> Findings:
     """Combine the results of all steps of a study.
 
@@ -199,9 +203,8 @@ def find(
         labels: properties of the images of `classes` that are classes.
         maps: comparison of maps of all losses of one fold.
         repeats: comparison of maps of all losses of all folds that have maps.
-        chosen, equal, equal_groups: models at equal MAP@R, their measurements, and groups of them.
-        searches, conditions, trajectories, other_maps, representations, left_out, diverged: as in
-            `Findings`.
+        groups: the models of both groups; None if the losses are not of two groups.
+        parts: as in `Findings`.
     """
     measured = {loss for loss, _ in properties}
     losses = tuple(loss for loss in recipe.compared if loss in measured)
@@ -230,26 +233,32 @@ def find(
         retrieval_spearman=retrieval_spearman(by_score[MAIN.key], by_label),
         maps=maps,
         fold_agreement=_fold_agreement(losses, repeats) if repeats else {},
-        groups=_groups(groups, properties, classes, labels, maps, representations),
-        equal_map_at_r=EqualRetrieval(
-            levels=chosen.levels,
-            points=chosen.points,
-            properties=_by_score(equal, tuple(chosen.points)),
-            groups=_groups(equal_groups, equal, {}, (), None, None),
-            untrained={
-                fold: training.metrics["untrained"]["map_at_r"]
-                for (_, fold), training in trainings.items()
-            },
-        )
-        if chosen and equal
-        else None,
-        searches=dict(searches or {}),
-        conditions=dict(conditions or {}),
-        trajectories=dict(trajectories or {}),
-        other_maps=dict(other_maps or {}),
-        representations=representations,
-        left_out=dict(left_out or {}),
-        diverged=tuple(diverged),
+        groups=_groups(groups, properties, classes, labels, maps, parts.get("representations")),
+        **parts,
+    )
+
+
+def at_equal_retrieval(
+    chosen: ChosenPoints,
+    measured: Mapping[Model, Measurement],
+    groups: Groups | None,
+    trainings: Mapping[Model, Training],
+) -> EqualRetrieval:
+    """Combine what was measured of the models at equal MAP@R.
+
+    Args:
+        chosen, measured, groups: these models, their measurements on the images of properties, and
+            those of both groups.
+    """
+    return EqualRetrieval(
+        levels=chosen.levels,
+        points=chosen.points,
+        properties=_by_score(measured, tuple(chosen.points)),
+        groups=_groups(groups, measured, {}, (), None, None),
+        untrained={
+            fold: training.metrics["untrained"]["map_at_r"]
+            for (_, fold), training in trainings.items()
+        },
     )
 
 

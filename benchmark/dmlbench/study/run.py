@@ -14,7 +14,6 @@ from dmlbench.comparison.groups import Groups, loss_groups
 from dmlbench.comparison.maps import compare_all_maps
 from dmlbench.evaluation.executor_settings import LOCAL, ExecutorSettings
 from dmlbench.losses import without_controls
-from dmlbench.results import Result
 from dmlbench.results.files import FORMAT
 from dmlbench.study.changes import Change, training_changes
 from dmlbench.study.conditions import (
@@ -24,12 +23,19 @@ from dmlbench.study.conditions import (
     compare_condition,
     compare_maps,
 )
-from dmlbench.study.findings import Findings, MapComparison, find
+from dmlbench.study.findings import (
+    EqualRetrieval,
+    Findings,
+    MapComparison,
+    at_equal_retrieval,
+    find,
+)
 from dmlbench.study.models import PROPERTIES, Measurement, StudyModel, labels_of, open_images
 from dmlbench.study.recipe import Model, StudyRecipe
 from dmlbench.study.representations import RepresentationComparison, compare_models
 from dmlbench.study.search import RateSearch
 from dmlbench.study.steps import Steps
+from dmlbench.study.trainings import Training
 from dmlbench.study.trajectories import (
     ChosenPoints,
     Point,
@@ -294,8 +300,6 @@ def _gather(
         maps[name] = steps.take(
             name, _decides(recipe, of_it, method, checked=name == MAPS), MapComparison, compare
         )
-    results = out / "results"
-    equal = {} if chosen is None else _measured_at(chosen, recipe, models)
     return find(
         recipe,
         trainings,
@@ -304,24 +308,24 @@ def _gather(
         labels_of(recipe.classes),
         maps.get(MAPS),
         maps.get(REPEATS),
-        _groups(recipe, [each.result(results) for each in properties.values()]),
-        chosen,
-        equal,
-        _groups(recipe, [each.result(results) for each in equal.values()]) if equal else None,
-        {search.loss: search.searched() for search in searches},
-        {
+        _groups(recipe, properties, out),
+        equal_map_at_r=_at_equal_retrieval(chosen, recipe, models, trainings, out)
+        if chosen
+        else None,
+        searches={search.loss: search.searched() for search in searches},
+        conditions={
             name: _compare_condition(recipe, name, models, trained, (properties, classes), steps)
             for name, trained in conditions.items()
         },
-        _trajectories(recipe, models) if recipe.trajectories else None,
-        {
+        trajectories=_trajectories(recipe, models) if recipe.trajectories else {},
+        other_maps={
             method: maps[name]
             for name, _, method in _map_steps(recipe, models)
             if method is not None
         },
-        _representations(recipe, models, out) if recipe.representations else None,
-        left_out,
-        diverged,
+        representations=_representations(recipe, models, out) if recipe.representations else None,
+        left_out=dict(left_out),
+        diverged=tuple(diverged),
     )
 
 
@@ -402,10 +406,14 @@ def _compare_condition(
     return compare_condition(training, properties, usual[0], classes, usual[1], maps)
 
 
-def _measured_at(
-    chosen: ChosenPoints, recipe: StudyRecipe, models: Sequence[StudyModel]
-) -> dict[Model, Measurement]:
-    """Return the measurements of the models that are compared at equal MAP@R."""
+def _at_equal_retrieval(
+    chosen: ChosenPoints,
+    recipe: StudyRecipe,
+    models: Sequence[StudyModel],
+    trainings: Mapping[Model, Training],
+    out: Path,
+) -> EqualRetrieval:
+    """Measure and combine the models that are compared at equal MAP@R."""
     measured = {}
     for model in models:
         point = _point(chosen, model)
@@ -415,7 +423,7 @@ def _measured_at(
                 if point.best
                 else model.measure_checkpoint(EQUAL, recipe.properties, point.epoch)
             )
-    return measured
+    return at_equal_retrieval(chosen, measured, _groups(recipe, measured, out), trainings)
 
 
 def _compare(models: Sequence[StudyModel], method: str | None) -> MapComparison:
@@ -429,7 +437,8 @@ def _compare(models: Sequence[StudyModel], method: str | None) -> MapComparison:
     return MapComparison(**vars(table), names=names)
 
 
-def _groups(recipe: StudyRecipe, results: Sequence[Result]) -> Groups | None:
+def _groups(recipe: StudyRecipe, measured: Mapping[Model, Measurement], out: Path) -> Groups | None:
+    results = [each.result(out / "results") for each in measured.values()]
     if recipe.groups is not None:
         return read_groups(Path(recipe.groups), results)
     return loss_groups(results)

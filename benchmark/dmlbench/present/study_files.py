@@ -13,7 +13,7 @@ from dmlbench.present.page import render_page
 from dmlbench.present.study_dot_plots import study_dot_plots
 from dmlbench.present.study_heat_maps import study_grids
 from dmlbench.present.study_sentences import findings_in_words
-from dmlbench.present.study_tables import study_tables
+from dmlbench.present.study_tables import CLAIMS, study_tables
 from dmlbench.present.study_trajectories import trajectory_plot
 from dmlbench.present.table import Table
 from dmlbench.present.table_writers import csv_table, markdown_table
@@ -66,6 +66,7 @@ def write_study(findings: Findings, out: Path) -> None:
         kind="study",
         sections=[
             ("findings", "in short"),
+            ("claims", "beside the paper"),
             *((f"figure-{name}", title) for name, title, _ in grids),
             *([("trajectories", "along training")] if trajectories else []),
             *((f"figure-{name}", plot.title) for name, plot in dots.items()),
@@ -76,7 +77,8 @@ def write_study(findings: Findings, out: Path) -> None:
         recipe=findings.recipe,
         scale=_scale(findings),
         sentences=sentences,
-        tables=[(name, table, _topic(name)) for name, table in tables],
+        claims=dict(tables)[CLAIMS],
+        tables=[(name, table, _topic(name)) for name, table in tables if name != CLAIMS],
         grids=grids,
         trajectories=trajectories,
         dots=[(name, plot, _DOTS[name]) for name, plot in dots.items()],

@@ -46,7 +46,7 @@ def _between_groups(findings: Findings) -> Iterator[str]:
         return
     first, second = groups.groups.names
     tests = groups.properties
-    sure = _sure(groups)
+    sure = differing(groups)
     if sure:
         listed = "; ".join(_difference(name, tests[name]) for name in sure)
         yield f"Properties that {first} and {second} losses cluster by differently: {listed}."
@@ -69,8 +69,8 @@ def _between_groups(findings: Findings) -> Iterator[str]:
         )
 
 
-def _sure(groups: GroupComparison) -> list[str]:
-    """Return the properties in which the groups differ."""
+def differing(groups: GroupComparison) -> list[str]:
+    """Return the properties in which the groups differ, beyond the doubt of so many tests."""
     return [
         name
         for name, test in groups.properties.items()
@@ -99,7 +99,7 @@ def _at_equal_retrieval(findings: Findings) -> Iterator[str]:
         return
     first, second = equal.groups.groups.names
     tests = equal.groups.properties
-    sure = _sure(equal.groups)
+    sure = differing(equal.groups)
     if sure:
         listed = "; ".join(f"{name} ({_means(tests[name])})" for name in sure)
         yield f"{where}, {first} and {second} losses differ in: {listed}."
@@ -107,7 +107,7 @@ def _at_equal_retrieval(findings: Findings) -> Iterator[str]:
         reach = f" {reach_words(equal.groups.reach)}" if equal.groups.reach else ""
         yield f"{where}, no property tells {first} from {second} losses.{reach}"
     if equal.unlearned:
-        folds = _listed([f"fold {fold}" for fold in equal.unlearned])
+        folds = joined([f"fold {fold}" for fold in equal.unlearned])
         yield (
             f"That level is not above the untrained network's MAP@R ({folds}): a loss that did not "
             "get above it sets the level, so models that hardly learned are compared there."
@@ -156,17 +156,17 @@ def _with_retrieval(findings: Findings) -> Iterator[str]:
         ]
         for significant in (True, False)
     )
-    retrieval = f"Retrieval of {label} (MAP@R on average: {_listed(reached)})"
+    retrieval = f"Retrieval of {label} (MAP@R on average: {joined(reached)})"
     if not sure:
         yield (
             f"{retrieval} goes with NR-Precision of no property beyond doubt (Spearman's rho over "
-            f"the losses, p (Holm) >= {SIGNIFICANCE}: {_listed(unsure)})."
+            f"the losses, p (Holm) >= {SIGNIFICANCE}: {joined(unsure)})."
         )
         return
-    beside = f" Not beyond doubt: {_listed(unsure)}." if unsure else ""
+    beside = f" Not beyond doubt: {joined(unsure)}." if unsure else ""
     yield (
         f"{retrieval} goes with NR-Precision (Spearman's rho over the losses, p (Holm) < "
-        f"{SIGNIFICANCE}): {_listed(sure)}. Differences in these can come from how far training "
+        f"{SIGNIFICANCE}): {joined(sure)}. Differences in these can come from how far training "
         f"got.{beside}"
     )
 
@@ -181,7 +181,7 @@ def _given_retrieval(findings: Findings) -> Iterator[str]:
     sure = [
         f"{name} (partial r {number(test.effect, 2)}, p (Holm) {p_value(test.p_holm)})"
         for name, test in known.items()
-        if test.p_holm is not None and test.p_holm < SIGNIFICANCE
+        if name in given_retrieval(groups)
     ]
     first, second = groups.groups.names
     if sure:
@@ -192,6 +192,16 @@ def _given_retrieval(findings: Findings) -> Iterator[str]:
             f"Given MAP@R, no property tells {first} from {second} losses: the smallest p (Holm) "
             f"is {smallest}. That is no evidence that they are equal."
         )
+
+
+def given_retrieval(groups: GroupComparison) -> list[str]:
+    """Return the properties in which the groups differ given MAP@R."""
+    tests = {name: test.given_retrieval for name, test in groups.properties.items()}
+    return [
+        name
+        for name, test in tests.items()
+        if test is not None and test.p_holm is not None and test.p_holm < SIGNIFICANCE
+    ]
 
 
 def _conditions(findings: Findings) -> Iterator[str]:
@@ -241,9 +251,9 @@ def _changes(findings: Findings) -> Iterator[str]:
         elif any(intervals):
             parts["neither"].append(f"{name} (higher {higher}, lower {lower} of {len(losses)})")
     said = [
-        f"higher for every loss: {_listed(parts['higher'])}" if parts["higher"] else "",
-        f"lower for every loss: {_listed(parts['lower'])}" if parts["lower"] else "",
-        f"for some: {_listed(parts['neither'])}" if parts["neither"] else "",
+        f"higher for every loss: {joined(parts['higher'])}" if parts["higher"] else "",
+        f"lower for every loss: {joined(parts['lower'])}" if parts["lower"] else "",
+        f"for some: {joined(parts['neither'])}" if parts["neither"] else "",
     ]
     if any(said):
         yield (
@@ -253,14 +263,7 @@ def _changes(findings: Findings) -> Iterator[str]:
 
 
 def _above_chance(findings: Findings) -> Iterator[str]:
-    losses = without_controls(findings.losses)
-    counts = {
-        name: sum(
-            by_loss[loss].beyond_chance == by_loss[loss].folds and by_loss[loss].mean is not None
-            for loss in losses
-        )
-        for name, by_loss in findings.properties[MAIN.key].items()
-    }
+    losses, counts = without_controls(findings.losses), beyond_chance(findings)
     everyone = [name for name, count in counts.items() if count == len(losses)]
     nobody = [name for name, count in counts.items() if not count]
     some = [
@@ -269,11 +272,22 @@ def _above_chance(findings: Findings) -> Iterator[str]:
         if 0 < count < len(losses)
     ]
     parts = [
-        f"for all {len(losses)} losses: {_listed(everyone)}" if everyone else "",
-        f"for some: {_listed(some)}" if some else "",
-        f"for none: {_listed(nobody)}" if nobody else "",
+        f"for all {len(losses)} losses: {joined(everyone)}" if everyone else "",
+        f"for some: {joined(some)}" if some else "",
+        f"for none: {joined(nobody)}" if nobody else "",
     ]
     yield f"Embeddings cluster by a property beyond chance {'; '.join(filter(None, parts))}."
+
+
+def beyond_chance(findings: Findings) -> dict[str, int]:
+    """Return the number of trained losses beyond chance in every fold, by property."""
+    return {
+        name: sum(
+            by_loss[loss].beyond_chance == by_loss[loss].folds and by_loss[loss].mean is not None
+            for loss in without_controls(findings.losses)
+        )
+        for name, by_loss in findings.properties[MAIN.key].items()
+    }
 
 
 def _maps(findings: Findings) -> Iterator[str]:
@@ -386,11 +400,11 @@ def _retrieval(findings: Findings) -> Iterator[str]:
 def _left_out(findings: Findings) -> Iterator[str]:
     if findings.diverged:
         yield (
-            f"Left out, as training diverged: {_listed(findings.diverged)}. A loss of the study is "
+            f"Left out, as training diverged: {joined(findings.diverged)}. A loss of the study is "
             "left out of all comparisons with all its folds, a condition lacks the model alone."
         )
     if findings.left_out:
-        listed = _listed(
+        listed = joined(
             [
                 f"{loss} {number(change.value, 4)} [{interval(change.ci95, 4)}]"
                 for loss, change in findings.left_out.items()
@@ -412,7 +426,7 @@ def _training(findings: Findings) -> Iterator[str]:
     if behind:
         yield (
             f"Not above the untrained network's MAP@R on the validation classes of every fold: "
-            f"{_listed(behind)}."
+            f"{joined(behind)}."
         )
     elif trained:
         yield (
@@ -421,5 +435,6 @@ def _training(findings: Findings) -> Iterator[str]:
         )
 
 
-def _listed(names: Sequence[str]) -> str:
+def joined(names: Sequence[str]) -> str:
+    """Return names with commas between them."""
     return ", ".join(names)

@@ -1,4 +1,4 @@
-"""Tables of the findings of a study; the first three are those of the paper."""
+"""Tables of the findings of a study; after the first, three are those of the paper."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from dmlbench.present.comparison_tables import faithfulness_table
 from dmlbench.present.condition_tables import condition_tables
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.numbers import extent, number, range_text
+from dmlbench.present.paper_claims import paper_table
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
 from dmlbench.scores.registry import MAIN, PAPER, RETRIEVAL, declared
 from dmlbench.study.findings import Averaged, Findings, MapComparison
 from dmlbench.study.representations import mean_value
 from dmlbench.study.search import RATES
 
+CLAIMS = "paper_claims"
+"""Name of the table of the paper's findings."""
 SIGNIFICANT = 2.576
 """z of the two-sided 1 % of a normal: what table 6 of the paper underlines."""
 NAMES = names("loss", "group")
@@ -27,6 +30,7 @@ VALIDATION = tuple(map(declared, ("map_at_r", "precision_at_1")))
 
 def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
     """Yield the name of a file and its table, for every table that has content."""
+    yield CLAIMS, paper_table(findings)
     if findings.maps is not None:
         yield "saliency_correlations", correlation_table(findings)
     for score in (MAIN, PAPER):

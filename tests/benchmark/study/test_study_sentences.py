@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dmlbench.comparison.group_tests import MAPS
 from dmlbench.losses import without_controls
+from dmlbench.present.paper_claims import paper_table
 from dmlbench.present.study_sentences import SIGNIFICANCE, findings_in_words
 from dmlbench.study.changes import Change
 from dmlbench.study.findings import EqualRetrieval, Findings, RankCorrelation
@@ -147,3 +148,33 @@ def test_equal_map_at_r_is_said_with_its_level_distance_and_doubt(findings, leve
     assert ("takes a property with" in said) is not differing
     text = " ".join(findings_in_words(changed))
     assert ("not above the untrained network's MAP@R (fold 0)" in text) is (level < 0.02)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)).map(sorted), min_size=14, max_size=14)
+)
+def test_losses_are_told_apart_by_intervals_that_do_not_overlap(findings, ends):
+    label, by_loss = next(iter(findings.classes.items()))
+    intervals = dict(zip(without_controls(findings.losses), ends, strict=True))
+    scores = {
+        loss: {
+            key: each.model_copy(update={"ci95": tuple(intervals[loss])})
+            if loss in intervals
+            else each
+            for key, each in by_score.items()
+        }
+        for loss, by_score in by_loss.items()
+    }
+    changed = findings.model_copy(update={"classes": {label: scores}})
+    apart = sum(a[1] < b[0] for a in ends for b in ends)
+    assert f"intervals of {apart} of 91 pairs" in paper_table(changed).rows[0][2]
+
+
+@given(st.floats(0, 1))
+def test_a_claim_of_different_features_names_properties_beyond_doubt_alone(findings, p):
+    for name in findings.groups.properties:
+        findings = with_test(findings, name, corrected={"p_holm": 1.0})
+    changed = with_test(findings, HUE, corrected={"p_holm": p, "delta_ci95": (0.1, 0.9)})
+    said = paper_table(changed).rows[1][1]
+    expected = f"1 of 11 properties differ: {HUE}" if p < SIGNIFICANCE else "0 of 11 properties"
+    assert said.startswith(expected)

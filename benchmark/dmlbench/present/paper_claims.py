@@ -1,0 +1,140 @@
+"""What the paper finds, beside what a study finds and how strong its evidence is."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from statistics import mean
+
+from dmlbench.comparison.group_tests import MAPS, RETRIEVAL_SCORE
+from dmlbench.losses import without_controls
+from dmlbench.present.numbers import number, p_value, range_text
+from dmlbench.present.study_sentences import beyond_chance, differing, given_retrieval, joined
+from dmlbench.present.table import Column, Row, Table
+from dmlbench.results.files import Interval
+from dmlbench.scores.registry import MAIN, declared
+from dmlbench.study.findings import Findings, mean_ceiling, mean_r, pairs_of
+
+CLASS = "car_model"
+"""The property that losses are trained for; all others are irrelevant to it."""
+
+
+def paper_table(findings: Findings) -> Table:
+    """Return the claims of the paper's abstract that a study can speak to, a row each."""
+    columns = tuple(
+        Column(title, role="words")
+        for title in ("the paper finds", "the study finds", "strength of the evidence")
+    )
+    rows: list[Row] = [
+        *_equal_retrieval(findings),
+        *_different_properties(findings),
+        *_different_maps(findings),
+        *_more_than_training_classes(findings),
+        *_irrelevant_properties(findings),
+    ]
+    return Table("The paper's findings beside those of the study", columns, rows)
+
+
+def _equal_retrieval(findings: Findings) -> Iterator[Row]:
+    if not findings.classes:
+        return
+    label, by_loss = next(iter(findings.classes.items()))
+    score = declared(RETRIEVAL_SCORE)
+    trained = {loss: by_loss[loss][score.key] for loss in without_controls(findings.losses)}
+    untrained = by_loss["none"][score.key].mean if "none" in by_loss else None
+    beside = "" if untrained is None else f", untrained {number(untrained, score.digits)}"
+    intervals = [each.ci95 for each in trained.values() if each.ci95 is not None]
+    pairs = list(itertools.combinations(intervals, 2))
+    apart = sum(_apart(a, b) for a, b in pairs)
+    yield (
+        "losses retrieve about equally well",
+        f"{score.title} of {label} "
+        f"{range_text((each.mean for each in trained.values()), score.digits)} over "
+        f"{len(trained)} losses{beside}",
+        f"95 % intervals of {apart} of {len(pairs)} pairs of losses do not overlap",
+    )
+
+
+def _apart(a: Interval, b: Interval) -> bool:
+    return a[1] < b[0] or b[1] < a[0]
+
+
+def _different_properties(findings: Findings) -> Iterator[Row]:
+    groups = findings.groups
+    if groups is None:
+        return
+    first, second = groups.groups.names
+    sure = differing(groups)
+    strength = [f"given MAP@R: {_named(given_retrieval(groups))}"]
+    equal = findings.equal_map_at_r
+    if equal is not None and equal.groups is not None:
+        strength.append(f"at equal MAP@R: {_named(differing(equal.groups))}")
+    if groups.reach is not None and groups.reach.smallest_delta is not None:
+        smallest = number(groups.reach.smallest_delta, 2)
+        strength.append(f"no |delta| below {smallest} can be shown")
+    yield (
+        f"{first} and {second} losses lead to different features",
+        f"{len(sure)} of {len(groups.properties)} properties differ: {_named(sure)}",
+        "; ".join(strength),
+    )
+
+
+def _different_maps(findings: Findings) -> Iterator[Row]:
+    groups = findings.groups
+    agreement = groups.agreements.get(MAPS) if groups else None
+    if agreement is None or agreement.relabeling is None:
+        return
+    within = ", ".join(
+        f"{number(each.mean, 2)} within {name}" for name, each in agreement.within.items()
+    )
+    tested = agreement.relabeling
+    strength = f"p {p_value(tested.p)}"
+    if tested.p_given_retrieval is not None:
+        strength += f", given MAP@R {p_value(tested.p_given_retrieval)}"
+    yield (
+        "maps agree more within the groups than between them",
+        f"r {within}, {number(agreement.between.mean, 2)} between",
+        strength,
+    )
+
+
+def _more_than_training_classes(findings: Findings) -> Iterator[Row]:
+    maps, trained = findings.maps, without_controls(findings.losses)
+    of_folds = [
+        findings.fold_agreement[loss].r for loss in trained if loss in findings.fold_agreement
+    ]
+    folds = [r for r in of_folds if r is not None]
+    if maps is None or not folds:
+        return
+    pairs = pairs_of(maps, trained)
+    yield (
+        "different losses can lead to different features",
+        f"maps of different losses correlate with r {number(mean_r(pairs), 2)}, those of one loss "
+        f"trained on other classes with {number(mean(folds), 2)}",
+        f"noise of the maps alone allows {number(mean_ceiling(pairs), 2)}",
+    )
+
+
+def _irrelevant_properties(findings: Findings) -> Iterator[Row]:
+    losses = without_controls(findings.losses)
+    counts = {name: n for name, n in beyond_chance(findings).items() if name != CLASS}
+    always = [name for name, count in counts.items() if count == len(losses)]
+    lower = [
+        name
+        for name in always
+        if len(findings.changes.get(name, {})) == len(losses)
+        and all(
+            change.ci95 is not None and change.ci95[1] < 0
+            for change in findings.changes[name].values()
+        )
+    ]
+    yield (
+        "properties that should not matter influence embeddings",
+        f"{len(always)} of {len(counts)} are beyond chance in {MAIN.title} for every loss and "
+        f"fold: {_named(always)}",
+        f"with training less by the interval of every loss: {_named(lower)}",
+    )
+
+
+def _named(names: list[str]) -> str:
+    return joined(names) or "none"

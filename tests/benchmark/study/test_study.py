@@ -98,6 +98,7 @@ def test_tables_page_and_summary_say_the_same(study, numbers):
 
 def _tables():
     return (
+        "paper_claims",
         *("saliency_correlations", "nr_precision", "nr_precision_paper", "group_tests"),
         *("group_agreements", "retrieval_car_model", "saliency_bounds", "training"),
     )

@@ -1,6 +1,7 @@
 """The pool of workers on a real Ray cluster of two nodes."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,27 @@ def test_errors_and_lost_workers_are_answers_and_the_rest_is_done(pool):
     assert isinstance(answers["die"], LostWorkerError)
     assert isinstance(answers["raise"], UnknownNameError)
     assert answers["last"][0] == "last"
+
+
+class Cards:
+    """Says which GPUs a worker sees."""
+
+    def __call__(self, work):
+        time.sleep(1)
+        return os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def test_workers_share_gpus_where_they_are_more_and_none_is_without():
+    """No GPU is needed: Ray hands out as many as a node says that it has."""
+    cluster_utils = pytest.importorskip("ray.cluster_utils")
+    head = {"num_cpus": 3, "num_gpus": 2, "include_dashboard": False}
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
+    try:
+        for workers, expected in ((None, 2), (3, 3)):
+            pool = Pool(Cards(), cluster.address, workers=workers, threads=1, gpus=None)
+            seen = [answer for _, answer in pool.each(range(6))]
+            pool.close()
+            assert len({process for process, _ in seen}) == expected
+            assert {card for _, card in seen} == {"0", "1"}
+    finally:
+        cluster.shutdown()

@@ -128,7 +128,13 @@ def _run_on_ray(
 ) -> None:
     """Run the models on a Ray cluster; an error is raised after all other models are done."""
     failed: list[PrismError] = []
-    pool = Pool(worker, executor.address, workers=executor.workers, threads=executor.threads or 1)
+    pool = Pool(
+        worker,
+        executor.address,
+        workers=executor.workers,
+        threads=executor.threads or 1,
+        gpus=None,
+    )
     try:
         for work, error in pool.each(works):
             if isinstance(error, LostWorkerError):

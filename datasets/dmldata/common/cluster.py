@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import os
 import socket
 import time
@@ -36,7 +37,8 @@ class Pool(Generic[Work, Answer]):
         address: address of the cluster, as for `ray.init`; None starts one on this machine.
         workers: maximum number of workers; None for as many as the cluster has room for.
         threads: number of CPUs that each worker reserves.
-        gpus: number of GPUs that each worker reserves; None for one if the cluster has any.
+        gpus: number of GPUs that each worker reserves; None for one if the cluster has any, or for
+            a part of one if `workers` asks for more workers than there are GPUs.
 
     Raises:
         MissingPackageError: Ray is not installed.
@@ -53,13 +55,16 @@ class Pool(Generic[Work, Answer]):
         gpus: int | None = 0,
     ) -> None:
         self._ray = _connect(address)
-        if gpus is None:
-            gpus = int(self._ray.cluster_resources().get("GPU", 0) > 0)
         self._function, self._maximum = function, workers
-        self._threads, self._gpus = threads, gpus
+        self._threads = threads
+        self._gpus = (
+            gpus_of_each(self._ray.cluster_resources().get("GPU", 0), workers)
+            if gpus is None
+            else gpus
+        )
         self._require_room()
         self._actor_class = self._ray.remote(
-            num_cpus=threads, num_gpus=gpus, max_restarts=0, max_task_retries=0
+            num_cpus=threads, num_gpus=self._gpus, max_restarts=0, max_task_retries=0
         )(_Actor)
         self._numbers = itertools.count()
         self._actors: dict[int, Any] = {}
@@ -154,7 +159,7 @@ class Pool(Generic[Work, Answer]):
             for node in nodes
         )
         self._ray.shutdown()
-        request = f"{self._threads} CPUs" + (f" and {self._gpus} GPU" if self._gpus else "")
+        request = f"{self._threads} CPUs" + (f" and {self._gpus:g} GPU" if self._gpus else "")
         raise InputError(
             f"no node of the Ray cluster has {request} for a worker (its nodes have: "
             f"{', '.join(resources) or 'nothing'}); ask for less with --threads or --device, or "
@@ -166,7 +171,10 @@ class Pool(Generic[Work, Answer]):
 
     def _places(self, node: dict[str, float]) -> int:
         places = int(node.get("CPU", 0)) // self._threads
-        return min(places, int(node.get("GPU", 0)) // self._gpus) if self._gpus else places
+        if self._gpus:
+            of_a_gpu = 1 if self._gpus >= 1 else int(1 / self._gpus)
+            places = min(places, int(node.get("GPU", 0)) * of_a_gpu // max(1, int(self._gpus)))
+        return places
 
 
 class _Actor:
@@ -187,6 +195,18 @@ class _Actor:
             return self._function(work)
         except PrismError as error:
             return error
+
+
+def gpus_of_each(gpus: float, workers: int | None) -> float:
+    """Return how many GPUs each worker reserves: one, or a part if they are fewer than workers.
+
+    >>> gpus_of_each(0, 4), gpus_of_each(2, None), gpus_of_each(1, 3), gpus_of_each(2, 3)
+    (0, 1, 0.3333, 0.5)
+    """
+    if workers is None or gpus == 0 or gpus >= workers:
+        return int(gpus > 0)
+    # A worker has a part of one GPU, never of two, which Ray knows to four digits.
+    return math.floor(10_000 / math.ceil(workers / gpus)) / 10_000
 
 
 def _connect(address: str | None) -> ModuleType:

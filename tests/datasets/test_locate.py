@@ -26,7 +26,7 @@ def test_a_set_of_the_project_is_found_by_its_name_anywhere(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     images = {name: len(open_dataset(name)) for name in SETS}
-    assert images == {"paper": 2000, "sample": 64, "train196": 3528}
+    assert images == {"paper": 2000, "sample": 64, "train196": 5880}
     assert open_dataset("sample").url == "package:sample"
 
 

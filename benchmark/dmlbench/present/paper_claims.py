@@ -11,12 +11,10 @@ from dmlbench.losses import without_controls
 from dmlbench.present.numbers import number, p_value, range_text
 from dmlbench.present.study_sentences import beyond_chance, differing, given_retrieval, joined
 from dmlbench.present.table import Column, Row, Table
-from dmlbench.results.files import Interval
+from dmlbench.results.files import CLASSES, Interval
 from dmlbench.scores.registry import MAIN, declared
+from dmlbench.study.changes import UNTRAINED
 from dmlbench.study.findings import Findings, mean_ceiling, mean_r, pairs_of
-
-CLASS = "car_model"
-"""The property that losses are trained for; all others are irrelevant to it."""
 
 
 def paper_table(findings: Findings) -> Table:
@@ -41,7 +39,7 @@ def _equal_retrieval(findings: Findings) -> Iterator[Row]:
     label, by_loss = next(iter(findings.classes.items()))
     score = declared(RETRIEVAL_SCORE)
     trained = {loss: by_loss[loss][score.key] for loss in without_controls(findings.losses)}
-    untrained = by_loss["none"][score.key].mean if "none" in by_loss else None
+    untrained = by_loss[UNTRAINED][score.key].mean if UNTRAINED in by_loss else None
     beside = "" if untrained is None else f", untrained {number(untrained, score.digits)}"
     intervals = [each.ci95 for each in trained.values() if each.ci95 is not None]
     pairs = list(itertools.combinations(intervals, 2))
@@ -117,7 +115,9 @@ def _more_than_training_classes(findings: Findings) -> Iterator[Row]:
 
 def _irrelevant_properties(findings: Findings) -> Iterator[Row]:
     losses = without_controls(findings.losses)
-    counts = {name: n for name, n in beyond_chance(findings).items() if name != CLASS}
+    # What losses are trained for is relevant: the classes, by whatever name they are retrieved.
+    relevant = {*findings.classes, *CLASSES}
+    counts = {name: n for name, n in beyond_chance(findings).items() if name not in relevant}
     always = [name for name, count in counts.items() if count == len(losses)]
     lower = [
         name

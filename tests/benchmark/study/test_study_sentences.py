@@ -178,3 +178,12 @@ def test_a_claim_of_different_features_names_properties_beyond_doubt_alone(findi
     said = paper_table(changed).rows[1][1]
     expected = f"1 of 11 properties differ: {HUE}" if p < SIGNIFICANCE else "0 of 11 properties"
     assert said.startswith(expected)
+
+
+def test_the_classes_are_no_irrelevant_property_whatever_their_name(findings):
+    for label in ("car_rotation", "paint_hue"):
+        by_loss = next(iter(findings.classes.values()))
+        changed = findings.model_copy(update={"classes": {label: by_loss}})
+        said = paper_table(changed).rows[-1]
+        assert label not in said[1]
+        assert " of 9 are beyond chance" in said[1]

@@ -65,7 +65,8 @@ def site(tmp_path_factory):
     """The pages as `make docs` builds them; a warning is an error."""
     pytest.importorskip("mkdocs")
     folder = tmp_path_factory.mktemp("site")
-    build = ["-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(folder)]
+    # Without --quiet, which hides warnings from --strict, too.
+    build = ["-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     subprocess.run([sys.executable, *build], cwd=DOCS.parent, check=True, capture_output=True)
     return folder
 
@@ -74,6 +75,12 @@ def test_every_page_is_in_the_site_and_fetches_nothing_from_elsewhere(site):
     assert {path.stem for path in DOCS.glob("*.md")} <= {path.stem for path in site.glob("*.html")}
     text = (site / "index.html").read_text()
     assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', text)
+
+
+def test_examples_of_the_reference_are_code_and_no_quotes(site):
+    text = (site / "api.html").read_text()
+    assert text.count('class="gp"') > 50  # prompts
+    assert "<blockquote>" not in text
 
 
 def test_the_search_of_pages_opened_from_disk_finds_what_is_typed(site, page):

@@ -29,6 +29,16 @@ def study(
         Path | None,
         typer.Option("--out", help="Folder of the study; by default the name of the study."),
     ] = None,
+    training: Annotated[
+        str | None,
+        typer.Option(
+            "--training",
+            metavar="DATA",
+            help="Images to train on and to retrieve the test classes of, in place of those of the "
+            "recipe: a dataset, or a folder of Cars196, CUB-200-2011 or Stanford Online Products.",
+            callback=path_or_url,
+        ),
+    ] = None,
     cluster: ClusterOptions,
     as_json: Json = False,
 ) -> None:
@@ -44,6 +54,8 @@ def study(
     from dmlbench.study import load_study, run_study
 
     loaded = load_study(recipe)
+    if training is not None:
+        loaded = loaded.trained_on(training)
     folder = out or Path(loaded.name)
     check_folder(folder, "--out")
     executor = ExecutorSettings(**vars(cluster))

@@ -10,13 +10,16 @@ from pydantic import Field, field_validator, model_validator
 
 from dmlbench.losses import LOSSES, loss_named, without_controls
 from dmldata.common.documents import load_document
-from dmldata.common.errors import UnknownNameError
+from dmldata.common.errors import InputError, UnknownNameError
 from dmldata.common.strict import StrictModel
 
 ALL = "all"
 RECIPES = resources.files("dmlbench.study") / "recipes"
 OWN = {"loss", "fold", "out", "name"}
 """Settings of a training that the study sets itself."""
+
+OF_DATA = {"data", "label", "labels", "properties"}
+"""Options of a training that are about its images."""
 
 Fold = Annotated[int, Field(ge=0)]
 Some = Annotated[int, Field(ge=1)]
@@ -196,6 +199,23 @@ class StudyRecipe(StrictModel):
     def folds_of(self, condition: str) -> tuple[int, ...]:
         """Return the folds of a condition."""
         return self.conditions[condition].folds or self.folds[:1]
+
+    def trained_on(self, data: str) -> StudyRecipe:
+        """Return the same study, trained on other images and retrieving their test classes.
+
+        Args:
+            data: as for `dmlbench train --data`.
+
+        Raises:
+            InputError: the study trains nothing.
+        """
+        if self.training is None:
+            raise InputError(
+                f"study '{self.name}' trains no models, so it has no images to replace"
+            )
+        kept = {key: value for key, value in self.training.items() if key not in OF_DATA}
+        classes = ClassImages(data=data, split="test")
+        return self.model_copy(update={"training": kept | {"data": data}, "classes": classes})
 
     @property
     def trained(self) -> tuple[str, ...]:

@@ -131,6 +131,12 @@ def write_tar(path: Path, files: Mapping[str, bytes | object]) -> Path:
 
 
 @pytest.fixture
+def eight_of_cars196(tmp_path: Path) -> Path:
+    """Eight classes of four images."""
+    return write_cars196(tmp_path / "cars196", classes=8, each=4)
+
+
+@pytest.fixture
 def cars196(tmp_path: Path) -> Path:
     """Four classes of five images."""
     return write_cars196(tmp_path / "cars196")

@@ -213,9 +213,9 @@ class StudyRecipe(StrictModel):
             raise InputError(
                 f"study '{self.name}' trains no models, so it has no images to replace"
             )
-        kept = {key: value for key, value in self.training.items() if key not in OF_DATA}
+        options = {key: value for key, value in self.training.items() if key not in OF_DATA}
         classes = ClassImages(data=data, split="test")
-        return self.model_copy(update={"training": kept | {"data": data}, "classes": classes})
+        return self.model_copy(update={"training": options | {"data": data}, "classes": classes})
 
     @property
     def trained(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Coloured shapes as a dataset and as classes, tiny models, and the command as a user calls it."""
+"""Coloured shapes as data and as classes, tiny models and studies, and the command as typed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image, ImageDraw
 
 from dmldata.contract.factors import Factor
@@ -23,6 +24,19 @@ SIDE = 96
 IMAGES = 24
 TOY_SIDE = 40
 COLOURS = ((200, 60, 60), (60, 180, 60), (70, 70, 210), (190, 180, 50))
+
+TRAINING = {
+    "trunk": "timm:test_resnet?pretrained=false",
+    "folds": 2,
+    "size": 32,
+    "batch": 4,
+    "images_per_class": 2,
+    "epochs": 1,
+    "steps": 3,
+    "devices": "cpu",
+    "workers": 0,
+}
+"""A training of a study of seconds."""
 
 FACTORS = (
     Factor(
@@ -277,3 +291,32 @@ class Spring:
 def spring(tmp_path: Path) -> Spring:
     """A trap in a pickle."""
     return Spring(tmp_path / "sprung")
+
+
+@pytest.fixture(scope="session")
+def make_recipe(shapes: Path, toys: Path) -> Callable[..., Path]:
+    """Write the recipe of a study of seconds, trained on toys, measured on shapes, into a folder.
+
+    `make_recipe(folder, folds=[0])`; None removes a field.
+    """
+
+    def make(folder: Path, **changes: Any) -> Path:
+        data = str(shapes)
+        recipe = {
+            "name": "shapes",
+            "title": "Shapes",
+            "description": "Of seconds.",
+            "losses": ["arcface", "contrastive"],
+            "controls": ["none"],
+            "folds": [0, 1],
+            "training": {"data": str(toys), **TRAINING},
+            "classes": {"data": data, "split": "test"},
+            "properties": {"data": data},
+            "saliency": {"data": data, "images": {0: 4, 1: 3}, "samples": 3},
+        }
+        given = {name: value for name, value in (recipe | changes).items() if value is not None}
+        path = folder / "recipe.yaml"
+        path.write_text(yaml.safe_dump(given))
+        return path
+
+    return make

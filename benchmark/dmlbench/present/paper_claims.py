@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from statistics import mean
 
 from dmlbench.comparison.group_tests import MAPS, RETRIEVAL_SCORE
 from dmlbench.losses import without_controls
+from dmlbench.maps import summarize_correlations
 from dmlbench.present.numbers import number, p_value, range_text
-from dmlbench.present.study_sentences import beyond_chance, differing, given_retrieval, joined
+from dmlbench.present.study_sentences import (
+    agreement_words,
+    beyond_chance,
+    changed,
+    differing,
+    fold_correlations,
+    given_retrieval,
+    joined,
+)
 from dmlbench.present.table import Column, Row, Table
 from dmlbench.results.files import CLASSES, Interval
 from dmlbench.scores.registry import MAIN, declared
@@ -82,33 +90,26 @@ def _different_maps(findings: Findings) -> Iterator[Row]:
     agreement = groups.agreements.get(MAPS) if groups else None
     if agreement is None or agreement.relabeling is None:
         return
-    within = ", ".join(
-        f"{number(each.mean, 2)} within {name}" for name, each in agreement.within.items()
-    )
     tested = agreement.relabeling
     strength = f"p {p_value(tested.p)}"
     if tested.p_given_retrieval is not None:
         strength += f", given MAP@R {p_value(tested.p_given_retrieval)}"
     yield (
         "maps agree more within the groups than between them",
-        f"r {within}, {number(agreement.between.mean, 2)} between",
+        f"r {agreement_words(agreement)}",
         strength,
     )
 
 
 def _more_than_training_classes(findings: Findings) -> Iterator[Row]:
-    maps, trained = findings.maps, without_controls(findings.losses)
-    of_folds = [
-        findings.fold_agreement[loss].r for loss in trained if loss in findings.fold_agreement
-    ]
-    folds = [r for r in of_folds if r is not None]
+    maps, folds = findings.maps, fold_correlations(findings)
     if maps is None or not folds:
         return
-    pairs = pairs_of(maps, trained)
+    pairs = pairs_of(maps, without_controls(findings.losses))
     yield (
         "different losses can lead to different features",
         f"maps of different losses correlate with r {number(mean_r(pairs), 2)}, those of one loss "
-        f"trained on other classes with {number(mean(folds), 2)}",
+        f"trained on other classes with {number(summarize_correlations(folds).mean, 2)}",
         f"noise of the maps alone allows {number(mean_ceiling(pairs), 2)}",
     )
 
@@ -119,15 +120,8 @@ def _irrelevant_properties(findings: Findings) -> Iterator[Row]:
     relevant = {*findings.classes, *CLASSES}
     counts = {name: n for name, n in beyond_chance(findings).items() if name not in relevant}
     always = [name for name, count in counts.items() if count == len(losses)]
-    lower = [
-        name
-        for name in always
-        if len(findings.changes.get(name, {})) == len(losses)
-        and all(
-            change.ci95 is not None and change.ci95[1] < 0
-            for change in findings.changes[name].values()
-        )
-    ]
+    counts_lower = {name: below for name, (_, below) in changed(findings).items()}
+    lower = [name for name in always if counts_lower.get(name) == len(losses)]
     yield (
         "properties that should not matter influence embeddings",
         f"{len(always)} of {len(counts)} are beyond chance in {MAIN.title} for every loss and "

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import mean
 
 from dmlbench.comparison.comparison import Pair
-from dmlbench.comparison.group_tests import MAPS, GroupComparison, GroupTest
+from dmlbench.comparison.group_tests import MAPS, GroupAgreement, GroupComparison, GroupTest
 from dmlbench.comparison.representations import MEASURES
 from dmlbench.losses import loss_named, without_controls
 from dmlbench.present.condition_tables import training_words
@@ -179,9 +179,9 @@ def _given_retrieval(findings: Findings) -> Iterator[str]:
     if not known or groups is None:
         return
     sure = [
-        f"{name} (partial r {number(test.effect, 2)}, p (Holm) {p_value(test.p_holm)})"
-        for name, test in known.items()
-        if name in given_retrieval(groups)
+        f"{name} (partial r {number(known[name].effect, 2)}, p (Holm) "
+        f"{p_value(known[name].p_holm)})"
+        for name in given_retrieval(groups)
     ]
     first, second = groups.groups.names
     if sure:
@@ -242,13 +242,10 @@ def _changes(findings: Findings) -> Iterator[str]:
     """Say which properties change with training, by intervals of every loss."""
     losses = without_controls(findings.losses)
     parts: dict[str, list[str]] = {"higher": [], "lower": [], "neither": []}
-    for name, by_loss in findings.changes.items():
-        intervals = [by_loss[loss].ci95 if loss in by_loss else None for loss in losses]
-        higher = sum(ci95 is not None and ci95[0] > 0 for ci95 in intervals)
-        lower = sum(ci95 is not None and ci95[1] < 0 for ci95 in intervals)
+    for name, (higher, lower) in changed(findings).items():
         if losses and len(losses) in (higher, lower):
             parts["higher" if higher else "lower"].append(name)
-        elif any(intervals):
+        elif any(change.ci95 for change in findings.changes[name].values()):
             parts["neither"].append(f"{name} (higher {higher}, lower {lower} of {len(losses)})")
     said = [
         f"higher for every loss: {joined(parts['higher'])}" if parts["higher"] else "",
@@ -260,6 +257,18 @@ def _changes(findings: Findings) -> Iterator[str]:
             f"{MAIN.title} against the untrained network's, where the paired 95 % interval of a "
             f"loss excludes 0: {'; '.join(filter(None, said))}."
         )
+
+
+def changed(findings: Findings) -> dict[str, tuple[int, int]]:
+    """Return by property how many losses lie above the untrained network, and how many below."""
+    intervals = {
+        name: [change.ci95 for change in by_loss.values() if change.ci95 is not None]
+        for name, by_loss in findings.changes.items()
+    }
+    return {
+        name: (sum(low > 0 for low, _ in of_losses), sum(high < 0 for _, high in of_losses))
+        for name, of_losses in intervals.items()
+    }
 
 
 def _above_chance(findings: Findings) -> Iterator[str]:
@@ -299,9 +308,7 @@ def _maps(findings: Findings) -> Iterator[str]:
     if not pairs:
         return
     yield f"Saliency maps of different losses {_correlate(maps, pairs)}"
-    known = [findings.fold_agreement[loss].r for loss in trained if loss in findings.fold_agreement]
-    folds = [r for r in known if r is not None]
-    if folds:
+    if folds := fold_correlations(findings):
         yield (
             f"Maps of one and the same loss trained on other classes (folds) correlate with r from "
             f"{range_text(folds)} over {len(folds)} losses."
@@ -317,6 +324,13 @@ def _maps(findings: Findings) -> Iterator[str]:
                 f"Maps of the trained losses correlate with those of the control '{control}' with "
                 f"r = {number(mean_r(with_it), 2)} on average."
             )
+
+
+def fold_correlations(findings: Findings) -> list[float]:
+    """Return how maps of each trained loss correlate with those of itself on other folds."""
+    trained = without_controls(findings.losses)
+    agreements = [each for loss, each in findings.fold_agreement.items() if loss in trained]
+    return [each.r for each in agreements if each.r is not None]
 
 
 def _other_maps(findings: Findings) -> Iterator[str]:
@@ -363,12 +377,8 @@ def _group_maps(findings: Findings) -> Iterator[str]:
     maps = groups.agreements.get(MAPS) if groups else None
     if groups is None or maps is None or maps.between.mean is None:
         return
-    within = ", ".join(
-        f"{number(agreement.mean, 2)} within {name}" for name, agreement in maps.within.items()
-    )
     tested = f" {relabeling_words(maps.relabeling)}" if maps.relabeling else ""
-    between = number(maps.between.mean, 2)
-    yield f"By group, maps correlate with r = {within}, {between} between.{tested}"
+    yield f"By group, maps correlate with r = {agreement_words(maps)}.{tested}"
     test = groups.attention_on_car
     if test is not None:
         corrected = test.corrected
@@ -377,6 +387,14 @@ def _group_maps(findings: Findings) -> Iterator[str]:
             f"interval {interval(corrected.delta_ci95, 2)}, p {p_value(corrected.p)}"
             f"{_given(test)})."
         )
+
+
+def agreement_words(agreement: GroupAgreement) -> str:
+    """Return how alike models are within each group and between the groups."""
+    within = ", ".join(
+        f"{number(each.mean, 2)} within {name}" for name, each in agreement.within.items()
+    )
+    return f"{within}, {number(agreement.between.mean, 2)} between"
 
 
 def _retrieval(findings: Findings) -> Iterator[str]:

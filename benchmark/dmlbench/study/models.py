@@ -306,7 +306,7 @@ class StudyModel:
         try:
             return self._train()
         except DivergedError as error:
-            return Training(diverged=str(error))
+            return Training(metrics={}, history=[], made_with={}, diverged=str(error))
 
     def _train(self) -> Training:
         return run_training(self._task, self.name, self._say, quiet=self._quiet)

@@ -29,9 +29,9 @@ class Training(StrictModel):
         diverged: what was not a finite number, of a training that has no other outcome.
     """
 
-    metrics: dict[str, Any] = Field(default_factory=dict)
-    history: list[dict[str, Any]] = Field(default_factory=list)
-    made_with: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, Any]
+    history: list[dict[str, Any]]
+    made_with: dict[str, Any]
     checkpoints: list[dict[str, float]] = Field(default_factory=list)
     diverged: str | None = None
 

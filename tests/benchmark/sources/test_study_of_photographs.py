@@ -2,34 +2,13 @@
 
 import yaml
 
-RECIPE = {
-    "name": "photographs",
-    "title": "Photographs",
-    "description": "Of seconds.",
-    "losses": ["contrastive"],
-    "controls": ["none"],
-    "folds": [0],
-    "training": {
-        "data": "train196",
-        "label": "car_model",
-        "trunk": "timm:test_resnet?pretrained=false",
-        "folds": 2,
-        "size": 32,
-        "batch": 4,
-        "images_per_class": 2,
-        "epochs": 1,
-        "steps": 2,
-        "devices": "cpu",
-        "workers": 0,
-    },
-}
-
 
 def test_a_study_is_trained_on_cars196_in_place_of_its_renders(
-    eight_of_cars196, shapes, dmlbench, tmp_path
+    eight_of_cars196, make_recipe, dmlbench, tmp_path
 ):
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump(RECIPE | {"properties": {"data": str(shapes)}}))
+    of_one = {"losses": ["contrastive"], "folds": [0], "saliency": None}
+    training = yaml.safe_load(make_recipe(tmp_path).read_text())["training"]
+    recipe = make_recipe(tmp_path, training={**training, "label": "car_model"}, **of_one)
     study = "study", recipe, "--training", eight_of_cars196, "--out", tmp_path / "study", "--json"
     answer = dmlbench(*study)
     assert answer.exit_code == 0, answer.err
@@ -39,12 +18,10 @@ def test_a_study_is_trained_on_cars196_in_place_of_its_renders(
     assert 0 < retrieved <= 1
 
 
-def test_a_study_that_trains_nothing_has_no_images_to_replace(dmlbench, shapes, tmp_path):
-    recipe = tmp_path / "recipe.yaml"
-    without = {key: value for key, value in RECIPE.items() if key != "training"}
-    recipe.write_text(
-        yaml.safe_dump(without | {"model": "{loss}.pt", "properties": {"data": str(shapes)}})
-    )
+def test_a_study_that_trains_nothing_has_no_images_to_replace(
+    make_recipe, dmlbench, shapes, tmp_path
+):
+    recipe = make_recipe(tmp_path, training=None, model="{loss}{fold}.pt")
     answer = dmlbench("study", recipe, "--training", shapes, "--out", tmp_path / "study")
     assert answer.exit_code == 2
     assert "trains no models" in answer.err

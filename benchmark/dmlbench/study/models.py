@@ -8,14 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmlbench import load_model
+from dmlbench.comparison.group_tests import RETRIEVAL_SCORE
 from dmlbench.evaluation.model_evaluation import evaluate_model
 from dmlbench.losses import loss_named
 from dmlbench.models import LoadedModel
 from dmlbench.models.reality_check import fill_in_loss
 from dmlbench.results import Result
-from dmlbench.results.files import FORMAT, PropertiesFile, RunFile, SaliencyFile, Settings
+from dmlbench.results.files import (
+    FORMAT,
+    PropertiesFile,
+    PropertyScores,
+    RunFile,
+    SaliencyFile,
+    Settings,
+)
 from dmlbench.results.folder import EMBEDDINGS, MAPS, ResultFolder
-from dmlbench.scores.registry import MAIN
+from dmlbench.scores.registry import MAIN, PAPER
 from dmlbench.sources import ImageSource, open_source
 from dmlbench.study.recipe import ClassImages, Images, StudyRecipe
 from dmlbench.study.search import RateSearch
@@ -27,7 +35,7 @@ from dmlbench.study.trainings import (
     plan_training,
     run_training,
 )
-from dmlbench.study.trajectories import Point, ScoredPoint, trajectory
+from dmlbench.study.trajectories import Point, trajectory
 from dmldata.common.output import Say
 from dmldata.common.strict import StrictModel
 
@@ -55,11 +63,14 @@ class Measurement(StrictModel):
 PROPERTIES = "properties"
 """Name of the step that scores the images of properties."""
 
+SCORED = {"seed", "intervals", "chance"}
+"""Settings that decide scores."""
+
 
 class CheckpointScores(StrictModel):
-    """NR-Precision of a checkpoint by property; None where there is no score."""
+    """The scores of a checkpoint by property, without those that nothing compares."""
 
-    scores: dict[str, float | None]
+    properties: dict[str, PropertyScores]
 
 
 class StudyModel:
@@ -139,8 +150,14 @@ class StudyModel:
             what: name of the step.
             only: properties to score; by default all that vary.
         """
-        settings = self._settings(0).model_copy(update={"only": only})
-        return self._measure(what, images, settings, None)
+        source, settings = open_images(images), self._settings(0).model_copy(update={"only": only})
+
+        def make() -> Measurement:
+            result = self._evaluate(source, settings, self._loaded)
+            return Measurement(run=result.run, properties=result.properties)
+
+        decides = self._decides(source, settings, SCORED | {"only"})
+        return self._steps.take(f"{self.name}.{what}", decides, Measurement, make)
 
     def embedded(self, what: str, images: Images) -> Result:
         """Return the result of `measure`, with the embeddings in its folder.
@@ -152,44 +169,40 @@ class StudyModel:
             self._evaluate(open_images(images), self._settings(0), self._loaded)
         return result
 
-    def measure_checkpoint(self, what: str, images: Images, epoch: int) -> Measurement:
-        """Score the checkpoint of an epoch on these images; see `measure`."""
-        return self._measure(what, images, self._settings(0), epoch)
-
-    def scored_points(self, images: Images) -> list[ScoredPoint]:
-        """Score all checkpoints and the best epoch on these images, without intervals."""
+    @property
+    def points(self) -> list[Point]:
+        """The checkpoints and the best epoch of the training, after training."""
         training = self.training()
-        points = trajectory(training) if training is not None else []
-        return [ScoredPoint(**vars(point), scores=self._score(images, point)) for point in points]
+        return [] if training is None else trajectory(training)
 
-    def _score(self, images: Images, point: Point) -> dict[str, float | None]:
+    def score_point(self, point: Point) -> dict[str, PropertyScores]:
+        """Return the scores of the model of `point` by property, on the images of properties."""
+        images = self.recipe.properties
         if point.best:
-            return _main_scores(self.measure(PROPERTIES, images))
-        source = open_images(images)
-        settings = self._settings(0).model_copy(update={"intervals": False, "chance": False})
-        decides = [*self._decides(source, settings, {"seed"}), point.epoch]
+            return self.measure(PROPERTIES, images).properties.properties
+        source, settings = open_images(images), self._settings(0)
+        decides = [*self._decides(source, settings, SCORED), point.epoch]
 
         def make() -> CheckpointScores:
             result = self._evaluate(source, settings, self._checkpoint(point.epoch))
             measured = Measurement(run=result.run, properties=result.properties)
-            return CheckpointScores(scores=_main_scores(measured))
+            return CheckpointScores(properties=_compared_scores(measured))
 
         step = f"{self.name}.epoch{point.epoch:04d}"
-        return self._steps.take(step, decides, CheckpointScores, make).scores
+        return self._steps.take(step, decides, CheckpointScores, make).properties
 
-    def _measure(
-        self, what: str, images: Images, settings: Settings, epoch: int | None
-    ) -> Measurement:
-        source = open_images(images)
-        decides = self._decides(source, settings, {"seed", "intervals", "chance", "only"})
-        decides += [] if epoch is None else [epoch]
+    @property
+    def methods(self) -> tuple[str | None, ...]:
+        """The methods of the maps that the recipe requests of this model; None is its own."""
+        images = self.recipe.saliency
+        if images is None or self.fold not in self.recipe.maps:
+            return ()
+        compared_by_all = self.condition is None and self.fold == self.recipe.most_maps
+        return (None, *(images.other_methods if compared_by_all else ()))
 
-        def make() -> Measurement:
-            loaded = self._loaded if epoch is None else self._checkpoint(epoch)
-            result = self._evaluate(source, settings, loaded)
-            return Measurement(run=result.run, properties=result.properties)
-
-        return self._steps.take(f"{self.name}.{what}", decides, Measurement, make)
+    def has_maps(self, method: str | None) -> bool:
+        """Return whether maps were made by this method, which may be removed by now."""
+        return self._steps.read(*self._maps_step(method)[:2], Measurement) is not None
 
     def explain(self, method: str | None = None) -> Result:
         """Compute the maps that the recipe requests of this fold.
@@ -200,28 +213,37 @@ class StudyModel:
             method: one of the other methods of the recipe, whose results are in a folder of their
                 own.
         """
-        images = self.recipe.saliency
-        assert images is not None
-        source, settings = open_images(images), self._settings(self.recipe.maps[self.fold])
-        step, results = f"{self.name}.saliency", self.results
+        step, decides, settings = self._maps_step(method)
+        results = self.results
         if method is not None:
-            # Scores of the same embeddings are known already.
-            only_maps = {"method": method, "intervals": False, "chance": False}
-            settings = settings.model_copy(update=only_maps)
-            step, results = f"{step}.{method}", results.with_name(f"{results.name}-{method}")
-        decides = self._decides(source, settings, {"seed", "maps", "samples", "method"})
-        if method is None and self.condition is None and self.fold == self.recipe.most_maps:
-            settings = settings.model_copy(update={"faithfulness": images.faithfulness})
-            decides += [images.faithfulness] if images.faithfulness else []
+            results = results.with_name(f"{results.name}-{method}")
         finished = self._steps.read(step, decides, Measurement)
         if finished is not None and _has_maps(earlier := finished.result(results)):
             return earlier
+        assert self.recipe.saliency is not None
+        source = open_images(self.recipe.saliency)
         result = self._evaluate(source, settings, self._loaded, results)
         measurement = Measurement(
             run=result.run, properties=result.properties, saliency=result.saliency
         )
         self._steps.keep(step, decides, measurement)
         return result
+
+    def _maps_step(self, method: str | None) -> tuple[str, list[object], Settings]:
+        """Return the step of the maps of a method, what decides it, and its settings."""
+        images = self.recipe.saliency
+        assert images is not None
+        step, settings = f"{self.name}.saliency", self._settings(self.recipe.maps[self.fold])
+        if method is not None:
+            # Scores of the same embeddings are known already.
+            only_maps = {"method": method, "intervals": False, "chance": False}
+            step, settings = f"{step}.{method}", settings.model_copy(update=only_maps)
+        asked = {"seed", "maps", "samples", "method"}
+        decides = self._decides(open_images(images), settings, asked)
+        if method is None and self.condition is None and self.fold == self.recipe.most_maps:
+            settings = settings.model_copy(update={"faithfulness": images.faithfulness})
+            decides += [images.faithfulness] if images.faithfulness else []
+        return step, decides, settings
 
     @property
     def results(self) -> Path:
@@ -342,10 +364,26 @@ def labels_of(images: ClassImages | None) -> tuple[str, ...]:
     return tuple(find_label(source, name) for name in images.label or (None,))
 
 
-def _main_scores(measured: Measurement) -> dict[str, float | None]:
-    """Return NR-Precision by property."""
-    properties = measured.properties.properties
-    return {name: each.scores[MAIN.key].value for name, each in properties.items()}
+def _compared_scores(measured: Measurement) -> dict[str, PropertyScores]:
+    """Return what losses are compared by: NR-Precision, and the values that tests of groups take.
+
+    There are many checkpoints, and replicates are nearly all of a score's text.
+    """
+    compared = {}
+    for name, each in measured.properties.properties.items():
+        values = {
+            key: each.scores[key].model_copy(update={"replicates": None})
+            for key in (PAPER.key, RETRIEVAL_SCORE)
+        }
+        scores = {MAIN.key: each.scores[MAIN.key], **values}
+        facts = {field: getattr(each, field) for field in PropertyScores.model_fields}
+        compared[name] = PropertyScores.model_validate(facts | scores)
+    return compared
+
+
+def main_values(scored: Mapping[str, PropertyScores]) -> dict[str, float | None]:
+    """Return NR-Precision by property; None where there is none."""
+    return {name: each.scores[MAIN.key].value for name, each in scored.items()}
 
 
 def _has_maps(result: Result) -> bool:

@@ -30,7 +30,14 @@ from dmlbench.study.findings import (
     at_equal_retrieval,
     find,
 )
-from dmlbench.study.models import PROPERTIES, Measurement, StudyModel, labels_of, open_images
+from dmlbench.study.models import (
+    PROPERTIES,
+    Measurement,
+    StudyModel,
+    labels_of,
+    main_values,
+    open_images,
+)
 from dmlbench.study.recipe import Model, StudyRecipe
 from dmlbench.study.representations import RepresentationComparison, compare_models
 from dmlbench.study.search import RateSearch
@@ -41,9 +48,8 @@ from dmlbench.study.trajectories import (
     Point,
     ScoredPoint,
     choose_points,
-    trajectory,
 )
-from dmlbench.study.works import EQUAL, Kind, Runner, Work, measure
+from dmlbench.study.works import Kind, Runner, Work, measure
 from dmldata.common.errors import InputError, PrismError
 from dmldata.common.output import Say, say
 
@@ -113,17 +119,14 @@ def run_study(
         for name, trained in conditions.items()
         if (remaining := [model for model in trained if model.diverged is None])
     }
-    if recipe.trajectories:
-        losses = without_controls(recipe.compared)
-        runner.run([_work("checkpoints", model) for model in models if model.loss in losses])
     chosen = _choose(models) if recipe.equal_map_at_r else None
-    if chosen is not None:
+    if chosen is not None and not recipe.trajectories:
         points = [(model, _point(chosen, model)) for model in models]
         runner.run(
             [
                 _work("checkpoint", model)._replace(epoch=point.epoch)
                 for model, point in points
-                if point is not None and not point.best
+                if point is not None
             ]
         )
     runner.run(_maps_to_make(recipe, models, conditions, out))
@@ -169,8 +172,7 @@ def _searches(recipe: StudyRecipe, out: Path, say: Say, *, quiet: bool) -> list[
 
 def _choose(models: Sequence[StudyModel]) -> ChosenPoints:
     """Choose the checkpoints to compare at equal MAP@R."""
-    trainings = {(model.loss, model.fold): model.training() for model in models}
-    return choose_points({at: trajectory(each) for at, each in trainings.items() if each})
+    return choose_points({(model.loss, model.fold): model.points for model in models})
 
 
 def _point(chosen: ChosenPoints, model: StudyModel) -> Point | None:
@@ -309,7 +311,7 @@ def _gather(
         maps.get(MAPS),
         maps.get(REPEATS),
         _groups(recipe, properties, out),
-        equal_map_at_r=_at_equal_retrieval(chosen, recipe, models, trainings, out)
+        equal_map_at_r=_at_equal_retrieval(chosen, recipe, models, trainings, properties, out)
         if chosen
         else None,
         searches={search.loss: search.searched() for search in searches},
@@ -317,7 +319,7 @@ def _gather(
             name: _compare_condition(recipe, name, models, trained, (properties, classes), steps)
             for name, trained in conditions.items()
         },
-        trajectories=_trajectories(recipe, models) if recipe.trajectories else {},
+        trajectories=_trajectories(models) if recipe.trajectories else {},
         other_maps={
             method: maps[name]
             for name, _, method in _map_steps(recipe, models)
@@ -351,12 +353,16 @@ def _representations(
 
 
 def _trajectories(
-    recipe: StudyRecipe, models: Sequence[StudyModel]
+    models: Sequence[StudyModel],
 ) -> dict[str, dict[int, list[ScoredPoint]]]:
     """Return the scored models of each training by loss and fold."""
     points: dict[str, dict[int, list[ScoredPoint]]] = {}
     for model in models:
-        if scored := model.scored_points(recipe.properties):
+        scored = [
+            ScoredPoint(**vars(point), scores=main_values(model.score_point(point)))
+            for point in model.points
+        ]
+        if scored:
             points.setdefault(model.loss, {})[model.fold] = scored
     return points
 
@@ -411,19 +417,23 @@ def _at_equal_retrieval(
     recipe: StudyRecipe,
     models: Sequence[StudyModel],
     trainings: Mapping[Model, Training],
+    properties: Mapping[Model, Measurement],
     out: Path,
 ) -> EqualRetrieval:
-    """Measure and combine the models that are compared at equal MAP@R."""
-    measured = {}
+    """Combine the scores of the models that are compared at equal MAP@R.
+
+    Args:
+        properties: measurements of the models of the study, whose names and groups they share.
+    """
+    scored = {}
     for model in models:
         point = _point(chosen, model)
         if point is not None:
-            measured[model.loss, model.fold] = (
-                model.measure(PROPERTIES, recipe.properties)
-                if point.best
-                else model.measure_checkpoint(EQUAL, recipe.properties, point.epoch)
-            )
-    return at_equal_retrieval(chosen, measured, _groups(recipe, measured, out), trainings)
+            scored[model.loss, model.fold] = model.score_point(point)
+    measured = {at: properties[at] for at in scored}
+    names = {at: each.run.model.id for at, each in measured.items()}
+    groups = _groups(recipe, measured, out)
+    return at_equal_retrieval(chosen, scored, names, groups, trainings)
 
 
 def _compare(models: Sequence[StudyModel], method: str | None) -> MapComparison:

@@ -21,12 +21,15 @@ from dmldata.common.cluster import LostWorkerError, Pool
 from dmldata.common.errors import PrismError
 from dmldata.common.output import Say
 
-CLASSES, EQUAL = "classes", "properties.equal"
-"""Names of steps of a model."""
+CLASSES = "classes"
+"""Name of the step that scores the images of classes."""
 
+Kind = Literal["rates", "model", "maps", "checkpoint"]
+"""Search learning rates; train, score and map; make maps again that are needed; score a checkpoint.
 
-Kind = Literal["rates", "model", "maps", "checkpoint", "checkpoints"]
-"""Search learning rates; train and score; make maps; score one checkpoint, or all of them."""
+What takes the model's files is done as soon as it is trained: a study that goes on elsewhere does
+not need them any more.
+"""
 
 
 class Work(NamedTuple):
@@ -57,8 +60,6 @@ class Work(NamedTuple):
                 return f"{name}, maps{f' by {self.method}' if self.method else ''}"
             case "checkpoint":
                 return f"{name}, epoch {self.epoch}"
-            case "checkpoints":
-                return f"{name}, all checkpoints"
 
 
 def measure(model: StudyModel) -> tuple[Measurement, Measurement | None]:
@@ -68,6 +69,17 @@ def measure(model: StudyModel) -> tuple[Measurement, Measurement | None]:
     if recipe.classes is None:
         return properties, None
     return properties, model.measure(CLASSES, recipe.classes, labels_of(recipe.classes))
+
+
+def _finish(model: StudyModel) -> None:
+    """Do all that the recipe requests of a model, whatever the other models are."""
+    measure(model)
+    if model.recipe.trajectories and model.condition is None:
+        for point in model.points:
+            model.score_point(point)
+    for method in model.methods:
+        if not model.has_maps(method):
+            model.explain(method)
 
 
 class _Worker:
@@ -92,13 +104,13 @@ class _Worker:
         match work.kind:
             case "model":
                 if model.diverged is None:
-                    measure(model)
+                    _finish(model)
             case "maps":
                 model.explain(work.method)
             case "checkpoint":
-                model.measure_checkpoint(EQUAL, recipe.properties, work.epoch)
-            case "checkpoints":
-                model.scored_points(recipe.properties)
+                for point in model.points:
+                    if point.epoch == work.epoch:
+                        model.score_point(point)
 
 
 class Runner:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dmlbench.models import EmbeddingNetwork, Preprocessing
+from dmlbench.models.depthwise import FastDepthwise
 from dmlbench.models.folding import folded_for_training
 from dmlbench.scores import map_at_r, precision_at_1
 from dmlbench.training.hyperparameters import Hyperparameters, OptimizerSettings
@@ -205,7 +206,8 @@ class Learner(pl.LightningModule):
             if self._trained is None:
                 self._trained = (self._fold(images),)
             network = self._trained[0]
-        embeddings: Tensor = network(images)
+        with FastDepthwise():
+            embeddings: Tensor = network(images)
         return embeddings
 
     def _fold(self, images: Tensor) -> nn.Module:
@@ -267,7 +269,7 @@ def _trained(module: nn.Module) -> list[nn.Parameter]:
 
 
 def _optimizer(groups: list[dict[str, Any]], settings: OptimizerSettings) -> torch.optim.Optimizer:
-    options: dict[str, Any] = {"weight_decay": settings.weight_decay}
+    options: dict[str, Any] = {"fused": True, "weight_decay": settings.weight_decay}
     if settings.momentum is not None:
         options["momentum"] = settings.momentum
     for group in groups:

@@ -42,9 +42,11 @@ def study(make_recipe, dmlbench, tmp_path_factory):
     return folder / "study"
 
 
-def recipe(make_recipe, folder):
+def recipe(make_recipe, folder, **changes):
+    """Write the recipe of a study of one fold with checkpoints and return its path."""
     seconds = {"folds": [0], "controls": [], "classes": None, "saliency": None}
-    path = make_recipe(folder, equal_map_at_r=True, trajectories=True, **seconds)
+    compared = {"equal_map_at_r": True, "trajectories": True}
+    path = make_recipe(folder, **{**seconds, **compared, **changes})
     content = yaml.safe_load(path.read_text())
     content["training"] |= {"epochs": 3, "checkpoints": 3}
     path.write_text(yaml.safe_dump(content))
@@ -79,9 +81,10 @@ def test_scores_at_equal_map_at_r_are_those_of_the_checkpoints(study):
     for loss, by_fold in equal["points"].items():
         values = []
         for fold, point in by_fold.items():
-            step = "properties" if point["best"] else "properties.equal"
+            step = "properties" if point["best"] else f"epoch{point['epoch']:04d}"
             path = study / "steps" / f"{loss}-fold{fold}.{step}.json"
-            scores = json.loads(path.read_text())["gave"]["properties"]["properties"]
+            scores = json.loads(path.read_text())["gave"]["properties"]
+            scores = scores["properties"] if point["best"] else scores
             values.append(scores["paint_hue"]["nr_precision"]["value"])
         mean = equal["properties"]["nr_precision"]["paint_hue"][loss]["mean"]
         assert mean == pytest.approx(sum(values) / len(values))
@@ -108,6 +111,34 @@ def test_properties_along_training_are_those_of_each_checkpoint(study):
         drawn = (study / "figures" / f"{name}.svg").read_text()
         assert "paint_hue" in drawn
         assert title in page
+
+
+def test_a_loss_is_added_without_the_models_of_the_others(study, make_recipe, dmlbench, tmp_path):
+    copy = shutil.copytree(study, tmp_path / "study")
+    shutil.rmtree(copy / "models")
+    path = recipe(make_recipe, tmp_path, losses=["arcface", "contrastive", "triplet"])
+    answer = dmlbench("study", path, "--out", copy, "--json")
+    assert answer.exit_code == 0, answer.err
+    assert set(answer.json["equal_map_at_r"]["points"]) == {"arcface", "contrastive", "triplet"}
+    assert all(path.name.startswith("triplet") for path in (copy / "models").iterdir())
+
+
+def test_without_trajectories_the_checkpoints_at_equal_map_at_r_alone_are_scored(
+    study, make_recipe, dmlbench, tmp_path
+):
+    path = recipe(make_recipe, tmp_path, trajectories=False)
+    copy = tmp_path / "study"
+    shutil.copytree(study / "models", copy / "models")
+    answer = dmlbench("study", path, "--out", copy, "--json")
+    assert answer.exit_code == 0, answer.err
+    numbers = json.loads((study / "study.json").read_text())
+    assert answer.json["equal_map_at_r"] == numbers["equal_map_at_r"]
+    assert {path.name for path in (copy / "steps").glob("*.epoch*.json")} == {
+        f"{loss}-fold{fold}.epoch{point['epoch']:04d}.json"
+        for loss, by_fold in numbers["equal_map_at_r"]["points"].items()
+        for fold, point in by_fold.items()
+        if not point["best"]
+    }
 
 
 def test_no_step_at_equal_map_at_r_is_taken_twice(study, make_recipe, dmlbench, tmp_path):

@@ -73,7 +73,7 @@ def _score(name: str, loss: str, score: Averaged, scale: Scale) -> Cell:
         f"{number(score.std, 2)}, 95 % interval {interval(score.ci95, 2)}; above chance in "
         f"{score.beyond_chance} of {score.folds} folds"
     )
-    if score.mean is not None and score.beyond_chance < score.folds:
+    if score.mean is not None and score.is_chance:
         return Cell.gray(number(score.mean, 1), hover)
     return shaded(score.mean, 1, scale, hover)
 

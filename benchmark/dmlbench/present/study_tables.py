@@ -110,7 +110,7 @@ def equal_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
     )
     yield "equal_checkpoints", Table(f"Models {at}", columns, rows, note)
     table = _score_table(equal.properties[MAIN.key], list(equal.points), paper=False)
-    note = _score_note(findings, paper=False)
+    note = _images_note(findings)
     yield f"equal_{MAIN.key}", Table(f"{MAIN.title} {at}", *table, note)
     if equal.groups is not None:
         tests = group_tables(equal.groups)["group_tests"]
@@ -136,16 +136,20 @@ def _score_table(
     return (*NAMES, *(Column(name, MAIN.digits) for name in by_property)), rows
 
 
-def _score_note(findings: Findings, *, paper: bool) -> str:
+def _images_note(findings: Findings) -> str:
     folds = len(findings.recipe.folds)
     many = f"Mean and standard deviation over {folds} folds" if folds > 1 else "One fold"
     dataset = findings.datasets["properties"]
+    return f"{many}; {dataset.title}, {dataset.images} images."
+
+
+def _score_note(findings: Findings, *, paper: bool) -> str:
     marked = (
         f"Marked: {SIGNIFICANT} and above, as in table 6 of the paper."
         if paper
         else "In brackets: not above what permuted labels score, in some fold."
     )
-    return f"{many}; {dataset.title}, {dataset.images} images. {marked}"
+    return f"{_images_note(findings)} {marked}"
 
 
 def retrieval_table(findings: Findings, label: str) -> Table:
@@ -297,7 +301,7 @@ def _averaged(score: Averaged, *, paper: bool) -> Estimate:
     return Estimate(
         score.mean,
         std=score.std,
-        bracketed=not paper and score.beyond_chance < score.folds,
+        bracketed=not paper and score.is_chance,
         marked=paper and score.mean is not None and score.mean >= SIGNIFICANT,
     )
 

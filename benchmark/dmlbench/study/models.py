@@ -176,11 +176,15 @@ class StudyModel:
         return [] if training is None else trajectory(training)
 
     def score_point(self, point: Point) -> dict[str, PropertyScores]:
-        """Return the scores of the model of `point` by property, on the images of properties."""
+        """Return the scores of the model of `point` by property, on the images of properties.
+
+        Those of a checkpoint have intervals and no chance level.
+        """
         images = self.recipe.properties
         if point.best:
             return self.measure(PROPERTIES, images).properties.properties
-        source, settings = open_images(images), self._settings(0)
+        source = open_images(images)
+        settings = self._settings(0).model_copy(update={"chance": False})
         decides = [*self._decides(source, settings, SCORED), point.epoch]
 
         def make() -> CheckpointScores:

@@ -11,6 +11,7 @@ from pytorch_metric_learning import distances, losses, miners, regularizers
 from torch import Tensor, nn
 
 from dmlbench.losses import Loss, loss_named
+from dmlbench.training.annealing import AnnealedLargeMarginSoftmax, AnnealedSphereFace
 from dmlbench.user_code import (
     call_function,
     import_function,
@@ -78,7 +79,7 @@ def build_loss(
         return MetricLoss(_call_user(declared, size))
     adapt = _ADAPTED.get(key)
     arguments: dict[str, Any] = dict(parameters)
-    kind = getattr(losses, declared.made_by)
+    kind = _ANNEALED.get(key) or getattr(losses, declared.made_by)
     try:
         if adapt is not None:
             arguments = adapt(arguments, size)
@@ -179,6 +180,12 @@ def _sub_center_arcface(parameters: dict[str, Any], _: Size) -> dict[str, Any]:
 def _p2s_grad(parameters: dict[str, Any], size: Size) -> dict[str, Any]:
     return parameters | {"descriptors_dim": size.dimensions}
 
+
+_ANNEALED: dict[str, type[nn.Module]] = {
+    "large_margin_softmax": AnnealedLargeMarginSoftmax,
+    "sphereface": AnnealedSphereFace,
+}
+"""Losses of the library that are not trained without annealing."""
 
 _ADAPTED: dict[str, Callable[[dict[str, Any], Size], dict[str, Any]]] = {
     "margin": _margin,

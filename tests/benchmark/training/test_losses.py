@@ -52,6 +52,25 @@ def loss_of_all(learner: Learner, material: Material) -> float:
         return float(learner.eval().loss_of(pixels, classes))
 
 
+@pytest.mark.parametrize("key", ["large_margin_softmax", "sphereface"])
+def test_a_margin_that_multiplies_the_angle_comes_little_by_little(key):
+    given = read_hyperparameters(key, "quick")
+    loss = build_loss(key, given.loss, None, Size(3, 4))
+    cosine = torch.tensor([1.0, 0.0, -1.0])
+    # cos(4 angle), lowered by 2 for each quarter of the half circle that the angle is beyond.
+    margin = torch.tensor([1.0, -3.0, -7.0])
+    embeddings, classes = torch.randn(6, 4), torch.arange(6) % 3
+    for steps, plain in ((0, 1000), (50, 1000 / 7), (10**6, 5)):
+        loss.loss.steps.fill_(steps)
+        annealed = loss.eval().loss.modify_cosine_of_target_classes(cosine).float()
+        torch.testing.assert_close(
+            annealed, (plain * cosine + margin) / (plain + 1), atol=1e-3, rtol=0
+        )
+        assert loss.state_dict()["loss.steps"] == steps
+        loss.train()(embeddings, classes)
+        assert loss.state_dict()["loss.steps"] == steps + 1
+
+
 @pytest.mark.parametrize("key", TRAINED)
 def test_a_loss_has_the_distance_of_the_protocol(key):
     given = read_hyperparameters(key, "reality_check")

@@ -3,9 +3,10 @@
     python measurements/small_results.py OUT COPY
 
 COPY gets `steps/` of the study in OUT and of its results those files that models are compared by:
-maps rounded to 1/63 and embeddings to 1/127 of their largest number. `dmlbench study --out COPY`
-goes on with them. Files that COPY has already stay as they are. Prints by how much a map's
-correlation with itself and embeddings' distances change at most, and the size of COPY.
+maps rounded to 1/63 and embeddings to 1/127 of their largest number, those of images that models
+are not compared on left out. `dmlbench study --out COPY` goes on with them. Files that COPY has
+already stay as they are. Prints the lowest correlation of a map, and of the distances between
+embeddings, with what they were, and the size of COPY.
 """
 
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
+from dmlbench.comparison.representations import compared_rows
 from dmlbench.maps import pearson
 from dmlbench.results.arrays import write_arrays
 from dmlbench.results.folder import EMBEDDINGS, MAPS
@@ -23,8 +25,6 @@ from dmldata.common.files import atomic_file, sha256_of
 
 RESULTS = "results"
 MAP_LEVELS, EMBEDDING_LEVELS = 63, 127
-SAMPLE = 500
-"""Embeddings whose distances are compared."""
 
 
 def rounded(array: NDArray[np.float32], levels: int) -> NDArray[np.float32]:
@@ -45,10 +45,13 @@ def copy_maps(file: Path, to: Path) -> float:
 def copy_embeddings(file: Path, to: Path) -> float:
     """Write rounded embeddings, and return the correlation of their distances with the others."""
     embeddings = load_array(file)
-    small = rounded(embeddings, EMBEDDING_LEVELS)
+    fingerprint = file.parent.name
+    rows = compared_rows(len(embeddings), np.random.default_rng(int(fingerprint, 16)))
+    small = np.zeros_like(embeddings)
+    small[rows] = rounded(embeddings[rows], EMBEDDING_LEVELS)
     with atomic_file(to) as stream:
         np.save(stream, small)
-    distances = [pdist(each[:SAMPLE]) for each in (embeddings, small)]
+    distances = [pdist(each[rows]) for each in (embeddings, small)]
     return float(np.corrcoef(*distances)[0, 1])
 
 

@@ -97,6 +97,11 @@ def compare_representations(
     )
 
 
+def compared_rows(images: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return the rows of the images that embeddings are compared on, int64 [n]."""
+    return np.sort(rng.permutation(images)[:MAX_IMAGES])
+
+
 def compare_embeddings(
     embeddings: Mapping[str, Floats],
     scenes: Sequence[int] | None,
@@ -115,7 +120,7 @@ def compare_embeddings(
         Pairs in the order of the models; none for fewer than four images.
     """
     images = len(next(iter(embeddings.values())))
-    rows = np.sort(rng.permutation(images)[:MAX_IMAGES])
+    rows = compared_rows(images, rng)
     if len(rows) < MIN_IMAGES:
         return ()
     groups = assign_groups(len(rows), rng, units=scenes and [scenes[row] for row in rows.tolist()])

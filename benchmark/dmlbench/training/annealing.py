@@ -41,7 +41,14 @@ class _Annealed(losses.LargeMarginSoftmaxLoss):  # type: ignore[misc]
 
 
 class AnnealedLargeMarginSoftmax(_Annealed):
-    """Large-Margin Softmax."""
+    """Large-Margin Softmax, whose class weights begin short, by Glorot and Bengio's rule.
+
+    Their length scales the logits: with that of the library, 11 in 128 dimensions, embeddings that
+    are all alike lower the loss more than embeddings that are near their classes.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(weight_init_func=torch.nn.init.xavier_uniform_, **arguments)
 
 
 class AnnealedSphereFace(_Annealed, losses.SphereFaceLoss):  # type: ignore[misc]

@@ -126,15 +126,17 @@ def _gradients(
     weight: Tensor,
     stride: tuple[int, int],
     padding: tuple[int, int],
-    wanted: tuple[bool, bool, bool],
+    differentiated: tuple[bool, bool, bool],
 ) -> list[Tensor | None]:
-    """Return those of the gradients of images, weight and bias that are wanted, in one pass."""
-    if not any(wanted):
+    """Return the gradients of those of images, weight and bias that are differentiated."""
+    if not any(differentiated):
         return [None] * 3
     channels = len(weight)
     geometry = stride, padding, (1, 1), False, (0, 0), channels
     return list(
-        torch.ops.aten.convolution_backward(gradient, images, weight, [channels], *geometry, wanted)
+        torch.ops.aten.convolution_backward(
+            gradient, images, weight, [channels], *geometry, differentiated
+        )
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -28,9 +29,9 @@ History = list[dict[str, float | None]]
 """One row per validation, the first before training: `epoch`, `step`, `train_loss` (mean since the
 previous row), `map_at_r`, `precision_at_1`, `seconds` (since the start)."""
 
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": partial(torch.optim.Adam, fused=True),
+    "adamw": partial(torch.optim.AdamW, fused=True),
     "rmsprop": torch.optim.RMSprop,
     "sgd": torch.optim.SGD,
 }
@@ -269,7 +270,7 @@ def _trained(module: nn.Module) -> list[nn.Parameter]:
 
 
 def _optimizer(groups: list[dict[str, Any]], settings: OptimizerSettings) -> torch.optim.Optimizer:
-    options: dict[str, Any] = {"fused": True, "weight_decay": settings.weight_decay}
+    options: dict[str, Any] = {"weight_decay": settings.weight_decay}
     if settings.momentum is not None:
         options["momentum"] = settings.momentum
     for group in groups:

@@ -25,6 +25,8 @@ from dmlbench.training import learner as learner_module
 from dmlbench.training import read_training, train
 from dmlbench.training.fit import checkpoint_of, fit
 from dmlbench.training.folder import exclusive_folder
+from dmlbench.training.hyperparameters import PROFILES
+from dmlbench.training.learner import OPTIMIZERS
 from dmlbench.training.task import plan_task
 from dmlbench.training.train import make_learner
 from dmldata import open_dataset
@@ -393,6 +395,22 @@ def test_whether_a_network_is_folded_is_decided_once(settings, monkeypatch):
         train(given, say=stop, quiet=True)
     run(given)
     assert decided == [False, True]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_trains(profile, settings):
+    given = settings("arcface", epochs=1, steps=2, profile=profile)
+    trained = run(given)
+    assert read_training(trained)["history"][-1]["train_loss"] > 0
+
+
+@pytest.mark.parametrize("optimiser", OPTIMIZERS)
+def test_every_optimizer_lowers_a_square(optimiser):
+    number = torch.nn.Parameter(torch.tensor(3.0))
+    optimizer = OPTIMIZERS[optimiser]([number], lr=0.1)
+    number.square().backward()
+    optimizer.step()
+    assert abs(number) < 3
 
 
 def test_frozen_stages_keep_their_weights_and_the_others_learn(settings):

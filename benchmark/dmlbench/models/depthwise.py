@@ -71,6 +71,7 @@ class _Call:
             channels == self.groups == self.images.shape[1]
             and channels > of_group == 1
             and self.images.device.type == "cpu"
+            and self.images.dtype != torch.float64
             and self.dilation == (1, 1)
             and not isinstance(self.padding, str)
             and (self.weight.shape[3] > WIDTH or (max(self.stride) > 1 and self._is_rounded))

@@ -17,9 +17,9 @@ class _Annealed(losses.LargeMarginSoftmaxLoss):  # type: ignore[misc]
     """A loss whose cosine of the own class is at first plain, and has the margin little by little.
 
     With cos the cosine and psi what the margin makes of it, it is (l cos + psi) / (1 + l), where
-    l = max(lambda_min, lambda_0 / (1 + lambda_decay t)) after t steps. Source: Liu et al.,
-    "Large-Margin Softmax Loss for Convolutional Neural Networks" (ICML 2016), section 5.1, and
-    "SphereFace" (CVPR 2017), appendix; the numbers are those of their released configurations.
+    l = max(lambda_min, lambda_0 / (1 + lambda_decay t)) after t steps. Source: the released
+    configuration of Liu et al., "SphereFace" (CVPR 2017), which has the numbers, too: base, gamma
+    and lambda_min of its layer MarginInnerProduct, with power 1.
     """
 
     def __init__(

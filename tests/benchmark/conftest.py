@@ -154,6 +154,18 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 scenes in three hues each; scenes alternate between the two shapes. Tests only read it."""
+    rows = shape_rows(60, scene_of=lambda number: number // 3)
+    for number, row in enumerate(rows):
+        scene, variant = divmod(number, 3)
+        row |= {"variant_id": variant, "paint_hue": (0.0, 0.25, 0.5)[variant], "seed": scene}
+        row |= {"car_model": ("disc", "box")[scene % 2], "background_value": 0.5}
+    folder = tmp_path_factory.mktemp("sweep") / "dataset"
+    return write_shapes(folder, rows, design="sweep", sweep_group="color")
+
+
+@pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """TorchScript files: 'small' and 'wide' see the whole picture, 'cropped' its middle."""
     import torch

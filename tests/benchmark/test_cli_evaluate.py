@@ -145,14 +145,7 @@ def test_sweep_keeps_scenes_whole(evaluate, write, rows, tmp_path):
     assert saliency["scenes"] == [int(key[3:]) // 3 for key in saliency["keys"]]
 
 
-def test_sweep_says_what_the_swept_group_alone_does(evaluate, dmlbench, write, rows, tmp_path):
-    # 20 scenes, three hues each; scenes alternate between the two shapes.
-    made = rows(60, scene_of=lambda n: n // 3)
-    for number, row in enumerate(made):
-        scene, variant = divmod(number, 3)
-        row |= {"variant_id": variant, "paint_hue": (0.0, 0.25, 0.5)[variant], "seed": scene}
-        row |= {"car_model": ("disc", "box")[scene % 2], "background_value": 0.5}
-    sweep = write(tmp_path / "sweep", made, design="sweep", sweep_group="color")
+def test_sweep_says_what_the_swept_group_alone_does(evaluate, dmlbench, sweep, tmp_path):
     for model in ("small", "wide"):
         answer = evaluate("--json", "--maps", 0, model=model, data=sweep)
         found = answer.json["results"][0]["properties"]["interventions"]

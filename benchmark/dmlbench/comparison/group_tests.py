@@ -201,6 +201,24 @@ def compare_groups(
     )
 
 
+def further_tests(
+    comparison: GroupComparison, values: Mapping[str, Values]
+) -> dict[str, GroupTest]:
+    """Test the groups of a comparison in further values of their models.
+
+    Args:
+        values: by name, then by id of the model; p_holm accounts for their number.
+
+    Returns:
+        Tests by name, without that of the paper; names that a group has no value of are left out.
+    """
+    tests = {
+        name: _test(comparison.groups, of_models, {}, comparison.retrieval)
+        for name, of_models in values.items()
+    }
+    return _with_holm({name: test for name, test in tests.items() if test is not None})
+
+
 def class_retrieval(properties: Mapping[str, Mapping[str, PropertyScores]]) -> Values:
     """Return MAP@R of the class by id of the model; empty where no property is the class."""
     name = next((name for name in CLASSES if name in properties), None)

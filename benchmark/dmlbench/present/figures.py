@@ -17,12 +17,12 @@ from dmlbench.present.color_scales import GRAY
 from dmlbench.present.dendrogram import ROW, SPAN, Dendrogram
 from dmlbench.present.dot_plots import DotPanel, DotPlot
 from dmlbench.present.heat_maps import Grid, Legend
+from dmlbench.present.line_plots import LinePanel, LinePlot
 from dmlbench.present.numbers import minus
 from dmlbench.present.response_plots import ResponsePlot
-from dmlbench.present.trajectory_plots import TrajectoryPanel, TrajectoryPlot
 from dmlbench.scores.score import Score
 
-Drawn = Grid | Dendrogram | ResponsePlot | TrajectoryPlot | DotPlot
+Drawn = Grid | Dendrogram | ResponsePlot | LinePlot | DotPlot
 """What can be drawn."""
 SUFFIXES = ("svg", "pdf", "png")
 DPI = 300
@@ -71,8 +71,8 @@ def figure_files(drawn: Drawn) -> dict[str, bytes]:
                 return _files(_tree(drawn))
             case ResponsePlot():
                 return _files(_response(drawn))
-            case TrajectoryPlot():
-                return _files(_trajectories(drawn))
+            case LinePlot():
+                return _files(_lines(drawn))
             case DotPlot():
                 return _files(_dots(drawn))
 
@@ -261,18 +261,19 @@ def _curve(
     )
 
 
-def _trajectories(plot: TrajectoryPlot) -> Figure:
-    """Draw a panel per property; lines have the color of the loss's group."""
-    rows = -(-len(plot.panels) // PANELS)
+def _lines(plot: LinePlot) -> Figure:
+    """Draw the panels; lines have the color of the loss's group."""
+    columns = min(PANELS, len(plot.panels))
+    rows = -(-len(plot.panels) // columns)
     size = (7.0, 1.45 * rows + 0.5)
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(rows, PANELS, squeeze=False, sharex=True).ravel()
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=plot.shares_places).ravel()
     groups = list(dict.fromkeys(line.group for line in plot.panels[0].lines))
     for axes, panel in zip(panels, plot.panels, strict=False):
-        draw_trajectories(axes, panel, groups)
+        draw_lines(axes, panel, groups)
     for axes in panels[len(plot.panels) :]:
         axes.set_axis_off()
-    figure.supxlabel(f"{plot.level} on validation classes", fontsize=FONT)
+    figure.supxlabel(plot.place, fontsize=FONT)
     figure.supylabel(plot.score, fontsize=FONT)
     handles, labels = panels[0].get_legend_handles_labels()
     named = dict(zip(labels, handles, strict=True))
@@ -282,17 +283,20 @@ def _trajectories(plot: TrajectoryPlot) -> Figure:
     return figure
 
 
-def draw_trajectories(axes: Axes, panel: TrajectoryPanel, groups: Sequence[str]) -> Axes:
-    """Draw one property of all losses over MAP@R, a color per group."""
+def draw_lines(axes: Axes, panel: LinePanel, groups: Sequence[str]) -> Axes:
+    """Draw the lines of all losses, a color per group, with a dot at their ends."""
     for line in panel.lines:
         color = colormaps["tab10"](groups.index(line.group))
         axes.plot(
-            line.levels, line.scores, color=color, label=line.group, linewidth=0.8, alpha=0.75
+            line.places, line.scores, color=color, label=line.group, linewidth=0.8, alpha=0.75
         )
-        axes.plot(line.levels[-1:], line.scores[-1:], color=color, marker="o", markersize=2)
+        axes.plot(line.places[-1:], line.scores[-1:], color=color, marker="o", markersize=2)
     if panel.untrained is not None:
-        point = ([value] for value in panel.untrained)
-        axes.plot(*point, color="#1a1a1a", marker="s", markersize=3, linestyle="", label=UNTRAINED)
+        before = panel.untrained
+        style = {"linestyle": "--", "linewidth": 1.2} if len(before.places) > 1 else {"marker": "s"}
+        axes.plot(
+            before.places, before.scores, color="#1a1a1a", markersize=3, label=UNTRAINED, **style
+        )
     axes.set_title(panel.name, fontsize=7, loc="left")
     axes.tick_params(labelsize=6)
     axes.spines[["top", "right"]].set_visible(False)

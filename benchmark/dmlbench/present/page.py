@@ -15,11 +15,11 @@ from dmlbench.present.dot_plots import DotPlot
 from dmlbench.present.explanations import EXPLANATIONS
 from dmlbench.present.figures import Drawn, figure_files
 from dmlbench.present.latex import latex_table
+from dmlbench.present.line_plots import LinePlot
 from dmlbench.present.numbers import minus
 from dmlbench.present.response_plots import ResponsePlot
 from dmlbench.present.table import Table
 from dmlbench.present.table_writers import csv_table
-from dmlbench.present.trajectory_plots import TrajectoryPlot
 from dmldata.common.pages import shared_style
 
 FOLDER = Path(__file__).parent / "templates"
@@ -88,7 +88,7 @@ def _figure_links(figure: Drawn, title: str) -> Markup:
     return _links(title, figure_files(figure))
 
 
-def _picture(plot: ResponsePlot | TrajectoryPlot | DotPlot) -> Markup:
+def _picture(plot: ResponsePlot | LinePlot | DotPlot) -> Markup:
     """Return a plot as a picture of the page."""
     drawing = base64.b64encode(figure_files(plot)["svg"]).decode()
     return Markup('<img class="curve" src="data:image/svg+xml;base64,{}" alt="{}">').format(

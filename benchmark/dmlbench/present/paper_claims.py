@@ -122,11 +122,21 @@ def _irrelevant_properties(findings: Findings) -> Iterator[Row]:
     always = [name for name, count in counts.items() if count == len(losses)]
     counts_lower = {name: below for name, (_, below) in changed(findings).items()}
     lower = [name for name in always if counts_lower.get(name) == len(losses)]
+    strength = f"with training less by the interval of every loss: {_named(lower)}"
+    if findings.interventions:
+        moved = [
+            f"{group} {range_text((each.sensitivity[loss].mean for loss in losses), 2)}"
+            for group, each in findings.interventions.items()
+        ]
+        strength += (
+            "; changed alone, they move embeddings by so much of the distance to another car: "
+            f"{joined(moved)}"
+        )
     yield (
         "properties that should not matter influence embeddings",
         f"{len(always)} of {len(counts)} are beyond chance in {MAIN.title} for every loss and "
         f"fold: {_named(always)}",
-        f"with training less by the interval of every loss: {_named(lower)}",
+        strength,
     )
 
 

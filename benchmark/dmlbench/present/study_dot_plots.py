@@ -1,15 +1,17 @@
-"""Plots of a study: properties at equal MAP@R, and how far losses agree beside folds and seeds."""
+"""Plots of dots of a study: scores of every loss with intervals, and how far losses agree."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from dmlbench.comparison.group_tests import GroupTest
 from dmlbench.comparison.representations import MEASURES
 from dmlbench.losses import loss_named, without_controls
 from dmlbench.present.dot_plots import Dot, DotPanel, DotPlot
 from dmlbench.present.numbers import p_value
-from dmlbench.scores.registry import MAIN
+from dmlbench.scores.registry import MAIN, MAP_SCORES, declared
+from dmlbench.study.averages import Averaged
 from dmlbench.study.changes import UNTRAINED
 from dmlbench.study.findings import Findings
 
@@ -21,9 +23,14 @@ def study_dot_plots(findings: Findings) -> Iterator[tuple[str, DotPlot]]:
     """Yield the name of a file and its plot, for each that has content."""
     if findings.equal_map_at_r is not None:
         yield "equal_map_at_r", equal_plot(findings)
+    if findings.interventions:
+        yield "interventions", _sensitivity_plot(findings)
     panels = list(_agreement_panels(findings))
     if panels:
         yield "agreement", DotPlot("Agreement of models", "agreement", panels, min(2, len(panels)))
+    panels = list(_faithfulness_panels(findings))
+    if panels:
+        yield "faithfulness", DotPlot("Are the maps faithful?", "score", panels, len(panels))
 
 
 def equal_plot(findings: Findings) -> DotPlot:
@@ -33,19 +40,59 @@ def equal_plot(findings: Findings) -> DotPlot:
     tests = equal.groups.properties if equal.groups else {}
     panels = []
     for name, by_loss in equal.properties[MAIN.key].items():
-        dots = [
-            Dot(loss_named(loss).title, loss_named(loss).group, score.mean, score.ci95)
-            for loss, score in by_loss.items()
-            if score.mean is not None
-        ]
-        test = tests.get(name)
-        p = test.corrected.p_holm if test else None
         untrained = findings.properties[MAIN.key][name].get(UNTRAINED)
-        known = untrained is not None and untrained.mean is not None
-        marks = {"untrained network": untrained.mean} if known else {}  # type: ignore[union-attr]
-        title = name if p is None else f"{name}\np (Holm) {p_value(p)}"
-        panels.append(DotPanel(title, dots, marks))  # type: ignore[arg-type]
+        panels.append(_panel(name, by_loss, untrained, tests.get(name)))
     return DotPlot("Properties at equal MAP@R", MAIN.title, panels, 4)
+
+
+def _sensitivity_plot(findings: Findings) -> DotPlot:
+    """Return the sensitivity of all losses to each sweep, with intervals."""
+    score = declared("sensitivity")
+    panels = [
+        _panel(
+            group,
+            {loss: of_group.sensitivity[loss] for loss in without_controls(findings.losses)},
+            of_group.sensitivity.get(UNTRAINED),
+            of_group.test,
+        )
+        for group, of_group in findings.interventions.items()
+    ]
+    title = "Sensitivity to what is changed alone"
+    return DotPlot(title, f"{score.title} ({score.unit})", panels, min(4, len(panels)))
+
+
+def _panel(
+    name: str,
+    by_loss: Mapping[str, Averaged],
+    untrained: Averaged | None,
+    test: GroupTest | None,
+) -> DotPanel:
+    """Return a panel of a dot per loss, with the p of both groups in its title."""
+    dots = [
+        Dot(loss_named(loss).title, loss_named(loss).group, score.mean, score.ci95)
+        for loss, score in by_loss.items()
+        if score.mean is not None
+    ]
+    p = test.corrected.p_holm if test else None
+    before = None if untrained is None else untrained.mean
+    marks = {} if before is None else {"untrained network": before}
+    title = name if p is None else f"{name}\np (Holm) {p_value(p)}"
+    return DotPanel(title, dots, marks)
+
+
+def _faithfulness_panels(findings: Findings) -> Iterator[DotPanel]:
+    """Yield a panel for each score that tells whether maps are faithful."""
+    checked = findings.maps.faithfulness if findings.maps else {}
+    for score in MAP_SCORES:
+        dots = []
+        for model, faithfulness in checked.items():
+            assert findings.maps is not None
+            loss = loss_named(findings.maps.names[model][0])
+            mean = faithfulness.means[score.key]
+            if mean.value is not None:
+                dots.append(Dot(loss.title, loss.group, mean.value, mean.ci95))
+        if dots:
+            yield DotPanel(score.title, dots)
 
 
 def _agreement_panels(findings: Findings) -> Iterator[DotPanel]:
@@ -64,9 +111,9 @@ def _agreement_panels(findings: Findings) -> Iterator[DotPanel]:
         for condition, of_condition in findings.conditions.items():
             pairs = of_condition.maps.pairs.items() if of_condition.maps else ()
             for loss, by_fold in pairs:
-                values = [pair.correlation.mean for pair in by_fold.values()]
-                group = loss_named(loss).group
-                dots += [Dot(f"condition {condition}", group, v) for v in values if v is not None]
+                dots += _of_condition(
+                    condition, loss, [pair.correlation.mean for pair in by_fold.values()]
+                )
         yield DotPanel("saliency maps, r", _in_order(dots))
     compared = findings.representations
     for measure, title in MEASURES.items() if compared is not None else ():
@@ -81,7 +128,18 @@ def _agreement_panels(findings: Findings) -> Iterator[DotPanel]:
                 dots.append(Dot(OTHER_FOLD, loss_named(first[0]).group, value))
             elif first[1] == second[1]:
                 dots.append(_between((first[0], second[0]), value))
+        for condition, of_condition in findings.conditions.items():
+            repeated = of_condition.representations
+            for loss, again in repeated.pairs.items() if repeated else ():
+                values = [getattr(pair, measure).value for pair in again.values()]
+                dots += _of_condition(condition, loss, values)
         yield DotPanel(f"embeddings, {title}", _in_order(dots))
+
+
+def _of_condition(condition: str, loss: str, values: Iterable[float | None]) -> list[Dot]:
+    """Return the agreement of a loss in a condition with itself in the study, by fold."""
+    group = loss_named(loss).group
+    return [Dot(f"condition {condition}", group, value) for value in values if value is not None]
 
 
 def _between(losses: tuple[str, str], value: float) -> Dot:

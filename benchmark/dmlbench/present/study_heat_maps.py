@@ -10,7 +10,8 @@ from dmlbench.present.color_scales import Scale, scale_for
 from dmlbench.present.heat_maps import BELOW_ZERO, Cell, Grid, correlation_colors, legend_of, shaded
 from dmlbench.present.numbers import interval, number
 from dmlbench.scores.registry import MAIN
-from dmlbench.study.findings import Averaged, Findings
+from dmlbench.study.averages import Averaged
+from dmlbench.study.findings import Findings
 
 
 def study_grids(findings: Findings) -> Iterator[tuple[str, str, Grid]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean
 
 from dmlbench.comparison.comparison import Pair
@@ -13,6 +13,8 @@ from dmlbench.present.condition_tables import training_words
 from dmlbench.present.group_tables import reach_words, relabeling_words
 from dmlbench.present.numbers import interval, number, p_value, range_text
 from dmlbench.scores.registry import MAIN, declared
+from dmlbench.study.averages import Averaged
+from dmlbench.study.changes import UNTRAINED, Change
 from dmlbench.study.findings import Findings, MapComparison, mean_ceiling, mean_r, pairs_of
 from dmlbench.study.representations import mean_value
 
@@ -30,6 +32,7 @@ def findings_in_words(findings: Findings) -> Iterator[str]:
     yield from _conditions(findings)
     yield from _changes(findings)
     yield from _above_chance(findings)
+    yield from _interventions(findings)
     yield from _maps(findings)
     yield from _other_maps(findings)
     yield from _group_maps(findings)
@@ -71,9 +74,14 @@ def _between_groups(findings: Findings) -> Iterator[str]:
 
 def differing(groups: GroupComparison) -> list[str]:
     """Return the properties in which the groups differ, beyond the doubt of so many tests."""
+    return beyond_doubt(groups.properties)
+
+
+def beyond_doubt(tests: Mapping[str, GroupTest]) -> list[str]:
+    """Return the names of those of several tests whose difference is beyond doubt."""
     return [
         name
-        for name, test in groups.properties.items()
+        for name, test in tests.items()
         if test.corrected.p_holm is not None
         and test.corrected.p_holm < SIGNIFICANCE
         and _has_sign(test)
@@ -261,14 +269,13 @@ def _changes(findings: Findings) -> Iterator[str]:
 
 def changed(findings: Findings) -> dict[str, tuple[int, int]]:
     """Return by property how many losses lie above the untrained network, and how many below."""
-    intervals = {
-        name: [change.ci95 for change in by_loss.values() if change.ci95 is not None]
-        for name, by_loss in findings.changes.items()
-    }
-    return {
-        name: (sum(low > 0 for low, _ in of_losses), sum(high < 0 for _, high in of_losses))
-        for name, of_losses in intervals.items()
-    }
+    return {name: apart(by_loss.values()) for name, by_loss in findings.changes.items()}
+
+
+def apart(changes: Iterable[Change]) -> tuple[int, int]:
+    """Return how many changes are above 0 by their intervals, and how many below."""
+    intervals = [change.ci95 for change in changes if change.ci95 is not None]
+    return sum(low > 0 for low, _ in intervals), sum(high < 0 for _, high in intervals)
 
 
 def _above_chance(findings: Findings) -> Iterator[str]:
@@ -297,6 +304,42 @@ def beyond_chance(findings: Findings) -> dict[str, int]:
         )
         for name, by_loss in findings.properties[MAIN.key].items()
     }
+
+
+def _interventions(findings: Findings) -> Iterator[str]:
+    """Say how far embeddings move when one group of factors alone is changed."""
+    if not findings.interventions:
+        return
+    trained = without_controls(findings.losses)
+    digits = declared("sensitivity").digits
+    said = []
+    for group, of_group in findings.interventions.items():
+        reached = range_text((of_group.sensitivity[loss].mean for loss in trained), digits)
+        untrained = of_group.sensitivity.get(UNTRAINED)
+        before = "" if untrained is None else f"untrained {number(untrained.mean, digits)}; "
+        higher, lower = apart(of_group.changes.values())
+        said.append(
+            f"{group} {reached} ({before}with training higher for {higher}, lower for {lower} of "
+            f"{len(trained)} losses by their paired intervals)"
+        )
+    yield (
+        "Changing one group of factors alone moves an embedding, as a share of the distance to "
+        f"another car in the same setting, by: {'; '.join(said)}."
+    )
+    tests = {group: each.test for group, each in findings.interventions.items()}
+    known = {group: test for group, test in tests.items() if test is not None}
+    if not known or findings.groups is None:
+        return
+    first, second = findings.groups.groups.names
+    sure = [f"{group} ({_means(known[group])})" for group in beyond_doubt(known)]
+    if sure:
+        yield f"In sensitivity, {first} and {second} losses differ for: {'; '.join(sure)}."
+    else:
+        smallest = p_value(min(test.corrected.p_holm or 1.0 for test in known.values()))
+        yield (
+            f"In sensitivity, {first} and {second} losses differ for no group of factors beyond "
+            f"doubt: the smallest p (Holm) is {smallest}."
+        )
 
 
 def _maps(findings: Findings) -> Iterator[str]:
@@ -412,7 +455,26 @@ def _retrieval(findings: Findings) -> Iterator[str]:
         ]
         beside = f" (controls, MAP@R: {', '.join(controls)})" if controls else ""
         scores = ", ".join(shown)
-        yield f"Retrieval of {label} on classes that were not trained on: {scores}{beside}."
+        times = _times_untrained(by_loss)
+        yield f"Retrieval of {label} on classes that were not trained on: {scores}{beside}.{times}"
+
+
+def _times_untrained(by_loss: Mapping[str, Mapping[str, Averaged]]) -> str:
+    """Say how many times the untrained network's MAP@R the best loss of each group reaches."""
+    levels = {loss: scores["map_at_r"].mean for loss, scores in by_loss.items()}
+    before = levels.get(UNTRAINED)
+    if not before:
+        return ""
+    best: dict[str, str] = {}
+    for loss in without_controls(levels):
+        group = loss_named(loss).group
+        if (levels[loss] or 0.0) > (levels.get(best.get(group, "")) or 0.0):
+            best[group] = loss
+    said = [
+        f"{loss_named(loss).title} of {group} {number((levels[loss] or 0.0) / before, 1)}"
+        for group, loss in best.items()
+    ]
+    return f" The best loss of each group, in times the untrained network: {joined(said)}."
 
 
 def _left_out(findings: Findings) -> Iterator[str]:

@@ -13,9 +13,12 @@ from dmlbench.present.condition_tables import condition_tables
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.numbers import extent, number, range_text
 from dmlbench.present.paper_claims import paper_table
+from dmlbench.present.study_sentences import apart
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
 from dmlbench.scores.registry import MAIN, PAPER, RETRIEVAL, declared
-from dmlbench.study.findings import Averaged, Findings, MapComparison
+from dmlbench.study.averages import Averaged
+from dmlbench.study.changes import UNTRAINED
+from dmlbench.study.findings import Findings, MapComparison
 from dmlbench.study.representations import mean_value
 from dmlbench.study.search import RATES
 
@@ -24,6 +27,7 @@ CLAIMS = "paper_claims"
 SIGNIFICANT = 2.576
 """z of the two-sided 1 % of a normal: what table 6 of the paper underlines."""
 NAMES = names("loss", "group")
+SENSITIVITY, SAME_CAR = map(declared, ("sensitivity", "retrieval_under_intervention"))
 VALIDATION = tuple(map(declared, ("map_at_r", "precision_at_1")))
 """The scores that a training reports on its validation classes."""
 
@@ -58,6 +62,9 @@ def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
     if findings.searches:
         yield "training_search", search_table(findings)
     yield from equal_tables(findings)
+    if findings.interventions:
+        yield "interventions", intervention_table(findings)
+        yield "intervention_tests", intervention_test_table(findings)
     yield from condition_tables(findings)
 
 
@@ -117,6 +124,70 @@ def equal_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         yield "equal_group_tests", dataclasses.replace(tests, title=f"{tests.title}, {at}")
 
 
+def intervention_table(findings: Findings) -> Table:
+    """Return one row per loss: what changing each group of factors alone does."""
+    rows: list[Row] = []
+    for loss in findings.losses:
+        cells: list[Cell] = []
+        for of_group in findings.interventions.values():
+            sensitivity = of_group.sensitivity[loss]
+            cells += [sensitivity.mean, sensitivity.ci95, of_group.retrieval[loss].mean]
+        rows.append((*_named(loss), *cells))
+    columns = [
+        column
+        for group in findings.interventions
+        for column in (
+            *with_interval(f"{SENSITIVITY.title}: {group}", SENSITIVITY.digits, of=f" ({group})"),
+            Column(f"{SAME_CAR.title}: {group}", SAME_CAR.digits),
+        )
+    ]
+    expected = ", ".join(
+        f"{group} {number(of_group.retrieval_expected, SAME_CAR.digits)}"
+        for group, of_group in findings.interventions.items()
+    )
+    note = (
+        f"{_folds_words(findings)}; {SENSITIVITY.title} in units of the {SENSITIVITY.unit}, with "
+        f"intervals over scenes; {SAME_CAR.title}: share of images whose nearest neighbor is "
+        "the same car in another setting and not another car in the same setting (random "
+        f"embeddings: {expected})."
+    )
+    return Table("What changing one group of factors alone does", (*NAMES, *columns), rows, note)
+
+
+def intervention_test_table(findings: Findings) -> Table:
+    """Return one row per sweep: its sensitivity in both groups of losses, and with training."""
+    names_of_groups = findings.groups.groups.names if findings.groups else ()
+    trained = without_controls(findings.losses)
+    rows: list[Row] = []
+    for group, of_group in findings.interventions.items():
+        test, changes = of_group.test, of_group.changes.values()
+        tested: tuple[Cell, ...] = (None,) * (len(names_of_groups) + 5)
+        if test is not None:
+            given = test.given_retrieval.p_holm if test.given_retrieval else None
+            tested = (
+                *test.corrected.means.values(),
+                *(test.corrected.delta, test.corrected.delta_ci95),
+                *(test.corrected.p, test.corrected.p_holm, given),
+            )
+        untrained = of_group.sensitivity.get(UNTRAINED)
+        higher, lower = (f"{many} of {len(trained)}" for many in apart(changes))
+        before = untrained.mean if untrained else None
+        rows.append((group, *tested, before, higher, lower))
+    columns = (
+        *names("changed alone"),
+        *(Column(f"mean {name}", SENSITIVITY.digits) for name in names_of_groups),
+        *with_interval("Cliff's delta", 2),
+        *(Column(title, role="p") for title in ("p", "p (Holm)", "p (Holm) given MAP@R")),
+        Column("untrained", SENSITIVITY.digits),
+        *(Column(title, role="words") for title in ("higher by training", "lower by training")),
+    )
+    note = (
+        "Folds are averaged first; p exact and two-sided. Higher and lower: losses whose paired "
+        "95 % interval of the change from the untrained network excludes 0."
+    )
+    return Table("Sensitivity in both groups, and with training", columns, rows, note)
+
+
 def property_table(findings: Findings, score: str) -> Table:
     """Return the mean over the folds and its standard deviation, losses by properties."""
     paper = score == PAPER.key
@@ -134,6 +205,11 @@ def _score_table(
         cells = [_averaged(by_property[name][loss], paper=paper) for name in by_property]
         rows.append((*_named(loss), *cells))
     return (*NAMES, *(Column(name, MAIN.digits) for name in by_property)), rows
+
+
+def _folds_words(findings: Findings) -> str:
+    folds = len(findings.recipe.folds)
+    return f"Mean over {folds} folds" if folds > 1 else "One fold"
 
 
 def _images_note(findings: Findings) -> str:

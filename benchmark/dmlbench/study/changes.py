@@ -1,4 +1,4 @@
-"""Changes of properties with training: paired differences from the untrained network."""
+"""Changes of scores with training: paired differences from the untrained network."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dmlbench.losses import without_controls
-from dmlbench.results.files import Interval
+from dmlbench.results.files import Interval, Score
 from dmlbench.scores.jackknife import jackknife_interval
 from dmlbench.scores.registry import MAIN
 from dmlbench.study.models import Measurement
+from dmlbench.study.recipe import Model
 from dmldata.common.strict import StrictModel
 
 UNTRAINED = "none"
@@ -28,55 +29,52 @@ class Change(StrictModel):
     ci95: Interval | None
 
 
-def training_changes(
-    measured: Mapping[tuple[str, int], Measurement],
-    losses: Sequence[str],
-    name: str,
-    score: str = MAIN.key,
-) -> dict[str, Change]:
-    """Return the change of a property by trained loss; losses that lack a score are left out.
+def scores_of(
+    measured: Mapping[Model, Measurement], name: str, score: str = MAIN.key
+) -> dict[Model, Score]:
+    """Return a score of a property by model.
 
     Args:
-        measured: measurements by loss and fold.
-        losses: the losses; controls are left out.
+        name: the property.
         score: key of the score.
     """
-    untrained = by_fold(measured, UNTRAINED)
+    return {
+        model: each.properties.properties[name].scores[score] for model, each in measured.items()
+    }
+
+
+def training_changes(scores: Mapping[Model, Score], losses: Sequence[str]) -> dict[str, Change]:
+    """Return the change of a score by trained loss; losses that lack one are left out.
+
+    Args:
+        scores: by model.
+        losses: the losses; controls are left out.
+    """
+    untrained = by_fold(scores, UNTRAINED)
     changes = {
-        loss: paired_change(by_fold(measured, loss), untrained, name, score)
-        for loss in without_controls(losses)
+        loss: paired_change(by_fold(scores, loss), untrained) for loss in without_controls(losses)
     }
     return {loss: change for loss, change in changes.items() if change is not None}
 
 
-def by_fold(measured: Mapping[tuple[str, int], Measurement], loss: str) -> dict[int, Measurement]:
-    """Return the measurements of a loss by fold."""
-    return {fold: measured[loss, fold] for of, fold in measured if of == loss}
+def by_fold(scores: Mapping[Model, Score], loss: str) -> dict[int, Score]:
+    """Return the scores of a loss by fold."""
+    return {fold: score for (of, fold), score in scores.items() if of == loss}
 
 
-def paired_change(
-    changed: Mapping[int, Measurement],
-    unchanged: Mapping[int, Measurement],
-    name: str,
-    score: str = MAIN.key,
-) -> Change | None:
-    """Return the mean difference of a property's score over the folds of `changed`.
+def paired_change(changed: Mapping[int, Score], unchanged: Mapping[int, Score]) -> Change | None:
+    """Return the mean difference of a score over the folds of `changed`.
 
     Args:
-        changed, unchanged: measurements by fold.
+        changed, unchanged: scores by fold.
 
     Returns:
         None if a fold or a score is missing.
     """
     values, replicates = [], []
-    for fold, measurement in changed.items():
-        if fold not in unchanged:
-            return None
-        after, before = (
-            each.properties.properties[name].scores[score]
-            for each in (measurement, unchanged[fold])
-        )
-        if after.value is None or before.value is None:
+    for fold, after in changed.items():
+        before = unchanged.get(fold)
+        if before is None or after.value is None or before.value is None:
             return None
         values.append(after.value - before.value)
         if after.replicates is not None and before.replicates is not None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from dmlbench.comparison.comparison import Pair
 from dmlbench.comparison.maps import compare_all_maps
+from dmlbench.comparison.representations import RepresentationPair, compare_representations
 from dmlbench.results import Result
 from dmlbench.scores.registry import RETRIEVAL
-from dmlbench.study.changes import Change, by_fold, paired_change
+from dmlbench.study.changes import Change, by_fold, paired_change, scores_of
 from dmlbench.study.models import Measurement
 from dmlbench.study.recipe import Model
 from dmldata.common.errors import InputError
@@ -26,6 +27,16 @@ class ConditionMaps(StrictModel):
     pairs: dict[str, dict[int, Pair]]
 
 
+class ConditionRepresentations(StrictModel):
+    """Embeddings of models of a condition beside those of the same losses and folds in the study.
+
+    Attributes:
+        pairs: by loss and fold.
+    """
+
+    pairs: dict[str, dict[int, RepresentationPair]]
+
+
 class ConditionFindings(StrictModel):
     """What a condition changes.
 
@@ -36,6 +47,7 @@ class ConditionFindings(StrictModel):
         retrieval: by label, loss and score: (as in the study, in the condition), averaged over
             the folds of the condition.
         maps: None without maps.
+        representations: None where the study does not compare embeddings.
     """
 
     training: dict[str, Any]
@@ -43,6 +55,7 @@ class ConditionFindings(StrictModel):
     changes: dict[str, dict[str, Change]]
     retrieval: dict[str, dict[str, dict[str, tuple[float | None, float | None]]]]
     maps: ConditionMaps | None
+    representations: ConditionRepresentations | None = None
 
 
 def compare_condition(
@@ -52,6 +65,7 @@ def compare_condition(
     classes: Mapping[Model, Measurement],
     usual_classes: Mapping[Model, Measurement],
     maps: ConditionMaps | None,
+    representations: ConditionRepresentations | None,
 ) -> ConditionFindings:
     """Compare models of a condition with those of the study of the same losses and folds.
 
@@ -64,8 +78,9 @@ def compare_condition(
     names = next(iter(properties.values())).properties.properties
     changes: dict[str, dict[str, Change]] = {}
     for name in names:
+        scores, usual = scores_of(properties, name), scores_of(usual_properties, name)
         for loss in losses:
-            change = paired_change(by_fold(properties, loss), by_fold(usual_properties, loss), name)
+            change = paired_change(by_fold(scores, loss), by_fold(usual, loss))
             if change is not None:
                 changes.setdefault(name, {})[loss] = change
     labels = next(iter(classes.values())).properties.properties if classes else ()
@@ -88,6 +103,7 @@ def compare_condition(
         changes=changes,
         retrieval=retrieval,
         maps=maps,
+        representations=representations,
     )
 
 
@@ -98,6 +114,17 @@ def compare_maps(results: Mapping[Model, tuple[Result, Result]]) -> ConditionMap
         (pair,) = compare_all_maps(both, common_keys(both)).pairs
         pairs.setdefault(loss, {})[fold] = pair
     return ConditionMaps(pairs=pairs)
+
+
+def compare_embeddings_of(
+    results: Mapping[Model, tuple[Result, Result]],
+) -> ConditionRepresentations:
+    """Compare the embeddings of each model of a condition with those of its model in the study."""
+    pairs: dict[str, dict[int, RepresentationPair]] = {}
+    for (loss, fold), both in results.items():
+        (pair,) = compare_representations(both)
+        pairs.setdefault(loss, {})[fold] = pair
+    return ConditionRepresentations(pairs=pairs)
 
 
 def common_keys(results: Sequence[Result]) -> list[str]:

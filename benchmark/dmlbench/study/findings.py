@@ -22,12 +22,13 @@ from dmlbench.comparison.rank_tests import holm
 from dmlbench.comparison.relabeling import rank_correlation
 from dmlbench.losses import without_controls
 from dmlbench.maps import summarize_correlations
-from dmlbench.results.files import CLASSES, DatasetRecord, Interval, PropertyScores, Score
-from dmlbench.scores.jackknife import jackknife_interval
+from dmlbench.results.files import CLASSES, DatasetRecord, PropertyScores
 from dmlbench.scores.registry import ADJUSTED, MAIN, PAPER, RETRIEVAL
-from dmlbench.study.changes import Change, training_changes
+from dmlbench.study.averages import Averaged, average
+from dmlbench.study.changes import Change, scores_of, training_changes
 from dmlbench.study.conditions import ConditionFindings
-from dmlbench.study.models import Measurement
+from dmlbench.study.interventions import InterventionFindings, find_interventions
+from dmlbench.study.models import MeasuredInterventions, Measurement
 from dmlbench.study.recipe import Model, StudyRecipe
 from dmlbench.study.representations import RepresentationComparison
 from dmlbench.study.search import Searched
@@ -51,30 +52,6 @@ class MapComparison(SaliencyTable):
     """
 
     names: dict[str, Model]
-
-
-class Averaged(StrictModel):
-    """A score of one loss, averaged over its folds.
-
-    Attributes:
-        mean: None if a fold has no score.
-        std: standard deviation over the folds; None for a single fold.
-        ci95: interval of the mean, from the means of the folds' jackknife replicates: it covers
-            the choice of images, not the choice of folds.
-        beyond_chance: number of folds that score above the chance level; None where no chance
-            level was computed.
-    """
-
-    mean: float | None
-    std: float | None
-    ci95: Interval | None
-    beyond_chance: int | None
-    folds: int
-
-    @property
-    def is_chance(self) -> bool:
-        """Whether a fold is known not to score above the chance level."""
-        return self.beyond_chance is not None and self.beyond_chance < self.folds
 
 
 class RankCorrelation(StrictModel):
@@ -141,6 +118,7 @@ class Findings(StrictModel):
         trainings: validation scores by loss.
         searches: trials of learning rates by loss; empty if the recipe asks for none.
         conditions: by name, what other conditions of training change.
+        interventions: by swept group of factors, what changing it alone does to embeddings.
         trajectories: by loss and fold, the models along the training with their scores.
         other_maps: comparison of the maps of other methods, of the fold with most maps.
         representations: comparison of the embeddings of all models.
@@ -175,6 +153,7 @@ class Findings(StrictModel):
     equal_map_at_r: EqualRetrieval | None = None
     searches: dict[str, Searched] = Field(default_factory=dict)
     conditions: dict[str, ConditionFindings] = Field(default_factory=dict)
+    interventions: dict[str, InterventionFindings] = Field(default_factory=dict)
     trajectories: dict[str, dict[int, list[ScoredPoint]]] = Field(default_factory=dict)
     other_maps: dict[str, MapComparison] = Field(default_factory=dict)
     representations: RepresentationComparison | None = None
@@ -204,6 +183,7 @@ def find(
     maps: MapComparison | None,
     repeats: MapComparison | None,
     groups: Groups | None,
+    interventions: Mapping[str, Mapping[Model, MeasuredInterventions]],
     **parts: Unpack[Parts],
 ) -> Findings:
     """Combine the results of all steps of a study.
@@ -213,6 +193,7 @@ def find(
         maps: comparison of maps of all losses of one fold.
         repeats: comparison of maps of all losses of all folds that have maps.
         groups: the models of both groups; None if the losses are not of two groups.
+        interventions: those of each model by swept group of factors.
         parts: as in `Findings`.
     """
     measured = {loss for loss, _ in properties}
@@ -230,6 +211,8 @@ def find(
         }
         for label in labels
     }
+    comparison = _groups(groups, properties, classes, labels, maps, parts.get("representations"))
+    ids = {model: each.run.model.id for model, each in properties.items()}
     return Findings(
         recipe=recipe,
         losses=losses,
@@ -237,13 +220,15 @@ def find(
         trainings={loss: _trained(trainings, loss) for loss in losses} if trainings else {},
         properties=by_score,
         changes={
-            name: training_changes(properties, losses, name) for name in first.properties.properties
+            name: training_changes(scores_of(properties, name), losses)
+            for name in first.properties.properties
         },
         classes=by_label,
         retrieval_spearman=retrieval_spearman(by_score[MAIN.key], by_label),
         maps=maps,
         fold_agreement=_fold_agreement(losses, repeats) if repeats else {},
-        groups=_groups(groups, properties, classes, labels, maps, parts.get("representations")),
+        groups=comparison,
+        interventions=find_interventions(interventions, losses, ids, comparison),
         **parts,
     )
 
@@ -304,38 +289,9 @@ def mean_ceiling(pairs: Iterable[Pair]) -> float | None:
 
 
 def _averaged(scored: Mapping[Model, ScoredProperties], loss: str, name: str, key: str) -> Averaged:
-    by_fold = [
-        scores[name].scores.get(key)
-        for (model_loss, _), scores in scored.items()
-        if model_loss == loss
-    ]
-    scores = [each for each in by_fold if each is not None and each.value is not None]
-    values = [each.value for each in scores if each.value is not None]
-    if not values or len(scores) < len(by_fold):
-        return Averaged(mean=None, std=None, ci95=None, beyond_chance=None, folds=len(by_fold))
-    mean = float(np.mean(values))
-    return Averaged(
-        mean=mean,
-        std=float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        ci95=_interval(mean, scores),
-        beyond_chance=_beyond_chance(scores),
-        folds=len(by_fold),
+    return average(
+        [scores[name].scores.get(key) for (of, _), scores in scored.items() if of == loss]
     )
-
-
-def _beyond_chance(scores: Sequence[Score]) -> int | None:
-    """Return how many scores are above the chance level of permuted labels; None if not known."""
-    known = [(each.value, each.chance[1]) for each in scores if each.chance is not None]
-    if len(known) < len(scores):
-        return None
-    return sum(value is not None and value > chance for value, chance in known)
-
-
-def _interval(mean: float, scores: Sequence[Score]) -> Interval | None:
-    replicates = [score.replicates for score in scores if score.replicates is not None]
-    if len(replicates) < len(scores):
-        return None
-    return jackknife_interval(mean, np.mean(replicates, axis=0))
 
 
 def _trained(trainings: Mapping[Model, Training], loss: str) -> Trained:

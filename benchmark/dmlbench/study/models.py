@@ -16,6 +16,8 @@ from dmlbench.models.reality_check import fill_in_loss
 from dmlbench.results import Result
 from dmlbench.results.files import (
     FORMAT,
+    DatasetRecord,
+    Interventions,
     PropertiesFile,
     PropertyScores,
     RunFile,
@@ -36,6 +38,7 @@ from dmlbench.study.trainings import (
     run_training,
 )
 from dmlbench.study.trajectories import Point, trajectory
+from dmldata.common.errors import InputError
 from dmldata.common.output import Say
 from dmldata.common.strict import StrictModel
 
@@ -63,6 +66,9 @@ class Measurement(StrictModel):
 PROPERTIES = "properties"
 """Name of the step that scores the images of properties."""
 
+INTERVENTION = "intervention"
+"""Start of the names of the steps that measure what the changes of a sweep do."""
+
 SCORED = {"seed", "intervals", "chance"}
 """Settings that decide scores."""
 
@@ -71,6 +77,13 @@ class CheckpointScores(StrictModel):
     """The scores of a checkpoint by property, without those that nothing compares."""
 
     properties: dict[str, PropertyScores]
+
+
+class MeasuredInterventions(StrictModel):
+    """The interventions of a sweep on one model."""
+
+    dataset: DatasetRecord
+    interventions: Interventions
 
 
 class StudyModel:
@@ -158,6 +171,21 @@ class StudyModel:
 
         decides = self._decides(source, settings, SCORED | {"only"})
         return self._steps.take(f"{self.name}.{what}", decides, Measurement, make)
+
+    def intervene(self, images: Images) -> MeasuredInterventions:
+        """Return what the changes of a sweep do to the embeddings of the model."""
+        source = open_images(images)
+        settings = self._settings(0).model_copy(update={"only": (), "chance": False})
+
+        def make() -> MeasuredInterventions:
+            result = self._evaluate(source, settings, self._loaded)
+            interventions = result.properties.interventions
+            assert interventions is not None
+            return MeasuredInterventions(dataset=result.run.dataset, interventions=interventions)
+
+        step = f"{self.name}.{INTERVENTION}.{swept_group(images)}"
+        decides = self._decides(source, settings, {"seed", "intervals"})
+        return self._steps.take(step, decides, MeasuredInterventions, make)
 
     def embedded(self, what: str, images: Images) -> Result:
         """Return the result of `measure`, with the embeddings in its folder.
@@ -356,6 +384,21 @@ def open_images(images: Images) -> ImageSource:
     """
     options = {name: value for name, value in images.options().items() if value is not None}
     return open_source(images.data, **options)
+
+
+def swept_group(images: Images) -> str:
+    """Return the group of factors that a sweep changes.
+
+    Raises:
+        InputError: the images are no sweep.
+    """
+    group = open_images(images).manifest.sweep_group
+    if group is None:
+        raise InputError(
+            f"interventions: {images.data} is no sweep; valid: a dataset of "
+            "'dmlgen render --factor GROUP'"
+        )
+    return group
 
 
 def labels_of(images: ClassImages | None) -> tuple[str, ...]:

@@ -119,6 +119,7 @@ class StudyRecipe(StrictModel):
             `dmlbench evaluate`; controls are then left out.
         classes: images whose classes are retrieved.
         properties: images whose embeddings are scored by property.
+        interventions: sweeps, each of another group of factors, which change that group alone.
         saliency: images whose maps are compared.
         equal_map_at_r: whether properties are compared at equal MAP@R on the validation classes,
             too, between the nearest checkpoints; see `trajectories`.
@@ -142,6 +143,7 @@ class StudyRecipe(StrictModel):
     model: str | None = None
     classes: ClassImages | None = None
     properties: Images
+    interventions: tuple[Images, ...] = ()
     saliency: MapImages | None = None
     require_learning: bool = False
     representations: bool = False

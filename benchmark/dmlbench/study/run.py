@@ -15,12 +15,14 @@ from dmlbench.comparison.maps import compare_all_maps
 from dmlbench.evaluation.executor_settings import LOCAL, ExecutorSettings
 from dmlbench.losses import without_controls
 from dmlbench.results.files import FORMAT
-from dmlbench.study.changes import Change, training_changes
+from dmlbench.study.changes import Change, scores_of, training_changes
 from dmlbench.study.conditions import (
     ConditionFindings,
     ConditionMaps,
+    ConditionRepresentations,
     common_keys,
     compare_condition,
+    compare_embeddings_of,
     compare_maps,
 )
 from dmlbench.study.findings import (
@@ -32,11 +34,13 @@ from dmlbench.study.findings import (
 )
 from dmlbench.study.models import (
     PROPERTIES,
+    MeasuredInterventions,
     Measurement,
     StudyModel,
     labels_of,
     main_values,
     open_images,
+    swept_group,
 )
 from dmlbench.study.recipe import Model, StudyRecipe
 from dmlbench.study.representations import RepresentationComparison, compare_models
@@ -53,7 +57,7 @@ from dmlbench.study.works import Kind, Runner, Work, measure
 from dmldata.common.errors import InputError, PrismError
 from dmldata.common.output import Say, say
 
-MAPS, REPEATS = "maps", "maps.folds"
+MAPS, REPEATS, REPRESENTATIONS = "maps", "maps.folds", "representations"
 
 
 def run_study(
@@ -150,7 +154,7 @@ def _unlearned(recipe: StudyRecipe, models: Sequence[StudyModel]) -> dict[str, C
     """Return the losses whose MAP@R is not above the untrained network's by its interval."""
     _, classes = _measured(recipe, models)
     label = labels_of(recipe.classes)[0]
-    changes = training_changes(classes, recipe.compared, label, score=RETRIEVAL_SCORE)
+    changes = training_changes(scores_of(classes, label, RETRIEVAL_SCORE), recipe.compared)
     left_out = {
         loss: change
         for loss, change in changes.items()
@@ -188,6 +192,7 @@ def _check(
         if images is not None:
             open_images(images)
     labels_of(recipe.classes)
+    _check_interventions(recipe)
     if recipe.groups is not None and not Path(recipe.groups).is_file():
         raise InputError(f"study '{recipe.name}': groups: {recipe.groups}: no such file")
     if recipe.saliency is not None:
@@ -201,6 +206,16 @@ def _check(
     started: set[str] = set()
     for model in models:
         model.check(started, searched=model.loss in searched)
+
+
+def _check_interventions(recipe: StudyRecipe) -> None:
+    swept = [swept_group(images) for images in recipe.interventions]
+    for group in swept:
+        if swept.count(group) > 1:
+            raise InputError(
+                f"study '{recipe.name}': interventions: several sweeps of {group}; valid: one of "
+                "each group of factors"
+            )
 
 
 def _maps_to_make(
@@ -242,14 +257,19 @@ def _map_steps(
         yield f"{MAPS}.method.{method}", of_fold, method
 
 
+def _pairs(
+    models: Sequence[StudyModel], trained: Sequence[StudyModel]
+) -> list[tuple[StudyModel, StudyModel]]:
+    """Return each model of a condition after its model in the study."""
+    usual = {(model.loss, model.fold): model for model in models}
+    return [(usual[model.loss, model.fold], model) for model in trained]
+
+
 def _map_pairs(
     recipe: StudyRecipe, models: Sequence[StudyModel], trained: Sequence[StudyModel]
 ) -> list[tuple[StudyModel, StudyModel]]:
-    """Return each model of a condition that has maps, after its model in the study."""
-    usual = {(model.loss, model.fold): model for model in models}
-    return [
-        (usual[model.loss, model.fold], model) for model in trained if model.fold in recipe.maps
-    ]
+    """Return the pairs of `_pairs` that have maps."""
+    return [pair for pair in _pairs(models, trained) if pair[1].fold in recipe.maps]
 
 
 def _decides(
@@ -311,6 +331,7 @@ def _gather(
         maps.get(MAPS),
         maps.get(REPEATS),
         _groups(recipe, properties, out),
+        _interventions(recipe, models),
         equal_map_at_r=_at_equal_retrieval(chosen, recipe, models, trainings, properties, out)
         if chosen
         else None,
@@ -331,15 +352,20 @@ def _gather(
     )
 
 
+def _interventions(
+    recipe: StudyRecipe, models: Sequence[StudyModel]
+) -> dict[str, dict[Model, MeasuredInterventions]]:
+    """Return the interventions of each sweep on each model, by swept group of factors."""
+    return {
+        swept_group(images): {(model.loss, model.fold): model.intervene(images) for model in models}
+        for images in recipe.interventions
+    }
+
+
 def _representations(
     recipe: StudyRecipe, models: Sequence[StudyModel], out: Path
 ) -> RepresentationComparison:
     """Compare the embeddings of all models on the images of properties."""
-    decides = [
-        FORMAT,
-        {model.name: model.decides for model in models},
-        open_images(recipe.properties).fingerprint,
-    ]
 
     def compare() -> RepresentationComparison:
         results = {
@@ -349,7 +375,17 @@ def _representations(
         return compare_models(results)
 
     steps = Steps(out / "steps")
-    return steps.take("representations", decides, RepresentationComparison, compare)
+    decides = _embeddings_decide(recipe, models)
+    return steps.take(REPRESENTATIONS, decides, RepresentationComparison, compare)
+
+
+def _embeddings_decide(recipe: StudyRecipe, models: Sequence[StudyModel]) -> list[Any]:
+    """Return what decides a comparison of embeddings."""
+    return [
+        FORMAT,
+        {model.name: model.decides for model in models},
+        open_images(recipe.properties).fingerprint,
+    ]
 
 
 def _trajectories(
@@ -393,10 +429,8 @@ def _compare_condition(
     Args:
         usual: measurements of the models of the study; see `_measured`.
     """
-    pairs = _map_pairs(recipe, models, trained)
-    maps = None
+    maps, pairs = None, _map_pairs(recipe, models, trained)
     if pairs:
-        decides = _decides(recipe, list(itertools.chain(*pairs)))
 
         def compare() -> ConditionMaps:
             return compare_maps(
@@ -406,10 +440,34 @@ def _compare_condition(
                 }
             )
 
+        decides = _decides(recipe, list(itertools.chain(*pairs)))
         maps = steps.take(f"{MAPS}.condition.{name}", decides, ConditionMaps, compare)
+    representations = None
+    if recipe.representations:
+        of_both = _pairs(models, trained)
+
+        def compare_embedded() -> ConditionRepresentations:
+            return compare_embeddings_of(
+                {
+                    (model.loss, model.fold): (
+                        before.embedded(PROPERTIES, recipe.properties),
+                        model.embedded(PROPERTIES, recipe.properties),
+                    )
+                    for before, model in of_both
+                }
+            )
+
+        representations = steps.take(
+            f"{REPRESENTATIONS}.condition.{name}",
+            _embeddings_decide(recipe, list(itertools.chain(*of_both))),
+            ConditionRepresentations,
+            compare_embedded,
+        )
     properties, classes = _measured(recipe, trained)
     training = recipe.conditions[name].training
-    return compare_condition(training, properties, usual[0], classes, usual[1], maps)
+    return compare_condition(
+        training, properties, usual[0], classes, usual[1], maps, representations
+    )
 
 
 def _at_equal_retrieval(

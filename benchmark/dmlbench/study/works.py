@@ -77,6 +77,8 @@ def _finish(model: StudyModel) -> None:
     if model.recipe.trajectories and model.condition is None:
         for point in model.points:
             model.score_point(point)
+    for images in model.recipe.interventions if model.condition is None else ():
+        model.intervene(images)
     for method in model.methods:
         if not model.has_maps(method):
             model.explain(method)

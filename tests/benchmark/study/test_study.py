@@ -297,7 +297,10 @@ def _retrieval(steps, model):
 def test_other_methods_faithfulness_and_embeddings_are_compared(make_recipe, dmlbench, tmp_path):
     recipe = yaml.safe_load(make_recipe(tmp_path).read_text())
     recipe["saliency"] |= {"other_methods": ["gradient"], "faithfulness": 2}
-    path = make_recipe(tmp_path, representations=True, saliency=recipe["saliency"])
+    conditions = {"another_seed": {"losses": ["arcface"], "training": {"seed": 1}}}
+    path = make_recipe(
+        tmp_path, representations=True, saliency=recipe["saliency"], conditions=conditions
+    )
     answer = dmlbench("study", path, "--out", tmp_path / "study", "--json")
     assert answer.exit_code == 0, answer.err
     found = answer.json
@@ -311,15 +314,53 @@ def test_other_methods_faithfulness_and_embeddings_are_compared(make_recipe, dml
     assert len(found["representations"]["pairs"]) == 9
     agreements = found["groups"]["agreements"]
     assert {"maps", "cka", "rsa", "procrustes"} <= set(agreements)
+    seeds = found["conditions"]["another_seed"]["representations"]["pairs"]
+    assert set(seeds) == {"arcface"}
+    assert 0 < seeds["arcface"]["0"]["cka"]["value"] < 1
     tables = {file.name for file in (tmp_path / "study" / "tables").iterdir()}
     for table in ("saliency_gradient", "saliency_faithfulness", "representations"):
         assert f"{table}.tex" in tables
+    figures = {file.name for file in (tmp_path / "study" / "figures").iterdir()}
+    assert {"agreement.png", "faithfulness.png"} <= figures
     before = _times(tmp_path / "study")
     for name in ("models", "results", "results-gradient"):
         shutil.rmtree(tmp_path / "study" / name)
     again = dmlbench("study", path, "--out", tmp_path / "study", "--json")
     assert again.json == found
     assert _times(tmp_path / "study") == before
+
+
+def test_what_changing_one_group_alone_does_is_measured_on_every_model(
+    study, make_recipe, dmlbench, sweep, tmp_path
+):
+    copy = shutil.copytree(study, tmp_path / "study")
+    before = _times(copy)
+    path = make_recipe(tmp_path, interventions=[{"data": str(sweep)}])
+    answer = dmlbench("study", path, "--out", copy, "--json")
+    assert answer.exit_code == 0, answer.err
+    after = _times(copy)
+    assert {name: after[name] for name in before} == before
+    steps = {path.stem: json.loads(path.read_text())["gave"] for path in (copy / "steps").iterdir()}
+    (found,) = answer.json["interventions"].values()
+    for loss in ("arcface", "contrastive", "none"):
+        of_folds = [
+            steps[f"{loss}-fold{fold}.intervention.color"]["interventions"] for fold in (0, 1)
+        ]
+        values = [each["sensitivity"]["value"] for each in of_folds]
+        assert found["sensitivity"][loss]["mean"] == pytest.approx(np.mean(values))
+        (curve,) = found["curves"]
+        assert (curve["factor"], curve["sizes"]) == ("paint_hue", [0.25, 0.5])
+        points = [each["response"][0]["points"][1]["response"]["value"] for each in of_folds]
+        assert curve["response"][loss][1] == pytest.approx(np.mean(points))
+    change, untrained = found["changes"]["arcface"], found["sensitivity"]["none"]["mean"]
+    assert change["value"] == pytest.approx(found["sensitivity"]["arcface"]["mean"] - untrained)
+    assert found["test"]["corrected"]["p_holm"] == found["test"]["corrected"]["p"]
+    assert "Changing one group of factors alone" in (copy / "summary.md").read_text()
+    for file in ("tables/interventions.csv", "tables/intervention_tests.tex"):
+        assert (copy / file).is_file()
+    for figure in ("interventions", "responses"):
+        assert (copy / "figures" / f"{figure}.png").is_file()
+        assert f'id="figure-{figure}"' in (copy / "study.html").read_text()
 
 
 def test_losses_that_do_not_learn_are_left_out_and_named(

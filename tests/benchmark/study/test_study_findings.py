@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from dmlbench.present.study_files import write_study
-from dmlbench.study.findings import Averaged, Findings, retrieval_spearman
+from dmlbench.study.averages import Averaged
+from dmlbench.study.findings import Findings, retrieval_spearman
 
 ROOT = Path(__file__).parents[3]
 LOSSES = ("arcface", "cosface", "triplet", "margin", "fastap")

@@ -112,6 +112,7 @@ def test_what_cannot_be_studied_is_one_line(changes, message, make_recipe, tmp_p
             "no_such_module",
         ),
         ({"groups": "groups.csv", "require_learning": True}, "not with groups"),
+        ({"interventions": [{"data": "sample"}]}, "interventions: sample is no sweep"),
         ({"groups": "no-such.csv"}, "groups: no-such.csv: no such file"),
     ],
 )
@@ -122,6 +123,15 @@ def test_what_is_not_there_is_found_before_anything_is_trained(
     assert (answer.exit_code, answer.out) == (2, "")
     assert message in answer.err
     assert not (tmp_path / "study").exists()
+
+
+def test_two_sweeps_of_one_group_are_found_before_anything_is_trained(
+    make_recipe, sweep, tmp_path, dmlbench
+):
+    path = make_recipe(tmp_path, interventions=[{"data": str(sweep)}] * 2)
+    answer = dmlbench("study", path, "--out", tmp_path / "study")
+    assert (answer.exit_code, answer.out) == (2, "")
+    assert "interventions: several sweeps of color" in answer.err
 
 
 class Number(StrictModel):

@@ -1,0 +1,71 @@
+"""Scores of one loss, averaged over its folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dmlbench.results.files import Interval, Score
+from dmlbench.scores.jackknife import jackknife_interval
+from dmldata.common.strict import StrictModel
+
+
+class Averaged(StrictModel):
+    """A score of one loss, averaged over its folds.
+
+    Attributes:
+        mean: None if a fold has no score.
+        std: standard deviation over the folds; None for a single fold.
+        ci95: interval of the mean, from the means of the folds' jackknife replicates: it covers
+            the choice of images, not the choice of folds.
+        beyond_chance: number of folds that score above the chance level; None where no chance
+            level was computed.
+    """
+
+    mean: float | None
+    std: float | None
+    ci95: Interval | None
+    beyond_chance: int | None
+    folds: int
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether a fold is known not to score above the chance level."""
+        return self.beyond_chance is not None and self.beyond_chance < self.folds
+
+
+def average(by_fold: Sequence[Score | None]) -> Averaged:
+    """Average a score over folds; None stands for a fold that has no such score.
+
+    >>> plain = {"ci95": None, "chance": None, "replicates": None}
+    >>> average([Score(value=value, **plain) for value in (0.25, 0.75)]).mean
+    0.5
+    """
+    scores = [each for each in by_fold if each is not None and each.value is not None]
+    values = [each.value for each in scores if each.value is not None]
+    if not values or len(scores) < len(by_fold):
+        return Averaged(mean=None, std=None, ci95=None, beyond_chance=None, folds=len(by_fold))
+    mean = float(np.mean(values))
+    return Averaged(
+        mean=mean,
+        std=float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        ci95=_interval(mean, scores),
+        beyond_chance=_beyond_chance(scores),
+        folds=len(by_fold),
+    )
+
+
+def _beyond_chance(scores: Sequence[Score]) -> int | None:
+    """Return how many scores are above the chance level of permuted labels; None if not known."""
+    known = [(each.value, each.chance[1]) for each in scores if each.chance is not None]
+    if len(known) < len(scores):
+        return None
+    return sum(value is not None and value > chance for value, chance in known)
+
+
+def _interval(mean: float, scores: Sequence[Score]) -> Interval | None:
+    replicates = [score.replicates for score in scores if score.replicates is not None]
+    if len(replicates) < len(scores):
+        return None
+    return jackknife_interval(mean, np.mean(replicates, axis=0))

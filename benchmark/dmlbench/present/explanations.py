@@ -31,8 +31,8 @@ EXPLANATIONS = {
     "neighbors": Explanation("docs/scores.md", "Pair maps"),
     "maps": Explanation("docs/saliency.md", "Saliency maps"),
     "bounds": Explanation("docs/protocol.md", "4. Pixels: saliency of an embedding"),
-    "study": Explanation("docs/study.md", "Findings"),
-    "conditions": Explanation("docs/study.md", "Conditions"),
+    "study": Explanation("docs/studies.md", "Findings"),
+    "conditions": Explanation("docs/studies.md", "Conditions"),
     "training": Explanation("docs/training.md", "What is written"),
 }
 """By what is explained."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import mean
+from typing import NamedTuple
 
 from dmlbench.comparison.comparison import Pair
 from dmlbench.comparison.group_tests import MAPS, GroupAgreement, GroupComparison, GroupTest
@@ -24,22 +25,42 @@ LARGE_DELTA = 0.474
 
 
 def findings_in_words(findings: Findings) -> Iterator[str]:
-    """Yield sentences on groups, chance, maps, retrieval and training."""
+    """Yield all sentences."""
+    for topic in TOPICS.values():
+        yield from topic.sentences(findings)
+
+
+def _on_learning(findings: Findings) -> Iterator[str]:
+    yield from _left_out(findings)
+    yield from _retrieval(findings)
+    yield from _training(findings)
+
+
+def _on_groups(findings: Findings) -> Iterator[str]:
     yield from _between_groups(findings)
     yield from _given_retrieval(findings)
     yield from _at_equal_retrieval(findings)
     yield from _with_retrieval(findings)
-    yield from _conditions(findings)
+
+
+def _on_training(findings: Findings) -> Iterator[str]:
     yield from _changes(findings)
     yield from _above_chance(findings)
-    yield from _interventions(findings)
+
+
+def _on_agreement(findings: Findings) -> Iterator[str]:
+    if folds := fold_correlations(findings):
+        yield (
+            f"Maps of one and the same loss trained on other classes (folds) correlate with r from "
+            f"{range_text(folds)} over {len(folds)} losses."
+        )
+    yield from _representations(findings)
+
+
+def _on_maps(findings: Findings) -> Iterator[str]:
     yield from _maps(findings)
     yield from _other_maps(findings)
     yield from _group_maps(findings)
-    yield from _representations(findings)
-    yield from _left_out(findings)
-    yield from _retrieval(findings)
-    yield from _training(findings)
 
 
 def _between_groups(findings: Findings) -> Iterator[str]:
@@ -351,11 +372,6 @@ def _maps(findings: Findings) -> Iterator[str]:
     if not pairs:
         return
     yield f"Saliency maps of different losses {_correlate(maps, pairs)}"
-    if folds := fold_correlations(findings):
-        yield (
-            f"Maps of one and the same loss trained on other classes (folds) correlate with r from "
-            f"{range_text(folds)} over {len(folds)} losses."
-        )
     for control in (loss for loss in findings.losses if loss not in trained):
         with_it = [
             pair
@@ -518,3 +534,22 @@ def _training(findings: Findings) -> Iterator[str]:
 def joined(names: Sequence[str]) -> str:
     """Return names with commas between them."""
     return ", ".join(names)
+
+
+class Topic(NamedTuple):
+    """A question that a study answers, and what yields the sentences of its answer."""
+
+    question: str
+    sentences: Callable[[Findings], Iterator[str]]
+
+
+TOPICS = {
+    "learning": Topic("Have the models learned?", _on_learning),
+    "groups": Topic("Do two groups of losses lead to different properties?", _on_groups),
+    "training": Topic("What does training change?", _on_training),
+    "interventions": Topic("What does changing one group of factors do?", _interventions),
+    "maps": Topic("Do losses look at the same pixels?", _on_maps),
+    "agreement": Topic("Do losses agree less than one loss with itself?", _on_agreement),
+    "conditions": Topic("What else changes the features?", _conditions),
+}
+"""The questions by key, in the order of a page."""

@@ -293,9 +293,16 @@ def draw_lines(axes: Axes, panel: LinePanel, groups: Sequence[str]) -> Axes:
         axes.plot(line.places[-1:], line.scores[-1:], color=color, marker="o", markersize=2)
     if panel.untrained is not None:
         before = panel.untrained
-        style = {"linestyle": "--", "linewidth": 1.2} if len(before.places) > 1 else {"marker": "s"}
+        dashes, marker = ("--", "") if len(before.places) > 1 else ("", "s")
         axes.plot(
-            before.places, before.scores, color="#1a1a1a", markersize=3, label=UNTRAINED, **style
+            before.places,
+            before.scores,
+            color="#1a1a1a",
+            linestyle=dashes,
+            linewidth=1.2,
+            marker=marker,
+            markersize=3,
+            label=UNTRAINED,
         )
     axes.set_title(panel.name, fontsize=7, loc="left")
     axes.tick_params(labelsize=6)

@@ -58,7 +58,7 @@ def _sensitivity_plot(findings: Findings) -> DotPlot:
         for group, of_group in findings.interventions.items()
     ]
     title = "Sensitivity to what is changed alone"
-    return DotPlot(title, f"{score.title} ({score.unit})", panels, min(4, len(panels)))
+    return DotPlot(title, f"{score.title} (1: the {score.unit})", panels, min(4, len(panels)))
 
 
 def _panel(
@@ -90,7 +90,8 @@ def _faithfulness_panels(findings: Findings) -> Iterator[DotPanel]:
             loss = loss_named(findings.maps.names[model][0])
             mean = faithfulness.means[score.key]
             if mean.value is not None:
-                dots.append(Dot(loss.title, loss.group, mean.value, mean.ci95))
+                group = "" if loss.group == "control" else loss.group
+                dots.append(Dot(loss.title, group, mean.value, mean.ci95))
         if dots:
             yield DotPanel(score.title, dots)
 

@@ -253,6 +253,14 @@ def _conditions(findings: Findings) -> Iterator[str]:
                 f" Its maps correlate with those of the same losses in the study with r = "
                 f"{number(mean_r(pairs), 2)} (noise alone allows {number(mean_ceiling(pairs), 2)})."
             )
+        embedded = condition.representations
+        if embedded is not None:
+            again = [pair for by_fold in embedded.pairs.values() for pair in by_fold.values()]
+            measured = [
+                f"{title} {number(mean_value(again, measure), 2)}"
+                for measure, title in MEASURES.items()
+            ]
+            agreement += f" Its embeddings beside theirs: {joined(measured)}."
         beside = ""
         if groups is not None:
             means = [test.corrected.means.values() for test in groups.properties.values()]

@@ -71,3 +71,8 @@ def minus(text: str) -> str:
     'NR-Precision −0.5 to 2026-01-02'
     """
     return NEGATIVE.sub("\N{MINUS SIGN}", text)
+
+
+def joined(names: Iterable[str]) -> str:
+    """Return names with commas between them."""
+    return ", ".join(names)

@@ -8,16 +8,10 @@ from collections.abc import Iterator
 from dmlbench.comparison.group_tests import MAPS, RETRIEVAL_SCORE
 from dmlbench.losses import without_controls
 from dmlbench.maps import summarize_correlations
-from dmlbench.present.numbers import number, p_value, range_text
-from dmlbench.present.study_sentences import (
-    agreement_words,
-    beyond_chance,
-    changed,
-    differing,
-    fold_correlations,
-    given_retrieval,
-    joined,
-)
+from dmlbench.present.numbers import joined, number, p_value, range_text
+from dmlbench.present.study_agreement_sentences import agreement_words, fold_correlations
+from dmlbench.present.study_group_sentences import differing, given_retrieval
+from dmlbench.present.study_sentences import beyond_chance, changed
 from dmlbench.present.table import Column, Row, Table
 from dmlbench.results.files import CLASSES, Interval
 from dmlbench.scores.registry import MAIN, declared

@@ -13,11 +13,10 @@ from dmlbench.present.condition_tables import condition_tables
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.numbers import extent, number, range_text
 from dmlbench.present.paper_claims import paper_table
-from dmlbench.present.study_sentences import apart
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
 from dmlbench.scores.registry import MAIN, PAPER, RETRIEVAL, declared
 from dmlbench.study.averages import Averaged
-from dmlbench.study.changes import UNTRAINED
+from dmlbench.study.changes import UNTRAINED, apart
 from dmlbench.study.findings import Findings, MapComparison
 from dmlbench.study.representations import mean_value
 from dmlbench.study.search import RATES
@@ -163,11 +162,11 @@ def intervention_test_table(findings: Findings) -> Table:
         test, changes = of_group.test, of_group.changes.values()
         tested: tuple[Cell, ...] = (None,) * (len(names_of_groups) + 5)
         if test is not None:
-            given = test.given_retrieval.p_holm if test.given_retrieval else None
+            p_given = test.given_retrieval.p_holm if test.given_retrieval else None
             tested = (
                 *test.corrected.means.values(),
                 *(test.corrected.delta, test.corrected.delta_ci95),
-                *(test.corrected.p, test.corrected.p_holm, given),
+                *(test.corrected.p, test.corrected.p_holm, p_given),
             )
         untrained = of_group.sensitivity.get(UNTRAINED)
         higher, lower = (f"{many} of {len(trained)}" for many in apart(changes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -85,3 +85,9 @@ def paired_change(changed: Mapping[int, Score], unchanged: Mapping[int, Score]) 
     paired = len(replicates) == len(values)
     ci95 = jackknife_interval(mean, np.mean(replicates, axis=0)) if paired else None
     return Change(value=mean, ci95=ci95)
+
+
+def apart(changes: Iterable[Change]) -> tuple[int, int]:
+    """Return how many changes are above 0 by their intervals, and how many below."""
+    intervals = [change.ci95 for change in changes if change.ci95 is not None]
+    return sum(low > 0 for low, _ in intervals), sum(high < 0 for _, high in intervals)

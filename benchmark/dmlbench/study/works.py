@@ -62,6 +62,11 @@ class Work(NamedTuple):
                 return f"{name}, epoch {self.epoch}"
 
 
+def work_on(kind: Kind, model: StudyModel) -> Work:
+    """Return a piece of work on a model."""
+    return Work(kind, model.loss, model.fold, model.condition)
+
+
 def measure(model: StudyModel) -> tuple[Measurement, Measurement | None]:
     """Score a model that did not diverge, and return its measurements on both sets of images."""
     recipe = model.recipe

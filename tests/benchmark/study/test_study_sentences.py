@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from dmlbench.comparison.group_tests import MAPS
 from dmlbench.losses import without_controls
 from dmlbench.present.paper_claims import paper_table
-from dmlbench.present.study_sentences import SIGNIFICANCE, findings_in_words
+from dmlbench.present.study_group_sentences import SIGNIFICANCE
+from dmlbench.present.study_sentences import findings_in_words
 from dmlbench.study.changes import Change
 from dmlbench.study.findings import EqualRetrieval, Findings, RankCorrelation
 from dmlbench.study.trajectories import Point

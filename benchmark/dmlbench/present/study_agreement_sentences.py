@@ -1,0 +1,123 @@
+"""Sentences on how far models agree, in maps and in embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dmlbench.comparison.comparison import Pair
+from dmlbench.comparison.group_tests import MAPS, GroupAgreement
+from dmlbench.comparison.representations import MEASURES
+from dmlbench.losses import without_controls
+from dmlbench.present.group_tables import relabeling_words
+from dmlbench.present.numbers import interval, number, p_value, range_text
+from dmlbench.present.study_group_sentences import given_words, means_words
+from dmlbench.study.findings import Findings, MapComparison, mean_ceiling, mean_r, pairs_of
+from dmlbench.study.representations import mean_value
+
+
+def on_maps(findings: Findings) -> Iterator[str]:
+    yield from _maps(findings)
+    yield from _other_maps(findings)
+    yield from _group_maps(findings)
+
+
+def on_agreement(findings: Findings) -> Iterator[str]:
+    if folds := fold_correlations(findings):
+        yield (
+            f"Maps of one and the same loss trained on other classes (folds) correlate with r from "
+            f"{range_text(folds)} over {len(folds)} losses."
+        )
+    yield from _representations(findings)
+
+
+def _maps(findings: Findings) -> Iterator[str]:
+    maps = findings.maps
+    if maps is None:
+        return
+    trained = without_controls(findings.losses)
+    pairs = pairs_of(maps, trained)
+    if not pairs:
+        return
+    yield f"Saliency maps of different losses {_correlate(maps, pairs)}"
+    for control in (loss for loss in findings.losses if loss not in trained):
+        with_it = [
+            pair
+            for pair in pairs_of(maps, [*trained, control])
+            if control in {maps.names[pair.a][0], maps.names[pair.b][0]}
+        ]
+        if with_it:
+            yield (
+                f"Maps of the trained losses correlate with those of the control '{control}' with "
+                f"r = {number(mean_r(with_it), 2)} on average."
+            )
+
+
+def fold_correlations(findings: Findings) -> list[float]:
+    """Return how maps of each trained loss correlate with those of itself on other folds."""
+    trained = without_controls(findings.losses)
+    agreements = [each for loss, each in findings.fold_agreement.items() if loss in trained]
+    return [each.r for each in agreements if each.r is not None]
+
+
+def _other_maps(findings: Findings) -> Iterator[str]:
+    trained = without_controls(findings.losses)
+    for method, maps in findings.other_maps.items():
+        pairs = pairs_of(maps, trained)
+        if pairs:
+            yield f"Maps by {method} of different losses {_correlate(maps, pairs)}"
+
+
+def _correlate(maps: MapComparison, pairs: Sequence[Pair]) -> str:
+    """Return how the maps of pairs correlate, between what bounds, as the end of a sentence."""
+    ceiling = mean_ceiling(pairs)
+    noise = "" if ceiling is None else f"noise alone allows {number(ceiling, 2)}, "
+    return (
+        f"correlate with r = {number(mean_r(pairs), 2)} on average "
+        f"({range_text(pair.correlation.mean for pair in pairs)} over {len(pairs)} pairs, "
+        f"{len(maps.keys)} images); {noise}maps of other images give "
+        f"{range_text(pair.floor.value for pair in pairs)}."
+    )
+
+
+def _representations(findings: Findings) -> Iterator[str]:
+    compared = findings.representations
+    if compared is None:
+        return
+    trained = without_controls(findings.losses)
+    said = []
+    for measure, title in MEASURES.items():
+        others, folds = (
+            [mean_value(of(loss), measure) for loss in trained]
+            for of in (compared.with_other_losses, compared.with_other_folds)
+        )
+        beside = f" (other folds {range_text(folds)})" if any(folds) else ""
+        said.append(f"{title} {range_text(others)}{beside}")
+    yield (
+        "Embeddings of a loss beside those of other losses trained on the same classes, and beside "
+        f"its own trained on other classes: {'; '.join(said)}."
+    )
+
+
+def _group_maps(findings: Findings) -> Iterator[str]:
+    groups = findings.groups
+    maps = groups.agreements.get(MAPS) if groups else None
+    if groups is None or maps is None or maps.between.mean is None:
+        return
+    tested = f" {relabeling_words(maps.relabeling)}" if maps.relabeling else ""
+    yield f"By group, maps correlate with r = {agreement_words(maps)}.{tested}"
+    test = groups.attention_on_car
+    if test is not None:
+        corrected = test.corrected
+        yield (
+            f"Attention on the car: {means_words(test)} (delta {number(corrected.delta, 2)}, 95 % "
+            f"interval {interval(corrected.delta_ci95, 2)}, p {p_value(corrected.p)}"
+            f"{given_words(test)})."
+        )
+
+
+def agreement_words(agreement: GroupAgreement) -> str:
+    """Return how alike models are within each group and between the groups."""
+    within = ", ".join(
+        f"{number(each.mean, 2)} within {name}" for name, each in agreement.within.items()
+    )
+    return f"{within}, {number(agreement.between.mean, 2)} between"

@@ -1,0 +1,193 @@
+"""Sentences on two groups of losses, each from numbers of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from statistics import mean
+
+from dmlbench.comparison.group_tests import GroupComparison, GroupTest
+from dmlbench.losses import loss_named
+from dmlbench.present.group_tables import reach_words
+from dmlbench.present.numbers import joined, number, p_value, range_text
+from dmlbench.study.findings import Findings
+
+SIGNIFICANCE = 0.05
+LARGE_DELTA = 0.474
+"""|Cliff's delta| of a large effect. Source: Romano et al. (2006)."""
+
+
+def on_groups(findings: Findings) -> Iterator[str]:
+    yield from _between_groups(findings)
+    yield from _given_retrieval(findings)
+    yield from _at_equal_retrieval(findings)
+    yield from _with_retrieval(findings)
+
+
+def _between_groups(findings: Findings) -> Iterator[str]:
+    groups = findings.groups
+    if groups is None:
+        yield "The losses are not of two groups, so no groups were tested."
+        return
+    first, second = groups.groups.names
+    tests = groups.properties
+    sure = differing(groups)
+    if sure:
+        listed = "; ".join(_difference(name, tests[name]) for name in sure)
+        yield f"Properties that {first} and {second} losses cluster by differently: {listed}."
+    else:
+        reach = f" {reach_words(groups.reach)}" if groups.reach else ""
+        yield (
+            f"No property tells {first} from {second} losses once the number of properties is "
+            f"accounted for (p (Holm) < {SIGNIFICANCE}).{reach}"
+        )
+    large = [
+        name
+        for name, test in tests.items()
+        if name not in sure and abs(test.corrected.delta) >= LARGE_DELTA and _has_sign(test)
+    ]
+    if large:
+        listed = "; ".join(_difference(name, tests[name]) for name in large)
+        yield (
+            f"Differences that are large and have a sign (|delta| >= {LARGE_DELTA}, its interval "
+            f"without 0), but not beyond the doubt of so many tests: {listed}."
+        )
+
+
+def differing(groups: GroupComparison) -> list[str]:
+    """Return the properties in which the groups differ, beyond the doubt of so many tests."""
+    return beyond_doubt(groups.properties)
+
+
+def beyond_doubt(tests: Mapping[str, GroupTest]) -> list[str]:
+    """Return the names of those of several tests whose difference is beyond doubt."""
+    return [
+        name
+        for name, test in tests.items()
+        if test.corrected.p_holm is not None
+        and test.corrected.p_holm < SIGNIFICANCE
+        and _has_sign(test)
+    ]
+
+
+def _at_equal_retrieval(findings: Findings) -> Iterator[str]:
+    equal = findings.equal_map_at_r
+    if equal is None:
+        return
+    gap = number(max(map(equal.gap, equal.points)), 4)
+    levels = (
+        range_text(equal.levels.values(), 4)
+        if len(equal.levels) > 1
+        else number(next(iter(equal.levels.values())), 4)
+    )
+    where = (
+        f"At the highest validation MAP@R that all losses reached ({levels}; the models compared "
+        f"are up to {gap} from it)"
+    )
+    if equal.groups is None:
+        yield f"{where}, no groups were tested: the losses are not of two."
+        return
+    first, second = equal.groups.groups.names
+    tests = equal.groups.properties
+    sure = differing(equal.groups)
+    if sure:
+        listed = "; ".join(f"{name} ({means_words(tests[name])})" for name in sure)
+        yield f"{where}, {first} and {second} losses differ in: {listed}."
+    else:
+        reach = f" {reach_words(equal.groups.reach)}" if equal.groups.reach else ""
+        yield f"{where}, no property tells {first} from {second} losses.{reach}"
+    if equal.unlearned:
+        folds = joined([f"fold {fold}" for fold in equal.unlearned])
+        yield (
+            f"That level is not above the untrained network's MAP@R ({folds}): a loss that did not "
+            "get above it sets the level, so models that hardly learned are compared there."
+        )
+
+
+def _has_sign(test: GroupTest) -> bool:
+    low, high = test.corrected.delta_ci95
+    return not low <= 0 <= high
+
+
+def means_words(test: GroupTest) -> str:
+    means = test.corrected.means.items()
+    return ", ".join(f"{group} {number(score, 2)}" for group, score in means)
+
+
+def _difference(name: str, test: GroupTest) -> str:
+    corrected = test.corrected
+    delta, p = number(corrected.delta, 2), p_value(corrected.p_holm)
+    return f"{name} ({means_words(test)}; delta {delta}, p (Holm) {p}{given_words(test)})"
+
+
+def given_words(test: GroupTest) -> str:
+    controlled = test.given_retrieval
+    if controlled is None:
+        return ""
+    p = controlled.p if controlled.p_holm is None else controlled.p_holm
+    return f", given MAP@R {p_value(p)}"
+
+
+def _with_retrieval(findings: Findings) -> Iterator[str]:
+    if not findings.retrieval_spearman:
+        return
+    label, by_loss = next(iter(findings.classes.items()))
+    means: dict[str, list[float]] = {}
+    for loss, scores in by_loss.items():
+        group, score = loss_named(loss).group, scores["map_at_r"].mean
+        if group != "control" and score is not None:
+            means.setdefault(group, []).append(score)
+    reached = [f"{group} {number(mean(scores), 3)}" for group, scores in means.items()]
+    sure, unsure = (
+        [
+            f"{name} {number(test.rho, 2)}"
+            for name, test in findings.retrieval_spearman.items()
+            if (test.p_holm < SIGNIFICANCE) is significant
+        ]
+        for significant in (True, False)
+    )
+    retrieval = f"Retrieval of {label} (MAP@R on average: {joined(reached)})"
+    if not sure:
+        yield (
+            f"{retrieval} goes with NR-Precision of no property beyond doubt (Spearman's rho over "
+            f"the losses, p (Holm) >= {SIGNIFICANCE}: {joined(unsure)})."
+        )
+        return
+    beside = f" Not beyond doubt: {joined(unsure)}." if unsure else ""
+    yield (
+        f"{retrieval} goes with NR-Precision (Spearman's rho over the losses, p (Holm) < "
+        f"{SIGNIFICANCE}): {joined(sure)}. Differences in these can come from how far training "
+        f"got.{beside}"
+    )
+
+
+def _given_retrieval(findings: Findings) -> Iterator[str]:
+    groups = findings.groups
+    tests = groups.properties if groups else {}
+    controlled = {name: test.given_retrieval for name, test in tests.items()}
+    known = {name: test for name, test in controlled.items() if test and test.p_holm is not None}
+    if not known or groups is None:
+        return
+    sure = [
+        f"{name} (partial r {number(known[name].effect, 2)}, p (Holm) "
+        f"{p_value(known[name].p_holm)})"
+        for name in given_retrieval(groups)
+    ]
+    first, second = groups.groups.names
+    if sure:
+        yield f"Given MAP@R, {first} and {second} losses differ in: {'; '.join(sure)}."
+    else:
+        smallest = p_value(min(test.p_holm or 1.0 for test in known.values()))
+        yield (
+            f"Given MAP@R, no property tells {first} from {second} losses: the smallest p (Holm) "
+            f"is {smallest}. That is no evidence that they are equal."
+        )
+
+
+def given_retrieval(groups: GroupComparison) -> list[str]:
+    """Return the properties in which the groups differ given MAP@R."""
+    tests = {name: test.given_retrieval for name, test in groups.properties.items()}
+    return [
+        name
+        for name, test in tests.items()
+        if test is not None and test.p_holm is not None and test.p_holm < SIGNIFICANCE
+    ]

@@ -16,12 +16,14 @@ from dmlbench.study.representations import mean_value
 
 
 def on_maps(findings: Findings) -> Iterator[str]:
+    """Yield sentences on the maps of different losses."""
     yield from _maps(findings)
     yield from _other_maps(findings)
     yield from _group_maps(findings)
 
 
 def on_agreement(findings: Findings) -> Iterator[str]:
+    """Yield sentences on a loss beside others and beside itself."""
     if folds := fold_correlations(findings):
         yield (
             f"Maps of one and the same loss trained on other classes (folds) correlate with r from "

@@ -17,6 +17,7 @@ LARGE_DELTA = 0.474
 
 
 def on_groups(findings: Findings) -> Iterator[str]:
+    """Yield sentences on properties in both groups of losses."""
     yield from _between_groups(findings)
     yield from _given_retrieval(findings)
     yield from _at_equal_retrieval(findings)

@@ -5,28 +5,29 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
-from dmlbench.comparison.comparison import Pair
-from dmlbench.comparison.representations import MEASURES
-from dmlbench.losses import loss_named, without_controls
+from dmlbench.losses import loss_named
 from dmlbench.present.comparison_tables import faithfulness_table
 from dmlbench.present.condition_tables import condition_tables
 from dmlbench.present.group_tables import group_tables
-from dmlbench.present.numbers import extent, number, range_text
+from dmlbench.present.intervention_tables import intervention_table, intervention_test_table
+from dmlbench.present.loss_columns import NAMES, names_of
+from dmlbench.present.numbers import number
 from dmlbench.present.paper_claims import paper_table
-from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
+from dmlbench.present.study_agreement_tables import (
+    bounds_table,
+    correlation_table,
+    representation_table,
+)
+from dmlbench.present.table import Column, Estimate, Row, Table, with_interval
 from dmlbench.scores.registry import MAIN, PAPER, RETRIEVAL, declared
 from dmlbench.study.averages import Averaged
-from dmlbench.study.changes import UNTRAINED, apart
-from dmlbench.study.findings import Findings, MapComparison
-from dmlbench.study.representations import mean_value
+from dmlbench.study.findings import Findings
 from dmlbench.study.search import RATES
 
 CLAIMS = "paper_claims"
 """Name of the table of the paper's findings."""
 SIGNIFICANT = 2.576
 """z of the two-sided 1 % of a normal: what table 6 of the paper underlines."""
-NAMES = names("loss", "group")
-SENSITIVITY, SAME_CAR = map(declared, ("sensitivity", "retrieval_under_intervention"))
 VALIDATION = tuple(map(declared, ("map_at_r", "precision_at_1")))
 """The scores that a training reports on its validation classes."""
 
@@ -67,30 +68,6 @@ def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
     yield from condition_tables(findings)
 
 
-def correlation_table(findings: Findings) -> Table:
-    """Return the mean and standard deviation over images of the maps' r, losses by losses."""
-    maps = findings.maps
-    assert maps is not None
-    model_of = {loss: model for model, (loss, _) in maps.names.items()}
-    losses = [loss for loss in findings.losses if loss in model_of]
-    rows = []
-    for row, row_loss in enumerate(losses):
-        cells: list[Cell] = [
-            None
-            if row_loss == column_loss
-            else _spread(maps.pair(model_of[row_loss], model_of[column_loss]))
-            for column_loss in losses[: row + 1]
-        ]
-        rows.append((*_named(row_loss), *cells, *[""] * (len(losses) - row - 1)))
-    folds = sorted({fold for _, fold in maps.names.values()})
-    note = (
-        f"Fold {folds[0]}, {len(maps.keys)} images. Mean and standard deviation over images, in "
-        "Fisher-z, transformed back; the two models under different noise."
-    )
-    columns = *NAMES, *(Column(loss_named(loss).title, 2) for loss in losses)
-    return Table("Pearson r of saliency maps", columns, rows, note)
-
-
 def equal_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
     """Yield tables of the losses at equal MAP@R, if the study compares them there."""
     equal = findings.equal_map_at_r
@@ -104,7 +81,7 @@ def equal_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         end = (findings.trainings[loss].trained or {}).get("map_at_r")
         mean_level = sum(point.map_at_r for point in points) / len(points)
         epochs = ", ".join(str(point.epoch) for point in points)
-        rows.append((*_named(loss), epochs, mean_level, equal.gap(loss), end))
+        rows.append((*names_of(loss), epochs, mean_level, equal.gap(loss), end))
     columns = (
         *(*NAMES, Column("epochs", role="words")),
         *(Column("MAP@R", 4), Column("largest distance from the level", 4)),
@@ -123,70 +100,6 @@ def equal_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         yield "equal_group_tests", dataclasses.replace(tests, title=f"{tests.title}, {at}")
 
 
-def intervention_table(findings: Findings) -> Table:
-    """Return one row per loss: what changing each group of factors alone does."""
-    rows: list[Row] = []
-    for loss in findings.losses:
-        cells: list[Cell] = []
-        for of_group in findings.interventions.values():
-            sensitivity = of_group.sensitivity[loss]
-            cells += [sensitivity.mean, sensitivity.ci95, of_group.retrieval[loss].mean]
-        rows.append((*_named(loss), *cells))
-    columns = [
-        column
-        for group in findings.interventions
-        for column in (
-            *with_interval(f"{SENSITIVITY.title}: {group}", SENSITIVITY.digits, of=f" ({group})"),
-            Column(f"{SAME_CAR.title}: {group}", SAME_CAR.digits),
-        )
-    ]
-    expected = ", ".join(
-        f"{group} {number(of_group.retrieval_expected, SAME_CAR.digits)}"
-        for group, of_group in findings.interventions.items()
-    )
-    note = (
-        f"{_folds_words(findings)}; {SENSITIVITY.title} in units of the {SENSITIVITY.unit}, with "
-        f"intervals over scenes; {SAME_CAR.title}: share of images whose nearest neighbor is "
-        "the same car in another setting and not another car in the same setting (random "
-        f"embeddings: {expected})."
-    )
-    return Table("What changing one group of factors alone does", (*NAMES, *columns), rows, note)
-
-
-def intervention_test_table(findings: Findings) -> Table:
-    """Return one row per sweep: its sensitivity in both groups of losses, and with training."""
-    names_of_groups = findings.groups.groups.names if findings.groups else ()
-    trained = without_controls(findings.losses)
-    rows: list[Row] = []
-    for group, of_group in findings.interventions.items():
-        test, changes = of_group.test, of_group.changes.values()
-        tested: tuple[Cell, ...] = (None,) * (len(names_of_groups) + 5)
-        if test is not None:
-            p_given = test.given_retrieval.p_holm if test.given_retrieval else None
-            tested = (
-                *test.corrected.means.values(),
-                *(test.corrected.delta, test.corrected.delta_ci95),
-                *(test.corrected.p, test.corrected.p_holm, p_given),
-            )
-        untrained = of_group.sensitivity.get(UNTRAINED)
-        higher, lower = (f"{many} of {len(trained)}" for many in apart(changes))
-        before = untrained.mean if untrained else None
-        rows.append((group, *tested, before, higher, lower))
-    columns = (
-        *names("changed alone"),
-        *(Column(f"mean {name}", SENSITIVITY.digits) for name in names_of_groups),
-        *with_interval("Cliff's delta", 2),
-        *(Column(title, role="p") for title in ("p", "p (Holm)", "p (Holm) given MAP@R")),
-        Column("untrained", SENSITIVITY.digits),
-        *(Column(title, role="words") for title in ("higher by training", "lower by training")),
-    )
-    note = (
-        "Folds are averaged first; p exact and two-sided. Higher and lower: losses whose paired "
-        "95 % interval of the change from the untrained network excludes 0."
-    )
-    return Table("Sensitivity in both groups, and with training", columns, rows, note)
-
-
 def property_table(findings: Findings, score: str) -> Table:
     """Return the mean over the folds and its standard deviation, losses by properties."""
     paper = score == PAPER.key
@@ -202,13 +115,8 @@ def _score_table(
     rows: list[Row] = []
     for loss in losses:
         cells = [_averaged(by_property[name][loss], paper=paper) for name in by_property]
-        rows.append((*_named(loss), *cells))
+        rows.append((*names_of(loss), *cells))
     return (*NAMES, *(Column(name, MAIN.digits) for name in by_property)), rows
-
-
-def _folds_words(findings: Findings) -> str:
-    folds = len(findings.recipe.folds)
-    return f"Mean over {folds} folds" if folds > 1 else "One fold"
 
 
 def _images_note(findings: Findings) -> str:
@@ -237,7 +145,7 @@ def retrieval_table(findings: Findings, label: str) -> Table:
             for declaration in RETRIEVAL
             for cell in (scores[declaration.key].mean, scores[declaration.key].ci95)
         ]
-        rows.append((*_named(loss), *cells))
+        rows.append((*names_of(loss), *cells))
     columns = [
         column
         for score in RETRIEVAL
@@ -251,70 +159,6 @@ def retrieval_table(findings: Findings, label: str) -> Table:
     return Table(f"Retrieval of {label}", (*NAMES, *columns), rows, note)
 
 
-def bounds_table(findings: Findings, maps: MapComparison, method: str | None = None) -> Table:
-    """Return one row per loss: correlation with other losses, other folds and other noise.
-
-    Args:
-        method: the method of the maps, if it is not that of the study.
-    """
-    agreement_by_loss = findings.fold_agreement if method is None else {}
-    rows = []
-    for model, (loss, _) in maps.names.items():
-        pairs = [pair for pair in maps.pairs if model in (pair.a, pair.b)]
-        trained = [pair for pair in pairs if _both_trained(maps, pair)]
-        agreement = agreement_by_loss.get(loss)
-        on_car = maps.attention_on_car[model]
-        rows.append(
-            (
-                *_named(loss),
-                extent(pair.correlation.mean for pair in trained),
-                agreement.r if agreement else None,
-                maps.reliability[model].value,
-                extent(pair.floor.value for pair in pairs),
-                *(on_car.value, on_car.ci95),
-            )
-        )
-    columns = (
-        *(*NAMES, Column("r with other losses", 2), Column("r with other folds")),
-        *(Column("r under other noise"), Column("r with maps of other images", 2)),
-        *with_interval("attention on car"),
-    )
-    of_method = f", {method}" if method else ""
-    return Table(f"What the correlations of maps are read against{of_method}", columns, rows)
-
-
-def representation_table(findings: Findings) -> Table:
-    """Return one row per loss: how alike its embeddings are to those of others and of its folds."""
-    compared = findings.representations
-    assert compared is not None
-    rows: list[Row] = []
-    for loss in without_controls(findings.losses):
-        others, folds = compared.with_other_losses(loss), compared.with_other_folds(loss)
-        cells: list[Cell] = []
-        for measure in MEASURES:
-            cells += [mean_value(others, measure), mean_value(folds, measure)]
-        rows.append((*_named(loss), *cells))
-    columns = (
-        *NAMES,
-        *(
-            Column(f"{title}, {whom}")
-            for title in MEASURES.values()
-            for whom in ("other losses", "other folds")
-        ),
-    )
-    images = compared.pairs[0].images if compared.pairs else 0
-    floors = ", ".join(
-        f"{title} {range_text((getattr(pair, measure).floor for pair in compared.pairs), 3)}"
-        for measure, title in MEASURES.items()
-    )
-    note = (
-        f"Means over pairs of models of {images} images: with other losses trained on the same "
-        "classes, and with the same loss trained on other classes. Images of one model in random "
-        f"order give {floors}."
-    )
-    return Table("How alike embeddings are", columns, rows, note)
-
-
 def training_table(findings: Findings) -> Table:
     """Return one row per loss: scores on validation classes before and after training."""
     rows = []
@@ -326,7 +170,7 @@ def training_table(findings: Findings) -> Table:
             for scores in (training.untrained, trained)
         ]
         beats = f"{training.beats} of {training.folds}" if training.trained else None
-        rows.append((*_named(loss), *cells, beats))
+        rows.append((*names_of(loss), *cells, beats))
     columns = (
         *NAMES,
         *(
@@ -349,7 +193,7 @@ def search_table(findings: Findings) -> Table:
         for place, trial in enumerate(searched.trials, start=1):
             rates = [f"{trial.rates[name]:g}" if name in trial.rates else "" for name in RATES]
             score = Estimate(trial.map_at_r, marked=trial is searched.best)
-            rows.append((*_named(loss), place, *rates, score))
+            rows.append((*names_of(loss), place, *rates, score))
     titles = ("trunk", "embedder", "loss's own parameters")
     columns = (
         *(*NAMES, Column("trial", 0)),
@@ -364,14 +208,6 @@ def search_table(findings: Findings) -> Table:
     return Table("Search for learning rates", columns, rows, note)
 
 
-def _named(loss: str) -> tuple[str, str]:
-    return loss_named(loss).title, loss_named(loss).group
-
-
-def _spread(pair: Pair) -> Estimate:
-    return Estimate(pair.correlation.mean, std=pair.correlation.std)
-
-
 def _averaged(score: Averaged, *, paper: bool) -> Estimate:
     return Estimate(
         score.mean,
@@ -379,8 +215,3 @@ def _averaged(score: Averaged, *, paper: bool) -> Estimate:
         bracketed=not paper and score.is_chance,
         marked=paper and score.mean is not None and score.mean >= SIGNIFICANT,
     )
-
-
-def _both_trained(maps: MapComparison, pair: Pair) -> bool:
-    losses = {maps.names[model][0] for model in (pair.a, pair.b)}
-    return len(without_controls(losses)) == len(losses)

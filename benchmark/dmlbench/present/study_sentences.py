@@ -47,12 +47,15 @@ def _conditions(findings: Findings) -> Iterator[str]:
     """Say how much each condition changes, beside the difference between the groups."""
     groups = findings.groups
     for name, condition in findings.conditions.items():
-        sizes = {
-            key: abs(mean(change.value for change in by_loss.values()))
+        changes = {
+            key: [change.value for change in by_loss.values()]
             for key, by_loss in condition.changes.items()
         }
-        if not sizes:
+        if not changes:
             continue
+        # Changes of single losses, as those of chance cancel in their mean.
+        sizes = {key: mean(map(abs, values)) for key, values in changes.items()}
+        together = mean(abs(mean(values)) for values in changes.values())
         largest = max(sizes, key=lambda key: sizes[key])
         losses = {loss for by_loss in condition.changes.values() for loss in by_loss}
         maps = condition.maps
@@ -79,9 +82,10 @@ def _conditions(findings: Findings) -> Iterator[str]:
             beside = f", where means of {first} and {second} losses differ by {number(between, 2)}"
         most = f"most of {largest} ({number(sizes[largest], 2)})"
         yield (
-            f"Condition '{name}' ({training_words(condition)}) changes the mean {MAIN.title} of "
-            f"{len(losses)} losses, up or down, by {number(mean(sizes.values()), 2)} on average "
-            f"over the properties{beside}; {most}.{agreement}"
+            f"Condition '{name}' ({training_words(condition)}) changes {MAIN.title} of a loss, up "
+            f"or down, by {number(mean(sizes.values()), 2)} on average over the properties and "
+            f"{len(losses)} losses, {most}, and the mean of these losses by "
+            f"{number(together, 2)}{beside}.{agreement}"
         )
 
 

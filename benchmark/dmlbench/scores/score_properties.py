@@ -27,7 +27,7 @@ from dmlbench.scores.options import Options, ScoreSettings, default_queries
 from dmlbench.scores.order import order_scores
 from dmlbench.scores.probe import decodability_scores
 from dmlbench.scores.registry import scores_of
-from dmlbench.scores.retrieval import neighbor_scores, queries_of
+from dmlbench.scores.retrieval import KEYS, neighbor_scores, queries_of
 from dmlbench.scores.score import ABSENT, PropertyScores, ScoredProperties, Scores
 from dmlbench.scores.uncertainty import PERMUTATIONS, drop_groups
 from dmlbench.scores.verification import verification_scores
@@ -110,24 +110,10 @@ def measure_properties(
     Raises:
         InputError: embeddings, labels or a setting are not valid; the message names the place.
     """
-    array = check_embeddings(embeddings)
-    images = len(array)
-    settings.check()
-    groups = drop_groups(images, scenes, settings.seed)
-    scene_codes = None if scenes is None else encode_labels(scenes, images, "scenes").codes
-    labels, values = _encode(properties, images, scene_codes)
     if held is not None and held not in properties:
         raise UnknownNameError("held property", held, properties)
-    options = Options(
-        seed=settings.seed,
-        groups=groups if settings.intervals else None,
-        permutations=settings.permutations if settings.chance else 0,
-        max_queries=settings.max_queries or default_queries(images),
-        threads=settings.threads,
-        progress=settings.progress,
-        scenes=scene_codes,
-        device=settings.device,
-    )
+    array, labels, values, options = _prepare(embeddings, properties, settings, scenes)
+    images = len(array)
     scored = {name: coded for name, coded in labels.items() if coded.reason is None}
     collapsed = bool((array == array[0]).all())
     scores: dict[str, Scores] = {name: {} for name in scored}
@@ -165,6 +151,62 @@ def measure_properties(
             embedding_notes(array[options.choose(np.arange(images), MAX_IMAGES, "shape")], rank)
         ),
     )
+
+
+def measure_neighbors(
+    embeddings: ArrayLike,
+    properties: Mapping[str, Property],
+    settings: ScoreSettings,
+    *,
+    scenes: LabelColumn | None = None,
+) -> dict[str, PropertyScores]:
+    """Score embeddings by the neighbors of each image alone, as `measure_properties` does.
+
+    Returns:
+        By property, the scores of `dmlbench.scores.retrieval.KEYS`.
+
+    Raises:
+        InputError: embeddings, labels or a setting are not valid; the message names the place.
+    """
+    array, labels, _, options = _prepare(embeddings, properties, settings, scenes)
+    scored = {name: coded for name, coded in labels.items() if coded.reason is None}
+    scores = neighbor_scores(array, scored, options)
+    return {
+        name: PropertyScores(
+            n=len(coded.rows),
+            labels=len(coded.sizes),
+            left_out={"no_label": coded.missing, "label_once": coded.once},
+            reason=coded.reason,
+            **dict.fromkeys(KEYS, ABSENT) | scores.get(name, {}),
+        )
+        for name, coded in labels.items()
+    }
+
+
+def _prepare(
+    embeddings: ArrayLike,
+    properties: Mapping[str, Property],
+    settings: ScoreSettings,
+    scenes: LabelColumn | None,
+) -> tuple[Floats, dict[str, Labels], dict[str, NDArray[np.float64]], Options]:
+    """Check the input; return embeddings, labels and values by property, and the options."""
+    array = check_embeddings(embeddings)
+    images = len(array)
+    settings.check()
+    groups = drop_groups(images, scenes, settings.seed)
+    scene_codes = None if scenes is None else encode_labels(scenes, images, "scenes").codes
+    labels, values = _encode(properties, images, scene_codes)
+    options = Options(
+        seed=settings.seed,
+        groups=groups if settings.intervals else None,
+        permutations=settings.permutations if settings.chance else 0,
+        max_queries=settings.max_queries or default_queries(images),
+        threads=settings.threads,
+        progress=settings.progress,
+        scenes=scene_codes,
+        device=settings.device,
+    )
+    return array, labels, values, options
 
 
 def _applied_settings(

@@ -94,7 +94,8 @@ class EqualRetrieval(ChosenPoints):
 
     Attributes:
         properties: as in `Findings`, of the chosen models.
-        groups: as in `Findings`, of the chosen models; tests of properties alone.
+        groups: as in `Findings`, of the chosen models; tests of properties alone. They are tested
+            given the MAP@R that the models were chosen by, too, as it is not quite equal.
         untrained: MAP@R of the untrained network by fold. A level that is not above it compares
             models that have learned nothing.
     """
@@ -247,7 +248,11 @@ def at_equal_retrieval(
         names: names of the models in `groups`.
     """
     by_property = _by_property({names[at]: scores for at, scores in scored.items()})
-    retrieval = class_retrieval(by_property)
+    retrieval = {
+        names[loss, fold]: point.map_at_r
+        for loss, by_fold in chosen.points.items()
+        for fold, point in by_fold.items()
+    }
     return EqualRetrieval(
         levels=chosen.levels,
         points=chosen.points,

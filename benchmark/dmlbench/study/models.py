@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from dmlbench import load_model
 from dmlbench.comparison.group_tests import RETRIEVAL_SCORE
+from dmlbench.embedding import embed
+from dmlbench.evaluation.dataset_input import dataset_properties, scene_ids
 from dmlbench.evaluation.model_evaluation import evaluate_model
 from dmlbench.losses import loss_named
 from dmlbench.models import LoadedModel
@@ -25,7 +27,9 @@ from dmlbench.results.files import (
     Settings,
 )
 from dmlbench.results.folder import EMBEDDINGS, MAPS, ResultFolder
+from dmlbench.scores.options import ScoreSettings
 from dmlbench.scores.registry import MAIN, PAPER
+from dmlbench.scores.score_properties import measure_neighbors
 from dmlbench.sources import ImageSource, open_source
 from dmlbench.study.recipe import ClassImages, Images, StudyRecipe
 from dmlbench.study.search import RateSearch
@@ -34,6 +38,7 @@ from dmlbench.study.trainings import (
     Training,
     check_loss,
     check_network,
+    model_name,
     plan_training,
     run_training,
 )
@@ -216,9 +221,14 @@ class StudyModel:
         decides = [*self._decides(source, settings, SCORED), point.epoch]
 
         def make() -> CheckpointScores:
-            result = self._evaluate(source, settings, self._checkpoint(point.epoch))
-            measured = Measurement(run=result.run, properties=result.properties)
-            return CheckpointScores(properties=_compared_scores(measured))
+            images = (item.image for item in source.samples_iter(with_mask=False))
+            scored = measure_neighbors(
+                embed(self._checkpoint(point.epoch), images),
+                dataset_properties(source),
+                ScoreSettings(self.recipe.seed, chance=False),
+                scenes=scene_ids(source),
+            )
+            return CheckpointScores(properties=_compared_scores(scored))
 
         step = f"{self.name}.epoch{point.epoch:04d}"
         return self._steps.take(step, decides, CheckpointScores, make).properties
@@ -366,16 +376,6 @@ class StudyModel:
         return run_training(self._task, self.name, self._say, quiet=self._quiet)
 
 
-def model_name(loss: str, fold: int, condition: str | None = None) -> str:
-    """Return the name of a model of a study.
-
-    >>> model_name("arcface", 0), model_name("arcface", 1, "another_seed")
-    ('arcface-fold0', 'arcface-fold1-another_seed')
-    """
-    name = f"{loss_named(loss).file_name}-fold{fold}"
-    return name if condition is None else f"{name}-{condition}"
-
-
 def open_images(images: Images) -> ImageSource:
     """Open the images that the recipe names.
 
@@ -411,13 +411,13 @@ def labels_of(images: ClassImages | None) -> tuple[str, ...]:
     return tuple(find_label(source, name) for name in images.label or (None,))
 
 
-def _compared_scores(measured: Measurement) -> dict[str, PropertyScores]:
+def _compared_scores(scored: Mapping[str, PropertyScores]) -> dict[str, PropertyScores]:
     """Return what losses are compared by: NR-Precision, and the values that tests of groups take.
 
     There are many checkpoints, and replicates are nearly all of a score's text.
     """
     compared = {}
-    for name, each in measured.properties.properties.items():
+    for name, each in scored.items():
         values = {
             key: each.scores[key].model_copy(update={"replicates": None})
             for key in (PAPER.key, RETRIEVAL_SCORE)

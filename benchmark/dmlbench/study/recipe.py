@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from dmlbench.losses import LOSSES, loss_named, without_controls
+from dmlbench.losses import GROUPS, LOSSES, loss_named, without_controls
 from dmldata.common.documents import load_document
 from dmldata.common.errors import InputError, UnknownNameError
 from dmldata.common.strict import StrictModel
@@ -78,9 +79,10 @@ class Search(StrictModel):
     """Budget of the search for learning rates, the same for every loss; see `search`.
 
     Attributes:
-        trials: number of short trainings of each loss; the first has the rates of the profile.
+        trials: number of trainings of each loss that are begun; the first has the rates of the
+            profile, and the best goes on as the model of the study.
         epochs: number of epochs of each.
-        fold: fold on whose validation classes they are compared.
+        fold: fold on whose validation classes they are compared, one of the study.
         factor: largest factor between a rate and that of the profile.
     """
 
@@ -112,6 +114,8 @@ class StudyRecipe(StrictModel):
         controls: untrained controls to include: `none` and `random`.
         folds: folds of each loss.
         training: options of `dmlbench train`.
+        training_by_group: by group of losses, options that replace those of `training`, such as the
+            length of the training.
         search: how learning rates are searched; by default they are those of the profile.
         conditions: by name, further trainings of some losses, which are compared with those of the
             study, loss by loss: other batches, another seed.
@@ -138,6 +142,7 @@ class StudyRecipe(StrictModel):
     controls: tuple[str, ...] = ("none", "random")
     folds: tuple[Fold, ...] = Field(min_length=1)
     training: dict[str, Any] | None = None
+    training_by_group: dict[str, dict[str, Any]] = Field(default_factory=dict)
     search: Search | None = None
     conditions: dict[ConditionName, Condition] = Field(default_factory=dict)
     model: str | None = None
@@ -163,10 +168,13 @@ class StudyRecipe(StrictModel):
     def _check(self) -> StudyRecipe:
         if (self.training is None) == (self.model is None):
             raise ValueError("training: either training or model says where models come from")
-        if self.training is not None and (reserved := sorted(OWN & self.training.keys())):
-            raise ValueError(f"training: {reserved[0]} is given by the study itself")
+        for where, options in self._trainings():
+            if reserved := sorted(OWN & options.keys()):
+                raise ValueError(f"{where}: {reserved[0]} is given by the study itself")
         if self.search is not None and self.training is None:
             raise ValueError("search: needs training, whose learning rates are searched")
+        if self.search is not None and self.search.fold not in self.folds:
+            raise ValueError(f"search.fold: fold {self.search.fold} is not one of folds")
         if self.require_learning and (
             self.training is None or self.classes is None or "none" not in self.controls
         ):
@@ -175,6 +183,11 @@ class StudyRecipe(StrictModel):
             raise ValueError("require_learning: not with groups, which may name a loss left out")
         for name, condition in self.conditions.items():
             self._check_condition(name, condition)
+        if self.training_by_group and self.training is None:
+            raise ValueError("training_by_group: needs training")
+        for group in self.training_by_group:
+            if group not in GROUPS:
+                raise ValueError(f"training_by_group: no group {group}; valid: {', '.join(GROUPS)}")
         if self.model is not None and "{loss}" not in self.model:
             raise ValueError("model: has to hold {loss}, as in models/{loss}-fold{fold}.pt")
         for name in ("equal_map_at_r", "trajectories"):
@@ -184,6 +197,20 @@ class StudyRecipe(StrictModel):
             if fold not in self.folds:
                 raise ValueError(f"saliency.images: fold {fold} is not one of folds")
         return self
+
+    def _trainings(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the options of trainings with the names of their fields."""
+        if self.training is not None:
+            yield "training", self.training
+        for group, options in self.training_by_group.items():
+            yield f"training_by_group.{group}", options
+
+    def training_of(self, loss: str) -> dict[str, Any]:
+        """Return the options of the trainings of a loss, without what conditions change."""
+        of_all = self.training or {}
+        of_group = self.training_by_group.get(loss_named(loss).group, {})
+        numbers = of_all.get("hyperparameters", {}) | of_group.get("hyperparameters", {})
+        return {**of_all, **of_group, **({"hyperparameters": numbers} if numbers else {})}
 
     def _check_condition(self, name: str, condition: Condition) -> None:
         where = f"conditions.{name}"

@@ -1,7 +1,10 @@
 """Search the learning rates of each loss, with the same small budget for all.
 
-The first trial has the rates of the profile, the others random ones around them. Trials are short
-trainings on one fold, compared by MAP@R on its validation classes; test classes are not looked at.
+The first trial has the rates of the profile, the others random ones around them. A trial is the
+beginning of the study's training on one fold, with the schedule of the whole training: short
+trainings with a schedule of their own favor rates that break long ones. Trials are compared by
+MAP@R on the validation classes of the fold, and the best one goes on as the model of the study.
+Nothing is chosen on test classes.
 """
 
 from __future__ import annotations
@@ -10,14 +13,14 @@ import shutil
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dmlbench.losses import loss_named
 from dmlbench.study.recipe import Search, StudyRecipe
 from dmlbench.study.steps import Steps
-from dmlbench.study.trainings import plan_training, run_training
+from dmlbench.study.trainings import first_level, model_name, plan_training
 from dmldata.common.output import Say
 from dmldata.common.strict import StrictModel
 
@@ -31,11 +34,12 @@ RATES = ("network.trunk_lr", "network.embedder_lr", "loss_parameters.lr")
 
 
 class Trial(StrictModel):
-    """A short training.
+    """The first epochs of a training.
 
     Attributes:
         rates: learning rates by dotted name.
-        map_at_r: on the validation classes, of the best epoch; None if the training diverged.
+        map_at_r: on the validation classes, of the best of these epochs; None if the training
+            diverged.
     """
 
     rates: dict[str, float]
@@ -98,12 +102,15 @@ class RateSearch:
 
     def searched(self) -> Searched:
         """Return the trials, trained where they are not finished."""
+        search = self.recipe.search
+        assert search is not None
         plans = [task.plan for _, task in self.trials]
-        searched = Steps(self._out / "steps").take(self.name, plans, Searched, self._train)
-        for _, task in self.trials:
-            # Nothing else needs these models, and there are more of them than of the study's.
-            task.settings.file.unlink(missing_ok=True)
-            shutil.rmtree(task.settings.folder, ignore_errors=True)
+        steps = Steps(self._out / "steps")
+        searched = steps.take(self.name, [search.epochs, plans], Searched, self._train)
+        for rates, task in self.trials:
+            # The best one goes on; nothing else needs the others.
+            if rates != searched.best.rates:
+                shutil.rmtree(task.settings.folder, ignore_errors=True)
         return searched
 
     @cached_property
@@ -115,27 +122,28 @@ class RateSearch:
         """
         search = self.recipe.search
         assert search is not None
-        rates = draw_rates(self._plan(0, {}).hyperparameters, search, self.recipe.seed)
-        return [(drawn, self._plan(number, drawn)) for number, drawn in enumerate(rates)]
+        rates = draw_rates(self._plan({}).hyperparameters, search, self.recipe.seed)
+        return [(drawn, self._plan(drawn)) for drawn in rates]
 
-    def _plan(self, number: int, rates: Mapping[str, float]) -> Task:
+    def _plan(self, rates: Mapping[str, float]) -> Task:
         search = self.recipe.search
         assert search is not None
-        changes: dict[str, Any] = {"epochs": search.epochs, "checkpoints": 0}
-        changes["hyperparameters"] = rates
-        name = f"{loss_named(self.loss).file_name}-trial{number}"
+        name = model_name(self.loss, search.fold)
+        changes = {"hyperparameters": rates}
         return plan_training(self.recipe, self.loss, search.fold, name, self._out, changes)
 
     def _train(self) -> Searched:
         from dmlbench.training import DivergedError
 
+        search = self.recipe.search
+        assert search is not None
         trials = []
         for number, (rates, task) in enumerate(self.trials, start=1):
-            name = f"{self.loss}, trial {number} of {len(self.trials)}"
+            self._say(f"{self.loss}, trial {number} of {len(self.trials)}")
             try:
-                training = run_training(task, name, self._say, quiet=self._quiet)
+                level = first_level(task, search.epochs, quiet=self._quiet)
             except DivergedError:
                 trials.append(Trial(rates=rates, map_at_r=None))
             else:
-                trials.append(Trial(rates=rates, map_at_r=training.metrics["trained"]["map_at_r"]))
+                trials.append(Trial(rates=rates, map_at_r=level))
         return Searched(trials=trials)

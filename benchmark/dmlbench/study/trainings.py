@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import Field, ValidationError
 
+from dmlbench.losses import loss_named
 from dmlbench.study.recipe import StudyRecipe
 from dmlbench.study.steps import key_of
 from dmldata.common.errors import InputError
@@ -36,6 +38,31 @@ class Training(StrictModel):
     diverged: str | None = None
 
 
+def model_name(loss: str, fold: int, condition: str | None = None) -> str:
+    """Return the name of a model of a study.
+
+    >>> model_name("arcface", 0), model_name("arcface", 1, "another_seed")
+    ('arcface-fold0', 'arcface-fold1-another_seed')
+    """
+    name = f"{loss_named(loss).file_name}-fold{fold}"
+    return name if condition is None else f"{name}-{condition}"
+
+
+def seed_of(seed: int, loss: str, fold: int) -> int:
+    """Return the seed of a training: its batches and first weights are those of no other.
+
+    Losses that shared them would be more alike than the losses make them.
+
+    Args:
+        seed: seed of the study's trainings, or of a condition.
+
+    >>> seed_of(0, "arcface", 0), seed_of(0, "arcface", 1), seed_of(1, "arcface", 0)
+    (1, 2, 3)
+    """
+    entropy = [seed, fold, *loss.encode()]
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0]) >> 1
+
+
 def plan_training(
     recipe: StudyRecipe, loss: str, fold: int, name: str, out: Path, changes: Mapping[str, Any]
 ) -> Task:
@@ -52,11 +79,14 @@ def plan_training(
     from dmlbench.training import TrainSettings
     from dmlbench.training.task import plan_task
 
-    options = recipe.training or {}
+    options = recipe.training_of(loss)
     numbers = {**options.get("hyperparameters", {}), **changes.get("hyperparameters", {})}
     of_study = {"loss": loss, "fold": fold, "out": out / "models", "hyperparameters": numbers}
     try:
         settings = TrainSettings(**{**options, **changes, **of_study})
+        if loss_named(loss).group != "control":
+            seed = seed_of(settings.seed, loss, fold)
+            settings = settings.model_copy(update={"seed": seed})
     except ValidationError as error:
         raise InputError(
             f"study '{recipe.name}': training: {explain(error, TrainSettings)}"
@@ -90,6 +120,18 @@ def check_network(task: Task) -> None:
     network = task.start().network
     if task.hyperparameters.frozen_stages:
         freeze_stages(network.trunk, task.hyperparameters.frozen_stages)
+
+
+def first_level(task: Task, epochs: int, *, quiet: bool) -> float:
+    """Train the first epochs of a planned training, and return the highest MAP@R of them.
+
+    Raises:
+        DivergedError: the training diverged.
+    """
+    from dmlbench.training import train_first
+
+    history = train_first(task.settings, epochs, quiet=quiet)
+    return max(row["map_at_r"] or 0.0 for row in history if row["epoch"])
 
 
 def run_training(task: Task, name: str, say: Say, *, quiet: bool) -> Training:

@@ -13,10 +13,10 @@ from dmlbench.study.models import (
     Measurement,
     StudyModel,
     labels_of,
-    model_name,
 )
 from dmlbench.study.recipe import StudyRecipe
 from dmlbench.study.search import RateSearch
+from dmlbench.study.trainings import model_name
 from dmldata.common.cluster import LostWorkerError, Pool
 from dmldata.common.errors import PrismError
 from dmldata.common.output import Say

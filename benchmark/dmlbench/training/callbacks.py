@@ -41,6 +41,19 @@ class Stopping(EarlyStopping):
             trainer.should_stop = True
 
 
+class Until(Callback):
+    """Stops after some epochs, so that the rest of a training can be resumed."""
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        trainer.should_stop |= trainer.current_epoch >= self._epochs
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        trainer.should_stop |= trainer.current_epoch + 1 >= self._epochs
+
+
 class Report(Callback):
     """Writes the history and reports its last row, after each validation."""
 

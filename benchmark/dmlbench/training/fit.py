@@ -59,6 +59,7 @@ def fit(
     tell: Callable[[dict[str, Any]], None],
     advance: Callable[[int], None],
     save: Callable[[dict[str, float | None]], None] | None = None,
+    until: int | None = None,
 ) -> None:
     """Train to the end, resuming from the checkpoint in the folder of the training if there is one.
 
@@ -66,12 +67,15 @@ def fit(
         tell: called with each new row of the history.
         advance: called with the number of finished steps.
         save: called with the row of the history at each epoch that has a checkpoint.
+        until: epoch to stop after; None for the last.
     """
     training_callbacks = [callbacks.checkpoints(settings.folder), callbacks.Steps(advance)]
     training_callbacks.append(callbacks.Report(settings.folder, tell))
     if save is not None:
         epochs = checkpoint_epochs(hyperparameters, settings.checkpoints)
         training_callbacks.append(callbacks.Keep(epochs, save))
+    if until is not None:
+        training_callbacks.append(callbacks.Until(until))
     if hyperparameters.patience is not None:
         training_callbacks.append(callbacks.stopping(hyperparameters.patience))
     checkpoint = checkpoint_of(settings.folder)

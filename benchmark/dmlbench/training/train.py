@@ -79,6 +79,33 @@ def train(settings: TrainSettings, *, say: Say = say, quiet: bool = False) -> Pa
     return settings.file
 
 
+def train_first(settings: TrainSettings, epochs: int, *, quiet: bool = False) -> History:
+    """Train the first epochs of a training, which `train` resumes.
+
+    Epochs that were trained earlier are not trained again.
+
+    Returns:
+        The rows of the validations of these epochs, the first before training; see
+        `learner.History`.
+
+    Raises:
+        InputError: the settings are not valid, or what they name does not exist.
+        PrismError: the loss or an embedding is not a finite number.
+    """
+    task = plan_task(settings)
+    if settings.file.is_file():
+        earlier = read_training(settings.file)
+        check_same(earlier, task.plan, settings.file)
+        history: History = earlier["history"]
+    else:
+        with exclusive_folder(settings.folder):
+            keep_plan(settings.folder, task.plan)
+            start = task.start()
+            weights = hash_tensors(start.network.trunk.state_dict())
+            history = _fit(task, start, weights, _discard, quiet, until=epochs)
+    return [row for row in history if (row["epoch"] or 0) <= epochs]
+
+
 def make_learner(task: Task, start: Start, *, quiet: bool = False) -> tuple[Learner, Material]:
     """Build the learner around the starting network itself, and decode its images.
 
@@ -103,7 +130,9 @@ def make_learner(task: Task, start: Start, *, quiet: bool = False) -> tuple[Lear
     return learner, material
 
 
-def _fit(task: Task, start: Start, weights: str, say: Say, quiet: bool) -> History:
+def _fit(
+    task: Task, start: Start, weights: str, say: Say, quiet: bool, until: int | None = None
+) -> History:
     hyperparameters = task.hyperparameters
     learner, material = make_learner(task, start, quiet=quiet)
     total = hyperparameters.epochs * hyperparameters.steps
@@ -127,6 +156,7 @@ def _fit(task: Task, start: Start, weights: str, say: Say, quiet: bool) -> Histo
             tell,
             lambda n: bar.report("train", n, total),
             save,
+            until,
         )
     start.network.load_state_dict(learner.best)
     return learner.history

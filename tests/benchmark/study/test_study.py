@@ -211,8 +211,11 @@ def _times(folder):
 def test_learning_rates_are_those_of_the_best_trial_and_trials_are_not_repeated(
     make_recipe, dmlbench, tmp_path
 ):
-    search = {"trials": 3, "epochs": 1, "fold": 1}
-    path = make_recipe(tmp_path, folds=[0], saliency=None, classes=None, search=search)
+    search = {"trials": 3, "epochs": 2, "fold": 0}
+    training = yaml.safe_load(make_recipe(tmp_path).read_text())["training"] | {"epochs": 3}
+    path = make_recipe(
+        tmp_path, folds=[0], saliency=None, classes=None, search=search, training=training
+    )
     folder = tmp_path / "study"
     answer = dmlbench("study", path, "--out", folder, "--json")
     assert answer.exit_code == 0, answer.err
@@ -228,10 +231,14 @@ def test_learning_rates_are_those_of_the_best_trial_and_trials_are_not_repeated(
         assert ratios == pytest.approx([3, 3, 3], rel=0.01)
         best = max(trials, key=lambda trial: trial["map_at_r"])
         (model,) = (folder / "models").glob(f"{loss}-fold0-*.safetensors")
-        settings = read_training(model)["settings"]
-        assert settings["hyperparameters"] == best["rates"]
+        trained = read_training(model)
+        assert trained["settings"]["hyperparameters"] == best["rates"]
+        # The model went on from the trial: its first epochs are those that were compared.
+        assert [row["epoch"] for row in trained["history"]] == [0, 1, 2, 3]
+        assert max(row["map_at_r"] for row in trained["history"][1:3]) == best["map_at_r"]
         assert ("loss_parameters.lr" in best["rates"]) == (loss == "arcface")
-    assert not list((folder / "models").glob("*trial*"))
+    # Of the other trials nothing is left.
+    assert len([path for path in (folder / "models").iterdir() if path.is_dir()]) == 3
     before = _times(folder)
     again = dmlbench("study", path, "--out", folder, "--json")
     assert again.json == answer.json
@@ -240,6 +247,29 @@ def test_learning_rates_are_those_of_the_best_trial_and_trials_are_not_repeated(
         assert [row["loss"] for row in csv.DictReader(file)] == ["ArcFace"] * 3 + [
             "Contrastive"
         ] * 3
+
+
+def test_losses_share_no_batches_and_groups_may_be_trained_for_longer(
+    make_recipe, dmlbench, tmp_path
+):
+    by_group = {"ranking": {"steps": 5, "hyperparameters": {"network.trunk_lr": 1e-5}}}
+    path = make_recipe(tmp_path, saliency=None, classes=None, training_by_group=by_group)
+    folder = tmp_path / "study"
+    answer = dmlbench("study", path, "--out", folder)
+    assert answer.exit_code == 0, answer.err
+    trained = {
+        path.stem.rsplit("-", 1)[0]: read_training(path)
+        for path in (folder / "models").glob("*.safetensors")
+    }
+    steps = {name: each["hyperparameters"]["steps"] for name, each in trained.items()}
+    assert steps["contrastive-fold0"] == steps["contrastive-fold1"] == 5
+    assert steps["arcface-fold0"] == steps["none-fold0"] == 3
+    assert trained["contrastive-fold0"]["hyperparameters"]["network"]["trunk_lr"] == 1e-5
+    seeds = {name: each["settings"]["seed"] for name, each in trained.items()}
+    of_losses = [seed for name, seed in seeds.items() if not name.startswith("none")]
+    assert len({*of_losses}) == 4
+    # The untrained network is the same in every fold.
+    assert {seeds["none-fold0"], seeds["none-fold1"]} == {0}
 
 
 def test_a_condition_is_compared_with_the_same_loss_as_the_study_trains_it(
@@ -283,7 +313,7 @@ def test_a_condition_is_compared_with_the_same_loss_as_the_study_trains_it(
     )
     summary = (copy / "summary.md").read_text()
     assert (
-        "Condition 'slow_proxies' (loss_parameters.lr 0.0001) changes the mean NR-Precision"
+        "Condition 'slow_proxies' (loss_parameters.lr 0.0001) changes NR-Precision of a loss"
         in summary
     )
     tables = {path.stem for path in (copy / "tables").iterdir()}

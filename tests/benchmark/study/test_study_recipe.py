@@ -60,6 +60,13 @@ def test_unknown_study_is_named_with_those_there_are():
         ({"folds": []}, "folds"),
         ({"loses": ["arcface"]}, "loses"),
         ({"equal_map_at_r": True}, "needs training: {checkpoints: 10}"),
+        ({"search": {"epochs": 1, "fold": 3}}, "search.fold: fold 3 is not one of folds"),
+        ({"training_by_group": {"ranked": {"steps": 1}}}, "no group ranked; valid: classification"),
+        ({"training_by_group": {"ranking": {"fold": 1}}}, "fold is given by the study itself"),
+        (
+            {"training": None, "model": "{loss}.pt", "training_by_group": {"ranking": {}}},
+            "training_by_group: needs training",
+        ),
     ],
 )
 def test_what_cannot_be_studied_is_one_line(changes, message, make_recipe, tmp_path, dmlbench):

@@ -139,6 +139,14 @@ def train(
         ),
     ] = 0,
     seed: Seed = 0,
+    start_seed: Annotated[
+        int | None,
+        typer.Option(
+            "--start-seed",
+            min=0,
+            help="Seed of the network that training begins with; the default is that of --seed.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -191,6 +199,7 @@ def train(
         "profile": profile,
         "checkpoints": checkpoints,
         "seed": seed,
+        "start_seed": start_seed,
         "workers": workers,
         "precision": precision,
         "devices": devices,

@@ -49,15 +49,15 @@ def model_name(loss: str, fold: int, condition: str | None = None) -> str:
 
 
 def seed_of(seed: int, loss: str, fold: int) -> int:
-    """Return the seed of a training: its batches and first weights are those of no other.
+    """Return the seed of a training: no other one of the study has its batches.
 
-    Losses that shared them would be more alike than the losses make them.
+    Losses that shared batches would be more alike than the losses make them.
 
     Args:
         seed: seed of the study's trainings, or of a condition.
 
     >>> seed_of(0, "arcface", 0), seed_of(0, "arcface", 1), seed_of(1, "arcface", 0)
-    (1, 2, 3)
+    (1387293081, 119740334, 1398321495)
     """
     entropy = [seed, fold, *loss.encode()]
     return int(np.random.SeedSequence(entropy).generate_state(1)[0]) >> 1
@@ -85,8 +85,11 @@ def plan_training(
     try:
         settings = TrainSettings(**{**options, **changes, **of_study})
         if loss_named(loss).group != "control":
-            seed = seed_of(settings.seed, loss, fold)
-            settings = settings.model_copy(update={"seed": seed})
+            seeds = {
+                "seed": seed_of(settings.seed, loss, fold),
+                "start_seed": settings.seed,
+            }
+            settings = settings.model_copy(update=seeds)
     except ValidationError as error:
         raise InputError(
             f"study '{recipe.name}': training: {explain(error, TrainSettings)}"

@@ -34,6 +34,8 @@ class TrainSettings(StrictModel):
         checkpoints: number of epochs whose models are kept beside the best one; see
             `checkpoints.checkpoint_epochs`.
         seed: seed of all random choices.
+        start_seed: seed of the network that training begins with, if it is not `seed`: several
+            trainings then have one untrained network in common.
         workers: number of processes that prepare batches; 0 prepares them between steps, None
             chooses a number.
         precision: precision of the network in training.
@@ -63,6 +65,7 @@ class TrainSettings(StrictModel):
     hyperparameters: dict[str, float] = Field(default_factory=dict)
     checkpoints: int = Field(default=0, ge=0)
     seed: int = Field(default=0, ge=0)
+    start_seed: int | None = Field(default=None, ge=0)
     workers: int | None = Field(default=None, ge=0)
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     devices: str = "auto"
@@ -93,5 +96,7 @@ class TrainSettings(StrictModel):
         """Return the settings that decide the files of the result, as JSON."""
         left_out = {"out", "name", "workers", "devices", "data", "labels", "properties"}
         # As before there were any, so that earlier trainings stay the same.
-        left_out |= {name for name in ("checkpoints", "hyperparameters") if not getattr(self, name)}
+        later = ("checkpoints", "hyperparameters")
+        left_out |= {name for name in later if not getattr(self, name)}
+        left_out |= {"start_seed"} if self.start_seed is None else set()
         return self.model_dump(mode="json", exclude=left_out)

@@ -70,10 +70,11 @@ class Task:
 
     def start(self) -> Start:
         """Build the network that training begins with."""
+        seed, start_seed = self.settings.seed, self.settings.start_seed
         return starting_network(
             self.settings.trunk,
             self.hyperparameters.embedding,
-            self.settings.seed,
+            seed if start_seed is None else start_seed,
             self.hyperparameters.size,
             random=self.settings.loss == "random",
         )

@@ -177,6 +177,25 @@ LOSSES: dict[str, Loss] = {
 }
 
 
+FAMILIES = {
+    "contrastive": ("contrastive", "snr_contrastive"),
+    "margin": ("margin", "margin_class"),
+    "multi_similarity": ("multi_similarity", "multi_similarity_miner"),
+    "additive_margin": ("arcface", "cosface", "sub_center_arcface"),
+    "multiplicative_margin": ("large_margin_softmax", "sphereface"),
+}
+"""Losses that differ in one detail, such as the distance or a miner; by name of the family."""
+
+
+def family_of(key: str) -> str:
+    """Return the family of a loss; its own key if no other loss differs from it in one detail.
+
+    >>> family_of("margin_class"), family_of("triplet")
+    ('margin', 'triplet')
+    """
+    return next((name for name, keys in FAMILIES.items() if key in keys), key)
+
+
 def distance_named(name: str) -> Distance:
     """Return the distance function of this name.
 

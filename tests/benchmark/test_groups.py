@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from dmlbench.comparison.group_tests import MAPS, compare_groups
-from dmlbench.comparison.groups import Groups, Unit, loss_groups, read_groups
+from dmlbench.comparison.groups import Groups, Unit, family_groups, loss_groups, read_groups
 from dmlbench.comparison.relabeling import group_given_covariate, relabeling_test
 from dmlbench.losses import LOSSES
 from dmlbench.present.group_tables import group_tables, reach_words
@@ -58,6 +58,18 @@ def test_losses_make_two_groups_with_several_results_of_one_as_its_folds(model_r
         "triplet": ("ranking", ("m0", "m3")),
     }
     assert groups.left_out == ("m2", "m4")
+
+
+def test_losses_that_differ_in_one_detail_are_one_unit_of_their_group(model_results):
+    losses = ("margin", "margin_class", "triplet", "arcface", "cosface", "proxy_nca", "margin")
+    families = family_groups(loss_groups(trained_with(model_results, *losses)))
+    assert {unit.name: (unit.group, unit.models) for unit in families.units} == {
+        "additive_margin": ("classification", ("m3", "m4")),
+        "proxy_nca": ("classification", ("m5",)),
+        "margin": ("ranking", ("m0", "m6", "m1")),
+        "triplet": ("ranking", ("m2",)),
+    }
+    assert family_groups(loss_groups(trained_with(model_results, "triplet", "arcface"))) is None
 
 
 def test_fourteen_losses_are_five_against_nine(model_results):

@@ -12,6 +12,7 @@ from dmlbench.maps import (
     compare_maps,
     compare_models,
     jensen_shannon,
+    partial_pearson,
     pearson,
     summarize_correlations,
     summarize_divergences,
@@ -71,6 +72,21 @@ def test_correlations_are_averaged_in_fisher_z():
     assert summary.mean == pytest.approx(np.tanh(np.arctanh(0.8) / 2))
     assert summary.std == pytest.approx(np.tanh(np.arctanh(0.8) / 2))
     assert summarize_correlations([1.0, -1.0]).mean == pytest.approx(0)
+
+
+def test_what_maps_share_beyond_a_third_is_the_correlation_of_residuals():
+    rng = np.random.default_rng(0)
+    third, a, b = rng.normal(size=(3, 5, 6, 7))
+    both = rng.normal(size=(5, 6, 7))
+    a, b = a + 2 * third + both, b - third + both
+
+    def residual(maps):
+        flat, of = (each.reshape(5, -1) for each in (maps, third))
+        return [y - np.polyval(np.polyfit(x, y, 1), x) for x, y in zip(of, flat, strict=True)]
+
+    expected = [np.corrcoef(*pair)[0, 1] for pair in zip(residual(a), residual(b), strict=True)]
+    assert partial_pearson(a, b, third) == pytest.approx(expected)
+    assert np.isnan(partial_pearson(third, b, third)).all()
 
 
 def test_no_images_have_no_mean():

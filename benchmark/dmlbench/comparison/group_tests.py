@@ -21,6 +21,8 @@ from dmldata.common.strict import StrictModel
 
 MAPS = "maps"
 """The agreement of two models' saliency maps, Pearson's r."""
+MAPS_GIVEN_UNTRAINED = "maps_given_untrained"
+"""The same given the maps of the untrained network: the partial correlation."""
 
 CORRECTED_SCORE, PAPER_SCORE, RETRIEVAL_SCORE = MAIN.key, PAPER.key, declared("map_at_r").key
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dmlbench.losses import loss_named
+from dmlbench.losses import family_of, loss_named
 from dmlbench.results import Result
 from dmlbench.sources.csv_table import read_csv
 from dmldata.common.documents import MAX_YAML_BYTES
@@ -71,6 +71,25 @@ def loss_groups(results: Sequence[Result]) -> Groups | None:
     if {unit.group for unit in grouped_units} != set(LOSS_GROUPS):
         return None
     return _groups(LOSS_GROUPS, grouped_units, results)
+
+
+def family_groups(groups: Groups) -> Groups | None:
+    """Merge losses of one family into one unit, so that near-duplicates count once.
+
+    Returns None if that changes nothing.
+    """
+    families: dict[tuple[str, str], list[Unit]] = {}
+    for unit in groups.units:
+        families.setdefault((family_of(unit.name), unit.group), []).append(unit)
+    units = tuple(
+        Unit(
+            name=name,
+            group=group,
+            models=tuple(model for unit in members for model in unit.models),
+        )
+        for (name, group), members in families.items()
+    )
+    return groups.model_copy(update={"units": units}) if len(units) < len(groups.units) else None
 
 
 def read_groups(path: Path, results: Sequence[Result]) -> Groups:

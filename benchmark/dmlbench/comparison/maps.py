@@ -25,6 +25,7 @@ from dmlbench.maps import (
     common_grid,
     compare_maps,
     noise_ceiling,
+    partial_pearson,
     pearson,
     summarize_correlations,
     summarize_divergences,
@@ -108,6 +109,25 @@ def compare_all_maps(
         pairs=tuple(pairs),
         clustering=cluster_models([model.id for model in loaded], mean_correlations(pairs)),
     )
+
+
+def correlations_given(
+    results: Sequence[Result], third: Result, keys: Sequence[str]
+) -> dict[frozenset[str], float | None]:
+    """Return how the maps of every two models correlate given those of a third model.
+
+    Returns:
+        By pair of ids, the mean partial correlation over the images `keys`, in Fisher-z.
+    """
+    maps = {
+        result.model: (of := result.maps()).maps[of.rows_of(keys)] for result in (*results, third)
+    }
+    return {
+        frozenset((a.model, b.model)): summarize_correlations(
+            partial_pearson(maps[a.model], maps[b.model], maps[third.model])
+        ).mean
+        for a, b in itertools.combinations(results, 2)
+    }
 
 
 def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:

@@ -46,6 +46,10 @@ class Summary:
     left_out: int
 
 
+PARTIAL_TOLERANCE = 1e-12
+"""Product of the shares of variance that a third map leaves, below which nothing is left."""
+
+
 def pearson(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """Return the Pearson correlation of the flattened maps, per image.
 
@@ -66,6 +70,28 @@ def pearson(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     products = (centered_a * centered_b).sum(axis=1)
     correlations = np.divide(products, norms, out=np.full(len(norms), np.nan), where=~constant)
     return np.clip(correlations, -1, 1)
+
+
+def partial_pearson(a: ArrayLike, b: ArrayLike, given: ArrayLike) -> NDArray[np.float64]:
+    """Return the partial correlation of the flattened maps given third ones, per image.
+
+    It is the correlation of what a linear regression on the third map leaves of both.
+
+    Args:
+        a, b, given: [N, H, W].
+
+    Returns:
+        [N] in [-1, 1]; NaN where a map has no variance, or is all in the third one.
+
+    >>> a, b, given = [[[0, 1, 3, 4]]], [[[0, 2, 2, 4]]], [[[0, 1, 2, 3]]]
+    >>> pearson(a, b).round(3).tolist(), partial_pearson(a, b, given).round(3).tolist()
+    ([0.894], [-1.0])
+    """
+    r, of_a, of_b = pearson(a, b), pearson(a, given), pearson(b, given)
+    left = (1 - of_a**2) * (1 - of_b**2)
+    partial = np.full(len(r), np.nan)
+    np.divide(r - of_a * of_b, np.sqrt(left), out=partial, where=left > PARTIAL_TOLERANCE)
+    return np.clip(partial, -1, 1)
 
 
 def jensen_shannon(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmlbench.comparison.group_tests import MAPS, GroupComparison, GroupTest, Reach, Relabeling
+from dmlbench.comparison.group_tests import (
+    MAPS,
+    MAPS_GIVEN_UNTRAINED,
+    GroupComparison,
+    GroupTest,
+    Reach,
+    Relabeling,
+)
 from dmlbench.comparison.representations import MEASURES
 from dmlbench.present.numbers import number, p_value
 from dmlbench.present.table import Cell, Column, Estimate, Table, names, with_interval
 from dmlbench.scores.registry import MAIN, PAPER
 
-AGREEMENTS = {MAPS: "maps, Pearson r", **MEASURES}
+AGREEMENTS = {
+    MAPS: "maps, Pearson r",
+    MAPS_GIVEN_UNTRAINED: "maps given the untrained network's, partial r",
+    **MEASURES,
+}
 """Titles of the measures of `GroupComparison.agreements`."""
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dmlbench.comparison.comparison import Pair
-from dmlbench.comparison.group_tests import MAPS, GroupAgreement
+from dmlbench.comparison.group_tests import MAPS, MAPS_GIVEN_UNTRAINED, GroupAgreement
 from dmlbench.comparison.representations import MEASURES
 from dmlbench.losses import without_controls
+from dmlbench.maps import summarize_correlations
 from dmlbench.present.group_tables import relabeling_words
 from dmlbench.present.numbers import interval, number, p_value, range_text
 from dmlbench.present.study_group_sentences import given_words, means_words
+from dmlbench.study.changes import UNTRAINED
 from dmlbench.study.findings import Findings, MapComparison, mean_ceiling, mean_r, pairs_of
 from dmlbench.study.representations import mean_value
 
@@ -18,8 +20,26 @@ from dmlbench.study.representations import mean_value
 def on_maps(findings: Findings) -> Iterator[str]:
     """Yield sentences on the maps of different losses."""
     yield from _maps(findings)
+    yield from _given_untrained(findings)
     yield from _other_maps(findings)
     yield from _group_maps(findings)
+
+
+def _given_untrained(findings: Findings) -> Iterator[str]:
+    partial = findings.maps_given_untrained
+    if partial is None:
+        return
+    known = [partial_r for _, _, partial_r in partial.pairs if partial_r is not None]
+    groups = findings.groups
+    measured = groups.agreements.get(MAPS_GIVEN_UNTRAINED) if groups else None
+    by_group = f" By group: {agreement_words(measured)}." if measured else ""
+    tested = measured.relabeling if measured else None
+    yield (
+        "Given the maps of the untrained network, maps of different losses correlate with partial "
+        f"r = {number(summarize_correlations(known).mean, 2)} on average ({range_text(known)}), "
+        f"lowered by the noise of the maps.{by_group}"
+        f"{f' {relabeling_words(tested)}' if tested else ''}"
+    )
 
 
 def on_agreement(findings: Findings) -> Iterator[str]:
@@ -93,6 +113,8 @@ def _representations(findings: Findings) -> Iterator[str]:
             for of in (compared.with_other_losses, compared.with_other_folds)
         )
         beside = f" (other folds {range_text(folds)})" if any(folds) else ""
+        before = [mean_value(compared.with_control(loss, UNTRAINED), measure) for loss in trained]
+        beside += f" (untrained network {range_text(before)})" if any(before) else ""
         said.append(f"{title} {range_text(others)}{beside}")
     yield (
         "Embeddings of a loss beside those of other losses trained on the same classes, and beside "
@@ -107,6 +129,12 @@ def _group_maps(findings: Findings) -> Iterator[str]:
         return
     tested = f" {relabeling_words(maps.relabeling)}" if maps.relabeling else ""
     yield f"By group, maps correlate with r = {agreement_words(maps)}.{tested}"
+    families = findings.families.agreements.get(MAPS) if findings.families else None
+    if families is not None and families.relabeling is not None:
+        yield (
+            "With losses that differ in one detail counted once: r = "
+            f"{agreement_words(families)}. {relabeling_words(families.relabeling)}"
+        )
     test = groups.attention_on_car
     if test is not None:
         corrected = test.corrected

@@ -8,6 +8,7 @@ from dmlbench.losses import loss_named, without_controls
 from dmlbench.present.loss_columns import NAMES, names_of
 from dmlbench.present.numbers import extent, range_text
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, with_interval
+from dmlbench.study.changes import UNTRAINED
 from dmlbench.study.findings import Findings, MapComparison
 from dmlbench.study.representations import mean_value
 
@@ -76,15 +77,16 @@ def representation_table(findings: Findings) -> Table:
     for loss in without_controls(findings.losses):
         others, folds = compared.with_other_losses(loss), compared.with_other_folds(loss)
         cells: list[Cell] = []
+        before = compared.with_control(loss, UNTRAINED)
         for measure in MEASURES:
-            cells += [mean_value(others, measure), mean_value(folds, measure)]
+            cells += [mean_value(pairs, measure) for pairs in (others, folds, before)]
         rows.append((*names_of(loss), *cells))
     columns = (
         *NAMES,
         *(
             Column(f"{title}, {whom}")
             for title in MEASURES.values()
-            for whom in ("other losses", "other folds")
+            for whom in ("other losses", "other folds", "untrained")
         ),
     )
     images = compared.pairs[0].images if compared.pairs else 0
@@ -94,8 +96,8 @@ def representation_table(findings: Findings) -> Table:
     )
     note = (
         f"Means over pairs of models of {images} images: with other losses trained on the same "
-        "classes, and with the same loss trained on other classes. Images of one model in random "
-        f"order give {floors}."
+        "classes, with the same loss trained on other classes, and with the untrained network. "
+        f"Images of one model in random order give {floors}."
     )
     return Table("How alike embeddings are", columns, rows, note)
 

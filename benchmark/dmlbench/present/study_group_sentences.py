@@ -21,6 +21,7 @@ def on_groups(findings: Findings) -> Iterator[str]:
     yield from _between_groups(findings)
     yield from _given_retrieval(findings)
     yield from _at_equal_retrieval(findings)
+    yield from _by_family(findings)
     yield from _with_retrieval(findings)
 
 
@@ -73,6 +74,12 @@ def beyond_doubt(tests: Mapping[str, GroupTest]) -> list[str]:
 def _at_equal_retrieval(findings: Findings) -> Iterator[str]:
     equal = findings.equal_map_at_r
     if equal is None:
+        if findings.recipe.equal_map_at_r:
+            yield (
+                "Fewer than two losses reach "
+                f"{number(findings.recipe.least_gain, 1)} times the untrained network's MAP@R on "
+                "validation classes, so nothing is compared at equal MAP@R."
+            )
         return
     gap = number(max(map(equal.gap, equal.points)), 4)
     levels = (
@@ -96,12 +103,39 @@ def _at_equal_retrieval(findings: Findings) -> Iterator[str]:
     else:
         reach = f" {reach_words(equal.groups.reach)}" if equal.groups.reach else ""
         yield f"{where}, no property tells {first} from {second} losses.{reach}"
+    if equal.left_out:
+        listed = joined(f"{loss} {number(gain, 2)}" for loss, gain in equal.left_out.items())
+        yield (
+            "Left out at equal MAP@R, as their highest validation MAP@R in times the untrained "
+            f"network's is below {findings.recipe.least_gain:g}: {listed}."
+        )
     if equal.unlearned:
         folds = joined([f"fold {fold}" for fold in equal.unlearned])
         yield (
             f"That level is not above the untrained network's MAP@R ({folds}): a loss that did not "
             "get above it sets the level, so models that hardly learned are compared there."
         )
+
+
+def _by_family(findings: Findings) -> Iterator[str]:
+    """Say what differs when losses that differ in one detail count once."""
+    families = findings.families
+    if families is None:
+        return
+    first, second = (len(families.groups.of(name)) for name in families.groups.names)
+    equal = findings.equal_map_at_r
+    compared = {"at the end": families}
+    if equal is not None and equal.families is not None:
+        compared["at equal MAP@R"] = equal.families
+    said = [
+        f"{when} {joined(differing(each)) or 'none'} (given MAP@R "
+        f"{joined(given_retrieval(each)) or 'none'})"
+        for when, each in compared.items()
+    ]
+    yield (
+        f"With losses that differ in one detail counted once ({first} against {second} families), "
+        f"properties that differ: {'; '.join(said)}."
+    )
 
 
 def _has_sign(test: GroupTest) -> bool:

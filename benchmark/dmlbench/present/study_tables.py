@@ -41,6 +41,10 @@ def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         yield score.key, property_table(findings, score.key)
     if findings.groups is not None:
         yield from group_tables(findings.groups).items()
+    if findings.families is not None:
+        for name, table in group_tables(findings.families).items():
+            counted = f"{table.title}, losses that differ in one detail counted once"
+            yield f"{name}_families", dataclasses.replace(table, title=counted)
     for label in findings.classes:
         yield f"retrieval_{label}", retrieval_table(findings, label)
     if findings.maps is not None:

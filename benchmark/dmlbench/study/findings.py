@@ -12,12 +12,13 @@ from pydantic import Field
 from dmlbench.comparison.comparison import Pair, SaliencyTable, mean_correlations
 from dmlbench.comparison.group_tests import (
     MAPS,
+    MAPS_GIVEN_UNTRAINED,
     Agreements,
     GroupComparison,
     class_retrieval,
     compare_groups,
 )
-from dmlbench.comparison.groups import Groups
+from dmlbench.comparison.groups import Groups, family_groups
 from dmlbench.comparison.rank_tests import holm
 from dmlbench.comparison.relabeling import rank_correlation
 from dmlbench.losses import without_controls
@@ -52,6 +53,20 @@ class MapComparison(SaliencyTable):
     """
 
     names: dict[str, Model]
+
+
+class PartialCorrelations(StrictModel):
+    """Mean partial correlation of the maps of two models, given those of the untrained network.
+
+    Attributes:
+        pairs: (id, id, mean over images in Fisher-z).
+    """
+
+    pairs: list[tuple[str, str, float | None]]
+
+    def agreements(self) -> Agreements:
+        """Return them by pair of ids."""
+        return {frozenset((a, b)): partial_r for a, b, partial_r in self.pairs}
 
 
 class RankCorrelation(StrictModel):
@@ -96,12 +111,14 @@ class EqualRetrieval(ChosenPoints):
         properties: as in `Findings`, of the chosen models.
         groups: as in `Findings`, of the chosen models; tests of properties alone. They are tested
             given the MAP@R that the models were chosen by, too, as it is not quite equal.
+        families: as in `Findings`.
         untrained: MAP@R of the untrained network by fold. A level that is not above it compares
             models that have learned nothing.
     """
 
     properties: dict[str, dict[str, dict[str, Averaged]]]
     groups: GroupComparison | None
+    families: GroupComparison | None = None
     untrained: dict[int, float]
 
     @property
@@ -134,8 +151,11 @@ class Findings(StrictModel):
             first label of `classes` and NR-Precision: losses may differ in a property only because
             they retrieve better.
         maps: comparison of the maps of the fold with most maps.
+        maps_given_untrained: of the same maps, what they share beyond the untrained network's.
         fold_agreement: by loss, if several folds have maps.
         groups: None if the losses are not of two groups.
+        families: the same with losses that differ in one detail counted once; None if there are no
+            such losses.
         equal_map_at_r: the trained losses at equal MAP@R on the validation classes; None if the
             recipe does not ask for it.
     """
@@ -151,6 +171,8 @@ class Findings(StrictModel):
     maps: MapComparison | None
     fold_agreement: dict[str, FoldAgreement]
     groups: GroupComparison | None
+    families: GroupComparison | None = None
+    maps_given_untrained: PartialCorrelations | None = None
     equal_map_at_r: EqualRetrieval | None = None
     searches: dict[str, Searched] = Field(default_factory=dict)
     conditions: dict[str, ConditionFindings] = Field(default_factory=dict)
@@ -183,6 +205,7 @@ def find(
     labels: Sequence[str],
     maps: MapComparison | None,
     repeats: MapComparison | None,
+    given_untrained: PartialCorrelations | None,
     groups: Groups | None,
     interventions: Mapping[str, Mapping[Model, MeasuredInterventions]],
     **parts: Unpack[Parts],
@@ -193,6 +216,7 @@ def find(
         labels: properties of the images of `classes` that are classes.
         maps: comparison of maps of all losses of one fold.
         repeats: comparison of maps of all losses of all folds that have maps.
+        given_untrained: the maps of trained losses given those of the untrained network.
         groups: the models of both groups; None if the losses are not of two groups.
         interventions: those of each model by swept group of factors.
         parts: as in `Findings`.
@@ -212,7 +236,14 @@ def find(
         }
         for label in labels
     }
-    comparison = _groups(groups, properties, classes, labels, maps, parts.get("representations"))
+    agreements: dict[str, Agreements] = {MAPS: mean_correlations(maps.pairs if maps else ())}
+    if given_untrained is not None:
+        agreements[MAPS_GIVEN_UNTRAINED] = given_untrained.agreements()
+    representations = parts.get("representations")
+    agreements |= representations.agreements() if representations else {}
+    measured_groups = (properties, classes, labels, maps, agreements)
+    comparison = _groups(groups, *measured_groups)
+    families = _groups(groups and family_groups(groups), *measured_groups)
     ids = {model: each.run.model.id for model, each in properties.items()}
     return Findings(
         recipe=recipe,
@@ -227,8 +258,10 @@ def find(
         classes=by_label,
         retrieval_spearman=retrieval_spearman(by_score[MAIN.key], by_label),
         maps=maps,
+        maps_given_untrained=given_untrained,
         fold_agreement=_fold_agreement(losses, repeats) if repeats else {},
         groups=comparison,
+        families=families,
         interventions=find_interventions(interventions, losses, ids, comparison),
         **parts,
     )
@@ -253,11 +286,17 @@ def at_equal_retrieval(
         for loss, by_fold in chosen.points.items()
         for fold, point in by_fold.items()
     }
+
+    def compared(of: Groups | None) -> GroupComparison | None:
+        return compare_groups(of, by_property, {}, {}, retrieval) if of else None
+
     return EqualRetrieval(
         levels=chosen.levels,
         points=chosen.points,
+        left_out=chosen.left_out,
         properties=_by_score(scored, tuple(chosen.points), (MAIN.key,)),
-        groups=compare_groups(groups, by_property, {}, {}, retrieval) if groups else None,
+        groups=compared(groups),
+        families=compared(groups and family_groups(groups)),
         untrained={
             fold: training.metrics["untrained"]["map_at_r"]
             for (_, fold), training in trainings.items()
@@ -369,7 +408,7 @@ def _groups(
     classes: Mapping[Model, Measurement],
     labels: Sequence[str],
     maps: MapComparison | None,
-    representations: RepresentationComparison | None,
+    agreements: Mapping[str, Agreements],
 ) -> GroupComparison | None:
     if groups is None:
         return None
@@ -378,8 +417,6 @@ def _groups(
         {CLASSES[0]: _by_property(_by_model(classes))[labels[0]]} if classes else by_property
     )
     attention = {model: mean.value for model, mean in maps.attention_on_car.items()} if maps else {}
-    agreements: dict[str, Agreements] = {MAPS: mean_correlations(maps.pairs if maps else ())}
-    agreements |= representations.agreements() if representations else {}
     return compare_groups(groups, by_property, attention, agreements, retrieval)
 
 

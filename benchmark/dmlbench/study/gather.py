@@ -10,9 +10,10 @@ from typing import Any
 
 from dmlbench.comparison import read_groups
 from dmlbench.comparison.groups import Groups, loss_groups
-from dmlbench.comparison.maps import compare_all_maps
+from dmlbench.comparison.maps import compare_all_maps, correlations_given
+from dmlbench.losses import without_controls
 from dmlbench.results.files import FORMAT
-from dmlbench.study.changes import Change
+from dmlbench.study.changes import UNTRAINED, Change
 from dmlbench.study.conditions import (
     ConditionFindings,
     ConditionMaps,
@@ -26,6 +27,7 @@ from dmlbench.study.findings import (
     EqualRetrieval,
     Findings,
     MapComparison,
+    PartialCorrelations,
     at_equal_retrieval,
     find,
 )
@@ -95,6 +97,7 @@ def gather(
         labels_of(recipe.classes),
         maps.get(MAPS),
         maps.get(REPEATS),
+        _given_untrained(recipe, models, steps),
         _groups(recipe, properties, out),
         _interventions(recipe, models),
         equal_map_at_r=_at_equal_retrieval(chosen, recipe, models, trainings, properties, out)
@@ -225,6 +228,27 @@ def _compare(models: Sequence[StudyModel], method: str | None) -> MapComparison:
         for result, model in zip(results, models, strict=True)
     }
     return MapComparison(**vars(table), names=names)
+
+
+def _given_untrained(
+    recipe: StudyRecipe, models: Sequence[StudyModel], steps: Steps
+) -> PartialCorrelations | None:
+    """Compare the maps of the fold with most maps given those of the untrained network."""
+    of_fold = [model for model in models if model.fold == recipe.most_maps]
+    untrained = [model for model in of_fold if model.loss == UNTRAINED]
+    trained = [model for model in of_fold if model.loss in without_controls([model.loss])]
+    if not untrained or len(trained) < 2:
+        return None
+
+    def compare() -> PartialCorrelations:
+        results = [model.explain() for model in trained]
+        third = untrained[0].explain()
+        pairs = correlations_given(results, third, common_keys([*results, third]))
+        named = ((sorted(pair), partial_r) for pair, partial_r in pairs.items())
+        return PartialCorrelations(pairs=[(a, b, partial_r) for (a, b), partial_r in named])
+
+    decides = _maps_decide(recipe, [*trained, *untrained])
+    return steps.take(f"{MAPS}.given_untrained", decides, PartialCorrelations, compare)
 
 
 def _interventions(

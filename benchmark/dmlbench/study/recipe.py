@@ -127,6 +127,8 @@ class StudyRecipe(StrictModel):
         saliency: images whose maps are compared.
         equal_map_at_r: whether properties are compared at equal MAP@R on the validation classes,
             too, between the nearest checkpoints; see `trajectories`.
+        least_gain: losses are left out of the comparison at equal MAP@R that in some fold do not
+            reach so many times the untrained network's, as the weakest loss sets the level.
         require_learning: whether losses are left out whose MAP@R on `classes` is not above that of
             the untrained network by its paired interval.
         representations: whether the embeddings of all models are compared.
@@ -153,6 +155,7 @@ class StudyRecipe(StrictModel):
     require_learning: bool = False
     representations: bool = False
     equal_map_at_r: bool = False
+    least_gain: float | None = Field(default=None, gt=1)
     trajectories: bool = False
     groups: str | None = None
     seed: int = Field(default=0, ge=0)
@@ -193,6 +196,8 @@ class StudyRecipe(StrictModel):
         for name in ("equal_map_at_r", "trajectories"):
             if getattr(self, name) and not (self.training or {}).get("checkpoints"):
                 raise ValueError(f"{name}: needs training: {{checkpoints: 10}}, or another number")
+        if self.least_gain is not None and not self.equal_map_at_r:
+            raise ValueError("least_gain: needs equal_map_at_r")
         for fold in self.saliency.images if self.saliency else ():
             if fold not in self.folds:
                 raise ValueError(f"saliency.images: fold {fold} is not one of folds")

@@ -42,6 +42,12 @@ class RepresentationComparison(StrictModel):
             and len(without_controls({first[0], second[0]})) == 2
         ]
 
+    def with_control(self, loss: str, control: str) -> list[RepresentationPair]:
+        """Return the pairs of a loss with a control, fold by fold."""
+        return [
+            pair for pair, a, b in self._named() if a[1] == b[1] and {a[0], b[0]} == {loss, control}
+        ]
+
     def with_other_folds(self, loss: str) -> list[RepresentationPair]:
         """Return the pairs of a loss with itself, trained on other classes."""
         return [pair for pair, a, b in self._named() if a[0] == b[0] == loss]

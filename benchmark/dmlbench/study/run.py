@@ -94,7 +94,7 @@ def run_study(
         for name, trained in conditions.items()
         if (remaining := [model for model in trained if model.diverged is None])
     }
-    chosen = _choose(models) if recipe.equal_map_at_r else None
+    chosen = _choose(recipe, models) if recipe.equal_map_at_r else None
     if chosen is not None and not recipe.trajectories:
         points = [(model, chosen_point(chosen, model)) for model in models]
         runner.run(
@@ -141,9 +141,16 @@ def _searches(recipe: StudyRecipe, out: Path, say: Say, *, quiet: bool) -> list[
     return [RateSearch(recipe, loss, out, say, quiet=quiet) for loss in losses]
 
 
-def _choose(models: Sequence[StudyModel]) -> ChosenPoints:
-    """Choose the checkpoints to compare at equal MAP@R."""
-    return choose_points({(model.loss, model.fold): model.points for model in models})
+def _choose(recipe: StudyRecipe, models: Sequence[StudyModel]) -> ChosenPoints | None:
+    """Choose the checkpoints to compare at equal MAP@R; None if no two losses can be compared."""
+    untrained = {
+        model.fold: training.metrics["untrained"]["map_at_r"]
+        for model in models
+        if (training := model.training()) is not None
+    }
+    points = {(model.loss, model.fold): model.points for model in models}
+    chosen = choose_points(points, untrained, recipe.least_gain)
+    return chosen if len(chosen.points) > 1 else None
 
 
 def _check(

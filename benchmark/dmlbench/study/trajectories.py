@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pydantic import Field
+
 from dmlbench.study.trainings import Training
 from dmldata.common.strict import StrictModel
 
@@ -43,10 +45,13 @@ class ChosenPoints(StrictModel):
     Attributes:
         levels: by fold, the highest MAP@R that all losses reached.
         points: by loss and fold, the model whose MAP@R is nearest to the level of its fold.
+        left_out: losses that reached too little, with their highest MAP@R in the fold where it is
+            lowest, in times the untrained network's.
     """
 
     levels: dict[int, float]
     points: dict[str, dict[int, Point]]
+    left_out: dict[str, float] = Field(default_factory=dict)
 
     def gap(self, loss: str) -> float:
         """Return the largest distance of a loss's models from the levels of their folds."""
@@ -78,6 +83,8 @@ checkpoints=checkpoints))
 
 def choose_points(
     trajectories: Mapping[tuple[str, int], Sequence[Point]],
+    untrained: Mapping[int, float] | None = None,
+    least_gain: float | None = None,
 ) -> ChosenPoints:
     """Choose the models to compare at equal MAP@R.
 
@@ -86,14 +93,26 @@ def choose_points(
 
     Args:
         trajectories: models by loss and fold; losses without any are left out.
+        untrained: MAP@R of the untrained network by fold.
+        least_gain: losses are left out that in some fold do not reach so many times that.
 
     >>> def models(*levels):
     ...     return [Point(epoch=e, map_at_r=level, best=False) for e, level in enumerate(levels, 1)]
     >>> chosen = choose_points({("a", 0): models(0.1, 0.4, 0.9), ("b", 0): models(0.2, 0.5)})
     >>> chosen.levels, {loss: points[0].epoch for loss, points in chosen.points.items()}
     ({0: 0.5}, {'a': 2, 'b': 2})
+    >>> choose_points({("a", 0): models(0.1, 0.9), ("b", 0): models(0.5)}, {0: 0.3}, 2).left_out
+    {'b': 1.6666666666666667}
     """
     trained = {model: points for model, points in trajectories.items() if points}
+    left_out: dict[str, float] = {}
+    if least_gain is not None and untrained is not None:
+        gains: dict[str, float] = {}
+        for (loss, fold), points in trained.items():
+            gain = max(point.map_at_r for point in points) / untrained[fold]
+            gains[loss] = min(gain, gains.get(loss, gain))
+        left_out = {loss: gain for loss, gain in gains.items() if gain < least_gain}
+        trained = {model: points for model, points in trained.items() if model[0] not in left_out}
     levels: dict[int, float] = {}
     for (_, fold), points in trained.items():
         reached = max(point.map_at_r for point in points)
@@ -103,4 +122,4 @@ def choose_points(
         chosen.setdefault(loss, {})[fold] = min(
             points, key=lambda point: abs(point.map_at_r - levels[fold])
         )
-    return ChosenPoints(levels=levels, points=chosen)
+    return ChosenPoints(levels=levels, points=chosen, left_out=left_out)

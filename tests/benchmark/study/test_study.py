@@ -43,7 +43,7 @@ def numbers(study):
 def test_every_model_is_trained_and_measured(steps):
     taken = ("training", "properties", "classes", "saliency")
     of_models = {f"{model}.{step}" for model in MODELS for step in taken}
-    assert set(steps) == of_models | {"maps", "maps.folds"}
+    assert set(steps) == of_models | {"maps", "maps.folds", "maps.given_untrained"}
 
 
 def test_of_classes_their_labels_alone_are_scored(steps):
@@ -343,7 +343,9 @@ def test_other_methods_faithfulness_and_embeddings_are_compared(make_recipe, dml
     # Three of each fold, and of each loss its two folds.
     assert len(found["representations"]["pairs"]) == 9
     agreements = found["groups"]["agreements"]
-    assert {"maps", "cka", "rsa", "procrustes"} <= set(agreements)
+    assert {"maps", "maps_given_untrained", "cka", "rsa", "procrustes"} <= set(agreements)
+    (given,) = found["maps_given_untrained"]["pairs"]
+    assert agreements["maps_given_untrained"]["between"]["mean"] == pytest.approx(given[2])
     seeds = found["conditions"]["another_seed"]["representations"]["pairs"]
     assert set(seeds) == {"arcface"}
     assert 0 < seeds["arcface"]["0"]["cka"]["value"] < 1

@@ -33,6 +33,21 @@ def test_level_is_the_highest_that_all_reached_and_the_nearest_model_is_chosen_p
     assert chosen.gap("b") == pytest.approx(0.06)
 
 
+def test_losses_that_reach_too_little_in_some_fold_do_not_set_the_level():
+    trajectories = {
+        ("a", 0): points(0.3, 0.9),
+        ("b", 0): points(0.2, 0.5),
+        ("c", 0): points(0.1, 0.3),
+        ("a", 1): points(0.9),
+        ("b", 1): points(0.6),
+        ("c", 1): points(0.8),
+    }
+    chosen = choose_points(trajectories, {0: 0.2, 1: 0.3}, least_gain=2)
+    assert chosen.left_out == {"c": pytest.approx(1.5)}
+    assert set(chosen.points) == {"a", "b"}
+    assert chosen.levels == {0: 0.5, 1: 0.6}
+
+
 @pytest.fixture(scope="module")
 def study(make_recipe, dmlbench, tmp_path_factory):
     """A finished study with checkpoints; tests only read it."""
@@ -139,6 +154,16 @@ def test_without_trajectories_the_checkpoints_at_equal_map_at_r_alone_are_scored
         for fold, point in by_fold.items()
         if not point["best"]
     }
+
+
+def test_a_study_in_which_no_loss_gets_far_enough_says_so(study, make_recipe, dmlbench, tmp_path):
+    copy = shutil.copytree(study, tmp_path / "study")
+    answer = dmlbench(
+        "study", recipe(make_recipe, tmp_path, least_gain=1000), "--out", copy, "--json"
+    )
+    assert answer.exit_code == 0, answer.err
+    assert answer.json["equal_map_at_r"] is None
+    assert "nothing is compared at equal MAP@R" in (copy / "summary.md").read_text()
 
 
 def test_no_step_at_equal_map_at_r_is_taken_twice(study, make_recipe, dmlbench, tmp_path):

@@ -205,7 +205,7 @@ def search_table(findings: Findings) -> Table:
         Column("MAP@R", VALIDATION[0].digits),
     )
     note = (
-        f"Trials of {search.epochs} epochs on fold {search.fold}: the rates of the profile, then "
+        f"Trials of {search.steps} steps on fold {search.fold}: the rates of the profile, then "
         f"by turns higher and lower ones by random factors up to {search.factor:g}. MAP@R on "
         "validation classes; marked: the rates that the loss is trained with."
     )

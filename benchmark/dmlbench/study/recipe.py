@@ -81,13 +81,13 @@ class Search(StrictModel):
     Attributes:
         trials: number of trainings of each loss that are begun; the first has the rates of the
             profile, and the best goes on as the model of the study.
-        epochs: number of epochs of each.
+        steps: number of steps of each, rounded up to whole epochs.
         fold: fold on whose validation classes they are compared, one of the study.
         factor: largest factor between a rate and that of the profile.
     """
 
     trials: int = Field(default=3, ge=1)
-    epochs: int = Field(ge=1)
+    steps: int = Field(ge=1)
     fold: Fold = 0
     factor: float = Field(default=3.0, gt=1)
 

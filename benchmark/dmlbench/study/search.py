@@ -9,6 +9,7 @@ Nothing is chosen on test classes.
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping
 from functools import cached_property
@@ -102,11 +103,9 @@ class RateSearch:
 
     def searched(self) -> Searched:
         """Return the trials, trained where they are not finished."""
-        search = self.recipe.search
-        assert search is not None
         plans = [task.plan for _, task in self.trials]
         steps = Steps(self._out / "steps")
-        searched = steps.take(self.name, [search.epochs, plans], Searched, self._train)
+        searched = steps.take(self.name, [self._epochs, plans], Searched, self._train)
         for rates, task in self.trials:
             # The best one goes on; nothing else needs the others.
             if rates != searched.best.rates:
@@ -125,6 +124,13 @@ class RateSearch:
         rates = draw_rates(self._plan({}).hyperparameters, search, self.recipe.seed)
         return [(drawn, self._plan(drawn)) for drawn in rates]
 
+    @property
+    def _epochs(self) -> int:
+        """Number of epochs of a trial."""
+        search = self.recipe.search
+        assert search is not None
+        return math.ceil(search.steps / self._plan({}).hyperparameters.steps)
+
     def _plan(self, rates: Mapping[str, float]) -> Task:
         search = self.recipe.search
         assert search is not None
@@ -135,13 +141,11 @@ class RateSearch:
     def _train(self) -> Searched:
         from dmlbench.training import DivergedError
 
-        search = self.recipe.search
-        assert search is not None
         trials = []
         for number, (rates, task) in enumerate(self.trials, start=1):
             self._say(f"{self.loss}, trial {number} of {len(self.trials)}")
             try:
-                level = first_level(task, search.epochs, quiet=self._quiet)
+                level = first_level(task, self._epochs, quiet=self._quiet)
             except DivergedError:
                 trials.append(Trial(rates=rates, map_at_r=None))
             else:

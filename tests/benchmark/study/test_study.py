@@ -211,7 +211,7 @@ def _times(folder):
 def test_learning_rates_are_those_of_the_best_trial_and_trials_are_not_repeated(
     make_recipe, dmlbench, tmp_path
 ):
-    search = {"trials": 3, "epochs": 2, "fold": 0}
+    search = {"trials": 3, "steps": 5, "fold": 0}
     training = yaml.safe_load(make_recipe(tmp_path).read_text())["training"] | {"epochs": 3}
     path = make_recipe(
         tmp_path, folds=[0], saliency=None, classes=None, search=search, training=training
@@ -424,7 +424,7 @@ def test_losses_that_do_not_learn_are_left_out_and_named(
 
 
 def test_a_trial_that_diverges_counts_as_nothing_learned(make_recipe, dmlbench, tmp_path):
-    search = {"trials": 2, "epochs": 1, "factor": 1e30}
+    search = {"trials": 2, "steps": 1, "factor": 1e30}
     seconds = {"folds": [0], "saliency": None, "classes": None, "controls": []}
     path = make_recipe(tmp_path, losses=["contrastive"], search=search, **seconds)
     answer = dmlbench("study", path, "--out", tmp_path / "study", "--json")
@@ -447,7 +447,7 @@ def test_a_loss_whose_training_diverges_is_left_out_with_all_its_folds(
         "losses": ["contrastive"],
         "training": {"hyperparameters": {"network.trunk_lr": 1e30}},
     }
-    search = {"trials": 1, "epochs": 1}
+    search = {"trials": 1, "steps": 1}
     conditions = {"too_fast": too_fast}
     seconds = {"saliency": None, "classes": None, "search": search}
     for losses, code in (([diverges, "contrastive", "arcface"], 0), ([diverges], 1)):

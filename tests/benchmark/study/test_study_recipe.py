@@ -40,7 +40,7 @@ def test_unknown_study_is_named_with_those_there_are():
         ({"training": None}, "either training or model"),
         ({"training": None, "model": "models/arcface.pt"}, "has to hold {loss}"),
         (
-            {"training": None, "model": "models/{loss}.pt", "search": {"epochs": 1}},
+            {"training": None, "model": "models/{loss}.pt", "search": {"steps": 1}},
             "search: needs training",
         ),
         ({"training": {"data": "x", "fold": 1}}, "fold is given by the study itself"),
@@ -60,7 +60,7 @@ def test_unknown_study_is_named_with_those_there_are():
         ({"folds": []}, "folds"),
         ({"loses": ["arcface"]}, "loses"),
         ({"equal_map_at_r": True}, "needs training: {checkpoints: 10}"),
-        ({"search": {"epochs": 1, "fold": 3}}, "search.fold: fold 3 is not one of folds"),
+        ({"search": {"steps": 1, "fold": 3}}, "search.fold: fold 3 is not one of folds"),
         ({"training_by_group": {"ranked": {"steps": 1}}}, "no group ranked; valid: classification"),
         ({"training_by_group": {"ranking": {"fold": 1}}}, "fold is given by the study itself"),
         (
@@ -85,14 +85,14 @@ def test_what_cannot_be_studied_is_one_line(changes, message, make_recipe, tmp_p
         ({"properties": {"data": "no/such/folder"}}, "no/such/folder"),
         (
             {
-                "search": {"epochs": 1},
+                "search": {"steps": 1},
                 "conditions": {"x": {"losses": ["arcface"], "training": {"sede": 1}}},
             },
             "training: ",
         ),
         (
             {
-                "search": {"epochs": 1},
+                "search": {"steps": 1},
                 "conditions": {
                     "x": {
                         "losses": ["arcface"],
@@ -104,7 +104,7 @@ def test_what_cannot_be_studied_is_one_line(changes, message, make_recipe, tmp_p
         ),
         (
             {
-                "search": {"epochs": 1},
+                "search": {"steps": 1},
                 "conditions": {
                     "x": {
                         "losses": ["arcface"],
@@ -115,7 +115,7 @@ def test_what_cannot_be_studied_is_one_line(changes, message, make_recipe, tmp_p
             "frozen_stages 99: the trunk has 5",
         ),
         (
-            {"losses": ["arcface", "python:no_such_module:loss"], "search": {"epochs": 1}},
+            {"losses": ["arcface", "python:no_such_module:loss"], "search": {"steps": 1}},
             "no_such_module",
         ),
         ({"groups": "groups.csv", "require_learning": True}, "not with groups"),
@@ -183,7 +183,7 @@ def test_a_label_that_does_not_exist_is_found_before_anything_is_trained(
     make_recipe, dmlbench, shapes, tmp_path
 ):
     classes = {"data": str(shapes), "split": "test", "label": ["car_modell"]}
-    path = make_recipe(tmp_path, classes=classes, search={"epochs": 1})
+    path = make_recipe(tmp_path, classes=classes, search={"steps": 1})
     answer = dmlbench("study", path, "--out", tmp_path / "study")
     assert (answer.exit_code, answer.out) == (2, "")
     assert "label 'car_modell' is not there" in answer.err

@@ -12,7 +12,7 @@ from dmlbench.maps import (
     compare_maps,
     compare_models,
     jensen_shannon,
-    partial_pearson,
+    partial_correlation,
     pearson,
     summarize_correlations,
     summarize_divergences,
@@ -85,8 +85,9 @@ def test_what_maps_share_beyond_a_third_is_the_correlation_of_residuals():
         return [y - np.polyval(np.polyfit(x, y, 1), x) for x, y in zip(of, flat, strict=True)]
 
     expected = [np.corrcoef(*pair)[0, 1] for pair in zip(residual(a), residual(b), strict=True)]
-    assert partial_pearson(a, b, third) == pytest.approx(expected)
-    assert np.isnan(partial_pearson(third, b, third)).all()
+    with_third = pearson(a, third), pearson(b, third)
+    assert partial_correlation(pearson(a, b), *with_third) == pytest.approx(expected)
+    assert np.isnan(partial_correlation(with_third[1], np.ones(5), with_third[1])).all()
 
 
 def test_no_images_have_no_mean():

@@ -131,7 +131,7 @@ class GroupAgreement(StrictModel):
     """How alike models are within each group and between the two, by one measure.
 
     Attributes:
-        within, between: pairs of folds of one loss are left out.
+        within, between: pairs of models of one unit, such as the folds of a loss, are left out.
         relabeling: test of these agreements, in Fisher-z; None if a pair of losses has none.
     """
 

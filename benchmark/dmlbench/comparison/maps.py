@@ -25,7 +25,7 @@ from dmlbench.maps import (
     common_grid,
     compare_maps,
     noise_ceiling,
-    partial_pearson,
+    partial_correlation,
     pearson,
     summarize_correlations,
     summarize_divergences,
@@ -119,15 +119,26 @@ def correlations_given(
     Returns:
         By pair of ids, the mean partial correlation over the images `keys`, in Fisher-z.
     """
-    maps = {
-        result.model: (of := result.maps()).maps[of.rows_of(keys)] for result in (*results, third)
-    }
+    maps = {result.model: _maps_of(result, keys) for result in (*results, third)}
+
+    def correlate(a: str, b: str) -> Array:
+        (of_a, places_a), (of_b, places_b) = maps[a], maps[b]
+        return pearson(*common_grid(of_a, of_b, places_a, places_b))
+
+    with_third = {result.model: correlate(result.model, third.model) for result in results}
     return {
-        frozenset((a.model, b.model)): summarize_correlations(
-            partial_pearson(maps[a.model], maps[b.model], maps[third.model])
+        frozenset((a, b)): summarize_correlations(
+            partial_correlation(correlate(a, b), with_third[a], with_third[b])
         ).mean
-        for a, b in itertools.combinations(results, 2)
+        for a, b in itertools.combinations(with_third, 2)
     }
+
+
+def _maps_of(result: Result, keys: Sequence[str]) -> tuple[Array, list[Geometry]]:
+    """Return the maps [n, H, W] of the images `keys`, and where they lie in the images."""
+    maps = result.maps()
+    rows = maps.rows_of(keys)
+    return maps.maps[rows], [maps.geometry_of(row) for row in rows.tolist()]
 
 
 def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:

@@ -72,25 +72,25 @@ def pearson(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     return np.clip(correlations, -1, 1)
 
 
-def partial_pearson(a: ArrayLike, b: ArrayLike, given: ArrayLike) -> NDArray[np.float64]:
-    """Return the partial correlation of the flattened maps given third ones, per image.
+def partial_correlation(r: ArrayLike, of_a: ArrayLike, of_b: ArrayLike) -> NDArray[np.float64]:
+    """Return the partial correlation of two maps given a third one, per image.
 
     It is the correlation of what a linear regression on the third map leaves of both.
 
     Args:
-        a, b, given: [N, H, W].
+        r: [N] correlation of both maps.
+        of_a, of_b: [N] correlation of each with the third map.
 
     Returns:
         [N] in [-1, 1]; NaN where a map has no variance, or is all in the third one.
 
-    >>> a, b, given = [[[0, 1, 3, 4]]], [[[0, 2, 2, 4]]], [[[0, 1, 2, 3]]]
-    >>> pearson(a, b).round(3).tolist(), partial_pearson(a, b, given).round(3).tolist()
-    ([0.894], [-1.0])
+    >>> partial_correlation([0.5, 0.5], [0.0, 0.8], [0.0, 0.5]).round(3).tolist()
+    [0.5, 0.192]
     """
-    r, of_a, of_b = pearson(a, b), pearson(a, given), pearson(b, given)
-    left = (1 - of_a**2) * (1 - of_b**2)
-    partial = np.full(len(r), np.nan)
-    np.divide(r - of_a * of_b, np.sqrt(left), out=partial, where=left > PARTIAL_TOLERANCE)
+    both, first, second = (np.asarray(each, np.float64) for each in (r, of_a, of_b))
+    left = (1 - first**2) * (1 - second**2)
+    partial = np.full(len(both), np.nan)
+    np.divide(both - first * second, np.sqrt(left), out=partial, where=left > PARTIAL_TOLERANCE)
     return np.clip(partial, -1, 1)
 
 

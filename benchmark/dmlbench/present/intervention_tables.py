@@ -50,13 +50,14 @@ def intervention_test_table(findings: Findings) -> Table:
     rows: list[Row] = []
     for group, of_group in findings.interventions.items():
         test, changes = of_group.test, of_group.changes.values()
-        tested: tuple[Cell, ...] = (None,) * (len(names_of_groups) + 5)
+        tested: tuple[Cell, ...] = (None,) * (len(names_of_groups) + 6)
         if test is not None:
             p_given = test.given_retrieval.p_holm if test.given_retrieval else None
             tested = (
                 *test.corrected.means.values(),
                 *(test.corrected.delta, test.corrected.delta_ci95),
                 *(test.corrected.p, test.corrected.p_holm, p_given),
+                of_group.family_test.corrected.p_holm if of_group.family_test else None,
             )
         untrained = of_group.sensitivity.get(UNTRAINED)
         higher, lower = (f"{many} of {len(trained)}" for many in apart(changes))
@@ -67,11 +68,13 @@ def intervention_test_table(findings: Findings) -> Table:
         *(Column(f"mean {name}", SENSITIVITY.digits) for name in names_of_groups),
         *with_interval("Cliff's delta", 2),
         *(Column(title, role="p") for title in ("p", "p (Holm)", "p (Holm) given MAP@R")),
+        Column("p (Holm) by family", role="p"),
         Column("untrained", SENSITIVITY.digits),
         *(Column(title, role="words") for title in ("higher by training", "lower by training")),
     )
     note = (
-        "Folds are averaged first; p exact and two-sided. Higher and lower: losses whose paired "
+        "Folds are averaged first; p exact and two-sided; by family: losses that differ in one "
+        "detail counted once. Higher and lower: losses whose paired "
         "95 % interval of the change from the untrained network excludes 0."
     )
     return Table("Sensitivity in both groups, and with training", columns, rows, note)

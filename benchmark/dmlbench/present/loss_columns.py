@@ -14,7 +14,7 @@ def names_of(loss: str) -> tuple[str, str]:
     return loss_named(loss).title, loss_named(loss).group
 
 
-def folds_words(findings: Findings) -> str:
-    """Describe what scores are means over."""
+def folds_words(findings: Findings, what: str = "Mean") -> str:
+    """Describe what numbers are taken over."""
     folds = len(findings.recipe.folds)
-    return f"Mean over {folds} folds" if folds > 1 else "One fold"
+    return f"{what} over {folds} folds" if folds > 1 else "One fold"

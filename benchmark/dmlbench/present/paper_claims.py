@@ -10,7 +10,7 @@ from dmlbench.losses import without_controls
 from dmlbench.maps import summarize_correlations
 from dmlbench.present.numbers import joined, number, p_value, range_text
 from dmlbench.present.study_agreement_sentences import agreement_words, fold_correlations
-from dmlbench.present.study_group_sentences import differing, given_retrieval
+from dmlbench.present.study_group_sentences import beyond_doubt, given_retrieval
 from dmlbench.present.study_sentences import beyond_chance, changed
 from dmlbench.present.table import Column, Row, Table
 from dmlbench.results.files import CLASSES, Interval
@@ -64,11 +64,11 @@ def _different_properties(findings: Findings) -> Iterator[Row]:
     if groups is None:
         return
     first, second = groups.groups.names
-    sure = differing(groups)
+    sure = beyond_doubt(groups.properties)
     strength = [f"given MAP@R: {_named(given_retrieval(groups))}"]
     equal = findings.equal_map_at_r
     if equal is not None and equal.groups is not None:
-        strength.append(f"at equal MAP@R: {_named(differing(equal.groups))}")
+        strength.append(f"at equal MAP@R: {_named(beyond_doubt(equal.groups.properties))}")
     if groups.reach is not None and groups.reach.smallest_delta is not None:
         smallest = number(groups.reach.smallest_delta, 2)
         strength.append(f"no |delta| below {smallest} can be shown")

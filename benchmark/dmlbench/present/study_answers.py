@@ -62,7 +62,7 @@ _FIGURES = {
             "scores",
         ),
         "equal_map_at_r": (
-            "Every loss at the highest validation MAP@R that all of them reached, mean over folds "
+            "Losses at the highest validation MAP@R that all of them reached, mean over folds "
             "with the 95 % interval of other images; dotted, the untrained network.",
             "equal",
         ),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dmlbench.losses import without_controls
 from dmlbench.present.documents import json_text
 from dmlbench.present.figures import figure_files
 from dmlbench.present.latex import latex_table
@@ -91,7 +92,8 @@ def study_scale(findings: Findings) -> str:
         for what, dataset in findings.datasets.items()
     )
     folds = f"{len(recipe.folds)} fold{'s' if len(recipe.folds) > 1 else ''}"
-    return f"{len(recipe.trained)} losses, {folds}; measured: {on}.{maps}"
+    losses = len(without_controls(findings.losses))
+    return f"{losses} losses, {folds}; measured: {on}.{maps}"
 
 
 def _facts(findings: Findings) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from dmlbench.comparison.group_tests import GroupComparison, GroupTest
 from dmlbench.losses import loss_named
 from dmlbench.present.group_tables import reach_words
 from dmlbench.present.numbers import joined, number, p_value, range_text
-from dmlbench.study.findings import Findings
+from dmlbench.study.findings import EqualRetrieval, Findings
 
 SIGNIFICANCE = 0.05
 LARGE_DELTA = 0.474
@@ -32,7 +32,7 @@ def _between_groups(findings: Findings) -> Iterator[str]:
         return
     first, second = groups.groups.names
     tests = groups.properties
-    sure = differing(groups)
+    sure = beyond_doubt(groups.properties)
     if sure:
         listed = "; ".join(_difference(name, tests[name]) for name in sure)
         yield f"Properties that {first} and {second} losses cluster by differently: {listed}."
@@ -55,11 +55,6 @@ def _between_groups(findings: Findings) -> Iterator[str]:
         )
 
 
-def differing(groups: GroupComparison) -> list[str]:
-    """Return the properties in which the groups differ, beyond the doubt of so many tests."""
-    return beyond_doubt(groups.properties)
-
-
 def beyond_doubt(tests: Mapping[str, GroupTest]) -> list[str]:
     """Return the names of those of several tests whose difference is beyond doubt."""
     return [
@@ -75,12 +70,14 @@ def _at_equal_retrieval(findings: Findings) -> Iterator[str]:
     equal = findings.equal_map_at_r
     if equal is None:
         if findings.recipe.equal_map_at_r:
-            yield (
-                "Fewer than two losses reach "
-                f"{number(findings.recipe.least_gain, 1)} times the untrained network's MAP@R on "
-                "validation classes, so nothing is compared at equal MAP@R."
-            )
+            yield "Nothing is compared at equal MAP@R, as fewer than two losses got far enough."
         return
+    if equal.left_out:
+        listed = joined(f"{loss} {number(gain, 2)}" for loss, gain in equal.left_out.items())
+        yield (
+            "Left out at equal MAP@R, as their highest validation MAP@R in times the untrained "
+            f"network's is below {findings.recipe.least_gain:g}: {listed}."
+        )
     gap = number(max(map(equal.gap, equal.points)), 4)
     levels = (
         range_text(equal.levels.values(), 4)
@@ -88,33 +85,33 @@ def _at_equal_retrieval(findings: Findings) -> Iterator[str]:
         else number(next(iter(equal.levels.values())), 4)
     )
     where = (
-        f"At the highest validation MAP@R that all losses reached ({levels}; the models compared "
-        f"are up to {gap} from it)"
+        f"At the highest validation MAP@R that all {len(equal.points)} compared losses reached "
+        f"({levels}; the models compared are up to {gap} from it)"
     )
-    if equal.groups is None:
-        yield f"{where}, no groups were tested: the losses are not of two."
-        return
-    first, second = equal.groups.groups.names
-    tests = equal.groups.properties
-    sure = differing(equal.groups)
-    if sure:
-        listed = "; ".join(f"{name} ({means_words(tests[name])})" for name in sure)
-        yield f"{where}, {first} and {second} losses differ in: {listed}."
-    else:
-        reach = f" {reach_words(equal.groups.reach)}" if equal.groups.reach else ""
-        yield f"{where}, no property tells {first} from {second} losses.{reach}"
-    if equal.left_out:
-        listed = joined(f"{loss} {number(gain, 2)}" for loss, gain in equal.left_out.items())
-        yield (
-            "Left out at equal MAP@R, as their highest validation MAP@R in times the untrained "
-            f"network's is below {findings.recipe.least_gain:g}: {listed}."
-        )
+    yield from _tests_at_equal_retrieval(equal, where)
     if equal.unlearned:
         folds = joined([f"fold {fold}" for fold in equal.unlearned])
         yield (
             f"That level is not above the untrained network's MAP@R ({folds}): a loss that did not "
             "get above it sets the level, so models that hardly learned are compared there."
         )
+
+
+def _tests_at_equal_retrieval(equal: EqualRetrieval, where: str) -> Iterator[str]:
+    if equal.groups is None:
+        yield f"{where}, no groups were tested: the losses are not of two."
+        return
+    first, second = equal.groups.groups.names
+    tests = equal.groups.properties
+    sure = beyond_doubt(equal.groups.properties)
+    still = joined(given_retrieval(equal.groups)) or "none"
+    rest = f" Given what is left of the differences in MAP@R: {still}."
+    if sure:
+        listed = "; ".join(_difference(name, tests[name]) for name in sure)
+        yield f"{where}, {first} and {second} losses differ in: {listed}.{rest}"
+    else:
+        reach = f" {reach_words(equal.groups.reach)}" if equal.groups.reach else ""
+        yield f"{where}, no property tells {first} from {second} losses.{reach}{rest}"
 
 
 def _by_family(findings: Findings) -> Iterator[str]:
@@ -128,7 +125,7 @@ def _by_family(findings: Findings) -> Iterator[str]:
     if equal is not None and equal.families is not None:
         compared["at equal MAP@R"] = equal.families
     said = [
-        f"{when} {joined(differing(each)) or 'none'} (given MAP@R "
+        f"{when} {joined(beyond_doubt(each.properties)) or 'none'} (given MAP@R "
         f"{joined(given_retrieval(each)) or 'none'})"
         for when, each in compared.items()
     ]
@@ -144,6 +141,7 @@ def _has_sign(test: GroupTest) -> bool:
 
 
 def means_words(test: GroupTest) -> str:
+    """Return the means of both groups."""
     means = test.corrected.means.items()
     return ", ".join(f"{group} {number(score, 2)}" for group, score in means)
 
@@ -155,6 +153,7 @@ def _difference(name: str, test: GroupTest) -> str:
 
 
 def given_words(test: GroupTest) -> str:
+    """Return the p of a test given MAP@R as the end of a list; empty without it."""
     controlled = test.given_retrieval
     if controlled is None:
         return ""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
+from dmlbench.comparison.group_tests import GroupComparison
 from dmlbench.losses import loss_named
 from dmlbench.present.comparison_tables import faithfulness_table
 from dmlbench.present.condition_tables import condition_tables
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.intervention_tables import intervention_table, intervention_test_table
-from dmlbench.present.loss_columns import NAMES, names_of
+from dmlbench.present.loss_columns import NAMES, folds_words, names_of
 from dmlbench.present.numbers import number
 from dmlbench.present.paper_claims import paper_table
 from dmlbench.present.study_agreement_tables import (
@@ -42,9 +43,7 @@ def study_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
     if findings.groups is not None:
         yield from group_tables(findings.groups).items()
     if findings.families is not None:
-        for name, table in group_tables(findings.families).items():
-            counted = f"{table.title}, losses that differ in one detail counted once"
-            yield f"{name}_families", dataclasses.replace(table, title=counted)
+        yield from _family_tables(findings.families)
     for label in findings.classes:
         yield f"retrieval_{label}", retrieval_table(findings, label)
     if findings.maps is not None:
@@ -92,7 +91,8 @@ def equal_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         Column("MAP@R of the best epoch", 4),
     )
     note = (
-        f"Level: the highest MAP@R on the validation classes that all losses reached ({levels}). "
+        f"Level: the highest MAP@R on the validation classes that all these losses reached "
+        f"({levels}). "
         "Of each loss and fold the checkpoint nearest to it, or the best epoch."
     )
     yield "equal_checkpoints", Table(f"Models {at}", columns, rows, note)
@@ -100,8 +100,19 @@ def equal_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
     note = _images_note(findings)
     yield f"equal_{MAIN.key}", Table(f"{MAIN.title} {at}", *table, note)
     if equal.groups is not None:
-        tests = group_tables(equal.groups)["group_tests"]
-        yield "equal_group_tests", dataclasses.replace(tests, title=f"{tests.title}, {at}")
+        for name, tests in group_tables(equal.groups).items():
+            yield f"equal_{name}", dataclasses.replace(tests, title=f"{tests.title}, {at}")
+    if equal.families is not None:
+        yield from _family_tables(equal.families, f", {at}", "equal_")
+
+
+def _family_tables(
+    families: GroupComparison, after: str = "", before: str = ""
+) -> Iterator[tuple[str, Table]]:
+    """Yield the tables of tests that count families, with words after titles and before names."""
+    for name, table in group_tables(families).items():
+        title = f"{table.title}{after}, losses that differ in one detail counted once"
+        yield f"{before}{name}_families", dataclasses.replace(table, title=title)
 
 
 def property_table(findings: Findings, score: str) -> Table:
@@ -124,9 +135,8 @@ def _score_table(
 
 
 def _images_note(findings: Findings) -> str:
-    folds = len(findings.recipe.folds)
-    many = f"Mean and standard deviation over {folds} folds" if folds > 1 else "One fold"
     dataset = findings.datasets["properties"]
+    many = folds_words(findings, "Mean and standard deviation")
     return f"{many}; {dataset.title}, {dataset.images} images."
 
 
@@ -157,7 +167,7 @@ def retrieval_table(findings: Findings, label: str) -> Table:
     ]
     dataset = findings.datasets["classes"]
     note = (
-        f"Means over {len(findings.recipe.folds)} folds, {dataset.title}, {dataset.images} images. "
+        f"{folds_words(findings)}, {dataset.title}, {dataset.images} images. "
         "Intervals: what other images of these classes would change (jackknife)."
     )
     return Table(f"Retrieval of {label}", (*NAMES, *columns), rows, note)

@@ -33,7 +33,7 @@ from dmlbench.study.models import MeasuredInterventions, Measurement
 from dmlbench.study.recipe import Model, StudyRecipe
 from dmlbench.study.representations import RepresentationComparison
 from dmlbench.study.search import Searched
-from dmlbench.study.trainings import Training
+from dmlbench.study.trainings import Training, untrained_levels
 from dmlbench.study.trajectories import ChosenPoints, ScoredPoint
 from dmldata.common.strict import StrictModel
 
@@ -262,7 +262,7 @@ def find(
         fold_agreement=_fold_agreement(losses, repeats) if repeats else {},
         groups=comparison,
         families=families,
-        interventions=find_interventions(interventions, losses, ids, comparison),
+        interventions=find_interventions(interventions, losses, ids, comparison, families),
         **parts,
     )
 
@@ -297,10 +297,7 @@ def at_equal_retrieval(
         properties=_by_score(scored, tuple(chosen.points), (MAIN.key,)),
         groups=compared(groups),
         families=compared(groups and family_groups(groups)),
-        untrained={
-            fold: training.metrics["untrained"]["map_at_r"]
-            for (_, fold), training in trainings.items()
-        },
+        untrained=untrained_levels(trainings),
     )
 
 

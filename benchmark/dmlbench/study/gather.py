@@ -53,7 +53,8 @@ from dmlbench.study.trajectories import (
 )
 from dmlbench.study.works import Work, measure, work_on
 
-MAPS, REPEATS, REPRESENTATIONS = "maps", "maps.folds", "representations"
+MAPS, REPEATS, GIVEN = "maps", "maps.folds", "maps.given_untrained"
+REPRESENTATIONS = "representations"
 
 
 def gather(
@@ -77,11 +78,7 @@ def gather(
         diverged: names of the models whose training diverged.
     """
     properties, classes = measure_all(recipe, models)
-    trainings = {
-        (model.loss, model.fold): training
-        for model in models
-        if (training := model.training()) is not None
-    }
+    trainings = trainings_of(models)
     steps = Steps(out / "steps")
     maps = {}
     for name, of_it, method in _map_steps(recipe, models):
@@ -134,12 +131,24 @@ def maps_to_make(
         if steps.read(name, decides, MapComparison) is None:
             works = [work_on("maps", model)._replace(method=method) for model in of_it]
             needed |= dict.fromkeys(works)
+    third = _third_maps(recipe, models)
+    if third and steps.read(GIVEN, _maps_decide(recipe, third), PartialCorrelations) is None:
+        needed |= dict.fromkeys(work_on("maps", model) for model in third)
     for condition, trained in conditions.items():
         pairs = _map_pairs(recipe, models, trained)
         decides = _maps_decide(recipe, list(itertools.chain(*pairs)))
         if pairs and steps.read(f"{MAPS}.condition.{condition}", decides, ConditionMaps) is None:
             needed |= dict.fromkeys(work_on("maps", model) for pair in pairs for model in pair)
     return list(needed)
+
+
+def trainings_of(models: Sequence[StudyModel]) -> dict[Model, Training]:
+    """Return the outcomes of the trainings, none of loaded models."""
+    return {
+        (model.loss, model.fold): training
+        for model in models
+        if (training := model.training()) is not None
+    }
 
 
 def measure_all(
@@ -234,21 +243,29 @@ def _given_untrained(
     recipe: StudyRecipe, models: Sequence[StudyModel], steps: Steps
 ) -> PartialCorrelations | None:
     """Compare the maps of the fold with most maps given those of the untrained network."""
-    of_fold = [model for model in models if model.fold == recipe.most_maps]
-    untrained = [model for model in of_fold if model.loss == UNTRAINED]
-    trained = [model for model in of_fold if model.loss in without_controls([model.loss])]
-    if not untrained or len(trained) < 2:
+    of_fold = _third_maps(recipe, models)
+    if not of_fold:
         return None
 
     def compare() -> PartialCorrelations:
-        results = [model.explain() for model in trained]
-        third = untrained[0].explain()
-        pairs = correlations_given(results, third, common_keys([*results, third]))
+        *results, untrained = (model.explain() for model in of_fold)
+        keys = common_keys([*results, untrained])
+        pairs = correlations_given(results, untrained, keys)
         named = ((sorted(pair), partial_r) for pair, partial_r in pairs.items())
         return PartialCorrelations(pairs=[(a, b, partial_r) for (a, b), partial_r in named])
 
-    decides = _maps_decide(recipe, [*trained, *untrained])
-    return steps.take(f"{MAPS}.given_untrained", decides, PartialCorrelations, compare)
+    return steps.take(GIVEN, _maps_decide(recipe, of_fold), PartialCorrelations, compare)
+
+
+def _third_maps(recipe: StudyRecipe, models: Sequence[StudyModel]) -> list[StudyModel]:
+    """Return the trained models of the fold with most maps, and last the untrained network.
+
+    Empty if there is no such network, or nothing to compare.
+    """
+    of_fold = [model for model in models if model.fold == recipe.most_maps]
+    trained = [model for model in of_fold if without_controls([model.loss])]
+    untrained = [model for model in of_fold if model.loss == UNTRAINED]
+    return [*trained, *untrained] if untrained and len(trained) > 1 else []
 
 
 def _interventions(

@@ -37,6 +37,7 @@ class InterventionFindings(StrictModel):
         retrieval_expected: that share for random embeddings.
         test: of the sensitivity, in both groups of losses; p_holm accounts for all sweeps. None
             without groups.
+        family_test: the same with losses that differ in one detail counted once.
         curves: by factor of the group.
     """
 
@@ -46,6 +47,7 @@ class InterventionFindings(StrictModel):
     retrieval: dict[str, Averaged]
     retrieval_expected: float | None
     test: GroupTest | None
+    family_test: GroupTest | None
     curves: tuple[ResponseCurve, ...]
 
 
@@ -54,12 +56,13 @@ def find_interventions(
     losses: Sequence[str],
     names: Mapping[Model, str],
     groups: GroupComparison | None,
+    families: GroupComparison | None,
 ) -> dict[str, InterventionFindings]:
     """Combine the interventions on all models of a study.
 
     Args:
         measured: by swept group of factors, then by model.
-        names: ids of the models in `groups`.
+        names: ids of the models in `groups` and `families`.
     """
     sensitivity = {
         group: {model: each.interventions.sensitivity for model, each in of_models.items()}
@@ -70,6 +73,7 @@ def find_interventions(
         for group, scores in sensitivity.items()
     }
     tests = further_tests(groups, values) if groups else {}
+    family_tests = further_tests(families, values) if families else {}
     findings = {}
     for group, of_models in measured.items():
         first = next(iter(of_models.values()))
@@ -84,6 +88,7 @@ def find_interventions(
             retrieval=_averages(retrieval, losses),
             retrieval_expected=first.interventions.retrieval_expected,
             test=tests.get(group),
+            family_test=family_tests.get(group),
             curves=tuple(_curves(of_models, losses)),
         )
     return findings

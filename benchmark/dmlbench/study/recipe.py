@@ -16,11 +16,14 @@ from dmldata.common.strict import StrictModel
 
 ALL = "all"
 RECIPES = resources.files("dmlbench.study") / "recipes"
-OWN = {"loss", "fold", "out", "name"}
+OWN = {"loss", "fold", "out", "name", "start_seed"}
 """Settings of a training that the study sets itself."""
 
 OF_DATA = {"data", "label", "labels", "properties"}
 """Options of a training that are about its images."""
+
+SHARED = OF_DATA | {"split", "folds", "trunk", "seed"}
+"""Options of a training that are the same for all losses, as they decide what is compared."""
 
 Fold = Annotated[int, Field(ge=0)]
 Some = Annotated[int, Field(ge=1)]
@@ -81,7 +84,7 @@ class Search(StrictModel):
     Attributes:
         trials: number of trainings of each loss that are begun; the first has the rates of the
             profile, and the best goes on as the model of the study.
-        steps: number of steps of each, rounded up to whole epochs.
+        steps: number of steps of each, rounded up to an epoch that is validated.
         fold: fold on whose validation classes they are compared, one of the study.
         factor: largest factor between a rate and that of the profile.
     """
@@ -104,6 +107,10 @@ class Condition(StrictModel):
     losses: tuple[str, ...] = Field(min_length=1)
     folds: tuple[Fold, ...] = ()
     training: dict[str, Any] = Field(min_length=1)
+
+
+def _without_data(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in OF_DATA}
 
 
 class StudyRecipe(StrictModel):
@@ -174,6 +181,8 @@ class StudyRecipe(StrictModel):
         for where, options in self._trainings():
             if reserved := sorted(OWN & options.keys()):
                 raise ValueError(f"{where}: {reserved[0]} is given by the study itself")
+            if not isinstance(options.get("hyperparameters", {}), dict):
+                raise ValueError(f"{where}.hyperparameters: valid: names and numbers")
         if self.search is not None and self.training is None:
             raise ValueError("search: needs training, whose learning rates are searched")
         if self.search is not None and self.search.fold not in self.folds:
@@ -191,6 +200,11 @@ class StudyRecipe(StrictModel):
         for group in self.training_by_group:
             if group not in GROUPS:
                 raise ValueError(f"training_by_group: no group {group}; valid: {', '.join(GROUPS)}")
+            if shared := sorted(SHARED & self.training_by_group[group].keys()):
+                raise ValueError(
+                    f"training_by_group.{group}: {shared[0]} is the same for all losses; valid: "
+                    "in training"
+                )
         if self.model is not None and "{loss}" not in self.model:
             raise ValueError("model: has to hold {loss}, as in models/{loss}-fold{fold}.pt")
         for name in ("equal_map_at_r", "trajectories"):
@@ -198,6 +212,8 @@ class StudyRecipe(StrictModel):
                 raise ValueError(f"{name}: needs training: {{checkpoints: 10}}, or another number")
         if self.least_gain is not None and not self.equal_map_at_r:
             raise ValueError("least_gain: needs equal_map_at_r")
+        if self.least_gain is not None and self.groups is not None:
+            raise ValueError("least_gain: not with groups, which may name a loss left out")
         for fold in self.saliency.images if self.saliency else ():
             if fold not in self.folds:
                 raise ValueError(f"saliency.images: fold {fold} is not one of folds")
@@ -209,6 +225,8 @@ class StudyRecipe(StrictModel):
             yield "training", self.training
         for group, options in self.training_by_group.items():
             yield f"training_by_group.{group}", options
+        for name, condition in self.conditions.items():
+            yield f"conditions.{name}.training", condition.training
 
     def training_of(self, loss: str) -> dict[str, Any]:
         """Return the options of the trainings of a loss, without what conditions change."""
@@ -221,8 +239,6 @@ class StudyRecipe(StrictModel):
         where = f"conditions.{name}"
         if self.training is None:
             raise ValueError(f"{where}: needs training")
-        if reserved := sorted(OWN & condition.training.keys()):
-            raise ValueError(f"{where}.training: {reserved[0]} is given by the study itself")
         for loss in condition.losses:
             if loss not in without_controls(self.trained):
                 raise ValueError(f"{where}.losses: {loss} is not one of the losses of the study")
@@ -247,9 +263,16 @@ class StudyRecipe(StrictModel):
             raise InputError(
                 f"study '{self.name}' trains no models, so it has no images to replace"
             )
-        options = {key: value for key, value in self.training.items() if key not in OF_DATA}
-        classes = ClassImages(data=data, split="test")
-        return self.model_copy(update={"training": options | {"data": data}, "classes": classes})
+        conditions = {
+            name: condition.model_copy(update={"training": _without_data(condition.training)})
+            for name, condition in self.conditions.items()
+        }
+        changes = {
+            "training": _without_data(self.training) | {"data": data},
+            "conditions": conditions,
+            "classes": ClassImages(data=data, split="test"),
+        }
+        return self.model_copy(update=changes)
 
     @property
     def trained(self) -> tuple[str, ...]:

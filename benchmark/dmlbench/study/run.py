@@ -10,22 +10,13 @@ from dmlbench.comparison.group_tests import RETRIEVAL_SCORE
 from dmlbench.evaluation.executor_settings import LOCAL, ExecutorSettings
 from dmlbench.losses import without_controls
 from dmlbench.study.changes import Change, scores_of, training_changes
-from dmlbench.study.findings import (
-    Findings,
-)
-from dmlbench.study.gather import chosen_point, gather, maps_to_make, measure_all
-from dmlbench.study.models import (
-    StudyModel,
-    labels_of,
-    open_images,
-    swept_group,
-)
+from dmlbench.study.findings import Findings
+from dmlbench.study.gather import chosen_point, gather, maps_to_make, measure_all, trainings_of
+from dmlbench.study.models import StudyModel, labels_of, open_images, swept_group
 from dmlbench.study.recipe import StudyRecipe
 from dmlbench.study.search import RateSearch
-from dmlbench.study.trajectories import (
-    ChosenPoints,
-    choose_points,
-)
+from dmlbench.study.trainings import untrained_levels
+from dmlbench.study.trajectories import ChosenPoints, choose_points
 from dmlbench.study.works import Runner, Work, work_on
 from dmldata.common.errors import InputError, PrismError
 from dmldata.common.output import Say, say
@@ -143,13 +134,8 @@ def _searches(recipe: StudyRecipe, out: Path, say: Say, *, quiet: bool) -> list[
 
 def _choose(recipe: StudyRecipe, models: Sequence[StudyModel]) -> ChosenPoints | None:
     """Choose the checkpoints to compare at equal MAP@R; None if no two losses can be compared."""
-    untrained = {
-        model.fold: training.metrics["untrained"]["map_at_r"]
-        for model in models
-        if (training := model.training()) is not None
-    }
     points = {(model.loss, model.fold): model.points for model in models}
-    chosen = choose_points(points, untrained, recipe.least_gain)
+    chosen = choose_points(points, untrained_levels(trainings_of(models)), recipe.least_gain)
     return chosen if len(chosen.points) > 1 else None
 
 

@@ -109,6 +109,7 @@ class RateSearch:
         for rates, task in self.trials:
             # The best one goes on; nothing else needs the others.
             if rates != searched.best.rates:
+                task.settings.file.unlink(missing_ok=True)
                 shutil.rmtree(task.settings.folder, ignore_errors=True)
         return searched
 
@@ -126,10 +127,11 @@ class RateSearch:
 
     @property
     def _epochs(self) -> int:
-        """Number of epochs of a trial."""
-        search = self.recipe.search
+        """Number of epochs of a trial, the last of which is validated."""
+        search, hyperparameters = self.recipe.search, self._plan({}).hyperparameters
         assert search is not None
-        return math.ceil(search.steps / self._plan({}).hyperparameters.steps)
+        every = hyperparameters.validate_every
+        return every * math.ceil(search.steps / (every * hyperparameters.steps))
 
     def _plan(self, rates: Mapping[str, float]) -> Task:
         search = self.recipe.search

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from dmlbench.losses import loss_named
-from dmlbench.study.recipe import StudyRecipe
+from dmlbench.study.recipe import Model, StudyRecipe
 from dmlbench.study.steps import key_of
 from dmldata.common.errors import InputError
 from dmldata.common.output import Say
@@ -49,9 +49,10 @@ def model_name(loss: str, fold: int, condition: str | None = None) -> str:
 
 
 def seed_of(seed: int, loss: str, fold: int) -> int:
-    """Return the seed of a training: no other one of the study has its batches.
+    """Return the seed of a training, so that no two losses or folds have the same batches.
 
-    Losses that shared batches would be more alike than the losses make them.
+    Losses that shared batches would be more alike than the losses make them. A condition has the
+    batches of the same loss in the study.
 
     Args:
         seed: seed of the study's trainings, or of a condition.
@@ -61,6 +62,18 @@ def seed_of(seed: int, loss: str, fold: int) -> int:
     """
     entropy = [seed, fold, *loss.encode()]
     return int(np.random.SeedSequence(entropy).generate_state(1)[0]) >> 1
+
+
+def untrained_levels(trainings: Mapping[Model, Training]) -> dict[int, float]:
+    """Return MAP@R of the network before training on the validation classes of each fold.
+
+    Trained losses begin with the same network; the control `random` is another one.
+    """
+    return {
+        fold: training.metrics["untrained"]["map_at_r"]
+        for (loss, fold), training in trainings.items()
+        if loss_named(loss).group != "control"
+    }
 
 
 def plan_training(

@@ -7,6 +7,7 @@ best epoch; their level is MAP@R on the validation classes of the fold.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from pydantic import Field
@@ -109,7 +110,8 @@ def choose_points(
     if least_gain is not None and untrained is not None:
         gains: dict[str, float] = {}
         for (loss, fold), points in trained.items():
-            gain = max(point.map_at_r for point in points) / untrained[fold]
+            reached = max(point.map_at_r for point in points)
+            gain = reached / untrained[fold] if untrained[fold] else math.inf
             gains[loss] = min(gain, gains.get(loss, gain))
         left_out = {loss: gain for loss, gain in gains.items() if gain < least_gain}
         trained = {model: points for model, points in trained.items() if model[0] not in left_out}

@@ -93,16 +93,18 @@ def train_first(settings: TrainSettings, epochs: int, *, quiet: bool = False) ->
         PrismError: the loss or an embedding is not a finite number.
     """
     task = plan_task(settings)
+    first = is_first()
     if settings.file.is_file():
         earlier = read_training(settings.file)
         check_same(earlier, task.plan, settings.file)
         history: History = earlier["history"]
     else:
-        with exclusive_folder(settings.folder):
-            keep_plan(settings.folder, task.plan)
+        with exclusive_folder(settings.folder) if first else nullcontext():
+            if first:
+                keep_plan(settings.folder, task.plan)
             start = task.start()
             weights = hash_tensors(start.network.trunk.state_dict())
-            history = _fit(task, start, weights, _discard, quiet, until=epochs)
+            history = _fit(task, start, weights, _discard, quiet or not first, until=epochs)
     return [row for row in history if (row["epoch"] or 0) <= epochs]
 
 

@@ -249,6 +249,23 @@ def test_learning_rates_are_those_of_the_best_trial_and_trials_are_not_repeated(
         ] * 3
 
 
+def test_a_trial_ends_with_a_validation(make_recipe, dmlbench, tmp_path):
+    training = yaml.safe_load(make_recipe(tmp_path).read_text())["training"]
+    training |= {"epochs": 4, "steps": 2, "hyperparameters": {"validate_every": 2}}
+    path = make_recipe(
+        tmp_path,
+        losses=["contrastive"],
+        folds=[0],
+        saliency=None,
+        classes=None,
+        training=training,
+        search={"trials": 2, "steps": 1},
+    )
+    answer = dmlbench("study", path, "--out", tmp_path / "study", "--json")
+    assert answer.exit_code == 0, answer.err
+    assert all(trial["map_at_r"] for trial in answer.json["searches"]["contrastive"]["trials"])
+
+
 def test_losses_share_no_batches_and_groups_may_be_trained_for_longer(
     make_recipe, dmlbench, tmp_path
 ):

@@ -63,6 +63,24 @@ def test_unknown_study_is_named_with_those_there_are():
         ({"search": {"steps": 1, "fold": 3}}, "search.fold: fold 3 is not one of folds"),
         ({"training_by_group": {"ranked": {"steps": 1}}}, "no group ranked; valid: classification"),
         ({"training_by_group": {"ranking": {"fold": 1}}}, "fold is given by the study itself"),
+        ({"training_by_group": {"ranking": {"trunk": "x"}}}, "trunk is the same for all losses"),
+        ({"training_by_group": {"ranking": {"data": "x"}}}, "data is the same for all losses"),
+        ({"training": {"data": "x", "start_seed": 1}}, "start_seed is given by the study itself"),
+        ({"training": {"data": "x", "hyperparameters": None}}, "hyperparameters: valid: names"),
+        (
+            {"conditions": {"x": {"losses": ["arcface"], "training": {"hyperparameters": [1]}}}},
+            "conditions.x.training.hyperparameters: valid: names",
+        ),
+        ({"least_gain": 2.0}, "least_gain: needs equal_map_at_r"),
+        (
+            {
+                "training": {"data": "x", "checkpoints": 2},
+                "equal_map_at_r": True,
+                "least_gain": 2.0,
+                "groups": "groups.csv",
+            },
+            "least_gain: not with groups",
+        ),
         (
             {"training": None, "model": "{loss}.pt", "training_by_group": {"ranking": {}}},
             "training_by_group: needs training",

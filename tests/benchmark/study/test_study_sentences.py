@@ -143,7 +143,7 @@ def test_equal_map_at_r_is_said_with_its_level_distance_and_doubt(findings, leve
         untrained={0: 0.02},
     )
     changed = findings.model_copy(update={"equal_map_at_r": equal})
-    said = sentence(changed, "At the highest validation MAP@R that all losses reached")
+    said = sentence(changed, "At the highest validation MAP@R that all 1 compared losses reached")
     assert f"({level:.4f}; the models compared are up to 0.0040 from it)" in said
     assert (f"losses differ in: {HUE}" in said) is differing
     assert ("takes a property with" in said) is not differing

@@ -86,7 +86,7 @@ def test_study_compares_losses_at_equal_map_at_r(study):
     for name in EQUAL:
         assert (study / "tables" / f"{name}.csv").is_file()
     page = (study / "study.html").read_text()
-    assert "At the highest validation MAP@R that all losses reached" in page
+    assert "At the highest validation MAP@R that all 2 compared losses reached" in page
     assert "Models at equal validation MAP@R" in page
 
 
@@ -156,6 +156,20 @@ def test_without_trajectories_the_checkpoints_at_equal_map_at_r_alone_are_scored
     }
 
 
+def test_the_level_is_compared_with_the_network_that_training_began_with(
+    study, make_recipe, dmlbench, tmp_path
+):
+    copy = shutil.copytree(study, tmp_path / "study")
+    path = recipe(make_recipe, tmp_path, controls=["none", "random"])
+    answer = dmlbench("study", path, "--out", copy, "--json")
+    assert answer.exit_code == 0, answer.err
+    before = {
+        loss: each["untrained"]["map_at_r"] for loss, each in answer.json["trainings"].items()
+    }
+    assert before["arcface"] == before["none"]
+    assert answer.json["equal_map_at_r"]["untrained"] == {"0": before["none"]}
+
+
 def test_a_study_in_which_no_loss_gets_far_enough_says_so(study, make_recipe, dmlbench, tmp_path):
     copy = shutil.copytree(study, tmp_path / "study")
     answer = dmlbench(
@@ -163,7 +177,7 @@ def test_a_study_in_which_no_loss_gets_far_enough_says_so(study, make_recipe, dm
     )
     assert answer.exit_code == 0, answer.err
     assert answer.json["equal_map_at_r"] is None
-    assert "nothing is compared at equal MAP@R" in (copy / "summary.md").read_text()
+    assert "Nothing is compared at equal MAP@R" in (copy / "summary.md").read_text()
 
 
 def test_no_step_at_equal_map_at_r_is_taken_twice(study, make_recipe, dmlbench, tmp_path):

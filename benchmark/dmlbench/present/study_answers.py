@@ -82,8 +82,8 @@ _FIGURES = {
             "interventions",
         ),
         "responses": (
-            "The same by the size of the change, a factor in each panel: a line per loss, mean "
-            "over folds; dashed, the untrained network.",
+            "The same by the size of the change in one factor, while the others of its group "
+            "change along: a line per loss, mean over folds; dashed, the untrained network.",
             "responses",
         ),
     },

@@ -65,19 +65,9 @@ def compare_all_maps(
     scenes = _scenes(results[0], keys)
     loaded, attention, reliability = [], {}, {}
     for result in results:
-        maps = result.maps()
-        rows = maps.rows_of(keys)
-        geometries = [maps.geometry_of(row) for row in rows.tolist()]
-        assert result.saliency is not None
-        model_maps = ModelMaps(
-            result.model,
-            maps.maps[rows],
-            maps.half_correlation[rows],
-            maps.attention_on_car[rows],
-            geometries,
-            result.saliency.request,
-        )
+        model_maps = _load(result, keys)
         loaded.append(model_maps)
+        assert result.saliency is not None
         why = result.saliency.attention_on_car.reason
         attention[model_maps.id] = plain_mean(
             model_maps.on_car,
@@ -119,26 +109,33 @@ def correlations_given(
     Returns:
         By pair of ids, the mean partial correlation over the images `keys`, in Fisher-z.
     """
-    maps = {result.model: _maps_of(result, keys) for result in (*results, third)}
+    loaded, of_third = [_load(result, keys) for result in results], _load(third, keys)
 
-    def correlate(a: str, b: str) -> Array:
-        (of_a, places_a), (of_b, places_b) = maps[a], maps[b]
-        return pearson(*common_grid(of_a, of_b, places_a, places_b))
+    def correlate(a: ModelMaps, b: ModelMaps) -> Array:
+        return pearson(*common_grid(a.maps, b.maps, a.geometries, b.geometries))
 
-    with_third = {result.model: correlate(result.model, third.model) for result in results}
+    with_third = {maps.id: correlate(maps, of_third) for maps in loaded}
     return {
-        frozenset((a, b)): summarize_correlations(
-            partial_correlation(correlate(a, b), with_third[a], with_third[b])
+        frozenset((a.id, b.id)): summarize_correlations(
+            partial_correlation(correlate(a, b), with_third[a.id], with_third[b.id])
         ).mean
-        for a, b in itertools.combinations(with_third, 2)
+        for a, b in itertools.combinations(loaded, 2)
     }
 
 
-def _maps_of(result: Result, keys: Sequence[str]) -> tuple[Array, list[Geometry]]:
-    """Return the maps [n, H, W] of the images `keys`, and where they lie in the images."""
+def _load(result: Result, keys: Sequence[str]) -> ModelMaps:
+    """Return the maps of the images `keys`, in their order."""
     maps = result.maps()
     rows = maps.rows_of(keys)
-    return maps.maps[rows], [maps.geometry_of(row) for row in rows.tolist()]
+    assert result.saliency is not None
+    return ModelMaps(
+        result.model,
+        maps.maps[rows],
+        maps.half_correlation[rows],
+        maps.attention_on_car[rows],
+        [maps.geometry_of(row) for row in rows.tolist()],
+        result.saliency.request,
+    )
 
 
 def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:

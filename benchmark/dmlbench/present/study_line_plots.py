@@ -20,11 +20,10 @@ def study_line_plots(findings: Findings) -> Iterator[tuple[str, LinePlot]]:
     if findings.trajectories:
         yield "trajectories", _trajectory_plot(findings)
     panels = [
-        LinePanel(name, lines, untrained)
+        panel
         for of_group in findings.interventions.values()
         for curve in of_group.curves
-        for name, lines, untrained in [_responses(findings, curve)]
-        if lines
+        if (panel := _response_panel(findings, curve)).lines
     ]
     if panels:
         title = "Responses to changes of one factor"
@@ -68,8 +67,8 @@ def _untrained(findings: Findings, name: str) -> Line | None:
     return Line(UNTRAINED, "", [training.untrained["map_at_r"]], [score.mean])
 
 
-def _responses(findings: Findings, curve: ResponseCurve) -> tuple[str, list[Line], Line | None]:
-    """Return the name of a curve, its lines, and that of the untrained network."""
+def _response_panel(findings: Findings, curve: ResponseCurve) -> LinePanel:
+    """Return the lines of a curve; none if no change has a size."""
     lines = {}
     for loss, response in curve.response.items():
         known = [
@@ -81,7 +80,7 @@ def _responses(findings: Findings, curve: ResponseCurve) -> tuple[str, list[Line
             lines[loss] = _line(loss, *map(list, zip(*known, strict=True)))
     name = f"{curve.factor}, {curve.unit}" if curve.unit else curve.factor
     trained = [lines[loss] for loss in without_controls(findings.losses) if loss in lines]
-    return name, trained, lines.get(UNTRAINED)
+    return LinePanel(name, trained, lines.get(UNTRAINED))
 
 
 def _line(loss: str, places: list[float], scores: list[float]) -> Line:

@@ -172,13 +172,7 @@ def measure_neighbors(
     scored = {name: coded for name, coded in labels.items() if coded.reason is None}
     scores = neighbor_scores(array, scored, options)
     return {
-        name: PropertyScores(
-            n=len(coded.rows),
-            labels=len(coded.sizes),
-            left_out={"no_label": coded.missing, "label_once": coded.once},
-            reason=coded.reason,
-            **dict.fromkeys(KEYS, ABSENT) | scores.get(name, {}),
-        )
+        name: _with_facts(coded, coded.reason, dict.fromkeys(KEYS, ABSENT) | scores.get(name, {}))
         for name, coded in labels.items()
     }
 
@@ -254,12 +248,17 @@ def _describe(
         declaration.key: (scores or {}).get(declaration.key, ABSENT)
         for declaration in scores_of(prop.kind, within_class=within_class)
     }
+    return _with_facts(labels, reason, described)
+
+
+def _with_facts(labels: Labels, reason: str | None, scores: Scores) -> PropertyScores:
+    """Return the scores of a property with the facts of its labels."""
     return PropertyScores(
         n=len(labels.rows),
         labels=len(labels.sizes),
         left_out={"no_label": labels.missing, "label_once": labels.once},
         reason=reason,
-        **described,
+        **scores,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from dmlbench.comparison.comparison import Pair
 from dmlbench.comparison.maps import compare_all_maps
@@ -15,6 +15,8 @@ from dmlbench.study.models import Measurement
 from dmlbench.study.recipe import Model
 from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
+
+Compared = TypeVar("Compared")
 
 
 class ConditionMaps(StrictModel):
@@ -109,22 +111,28 @@ def compare_condition(
 
 def compare_maps(results: Mapping[Model, tuple[Result, Result]]) -> ConditionMaps:
     """Compare the maps of each model of a condition with those of its model in the study."""
-    pairs: dict[str, dict[int, Pair]] = {}
-    for (loss, fold), both in results.items():
-        (pair,) = compare_all_maps(both, common_keys(both)).pairs
-        pairs.setdefault(loss, {})[fold] = pair
-    return ConditionMaps(pairs=pairs)
+    return ConditionMaps(
+        pairs=_by_loss(results, lambda both: compare_all_maps(both, common_keys(both)).pairs)
+    )
 
 
 def compare_embeddings_of(
     results: Mapping[Model, tuple[Result, Result]],
 ) -> ConditionRepresentations:
     """Compare the embeddings of each model of a condition with those of its model in the study."""
-    pairs: dict[str, dict[int, RepresentationPair]] = {}
+    return ConditionRepresentations(pairs=_by_loss(results, compare_representations))
+
+
+def _by_loss(
+    results: Mapping[Model, tuple[Result, Result]],
+    compare: Callable[[tuple[Result, Result]], Sequence[Compared]],
+) -> dict[str, dict[int, Compared]]:
+    """Return the one pair that each two results make, by loss and fold."""
+    pairs: dict[str, dict[int, Compared]] = {}
     for (loss, fold), both in results.items():
-        (pair,) = compare_representations(both)
+        (pair,) = compare(both)
         pairs.setdefault(loss, {})[fold] = pair
-    return ConditionRepresentations(pairs=pairs)
+    return pairs
 
 
 def common_keys(results: Sequence[Result]) -> list[str]:

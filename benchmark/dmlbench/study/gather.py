@@ -111,7 +111,7 @@ def gather(
             for name, _, method in _map_steps(recipe, models)
             if method is not None
         },
-        representations=_representations(recipe, models, out) if recipe.representations else None,
+        representations=_representations(recipe, models, steps) if recipe.representations else None,
         left_out=dict(left_out),
         diverged=tuple(diverged),
     )
@@ -279,7 +279,7 @@ def _interventions(
 
 
 def _representations(
-    recipe: StudyRecipe, models: Sequence[StudyModel], out: Path
+    recipe: StudyRecipe, models: Sequence[StudyModel], steps: Steps
 ) -> RepresentationComparison:
     """Compare the embeddings of all models on the images of properties."""
 
@@ -290,7 +290,6 @@ def _representations(
         }
         return compare_models(results)
 
-    steps = Steps(out / "steps")
     decides = _embeddings_decide(recipe, models)
     return steps.take(REPRESENTATIONS, decides, RepresentationComparison, compare)
 
@@ -332,45 +331,55 @@ def _compare_condition(
     Args:
         usual: measurements of the models of the study; see `measure_all`.
     """
-    maps, pairs = None, _map_pairs(recipe, models, trained)
-    if pairs:
-
-        def compare() -> ConditionMaps:
-            return compare_maps(
-                {
-                    (model.loss, model.fold): (before.explain(), model.explain())
-                    for before, model in pairs
-                }
-            )
-
-        decides = _maps_decide(recipe, list(itertools.chain(*pairs)))
-        maps = steps.take(f"{MAPS}.condition.{name}", decides, ConditionMaps, compare)
-    representations = None
-    if recipe.representations:
-        of_both = _pairs(models, trained)
-
-        def compare_embedded() -> ConditionRepresentations:
-            return compare_embeddings_of(
-                {
-                    (model.loss, model.fold): (
-                        before.embedded(PROPERTIES, recipe.properties),
-                        model.embedded(PROPERTIES, recipe.properties),
-                    )
-                    for before, model in of_both
-                }
-            )
-
-        representations = steps.take(
-            f"{REPRESENTATIONS}.condition.{name}",
-            _embeddings_decide(recipe, list(itertools.chain(*of_both))),
-            ConditionRepresentations,
-            compare_embedded,
-        )
+    maps = _condition_maps(recipe, name, _map_pairs(recipe, models, trained), steps)
+    representations = _condition_representations(recipe, name, _pairs(models, trained), steps)
     properties, classes = measure_all(recipe, trained)
     training = recipe.conditions[name].training
     return compare_condition(
         training, properties, usual[0], classes, usual[1], maps, representations
     )
+
+
+def _condition_maps(
+    recipe: StudyRecipe, name: str, pairs: Sequence[tuple[StudyModel, StudyModel]], steps: Steps
+) -> ConditionMaps | None:
+    """Compare the maps of each model of a condition with those of its model in the study."""
+    if not pairs:
+        return None
+
+    def compare() -> ConditionMaps:
+        return compare_maps(
+            {
+                (model.loss, model.fold): (before.explain(), model.explain())
+                for before, model in pairs
+            }
+        )
+
+    decides = _maps_decide(recipe, list(itertools.chain(*pairs)))
+    return steps.take(f"{MAPS}.condition.{name}", decides, ConditionMaps, compare)
+
+
+def _condition_representations(
+    recipe: StudyRecipe, name: str, pairs: Sequence[tuple[StudyModel, StudyModel]], steps: Steps
+) -> ConditionRepresentations | None:
+    """Compare the embeddings of each model of a condition with those of its model in the study."""
+    if not recipe.representations:
+        return None
+
+    def compare() -> ConditionRepresentations:
+        return compare_embeddings_of(
+            {
+                (model.loss, model.fold): (
+                    before.embedded(PROPERTIES, recipe.properties),
+                    model.embedded(PROPERTIES, recipe.properties),
+                )
+                for before, model in pairs
+            }
+        )
+
+    decides = _embeddings_decide(recipe, list(itertools.chain(*pairs)))
+    step = f"{REPRESENTATIONS}.condition.{name}"
+    return steps.take(step, decides, ConditionRepresentations, compare)
 
 
 def _at_equal_retrieval(

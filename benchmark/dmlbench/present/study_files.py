@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dmlbench.losses import without_controls
+from dmlbench.present.difference_sentences import listed
 from dmlbench.present.documents import json_text
 from dmlbench.present.figures import figure_files
 from dmlbench.present.latex import latex_table
@@ -91,6 +92,9 @@ def study_scale(findings: Findings) -> str:
         f"{what} on {dataset.title} ({dataset.images} images)"
         for what, dataset in findings.datasets.items()
     )
+    if findings.interventions:
+        sweeps = [each.dataset.images for each in findings.interventions.values()]
+        on += f"; interventions on {listed(list(findings.interventions))} ({sum(sweeps)} images)"
     folds = f"{len(recipe.folds)} fold{'s' if len(recipe.folds) > 1 else ''}"
     losses = len(without_controls(findings.losses))
     return f"{losses} losses, {folds}; measured: {on}.{maps}"

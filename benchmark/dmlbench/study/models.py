@@ -278,7 +278,7 @@ class StudyModel:
         step, settings = f"{self.name}.saliency", self._settings(self.recipe.maps[self.fold])
         if method is not None:
             # Scores of the same embeddings are known already.
-            only_maps = {"method": method, "intervals": False, "chance": False}
+            only_maps = {"method": method, "intervals": False, "chance": False, "only": ()}
             step, settings = f"{step}.{method}", settings.model_copy(update=only_maps)
         asked = {"seed", "maps", "samples", "method"}
         decides = self._decides(open_images(images), settings, asked)

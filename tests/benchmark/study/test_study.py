@@ -404,7 +404,9 @@ def test_what_changing_one_group_alone_does_is_measured_on_every_model(
     change, untrained = found["changes"]["arcface"], found["sensitivity"]["none"]["mean"]
     assert change["value"] == pytest.approx(found["sensitivity"]["arcface"]["mean"] - untrained)
     assert found["test"]["corrected"]["p_holm"] == found["test"]["corrected"]["p"]
-    assert "Changing one group of factors alone" in (copy / "summary.md").read_text()
+    summary = (copy / "summary.md").read_text()
+    assert "Changing one group of factors alone" in summary
+    assert f"; interventions on color ({found['dataset']['images']} images)." in summary
     for file in ("tables/interventions.csv", "tables/intervention_tests.tex"):
         assert (copy / file).is_file()
     for figure in ("interventions", "responses"):

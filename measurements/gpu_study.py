@@ -7,11 +7,10 @@ RECIPE (full) is that of `dmlbench study`, MINUTES (9) when it is stopped, WORKE
 models are trained side by side on the one GPU, THREADS (2) the CPUs of each. The same command on a
 CPU runs the same study there: `gpu_study.py OUT mini 5 2 1`.
 
-OUT gets `steps.tar.gz`, the finished steps of the study, and `embeddings-*.tar`, the embeddings of
-the models as float16, each file at most 15 MiB and all at most 60: the newest are left out where
-they do not fit. A second call goes on with the steps in OUT. What is lost with the machine is what
-no step holds yet: models, and the maps of a comparison that is not finished. Prints models, steps
-and batches a second.
+OUT gets `steps.tar.gz`, the finished steps of the study, and for each model an archive of the
+results that it is compared by, rounded as `small_results.py` does, at most 60 MiB in all: models
+that do not fit are named. A second call goes on with what is in OUT. What is lost with the machine
+is models that are not finished. Prints models, steps and batches a second.
 """
 
 import io
@@ -23,55 +22,56 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
+from small_results import copy_small
 
 from dmldata.common.files import write_atomic
 
 STEPS = "steps.tar.gz"
-OF_A_FILE, OF_ALL = 15 << 20, 60 << 20
+OF_ALL = 60 << 20
 EVERY = 60
 """Seconds between two savings."""
 PATIENCE = 20
 """Seconds that a study has to end its workers."""
 
 
-def save(work: Path, out: Path) -> None:
-    """Write the finished steps, and as many embeddings as fit beside them."""
-    steps = packed(((path.name, path.read_bytes()) for path in files(work / "steps")), "w:gz")
-    write_atomic(out / STEPS, steps)
-    room = OF_ALL - len(steps)
-    parts: list[list[tuple[str, bytes]]] = [[]]
-    for path in files(work / "results", "**/embeddings.npy"):
-        name = "-".join(path.relative_to(work / "results").parts[:-1])
-        half = io.BytesIO()
-        np.save(half, np.load(path).astype(np.float16))
-        size = len(half.getvalue()) + 1024
-        if size > room:
-            break
-        room -= size
-        if sum(len(content) + 1024 for _, content in parts[-1]) + size > OF_A_FILE:
-            parts.append([])
-        parts[-1].append((f"{name}.npy", half.getvalue()))
-    for number, part in enumerate(filter(None, parts)):
-        write_atomic(out / f"embeddings-{number}.tar", packed(part, "w"))
+def save(work: Path, small: Path, out: Path) -> list[str]:
+    """Write the finished steps and results, and return the archives that do not fit.
+
+    Args:
+        small: folder for the rounded results, which stays from one saving to the next.
+    """
+    copy_small(work, small)
+    archives = {STEPS: sorted(small.glob("steps/*.json"))}
+    of_models = sorted(small.glob("results*/*/*/*"), key=lambda path: path.stat().st_mtime)
+    for path in of_models:
+        archives.setdefault(f"{path.parts[-3]}.tar.gz", []).append(path)
+    room, left_out = OF_ALL, []
+    for name, paths in archives.items():
+        content = packed(small, paths)
+        if len(content) <= room:
+            room -= len(content)
+            write_atomic(out / name, content)
+        else:
+            left_out.append(name)
+    return left_out
 
 
-def files(folder: Path, pattern: str = "*.json") -> list[Path]:
-    """Return the finished files of a folder, the oldest first."""
-    return sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
+def restore(out: Path, work: Path) -> None:
+    """Write what was saved into the folder of a study."""
+    for path in out.glob("*.tar.gz"):
+        with tarfile.open(path) as archive:
+            archive.extractall(work, filter="data")
 
 
-def packed(contents: Iterable[tuple[str, bytes]], mode: str) -> bytes:
-    """Return a tar of files."""
+def packed(folder: Path, paths: Sequence[Path]) -> bytes:
+    """Return a tar of files of a folder."""
     tar = io.BytesIO()
-    with tarfile.open(fileobj=tar, mode=mode) as archive:  # type: ignore[call-overload]
-        for name, content in contents:
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
+    with tarfile.open(fileobj=tar, mode="w:gz") as archive:
+        for path in paths:
+            archive.add(path, path.relative_to(folder).as_posix())
     return tar.getvalue()
 
 
@@ -79,7 +79,7 @@ def trained(work: Path) -> list[int]:
     """Return how many batches each finished model was trained on."""
     histories = [
         json.loads(path.read_text())["gave"]["history"]
-        for path in files(work / "steps", "*.training.json")
+        for path in work.glob("steps/*.training.json")
     ]
     return [history[-1]["step"] for history in histories if len(history) > 1]
 
@@ -93,10 +93,8 @@ def main() -> None:
     )
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        if (out / STEPS).is_file():
-            with tarfile.open(out / STEPS) as archive:
-                archive.extractall(work / "steps", filter="data")
+        work, small = Path(folder) / "study", Path(folder) / "small"
+        restore(out, work)
         before = sum(trained(work))
         began = time.monotonic()
         command = [sys.executable, "-m", "dmlbench", "study", recipe, "--out", str(work)]
@@ -107,7 +105,7 @@ def main() -> None:
             try:
                 study.wait(min(EVERY, max(0.0, deadline - time.monotonic())))
             except subprocess.TimeoutExpired:
-                save(work, out)
+                save(work, small, out)
         if study.poll() is None:
             os.killpg(study.pid, signal.SIGTERM)
             try:
@@ -115,14 +113,15 @@ def main() -> None:
             except subprocess.TimeoutExpired:
                 os.killpg(study.pid, signal.SIGKILL)
                 study.wait()
-        save(work, out)
+        left_out = save(work, small, out)
         batches = trained(work)
         seconds = time.monotonic() - began
         ended = "whole" if study.returncode == 0 else f"stopped, exit status {study.returncode}"
         print(
             f"study {recipe}: {ended} after {seconds / 60:.1f} minutes; {len(batches)} trained "
-            f"models, {len(files(work / 'steps'))} steps; "
+            f"models, {len([*work.glob('steps/*.json')])} steps; "
             f"{(sum(batches) - before) / seconds:.1f} batches a second, all work counted"
+            f"{f'; not saved: {left_out}' if left_out else ''}"
         )
 
 

@@ -21,7 +21,7 @@ from dmlbench.maps import pearson
 from dmlbench.results.arrays import write_arrays
 from dmlbench.results.folder import EMBEDDINGS, MAPS
 from dmlbench.sources.embedding_file import load_array, load_arrays
-from dmldata.common.files import atomic_file, sha256_of
+from dmldata.common.files import atomic_file, sha256_of, write_atomic
 
 RESULTS = "results"
 MAP_LEVELS, EMBEDDING_LEVELS = 63, 127
@@ -55,10 +55,11 @@ def copy_embeddings(file: Path, to: Path) -> float:
     return float(np.corrcoef(*distances)[0, 1])
 
 
-def main() -> None:
-    """Copy, and print what rounding changed."""
-    out, copy = map(Path, sys.argv[1:])
+def copy_small(out: Path, copy: Path) -> dict[str, float]:
+    """Copy, and return the lowest correlation of a map and of distances with what they were."""
     (copy / "steps").mkdir(parents=True, exist_ok=True)
+    # Of a study that runs: a step is written after its results.
+    steps = sorted(out.glob("steps/*.json"))
     digests, least = {}, {MAPS: 1.0, EMBEDDINGS: 1.0}
     # Embeddings of images without maps are of classes, and those of other methods are the same.
     with_maps = sorted(out.glob(f"results*/*/*/{MAPS}"))
@@ -70,11 +71,18 @@ def main() -> None:
                 to.parent.mkdir(parents=True, exist_ok=True)
                 least[file.name] = min(least[file.name], write(file, to))
             digests[sha256_of(file)] = sha256_of(to)
-    for step in sorted(out.glob("steps/*.json")):
+    for step in steps:
         text = step.read_text("utf-8")
         for before, after in digests.items():
             text = text.replace(before, after)
-        (copy / "steps" / step.name).write_text(text, "utf-8")
+        write_atomic(copy / "steps" / step.name, text)
+    return least
+
+
+def main() -> None:
+    """Copy, and print what rounding changed."""
+    out, copy = map(Path, sys.argv[1:])
+    least = copy_small(out, copy)
     size = sum(file.stat().st_size for file in copy.rglob("*") if file.is_file())
     print(
         f"maps: r {least[MAPS]:.5f}; distances: r {least[EMBEDDINGS]:.5f}; {size / 2**20:.1f} MiB"

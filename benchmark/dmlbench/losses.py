@@ -181,10 +181,15 @@ FAMILIES = {
     "contrastive": ("contrastive", "snr_contrastive"),
     "margin": ("margin", "margin_class"),
     "multi_similarity": ("multi_similarity", "multi_similarity_miner"),
+    "softmax": ("normalized_softmax", "proxy_nca"),
     "additive_margin": ("arcface", "cosface", "sub_center_arcface"),
     "multiplicative_margin": ("large_margin_softmax", "sphereface"),
 }
-"""Losses that differ in one detail, such as the distance or a miner; by name of the family."""
+"""Losses that differ in one detail, such as the distance or a miner; by name of the family.
+
+ProxyNCA with squared distances of normalized vectors is the normalized softmax with half the
+temperature: d^2 = 2 - 2 cos.
+"""
 
 
 def family_of(key: str) -> str:

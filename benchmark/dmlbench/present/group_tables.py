@@ -62,7 +62,8 @@ def _retrieval_table(groups: GroupComparison) -> Table:
     rows = [(name, test.effect, test.p, test.p_holm) for name, test in known.items() if test]
     first, second = groups.groups.names
     note = (
-        f"Rank regression on group and MAP@R over {len(groups.retrieval)} losses: partial r is "
+        f"Rank regression on group and MAP@R over {len(groups.retrieval)} units (losses or their "
+        "families): partial r is "
         f"above 0 where {first} losses have larger values than MAP@R explains; p is two-sided, "
         "residuals permuted (Freedman and Lane)."
     )
@@ -137,7 +138,7 @@ def reach_words(reach: Reach) -> str:
     if reach.smallest_delta is None:
         return f"{start} cannot reach p < 0.05: {smallest}."
     delta = number(reach.smallest_delta, 2)
-    return f"{start}: {smallest}; p < 0.05 takes a property with |delta| >= {delta}."
+    return f"{start}: {smallest}; the first below 0.05 takes |delta| >= {delta}, further ones less."
 
 
 def _group_words(groups: GroupComparison) -> Iterator[str]:

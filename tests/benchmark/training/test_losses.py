@@ -81,6 +81,15 @@ def test_a_loss_has_the_distance_of_the_protocol(key):
     torch.testing.assert_close(loss.distance(a, b)[:, 0], expected, rtol=1e-4, atol=1e-5)
 
 
+def test_proxy_nca_is_the_normalized_softmax_with_half_the_temperature():
+    proxy = build_loss("proxy_nca", {"softmax_scale": 5.0}, None, Size(6, 8))
+    softmax = build_loss("normalized_softmax", {"temperature": 0.1}, None, Size(6, 8))
+    with torch.no_grad():
+        softmax.loss.W.copy_(proxy.loss.proxies.T)
+    embeddings, classes = torch.randn(12, 8), torch.arange(12) % 6
+    torch.testing.assert_close(proxy(embeddings, classes), softmax(embeddings, classes))
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("key", TRAINED)
 def test_every_hyperparameter_has_a_source(key, profile):

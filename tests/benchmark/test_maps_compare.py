@@ -90,6 +90,18 @@ def test_what_maps_share_beyond_a_third_is_the_correlation_of_residuals():
     assert np.isnan(partial_correlation(with_third[1], np.ones(5), with_third[1])).all()
 
 
+def test_noise_of_the_third_map_leaves_no_correlation_given_it():
+    rng = np.random.default_rng(0)
+    third, *rest = rng.normal(size=(4, 4, 200, 200))
+    a, b, noise = (third + 0.5 * own for own in rest)
+    reliability = 1 / (1 + 0.5**2)
+    noisy = pearson(a, b), pearson(a, noise), pearson(b, noise)
+    assert (partial_correlation(*noisy) > 0.3).all()
+    assert partial_correlation(*noisy, reliability) == pytest.approx(0, abs=0.05)
+    # More than all of the third map cannot be in another one.
+    assert np.isnan(partial_correlation(*noisy, 0.5)).all()
+
+
 def test_no_images_have_no_mean():
     summary = summarize_correlations([float("nan")])
     assert (summary.mean, summary.std, summary.images, summary.left_out) == (None, None, 0, 1)

@@ -27,6 +27,7 @@ from dmlbench.maps import (
     noise_ceiling,
     partial_correlation,
     pearson,
+    reliability,
     summarize_correlations,
     summarize_divergences,
 )
@@ -63,7 +64,7 @@ def compare_all_maps(
     """
     seed = int(results[0].run.dataset.fingerprint, 16)
     scenes = _scenes(results[0], keys)
-    loaded, attention, reliability = [], {}, {}
+    loaded, attention, reliabilities = [], {}, {}
     for result in results:
         model_maps = _load(result, keys)
         loaded.append(model_maps)
@@ -77,7 +78,7 @@ def compare_all_maps(
             limits=(-math.inf, 1.0),
         )
         rng = np.random.default_rng(seed)
-        reliability[model_maps.id] = mean_reliability(
+        reliabilities[model_maps.id] = mean_reliability(
             model_maps.half_correlation, model_maps.request, scenes, rng
         )
     couples = list(itertools.combinations(sorted(loaded, key=lambda model: model.id), 2))
@@ -90,7 +91,7 @@ def compare_all_maps(
         models=tuple(model.id for model in loaded),
         keys=tuple(keys),
         attention_on_car=attention,
-        reliability=reliability,
+        reliability=reliabilities,
         faithfulness={
             result.model: result.saliency.faithfulness
             for result in results
@@ -106,20 +107,33 @@ def correlations_given(
 ) -> dict[frozenset[str], float | None]:
     """Return how the maps of every two models correlate given those of a third model.
 
+    Noise of the maps of the third model is accounted for, that of the two is not, and lowers their
+    correlation. All correlations are means over images in Fisher-z.
+
     Returns:
-        By pair of ids, the mean partial correlation over the images `keys`, in Fisher-z.
+        By pair of ids, the partial correlation over the images `keys`; None where the third model
+        leaves nothing, or its maps are noise.
     """
     loaded, of_third = [_load(result, keys) for result in results], _load(third, keys)
 
-    def correlate(a: ModelMaps, b: ModelMaps) -> Array:
-        return pearson(*common_grid(a.maps, b.maps, a.geometries, b.geometries))
+    def correlate(a: ModelMaps, b: ModelMaps) -> float:
+        mean = summarize_correlations(
+            pearson(*common_grid(a.maps, b.maps, a.geometries, b.geometries))
+        ).mean
+        return math.nan if mean is None else mean
 
     with_third = {maps.id: correlate(maps, of_third) for maps in loaded}
+    of_noise = reliability(_halves(of_third))
+    pairs = list(itertools.combinations([maps.id for maps in loaded], 2))
+    partial = partial_correlation(
+        [correlate(a, b) for a, b in itertools.combinations(loaded, 2)],
+        [with_third[a] for a, _ in pairs],
+        [with_third[b] for _, b in pairs],
+        math.nan if of_noise is None else of_noise,
+    )
     return {
-        frozenset((a.id, b.id)): summarize_correlations(
-            partial_correlation(correlate(a, b), with_third[a.id], with_third[b.id])
-        ).mean
-        for a, b in itertools.combinations(loaded, 2)
+        frozenset(pair): None if math.isnan(value) else value
+        for pair, value in zip(pairs, partial.tolist(), strict=True)
     }
 
 

@@ -72,25 +72,38 @@ def pearson(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     return np.clip(correlations, -1, 1)
 
 
-def partial_correlation(r: ArrayLike, of_a: ArrayLike, of_b: ArrayLike) -> NDArray[np.float64]:
-    """Return the partial correlation of two maps given a third one, per image.
+def partial_correlation(
+    r: ArrayLike, of_a: ArrayLike, of_b: ArrayLike, reliability: ArrayLike = 1.0
+) -> NDArray[np.float64]:
+    """Return the partial correlation of two maps given a third one.
 
-    It is the correlation of what a linear regression on the third map leaves of both.
+    It is the correlation of what a linear regression on the third map leaves of both. What is noise
+    in the third map says nothing of them, and would leave them part of what they share with it: its
+    share of the variance is taken out of both correlations with it (Spearman's correction).
 
     Args:
         r: [N] correlation of both maps.
         of_a, of_b: [N] correlation of each with the third map.
+        reliability: [N] or a number in [0, 1], the correlation that the third map would have with
+            one under other noise.
 
     Returns:
         [N] in [-1, 1]; NaN where a map has no variance, or is all in the third one.
 
     >>> partial_correlation([0.5, 0.5], [0.0, 0.8], [0.0, 0.5]).round(3).tolist()
     [0.5, 0.192]
+    >>> partial_correlation([0.5, 0.5], [0.0, 0.8], [0.0, 0.5], 0.8).round(3).tolist()
+    [0.5, 0.0]
     """
-    both, first, second = (np.asarray(each, np.float64) for each in (r, of_a, of_b))
-    left = (1 - first**2) * (1 - second**2)
-    partial = np.full(len(both), np.nan)
-    np.divide(both - first * second, np.sqrt(left), out=partial, where=left > PARTIAL_TOLERANCE)
+    both, first, second, of_third = np.broadcast_arrays(
+        *(np.asarray(each, np.float64) for each in (r, of_a, of_b, reliability))
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = np.stack([1 - first**2 / of_third, 1 - second**2 / of_third])
+        shared = first * second / of_third
+    product = left.prod(axis=0)
+    some = (left > 0).all(axis=0) & (product > PARTIAL_TOLERANCE)
+    partial = np.where(some, both - shared, np.nan) / np.sqrt(np.where(some, product, 1))
     return np.clip(partial, -1, 1)
 
 

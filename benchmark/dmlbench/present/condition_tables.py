@@ -94,7 +94,9 @@ def _by_loss(name: str, condition: ConditionFindings) -> Table:
     )
     note = (
         f"Trained with {training_words(condition)}. Change of {MAIN.title} by property with its "
-        "paired 95 % interval; r of maps with those of the same loss in the study."
+        "paired 95 % interval, which other images would change; what another training would is "
+        "seen where a condition has another seed. r of maps with those of the same loss in the "
+        "study."
     )
     return Table(f"Condition {name}", columns, rows, note)
 

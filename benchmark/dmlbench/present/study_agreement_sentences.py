@@ -13,7 +13,14 @@ from dmlbench.present.group_tables import relabeling_words
 from dmlbench.present.numbers import interval, number, p_value, range_text
 from dmlbench.present.study_group_sentences import given_words, means_words
 from dmlbench.study.changes import UNTRAINED
-from dmlbench.study.findings import Findings, MapComparison, mean_ceiling, mean_r, pairs_of
+from dmlbench.study.findings import (
+    Findings,
+    MapComparison,
+    correlations_of_losses,
+    mean_ceiling,
+    mean_r,
+    pairs_of,
+)
 from dmlbench.study.representations import mean_value
 
 
@@ -36,8 +43,9 @@ def _given_untrained(findings: Findings) -> Iterator[str]:
     tested = measured.relabeling if measured else None
     yield (
         "Given the maps of the untrained network, maps of different losses correlate with partial "
-        f"r = {number(summarize_correlations(known).mean, 2)} on average ({range_text(known)}), "
-        f"lowered by the noise of the maps.{by_group}"
+        f"r = {number(summarize_correlations(known).mean, 2)} on average ({range_text(known)}); "
+        "the noise of its maps is accounted for, that of theirs lowers it."
+        f"{by_group}"
         f"{f' {relabeling_words(tested)}' if tested else ''}"
     )
 
@@ -45,9 +53,12 @@ def _given_untrained(findings: Findings) -> Iterator[str]:
 def on_agreement(findings: Findings) -> Iterator[str]:
     """Yield sentences on a loss beside others and beside itself."""
     if folds := fold_correlations(findings):
+        beside = list(correlations_of_losses(findings).values())
         yield (
-            f"Maps of one and the same loss trained on other classes (folds) correlate with r from "
-            f"{range_text(folds)} over {len(folds)} losses."
+            "Maps of one and the same loss trained on another fold correlate with r = "
+            f"{number(summarize_correlations(folds).mean, 2)} on average ({range_text(folds)} over "
+            f"{len(folds)} losses), those of different losses of one fold on the same images with "
+            f"{number(summarize_correlations(beside).mean, 2)} ({range_text(beside)})."
         )
     yield from _representations(findings)
 
@@ -112,13 +123,13 @@ def _representations(findings: Findings) -> Iterator[str]:
             [mean_value(of(loss), measure) for loss in trained]
             for of in (compared.with_other_losses, compared.with_other_folds)
         )
-        beside = f" (other folds {range_text(folds)})" if any(folds) else ""
+        beside = f" (another fold {range_text(folds)})" if any(folds) else ""
         before = [mean_value(compared.with_control(loss, UNTRAINED), measure) for loss in trained]
         beside += f" (untrained network {range_text(before)})" if any(before) else ""
         said.append(f"{title} {range_text(others)}{beside}")
     yield (
-        "Embeddings of a loss beside those of other losses trained on the same classes, and beside "
-        f"its own trained on other classes: {'; '.join(said)}."
+        "Embeddings of a loss beside those of other losses of the same fold, and beside its own of "
+        f"another fold: {'; '.join(said)}."
     )
 
 

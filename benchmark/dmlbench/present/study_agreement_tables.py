@@ -66,7 +66,9 @@ def bounds_table(findings: Findings, maps: MapComparison, method: str | None = N
         *with_interval("attention on car"),
     )
     of_method = f", {method}" if method else ""
-    return Table(f"What the correlations of maps are read against{of_method}", columns, rows)
+    images = next((each.images for each in agreement_by_loss.values()), None)
+    note = f"Other folds: of the {images} images that all folds have maps of." if images else ""
+    return Table(f"What the correlations of maps are read against{of_method}", columns, rows, note)
 
 
 def representation_table(findings: Findings) -> Table:
@@ -95,8 +97,8 @@ def representation_table(findings: Findings) -> Table:
         for measure, title in MEASURES.items()
     )
     note = (
-        f"Means over pairs of models of {images} images: with other losses trained on the same "
-        "classes, with the same loss trained on other classes, and with the untrained network. "
+        f"Means over pairs of models of {images} images: with other losses of the same fold, with "
+        "the same loss of another fold, and with the untrained network. "
         f"Images of one model in random order give {floors}."
     )
     return Table("How alike embeddings are", columns, rows, note)

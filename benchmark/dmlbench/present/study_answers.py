@@ -102,10 +102,10 @@ _FIGURES = {
     },
     "agreement": {
         "agreement": (
-            "How far two models agree: a dot per pair of losses trained on the same classes, and "
-            "of a loss beside itself. Losses that agree as far as one loss with itself, trained on "
-            "other classes, differ by no more than the choice of classes does; a condition with "
-            "another seed says what chance changes.",
+            "How far two models agree: a dot per pair of losses of the same fold, and of a loss "
+            "beside itself. Losses that agree as far as one loss with itself, trained on another "
+            "fold, differ by no more than another choice of some of the classes makes them; a "
+            "condition with another seed says what chance changes.",
             "representations",
         ),
     },

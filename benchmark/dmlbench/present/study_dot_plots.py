@@ -13,10 +13,10 @@ from dmlbench.present.numbers import p_value
 from dmlbench.scores.registry import MAIN, MAP_SCORES, declared
 from dmlbench.study.averages import Averaged
 from dmlbench.study.changes import UNTRAINED
-from dmlbench.study.findings import Findings
+from dmlbench.study.findings import Findings, correlations_of_losses
 
 SAME_GROUP, OTHER_GROUP = "another loss of its group", "a loss of another group"
-OTHER_FOLD = "the same loss, other classes"
+OTHER_FOLD = "the same loss, another fold"
 
 
 def study_dot_plots(findings: Findings) -> Iterator[tuple[str, DotPlot]]:
@@ -100,12 +100,10 @@ def _agreement_panels(findings: Findings) -> Iterator[DotPanel]:
     """Yield a panel for maps and for each measure of embeddings."""
     trained = set(without_controls(findings.losses))
     if findings.maps is not None:
-        dots = []
-        names = findings.maps.names
-        for pair in findings.maps.pairs:
-            losses = names[pair.a][0], names[pair.b][0]
-            if trained.issuperset(losses) and pair.correlation.mean is not None:
-                dots.append(_between(losses, pair.correlation.mean))
+        dots = [
+            _between((first, second), r)
+            for (first, second), r in correlations_of_losses(findings).items()
+        ]
         for loss, agreement in findings.fold_agreement.items():
             if loss in trained and agreement.r is not None:
                 dots.append(Dot(OTHER_FOLD, loss_named(loss).group, agreement.r))

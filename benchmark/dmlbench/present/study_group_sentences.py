@@ -18,9 +18,9 @@ LARGE_DELTA = 0.474
 
 def on_groups(findings: Findings) -> Iterator[str]:
     """Yield sentences on properties in both groups of losses."""
+    yield from _at_equal_retrieval(findings)
     yield from _between_groups(findings)
     yield from _given_retrieval(findings)
-    yield from _at_equal_retrieval(findings)
     yield from _by_family(findings)
     yield from _with_retrieval(findings)
 
@@ -35,12 +35,14 @@ def _between_groups(findings: Findings) -> Iterator[str]:
     sure = beyond_doubt(groups.properties)
     if sure:
         listed = "; ".join(_difference(name, tests[name]) for name in sure)
-        yield f"Properties that {first} and {second} losses cluster by differently: {listed}."
+        yield (
+            f"At the end of training, {first} and {second} losses cluster differently by: {listed}."
+        )
     else:
         reach = f" {reach_words(groups.reach)}" if groups.reach else ""
         yield (
-            f"No property tells {first} from {second} losses once the number of properties is "
-            f"accounted for (p (Holm) < {SIGNIFICANCE}).{reach}"
+            f"At the end of training, no property tells {first} from {second} losses once the "
+            f"number of properties is accounted for (p (Holm) < {SIGNIFICANCE}).{reach}"
         )
     large = [
         name
@@ -208,12 +210,12 @@ def _given_retrieval(findings: Findings) -> Iterator[str]:
     ]
     first, second = groups.groups.names
     if sure:
-        yield f"Given MAP@R, {first} and {second} losses differ in: {'; '.join(sure)}."
+        yield f"Given MAP@R at the end, {first} and {second} losses differ in: {'; '.join(sure)}."
     else:
         smallest = p_value(min(test.p_holm or 1.0 for test in known.values()))
         yield (
-            f"Given MAP@R, no property tells {first} from {second} losses: the smallest p (Holm) "
-            f"is {smallest}. That is no evidence that they are equal."
+            f"Given MAP@R at the end, no property tells {first} from {second} losses: the smallest "
+            f"p (Holm) is {smallest}. That is no evidence that they are equal."
         )
 
 

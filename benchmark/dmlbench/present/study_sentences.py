@@ -19,6 +19,7 @@ from dmlbench.present.study_group_sentences import (
     means_words,
     on_groups,
 )
+from dmlbench.results.files import CLASSES
 from dmlbench.scores.registry import MAIN, declared
 from dmlbench.study.averages import Averaged
 from dmlbench.study.changes import UNTRAINED, apart
@@ -47,9 +48,11 @@ def _conditions(findings: Findings) -> Iterator[str]:
     """Say how much each condition changes, beside the difference between the groups."""
     groups = findings.groups
     for name, condition in findings.conditions.items():
+        # The class changes with how far training gets, and by more than all others together.
         changes = {
             key: [change.value for change in by_loss.values()]
             for key, by_loss in condition.changes.items()
+            if key not in CLASSES
         }
         if not changes:
             continue
@@ -76,32 +79,39 @@ def _conditions(findings: Findings) -> Iterator[str]:
             agreement += f" Its embeddings beside theirs: {joined(measured)}."
         beside = ""
         if groups is not None:
-            means = [test.corrected.means.values() for test in groups.properties.values()]
+            means = [
+                test.corrected.means.values()
+                for key, test in groups.properties.items()
+                if key in changes
+            ]
             between = mean(max(of_groups) - min(of_groups) for of_groups in means)
             first, second = groups.groups.names
             beside = f", where means of {first} and {second} losses differ by {number(between, 2)}"
         most = f"most of {largest} ({number(sizes[largest], 2)})"
         yield (
             f"Condition '{name}' ({training_words(condition)}) changes {MAIN.title} of a loss, up "
-            f"or down, by {number(mean(sizes.values()), 2)} on average over the properties and "
-            f"{len(losses)} losses, {most}, and the mean of these losses by "
-            f"{number(together, 2)}{beside}.{agreement}"
+            f"or down, by {number(mean(sizes.values()), 2)} on average over {len(sizes)} "
+            f"properties other than the class and {len(losses)} losses, {most}, and the mean of "
+            f"these losses by {number(together, 2)}{beside}.{agreement}"
         )
 
 
 def _changes(findings: Findings) -> Iterator[str]:
     """Say which properties change with training, by intervals of every loss."""
     losses = without_controls(findings.losses)
-    parts: dict[str, list[str]] = {"higher": [], "lower": [], "neither": []}
+    parts: dict[str, list[str]] = {"higher": [], "lower": [], "some": [], "none": []}
     for name, (higher, lower) in changed(findings).items():
         if losses and len(losses) in (higher, lower):
             parts["higher" if higher else "lower"].append(name)
+        elif higher or lower:
+            parts["some"].append(f"{name} (higher {higher}, lower {lower} of {len(losses)})")
         elif any(change.ci95 for change in findings.changes[name].values()):
-            parts["neither"].append(f"{name} (higher {higher}, lower {lower} of {len(losses)})")
+            parts["none"].append(name)
     said = [
         f"higher for every loss: {joined(parts['higher'])}" if parts["higher"] else "",
         f"lower for every loss: {joined(parts['lower'])}" if parts["lower"] else "",
-        f"for some: {joined(parts['neither'])}" if parts["neither"] else "",
+        f"for some: {joined(parts['some'])}" if parts["some"] else "",
+        f"for none: {joined(parts['none'])}" if parts["none"] else "",
     ]
     if any(said):
         yield (

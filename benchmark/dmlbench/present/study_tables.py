@@ -84,9 +84,12 @@ def equal_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         end = (findings.trainings[loss].trained or {}).get("map_at_r")
         mean_level = sum(point.map_at_r for point in points) / len(points)
         epochs = ", ".join(str(point.epoch) for point in points)
-        rows.append((*names_of(loss), epochs, mean_level, equal.gap(loss), end))
+        # An epoch of a group of losses can be longer than that of another.
+        of_epoch = findings.recipe.training_of(loss).get("steps")
+        steps = of_epoch and ", ".join(str(of_epoch * point.epoch) for point in points)
+        rows.append((*names_of(loss), epochs, steps, mean_level, equal.gap(loss), end))
     columns = (
-        *(*NAMES, Column("epochs", role="words")),
+        *(*NAMES, Column("epochs", role="words"), Column("steps", role="words")),
         *(Column("MAP@R", 4), Column("largest distance from the level", 4)),
         Column("MAP@R of the best epoch", 4),
     )

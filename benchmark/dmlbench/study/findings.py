@@ -97,11 +97,19 @@ class Trained(StrictModel):
 
 
 class FoldAgreement(StrictModel):
-    """Agreement of maps of one loss from different folds: means in Fisher-z over pairs of folds."""
+    """Agreement of maps of one loss from different folds: means in Fisher-z over pairs of folds.
+
+    Attributes:
+        images: number of the images compared, those that all folds have maps of.
+        others: on the same images, correlation with the maps of each other trained loss of the
+            same fold, in the mean over folds.
+    """
 
     r: float | None
     ceiling: float | None
     pairs: int
+    images: int | None = None
+    others: dict[str, float | None] = Field(default_factory=dict)
 
 
 class EqualRetrieval(ChosenPoints):
@@ -389,12 +397,25 @@ def retrieval_spearman(
 
 
 def _fold_agreement(losses: Sequence[str], maps: MapComparison) -> dict[str, FoldAgreement]:
+    pairs: dict[frozenset[str], list[Pair]] = {}
+    for pair in maps.pairs:
+        (first, of_first), (second, of_second) = maps.names[pair.a], maps.names[pair.b]
+        if first == second or of_first == of_second:
+            pairs.setdefault(frozenset((first, second)), []).append(pair)
+    trained = without_controls(losses)
     agreement_by_loss = {}
     for loss in losses:
-        models = {model for model, (model_loss, _) in maps.names.items() if model_loss == loss}
-        pairs = [pair for pair in maps.pairs if {pair.a, pair.b} <= models]
+        folds = pairs.get(frozenset((loss,)), [])
         agreement_by_loss[loss] = FoldAgreement(
-            r=mean_r(pairs), ceiling=mean_ceiling(pairs), pairs=len(pairs)
+            r=mean_r(folds),
+            ceiling=mean_ceiling(folds),
+            pairs=len(folds),
+            images=len(maps.keys),
+            others={
+                other: mean_r(pairs[frozenset((loss, other))])
+                for other in trained
+                if other != loss and loss in trained
+            },
         )
     return agreement_by_loss
 
@@ -428,6 +449,27 @@ def _by_property(scored: Mapping[str, ScoredProperties]) -> dict[str, dict[str, 
         name: {model: scores[name] for model, scores in scored.items()}
         for name in next(iter(scored.values()))
     }
+
+
+def correlations_of_losses(findings: Findings) -> dict[tuple[str, str], float]:
+    """Return how the maps of every two trained losses of one fold correlate.
+
+    They are of the images that all folds have maps of, as those of one loss from different folds;
+    without several folds, of all.
+    """
+    trained = without_controls(findings.losses)
+    correlations = {
+        (loss, other): r
+        for loss, agreement in findings.fold_agreement.items()
+        for other, r in agreement.others.items()
+        if trained.index(loss) < trained.index(other)
+    }
+    if not correlations and (maps := findings.maps) is not None:
+        correlations = {
+            (maps.names[pair.a][0], maps.names[pair.b][0]): pair.correlation.mean
+            for pair in pairs_of(maps, trained)
+        }
+    return {pair: r for pair, r in correlations.items() if r is not None}
 
 
 def pairs_of(maps: MapComparison, losses: Sequence[str]) -> list[Pair]:

@@ -151,7 +151,11 @@ class StudyModel:
         """Return the outcome of the training, after training; None for a loaded model."""
         if self.recipe.model is not None:
             return None
-        return self._steps.take(f"{self.name}.training", self.decides, Training, self._outcome)
+        return self._steps.take(self._training_step, self.decides, Training, self._outcome)
+
+    @property
+    def _training_step(self) -> str:
+        return f"{self.name}.training"
 
     @property
     def diverged(self) -> str | None:
@@ -373,7 +377,20 @@ class StudyModel:
             return Training(metrics={}, history=[], made_with={}, diverged=str(error))
 
     def _train(self) -> Training:
-        return run_training(self._task, self.name, self._say, quiet=self._quiet)
+        """Train the model, or read its file.
+
+        Raises:
+            InputError: its file was gone, and trained again it is another model than the one that
+                its steps are of, as it can be on other hardware.
+        """
+        outcome = run_training(self._task, self.name, self._say, quiet=self._quiet)
+        earlier = self._steps.read(self._training_step, self.decides, Training)
+        if earlier is not None and earlier.levels != outcome.levels:
+            raise InputError(
+                f"{self.name}: trained again, it is another model than its steps are of; valid: "
+                f"remove {self._steps.path(self.name + '.*')}, or go on where its files are"
+            )
+        return outcome
 
 
 def open_images(images: Images) -> ImageSource:

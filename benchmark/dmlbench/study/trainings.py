@@ -37,6 +37,11 @@ class Training(StrictModel):
     checkpoints: list[dict[str, float]] = Field(default_factory=list)
     diverged: str | None = None
 
+    @property
+    def levels(self) -> list[float]:
+        """MAP@R of all validations, which tell two models apart."""
+        return [row["map_at_r"] for row in self.history]
+
 
 def model_name(loss: str, fold: int, condition: str | None = None) -> str:
     """Return the name of a model of a study.
@@ -52,7 +57,7 @@ def seed_of(seed: int, loss: str, fold: int) -> int:
     """Return the seed of a training, so that no two losses or folds have the same batches.
 
     Losses that shared batches would be more alike than the losses make them. A condition has the
-    batches of the same loss in the study.
+    batches of the same loss in the study, unless it has another seed.
 
     Args:
         seed: seed of the study's trainings, or of a condition.
@@ -81,6 +86,9 @@ def plan_training(
 ) -> Task:
     """Plan a training with the options of a recipe, and changes of them.
 
+    All trained losses begin with the network of the study's seed, in conditions too: another
+    seed is other batches, as other losses have them.
+
     Args:
         name: name of the model; its file has the key of the plan as well, so that different
             trainings have different files.
@@ -98,10 +106,8 @@ def plan_training(
     try:
         settings = TrainSettings(**{**options, **changes, **of_study})
         if loss_named(loss).group != "control":
-            seeds = {
-                "seed": seed_of(settings.seed, loss, fold),
-                "start_seed": settings.seed,
-            }
+            start_seed = options.get("seed", TrainSettings.model_fields["seed"].default)
+            seeds = {"seed": seed_of(settings.seed, loss, fold), "start_seed": start_seed}
             settings = settings.model_copy(update=seeds)
     except ValidationError as error:
         raise InputError(

@@ -73,6 +73,23 @@ def test_maps_are_of_the_fold_with_most_and_agreement_of_the_same_loss(numbers):
     assert {one["pairs"] for one in numbers["fold_agreement"].values()} == {1}
 
 
+def test_agreement_of_folds_and_of_losses_is_on_the_same_images(steps, numbers):
+    repeats, agreement = steps["maps.folds"], numbers["fold_agreement"]
+    assert {one["images"] for one in agreement.values()} == {len(repeats["keys"])} != {4}
+    of = {
+        frozenset(map(tuple, (repeats["names"][pair["a"]], repeats["names"][pair["b"]]))): pair
+        for pair in repeats["pairs"]
+    }
+    values = [
+        of[frozenset({("arcface", fold), ("contrastive", fold)})]["correlation"]["mean"]
+        for fold in (0, 1)
+    ]
+    expected = pytest.approx(np.tanh(np.mean(np.arctanh(values))))
+    assert agreement["arcface"]["others"] == {"contrastive": expected}
+    assert agreement["contrastive"]["others"] == {"arcface": expected}
+    assert agreement["none"]["others"] == {}
+
+
 def test_untrained_control_is_the_same_network_in_every_fold(steps, numbers):
     assert scores(steps, "none-fold0") == scores(steps, "none-fold1")
     assert numbers["trainings"]["none"]["trained"] is None
@@ -289,6 +306,27 @@ def test_losses_share_no_batches_and_groups_may_be_trained_for_longer(
     assert {seeds["none-fold0"], seeds["none-fold1"]} == {0}
 
 
+def test_a_model_that_is_another_when_trained_again_is_not_mixed_with_its_steps(
+    study, make_recipe, dmlbench, tmp_path
+):
+    copy = shutil.copytree(study, tmp_path / "study")
+    # As from another machine, where rounding led to another model; its maps were not finished.
+    step = copy / "steps" / "arcface-fold0.training.json"
+    content = json.loads(step.read_text())
+    content["gave"]["history"][-1]["map_at_r"] += 1e-6
+    step.write_text(json.dumps(content))
+    shutil.rmtree(copy / "models")
+    shutil.rmtree(copy / "results")
+    for unfinished in ("arcface-fold0.saliency", "maps", "maps.folds", "maps.given_untrained"):
+        (copy / "steps" / f"{unfinished}.json").unlink()
+    before = _times(copy)
+    answer = dmlbench("study", make_recipe(tmp_path), "--out", copy)
+    assert answer.exit_code == 2
+    assert "arcface-fold0: trained again, it is another model than its steps are of" in answer.err
+    assert f"remove {copy / 'steps' / 'arcface-fold0.*.json'}" in answer.err
+    assert _times(copy) == before
+
+
 def test_a_condition_is_compared_with_the_same_loss_as_the_study_trains_it(
     study, make_recipe, dmlbench, tmp_path
 ):
@@ -318,6 +356,12 @@ def test_a_condition_is_compared_with_the_same_loss_as_the_study_trains_it(
     ]
     assert seed["changes"]["paint_hue"]["arcface"]["value"] == pytest.approx(np.subtract(*values))
     assert set(seed["maps"]["pairs"]) == {"arcface", "contrastive"}
+    # Another seed is other batches: the network that training begins with is that of the study.
+    started = [
+        steps[f"arcface-fold0{suffix}.training"]["metrics"]["untrained"]["map_at_r"]
+        for suffix in ("-another_seed", "")
+    ]
+    assert started[0] == started[1]
     assert set(proxies["maps"]["pairs"]["arcface"]) == {"0", "1"}
     # Training by other processes gives the same model.
     assert all(change["arcface"]["value"] == 0 for change in nothing["changes"].values())

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from statistics import mean, stdev
 
 from dmlbench.losses import loss_named
-from dmlbench.present.table import Column, Estimate, Row, Table, names
+from dmlbench.present.numbers import joined, number
+from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names
 from dmlbench.scores.registry import MAIN, declared
+from dmlbench.study.averages import mean_or_none
 from dmlbench.study.conditions import ConditionFindings
 from dmlbench.study.findings import Findings, mean_ceiling, mean_r
 
@@ -64,6 +66,42 @@ def _by_property(findings: Findings) -> Table:
     if groups:
         note += f" Beside it the difference between the means of {' and '.join(groups)} losses."
     return Table("What conditions of training change", columns, rows, note)
+
+
+def level_table(findings: Findings) -> Table:
+    """Return by property the means of losses at equal MAP@R, in the study and in conditions."""
+    equal = findings.equal_map_at_r
+    tests = equal.groups.properties if equal and equal.groups else {}
+    groups = equal.groups.groups.names if equal and equal.groups else ()
+    compared = {
+        name: at for name, each in findings.conditions.items() if (at := each.at_level) is not None
+    }
+    rows: list[Row] = []
+    for name in next(iter(compared.values())).scores:
+        test = tests.get(name)
+        cells: list[Cell] = [test.corrected.means[group] if test else None for group in groups]
+        for at in compared.values():
+            values = at.scores[name].values()
+            cells += [mean_or_none([each[which] for each in values]) for which in (0, 1)]
+        rows.append((name, *cells))
+    columns = [Column("property", role="name")]
+    columns += [Column(group, MAIN.digits) for group in groups]
+    for name in compared:
+        columns += [Column(f"{name}: study", MAIN.digits), Column(name, MAIN.digits)]
+    levels = "; ".join(
+        f"{name}: "
+        + joined(
+            f"{loss} {number(mean([point.map_at_r for point in by_fold.values()]), 4)}"
+            for loss, by_fold in at.points.items()
+        )
+        for name, at in compared.items()
+    )
+    note = (
+        f"{MAIN.title} of the checkpoints nearest to the level of MAP@R at which losses are "
+        "compared: the mean of the losses of each condition, as the study trains them and in the "
+        f"condition, beside the means of the groups. Validation MAP@R in the condition: {levels}."
+    )
+    return Table("Conditions at equal validation MAP@R", columns, rows, note)
 
 
 def _by_loss(name: str, condition: ConditionFindings) -> Table:

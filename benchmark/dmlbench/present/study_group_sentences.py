@@ -91,11 +91,43 @@ def _at_equal_retrieval(findings: Findings) -> Iterator[str]:
         f"({levels}; the models compared are up to {gap} from it)"
     )
     yield from _tests_at_equal_retrieval(equal, where)
+    yield from _retrieval_of_chosen(equal)
+    yield from _at_further_gains(findings)
     if equal.unlearned:
         folds = joined([f"fold {fold}" for fold in equal.unlearned])
         yield (
             f"That level is not above the untrained network's MAP@R ({folds}): a loss that did not "
             "get above it sets the level, so models that hardly learned are compared there."
+        )
+
+
+def _retrieval_of_chosen(equal: EqualRetrieval) -> Iterator[str]:
+    """Say how these models retrieve classes that are neither trained on nor validated on."""
+    by_group: dict[str, list[float]] = {}
+    for loss, level in equal.retrieval.items():
+        if level is not None:
+            by_group.setdefault(loss_named(loss).group, []).append(level)
+    if by_group:
+        reached = [
+            f"{group} {number(mean(levels), 3)} ({range_text(levels, 3)})"
+            for group, levels in by_group.items()
+        ]
+        yield f"MAP@R of these models on classes that choose nothing: {joined(reached)}."
+
+
+def _at_further_gains(findings: Findings) -> Iterator[str]:
+    said = []
+    for at in findings.further_gains:
+        if at.groups is None:
+            said.append(f"{at.gain:g}: no two groups")
+            continue
+        first, second = (len(at.groups.groups.of(name)) for name in at.groups.groups.names)
+        sure = joined(beyond_doubt(at.groups.properties)) or "none"
+        said.append(f"{at.gain:g} ({first} losses against {second}): {sure}")
+    if said:
+        yield (
+            "Properties that differ at other levels of validation MAP@R, in times the untrained "
+            f"network's: {'; '.join(said)}."
         )
 
 

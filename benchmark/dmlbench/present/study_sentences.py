@@ -21,8 +21,9 @@ from dmlbench.present.study_group_sentences import (
 )
 from dmlbench.results.files import CLASSES
 from dmlbench.scores.registry import MAIN, declared
-from dmlbench.study.averages import Averaged
+from dmlbench.study.averages import Averaged, mean_or_none
 from dmlbench.study.changes import UNTRAINED, apart
+from dmlbench.study.conditions import ConditionFindings
 from dmlbench.study.findings import Findings, mean_ceiling, mean_r
 from dmlbench.study.representations import mean_value
 
@@ -93,7 +94,28 @@ def _conditions(findings: Findings) -> Iterator[str]:
             f"or down, by {number(mean(sizes.values()), 2)} on average over {len(sizes)} "
             f"properties other than the class and {len(losses)} losses, {most}, and the mean of "
             f"these losses by {number(together, 2)}{beside}.{agreement}"
+            f"{_at_level(findings, condition)}"
         )
+
+
+def _at_level(findings: Findings, condition: ConditionFindings) -> str:
+    """Say where the losses of a condition lie at equal MAP@R in what differs between the groups."""
+    equal, at = findings.equal_map_at_r, condition.at_level
+    if at is None or equal is None or equal.groups is None:
+        return ""
+    said = []
+    for name in beyond_doubt(equal.groups.properties):
+        usual, changed = (
+            mean_or_none([values[which] for values in at.scores[name].values()]) for which in (0, 1)
+        )
+        groups = means_words(equal.groups.properties[name])
+        said.append(f"{name} {number(usual, 2)} becomes {number(changed, 2)} ({groups})")
+    if not said:
+        return ""
+    return (
+        " At equal MAP@R, in what differs between the groups there, the mean of these losses moves "
+        f"so: {'; '.join(said)}."
+    )
 
 
 def _changes(findings: Findings) -> Iterator[str]:

@@ -8,21 +8,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dmlbench.comparison.group_tests import GroupComparison
 from dmlbench.losses import loss_named
 from dmlbench.present.comparison_tables import faithfulness_table
-from dmlbench.present.condition_tables import condition_tables
+from dmlbench.present.condition_tables import condition_tables, level_table
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.intervention_tables import intervention_table, intervention_test_table
 from dmlbench.present.loss_columns import NAMES, folds_words, names_of
-from dmlbench.present.numbers import number
+from dmlbench.present.numbers import joined, number
 from dmlbench.present.paper_claims import paper_table
 from dmlbench.present.study_agreement_tables import (
     bounds_table,
     correlation_table,
     representation_table,
 )
-from dmlbench.present.table import Column, Estimate, Row, Table, with_interval
+from dmlbench.present.table import Cell, Column, Estimate, Row, Table, with_interval
 from dmlbench.scores.registry import MAIN, PAPER, RETRIEVAL, declared
 from dmlbench.study.averages import Averaged
-from dmlbench.study.findings import Findings
+from dmlbench.study.findings import AtGain, Findings
 from dmlbench.study.search import RATES
 
 CLAIMS = "paper_claims"
@@ -87,16 +87,18 @@ def equal_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         # An epoch of a group of losses can be longer than that of another.
         of_epoch = findings.recipe.training_of(loss).get("steps")
         steps = of_epoch and ", ".join(str(of_epoch * point.epoch) for point in points)
-        rows.append((*names_of(loss), epochs, steps, mean_level, equal.gap(loss), end))
+        unseen = equal.retrieval.get(loss)
+        rows.append((*names_of(loss), epochs, steps, mean_level, equal.gap(loss), end, unseen))
     columns = (
         *(*NAMES, Column("epochs", role="words"), Column("steps", role="words")),
         *(Column("MAP@R", 4), Column("largest distance from the level", 4)),
-        Column("MAP@R of the best epoch", 4),
+        *(Column("MAP@R of the best epoch", 4), Column("MAP@R on other classes", 4)),
     )
     note = (
         f"Level: the highest MAP@R on the validation classes that all these losses reached "
         f"({levels}). "
-        "Of each loss and fold the checkpoint nearest to it, or the best epoch."
+        "Of each loss and fold the checkpoint nearest to it, or the best epoch. Other classes: "
+        "those that neither training nor validation has, for the chosen models."
     )
     yield "equal_checkpoints", Table(f"Models {at}", columns, rows, note)
     table = _score_table(equal.properties[MAIN.key], list(equal.points), paper=False)
@@ -107,6 +109,41 @@ def equal_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
             yield f"equal_{name}", dataclasses.replace(tests, title=f"{tests.title}, {at}")
     if equal.families is not None:
         yield from _family_tables(equal.families, f", {at}", "equal_")
+    if findings.further_gains:
+        yield "equal_further_gains", _gains_table(findings.further_gains)
+    if any(condition.at_level for condition in findings.conditions.values()):
+        yield "equal_conditions", level_table(findings)
+
+
+def _gains_table(gains: Sequence[AtGain]) -> Table:
+    """Return the test of every property at several levels of MAP@R."""
+    tested = [(at, at.groups) for at in gains if at.groups is not None]
+    names_of_all = dict.fromkeys(name for _, groups in tested for name in groups.properties)
+    rows: list[Row] = []
+    for name in names_of_all:
+        cells: list[Cell] = []
+        for _, groups in tested:
+            test = groups.properties.get(name)
+            cells += [test.corrected.delta, test.corrected.p_holm] if test else [None, None]
+        rows.append((name, *cells))
+    columns = [Column("property", role="name")]
+    for at, _ in tested:
+        columns += [
+            Column(f"delta at {at.gain:g}", 2),
+            Column(f"p (Holm) at {at.gain:g}", role="p"),
+        ]
+    sizes = "; ".join(
+        f"{at.gain:g}: {' against '.join(str(len(of)) for of in map(groups.groups.of, pair))}"
+        for at, groups in tested
+        for pair in (groups.groups.names,)
+    )
+    left = "; ".join(f"{at.gain:g}: {joined(at.left_out)}" for at in gains if at.left_out)
+    note = (
+        "Losses that reach so many times the untrained network's MAP@R on the validation classes "
+        f"of every fold, at the checkpoints nearest to it (losses of the groups: {sizes}"
+        f"{f'; left out: {left}' if left else ''})."
+    )
+    return Table("Groups at several levels of MAP@R", columns, rows, note)
 
 
 def _family_tables(

@@ -56,6 +56,16 @@ def average(by_fold: Sequence[Score | None]) -> Averaged:
     )
 
 
+def mean_or_none(values: Sequence[float | None]) -> float | None:
+    """Return the mean; None without values, or if one is missing.
+
+    >>> mean_or_none([0.25, 0.75]), mean_or_none([0.25, None]), mean_or_none([])
+    (0.5, None, None)
+    """
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if values and len(known) == len(values) else None
+
+
 def _beyond_chance(scores: Sequence[Score]) -> int | None:
     """Return how many scores are above the chance level of permuted labels; None if not known."""
     known = [(each.value, each.chance[1]) for each in scores if each.chance is not None]

@@ -10,9 +10,11 @@ from dmlbench.comparison.maps import compare_all_maps
 from dmlbench.comparison.representations import RepresentationPair, compare_representations
 from dmlbench.results import Result
 from dmlbench.scores.registry import RETRIEVAL
+from dmlbench.study.averages import mean_or_none
 from dmlbench.study.changes import Change, by_fold, paired_change, scores_of
 from dmlbench.study.models import Measurement
 from dmlbench.study.recipe import Model
+from dmlbench.study.trajectories import Point
 from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
 
@@ -39,6 +41,19 @@ class ConditionRepresentations(StrictModel):
     pairs: dict[str, dict[int, RepresentationPair]]
 
 
+class ConditionAtLevel(StrictModel):
+    """Models of a condition at the MAP@R at which the losses of the study are compared.
+
+    Attributes:
+        points: by loss and fold, the model nearest to the level of the fold.
+        scores: by property and loss, NR-Precision (as in the study, in the condition), averaged
+            over the folds of the condition.
+    """
+
+    points: dict[str, dict[int, Point]]
+    scores: dict[str, dict[str, tuple[float | None, float | None]]]
+
+
 class ConditionFindings(StrictModel):
     """What a condition changes.
 
@@ -50,6 +65,7 @@ class ConditionFindings(StrictModel):
             the folds of the condition.
         maps: None without maps.
         representations: None where the study does not compare embeddings.
+        at_level: None where the study does not score checkpoints or compare at equal MAP@R.
     """
 
     training: dict[str, Any]
@@ -58,6 +74,7 @@ class ConditionFindings(StrictModel):
     retrieval: dict[str, dict[str, dict[str, tuple[float | None, float | None]]]]
     maps: ConditionMaps | None
     representations: ConditionRepresentations | None = None
+    at_level: ConditionAtLevel | None = None
 
 
 def compare_condition(
@@ -68,6 +85,7 @@ def compare_condition(
     usual_classes: Mapping[Model, Measurement],
     maps: ConditionMaps | None,
     representations: ConditionRepresentations | None,
+    at_level: ConditionAtLevel | None,
 ) -> ConditionFindings:
     """Compare models of a condition with those of the study of the same losses and folds.
 
@@ -106,7 +124,32 @@ def compare_condition(
         retrieval=retrieval,
         maps=maps,
         representations=representations,
+        at_level=at_level,
     )
+
+
+def compare_at_level(
+    points: Mapping[Model, Point],
+    scores: Mapping[Model, tuple[Mapping[str, float | None], Mapping[str, float | None]]],
+) -> ConditionAtLevel:
+    """Average the scores of the models of a condition, and of the study, at one level of MAP@R.
+
+    Args:
+        points: the models of the condition.
+        scores: NR-Precision by property, as in the study and in the condition.
+    """
+    by_loss: dict[str, dict[int, Point]] = {}
+    for (loss, fold), point in points.items():
+        by_loss.setdefault(loss, {})[fold] = point
+    averaged: dict[str, dict[str, tuple[float | None, float | None]]] = {}
+    for name in next(iter(scores.values()))[0]:
+        for loss, folds in by_loss.items():
+            usual, changed = (
+                mean_or_none([scores[loss, fold][which].get(name) for fold in folds])
+                for which in (0, 1)
+            )
+            averaged.setdefault(name, {})[loss] = usual, changed
+    return ConditionAtLevel(points=by_loss, scores=averaged)
 
 
 def compare_maps(results: Mapping[Model, tuple[Result, Result]]) -> ConditionMaps:
@@ -161,5 +204,4 @@ def _mean(
         for of, fold in condition
         if of == loss
     ]
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if values and len(known) == len(values) else None
+    return mean_or_none(values)

@@ -25,7 +25,7 @@ from dmlbench.losses import without_controls
 from dmlbench.maps import summarize_correlations
 from dmlbench.results.files import CLASSES, DatasetRecord, PropertyScores
 from dmlbench.scores.registry import ADJUSTED, MAIN, PAPER, RETRIEVAL
-from dmlbench.study.averages import Averaged, average
+from dmlbench.study.averages import Averaged, average, mean_or_none
 from dmlbench.study.changes import Change, scores_of, training_changes
 from dmlbench.study.conditions import ConditionFindings
 from dmlbench.study.interventions import InterventionFindings, find_interventions
@@ -122,17 +122,26 @@ class EqualRetrieval(ChosenPoints):
         families: as in `Findings`.
         untrained: MAP@R of the untrained network by fold. A level that is not above it compares
             models that have learned nothing.
+        retrieval: MAP@R of the chosen models by loss on images of classes that were not trained
+            on, in the mean over folds; None where it is not known. Validation classes are few.
     """
 
     properties: dict[str, dict[str, dict[str, Averaged]]]
     groups: GroupComparison | None
     families: GroupComparison | None = None
     untrained: dict[int, float]
+    retrieval: dict[str, float | None] = Field(default_factory=dict)
 
     @property
     def unlearned(self) -> list[int]:
         """Folds whose level is not above the MAP@R of the untrained network."""
         return [fold for fold, level in self.levels.items() if level <= self.untrained[fold]]
+
+
+class AtGain(EqualRetrieval):
+    """Properties of the losses that reach so many times the untrained network's MAP@R."""
+
+    gain: float
 
 
 class Findings(StrictModel):
@@ -166,6 +175,7 @@ class Findings(StrictModel):
             such losses.
         equal_map_at_r: the trained losses at equal MAP@R on the validation classes; None if the
             recipe does not ask for it.
+        further_gains: the losses at other levels of it.
     """
 
     recipe: StudyRecipe
@@ -182,6 +192,7 @@ class Findings(StrictModel):
     families: GroupComparison | None = None
     maps_given_untrained: PartialCorrelations | None = None
     equal_map_at_r: EqualRetrieval | None = None
+    further_gains: tuple[AtGain, ...] = ()
     searches: dict[str, Searched] = Field(default_factory=dict)
     conditions: dict[str, ConditionFindings] = Field(default_factory=dict)
     interventions: dict[str, InterventionFindings] = Field(default_factory=dict)
@@ -196,6 +207,7 @@ class Parts(TypedDict, total=False):
     """Fields of `Findings` that are there only if a recipe asks for them."""
 
     equal_map_at_r: EqualRetrieval | None
+    further_gains: tuple[AtGain, ...]
     searches: dict[str, Searched]
     conditions: dict[str, ConditionFindings]
     trajectories: dict[str, dict[int, list[ScoredPoint]]]
@@ -281,12 +293,14 @@ def at_equal_retrieval(
     names: Mapping[Model, str],
     groups: Groups | None,
     trainings: Mapping[Model, Training],
+    retrieved: Mapping[Model, float | None],
 ) -> EqualRetrieval:
     """Combine the scores of the models at equal MAP@R.
 
     Args:
         chosen, scored: these models, and their scores.
         names: names of the models in `groups`.
+        retrieved: their MAP@R on classes that were not trained on; may be empty.
     """
     by_property = _by_property({names[at]: scores for at, scores in scored.items()})
     retrieval = {
@@ -306,6 +320,12 @@ def at_equal_retrieval(
         groups=compared(groups),
         families=compared(groups and family_groups(groups)),
         untrained=untrained_levels(trainings),
+        retrieval={
+            loss: mean_or_none([retrieved[loss, fold] for fold in by_fold])
+            for loss, by_fold in chosen.points.items()
+        }
+        if retrieved
+        else {},
     )
 
 

@@ -15,15 +15,18 @@ from dmlbench.losses import without_controls
 from dmlbench.results.files import FORMAT
 from dmlbench.study.changes import UNTRAINED, Change
 from dmlbench.study.conditions import (
+    ConditionAtLevel,
     ConditionFindings,
     ConditionMaps,
     ConditionRepresentations,
     common_keys,
+    compare_at_level,
     compare_condition,
     compare_embeddings_of,
     compare_maps,
 )
 from dmlbench.study.findings import (
+    AtGain,
     EqualRetrieval,
     Findings,
     MapComparison,
@@ -45,11 +48,13 @@ from dmlbench.study.recipe import Model, StudyRecipe
 from dmlbench.study.representations import RepresentationComparison, compare_models
 from dmlbench.study.search import RateSearch
 from dmlbench.study.steps import Steps
-from dmlbench.study.trainings import Training
+from dmlbench.study.trainings import Training, untrained_levels
 from dmlbench.study.trajectories import (
     ChosenPoints,
     Point,
     ScoredPoint,
+    choose_at_gain,
+    nearest,
 )
 from dmlbench.study.works import Work, measure, work_on
 
@@ -97,12 +102,17 @@ def gather(
         _given_untrained(recipe, models, steps),
         _groups(recipe, properties, out),
         _interventions(recipe, models),
-        equal_map_at_r=_at_equal_retrieval(chosen, recipe, models, trainings, properties, out)
+        equal_map_at_r=_at_equal_retrieval(
+            chosen, recipe, models, trainings, properties, out, retrieval=True
+        )
         if chosen
         else None,
+        further_gains=_at_further_gains(recipe, models, trainings, properties, out),
         searches={search.loss: search.searched() for search in searches},
         conditions={
-            name: _compare_condition(recipe, name, models, trained, (properties, classes), steps)
+            name: _compare_condition(
+                recipe, name, models, trained, (properties, classes), steps, chosen
+            )
             for name, trained in conditions.items()
         },
         trajectories=_trajectories(models) if recipe.trajectories else {},
@@ -325,19 +335,40 @@ def _compare_condition(
     trained: Sequence[StudyModel],
     usual: tuple[Mapping[Model, Measurement], Mapping[Model, Measurement]],
     steps: Steps,
+    chosen: ChosenPoints | None,
 ) -> ConditionFindings:
     """Compare the models of a condition with those of the study.
 
     Args:
         usual: measurements of the models of the study; see `measure_all`.
+        chosen: the models of the study that are compared at equal MAP@R.
     """
     maps = _condition_maps(recipe, name, _map_pairs(recipe, models, trained), steps)
     representations = _condition_representations(recipe, name, _pairs(models, trained), steps)
     properties, classes = measure_all(recipe, trained)
     training = recipe.conditions[name].training
+    at_level = _condition_at_level(_pairs(models, trained), chosen) if recipe.trajectories else None
     return compare_condition(
-        training, properties, usual[0], classes, usual[1], maps, representations
+        training, properties, usual[0], classes, usual[1], maps, representations, at_level
     )
+
+
+def _condition_at_level(
+    pairs: Sequence[tuple[StudyModel, StudyModel]], chosen: ChosenPoints | None
+) -> ConditionAtLevel | None:
+    """Compare at equal MAP@R; None if no loss of the condition is compared there."""
+    if chosen is None:
+        return None
+    points, scores = {}, {}
+    for before, model in pairs:
+        usual = chosen_point(chosen, before)
+        if usual is None:
+            continue
+        at = model.loss, model.fold
+        points[at] = nearest(model.points, chosen.levels[model.fold])
+        scored = before.score_point(usual), model.score_point(points[at])
+        scores[at] = main_values(scored[0]), main_values(scored[1])
+    return compare_at_level(points, scores) if points else None
 
 
 def _condition_maps(
@@ -389,21 +420,44 @@ def _at_equal_retrieval(
     trainings: Mapping[Model, Training],
     properties: Mapping[Model, Measurement],
     out: Path,
+    *,
+    retrieval: bool = False,
 ) -> EqualRetrieval:
     """Combine the scores of the models that are compared at equal MAP@R.
 
     Args:
         properties: measurements of the models of the study, whose names and groups they share.
+        retrieval: whether their retrieval of classes that were not trained on is known.
     """
-    scored = {}
+    scored, retrieved = {}, {}
     for model in models:
         point = chosen_point(chosen, model)
         if point is not None:
             scored[model.loss, model.fold] = model.score_point(point)
+            if retrieval and recipe.classes is not None:
+                retrieved[model.loss, model.fold] = model.retrieval(point)
     measured = {at: properties[at] for at in scored}
     names = {at: each.run.model.id for at, each in measured.items()}
     groups = _groups(recipe, measured, out)
-    return at_equal_retrieval(chosen, scored, names, groups, trainings)
+    return at_equal_retrieval(chosen, scored, names, groups, trainings, retrieved)
+
+
+def _at_further_gains(
+    recipe: StudyRecipe,
+    models: Sequence[StudyModel],
+    trainings: Mapping[Model, Training],
+    properties: Mapping[Model, Measurement],
+    out: Path,
+) -> tuple[AtGain, ...]:
+    """Compare the losses at the other levels of the recipe that two of them reach."""
+    points = {(model.loss, model.fold): model.points for model in models}
+    compared = []
+    for gain in recipe.further_gains:
+        chosen = choose_at_gain(points, untrained_levels(trainings), gain)
+        if len(chosen.points) > 1:
+            equal = _at_equal_retrieval(chosen, recipe, models, trainings, properties, out)
+            compared.append(AtGain(**vars(equal), gain=gain))
+    return tuple(compared)
 
 
 def _groups(recipe: StudyRecipe, measured: Mapping[Model, Measurement], out: Path) -> Groups | None:

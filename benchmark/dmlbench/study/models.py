@@ -71,6 +71,9 @@ class Measurement(StrictModel):
 PROPERTIES = "properties"
 """Name of the step that scores the images of properties."""
 
+CLASSES = "classes"
+"""Name of the step that scores the images of classes."""
+
 INTERVENTION = "intervention"
 """Start of the names of the steps that measure what the changes of a sweep do."""
 
@@ -82,6 +85,12 @@ class CheckpointScores(StrictModel):
     """The scores of a checkpoint by property, without those that nothing compares."""
 
     properties: dict[str, PropertyScores]
+
+
+class CheckpointRetrieval(StrictModel):
+    """MAP@R of a checkpoint on the images of classes."""
+
+    map_at_r: float | None
 
 
 class MeasuredInterventions(StrictModel):
@@ -225,17 +234,34 @@ class StudyModel:
         decides = [*self._decides(source, settings, SCORED), point.epoch]
 
         def make() -> CheckpointScores:
-            images = (item.image for item in source.samples_iter(with_mask=False))
-            scored = measure_neighbors(
-                embed(self._checkpoint(point.epoch), images),
-                dataset_properties(source),
-                ScoreSettings(self.recipe.seed, chance=False),
-                scenes=scene_ids(source),
-            )
+            scored = self._neighbors(point.epoch, source)
             return CheckpointScores(properties=_compared_scores(scored))
 
         step = f"{self.name}.epoch{point.epoch:04d}"
         return self._steps.take(step, decides, CheckpointScores, make).properties
+
+    def retrieval(self, point: Point) -> float | None:
+        """Return MAP@R of the first label of the images of classes, of the model of `point`.
+
+        None without such images, and where a checkpoint was not scored while its file was there:
+        no model is trained again for it.
+        """
+        images = self.recipe.classes
+        if images is None:
+            return None
+        (label, *_) = labels = labels_of(images)
+        if point.best:
+            measured = self.measure(CLASSES, images, labels).properties.properties
+            return measured[label].scores[RETRIEVAL_SCORE].value
+        source = open_images(images)
+        decides = [*self._decides(source, self._settings(0), {"seed"}), label, point.epoch]
+        step = f"{self.name}.{CLASSES}.epoch{point.epoch:04d}"
+        retrieved = self._steps.read(step, decides, CheckpointRetrieval)
+        if retrieved is None and self._checkpoint_file(point.epoch).is_file():
+            scored = self._neighbors(point.epoch, source, (label,))
+            value = scored[label].scores[RETRIEVAL_SCORE].value
+            retrieved = self._steps.keep(step, decides, CheckpointRetrieval(map_at_r=value))
+        return None if retrieved is None else retrieved.map_at_r
 
     @property
     def methods(self) -> tuple[str | None, ...]:
@@ -346,11 +372,26 @@ class StudyModel:
         self._train()
         return load_model(str(self._task.settings.file))
 
+    def _neighbors(
+        self, epoch: int, source: ImageSource, only: tuple[str, ...] | None = None
+    ) -> dict[str, PropertyScores]:
+        """Score the model of an epoch by neighbors, on all properties or on `only` some."""
+        images = (item.image for item in source.samples_iter(with_mask=False))
+        return measure_neighbors(
+            embed(self._checkpoint(epoch), images),
+            dataset_properties(source, only),
+            ScoreSettings(self.recipe.seed, chance=False),
+            scenes=scene_ids(source),
+        )
+
     def _checkpoint(self, epoch: int) -> LoadedModel:
+        self._train()
+        return load_model(str(self._checkpoint_file(epoch)))
+
+    def _checkpoint_file(self, epoch: int) -> Path:
         from dmlbench.training.checkpoints import checkpoint_file
 
-        self._train()
-        return load_model(str(checkpoint_file(self._task.settings.folder, epoch)))
+        return checkpoint_file(self._task.settings.folder, epoch)
 
     @cached_property
     def _task(self) -> Task:

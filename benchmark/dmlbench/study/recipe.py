@@ -136,10 +136,12 @@ class StudyRecipe(StrictModel):
             too, between the nearest checkpoints; see `trajectories`.
         least_gain: losses are left out of the comparison at equal MAP@R that in some fold do not
             reach so many times the untrained network's, as the weakest loss sets the level.
+        further_gains: times the untrained network's MAP@R at which the losses that reach it are
+            compared, too.
         require_learning: whether losses are left out whose MAP@R on `classes` is not above that of
             the untrained network by its paired interval.
         representations: whether the embeddings of all models are compared.
-        trajectories: whether properties are scored at all checkpoints, without intervals.
+        trajectories: whether properties are scored at all checkpoints, those of conditions too.
         groups: file as for `--groups`; by default classification against ranking losses.
         seed: seed of the measurements.
     """
@@ -163,6 +165,7 @@ class StudyRecipe(StrictModel):
     representations: bool = False
     equal_map_at_r: bool = False
     least_gain: float | None = Field(default=None, gt=1)
+    further_gains: tuple[Annotated[float, Field(gt=1)], ...] = ()
     trajectories: bool = False
     groups: str | None = None
     seed: int = Field(default=0, ge=0)
@@ -212,8 +215,11 @@ class StudyRecipe(StrictModel):
                 raise ValueError(f"{name}: needs training: {{checkpoints: 10}}, or another number")
         if self.least_gain is not None and not self.equal_map_at_r:
             raise ValueError("least_gain: needs equal_map_at_r")
-        if self.least_gain is not None and self.groups is not None:
-            raise ValueError("least_gain: not with groups, which may name a loss left out")
+        if self.further_gains and not (self.equal_map_at_r and self.trajectories):
+            raise ValueError("further_gains: needs equal_map_at_r and trajectories")
+        for name in ("least_gain", "further_gains"):
+            if getattr(self, name) and self.groups is not None:
+                raise ValueError(f"{name}: not with groups, which may name a loss left out")
         for fold in self.saliency.images if self.saliency else ():
             if fold not in self.folds:
                 raise ValueError(f"saliency.images: fold {fold} is not one of folds")

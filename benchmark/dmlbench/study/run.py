@@ -86,15 +86,16 @@ def run_study(
         if (remaining := [model for model in trained if model.diverged is None])
     }
     chosen = _choose(recipe, models) if recipe.equal_map_at_r else None
-    if chosen is not None and not recipe.trajectories:
+    if chosen is not None:
         points = [(model, chosen_point(chosen, model)) for model in models]
-        runner.run(
-            [
-                work_on("checkpoint", model)._replace(epoch=point.epoch)
-                for model, point in points
-                if point is not None
-            ]
-        )
+        for kind in (*(() if recipe.trajectories else ("checkpoint",)), "retrieval"):
+            runner.run(
+                [
+                    work_on(kind, model)._replace(epoch=point.epoch)
+                    for model, point in points
+                    if point is not None and not point.best
+                ]
+            )
     runner.run(maps_to_make(recipe, models, conditions, out))
     names = [model.name for model in diverged]
     return gather(recipe, models, conditions, out, chosen, searches, left_out, names)

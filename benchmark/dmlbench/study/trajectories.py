@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
+from dmlbench.study.recipe import Model
 from dmlbench.study.trainings import Training
 from dmldata.common.strict import StrictModel
 
@@ -83,7 +84,7 @@ checkpoints=checkpoints))
 
 
 def choose_points(
-    trajectories: Mapping[tuple[str, int], Sequence[Point]],
+    trajectories: Mapping[Model, Sequence[Point]],
     untrained: Mapping[int, float] | None = None,
     least_gain: float | None = None,
 ) -> ChosenPoints:
@@ -105,23 +106,58 @@ def choose_points(
     >>> choose_points({("a", 0): models(0.1, 0.9), ("b", 0): models(0.5)}, {0: 0.3}, 2).left_out
     {'b': 1.6666666666666667}
     """
-    trained = {model: points for model, points in trajectories.items() if points}
     left_out: dict[str, float] = {}
     if least_gain is not None and untrained is not None:
-        gains: dict[str, float] = {}
-        for (loss, fold), points in trained.items():
-            reached = max(point.map_at_r for point in points)
-            gain = reached / untrained[fold] if untrained[fold] else math.inf
-            gains[loss] = min(gain, gains.get(loss, gain))
-        left_out = {loss: gain for loss, gain in gains.items() if gain < least_gain}
-        trained = {model: points for model, points in trained.items() if model[0] not in left_out}
+        left_out = _below(trajectories, untrained, least_gain)
     levels: dict[int, float] = {}
-    for (_, fold), points in trained.items():
-        reached = max(point.map_at_r for point in points)
-        levels[fold] = min(reached, levels.get(fold, reached))
+    for (loss, fold), points in trajectories.items():
+        if points and loss not in left_out:
+            reached = max(point.map_at_r for point in points)
+            levels[fold] = min(reached, levels.get(fold, reached))
+    return _chosen(trajectories, levels, left_out)
+
+
+def choose_at_gain(
+    trajectories: Mapping[Model, Sequence[Point]], untrained: Mapping[int, float], gain: float
+) -> ChosenPoints:
+    """Choose the models nearest to so many times the untrained network's MAP@R.
+
+    Losses that in some fold do not reach it are left out. The arguments are those of
+    `choose_points`.
+    """
+    levels = {fold: gain * level for fold, level in untrained.items()}
+    return _chosen(trajectories, levels, _below(trajectories, untrained, gain))
+
+
+def nearest(points: Sequence[Point], level: float) -> Point:
+    """Return the model whose MAP@R is nearest to a level, the earlier of two as near."""
+    return min(points, key=lambda point: abs(point.map_at_r - level))
+
+
+def _chosen(
+    trajectories: Mapping[Model, Sequence[Point]],
+    levels: Mapping[int, float],
+    left_out: Mapping[str, float],
+) -> ChosenPoints:
     chosen: dict[str, dict[int, Point]] = {}
-    for (loss, fold), points in trained.items():
-        chosen.setdefault(loss, {})[fold] = min(
-            points, key=lambda point: abs(point.map_at_r - levels[fold])
-        )
-    return ChosenPoints(levels=levels, points=chosen, left_out=left_out)
+    for (loss, fold), points in trajectories.items():
+        if points and loss not in left_out:
+            chosen.setdefault(loss, {})[fold] = nearest(points, levels[fold])
+    return ChosenPoints(levels=dict(levels), points=chosen, left_out=dict(left_out))
+
+
+def _below(
+    trajectories: Mapping[Model, Sequence[Point]], untrained: Mapping[int, float], gain: float
+) -> dict[str, float]:
+    """Return the losses that in some fold do not reach so many times the untrained network's MAP@R.
+
+    Returns:
+        Their highest MAP@R in the fold where it is lowest, in times the untrained network's.
+    """
+    gains: dict[str, float] = {}
+    for (loss, fold), points in trajectories.items():
+        if points:
+            reached = max(point.map_at_r for point in points)
+            times = reached / untrained[fold] if untrained[fold] else math.inf
+            gains[loss] = min(times, gains.get(loss, times))
+    return {loss: times for loss, times in gains.items() if times < gain}

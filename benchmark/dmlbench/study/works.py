@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from dmlbench.evaluation.executor_settings import ExecutorSettings
 from dmlbench.losses import loss_named
 from dmlbench.study.models import (
+    CLASSES,
     PROPERTIES,
     Measurement,
     StudyModel,
@@ -21,11 +22,9 @@ from dmldata.common.cluster import LostWorkerError, Pool
 from dmldata.common.errors import PrismError
 from dmldata.common.output import Say
 
-CLASSES = "classes"
-"""Name of the step that scores the images of classes."""
-
-Kind = Literal["rates", "model", "maps", "checkpoint"]
-"""Search learning rates; train, score and map; make maps again that are needed; score a checkpoint.
+Kind = Literal["rates", "model", "maps", "checkpoint", "retrieval"]
+"""Search learning rates; train, score and map; make maps again that are needed; score a checkpoint;
+score its retrieval of classes.
 
 What takes the model's files is done as soon as it is trained: a study that goes on elsewhere does
 not need them any more.
@@ -60,6 +59,8 @@ class Work(NamedTuple):
                 return f"{name}, maps{f' by {self.method}' if self.method else ''}"
             case "checkpoint":
                 return f"{name}, epoch {self.epoch}"
+            case "retrieval":
+                return f"{name}, epoch {self.epoch}, classes"
 
 
 def work_on(kind: Kind, model: StudyModel) -> Work:
@@ -79,7 +80,7 @@ def measure(model: StudyModel) -> tuple[Measurement, Measurement | None]:
 def _finish(model: StudyModel) -> None:
     """Do all that the recipe requests of a model, whatever the other models are."""
     measure(model)
-    if model.recipe.trajectories and model.condition is None:
+    if model.recipe.trajectories:
         for point in model.points:
             model.score_point(point)
     for images in model.recipe.interventions if model.condition is None else ():
@@ -114,10 +115,10 @@ class _Worker:
                     _finish(model)
             case "maps":
                 model.explain(work.method)
-            case "checkpoint":
+            case "checkpoint" | "retrieval":
                 for point in model.points:
                     if point.epoch == work.epoch:
-                        model.score_point(point)
+                        (model.score_point if work.kind == "checkpoint" else model.retrieval)(point)
 
 
 class Runner:

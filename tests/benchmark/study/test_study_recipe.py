@@ -72,6 +72,7 @@ def test_unknown_study_is_named_with_those_there_are():
             "conditions.x.training.hyperparameters: valid: names",
         ),
         ({"least_gain": 2.0}, "least_gain: needs equal_map_at_r"),
+        ({"further_gains": [2.0]}, "further_gains: needs equal_map_at_r and trajectories"),
         (
             {
                 "training": {"data": "x", "checkpoints": 2},

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import yaml
 
-from dmlbench.study.trajectories import Point, choose_points
+from dmlbench.study.trajectories import Point, choose_at_gain, choose_points
 
 EQUAL = ("equal_checkpoints", "equal_nr_precision", "equal_group_tests")
 
@@ -46,6 +46,21 @@ def test_losses_that_reach_too_little_in_some_fold_do_not_set_the_level():
     assert chosen.left_out == {"c": pytest.approx(1.5)}
     assert set(chosen.points) == {"a", "b"}
     assert chosen.levels == {0: 0.5, 1: 0.6}
+
+
+def test_at_a_gain_the_losses_that_reach_it_in_every_fold_are_compared():
+    trajectories = {
+        ("a", 0): points(0.3, 0.9),
+        ("b", 0): points(0.2, 0.5),
+        ("a", 1): points(0.3, 0.7),
+        ("b", 1): points(0.4),
+        ("none", 0): [],
+    }
+    chosen = choose_at_gain(trajectories, {0: 0.2, 1: 0.3}, 2)
+    assert chosen.levels == {0: 0.4, 1: 0.6}
+    assert chosen.left_out == {"b": pytest.approx(0.4 / 0.3)}
+    assert {fold: point.epoch for fold, point in chosen.points["a"].items()} == {0: 1, 1: 2}
+    assert set(chosen.points) == {"a"}
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +141,61 @@ def test_properties_along_training_are_those_of_each_checkpoint(study):
         drawn = (study / "figures" / f"{name}.svg").read_text()
         assert "paint_hue" in drawn
         assert title in page
+
+
+def test_conditions_other_levels_and_retrieval_are_known_at_equal_map_at_r(
+    study, make_recipe, dmlbench, tmp_path
+):
+    copy = shutil.copytree(study, tmp_path / "study")
+    data = yaml.safe_load(make_recipe(tmp_path).read_text())["classes"]
+    conditions = {"another_seed": {"losses": ["arcface"], "training": {"seed": 1}}}
+    changes = {"classes": data, "conditions": conditions, "further_gains": [1.001, 1000]}
+    path = recipe(make_recipe, tmp_path, **changes)
+    answer = dmlbench("study", path, "--out", copy, "--json")
+    assert answer.exit_code == 0, answer.err
+    steps = {path.stem: json.loads(path.read_text())["gave"] for path in (copy / "steps").iterdir()}
+
+    def score(model, point):
+        if point["best"]:
+            scored = steps[f"{model}.properties"]["properties"]["properties"]
+        else:
+            scored = steps[f"{model}.epoch{point['epoch']:04d}"]["properties"]
+        return scored["paint_hue"]["nr_precision"]["value"]
+
+    equal = answer.json["equal_map_at_r"]
+    at = answer.json["conditions"]["another_seed"]["at_level"]
+    usual, changed = at["scores"]["paint_hue"]["arcface"]
+    assert usual == score("arcface-fold0", equal["points"]["arcface"]["0"])
+    point = at["points"]["arcface"]["0"]
+    assert changed == score("arcface-fold0-another_seed", point)
+    trained = steps["arcface-fold0-another_seed.training"]["checkpoints"]
+    level = equal["levels"]["0"]
+    assert abs(point["map_at_r"] - level) == min(abs(row["map_at_r"] - level) for row in trained)
+    for loss, by_fold in equal["points"].items():
+        (point,) = by_fold.values()
+        step = "classes" if point["best"] else f"classes.epoch{point['epoch']:04d}"
+        of_step = steps[f"{loss}-fold0.{step}"]
+        if point["best"]:
+            of_step = of_step["properties"]["properties"]["car_model"]["map_at_r"]
+        value = of_step["value" if point["best"] else "map_at_r"]
+        assert equal["retrieval"][loss] == pytest.approx(value)
+    gains = answer.json["further_gains"]
+    assert [each["gain"] for each in gains] == [1.001]
+    assert gains[0]["levels"]["0"] == pytest.approx(1.001 * equal["untrained"]["0"])
+    tables = {path.name for path in (copy / "tables").iterdir()}
+    assert {"equal_further_gains.csv", "equal_conditions.csv"} <= tables
+    summary = (copy / "summary.md").read_text()
+    assert "MAP@R of these models on classes that choose nothing: classification" in summary
+    assert "Properties that differ at other levels of validation MAP@R" in summary
+    # Checkpoints that were not scored are not trained again for it.
+    for path in (copy / "steps").glob("*.classes.epoch*.json"):
+        path.unlink()
+    shutil.rmtree(copy / "models")
+    again = dmlbench("study", recipe(make_recipe, tmp_path, **changes), "--out", copy, "--json")
+    assert again.exit_code == 0, again.err
+    known = {loss: by["0"]["best"] for loss, by in equal["points"].items()}
+    retrieved = again.json["equal_map_at_r"]["retrieval"]
+    assert {loss: value is not None for loss, value in retrieved.items()} == known
 
 
 def test_a_loss_is_added_without_the_models_of_the_others(study, make_recipe, dmlbench, tmp_path):

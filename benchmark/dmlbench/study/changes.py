@@ -10,7 +10,7 @@ from dmlbench.losses import without_controls
 from dmlbench.results.files import Interval, Score
 from dmlbench.scores.jackknife import jackknife_interval
 from dmlbench.scores.registry import MAIN
-from dmlbench.study.models import Measurement
+from dmlbench.study.measurements import Measurement
 from dmlbench.study.recipe import Model
 from dmldata.common.strict import StrictModel
 

@@ -12,7 +12,7 @@ from dmlbench.results import Result
 from dmlbench.scores.registry import RETRIEVAL
 from dmlbench.study.averages import mean_or_none
 from dmlbench.study.changes import Change, by_fold, paired_change, scores_of
-from dmlbench.study.models import Measurement
+from dmlbench.study.measurements import Measurement
 from dmlbench.study.recipe import Model
 from dmlbench.study.trajectories import Point
 from dmldata.common.errors import InputError

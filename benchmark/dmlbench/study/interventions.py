@@ -8,7 +8,7 @@ from dmlbench.comparison.group_tests import GroupComparison, GroupTest, further_
 from dmlbench.results.files import DatasetRecord, Score
 from dmlbench.study.averages import Averaged, average
 from dmlbench.study.changes import Change, by_fold, training_changes
-from dmlbench.study.models import MeasuredInterventions
+from dmlbench.study.measurements import MeasuredInterventions
 from dmlbench.study.recipe import Model
 from dmldata.common.strict import StrictModel
 

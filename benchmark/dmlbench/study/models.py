@@ -1,176 +1,45 @@
-"""Train or load one model of a study, and measure it."""
+"""Measure one model of a study."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from dmlbench import load_model
 from dmlbench.comparison.group_tests import RETRIEVAL_SCORE
 from dmlbench.embedding import embed
 from dmlbench.evaluation.dataset_input import dataset_properties, scene_ids
 from dmlbench.evaluation.model_evaluation import evaluate_model
-from dmlbench.losses import loss_named
 from dmlbench.models import LoadedModel
-from dmlbench.models.reality_check import fill_in_loss
 from dmlbench.results import Result
 from dmlbench.results.files import (
     FORMAT,
-    DatasetRecord,
-    Interventions,
-    PropertiesFile,
     PropertyScores,
-    RunFile,
-    SaliencyFile,
     Settings,
 )
-from dmlbench.results.folder import EMBEDDINGS, MAPS, ResultFolder
+from dmlbench.results.folder import EMBEDDINGS, MAPS
 from dmlbench.scores.options import ScoreSettings
-from dmlbench.scores.registry import MAIN, PAPER
 from dmlbench.scores.score_properties import measure_neighbors
-from dmlbench.sources import ImageSource, open_source
-from dmlbench.study.recipe import ClassImages, Images, StudyRecipe
-from dmlbench.study.search import RateSearch
-from dmlbench.study.steps import Steps
-from dmlbench.study.trainings import (
-    Training,
-    check_loss,
-    check_network,
-    model_name,
-    plan_training,
-    run_training,
+from dmlbench.sources import ImageSource
+from dmlbench.study.measurements import (
+    CLASSES,
+    INTERVENTION,
+    PROPERTIES,
+    SCORED,
+    CheckpointRetrieval,
+    CheckpointScores,
+    MeasuredInterventions,
+    Measurement,
+    compared_scores,
+    labels_of,
+    open_images,
+    swept_group,
 )
-from dmlbench.study.trajectories import Point, trajectory
-from dmldata.common.errors import InputError
-from dmldata.common.output import Say
-from dmldata.common.strict import StrictModel
-
-if TYPE_CHECKING:
-    from dmlbench.training.task import Task
+from dmlbench.study.network import TrainedModel
+from dmlbench.study.recipe import Images
+from dmlbench.study.trajectories import Point
 
 
-class Measurement(StrictModel):
-    """The JSON files of a model's results on a dataset; `saliency` only if maps were requested."""
-
-    run: RunFile
-    properties: PropertiesFile
-    saliency: SaliencyFile | None = None
-
-    def result(self, results: Path) -> Result:
-        """Return the result for `dmlbench.comparison`.
-
-        Args:
-            results: folder of all results that `evaluate` writes to.
-        """
-        folder = ResultFolder(results / self.run.model.id / self.run.dataset.fingerprint)
-        return Result(folder, self.run, self.properties, self.saliency)
-
-
-PROPERTIES = "properties"
-"""Name of the step that scores the images of properties."""
-
-CLASSES = "classes"
-"""Name of the step that scores the images of classes."""
-
-INTERVENTION = "intervention"
-"""Start of the names of the steps that measure what the changes of a sweep do."""
-
-SCORED = {"seed", "intervals", "chance"}
-"""Settings that decide scores."""
-
-
-class CheckpointScores(StrictModel):
-    """The scores of a checkpoint by property, without those that nothing compares."""
-
-    properties: dict[str, PropertyScores]
-
-
-class CheckpointRetrieval(StrictModel):
-    """MAP@R of a checkpoint on the images of classes."""
-
-    map_at_r: float | None
-
-
-class MeasuredInterventions(StrictModel):
-    """The interventions of a sweep on one model."""
-
-    dataset: DatasetRecord
-    interventions: Interventions
-
-
-class StudyModel:
-    """The model of one loss and fold.
-
-    Args:
-        out: folder of the study.
-        say: called with lines for the user.
-        condition: name of the condition that it is trained in; None for the options of the study.
-    """
-
-    def __init__(
-        self,
-        recipe: StudyRecipe,
-        loss: str,
-        fold: int,
-        out: Path,
-        say: Say,
-        *,
-        condition: str | None = None,
-        quiet: bool = False,
-    ) -> None:
-        self.recipe, self.loss, self.fold, self.condition = recipe, loss, fold, condition
-        self.name = model_name(loss, fold, condition)
-        self._out, self._say, self._quiet = out, say, quiet
-        self._steps = Steps(out / "steps")
-
-    @cached_property
-    def decides(self) -> dict[str, Any]:
-        """Return everything that decides the model.
-
-        Raises:
-            InputError: the settings of the training are not valid, or there is no such model.
-        """
-        if self.recipe.model is not None:
-            return {"model": self._loaded.id}
-        return self._task.plan
-
-    def check(self, started: set[str], *, searched: bool) -> None:
-        """Check what decides the model, as far as it is known before learning rates are searched.
-
-        Args:
-            started: keys of the networks that were built before, which this adds to.
-
-        Raises:
-            InputError: the settings of the training are not valid, or there is no such model.
-        """
-        if self.recipe.model is not None:
-            _ = self.decides
-            return
-        task = self._plan({}) if searched else self._task
-        network = task.settings.trunk, task.hyperparameters.size, task.hyperparameters.frozen_stages
-        if loss_named(self.loss).group != "control":
-            check_loss(task)
-            if str(network) not in started:
-                check_network(task)
-                started.add(str(network))
-
-    def training(self) -> Training | None:
-        """Return the outcome of the training, after training; None for a loaded model."""
-        if self.recipe.model is not None:
-            return None
-        return self._steps.take(self._training_step, self.decides, Training, self._outcome)
-
-    @property
-    def _training_step(self) -> str:
-        return f"{self.name}.training"
-
-    @property
-    def diverged(self) -> str | None:
-        """What was not a finite number in the training, after training; None if all was."""
-        training = self.training()
-        return None if training is None else training.diverged
+class StudyModel(TrainedModel):
+    """The model of one loss and fold, measured on all that the recipe names."""
 
     def measure(
         self, what: str, images: Images, only: tuple[str, ...] | None = None
@@ -215,12 +84,6 @@ class StudyModel:
             self._evaluate(open_images(images), self._settings(0), self._loaded)
         return result
 
-    @property
-    def points(self) -> list[Point]:
-        """The checkpoints and the best epoch of the training, after training."""
-        training = self.training()
-        return [] if training is None else trajectory(training)
-
     def score_point(self, point: Point) -> dict[str, PropertyScores]:
         """Return the scores of the model of `point` by property, on the images of properties.
 
@@ -235,7 +98,7 @@ class StudyModel:
 
         def make() -> CheckpointScores:
             scored = self._neighbors(point.epoch, source)
-            return CheckpointScores(properties=_compared_scores(scored))
+            return CheckpointScores(properties=compared_scores(scored))
 
         step = f"{self.name}.epoch{point.epoch:04d}"
         return self._steps.take(step, decides, CheckpointScores, make).properties
@@ -364,14 +227,6 @@ class StudyModel:
             quiet=self._quiet,
         )
 
-    @cached_property
-    def _loaded(self) -> LoadedModel:
-        if self.recipe.model is not None:
-            reference = fill_in_loss(self.recipe.model, self.loss, self.fold)
-            return load_model(reference, loss=self.loss)
-        self._train()
-        return load_model(str(self._task.settings.file))
-
     def _neighbors(
         self, epoch: int, source: ImageSource, only: tuple[str, ...] | None = None
     ) -> dict[str, PropertyScores]:
@@ -383,112 +238,6 @@ class StudyModel:
             ScoreSettings(self.recipe.seed, chance=False),
             scenes=scene_ids(source),
         )
-
-    def _checkpoint(self, epoch: int) -> LoadedModel:
-        self._train()
-        return load_model(str(self._checkpoint_file(epoch)))
-
-    def _checkpoint_file(self, epoch: int) -> Path:
-        from dmlbench.training.checkpoints import checkpoint_file
-
-        return checkpoint_file(self._task.settings.folder, epoch)
-
-    @cached_property
-    def _task(self) -> Task:
-        rates: dict[str, float] = {}
-        if self.recipe.search is not None and loss_named(self.loss).group != "control":
-            search = RateSearch(self.recipe, self.loss, self._out, self._say, quiet=self._quiet)
-            rates = search.searched().best.rates
-        return self._plan(rates)
-
-    def _plan(self, rates: Mapping[str, float]) -> Task:
-        """Plan the training with these learning rates, where its condition has no others."""
-        changes: dict[str, Any] = {}
-        if self.condition is not None:
-            changes |= self.recipe.conditions[self.condition].training
-        changes["hyperparameters"] = {**rates, **changes.get("hyperparameters", {})}
-        return plan_training(self.recipe, self.loss, self.fold, self.name, self._out, changes)
-
-    def _outcome(self) -> Training:
-        from dmlbench.training import DivergedError
-
-        try:
-            return self._train()
-        except DivergedError as error:
-            return Training(metrics={}, history=[], made_with={}, diverged=str(error))
-
-    def _train(self) -> Training:
-        """Train the model, or read its file.
-
-        Raises:
-            InputError: its file was gone, and trained again it is another model than the one that
-                its steps are of, as it can be on other hardware.
-        """
-        outcome = run_training(self._task, self.name, self._say, quiet=self._quiet)
-        earlier = self._steps.read(self._training_step, self.decides, Training)
-        if earlier is not None and earlier.levels != outcome.levels:
-            raise InputError(
-                f"{self.name}: trained again, it is another model than its steps are of; valid: "
-                f"remove {self._steps.path(self.name + '.*')}, or go on where its files are"
-            )
-        return outcome
-
-
-def open_images(images: Images) -> ImageSource:
-    """Open the images that the recipe names.
-
-    Raises:
-        InputError: they do not exist or are damaged.
-    """
-    options = {name: value for name, value in images.options().items() if value is not None}
-    return open_source(images.data, **options)
-
-
-def swept_group(images: Images) -> str:
-    """Return the group of factors that a sweep changes.
-
-    Raises:
-        InputError: the images are no sweep.
-    """
-    group = open_images(images).manifest.sweep_group
-    if group is None:
-        raise InputError(
-            f"interventions: {images.data} is no sweep; valid: a dataset of "
-            "'dmlgen render --factor GROUP'"
-        )
-    return group
-
-
-def labels_of(images: ClassImages | None) -> tuple[str, ...]:
-    """Return the properties that are classes."""
-    from dmlbench.training.data import find_label
-
-    if images is None:
-        return ()
-    source = open_images(images)
-    return tuple(find_label(source, name) for name in images.label or (None,))
-
-
-def _compared_scores(scored: Mapping[str, PropertyScores]) -> dict[str, PropertyScores]:
-    """Return what losses are compared by: NR-Precision, and the values that tests of groups take.
-
-    There are many checkpoints, and replicates are nearly all of a score's text.
-    """
-    compared = {}
-    for name, each in scored.items():
-        values = {
-            key: each.scores[key].model_copy(update={"replicates": None})
-            for key in (PAPER.key, RETRIEVAL_SCORE)
-        }
-        scores = {MAIN.key: each.scores[MAIN.key], **values}
-        facts = {field: getattr(each, field) for field in PropertyScores.model_fields}
-        compared[name] = PropertyScores.model_validate(facts | scores)
-    return compared
-
-
-def main_values(scored: Mapping[str, PropertyScores]) -> dict[str, float | None]:
-    """Return NR-Precision by property; None where there is none."""
-    return {name: each.scores[MAIN.key].value for name, each in scored.items()}
 
 
 def _has_maps(result: Result) -> bool:

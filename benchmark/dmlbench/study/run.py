@@ -10,9 +10,12 @@ from dmlbench.comparison.group_tests import RETRIEVAL_SCORE
 from dmlbench.evaluation.executor_settings import LOCAL, ExecutorSettings
 from dmlbench.losses import without_controls
 from dmlbench.study.changes import Change, scores_of, training_changes
+from dmlbench.study.compared_maps import maps_to_make
 from dmlbench.study.findings import Findings
-from dmlbench.study.gather import chosen_point, gather, maps_to_make, measure_all, trainings_of
-from dmlbench.study.models import StudyModel, labels_of, open_images, swept_group
+from dmlbench.study.gather import gather, measure_all, trainings_of
+from dmlbench.study.levels import chosen_point
+from dmlbench.study.measurements import labels_of, open_images, swept_group
+from dmlbench.study.models import StudyModel
 from dmlbench.study.recipe import StudyRecipe
 from dmlbench.study.search import RateSearch
 from dmlbench.study.trainings import untrained_levels

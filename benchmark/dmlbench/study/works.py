@@ -8,13 +8,8 @@ from typing import Literal, NamedTuple
 
 from dmlbench.evaluation.executor_settings import ExecutorSettings
 from dmlbench.losses import loss_named
-from dmlbench.study.models import (
-    CLASSES,
-    PROPERTIES,
-    Measurement,
-    StudyModel,
-    labels_of,
-)
+from dmlbench.study.measurements import CLASSES, PROPERTIES, Measurement, labels_of
+from dmlbench.study.models import StudyModel
 from dmlbench.study.recipe import StudyRecipe
 from dmlbench.study.search import RateSearch
 from dmlbench.study.trainings import model_name

@@ -6,7 +6,8 @@ import pytest
 
 from dmlbench.present.study_files import write_study
 from dmlbench.study.averages import Averaged
-from dmlbench.study.findings import Findings, retrieval_spearman
+from dmlbench.study.find import retrieval_spearman
+from dmlbench.study.findings import Findings
 
 ROOT = Path(__file__).parents[3]
 LOSSES = ("arcface", "cosface", "triplet", "margin", "fastap")

@@ -1,0 +1,308 @@
+"""Combine the measurements of all models of a study into its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+
+from dmlbench.comparison.comparison import Pair, mean_correlations
+from dmlbench.comparison.group_tests import (
+    MAPS,
+    MAPS_GIVEN_UNTRAINED,
+    Agreements,
+    GroupComparison,
+    class_retrieval,
+    compare_groups,
+)
+from dmlbench.comparison.groups import Groups, family_groups
+from dmlbench.comparison.rank_tests import holm
+from dmlbench.comparison.relabeling import rank_correlation
+from dmlbench.losses import without_controls
+from dmlbench.results.files import CLASSES, PropertyScores
+from dmlbench.scores.registry import ADJUSTED, MAIN, PAPER, RETRIEVAL
+from dmlbench.study.averages import Averaged, average, mean_or_none
+from dmlbench.study.changes import Change, scores_of, training_changes
+from dmlbench.study.conditions import ConditionFindings
+from dmlbench.study.findings import (
+    AtGain,
+    EqualRetrieval,
+    Findings,
+    FoldAgreement,
+    MapComparison,
+    PartialCorrelations,
+    RankCorrelation,
+    Trained,
+    mean_ceiling,
+    mean_r,
+)
+from dmlbench.study.interventions import find_interventions
+from dmlbench.study.measurements import MeasuredInterventions, Measurement
+from dmlbench.study.recipe import Model, StudyRecipe
+from dmlbench.study.representations import RepresentationComparison
+from dmlbench.study.search import Searched
+from dmlbench.study.trainings import Training, untrained_levels
+from dmlbench.study.trajectories import ChosenPoints, ScoredPoint
+
+SCORES = tuple(score.key for score in (MAIN, PAPER, ADJUSTED))
+ScoredProperties = Mapping[str, PropertyScores]
+"""The scores of a model by property."""
+
+FEWEST_LOSSES = 5
+"""Minimum number of losses for a rank correlation over them."""
+
+
+class Parts(TypedDict, total=False):
+    """Fields of `Findings` that are there only if a recipe asks for them."""
+
+    equal_map_at_r: EqualRetrieval | None
+    further_gains: tuple[AtGain, ...]
+    searches: dict[str, Searched]
+    conditions: dict[str, ConditionFindings]
+    trajectories: dict[str, dict[int, list[ScoredPoint]]]
+    other_maps: dict[str, MapComparison]
+    representations: RepresentationComparison | None
+    left_out: dict[str, Change]
+    diverged: tuple[str, ...]
+
+
+def find(
+    recipe: StudyRecipe,
+    trainings: Mapping[Model, Training],
+    properties: Mapping[Model, Measurement],
+    classes: Mapping[Model, Measurement],
+    labels: Sequence[str],
+    maps: MapComparison | None,
+    repeats: MapComparison | None,
+    given_untrained: PartialCorrelations | None,
+    groups: Groups | None,
+    interventions: Mapping[str, Mapping[Model, MeasuredInterventions]],
+    **parts: Unpack[Parts],
+) -> Findings:
+    """Combine the results of all steps of a study.
+
+    Args:
+        labels: properties of the images of `classes` that are classes.
+        maps: comparison of maps of all losses of one fold.
+        repeats: comparison of maps of all losses of all folds that have maps.
+        given_untrained: the maps of trained losses given those of the untrained network.
+        groups: the models of both groups; None if the losses are not of two groups.
+        interventions: those of each model by swept group of factors.
+        parts: as in `Findings`.
+    """
+    measured = {loss for loss, _ in properties}
+    losses = tuple(loss for loss in recipe.compared if loss in measured)
+    first = next(iter(properties.values()))
+    datasets = {"properties": first.run.dataset}
+    if classes:
+        datasets["classes"] = next(iter(classes.values())).run.dataset
+    by_score = _by_score(_scores(properties), losses, SCORES)
+    of_classes = _scores(classes)
+    by_label = {
+        label: {
+            loss: {score.key: _averaged(of_classes, loss, label, score.key) for score in RETRIEVAL}
+            for loss in losses
+        }
+        for label in labels
+    }
+    agreements: dict[str, Agreements] = {MAPS: mean_correlations(maps.pairs if maps else ())}
+    if given_untrained is not None:
+        agreements[MAPS_GIVEN_UNTRAINED] = given_untrained.agreements()
+    representations = parts.get("representations")
+    agreements |= representations.agreements() if representations else {}
+    measured_groups = (properties, classes, labels, maps, agreements)
+    comparison = _groups(groups, *measured_groups)
+    families = _groups(groups and family_groups(groups), *measured_groups)
+    ids = {model: each.run.model.id for model, each in properties.items()}
+    return Findings(
+        recipe=recipe,
+        losses=losses,
+        datasets=datasets,
+        trainings={loss: _trained(trainings, loss) for loss in losses} if trainings else {},
+        properties=by_score,
+        changes={
+            name: training_changes(scores_of(properties, name), losses)
+            for name in first.properties.properties
+        },
+        classes=by_label,
+        retrieval_spearman=retrieval_spearman(by_score[MAIN.key], by_label),
+        maps=maps,
+        maps_given_untrained=given_untrained,
+        fold_agreement=_fold_agreement(losses, repeats) if repeats else {},
+        groups=comparison,
+        families=families,
+        interventions=find_interventions(interventions, losses, ids, comparison, families),
+        **parts,
+    )
+
+
+def at_equal_retrieval(
+    chosen: ChosenPoints,
+    scored: Mapping[Model, ScoredProperties],
+    names: Mapping[Model, str],
+    groups: Groups | None,
+    trainings: Mapping[Model, Training],
+    retrieved: Mapping[Model, float | None],
+) -> EqualRetrieval:
+    """Combine the scores of the models at equal MAP@R.
+
+    Args:
+        chosen, scored: these models, and their scores.
+        names: names of the models in `groups`.
+        retrieved: their MAP@R on classes that were not trained on; may be empty.
+    """
+    by_property = _by_property({names[at]: scores for at, scores in scored.items()})
+    retrieval = {
+        names[loss, fold]: point.map_at_r
+        for loss, by_fold in chosen.points.items()
+        for fold, point in by_fold.items()
+    }
+
+    def compared(of: Groups | None) -> GroupComparison | None:
+        return compare_groups(of, by_property, {}, {}, retrieval) if of else None
+
+    return EqualRetrieval(
+        levels=chosen.levels,
+        points=chosen.points,
+        left_out=chosen.left_out,
+        properties=_by_score(scored, tuple(chosen.points), (MAIN.key,)),
+        groups=compared(groups),
+        families=compared(groups and family_groups(groups)),
+        untrained=untrained_levels(trainings),
+        retrieval={
+            loss: mean_or_none([retrieved[loss, fold] for fold in by_fold])
+            for loss, by_fold in chosen.points.items()
+        }
+        if retrieved
+        else {},
+    )
+
+
+def _scores(measured: Mapping[Model, Measurement]) -> dict[Model, ScoredProperties]:
+    return {model: each.properties.properties for model, each in measured.items()}
+
+
+def _by_score(
+    scored: Mapping[Model, ScoredProperties], losses: Sequence[str], keys: Sequence[str]
+) -> dict[str, dict[str, dict[str, Averaged]]]:
+    """Return the scores of these keys by key, property and loss."""
+    names = next(iter(scored.values()))
+    return {
+        key: {name: {loss: _averaged(scored, loss, name, key) for loss in losses} for name in names}
+        for key in keys
+    }
+
+
+def _averaged(scored: Mapping[Model, ScoredProperties], loss: str, name: str, key: str) -> Averaged:
+    return average(
+        [scores[name].scores.get(key) for (of, _), scores in scored.items() if of == loss]
+    )
+
+
+def _trained(trainings: Mapping[Model, Training], loss: str) -> Trained:
+    metrics_by_fold = [
+        training.metrics
+        for (trained_loss, _), training in trainings.items()
+        if trained_loss == loss
+    ]
+    untrained = [metrics["untrained"] for metrics in metrics_by_fold]
+    trained = [metrics["trained"] for metrics in metrics_by_fold if metrics["trained"] is not None]
+    return Trained(
+        untrained=_means(untrained),
+        trained=_means(trained) if trained else None,
+        beats=sum(a["map_at_r"] > b["map_at_r"] for a, b in zip(trained, untrained, strict=False)),
+        folds=len(metrics_by_fold),
+    )
+
+
+def _means(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    return {
+        score: float(np.mean([row[score] for row in rows]))
+        for score in ("map_at_r", "precision_at_1")
+    }
+
+
+def retrieval_spearman(
+    properties: Mapping[str, Mapping[str, Averaged]],
+    classes: Mapping[str, Mapping[str, Mapping[str, Averaged]]],
+) -> dict[str, RankCorrelation]:
+    """Return Spearman's rho of retrieval and NR-Precision by property; see `Findings`.
+
+    Properties that lack a score for some loss, or have the same for all, are left out.
+
+    Args:
+        properties: scores by property and loss.
+        classes: scores by label, loss and score.
+    """
+    retrieval = next(iter(classes.values()), {})
+    trained = without_controls(retrieval)
+    if len(trained) < FEWEST_LOSSES:
+        return {}
+    tests = {}
+    for name, by_loss in properties.items():
+        scores = [(retrieval[loss]["map_at_r"].mean, by_loss[loss].mean) for loss in trained]
+        known = [(a, b) for a, b in scores if a is not None and b is not None]
+        retrieved, clustered = [a for a, _ in known], [b for _, b in known]
+        if len(known) == len(trained) and min(len({*retrieved}), len({*clustered})) > 1:
+            tests[name] = rank_correlation(retrieved, clustered)
+    adjusted = holm([test.p for test in tests.values()])
+    return {
+        name: RankCorrelation(rho=test.effect, p=test.p, p_holm=p_holm)
+        for (name, test), p_holm in zip(tests.items(), adjusted, strict=True)
+    }
+
+
+def _fold_agreement(losses: Sequence[str], maps: MapComparison) -> dict[str, FoldAgreement]:
+    pairs: dict[frozenset[str], list[Pair]] = {}
+    for pair in maps.pairs:
+        (first, of_first), (second, of_second) = maps.names[pair.a], maps.names[pair.b]
+        if first == second or of_first == of_second:
+            pairs.setdefault(frozenset((first, second)), []).append(pair)
+    trained = without_controls(losses)
+    agreement_by_loss = {}
+    for loss in losses:
+        folds = pairs.get(frozenset((loss,)), [])
+        agreement_by_loss[loss] = FoldAgreement(
+            r=mean_r(folds),
+            ceiling=mean_ceiling(folds),
+            pairs=len(folds),
+            images=len(maps.keys),
+            others={
+                other: mean_r(pairs[frozenset((loss, other))])
+                for other in trained
+                if other != loss and loss in trained
+            },
+        )
+    return agreement_by_loss
+
+
+def _groups(
+    groups: Groups | None,
+    properties: Mapping[Model, Measurement],
+    classes: Mapping[Model, Measurement],
+    labels: Sequence[str],
+    maps: MapComparison | None,
+    agreements: Mapping[str, Agreements],
+) -> GroupComparison | None:
+    if groups is None:
+        return None
+    by_property = _by_property(_by_model(properties))
+    retrieval = class_retrieval(
+        {CLASSES[0]: _by_property(_by_model(classes))[labels[0]]} if classes else by_property
+    )
+    attention = {model: mean.value for model, mean in maps.attention_on_car.items()} if maps else {}
+    return compare_groups(groups, by_property, attention, agreements, retrieval)
+
+
+def _by_model(measured: Mapping[Model, Measurement]) -> dict[str, ScoredProperties]:
+    """Return the scores by id of the model."""
+    return {each.run.model.id: each.properties.properties for each in measured.values()}
+
+
+def _by_property(scored: Mapping[str, ScoredProperties]) -> dict[str, dict[str, PropertyScores]]:
+    """Return the scores by property, then by model."""
+    return {
+        name: {model: scores[name] for model, scores in scored.items()}
+        for name in next(iter(scored.values()))
+    }

@@ -9,7 +9,6 @@ from dmlbench.losses import loss_named
 from dmlbench.present.numbers import joined, number
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names
 from dmlbench.scores.registry import MAIN, declared
-from dmlbench.study.averages import mean_or_none
 from dmlbench.study.conditions import ConditionFindings
 from dmlbench.study.findings import Findings, mean_ceiling, mean_r
 
@@ -81,8 +80,7 @@ def level_table(findings: Findings) -> Table:
         test = tests.get(name)
         cells: list[Cell] = [test.corrected.means[group] if test else None for group in groups]
         for at in compared.values():
-            values = at.scores[name].values()
-            cells += [mean_or_none([each[which] for each in values]) for which in (0, 1)]
+            cells += at.means(name)
         rows.append((name, *cells))
     columns = [Column("property", role="name")]
     columns += [Column(group, MAIN.digits) for group in groups]

@@ -112,7 +112,10 @@ def _retrieval_of_chosen(equal: EqualRetrieval) -> Iterator[str]:
             f"{group} {number(mean(levels), 3)} ({range_text(levels, 3)})"
             for group, levels in by_group.items()
         ]
-        yield f"MAP@R of these models on classes that choose nothing: {joined(reached)}."
+        yield (
+            "MAP@R of these models on classes that are neither trained nor validated on: "
+            f"{joined(reached)}."
+        )
 
 
 def _at_further_gains(findings: Findings) -> Iterator[str]:

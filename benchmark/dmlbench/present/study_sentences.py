@@ -21,7 +21,7 @@ from dmlbench.present.study_group_sentences import (
 )
 from dmlbench.results.files import CLASSES
 from dmlbench.scores.registry import MAIN, declared
-from dmlbench.study.averages import Averaged, mean_or_none
+from dmlbench.study.averages import Averaged
 from dmlbench.study.changes import UNTRAINED, apart
 from dmlbench.study.conditions import ConditionFindings
 from dmlbench.study.findings import Findings, mean_ceiling, mean_r
@@ -105,9 +105,7 @@ def _at_level(findings: Findings, condition: ConditionFindings) -> str:
         return ""
     said = []
     for name in beyond_doubt(equal.groups.properties):
-        usual, changed = (
-            mean_or_none([values[which] for values in at.scores[name].values()]) for which in (0, 1)
-        )
+        usual, changed = at.means(name)
         groups = means_words(equal.groups.properties[name])
         said.append(f"{name} {number(usual, 2)} becomes {number(changed, 2)} ({groups})")
     if not said:

@@ -53,6 +53,11 @@ class ConditionAtLevel(StrictModel):
     points: dict[str, dict[int, Point]]
     scores: dict[str, dict[str, tuple[float | None, float | None]]]
 
+    def means(self, name: str) -> tuple[float | None, float | None]:
+        """Return the means of a property over the losses, as in the study and in the condition."""
+        usual, changed = zip(*self.scores[name].values(), strict=True)
+        return mean_or_none(usual), mean_or_none(changed)
+
 
 class ConditionFindings(StrictModel):
     """What a condition changes.

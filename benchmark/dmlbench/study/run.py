@@ -20,7 +20,7 @@ from dmlbench.study.recipe import StudyRecipe
 from dmlbench.study.search import RateSearch
 from dmlbench.study.trainings import untrained_levels
 from dmlbench.study.trajectories import ChosenPoints, choose_points
-from dmlbench.study.works import Runner, Work, work_on
+from dmlbench.study.works import Kind, Runner, Work, work_on
 from dmldata.common.errors import InputError, PrismError
 from dmldata.common.output import Say, say
 
@@ -91,7 +91,11 @@ def run_study(
     chosen = _choose(recipe, models) if recipe.equal_map_at_r else None
     if chosen is not None:
         points = [(model, chosen_point(chosen, model)) for model in models]
-        for kind in (*(() if recipe.trajectories else ("checkpoint",)), "retrieval"):
+        kinds: dict[Kind, bool] = {
+            "checkpoint": not recipe.trajectories,
+            "retrieval": recipe.classes is not None,
+        }
+        for kind in (kind for kind, needed in kinds.items() if needed):
             runner.run(
                 [
                     work_on(kind, model)._replace(epoch=point.epoch)

@@ -35,7 +35,7 @@ from dmldata.contract.samples import (
     Row,
     sample_json,
     samples_table,
-    write_samples_table,
+    write_samples,
 )
 from dmldata.contract.shards import EXTENSIONS, write_shard
 from dmldata.contract.tar import IMAGE_EXTENSIONS, MAPS
@@ -135,7 +135,7 @@ def write_dataset(
             "image_size": contents.size,
             "sample_files": tuple(e for e in EXTENSIONS if e in contents.extensions | {"json"}),
             "shards": tuple(shards),
-            "samples": write_samples_table(folder / SAMPLES_FILE, table),
+            "samples": write_samples(folder / SAMPLES_FILE, table),
         }
     )
     write_card(folder, manifest, table)

@@ -9,7 +9,7 @@ from dmlbench.evaluation.score_files import score_files
 from dmlbench.scores import score_properties
 from dmlbench.scores.options import ScoreSettings
 from dmlbench.sources.embedding_file import load_embeddings
-from dmlbench.sources.label_table import read_label_table, read_labels
+from dmlbench.sources.label_table import read_label_table
 from dmldata.common.errors import InputError
 
 
@@ -45,7 +45,7 @@ def test_columns_are_properties_and_empty_cells_are_no_label(csv):
 
 
 def test_numbers_are_linear_and_whole_ones_that_occur_twice_are_names(csv):
-    properties = read_labels(csv("size,class\n1,7\n01,8\n2.5,7\n3,8\n"))
+    properties = read_label_table(csv("size,class\n1,7\n01,8\n2.5,7\n3,8\n")).properties
     assert properties["size"].kind == "linear"
     assert properties["size"].labels.tolist() == [1.0, 1.0, 2.5, 3.0]
     assert properties["class"].kind == "categorical"
@@ -59,7 +59,11 @@ def test_quotes_byte_order_marks_and_windows_lines_are_read(csv):
 
 
 def test_a_blank_line_is_a_missing_label_of_a_single_column(csv):
-    assert read_labels(csv("car\na\n\nb\n\n"))["car"].labels.tolist() == ["a", None, "b"]
+    assert read_label_table(csv("car\na\n\nb\n\n")).properties["car"].labels.tolist() == [
+        "a",
+        None,
+        "b",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +84,7 @@ def test_a_blank_line_is_a_missing_label_of_a_single_column(csv):
 )
 def test_a_broken_table_is_refused_with_its_line(csv, text, message):
     with pytest.raises(InputError, match=message) as error:
-        read_labels(csv(text))
+        read_label_table(csv(text))
     assert "\n" not in str(error.value)
 
 
@@ -88,9 +92,9 @@ def test_a_label_file_that_cannot_be_read_is_refused(csv, tmp_path):
     with pytest.raises(
         InputError, match=r"missing.csv: No such file or directory; valid: a table of labels"
     ):
-        read_labels(tmp_path / "missing.csv")
+        read_label_table(tmp_path / "missing.csv")
     with pytest.raises(InputError, match=r"labels.csv: not UTF-8 text"):
-        read_labels(csv("farbe\ngrün\n", encoding="latin-1"))
+        read_label_table(csv("farbe\ngrün\n", encoding="latin-1"))
 
 
 def test_files_score_like_arrays(csv, npy):
@@ -99,7 +103,7 @@ def test_files_score_like_arrays(csv, npy):
     scenes = [f"s{i // 2}" for i in range(60)]
     rows = "".join(f"{i},{i % 3},{scenes[i]}\n" for i in range(60))
     labels = csv("key,car,scene_id\n" + rows)
-    expected = score_properties(x, read_labels(labels), scenes=scenes, seed=2)
+    expected = score_properties(x, read_label_table(labels).properties, scenes=scenes, seed=2)
     scored = score_files(npy(x), labels, ScoreSettings(seed=2))
     assert scored.notes == ("kinds inferred from the values (car: categorical, 3 values)",)
     assert scored.model_dump(mode="json") | {"notes": []} == expected

@@ -36,11 +36,6 @@ class LabelTable:
     notes: tuple[str, ...] = ()
 
 
-def read_labels(path: str | Path) -> dict[str, Property]:
-    """Return the properties of a label file; see `read_label_table`."""
-    return read_label_table(path).properties
-
-
 def read_label_table(
     path: str | Path, specs: Mapping[str, PropertySpec] | None = None
 ) -> LabelTable:

@@ -104,22 +104,14 @@ def samples_table(rows: Iterable[Row], factors: Sequence[Factor]) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def write_samples(
-    path: str | os.PathLike[str], rows: Iterable[Row], factors: Sequence[Factor]
-) -> Samples:
-    """Write samples.parquet; the same rows give the same bytes (under one version of pyarrow).
+def write_samples(path: str | os.PathLike[str], table: pa.Table) -> Samples:
+    """Write a table that `samples_table` made as samples.parquet.
+
+    The same rows give the same bytes (under one version of pyarrow).
 
     Returns:
         Length and digest of the file, for the manifest.
-
-    Raises:
-        InputError: see `samples_table`.
     """
-    return write_samples_table(path, samples_table(rows, factors))
-
-
-def write_samples_table(path: str | os.PathLike[str], table: pa.Table) -> Samples:
-    """Write a table that `samples_table` made, as `write_samples` does."""
     import pyarrow.parquet as pq
 
     with atomic_file(path) as file:

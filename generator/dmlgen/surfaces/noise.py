@@ -72,15 +72,6 @@ def scattered(count: int, rng: np.random.Generator, spread: float = 0.8) -> Arra
     return points
 
 
-def bond(rows: int, columns: int) -> Array:
-    """Return the centers [K, 2] of the stones of a wall whose rows are shifted by half a stone."""
-    row, column = np.mgrid[:rows, :columns]
-    x = (column + 0.5 + 0.5 * (row % 2)) / columns
-    y = (row + 0.5) / rows
-    points: Array = np.stack([x, y], axis=-1).reshape(-1, 2)
-    return points
-
-
 class Bricks(NamedTuple):
     """Rectangular stones.
 

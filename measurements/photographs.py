@@ -1,6 +1,6 @@
 """Real photographs to compare renders with, from packages that ship some.
 
-Colour photographs of everyday things, neither drawn, nor synthetic, nor of test patterns.
+Color photographs of everyday things, neither drawn, nor synthetic, nor of test patterns.
 """
 
 from pathlib import Path

@@ -16,10 +16,10 @@ BLOCK = 16
 EDGE = 0.06
 """Gradient magnitude (Sobel, luminance 0..1) from which a pixel is an edge."""
 FLAT = 1.5
-"""Standard deviation, in grey levels, below which a block is near-constant."""
+"""Standard deviation, in gray levels, below which a block is near-constant."""
 
 
-def grey(pixels: np.ndarray) -> np.ndarray:
+def gray(pixels: np.ndarray) -> np.ndarray:
     """Luma of the encoded picture [H, W], 0..1 (ITU-R BT.709)."""
     return pixels @ np.array([0.2126, 0.7152, 0.0722]) / 255
 
@@ -32,7 +32,7 @@ def spectrum_slope(pixels: np.ndarray, seen: np.ndarray) -> float:
     Of the whole picture, as a square around its middle under a Hann window, from 6 cycles a picture
     to half the Nyquist frequency, averaged over directions.
     """
-    luma = grey(pixels)
+    luma = gray(pixels)
     side = min(luma.shape)
     top, left = ((n - side) // 2 for n in luma.shape)
     square = luma[top : top + side, left : left + side]
@@ -58,27 +58,27 @@ def blocks(values: np.ndarray, seen: np.ndarray, side: int) -> np.ndarray:
 
 
 def local_contrast(pixels: np.ndarray, seen: np.ndarray) -> float:
-    """Median over blocks of 16 x 16 of the luma's standard deviation, in grey levels."""
-    return float(np.median(255 * blocks(grey(pixels), seen, BLOCK).std(axis=1)))
+    """Median over blocks of 16 x 16 of the luma's standard deviation, in gray levels."""
+    return float(np.median(255 * blocks(gray(pixels), seen, BLOCK).std(axis=1)))
 
 
 def strong_contrast(pixels: np.ndarray, seen: np.ndarray) -> float:
-    """90th percentile over blocks of 16 x 16 of the luma's standard deviation, in grey levels."""
-    return float(np.percentile(255 * blocks(grey(pixels), seen, BLOCK).std(axis=1), 90))
+    """90th percentile over blocks of 16 x 16 of the luma's standard deviation, in gray levels."""
+    return float(np.percentile(255 * blocks(gray(pixels), seen, BLOCK).std(axis=1), 90))
 
 
 def edge_density(pixels: np.ndarray, seen: np.ndarray) -> float:
     """Share of pixels whose Sobel gradient exceeds EDGE."""
-    return float((sobel(grey(pixels)) > EDGE)[seen].mean())
+    return float((sobel(gray(pixels)) > EDGE)[seen].mean())
 
 
 def flat_share(pixels: np.ndarray, seen: np.ndarray) -> float:
     """Share of 8 x 8 blocks whose luma hardly varies (standard deviation below FLAT)."""
-    return float((255 * blocks(grey(pixels), seen, 8).std(axis=1) < FLAT).mean())
+    return float((255 * blocks(gray(pixels), seen, 8).std(axis=1) < FLAT).mean())
 
 
 def chroma(pixels: np.ndarray, seen: np.ndarray) -> float:
-    """Mean chroma in CIELAB, 0 (grey) to about 130."""
+    """Mean chroma in CIELAB, 0 (gray) to about 130."""
     lab = rgb2lab(pixels)[seen]
     return float(np.hypot(lab[:, 1], lab[:, 2]).mean())
 
@@ -105,10 +105,10 @@ def black_share(pixels: np.ndarray, seen: np.ndarray) -> float:
 
 
 def noise(pixels: np.ndarray, seen: np.ndarray) -> float:
-    """Standard deviation of the luma's noise, in grey levels, after Immerkaer (1996), "Fast noise
+    """Standard deviation of the luma's noise, in gray levels, after Immerkaer (1996), "Fast noise
     variance estimation", with the median in place of the mean, so that edges count little."""
     laplacian = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]])
-    response = np.abs(convolve(255 * grey(pixels), laplacian))[seen]
+    response = np.abs(convolve(255 * gray(pixels), laplacian))[seen]
     return float(np.median(response) / 0.6745 / 6)
 
 

@@ -3,13 +3,13 @@
     python measurements/properties.py [IMAGES] [QUERIES]
 
 IMAGES (100000) random embeddings of 128 dimensions (float32) and eleven properties with the paper's
-kinds of bins (6 car models, so up to a sixth of the images are neighbours to count). Ways:
+kinds of bins (6 car models, so up to a sixth of the images are neighbors to count). Ways:
 
 - dmlbench: all eleven in one pass over the distances, all queries (`dmlbench.scores`); also with
   NumPy alone, as where numba is not installed;
 - the float32 products of all embeddings with all others alone, by PyTorch's BLAS and by NumPy's: no
   way that looks at every distance takes less;
-- the released code's way: faiss, exact search for 1,023 neighbours, once per property, then
+- the released code's way: faiss, exact search for 1,023 neighbors, once per property, then
   counting labels; its NR-Precision is the paper's setting. Also with one search for all;
 - sorting: every row of distances sorted once for all properties, on the same two threads.
 
@@ -37,7 +37,7 @@ GROWTH = (0.125, 0.25, 0.5, 2.0)
 
 
 def data(images: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Normalised embeddings [N, 128] that hold some of the properties, and eleven labels [N]."""
+    """Normalized embeddings [N, 128] that hold some of the properties, and eleven labels [N]."""
     rng = np.random.default_rng(0)
     labels = [rng.integers(0, bins, images) for bins in BINS]
     x = rng.normal(size=(images, DIMENSIONS)).astype(np.float32)
@@ -54,7 +54,7 @@ def z_scores(hits: np.ndarray, labels: np.ndarray, own: np.ndarray, cap: int) ->
 
 
 def by_dmlbench(images: int, queries: int) -> dict[str, Any]:
-    """Both settings: embeddings are normalised, so that one pass serves them."""
+    """Both settings: embeddings are normalized, so that one pass serves them."""
     from dmlbench.scores._kernels.distances import prepare_points
     from dmlbench.scores._kernels.neighbor_counts import Question, count_hits
     from dmlbench.scores._kernels.units import Units

@@ -139,14 +139,14 @@ def statistics_of(pictures: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, li
 def statistics_table(real: dict[str, list[float]], rendered: dict[str, list[float]]) -> list[str]:
     """Markdown lines: the renders' medians among the photographs."""
     lines = [
-        "| statistic | photographs: 10 % | median | 90 % | renders: median | percentile | |",
+        "| statistic | photographs: 10 % | median | 90 % | renders: median | percentile | 25 to 75 |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, values in real.items():
         low, middle, high = np.percentile(values, [10, 50, 90])
         median = float(np.median(rendered[name]))
         rank = percentileofscore(values, median, kind="mean")
-        verdict = "within" if low <= median <= high else "outside"
+        verdict = "within" if 25 <= rank <= 75 else "outside"
         lines.append(
             f"| {name} | {low:.3g} | {middle:.3g} | {high:.3g} | {median:.3g} | {rank:.0f} "
             f"| {verdict} |"

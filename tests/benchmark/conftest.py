@@ -1,4 +1,4 @@
-"""Coloured shapes as data and as classes, tiny models and studies, and the command as typed."""
+"""Colored shapes as data and as classes, tiny models and studies, and the command as typed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dmldata.writer import DatasetFacts, write_dataset
 SIDE = 96
 IMAGES = 24
 TOY_SIDE = 40
-COLOURS = ((200, 60, 60), (60, 180, 60), (70, 70, 210), (190, 180, 50))
+COLORS = ((200, 60, 60), (60, 180, 60), (70, 70, 210), (190, 180, 50))
 
 TRAINING = {
     "trunk": "timm:test_resnet?pretrained=false",
@@ -99,14 +99,14 @@ def draw(row: dict[str, Any]) -> dict[str, bytes]:
     """Picture and mask of a row: a disc or a box somewhere near the middle."""
     rng = np.random.default_rng(row["seed"])
     left, top = rng.integers(20, 40, 2).tolist()
-    grey = int(255 * (row["background_value"] or 0.5))
+    gray = int(255 * (row["background_value"] or 0.5))
     hue = colorsys.hsv_to_rgb(row["paint_hue"], 0.9, 0.9)
-    image = Image.new("RGB", (SIDE, SIDE), (grey, grey, grey))
+    image = Image.new("RGB", (SIDE, SIDE), (gray, gray, gray))
     mask = Image.new("L", (SIDE, SIDE))
-    for canvas, colour in ((image, tuple(int(255 * part) for part in hue)), (mask, 1)):
+    for canvas, color in ((image, tuple(int(255 * part) for part in hue)), (mask, 1)):
         shape = ImageDraw.Draw(canvas)
         place = (left, top, left + 36, top + 36)
-        (shape.ellipse if row["car_model"] == "disc" else shape.rectangle)(place, fill=colour)
+        (shape.ellipse if row["car_model"] == "disc" else shape.rectangle)(place, fill=color)
     return {"png": _encoded(image), "mask.png": _encoded(mask)}
 
 
@@ -192,22 +192,22 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def class_names(classes: int) -> list[str]:
-    """Names whose first half and second half both have every shape and every colour."""
-    pairs = [(shape, colour) for shape in range(4) for colour in range(4)]
+    """Names whose first half and second half both have every shape and every color."""
+    pairs = [(shape, color) for shape in range(4) for color in range(4)]
     pairs.sort(key=lambda pair: sum(pair) % 2)
-    return [f"class {shape}{colour} {number}" for number, (shape, colour) in enumerate(pairs)][
+    return [f"class {shape}{color} {number}" for number, (shape, color) in enumerate(pairs)][
         :classes
     ]
 
 
-def picture(shape: int, colour: int, number: int) -> Image.Image:
+def picture(shape: int, color: int, number: int) -> Image.Image:
     """Somewhere on noise of its own."""
-    rng = np.random.default_rng((shape, colour, number))
+    rng = np.random.default_rng((shape, color, number))
     image = Image.fromarray(rng.integers(0, 256, (TOY_SIDE, TOY_SIDE, 3), np.uint8))
     left, top, size = (int(part) for part in rng.integers((4, 4, 18), (14, 14, 24)))
     box = (left, top, left + size, top + size)
     draw = ImageDraw.Draw(image)
-    tone = tuple(int(part) for part in np.clip(COLOURS[colour] + rng.normal(0, 20, 3), 0, 255))
+    tone = tuple(int(part) for part in np.clip(COLORS[color] + rng.normal(0, 20, 3), 0, 255))
     if shape == 0:
         draw.ellipse(box, fill=tone)
     elif shape == 1:
@@ -224,10 +224,10 @@ def write_toys(folder: Path, classes: int = 16, each: int = 6) -> Path:
     folder.mkdir(parents=True)
     rows = []
     for place, name in enumerate(class_names(classes)):
-        shape, colour = (int(digit) for digit in name.split()[1])
+        shape, color = (int(digit) for digit in name.split()[1])
         for number in range(each):
             file = f"{place:02d}-{number}.png"
-            picture(shape, colour, number).save(folder / file)
+            picture(shape, color, number).save(folder / file)
             rows.append((file, f"{place:02d} {name}"))
     with (folder / "labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("file", "class"), *rows])

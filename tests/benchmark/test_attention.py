@@ -32,7 +32,7 @@ def test_map_and_mask_of_different_shape_are_refused():
 
 
 def test_mask_takes_the_images_way_into_the_model():
-    # 8 x 4 to 4 x 2 by nearest neighbour, then the centre 2 x 2.
+    # 8 x 4 to 4 x 2 by nearest neighbor, then the center 2 x 2.
     mask = np.kron(np.array([[1, 2, 3, 4], [5, 0, 1, 2]], np.uint8), np.ones((2, 2), np.uint8))
     carried = mask_in_input(mask, Preprocessing(input_size=2, resize=2))
     assert carried.tolist() == [[2, 3], [0, 1]]

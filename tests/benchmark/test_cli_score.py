@@ -10,12 +10,12 @@ import pytest
 
 @pytest.fixture
 def files(tmp_path):
-    """One-hot embeddings of `shape`, which is independent of `colour`."""
+    """One-hot embeddings of `shape`, which is independent of `color`."""
     shape = np.arange(40) % 4
-    colour = np.arange(40) // 20
+    color = np.arange(40) // 20
     np.save(tmp_path / "E.npy", np.eye(4, dtype=np.float32)[shape])
-    rows = [f"{s},{c}" for s, c in zip(shape, colour, strict=True)]
-    (tmp_path / "L.csv").write_text("\n".join(["shape,colour", *rows]) + "\n")
+    rows = [f"{s},{c}" for s, c in zip(shape, color, strict=True)]
+    (tmp_path / "L.csv").write_text("\n".join(["shape,color", *rows]) + "\n")
     return ["--embeddings", tmp_path / "E.npy", "--labels", tmp_path / "L.csv"]
 
 
@@ -27,7 +27,7 @@ def test_one_hot_of_a_property_scores_it_perfectly(dmlbench, files, tmp_path):
     document = json.loads((tmp_path / "scores.json").read_text())
     scores = document["results"][0]["properties"]
     assert scores["n"] == 40
-    assert set(scores["properties"]) == {"shape", "colour"}
+    assert set(scores["properties"]) == {"shape", "color"}
     assert scores["properties"]["shape"]["arp"]["value"] == pytest.approx(1.0)
     assert scores["properties"]["shape"]["arp"]["ci95"] is not None
     assert scores["properties"]["shape"]["arp"]["chance"] is not None

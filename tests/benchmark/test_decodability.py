@@ -29,7 +29,7 @@ def rng():
     return np.random.default_rng(0)
 
 
-def test_a_value_along_one_direction_is_decodable_though_neighbours_do_not_show_it(rng):
+def test_a_value_along_one_direction_is_decodable_though_neighbors_do_not_show_it(rng):
     value = rng.integers(0, 5, 400) / 4
     x = rng.normal(size=(400, 8))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
@@ -209,18 +209,18 @@ def test_images_without_a_label_take_no_part(rng):
     assert decodability(x, Property(labels))["value"] > 0.95
 
 
-def test_within_a_class_only_what_is_not_the_class_explains_neighbours(rng):
-    # The colour goes with the car, so it explains neighbours - but not within a car.
+def test_within_a_class_only_what_is_not_the_class_explains_neighbors(rng):
+    # The color goes with the car, so it explains neighbors - but not within a car.
     car = rng.integers(0, 4, 400)
-    colour = np.where(rng.random(400) < 0.8, car % 2, rng.integers(0, 2, 400))
+    color = np.where(rng.random(400) < 0.8, car % 2, rng.integers(0, 2, 400))
     pose = rng.integers(0, 2, 400)
     x = np.concatenate([5 * np.eye(4)[car], 0.3 * np.eye(2)[pose], np.zeros((400, 3))], axis=1)
     x += 0.05 * rng.normal(size=x.shape)
-    props = {"car": Property(car), "colour": Property(colour), "pose": Property(pose)}
+    props = {"car": Property(car), "color": Property(color), "pose": Property(pose)}
     scores = score_properties(x, props, held="car")["properties"]
-    assert scores["colour"]["arp"]["value"] > 0.15
-    low, high = scores["colour"]["arp_within_class"]["chance"]
-    assert low < scores["colour"]["arp_within_class"]["value"] < high
+    assert scores["color"]["arp"]["value"] > 0.15
+    low, high = scores["color"]["arp_within_class"]["chance"]
+    assert low < scores["color"]["arp_within_class"]["value"] < high
     assert scores["pose"]["arp"]["value"] < 0.4 < scores["pose"]["arp_within_class"]["value"]
     assert "arp_within_class" not in scores["car"]
 

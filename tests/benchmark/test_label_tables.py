@@ -213,7 +213,7 @@ def test_a_subset_of_queries_is_said_beside_the_scores(dmlbench, tmp_path, monke
 
 
 def test_a_narrow_cone_of_directions_keeps_its_order():
-    """Cosines above 0.99999: the neighbours of float64 arithmetic."""
+    """Cosines above 0.99999: the neighbors of float64 arithmetic."""
     from dmlbench.scores import Property, score_properties
 
     rng = np.random.default_rng(0)
@@ -223,8 +223,8 @@ def test_a_narrow_cone_of_directions_keeps_its_order():
     units = x.astype(np.float64) / np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
     cosines = units @ units.T
     assert np.median(cosines) > 0.99999
-    centred = units - units.mean(axis=0)
-    squared = ((centred[:, None] - centred[None]) ** 2).sum(axis=2)
+    centered = units - units.mean(axis=0)
+    squared = ((centered[:, None] - centered[None]) ** 2).sum(axis=2)
     np.fill_diagonal(squared, np.inf)
     expected = (labels[squared.argmin(axis=1)] == labels).mean()
     scores = score_properties(x, {"l": Property(labels)}, intervals=False, chance=False)

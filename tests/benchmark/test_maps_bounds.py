@@ -59,10 +59,10 @@ def test_the_reliability_from_halves_is_the_correlation_with_other_noise():
 
 def test_floor_is_what_every_image_shares():
     rng = np.random.default_rng(1)
-    centre = np.outer(np.hanning(12), np.hanning(12)) * 10
-    maps = centre + rng.standard_normal((100, 12, 12))
+    center = np.outer(np.hanning(12), np.hanning(12)) * 10
+    maps = center + rng.standard_normal((100, 12, 12))
     bounds = agreement_with_bounds(maps, maps, ones(maps), ones(maps), rng=rng)
-    expected = centre.var() / (centre.var() + 1)
+    expected = center.var() / (center.var() + 1)
     assert bounds.floor.value == pytest.approx(expected, abs=0.03)
 
 

@@ -127,13 +127,13 @@ def test_finer_map_is_averaged_by_area_to_the_coarser_grid():
 
 
 def test_maps_are_restricted_to_the_intersection_of_the_crops():
-    # Of an 8 x 8 image one model sees everything in 4 x 4, the other the centre in 2 x 2.
-    centre = Preprocessing(input_size=2, resize=4)
+    # Of an 8 x 8 image one model sees everything in 4 x 4, the other the center in 2 x 2.
+    center = Preprocessing(input_size=2, resize=4)
     a, b = common_grid(
         np.arange(16.0).reshape(1, 4, 4),
         np.arange(4.0).reshape(1, 2, 2),
         [whole(4).geometry(8, 8)],
-        [centre.geometry(8, 8)],
+        [center.geometry(8, 8)],
     )
     np.testing.assert_allclose(a, [[[5, 6], [9, 10]]])
     np.testing.assert_allclose(b, [[[0, 1], [2, 3]]])

@@ -55,7 +55,7 @@ def test_every_mode_of_image_becomes_three_channels(mode):
 
 
 def test_box_of_the_crop_worked_by_hand():
-    # 200 x 100 becomes 80 x 40; the centre 32 x 32 starts at column 24, row 4; 2.5 pixels each.
+    # 200 x 100 becomes 80 x 40; the center 32 x 32 starts at column 24, row 4; 2.5 pixels each.
     geometry = Preprocessing(input_size=32, resize=40).geometry(200, 100)
     assert geometry.resized == (40, 80)
     assert geometry.box == Box(60, 10, 140, 90)

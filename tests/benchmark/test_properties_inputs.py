@@ -42,7 +42,7 @@ def test_embeddings_that_are_not_finite_vectors_are_refused(embeddings, message)
         properties.nr_precision(embeddings, LABELS)
 
 
-def test_zero_vectors_are_fine_where_nothing_is_normalised():
+def test_zero_vectors_are_fine_where_nothing_is_normalized():
     assert properties.nr_precision_paper(with_rows([1], 0.0), LABELS) is not None
 
 

@@ -13,7 +13,7 @@ from dmlbench import scores as properties
 from dmlbench.scores import Property, score_properties
 from dmlbench.scores.geometry import effective_rank, embedding_notes
 
-NEIGHBOUR_SCORES = (
+NEIGHBOR_SCORES = (
     "nr_precision",
     "nr_precision_paper",
     "arp",
@@ -26,7 +26,7 @@ NEIGHBOUR_SCORES = (
 def values(x, labels, **prop):
     by_name = {"p": Property(labels, **prop)}
     result = score_properties(x, by_name, intervals=False, chance=False)["properties"]["p"]
-    return {name: result[name]["value"] for name in (*NEIGHBOUR_SCORES, "ami", "nmi")}
+    return {name: result[name]["value"] for name in (*NEIGHBOR_SCORES, "ami", "nmi")}
 
 
 # Five points on a line. Query by query, nearest first and R = images of its label - 1:
@@ -66,14 +66,14 @@ def test_nr_precision_worked_by_hand():
     assert properties.nr_precision_paper(LINE, LINE_LABELS) == expected
 
 
-def test_a_neighbour_tied_with_the_last_place_counts_as_its_share():
+def test_a_neighbor_tied_with_the_last_place_counts_as_its_share():
     # The query at 0 looks at one place, which a (at 1) and b (at -1) share.
     x = [[0.0], [1.0], [-1.0], [-9.0]]
     score = properties.precision_at_1(x, ["a", "a", "b", "b"], normalize=False)
     assert score == pytest.approx((1 / 2 + 1 + 0 + 1) / 4)
 
 
-def test_a_label_that_occurs_once_is_a_neighbour_but_no_query():
+def test_a_label_that_occurs_once_is_a_neighbor_but_no_query():
     x = [[0.0], [1.0], [0.9], [5.0], [6.0]]
     labels = ["a", "a", "once", "b", "b"]
     # Queries: 0 a (nearest: once), 1 a (nearest: once), 5 b and 6 b (nearest: b).
@@ -106,7 +106,7 @@ def test_an_embedding_that_is_the_same_for_all_images_scores_arp_0():
     assert scores["arp"] == pytest.approx(0.0, abs=1e-12)
 
 
-def test_neighbours_that_are_all_of_other_labels_score_below_chance():
+def test_neighbors_that_are_all_of_other_labels_score_below_chance():
     angle = np.radians([0, 2, 60, 62, 120, 122])
     x = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     assert properties.arp(x, [0, 1, 2, 0, 1, 2]) < 0
@@ -129,7 +129,7 @@ def test_scores_do_not_change_under_shuffle_rotation_and_scale(seed, kind, scale
         (x * scale, labels),
     ]:
         scores = values(changed, changed_labels)
-        for name in NEIGHBOUR_SCORES:
+        for name in NEIGHBOR_SCORES:
             assert scores[name] == pytest.approx(expected[name], abs=1e-9), name
 
 
@@ -144,7 +144,7 @@ def test_the_default_scores_ignore_the_length_of_an_embedding_and_the_paper_scor
     assert scores["nr_precision_paper"] != pytest.approx(other["nr_precision_paper"], abs=1e-3)
 
 
-def test_embeddings_far_from_the_origin_keep_their_neighbours():
+def test_embeddings_far_from_the_origin_keep_their_neighbors():
     rng = np.random.default_rng(2)
     labels = np.repeat([0, 1, 2], 20)
     x = rng.normal(size=(60, 5)) + np.eye(5)[labels] * 2
@@ -168,10 +168,10 @@ def test_a_property_that_cannot_be_scored_is_null_with_a_reason(labels, reason):
     scores = result["properties"]["p"]
     assert scores["reason"] == reason
     nothing = {"value": None, "ci95": None, "chance": None, "replicates": None}
-    for name in (*NEIGHBOUR_SCORES, "ami", "nmi", "distance_spearman"):
+    for name in (*NEIGHBOR_SCORES, "ami", "nmi", "distance_spearman"):
         assert scores[name] == nothing
     json.dumps(result, allow_nan=False)
-    for name in (*NEIGHBOUR_SCORES, "ami", "nmi"):
+    for name in (*NEIGHBOR_SCORES, "ami", "nmi"):
         assert getattr(properties, name)(x, list(labels)) is None
 
 

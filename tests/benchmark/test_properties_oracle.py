@@ -1,4 +1,4 @@
-"""The scores agree with a slow, obvious computation that lists and sorts every neighbour."""
+"""The scores agree with a slow, obvious computation that lists and sorts every neighbor."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ CAP = 1023
 
 
 def brute_force(x, labels, scenes=None, *, normalize=True):
-    """All scores from sorted neighbour lists, ties taken apart one by one.
+    """All scores from sorted neighbor lists, ties taken apart one by one.
 
-    Images of one of the scenes, if any, are no neighbours of each other.
+    Images of one of the scenes, if any, are no neighbors of each other.
     """
     labeled = [i for i, label in enumerate(labels) if label is not None]
     scenes = [(scenes if scenes is not None else range(len(x)))[i] for i in labeled]
@@ -45,14 +45,14 @@ def brute_force(x, labels, scenes=None, *, normalize=True):
     }
     rows = []
     for i in range(len(x)):
-        neighbours = [j for j in range(len(x)) if scenes[j] != scenes[i]]
-        n, c = len(neighbours) + 1, sum(labels[j] == labels[i] for j in neighbours) + 1
-        repeated = sum(spread[labels[j]] >= 2 for j in neighbours) + 1
+        neighbors = [j for j in range(len(x)) if scenes[j] != scenes[i]]
+        n, c = len(neighbors) + 1, sum(labels[j] == labels[i] for j in neighbors) + 1
+        repeated = sum(spread[labels[j]] >= 2 for j in neighbors) + 1
         if c < 2:
             continue
         others = sorted(
             (math.fsum((a - b) ** 2 for a, b in zip(x[i], x[j], strict=True)), labels[j])
-            for j in neighbours
+            for j in neighbors
         )
         distances = [distance for distance, _ in others]
         same = [label == labels[i] for _, label in others]
@@ -306,7 +306,7 @@ def sweeps(draw):
 
 @settings(max_examples=60, deadline=None)
 @given(sweeps(), st.booleans())
-def test_neighbours_of_the_same_scene_are_left_out_for_labels_of_scenes(sweep, resample):
+def test_neighbors_of_the_same_scene_are_left_out_for_labels_of_scenes(sweep, resample):
     x, labels, scenes = sweep
     scored = properties.score_properties(
         x,
@@ -329,7 +329,7 @@ def test_neighbours_of_the_same_scene_are_left_out_for_labels_of_scenes(sweep, r
             assert scored[name]["value"] == pytest.approx(value, abs=1e-9), name
 
 
-def test_neighbours_of_the_same_scene_are_left_out_within_a_class():
+def test_neighbors_of_the_same_scene_are_left_out_within_a_class():
     rng = np.random.default_rng(5)
     scenes = np.repeat(np.arange(24), 3)
     cars, colors = rng.integers(0, 2, 24)[scenes], rng.integers(0, 3, 24)[scenes]
@@ -346,7 +346,7 @@ def test_neighbours_of_the_same_scene_are_left_out_within_a_class():
     assert value == pytest.approx(expected, abs=1e-9)
 
 
-def test_the_paper_cap_counts_1023_neighbours():
+def test_the_paper_cap_counts_1023_neighbors():
     rng = np.random.default_rng(3)
     x = rng.normal(size=(2100, 2))
     labels = (x[:, 0] + rng.normal(size=2100) > 0).astype(int)
@@ -362,7 +362,7 @@ def test_the_paper_cap_counts_1023_neighbours():
     assert properties.nr_precision_paper(x, labels) == pytest.approx(z.mean(), abs=1e-9)
 
 
-def test_map_at_r_of_tied_neighbours_is_the_mean_over_their_orders():
+def test_map_at_r_of_tied_neighbors_is_the_mean_over_their_orders():
     x = [[0.0], [1.0], [1.0], [1.0], [1.0], [3.0]]
     labels = ["a", "a", "a", "a", "b", "b"]
     rank, means = 3, []

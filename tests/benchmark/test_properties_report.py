@@ -31,12 +31,12 @@ SCORES = [
 @pytest.fixture
 def images():
     rng = np.random.default_rng(0)
-    colour = rng.integers(0, 3, 120)
+    color = rng.integers(0, 3, 120)
     angle = rng.integers(0, 8, 120) * 45.0
-    x = rng.normal(size=(120, 6)) + np.eye(6)[colour]
+    x = rng.normal(size=(120, 6)) + np.eye(6)[color]
     x[:, 4:] += 2 * np.stack([np.cos(np.radians(angle)), np.sin(np.radians(angle))], axis=1)
     cyclic = Property((angle / 45).astype(int), kind="cyclic", values=angle, period=360.0)
-    return x, {"colour": Property(colour), "angle": cyclic}
+    return x, {"color": Property(color), "angle": cyclic}
 
 
 def test_the_result_has_the_documented_shape_and_is_json(images):
@@ -44,7 +44,7 @@ def test_the_result_has_the_documented_shape_and_is_json(images):
     assert list(result) == ["n", "dimensions", "properties", "settings", "notes", "geometry"]
     assert (result["n"], result["dimensions"]) == (120, 6)
     head = ["n", "labels", "left_out", "reason"]
-    assert list(result["properties"]["colour"]) == [*head, *SCORES, "decodability", *PAIRS]
+    assert list(result["properties"]["color"]) == [*head, *SCORES, "decodability", *PAIRS]
     ordered = [*head, *SCORES, "distance_spearman", "decodability", *PAIRS]
     assert list(result["properties"]["angle"]) == ordered
     for scores in result["properties"].values():
@@ -91,18 +91,18 @@ def test_intervals_and_chance_can_be_turned_off(images):
 
 def test_a_score_does_not_depend_on_which_other_properties_are_scored(images):
     x, props = images
-    both = score_properties(x, props)["properties"]["colour"]
-    assert score_properties(x, {"colour": props["colour"]})["properties"]["colour"] == both
+    both = score_properties(x, props)["properties"]["color"]
+    assert score_properties(x, {"color": props["color"]})["properties"]["color"] == both
 
 
 def test_images_without_a_label_are_left_out_of_that_property_alone(images):
     x, props = images
     missing = np.arange(120) % 4 == 0
     some = [
-        None if gone else int(c) for c, gone in zip(props["colour"].labels, missing, strict=True)
+        None if gone else int(c) for c, gone in zip(props["color"].labels, missing, strict=True)
     ]
-    result = score_properties(x, {"some": Property(some), "all": props["colour"]}, chance=False)
-    alone = score_properties(x[~missing], {"some": Property(props["colour"].labels[~missing])})
+    result = score_properties(x, {"some": Property(some), "all": props["color"]}, chance=False)
+    alone = score_properties(x[~missing], {"some": Property(props["color"].labels[~missing])})
     some, every = result["properties"]["some"], result["properties"]["all"]
     assert (some["n"], some["left_out"]["no_label"]) == (90, 30)
     assert (every["n"], every["left_out"]["no_label"]) == (120, 0)
@@ -113,7 +113,7 @@ def test_images_without_a_label_are_left_out_of_that_property_alone(images):
 
 def test_nan_none_and_text_are_labels_of_the_same_property(images):
     x, props = images
-    codes = props["colour"].labels
+    codes = props["color"].labels
     gone = np.arange(120) < 10
     as_float = np.where(gone, np.nan, codes)
     as_text = np.array([None if g else f"c{c}" for g, c in zip(gone, codes, strict=True)], object)
@@ -124,9 +124,9 @@ def test_nan_none_and_text_are_labels_of_the_same_property(images):
 def test_scores_alone_use_every_query_and_map_at_r_a_subset(images):
     x, props = images
     result = score_properties(x, props, intervals=False, chance=False, max_queries=50)
-    assert result["settings"]["queries"]["colour"] == {"scores": 120, "map_at_r": 50}
-    scores = result["properties"]["colour"]
-    labels = props["colour"].labels
+    assert result["settings"]["queries"]["color"] == {"scores": 120, "map_at_r": 50}
+    scores = result["properties"]["color"]
+    labels = props["color"].labels
     for name in set(SCORES) - {"map_at_r", "ami", "nmi"}:
         assert scores[name]["value"] == pytest.approx(
             getattr(properties, name)(x, labels), abs=1e-9
@@ -137,11 +137,11 @@ def test_scores_alone_use_every_query_and_map_at_r_a_subset(images):
 def test_resampling_many_images_uses_one_subset_of_queries_and_says_so(images):
     x, props = images
     result = score_properties(x, props, max_queries=50, seed=1)
-    assert result["settings"]["queries"]["colour"] == {"scores": 50, "map_at_r": 50}
-    subset = result["properties"]["colour"]["arp"]
-    assert subset["value"] == pytest.approx(properties.arp(x, props["colour"].labels), abs=0.1)
+    assert result["settings"]["queries"]["color"] == {"scores": 50, "map_at_r": 50}
+    subset = result["properties"]["color"]["arp"]
+    assert subset["value"] == pytest.approx(properties.arp(x, props["color"].labels), abs=0.1)
     again = score_properties(x, props, max_queries=50, seed=1, chance=False)
-    assert again["properties"]["colour"]["arp"]["value"] == subset["value"]
+    assert again["properties"]["color"]["arp"]["value"] == subset["value"]
 
 
 def test_embeddings_of_one_length_are_passed_over_once_and_score_the_same(images):
@@ -149,9 +149,9 @@ def test_embeddings_of_one_length_are_passed_over_once_and_score_the_same(images
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     seen = []
     result = score_properties(unit, props, chance=False, progress=lambda *step: seen.append(step))
-    assert [step for step in seen if step[0] == "neighbours"][-1] == ("neighbours", 120, 120)
-    paper = result["properties"]["colour"]["nr_precision_paper"]["value"]
-    expected = properties.nr_precision_paper(unit, props["colour"].labels)
+    assert [step for step in seen if step[0] == "neighbors"][-1] == ("neighbors", 120, 120)
+    paper = result["properties"]["color"]["nr_precision_paper"]["value"]
+    expected = properties.nr_precision_paper(unit, props["color"].labels)
     assert paper == pytest.approx(expected, abs=1e-9)
 
 
@@ -160,8 +160,8 @@ def test_progress_names_each_stage_and_ends_at_its_total(images):
     score_properties(
         *images, progress=lambda stage, done, total: seen.update({stage: (done, total)})
     )
-    neighbours = {"neighbours": (240, 240), "clusters": (2, 2)}
-    assert seen == neighbours | {
+    neighbors = {"neighbors": (240, 240), "clusters": (2, 2)}
+    assert seen == neighbors | {
         **{"order": (1, 1), "probes": (2, 2), "pairs": (2, 2), "geometry": (2, 2)},
     }
 
@@ -176,7 +176,7 @@ def test_counting_answers_several_questions_about_several_ranks_in_one_pass(imag
     units = Units.of(np.arange(120))
     rng = np.random.default_rng(3)
     questions = [
-        Question(props["colour"].labels, rng.integers(0, 120, (120, 3))),
+        Question(props["color"].labels, rng.integers(0, 120, (120, 3))),
         Question(props["angle"].labels, rng.integers(0, 120, (120, 1))),
     ]
     together = count_hits(points, units, questions)

@@ -305,20 +305,20 @@ def test_many_models_stand_in_rows(results, monkeypatch):
 
 
 @pytest.mark.parametrize("value", np.linspace(-1, 1, 21))
-def test_printed_values_can_be_read_on_their_colours(value):
-    colour = Scale(1.0, root=True).color(float(value))
-    assert contrast(ink_on(colour), colour) >= 4.5
+def test_printed_values_can_be_read_on_their_colors(value):
+    color = Scale(1.0, root=True).color(float(value))
+    assert contrast(ink_on(color), color) >= 4.5
     dark = Scale(1.0, root=True).dark_color(float(value))
     assert contrast(ink_on(dark), dark) >= 4.5
 
 
 @pytest.mark.parametrize("value", np.linspace(-1, 1, 21))
-def test_correlations_can_be_read_on_their_colours(value):
-    colour = Scale(0.94, low=0.75, origin=0.75).color(float(value))
-    assert contrast(ink_on(colour), colour) >= 4.5
+def test_correlations_can_be_read_on_their_colors(value):
+    color = Scale(0.94, low=0.75, origin=0.75).color(float(value))
+    assert contrast(ink_on(color), color) >= 4.5
 
 
-def test_colours_of_correlations_run_from_the_floor_to_the_ceiling(results):
+def test_colors_of_correlations_run_from_the_floor_to_the_ceiling(results):
     from dmlbench.present.heat_maps import correlation_colors
 
     pairs = compare_results(find_results([results])).saliency.pairs

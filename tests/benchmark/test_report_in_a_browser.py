@@ -89,7 +89,7 @@ def test_what_is_drawn_can_be_kept_as_a_picture(report):
             assert len(picture.convert("RGB").getcolors(1 << 20)) > 2
 
 
-def test_points_have_the_colour_of_a_property_and_show_their_picture(report, written):
+def test_points_have_the_color_of_a_property_and_show_their_picture(report, written):
     canvas = report.locator("#points")
     report.locator("#points-property").select_option(label="car_model")
     expect(report.locator("#points-key span")).to_have_text(["box", "disc"])
@@ -149,8 +149,8 @@ def test_principal_components_are_those_of_a_known_cloud():
 
 def test_tsne_keeps_clusters_together_and_is_the_same_again():
     rng = np.random.default_rng(0)
-    centres = np.repeat(np.eye(3, 8), 20, axis=0)
-    points = (centres + 0.05 * rng.normal(size=centres.shape)).astype(np.float32)
+    centers = np.repeat(np.eye(3, 8), 20, axis=0)
+    points = (centers + 0.05 * rng.normal(size=centers.shape)).astype(np.float32)
     embedded = neighbors(points)
     np.testing.assert_array_equal(embedded, neighbors(points))
     groups = embedded.reshape(3, 20, 2)

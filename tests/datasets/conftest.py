@@ -60,7 +60,7 @@ CREDITS = tuple(
         license="CC-BY-4.0",
         license_url="https://creativecommons.org/licenses/by/4.0/",
         source="https://example.org/models",
-        changes="scaled to metres",
+        changes="scaled to meters",
     )
     for name in ("coupe", "van", "truck")
 )

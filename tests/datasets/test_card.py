@@ -24,7 +24,7 @@ def front(tiny: Path) -> dict[str, Any]:
     return yaml.safe_load((tiny / "README.md").read_text().split("---\n")[1])
 
 
-def test_the_card_names_licence_size_and_files(front: dict[str, Any]) -> None:
+def test_the_card_names_license_size_and_files(front: dict[str, Any]) -> None:
     assert front["license"] == "cc-by-4.0"
     assert front["size_categories"] == ["n<1K"]
     assert front["configs"][0]["data_files"] == [
@@ -42,7 +42,7 @@ def test_the_card_tells_what_varies_and_how_it_was_made(tiny: Path) -> None:
     assert yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])["name"] == "tiny"
 
 
-def test_every_work_is_credited_with_author_licence_and_changes(tiny: Path) -> None:
+def test_every_work_is_credited_with_author_license_and_changes(tiny: Path) -> None:
     for name in ("CREDITS.md", "LICENSE"):
         text = (tiny / name).read_text()
         for word in ("A coupe", "A van", "A truck", "A. Maker", "licenses/by/4.0", "scaled"):
@@ -50,7 +50,7 @@ def test_every_work_is_credited_with_author_licence_and_changes(tiny: Path) -> N
     assert "Creative Commons Attribution 4.0 International" in (tiny / "LICENSE").read_text()
 
 
-def test_without_credits_and_with_another_licence(
+def test_without_credits_and_with_another_license(
     write: Callable[..., Any], rows: list, tmp_path: Path
 ) -> None:
     own = [row | {"credits_id": ""} for row in rows]

@@ -34,7 +34,7 @@ def bomb(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
-GREY = np.arange(64, dtype=np.uint8).reshape(8, 8) % 6
+GRAY = np.arange(64, dtype=np.uint8).reshape(8, 8) % 6
 
 
 @pytest.mark.parametrize("side", [9_000, 30_000, 60_000])
@@ -44,15 +44,15 @@ def test_a_decompression_bomb_is_refused_by_its_header(side: int) -> None:
 
 
 def test_an_image_is_rgb_whatever_it_was_stored_as() -> None:
-    image = decode_image(encoded(GREY), "png", (8, 8), "a.png")
+    image = decode_image(encoded(GRAY), "png", (8, 8), "a.png")
     assert (image.mode, image.size) == ("RGB", (8, 8))
 
 
 def test_the_extension_decides_the_decoder() -> None:
     with pytest.raises(DatasetError, match="not a JPEG picture"):
-        decode_image(encoded(GREY), "jpg", (8, 8), "a.jpg")
+        decode_image(encoded(GRAY), "jpg", (8, 8), "a.jpg")
     with pytest.raises(DatasetError, match="not a PNG picture"):
-        size_of(encoded(GREY, "GIF"), "png", "a.png")
+        size_of(encoded(GRAY, "GIF"), "png", "a.png")
 
 
 def test_a_picture_cut_short_is_refused() -> None:
@@ -62,11 +62,11 @@ def test_a_picture_cut_short_is_refused() -> None:
 
 
 def test_a_mask_comes_back_as_it_is() -> None:
-    assert np.array_equal(decode_mask(encoded(GREY), (8, 8), "a.mask.png"), GREY)
+    assert np.array_equal(decode_mask(encoded(GRAY), (8, 8), "a.mask.png"), GRAY)
 
 
-def test_depth_comes_back_in_millimetres() -> None:
+def test_depth_comes_back_in_millimeters() -> None:
     depth = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
     assert np.array_equal(decode_depth(encoded(depth), (8, 8), "a.depth.png"), depth)
     with pytest.raises(DatasetError, match="16-bit"):
-        decode_depth(encoded(GREY), (8, 8), "a.depth.png")
+        decode_depth(encoded(GRAY), (8, 8), "a.depth.png")

@@ -76,7 +76,7 @@ WRONG = {
     "count": (put(3, "shards", 0, "images"), r"splits: .*shards hold"),
     "digest": (put("abc", "samples", "sha256"), r"samples\.sha256"),
     "huge": (put([10**6, 32], "image_size"), r"image_size\[0\]: .*8192"),
-    "licence": (put("", "license"), r"license"),
+    "license": (put("", "license"), r"license"),
     "design": (put("other", "design"), r"design: .*'independent' or 'sweep'"),
     "sweep": (put("sweep", "design"), r"sweep_group: given exactly when"),
     "credit": (put(";", "credits", 0, "id"), r"credits\[0\].id"),

@@ -138,7 +138,7 @@ DEFECTS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
         lambda f: repack(f, with_file("mask.png", png(np.zeros((16, 16), np.uint8)))),
         ["mask.png: 16 x 16 pixels, dataset.json says 32 x 32"],
     ),
-    "mask of colours": (
+    "mask of colors": (
         lambda f: repack(f, with_file("mask.png", png(np.zeros((32, 32, 3), np.uint8)))),
         ["mask.png: mode RGB"],
     ),

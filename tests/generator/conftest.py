@@ -29,7 +29,7 @@ def engine():
 
 @pytest.fixture(scope="session")
 def plan():
-    """Two scenes in three colours each."""
+    """Two scenes in three colors each."""
     return make_plan(load_recipe("paper"), seed=7, sweep=Sweep("color", scenes=2, variants=3))
 
 

@@ -50,7 +50,7 @@ def test_a_glb_becomes_a_car_that_recipes_can_name(dmlgen, home, tmp_path):
     code, out, _ = dmlgen("cars", "list")
     row = next(line for line in out.splitlines() if line.startswith("My-car"))
     assert row.endswith("you")
-    assert "unknown licence: do not publish" in row
+    assert "unknown license: do not publish" in row
 
 
 def test_an_own_car_renders_and_its_credit_travels(dmlgen, home, tmp_path):
@@ -69,7 +69,7 @@ def test_an_own_car_renders_and_its_credit_travels(dmlgen, home, tmp_path):
     assert manifest.images == 1
 
 
-def test_a_dataset_that_shows_a_car_of_unknown_licence_claims_none(dmlgen, home, tmp_path):
+def test_a_dataset_that_shows_a_car_of_unknown_license_claims_none(dmlgen, home, tmp_path):
     assert bring(dmlgen, write_glb(tmp_path / "mine.glb", toy_car()))[0] == 0
     file = home / "mine" / "recipe.yaml"
     plan = make_plan(load_recipe(str(file)), seed=1, count=1)
@@ -418,7 +418,7 @@ def test_own_cars_lie_in_the_users_folder_unless_a_variable_names_another(monkey
         (ModelMaterial("windowglass"), "glass"),
         (ModelMaterial("HeadlightGlass"), "lamp_clear"),
         (ModelMaterial("rear_light"), "lamp_red"),
-        (ModelMaterial("light_grey"), "plastic"),
+        (ModelMaterial("light_gray"), "plastic"),
         (ModelMaterial("steering_wheel"), "interior"),
         (ModelMaterial("Tire.001"), "tyre"),
         (ModelMaterial("trim"), "plastic"),

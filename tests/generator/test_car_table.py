@@ -46,9 +46,9 @@ def table_of(decision):
     ("name", "role"),
     [("Rubber", "tyre"), ("Gasket", "tyre"), ("Chrome", "rim"), ("Trim", "rim_dark")],
 )
-def test_a_name_that_says_a_substance_counts_more_than_its_grey_on_a_wheel(name, role):
-    grey = ModelMaterial(name, (0.4, 0.4, 0.4))
-    decision = decide(model_of(renamed(toy_car(), "Gummi", name), **{name: grey}), PAINT)
+def test_a_name_that_says_a_substance_counts_more_than_its_gray_on_a_wheel(name, role):
+    gray = ModelMaterial(name, (0.4, 0.4, 0.4))
+    decision = decide(model_of(renamed(toy_car(), "Gummi", name), **{name: gray}), PAINT)
     assert table_of(decision)[name, ""] == role
     assert roles_of(decision.materials)[name] == role
     assert decision.overrides == ()

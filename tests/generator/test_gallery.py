@@ -132,7 +132,7 @@ def test_ordered_by_a_factor_there_is_a_strip_for_each_value(page, gallery):
     assert headings == ["chevrolet", "fordFocus", "renault-scenic", "VW-new-beetle"]
 
 
-def test_masks_have_the_colours_of_their_parts_and_a_clear_background(sample, gallery):
+def test_masks_have_the_colors_of_their_parts_and_a_clear_background(sample, gallery):
     item = next(iter(open_dataset(str(sample)).samples_iter()))
     with Image.open(gallery / "masks" / f"{item.key}.png") as file:
         overlay = file.convert("RGBA")

@@ -201,7 +201,7 @@ def widest_margin(item):
 
 
 def hsv_of_paint(item):
-    """Mean colour, as HSV, of the brighter half of the paint."""
+    """Mean color, as HSV, of the brighter half of the paint."""
     paint = pixels(item)[item.mask == Part.PAINT] / 255
     lit = paint[paint.max(axis=1) >= np.median(paint.max(axis=1))]
     return colorsys.rgb_to_hsv(*lit.mean(axis=0))

@@ -16,9 +16,9 @@ EVERYTHING = np.ones((SIZE, SIZE), bool)
 
 
 def picture(values):
-    """A grey picture of values around 0 with standard deviation 1."""
-    grey = np.clip(np.round(128 + 25 * values), 0, 255).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
+    """A gray picture of values around 0 with standard deviation 1."""
+    gray = np.clip(np.round(128 + 25 * values), 0, 255).astype(np.uint8)
+    return np.repeat(gray[..., None], 3, axis=2)
 
 
 def fractal(slope):
@@ -48,11 +48,11 @@ def test_the_noise_that_was_added_is_found(sigma):
 
 
 def test_a_flat_picture_is_all_flat_without_contrast_edges_or_noise():
-    grey = flat(120, 120, 120)
-    assert statistics.flat_share(grey, EVERYTHING) == 1
+    gray = flat(120, 120, 120)
+    assert statistics.flat_share(gray, EVERYTHING) == 1
     for name in ("local_contrast", "strong_contrast", "edge_density", "noise"):
-        assert getattr(statistics, name)(grey, EVERYTHING) == pytest.approx(0, abs=1e-9)
-    assert statistics.chroma(grey, EVERYTHING) == pytest.approx(0, abs=0.01)
+        assert getattr(statistics, name)(gray, EVERYTHING) == pytest.approx(0, abs=1e-9)
+    assert statistics.chroma(gray, EVERYTHING) == pytest.approx(0, abs=0.01)
 
 
 def test_local_contrast_of_white_noise_is_its_standard_deviation():

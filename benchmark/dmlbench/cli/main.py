@@ -69,7 +69,8 @@ def evaluate(
             "hf://owner/name@revision (Hugging Face Hub), tar shards of a WebDataset (DIR/*.tar, "
             "URL/{000..012}.tar), a folder with labels.csv, metadata.csv or metadata.jsonl, a "
             "folder with one subfolder per class, or Cars196, CUB-200-2011 or Stanford Online "
-            "Products as distributed.",
+            "Products as distributed. A folder of the name of a set comes before the set, "
+            "which package:paper names.",
             show_default="paper",
             callback=path_or_url,
         ),

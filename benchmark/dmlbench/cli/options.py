@@ -88,12 +88,19 @@ class ScoreOptions:
 
     seed: Seed = 0
     intervals: Annotated[
-        bool, typer.Option(" /--no-intervals", help="Do not compute 95 % intervals of the scores.")
+        bool,
+        typer.Option(
+            " /--no-intervals",
+            help="Do not compute 95 % intervals of the scores.",
+            show_default=False,
+        ),
     ] = True
     chance: Annotated[
         bool,
         typer.Option(
-            " /--no-chance", help="Do not compute the chance level (permuted labels) of the scores."
+            " /--no-chance",
+            help="Do not compute the chance range (permuted labels) of the scores.",
+            show_default=False,
         ),
     ] = True
 
@@ -157,6 +164,7 @@ class MapOptions(MethodOptions):
         typer.Option(
             " /--no-pairs",
             help="Do not compute saliency maps of wrong nearest neighbors (8 more maps).",
+            show_default=False,
         ),
     ] = True
 

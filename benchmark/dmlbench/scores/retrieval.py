@@ -48,7 +48,7 @@ def neighbor_scores(
         )
         plans.append((names, rows, passes))
     step = options.stage(
-        "neighbours", sum(_work(len(rows), passes, options) for _, rows, passes in plans)
+        "neighbors", sum(_work(len(rows), passes, options) for _, rows, passes in plans)
     )
     result: dict[str, Scores] = {name: {} for name in labels}
     for names, rows, passes in plans:

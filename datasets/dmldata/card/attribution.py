@@ -31,12 +31,12 @@ def license_text(manifest: Manifest) -> str:
         f"{manifest.name} {manifest.version}, by {one_paragraph(manifest.creator)}",
         "",
         f"This dataset is licensed under {license_name(spdx)} ({spdx}).",
-        f"The licence: {license_url(spdx)}",
+        f"The license: {license_url(spdx)}",
     ]
     if manifest.credits:
         lines += [
             "",
-            "It shows works of others, under their own licences. Keep these lines with it:",
+            "It shows works of others, under their own licenses. Keep these lines with it:",
         ]
         lines += [f"- {_attribution(credit)}" for credit in manifest.credits]
     return "\n".join(lines) + "\n"
@@ -50,7 +50,7 @@ def credits_text(manifest: Manifest) -> str:
     for credit in manifest.credits:
         fields = {
             "author": credit.author,
-            "licence": f"{credit.license}, {credit.license_url}",
+            "license": f"{credit.license}, {credit.license_url}",
             "source": credit.source,
             "changes": credit.changes or "none",
         }

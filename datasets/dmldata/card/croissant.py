@@ -49,7 +49,7 @@ _MEANINGS = {
     "car_x1": "right end of the visible car (exclusive), pixels",
     "car_y1": "lower end of the visible car (exclusive), pixels",
     "car_area": "share of the picture that shows the car, 0 to 1",
-    "camera_matrix": "world to camera, 4 x 4, row major, metres",
+    "camera_matrix": "world to camera, 4 x 4, row major, meters",
     "credits_id": "works in the picture: ids of CREDITS.md, joined by ';'",
 }
 

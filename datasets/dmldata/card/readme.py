@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXAMPLES_FILE = "examples.jpg"
 _FILES = {
     "mask.png": f" ({', '.join(f'{part.value} {part.name.lower()}' for part in Part)})",
-    "depth.png": f" (16-bit: millimetres along the camera's axis, at most {MAX_DEPTH})",
+    "depth.png": f" (16-bit: millimeters along the camera's axis, at most {MAX_DEPTH})",
     "normal.png": f" ({NORMAL_ZERO} + {NORMAL_SCALE} times x right, y up, z to the camera)",
     "json": ", its row of `samples.parquet`",
 }
@@ -74,7 +74,7 @@ def card_text(
         f"## Loading\n\n{loading}",
         f"## Intended use and limits\n\n{_use(manifest)}",
         f"## How it was made\n\n{_made(manifest)}",
-        f"## Credits and licence\n\n{_rights(manifest)}",
+        f"## Credits and license\n\n{_rights(manifest)}",
         f"## Citation\n\n{_citation(manifest)}",
     ]
     body = "\n\n".join(section for section in sections if section)
@@ -180,11 +180,11 @@ def _loading(manifest: Manifest) -> str:
 def _use(manifest: Manifest) -> str:
     classes = " Its car models may be trained on as classes." if "train" in manifest.splits else ""
     return (
-        "To measure which properties of images the embeddings of a model are organised by, and "
+        "To measure which properties of images the embeddings of a model are organized by, and "
         f"which pixels decide them: every property is known and was controlled.{classes}\n\n"
         "The pictures are rendered. What holds for them need not hold for photographs: there are "
         "few real car bodies, no people, no dents, no weather but sun and cloud. Properties that "
-        "go together in the world (a place and its light, a car and its colours) are independent "
+        "go together in the world (a place and its light, a car and its colors) are independent "
         "here, which is the purpose. Number plates are blank or invented."
     )
 
@@ -207,7 +207,7 @@ def _rights(manifest: Manifest) -> str:
     lines = [
         f"The dataset is under {license}. Works of others in the pictures (more in `CREDITS.md`):",
         "",
-        "| id | title | author | licence |",
+        "| id | title | author | license |",
         "|---|---|---|---|",
     ]
     for credit in manifest.credits:

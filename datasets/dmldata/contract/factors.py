@@ -24,7 +24,7 @@ class Factor(StrictModel):
         key: name of its column in samples.parquet; its bin is in `<key>_bin`.
         group: factors that a sweep changes together have the same group ('color', 'pose', ...).
         kind: 'categorical' (no order), 'linear' (ordered) or 'cyclic' (ordered on a circle).
-        unit: 'degrees', 'metres', ...; empty for a pure number or a name.
+        unit: 'degrees', 'meters', ...; empty for a pure number or a name.
         period: length of the circle in the factor's unit; None unless the factor is cyclic.
         meaning: description in one line.
         values: the finite set of values; a bin is an index into it. A factor with a single value is
@@ -79,7 +79,7 @@ class Factor(StrictModel):
             UnknownNameError: a name that is not one of the values.
             InputError: a number that is not exactly one of the values.
 
-        >>> height = Factor(key="camera_height", group="pose", kind="linear", unit="metres",
+        >>> height = Factor(key="camera_height", group="pose", kind="linear", unit="meters",
         ...                 meaning="camera above ground", values=(0.5, 1.0, 1.5))
         >>> height.bin_of(1.0), height.bin_of(None)
         (1, None)

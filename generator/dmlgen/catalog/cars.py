@@ -28,7 +28,7 @@ from dmlgen.catalog.derived_names import parse_derived
 
 Axis = Literal["+X", "-X", "+Y", "-Y"]
 UpAxis = Literal["+Z", "-Z", "+Y", "-Y", "+X", "-X"]
-UNKNOWN_LICENSE = "unknown licence: do not publish"
+UNKNOWN_LICENSE = "unknown license: do not publish"
 
 MAX_SCALE = 1e6
 """Meters per unit of a model: beyond it single precision overflows."""

@@ -104,7 +104,7 @@ class Hall(Placed):
 
 
 class Deck(Placed):
-    """A storey of a multi-storey car park: ceiling, lamps and parapets around `at`."""
+    """A story of a multistory car park: ceiling, lamps and parapets around `at`."""
 
     kind: Literal["deck"]
     length: Meters

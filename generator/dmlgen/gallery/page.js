@@ -222,10 +222,10 @@ at("title").textContent = `${data.name} ${data.version}`;
 document.title = at("title").textContent;
 at("facts").textContent =
   `${everyone.length} images, ${data.size[0]} × ${data.size[1]} pixels, ${data.license}. ${data.description}`;
-for (const [name, colour] of Object.entries(data.parts)) {
+for (const [name, color] of Object.entries(data.parts)) {
   const entry = make("span");
   const swatch = make("i");
-  swatch.style.background = colour;
+  swatch.style.background = color;
   entry.append(swatch, name);
   at("parts").append(entry);
 }

@@ -85,19 +85,19 @@ def test_a_model_whose_classes_are_apart_retrieves_them(dmlbench, cars196, tmp_p
 
 
 def test_two_models_on_a_folder_with_csv(measured, dmlbench, csv_folder, tmp_path):
-    lines = ["file_name,colour,angle,caption"]
+    lines = ["file_name,color,angle,caption"]
     lines += [f"{n:02d}.jpg,{'red' if n % 3 else ''},{n * 15},photo {n}" for n in range(24)]
     folder = csv_folder(tmp_path / "photos", lines, "metadata.csv")
     (folder / "kinds.yaml").write_text(
         "angle: {kind: cyclic, period: 360, unit: degrees, bins: 4}\ncaption: {kind: ignore}\n"
     )
     out, said = measured(folder, "--maps", 6, "--properties", folder / "kinds.yaml")
-    assert "note: kinds inferred from the values (colour: categorical, 1 values)" in said
+    assert "note: kinds inferred from the values (color: categorical, 1 values)" in said
     assert "observed, not drawn independently" in said
     properties = find_results([out])[0].properties.properties
-    assert list(properties) == ["colour", "angle"]
-    assert properties["colour"].left_out["no_label"] == 8
-    assert "a single label ('red')" in properties["colour"].reason
+    assert list(properties) == ["color", "angle"]
+    assert properties["color"].left_out["no_label"] == 8
+    assert "a single label ('red')" in properties["color"].reason
     assert properties["angle"].labels == 4
     assert properties["angle"].scores["distance_spearman"].value is not None
     page = dmlbench("report", out, "--out", tmp_path / "report.html")

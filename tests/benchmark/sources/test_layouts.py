@@ -158,19 +158,19 @@ def test_online_products_without_the_header_are_refused(products):
 def test_csv_rows_are_images_in_the_order_of_the_file(csv_folder, tmp_path):
     folder = csv_folder(
         tmp_path / "photos",
-        ["file_name,year,colour,weight", "b/2.jpg,1999,red,1.5", "a/1.jpg,1999,,2", "c.png,,red,"],
+        ["file_name,year,color,weight", "b/2.jpg,1999,red,1.5", "a/1.jpg,1999,,2", "c.png,,red,"],
         "metadata.csv",
     )
     (folder / "a/extra.jpg").write_bytes((folder / "a/1.jpg").read_bytes())
     source = open_source(str(folder))
     assert source.samples["key"].to_pylist() == ["b/2.jpg", "a/1.jpg", "c.png"]
-    assert source.values("colour").tolist() == ["red", None, "red"]
-    assert source.labels("colour").tolist() == [0, -1, 0]
+    assert source.values("color").tolist() == ["red", None, "red"]
+    assert source.labels("color").tolist() == [0, -1, 0]
     np.testing.assert_array_equal(source.values("weight"), [1.5, 2.0, np.nan])
     assert source.labels("weight").tolist() == [0, 1, -1]
     assert source.manifest.factor("weight").kind == "linear"
     assert any("1 images in" in note and "left out" in note for note in source.notes)
-    assert rows(source)[2] == {"key": "c.png", "year": None, "colour": "red", "weight": None}
+    assert rows(source)[2] == {"key": "c.png", "year": None, "color": "red", "weight": None}
 
 
 def test_labels_may_lie_elsewhere_and_go_before_any_other_layout(csv_folder, cub200, tmp_path):
@@ -326,7 +326,7 @@ def test_scene_ids_name_scenes_and_are_no_property(csv_folder, tmp_path):
     assert scene_ids(source) == [0, 1, 0]
 
 
-def test_greyscale_and_transparent_images_become_rgb_and_16_bits_are_refused(tmp_path):
+def test_grayscale_and_transparent_images_become_rgb_and_16_bits_are_refused(tmp_path):
     import io
 
     from PIL import Image

@@ -33,7 +33,7 @@ def test_rank_correlation_with_retrieval_is_over_trained_losses_alone():
         "swapped": averaged(2, 1, 3, 4, 5),
     }
     found = retrieval_spearman(properties, retrieved(0.1, 0.2, 0.3, 0.4, 0.5))
-    # One swap of neighbours among five: 1 - 6 * 2 / (5 * 24).
+    # One swap of neighbors among five: 1 - 6 * 2 / (5 * 24).
     assert {name: test.rho for name, test in found.items()} == pytest.approx(
         {"rises": 1.0, "falls": -1.0, "swapped": 0.9}
     )

@@ -32,7 +32,7 @@ def test_folds_are_disjoint_and_each_class_validates_once(classes, folds):
     assert max(sizes) - min(sizes) <= 1
 
 
-def test_folds_do_not_depend_on_the_order_of_the_images_and_keep_neighbours_together():
+def test_folds_do_not_depend_on_the_order_of_the_images_and_keep_neighbors_together():
     names = [f"vw golf {number}" for number in (10, 2, 1)] + ["audi a4", "audi a6", "bmw"]
     fold = split_classes(names, 0, 2, "cars")
     assert fold.validation == ("audi a4", "audi a6", "bmw")

@@ -203,12 +203,12 @@ def test_what_a_work_asks_for_is_asked_of_the_dataset_and_all_its_files_say_so(
     address = f"https://creativecommons.org/licenses/{hub[3:-4]}/4.0/"
     assert yaml.safe_load((target / "README.md").read_text().split("---\n")[1])["license"] == hub
     assert json.loads((target / "croissant.json").read_text())["license"] == address
-    assert f"({license}).\nThe licence: {address}" in (target / "LICENSE").read_text()
+    assert f"({license}).\nThe license: {address}" in (target / "LICENSE").read_text()
     assert yaml.safe_load((target / "CITATION.cff").read_text())["license"] == license
 
 
-def test_pictures_of_a_car_of_unknown_licence_are_not_published(dmlgen, dataset, tmp_path):
-    unknown = "unknown licence: do not publish"
+def test_pictures_of_a_car_of_unknown_license_are_not_published(dmlgen, dataset, tmp_path):
+    unknown = "unknown license: do not publish"
     relicense(dataset, unknown, license="LicenseRef-unknown-do-not-publish")
     code, out, _ = dmlgen("publish", dataset, "--to", tmp_path / "public", "--version", "1.0.1")
     assert code == 1

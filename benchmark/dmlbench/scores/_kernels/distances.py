@@ -22,7 +22,7 @@ class Points:
     """Embeddings prepared for distances.
 
     They are centered and then scaled to a mean squared norm of 1: the scale makes the tolerance of
-    a tie one of the embeddings' spread, and centering keeps |a|^2 + |b|^2 - 2ab from cancelling
+    a tie one of the embeddings' spread, and centering keeps |a|^2 + |b|^2 - 2ab from canceling
     where all embeddings lie in one direction. Neither changes which neighbor is closer.
 
     Attributes:

@@ -22,7 +22,7 @@ class Style:
 
     Attributes:
         surface, tint: surface and tint of the wall.
-        storey: height of a storey.
+        story: height of a story.
         bay: width of a wall's part with one window.
         window: width and height of a window.
         sill: height of the window above its floor.
@@ -31,7 +31,7 @@ class Style:
 
     surface: str
     tint: Color
-    storey: float
+    story: float
     bay: float
     window: tuple[float, float]
     sill: float
@@ -41,12 +41,12 @@ class Style:
 
 
 STYLES = {
-    "brick": Style("brick", (1, 1, 1), 3.0, 2.9, (1.2, 1.55), 0.85, 2, "frame_white", "roof_grey"),
+    "brick": Style("brick", (1, 1, 1), 3.0, 2.9, (1.2, 1.55), 0.85, 2, "frame_white", "roof_gray"),
     "plaster": Style(
         "plaster", (1.0, 0.80, 0.48), 3.1, 2.7, (1.1, 1.65), 0.8, 2, "frame_white", "roof_red"
     ),
     "render": Style(
-        "plaster", (0.86, 0.90, 0.92), 3.0, 3.1, (1.5, 1.5), 0.9, 2, "frame_dark", "roof_grey"
+        "plaster", (0.86, 0.90, 0.92), 3.0, 3.1, (1.5, 1.5), 0.9, 2, "frame_dark", "roof_gray"
     ),
     "office": Style("concrete_wall", (1, 1, 1), 3.5, 3.6, (3.1, 1.9), 0.9, 3, "frame_dark", None),
 }
@@ -59,19 +59,19 @@ def building(
     look = STYLES[style]
     shape = Shape(f"building:{style}")
     stone = wall(look.surface, look.tint)
-    storeys = max(1, round(height / look.storey))
+    stories = max(1, round(height / look.story))
     bays = max(1, int(width / look.bay))
     door = bays // 2
-    storey, bay = height / storeys, width / bays
-    for floor in range(storeys):
+    story, bay = height / stories, width / bays
+    for floor in range(stories):
         for column in range(bays):
-            left, bottom = -width / 2 + column * bay, floor * storey
+            left, bottom = -width / 2 + column * bay, floor * story
             is_door = floor == 0 and column == door and look.roof is not None
             opening = (1.1, 2.2) if is_door else look.window
             sill = 0.05 if is_door else look.sill
             y0 = left + (bay - opening[0]) / 2
             hole = (y0, y0 + opening[0], bottom + sill, bottom + sill + opening[1])
-            _wall_around(shape, (left, left + bay, bottom, bottom + storey), hole, stone)
+            _wall_around(shape, (left, left + bay, bottom, bottom + story), hole, stone)
             _reveal(shape, hole, stone)
             if is_door:
                 _door(shape, hole, rng)
@@ -96,7 +96,7 @@ def hall(width: float, height: float, depth: float, color: str) -> list[Object]:
     _corrugated(shape, -width / 2, width / 2, 0.9, height, 0.0, sheet)
     shape.box((-0.1, -width / 2, 0), (0.02, width / 2, 0.9), wall("concrete_wall"))
     for middle in np.arange(-width / 2 + 4, width / 2 - 2, 7.0):
-        shape.box((-0.05, middle - 1.9, 0), (0.07, middle + 1.9, 3.7), plain("metal_grey"))
+        shape.box((-0.05, middle - 1.9, 0), (0.07, middle + 1.9, 3.7), plain("metal_gray"))
         slats = np.arange(0, 3.5, 0.12)
         for z in slats:
             shape.box(

@@ -1,4 +1,4 @@
-"""A storey of a multi-storey car park: a low ceiling with lamps, pillars, parapets."""
+"""A story of a multistory car park: a low ceiling with lamps, pillars, parapets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAMPS = 5.0
 
 
 def deck(length: float, width: float, height: float) -> list[Object]:
-    """Build ceiling and parapets of a storey `length` along y and `width` along x."""
+    """Build ceiling and parapets of a story `length` along y and `width` along x."""
     shape = Shape("deck")
     concrete = wall("concrete_wall")
     x, y = width / 2, length / 2

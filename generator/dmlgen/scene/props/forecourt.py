@@ -72,7 +72,7 @@ def sales_room(
         for left in np.arange(-x + 1.5, x - 3, 4.2):
             right, top = left + rng.uniform(1.6, 3.0), rng.uniform(2.2, 2.8)
             board = sorted((side * (y - 0.06), side * (y - 0.01)))
-            tone = plain(str(rng.choice(["blue", "metal_grey", "frame_dark", "trim"])))
+            tone = plain(str(rng.choice(["blue", "metal_gray", "frame_dark", "trim"])))
             shape.box((left, board[0], 0.9), (right, board[1], top), tone)
     edges = np.linspace(-y, y, max(1, round(length / PANE)) + 1)
     for left, right in itertools.pairwise(edges):

@@ -86,7 +86,7 @@ def line(length: float, width: float, dash: float, yellow: bool) -> list[Object]
 def bollard() -> list[Object]:
     """Build a steel post with a white ring."""
     shape = Shape("bollard")
-    shape.tube((0, 0, 0), (0, 0, 0.95), (0.06, 0.06), plain("metal_grey"), 20)
+    shape.tube((0, 0, 0), (0, 0, 0.95), (0.06, 0.06), plain("metal_gray"), 20)
     shape.tube((0, 0, 0.74), (0, 0, 0.84), (0.062, 0.062), plain("white"), 20)
     return [shape.finish()]
 
@@ -94,10 +94,10 @@ def bollard() -> list[Object]:
 def lamp_post(height: float) -> list[Object]:
     """Build a street lamp whose arm reaches towards +x."""
     shape = Shape("lamp post")
-    shape.tube((0, 0, 0), (0, 0, 1.1), (0.09, 0.085), plain("metal_grey"), 16)
-    shape.tube((0, 0, 1.1), (0, 0, height), (0.065, 0.045), plain("metal_grey"), 16)
-    shape.tube((0, 0, height), (1.2, 0, height + 0.25), (0.04, 0.03), plain("metal_grey"), 10)
-    shape.box((0.9, -0.13, height + 0.20), (1.6, 0.13, height + 0.32), plain("metal_grey"))
+    shape.tube((0, 0, 0), (0, 0, 1.1), (0.09, 0.085), plain("metal_gray"), 16)
+    shape.tube((0, 0, 1.1), (0, 0, height), (0.065, 0.045), plain("metal_gray"), 16)
+    shape.tube((0, 0, height), (1.2, 0, height + 0.25), (0.04, 0.03), plain("metal_gray"), 10)
+    shape.box((0.9, -0.13, height + 0.20), (1.6, 0.13, height + 0.32), plain("metal_gray"))
     shape.box((0.95, -0.11, height + 0.17), (1.55, 0.11, height + 0.20), plain("lamp_glass"))
     return [shape.finish()]
 

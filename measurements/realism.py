@@ -139,7 +139,7 @@ def statistics_of(pictures: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, li
 def statistics_table(real: dict[str, list[float]], rendered: dict[str, list[float]]) -> list[str]:
     """Markdown lines: the renders' medians among the photographs."""
     lines = [
-        "| statistic | photographs: 10 % | median | 90 % | renders: median | percentile | 25 to 75 |",
+        "| statistic | photographs: 10 % | median | 90 % | renders: median | rank | 25 to 75 |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, values in real.items():

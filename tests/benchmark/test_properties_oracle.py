@@ -255,6 +255,50 @@ def test_pytorch_counts_the_same_hits(kind, scenes, monkeypatch):
         np.testing.assert_allclose(hits, expected, atol=1e-9)
 
 
+def counted_and_ranked(x, props):
+    """NR-Precision of each property: all queries counted, and all queries put in order."""
+    how = {"intervals": False, "chance": False, "threads": 1}
+    return [
+        {
+            name: scores["nr_precision"]["value"]
+            for name, scores in properties.score_properties(x, props, max_queries=most, **how)[
+                "properties"
+            ].items()
+        }
+        for most in (100, len(x))
+    ]
+
+
+def test_all_properties_together_may_have_more_labels_than_a_byte_can_tell_apart():
+    rng = np.random.default_rng(5)
+    second = rng.permutation(np.repeat(np.arange(200), 3))
+    x = (rng.normal(size=(600, 8)) + 2 * rng.normal(size=(200, 8))[second]).astype(np.float32)
+    first = properties.Property(np.repeat(np.arange(100), 6))
+    counted, ranked = counted_and_ranked(x, {"a": first, "b": properties.Property(second)})
+    assert counted == pytest.approx(ranked, rel=1e-9)
+
+
+@pytest.mark.parametrize("dimensions", [8, 512])
+def test_counting_tells_apart_what_lies_few_tolerances_apart(dimensions, monkeypatch):
+    rng = np.random.default_rng(0)
+    centers = rng.normal(size=(20, dimensions))
+    centers /= np.linalg.norm(centers, axis=1, keepdims=True)
+    cluster, label = rng.integers(0, 20, 1000), rng.integers(0, 4, 1000)
+    offset = 1e-3 * np.eye(4, dimensions)[label]
+    noise = 2e-4 * rng.normal(size=(1000, dimensions)) / np.sqrt(dimensions)
+    x = (centers[cluster] + offset + noise).astype(np.float32)
+    props = {"label": properties.Property(cluster * 4 + label)}
+    counted, ranked = counted_and_ranked(x, props)
+    assert counted == pytest.approx(ranked, rel=1e-6)
+    monkeypatch.setattr(neighbor_counts, "compiled_loops", lambda: None)
+    assert counted_and_ranked(x, props)[0] == pytest.approx(ranked, rel=1e-6)
+    units, codes = Units.of(np.arange(1000)), cluster * 4 + label
+    questions = [Question(codes, np.bincount(codes)[codes][:, None] - 1)]
+    points = prepare_points(x, normalize=True)
+    on_device = device_counts.count_hits_on("cpu", points, units, questions)[0]
+    np.testing.assert_allclose(on_device, count_hits(points, units, questions)[0], atol=1e-9)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_ranking_only_the_nearest_changes_no_score(kind, monkeypatch):
     rng = np.random.default_rng(17)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from dmldata.common.arrays import Floats, Ints
 
-Real = np.float32 | np.float64
 MAX_BINS = 4096
 """Maximum number of bins that the near distances of a query are sorted into."""
 
@@ -42,29 +41,29 @@ def count_block(
     codes: Ints,
     members: Ints,
     starts: Ints,
-    tolerance: Real,
+    tolerance: float,
     sample: int,
     hits: NDArray[np.float64],
 ) -> None:
     """Count the hits of a block of queries; see `neighbor_counts.count_hits`.
 
     Args:
-        distances: [B, N] squared, infinite for points of the query's own unit.
+        distances: float64 [B, N], squared, infinite for points of the query's own unit.
         ranks: [B, M] of the columns of all questions, 0 where not asked.
         codes: [B, M] label of the query in each column's question, numbered over all questions.
         members: uint32, points with each label, label after label. Unsigned, as numba lets signed
             indices count from the end, and then cannot gather several at once.
         starts: uint64, place in `members` of each label's first point, and the end of the last.
-        tolerance: of the type of `distances`.
+        tolerance: of a tie.
         sample: number of distances that a guess of how far the neighbors reach is made from.
         hits: [B, M] to write to.
     """
     images, columns = distances.shape[1], ranks.shape[1]
-    near = np.empty(images, distances.dtype)
-    in_bins = np.empty(images, distances.dtype)
+    near = np.empty(images)
+    in_bins = np.empty(images)
     begins = np.empty(MAX_BINS + 1, np.int64)
     in_order = np.empty(MAX_BINS, np.bool_)
-    lows, highs = np.empty(columns, distances.dtype), np.empty(columns, distances.dtype)
+    lows, highs = np.empty(columns), np.empty(columns)
     closer, tied = np.empty(columns, np.int64), np.empty(columns, np.int64)
     for i in range(len(distances)):
         row, last = distances[i], ranks[i].max()
@@ -77,7 +76,7 @@ def count_block(
             decided = count >= last
             if decided:
                 bins = min(MAX_BINS, count // 4 + 1)
-                scale = row.dtype.type(bins) / (most - least) if most > least else row.dtype.type(0)
+                scale = bins / (most - least) if most > least else 0.0
                 _sort_into_bins(near[:count], least, scale, bins, begins, in_bins)
                 in_order[:bins] = False
                 for c in range(columns):
@@ -90,7 +89,7 @@ def count_block(
                         closer[c], tied[c] = _window(in_bins, begins, low, high, lows[c], highs[c])
             if decided or bound == np.inf:
                 break
-            bound = row.dtype.type(np.inf)
+            bound = np.inf
         c = 0
         while c < columns:
             # Columns of one question are counted in one pass: fetching a distance is what it costs.
@@ -108,7 +107,7 @@ def count_block(
                 elif closer[column] + tied[column] == rank:
                     hits[i, column] = hits_within
                 else:
-                    below = np.nextafter(lows[column], row.dtype.type(-np.inf))
+                    below = np.nextafter(lows[column], -np.inf)
                     closer_hits = _count_within(
                         row, members, starts[code], starts[code + 1], below, below, below
                     )[0]
@@ -124,9 +123,9 @@ def _count_within(
     members: Ints,
     first: np.uint64,
     end: np.uint64,
-    bound: Real,
-    second: Real,
-    third: Real,
+    bound: float,
+    second: float,
+    third: float,
 ) -> tuple[np.int32, np.int32, np.int32]:
     """Count the members, from place `first` on and before `end`, that lie in each bound."""
     in_bound, in_second, in_third = np.int32(0), np.int32(0), np.int32(0)
@@ -139,23 +138,23 @@ def _count_within(
 
 
 @njit(nogil=True, cache=True)
-def _guess(row: Floats, last: int, sample: int) -> Real:
+def _guess(row: Floats, last: int, sample: int) -> float:
     """Return a distance that probably lies beyond the `last` nearest, from a sample of all."""
     sampled = row[:: max(1, len(row) // sample)].copy()
     place = int(1.1 * last * len(sampled) / len(row)) + sample // 64
     if place >= len(sampled):
-        return row.dtype.type(np.inf)
+        return np.inf
     return np.partition(sampled, place)[place]
 
 
 @njit(nogil=True, cache=True)
-def _take_near(row: Floats, bound: Real, near: Floats) -> tuple[int, Real, Real]:
+def _take_near(row: Floats, bound: float, near: Floats) -> tuple[int, float, float]:
     """Copy the finite distances within the bound to `near`; return their number and extremes."""
-    count, limit = 0, min(bound, np.finfo(row.dtype).max)
+    count, limit = 0, min(bound, np.finfo(np.float64).max)
     for distance in row:
         near[count] = distance
         count += distance <= limit
-    least, most = row.dtype.type(np.inf), row.dtype.type(-np.inf)
+    least, most = np.inf, -np.inf
     for distance in near[:count]:
         least, most = min(least, distance), max(most, distance)
     return count, least, most
@@ -163,7 +162,7 @@ def _take_near(row: Floats, bound: Real, near: Floats) -> tuple[int, Real, Real]
 
 @njit(nogil=True, cache=True)
 def _sort_into_bins(
-    near: Floats, least: Real, scale: Real, bins: int, begins: Ints, in_bins: Floats
+    near: Floats, least: float, scale: float, bins: int, begins: Ints, in_bins: Floats
 ) -> None:
     """Write distances to `in_bins`, bin after bin of equal width; bin b begins at `begins[b]`."""
     begins[: bins + 1] = 0
@@ -184,7 +183,7 @@ def _sort_into_bins(
 @njit(nogil=True, cache=True)
 def _at_rank(
     in_bins: Floats, begins: Ints, bins: int, in_order: NDArray[np.bool_], rank: int
-) -> Real:
+) -> float:
     """Return the `rank`-th smallest distance; the bin that holds it is put in order, once."""
     b = np.searchsorted(begins[: bins + 1], rank) - 1
     if not in_order[b]:
@@ -195,7 +194,7 @@ def _at_rank(
 
 @njit(nogil=True, cache=True)
 def _window(
-    in_bins: Floats, begins: Ints, low: int, high: int, lower: Real, upper: Real
+    in_bins: Floats, begins: Ints, low: int, high: int, lower: float, upper: float
 ) -> tuple[int, int]:
     """Return how many distances are below `lower`, and from there to `upper`, in these bins."""
     closer, within = begins[low], begins[low]

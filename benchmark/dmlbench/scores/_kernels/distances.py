@@ -29,14 +29,12 @@ class Points:
         x: float64 [N, D].
         norms: float64 [N], squared norms of the rows of x.
         tolerance: squared distances that differ by at most this are tied.
-        single: whether float32 products are accurate enough for this tolerance.
         unit: length of 1 in x, in units of the (normalized) embeddings.
     """
 
     x: NDArray[np.float64]
     norms: NDArray[np.float64]
     tolerance: float
-    single: bool
     unit: float = 1.0
 
     def __len__(self) -> int:
@@ -47,30 +45,30 @@ class Points:
         return _squared_distances(self.x[rows], self.norms[rows], self.x, self.norms)
 
     def fast(self) -> FastPoints:
-        """Return the same points in the lowest precision that the tolerance allows."""
-        dtype = np.float32 if self.single else np.float64
+        """Return the same points in the form that counting takes."""
         ones, norms = np.ones((len(self), 1)), self.norms[:, None]
-        left: Floats = np.concatenate([-2 * self.x, ones, norms], axis=1).astype(dtype)
-        right: Floats = np.concatenate([self.x, norms, ones], axis=1).astype(dtype)
+        left = np.concatenate([-2 * self.x, ones, norms], axis=1)
+        right = np.concatenate([self.x, norms, ones], axis=1)
         return FastPoints(left, np.ascontiguousarray(right.T))
 
 
 @dataclass(frozen=True)
 class FastPoints:
-    """Points for counting alone: float32 where that is accurate enough.
+    """Points for counting alone.
 
     |a|^2 + |b|^2 - 2ab is one product of a and b with two more dimensions each: at many points,
-    going over all distances again to add the norms would take longer than the product.
+    going over all distances again to add the norms would take longer than the product. It is made
+    in float64: errors of float32 products are as large as the tolerance of a tie.
 
     Attributes:
-        left: [N, D + 2], -2x, 1 and |x|^2.
-        right: [D + 2, N], x, |x|^2 and 1.
+        left: float64 [N, D + 2], -2x, 1 and |x|^2.
+        right: float64 [D + 2, N], x, |x|^2 and 1.
     """
 
-    left: Floats
-    right: Floats
+    left: NDArray[np.float64]
+    right: NDArray[np.float64]
 
-    def squared_distances(self, rows: Ints, out: Floats) -> None:
+    def squared_distances(self, rows: Ints, out: NDArray[np.float64]) -> None:
         """Write the squared distances of some points to all into `out` [B, N].
 
         Rounding may make those of equal points negative.
@@ -93,8 +91,7 @@ def prepare_points(embeddings: Floats, *, normalize: bool) -> Points:
     unit = spread if spread > _ROUNDING * length else max(length, np.finfo(np.float64).tiny)
     x /= unit
     norms: NDArray[np.float64] = np.einsum("nd,nd->n", x, x)
-    single = embeddings.dtype == np.float32 and bool(norms.max() <= 4.0)
-    return Points(x, norms, tolerance, single, float(unit))
+    return Points(x, norms, tolerance, float(unit))
 
 
 def unit_rows(embeddings: Floats) -> NDArray[np.float64]:

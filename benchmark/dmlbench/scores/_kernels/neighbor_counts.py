@@ -26,7 +26,7 @@ from dmldata.common.arrays import Floats, Ints
 from dmldata.common.progress import Advance
 
 BLOCK_ELEMENTS = 16_000_000
-"""Distances held at once by a thread (64 or 128 MB): fewer rows make slower products."""
+"""Distances held at once by a thread (128 MB): fewer rows make slower products."""
 SAMPLE = 1024
 """Number of distances that a guess of how far a query's neighbors reach is made from."""
 
@@ -85,7 +85,7 @@ def count_hits(
     def count(block: Ints) -> NDArray[np.float64]:
         # Fresh memory for each block would take as long as the product that fills it.
         if not hasattr(mine, "buffer"):
-            mine.buffer = np.empty((len(blocks[0]), len(points)), fast.left.dtype)
+            mine.buffer = np.empty((len(blocks[0]), len(points)))
         distances = mine.buffer[: len(block)]
         fast.squared_distances(block, out=distances)
         units.exclude(distances, block, np.inf)
@@ -106,17 +106,19 @@ class _CompiledCounter:
     def __init__(self, loops: ModuleType, questions: Sequence[Question]) -> None:
         self._loops = loops
         self._ranks = np.concatenate([question.ranks for question in questions], axis=1)
+        # The labels of all questions are numbered one question after the other, and may be more
+        # than the type of one question's codes can count.
+        codes = [question.codes.astype(np.int64) for question in questions]
         self._members = np.concatenate(
-            [np.argsort(question.codes, kind="stable").astype(np.uint32) for question in questions]
+            [np.argsort(of_question, kind="stable").astype(np.uint32) for of_question in codes]
         )
-        # The labels of all questions are numbered one question after the other.
-        sizes = [np.bincount(question.codes) for question in questions]
+        sizes = [np.bincount(of_question) for of_question in codes]
         firsts = np.cumsum([0, *map(len, sizes)])[:-1]
         self._starts = np.cumsum([0, *np.concatenate(sizes)]).astype(np.uint64)
         self._codes = np.concatenate(
             [
-                np.repeat(question.codes[:, None] + first, question.ranks.shape[1], axis=1)
-                for question, first in zip(questions, firsts, strict=True)
+                np.repeat(of_question[:, None] + first, question.ranks.shape[1], axis=1)
+                for of_question, question, first in zip(codes, questions, firsts, strict=True)
             ],
             axis=1,
         )
@@ -129,7 +131,7 @@ class _CompiledCounter:
             self._codes[block],
             self._members,
             self._starts,
-            distances.dtype.type(tolerance),
+            tolerance,
             SAMPLE,
             hits,
         )
@@ -167,10 +169,9 @@ def _places(distances: Floats, ranks: Ints, tolerance: float) -> dict[int, _Plac
     distinct_ranks = np.unique(ranks[ranks > 0])
     if len(distinct_ranks) == 0:
         return {}
-    dtype = distances.dtype.type
     near, bound = _near(distances, int(distinct_ranks[-1]))
     at_rank = np.partition(near, distinct_ranks - 1)[distinct_ranks - 1]
-    lows, highs = at_rank - dtype(tolerance), at_rank + dtype(tolerance)
+    lows, highs = at_rank - tolerance, at_rank + tolerance
     if highs[-1] > bound:
         near = distances
     places = {}

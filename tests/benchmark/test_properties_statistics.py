@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmlbench import scores as properties
-from dmlbench.scores import Property, score_properties
+from dmlbench.scores import Property, clustering, order, probe, score_properties, verification
 from dmlbench.scores.clustering import cluster_scores
 from dmlbench.scores.labels import compact, encode_labels, property_values
 from dmlbench.scores.options import Options
@@ -294,6 +294,26 @@ def test_a_property_without_variation_where_it_is_scored_says_why(labels, reason
     result = score_properties(x, {"p": Property(labels)}, scenes=np.arange(40) // 2)
     assert reason in result["properties"]["p"]["reason"]
     assert result["properties"]["p"]["arp"]["value"] is None
+
+
+def test_chance_of_a_subset_of_a_sweep_is_that_of_whole_scenes(monkeypatch):
+    for module in (order, verification, clustering, probe):
+        monkeypatch.setattr(module, "MAX_IMAGES", 150)
+    rng = np.random.default_rng(0)
+    variant = np.tile(np.arange(3.0), 500)
+    x = rng.normal(size=(1500, 8))
+    x[:, 0] += 1.5 * variant
+    scenes = np.repeat(np.arange(500), 3).tolist()
+    swept = {"swept": Property(variant, "linear")}
+    scores = score_properties(x, swept, scenes=scenes, threads=1, intervals=False)
+    for key in ("distance_spearman", "ami", "decodability"):
+        score = scores["properties"]["swept"][key]
+        low, high = score["chance"]
+        assert -0.1 < low < high < 0.1 < score["value"], key
+    low, high = scores["properties"]["swept"]["roc_auc"]["chance"]
+    assert 0.45 < low < high < 0.55 < scores["properties"]["swept"]["roc_auc"]["value"]
+    pairs = scores["settings"]["pairs"]["swept"]
+    assert (pairs["same"] + pairs["different"]) == 150 * 149 // 2
 
 
 def test_groups_hold_whole_scenes_in_equal_numbers():

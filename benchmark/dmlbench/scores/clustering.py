@@ -52,8 +52,8 @@ def cluster_scores(
         repeated = np.flatnonzero(coded.sizes >= 2)
         chosen_labels = options.choose(repeated, MAX_LABELS, "labels of clusters")
         usable = np.flatnonzero(np.isin(coded.codes, chosen_labels))
-        chosen = options.choose(usable, MAX_IMAGES, "clusters")
-        rows = coded.rows[chosen]
+        rows = options.choose_images(coded.rows[usable], MAX_IMAGES, "clusters")
+        chosen = np.searchsorted(coded.rows, rows)
         distinct, codes = np.unique(coded.codes[chosen], return_inverse=True)
         if len(distinct) < 2:
             result[name] = dict.fromkeys(KEYS, ABSENT)

@@ -55,20 +55,28 @@ def measure_geometry(embeddings: Floats, options: Options) -> EmbeddingGeometry:
     plain = Options(options.seed, None, 0, 1, options.threads, None, options.scenes)
     random = _scores(rng.standard_normal(embeddings.shape), plain)
     step(1)
-    images = len(embeddings)
     return EmbeddingGeometry(
-        images=min(images, MAX_IMAGES),
-        pair_images=min(images, MAX_PAIR_IMAGES),
+        images=len(_images(embeddings, options)),
+        pair_images=len(_pair_images(embeddings, options)),
         scores=scores,
         random={key: score.value for key, score in random.items()},
     )
 
 
+def _images(embeddings: Floats, options: Options) -> Ints:
+    """Return the images whose effective rank is measured."""
+    return options.choose_images(np.arange(len(embeddings)), MAX_IMAGES, "shape")
+
+
+def _pair_images(embeddings: Floats, options: Options) -> Ints:
+    """Return the images whose pairs are measured."""
+    return options.choose_images(np.arange(len(embeddings)), MAX_PAIR_IMAGES, "pairs")
+
+
 def _scores(embeddings: Floats, options: Options) -> Scores:
-    everyone = np.arange(len(embeddings))
-    rows = options.choose(everyone, MAX_IMAGES, "shape")
+    rows = _images(embeddings, options)
     rank = _rank_with_replicates(unit_rows(embeddings[rows]), options.groups_of(rows))
-    rows = options.choose(everyone, MAX_PAIR_IMAGES, "pairs")
+    rows = _pair_images(embeddings, options)
     scenes = options.scenes_of(rows)
     codes = np.arange(len(rows)) if scenes is None else np.unique(scenes, return_inverse=True)[1]
     points = prepare_points(embeddings[rows], normalize=True)

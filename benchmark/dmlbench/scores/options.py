@@ -99,6 +99,22 @@ class Options:
             return rows
         return np.sort(generator(self.seed, purpose).permutation(rows)[:maximum])
 
+    def choose_images(self, rows: Ints, maximum: int, purpose: str) -> Ints:
+        """Return at most `maximum` of some images, in ascending order, scenes whole.
+
+        Labels that vary within scenes change places within them for chance, and with few images of
+        a scene they could not. Only where no scene fits are parts of scenes taken.
+        """
+        scenes = self.scenes_of(rows)
+        if scenes is None or len(rows) <= maximum:
+            return self.choose(rows, maximum, purpose)
+        present, sizes = np.unique(scenes, return_counts=True)
+        order = generator(self.seed, purpose).permutation(len(present))
+        fitting = order[np.cumsum(sizes[order]) <= maximum]
+        if len(fitting) == 0:
+            return self.choose(rows, maximum, purpose)
+        return np.sort(rows[np.isin(scenes, present[fitting])])
+
     def stage(self, name: str, total: int) -> Advance:
         """Return a function to call with each further amount of a stage that is done."""
         so_far = 0

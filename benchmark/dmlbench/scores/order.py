@@ -40,7 +40,7 @@ def order_scores(
     for name in labels:
         if name in values:
             usable = labels[name].rows[np.isfinite(values[name][labels[name].rows])]
-            chosen[name] = options.choose(usable, MAX_IMAGES, "pairs")
+            chosen[name] = options.choose_images(usable, MAX_IMAGES, "pairs")
     step = options.stage("order", len(chosen))
     result: dict[str, Scores] = {}
     for names in same_rows(chosen):

@@ -85,7 +85,7 @@ def decodability_scores(
         if name in values:
             usable = usable[np.isfinite(values[name][usable])]
         cells = MAX_IMAGES if name in values else MAX_CELLS // len(coded.sizes)
-        chosen[name] = options.choose(usable, min(MAX_IMAGES, cells), "probes")
+        chosen[name] = options.choose_images(usable, min(MAX_IMAGES, cells), "probes")
     result: dict[str, Scores] = {}
     for names in same_rows(chosen):
         rows = chosen[names[0]]

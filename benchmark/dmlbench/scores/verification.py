@@ -63,7 +63,7 @@ def verification_scores(
     """
     step = options.stage("pairs", len(labels))
     images = {
-        name: options.choose(np.arange(len(coded.rows)), MAX_IMAGES, "pairs")
+        name: np.searchsorted(coded.rows, options.choose_images(coded.rows, MAX_IMAGES, "pairs"))
         for name, coded in labels.items()
     }
     keys = {

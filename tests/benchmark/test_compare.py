@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import re
 import shutil
@@ -55,6 +56,18 @@ def test_models_that_see_the_same_reach_the_ceiling_and_others_the_floor():
     assert abs(unlike.correlation.mean) < 0.1
 
 
+def test_maps_that_are_averaged_to_a_common_grid_have_no_ceiling():
+    a, b = maps_of("a", images=40), maps_of("b", images=40)
+    half = Geometry((8, 8), (4, 4), (0, 0), (4, 4))
+    coarse = dataclasses.replace(
+        b, maps=b.maps.reshape(40, 4, 2, 4, 2).mean(axis=(2, 4)), geometries=40 * [half]
+    )
+    unequal = compare_pair(a, coarse, None, 0)
+    assert compare_pair(a, b, None, 0).ceiling.value is not None
+    assert unequal.ceiling.value is unequal.below_ceiling.value is None
+    assert unequal.floor.value is not None
+
+
 def test_distances_to_the_bounds_are_paired_and_have_an_interval_where_the_bounds_have():
     pair = compare_pair(maps_of("a", images=60), maps_of("b", images=60), None, 0)
     assert pair.above_floor.value == pytest.approx(pair.correlation.mean - pair.floor.value)
@@ -88,7 +101,9 @@ def test_every_pair_of_models_is_compared(comparison):
         assert pair.correlation.images == 6
         assert pair.correlation.ci95[0] < pair.correlation.mean < pair.correlation.ci95[1]
         assert pair.divergence.ci95[0] < pair.divergence.mean < pair.divergence.ci95[1]
+        assert (pair.ceiling.value is None) == ("cropped" in pair.a + pair.b)
     assert "common grid" in comparison.notes[0]
+    assert "no ceiling" in comparison.notes[0]
 
 
 def test_embeddings_of_every_pair_are_compared_beside_their_floor(comparison):

@@ -50,7 +50,8 @@ class Pair(StrictModel):
         correlation: Pearson r of A with B, which share no noise, as in the paper. Mean and standard
             deviation are taken in Fisher-z and transformed back.
         divergence: Jensen-Shannon divergence (natural logarithm) of the same maps.
-        ceiling: sqrt(reliability of A x that of B), the largest correlation that noise allows.
+        ceiling: sqrt(reliability of A x that of B), the largest correlation that noise allows. None
+            for maps without noise, and where maps had to be resampled to a common grid.
         floor: correlation with B's maps of other images.
         above_floor, below_ceiling: correlation - floor and ceiling - correlation, paired by image.
         more_on_car: attention on the car of A minus that of B, paired by image.

@@ -108,11 +108,12 @@ def correlations_given(
     """Return how the maps of every two models correlate given those of a third model.
 
     Noise of the maps of the third model is accounted for, that of the two is not, and lowers their
-    correlation. All correlations are means over images in Fisher-z.
+    correlation. It is the partial correlation of the three models' mean correlations, each taken
+    over the images in Fisher-z.
 
     Returns:
         By pair of ids, the partial correlation over the images `keys`; None where the third model
-        leaves nothing, or its maps are noise.
+        leaves nothing, its maps are noise, or a model's maps are on another grid than its.
     """
     loaded, of_third = [_load(result, keys) for result in results], _load(third, keys)
 
@@ -123,7 +124,8 @@ def correlations_given(
         return math.nan if mean is None else mean
 
     with_third = {maps.id: correlate(maps, of_third) for maps in loaded}
-    of_noise = reliability(_halves(of_third))
+    same_grid = all(maps.geometries == of_third.geometries for maps in loaded)
+    of_noise = reliability(_halves(of_third)) if same_grid else None
     pairs = list(itertools.combinations([maps.id for maps in loaded], 2))
     partial = partial_correlation(
         [correlate(a, b) for a, b in itertools.combinations(loaded, 2)],
@@ -154,7 +156,8 @@ def _load(result: Result, keys: Sequence[str]) -> ModelMaps:
 
 def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:
     """Compare the maps of two models."""
-    noisy = a.request.draws_noise or b.request.draws_noise
+    # Averaging maps to a coarser grid takes noise away that their half correlations tell of.
+    has_ceiling = (a.request.draws_noise or b.request.draws_noise) and a.geometries == b.geometries
     of_a, of_b = common_grid(a.maps, b.maps, a.geometries, b.geometries)
     maps = compare_maps(of_a, of_b)
     bounds = _bounds(of_a, of_b, _halves(a), _halves(b), scenes, seed)
@@ -167,10 +170,10 @@ def compare_pair(a: ModelMaps, b: ModelMaps, scenes: Scenes, seed: int) -> Pair:
         b=b.id,
         correlation=_spread(summarize_correlations(maps.correlation), bounds.agreement.ci95),
         divergence=_spread(summarize_divergences(maps.divergence), divergence.ci95),
-        ceiling=_bound(bounds.ceiling) if noisy else Bound(),
+        ceiling=_bound(bounds.ceiling) if has_ceiling else Bound(),
         floor=_bound(bounds.floor),
         above_floor=_bound(bounds.above_floor),
-        below_ceiling=_bound(bounds.below_ceiling) if noisy else Bound(),
+        below_ceiling=_bound(bounds.below_ceiling) if has_ceiling else Bound(),
         more_on_car=Bound(value=more_on_car.value, ci95=more_on_car.ci95),
     )
 

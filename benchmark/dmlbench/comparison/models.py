@@ -197,7 +197,10 @@ def _map_notes(results: Sequence[Result], keys: Sequence[str]) -> Iterator[str]:
             "two models with such maps no ceiling"
         )
     if len({_view(result) for result in results}) > 1:
-        yield "models crop or resize differently: their maps are compared on a common grid"
+        yield (
+            "models crop or resize differently: their maps are compared on a common grid, whose "
+            "maps have less noise, so that such models have no ceiling"
+        )
 
 
 def _view(result: Result) -> tuple[str, ...]:

@@ -101,11 +101,12 @@ def _of_many(comparison: Comparison, known: list[Pair]) -> str:
         for word, pair in (("most", most), ("least", least))
     )
     floors = range_text(pair.floor.value for pair in known)
-    ceilings = range_text(pair.ceiling.value for pair in known)
+    ceilings = [pair.ceiling.value for pair in known if pair.ceiling.value is not None]
+    noise = f"the maps' own noise allows {range_text(ceilings)} (ceiling)"
     return (
         f"Saliency maps over {images} images: {'; '.join(said) or 'how sure is not known'}. "
-        f"Maps of different images give {floors} (floor), the maps' own noise allows {ceilings} "
-        f"(ceiling); {ends}."
+        f"Maps of different images give {floors} (floor), "
+        f"{noise if ceilings else 'a ceiling is not known'}; {ends}."
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from dmlbench.results.files import Interval, Score
 from dmlbench.scores.jackknife import jackknife_interval
@@ -82,10 +84,16 @@ def _interval(mean: float, scores: Sequence[Score]) -> Interval | None:
     """
     ends = [score.ci95 for score in scores if score.ci95 is not None]
     replicates = [score.replicates for score in scores if score.replicates is not None]
-    around = jackknife_interval(mean, np.mean(replicates, axis=0)) if replicates else None
-    if around is None or len(ends) < len(scores) or len(replicates) < len(scores):
+    if len(ends) < len(scores) or len(replicates) < len(scores):
         return None
-    widths = np.ptp([jackknife_interval(mean, of_fold) for of_fold in replicates], axis=1)
-    share = min(float(np.ptp(around) / widths.mean()), 1.0) if widths.any() else 1.0
+    of_mean = _width(np.mean(replicates, axis=0))
+    of_folds = float(np.mean([_width(of_fold) for of_fold in replicates]))
+    share = min(of_mean / of_folds, 1.0) if of_folds > 0 else 1.0
     low, high = ((1 - share) * mean + share * np.mean(ends, axis=0)).tolist()
     return low, high
+
+
+def _width(replicates: ArrayLike) -> float:
+    """Return how wide the jackknife's interval of a score with these replicates is."""
+    low, high = jackknife_interval(0.0, replicates) or (math.nan, math.nan)
+    return high - low

@@ -37,10 +37,10 @@ class MapComparison(SaliencyTable):
 
 
 class PartialCorrelations(StrictModel):
-    """Mean partial correlation of the maps of two models, given those of the untrained network.
+    """Partial correlation of the maps of two models, given those of the untrained network.
 
     Attributes:
-        pairs: (id, id, mean over images in Fisher-z).
+        pairs: (id, id, the partial correlation); see `comparison.maps.correlations_given`.
     """
 
     pairs: list[tuple[str, str, float | None]]

@@ -63,6 +63,7 @@ test: setup
 lint: setup
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/codespell .ci benchmark datasets/dmldata docs/*.md examples generator measurements scenes *.md mkdocs.yml
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python .ci/check_names

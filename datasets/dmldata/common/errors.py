@@ -83,8 +83,8 @@ class UnknownNameError(InputError):
         where: the file or field that holds the name.
         hint: advice to give in place of the closest valid name.
 
-    >>> print(UnknownNameError("factor", "colour", ["color", "pose"]))
-    unknown factor 'colour' (did you mean 'color'?); valid: color, pose
+    >>> print(UnknownNameError("factor", "colr", ["color", "pose"]))
+    unknown factor 'colr' (did you mean 'color'?); valid: color, pose
     """
 
     def __init__(

@@ -72,10 +72,10 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     >>> class Cup(StrictModel):
     ...     volume: float
     >>> try:
-    ...     Cup.model_validate_json('{"volumne": 1}')
+    ...     Cup.model_validate_json('{"volum": 1}')
     ... except ValidationError as error:
     ...     print(explain(error, Cup))
-    volumne: unknown field (did you mean 'volume'?); valid: volume (and 1 more problem)
+    volum: unknown field (did you mean 'volume'?); valid: volume (and 1 more problem)
     """
     problems = error.errors(include_url=False, include_context=False)
     first = first_problem(error, model)

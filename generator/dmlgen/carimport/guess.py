@@ -27,7 +27,7 @@ _BY_NAME: tuple[tuple[str, frozenset[str]], ...] = (
     ("lamp_orange", vocabulary("indicator blinker turnsignal")),
     ("reflector", vocabulary("reflector")),
     ("lamp_clear", vocabulary("lamp light headlight headlamp lens foglight head")),
-    ("plate", vocabulary("plate licence license")),
+    ("plate", vocabulary("plate licence license")),  # codespell:ignore licence
     ("brake", vocabulary("brake caliper disc disk rotor")),
     ("tyre", vocabulary("tyre tire tread pneu reifen")),
     ("rim", vocabulary("rim alloy wheel hub hubcap spoke felge")),
@@ -47,7 +47,8 @@ _PAINT = vocabulary("paint carpaint bodywork body coat lacquer lack karosserie c
 _STEERING = vocabulary("steering")
 _LIGHT = vocabulary("lamp light")
 _LAMPS = ("lamp_clear", "lamp_red", "lamp_orange", "reflector")
-_COLORS = ("red", "orange", "white", "black", "blue", "green", "grey", "gray", "brown", "yellow")
+_GRAY = ("gray", "grey")  # codespell:ignore grey
+_COLORS = ("red", "orange", "white", "black", "blue", "green", "brown", "yellow", *_GRAY)
 
 
 def guess_role(material: ModelMaterial, objects: tuple[str, ...] = ()) -> Guess:

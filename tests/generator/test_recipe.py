@@ -8,8 +8,8 @@ from dmldata.common.errors import InputError
 from dmlgen.catalog.assets import project_names
 from dmlgen.factors.registry import DEFAULTS, check_value
 from dmlgen.planning.draw import make_plan
-from dmlgen.planning.recipe import load_recipe
-from dmlgen.planning.recipe_file import Sweep
+from dmlgen.planning.recipe import load_recipe, resolve
+from dmlgen.planning.recipe_file import RecipeFile, Sweep
 
 GOOD = """\
 name: own
@@ -165,6 +165,47 @@ def test_a_recipe_extends_one_of_the_project_by_name(tmp_path):
     factors = load_recipe(str(path)).factors
     assert factors["paint_hue"].values == (0.1, 0.2)
     assert factors["environment"].values == load_recipe("photo").factors["environment"].values
+
+
+def child_of(folder, base, text):
+    path = folder / "child.yaml"
+    path.write_text(f"name: child\ntitle: Child\ndescription: d\nextends: {base}\n{text}\n")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("base", "text", "message"),
+    [
+        ("train196", "vary: {car_model: [suv, van]}", "vary: 'train196' says .* needs split as "),
+        ("train196", "hold: {car_model: suv}", "hold: 'train196' says .* needs split as well"),
+        ("train196", "split: test", "split: 'train196' says .* needs car_model in vary or hold"),
+        ("train196", "split: {a: [suv], b: [van]}", "labels: 'seen_base' needs split with"),
+        ("train196", "split: test\nhold: {car_model: suv}", "labels: 'seen_base' needs split"),
+        ("paper", "vary: {paint_hue: [0.1]}\nhold: {paint_hue: 0.5}", "hold: 'paint_hue' stands"),
+    ],
+)
+def test_fields_that_do_not_go_with_those_of_the_extended_recipe_are_refused(
+    tmp_path, base, text, message
+):
+    path = child_of(tmp_path, base, text)
+    with pytest.raises(InputError, match=f"child.yaml: {message}") as error:
+        load_recipe(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "cars"),
+    [
+        ("labels: [body_type, seen_base]", 196),
+        ("split: {train: [suv], test: [van]}", 2),
+        ("split: test\nlabels: []\nhold: {car_model: suv}", 1),
+    ],
+)
+def test_an_extended_recipe_is_read_back_from_its_manifest_as_it_was(tmp_path, text, cars):
+    recipe = load_recipe(child_of(tmp_path, "train196", text))
+    assert len(recipe.factors["car_model"].values) == cars
+    written = recipe.document.model_dump_json()
+    assert resolve(RecipeFile.model_validate_json(written)) == recipe
 
 
 @pytest.mark.parametrize(

@@ -130,4 +130,8 @@ def _read(file: Path, extending: tuple[Path, ...]) -> RecipeFile:
     sibling = file.parent / document.extends
     is_name = not sibling.suffix or not sibling.exists()
     base = recipe_file(document.extends if is_name else str(sibling))
-    return document.extend(_read(base, (*extending, file.resolve())))
+    extended = _read(base, (*extending, file.resolve()))
+    try:
+        return document.extend(extended)
+    except ValueError as error:
+        raise InputError(f"{file}: {error}") from None

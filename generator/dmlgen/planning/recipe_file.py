@@ -113,7 +113,15 @@ class RecipeFile(StrictModel):
         return hold
 
     @model_validator(mode="after")
-    def _check_splits(self) -> RecipeFile:
+    def _check_whole(self) -> RecipeFile:
+        # What extends another recipe is checked when it is merged with it.
+        return self if self.extends is not None else self._checked()
+
+    def _checked(self) -> RecipeFile:
+        """Return this recipe if its fields go together; ValueError for pydantic."""
+        twice = next((key for key in self.hold if key in self.vary), None)
+        if twice is not None:
+            raise ValueError(f"hold: '{twice}' stands in vary as well; valid: one of the two")
         splits = self.car_splits
         if "seen_base" in self.labels and (splits is None or set(splits) != {"train", "test"}):
             raise ValueError(
@@ -129,7 +137,19 @@ class RecipeFile(StrictModel):
         """Return `base` with the fields of this recipe in place of its own.
 
         A factor that one of them holds the other may vary.
+
+        Raises:
+            ValueError: the fields of both don't go together.
         """
+        names_cars = CAR_MODEL in self.vary or CAR_MODEL in self.hold
+        names_split = "split" in self.model_fields_set
+        if base.car_splits is not None and self.car_splits is None and names_cars != names_split:
+            field = "vary" if CAR_MODEL in self.vary else "hold" if names_cars else "split"
+            missing = "split" if names_cars else f"{CAR_MODEL} in vary or hold"
+            raise ValueError(
+                f"{field}: '{base.name}' says which cars each split "
+                f"has; what replaces it needs {missing} as well"
+            )
         fields = {field: getattr(self, field) for field in self.model_fields_set}
         vary = {k: v for k, v in base.vary.items() if k not in self.hold} | self.vary
         hold = {k: v for k, v in base.hold.items() if k not in self.vary} | self.hold
@@ -137,7 +157,7 @@ class RecipeFile(StrictModel):
             vary.pop(CAR_MODEL, None)
             hold.pop(CAR_MODEL, None)
         fields |= {"vary": vary, "hold": hold, "extends": None}
-        return base.model_copy(update=fields)
+        return base.model_copy(update=fields)._checked()
 
 
 def _expand_cars(cars: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -154,8 +155,17 @@ def test_slices_merge_into_the_dataset_of_one_render(color_sweep, plan, engine, 
     assert len(slices_in(out)) == 2
     # As a merge that was killed before it took the slices away.
     assert merge([out], tmp_path / "elsewhere").fingerprint == before.fingerprint
+    # Elsewhere the second slice could not be rendered.
+    failed = staging_of(tmp_path / "failed", Slice(2, 2))
+    failed.mkdir(parents=True)
+    for file in ("job.json", "set_aside.json"):
+        shutil.copy(staging_of(out, Slice(2, 2)) / file, failed)
+    lost = dict.fromkeys((image.key for image in plan.images[3:]), "it broke")
+    (failed / "set_aside.json").write_text(json.dumps(lost))
+    assert merge([failed.parent, out], tmp_path / "both").set_aside == ()
     merge([out], out)
     assert contents(out) == contents(tmp_path / "elsewhere") == contents(color_sweep)
+    assert contents(tmp_path / "both") == contents(color_sweep)
 
 
 def test_slices_of_different_datasets_are_not_merged(plan, engine, tmp_path):

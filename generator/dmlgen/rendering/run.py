@@ -186,6 +186,8 @@ def merge(
         store = FrameStore(staging)
         stores |= dict.fromkeys(store.keys(), store)
         set_aside |= rows
+    # What one slice could not render, another one that was rendered again may hold.
+    set_aside = {key: why for key, why in set_aside.items() if key not in stores}
     plan, engine = requested(stagings[0])
     missing = {image.key for image in plan.images} - stores.keys() - set_aside.keys()
     if missing:

@@ -13,6 +13,7 @@ from dmlgen.planning.draw import Plan, make_plan
 from dmlgen.planning.images import PlannedImage
 from dmlgen.planning.presets import Engine
 from dmlgen.planning.recipe import load_recipe
+from dmlgen.rendering.assemble import NO_LICENSE
 from dmlgen.rendering.identity import differences, identity
 from dmlgen.rendering.run import render
 
@@ -104,7 +105,12 @@ def test_a_users_place_is_listed_planned_and_rendered(user_place, dmlgen, engine
     before = identity(plan, engine)
     manifest = render(plan, engine, tmp_path / "out")
     assert manifest.factor("environment").values == ("mine",)
-    assert "panorama-mine" in [credit.id for credit in manifest.credits]
+    licenses = {credit.id: credit.license for credit in manifest.credits}
+    assert licenses["panorama-mine"] == "CC0-1.0"
+    assert licenses["surface-shingle"] == "unknown license: do not publish"
+    assert manifest.license == NO_LICENSE
+    row = open_dataset(str(tmp_path / "out")).samples.to_pylist()[0]
+    assert row["credits_id"].endswith(";panorama-mine;surface-shingle")
     assert {"environments/mine.yaml", "surfaces/shingle/color.jpg"} <= before["scene_files"].keys()
 
     user_place.write_text(user_place.read_text().replace("gloss: 0.15", "gloss: 0.25"))

@@ -6,8 +6,9 @@ from PIL import Image
 
 from dmldata.common.documents import load_document
 from dmldata.common.errors import InputError
+from dmldata.contract.manifest import Credit
 from dmlgen.catalog.assets import project_names, surface_folder
-from dmlgen.catalog.surfaces import SurfaceSpec, load_surface, surface_image_file
+from dmlgen.catalog.surfaces import SurfaceSpec, credit_of_surface, load_surface, surface_image_file
 from dmlgen.factors.registry import DECLARATIONS, check_value
 from dmlgen.surfaces.bake import BAKERS, MASKS, baked
 
@@ -69,6 +70,22 @@ def test_a_users_surface_is_a_ground_where_it_has_all_images(user_place):
     (folder / "normal.jpg").unlink()
     with pytest.raises(InputError, match="unknown value 'shingle' of factor 'ground'; valid: asph"):
         check_value("ground", "shingle")
+
+
+def test_a_users_surface_has_the_credit_that_its_file_gives_and_the_projects_need_none(user_place):
+    file = surface_folder("shingle") / "surface.yaml"
+    credit = {
+        "id": "shingle",
+        "title": "Shingle",
+        "author": "A. Artist",
+        "license": "CC-BY-NC-4.0",
+        "license_url": "https://creativecommons.org/licenses/by-nc/4.0/",
+        "source": "https://example.org",
+    }
+    lines = "".join(f"\n  {key}: {value}" for key, value in credit.items())
+    file.write_text(f"{file.read_text()}credit:{lines}\n")
+    assert credit_of_surface("shingle") == Credit(**credit)
+    assert credit_of_surface("gravel") is None
 
 
 def test_a_surface_without_a_tile_is_refused(tmp_path):

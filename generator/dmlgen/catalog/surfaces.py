@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, PositiveInt
 
 from dmldata.common.errors import InputError, UnknownNameError
 from dmldata.common.strict import StrictModel
+from dmldata.contract.manifest import Credit
 from dmlgen.catalog.assets import (
     NAME,
     load_scene_file,
@@ -17,6 +18,7 @@ from dmlgen.catalog.assets import (
     surface_folder,
     user_names,
 )
+from dmlgen.catalog.cars import UNKNOWN_LICENSE
 from dmlgen.modelfiles.beside import problem_of_image
 
 SURFACE_IMAGES = ("color.jpg", "normal.jpg", "roughness.jpg")
@@ -34,6 +36,7 @@ class SurfaceSpec(StrictModel):
         cracks: whether such a ground is cast in one piece, so that it cracks and is patched.
         outdoors: whether wind and cars leave dust and oil on such a ground.
         atlas: columns and rows of the pictures of single things that the images are made of.
+        credit: whose work the images are; None for the project's own.
     """
 
     name: str = Field(pattern=NAME)
@@ -45,6 +48,7 @@ class SurfaceSpec(StrictModel):
     cracks: bool = False
     outdoors: bool = True
     atlas: tuple[PositiveInt, PositiveInt] = (1, 1)
+    credit: Credit | None = None
 
 
 def load_surface(name: str) -> SurfaceSpec:
@@ -60,6 +64,23 @@ def load_surface(name: str) -> SurfaceSpec:
             f"{path}: name: '{spec.name}' is not its folder's, '{name}'; change one of them"
         )
     return spec
+
+
+def credit_of_surface(name: str) -> Credit | None:
+    """Return the credit of a surface: that of its file, or for a user's one without, an unknown
+    work's, which is not published. None for the project's own.
+    """
+    if name in project_names("surfaces"):
+        return None
+    spec = load_surface(name)
+    return spec.credit or Credit(
+        id=f"surface-{name}",
+        title=spec.title,
+        author="unknown author",
+        license=UNKNOWN_LICENSE,
+        license_url="not given",
+        source="a surface of the user's own",
+    )
 
 
 def surface_image_file(name: str, file: str) -> Path:

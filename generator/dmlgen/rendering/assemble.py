@@ -14,10 +14,11 @@ from dmldata.contract.samples import Row
 from dmldata.writer import DatasetFacts, write_dataset
 from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.places import load_environment
+from dmlgen.catalog.surfaces import credit_of_surface
 from dmlgen.planning.draw import Plan
 from dmlgen.planning.images import PlannedImage
 from dmlgen.planning.presets import Engine
-from dmlgen.rendering.identity import cars_in, versions
+from dmlgen.rendering.identity import cars_in, surfaces_in, versions
 from dmlgen.rendering.store import FrameStore
 
 NO_LICENSE = "LicenseRef-unknown-do-not-publish"
@@ -122,5 +123,6 @@ def _credits(plan: Plan) -> tuple[Credit, ...]:
 def _credits_of(image: PlannedImage) -> list[Credit]:
     """Return the credits of all works that an image shows."""
     place = load_environment(str(image.values["environment"])).credit
+    surfaces = [credit_of_surface(name) for name in surfaces_in(image)]
     cars = [load_car(car).to_credit() for car in cars_in(image)]
-    return cars if place is None else [*cars, place]
+    return [*cars, *(credit for credit in (place, *surfaces) if credit is not None)]

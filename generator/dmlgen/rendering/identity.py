@@ -80,9 +80,8 @@ def _scene_files(plan: Plan) -> dict[str, str]:
             files[f"panoramas/{place.panorama}"] = panoramas[place.panorama]
     # Only the scene knows which of the project's surfaces (walls, dirt, clouds) a place uses: all
     # are counted. The user's are used where a place or the ground names them.
-    named = {name for place in environments for name in surfaces_of(load_environment(place))}
-    grounds = {str(ground) for image in plan.images if (ground := image.values.get("ground"))}
-    for name in {*project_names("surfaces"), *named, *grounds}:
+    named = {name for image in plan.images for name in surfaces_in(image)}
+    for name in {*project_names("surfaces"), *named}:
         for file in surface_files(name):
             files[f"surfaces/{name}/{file.name}"] = file
     return {name: sha256_of(files[name])[:12] for name in sorted(files)}
@@ -98,6 +97,13 @@ def versions() -> dict[str, str]:
         "numpy": version("numpy"),
         "python": platform.python_version(),
     }
+
+
+def surfaces_in(image: PlannedImage) -> list[str]:
+    """Return the surfaces that the place of an image names, and its ground."""
+    named = surfaces_of(load_environment(str(image.values["environment"])))
+    ground = image.values.get("ground")
+    return list(dict.fromkeys(named if ground is None else (*named, str(ground))))
 
 
 def cars_in(image: PlannedImage) -> list[str]:

@@ -11,8 +11,9 @@ _REST = r"""[^\s"'`<>|)\]},;]*"""
 
 _PATHS = re.compile(
     rf"""
-    \b(?:file|local):/{_REST}                    # file:///home/ada
-    |(?<![\w./])/(?:home|Users|root|mnt|media|Volumes|tmp|private|var|srv|scratch|export)/
+    (?i:\b(?:file|local):/){_REST}               # file:///home/ada
+    |(?i:\b[a-z][a-z0-9+.-]{{0,20}}):///{_REST}   # sqlite:////home/ada, a URL without a host
+    |(?<![\w./])/{{1,2}}(?:home|Users|root|mnt|media|Volumes|tmp|private|var|srv|scratch|export)/
         (?=[\w.@~+-]){_REST}                     # /home/ada: folders of people, disks, scratch
     |(?<![\w./~])(?:~|\$HOME|\$\{{HOME\}}|%USERPROFILE%)[/\\](?=[\w.@+-]){_REST}
     |(?<![\w])[A-Za-z]:\\+(?=[\w.@+-]{{2}}){_REST}  # C:\Users\ada
@@ -65,7 +66,11 @@ _URL_TOKEN = re.compile(
     =[^&\s"'<>]+""",
     re.VERBOSE | re.IGNORECASE,
 )
-_URL = re.compile(r"\b(?!file:|local:)[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>?#,;|)\]]*", re.I)
+_URL = re.compile(
+    r"""\b(?![a-z0-9+.-]{0,20}(?:file|local):)[a-z][a-z0-9+.-]{1,20}://(?!/)[^\s"'<>?#,;|)\]]*""",
+    re.I,
+)
+"""A URL with a host. One without (git+file:///home/ada) is a path of this machine."""
 
 
 def private_words(text: str, users: frozenset[str] = frozenset()) -> Iterator[str]:

@@ -21,7 +21,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def read_dataset_file(
     fs: fsspec.AbstractFileSystem, path: str, limit: int = MAX_DOCUMENT_BYTES
 ) -> bytes:
-    """Read a whole file; a local one is first checked to be a regular file.
+    """Read a whole file, but no more of it than the limit; a local one has to be a regular file.
 
     Args:
         limit: maximum size in bytes.
@@ -34,7 +34,7 @@ def read_dataset_file(
         with open_dataset_file(fs, path) as file:
             data = file.read(limit + 1)
     else:
-        data = fs.cat_file(path)
+        data = fs.cat_file(path, start=0, end=limit + 1)
     if len(data) > limit:
         raise DatasetError(f"{_name(path)}: is larger than the limit of {limit:,} bytes")
     return data

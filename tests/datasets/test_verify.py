@@ -48,24 +48,27 @@ def repack(folder: Path, edit: Edit, name: str = SHARD) -> None:
     path = folder / name
     samples = edit(list(read_shard(io.BytesIO(path.read_bytes()), name)))
     path.unlink()
-    record = write_shard(path, samples)
+    write_shard(path, samples)
+    rewrite(folder, lambda data: data, name)
+
+
+def rewrite(folder: Path, edit: Callable[[bytes], bytes], name: str = SHARD) -> None:
+    """Edit the bytes of a shard; the digests are kept true."""
+    data = edit((folder / name).read_bytes())
+    (folder / name).write_bytes(data)
 
     def change(document: dict) -> None:
         (stated,) = [shard for shard in document["shards"] if shard["file"] == name]
-        stated |= {"bytes": record.bytes, "sha256": record.sha256}
+        stated |= digests(data)
 
     restate(folder, change)
 
 
-def retable(folder: Path, column: str, values: Callable[[list], list]) -> None:
-    """Edit a column of samples.parquet; the digests are kept true."""
-    path = folder / "samples.parquet"
-    table = pq.ParquetFile(path).read()
-    number = table.schema.get_field_index(column)
-    field = table.schema.field(number)
-    changed = pa.array(values(table[column].to_pylist()), type=field.type)
-    pq.write_table(table.set_column(number, field, changed), path)
-    restate(folder, lambda document: document["samples"].update(digests(path.read_bytes())))
+def in_padding(data: bytes) -> bytes:
+    """Hide a word between the first member of a tar and the next."""
+    end = 512 + int(data[124:135], 8)
+    assert end % 512 < 500
+    return data[:end] + b"hidden" + data[end + 6 :]
 
 
 def with_file(extension: str, data: bytes) -> Edit:
@@ -82,6 +85,32 @@ def png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def with_mask(edit: Callable[[np.ndarray], np.ndarray]) -> Edit:
+    """Edit the mask of the first sample."""
+
+    def change(samples: list[Sample]) -> Iterable[Sample]:
+        mask = np.array(Image.open(io.BytesIO(samples[0].files["mask.png"])))
+        return with_file("mask.png", png(edit(mask)))(samples)
+
+    return change
+
+
+def without_a_pixel(mask: np.ndarray) -> np.ndarray:
+    mask[12, 12] = 0
+    return mask
+
+
+def retable(folder: Path, column: str, values: Callable[[list], list]) -> None:
+    """Edit a column of samples.parquet; the digests are kept true."""
+    path = folder / "samples.parquet"
+    table = pq.ParquetFile(path).read()
+    number = table.schema.get_field_index(column)
+    field = table.schema.field(number)
+    changed = pa.array(values(table[column].to_pylist()), type=field.type)
+    pq.write_table(table.set_column(number, field, changed), path)
+    restate(folder, lambda document: document["samples"].update(digests(path.read_bytes())))
 
 
 def first_to(value: object) -> Callable[[list], list]:
@@ -145,6 +174,30 @@ DEFECTS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "mask value": (
         lambda f: repack(f, with_file("mask.png", png(np.full((32, 32), 6, np.uint8)))),
         ["mask.png: value 6, a mask holds 0 to 5"],
+    ),
+    "car elsewhere": (
+        lambda f: repack(f, with_mask(lambda mask: np.roll(mask, 1, axis=1))),
+        ["mask.png: shows the car in [9, 10, 25, 26], samples.parquet says [8, 10, 24, 26]"],
+    ),
+    "no car": (
+        lambda f: repack(f, with_mask(np.zeros_like)),
+        ["mask.png: shows the car in None, samples.parquet says [8, 10, 24, 26]"],
+    ),
+    "other car": (
+        lambda f: repack(f, with_mask(without_a_pixel)),
+        ["mask.png: the car covers 0.249023 of it, samples.parquet says 0.250000"],
+    ),
+    "a tar after the tar": (
+        lambda f: rewrite(f, lambda data: data + data),
+        [f"{SHARD}: data after the end of the tar"],
+    ),
+    "a word after the tar": (
+        lambda f: rewrite(f, lambda data: data + b"hidden"),
+        [f"{SHARD}: data after the end of the tar"],
+    ),
+    "a word in padding": (
+        lambda f: rewrite(f, in_padding),
+        [f"{SHARD}: member 'img0006.jpg': data between it and the next member"],
     ),
     "no masks": (lambda f: repack(f, without_masks), ["has files ['jpg', 'json']"]),
     "other json": (lambda f: repack(f, wrong_json), ["json: 'car_model_bin' is not what"]),

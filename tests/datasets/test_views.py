@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from dmldata import open_dataset
+from dmldata.common.errors import DatasetError
+from dmldata.contract.shards import Sample
 
 
 def test_a_frame_has_the_rows_of_the_dataset(tiny: Path) -> None:
@@ -37,6 +39,24 @@ def test_a_loader_of_pytorch_gets_every_image_with_its_label(tiny: Path, workers
     labels = np.concatenate([batch[1].numpy() for batch in batches])
     assert labels.tolist() == images.targets == dataset.labels("background_hue").tolist()
     assert images.classes == [0.0, 0.25, 0.5, 0.75]
+
+
+@pytest.mark.parametrize("form", ["GIF", "PNG"])
+def test_other_formats_than_the_name_says_are_refused_by_every_view(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("datasets")
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(buffer, form)
+    dataset = open_dataset(tiny)
+    (first, row), *_ = dataset.encoded_samples()
+    odd = Sample(first.key, first.files | {"jpg": buffer.getvalue()})
+    monkeypatch.setattr(type(dataset), "encoded_samples", lambda self: iter([(odd, row)]))
+    with pytest.raises(DatasetError, match=r"img0004\.jpg: not a JPEG picture"):
+        dataset.to_torch()[0]
+    with pytest.raises(DatasetError, match=r"img0004\.jpg: not a JPEG picture"):
+        dataset.to_datasets()
 
 
 def test_a_split_is_a_view_of_its_images_alone(tiny: Path) -> None:

@@ -31,6 +31,15 @@ def size_of(data: bytes, extension: str, where: str) -> tuple[int, int]:
     return _open(data, extension, where).size
 
 
+def check_header(data: bytes, extension: str, size: tuple[int, int], where: str) -> None:
+    """Check that a picture is what its extension names, and of `size`; only its header is read.
+
+    Raises:
+        DatasetError: another format or size.
+    """
+    _check_size(_open(data, extension, where), size, where)
+
+
 def decode_image(data: bytes, extension: str, size: tuple[int, int], where: str) -> Image.Image:
     """Decode a jpg or png to RGB.
 
@@ -113,12 +122,16 @@ def _open(data: bytes, extension: str, where: str) -> Image.Image:
         raise DatasetError(f"{where}: not a {expected} picture: {reason}") from None
 
 
-def _load(image: Image.Image, size: tuple[int, int], where: str) -> Image.Image:
+def _check_size(image: Image.Image, size: tuple[int, int], where: str) -> None:
     if image.size != size:
         raise DatasetError(
             f"{where}: {image.width} x {image.height} pixels, dataset.json says "
             f"{size[0]} x {size[1]}"
         )
+
+
+def _load(image: Image.Image, size: tuple[int, int], where: str) -> Image.Image:
+    _check_size(image, size, where)
     try:
         image.load()
     except Exception as error:  # as above, for damaged pixels

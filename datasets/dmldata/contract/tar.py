@@ -26,6 +26,7 @@ PICTURE_COLUMNS = {
 """Files of a sample, in their order inside a shard."""
 
 MAX_MEMBER_BYTES = 64 * 1024**2
+_CHUNK = 1 << 20
 
 Write = Callable[[bytes], object]
 
@@ -61,6 +62,9 @@ def members(fileobj: BinaryIO, name: str, limit: int) -> Iterator[tuple[str, str
     while True:
         header = _read(fileobj, tarfile.BLOCKSIZE, name, "truncated: the end of the tar is missing")
         if not any(header):
+            while rest := fileobj.read(_CHUNK):
+                if any(rest):
+                    raise DatasetError(f"{name}: data after the end of the tar")
             return
         try:
             member = tarfile.TarInfo.frombuf(header, "utf-8", "strict")
@@ -72,6 +76,8 @@ def members(fileobj: BinaryIO, name: str, limit: int) -> Iterator[tuple[str, str
             raise DatasetError(f"{name}: member {shown}: {problem}")
         padding = -member.size % tarfile.BLOCKSIZE
         data = _read(fileobj, member.size + padding, name, f"truncated inside member {shown}")
+        if any(data[member.size :]):
+            raise DatasetError(f"{name}: member {shown}: data between it and the next member")
         key, _, extension = member.name.partition(".")
         yield key, extension, data[: member.size]
 

@@ -12,7 +12,7 @@ from dmldata.card.readme import card_text
 from dmldata.common.errors import DatasetError, FieldError, InputError, UnknownNameError
 from dmldata.common.files import atomic_folder
 from dmldata.common.progress import Progress
-from dmldata.contract.decode import size_of
+from dmldata.contract.decode import check_header
 from dmldata.contract.manifest import MANIFEST_FILE
 from dmldata.contract.samples import SAMPLES_FILE, Row
 from dmldata.contract.shards import Sample
@@ -105,8 +105,8 @@ def _checked_samples(dataset: Dataset, progress: Progress | None) -> Iterator[tu
                 f"{where}: has files {list(sample.files)}, {MANIFEST_FILE} says {stated}"
             )
         for extension, data in sample.files.items():
-            if extension != "json" and size_of(data, extension, where) != manifest.image_size:
-                raise DatasetError(f"{where}.{extension}: its size is not that of {MANIFEST_FILE}")
+            if extension != "json":
+                check_header(data, extension, manifest.image_size, f"{where}.{extension}")
         yield sample, row
         if progress:
             progress("export", done, len(dataset))

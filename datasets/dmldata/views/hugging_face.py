@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dmldata.common.extras import import_extra
+from dmldata.contract.decode import check_header
 from dmldata.contract.tar import PICTURE_COLUMNS
 
 if TYPE_CHECKING:
@@ -16,13 +17,16 @@ def hugging_face_dataset(dataset: Dataset) -> Any:
 
     Raises:
         MissingPackageError: datasets is not installed.
+        DatasetError: a picture is not of the format that its extension names, or of another size.
     """
     datasets = import_extra("datasets")
     pictures = [name for name in dataset.manifest.sample_files if name in PICTURE_COLUMNS]
     columns: dict[str, list[Any]] = {PICTURE_COLUMNS[extension]: [] for extension in pictures}
     for sample, _ in dataset.encoded_samples():
         for extension in pictures:
-            file = {"bytes": sample.files[extension], "path": f"{sample.key}.{extension}"}
+            name, data = f"{sample.key}.{extension}", sample.files[extension]
+            check_header(data, extension, dataset.manifest.image_size, name)
+            file = {"bytes": data, "path": name}
             columns[PICTURE_COLUMNS[extension]].append(file)
     rows = datasets.Dataset(dataset.samples)
     features = datasets.Features({name: datasets.Image() for name in columns} | dict(rows.features))

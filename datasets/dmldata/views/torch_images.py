@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 from torch.utils.data import Dataset as TorchDataset
+
+from dmldata.contract.decode import decode_image
 
 if TYPE_CHECKING:
     from dmldata.dataset import Dataset
@@ -34,11 +35,15 @@ class TorchImages(TorchDataset[tuple[Any, int]]):
         self.transform = transform
         samples = [sample for sample, _ in dataset.encoded_samples()]
         self.keys = [sample.key for sample in samples]
+        self._size = dataset.manifest.image_size
+        self._extensions = [sample.image_extension for sample in samples]
         self._images = [sample.files[sample.image_extension] for sample in samples]
 
     def __len__(self) -> int:
         return len(self._images)
 
     def __getitem__(self, place: int) -> tuple[Any, int]:
-        image = Image.open(io.BytesIO(self._images[place])).convert("RGB")
+        extension = self._extensions[place]
+        where = f"{self.keys[place]}.{extension}"
+        image = decode_image(self._images[place], extension, self._size, where)
         return image if self.transform is None else self.transform(image), self.targets[place]

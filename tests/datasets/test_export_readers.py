@@ -129,6 +129,19 @@ def test_classes_of_numbers_are_numbered_by_their_bins(
         assert label == by_key[Path(file).stem]["paint_hue_bin"]
 
 
+def test_a_split_without_an_image_of_the_label_is_not_in_the_card(
+    hub: Any, write: Any, rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    of_test = [row | {"background_hue": 0.25 if row["split"] == "test" else None} for row in rows]
+    write(tmp_path / "tiny", rows=of_test)
+    export_dataset(tmp_path / "tiny", tmp_path / "out", to="imagefolder", label="background_hue")
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "2 of its 10 images, those that the label applies to" in card
+    assert 'ImageFolder("FOLDER/test")' in card
+    loaded = hub.load_dataset(str(tmp_path / "out"))
+    assert {split: len(part) for split, part in loaded.items()} == {"test": 2}
+
+
 def test_hugging_face_reads_the_classes_of_an_imagefolder(
     hub: Any, by_key: Rows, tmp_path: Path
 ) -> None:

@@ -72,6 +72,22 @@ def test_after_an_interrupted_upload_another_request_uploads_nothing_and_the_sam
     assert not rendered.exists()
 
 
+@pytest.mark.parametrize("arrived", ["part of the manifest", "everything"])
+def test_an_upload_that_ended_at_the_manifest_is_resumed(
+    dmlgen, url, there, rendered, color_sweep, tmp_path, arrived
+):
+    shutil.copytree(color_sweep, there)
+    manifest = there / "dataset.json"
+    shutil.copy(manifest, there / ".dml-prism.json")
+    if arrived != "everything":
+        manifest.write_bytes(manifest.read_bytes()[:500])
+    code, out, _ = dmlgen(*ASKED, "--out", url, "--work", tmp_path / "work")
+    assert code == 0
+    assert f"the dataset is at {url}" in out
+    assert contents(there) == contents(color_sweep)
+    assert not rendered.exists()
+
+
 def test_another_request_is_refused_though_nothing_was_uploaded_yet(
     dmlgen, url, there, rendered, tmp_path
 ):

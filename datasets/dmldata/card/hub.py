@@ -6,6 +6,8 @@ brings; tests load datasets by it with `datasets`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dmldata.card.licenses import CREATIVE_COMMONS, license_url
 from dmldata.contract.manifest import Manifest
 from dmldata.contract.samples import samples_schema
@@ -22,7 +24,7 @@ def hub_metadata(manifest: Manifest) -> dict[str, object]:
     """
     return {
         **content_metadata(manifest, manifest.images, "webdataset"),
-        **files_of_splits(manifest, "{split}-*.tar"),
+        **files_of_splits(manifest.splits, "{split}-*.tar"),
         "dataset_info": {"features": _features(manifest), **_sizes(manifest)},
     }
 
@@ -44,13 +46,13 @@ def content_metadata(manifest: Manifest, images: int, *tags: str) -> dict[str, o
     }
 
 
-def files_of_splits(manifest: Manifest, pattern: str) -> dict[str, object]:
+def files_of_splits(splits: Iterable[str], pattern: str) -> dict[str, object]:
     """Return the entry that says which files hold a split.
 
     Args:
         pattern: a glob of the files, with `{split}` for the name of the split.
     """
-    files = [{"split": s, "path": pattern.format(split=s)} for s in manifest.splits]
+    files = [{"split": s, "path": pattern.format(split=s)} for s in splits]
     return {"configs": [{"config_name": "default", "data_files": files}]}
 
 

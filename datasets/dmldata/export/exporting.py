@@ -112,6 +112,12 @@ def _checked_samples(dataset: Dataset, progress: Progress | None) -> Iterator[tu
             progress("export", done, len(dataset))
 
 
+def _share(exported: int, images: int) -> str:
+    if exported == images:
+        return ""
+    return f": {exported:,} of its {images:,} images, those that the label applies to"
+
+
 def _card(dataset: Dataset, target: Format, content: Content) -> dict[str, str]:
     manifest = dataset.manifest
     header = content_metadata(manifest, content.images, target.name)
@@ -121,7 +127,7 @@ def _card(dataset: Dataset, target: Format, content: Content) -> dict[str, str]:
             dataset.samples,
             header={**header, **content.header},
             introduction=f"Exported by `dmlgen export --to {target.name}` from the dataset with "
-            f"the fingerprint `{dataset.fingerprint}`.",
+            f"the fingerprint `{dataset.fingerprint}`{_share(content.images, len(dataset))}.",
             files=content.files,
             loading=content.loading,
         ),

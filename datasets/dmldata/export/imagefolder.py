@@ -49,11 +49,15 @@ def write(
         files.append(file)
     table = labeled.add_column(0, "file_name", pa.array(files, pa.string()))
     pq.write_table(table, folder / SAMPLES_FILE, compression="zstd")
+    # Hugging Face datasets loads nothing where a split has no file.
+    splits = [
+        split for split in dataset.manifest.splits if split in set(labeled["split"].to_pylist())
+    ]
     return Content(
         len(files),
         _files_text(factor),
-        _loading_text(next(iter(dataset.manifest.splits))),
-        files_of_splits(dataset.manifest, "{split}/**"),
+        _loading_text(splits[0]),
+        files_of_splits(splits, "{split}/**"),
     )
 
 

@@ -53,7 +53,7 @@ def write(
         len(dataset),
         _files_text(pictures),
         _loading_text(next(iter(dataset.manifest.splits))),
-        files_of_splits(dataset.manifest, FOLDER + "/{split}-*.parquet"),
+        files_of_splits(dataset.manifest.splits, FOLDER + "/{split}-*.parquet"),
     )
 
 

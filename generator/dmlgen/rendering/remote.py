@@ -59,13 +59,13 @@ class Destination:
         self._root = root.rstrip("/")
 
     def manifest(self) -> Manifest | None:
-        """Read the manifest of the dataset at the URL; None if there is none.
+        """Read the manifest of the dataset at the URL; None if there is none or it is unfinished.
 
         Raises:
             DatasetError: its dataset.json is not valid.
             PrismError: the place cannot be reached.
         """
-        return self._read(MANIFEST_FILE)
+        return None if self.begun() is not None else self._read(MANIFEST_FILE)
 
     def begun(self) -> Manifest | None:
         """Read the manifest of a dataset whose upload is unfinished; None if there is none.
@@ -93,7 +93,7 @@ class Destination:
                 self._fs.rm_file(probe)
         except Exception as error:
             raise PrismError(f"{self.name}: cannot be written: {one_line(error)}") from error
-        if MANIFEST_FILE in names:
+        if MANIFEST_FILE in names and _BEGUN not in names:
             raise InputError(f"{self.name} already holds a dataset; give another --out")
         if names and _BEGUN not in names:
             raise InputError(

@@ -45,6 +45,8 @@ HUES = [i / 12 for i in range(12)]
 ASKED = [0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0]
 CHANNELS = [("paint_saturation", 1), ("paint_value", 2)]
 """Properties of the paint, and where they lie in HSV."""
+BACKDROPS = list(itertools.product((0.1, 0.5, 0.9), (0.25, 0.55, 0.85)))
+"""Saturation and value of backdrops."""
 
 
 def rendered(tmp_path_factory, changes):
@@ -80,6 +82,10 @@ def studio(tmp_path_factory):
         *({"occlusion": kind} for kind in ("none", *OCCLUSIONS)),
         *({"paint_hue": hue} for hue in HUES),
         *({key: value} for key, _ in CHANNELS for value in ASKED),
+        *(
+            {"background_hue": 0.6, "background_saturation": s, "background_value": v}
+            for s, v in BACKDROPS
+        ),
     ]
     distinct = list({tuple(change.items()): change for change in changes}.values())
     items = rendered(tmp_path_factory, distinct)
@@ -216,6 +222,17 @@ def test_the_hue_asked_for_is_the_hue_seen(studio):
 def test_saturation_and_value_are_monotone(studio, key, channel):
     seen = [hsv_of_paint(item)[channel] for item in studio([{key: value} for value in ASKED])]
     assert stats.spearmanr(ASKED, seen).statistic >= 0.98
+
+
+def test_the_backdrop_has_the_color_asked_for(studio):
+    wanted = [
+        {"background_hue": 0.6, "background_saturation": s, "background_value": v}
+        for s, v in BACKDROPS
+    ]
+    for (saturation, value), item in zip(BACKDROPS, studio(wanted), strict=True):
+        asked = np.array(colorsys.hsv_to_rgb(0.6, saturation, value))
+        seen = pixels(item)[:8, :8].mean(axis=(0, 1)) / 255
+        assert seen == pytest.approx(asked, abs=0.015), (saturation, value)
 
 
 def circular_correlation(a, b):

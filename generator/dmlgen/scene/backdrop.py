@@ -26,11 +26,30 @@ from dmlgen.scene.light.sky import SKY_MAP, Sky, sample_light_of
 from dmlgen.scene.materials import linear_rgb
 from dmlgen.scene.nodes import Tree
 
+Color = tuple[float, float, float, float]
+
 FLOOR_RADIUS = 60.0
 MAX_ALBEDO = 1.0
 """Largest albedo of the floor, where the sun is too low to light it as bright as the backdrop."""
 FINISHES = {"matte": (0.9, 0.05), "satin": (0.32, 0.45), "polished": (0.1, 0.5)}
 """Roughness and specular level of the floor, by value of the factor `floor`."""
+
+
+def shown_by_neutral_view(color: Color, *, specular: float = 0.0) -> Color:
+    """Return the light (linear RGBA) that the view transform `neutral` shows as a color.
+
+    It takes away what surfaces mirror, up to 4 percent, which a backdrop does not. Colors above
+    0.76 it compresses, too, which is left. Source: Khronos, "PBR Neutral Tone Mapper"; with x the
+    least of red, green and blue, it takes away x - 6.25 x^2 below 0.08, and 0.04 above.
+
+    Args:
+        specular: specular level of a surface, of which 0.5 mirrors 4 percent.
+    """
+    red, green, blue, alpha = color
+    least = min(red, green, blue)
+    mirrored = 0.4 * math.sqrt(least) - least if least < 0.04 else 0.04
+    mirrored *= 1 - 2 * specular
+    return red + mirrored, green + mirrored, blue + mirrored, alpha
 
 
 class Backdrop:
@@ -52,9 +71,8 @@ class Backdrop:
         changes = self._changes
         changes.apply(self._set_sun, values, "sun_elevation", "sun_rotation")
         changes.apply(self.set_finish, values, "floor")
-        changes.apply(
-            self.set_color, values, "background_hue", "background_saturation", "background_value"
-        )
+        color = ("background_hue", "background_saturation", "background_value")
+        changes.apply(self.set_color, values, *color, "floor", "view_transform")
 
     def _set_sun(self, elevation: float, rotation: float) -> None:
         reading = metered_light(elevation, facing=FACING * math.cos(math.radians(rotation)))
@@ -62,11 +80,16 @@ class Backdrop:
         lit = card_on_ground(elevation) * light_gain(reading)
         self._floor_gain.inputs[1].default_value = tuple(WHITE / lit)
 
-    def set_color(self, hue: float, saturation: float, value: float) -> None:
+    def set_color(
+        self, hue: float, saturation: float, value: float, finish: str, view_transform: str
+    ) -> None:
         """Set the color of floor and backdrop, 0..1 each."""
-        color = linear_rgb(hue, saturation, value)
-        self.backdrop_color.outputs[0].default_value = color
-        self.floor_color.outputs[0].default_value = color
+        behind = floor = linear_rgb(hue, saturation, value)
+        if view_transform == "neutral":
+            behind = shown_by_neutral_view(behind)
+            floor = shown_by_neutral_view(floor, specular=FINISHES[finish][1])
+        self.backdrop_color.outputs[0].default_value = behind
+        self.floor_color.outputs[0].default_value = floor
 
     def set_finish(self, finish: str) -> None:
         """Set the finish of the floor, a key of FINISHES."""

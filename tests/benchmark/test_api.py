@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import nn
 
 import dmlbench
@@ -101,10 +102,18 @@ def test_preprocessing_of_other_libraries_is_understood():
     assert loaded.preprocessing == same
     squashed = transforms.Compose([transforms.Resize((48, 64)), *steps[2:]])
     assert load_model(nn.Flatten(), preprocessing=squashed).preprocessing.fit == "squash"
+    cropped = load_model(
+        nn.Flatten(), preprocessing=transforms.Compose([transforms.Resize((80, 72)), *steps[1:]])
+    ).preprocessing
+    picture = Image.effect_noise((90, 70), 80).convert("RGB")
+    expected = transforms.Compose([transforms.Resize((80, 72)), *steps[1:]])(picture)
+    assert torch.allclose(cropped.to_tensor(picture), expected, atol=0.02)
     for wrong, message in (
         (transforms.Compose([transforms.RandomCrop(8)]), "RandomCrop has no counterpart"),
         (transforms.Compose(steps[1:]), "has no Resize"),
         (transforms.Compose([steps[0], *steps[2:]]), "CenterCrop after it"),
+        (transforms.Compose([steps[1], steps[0], *steps[2:]]), "CenterCrop, then Resize; valid: R"),
+        (transforms.Compose([*steps[:2], steps[0], *steps[1:]]), "Resize, then CenterCrop, then"),
         ("imagenet", "str is not known; valid: "),
     ):
         with pytest.raises(ModelError, match=message):

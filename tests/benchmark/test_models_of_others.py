@@ -8,9 +8,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from dmlbench.models import load_model
+from dmlbench.models.preprocessing_of import preprocessing_from
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmldata.common.errors import InputError, ModelError
 
@@ -255,6 +257,43 @@ def test_a_vit_is_pooled_as_its_weights_allow(transformers, tmp_path):
     )
     with pytest.raises(ModelError, match="its weights lack the pooler"):
         load_model(f"{reference}?pool=pooler")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("ViTImageProcessor", {}),
+        ("CLIPImageProcessor", {}),
+        ("ConvNextImageProcessor", {"size": {"shortest_edge": 224}}),
+        ("DeiTImageProcessor", {}),
+        ("EfficientNetImageProcessor", {"size": {"height": 64, "width": 64}}),
+        ("FlavaImageProcessor", {}),
+        ("LevitImageProcessor", {}),
+        ("MobileViTImageProcessor", {"size": {"shortest_edge": 288}}),
+        ("PoolFormerImageProcessor", {}),
+    ],
+)
+def test_pixels_are_those_of_the_processor(transformers, name, options):
+    ensure_torchvision_imports()
+    processor = getattr(transformers, name)(**options)
+    preprocessing = preprocessing_from(processor)
+    picture = Image.effect_noise((400, 300), 80).convert("RGB").resize((390, 280))
+    expected = torch.as_tensor(processor(picture, return_tensors="pt")["pixel_values"][0])
+    ours = preprocessing.to_tensor(picture)
+    assert ours.shape == expected.shape
+    assert float((ours - expected).abs().mean()) < 0.05
+
+
+def test_a_processor_without_a_counterpart_is_refused(transformers, tmp_path):
+    ensure_torchvision_imports()
+    message = "what PerceiverImageProcessor does has no counterpart; valid: a function of Python"
+    with pytest.raises(ModelError, match=message):
+        preprocessing_from(transformers.PerceiverImageProcessor())
+    model = transformers.ViTModel(transformers.ViTConfig(**SMALL))
+    kind = {"image_processor_type": "PerceiverImageProcessor", "crop_size": 32}
+    reference = save(model, tmp_path / "a", size={"height": 32, "width": 32}, **kind)
+    with pytest.raises(ModelError, match=message):
+        load_model(reference)
 
 
 def test_dinov2_brings_its_crop(transformers, tmp_path):

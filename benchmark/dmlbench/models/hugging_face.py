@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from dmlbench.models.contract import LoadedModel, make_id
 from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
-from dmlbench.models.preprocessing_of import of_transformers
+from dmlbench.models.preprocessing_of import check_processor, of_transformers
 from dmlbench.models.reference_query import parse_reference
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.models.weights import hash_tensors
 from dmlbench.user_code import error_line
-from dmldata.common.errors import ModelError, UnknownNameError
+from dmldata.common.errors import ModelError, UnknownNameError, one_line
 from dmldata.common.extras import require_extras
 from dmldata.common.files import read_file
 from dmldata.common.foreign import reading
@@ -226,4 +226,14 @@ def _preprocessing(folder: Path, reference: str) -> tuple[Preprocessing, tuple[s
     file = folder / "preprocessor_config.json"
     if not file.is_file():
         return Preprocessing(), (f"no {file.name}; ImageNet's preprocessing assumed",)
-    return of_transformers(_json(file, reference)), ()
+    preprocessing = of_transformers(_json(file, reference))
+    from transformers import AutoImageProcessor
+
+    try:
+        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # of many kinds: no such class, or a package that it needs
+        return preprocessing, (
+            f"preprocessing: not compared with its processor: {one_line(error)}",
+        )
+    check_processor(processor, preprocessing)
+    return preprocessing, ()

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import torch
 from PIL import Image
 
 from dmlbench.models.preprocessing import Preprocessing
@@ -22,6 +24,8 @@ _PASSED_BY = frozenset(
 """Transforms that change nothing about what the network sees."""
 _AS_RGB = frozenset({"_convert_to_rgb", "_convert_image_to_rgb"})
 """Functions of open_clip and CLIP that do the same."""
+_CLOSE = 0.05
+"""Mean difference of normalized pixels by which resampling filters may differ."""
 
 
 def preprocessing_from(described: object) -> Preprocessing:
@@ -40,8 +44,10 @@ def preprocessing_from(described: object) -> Preprocessing:
         return described
     if isinstance(described, Mapping):
         return _of_config(described)
-    if hasattr(described, "image_mean") and hasattr(described, "to_dict"):
-        return _of_config(described.to_dict())
+    if hasattr(described, "preprocess") and hasattr(described, "to_dict"):
+        preprocessing = of_transformers(described.to_dict())
+        check_processor(described, preprocessing)
+        return preprocessing
     if hasattr(described, "crop_size") and hasattr(described, "resize_size"):
         return of_torchvision(described)
     steps = getattr(described, "transforms", None)
@@ -89,26 +95,64 @@ def of_torchvision(transforms: Any) -> Preprocessing:
 
 
 def of_transformers(config: Mapping[str, Any]) -> Preprocessing:
-    """Return the preprocessing in the dictionary of an image processor of transformers."""
+    """Return the preprocessing in the dictionary of an image processor of transformers.
+
+    What a processor does is in its code, and its dictionary only says with which numbers:
+    `check_processor` compares the two.
+    """
     size, crop = _sides(config.get("size") or 224), config.get("crop_size")
     cropped = crop is not None and bool(config.get("do_center_crop", True))
-    cover = cropped or (isinstance(config.get("size"), dict) and "shortest_edge" in config["size"])
-    input_size = _sides(crop) if cropped else size
-    if config.get("crop_pct") is not None and not cropped:
+    given = config.get("size")
+    cover = "shortest_edge" in given if isinstance(given, Mapping) else cropped
+    kind, share = str(config.get("image_processor_type", "")), config.get("crop_pct")
+    if share is not None and not cropped:
         # ConvNeXt: below 384 pixels the image is enlarged and its center cropped.
         cover = size[0] < 384
-        size = _sides(int(size[0] / config["crop_pct"])) if cover else size
-    normalized = bool(config.get("do_normalize", True))
-    number = config.get("resample", Image.Resampling.BILINEAR)
+    if share is not None and cover:
+        size = _sides(int((_sides(crop) if cropped else size)[0] / share))
+    elif kind.startswith("Levit"):
+        size = _sides(int(256 / 224 * size[0]))
+    input_size = _sides(crop) if cropped else _sides(given or 224)
+    flipped = config.get("do_flip_channel_order", False)
+    # Processors that exchange red and blue have numbers of a normalization that they do not make.
+    normalized = bool(config.get("do_normalize", "image_mean" in config and not flipped))
+    mean = tuple(config.get("image_mean", (0.5,) * 3)) if normalized else (0.0, 0.0, 0.0)
+    std = tuple(config.get("image_std", (0.5,) * 3)) if normalized else (1.0, 1.0, 1.0)
+    if kind.startswith("EfficientNet") and config.get("include_top"):
+        std = tuple(value**2 for value in std)
     return Preprocessing(
         input_size=input_size,
         resize=(max(size[0], input_size[0]), max(size[1], input_size[1])),
-        mean=tuple(config.get("image_mean", (0.5,) * 3)) if normalized else (0.0, 0.0, 0.0),
-        std=tuple(config.get("image_std", (0.5,) * 3)) if normalized else (1.0, 1.0, 1.0),
+        mean=mean,
+        std=std,
+        bgr=bool(flipped),
         scale=1 if config.get("do_rescale", True) else 255,
-        interpolation=Image.Resampling(number).name.lower(),
+        interpolation=Image.Resampling(
+            config.get("resample", Image.Resampling.BILINEAR)
+        ).name.lower(),
         fit="cover" if cover else "squash",
     )
+
+
+def check_processor(processor: Any, preprocessing: Preprocessing) -> None:
+    """Check that a processor of transformers makes the same pixels of two pictures.
+
+    Raises:
+        ModelError: it does not.
+    """
+    rng = np.random.default_rng(0)
+    for width, height in ((400, 300), (320, 320)):
+        coarse = rng.integers(0, 256, (height // 40, width // 40, 3), dtype=np.uint8)
+        picture = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+        expected = torch.as_tensor(processor(picture, return_tensors="pt")["pixel_values"][0])
+        ours = preprocessing.to_tensor(picture)
+        differs = ours.shape != expected.shape or float((ours - expected).abs().mean()) > _CLOSE
+        if differs:
+            raise ModelError(
+                f"preprocessing: what {type(processor).__name__} does has no counterpart; valid: "
+                "a function of Python (python:module:function) that returns the network and a "
+                "dmlbench.models.Preprocessing"
+            )
 
 
 def _of_config(config: Mapping[str, Any]) -> Preprocessing:
@@ -122,6 +166,9 @@ def _of_config(config: Mapping[str, Any]) -> Preprocessing:
 def _of_steps(steps: Sequence[object]) -> Preprocessing:
     """Return the preprocessing of torchvision transforms, of either version, in their order."""
     read: dict[str, Any] = {}
+    placed = [kind for step in steps if (kind := type(step).__name__) in ("Resize", "CenterCrop")]
+    if placed not in (["Resize"], ["Resize", "CenterCrop"], ["CenterCrop"], []):
+        raise ModelError(f"preprocessing: {', then '.join(placed)}; valid: Resize, then CenterCrop")
     for step in steps:
         kind = type(step).__name__
         if kind in _STEPS:
@@ -140,11 +187,6 @@ def _of_steps(steps: Sequence[object]) -> Preprocessing:
         raise ModelError(
             "preprocessing: Resize to a shorter side gives images of different sizes; valid: "
             "CenterCrop after it, or Resize to height and width"
-        )
-    if size is not None and read["fit"] == "squash" and size != read["resize"]:
-        raise ModelError(
-            "preprocessing: Resize to height and width, then CenterCrop to another size; valid: "
-            "Resize to the shorter side before CenterCrop"
         )
     return Preprocessing(input_size=size or read["resize"], **read)
 

@@ -149,7 +149,7 @@ RELEASED = {
     "ntxent": "cars_ntxent50_reproduction0",
     "proxy_nca": "cars_proxy_nca50_reproduction0",
     "margin": "cars_margin50_reproduction0",
-    "margin_class": "cars_margin_class50_reproduction0",
+    "margin_class": "cars_margin_param_per_class_no_weight_decay13_reproduction0",
     "normalized_softmax": "cars_normalized_softmax50_reproduction0",
     "cosface": "cars_cosface50_reproduction0",
     "arcface": "cars_arcface33_reproduction0",

@@ -39,6 +39,11 @@ def test_other_rows_are_another_model(store):
     assert load_model(store(np.eye(3))).id != load_model(store(2 * np.eye(3))).id
 
 
+def test_other_keys_are_another_model_too(store):
+    ids = [load_model(store(np.eye(3), keys)).id for keys in (None, KEYS, KEYS[::-1])]
+    assert len(set(ids)) == 3
+
+
 def test_images_cannot_be_given_to_it(store):
     loaded = load_model(store(np.eye(3)))
     assert "not the model" in loaded.no_maps

@@ -40,6 +40,7 @@ _OTHER_NAMES = {
     "softtriplet": "soft_triple",
     "marginperclass": "margin_class",
     "classmargin": "margin_class",
+    "marginparamperclass": "margin_class",
 }
 
 

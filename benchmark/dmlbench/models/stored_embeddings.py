@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,17 +86,20 @@ def load(reference: str, options: ModelOptions) -> StoredEmbeddings:
         text = str(error)
         raise ModelError(text if str(path) in text else f"{path}: {text}") from None
     loss, distance = options.explained_by(None, "")
+    digest, key_file = sha256_of(path), _key_file(reference)
+    if key_file.is_file():
+        digest = hashlib.sha256((digest + sha256_of(key_file)).encode()).hexdigest()
     return StoredEmbeddings(
         model=_refuse_images,
         preprocessing=Preprocessing(),
         reference=reference,
-        id=make_id(path.stem, sha256_of(path), Preprocessing()),
+        id=make_id(path.stem, digest, Preprocessing()),
         loss=loss,
         distance=distance,
         dimensions=rows.shape[1],
         no_maps="the file holds embeddings, not the model",
         rows=rows,
-        keys=_read_keys(_key_file(reference), len(rows)) or stored.keys,
+        keys=_read_keys(key_file, len(rows)) or stored.keys,
     )
 
 

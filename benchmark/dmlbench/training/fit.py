@@ -105,11 +105,10 @@ def make_trainer(
     resumed: bool,
 ) -> pl.Trainer:
     """Build Lightning's trainer; its sanity check gives the first row of the history."""
-    count = 1 if settings.devices in ("auto", "cpu") else int(settings.devices)
     return pl.Trainer(
         accelerator="cpu" if settings.devices == "cpu" else "auto",
-        devices=count,
-        strategy="ddp" if count > 1 else "auto",
+        devices=settings.device_count,
+        strategy="ddp" if settings.device_count > 1 else "auto",
         precision=PRECISIONS[settings.precision],  # type: ignore[arg-type]
         max_epochs=hyperparameters.epochs,
         check_val_every_n_epoch=hyperparameters.validate_every,

@@ -40,7 +40,8 @@ def split_classes(names: Collection[str], fold: int, folds: int, where: str) -> 
         raise InputError(
             f"fold {fold} of {folds}; valid: --folds 2 or more, --fold 0 to {max(folds, 2) - 1}"
         )
-    ordered = sorted(names, key=natural)
+    # By the name as well: 'car 2' and 'car 02' are equal in the natural order.
+    ordered = sorted(names, key=lambda name: (natural(name), name))
     first, last = (len(ordered) * part // folds for part in (fold, fold + 1))
     split = Fold((*ordered[:first], *ordered[last:]), tuple(ordered[first:last]))
     for side, classes in (("train on", split.train), ("validate on", split.validation)):

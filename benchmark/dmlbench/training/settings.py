@@ -78,6 +78,11 @@ class TrainSettings(StrictModel):
         return devices
 
     @property
+    def device_count(self) -> int:
+        """Number of devices that train together."""
+        return 1 if self.devices in ("auto", "cpu") else int(self.devices)
+
+    @property
     def model_name(self) -> str:
         """Name of the model file and of the folder of its training."""
         return self.name or f"{loss_named(self.loss).file_name}-fold{self.fold}"
@@ -99,4 +104,6 @@ class TrainSettings(StrictModel):
         later = ("checkpoints", "hyperparameters")
         left_out |= {name for name in later if not getattr(self, name)}
         left_out |= {"start_seed"} if self.start_seed is None else set()
+        # Several devices have batches of their own, one has the same wherever it is.
+        left_out -= {"devices"} if self.device_count > 1 else set()
         return self.model_dump(mode="json", exclude=left_out)

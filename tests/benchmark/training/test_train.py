@@ -179,6 +179,22 @@ def test_model_that_is_there_is_not_trained_again_and_other_settings_are_refused
         run(given.model_copy(update={"seed": 1}))
 
 
+def test_what_one_device_trains_is_the_same_wherever_it_is_and_what_several_train_is_not(settings):
+    given = settings("triplet")
+    one, cpu, two = (
+        given.model_copy(update={"devices": devices}).deciding() for devices in ("1", "cpu", "2")
+    )
+    assert one == cpu == given.deciding() != two
+
+
+@pytest.mark.parametrize("epochs", [100, 102])
+def test_patience_is_as_many_epochs_whatever_the_length(settings, epochs):
+    given = settings("triplet", profile="reality_check", epochs=epochs)
+    hyperparameters = plan_task(given).hyperparameters
+    assert hyperparameters.validate_every * hyperparameters.patience == 15
+    assert epochs % hyperparameters.validate_every == 0
+
+
 def test_one_model_is_trained_by_one_process(settings):
     given = settings("triplet")
     with (
@@ -327,6 +343,7 @@ def test_the_training_split_of_a_rendered_dataset_is_trained_on(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"precision": "fp16", "devices": "cpu"}, "fp16: needs a GPU; valid without one: bf16, fp"),
         ({"batch": 15}, "--batch 15 is not made of 4 images of each class; valid: a multiple of 4"),
         ({"batch": 64}, "a batch of 64 takes 4 images of each of 16 classes, the fold trains on 8"),
         ({"images_per_class": 8}, "takes 8 images of a class, no class has more than 6"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import timm
 import torch
+from torch import nn
 
 from dmlbench.models.bn_inception import BNInception
-from dmlbench.training.trunks import freeze_batch_norm, starting_network
+from dmlbench.training.trunks import freeze_batch_norm, starting_network, weights_digests
 from dmldata.common.errors import ModelError
 
 TINY = "timm:test_resnet?pretrained=false"
@@ -65,6 +67,27 @@ def test_weights_of_another_network_are_refused(tmp_path):
     torch.save({"conv.weight": torch.zeros(3)}, tmp_path / "w.pth")
     with pytest.raises(ModelError, match=r"weights 'w\.pth': .* missing"):
         starting_network(f"bn_inception?weights={tmp_path / 'w.pth'}", 128, 0, None)
+
+
+@pytest.mark.parametrize("option", ["head=keep", "embedder=E"])
+def test_a_trunk_that_its_name_does_not_make_again_is_refused_before_it_is_trained(
+    tmp_path, option
+):
+    whole = timm.create_model("test_resnet", num_classes=10 if option == "head=keep" else 0)
+    torch.save(whole.state_dict(), tmp_path / "w.pth")
+    torch.save(nn.Linear(whole.num_features, 8).state_dict(), tmp_path / "e.pth")
+    option = option.replace("E", str(tmp_path / "e.pth"))
+    with pytest.raises(ModelError, match="could not be loaded again by the name 'timm:test_resnet"):
+        starting_network(f"timm:test_resnet?weights={tmp_path / 'w.pth'}&{option}", 8, 0, 32)
+
+
+def test_weights_of_the_users_own_are_known_by_their_content(tmp_path):
+    file = tmp_path / "w.pth"
+    file.write_bytes(b"one")
+    first = weights_digests(f"timm:test_resnet?weights={file}&head=drop")
+    file.write_bytes(b"two")
+    assert first != weights_digests(f"timm:test_resnet?weights={file}")
+    assert weights_digests("timm:test_resnet?weights=package:any") == weights_digests(TINY) == {}
 
 
 def test_frozen_batch_norm_keeps_its_statistics_in_training():

@@ -32,12 +32,11 @@ def weights_digests(reference: str) -> dict[str, dict[str, str]]:
     """
     options = reference.partition("?")[2].split("&")
     located = dict(option.partition("=")[::2] for option in options)
-    files = {
-        name: unquote(located[name])
-        for name in ("weights", "embedder")
-        if name in located and not located[name].startswith("package:")
+    digests = {
+        name: sha256_of(find_weights(unquote(location)))
+        for name, location in located.items()
+        if name in ("weights", "embedder") and not location.startswith("package:")
     }
-    digests = {name: sha256_of(find_weights(file)) for name, file in files.items()}
     return {"files": digests} if digests else {}
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import timm
 import torch
 from torch import nn
 
 from dmlbench.models.bn_inception import BNInception
+from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmlbench.training.trunks import freeze_batch_norm, starting_network, weights_digests
 from dmldata.common.errors import ModelError
 
@@ -73,7 +73,10 @@ def test_weights_of_another_network_are_refused(tmp_path):
 def test_a_trunk_that_its_name_does_not_make_again_is_refused_before_it_is_trained(
     tmp_path, option
 ):
-    whole = timm.create_model("test_resnet", num_classes=10 if option == "head=keep" else 0)
+    ensure_torchvision_imports()
+    whole = pytest.importorskip("timm").create_model(
+        "test_resnet", num_classes=10 if option == "head=keep" else 0
+    )
     torch.save(whole.state_dict(), tmp_path / "w.pth")
     torch.save(nn.Linear(whole.num_features, 8).state_dict(), tmp_path / "e.pth")
     option = option.replace("E", str(tmp_path / "e.pth"))

@@ -89,6 +89,44 @@ def test_a_cell_that_is_no_number_among_numbers_is_named(tmp_path, odd):
         read_label_table(tmp_path / "l.csv")
 
 
+def test_commas_before_three_digits_are_decimal_where_no_number_has_thousands(tmp_path):
+    (tmp_path / "l.csv").write_text("x;y\n0,125;a\n1,037;b\n0,250;a\n")
+    assert read_label_table(tmp_path / "l.csv").properties["x"].values.tolist() == [
+        0.125,
+        1.037,
+        0.25,
+    ]
+
+
+@pytest.mark.parametrize("column", [["1,200", "3,400"], ["1,200", "900"]])
+def test_commas_that_may_be_of_thousands_are_refused(tmp_path, column):
+    (tmp_path / "l.csv").write_text("x;y\n" + "".join(f"{cell};a\n" for cell in column))
+    with pytest.raises(InputError, match=r"line 2, column 'x': '1,200' may be 1\.200 or 1200; "):
+        read_label_table(tmp_path / "l.csv")
+
+
+def test_lines_of_json_end_where_lines_do(tmp_path):
+    (tmp_path / "l.jsonl").write_text('{"x": "a\u2028b"}\n{"x": "c"}\n')
+    assert read_label_table(tmp_path / "l.jsonl").images == 2
+
+
+@pytest.mark.parametrize("kind", ["large_string", "dictionary", "decimal"])
+def test_columns_of_parquet_are_read_whatever_their_type(tmp_path, kind):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {
+        "large_string": pa.large_string(),
+        "dictionary": pa.dictionary(pa.int32(), pa.large_string()),
+        "decimal": pa.decimal128(5, 2),
+    }
+    cells = pa.array(["1.50", "2.50", "1.50"]).cast(pa.string())
+    column = cells.cast(types[kind]) if kind != "dictionary" else cells.dictionary_encode()
+    pq.write_table(pa.table({"x": column}), tmp_path / "l.parquet")
+    table = read_label_table(tmp_path / "l.parquet")
+    assert (table.properties["x"].kind, table.notes[1:]) == ("linear", ())
+
+
 def test_names_some_of_which_are_numbers_stay_names(tmp_path):
     (tmp_path / "l.csv").write_text("car\n3\nX5\n3\nX5\n508\nclio\n")
     assert read_label_table(tmp_path / "l.csv").properties["car"].kind == "categorical"

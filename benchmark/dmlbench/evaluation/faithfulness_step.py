@@ -161,7 +161,8 @@ def _stage(
 
 def _localization(bench: Workbench, saliency: SaliencyFile, maps: Maps) -> Mean:
     """Compare each map with the pixels that differ in the scene's next variant."""
-    scenes = scene_ids(bench.dataset)
+    swept = bench.dataset.manifest.sweep_group is not None
+    scenes = scene_ids(bench.dataset) if swept else None
     values = np.full(len(maps.keys), np.nan)
     if scenes is not None:
         variants = _next_variants(bench.dataset.samples["key"].to_pylist(), scenes)

@@ -58,9 +58,18 @@ def _fits(
 
 
 def _property(properties: dict[str, Property]) -> str | None:
-    """Return the property whose labels make a neighbor wrong: the class, else a categorical one."""
-    categorical = (name for name, each in properties.items() if each.kind == "categorical")
-    return next((name for name in CLASSES if name in properties), next(categorical, None))
+    """Return the property whose labels make a neighbor wrong: the class, else a categorical one.
+
+    It has two labels, and one of them on two images.
+    """
+    categorical = [name for name, each in properties.items() if each.kind == "categorical"]
+    named = [name for name in CLASSES if name in properties] + categorical
+    return next((name for name in named if _can_be_wrong(properties[name])), None)
+
+
+def _can_be_wrong(asked: Property) -> bool:
+    sizes = encode_labels(asked.labels, len(asked.labels), "labels").sizes
+    return len(sizes) > 1 and sizes.max() > 1
 
 
 def _choose(bench: Workbench, name: str) -> list[Neighbor]:

@@ -168,15 +168,27 @@ def _shape(value: Any) -> str:
 def _first_pass(model: EmbeddingModel, size: tuple[int, int], reference: str) -> tuple[int, Any]:
     """Return the smallest batch size that the model accepts, and what it returned for it."""
     first: Exception | None = None
+    accepted: list[tuple[int, Any]] = []
     for batch in _BATCHES:
-        zeros = torch.zeros(batch, 3, *size)
         try:
-            return batch, model(zeros)
+            output = model(torch.zeros(batch, 3, *size))
         except Exception as error:
             first = first or error
+            continue
+        if _has_rows(output, batch):
+            return batch, output
+        # A traced network may take any batch, and return one of the size of the trace.
+        accepted.append((batch, output))
+    if accepted:
+        return accepted[0]
     raise ModelError(
         f"{reference}: a forward pass on zeros {[1, 3, *size]} fails: {error_line(first)}"
     ) from first
+
+
+def _has_rows(output: Any, batch: int) -> bool:
+    values = [output] if isinstance(output, Tensor) else list((_entries(output) or {}).values())
+    return any(isinstance(value, Tensor) and value.shape[:1] == (batch,) for value in values)
 
 
 def _takes(model: FittedModel, images: Tensor) -> bool:

@@ -58,12 +58,14 @@ class Architecture:
         with_classifier: function that builds it with a classifier of the given number of classes.
         head: name of its classifier, as a prefix of the tensors' names.
         classes: number of classes of the library's own pretrained classifier.
+        unused: prefixes of tensors that only training uses.
     """
 
     body: nn.Module
     with_classifier: Callable[[int], nn.Module]
     head: str
     classes: int
+    unused: tuple[str, ...] = ()
 
 
 def parse_query(reference: str, seed: int) -> Query:
@@ -109,7 +111,11 @@ def fill(architecture: Architecture, query: Query, reference: str) -> Filled:
     """
     path = find_weights(query.weights or "")
     checkpoint = read_checkpoint(path, query.key)
-    state = checkpoint.state
+    state = {
+        name: tensor
+        for name, tensor in checkpoint.state.items()
+        if not name.startswith(architecture.unused)
+    }
     notes = [checkpoint.note] if checkpoint.note else []
     model = architecture.body
     body_state = model.state_dict()

@@ -87,6 +87,8 @@ def load(reference: str, options: ModelOptions) -> StoredEmbeddings:
         raise ModelError(text if str(path) in text else f"{path}: {text}") from None
     loss, distance = options.explained_by(None, "")
     digest, key_file = sha256_of(path), _key_file(reference)
+    if stored.keys is not None:
+        _check_unique(stored.keys, f"{path}: row")
     if key_file.is_file():
         digest = hashlib.sha256((digest + sha256_of(key_file)).encode()).hexdigest()
     return StoredEmbeddings(
@@ -114,7 +116,16 @@ def _file(reference: str) -> Path:
 
 
 def _key_file(reference: str) -> Path:
-    return _file(reference).with_suffix(".keys.txt")
+    """Return E.keys.txt or E.npy.keys.txt, whichever is there beside E.npy.
+
+    Raises:
+        ModelError: both are there.
+    """
+    file = _file(reference)
+    short, long = file.with_suffix(".keys.txt"), file.with_name(f"{file.name}.keys.txt")
+    if short.is_file() and long.is_file() and short != long:
+        raise ModelError(f"{reference}: keys in {short.name} and {long.name}; valid: one of them")
+    return long if long.is_file() else short
 
 
 def _read_keys(path: Path, rows: int) -> tuple[str, ...] | None:
@@ -126,12 +137,16 @@ def _read_keys(path: Path, rows: int) -> tuple[str, ...] | None:
         raise ModelError(
             f"{path}: {len(keys)} keys for {rows} rows; valid: one key per line, one line per row"
         )
-    seen: set[str] = set()
-    for line, key in enumerate(keys, 1):
-        if key in seen:
-            raise ModelError(f"{path}: line {line}: '{key}' occurs twice; valid: unique keys")
-        seen.add(key)
+    _check_unique(keys, f"{path}: line")
     return keys
+
+
+def _check_unique(keys: Sequence[str], where: str) -> None:
+    seen: set[str] = set()
+    for number, key in enumerate(keys, 1):
+        if key in seen:
+            raise ModelError(f"{where} {number}: '{key}' occurs twice; valid: unique keys")
+        seen.add(key)
 
 
 def _refuse_images(images: Tensor) -> Tensor:

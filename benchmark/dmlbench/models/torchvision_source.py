@@ -17,6 +17,9 @@ from dmlbench.user_code import error_line
 from dmldata.common.errors import ModelError
 
 CLASSES = 1000
+_INCEPTIONS = ("googlenet", "inception_v3")
+"""Networks whose weights of the library come from another one, for which they change the input
+that `transforms()` makes; and that have classifiers for training alone."""
 
 
 def load(reference: str, options: ModelOptions) -> LoadedModel:
@@ -41,6 +44,7 @@ def load(reference: str, options: ModelOptions) -> LoadedModel:
         with_classifier=lambda classes: _create(query, classes, reference),
         head=head,
         classes=CLASSES,
+        unused=("aux1.", "aux2.", "AuxLogits.") if query.name in _INCEPTIONS else (),
     )
     notes: tuple[str, ...] = ()
     if query.weights is not None:
@@ -63,6 +67,9 @@ def load(reference: str, options: ModelOptions) -> LoadedModel:
 def _create(query: Query, classes: int, reference: str) -> nn.Module:
     models = _models()
     options: dict[str, Any] = {} if query.pretrained else {"num_classes": classes}
+    if query.name in _INCEPTIONS and query.weights is not None:
+        # A file is taken for the library's own weights, or for a training that began with them.
+        options |= {"transform_input": True, "aux_logits": False, "init_weights": False}
     try:
         with seeded(query.seed):
             network: nn.Module = models.get_model(

@@ -57,15 +57,30 @@ def match_weights(expected: State, state: State) -> dict[str, Tensor] | None:
     """Return the tensors of `state` under the names of `expected`, or None if they do not fit.
 
     Tensors are matched by name if both sets of names are equal, else by order if their number and
-    shapes agree one by one: the same architecture under another implementation's names.
+    shapes agree one by one, and none of them is a weight for one and a bias for the other: the same
+    architecture under another implementation's names.
     """
     if expected.keys() == state.keys():
         matched = {name: state[name] for name in expected}
-    elif len(expected) == len(state):
+    elif len(expected) == len(state) and all(map(_same_kind, expected, state)):
         matched = dict(zip(expected, state.values(), strict=True))
     else:
         return None
     return matched if fits(expected, matched) else None
+
+
+_KINDS = {
+    **dict.fromkeys(("weight", "kernel", "gamma", "scale"), "weight"),
+    **dict.fromkeys(("bias", "beta", "offset"), "bias"),
+    **dict.fromkeys(("running_mean", "moving_mean"), "mean"),
+    **dict.fromkeys(("running_var", "moving_variance", "moving_var"), "variance"),
+}
+
+
+def _same_kind(name: str, other: str) -> bool:
+    """Return whether two names of tensors may stand for the same, by their last part."""
+    first, second = (_KINDS.get(text.rpartition(".")[2]) for text in (name, other))
+    return first is None or second is None or first == second
 
 
 def fits(expected: State, state: State) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dmlbench.sources.decode import is_image
-from dmlbench.sources.folder import find_images
+from dmlbench.sources.folder import find_images, walk
 from dmlbench.sources.listing import Listing
 from dmldata.common.errors import InputError
 
@@ -45,10 +45,12 @@ def read_class_folders(folder: Path) -> Listing:
 def _images(folder: Path) -> Iterator[Path]:
     for place in _visible(folder):
         if place.is_dir():
-            for path in place.rglob("*"):
-                hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-                if is_image(path.name) and not hidden and path.is_file():
-                    yield path
+            for within, names in walk(place):
+                parts = within.relative_to(folder).parts
+                for name in names:
+                    hidden = any(part.startswith(".") for part in (*parts, name))
+                    if is_image(name) and not hidden and (within / name).is_file():
+                        yield within / name
 
 
 def _visible(folder: Path) -> list[Path]:

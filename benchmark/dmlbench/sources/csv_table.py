@@ -35,7 +35,7 @@ _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _ENCODINGS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
-_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+")
 _MOSTLY = 0.75
 """Minimum share of numbers in a column for which a cell that is not a number is a mistake."""
 
@@ -121,6 +121,13 @@ def _refuse_odd_cells(name: str, cells: list[Cell], lines: list[int], path: Path
         for line, cell in present
         if isinstance(cell, str) and not _NUMBER.fullmatch(cell)
     ]
+    if odd and all(_THOUSANDS.fullmatch(cell) for _, cell in odd):
+        line, cell = odd[0]
+        raise InputError(
+            f"{path}, line {line}, column '{name}': '{cell}' may be {cell.replace(',', '.', 1)} or "
+            f"{cell.replace(',', '')}; valid: numbers without commas; a --properties file with "
+            f"'{name}: {{kind: categorical}}' reads the column as names"
+        )
     if odd and len(odd) < len(present) and len(present) - len(odd) >= _MOSTLY * len(present):
         line, cell = odd[0]
         more = f" (and {len(odd) - 1} more)" if odd[1:] else ""
@@ -219,7 +226,7 @@ def _lines(text: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[st
 
 def _read_json_lines(text: str, path: Path) -> CsvTable:
     rows: list[tuple[int, dict[str, object]]] = []
-    for line, text_line in enumerate(text.splitlines(), 1):
+    for line, text_line in enumerate(text.split("\n"), 1):
         if not text_line.strip():
             continue
         row = parse_plain_json(text_line, f"{path}, line {line}", InputError)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from dmldata.common.errors import InputError
 from dmldata.common.files import check_regular
 from dmldata.common.foreign import archive_names, check_expansion, read_parquet, reading
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _KEY_COLUMNS = ("key", "file", "file_name", "id", "image")
 _NAMES = ("embeddings", "embedding", "features", "emb")
@@ -144,8 +147,7 @@ def _from_parquet(path: Path) -> StoredRows:
 
     table = read_parquet(path, str(path), error=InputError, leave_out=True)
     types = {field.name: field.type for field in table.schema}
-    keyed = [name for name in _KEY_COLUMNS if name in types and pa.types.is_string(types[name])]
-    keys = tuple(table[keyed[0]].to_pylist()) if keyed else None
+    keys = _keys(table, path)
     lists = [name for name, kind in types.items() if pa.types.is_list(kind) or _is_fixed(kind)]
     named = [name for name in _NAMES if name in lists] or lists
     if len(named) >= 1 and (len(lists) == 1 or named != lists):
@@ -157,6 +159,22 @@ def _from_parquet(path: Path) -> StoredRows:
             f"'{_NAMES[1]}', or a column of numbers per dimension"
         )
     return StoredRows(np.column_stack([table[name].to_numpy() for name in numbers]), keys)
+
+
+def _keys(table: pa.Table, path: Path) -> tuple[str, ...] | None:
+    """Return the keys of the rows as text; None without a column of them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    name = next((name for name in _KEY_COLUMNS if name in pq.read_schema(path).names), None)
+    if name is None:
+        return None
+    kind = table.schema.field(name).type if name in table.schema.names else None
+    if kind is None or not (pa.types.is_string(kind) or pa.types.is_integer(kind)):
+        raise InputError(f"{path}: column '{name}': {kind or 'not text'}; valid: a key per row")
+    if table[name].null_count:
+        raise InputError(f"{path}: column '{name}': a row has no key; valid: a key per row")
+    return tuple(map(str, table[name].to_pylist()))
 
 
 def _is_fixed(kind: object) -> bool:

@@ -76,20 +76,31 @@ def find_images(
 
 
 def count_images(folder: Path) -> int:
-    """Count the image files in a folder and its subfolders; links to folders are not followed."""
+    """Count the image files in a folder and its subfolders."""
     return sum(
-        is_image(name) and not name.startswith(".")
-        for _, _, names in os.walk(folder)
-        for name in names
+        is_image(name) and not name.startswith(".") for _, names in walk(folder) for name in names
     )
+
+
+def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield a folder and its subfolders with the names of their files.
+
+    Links to folders are followed, but none that leads back to a folder that it lies in.
+    """
+    for place, folders, names in os.walk(folder, followlinks=True):
+        inside = Path(place).resolve()
+        folders[:] = [
+            name for name in folders if not inside.is_relative_to((inside / name).resolve())
+        ]
+        yield Path(place), names
 
 
 def first_other_image(folder: Path, names: Collection[str]) -> str:
     """Return an image in a folder or its subfolders that is not in `names`; empty if all are."""
     listed = set(names)
-    for place, _, files in os.walk(folder):
+    for place, files in walk(folder):
         for name in sorted(files):
-            path = (Path(place) / name).relative_to(folder).as_posix()
+            path = (place / name).relative_to(folder).as_posix()
             if is_image(name) and not name.startswith(".") and path not in listed:
                 return path
     return ""

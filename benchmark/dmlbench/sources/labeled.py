@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dmlbench.sources.decode import decode_photograph
 from dmlbench.sources.fingerprint import fingerprint_of
-from dmlbench.sources.listing import ImageFiles, Listing
+from dmlbench.sources.listing import ImageFiles, Listing, can_be_printed
 from dmlbench.sources.properties import ImageProperty, describe, minus_one_notes
 from dmlbench.sources.property_file import PropertySpec
 from dmldata.common.errors import DatasetError, InputError, UnknownNameError
@@ -158,7 +158,7 @@ def labeled_images(
         if name not in labels:
             raise UnknownNameError("property", name, labels, where=options["properties"])
     for name in (*labels, *listing.keys):
-        if not name.isprintable():
+        if not can_be_printed(name):
             raise DatasetError(f"{url}: name {name[:80]!r} holds characters that cannot be printed")
     described = [
         describe(name, cells, specs.get(name, PropertySpec()), url)

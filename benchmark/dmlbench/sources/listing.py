@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from dmlbench.sources.properties import Cell
+
+_JOINERS = ("\u200c", "\u200d")
 
 
 class ImageFiles(Protocol):
@@ -39,13 +42,26 @@ class Listing(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+def can_be_printed(name: str) -> bool:
+    """Return whether a name holds no control characters.
+
+    Unlike `str.isprintable` this takes the spaces of all kinds and the joiners of emoji that
+    systems put into the names of files.
+
+    >>> can_be_printed("10.30\\u202fPM.jpg"), can_be_printed("a\\nb"), can_be_printed("a\\u202eb")
+    (True, False, False)
+    """
+    others = (unicodedata.category(letter) == "Zs" or letter in _JOINERS for letter in name)
+    return all(letter.isprintable() or other for letter, other in zip(name, others, strict=True))
+
+
 def path_problem(name: str) -> str | None:
     """Return why a name is not valid for a file inside a folder, or None if it is.
 
     >>> path_problem("cars/1.jpg"), path_problem("../1.jpg")
     (None, 'a path that leaves the folder')
     """
-    if not name.isprintable():
+    if not can_be_printed(name):
         return "characters that cannot be printed"
     if name.startswith("/"):
         return "an absolute path"

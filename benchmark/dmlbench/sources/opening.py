@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from dmlbench.sources.cars196 import is_cars196, read_cars196
@@ -73,17 +73,21 @@ def open_source(
     >>> len(source), source.has_masks
     (64, True)
     """
+    try:
+        url.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{url!a}: its name is not UTF-8; rename it") from None
     arguments = {"split": split, "labels": labels, "properties": properties}
     options = {name: value for name, value in arguments.items() if value is not None}
     place, image = _split_image(url)
     if place.endswith(".tar") and not Path(place).is_dir():
         _check_options(url, options, "tar shards", "properties")
-        return _labeled(read_shards(place, image), url, options)
+        return _labeled(read_shards(place, image), url, options, categorical=("class",))
     if image is not None:
         folder = Path(place)
         if not any(folder.glob("*.tar")):
             raise InputError(f"{url}: ?image= needs tar shards, but there are none in {place}")
-        return _labeled(read_shards(f"{folder}/*.tar", image), url, options)
+        return _labeled(read_shards(f"{folder}/*.tar", image), url, options, categorical=("class",))
     _refuse_file(Path(url))
     location = locate(url)
     url, folder = location.url, Path(location.place)
@@ -117,7 +121,7 @@ def _open_layout(
             elif default_split in SPLITS:
                 options["split"] = default_split
             listing = read(folder, options.get("split", "test"))
-            return _labeled(listing, url, options, class_is_categorical=True)
+            return _labeled(listing, url, options, categorical=listing.labels)
     label_file = find_label_file(folder)
     if label_file is not None:
         _check_options(url, options, "images with a CSV file", "labels", "properties")
@@ -130,10 +134,10 @@ def _open_layout(
         )
     if any(folder.glob("*.tar")):
         _check_options(url, options, "tar shards", "properties")
-        return _labeled(read_shards(f"{folder}/*.tar"), url, options)
+        return _labeled(read_shards(f"{folder}/*.tar"), url, options, categorical=("class",))
     if is_class_folders(folder):
         _check_options(url, options, "a folder per class", "properties")
-        return _labeled(read_class_folders(folder), url, options, class_is_categorical=True)
+        return _labeled(read_class_folders(folder), url, options, categorical=("class",))
     return None
 
 
@@ -174,8 +178,9 @@ def _is_ours(folder: Path) -> bool:
         content = parse_plain_json(read_file(file), file.name)
     except (OSError, DatasetError):
         return True
-    has_label_file = find_label_file(folder) is not None
-    return not has_label_file or (isinstance(content, dict) and "schema_version" in content)
+    if isinstance(content, dict) and "schema_version" in content:
+        return True
+    return find_label_file(folder) is None and not is_class_folders(folder)
 
 
 def _categorical(options: dict[str, str]) -> list[str]:
@@ -196,11 +201,12 @@ def _check_options(url: str, options: dict[str, str], what: str, *valid: str) ->
 
 
 def _labeled(
-    listing: Listing, url: str, options: dict[str, str], *, class_is_categorical: bool = False
+    listing: Listing, url: str, options: dict[str, str], *, categorical: Iterable[str] = ()
 ) -> ImageSource:
     property_file = options.get("properties")
     specs = {} if property_file is None else read_property_file(property_file)
-    if class_is_categorical:
-        known = {name: PropertySpec(kind="categorical") for name in listing.labels}
-        specs = known | specs
+    known = {
+        name: PropertySpec(kind="categorical") for name in categorical if name in listing.labels
+    }
+    specs = known | specs
     return labeled_images(listing, specs, url, options)

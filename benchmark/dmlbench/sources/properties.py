@@ -23,7 +23,7 @@ MAX_VALUES = 20
 BINS = 10
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[nN][aA][nN]")
-_WHOLE = re.compile(r"[+-]?[0-9]+")
+_WHOLE = re.compile(r"[+-]?[0-9]+(\.0*)?")
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,16 @@ def describe(
     kind = spec.kind or ("linear" if spec.bins else _kind(present))
     if kind == "categorical":
         texts = _texts(present, place)
+        if spec.kind is None and all(text is None or _WHOLE.fullmatch(text) for text in texts):
+            # Software writes 37 as 37.0 where another cell of the column is empty.
+            texts = np.array([text and text.partition(".")[0] for text in texts], object)
         return ImageProperty(
             key, kind, spec.unit, None, texts, _codes(texts), None, spec.kind is None
         )
     numbers = _numbers(present, place)
     if spec.period is not None:
         numbers = np.mod(numbers, spec.period)
+        numbers[numbers == spec.period] = 0.0  # -1e-17 modulo 360 is 360
     labels, binned = _binned(numbers, spec.bins)
     return ImageProperty(
         key, kind, spec.unit, spec.period, numbers, labels, binned, spec.kind is None
@@ -148,7 +152,8 @@ def _kind(cells: Sequence[Cell]) -> Literal["categorical", "linear"]:
     if not all(_NUMBER.fullmatch(text) for text in texts):
         return "categorical"
     if all(_WHOLE.fullmatch(text) for text in texts):
-        return "categorical" if 2 * len(set(texts)) <= len(texts) else "linear"
+        distinct = {text.partition(".")[0] for text in texts}
+        return "categorical" if 2 * len(distinct) <= len(texts) else "linear"
     return "linear"
 
 

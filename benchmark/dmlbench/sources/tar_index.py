@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from dmlbench.sources.decode import EXTENSIONS
-from dmlbench.sources.listing import path_problem
+from dmlbench.sources.listing import can_be_printed, path_problem
 from dmldata.common.errors import DatasetError
 from dmldata.common.strict import parse_plain_json
 from dmldata.contract.tar import MAX_MEMBER_BYTES
@@ -49,9 +49,9 @@ def index_samples(
     """Return the samples of a tar, and the keys of those without an image.
 
     A key ends at the first dot of a file's name, as in WebDataset. If that gives samples with
-    several images, but removing only the last extension gives one image per sample, keys may
-    contain dots. Labels are the fields of a `json`, and the content of a `cls` as `class`. Other
-    members (pickles, arrays) are ignored. Nothing is written to disk.
+    several images, none of which has a file `<key>.<extension>` with one extension alone, keys may
+    contain dots: they end at the last dot then. Labels are the fields of a `json`, and the content
+    of a `cls` as `class`. Other members (pickles, arrays) are ignored. Nothing is written to disk.
 
     Args:
         file: the tar, open for reading and seekable.
@@ -65,10 +65,9 @@ def index_samples(
     """
     members = list(_members(file, name))
     samples = _grouped(members, _AT_FIRST_DOT, name)
-    if image is None and any(len(_images(files)) > 1 for files in samples.values()):
-        by_last_dot = _grouped(members, _AT_LAST_DOT, name)
-        if all(len(_images(files)) == 1 for files in by_last_dot.values()):
-            samples = by_last_dot
+    crowded = [files for files in samples.values() if len(_images(files)) > 1]
+    if image is None and crowded and all("." in part for files in crowded for part in files):
+        samples = _grouped(members, _AT_LAST_DOT, name)
     tar_samples, keys_without_image = [], []
     for key, files in samples.items():
         images = [image] if image in files else _images(files) if image is None else []
@@ -78,7 +77,8 @@ def index_samples(
                 f"?image={images[0]} after the shards"
             )
         if images:
-            tar_samples.append(TarSample(key, files[images[0]], _labels_of(file, files, name)))
+            labels = _labels_of(file, files, images[0], name)
+            tar_samples.append(TarSample(key, files[images[0]], labels))
         else:
             keys_without_image.append(key)
     return tar_samples, keys_without_image
@@ -112,13 +112,20 @@ def _images(files: dict[str, Member]) -> list[str]:
     return [extension for extension in images if not extension.startswith("mask.")] or images
 
 
-def _labels_of(file: BinaryIO, files: dict[str, Member], name: str) -> dict[str, object] | None:
+def _labels_of(
+    file: BinaryIO, files: dict[str, Member], image: str, name: str
+) -> dict[str, object] | None:
+    """Return the labels beside an image: those of the sample, or of `1.0.jpg` also `1.0.json`."""
+    part = image.rpartition(".")[0]
+    cls, fields = (files.get(kind, files.get(f"{part}.{kind}")) for kind in ("cls", "json"))
+    if cls is None and fields is None:
+        return None
     labels: dict[str, object] = {}
-    if "cls" in files:
-        labels["class"] = _class(file, files["cls"])
-    if "json" in files:
-        labels |= _labels(file, files["json"], name)
-    return labels if {"cls", "json"} & files.keys() else None
+    if cls is not None:
+        labels["class"] = _class(file, cls)
+    if fields is not None:
+        labels |= _labels(file, fields, name)
+    return labels
 
 
 def read_member(file: BinaryIO, member: Member) -> bytes:
@@ -185,4 +192,4 @@ def _class(file: BinaryIO, member: Member) -> str | None:
         text = read_member(file, member).decode().strip()
     except UnicodeDecodeError:
         return None
-    return text if text.isprintable() else None
+    return text if can_be_printed(text) else None

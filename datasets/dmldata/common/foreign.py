@@ -123,7 +123,7 @@ def read_parquet(
         if len(simple) < len(schema) and not leave_out:
             refused = next(field for field in schema if field not in simple)
             raise error(f"{where}: column '{refused.name}': {refused.type}; valid: numbers or text")
-        schema = pa.schema(simple)
+        schema = pa.schema([field.with_type(_read_as(field.type)) for field in simple])
         texts = [field.name for field in schema if _is_text(field.type)]
         # Texts stay in dictionaries until their total length is known.
         file = pq.ParquetFile(opened, read_dictionary=texts)
@@ -161,7 +161,8 @@ def _is_simple(kind: pa.DataType) -> bool:
     types = pa.types
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
         return bool(types.is_primitive(kind.value_type))
-    return bool(types.is_primitive(kind) or types.is_null(kind) or _is_text(kind))
+    plain = types.is_primitive(kind) or types.is_decimal(kind) or types.is_null(kind)
+    return bool(plain or _is_text(kind))
 
 
 def _is_list_of_any_length(kind: pa.DataType) -> bool:
@@ -173,7 +174,19 @@ def _is_list_of_any_length(kind: pa.DataType) -> bool:
 def _is_text(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
-    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
+    types = pa.types
+    if types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_binary(kind))
+
+
+def _read_as(kind: pa.DataType) -> pa.DataType:
+    """Return the type that a column is read as: one for all texts, numbers for decimals."""
+    import pyarrow as pa
+
+    if pa.types.is_decimal(kind):
+        return pa.float64()
+    return pa.string() if _is_text(kind) and not pa.types.is_binary(kind) else kind
 
 
 def _expanded_bytes(column: pa.Array) -> int:

@@ -49,6 +49,35 @@ def test_a_folder_per_class(tmp_path):
     assert len(list(source.samples_iter())) == 3
 
 
+def test_links_to_folders_are_followed_but_not_in_circles(tmp_path):
+    put(tmp_path / "photos/cat/1.jpg", encoded(1))
+    put(tmp_path / "more/2.jpg", encoded(2))
+    (tmp_path / "photos/cat/more").symlink_to(tmp_path / "more")
+    (tmp_path / "photos/cat/round").symlink_to(tmp_path / "photos")
+    source = open_source(str(tmp_path / "photos"))
+    assert source.samples["key"].to_pylist() == ["cat/1.jpg", "cat/more/2.jpg"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Bild 10.30\u202fPM.jpg", "a\xa0b.jpg", "\U0001f468\u200d\U0001f467.jpg"]
+)
+def test_names_that_systems_make_are_taken(tmp_path, name):
+    put(tmp_path / "cat" / name, encoded(1))
+    assert open_source(str(tmp_path)).samples["key"].to_pylist() == [f"cat/{name}"]
+
+
+def test_a_folder_whose_name_is_not_text_is_refused(tmp_path):
+    put(tmp_path / "d\udcfe/cat/1.jpg", encoded(1))
+    with pytest.raises(InputError, match=r"d\\udcfe': its name is not UTF-8; rename it"):
+        open_source(str(tmp_path / "d\udcfe"))
+
+
+def test_a_manifest_of_another_project_beside_class_folders_is_passed_over(tmp_path):
+    put(tmp_path / "dataset.json", '{"labels": [["cat/1.jpg", 3]]}')
+    put(tmp_path / "cat/1.jpg", encoded(1))
+    assert labels(open_source(str(tmp_path)), "class") == ["cat"]
+
+
 def test_splits_of_class_folders_are_named(tmp_path):
     put(tmp_path / "train/bmw/1.jpg", encoded(1))
     put(tmp_path / "val/bmw/2.jpg", encoded(2))
@@ -99,7 +128,15 @@ def test_webdataset_with_a_class(tmp_path):
     tar(
         tmp_path / "0.tar", {"a.jpg": encoded(1), "a.cls": b"3", "b.jpg": encoded(2), "b.cls": b"5"}
     )
-    assert labels(open_source(str(tmp_path)), "class") in (["3", "5"], [3.0, 5.0])
+    assert labels(open_source(str(tmp_path)), "class") == ["3", "5"]
+
+
+def test_classes_of_a_webdataset_are_not_put_into_bins(tmp_path):
+    files = {}
+    for number in range(40):
+        files |= {f"{number}.jpg": encoded(number), f"{number}.cls": f"{number % 25}".encode()}
+    tar(tmp_path / "0.tar", files)
+    assert len(set(open_source(str(tmp_path)).labels("class").tolist())) == 25
 
 
 def test_webdataset_with_dotted_keys(tmp_path):
@@ -129,6 +166,27 @@ def test_webdataset_with_two_images_a_sample(tmp_path):
         assert labels(source, "color") == ["a", "b"]
         first = next(iter(source.samples_iter())).image
         assert first.getpixel((0, 0)) == Image.open(io.BytesIO(encoded(3))).getpixel((0, 0))
+
+
+@pytest.mark.parametrize("label", ["json", "cls"])
+def test_a_picture_beside_the_image_is_no_sample_of_its_own(tmp_path, label):
+    files = {}
+    for number in range(4):
+        files |= {f"{number}.jpg": encoded(number), f"{number}.seg.png": encoded(number, "PNG")}
+        files[f"{number}.{label}"] = b'{"class": 3}' if label == "json" else b"3"
+    tar(tmp_path / "0.tar", files)
+    with pytest.raises(InputError, match=r"several images: jpg, seg\.png; choose one with"):
+        open_source(str(tmp_path))
+    assert labels(open_source(f"{tmp_path}?image=jpg"), "class") == ["3"] * 4
+
+
+def test_dotted_keys_have_their_labels_in_every_shard(tmp_path):
+    for shard, keys in enumerate((("1000.0", "1001.0"), ("1002.0", "1002.1"))):
+        files = {"meta.json": b"{}"} if shard else {}
+        for number, key in enumerate(keys):
+            files |= {f"{key}.jpg": encoded(number), f"{key}.json": b'{"color": "%d"}' % number}
+        tar(tmp_path / f"{shard}.tar", files)
+    assert labels(open_source(str(tmp_path)), "color") == ["0", "1", "0", "1"]
 
 
 def test_samples_without_an_image_are_counted_with_an_example(tmp_path):
@@ -222,6 +280,45 @@ def test_a_byte_order_mark_is_no_part_of_a_key(tmp_path):
     np.save(tmp_path / "e.npy", ROWS)
     (tmp_path / "e.keys.txt").write_bytes(b"\xef\xbb\xbfa\nb\nc\nd\n")
     assert load_model(f"embeddings:{tmp_path / 'e.npy'}").keys == tuple("abcd")
+
+
+@pytest.mark.parametrize("kind", ["large_string", "category", "int64"])
+def test_keys_of_a_table_are_read_whatever_their_type(tmp_path, kind):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    keys = pa.array([7, 8, 9, 10])
+    if kind != "int64":
+        keys = keys.cast(pa.large_string() if kind == "large_string" else pa.string())
+    if kind == "category":
+        keys = keys.dictionary_encode()
+    pq.write_table(pa.table({"key": keys, "embedding": ROWS.tolist()}), tmp_path / "e.parquet")
+    assert load_model(f"embeddings:{tmp_path / 'e.parquet'}").keys == ("7", "8", "9", "10")
+
+
+def test_keys_of_a_table_that_are_none_are_refused(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for keys, message in (
+        ([["a"]] * 4, "column 'key': not text; valid: a key per row|column 'key': list"),
+        (["a", "b", None, "c"], "column 'key': a row has no key"),
+        (["a", "b", "b", "c"], "row 3: 'b' occurs twice; valid: unique keys"),
+    ):
+        pq.write_table(pa.table({"key": keys, "embedding": ROWS.tolist()}), tmp_path / "e.parquet")
+        with pytest.raises(InputError, match=message):
+            load_model(f"embeddings:{tmp_path / 'e.parquet'}")
+
+
+def test_the_file_of_keys_may_have_the_name_of_the_whole_file(tmp_path):
+    np.save(tmp_path / "e.npy", ROWS)
+    (tmp_path / "e.npy.keys.txt").write_text("d\nc\nb\na\n")
+    assert load_model(f"embeddings:{tmp_path / 'e.npy'}").keys == tuple("dcba")
+    (tmp_path / "e.keys.txt").write_text("a\nb\nc\nd\n")
+    with pytest.raises(
+        InputError, match=r"keys in e\.keys\.txt and e\.npy\.keys\.txt; valid: one of"
+    ):
+        load_model(f"embeddings:{tmp_path / 'e.npy'}")
 
 
 def test_several_arrays_have_to_be_told_apart(tmp_path):

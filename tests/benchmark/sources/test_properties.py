@@ -26,7 +26,9 @@ ANY = PropertySpec()
         (["1", "1", "2", "2"], "categorical"),
         ([True, False], "categorical"),
         ([1, 2, 3, 4], "linear"),
-        ([1, 1, 2.0, 2], "linear"),
+        ([1, 1, 2.0, 2], "categorical"),
+        (["1.0", "1.0", "2.0", "", "2.0"], "categorical"),
+        ([1.0, 1.5, 1.0, 1.5], "linear"),
         (["0.5", "0.5", "1e-3", "nan"], "linear"),
         (["1", "2", "x"], "categorical"),
         ([None, None], "categorical"),
@@ -52,6 +54,17 @@ def test_many_numbers_go_into_bins_of_equally_many_images():
     assert str(described) == "p: linear, 10 bins of equally many images"
     few = describe("p", [n / 4 for n in range(1000)], PropertySpec(bins=4), "x")
     assert np.bincount(few.labels).tolist() == [250] * 4
+
+
+def test_whole_numbers_are_the_same_label_however_they_are_written():
+    cells = ["3", "3.0", "4.0", "4", None, "04", "4"]
+    described = describe("p", cells, ANY, "x")
+    assert described.values.tolist() == ["3", "3", "4", "4", None, "04", "4"]
+
+
+def test_an_angle_just_below_0_is_0():
+    spec = PropertySpec(kind="cyclic", period=360.0)
+    assert describe("p", [-1e-17, 0.0, 90.0], spec, "x").labels.tolist() == [0, 0, 1]
 
 
 def test_cyclic_values_lie_within_a_period():

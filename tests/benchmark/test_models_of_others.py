@@ -14,6 +14,7 @@ from torch import nn
 from dmlbench.models import load_model
 from dmlbench.models.preprocessing_of import preprocessing_from
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
+from dmlbench.models.weights import match_weights
 from dmldata.common.errors import InputError, ModelError
 
 ensure_torchvision_imports()
@@ -200,6 +201,42 @@ def test_home_is_where_the_shell_says(network, tmp_path, monkeypatch):
     np.save(tmp_path / "e.npy", np.eye(3, dtype=np.float32))
     assert load_model("timm:test_resnet?weights=~/w.pth").dimensions == network.num_features
     assert load_model("embeddings:~/e.npy").dimensions == 3
+
+
+def test_tensors_that_swap_weight_and_bias_do_not_fit_by_their_order(network):
+    state = network.state_dict()
+    renamed = {f"other.{name}": value for name, value in state.items()}
+    assert match_weights(state, renamed).keys() == state.keys()
+    first = next(name for name in state if name.endswith("bn1.weight"))
+    swapped = {
+        {first: "x.beta", first.replace("weight", "bias"): "x.gamma"}.get(name, name): value
+        for name, value in state.items()
+    }
+    assert match_weights(state, swapped) is None
+
+
+def test_a_trace_of_one_size_of_batch_is_taken_with_that_size(tmp_path):
+    class Fixed(nn.Module):
+        def forward(self, images):
+            return images[:, :, ::4, ::4].reshape(4, -1)
+
+    traced = torch.jit.trace(Fixed(), torch.zeros(4, 3, 32, 32))
+    traced.save(str(tmp_path / "m.pt"))
+    loaded = load_model(str(tmp_path / "m.pt"), input_size=32)
+    images = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(loaded.model(images), images[:, :, ::4, ::4].reshape(3, -1))
+
+
+def test_a_file_of_googlenet_sees_the_input_that_torchvision_makes(tmp_path):
+    ensure_torchvision_imports()
+    models = pytest.importorskip("torchvision.models")
+    own = models.googlenet(weights=None, init_weights=False, transform_input=True).eval()
+    torch.save(own.state_dict(), tmp_path / "w.pth")
+    loaded = load_model(f"torchvision:googlenet?weights={tmp_path / 'w.pth'}")
+    own.fc = nn.Identity()
+    images = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.allclose(loaded.model(images), own(images), atol=1e-5)
 
 
 # transformers

@@ -11,18 +11,32 @@ import torch
 from PIL import Image
 from torch import nn
 
-from dmlbench.evaluation import workbench
+from dmlbench.evaluation import pairs_step, workbench
 from dmlbench.losses import DISTANCES, squared_euclidean
 from dmlbench.models import load_model
 from dmlbench.results import find_results
 from dmlbench.saliency import METHODS, explain_pair, pair_saliency, run_method
-from dmlbench.scores.labels import encode_labels
+from dmlbench.scores.labels import Property, encode_labels
 from dmlbench.scores.wrong_neighbors import wrong_neighbors
 from dmldata.dataset import open_dataset
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 
 KEYS = ["car_a", "car_b"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "chosen"),
+    [
+        ({"caption": ["a", "b", "c"], "empty": [None] * 3, "color": ["r", "b", "r"]}, "color"),
+        ({"class": ["a", "a", "b"], "color": ["r", "b", "r"]}, "class"),
+        ({"class": ["a", "a", "a"], "color": ["r", "b", "r"]}, "color"),
+        ({"caption": ["a", "b", "c"]}, None),
+    ],
+)
+def test_a_neighbor_can_be_wrong_where_labels_repeat_and_differ(labels, chosen):
+    columns = {name: Property(np.array(cells, object)) for name, cells in labels.items()}
+    assert pairs_step.property_of_neighbors(columns) == chosen
 
 
 def network():

@@ -39,7 +39,7 @@ def pairs_step(
         return None
     if left is not None and left.request != saliency.request:
         bench.say(f"pairs: made again ({changes(left.request, saliency.request)})")
-    name = _property(dataset_properties(bench.dataset))
+    name = property_of_neighbors(dataset_properties(bench.dataset))
     if name is None:
         return None
     chosen = _choose(bench, name)
@@ -57,7 +57,7 @@ def _fits(
     return bench.left(PAIR_MAPS, lambda: bench.folder.read_maps(left)) is not None
 
 
-def _property(properties: dict[str, Property]) -> str | None:
+def property_of_neighbors(properties: dict[str, Property]) -> str | None:
     """Return the property whose labels make a neighbor wrong: the class, else a categorical one.
 
     It has two labels, and one of them on two images.

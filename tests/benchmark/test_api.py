@@ -224,6 +224,37 @@ def test_every_figure_is_drawn_into_the_axes_it_is_given(compared):
     assert plot.maps(model="pixels").get_title(loc="left").startswith("pixels: ")
 
 
+def test_names_are_shown_as_they_are(shapes, tmp_path):
+    odd = ["$\\Loss$ a", "_mine"]
+    results = [
+        dmlbench.evaluate(
+            nn.Sequential(nn.AdaptiveAvgPool2d(2 + place), nn.Flatten()),
+            shapes,
+            out=tmp_path,
+            name=name,
+            **QUICK,
+        )
+        for place, name in enumerate(odd)
+    ]
+    compared = dmlbench.compare(results)
+    axes = compared.plot.heatmap()
+    axes.figure.savefig(io.BytesIO())
+    assert set(odd) <= {child.get_text() for child in axes.texts}
+    page = compared.report(tmp_path / "r.html")
+    assert "$\\Loss$ a" in page.read_text()
+
+
+def test_results_of_other_properties_are_compared_by_those_of_all(shapes, tmp_path):
+    pooled, wide = (nn.Sequential(nn.AdaptiveAvgPool2d(n), nn.Flatten()) for n in (2, 3))
+    common = {"out": tmp_path, **QUICK}
+    one = dmlbench.evaluate(pooled, shapes, name="one", only=("paint_hue",), **common)
+    both = dmlbench.evaluate(wide, shapes, name="all", **common)
+    for results in ([one, both], [both, one]):
+        comparison = dmlbench.compare(results).comparison
+        assert list(comparison.properties) == ["paint_hue"]
+        assert any("left out, as not all models are scored" in note for note in comparison.notes)
+
+
 def test_a_figure_of_what_is_not_there_names_what_is(compared):
     for draw, message in (
         (lambda plot: plot.embeddings("colour"), "unknown property 'colour'.*valid: "),

@@ -226,3 +226,9 @@ def test_p_values_are_those_of_all_pairs_together(two):
     assert behind(differences) == {"a", "b"}
     ranking = ranks(models, "p", "nr_precision")
     assert {model for model, rank in ranking.items() if rank.best == 1} == {"c"}
+
+
+def test_nobody_leads_where_the_highest_is_below_chance():
+    differences = [difference("a", "b", 0.1, 0.5)]
+    assert leaders(scores(chance=(-0.2, 0.2), a=-0.4, b=-0.5), differences) == frozenset()
+    assert leaders(scores(chance=(-0.2, 0.2), a=0.4, b=-0.5), differences) == {"a", "b"}

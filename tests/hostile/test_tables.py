@@ -30,7 +30,15 @@ def test_a_name_that_begins_as_a_formula_is_text_in_csv(text):
 
 
 def test_numbers_in_csv_stay_numbers():
-    cells = ("-0.5", "-0.50 [-1.20 to 0.10]", "-0.5 to -0.1", "-", -0.5)
+    cells = (
+        "-0.5",
+        "-0.50 [-1.20 to 0.10]",
+        "-0.07 [-0.62 to 0.47] tied",
+        "-0.50 ± 0.10",
+        "-0.5 to -0.1",
+        "-",
+        -0.5,
+    )
     written = csv_document(("a",), [(cell,) for cell in cells])
     assert "'" not in written
 

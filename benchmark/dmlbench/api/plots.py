@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from matplotlib import pyplot
+from matplotlib import pyplot, rc_context
 from matplotlib.axes import Axes
 
 from dmlbench.comparison import Comparison
 from dmlbench.present.comparison_heat_maps import correlation_grid, property_grid
 from dmlbench.present.comparison_tables import by_label
 from dmlbench.present.explorer import neighbors, principal, spread_rows
-from dmlbench.present.figures import draw_grid, draw_response, grid_size
+from dmlbench.present.figures import draw_grid, draw_response, grid_size, legend_label
 from dmlbench.present.heat_maps import Grid
 from dmlbench.present.overlays import overlay
 from dmlbench.present.response_plots import response_plots
 from dmlbench.results import Result
 from dmlbench.sources import ImageSource
 from dmldata.common.errors import InputError, UnknownNameError
+
+_plain = rc_context({"text.parse_math": False})
+"""Names may hold dollars."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,18 @@ class Plots:
     results: Mapping[str, Result]
     dataset: ImageSource | None
 
+    @_plain
     def heatmap(self, *, ax: Axes | None = None) -> Axes:
-        """Draw NR-Precision by property and model; gray is inside chance."""
+        """Draw NR-Precision by property and model; gray is inside chance.
+
+        Raises:
+            InputError: no property varies.
+        """
+        if not self.comparison.varied:
+            raise InputError("heatmap: no property varies, or no embedding; valid: other images")
         return _drawn(property_grid(self.comparison), ax)
 
+    @_plain
     def correlations(self, *, ax: Axes | None = None) -> Axes:
         """Draw the mean correlation of the maps of every two models.
 
@@ -56,6 +67,7 @@ class Plots:
             raise InputError("correlations: fewer than two models have maps; valid: maps=8 or more")
         return _drawn(grid, ax)
 
+    @_plain
     def maps(
         self, image: str | None = None, *, model: str | None = None, ax: Axes | None = None
     ) -> Axes:
@@ -84,6 +96,7 @@ class Plots:
         axes.set_title(f"{result.run.name}: {key}", loc="left")
         return axes
 
+    @_plain
     def embeddings(
         self,
         by: str,
@@ -118,14 +131,18 @@ class Plots:
             unit = f" ({factor.unit})" if factor.unit else ""
             axes.figure.colorbar(points, ax=axes, label=f"{by}{unit}")
         else:
-            known = [str(value) for value in values]
+            known = [None if value is None or value != value else str(value) for value in values]
             for name in dict.fromkeys(known):
                 where = np.array([value == name for value in known])
-                axes.scatter(x[where], y[where], s=9, label=name)
+                if name is None:
+                    axes.scatter(x[where], y[where], s=9, facecolors="none", edgecolors="#888888")
+                else:
+                    axes.scatter(x[where], y[where], s=9, label=legend_label(name))
             axes.legend(title=by, fontsize=7, markerscale=1.5)
         axes.set(xticks=[], yticks=[], title=f"{result.run.name}: {method}")
         return axes
 
+    @_plain
     def response(
         self,
         factor: str,

@@ -61,6 +61,12 @@ class Difference(StrictModel):
         return (self.a, self.b) if self.value > 0 else (self.b, self.a)
 
 
+def common_properties(results: Sequence[Scored]) -> list[str]:
+    """Return the names of the properties that all results have, in the order of the first."""
+    first, *others = (result.properties.properties for result in results)
+    return [name for name in first if all(name in other for other in others)]
+
+
 def score_differences(
     results: Sequence[Scored], score: str = SCORE
 ) -> dict[str, tuple[Difference, ...]]:
@@ -68,7 +74,7 @@ def score_differences(
     ordered = sorted(results, key=lambda result: result.model)
     pairs = [(a, b, _not_paired(a, b)) for a, b in itertools.combinations(ordered, 2)]
     differences_by_property = {}
-    for name in results[0].properties.properties:
+    for name in common_properties(results):
         differences = [_difference(name, score, a, b, reason) for a, b, reason in pairs]
         p_of_pair = {
             (models[i], models[j]): float(p[i, j])
@@ -113,8 +119,8 @@ def leaders(
 ) -> frozenset[str]:
     """Return the models that cannot be excluded from having the highest NR-Precision, at 95 %.
 
-    The set is empty if the highest score is inside chance or without a known difference from some
-    other, or if there is no other.
+    The set is empty if the highest score is not above chance, if its difference from some other is
+    not known, or if there is no other.
     """
     values = {
         model: property_scores.scores[SCORE].value for model, property_scores in scores.items()
@@ -128,7 +134,9 @@ def leaders(
         for difference in differences
         if highest in (difference.a, difference.b) and {difference.a, difference.b} <= {*known}
     ]
-    if scores[highest].scores[SCORE].is_chance or any(d.p is None for d in from_highest):
+    best = scores[highest].scores[SCORE]
+    above = best.chance is None or known[highest] > best.chance[1]
+    if not above or any(d.p is None for d in from_highest):
         return frozenset()
     return frozenset(known) - behind(differences)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
 
@@ -15,6 +15,7 @@ from dmlbench.comparison.comparison import (
 )
 from dmlbench.comparison.differences import (
     Difference,
+    common_properties,
     score_differences,
     sensitivity_differences,
 )
@@ -63,8 +64,10 @@ def compare_results(
     keys = _common_keys(with_maps)
     properties = {
         name: {result.model: result.properties.properties[name] for result in results}
-        for name in results[0].properties.properties
+        for name in common_properties(results)
     }
+    if not properties:
+        raise InputError("no property was scored in all results; valid: results of the same ones")
     differences = score_differences(results)
     saliency = compare_all_maps(with_maps, keys, progress) if keys else None
     groups = groups or loss_groups(results)
@@ -90,6 +93,7 @@ def compare_results(
         groups=(_compare_groups(groups, properties, saliency, representations) if groups else None),
         notes=(
             *_notes(results, with_maps, keys),
+            *_property_notes(results, properties),
             *_tie_notes(differences),
             *_table_notes(results, saliency, groups),
         ),
@@ -150,6 +154,13 @@ def _notes(
     yield from _differences(
         "properties were scored", [result.properties.request for result in results]
     )
+
+
+def _property_notes(results: Sequence[Result], common: Iterable[str]) -> Iterator[str]:
+    names = dict.fromkeys(name for result in results for name in result.properties.properties)
+    lacking = [name for name in names if name not in set(common)]
+    if lacking:
+        yield f"left out, as not all models are scored by them: {', '.join(lacking)}"
 
 
 def _tie_notes(differences: Mapping[str, Sequence[Difference]]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from dmlbench.comparison.differences import SAME
 from dmlbench.results import Result
-from dmlbench.results.files import PropertiesFile, RunFile, SaliencyFile
+from dmlbench.results.files import UNSTABLE, PropertiesFile, RunFile, SaliencyFile
 from dmlbench.sources.protocol import without_folders
 from dmldata.common.errors import InputError
 from dmldata.common.files import read_file, write_atomic
@@ -136,6 +136,8 @@ def _check_complete(result: Result) -> None:
             raise InputError(f"{where}: made without {part}; evaluate it again without --no-{part}")
     if result.properties.request.only is not None:
         raise InputError(f"{where}: some properties alone were scored; valid: all that vary")
+    if any(note.startswith(UNSTABLE) for note in run.model.notes):
+        raise InputError(f"{where}: its embedding is no function of the image (--allow-unstable)")
     if run.model.weights_sha256 is None:
         raise InputError(f"{where}: of embeddings without a model, which cannot be verified")
 

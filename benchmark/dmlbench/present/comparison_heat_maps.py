@@ -144,7 +144,8 @@ def _pair_cell(comparison: Comparison, pair: Pair, scale: Scale) -> Cell:
         f"floor {number(floor, 3)}, "
         f"ceiling {number(ceiling, 3)}"
     )
-    below = f"{number(floor, 2)} to {number(ceiling, 2)}"
+    above = "?" if ceiling is None else number(ceiling, 2)
+    below = f"{number(floor, 2)} to {above}"
     if correlation.mean is None:
         return Cell(NONE, hover)
     bounds = None

@@ -15,6 +15,7 @@ from dmlbench.present.group_tables import group_tables
 from dmlbench.present.map_sentences import how_maps_agree
 from dmlbench.present.numbers import number
 from dmlbench.present.response_tables import response_tables
+from dmlbench.present.result_tables import still_words
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
 from dmlbench.present.terminal_tables import print_table
 from dmlbench.results.files import Faithfulness, Score
@@ -83,7 +84,7 @@ def property_table(comparison: Comparison) -> Table:
 def still_note(comparison: Comparison) -> str:
     """Return which properties tables leave out; empty if there are none."""
     still = [name for name in comparison.properties if name not in comparison.varied]
-    return f"Left out, as they do not vary: {', '.join(still)}." if still else ""
+    return still_words(still) if still else ""
 
 
 def tie_note(comparison: Comparison) -> str:

@@ -8,7 +8,7 @@ from dmlbench.comparison import Comparison
 from dmlbench.comparison.differences import Difference
 from dmlbench.comparison.rank_tests import LEVEL, holm
 from dmlbench.comparison.score_clusters import Split, score_clusters
-from dmlbench.present.numbers import interval, number
+from dmlbench.present.numbers import interval, number, telling_digits
 from dmlbench.results.files import Interval, Mean, Score
 from dmlbench.scores.registry import MAIN, declared
 
@@ -87,6 +87,8 @@ def _by_swept_group(comparison: Comparison) -> Iterator[str]:
         else:
             more = comparison.label(pair.a if (pair.value or 0) > 0 else pair.b)
             outcome = f"excludes 0: it moves {more} more"
+        if not pair.tied:
+            digits = telling_digits([pair.value, *(pair.ci95 or ())], digits)
         size = number(abs(pair.value or 0.0), digits)
         low_high = interval(_positive(pair), digits)
         sentence += f" The paired difference, {size} (95 % interval {low_high}), {outcome}."
@@ -154,9 +156,10 @@ def _of_property(comparison: Comparison, name: str, pair: Difference) -> str:
     higher, lower = (pair.a, pair.b) if (pair.value or 0.0) > 0 else (pair.b, pair.a)
     by_model = comparison.properties[name]
     inside = all(by_model[model].scores[MAIN.key].is_chance for model in (higher, lower))
-    size = number(abs(pair.value or 0.0), DIGITS)
+    digits = telling_digits([pair.value, *(pair.ci95 or ())], DIGITS)
+    size = number(abs(pair.value or 0.0), digits)
     return (
-        f"{name} ({comparison.label(higher)} higher by {size}, {interval(_positive(pair), DIGITS)}"
+        f"{name} ({comparison.label(higher)} higher by {size}, {interval(_positive(pair), digits)}"
         f"{'; both inside chance' if inside else ''})"
     )
 
@@ -213,11 +216,12 @@ def _of_many(comparison: Comparison) -> Iterator[str]:
             f"properties ({MAIN.title}, over all pairs of models together at 95 %)."
         )
     else:
-        most = max(decided, key=lambda name: len(decided[name]))
+        most = max(map(len, decided.values()))
+        names = listed([name for name, of_name in decided.items() if len(of_name) == most])
         yield (
             f"No property separates the {models} models into clusters, but {len(apart)} of {pairs} "
             f"pairs of models differ in some property ({MAIN.title}, over all pairs together at "
-            f"95 %), most of them ({len(decided[most])}) in {most}."
+            f"95 %), the most, {most}, in {names}."
         )
 
 

@@ -48,6 +48,7 @@ STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "dmlbench",
     "pdf.fonttype": 42,
+    "text.parse_math": False,  # Names may hold dollars.
 }
 _RESPONSES = {
     "distance": "distance, in distances to another car",
@@ -235,6 +236,11 @@ def draw_response(
     return axes
 
 
+def legend_label(name: str) -> str:
+    """Return a name as a legend shows it: without the space, it leaves out what begins with '_'."""
+    return f" {name}" if name.startswith("_") else name
+
+
 def _curve(
     axes: Axes, label: str, color: Any, sizes: Sequence[float], scores: Sequence[Score]
 ) -> None:
@@ -251,7 +257,7 @@ def _curve(
         xs,
         values,
         yerr=(below, above),
-        label=label,
+        label=legend_label(label),
         color=color,
         marker="o",
         markersize=3,

@@ -91,12 +91,21 @@ def _agreement_table(groups: GroupComparison) -> Table:
 
 
 def _agreement_words(groups: GroupComparison) -> str:
-    agreement = next(iter(groups.agreements.values()))
-    pairs = ", ".join(f"{mean.pairs} within {name}" for name, mean in agreement.within.items())
+    counts = {
+        AGREEMENTS[measure]: ", ".join(
+            [
+                *(f"{mean.pairs} within {name}" for name, mean in agreement.within.items()),
+                f"{agreement.between.pairs} between",
+            ]
+        )
+        for measure, agreement in groups.agreements.items()
+    }
+    alike = len(set(counts.values())) == 1
+    pairs = next(iter(counts.values())) if alike else "; ".join(map(": ".join, counts.items()))
     tests = [each.relabeling for each in groups.agreements.values() if each.relabeling]
     deals = f", over {tests[0].deals:,} deals of the losses into groups" if tests else ""
     return (
-        f"Means over pairs of models ({pairs}, {agreement.between.pairs} between); the difference "
+        f"Means over pairs of models ({pairs}); the difference "
         f"is within minus between groups, in Fisher-z, and p one-sided{deals}. Given MAP@R: with "
         "the difference of two losses in MAP@R regressed out."
     )

@@ -45,6 +45,18 @@ def extent(values: Iterable[float | None]) -> Interval | None:
     return (min(known), max(known)) if known else None
 
 
+def telling_digits(values: Iterable[float | None], digits: int) -> int:
+    """Return the digits after the point, at least so many, at which no value but 0 reads 0.
+
+    >>> telling_digits([0.004, 1.2, 0.0], 2), telling_digits([0.5, None], 2)
+    (3, 2)
+    """
+    sizes = [abs(value) for value in values if value]
+    while sizes and round(min(sizes), digits) == 0 and digits < 6:
+        digits += 1
+    return digits
+
+
 def range_text(values: Iterable[float | None], digits: int = 2) -> str:
     """Format the smallest and the largest of the known values for a sentence.
 

@@ -38,7 +38,7 @@ def score_details(comparison: Comparison) -> Table:
         note
         for model in comparison.models
         for note in absence_notes(
-            {name: by[model.id] for name, by in comparison.properties.items()}
+            {name: comparison.properties[name][model.id] for name in comparison.varied}
         )
     )
     return Table("Scores with intervals", columns, rows, " ".join(notes))

@@ -71,7 +71,7 @@ def absence_notes(properties: Mapping[str, PropertyScores]) -> Iterator[str]:
     """Yield which properties are left out of tables, and which lack scores for which reason."""
     still = [name for name, scored in properties.items() if not scored.varies]
     if still:
-        yield f"Left out, as they do not vary: {', '.join(still)}."
+        yield still_words(still)
     names_by_reason: dict[str, list[str]] = {}
     for name, scored in properties.items():
         if scored.varies and scored.reason:
@@ -79,6 +79,14 @@ def absence_notes(properties: Mapping[str, PropertyScores]) -> Iterator[str]:
     for reason, without in names_by_reason.items():
         everything = len(without) == len(properties) > 1
         yield f"Missing for {'all properties' if everything else ', '.join(without)}: {reason}."
+
+
+def still_words(names: Sequence[str]) -> str:
+    """Say which properties a table leaves out, as they or the embeddings do not vary."""
+    return (
+        f"Left out, as another order of the labels gives the same score (they do not vary, or the "
+        f"embeddings do not): {', '.join(names)}."
+    )
 
 
 def score_document(scores: ScoredFiles) -> Document:

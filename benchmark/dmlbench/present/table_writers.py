@@ -14,8 +14,8 @@ from dmldata.common.errors import one_line
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of cells that spreadsheets interpret as formulas."""
-_NUMBERS = re.compile(r"[-+0-9. to\[\]*()%]+")
-"""A number, or numbers as the tables write them: `-0.5 to 1.2`."""
+_NUMBERS = re.compile(r"-|[-+][0-9.](?:[-+0-9. \[\]*()%±]|to|tied)*")
+"""A number, or numbers as the tables write them: `-0.5 [-1.2 to 0.2] tied`."""
 
 
 def markdown_table(table: Table) -> str:

@@ -123,13 +123,16 @@ class PropertyScores(StrictModel):
 
     @property
     def varies(self) -> bool:
-        """Whether labels differ, and permuting them changes NR-Precision: if not, it says nothing.
+        """Whether labels differ, and exchanging them changes NR-Precision: if not, it says nothing.
 
-        In a sweep, a swept factor that has one value in all variants of a scene does not vary.
+        In a sweep, a swept factor that has one value in all variants of a scene does not vary, nor
+        does any factor for embeddings that are the same in all variants.
         """
-        chance = self.scores.get(MAIN.key, ABSENT).chance
-        return self.labels > 1 and (
-            chance is None or not math.isclose(*chance, rel_tol=1e-9, abs_tol=1e-9)
+        main = self.scores.get(MAIN.key, ABSENT)
+        if self.labels < 2 or main.chance is None or main.value is None:
+            return self.labels > 1
+        return not all(
+            math.isclose(main.value, end, rel_tol=1e-9, abs_tol=1e-9) for end in main.chance
         )
 
 

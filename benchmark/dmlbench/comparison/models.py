@@ -139,7 +139,8 @@ def _models(results: Sequence[Result]) -> Iterator[ComparedModel]:
 def _notes(
     results: Sequence[Result], with_maps: Sequence[Result], keys: Sequence[str]
 ) -> Iterator[str]:
-    without = [result.model for result in results if result.saliency is None]
+    labels = {model.id: model.label for model in _models(results)}
+    without = [labels[result.model] for result in results if result.saliency is None]
     if without:
         yield f"no saliency maps: {', '.join(without)}"
     if len(with_maps) >= 2:
@@ -147,8 +148,8 @@ def _notes(
     for result in results:
         for note in result.run.notes:
             if note.startswith(UNSTABLE):
-                yield f"{result.model}: {note}"
-        yield from (f"{result.model}: {note}" for note in result.properties.notes)
+                yield f"{labels[result.model]}: {note}"
+        yield from (f"{labels[result.model]}: {note}" for note in result.properties.notes)
     subsets = (queries_note(result.properties.n, result.properties.settings) for result in results)
     yield from dict.fromkeys(filter(None, subsets))
     yield from _differences(
@@ -178,14 +179,16 @@ def _tie_notes(differences: Mapping[str, Sequence[Difference]]) -> Iterator[str]
 def _table_notes(
     results: Sequence[Result], saliency: SaliencyTable | None, groups: Groups | None
 ) -> Iterator[str]:
+    labels = {model.id: model.label for model in _models(results)}
     absent = saliency.attention_on_car.values() if saliency is not None else ()
     for reason in dict.fromkeys(mean.reason for mean in absent if mean.value is None):
         yield f"no attention on the car: {reason}"
     if saliency is not None and saliency.clustering.left_out:
-        left_out = ", ".join(saliency.clustering.left_out)
+        left_out = ", ".join(labels[model] for model in saliency.clustering.left_out)
         yield f"in no cluster, as a correlation of maps is missing: {left_out}"
     if groups is not None and groups.left_out:
-        yield f"in neither of the two groups: {', '.join(groups.left_out)}"
+        left_out = ", ".join(labels.get(model, model) for model in groups.left_out)
+        yield f"in neither of the two groups: {left_out}"
     if groups is None and any(result.run.model.loss for result in results):
         yield "no group tests: the models are not of both classification and ranking losses"
 

@@ -58,7 +58,8 @@ def property_grid(comparison: Comparison) -> Grid:
         for name in names
         for model in models
     }
-    legend = legend_of(MAIN.title, scale, 1, gray=INSIDE_CHANCE)
+    gray = INSIDE_CHANCE + ("; of a difference: may be 0" if len(models) == 2 else "")
+    legend = legend_of(MAIN.title, scale, 1, gray=gray)
     legend = replace(
         legend,
         orange=BELOW_ZERO if scale.low < 0 else "",

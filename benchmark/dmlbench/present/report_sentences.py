@@ -47,7 +47,7 @@ def _strongest(comparison: Comparison) -> Iterator[str]:
         yield f"Embeddings cluster most strongly, by {MAIN.title}: {'; '.join(parts)}.{unsure}"
     else:
         counted = Counter(
-            " or ".join(highest) or "none beyond chance" for highest in strongest.values()
+            " or ".join(sorted(highest)) or "none beyond chance" for highest in strongest.values()
         )
         parts = [f"{name} for {count}" for name, count in counted.most_common()]
         yield (

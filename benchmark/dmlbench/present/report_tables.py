@@ -135,7 +135,8 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return " x ".join(map(str, value)) if len(value) == 2 else "/".join(map(str, value))
+        size = len(value) == 2 and not any(isinstance(part, str) for part in value)
+        return (" x " if size else "/").join(map(str, value))
     return str(value)
 
 

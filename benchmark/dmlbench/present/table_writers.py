@@ -28,7 +28,7 @@ def markdown_table(table: Table) -> str:
 
 
 def _markdown(text: str) -> str:
-    return text.replace("|", "\\|")
+    return one_line(text).replace("|", "\\|").replace("<", "&lt;")
 
 
 def html_table(table: Table, caption: str = "") -> str:

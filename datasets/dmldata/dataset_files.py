@@ -21,7 +21,9 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def read_dataset_file(
     fs: fsspec.AbstractFileSystem, path: str, limit: int = MAX_DOCUMENT_BYTES
 ) -> bytes:
-    """Read a whole file, but no more of it than the limit; a local one has to be a regular file.
+    """Read a whole file; a local one has to be a regular file.
+
+    No more than the limit is read, of a URL as far as its server sends parts of files.
 
     Args:
         limit: maximum size in bytes.

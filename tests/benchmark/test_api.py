@@ -253,6 +253,7 @@ def test_results_of_other_properties_are_compared_by_those_of_all(shapes, tmp_pa
         comparison = dmlbench.compare(results).comparison
         assert list(comparison.properties) == ["paint_hue"]
         assert any("left out, as not all models are scored" in note for note in comparison.notes)
+        assert dmlbench.compare(results).report(tmp_path / "r.html").is_file()
 
 
 def test_a_figure_of_what_is_not_there_names_what_is(compared):

@@ -101,7 +101,7 @@ def test_commas_before_three_digits_are_decimal_where_no_number_has_thousands(tm
 @pytest.mark.parametrize("column", [["1,200", "3,400"], ["1,200", "900"]])
 def test_commas_that_may_be_of_thousands_are_refused(tmp_path, column):
     (tmp_path / "l.csv").write_text("x;y\n" + "".join(f"{cell};a\n" for cell in column))
-    with pytest.raises(InputError, match=r"line 2, column 'x': '1,200' may be 1\.200 or 1200; "):
+    with pytest.raises(InputError, match=r"line 2, column 'x': the commas of '1,200' may"):
         read_label_table(tmp_path / "l.csv")
 
 

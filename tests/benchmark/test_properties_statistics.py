@@ -316,6 +316,13 @@ def test_chance_of_a_subset_of_a_sweep_is_that_of_whole_scenes(monkeypatch):
     assert (pairs["same"] + pairs["different"]) == 150 * 149 // 2
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_scene_that_does_not_fit_leaves_room_for_those_that_do(seed):
+    scenes = np.repeat(np.arange(10), [2100, *[100] * 9])
+    chosen = options_of(3000, seed=seed, scenes=scenes).choose_images(np.arange(3000), 2000, "x")
+    assert np.array_equal(chosen, np.arange(2100, 3000))
+
+
 def test_groups_hold_whole_scenes_in_equal_numbers():
     scenes = np.repeat([f"scene {i}" for i in range(47)], 3)
     groups = drop_groups(len(scenes), scenes, 0)

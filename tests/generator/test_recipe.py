@@ -179,6 +179,11 @@ def child_of(folder, base, text):
         ("train196", "vary: {car_model: [suv, van]}", "vary: 'train196' says .* needs split as "),
         ("train196", "hold: {car_model: suv}", "hold: 'train196' says .* needs split as well"),
         ("train196", "split: test", "split: 'train196' says .* needs car_model in vary or hold"),
+        (
+            "paper",
+            "split: {train: [suv], test: [van]}\nvary: {car_model: [fordFocus]}",
+            "split: says which cars there are",
+        ),
         ("train196", "split: {a: [suv], b: [van]}", "labels: 'seen_base' needs split with"),
         ("train196", "split: test\nhold: {car_model: suv}", "labels: 'seen_base' needs split"),
         ("paper", "vary: {paint_hue: [0.1]}\nhold: {paint_hue: 0.5}", "hold: 'paint_hue' stands"),

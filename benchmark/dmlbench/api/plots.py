@@ -93,7 +93,7 @@ class Plots:
         axes = _axes(ax)
         axes.imshow(np.asarray(shown))
         axes.set_axis_off()
-        axes.set_title(f"{result.run.name}: {key}", loc="left")
+        axes.set_title(f"{result.run.name}: {key}", loc="left", parse_math=False)
         return axes
 
     @_plain
@@ -139,7 +139,8 @@ class Plots:
                 else:
                     axes.scatter(x[where], y[where], s=9, label=legend_label(name))
             axes.legend(title=by, fontsize=7, markerscale=1.5)
-        axes.set(xticks=[], yticks=[], title=f"{result.run.name}: {method}")
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(f"{result.run.name}: {method}", parse_math=False)
         return axes
 
     @_plain

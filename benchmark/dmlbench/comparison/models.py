@@ -66,7 +66,7 @@ def compare_results(
         name: {result.model: result.properties.properties[name] for result in results}
         for name in common_properties(results)
     }
-    if not properties:
+    if not properties and any(result.properties.properties for result in results):
         raise InputError("no property was scored in all results; valid: results of the same ones")
     differences = score_differences(results)
     saliency = compare_all_maps(with_maps, keys, progress) if keys else None

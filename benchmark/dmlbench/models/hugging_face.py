@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from dmlbench.models.contract import LoadedModel, make_id
-from dmlbench.models.options import ModelOptions
+from dmlbench.models.options import INPUT_OPTIONS, ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.models.preprocessing_of import check_processor, of_transformers
 from dmlbench.models.reference_query import parse_reference
@@ -87,7 +87,8 @@ def load(reference: str, options: ModelOptions) -> LoadedModel:
             f"{reference}: its weights lack the pooler ({missing[0]}); valid: ?pool=cls, ?pool=mean"
         )
     model = PooledModel(network, chosen).eval()
-    preprocessing, notes = _preprocessing(folder, reference)
+    checked = all(getattr(options, name) is None for name in INPUT_OPTIONS)
+    preprocessing, notes = _preprocessing(folder, reference, checked=checked)
     preprocessing = options.apply(preprocessing)
     loss, distance = options.explained_by(None, "")
     return LoadedModel(
@@ -173,7 +174,11 @@ def _network(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             network, loading_info = getattr(transformers, name).from_pretrained(
-                folder, local_files_only=True, output_loading_info=True, dtype=torch.float32
+                folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                dtype=torch.float32,
             )
     except Exception as error:
         raise ModelError(
@@ -221,19 +226,29 @@ def _input_side(config: dict[str, Any]) -> int:
     return int(size[0] if isinstance(size, list) else size)
 
 
-def _preprocessing(folder: Path, reference: str) -> tuple[Preprocessing, tuple[str, ...]]:
-    """Read the preprocessing from preprocessor_config.json; return it with notes."""
+def _preprocessing(
+    folder: Path, reference: str, *, checked: bool
+) -> tuple[Preprocessing, tuple[str, ...]]:
+    """Read the preprocessing from preprocessor_config.json; return it with notes.
+
+    Args:
+        checked: whether it has to make the pixels that its processor makes.
+    """
     file = folder / "preprocessor_config.json"
     if not file.is_file():
         return Preprocessing(), (f"no {file.name}; ImageNet's preprocessing assumed",)
-    preprocessing = of_transformers(_json(file, reference))
+    # The file alone lacks what is the default of the processor's class.
     from transformers import AutoImageProcessor
 
     try:
-        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # of many kinds: no such class, or a package that it needs
-        return preprocessing, (
-            f"preprocessing: not compared with its processor: {one_line(error)}",
+        processor = AutoImageProcessor.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
         )
-    check_processor(processor, preprocessing)
+    except Exception as error:  # of many kinds: no such class, or a package that it needs
+        preprocessing = of_transformers(_json(file, reference))
+        note = f"preprocessing: not compared with its processor: {one_line(error)}"
+        return preprocessing, (note,)
+    preprocessing = of_transformers(processor.to_dict())
+    if checked:
+        check_processor(processor, preprocessing)
     return preprocessing, ()

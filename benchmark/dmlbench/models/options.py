@@ -10,6 +10,9 @@ from dmlbench.losses import distance_named, loss_named
 from dmlbench.models.preprocessing import Preprocessing
 from dmldata.common.errors import ModelError
 
+INPUT_OPTIONS = ("input_size", "mean", "std", "bgr", "scale", "interpolation")
+"""Options that say how images are read."""
+
 
 @dataclass(frozen=True)
 class ModelOptions:

@@ -144,15 +144,23 @@ def check_processor(processor: Any, preprocessing: Preprocessing) -> None:
     for width, height in ((400, 300), (320, 320)):
         coarse = rng.integers(0, 256, (height // 40, width // 40, 3), dtype=np.uint8)
         picture = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-        expected = torch.as_tensor(processor(picture, return_tensors="pt")["pixel_values"][0])
-        ours = preprocessing.to_tensor(picture)
-        differs = ours.shape != expected.shape or float((ours - expected).abs().mean()) > _CLOSE
-        if differs:
+        if not _makes(processor, picture, preprocessing.to_tensor(picture)):
             raise ModelError(
                 f"preprocessing: what {type(processor).__name__} does has no counterpart; valid: "
                 "a function of Python (python:module:function) that returns the network and a "
-                "dmlbench.models.Preprocessing"
+                "dmlbench.models.Preprocessing, or --input-size, --mean and --std as they are"
             )
+
+
+def _makes(processor: Any, picture: Image.Image, pixels: torch.Tensor) -> bool:
+    """Return whether a processor makes these pixels [3, H, W] of a picture."""
+    if getattr(processor, "do_pad", False):  # to any size that a file says
+        return False
+    try:
+        made = torch.as_tensor(processor(picture, return_tensors="pt")["pixel_values"][0])
+    except Exception:  # of many kinds: what it is made for is not one picture
+        return False
+    return made.shape == pixels.shape and float((pixels - made).abs().mean()) <= _CLOSE
 
 
 def _of_config(config: Mapping[str, Any]) -> Preprocessing:

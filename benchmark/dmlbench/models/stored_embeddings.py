@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dmlbench.models.contract import LoadedModel, make_id
-from dmlbench.models.options import ModelOptions
+from dmlbench.models.options import INPUT_OPTIONS, ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
 from dmlbench.scores.embeddings import check_embeddings
 from dmlbench.sources.embedding_file import read_embeddings
 from dmldata.common.errors import InputError, ModelError
 from dmldata.common.files import read_file, sha256_of
 from dmldata.common.foreign import reading
-
-_INPUT_OPTIONS = ("input_size", "mean", "std", "bgr", "scale", "interpolation")
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def load(reference: str, options: ModelOptions) -> StoredEmbeddings:
             per row, or an option about images, which are not read.
     """
     path = _file(reference)
-    useless = [name for name in _INPUT_OPTIONS if getattr(options, name) is not None]
+    useless = [name for name in INPUT_OPTIONS if getattr(options, name) is not None]
     if useless:
         raise ModelError(
             f"{reference}: {useless[0]} sets how images are read, but stored embeddings need none"
@@ -87,10 +85,10 @@ def load(reference: str, options: ModelOptions) -> StoredEmbeddings:
         raise ModelError(text if str(path) in text else f"{path}: {text}") from None
     loss, distance = options.explained_by(None, "")
     digest, key_file = sha256_of(path), _key_file(reference)
-    if stored.keys is not None:
-        _check_unique(stored.keys, f"{path}: row")
     if key_file.is_file():
         digest = hashlib.sha256((digest + sha256_of(key_file)).encode()).hexdigest()
+    elif stored.keys is not None:
+        _check_unique(stored.keys, f"{path}: row")
     return StoredEmbeddings(
         model=_refuse_images,
         preprocessing=Preprocessing(),

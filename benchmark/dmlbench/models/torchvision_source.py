@@ -49,6 +49,8 @@ def load(reference: str, options: ModelOptions) -> LoadedModel:
     notes: tuple[str, ...] = ()
     if query.weights is not None:
         body, notes = fill(architecture, query, reference)
+        if query.name in _INCEPTIONS:
+            notes = (*notes, "the input is changed as for torchvision's own weights")
     preprocessing = options.apply(
         of_torchvision(_models().get_model_weights(query.name).DEFAULT.transforms())
     )

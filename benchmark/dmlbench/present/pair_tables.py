@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from dmlbench.comparison.differences import common_properties
 from dmlbench.present.table import Column, Estimate, Row, Table, names
 from dmlbench.results import Result
 from dmlbench.results.files import PairCounts, PropertyScores
@@ -45,7 +46,7 @@ def model_pair_table(results: Sequence[Result], labels: Mapping[str, str]) -> Ta
             result.properties.properties[name],
             pair_counts(result.properties.settings, name),
         )
-        for name in results[0].properties.properties
+        for name in common_properties(results)
         if any(result.properties.properties[name].varies for result in results)
         for result in results
     )

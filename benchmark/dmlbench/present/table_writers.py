@@ -23,8 +23,8 @@ def markdown_table(table: Table) -> str:
     head = [[_markdown(title) for title in table.titles], ["---"] * len(table.columns)]
     rows = [*head, *table.texts(_markdown, "**", "**")]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    below = ["", table.note] if table.note else []
-    return "\n".join([table.title + ":", "", *lines, *below])
+    below = ["", _markdown(table.note)] if table.note else []
+    return "\n".join([_markdown(table.title) + ":", "", *lines, *below])
 
 
 def _markdown(text: str) -> str:

@@ -109,11 +109,14 @@ class Options:
         if scenes is None or len(rows) <= maximum:
             return self.choose(rows, maximum, purpose)
         present, sizes = np.unique(scenes, return_counts=True)
-        order = generator(self.seed, purpose).permutation(len(present))
-        fitting = order[np.cumsum(sizes[order]) <= maximum]
-        if len(fitting) == 0:
+        chosen, images = [], 0
+        for scene in generator(self.seed, purpose).permutation(len(present)).tolist():
+            if images + sizes[scene] <= maximum:
+                chosen.append(present[scene])
+                images += int(sizes[scene])
+        if not chosen:
             return self.choose(rows, maximum, purpose)
-        return np.sort(rows[np.isin(scenes, present[fitting])])
+        return np.sort(rows[np.isin(scenes, chosen)])
 
     def stage(self, name: str, total: int) -> Advance:
         """Return a function to call with each further amount of a stage that is done."""

@@ -148,7 +148,9 @@ def measure_properties(
         | {"pairs": {name: counts.model_dump() for name, counts in pairs.pairs.items()}},
         geometry=geometry,
         notes=tuple(
-            embedding_notes(array[options.choose(np.arange(images), MAX_IMAGES, "shape")], rank)
+            embedding_notes(
+                array[options.choose_images(np.arange(images), MAX_IMAGES, "shape")], rank
+            )
         ),
     )
 

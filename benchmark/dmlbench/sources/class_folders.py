@@ -43,14 +43,12 @@ def read_class_folders(folder: Path) -> Listing:
 
 
 def _images(folder: Path) -> Iterator[Path]:
-    for place in _visible(folder):
-        if place.is_dir():
-            for within, names in walk(place):
-                parts = within.relative_to(folder).parts
-                for name in names:
-                    hidden = any(part.startswith(".") for part in (*parts, name))
-                    if is_image(name) and not hidden and (within / name).is_file():
-                        yield within / name
+    for place, names in walk(folder):
+        parts = place.relative_to(folder).parts
+        for name in names if parts else ():
+            hidden = any(part.startswith(".") for part in (*parts, name))
+            if is_image(name) and not hidden and (place / name).is_file():
+                yield place / name
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -124,8 +124,8 @@ def _refuse_odd_cells(name: str, cells: list[Cell], lines: list[int], path: Path
     if odd and all(_THOUSANDS.fullmatch(cell) for _, cell in odd):
         line, cell = odd[0]
         raise InputError(
-            f"{path}, line {line}, column '{name}': '{cell}' may be {cell.replace(',', '.', 1)} or "
-            f"{cell.replace(',', '')}; valid: numbers without commas; a --properties file with "
+            f"{path}, line {line}, column '{name}': the commas of '{cell}' may be of thousands or "
+            "of decimals; valid: numbers without separators of thousands; a --properties file with "
             f"'{name}: {{kind: categorical}}' reads the column as names"
         )
     if odd and len(odd) < len(present) and len(present) - len(odd) >= _MOSTLY * len(present):

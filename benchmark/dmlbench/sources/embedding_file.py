@@ -162,19 +162,30 @@ def _from_parquet(path: Path) -> StoredRows:
 
 
 def _keys(table: pa.Table, path: Path) -> tuple[str, ...] | None:
-    """Return the keys of the rows as text; None without a column of them."""
+    """Return the keys of the rows as text: the column `key`, else another that holds some.
+
+    Raises:
+        InputError: `key` is neither text nor whole numbers, or lacks one.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    name = next((name for name in _KEY_COLUMNS if name in pq.read_schema(path).names), None)
-    if name is None:
-        return None
-    kind = table.schema.field(name).type if name in table.schema.names else None
-    if kind is None or not (pa.types.is_string(kind) or pa.types.is_integer(kind)):
-        raise InputError(f"{path}: column '{name}': {kind or 'not text'}; valid: a key per row")
-    if table[name].null_count:
-        raise InputError(f"{path}: column '{name}': a row has no key; valid: a key per row")
-    return tuple(map(str, table[name].to_pylist()))
+    first, *others = _KEY_COLUMNS
+    if first in pq.read_schema(path).names:
+        kind = table.schema.field(first).type if first in table.schema.names else None
+        if kind is None or not (pa.types.is_string(kind) or pa.types.is_integer(kind)):
+            raise InputError(
+                f"{path}: column '{first}': {kind or 'not text'}; valid: a key per row"
+            )
+        if table[first].null_count:
+            raise InputError(f"{path}: column '{first}': a row has no key; valid: a key per row")
+        return tuple(map(str, table[first].to_pylist()))
+    for name in others:
+        if name in table.schema.names and pa.types.is_string(table.schema.field(name).type):
+            cells = table[name].to_pylist()
+            if None not in cells and len(set(cells)) == len(cells):
+                return tuple(cells)
+    return None
 
 
 def _is_fixed(kind: object) -> bool:

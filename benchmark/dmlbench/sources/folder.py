@@ -83,16 +83,25 @@ def count_images(folder: Path) -> int:
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Yield a folder and its subfolders with the names of their files.
+    """Yield a folder and its subfolders with the names of their files, each folder once.
 
-    Links to folders are followed, but none that leads back to a folder that it lies in.
+    Links to folders are followed after all folders that are there without them.
     """
-    for place, folders, names in os.walk(folder, followlinks=True):
-        inside = Path(place).resolve()
-        folders[:] = [
-            name for name in folders if not inside.is_relative_to((inside / name).resolve())
-        ]
-        yield Path(place), names
+    seen: set[Path] = set()
+    starts = [folder]
+    while starts:
+        links = []
+        for start in starts:
+            for place, folders, names in os.walk(start):
+                within = Path(place)
+                if (real := within.resolve()) in seen:
+                    folders.clear()
+                    continue
+                seen.add(real)
+                folders.sort()
+                links += [within / name for name in folders if (within / name).is_symlink()]
+                yield within, names
+        starts = links
 
 
 def first_other_image(folder: Path, names: Collection[str]) -> str:

@@ -71,9 +71,9 @@ def describe(
 ) -> ImageProperty | None:
     """Describe a property from the labels of N images; return None if its kind is 'ignore'.
 
-    If the kind is not declared, text and booleans are categorical, as are integers that occur twice
-    or more on average; other numbers are linear. Numbers with more than MAX_VALUES different values
-    are put into BINS bins of equally many images. Empty text and NaN mean no label.
+    If the kind is not declared, text and booleans are categorical, as are whole numbers that occur
+    twice or more on average; other numbers are linear. Numbers with more than MAX_VALUES different
+    values are put into BINS bins of equally many images. Empty text and NaN mean no label.
 
     Args:
         cells: [N] labels as spelled in the file.
@@ -93,7 +93,7 @@ def describe(
     kind = spec.kind or ("linear" if spec.bins else _kind(present))
     if kind == "categorical":
         texts = _texts(present, place)
-        if spec.kind is None and all(text is None or _WHOLE.fullmatch(text) for text in texts):
+        if all(text is None or _WHOLE.fullmatch(text) for text in texts):
             # Software writes 37 as 37.0 where another cell of the column is empty.
             texts = np.array([text and text.partition(".")[0] for text in texts], object)
         return ImageProperty(

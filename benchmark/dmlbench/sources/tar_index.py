@@ -49,9 +49,10 @@ def index_samples(
     """Return the samples of a tar, and the keys of those without an image.
 
     A key ends at the first dot of a file's name, as in WebDataset. If that gives samples with
-    several images, none of which has a file `<key>.<extension>` with one extension alone, keys may
-    contain dots: they end at the last dot then. Labels are the fields of a `json`, and the content
-    of a `cls` as `class`. Other members (pickles, arrays) are ignored. Nothing is written to disk.
+    several images, and no file `<key>.<extension>` with one extension alone, or labels for each
+    image, keys may contain dots: they end at the last dot then. Labels are the fields of a `json`,
+    and the content of a `cls` as `class`. Other members (pickles, arrays) are ignored. Nothing is
+    written to disk.
 
     Args:
         file: the tar, open for reading and seekable.
@@ -66,7 +67,7 @@ def index_samples(
     members = list(_members(file, name))
     samples = _grouped(members, _AT_FIRST_DOT, name)
     crowded = [files for files in samples.values() if len(_images(files)) > 1]
-    if image is None and crowded and all("." in part for files in crowded for part in files):
+    if image is None and crowded and all(map(_have_dotted_keys, crowded)):
         samples = _grouped(members, _AT_LAST_DOT, name)
     tar_samples, keys_without_image = [], []
     for key, files in samples.items():
@@ -104,6 +105,17 @@ def _grouped(
             raise DatasetError(f"{place}: {member.size} bytes: the limit is {MAX_MEMBER_BYTES}")
         files[extension] = member
     return samples
+
+
+def _have_dotted_keys(files: dict[str, Member]) -> bool:
+    """Return whether several images under one key are rather samples whose keys have dots.
+
+    Either all files have dots in their extensions, or each image that has brings its own labels.
+    """
+    dotted = [image.rpartition(".")[0] for image in _images(files) if "." in image]
+    return all("." in extension for extension in files) or all(
+        any(f"{part}.{kind}" in files for kind in _LABELS) for part in dotted
+    )
 
 
 def _images(files: dict[str, Member]) -> list[str]:

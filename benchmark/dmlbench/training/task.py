@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import torch
-
 from dmlbench.losses import loss_named
 from dmlbench.sources import ImageSource, open_source
 from dmlbench.sources.protocol import without_folders
@@ -25,8 +23,7 @@ from dmlbench.training.hyperparameters import OPTIONS, Hyperparameters, read_hyp
 from dmlbench.training.losses import loss_id
 from dmlbench.training.saved import describe_classes
 from dmlbench.training.settings import TrainSettings
-from dmlbench.training.trunks import Start, starting_network, weights_digests
-from dmldata.common.errors import InputError
+from dmlbench.training.trunks import Start, starting_network
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,6 @@ class Task:
                 "fingerprint": self.source.fingerprint,
                 "options": without_folders(self.source.options),
             },
-            **({} if self.settings.loss == "random" else weights_digests(self.settings.trunk)),
             "label": self.label,
             "classes": {
                 "train": describe_classes(self.fold.train),
@@ -91,8 +87,6 @@ def plan_task(settings: TrainSettings) -> Task:
         InputError: there is no such loss, profile, data, label or fold, or batches cannot be drawn.
     """
     settings = settings.model_copy(update={"loss": loss_id(settings.loss)})
-    if settings.precision == "fp16" and (settings.devices == "cpu" or not _has_gpu()):
-        raise InputError("--precision fp16: needs a GPU; valid without one: bf16, fp32")
     hyperparameters = _hyperparameters(settings)
     source = open_source(
         settings.data,
@@ -119,10 +113,6 @@ def plan_task(settings: TrainSettings) -> Task:
             "validated have one; more --epochs, of fewer --steps, allow more"
         )
     return Task(settings, hyperparameters, source, label, images, fold, tuple(notes))
-
-
-def _has_gpu() -> bool:
-    return torch.cuda.is_available() or torch.backends.mps.is_available()
 
 
 def _hyperparameters(settings: TrainSettings) -> Hyperparameters:

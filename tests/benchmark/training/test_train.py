@@ -179,6 +179,22 @@ def test_model_that_is_there_is_not_trained_again_and_other_settings_are_refused
         run(given.model_copy(update={"seed": 1}))
 
 
+def test_a_model_of_other_weights_of_its_trunk_is_no_result(settings, tmp_path):
+    def write(seed):
+        network = load_model(f"{TINY}&seed={seed}").model
+        torch.save(network.state_dict(), tmp_path / "w.pth")
+
+    write(0)
+    given = settings("none", trunk=f"timm:test_resnet?weights={tmp_path / 'w.pth'}")
+    file = run(given)
+    assert run(given) == file
+    write(1)
+    with pytest.raises(InputError, match="began with other weights than the file of --trunk"):
+        run(given)
+    (tmp_path / "w.pth").unlink()
+    assert run(given) == file
+
+
 def test_what_one_device_trains_is_the_same_wherever_it_is_and_what_several_train_is_not(settings):
     given = settings("triplet")
     one, cpu, two = (

@@ -8,7 +8,7 @@ from torch import nn
 
 from dmlbench.models.bn_inception import BNInception
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
-from dmlbench.training.trunks import freeze_batch_norm, starting_network, weights_digests
+from dmlbench.training.trunks import freeze_batch_norm, starting_network
 from dmldata.common.errors import ModelError
 
 TINY = "timm:test_resnet?pretrained=false"
@@ -82,15 +82,6 @@ def test_a_trunk_that_its_name_does_not_make_again_is_refused_before_it_is_train
     option = option.replace("E", str(tmp_path / "e.pth"))
     with pytest.raises(ModelError, match="could not be loaded again by the name 'timm:test_resnet"):
         starting_network(f"timm:test_resnet?weights={tmp_path / 'w.pth'}&{option}", 8, 0, 32)
-
-
-def test_weights_of_the_users_own_are_known_by_their_content(tmp_path):
-    file = tmp_path / "w.pth"
-    file.write_bytes(b"one")
-    first = weights_digests(f"timm:test_resnet?weights={file}&head=drop")
-    file.write_bytes(b"two")
-    assert first != weights_digests(f"timm:test_resnet?weights={file}")
-    assert weights_digests("timm:test_resnet?weights=package:any") == weights_digests(TINY) == {}
 
 
 def test_frozen_batch_norm_keeps_its_statistics_in_training():

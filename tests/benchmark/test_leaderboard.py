@@ -67,6 +67,20 @@ def test_incomplete_results_are_refused(dmlbench, models, shapes, tmp_path, opti
     assert not (tmp_path / "board").exists()
 
 
+def test_an_embedding_that_is_no_function_of_its_image_is_refused(
+    dmlbench, copy_of_results, tmp_path
+):
+    (folder,) = copy_of_results.glob("small-*")
+    file = folder / "run.json"
+    document = json.loads(file.read_text())
+    document["model"]["notes"] = ["UNSTABLE: the embedding is no function of the image: noise"]
+    file.write_text(json.dumps(document))
+    answer = dmlbench("submit", folder, "--board", tmp_path / "board", *CARD)
+    assert answer.exit_code == 2
+    assert "no function of the image" in answer.err
+    assert not (tmp_path / "board").exists()
+
+
 def test_results_of_some_properties_alone_are_refused(dmlbench, models, shapes, tmp_path):
     settings = Settings(seed=0, intervals=True, chance=True, maps=0, samples=1, only=("car_model",))
     source = open_source(str(shapes))

@@ -210,7 +210,9 @@ def test_the_result_of_an_unstable_model_is_marked(module, dmlbench, shapes, tmp
         assert dmlbench("evaluate", reference, *words[2:], "--no-chance", *out).exit_code == 0
     module(UNSTABLE)
     assert dmlbench(*words, "--no-chance", "--allow-unstable", *out).exit_code == 0
-    assert "mine_dropout-" in dmlbench("compare", tmp_path / "both").out.split("note: ")[-1]
+    assert (
+        "mine_dropout: UNSTABLE" in dmlbench("compare", tmp_path / "both").out.split("note: ")[-1]
+    )
 
 
 @pytest.mark.parametrize("kind", ["random", "batch"])

@@ -70,12 +70,11 @@ def test_incomplete_results_are_refused(dmlbench, models, shapes, tmp_path, opti
 def test_an_embedding_that_is_no_function_of_its_image_is_refused(
     dmlbench, copy_of_results, tmp_path
 ):
-    (folder,) = copy_of_results.glob("small-*")
-    file = folder / "run.json"
+    (file,) = copy_of_results.glob("small-*/**/run.json")
     document = json.loads(file.read_text())
     document["model"]["notes"] = ["UNSTABLE: the embedding is no function of the image: noise"]
     file.write_text(json.dumps(document))
-    answer = dmlbench("submit", folder, "--board", tmp_path / "board", *CARD)
+    answer = dmlbench("submit", file.parent, "--board", tmp_path / "board", *CARD)
     assert answer.exit_code == 2
     assert "no function of the image" in answer.err
     assert not (tmp_path / "board").exists()

@@ -127,13 +127,18 @@ def test_files_that_break_the_contract_are_refused(
     assert not (tmp_path / "new" / "dataset.json").exists()
 
 
-def test_a_sweep_with_png_and_depth_keeps_the_contract(write: Write, tmp_path: Path) -> None:
+def test_a_sweep_with_png_and_depth_keeps_the_contract(
+    write: Write, files_of: Callable[[str], dict[str, bytes]], tmp_path: Path
+) -> None:
     buffer = io.BytesIO()
     Image.fromarray(np.full((32, 32), 5000, np.uint16)).save(buffer, "PNG")
-    files = {"png": png((32, 32), "RGB"), "mask.png": png((32, 32)), "depth.png": buffer.getvalue()}
     manifest = write(
         tmp_path / "new",
-        sample_files=lambda key: files,
+        sample_files=lambda key: {
+            "png": png((32, 32), "RGB"),
+            "mask.png": files_of(key)["mask.png"],
+            "depth.png": buffer.getvalue(),
+        },
         design="sweep",
         sweep_group="illumination",
         url="https://example.org/tiny",

@@ -17,18 +17,25 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBERS = re.compile(r"-|[-+][0-9.](?:[-+0-9. \[\]*()%±]|to|tied)*")
 """A number, or numbers as the tables write them: `-0.5 [-1.2 to 0.2] tied`."""
 
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+"""What begins a tag of HTML."""
+
 
 def markdown_table(table: Table) -> str:
     """Return a table as Markdown, with title above and note below; marked cells are bold."""
     head = [[_markdown(title) for title in table.titles], ["---"] * len(table.columns)]
     rows = [*head, *table.texts(_markdown, "**", "**")]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    below = ["", _markdown(table.note)] if table.note else []
-    return "\n".join([_markdown(table.title) + ":", "", *lines, *below])
+    below = ["", _without_tags(table.note)] if table.note else []
+    return "\n".join([_without_tags(table.title) + ":", "", *lines, *below])
 
 
 def _markdown(text: str) -> str:
-    return one_line(text).replace("|", "\\|").replace("<", "&lt;")
+    return _without_tags(one_line(text)).replace("|", "\\|")
+
+
+def _without_tags(text: str) -> str:
+    return _TAG.sub("&lt;", text)
 
 
 def html_table(table: Table, caption: str = "") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
 
@@ -136,10 +136,15 @@ def _models(results: Sequence[Result]) -> Iterator[ComparedModel]:
         )
 
 
+def _labels(results: Sequence[Result]) -> dict[str, str]:
+    """Return the label of each model by its id."""
+    return {model.id: model.label for model in _models(results)}
+
+
 def _notes(
     results: Sequence[Result], with_maps: Sequence[Result], keys: Sequence[str]
 ) -> Iterator[str]:
-    labels = {model.id: model.label for model in _models(results)}
+    labels = _labels(results)
     without = [labels[result.model] for result in results if result.saliency is None]
     if without:
         yield f"no saliency maps: {', '.join(without)}"
@@ -157,9 +162,9 @@ def _notes(
     )
 
 
-def _property_notes(results: Sequence[Result], common: Iterable[str]) -> Iterator[str]:
+def _property_notes(results: Sequence[Result], common: Collection[str]) -> Iterator[str]:
     names = dict.fromkeys(name for result in results for name in result.properties.properties)
-    lacking = [name for name in names if name not in set(common)]
+    lacking = [name for name in names if name not in common]
     if lacking:
         yield f"left out, as not all models are scored by them: {', '.join(lacking)}"
 
@@ -179,7 +184,7 @@ def _tie_notes(differences: Mapping[str, Sequence[Difference]]) -> Iterator[str]
 def _table_notes(
     results: Sequence[Result], saliency: SaliencyTable | None, groups: Groups | None
 ) -> Iterator[str]:
-    labels = {model.id: model.label for model in _models(results)}
+    labels = _labels(results)
     absent = saliency.attention_on_car.values() if saliency is not None else ()
     for reason in dict.fromkeys(mean.reason for mean in absent if mean.value is None):
         yield f"no attention on the car: {reason}"

@@ -100,19 +100,19 @@ def of_transformers(config: Mapping[str, Any]) -> Preprocessing:
     What a processor does is in its code, and its dictionary only says with which numbers:
     `check_processor` compares the two.
     """
-    size, crop = _sides(config.get("size") or 224), config.get("crop_size")
+    stated, crop = config.get("size") or 224, config.get("crop_size")
+    size = _sides(stated)
     cropped = crop is not None and bool(config.get("do_center_crop", True))
-    stated = config.get("size")
+    input_size = _sides(crop) if cropped else size
     cover = "shortest_edge" in stated if isinstance(stated, Mapping) else cropped
     kind, share = str(config.get("image_processor_type", "")), config.get("crop_pct")
     if share is not None and not cropped:
         # ConvNeXt: below 384 pixels the image is enlarged and its center cropped.
         cover = size[0] < 384
     if share is not None and cover:
-        size = _sides(int((_sides(crop) if cropped else size)[0] / share))
+        size = _sides(int(input_size[0] / share))
     elif kind.startswith("Levit"):
         size = _sides(int(256 / 224 * size[0]))
-    input_size = _sides(crop) if cropped else _sides(stated or 224)
     flipped = config.get("do_flip_channel_order", False)
     # Processors that exchange red and blue have numbers of a normalization that they do not make.
     normalized = bool(config.get("do_normalize", "image_mean" in config and not flipped))

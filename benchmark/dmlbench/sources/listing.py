@@ -51,8 +51,10 @@ def can_be_printed(name: str) -> bool:
     >>> can_be_printed("10.30\\u202fPM.jpg"), can_be_printed("a\\nb"), can_be_printed("a\\u202eb")
     (True, False, False)
     """
-    others = (unicodedata.category(letter) == "Zs" or letter in _JOINERS for letter in name)
-    return all(letter.isprintable() or other for letter, other in zip(name, others, strict=True))
+    return all(
+        letter.isprintable() or unicodedata.category(letter) == "Zs" or letter in _JOINERS
+        for letter in name
+    )
 
 
 def path_problem(name: str) -> str | None:

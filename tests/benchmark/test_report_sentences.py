@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from dmlbench.comparison.comparison import Bound, Pair, Spread
 from dmlbench.comparison.score_clusters import score_clusters
 from dmlbench.present.comparison_heat_maps import DIFFERENCE, property_grid
 from dmlbench.present.comparison_tables import difference_table, property_table
+from dmlbench.present.figures import figure_files
 from dmlbench.present.map_sentences import how_maps_agree, reading_of
 from dmlbench.present.report_sentences import summary
 from dmlbench.results import find_results
@@ -175,7 +178,8 @@ def test_the_difference_of_two_models_stands_beside_them_and_is_gray_where_it_ma
 
 def test_legend_explains_orange_and_bold_where_they_are_used(two, four):
     for comparison in (two, four):
-        legend = property_grid(comparison).legend
+        grid = property_grid(comparison)
+        legend = grid.legend
         values = [
             scored.scores["nr_precision"].value
             for by_model in comparison.properties.values()
@@ -183,6 +187,9 @@ def test_legend_explains_orange_and_bold_where_they_are_used(two, four):
         ]
         assert bool(legend.orange) == (min(values) < 0)
         assert bool(legend.marks) == any(map(comparison.leaders, comparison.properties))
+        drawn = html.unescape(figure_files(grid)["svg"].decode())
+        notes = " ".join((legend.gray, legend.orange, legend.marks))
+        assert all(word in drawn for word in notes.split())
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ from dmldata.common.color import decode_srgb
 
 GRAY, GRAY_INK = "#e4e4e4", "#595959"
 DARK_GRAY, DARK_GRAY_INK = "#30363d", "#b4bac2"
+ORANGE = "#fdae6b"
+"""Of values below the origin, where a legend names them."""
 DARK_INK, LIGHT_INK = "#000000", "#ffffff"
 _PALEST, _DARKEST = 0.04, 0.86
 _DARK_BLUES = LinearSegmentedColormap.from_list("blues", ["#252b31", "#1f6fb5", "#a8d4ff"])

@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from textwrap import wrap
 from typing import Any, Literal, NamedTuple
 
 from matplotlib import colormaps, rc_context
@@ -13,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dmlbench.present.color_scales import GRAY
+from dmlbench.present.color_scales import GRAY, ORANGE
 from dmlbench.present.dendrogram import ROW, SPAN, Dendrogram
 from dmlbench.present.dot_plots import DotPanel, DotPlot
 from dmlbench.present.heat_maps import Grid, Legend
@@ -28,6 +29,10 @@ SUFFIXES = ("svg", "pdf", "png")
 DPI = 300
 CELL, LINE = 0.46, 0.22
 """Width and height of a cell, in inches."""
+LEGEND, NOTE = 3.0, 0.16
+"""Least width of a heat map's legend, and height of a line below its colors, in inches."""
+LEGEND_LETTERS = 52
+"""Letters that fit a line of the legend."""
 GAP = 0.06
 FONT = 8
 """Size of most text, in points."""
@@ -114,10 +119,19 @@ def _room(grid: Grid) -> _Room:
 def grid_size(grid: Grid) -> tuple[float, float]:
     """Return width and height in inches at which a heat map's text fits its cells."""
     room = _room(grid)
-    words = LETTER * max(len(grid.legend.title), len(grid.legend.gray) + 3)
     rows = LINE * len(grid.rows) + GAP * len(grid.breaks)
-    width = room.left + max(CELL * len(grid.columns) + room.right, words)
-    return width, room.top + rows + (0.85 if grid.legend.gray else 0.65)
+    width = room.left + max(CELL * len(grid.columns) + room.right, LEGEND)
+    return width, room.top + rows + 0.65 + NOTE * len(_notes(grid.legend))
+
+
+def _notes(legend: Legend) -> list[tuple[str, str]]:
+    """Lines of what the bar of colors does not say, each with the color that it begins with."""
+    bold = legend.marks and f"bold: {legend.marks}"
+    lines = []
+    for note, color in ((legend.gray, GRAY), (legend.orange, ORANGE), (bold, "")):
+        first, *more = wrap(note, LEGEND_LETTERS) or [""]
+        lines += [(first, color), *((line, "") for line in more)]
+    return [(line, color) for line, color in lines if line]
 
 
 def draw_grid(axes: Axes, grid: Grid) -> Axes:
@@ -165,9 +179,11 @@ def _legend(axes: Axes, legend: Legend, left: float, top: float) -> None:
     for text, percent in legend.ticks:
         x = left + width * percent / 100
         axes.text(x, top + height + 0.04, minus(text), ha="center", va="top", fontsize=7)
-    if legend.gray:
-        axes.add_patch(Rectangle((left, top + 0.34), 0.16, height, facecolor=GRAY, linewidth=0))
-        axes.text(left + 0.22, top + 0.34 + height / 2, legend.gray, va="center", fontsize=7)
+    for place, (note, color) in enumerate(_notes(legend)):
+        y = top + 0.34 + NOTE * place
+        if color:
+            axes.add_patch(Rectangle((left, y), 0.16, height, facecolor=color, linewidth=0))
+        axes.text(left + 0.22, y + height / 2, note, va="center", fontsize=7)
 
 
 def _tree(tree: Dendrogram) -> Figure:

@@ -12,6 +12,7 @@ from dmlbench.maps import (
     compare_maps,
     compare_models,
     jensen_shannon,
+    partial_ceiling,
     partial_correlation,
     pearson,
     summarize_correlations,
@@ -100,6 +101,19 @@ def test_noise_of_the_third_map_leaves_no_correlation_given_it():
     assert partial_correlation(*noisy, reliability) == pytest.approx(0, abs=0.05)
     # More than all of the third map cannot be in another one.
     assert np.isnan(partial_correlation(*noisy, 0.5)).all()
+
+
+@pytest.mark.parametrize("much", [0.5, 1.0, 3.0])
+def test_two_models_that_share_all_but_noise_reach_the_ceiling_given_a_third(much):
+    rng = np.random.default_rng(0)
+    third, shared, *noises = rng.normal(size=(5, 2, 200, 200))
+    both = much * third + shared
+    a, b, noisy = (both + 0.7 * noises[0], both + 0.7 * noises[1], third + 0.5 * noises[2])
+    own, of_third = (much**2 + 1) / (much**2 + 1 + 0.7**2), 1 / (1 + 0.5**2)
+    with_third = pearson(a, noisy), pearson(b, noisy)
+    partial = partial_correlation(pearson(a, b), *with_third, of_third)
+    assert partial_ceiling((own, own), *with_third, of_third) == pytest.approx(partial, abs=0.03)
+    assert partial == pytest.approx(1 / (1 + 0.7**2), abs=0.03)
 
 
 def test_no_images_have_no_mean():

@@ -8,14 +8,20 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test, rankdata
 
-from dmlbench.comparison.relabeling import group_given_covariate, relabeling_test
+from dmlbench.comparison.relabeling import common_factor, group_given_covariate, relabeling_test
 
 FIVE_OF_NINE = np.arange(9) < 5
 
 
 def symmetric(rng, n):
+    """Agreements about 0.6."""
     values = rng.normal(size=(n, n))
-    return values + values.T
+    return 0.6 + 0.05 * (values + values.T)
+
+
+def left_by_the_factor(agreement):
+    loadings = common_factor(agreement)
+    return agreement - np.outer(loadings, loadings)
 
 
 def within_minus_between(agreement, first):
@@ -27,10 +33,11 @@ def within_minus_between(agreement, first):
 
 def test_relabeling_is_the_share_of_all_deals_counted_by_hand():
     agreement = symmetric(np.random.default_rng(0), 9)
-    agreement[:5, :5] += 0.8
+    agreement[:5, :5] += 0.04
+    left = left_by_the_factor(agreement)
     deals = [np.isin(range(9), members) for members in itertools.combinations(range(9), 5)]
-    differences = [within_minus_between(agreement, deal) for deal in deals]
-    observed = within_minus_between(agreement, FIVE_OF_NINE)
+    differences = [within_minus_between(left, deal) for deal in deals]
+    observed = within_minus_between(left, FIVE_OF_NINE)
     test = relabeling_test(agreement, FIVE_OF_NINE)
     assert test.effect == pytest.approx(observed)
     assert test.p == pytest.approx(np.mean(np.array(differences) >= observed - 1e-12))
@@ -39,9 +46,10 @@ def test_relabeling_is_the_share_of_all_deals_counted_by_hand():
 
 def test_relabeling_is_that_of_scipy():
     agreement = symmetric(np.random.default_rng(3), 7)
+    left = left_by_the_factor(agreement)
 
     def statistic(a, b):
-        return within_minus_between(agreement, np.isin(range(7), a))
+        return within_minus_between(left, np.isin(range(7), a))
 
     expected = permutation_test(
         (np.arange(3), np.arange(3, 7)), statistic, vectorized=False, alternative="greater"
@@ -51,7 +59,7 @@ def test_relabeling_is_that_of_scipy():
 
 def test_many_losses_are_dealt_by_seed_and_count_the_observed_deal():
     first = np.arange(20) < 9
-    apart = np.where(first[:, None] == first, 1.0, 0.0)
+    apart = np.where(first[:, None] == first, 0.8, 0.3)
     test = relabeling_test(apart, first)
     assert (test.p, test.deals, test.exact) == (pytest.approx(1 / 20_001), 20_000, False)
     assert test == relabeling_test(apart, first)
@@ -65,15 +73,44 @@ def test_agreement_that_follows_from_retrieval_is_none_of_the_group():
     """Losses agree by how near their MAP@R is, which differs between the groups."""
     rng = np.random.default_rng(2)
     retrieval = 3 * FIVE_OF_NINE + rng.normal(size=9)
-    agreement = -np.abs(retrieval[:, None] - retrieval) + 0.01 * symmetric(rng, 9)
+    agreement = 0.9 - 0.05 * np.abs(retrieval[:, None] - retrieval) + 0.01 * symmetric(rng, 9)
     assert relabeling_test(agreement, FIVE_OF_NINE).p < 0.05
     controlled = relabeling_test(agreement, FIVE_OF_NINE, retrieval)
-    assert abs(controlled.effect) < 0.05
+    assert abs(controlled.effect) < 0.005
     assert controlled.p > 0.05
 
 
-def test_two_losses_have_no_pair_within_a_group():
-    assert relabeling_test(np.eye(2), [True, False]) is None
+@pytest.mark.parametrize("spreads", [(0.72, 0.55), (0.55, 0.72)])
+@pytest.mark.parametrize("sizes", [(6, 7), (5, 3)])
+def test_groups_whose_losses_differ_more_from_all_others_do_not_agree_within(sizes, spreads):
+    """Maps are what all see and what each sees alone, of which losses of one group have more."""
+    rng = np.random.default_rng(0)
+    first = np.arange(sum(sizes)) < sizes[0]
+    own = np.where(first, *spreads)[:, None]
+    told_apart = 0
+    for _ in range(60):
+        maps = np.full(30, 30**-0.5) + own * rng.normal(size=(len(first), 30)) / 30**0.5
+        maps /= np.linalg.norm(maps, axis=1, keepdims=True)
+        told_apart += relabeling_test(maps @ maps.T, first).p < 0.05
+    assert told_apart <= 0.12 * 60
+
+
+def test_a_factor_fits_what_is_beside_the_diagonal():
+    rng = np.random.default_rng(5)
+    agreement = symmetric(rng, 8)
+    loadings = common_factor(agreement)
+
+    def misfit(tried):
+        left = agreement - np.outer(tried, tried)
+        return np.sum(left[~np.eye(8, dtype=bool)] ** 2)
+
+    nearby = [misfit(loadings + 0.01 * rng.normal(size=8)) for _ in range(50)]
+    assert misfit(loadings) < min(nearby)
+
+
+@pytest.mark.parametrize("losses", [2, 3])
+def test_a_factor_leaves_nothing_of_so_few_losses(losses):
+    assert relabeling_test(np.full((losses, losses), 0.5), np.arange(losses) < 1) is None
 
 
 def test_rank_regression_is_least_squares_and_all_permutations_by_hand():

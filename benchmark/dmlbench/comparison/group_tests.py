@@ -14,7 +14,6 @@ from dmlbench.comparison.relabeling import (
     relabeling_test,
 )
 from dmlbench.maps import summarize_correlations
-from dmlbench.maps.compare import fisher
 from dmlbench.results.files import CLASSES, Interval, PropertyScores
 from dmlbench.scores.registry import MAIN, PAPER, declared
 from dmldata.common.strict import StrictModel
@@ -114,10 +113,11 @@ class Relabeling(StrictModel):
     """Test whether losses of one group agree more than losses of different groups.
 
     Attributes:
-        difference: mean agreement within the groups minus the mean between them.
+        difference: the mean within the groups minus the mean between them, of what is left of
+            agreements once each loss agrees more or less with all; see `relabeling_test`.
         p: one-sided, over `deals` of the losses into groups of these sizes.
         difference_given_retrieval, p_given_retrieval: the same of what the difference of two
-            losses in MAP@R leaves of their agreement; None if the MAP@R of a loss is not known.
+            losses in MAP@R leaves of that, too; None if the MAP@R of a loss is not known.
     """
 
     difference: float
@@ -132,7 +132,7 @@ class GroupAgreement(StrictModel):
 
     Attributes:
         within, between: pairs of models of one unit, such as the folds of a loss, are left out.
-        relabeling: test of these agreements, in Fisher-z; None if a pair of losses has none.
+        relabeling: test of these agreements; None if a pair of losses has none.
     """
 
     within: dict[str, MeanAgreement]
@@ -175,7 +175,7 @@ def compare_groups(
         agreements: by measure and pair of models, 1 for the same: Pearson r of maps, CKA and so on.
         retrieval: MAP@R of the class by id of the model; empty if it is not known.
     """
-    of_units = _unit_means(groups, retrieval)
+    of_units = unit_means(groups, retrieval)
     tests = {
         name: _test(
             groups, _values(by_model, CORRECTED_SCORE), _values(by_model, PAPER_SCORE), of_units
@@ -204,20 +204,18 @@ def compare_groups(
 
 
 def further_tests(
-    comparison: GroupComparison, values: Mapping[str, Values]
+    groups: Groups, values: Mapping[str, Values], retrieval: Mapping[str, float]
 ) -> dict[str, GroupTest]:
-    """Test the groups of a comparison in further values of their models.
+    """Test two groups in further values of their models.
 
     Args:
         values: by name, then by id of the model; p_holm accounts for their number.
+        retrieval: MAP@R by unit, as of `GroupComparison`; may be empty.
 
     Returns:
         Tests by name, without that of the paper; names that a group has no value of are left out.
     """
-    tests = {
-        name: _test(comparison.groups, of_models, {}, comparison.retrieval)
-        for name, of_models in values.items()
-    }
+    tests = {name: _test(groups, of_models, {}, retrieval) for name, of_models in values.items()}
     return _with_holm({name: test for name, test in tests.items() if test is not None})
 
 
@@ -231,7 +229,7 @@ def _values(by_model: Mapping[str, PropertyScores], score: str) -> dict[str, flo
     return {model: scores.scores[score].value for model, scores in by_model.items()}
 
 
-def _unit_means(groups: Groups, values: Values) -> dict[str, float]:
+def unit_means(groups: Groups, values: Values) -> dict[str, float]:
     """Return the mean over the folds of each unit that has a value."""
     folds_by_unit = {
         unit.name: [value for model in unit.models if (value := values.get(model)) is not None]
@@ -244,7 +242,7 @@ def _test(
     groups: Groups, values: Values, paper_values: Values, retrieval: Mapping[str, float]
 ) -> GroupTest | None:
     """Run the tests; None if a group has no value."""
-    means = _unit_means(groups, values)
+    means = unit_means(groups, values)
     by_unit: dict[str, dict[str, float]] = {name: {} for name in groups.names}
     by_model: dict[str, list[float]] = {name: [] for name in groups.names}
     for unit in groups.units:
@@ -355,7 +353,7 @@ def _relabeling(
         mean = summarize_correlations(_agreements(units[i], units[j], of_pairs)).mean
         if mean is None:
             return None
-        agreement[i, j] = agreement[j, i] = float(fisher(np.float64(mean)))
+        agreement[i, j] = agreement[j, i] = mean
     in_first = [unit.group == groups.names[0] for unit in units]
     test, controlled = relabeling_test(agreement, in_first), None
     if all(unit.name in retrieval for unit in units):

@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from dmlbench.maps import (
     common_grid,
     compare_maps,
     noise_ceiling,
+    partial_ceiling,
     partial_correlation,
     pearson,
     reliability,
@@ -102,18 +103,27 @@ def compare_all_maps(
     )
 
 
+class PartialCorrelation(NamedTuple):
+    """Partial correlation of the maps of two models given those of a third.
+
+    Attributes:
+        r: None where the third model leaves nothing, its maps are noise, or a model's maps are on
+            another grid than its.
+        ceiling: the largest that the noise of the maps of the two allows.
+    """
+
+    r: float | None
+    ceiling: float | None
+
+
 def correlations_given(
     results: Sequence[Result], third: Result, keys: Sequence[str]
-) -> dict[frozenset[str], float | None]:
+) -> dict[frozenset[str], PartialCorrelation]:
     """Return how the maps of every two models correlate given those of a third model.
 
     Noise of the maps of the third model is accounted for, that of the two is not, and lowers their
     correlation. It is the partial correlation of the three models' mean correlations, each taken
-    over the images in Fisher-z.
-
-    Returns:
-        By pair of ids, the partial correlation over the images `keys`; None where the third model
-        leaves nothing, its maps are noise, or a model's maps are on another grid than its.
+    over the images `keys` in Fisher-z.
     """
     loaded, of_third = [_load(result, keys) for result in results], _load(third, keys)
 
@@ -121,22 +131,33 @@ def correlations_given(
         mean = summarize_correlations(
             pearson(*common_grid(a.maps, b.maps, a.geometries, b.geometries))
         ).mean
-        return math.nan if mean is None else mean
+        return _number(mean)
 
     with_third = {maps.id: correlate(maps, of_third) for maps in loaded}
     same_grid = all(maps.geometries == of_third.geometries for maps in loaded)
-    of_noise = reliability(_halves(of_third)) if same_grid else None
-    pairs = list(itertools.combinations([maps.id for maps in loaded], 2))
-    partial = partial_correlation(
-        [correlate(a, b) for a, b in itertools.combinations(loaded, 2)],
-        [with_third[a] for a, _ in pairs],
-        [with_third[b] for _, b in pairs],
-        math.nan if of_noise is None else of_noise,
-    )
-    return {
-        frozenset(pair): None if math.isnan(value) else value
-        for pair, value in zip(pairs, partial.tolist(), strict=True)
+    reliabilities = {
+        maps.id: _number(reliability(_halves(maps)) if same_grid else None)
+        for maps in (*loaded, of_third)
     }
+    pairs = list(itertools.combinations([maps.id for maps in loaded], 2))
+    correlations = [correlate(a, b) for a, b in itertools.combinations(loaded, 2)]
+    of_a, of_b = ([with_third[pair[side]] for pair in pairs] for side in (0, 1))
+    own_a, own_b = ([reliabilities[pair[side]] for pair in pairs] for side in (0, 1))
+    of_noise = reliabilities[of_third.id]
+    partial = partial_correlation(correlations, of_a, of_b, of_noise)
+    ceilings = partial_ceiling((own_a, own_b), of_a, of_b, of_noise)
+    return {
+        frozenset(pair): PartialCorrelation(_known(r), _known(ceiling))
+        for pair, r, ceiling in zip(pairs, partial.tolist(), ceilings.tolist(), strict=True)
+    }
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _load(result: Result, keys: Sequence[str]) -> ModelMaps:

@@ -107,6 +107,35 @@ def partial_correlation(
     return np.clip(partial, -1, 1)
 
 
+def partial_ceiling(
+    reliabilities: tuple[ArrayLike, ArrayLike],
+    of_a: ArrayLike,
+    of_b: ArrayLike,
+    reliability: ArrayLike = 1.0,
+) -> NDArray[np.float64]:
+    """Return the partial correlation of two maps given a third one that noise allows.
+
+    It is what two maps have that share all that the third one leaves of them, but for their noise:
+    of a map whose variance is in most part the third one's, noise is most of what is left.
+
+    Args:
+        reliabilities: [N] or a number of both maps, as `reliability` is of the third one.
+        of_a, of_b, reliability: as for `partial_correlation`.
+
+    Returns:
+        [N] in [0, 1]; NaN where a map is all in the third one.
+
+    >>> partial_ceiling((0.9, 0.9), [0.0, 0.8], [0.0, 0.8]).round(3).tolist()
+    [0.9, 0.722]
+    """
+    shares = []
+    for of_map, own in zip((of_a, of_b), reliabilities, strict=True):
+        in_third = np.asarray(of_map, np.float64) ** 2 / np.asarray(reliability, np.float64)
+        left = np.where(in_third < 1, 1 - in_third, np.nan)
+        shares.append(np.clip((np.asarray(own, np.float64) - in_third) / left, 0, 1))
+    return np.asarray(np.sqrt(shares[0] * shares[1]))
+
+
 def jensen_shannon(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """Return the Jensen-Shannon divergence (natural logarithm) of the maps normalized to sum 1.
 

@@ -9,7 +9,7 @@ from dmlbench.losses import loss_named
 from dmlbench.present.numbers import joined, number
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names
 from dmlbench.scores.registry import MAIN, declared
-from dmlbench.study.conditions import ConditionFindings
+from dmlbench.study.conditions import ConditionFindings, moved_by_seed
 from dmlbench.study.findings import Findings, mean_ceiling, mean_r
 
 MAP_AT_R = declared("map_at_r")
@@ -68,36 +68,57 @@ def _by_property(findings: Findings) -> Table:
 
 
 def level_table(findings: Findings) -> Table:
-    """Return by property the means of losses at equal MAP@R, in the study and in conditions."""
-    equal = findings.equal_map_at_r
-    tests = equal.groups.properties if equal and equal.groups else {}
-    groups = equal.groups.groups.names if equal and equal.groups else ()
+    """Return by condition and property where its losses lie at equal MAP@R, and how far they move.
+
+    Beside it stands how far they are from the losses of the other group.
+    """
     compared = {
-        name: at for name, each in findings.conditions.items() if (at := each.at_level) is not None
+        name: (condition, at)
+        for name, condition in findings.conditions.items()
+        if (at := condition.at_level) is not None and at.points
     }
     rows: list[Row] = []
-    for name in next(iter(compared.values())).scores:
-        test = tests.get(name)
-        cells: list[Cell] = [test.corrected.means[group] if test else None for group in groups]
-        for at in compared.values():
-            cells += at.means(name)
-        rows.append((name, *cells))
-    columns = [Column("property", role="name")]
-    columns += [Column(group, MAIN.digits) for group in groups]
-    for name in compared:
-        columns += [Column(f"{name}: study", MAIN.digits), Column(name, MAIN.digits)]
+    for condition_name, (condition, at) in compared.items():
+        for name in at.scores:
+            distances = None if condition.is_replicate else at.distances(name)
+            by_seed = moved_by_seed(findings.conditions.values(), name)
+            cells: tuple[Cell, ...] = (None,) * 5
+            if distances is not None:
+                cells = (
+                    *(at.other_means[name], distances.usual, distances.changed),
+                    f"{distances.nearer} of {distances.losses}",
+                    {None: "", True: "yes", False: "no"}[distances.is_of_training(by_seed)],
+                )
+            moved = (*at.means(name), at.move(name), by_seed)
+            rows.append((condition_name, name, *moved, *cells))
+    columns = (
+        *names("condition", "property"),
+        *(Column("study", MAIN.digits), Column("condition", MAIN.digits)),
+        *(Column("moves a loss by", MAIN.digits), Column("another seed does by", MAIN.digits)),
+        Column("mean of the other group", MAIN.digits),
+        *(
+            Column("distance from it: study", MAIN.digits),
+            Column("distance: condition", MAIN.digits),
+        ),
+        *(Column(title, role="words") for title in ("losses that are nearer", "of training")),
+    )
     levels = "; ".join(
         f"{name}: "
         + joined(
-            f"{loss} {number(mean([point.map_at_r for point in by_fold.values()]), 4)}"
-            for loss, by_fold in at.points.items()
+            [
+                f"{loss} {number(mean([point.map_at_r for point in by_fold.values()]), 4)}"
+                for loss, by_fold in at.points.items()
+            ]
         )
-        for name, at in compared.items()
+        for name, (_, at) in compared.items()
     )
     note = (
         f"{MAIN.title} of the checkpoints nearest to the level of MAP@R at which losses are "
-        "compared: the mean of the losses of each condition, as the study trains them and in the "
-        f"condition, beside the means of the groups. Validation MAP@R in the condition: {levels}."
+        "compared, in the mean over the losses of each condition and its folds: as the study "
+        "trains them and in the condition. Moves and distances are means of sizes, loss by loss. "
+        "The other group, as the study trains it, is that of which the condition has no losses. Of "
+        "training: the losses are nearer to it by more than another seed moves a loss, so that a "
+        f"difference between the groups is one of training. Validation MAP@R: {levels}."
     )
     return Table("Conditions at equal validation MAP@R", columns, rows, note)
 

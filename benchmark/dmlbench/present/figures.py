@@ -346,8 +346,11 @@ def _dots(plot: DotPlot) -> Figure:
             continue
         draw_dots(axes, plot.panels[place], plot.rows, groups, named=place % plot.columns == 0)
     figure.supxlabel(plot.axis, fontsize=FONT)
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    named = dict(sorted(zip(labels, handles, strict=True), key=lambda entry: entry[0]))
+    named: dict[str, Any] = {}
+    for axes in panels.ravel():
+        handles, labels = axes.get_legend_handles_labels()
+        named |= zip(labels, handles, strict=True)
+    named = dict(sorted(named.items()))
     figure.legend(
         named.values(), named.keys(), loc="outside upper left", ncols=4, frameon=False, fontsize=7
     )

@@ -105,9 +105,10 @@ def _agreement_words(groups: GroupComparison) -> str:
     tests = [each.relabeling for each in groups.agreements.values() if each.relabeling]
     deals = f", over {tests[0].deals:,} deals of the losses into groups" if tests else ""
     return (
-        f"Means over pairs of models ({pairs}); the difference "
-        f"is within minus between groups, in Fisher-z, and p one-sided{deals}. Given MAP@R: with "
-        "the difference of two losses in MAP@R regressed out."
+        f"Means over pairs of models, in Fisher-z ({pairs}). The difference is within minus "
+        "between groups, of what is left of agreements once each loss agrees more or less with all "
+        f"others (one factor, least squares); p is one-sided{deals}. Given MAP@R: with the "
+        "difference of two losses in MAP@R regressed out."
     )
 
 
@@ -116,17 +117,19 @@ def relabeling_words(test: Relabeling) -> str:
 
     >>> plain = {"difference_given_retrieval": None, "p_given_retrieval": None, "deals": 2002}
     >>> relabeling_words(Relabeling(difference=0.05, p=0.004, **plain))
-    'Within minus between groups in Fisher-z: 0.050, p 0.004 of 2,002 deals of the losses.'
+    'Beyond what a loss agrees with all others, losses agree by 0.050 more within their group than \
+between groups, p 0.004 of 2,002 deals of the losses.'
     """
     controlled = (
-        f"; with the difference in MAP@R regressed out: "
+        "; with the difference in MAP@R regressed out by "
         f"{number(test.difference_given_retrieval, 3)}, p {p_value(test.p_given_retrieval)}"
         if test.p_given_retrieval is not None
         else ""
     )
     return (
-        f"Within minus between groups in Fisher-z: {number(test.difference, 3)}, p "
-        f"{p_value(test.p)} of {test.deals:,} deals of the losses{controlled}."
+        f"Beyond what a loss agrees with all others, losses agree by {number(test.difference, 3)} "
+        f"more within their group than between groups, p {p_value(test.p)} of {test.deals:,} deals "
+        f"of the losses{controlled}."
     )
 
 

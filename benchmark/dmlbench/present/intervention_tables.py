@@ -37,8 +37,8 @@ def intervention_table(findings: Findings) -> Table:
     note = (
         f"{folds_words(findings)}; {SENSITIVITY.title} in units of the {SENSITIVITY.unit}, with "
         f"intervals over scenes; {SAME_CAR.title}: share of images whose nearest neighbor is "
-        "the same car in another setting and not another car in the same setting (random "
-        f"embeddings: {expected})."
+        "the same car after the change, in this scene or another, and not another car without it "
+        f"(random embeddings: {expected})."
     )
     return Table("What changing one group of factors alone does", (*NAMES, *columns), rows, note)
 

@@ -51,12 +51,14 @@ def _equal_retrieval(findings: Findings) -> Iterator[Row]:
     intervals = [each.ci95 for each in trained.values() if each.ci95 is not None]
     pairs = list(itertools.combinations(intervals, 2))
     apart = sum(_apart(a, b) for a, b in pairs)
+    lengths = {findings.recipe.training_of(loss).get("steps") for loss in trained}
+    by_design = "; losses are not trained for the same number of steps" if len(lengths) > 1 else ""
     yield (
         "losses retrieve about equally well",
         f"{score.title} of {label} "
         f"{range_text((each.mean for each in trained.values()), score.digits)} over "
         f"{len(trained)} losses{beside}",
-        f"95 % intervals of {apart} of {len(pairs)} pairs of losses do not overlap",
+        f"95 % intervals of {apart} of {len(pairs)} pairs of losses do not overlap{by_design}",
     )
 
 
@@ -133,7 +135,8 @@ def _irrelevant_properties(findings: Findings) -> Iterator[Row]:
             for group, each in findings.interventions.items()
         ]
         strength += (
-            "; changed alone, they move embeddings by so much of the distance to another car: "
+            "; changed alone, they move embeddings by so much of the distance to another car in "
+            "another scene: "
             f"{joined(moved)}"
         )
     yield (

@@ -54,7 +54,7 @@ def response_tables(interventions: Mapping[str, Interventions]) -> Iterator[Tabl
         curves,
         lambda point: point.response,
         "Mean distance between two images of a scene, over the median distance between different "
-        "cars in the same setting; 1 is as far as another car is.",
+        "cars in the same variant; 1 is as far as another car is.",
     )
     yield _table(
         f"Same car after changing {group}, by size (95 % interval)",

@@ -36,7 +36,8 @@ def _given_untrained(findings: Findings) -> Iterator[str]:
     partial = findings.maps_given_untrained
     if partial is None:
         return
-    known = [partial_r for _, _, partial_r in partial.pairs if partial_r is not None]
+    known = [partial_r for _, _, partial_r, _ in partial.pairs if partial_r is not None]
+    ceilings = [ceiling for *_, ceiling in partial.pairs if ceiling is not None]
     groups = findings.groups
     measured = groups.agreements.get(MAPS_GIVEN_UNTRAINED) if groups else None
     by_group = f" By group: {agreement_words(measured)}." if measured else ""
@@ -44,7 +45,8 @@ def _given_untrained(findings: Findings) -> Iterator[str]:
     yield (
         "Given the maps of the untrained network, maps of different losses correlate with partial "
         f"r = {number(summarize_correlations(known).mean, 2)} on average ({range_text(known)}); "
-        "the noise of its maps is accounted for, that of theirs lowers it."
+        "the noise of its maps is accounted for, that of theirs allows "
+        f"{number(summarize_correlations(ceilings).mean, 2)} ({range_text(ceilings)})."
         f"{by_group}"
         f"{f' {relabeling_words(tested)}' if tested else ''}"
     )

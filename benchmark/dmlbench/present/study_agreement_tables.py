@@ -43,7 +43,9 @@ def bounds_table(findings: Findings, maps: MapComparison, method: str | None = N
     Args:
         method: the method of the maps, if it is not that of the study.
     """
-    agreement_by_loss = findings.fold_agreement if method is None else {}
+    # The control is one and the same network in all folds.
+    losses = without_controls(findings.fold_agreement if method is None else ())
+    agreement_by_loss = {loss: findings.fold_agreement[loss] for loss in losses}
     rows = []
     for model, (loss, _) in maps.names.items():
         pairs = [pair for pair in maps.pairs if model in (pair.a, pair.b)]

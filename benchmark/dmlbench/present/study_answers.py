@@ -77,8 +77,8 @@ _FIGURES = {
     "interventions": {
         "interventions": (
             "How far a change of one group of factors alone moves an embedding, over the distance "
-            "to another car in the same setting; mean over folds with the 95 % interval of other "
-            "scenes; dotted, the untrained network.",
+            "to another car in another scene, of which that group alone is the same; mean over "
+            "folds with the 95 % interval of other scenes; dotted, the untrained network.",
             "interventions",
         ),
         "responses": (
@@ -95,8 +95,9 @@ _FIGURES = {
         ),
         "faithfulness": (
             "Whether the maps show what the model does, with the 95 % interval of other images: "
-            "deletion above 0 and insertion below 0 are better than a random order of the pixels, "
-            "and randomization near 0 means that a map depends on the weights.",
+            "deletion above 0 and insertion below 0 are better than a random order of the pixels. "
+            "Maps depend on the weights where they correlate with those of the same network with "
+            "random weights no more than with its maps of other images (dotted, in the mean).",
             "faithfulness",
         ),
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
+from statistics import fmean
 
 from dmlbench.comparison.group_tests import GroupTest
 from dmlbench.comparison.representations import MEASURES
@@ -17,6 +18,8 @@ from dmlbench.study.findings import Findings, correlations_of_losses
 
 SAME_GROUP, OTHER_GROUP = "another loss of its group", "a loss of another group"
 OTHER_FOLD = "the same loss, another fold"
+OTHER_IMAGES = "maps of other images"
+RANDOMIZATION = declared("randomization").key
 
 
 def study_dot_plots(findings: Findings) -> Iterator[tuple[str, DotPlot]]:
@@ -83,8 +86,12 @@ def _panel(
 def _faithfulness_panels(findings: Findings) -> Iterator[DotPanel]:
     """Yield a panel for each score that tells whether maps are faithful."""
     checked = findings.maps.faithfulness if findings.maps else {}
+    last = [
+        faithfulness.stages[-1].floor for faithfulness in checked.values() if faithfulness.stages
+    ]
+    floors = [floor for floor in last if floor is not None]
     for score in MAP_SCORES:
-        dots = []
+        dots, images = [], 0
         for model, faithfulness in checked.items():
             assert findings.maps is not None
             loss = loss_named(findings.maps.names[model][0])
@@ -92,8 +99,11 @@ def _faithfulness_panels(findings: Findings) -> Iterator[DotPanel]:
             if mean.value is not None:
                 group = "" if loss.group == "control" else loss.group
                 dots.append(Dot(loss.title, group, mean.value, mean.ci95))
+                images = max(images, mean.images)
         if dots:
-            yield DotPanel(score.title, dots)
+            floor = fmean(floors) if score.key == RANDOMIZATION and floors else None
+            marks = {} if floor is None else {OTHER_IMAGES: floor}
+            yield DotPanel(f"{score.title}\n{images} images", dots, marks)
 
 
 def _agreement_panels(findings: Findings) -> Iterator[DotPanel]:

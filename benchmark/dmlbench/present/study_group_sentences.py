@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from statistics import mean
 
-from dmlbench.comparison.group_tests import GroupComparison, GroupTest
+from dmlbench.comparison.group_tests import GroupComparison, GroupTest, RetrievalTest
 from dmlbench.losses import loss_named
 from dmlbench.present.group_tables import reach_words
 from dmlbench.present.numbers import joined, number, p_value, range_text
@@ -81,6 +81,7 @@ def _at_equal_retrieval(findings: Findings) -> Iterator[str]:
             f"network's is below {findings.recipe.least_gain:g}: {listed}."
         )
     gap = number(max(map(equal.gap, equal.points)), 4)
+    means = joined([f"{group} {number(at, 4)}" for group, at in equal.group_levels().items()])
     levels = (
         range_text(equal.levels.values(), 4)
         if len(equal.levels) > 1
@@ -88,9 +89,10 @@ def _at_equal_retrieval(findings: Findings) -> Iterator[str]:
     )
     where = (
         f"At the highest validation MAP@R that all {len(equal.points)} compared losses reached "
-        f"({levels}; the models compared are up to {gap} from it)"
+        f"({levels}; the models compared are up to {gap} from it, on average {means})"
     )
     yield from _tests_at_equal_retrieval(equal, where)
+    yield from _interpolated(equal)
     yield from _retrieval_of_chosen(equal)
     yield from _at_further_gains(findings)
     if equal.unlearned:
@@ -101,21 +103,39 @@ def _at_equal_retrieval(findings: Findings) -> Iterator[str]:
         )
 
 
+def _interpolated(equal: EqualRetrieval) -> Iterator[str]:
+    if equal.interpolated:
+        sure = joined(beyond_doubt(equal.interpolated)) or "none"
+        yield (
+            "With scores interpolated to that level, between the two models around it of each "
+            f"training, properties that differ: {sure}."
+        )
+
+
 def _retrieval_of_chosen(equal: EqualRetrieval) -> Iterator[str]:
     """Say how these models retrieve classes that are neither trained on nor validated on."""
     by_group: dict[str, list[float]] = {}
     for loss, level in equal.retrieval.items():
         if level is not None:
             by_group.setdefault(loss_named(loss).group, []).append(level)
-    if by_group:
-        reached = [
-            f"{group} {number(mean(levels), 3)} ({range_text(levels, 3)})"
-            for group, levels in by_group.items()
-        ]
-        yield (
-            "MAP@R of these models on classes that are neither trained nor validated on: "
-            f"{joined(reached)}."
-        )
+    if not by_group:
+        return
+    reached = [
+        f"{group} {number(mean(levels), 3)} ({range_text(levels, 3)})"
+        for group, levels in by_group.items()
+    ]
+    known = sum(map(len, by_group.values()))
+    of_some = "" if known == len(equal.points) else f", known of {known} of {len(equal.points)}"
+    test = equal.retrieval_test
+    tested = f"; p {p_value(test.corrected.p)}" if test else ""
+    after = ""
+    if equal.given_retrieval:
+        sure = [name for name, each in equal.given_retrieval.items() if _is_sure(each)]
+        after = f" Given that MAP@R, properties that differ: {joined(sure) or 'none'}."
+    yield (
+        "MAP@R of these models on classes that are neither trained nor validated on"
+        f"{of_some}: {joined(reached)}{tested}.{after}"
+    )
 
 
 def _at_further_gains(findings: Findings) -> Iterator[str]:
@@ -125,7 +145,13 @@ def _at_further_gains(findings: Findings) -> Iterator[str]:
             said.append(f"{at.gain:g}: no two groups")
             continue
         first, second = (len(at.groups.groups.of(name)) for name in at.groups.groups.names)
-        sure = joined(beyond_doubt(at.groups.properties)) or "none"
+        reach = at.groups.reach
+        if reach is not None and reach.smallest_delta is None:
+            sure = f"too few for p < {SIGNIFICANCE}"
+        else:
+            sure = joined(beyond_doubt(at.groups.properties)) or "none"
+            if at.interpolated:
+                sure += f" (interpolated: {joined(beyond_doubt(at.interpolated)) or 'none'})"
         said.append(f"{at.gain:g} ({first} losses against {second}): {sure}")
     if said:
         yield (
@@ -257,8 +283,8 @@ def _given_retrieval(findings: Findings) -> Iterator[str]:
 def given_retrieval(groups: GroupComparison) -> list[str]:
     """Return the properties in which the groups differ given MAP@R."""
     tests = {name: test.given_retrieval for name, test in groups.properties.items()}
-    return [
-        name
-        for name, test in tests.items()
-        if test is not None and test.p_holm is not None and test.p_holm < SIGNIFICANCE
-    ]
+    return [name for name, test in tests.items() if _is_sure(test)]
+
+
+def _is_sure(test: RetrievalTest | None) -> bool:
+    return test is not None and test.p_holm is not None and test.p_holm < SIGNIFICANCE

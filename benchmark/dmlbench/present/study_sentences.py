@@ -16,6 +16,7 @@ from dmlbench.present.study_agreement_sentences import (
 )
 from dmlbench.present.study_group_sentences import (
     beyond_doubt,
+    given_words,
     means_words,
     on_groups,
 )
@@ -23,7 +24,7 @@ from dmlbench.results.files import CLASSES
 from dmlbench.scores.registry import MAIN, declared
 from dmlbench.study.averages import Averaged
 from dmlbench.study.changes import UNTRAINED, apart
-from dmlbench.study.conditions import ConditionFindings
+from dmlbench.study.conditions import ConditionAtLevel, ConditionFindings, moved_by_seed
 from dmlbench.study.findings import Findings, mean_ceiling, mean_r
 from dmlbench.study.representations import mean_value
 
@@ -103,16 +104,42 @@ def _at_level(findings: Findings, condition: ConditionFindings) -> str:
     equal, at = findings.equal_map_at_r, condition.at_level
     if at is None or equal is None or equal.groups is None:
         return ""
-    said = []
-    for name in beyond_doubt(equal.groups.properties):
-        usual, changed = at.means(name)
-        groups = means_words(equal.groups.properties[name])
-        said.append(f"{name} {number(usual, 2)} becomes {number(changed, 2)} ({groups})")
-    if not said:
-        return ""
+    left_out = ""
+    if at.left_out:
+        listed = joined([f"{loss} {number(level, 4)}" for loss, level in at.left_out.items()])
+        left_out = (
+            " Not compared at equal MAP@R, as no checkpoint is as near to the level as those of "
+            f"the study: {listed}."
+        )
+    differing = beyond_doubt(equal.groups.properties) if at.points else []
+    if not differing:
+        return left_out
+    if at.other_group is None or condition.is_replicate:
+        moves = joined([f"{name} {number(at.move(name), 2)}" for name in differing])
+        return (
+            " At equal MAP@R, in what differs between the groups there, it moves a loss up or down "
+            f"by: {moves}.{left_out}"
+        )
+    said = "; ".join(_distance(findings, at, name) for name in differing)
     return (
-        " At equal MAP@R, in what differs between the groups there, the mean of these losses moves "
-        f"so: {'; '.join(said)}."
+        " At equal MAP@R, in what differs between the groups there, these losses are so far from "
+        f"the mean of the {at.other_group} losses of these folds: {said}.{left_out}"
+    )
+
+
+def _distance(findings: Findings, at: ConditionAtLevel, name: str) -> str:
+    """Say how far losses are from the other group in a property, and what follows."""
+    distances = at.distances(name)
+    if distances is None:
+        return f"{name} not known"
+    by_seed = moved_by_seed(findings.conditions.values(), name)
+    beside = "" if by_seed is None else f"; another seed moves a loss by {number(by_seed, 2)}"
+    of_training = distances.is_of_training(by_seed)
+    verdict = {None: "", True: ", a difference of training", False: ", not shown to be of training"}
+    return (
+        f"{name} {number(distances.usual, 2)} as the study trains them and "
+        f"{number(distances.changed, 2)} here (nearer: {distances.nearer} of {distances.losses} "
+        f"losses{beside}){verdict[of_training]}"
     )
 
 
@@ -191,14 +218,18 @@ def _interventions(findings: Findings) -> Iterator[str]:
         )
     yield (
         "Changing one group of factors alone moves an embedding, as a share of the distance to "
-        f"another car in the same setting, by: {'; '.join(said)}."
+        "another car in another scene, of which that group alone is the same, by: "
+        f"{'; '.join(said)}."
     )
     tests = {group: each.test for group, each in findings.interventions.items()}
     known = {group: test for group, test in tests.items() if test is not None}
     if not known or findings.groups is None:
         return
     first, second = findings.groups.groups.names
-    sure = [f"{group} ({means_words(known[group])})" for group in beyond_doubt(known)]
+    sure = [
+        f"{group} ({means_words(known[group])}{given_words(known[group])})"
+        for group in beyond_doubt(known)
+    ]
     if sure:
         yield f"In sensitivity, {first} and {second} losses differ for: {'; '.join(sure)}."
     else:

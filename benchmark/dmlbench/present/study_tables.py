@@ -22,7 +22,7 @@ from dmlbench.present.study_agreement_tables import (
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, with_interval
 from dmlbench.scores.registry import MAIN, PAPER, RETRIEVAL, declared
 from dmlbench.study.averages import Averaged
-from dmlbench.study.findings import AtGain, Findings
+from dmlbench.study.findings import AtGain, EqualRetrieval, Findings
 from dmlbench.study.search import RATES
 
 CLAIMS = "paper_claims"
@@ -107,12 +107,39 @@ def equal_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
     if equal.groups is not None:
         for name, tests in group_tables(equal.groups).items():
             yield f"equal_{name}", dataclasses.replace(tests, title=f"{tests.title}, {at}")
+    if equal.interpolated or equal.given_retrieval:
+        yield "equal_checks", _checks_table(equal)
     if equal.families is not None:
         yield from _family_tables(equal.families, f", {at}", "equal_")
     if findings.further_gains:
         yield "equal_further_gains", _gains_table(findings.further_gains)
     if any(condition.at_level for condition in findings.conditions.values()):
         yield "equal_conditions", level_table(findings)
+
+
+def _checks_table(equal: EqualRetrieval) -> Table:
+    """Return by property what other ways to hold MAP@R equal say of the groups."""
+    rows: list[Row] = []
+    for name in {**equal.interpolated, **equal.given_retrieval}:
+        between, controlled = equal.interpolated.get(name), equal.given_retrieval.get(name)
+        cells: list[Cell] = [*between.corrected.means.values()] if between else [None, None]
+        cells += [between.corrected.delta, between.corrected.p_holm] if between else [None, None]
+        cells += [controlled.effect, controlled.p_holm] if controlled else [None, None]
+        rows.append((name, *cells))
+    groups = equal.groups.groups.names if equal.groups else ()
+    columns = (
+        Column("property", role="name"),
+        *(Column(f"interpolated: mean {group}", MAIN.digits) for group in groups),
+        *(Column("interpolated: delta", 2), Column("interpolated: p (Holm)", role="p")),
+        Column("partial r given MAP@R on other classes", 2),
+        Column("p (Holm) given MAP@R on other classes", role="p"),
+    )
+    note = (
+        f"Interpolated: {MAIN.title} where a training first reaches the level, between the model "
+        "before and the one after. Given MAP@R on other classes: of the checkpoints nearest to "
+        "the level, given how they retrieve classes that neither training nor validation has."
+    )
+    return Table("Groups at equal validation MAP@R, checked", columns, rows, note)
 
 
 def _gains_table(gains: Sequence[AtGain]) -> Table:
@@ -122,15 +149,18 @@ def _gains_table(gains: Sequence[AtGain]) -> Table:
     rows: list[Row] = []
     for name in names_of_all:
         cells: list[Cell] = []
-        for _, groups in tested:
+        for at, groups in tested:
             test = groups.properties.get(name)
+            between = at.interpolated.get(name)
             cells += [test.corrected.delta, test.corrected.p_holm] if test else [None, None]
+            cells.append(between.corrected.p_holm if between else None)
         rows.append((name, *cells))
     columns = [Column("property", role="name")]
     for at, _ in tested:
         columns += [
             Column(f"delta at {at.gain:g}", 2),
             Column(f"p (Holm) at {at.gain:g}", role="p"),
+            Column(f"interpolated: p (Holm) at {at.gain:g}", role="p"),
         ]
     sizes = "; ".join(
         f"{at.gain:g}: {' against '.join(str(len(of)) for of in map(groups.groups.of, pair))}"
@@ -138,10 +168,16 @@ def _gains_table(gains: Sequence[AtGain]) -> Table:
         for pair in (groups.groups.names,)
     )
     left = "; ".join(f"{at.gain:g}: {joined(at.left_out)}" for at in gains if at.left_out)
+    reached = "; ".join(
+        f"{at.gain:g}: "
+        + joined([f"{group} {number(level, 4)}" for group, level in at.group_levels().items()])
+        for at, _ in tested
+    )
     note = (
         "Losses that reach so many times the untrained network's MAP@R on the validation classes "
         f"of every fold, at the checkpoints nearest to it (losses of the groups: {sizes}"
-        f"{f'; left out: {left}' if left else ''})."
+        f"{f'; left out: {left}' if left else ''}). Their validation MAP@R on average: {reached}. "
+        "Interpolated: the scores where a training first reaches the level."
     )
     return Table("Groups at several levels of MAP@R", columns, rows, note)
 

@@ -161,8 +161,8 @@ def maps_given_untrained(
         *results, untrained = (model.explain() for model in of_fold)
         keys = common_keys([*results, untrained])
         pairs = correlations_given(results, untrained, keys)
-        named = ((sorted(pair), partial_r) for pair, partial_r in pairs.items())
-        return PartialCorrelations(pairs=[(a, b, partial_r) for (a, b), partial_r in named])
+        named = ((sorted(pair), partial) for pair, partial in pairs.items())
+        return PartialCorrelations(pairs=[(a, b, *partial) for (a, b), partial in named])
 
     return steps.take(GIVEN, _maps_decide(recipe, of_fold), PartialCorrelations, compare)
 

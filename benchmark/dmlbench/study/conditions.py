@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import Any, NamedTuple, TypeVar
 
 from dmlbench.comparison.comparison import Pair
 from dmlbench.comparison.maps import compare_all_maps
 from dmlbench.comparison.representations import RepresentationPair, compare_representations
+from dmlbench.losses import loss_named
 from dmlbench.results import Result
 from dmlbench.scores.registry import RETRIEVAL
 from dmlbench.study.averages import mean_or_none
@@ -19,6 +21,8 @@ from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
 
 Compared = TypeVar("Compared")
+Scores = Mapping[str, float | None]
+"""NR-Precision by property."""
 
 
 class ConditionMaps(StrictModel):
@@ -41,6 +45,28 @@ class ConditionRepresentations(StrictModel):
     pairs: dict[str, dict[int, RepresentationPair]]
 
 
+class Distances(NamedTuple):
+    """How far the losses of a condition are from the mean of the losses of the other group.
+
+    Attributes:
+        usual, changed: mean distance, as in the study and in the condition.
+        nearer: number of losses that are nearer in the condition, of `losses`.
+    """
+
+    usual: float
+    changed: float
+    nearer: int
+    losses: int
+
+    def is_of_training(self, moved_by_seed: float | None) -> bool | None:
+        """Return whether the condition brings the losses nearer by more than another seed would.
+
+        A difference between the groups is then one of how losses are trained. None if it is not
+        known how far another seed moves a loss.
+        """
+        return None if moved_by_seed is None else self.usual - self.changed > moved_by_seed
+
+
 class ConditionAtLevel(StrictModel):
     """Models of a condition at the MAP@R at which the losses of the study are compared.
 
@@ -48,15 +74,50 @@ class ConditionAtLevel(StrictModel):
         points: by loss and fold, the model nearest to the level of the fold.
         scores: by property and loss, NR-Precision (as in the study, in the condition), averaged
             over the folds of the condition.
+        other_group: the group of which the losses of the condition are not; None if they are of
+            both, or no loss of it is compared.
+        other_means: by property, the mean of the losses of that group as the study trains them, in
+            the folds of the condition.
+        left_out: losses with a model that does not come as near to the level as those of the
+            study, with its MAP@R.
     """
 
     points: dict[str, dict[int, Point]]
     scores: dict[str, dict[str, tuple[float | None, float | None]]]
+    other_group: str | None
+    other_means: dict[str, float | None]
+    left_out: dict[str, float]
 
     def means(self, name: str) -> tuple[float | None, float | None]:
         """Return the means of a property over the losses, as in the study and in the condition."""
         usual, changed = zip(*self.scores[name].values(), strict=True)
         return mean_or_none(usual), mean_or_none(changed)
+
+    def move(self, name: str) -> float | None:
+        """Return how far the condition moves a loss in a property, up or down, in the mean."""
+        return mean_or_none(
+            [
+                None if usual is None or changed is None else abs(changed - usual)
+                for usual, changed in self.scores[name].values()
+            ]
+        )
+
+    def distances(self, name: str) -> Distances | None:
+        """Return how far the losses are from the other group in a property, before and after."""
+        mean = self.other_means.get(name)
+        scores = [
+            (abs(usual - mean), abs(changed - mean))
+            for usual, changed in self.scores[name].values()
+            if mean is not None and usual is not None and changed is not None
+        ]
+        if not scores or len(scores) < len(self.scores[name]):
+            return None
+        return Distances(
+            usual=fmean(usual for usual, _ in scores),
+            changed=fmean(changed for _, changed in scores),
+            nearer=sum(changed < usual for usual, changed in scores),
+            losses=len(scores),
+        )
 
 
 class ConditionFindings(StrictModel):
@@ -80,6 +141,11 @@ class ConditionFindings(StrictModel):
     maps: ConditionMaps | None
     representations: ConditionRepresentations | None = None
     at_level: ConditionAtLevel | None = None
+
+    @property
+    def is_replicate(self) -> bool:
+        """Whether the condition changes nothing but the seed."""
+        return set(self.training) == {"seed"}
 
 
 def compare_condition(
@@ -133,28 +199,71 @@ def compare_condition(
     )
 
 
+def moved_by_seed(conditions: Iterable[ConditionFindings], name: str) -> float | None:
+    """Return how far another seed moves a loss in a property at equal MAP@R, in the mean.
+
+    None without a condition that changes the seed alone.
+    """
+    moves = [
+        condition.at_level.move(name)
+        for condition in conditions
+        if condition.is_replicate and condition.at_level is not None and condition.at_level.points
+    ]
+    return mean_or_none(moves)
+
+
 def compare_at_level(
     points: Mapping[Model, Point],
-    scores: Mapping[Model, tuple[Mapping[str, float | None], Mapping[str, float | None]]],
-) -> ConditionAtLevel:
+    scores: Mapping[Model, tuple[Scores, Scores]],
+    compared: Mapping[Model, Scores],
+    left_out: Mapping[str, float],
+) -> ConditionAtLevel | None:
     """Average the scores of the models of a condition, and of the study, at one level of MAP@R.
 
     Args:
         points: the models of the condition.
-        scores: NR-Precision by property, as in the study and in the condition.
+        scores: those of the same losses and folds, as in the study and in the condition.
+        compared: of all losses of the study that are compared there, in the folds of the condition.
+        left_out: as in `ConditionAtLevel`; all folds of these losses are left out.
+
+    Returns:
+        None if no loss of the condition is compared there.
     """
     by_loss: dict[str, dict[int, Point]] = {}
     for (loss, fold), point in points.items():
-        by_loss.setdefault(loss, {})[fold] = point
+        if loss not in left_out:
+            by_loss.setdefault(loss, {})[fold] = point
+    if not by_loss and not left_out:
+        return None
+    groups = {loss_named(loss).group for loss in by_loss}
+    others = {loss_named(loss).group for loss, _ in compared} - groups
+    other_group = others.pop() if len(groups) == len(others) == 1 else None
     averaged: dict[str, dict[str, tuple[float | None, float | None]]] = {}
-    for name in next(iter(scores.values()))[0]:
+    for name in next(iter(compared.values()), {}):
         for loss, folds in by_loss.items():
             usual, changed = (
                 mean_or_none([scores[loss, fold][which].get(name) for fold in folds])
                 for which in (0, 1)
             )
             averaged.setdefault(name, {})[loss] = usual, changed
-    return ConditionAtLevel(points=by_loss, scores=averaged)
+    return ConditionAtLevel(
+        points=by_loss,
+        scores=averaged,
+        other_group=other_group,
+        other_means={
+            name: mean_or_none(
+                [
+                    of_model[name]
+                    for (loss, _), of_model in compared.items()
+                    if loss_named(loss).group == other_group
+                ]
+            )
+            for name in averaged
+        }
+        if other_group
+        else {},
+        left_out=dict(left_out),
+    )
 
 
 def compare_maps(results: Mapping[Model, tuple[Result, Result]]) -> ConditionMaps:

@@ -11,10 +11,13 @@ from dmlbench.comparison.comparison import Pair, mean_correlations
 from dmlbench.comparison.group_tests import (
     MAPS,
     MAPS_GIVEN_UNTRAINED,
+    RETRIEVAL_SCORE,
     Agreements,
     GroupComparison,
     class_retrieval,
     compare_groups,
+    further_tests,
+    unit_means,
 )
 from dmlbench.comparison.groups import Groups, family_groups
 from dmlbench.comparison.rank_tests import holm
@@ -38,7 +41,7 @@ from dmlbench.study.findings import (
     mean_r,
 )
 from dmlbench.study.interventions import find_interventions
-from dmlbench.study.measurements import MeasuredInterventions, Measurement
+from dmlbench.study.measurements import MeasuredInterventions, Measurement, main_values
 from dmlbench.study.recipe import Model, StudyRecipe
 from dmlbench.study.representations import RepresentationComparison
 from dmlbench.study.search import Searched
@@ -144,6 +147,7 @@ def at_equal_retrieval(
     groups: Groups | None,
     trainings: Mapping[Model, Training],
     retrieved: Mapping[Model, float | None],
+    interpolated: Mapping[Model, Mapping[str, float | None]],
 ) -> EqualRetrieval:
     """Combine the scores of the models at equal MAP@R.
 
@@ -151,6 +155,7 @@ def at_equal_retrieval(
         chosen, scored: these models, and their scores.
         names: names of the models in `groups`.
         retrieved: their MAP@R on classes that were not trained on; may be empty.
+        interpolated: scores by property, interpolated to the level; may be empty.
     """
     by_property = _by_property({names[at]: scores for at, scores in scored.items()})
     retrieval = {
@@ -162,6 +167,16 @@ def at_equal_retrieval(
     def compared(of: Groups | None) -> GroupComparison | None:
         return compare_groups(of, by_property, {}, {}, retrieval) if of else None
 
+    map_at_r = {names[at]: level for at, level in retrieved.items()}
+    known = None not in map_at_r.values()
+    on_others, given_others = None, {}
+    if groups is not None and map_at_r and known:
+        on_others = further_tests(groups, {RETRIEVAL_SCORE: map_at_r}, {}).get(RETRIEVAL_SCORE)
+        main = {at: main_values(scores) for at, scores in scored.items()}
+        tests = further_tests(groups, _by_name(main, names), unit_means(groups, map_at_r))
+        given_others = {
+            name: test.given_retrieval for name, test in tests.items() if test.given_retrieval
+        }
     return EqualRetrieval(
         levels=chosen.levels,
         points=chosen.points,
@@ -176,7 +191,21 @@ def at_equal_retrieval(
         }
         if retrieved
         else {},
+        retrieval_test=on_others,
+        given_retrieval=given_others,
+        interpolated=further_tests(groups, _by_name(interpolated, names), {}) if groups else {},
     )
+
+
+def _by_name(
+    scored: Mapping[Model, Mapping[str, float | None]], names: Mapping[Model, str]
+) -> dict[str, dict[str, float | None]]:
+    """Return the scores by property, then by id of the model."""
+    properties = next(iter(scored.values()), {})
+    return {
+        name: {names[model]: scores[name] for model, scores in scored.items()}
+        for name in properties
+    }
 
 
 def _scores(measured: Mapping[Model, Measurement]) -> dict[Model, ScoredProperties]:

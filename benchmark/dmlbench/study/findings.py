@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
+from statistics import fmean
 
 from pydantic import Field
 
@@ -11,8 +12,10 @@ from dmlbench.comparison.comparison import Pair, SaliencyTable
 from dmlbench.comparison.group_tests import (
     Agreements,
     GroupComparison,
+    GroupTest,
+    RetrievalTest,
 )
-from dmlbench.losses import without_controls
+from dmlbench.losses import loss_named, without_controls
 from dmlbench.maps import summarize_correlations
 from dmlbench.results.files import DatasetRecord
 from dmlbench.study.averages import Averaged
@@ -40,14 +43,14 @@ class PartialCorrelations(StrictModel):
     """Partial correlation of the maps of two models, given those of the untrained network.
 
     Attributes:
-        pairs: (id, id, the partial correlation); see `comparison.maps.correlations_given`.
+        pairs: (id, id, the partial correlation, its ceiling); see `comparison.maps`.
     """
 
-    pairs: list[tuple[str, str, float | None]]
+    pairs: list[tuple[str, str, float | None, float | None]]
 
     def agreements(self) -> Agreements:
         """Return them by pair of ids."""
-        return {frozenset((a, b)): partial_r for a, b, partial_r in self.pairs}
+        return {frozenset((a, b)): partial_r for a, b, partial_r, _ in self.pairs}
 
 
 class RankCorrelation(StrictModel):
@@ -105,6 +108,11 @@ class EqualRetrieval(ChosenPoints):
             models that have learned nothing.
         retrieval: MAP@R of the chosen models by loss on images of classes that were not trained
             on, in the mean over folds; None where it is not known. Validation classes are few.
+        retrieval_test: test of `retrieval` in both groups; None if that of a loss is not known.
+        given_retrieval: by property, the test of `groups` given `retrieval`, instead of the MAP@R
+            that the models were chosen by; empty if that of a loss is not known.
+        interpolated: by property, the test of scores interpolated to the level; see
+            `trajectories.scores_at`. Empty unless all checkpoints are scored.
     """
 
     properties: dict[str, dict[str, dict[str, Averaged]]]
@@ -112,6 +120,17 @@ class EqualRetrieval(ChosenPoints):
     families: GroupComparison | None = None
     untrained: dict[int, float]
     retrieval: dict[str, float | None] = Field(default_factory=dict)
+    retrieval_test: GroupTest | None = None
+    given_retrieval: dict[str, RetrievalTest] = Field(default_factory=dict)
+    interpolated: dict[str, GroupTest] = Field(default_factory=dict)
+
+    def group_levels(self) -> dict[str, float]:
+        """Return by group the validation MAP@R of its chosen models, in the mean over them."""
+        levels: dict[str, list[float]] = {}
+        for loss, by_fold in self.points.items():
+            of_group = levels.setdefault(loss_named(loss).group, [])
+            of_group += [point.map_at_r for point in by_fold.values()]
+        return {group: fmean(of_group) for group, of_group in levels.items()}
 
     @property
     def unlearned(self) -> list[int]:

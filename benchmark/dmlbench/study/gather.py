@@ -70,6 +70,7 @@ def gather(
     """
     properties, classes = measure_all(recipe, models)
     trainings = trainings_of(models)
+    trajectories = _trajectories(models) if recipe.trajectories else {}
     steps = Steps(out / "steps")
     maps = compare_maps_of_losses(recipe, models, steps)
     return find(
@@ -84,11 +85,11 @@ def gather(
         groups_of(recipe, properties, out),
         _interventions(recipe, models),
         equal_map_at_r=compare_chosen(
-            chosen, recipe, models, trainings, properties, out, retrieval=True
+            chosen, recipe, models, trainings, properties, trajectories, out, retrieval=True
         )
         if chosen
         else None,
-        further_gains=at_further_gains(recipe, models, trainings, properties, out),
+        further_gains=at_further_gains(recipe, models, trainings, properties, trajectories, out),
         searches={search.loss: search.searched() for search in searches},
         conditions={
             name: _compare_condition(
@@ -96,7 +97,7 @@ def gather(
             )
             for name, trained in conditions.items()
         },
-        trajectories=_trajectories(models) if recipe.trajectories else {},
+        trajectories=trajectories,
         other_maps=maps.of_methods,
         representations=_representations(recipe, models, steps) if recipe.representations else None,
         left_out=dict(left_out),
@@ -196,7 +197,7 @@ def _compare_condition(
     representations = _condition_representations(recipe, name, pairs, steps)
     properties, classes = measure_all(recipe, trained)
     training = recipe.conditions[name].training
-    at_level = condition_at_level(pairs, chosen) if recipe.trajectories else None
+    at_level = condition_at_level(models, pairs, chosen) if recipe.trajectories else None
     return compare_condition(
         training, properties, usual[0], classes, usual[1], maps, representations, at_level
     )

@@ -72,8 +72,10 @@ def find_interventions(
         group: {names[model]: score.value for model, score in scores.items()}
         for group, scores in sensitivity.items()
     }
-    tests = further_tests(groups, values) if groups else {}
-    family_tests = further_tests(families, values) if families else {}
+    tests, family_tests = (
+        further_tests(each.groups, values, each.retrieval) if each else {}
+        for each in (groups, families)
+    )
     findings = {}
     for group, of_models in measured.items():
         first = next(iter(of_models.values()))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dmlbench.comparison import read_groups
 from dmlbench.comparison.groups import Groups, loss_groups
+from dmlbench.study.changes import UNTRAINED
 from dmlbench.study.conditions import (
     ConditionAtLevel,
     compare_at_level,
@@ -20,9 +21,14 @@ from dmlbench.study.trainings import Training, untrained_levels
 from dmlbench.study.trajectories import (
     ChosenPoints,
     Point,
+    ScoredPoint,
     choose_at_gain,
     nearest,
+    scores_at,
 )
+
+Trajectories = Mapping[str, Mapping[int, Sequence[ScoredPoint]]]
+"""The scored models of each training by loss and fold."""
 
 
 def chosen_point(chosen: ChosenPoints, model: StudyModel) -> Point | None:
@@ -36,6 +42,7 @@ def compare_chosen(
     models: Sequence[StudyModel],
     trainings: Mapping[Model, Training],
     properties: Mapping[Model, Measurement],
+    trajectories: Trajectories,
     out: Path,
     *,
     retrieval: bool = False,
@@ -44,19 +51,38 @@ def compare_chosen(
 
     Args:
         properties: measurements of the models of the study, whose names and groups they share.
+        trajectories: the scored models of each training; empty if checkpoints are not scored.
         retrieval: whether their retrieval of classes that were not trained on is known.
     """
-    scored, retrieved = {}, {}
+    scored, retrieved, interpolated = {}, {}, {}
+    untrained = untrained_levels(trainings)
     for model in models:
         point = chosen_point(chosen, model)
         if point is not None:
-            scored[model.loss, model.fold] = model.score_point(point)
+            at = model.loss, model.fold
+            scored[at] = model.score_point(point)
             if retrieval and recipe.classes is not None:
-                retrieved[model.loss, model.fold] = model.retrieval(point)
+                retrieved[at] = model.retrieval(point)
+            if trajectories:
+                begin = _untrained_point(properties, untrained, model.fold)
+                along = [*begin, *trajectories[model.loss][model.fold]]
+                interpolated[at] = scores_at(along, chosen.levels[model.fold])
     measured = {at: properties[at] for at in scored}
     names = {at: each.run.model.id for at, each in measured.items()}
     groups = groups_of(recipe, measured, out)
-    return at_equal_retrieval(chosen, scored, names, groups, trainings, retrieved)
+    between = {at: scores for at, scores in interpolated.items() if scores is not None}
+    return at_equal_retrieval(chosen, scored, names, groups, trainings, retrieved, between)
+
+
+def _untrained_point(
+    properties: Mapping[Model, Measurement], levels: Mapping[int, float], fold: int
+) -> list[ScoredPoint]:
+    """Return the network that trainings of a fold begin with, if the study measures it."""
+    measured = properties.get((UNTRAINED, fold))
+    if measured is None:
+        return []
+    scores = main_values(measured.properties.properties)
+    return [ScoredPoint(epoch=0, map_at_r=levels[fold], best=False, scores=scores)]
 
 
 def at_further_gains(
@@ -64,6 +90,7 @@ def at_further_gains(
     models: Sequence[StudyModel],
     trainings: Mapping[Model, Training],
     properties: Mapping[Model, Measurement],
+    trajectories: Trajectories,
     out: Path,
 ) -> tuple[AtGain, ...]:
     """Compare the losses at the other levels of the recipe that two of them reach."""
@@ -72,27 +99,48 @@ def at_further_gains(
     for gain in recipe.further_gains:
         chosen = choose_at_gain(points, untrained_levels(trainings), gain)
         if len(chosen.points) > 1:
-            equal = compare_chosen(chosen, recipe, models, trainings, properties, out)
+            equal = compare_chosen(chosen, recipe, models, trainings, properties, trajectories, out)
             compared.append(AtGain(**vars(equal), gain=gain))
     return tuple(compared)
 
 
 def condition_at_level(
-    pairs: Sequence[tuple[StudyModel, StudyModel]], chosen: ChosenPoints | None
+    models: Sequence[StudyModel],
+    pairs: Sequence[tuple[StudyModel, StudyModel]],
+    chosen: ChosenPoints | None,
 ) -> ConditionAtLevel | None:
-    """Compare at equal MAP@R; None if no loss of the condition is compared there."""
+    """Compare at equal MAP@R; None if no loss of the condition is compared there.
+
+    Models of the condition that are farther from the level of their fold than all models of the
+    study are left out.
+
+    Args:
+        models: those of the study.
+        pairs: each model of the condition after its model in the study.
+    """
     if chosen is None:
         return None
-    points, scores = {}, {}
+    points, scores, left_out = {}, {}, {}
     for before, model in pairs:
         usual = chosen_point(chosen, before)
         if usual is None:
             continue
-        at = model.loss, model.fold
-        points[at] = nearest(model.points, chosen.levels[model.fold])
-        scored = before.score_point(usual), model.score_point(points[at])
-        scores[at] = main_values(scored[0]), main_values(scored[1])
-    return compare_at_level(points, scores) if points else None
+        level = chosen.levels[model.fold]
+        point = nearest(model.points, level)
+        if abs(point.map_at_r - level) > chosen.largest_gap(model.fold):
+            left_out[model.loss] = point.map_at_r
+            continue
+        key = model.loss, model.fold
+        points[key] = point
+        scored = before.score_point(usual), model.score_point(point)
+        scores[key] = main_values(scored[0]), main_values(scored[1])
+    folds = {fold for _, fold in points}
+    compared = {
+        (model.loss, model.fold): main_values(model.score_point(at))
+        for model in models
+        if model.fold in folds and (at := chosen_point(chosen, model)) is not None
+    }
+    return compare_at_level(points, scores, compared, left_out)
 
 
 def groups_of(

@@ -61,6 +61,14 @@ class ChosenPoints(StrictModel):
             abs(point.map_at_r - self.levels[fold]) for fold, point in self.points[loss].items()
         )
 
+    def largest_gap(self, fold: int) -> float:
+        """Return the largest distance of a model of a fold from its level."""
+        return max(
+            abs(by_fold[fold].map_at_r - self.levels[fold])
+            for by_fold in self.points.values()
+            if fold in by_fold
+        )
+
 
 def trajectory(training: Training) -> list[Point]:
     """Return the models of a training by epoch; none of a control, which is not trained.
@@ -132,6 +140,37 @@ def choose_at_gain(
 def nearest(points: Sequence[Point], level: float) -> Point:
     """Return the model whose MAP@R is nearest to a level, the earlier of two as near."""
     return min(points, key=lambda point: abs(point.map_at_r - level))
+
+
+def scores_at(points: Sequence[ScoredPoint], level: float) -> dict[str, float | None] | None:
+    """Return the scores where a training first reaches a level of MAP@R, by property.
+
+    They are interpolated between the first model that reaches it and the one before.
+
+    Args:
+        points: models of a training by epoch, the untrained network first if it is known.
+
+    Returns:
+        None where no model reaches the level, or the first is above it.
+
+    >>> def model(epoch, level, hue):
+    ...     return ScoredPoint(epoch=epoch, map_at_r=level, best=False, scores={"hue": hue})
+    >>> points = [model(0, 0.1, 4.0), model(1, 0.3, 2.0), model(2, 0.2, 9.0)]
+    >>> scores_at(points, 0.25), scores_at(points, 0.4), scores_at(points, 0.05)
+    ({'hue': 2.5}, None, None)
+    """
+    reached = next((place for place, at in enumerate(points) if at.map_at_r >= level), None)
+    if reached is None or (reached == 0 and points[0].map_at_r > level):
+        return None
+    after = points[reached]
+    before = points[max(reached - 1, 0)]
+    way = after.map_at_r - before.map_at_r
+    share = (level - before.map_at_r) / way if way else 1.0
+
+    def between(low: float | None, high: float | None) -> float | None:
+        return None if low is None or high is None else low + share * (high - low)
+
+    return {name: between(before.scores[name], score) for name, score in after.scores.items()}
 
 
 def _chosen(

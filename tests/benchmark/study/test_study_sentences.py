@@ -15,7 +15,7 @@ from dmlbench.present.paper_claims import paper_table
 from dmlbench.present.study_group_sentences import SIGNIFICANCE
 from dmlbench.present.study_sentences import findings_in_words
 from dmlbench.study.changes import Change
-from dmlbench.study.findings import EqualRetrieval, Findings, RankCorrelation
+from dmlbench.study.findings import AtGain, EqualRetrieval, Findings, RankCorrelation
 from dmlbench.study.trajectories import Point
 from dmldata.common.strict import parse_json
 
@@ -151,11 +151,68 @@ def test_equal_map_at_r_is_said_with_its_level_distance_and_doubt(findings, leve
     )
     changed = findings.model_copy(update={"equal_map_at_r": equal})
     said = sentence(changed, "At the highest validation MAP@R that all 1 compared losses reached")
-    assert f"({level:.4f}; the models compared are up to 0.0040 from it)" in said
+    from_it = f"up to 0.0040 from it, on average classification {level + 0.004:.4f})"
+    assert f"({level:.4f}; the models compared are {from_it}" in said
     assert (f"losses differ in: {HUE}" in said) is differing
     assert ("the first below 0.05 takes" in said) is not differing
     text = " ".join(findings_in_words(changed))
     assert ("not above the untrained network's MAP@R (fold 0)" in text) is (level < 0.02)
+
+
+def at_equal_retrieval(findings, **more):
+    """Findings with two losses at equal MAP@R."""
+    points = {
+        loss: {0: Point(epoch=2, map_at_r=0.3, best=False)} for loss in ("arcface", "triplet")
+    }
+    facts = {"levels": {0: 0.3}, "points": points, "properties": {}, "untrained": {0: 0.02}}
+    return EqualRetrieval(**{**facts, "groups": findings.groups, **more})
+
+
+@pytest.mark.parametrize("differing", [True, False])
+def test_checks_at_equal_map_at_r_name_what_differs_there(findings, differing):
+    p = 0.01 if differing else 0.2
+    tests = with_test(
+        findings,
+        HUE,
+        corrected={"p_holm": p, "delta_ci95": (0.2, 0.9)},
+        given_retrieval={"p_holm": p},
+    ).groups.properties
+    equal = at_equal_retrieval(
+        findings,
+        retrieval={"arcface": 0.2, "triplet": 0.3},
+        given_retrieval={HUE: tests[HUE].given_retrieval},
+        interpolated={HUE: tests[HUE]},
+    )
+    changed = findings.model_copy(update={"equal_map_at_r": equal})
+    named = f"differ: {HUE if differing else 'none'}."
+    assert sentence(changed, "With scores interpolated to that level").endswith(named)
+    assert f"Given that MAP@R, properties that {named}" in sentence(changed, "MAP@R of these")
+
+
+def test_a_mean_over_some_of_the_compared_losses_says_so(findings):
+    for known, said in ((0.3, ""), (None, ", known of 1 of 2")):
+        retrieval = {"arcface": 0.2, "triplet": known}
+        equal = at_equal_retrieval(findings, retrieval=retrieval)
+        changed = findings.model_copy(update={"equal_map_at_r": equal})
+        text = sentence(changed, "MAP@R of these models")
+        assert f"neither trained nor validated on{said}: classification 0.200" in text
+
+
+def test_groups_too_small_to_differ_are_not_said_to_differ_in_none(findings):
+    reach = findings.groups.reach
+    for smallest, said in ((None, "too few for p < 0.05"), (0.9, "none")):
+        small = reach.model_copy(update={"smallest_delta": smallest})
+        tests = {
+            name: test.model_copy(
+                update={"corrected": test.corrected.model_copy(update={"p_holm": 0.9})}
+            )
+            for name, test in findings.groups.properties.items()
+        }
+        groups = findings.groups.model_copy(update={"reach": small, "properties": tests})
+        at = AtGain(**vars(at_equal_retrieval(findings, groups=groups)), gain=1.5)
+        update = {"equal_map_at_r": at_equal_retrieval(findings), "further_gains": (at,)}
+        text = sentence(findings.model_copy(update=update), "Properties that differ at other")
+        assert text.endswith(f"losses against 9): {said}.")
 
 
 @given(st.data())

@@ -3,10 +3,17 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import yaml
 
-from dmlbench.study.trajectories import Point, choose_at_gain, choose_points
+from dmlbench.study.trajectories import (
+    Point,
+    ScoredPoint,
+    choose_at_gain,
+    choose_points,
+    scores_at,
+)
 
 EQUAL = ("equal_checkpoints", "equal_nr_precision", "equal_group_tests")
 
@@ -46,6 +53,19 @@ def test_losses_that_reach_too_little_in_some_fold_do_not_set_the_level():
     assert chosen.left_out == {"c": pytest.approx(1.5)}
     assert set(chosen.points) == {"a", "b"}
     assert chosen.levels == {0: 0.5, 1: 0.6}
+
+
+def test_scores_are_interpolated_where_the_level_is_first_reached():
+    levels, hues = (0.1, 0.3, 0.2, 0.5), (4.0, 2.0, 9.0, None)
+    along = [
+        ScoredPoint(**vars(point), scores={"hue": hue})
+        for point, hue in zip(points(*levels), hues, strict=True)
+    ]
+    assert scores_at(along, 0.25) == {"hue": pytest.approx(2.5)}
+    assert scores_at(along, 0.1) == {"hue": 4.0}
+    assert scores_at(along, 0.4) == {"hue": None}
+    assert scores_at(along, 0.05) is None
+    assert scores_at(along, 0.6) is None
 
 
 def test_at_a_gain_the_losses_that_reach_it_in_every_fold_are_compared():
@@ -164,13 +184,18 @@ def test_conditions_other_levels_and_retrieval_are_known_at_equal_map_at_r(
 
     equal = answer.json["equal_map_at_r"]
     at = answer.json["conditions"]["another_seed"]["at_level"]
-    usual, changed = at["scores"]["paint_hue"]["arcface"]
-    assert usual == score("arcface-fold0", equal["points"]["arcface"]["0"])
-    point = at["points"]["arcface"]["0"]
-    assert changed == score("arcface-fold0-another_seed", point)
     trained = steps["arcface-fold0-another_seed.training"]["checkpoints"]
     level = equal["levels"]["0"]
-    assert abs(point["map_at_r"] - level) == min(abs(row["map_at_r"] - level) for row in trained)
+    gap = min(abs(row["map_at_r"] - level) for row in trained)
+    gaps = [abs(by_fold["0"]["map_at_r"] - level) for by_fold in equal["points"].values()]
+    if gap > max(gaps):
+        assert set(at["left_out"]) == {"arcface"}
+    else:
+        usual, changed = at["scores"]["paint_hue"]["arcface"]
+        assert usual == score("arcface-fold0", equal["points"]["arcface"]["0"])
+        point = at["points"]["arcface"]["0"]
+        assert changed == score("arcface-fold0-another_seed", point)
+        assert abs(point["map_at_r"] - level) == gap
     for loss, by_fold in equal["points"].items():
         (point,) = by_fold.values()
         step = "classes" if point["best"] else f"classes.epoch{point['epoch']:04d}"
@@ -179,6 +204,23 @@ def test_conditions_other_levels_and_retrieval_are_known_at_equal_map_at_r(
             of_step = of_step["properties"]["properties"]["car_model"]["map_at_r"]
         value = of_step["value" if point["best"] else "map_at_r"]
         assert equal["retrieval"][loss] == pytest.approx(value)
+    assert set(equal["given_retrieval"]) <= set(equal["groups"]["properties"])
+    by_unit = equal["retrieval_test"]["corrected"]["values"]
+    assert by_unit == pytest.approx(equal["retrieval"])
+    by_hand = {}
+    for loss in equal["points"]:
+        along = answer.json["trajectories"][loss]["0"]
+        after = next(place for place, at in enumerate(along) if at["map_at_r"] >= level)
+        if after or along[0]["map_at_r"] == level:
+            around = along[max(after - 1, 0) : after + 1]
+            levels = [at["map_at_r"] for at in around]
+            scores = [at["scores"]["paint_hue"] for at in around]
+            by_hand[loss] = np.interp(level, levels, scores)
+    if len(by_hand) == 2:
+        interpolated = equal["interpolated"]["paint_hue"]["corrected"]["values"]
+        assert interpolated == pytest.approx(by_hand)
+    else:
+        assert "paint_hue" not in equal["interpolated"]
     gains = answer.json["further_gains"]
     assert [each["gain"] for each in gains] == [1.001]
     assert gains[0]["levels"]["0"] == pytest.approx(1.001 * equal["untrained"]["0"])
@@ -218,7 +260,9 @@ def test_without_trajectories_the_checkpoints_at_equal_map_at_r_alone_are_scored
     answer = dmlbench("study", path, "--out", copy, "--json")
     assert answer.exit_code == 0, answer.err
     numbers = json.loads((study / "study.json").read_text())
-    assert answer.json["equal_map_at_r"] == numbers["equal_map_at_r"]
+    assert not answer.json["equal_map_at_r"]["interpolated"]
+    without = {"interpolated": {}}
+    assert answer.json["equal_map_at_r"] == numbers["equal_map_at_r"] | without
     assert {path.name for path in (copy / "steps").glob("*.epoch*.json")} == {
         f"{loss}-fold{fold}.epoch{point['epoch']:04d}.json"
         for loss, by_fold in numbers["equal_map_at_r"]["points"].items()

@@ -130,7 +130,7 @@ def _retrieval_of_chosen(equal: EqualRetrieval) -> Iterator[str]:
     tested = f"; p {p_value(test.corrected.p)}" if test else ""
     after = ""
     if equal.given_retrieval:
-        sure = [name for name, each in equal.given_retrieval.items() if _is_sure(each)]
+        sure = [name for name, each in equal.given_retrieval.items() if is_sure(each)]
         after = f" Given that MAP@R, properties that differ: {joined(sure) or 'none'}."
     yield (
         "MAP@R of these models on classes that are neither trained nor validated on"
@@ -283,8 +283,9 @@ def _given_retrieval(findings: Findings) -> Iterator[str]:
 def given_retrieval(groups: GroupComparison) -> list[str]:
     """Return the properties in which the groups differ given MAP@R."""
     tests = {name: test.given_retrieval for name, test in groups.properties.items()}
-    return [name for name, test in tests.items() if _is_sure(test)]
+    return [name for name, test in tests.items() if is_sure(test)]
 
 
-def _is_sure(test: RetrievalTest | None) -> bool:
+def is_sure(test: RetrievalTest | None) -> bool:
+    """Return whether the groups differ given MAP@R."""
     return test is not None and test.p_holm is not None and test.p_holm < SIGNIFICANCE

@@ -1,8 +1,8 @@
 """Renders a dataset while its processes are killed, and compares it with an undisturbed render.
 
-    python measurements/disturbed.py [IMAGES] [KILLS]
+    python measurements/disturbed.py [IMAGES] [KILLS] [RECIPE]
 
-IMAGES (500) images of the recipe `paper`, 64 pixels, preset draft. KILLS (30) times, at random
+IMAGES (500) images of a recipe (`paper`), 64 pixels, preset draft. KILLS (30) times, at random
 moments, either one worker or the command with all its processes is killed (SIGKILL); the command is
 given again until it ends. Prints what was lost and whether the two datasets are the same.
 """
@@ -21,12 +21,13 @@ import psutil
 from dmlgen.rendering.job import STAGING
 from dmlgen.rendering.store import FrameStore
 
-COMMAND = [sys.executable, "-c", "from dmlgen.cli.main import main; main()", "render", "paper"]
+COMMAND = [sys.executable, "-c", "from dmlgen.cli.main import main; main()", "render"]
+RECIPE = sys.argv[3] if len(sys.argv) > 3 else "paper"
 SETTINGS = ("--size", "64", "--preset", "draft", "--device", "cpu", "--seed", "5")
 
 
 def start(images: int, out: Path) -> subprocess.Popen[bytes]:
-    command = [*COMMAND, "--count", str(images), *SETTINGS, "--out", str(out), "--json"]
+    command = [*COMMAND, RECIPE, "--count", str(images), *SETTINGS, "--out", str(out), "--json"]
     return subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
 
 

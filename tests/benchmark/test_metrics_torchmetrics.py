@@ -162,7 +162,7 @@ def work(rank, folder):
 
 
 if __name__ == "__main__":
-    multiprocessing.spawn(work, (sys.argv[1],), nprocs=2)
+    multiprocessing.start_processes(work, (sys.argv[1],), nprocs=2, start_method="fork")
 """
 
 

@@ -1,7 +1,6 @@
 """The pool of workers on a real Ray cluster of two nodes."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -50,7 +49,6 @@ class Cards:
     """Says which GPUs a worker sees."""
 
     def __call__(self, work):
-        time.sleep(1)
         return os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES")
 
 

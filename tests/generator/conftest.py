@@ -22,6 +22,17 @@ from dmlgen.rendering.run import render
 SECRET = "not-to-be-seen-anywhere"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_worker():
+    """A render of a few small pictures takes longer to start a second Blender than to make them.
+
+    Tests that need two workers ask for them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dmlgen.rendering.local.usable_cores", lambda: 1)
+        yield
+
+
 @pytest.fixture(scope="session")
 def engine():
     return Engine("draft", 64, "cpu")

@@ -59,6 +59,13 @@ def test_a_script_needs_no_guard_and_its_second_call_renders_nothing_again(dmlge
     assert dmlgen("render", "mini", *small, "--out", out)[0] == 0
 
 
+def test_a_url_is_not_taken_for_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="out s3://bucket/paper: a URL; valid: a folder here"):
+        dmlgen.render("mini", out="s3://bucket/paper")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_plan_has_decided_what_its_images_are(tmp_path):
     with pytest.raises(InputError, match="count: the plan has decided this"):
         dmlgen.render(dmlgen.plan("mini", count=2), out=tmp_path / "x", count=3)

@@ -25,6 +25,17 @@ from dmlgen.planning.presets import Engine
 from dmlgen.planning.recipe import load_recipe
 from dmlgen.rendering.run import render
 
+PREVIEWED = "test_a_glb_becomes_a_car_that_recipes_can_name"
+"""The test that looks at the eight rendered pictures of a preview; others save their time."""
+
+
+@pytest.fixture(autouse=True)
+def no_preview(request, monkeypatch):
+    if request.node.name != PREVIEWED:
+        monkeypatch.setattr(
+            "dmlgen.carimport.user_car.show_car", lambda name, file, *_: file.touch()
+        )
+
 
 def test_a_glb_becomes_a_car_that_recipes_can_name(dmlgen, home, tmp_path):
     file = write_glb(tmp_path / "My car.glb", toy_car())

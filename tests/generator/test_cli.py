@@ -117,6 +117,17 @@ def test_a_sheet_too_large_is_refused_before_it_is_drawn(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_has_no_name_of_its_own_is_named_after_its_folder(
+    dmlgen, own_copy, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(own_copy)
+    assert dmlgen("preview", ".", "--cell", 16)[0] == 0
+    assert (tmp_path / f"{own_copy.name}.preview.png").is_file()
+    code, _, err = dmlgen("preview", "/")
+    assert code == 2
+    assert "has no name to name the output after" in err
+
+
 def test_preview_of_something_else_is_refused(dmlgen, tmp_path):
     code, _, err = dmlgen("preview", tmp_path, "--out", tmp_path / "x.png")
     assert code == 2

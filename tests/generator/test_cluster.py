@@ -17,7 +17,8 @@ from dmlgen.rendering.run import render
 COMMAND = [
     *(sys.executable, "-c", "from dmlgen.cli.main import main; main()"),
     *("render", "paper", "--factor", "color", "--scenes", "2", "--variants", "3"),
-    *("--seed", "7", "--size", "64", "--preset", "draft", "--device", "cpu", "--json", "--out"),
+    *("--seed", "7", "--size", "64", "--preset", "draft", "--device", "cpu", "--json"),
+    *("--workers", "1", "--out"),
 ]
 
 
@@ -55,6 +56,8 @@ def test_a_dataset_rendered_to_s3_is_the_one_rendered_to_a_folder(s3, color_swee
 def test_when_the_url_is_gone_the_frames_stay_and_the_same_command_goes_on(
     s3, color_sweep, tmp_path, monkeypatch
 ):
+    # What is gone is asked for once, not again and again with longer and longer waits.
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     destination = Destination("s3://datasets/later")
     destination.check()
     s3.stop()

@@ -28,7 +28,7 @@ from dmlgen.rendering.units import Slice
 COMMAND = [
     *(sys.executable, "-c", "from dmlgen.cli.main import main; main()"),
     *("render", "paper", "--factor", "color", "--scenes", "2", "--variants", "3"),
-    *("--seed", "7", "--size", "64", "--preset", "draft", "--device", "cpu", "--out"),
+    *("--seed", "7", "--size", "64", "--preset", "draft", "--device", "cpu"),
 ]
 
 
@@ -36,9 +36,9 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
 
-def started(out, *options):
+def started(out, *options, workers=1):
     return subprocess.Popen(
-        [*COMMAND, str(out), *options],
+        [*COMMAND, "--workers", str(workers), "--out", str(out), *options],
         start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -78,7 +78,7 @@ def test_killed_with_all_its_processes_it_goes_on_to_identical_bytes(
 
 def test_workers_end_when_the_command_is_killed_alone(tmp_path):
     out = tmp_path / "out"
-    process = started(out)
+    process = started(out, workers=2)
     wait_until(lambda: frames_in(out) >= 1, process)
     workers = psutil.Process(process.pid).children(recursive=True)
     process.kill()
@@ -89,7 +89,7 @@ def test_workers_end_when_the_command_is_killed_alone(tmp_path):
 
 def test_killed_workers_are_replaced_and_nothing_is_missing(color_sweep, tmp_path):
     out, luck = tmp_path / "out", random.Random(1)
-    process = started(out)
+    process = started(out, workers=2)
     for frames in (1, 3):
         wait_until(lambda least=frames: frames_in(out) >= least, process)
         children = psutil.Process(process.pid).children()
@@ -103,7 +103,7 @@ def test_killed_workers_are_replaced_and_nothing_is_missing(color_sweep, tmp_pat
 
 def test_ctrl_c_says_how_to_go_on_and_leaves_no_process(tmp_path):
     out = tmp_path / "out"
-    process = started(out)
+    process = started(out, workers=2)
     wait_until(lambda: frames_in(out) >= 1, process)
     workers = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)
@@ -173,9 +173,21 @@ def test_slices_of_different_datasets_are_not_merged(plan, engine, tmp_path):
     for out, size in ((first, 64), (second, 32)):
         small = replace(engine, size=size)
         render_slice(plan, small, out, Slice(1, 6))
-    with pytest.raises(InputError, match="is a slice of another dataset than"):
+    with pytest.raises(
+        InputError, match=r"no slice of the dataset of .* engine\.height was 64, is"
+    ):
         merge([first, second], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_named_twice_counts_once_and_a_size_can_be_written_in_two_ways(
+    color_sweep, plan, engine, tmp_path
+):
+    first, second = tmp_path / "first", tmp_path / "second"
+    render_slice(plan, engine, first, Slice(1, 2))
+    render_slice(plan, replace(engine, size=(64, 64)), second, Slice(2, 2))
+    merge([first, second, first / ".." / "first"], tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(color_sweep)
 
 
 def test_a_slice_that_is_not_finished_is_not_merged(plan, engine, tmp_path):
@@ -320,7 +332,7 @@ def remount(folder, options):
 
 def test_a_full_disk_is_said_and_the_render_goes_on_once_there_is_room(color_sweep, small_disk):
     out = small_disk / "out"
-    process = started(out)
+    process = started(out, workers=2)
     _, error = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "No space left on device" in error

@@ -78,7 +78,7 @@ def test_credits_of_parked_cars_travel_with_the_picture(everywhere, name):
 
 def test_the_car_is_in_every_picture_of_photo(tmp_path_factory):
     out = tmp_path_factory.mktemp("photo") / "out"
-    plan = make_plan(load_recipe("photo"), seed=1, count=5)
+    plan = make_plan(load_recipe("photo"), seed=1, count=3)
     render(plan, Engine("draft", (64, 48), "cpu"), out)
     for item in open_dataset(str(out)).samples_iter():
         box = [item.row[key] for key in ("car_x0", "car_y0", "car_x1", "car_y1")]
@@ -127,6 +127,7 @@ def test_a_users_place_is_listed_planned_and_rendered(user_place, dmlgen, engine
         (("surface: shingle", "surface: shingles"), "unknown ground 'shingles' (did you mean 'sh"),
         (("surface: shingle", "surface: brick"), "unknown ground 'brick'"),
         (("courtyard.exr", "../courtyard.exr"), "panorama: String should match pattern"),
+        (("radius: [5, 9]", "radius: [9, 5]"), "the second radius has to be larger than the first"),
     ],
 )
 def test_a_users_place_that_cannot_be_is_refused_with_its_file(user_place, change, message):
@@ -143,6 +144,7 @@ def test_a_users_place_that_cannot_be_is_refused_with_its_file(user_place, chang
         (("length: 30", "lenght: 30"), "unknown field (did you mean 'length'?)"),
         (("kind: hedge", "kind: hedgehog"), "'hedge', 'bush', 'tree'"),
         (("car: suv", "car: trabant"), "unknown car 'trabant'"),
+        (("paint: [0.6", "paint: [7.5"), "less than or equal to 1"),
         (("height: 1.3", "height: -1"), "greater than 0"),
         (("kind: site", "kind: indoors"), "floor: a place indoors has one"),
         (("kind: site", "kind: site\nfloor: concrete"), "floor: a place indoors has one"),

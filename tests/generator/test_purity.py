@@ -55,10 +55,9 @@ def rendered(tmp_path_factory, changes):
     factors = paper.factors
     settings = [{**DEFAULTS, **change} for change in changes]
     settings = [{key: s[key] for key in s if key in applicable(s)} for s in settings]
-    factors = tuple(
-        with_values(factors[key], tuple(dict.fromkeys(s[key] for s in settings)))
-        for key in settings[0]
-    )
+    shown = {key: dict.fromkeys(s[key] for s in settings if key in s) for key in DEFAULTS}
+    settings = [{key: s.get(key) for key in shown if shown[key]} for s in settings]
+    factors = tuple(with_values(factors[key], tuple(shown[key])) for key in settings[0])
     images = tuple(
         PlannedImage(f"{i:06d}", "test", i, 0, 11, dict(values))
         for i, values in enumerate(settings)
@@ -110,13 +109,23 @@ def test_what_does_not_move_the_car_leaves_its_mask_bit_identical(studio, key, v
 
 def test_neither_paint_nor_car_changes_the_exposure_of_a_camera(shoot):
     """A corner of the ground is as bright on average, whatever the noise of its pixels."""
-    changes = [{"paint": "white"}, {"paint": "black"}, {"paint": "white", "car_model": "van"}]
+    white = {"paint": "white"}
+    changes = [white, {"paint": "black"}, {**white, "car_model": "van"}]
     setting = {"environment": "parking_lot", "view_transform": "camera"}
     white, black, van = (pixels(item) for item in shoot([{**setting, **c} for c in changes]))
     corner = np.s_[-SIZE // 6 :, : SIZE // 4]
     assert abs(white[corner].mean() - black[corner].mean()) < 1
     assert abs(white[corner].mean() - van[corner].mean()) < 1
     assert np.abs(white - black).mean() > 2
+
+
+def test_the_lamps_of_a_car_do_not_change_the_exposure_of_a_camera(shoot):
+    """They light what is before the car, and leave the far end of the place as bright."""
+    setting = {"environment": "showroom", "view_transform": "camera", "car_rotation": 0.0}
+    dark, lit = (pixels(item) for item in shoot([{**setting, "lights_on": x} for x in (0.0, 1.0)]))
+    ceiling = np.s_[: SIZE // 8]
+    assert abs(dark[ceiling].mean() - lit[ceiling].mean()) < 2
+    assert np.abs(dark - lit).max() > 20
 
 
 def test_an_overcast_sky_changes_the_light_and_nothing_else(shoot):
@@ -149,6 +158,16 @@ def test_a_picture_does_not_depend_on_those_before_it(shoot, car):
     *_, after = shoot([*other_plates, {**van, **WORN}, {}, *other_plates, dressed])
     assert pixels(alone).tobytes() == pixels(after).tobytes()
     assert alone.mask.tobytes() == after.mask.tobytes()
+
+
+def test_a_picture_lit_by_lamps_does_not_depend_on_those_before_it(shoot):
+    """Cycles numbers lamps as they come; the meter of a camera reads a place once."""
+    camera = {"view_transform": "camera", "number_plate": "germany"}
+    lit = {**camera, "environment": "showroom", "car_model": "suv", "lights_on": 1.0}
+    (alone,) = shoot([lit])
+    before = [{"lights_on": 1.0}, {"environment": "studio"}, {**lit, "lights_on": 0.0}]
+    *_, after = shoot([*before, {**lit, "number_plate": "blank"}, lit])
+    assert pixels(alone).tobytes() == pixels(after).tobytes()
 
 
 @pytest.mark.parametrize("kind", OCCLUSIONS)
@@ -191,6 +210,8 @@ def test_a_crop_of_1_is_the_box_of_the_car_and_beyond_1_cuts_into_it(shoot, car)
     assert widest_margin(whole) > 0.1
     assert 0 < widest_margin(cut) < 0.06
     assert min(margins(cut)) > 0
+    one, other = min(margins(cut)[::2], margins(cut)[1::2], key=max)
+    assert one == pytest.approx(other, abs=1.01 / SIZE)
     assert min(margins(cut_into)) == 0
 
 
@@ -248,7 +269,7 @@ def circular_correlation(a, b):
 
 def test_factors_of_a_plan_are_independent():
     p_values = []
-    for seed in range(100):
+    for seed in range(50):
         plan = make_plan(load_recipe("paper"), seed=seed, count=2000)
         varied = [factor for factor in plan.factors if factor.varies]
         bins = {f.key: [f.bin_of(image.values[f.key]) for image in plan.images] for f in varied}
@@ -256,5 +277,5 @@ def test_factors_of_a_plan_are_independent():
             table = np.zeros((max(bins[one]) + 1, max(bins[other]) + 1))
             np.add.at(table, (bins[one], bins[other]), 1)
             p_values.append(stats.chi2_contingency(table, correction=False).pvalue)
-    assert len(p_values) == 100 * 55
+    assert len(p_values) == 50 * 55
     assert stats.kstest(p_values, "uniform").pvalue > 0.001

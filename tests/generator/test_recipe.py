@@ -325,3 +325,11 @@ def test_sweep_recipes_change_the_group_they_are_named_after(group):
     plan = make_plan(load_recipe(group), seed=0, sweep=None)
     assert plan.sweep == Sweep(group, 200, 6)
     assert len(plan.images) == 1200
+
+
+def test_weights_whose_sum_is_beyond_all_numbers_are_weights(tmp_path):
+    recipe = "name: own\ntitle: Own\ndescription: Own.\nextends: paper\nvary:\n"
+    file = write(tmp_path, f"{recipe}  paint: {{white: 1.0e+308, black: 1.0e+308}}\n")
+    resolved = load_recipe(str(file))
+    assert resolved.weights(resolved.factors["paint"]) == (0.5, 0.5)
+    assert len(make_plan(resolved, seed=0, count=4).images) == 4

@@ -54,7 +54,7 @@ def test_a_ground_has_what_is_seen_from_near(name):
 
 @pytest.mark.parametrize("name", ["cobbles", "brick", "wear", "windows", "flags"])
 def test_baking_twice_gives_the_same(name):
-    first, second = baked(name, 512), baked(name, 512)
+    first, second = baked(name, 256), baked(name, 256)
     assert first.keys() == second.keys()
     assert all(first[file].tobytes() == second[file].tobytes() for file in first)
 

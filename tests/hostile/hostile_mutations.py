@@ -68,6 +68,8 @@ VALUES = (
 )
 """What stands in place of a value of a JSON document."""
 
+MAX_TEXT = 20_000
+"""Bytes from the start of a file among which words are replaced."""
 _WORD = re.compile(rb"[\w.+-]+")
 _NUMBERS = (0, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1)
 
@@ -155,7 +157,8 @@ def _places_in(document: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _word(data: bytes, draw: random.Random) -> bytes:
-    words = list(_WORD.finditer(data))
+    # Of a file of binary numbers, words are those of its header.
+    words = list(_WORD.finditer(data[:MAX_TEXT]))
     if not words:
         return data
     found = draw.choice(words)

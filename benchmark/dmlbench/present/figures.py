@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from itertools import pairwise
 from textwrap import wrap
@@ -67,8 +67,25 @@ _UNDATED: dict[str, dict[str, None]] = {
 }
 
 
+_LATEST: deque[tuple[Drawn, dict[str, bytes]]] = deque(maxlen=32)
+"""What was drawn last, and its files."""
+
+
 def figure_files(drawn: Drawn) -> dict[str, bytes]:
-    """Draw a figure and return its files by suffix; the same content gives the same bytes."""
+    """Draw a figure and return its files by suffix; the same content gives the same bytes.
+
+    A page shows a figure and links to its files, which are also written beside it: it is drawn
+    once.
+    """
+    for known, files in _LATEST:
+        if known is drawn:
+            return files
+    files = _drawn_files(drawn)
+    _LATEST.append((drawn, files))
+    return files
+
+
+def _drawn_files(drawn: Drawn) -> dict[str, bytes]:
     with rc_context(STYLE):
         match drawn:
             case Grid():

@@ -50,23 +50,22 @@ def maps_to_make(
     conditions: Mapping[str, Sequence[StudyModel]],
     out: Path,
 ) -> list[Work]:
-    """Return the maps that unfinished comparisons need."""
+    """Return the maps that unfinished comparisons need and no earlier run has left."""
     steps = Steps(out / "steps")
-    needed: dict[Work, None] = {}
+    needed: dict[Work, StudyModel] = {}
     for name, of_it, method in _map_steps(recipe, models):
         decides = _maps_decide(recipe, of_it, method, checked=name == MAPS)
         if steps.read(name, decides, MapComparison) is None:
-            works = [work_on("maps", model)._replace(method=method) for model in of_it]
-            needed |= dict.fromkeys(works)
+            needed |= {work_on("maps", model)._replace(method=method): model for model in of_it}
     third = _third_maps(recipe, models)
     if third and steps.read(GIVEN, _maps_decide(recipe, third), PartialCorrelations) is None:
-        needed |= dict.fromkeys(work_on("maps", model) for model in third)
+        needed |= {work_on("maps", model): model for model in third}
     for condition, trained in conditions.items():
         pairs = _map_pairs(recipe, models, trained)
         decides = _maps_decide(recipe, list(itertools.chain(*pairs)))
         if pairs and steps.read(f"{MAPS}.condition.{condition}", decides, ConditionMaps) is None:
-            needed |= dict.fromkeys(work_on("maps", model) for pair in pairs for model in pair)
-    return list(needed)
+            needed |= {work_on("maps", model): model for pair in pairs for model in pair}
+    return [work for work, model in needed.items() if not model.holds_maps(work.method)]
 
 
 def _map_steps(

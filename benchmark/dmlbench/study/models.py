@@ -149,9 +149,7 @@ class StudyModel(TrainedModel):
                 own.
         """
         step, decides, settings = self._maps_step(method)
-        results = self.results
-        if method is not None:
-            results = results.with_name(f"{results.name}-{method}")
+        results = self._results_of(method)
         finished = self._steps.read(step, decides, Measurement)
         if finished is not None and _has_maps(earlier := finished.result(results)):
             return earlier
@@ -163,6 +161,16 @@ class StudyModel(TrainedModel):
         )
         self._steps.keep(step, decides, measurement)
         return result
+
+    def holds_maps(self, method: str | None) -> bool:
+        """Return whether the maps by this method were made and still exist."""
+        finished = self._steps.read(*self._maps_step(method)[:2], Measurement)
+        return finished is not None and _has_maps(finished.result(self._results_of(method)))
+
+    def _results_of(self, method: str | None) -> Path:
+        """Return the folder of results with the maps of a method."""
+        results = self.results
+        return results if method is None else results.with_name(f"{results.name}-{method}")
 
     def _maps_step(self, method: str | None) -> tuple[str, list[object], Settings]:
         """Return the step of the maps of a method, what decides it, and its settings."""

@@ -14,6 +14,7 @@ from dmlgen.rendering import run
 from dmlgen.rendering.finished import finished
 from dmlgen.rendering.job import staging_of
 from dmlgen.rendering.monitor import watched
+from dmlgen.rendering.remote import is_url
 
 
 def render(
@@ -57,6 +58,8 @@ def render(
         raise InputError(f"{', '.join(planned)}: the plan has decided this; valid: with a recipe")
     drawn = recipe if isinstance(recipe, Plan) else plan(recipe, **planned)  # type: ignore[arg-type]
     engine = Engine(preset, parse_size(str(size)), device, depth, normals)
+    if is_url(str(out)):
+        raise InputError(f"out {out}: a URL; valid: a folder here, or dmlgen render --out {out}")
     folder = Path(out).expanduser()
     if finished(drawn, engine, folder) is None:
         executor = run.local_workers(engine, workers)

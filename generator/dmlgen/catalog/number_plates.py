@@ -8,6 +8,8 @@ from typing import TypeAlias
 import numpy as np
 
 Color: TypeAlias = tuple[int, int, int]
+FONT = "fonts/barlow-condensed/BarlowCondensed-SemiBold.ttf"
+"""File of the letters, in the folder of scenes."""
 LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 """Letters of invented numbers: without I, O and Q, which few countries use."""
 DIGITS = "0123456789"

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self, TypeAlias, get_args
+from typing import Annotated, Literal, Self, TypeAlias, get_args
 
-from pydantic import Field, RootModel, model_validator
+from pydantic import AfterValidator, Field, RootModel, model_validator
 
 from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
 from dmldata.contract.manifest import Credit
 from dmlgen.catalog.assets import NAME, environment_file, load_scene_file
 from dmlgen.catalog.surfaces import GroundName
-from dmlgen.catalog.things import Bays, Line, ParkedCar, Pavement, Thing, Wall
+from dmlgen.catalog.things import Bays, Line, Meters, ParkedCar, Pavement, Thing, Wall
 
 PlaceKind: TypeAlias = Literal["backdrop", "panorama", "studio", "site", "indoors"]
 PLACE_KINDS: frozenset[PlaceKind] = frozenset(get_args(PlaceKind))
+
+
+def _growing(radii: tuple[float, float]) -> tuple[float, float]:
+    if radii[0] >= radii[1]:
+        raise ValueError("the second radius has to be larger than the first")
+    return radii
+
+
+Radii = Annotated[tuple[Meters, Meters], AfterValidator(_growing)]
+"""Meters from the car: within the first, something is, and beyond the second it is no more."""
 
 
 class Softbox(StrictModel):
@@ -27,7 +37,7 @@ class Softbox(StrictModel):
     """
 
     at: tuple[float, float, float]
-    size: tuple[float, float]
+    size: tuple[Meters, Meters]
     power: float = Field(gt=0)
 
 
@@ -42,7 +52,7 @@ class BackdropSpec(StrictModel):
     name: str = Field(pattern=NAME)
     title: str
     kind: Literal["backdrop"]
-    lit_radius: tuple[float, float]
+    lit_radius: Radii
     credit: Credit | None = None
 
 
@@ -67,7 +77,7 @@ class PanoramaSpec(StrictModel):
     kind: Literal["panorama"]
     panorama: str = Field(pattern=r"^[a-z0-9_]+\.exr$")
     tripod_height: float = Field(gt=0)
-    ground_radius: tuple[float, float]
+    ground_radius: Radii
     surface: GroundName
     gloss: float = Field(ge=0, le=1)
     compensation: float = 0.0

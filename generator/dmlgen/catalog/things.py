@@ -12,6 +12,7 @@ from dmlgen.catalog.assets import real_car
 from dmlgen.catalog.surfaces import any_user_surface_or
 
 Meters = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Placed(StrictModel):
@@ -217,7 +218,7 @@ class ParkedCar(Placed):
 
     kind: Literal["parked_car"]
     car: str
-    paint: tuple[float, float, float]
+    paint: tuple[Share, Share, Share]
 
     @field_validator("car")
     @classmethod

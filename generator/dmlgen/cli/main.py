@@ -166,7 +166,7 @@ def preview(
     """Make a contact sheet of a dataset, with the varied factor along the rows."""
     from dmlgen.gallery.preview import contact_sheet
 
-    target = out or folder.with_name(f"{folder.resolve().name}.preview.png")
+    target = out or _beside(folder, ".preview.png")
     layout = {"rows": rows, "columns": columns, "cell": cell}
     contact_sheet(folder, target, factor=factor, captions=captions, **layout)
     say(str(target))
@@ -185,7 +185,7 @@ def gallery(
     """Make a web page for browsing a dataset: filters, sweeps as strips, all values, masks."""
     from dmlgen.gallery.build import build_gallery
 
-    target = out or folder.with_name(f"{folder.resolve().name}.gallery")
+    target = out or _beside(folder, ".gallery")
     with progress_bar("gallery", None) as bar:
         build_gallery(folder, target, width=width, progress=bar.report)
     say(str(target / "index.html"))
@@ -214,6 +214,14 @@ def check(
     if not agreement.holds:
         raise PrismError(f"{device} does not render what the CPU renders: {agreement}")
     say(f"{device} renders what the CPU renders: {agreement}")
+
+
+def _beside(folder: Path, suffix: str) -> Path:
+    """Return the path beside a folder that is named after it."""
+    named = folder.resolve() if folder.name in {"", ".."} else folder
+    if not named.name:
+        raise InputError(f"{folder} has no name to name the output after; valid: with --out")
+    return named.with_name(f"{named.name}{suffix}")
 
 
 def _show_plan(plan: Plan) -> None:

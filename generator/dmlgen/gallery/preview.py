@@ -116,6 +116,8 @@ def _lay_out(
     for sample in samples:
         if sample[f"{key}_bin"] is not None:
             by_bin.setdefault(sample[f"{key}_bin"], []).append(sample)
+    if not by_bin:
+        raise InputError(f"--factor {key}: no image has a value of it, as it means nothing there")
     lists = [by_bin[b] for b in sorted(by_bin)]
     laid_out: list[_Row] = []
     for place in range(max(map(len, lists))):

@@ -64,9 +64,10 @@ class ResolvedRecipe:
         weights = self.value_weights.get(factor.key)
         if weights is None or not set(factor.values) <= weights.keys():
             return None
-        relative = [weights[value] for value in factor.values]
-        total = sum(relative)
-        return tuple(weight / total for weight in relative)
+        # The sum of finite weights need not be finite.
+        largest = max(weights[value] for value in factor.values)
+        relative = [weights[value] / largest for value in factor.values]
+        return tuple(weight / sum(relative) for weight in relative)
 
 
 def load_recipe(name: str) -> ResolvedRecipe:

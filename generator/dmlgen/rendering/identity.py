@@ -16,7 +16,9 @@ from dmlgen.catalog.assets import (
     project_names,
     project_panoramas,
     real_car,
+    scenes_folder,
 )
+from dmlgen.catalog.number_plates import FONT
 from dmlgen.catalog.places import PanoramaSpec, SiteSpec, load_environment, surfaces_of
 from dmlgen.catalog.surfaces import surface_files
 from dmlgen.planning.draw import Plan
@@ -57,7 +59,8 @@ def identity(plan: Plan, engine: Engine) -> dict[str, object]:
         "plan": hashlib.sha256(images.encode()).hexdigest()[:12],
         "engine": engine.settings(),
         "device": engine.device,
-        "versions": versions(),
+        # What the project's own version changes of a pixel, the digest of its code tells.
+        "versions": {name: number for name, number in versions().items() if name != "dml-prism"},
         "code": pixel_code_digest(),
         "scene_files": _scene_files(plan),
     }
@@ -84,6 +87,7 @@ def _scene_files(plan: Plan) -> dict[str, str]:
     for name in {*project_names("surfaces"), *named}:
         for file in surface_files(name):
             files[f"surfaces/{name}/{file.name}"] = file
+    files[FONT] = scenes_folder() / FONT
     return {name: sha256_of(files[name])[:12] for name in sorted(files)}
 
 
@@ -95,6 +99,7 @@ def versions() -> dict[str, str]:
         "pyoidn": version("pyoidn"),
         "pillow": version("pillow"),
         "numpy": version("numpy"),
+        "scipy": version("scipy"),
         "python": platform.python_version(),
     }
 

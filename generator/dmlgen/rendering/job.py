@@ -127,9 +127,21 @@ def _request(plan: Plan, engine: Engine, part: Slice | None) -> dict[str, object
     }
 
 
-def same_request(first: Path, second: Path) -> bool:
-    """Return whether two staging folders are for the same dataset, whatever their slices."""
-    return {**_read(first), "slice": None} == {**_read(second), "slice": None}
+def other_request(staging: Path, first: Path) -> list[str]:
+    """List what makes a staging folder one of another dataset than the first, not their slices."""
+    job, of_first = _read(staging), _read(first)
+    # A picture's size can be written in two ways; the identity has one.
+    asked, asked_first = (
+        {key: value for key, value in each.items() if key not in {"identity", "engine", "slice"}}
+        for each in (job, of_first)
+    )
+    try:
+        return [
+            *differences(of_first["identity"], job["identity"]),
+            *(f"{key} is another" for key in asked if asked[key] != asked_first.get(key)),
+        ]
+    except (AttributeError, LookupError, TypeError) as error:
+        raise _no_job(staging) from error
 
 
 def requested(staging: Path) -> tuple[Plan, Engine]:

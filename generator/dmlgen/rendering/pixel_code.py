@@ -9,9 +9,12 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
+import dmldata
 import dmlgen
 
 _ROOT = Path(dmlgen.__file__).parent.parent
+_ROOTS = {"dmlgen": _ROOT, "dmldata": Path(dmldata.__file__).parent.parent}
+"""The folders of the packages that make pixels."""
 _SCENE = "dmlgen/scene"
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -24,13 +27,13 @@ def pixel_code_digest() -> str:
     """
     digest = hashlib.sha256()
     for file in pixel_modules():
-        digest.update(file.relative_to(_ROOT).as_posix().encode())
+        digest.update(f"{file.parent.name}/{file.name}".encode())
         digest.update(_code_of(file.read_text("utf-8")).encode())
     return digest.hexdigest()[:12]
 
 
 def pixel_modules() -> list[Path]:
-    """Return the files of `dmlgen.scene` and of all that it imports from `dmlgen`, sorted."""
+    """Return the files of `dmlgen.scene` and of all that it imports of the project, sorted."""
     modules: set[Path] = set()
     todo = [*(_ROOT / _SCENE).rglob("*.py")]
     while todo:
@@ -50,11 +53,11 @@ def _imported_by(file: Path) -> Iterator[Path]:
         else:
             continue
         for name in names:
-            module = _ROOT / name.replace(".", "/")
-            candidates = (module.with_suffix(".py"), module / "__init__.py")
-            yield from (
-                path for path in candidates if name.startswith("dmlgen.") and path.is_file()
-            )
+            package, _, rest = name.partition(".")
+            if rest and package in _ROOTS:
+                module = _ROOTS[package] / name.replace(".", "/")
+                candidates = (module.with_suffix(".py"), module / "__init__.py")
+                yield from (path for path in candidates if path.is_file())
 
 
 def _code_of(source: str) -> str:

@@ -27,8 +27,8 @@ from dmlgen.rendering.job import (
     finish,
     has_job,
     held,
+    other_request,
     requested,
-    same_request,
     set_aside_in,
     slices_in,
     write_job,
@@ -169,7 +169,8 @@ def merge(
     merge([Path("slice-1"), Path("slice-2")], Path("cars"))
     ```
     """
-    stagings = [staging for folder in folders for staging in slices_in(folder)]
+    by_folder = {folder.resolve(): folder for folder in folders}
+    stagings = [staging for folder in by_folder.values() for staging in slices_in(folder)]
     if not stagings:
         names = ", ".join(map(str, folders))
         raise InputError(f"{names}: no slices there; make them with: dmlgen render --slice I/N")
@@ -181,8 +182,12 @@ def merge(
             raise InputError(
                 f"{staging} is not finished; run the command that made it again to resume"
             )
-        if not same_request(staging, stagings[0]):
-            raise InputError(f"{staging} is a slice of another dataset than {stagings[0]}")
+        differ = other_request(staging, stagings[0])
+        if differ:
+            raise InputError(
+                f"{staging} is no slice of the dataset of {stagings[0]}: {'; '.join(differ)}; "
+                "valid: slices of one command with the same versions of everything"
+            )
         store = FrameStore(staging)
         stores |= dict.fromkeys(store.keys(), store)
         set_aside |= rows

@@ -46,7 +46,8 @@ def parse_slice(text: str) -> Slice:
         )
     number, of = (int(part) for part in parts)
     if not 1 <= number <= of:
-        raise InputError(f"--slice {text}: valid: 1/{of} to {of}/{of}")
+        valid = f"1/{of} to {of}/{of}" if of else "I/N with N above 0, such as 1/2"
+        raise InputError(f"--slice {text}: valid: {valid}")
     return Slice(number, of)
 
 

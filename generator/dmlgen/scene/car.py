@@ -152,6 +152,7 @@ def _place(wheel: Object) -> str:
 def _points(mesh: Object) -> Floats:
     flat = np.empty(len(mesh.data.vertices) * 3)
     mesh.data.vertices.foreach_get("co", flat)
-    local = np.array(mesh.matrix_local)
+    # The local matrix is that of the last evaluation of the scene, in which the mesh was not.
+    local = np.array(mesh.matrix_basis)
     points: Floats = flat.reshape(-1, 3) @ local[:3, :3].T + local[:3, 3]
     return points

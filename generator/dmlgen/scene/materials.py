@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import bpy
@@ -132,6 +133,18 @@ class CarMaterials:
     def set_lights(self, brightness: float) -> None:
         """Set the light of head and tail lamps, 0 (off) to 1."""
         self._switch("light", brightness)
+
+    @contextmanager
+    def lights_off(self) -> Iterator[None]:
+        """Turn the lamps off for as long as the context lasts."""
+        brightness = self._switched.get("light", 0.0)
+        if brightness:
+            self.set_lights(0.0)
+        try:
+            yield
+        finally:
+            if brightness:
+                self.set_lights(brightness)
 
     def _switch(self, name: str, value: float) -> None:
         """Set the value nodes of that name, also in materials that are built later."""

@@ -13,11 +13,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dmldata.common.arrays import Floats
 from dmlgen.catalog.assets import scenes_folder
-from dmlgen.catalog.number_plates import BLANK, PLATE_STYLES, PlateStyle
+from dmlgen.catalog.number_plates import BLANK, FONT, PLATE_STYLES, PlateStyle
 from dmlgen.derive.glb import CarFile
 from dmlgen.scene.materials import CarMaterials
 
-FONT = "fonts/barlow-condensed/BarlowCondensed-SemiBold.ttf"
 PIXELS_PER_METER = 1600
 BAND = 0.045
 """Width in meters of the blue band."""

@@ -38,6 +38,8 @@ METERED_FACTORS = (
         if factor.group in {"illumination", "place", "background"}
     ),
     *("camera_height", "camera_distance", "camera_azimuth"),
+    # Of the cars that are part of a place.
+    "number_plate",
 )
 """Factors of what the meter sees; it is read again when one of them changes."""
 MAX_CARS = 24
@@ -96,6 +98,8 @@ class Stage:
         changes = self._changes
         changes.apply(self._show_car, values, "car_model", *SHAPE_FACTORS)
         changes.apply(self._show_environment, values, "environment")
+        lit = self.car if values["lights_on"] else None
+        changes.apply(_forget_lamps, {"place": values["environment"], "car": lit}, "place", "car")
         self.car.turn(values["car_rotation"])
         self.car.set_wheels(values["wheel_style"], values["steering_angle"])
         changes.apply(self._paint, values, *PAINT_FACTORS)
@@ -136,7 +140,9 @@ class Stage:
     def _meter(self, focal_length: float, *_: object) -> None:
         """Meter the place as the whole picture shows it, before it is cut down to the car."""
         self.camera.frame(self.car.points(), focal_length, aperture=0.0, crop=0.0)
-        self._gain = meter([self.car.root, *self._occluders.objects()])
+        # Lamps below the ground would shine through it.
+        with self.materials.lights_off():
+            self._gain = meter([self.car.root, *self._occluders.objects()])
 
     def _show_car(self, name: str, *shape: float) -> None:
         key: tuple[str | float, ...] = (name, *shape)
@@ -157,6 +163,17 @@ class Stage:
         for environment in self._environments.values():
             environment.show(environment is self._environments[name])
         self.environment = self._environments[name]
+
+
+def _forget_lamps(*_: object) -> None:
+    """Let Cycles read the scene anew for the next frame.
+
+    It numbers lamps in the order in which they were first shown, and draws their light by number:
+    what was shown before would decide the noise of a picture.
+    """
+    render = bpy.context.scene.render
+    render.use_persistent_data = False
+    render.use_persistent_data = True
 
 
 def _build(spec: Environment) -> Surroundings:

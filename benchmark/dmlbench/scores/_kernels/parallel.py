@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from dmldata.common.arrays import Ints
 from dmldata.common.cores import usable_cores
@@ -46,7 +48,16 @@ def one_thread_each() -> Iterator[None]:
     """Keep BLAS and OpenMP to one thread per call: where several calls run at once, or another
     program uses the processor, their threads wait for each other, tens of times longer than they
     work."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    with threadpool_limits(1):
+    with _libraries(len(sys.modules)).limit(limits=1):
         yield
+
+
+@lru_cache(maxsize=1)
+def _libraries(_modules: int) -> Any:
+    """Return the BLAS and OpenMP libraries of the process, looked for again after each import.
+
+    To look for them takes longer than many a score.
+    """
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()

@@ -108,6 +108,21 @@ def test_a_factor_fits_what_is_beside_the_diagonal():
     assert misfit(loadings) < min(nearby)
 
 
+@pytest.mark.parametrize(
+    ("within", "between"), [(0.3, 0.2), (0.14, -0.06), (0.03, -0.03), (0.0, -0.05), (-0.02, -0.2)]
+)
+def test_groups_that_agree_within_are_told_apart_wherever_0_lies(within, between):
+    rng = np.random.default_rng(3)
+    first = np.arange(16) < 8
+    noise = 0.01 * rng.normal(size=(16, 16))
+    agreement = np.where(first[:, None] == first, within, between) + noise + noise.T
+    for _ in range(3):
+        order = rng.permutation(16)
+        test = relabeling_test(agreement[np.ix_(order, order)], first[order])
+        assert test.p < 0.001
+        assert test.effect == pytest.approx(within - between, rel=0.4)
+
+
 @pytest.mark.parametrize("losses", [2, 3])
 def test_a_factor_leaves_nothing_of_so_few_losses(losses):
     assert relabeling_test(np.full((losses, losses), 0.5), np.arange(losses) < 1) is None

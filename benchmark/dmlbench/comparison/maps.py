@@ -147,7 +147,7 @@ def correlations_given(
     partial = partial_correlation(correlations, of_a, of_b, of_noise)
     ceilings = partial_ceiling((own_a, own_b), of_a, of_b, of_noise)
     return {
-        frozenset(pair): PartialCorrelation(_known(r), _known(ceiling))
+        frozenset(pair): PartialCorrelation(_known(r), None if math.isnan(r) else _known(ceiling))
         for pair, r, ceiling in zip(pairs, partial.tolist(), ceilings.tolist(), strict=True)
     }
 

@@ -89,7 +89,8 @@ def common_factor(agreement: Floats) -> Floats:
     """Return the loadings [n] of the one factor that explains agreements [n, n] best.
 
     Two losses with loadings x and y then agree by x y. It is the least-squares fit to all that is
-    not on the diagonal (minres: Harman and Jones, Psychometrika 31, 1966, 351-368).
+    not on the diagonal (minres: Harman and Jones, Psychometrika 31, 1966, 351-368), with no loading
+    below 0: a factor that sets losses against each other is what is tested, not what all share.
 
     >>> loadings = np.array([0.9, 0.8, 0.7, 0.6])
     >>> common_factor(np.outer(loadings, loadings)).round(6).tolist()
@@ -101,7 +102,8 @@ def common_factor(agreement: Floats) -> Floats:
         before = loadings.copy()
         for place, of_others in enumerate(others):
             known = loadings[of_others]
-            loadings[place] = agreement[place, of_others] @ known / max(known @ known, _ROUNDING)
+            of_it = agreement[place, of_others] @ known / max(known @ known, _ROUNDING)
+            loadings[place] = max(of_it, 0.0)
         if np.abs(loadings - before).max() < _ROUNDING:
             break
     return loadings

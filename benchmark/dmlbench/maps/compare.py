@@ -130,9 +130,10 @@ def partial_ceiling(
     """
     shares = []
     for of_map, of_itself in zip((of_a, of_b), reliabilities, strict=True):
-        in_third = np.asarray(of_map, np.float64) ** 2 / np.asarray(reliability, np.float64)
-        left = np.where(in_third < 1, 1 - in_third, np.nan)
-        shares.append(np.clip((np.asarray(of_itself, np.float64) - in_third) / left, 0, 1))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            in_third = np.asarray(of_map, np.float64) ** 2 / np.asarray(reliability, np.float64)
+            left = np.where(in_third < 1, 1 - in_third, np.nan)
+            shares.append(np.clip((np.asarray(of_itself, np.float64) - in_third) / left, 0, 1))
     return np.asarray(np.sqrt(shares[0] * shares[1]))
 
 

@@ -51,7 +51,8 @@ def _equal_retrieval(findings: Findings) -> Iterator[Row]:
     intervals = [each.ci95 for each in trained.values() if each.ci95 is not None]
     pairs = list(itertools.combinations(intervals, 2))
     apart = sum(_apart(a, b) for a, b in pairs)
-    lengths = {findings.recipe.training_of(loss).get("steps") for loss in trained}
+    options = [findings.recipe.training_of(loss) for loss in trained]
+    lengths = {(each.get("steps"), each.get("epochs")) for each in options}
     by_design = "; losses are not trained for the same number of steps" if len(lengths) > 1 else ""
     yield (
         "losses retrieve about equally well",

@@ -117,7 +117,7 @@ def _retrieval_of_chosen(equal: EqualRetrieval) -> Iterator[str]:
     by_group: dict[str, list[float]] = {}
     for loss, level in equal.retrieval.items():
         if level is not None:
-            by_group.setdefault(loss_named(loss).group, []).append(level)
+            by_group.setdefault(equal.group_of(loss), []).append(level)
     if not by_group:
         return
     reached = [

@@ -102,7 +102,7 @@ def _conditions(findings: Findings) -> Iterator[str]:
 def _at_level(findings: Findings, condition: ConditionFindings) -> str:
     """Say where the losses of a condition lie at equal MAP@R in what differs between the groups."""
     equal, at = findings.equal_map_at_r, condition.at_level
-    if at is None or equal is None or equal.groups is None:
+    if at is None or equal is None:
         return ""
     left_out = ""
     if at.left_out:
@@ -111,7 +111,7 @@ def _at_level(findings: Findings, condition: ConditionFindings) -> str:
             " Not compared at equal MAP@R, as no checkpoint is as near to the level as those of "
             f"the study: {listed}."
         )
-    differing = beyond_doubt(equal.groups.properties) if at.points else []
+    differing = beyond_doubt(equal.groups.properties) if equal.groups and at.points else []
     if not differing:
         return left_out
     if at.other_group is None or condition.is_replicate:

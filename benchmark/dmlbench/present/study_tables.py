@@ -113,7 +113,7 @@ def equal_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         yield from _family_tables(equal.families, f", {at}", "equal_")
     if findings.further_gains:
         yield "equal_further_gains", _gains_table(findings.further_gains)
-    if any(condition.at_level for condition in findings.conditions.values()):
+    if any(each.at_level and each.at_level.points for each in findings.conditions.values()):
         yield "equal_conditions", level_table(findings)
 
 

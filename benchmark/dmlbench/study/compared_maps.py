@@ -58,7 +58,7 @@ def maps_to_make(
         if steps.read(name, decides, MapComparison) is None:
             needed |= {work_on("maps", model)._replace(method=method): model for model in of_it}
     third = _third_maps(recipe, models)
-    if third and steps.read(GIVEN, _maps_decide(recipe, third), PartialCorrelations) is None:
+    if third and steps.read(GIVEN, _given_decides(recipe, third), PartialCorrelations) is None:
         needed |= {work_on("maps", model): model for model in third}
     for condition, trained in conditions.items():
         pairs = _map_pairs(recipe, models, trained)
@@ -137,6 +137,11 @@ def _maps_decide(
     ]
 
 
+def _given_decides(recipe: StudyRecipe, models: Sequence[StudyModel]) -> list[Any]:
+    """Return what decides partial correlations, which had no ceilings once."""
+    return [_maps_decide(recipe, models), "ceilings"]
+
+
 def _compare(models: Sequence[StudyModel], method: str | None) -> MapComparison:
     """Compare the maps of every pair of models, on the images that all of them have maps of."""
     results = [model.explain(method) for model in models]
@@ -163,7 +168,7 @@ def maps_given_untrained(
         named = ((sorted(pair), partial) for pair, partial in pairs.items())
         return PartialCorrelations(pairs=[(a, b, *partial) for (a, b), partial in named])
 
-    return steps.take(GIVEN, _maps_decide(recipe, of_fold), PartialCorrelations, compare)
+    return steps.take(GIVEN, _given_decides(recipe, of_fold), PartialCorrelations, compare)
 
 
 def _third_maps(recipe: StudyRecipe, models: Sequence[StudyModel]) -> list[StudyModel]:

@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Any, NamedTuple, TypeVar
 
 from dmlbench.comparison.comparison import Pair
+from dmlbench.comparison.groups import LOSS_GROUPS
 from dmlbench.comparison.maps import compare_all_maps
 from dmlbench.comparison.representations import RepresentationPair, compare_representations
 from dmlbench.losses import loss_named
@@ -217,6 +218,8 @@ def compare_at_level(
     scores: Mapping[Model, tuple[Scores, Scores]],
     compared: Mapping[Model, Scores],
     left_out: Mapping[str, float],
+    *,
+    by_loss_group: bool = True,
 ) -> ConditionAtLevel | None:
     """Average the scores of the models of a condition, and of the study, at one level of MAP@R.
 
@@ -225,6 +228,7 @@ def compare_at_level(
         scores: those of the same losses and folds, as in the study and in the condition.
         compared: of all losses of the study that are compared there, in the folds of the condition.
         left_out: as in `ConditionAtLevel`; all folds of these losses are left out.
+        by_loss_group: whether the study compares classification with ranking losses.
 
     Returns:
         None if no loss of the condition is compared there.
@@ -236,8 +240,8 @@ def compare_at_level(
     if not by_loss and not left_out:
         return None
     groups = {loss_named(loss).group for loss in by_loss}
-    others = {loss_named(loss).group for loss, _ in compared} - groups
-    other_group = others.pop() if len(groups) == len(others) == 1 else None
+    others = {loss_named(loss).group for loss, _ in compared}.intersection(LOSS_GROUPS) - groups
+    other_group = others.pop() if by_loss_group and len(groups) == len(others) == 1 else None
     averaged: dict[str, dict[str, tuple[float | None, float | None]]] = {}
     for name in next(iter(compared.values()), {}):
         for loss, folds in by_loss.items():

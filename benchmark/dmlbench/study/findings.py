@@ -124,11 +124,17 @@ class EqualRetrieval(ChosenPoints):
     given_retrieval: dict[str, RetrievalTest] = Field(default_factory=dict)
     interpolated: dict[str, GroupTest] = Field(default_factory=dict)
 
+    def group_of(self, loss: str) -> str:
+        """Return the group that a loss is compared in."""
+        units = self.groups.groups.units if self.groups else ()
+        groups = {unit.name: unit.group for unit in units}
+        return groups.get(loss, loss_named(loss).group)
+
     def group_levels(self) -> dict[str, float]:
         """Return by group the validation MAP@R of its chosen models, in the mean over them."""
         levels: dict[str, list[float]] = {}
         for loss, by_fold in self.points.items():
-            of_group = levels.setdefault(loss_named(loss).group, [])
+            of_group = levels.setdefault(self.group_of(loss), [])
             of_group += [point.map_at_r for point in by_fold.values()]
         return {group: fmean(of_group) for group, of_group in levels.items()}
 

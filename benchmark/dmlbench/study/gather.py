@@ -197,7 +197,10 @@ def _compare_condition(
     representations = _condition_representations(recipe, name, pairs, steps)
     properties, classes = measure_all(recipe, trained)
     training = recipe.conditions[name].training
-    at_level = condition_at_level(models, pairs, chosen) if recipe.trajectories else None
+    at_level = None
+    if recipe.trajectories:
+        of_losses = recipe.groups is None
+        at_level = condition_at_level(models, pairs, chosen, by_loss_group=of_losses)
     return compare_condition(
         training, properties, usual[0], classes, usual[1], maps, representations, at_level
     )

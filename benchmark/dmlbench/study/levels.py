@@ -108,6 +108,8 @@ def condition_at_level(
     models: Sequence[StudyModel],
     pairs: Sequence[tuple[StudyModel, StudyModel]],
     chosen: ChosenPoints | None,
+    *,
+    by_loss_group: bool,
 ) -> ConditionAtLevel | None:
     """Compare at equal MAP@R; None if no loss of the condition is compared there.
 
@@ -117,6 +119,7 @@ def condition_at_level(
     Args:
         models: those of the study.
         pairs: each model of the condition after its model in the study.
+        by_loss_group: as for `compare_at_level`.
     """
     if chosen is None:
         return None
@@ -140,7 +143,7 @@ def condition_at_level(
         for model in models
         if model.fold in folds and (at := chosen_point(chosen, model)) is not None
     }
-    return compare_at_level(points, scores, compared, left_out)
+    return compare_at_level(points, scores, compared, left_out, by_loss_group=by_loss_group)
 
 
 def groups_of(

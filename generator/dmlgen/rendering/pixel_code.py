@@ -27,7 +27,7 @@ def pixel_code_digest() -> str:
     """
     digest = hashlib.sha256()
     for file in pixel_modules():
-        digest.update(f"{file.parent.name}/{file.name}".encode())
+        digest.update(_name(file).encode())
         digest.update(_code_of(file.read_text("utf-8")).encode())
     return digest.hexdigest()[:12]
 
@@ -41,7 +41,13 @@ def pixel_modules() -> list[Path]:
         if file not in modules:
             modules.add(file)
             todo += _imported_by(file)
-    return sorted(modules)
+    return sorted(modules, key=_name)
+
+
+def _name(file: Path) -> str:
+    """Return the file of a module within its package's folder, wherever that is."""
+    root = next(root for root in _ROOTS.values() if file.is_relative_to(root))
+    return file.relative_to(root).as_posix()
 
 
 def _imported_by(file: Path) -> Iterator[Path]:

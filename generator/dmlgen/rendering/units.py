@@ -13,7 +13,7 @@ from dmlgen.planning.images import PlannedImage
 
 MAX_UNIT_ROWS = 32
 UNITS_PER_WORKER = 8
-_EXPENSIVE_TO_CHANGE = ("environment", "car_model", "sun_elevation", "sun_rotation")
+_EXPENSIVE_TO_CHANGE = ("environment", "lights_on", "car_model", "sun_elevation", "sun_rotation")
 """Factors that take longest to change between two pictures, the most expensive first."""
 
 Unit = tuple[PlannedImage, ...]

@@ -69,8 +69,9 @@ def relabeling_test(
     if len(labels) < 4:
         return None
     a, b = np.triu_indices(len(labels), k=1)
-    loadings = common_factor(np.asarray(agreement, np.float64))
-    values = np.asarray(agreement, np.float64)[a, b] - loadings[a] * loadings[b]
+    agreements = np.asarray(agreement, np.float64)
+    loadings = common_factor(agreements)
+    values = agreements[a, b] - loadings[a] * loadings[b]
     if covariate is not None:
         retrieval = np.asarray(covariate, np.float64)
         pairs = np.arange(len(values))

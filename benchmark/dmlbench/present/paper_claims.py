@@ -10,7 +10,11 @@ from dmlbench.losses import without_controls
 from dmlbench.maps import summarize_correlations
 from dmlbench.present.numbers import joined, number, p_value, range_text
 from dmlbench.present.study_agreement_sentences import agreement_words, fold_correlations
-from dmlbench.present.study_group_sentences import beyond_doubt, given_retrieval, is_sure
+from dmlbench.present.study_group_sentences import (
+    beyond_doubt,
+    beyond_doubt_given,
+    given_retrieval,
+)
 from dmlbench.present.study_sentences import beyond_chance, changed
 from dmlbench.present.table import Column, Row, Table
 from dmlbench.results.files import CLASSES, Interval
@@ -78,8 +82,8 @@ def _different_properties(findings: Findings) -> Iterator[Row]:
     sure = beyond_doubt(tested.properties)
     strength = [f"given MAP@R: {_named(given_retrieval(tested))}"]
     if equal is not None and equal.given_retrieval:
-        sure_given = [name for name, test in equal.given_retrieval.items() if is_sure(test)]
-        strength.append(f"given MAP@R on other classes: {_named(sure_given)}")
+        on_others = _named(beyond_doubt_given(equal.given_retrieval))
+        strength.append(f"given MAP@R on other classes: {on_others}")
     if equal is not None and equal.interpolated:
         strength.append(f"interpolated: {_named(beyond_doubt(equal.interpolated))}")
     if tested is not groups:

@@ -130,8 +130,8 @@ def _retrieval_of_chosen(equal: EqualRetrieval) -> Iterator[str]:
     tested = f"; p {p_value(test.corrected.p)}" if test else ""
     after = ""
     if equal.given_retrieval:
-        sure = [name for name, each in equal.given_retrieval.items() if is_sure(each)]
-        after = f" Given that MAP@R, properties that differ: {joined(sure) or 'none'}."
+        sure = joined(beyond_doubt_given(equal.given_retrieval)) or "none"
+        after = f" Given that MAP@R, properties that differ: {sure}."
     yield (
         "MAP@R of these models on classes that are neither trained nor validated on"
         f"{of_some}: {joined(reached)}{tested}.{after}"
@@ -282,10 +282,15 @@ def _given_retrieval(findings: Findings) -> Iterator[str]:
 
 def given_retrieval(groups: GroupComparison) -> list[str]:
     """Return the properties in which the groups differ given MAP@R."""
-    tests = {name: test.given_retrieval for name, test in groups.properties.items()}
-    return [name for name, test in tests.items() if is_sure(test)]
+    return beyond_doubt_given(
+        {name: test.given_retrieval for name, test in groups.properties.items()}
+    )
 
 
-def is_sure(test: RetrievalTest | None) -> bool:
-    """Return whether the groups differ given MAP@R."""
-    return test is not None and test.p_holm is not None and test.p_holm < SIGNIFICANCE
+def beyond_doubt_given(tests: Mapping[str, RetrievalTest | None]) -> list[str]:
+    """Return the names of those of several tests given MAP@R that are beyond doubt."""
+    return [
+        name
+        for name, test in tests.items()
+        if test is not None and test.p_holm is not None and test.p_holm < SIGNIFICANCE
+    ]

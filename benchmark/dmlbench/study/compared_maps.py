@@ -65,7 +65,7 @@ def maps_to_make(
         decides = _maps_decide(recipe, list(itertools.chain(*pairs)))
         if pairs and steps.read(f"{MAPS}.condition.{condition}", decides, ConditionMaps) is None:
             needed |= {work_on("maps", model): model for pair in pairs for model in pair}
-    return [work for work, model in needed.items() if not model.holds_maps(work.method)]
+    return [work for work, model in needed.items() if model.existing_maps(work.method) is None]
 
 
 def _map_steps(

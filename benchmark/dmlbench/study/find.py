@@ -168,9 +168,8 @@ def at_equal_retrieval(
         return compare_groups(of, by_property, {}, {}, retrieval) if of else None
 
     map_at_r = {names[at]: level for at, level in retrieved.items()}
-    known = None not in map_at_r.values()
     on_others, given_others = None, {}
-    if groups is not None and map_at_r and known:
+    if groups is not None and map_at_r and None not in map_at_r.values():
         on_others = further_tests(groups, {RETRIEVAL_SCORE: map_at_r}, {}).get(RETRIEVAL_SCORE)
         main = {at: main_values(scores) for at, scores in scored.items()}
         tests = further_tests(groups, _by_name(main, names), unit_means(groups, map_at_r))

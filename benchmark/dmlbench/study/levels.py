@@ -66,12 +66,13 @@ def compare_chosen(
             if trajectories:
                 begin = _untrained_point(properties, untrained, model.fold)
                 along = [*begin, *trajectories[model.loss][model.fold]]
-                interpolated[at] = scores_at(along, chosen.levels[model.fold])
+                between = scores_at(along, chosen.levels[model.fold])
+                if between is not None:
+                    interpolated[at] = between
     measured = {at: properties[at] for at in scored}
     names = {at: each.run.model.id for at, each in measured.items()}
     groups = groups_of(recipe, measured, out)
-    between = {at: scores for at, scores in interpolated.items() if scores is not None}
-    return at_equal_retrieval(chosen, scored, names, groups, trainings, retrieved, between)
+    return at_equal_retrieval(chosen, scored, names, groups, trainings, retrieved, interpolated)
 
 
 def _untrained_point(

@@ -148,24 +148,26 @@ class StudyModel(TrainedModel):
             method: one of the other methods of the recipe, whose results are in a folder of their
                 own.
         """
-        step, decides, settings = self._maps_step(method)
-        results = self._results_of(method)
-        finished = self._steps.read(step, decides, Measurement)
-        if finished is not None and _has_maps(earlier := finished.result(results)):
+        earlier = self.existing_maps(method)
+        if earlier is not None:
             return earlier
+        step, decides, settings = self._maps_step(method)
         assert self.recipe.saliency is not None
         source = open_images(self.recipe.saliency)
-        result = self._evaluate(source, settings, self._loaded, results)
+        result = self._evaluate(source, settings, self._loaded, self._results_of(method))
         measurement = Measurement(
             run=result.run, properties=result.properties, saliency=result.saliency
         )
         self._steps.keep(step, decides, measurement)
         return result
 
-    def holds_maps(self, method: str | None) -> bool:
-        """Return whether the maps by this method were made and still exist."""
+    def existing_maps(self, method: str | None) -> Result | None:
+        """Return the result with the maps by this method, if they were made and still exist."""
         finished = self._steps.read(*self._maps_step(method)[:2], Measurement)
-        return finished is not None and _has_maps(finished.result(self._results_of(method)))
+        if finished is None:
+            return None
+        result = finished.result(self._results_of(method))
+        return result if _has_maps(result) else None
 
     def _results_of(self, method: str | None) -> Path:
         """Return the folder of results with the maps of a method."""

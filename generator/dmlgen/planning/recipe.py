@@ -67,7 +67,8 @@ class ResolvedRecipe:
         # The sum of finite weights need not be finite.
         largest = max(weights[value] for value in factor.values)
         relative = [weights[value] / largest for value in factor.values]
-        return tuple(weight / sum(relative) for weight in relative)
+        total = sum(relative)
+        return tuple(weight / total for weight in relative)
 
 
 def load_recipe(name: str) -> ResolvedRecipe:

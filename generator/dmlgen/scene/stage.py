@@ -140,7 +140,7 @@ class Stage:
     def _meter(self, focal_length: float, *_: object) -> None:
         """Meter the place as the whole picture shows it, before it is cut down to the car."""
         self.camera.frame(self.car.points(), focal_length, aperture=0.0, crop=0.0)
-        # Lamps below the ground would shine through it.
+        # The car waits below the ground, where its lamps would still change what the meter reads.
         with self.materials.lights_off():
             self._gain = meter([self.car.root, *self._occluders.objects()])
 

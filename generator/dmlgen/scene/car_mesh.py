@@ -13,6 +13,7 @@ import numpy as np
 from bpy.types import Image, Material, Mesh, Object
 
 from dmlgen.derive.glb import CarFile, Node, Part, role_in
+from dmlgen.meshes.fill import fill
 from dmlgen.scene.materials import CarMaterials
 
 
@@ -46,13 +47,7 @@ def _fill(mesh: Mesh, parts: list[Part]) -> None:
     corners = np.concatenate(
         [part.triangles + start for part, start in zip(parts, starts, strict=True)]
     )
-    points = np.concatenate([part.points for part in parts]).astype(np.float32)
-    mesh.vertices.add(len(points))
-    mesh.vertices.foreach_set("co", points.ravel())
-    mesh.loops.add(corners.size)
-    mesh.loops.foreach_set("vertex_index", corners.ravel().astype(np.int32))
-    mesh.polygons.add(len(corners))
-    mesh.polygons.foreach_set("loop_start", np.arange(0, corners.size, 3, dtype=np.int32))
+    fill(mesh, np.concatenate([part.points for part in parts]), corners)
     if any(part.uv is not None for part in parts):
         none = (np.zeros((count, 2)) for count in counts)
         uv = np.concatenate(

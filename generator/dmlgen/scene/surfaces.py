@@ -34,7 +34,9 @@ class SurfaceNodes(NamedTuple):
 def surface_image(name: str, file: str = "color.jpg", data: bool = False) -> Image:
     """Return one of a surface's images; `data` is for values that are no color."""
     image = bpy.data.images.load(str(surface_image_file(name, file)), check_existing=True)
-    image.colorspace_settings.name = "Non-Color" if data else "sRGB"
+    space = "Non-Color" if data else "sRGB"
+    if image.colorspace_settings.name != space:  # Setting it makes Blender read the file again.
+        image.colorspace_settings.name = space
     return image
 
 

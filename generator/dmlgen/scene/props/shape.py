@@ -11,6 +11,7 @@ from bpy.types import Material, Object
 from dmldata.common.arrays import Floats, Ints
 from dmlgen.derive import quads
 from dmlgen.derive.quads import Point
+from dmlgen.meshes.fill import fill
 from dmlgen.meshes.weld import weld
 
 
@@ -62,14 +63,15 @@ class Shape:
     def finish(self, smooth_angle: float | None = None) -> Object:
         """Return the object, in no collection yet; edges below `smooth_angle` are smooth."""
         mesh = bpy.data.meshes.new(self._name)
-        vertices, faces = np.concatenate(self._vertices), np.concatenate(self._faces)
-        mesh.from_pydata(vertices.tolist(), [], faces.tolist())
+        fill(mesh, np.concatenate(self._vertices), np.concatenate(self._faces))
         for material in self._materials:
             mesh.materials.append(material)
         mesh.polygons.foreach_set("material_index", np.concatenate(self._slots).astype(np.int32))
         mesh.uv_layers.new().data.foreach_set("uv", np.concatenate(self._uvs).ravel())
         mesh.update()
-        if smooth_angle is not None:
+        if smooth_angle is None:
+            mesh.shade_flat()
+        else:
             weld(mesh, 1e-5)
             mesh.shade_smooth()
             mesh.set_sharp_from_angle(angle=math.radians(smooth_angle))

@@ -30,11 +30,12 @@ or name one: make PYTHON=/path/to/python
 endef
 export NO_PYTHON
 
+# --no-compile: Python compiles the modules that are imported; compiling all of them takes a minute.
 $(READY): pyproject.toml $(wildcard constraints/*.txt)
 	@test -n "$(PYTHON)" || { echo "$$NO_PYTHON" >&2; exit 2; }
 	@echo "setting up $(VENV) with $(PYTHON) (once; the packages are about 2 GB)"
 	@$(PYTHON) -m venv $(VENV) || { echo "error: $(PYTHON) has no module venv; on Debian and Ubuntu: apt-get install -y python3-venv (or python3.13-venv)" >&2; exit 2; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check $(CONSTRAINTS:%=--constraint %) -e ".[$(EXTRAS)]"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile $(CONSTRAINTS:%=--constraint %) -e ".[$(EXTRAS)]"
 	@case ",$(EXTRAS)," in *,render,*) $(BIN)/dmlgen check;; esac
 	@touch $@
 

@@ -75,6 +75,8 @@ def copy_small(out: Path, copy: Path) -> dict[str, float]:
         text = step.read_text("utf-8")
         for before, after in digests.items():
             text = text.replace(before, after)
+        # Steps of earlier versions name the folder of the models.
+        text = text.replace(f'"{out}/', '"')
         write_atomic(copy / "steps" / step.name, text)
     return least
 

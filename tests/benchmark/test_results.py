@@ -151,6 +151,13 @@ def test_mean_leaves_out_what_has_no_value():
     assert (nothing.value, nothing.images, nothing.left_out) == (None, 0, 1)
 
 
+def test_an_interval_is_that_of_the_images_that_have_a_value():
+    """Groups of images without one are no replicates, which would count as degrees of freedom."""
+    alone = plain_mean([1.0, 2.0, 3.0], None, np.random.default_rng(0))
+    among = plain_mean([1.0, 2.0, 3.0, *[np.nan] * 97], None, np.random.default_rng(0))
+    assert among.ci95 == pytest.approx(alone.ci95)
+
+
 def test_scenes_stay_whole_in_intervals():
     values = [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]
     mean = plain_mean(values, [0, 0, 1, 1, 2, 2], np.random.default_rng(0))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import spatial, stats
 
+from dmlbench.comparison.representations import compare_embeddings
 from dmlbench.scores import cka, procrustes, rsa
 from dmldata.common.errors import InputError
 
@@ -49,6 +50,20 @@ def test_cka_of_unrelated_embeddings_is_0_whatever_the_dimensions():
         rng = np.random.default_rng(seed)
         values.append(cka(rng.normal(size=(40, 200)), rng.normal(size=(40, 200))))
     assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(len(values))
+
+
+def test_models_that_share_no_more_than_scenes_are_as_alike_as_unrelated_ones():
+    """The floor keeps scenes whole, as every model sees which images are of one scene."""
+    rng = np.random.default_rng(0)
+    scenes = np.repeat(np.arange(40), 10)
+    a, b = (rng.normal(size=(40, 16))[scenes] + 0.5 * rng.normal(size=(400, 16)) for _ in "ab")
+    (pair,) = compare_embeddings({"a": a, "b": b}, scenes.tolist(), rng)
+    for measure in (pair.cka, pair.rsa, pair.procrustes):
+        assert measure.ci95[0] < measure.floor < measure.ci95[1]
+        assert abs(measure.value - measure.floor) < 0.1
+    (unequal,) = compare_embeddings({"a": a, "b": b}, [0] * 50 + [1] * 350, rng)
+    assert unequal.cka.floor is None
+    assert unequal.cka.value is not None
 
 
 def test_rsa_is_the_spearman_correlation_of_cosine_distances():

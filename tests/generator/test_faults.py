@@ -163,6 +163,13 @@ def test_slices_merge_into_the_dataset_of_one_render(color_sweep, plan, engine, 
     lost = dict.fromkeys((image.key for image in plan.images[3:]), "it broke")
     (failed / "set_aside.json").write_text(json.dumps(lost))
     assert merge([failed.parent, out], tmp_path / "both").set_aside == ()
+    # As a merge that was killed while it took the slices away.
+    killed = shutil.copytree(out, tmp_path / "killed")
+    shutil.copytree(tmp_path / "elsewhere", killed, dirs_exist_ok=True)
+    for pack in staging_of(killed, Slice(1, 2)).glob("*.tar"):
+        pack.unlink()
+    assert merge([killed], killed).fingerprint == before.fingerprint
+    assert contents(killed) == contents(tmp_path / "elsewhere")
     merge([out], out)
     assert contents(out) == contents(tmp_path / "elsewhere") == contents(color_sweep)
     assert contents(tmp_path / "both") == contents(color_sweep)

@@ -173,6 +173,35 @@ def test_a_part_of_another_dataset_is_not_mixed_with_this_one(
     assert contents(there) == before
 
 
+def test_a_dataset_that_arrived_meanwhile_is_not_replaced(url, there, color_sweep, own_copy):
+    manifest = own_copy / "dataset.json"
+    document = json.loads(manifest.read_text())
+    document["samples"]["sha256"] = "0" * 64
+    manifest.write_text(json.dumps(document | {"name": "another"}))
+    late = Destination(url)
+    late.check()
+    Destination(url).put(color_sweep)
+    with pytest.raises(InputError, match="holds another dataset, "):
+        late.put(own_copy)
+    assert contents(there) == contents(color_sweep)
+
+
+def test_a_dataset_that_lacks_images_is_uploaded_and_what_it_lacks_is_said_every_time(
+    dmlgen, url, there, rendered, color_sweep, tmp_path
+):
+    manifest = rendered / "dataset.json"
+    document = json.loads(manifest.read_text())
+    document["shards"][0]["images"] -= 1
+    lacking = {"set_aside": [{"key": "000003", "why": "it broke"}]}
+    manifest.write_text(json.dumps(document | lacking))
+    for said in (f"the dataset is at {url}", "are already rendered"):
+        code, out, err = dmlgen(*ASKED, "--out", url, "--work", tmp_path / "work")
+        assert code == 1
+        assert said in out
+        assert "1 images could not be rendered and are left out" in err
+    assert contents(there).keys() == contents(color_sweep).keys()
+
+
 def test_an_upload_by_two_at_once_is_done_by_one(rendered, url, color_sweep, there):
     from dmlgen.cli.render import _carry
     from dmlgen.rendering.job import held

@@ -162,6 +162,19 @@ def test_where_no_worker_ever_renders_anything_the_run_ends_with_the_reason():
     assert not workers.open
 
 
+def test_a_machine_that_fails_later_ends_the_run_before_it_gives_up_what_is_left():
+    """Otherwise a few pictures would count as the whole dataset, and the rest would be given up."""
+    workers = Workers(slots=1, deadly={row.key for row in rows(40)[3:]})
+    with pytest.raises(PrismError, match="the last 8 images could not be rendered, one after an"):
+        rendered_by(workers, 40)
+    assert not workers.open
+
+
+def test_rows_that_fail_here_and_there_do_not_end_the_run():
+    deadly = {row.key for row in rows(60)[::3]}
+    assert rendered_by(Workers(deadly=deadly), 60)[1].keys() == deadly
+
+
 def test_what_no_worker_can_do_ends_the_run_at_once():
     class Picky(Workers):
         def wait(self, seconds):

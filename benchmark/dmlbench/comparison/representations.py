@@ -27,7 +27,8 @@ from dmlbench.scores.similarity import (
     rank_agreement,
     rotated_overlaps,
 )
-from dmldata.common.arrays import Floats
+from dmlbench.scores.uncertainty import permuted_orders, whole_scenes
+from dmldata.common.arrays import Floats, Ints
 from dmldata.common.progress import Progress
 from dmldata.common.strict import StrictModel
 
@@ -46,7 +47,8 @@ class Similarity(StrictModel):
     Attributes:
         value: 1 for the same up to rotation; None where it cannot be computed.
         ci95: jackknife interval, computed in Fisher-z.
-        floor: mean over permutations of the images of one model: what unrelated embeddings give.
+        floor: mean over permutations of the images of one model, whole scenes where there are
+            scenes: what unrelated embeddings give. None where too few scenes can change places.
     """
 
     value: float | None
@@ -120,11 +122,17 @@ def compare_embeddings(
         Pairs in the order of the models; none for fewer than four images.
     """
     images = len(next(iter(embeddings.values())))
-    rows = compared_rows(images, rng)
+    numbers = None if scenes is None else np.unique(scenes, return_inverse=True)[1]
+    whole: Ints = np.empty(0, int)
+    if numbers is not None:
+        whole = whole_scenes(np.arange(images), numbers, MAX_IMAGES, rng)
+    rows: Ints = whole if len(whole) else compared_rows(images, rng)
+    shown = None if numbers is None else np.unique(numbers[rows], return_inverse=True)[1]
     if len(rows) < MIN_IMAGES:
         return ()
-    groups = assign_groups(len(rows), rng, units=scenes and [scenes[row] for row in rows.tolist()])
-    orders = [rng.permutation(len(rows)) for _ in range(PERMUTATIONS)]
+    groups = assign_groups(len(rows), rng, units=None if shown is None else shown.tolist())
+    same = np.arange(len(rows)) if shown is None else shown
+    orders = list(permuted_orders(same, PERMUTATIONS, rng, shown))
     narrowed: dict[str, Array] = {
         model: narrow(unit_rows(x[rows].astype(np.float64))) for model, x in embeddings.items()
     }
@@ -162,7 +170,7 @@ def compare_embeddings(
 def _versions(
     embeddings: Mapping[str, Array],
     masks: Sequence[NDArray[np.bool_]],
-    orders: Sequence[NDArray[np.int64]],
+    orders: Sequence[Ints],
 ) -> Iterator[tuple[Prepared, Prepared]]:
     """Yield what is compared: all images, those without each group, and permuted images."""
     everything = _prepared(embeddings, np.ones(len(masks[0]), bool))
@@ -206,7 +214,8 @@ def _similarity(values: Sequence[float], permuted: int) -> Similarity:
         values: of all images, without each jackknife group, and with `permuted` orders of images;
             NaN where it cannot be computed.
     """
-    value, replicates, floors = values[0], values[1:-permuted], values[-permuted:]
+    after = len(values) - permuted
+    value, replicates, floors = values[0], values[1:after], values[after:]
     if not math.isfinite(value):
         return Similarity(value=None, ci95=None, floor=None)
     in_fisher_z = (
@@ -214,7 +223,7 @@ def _similarity(values: Sequence[float], permuted: int) -> Similarity:
         if len(replicates) > 1
         else None
     )
-    floor = float(np.mean(floors))
+    floor = float(np.mean(floors)) if floors else math.nan
     return Similarity(
         value=value,
         ci95=tuple(np.tanh(in_fisher_z).tolist()) if in_fisher_z else None,

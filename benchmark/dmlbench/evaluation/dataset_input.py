@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dmlbench.models import LoadedModel, StoredEmbeddings
 from dmlbench.models.plausibility import IMAGES, check_pixels
+from dmlbench.results.files import CLASSES
 from dmlbench.scores import Property
 from dmlbench.scores.labels import lowest_of_bin
 from dmlbench.sources import ImageSource
@@ -19,6 +20,7 @@ def input_notes(loaded: LoadedModel, dataset: ImageSource) -> Iterator[str]:
     """Yield notes on how this model reads this dataset."""
     if loaded.no_maps is not None:
         yield f"no saliency maps: {loaded.no_maps}"
+    yield from _known_classes(loaded, dataset)
     if isinstance(loaded, StoredEmbeddings):
         return
     keys = dataset.samples["key"].to_pylist()[:IMAGES]
@@ -26,6 +28,20 @@ def input_notes(loaded: LoadedModel, dataset: ImageSource) -> Iterator[str]:
     warning = check_pixels(loaded.preprocessing, (item.image for item in items))
     if warning is not None:
         yield f"{warning}; check --mean, --std and --scale"
+
+
+def _known_classes(loaded: LoadedModel, dataset: ImageSource) -> Iterator[str]:
+    """Yield a note if the model was trained on classes of the dataset."""
+    label = next((key for key in CLASSES if key in dataset.manifest.varied), None)
+    if label is None or not loaded.classes:
+        return
+    present = {str(value) for value in dataset.values(label) if value is not None}
+    known = present & set(loaded.classes)
+    if known:
+        yield (
+            f"the model was trained on {len(known)} of the {len(present)} classes ({label}) of "
+            "these images: scores of unseen classes need others, such as those of --split test"
+        )
 
 
 def dataset_properties(

@@ -11,7 +11,7 @@ from PIL import Image
 
 from dmlbench.evaluation.dataset_input import scene_ids
 from dmlbench.evaluation.faithfulness_tasks import CurveTask, RandomizationTask
-from dmlbench.evaluation.map_images import choose_keys
+from dmlbench.evaluation.map_images import choose_of
 from dmlbench.evaluation.tasks import Task
 from dmlbench.evaluation.workbench import Workbench
 from dmlbench.maps import agreement_with_bounds, changed_pixels, localization, pearson
@@ -70,7 +70,7 @@ def _measure(
     bench: Workbench, saliency: SaliencyFile, request: FaithfulnessRequest
 ) -> Faithfulness:
     maps = bench.folder.read_maps(saliency)
-    keys = choose_keys(bench.dataset, request.images)
+    keys = choose_of(bench.dataset, saliency.keys, request.images)
     rows = dict(zip(keys, maps.rows_of(keys).tolist(), strict=True))
     how: dict[str, Any] = {
         "request": saliency.request,
@@ -120,7 +120,7 @@ def _stages(
     task: RandomizationTask,
 ) -> tuple[tuple[RandomizedStage, ...], str | None]:
     """Return the stages of the cascade, or why the model's weights cannot be randomized."""
-    keys = choose_keys(bench.dataset, request.randomized)
+    keys = choose_of(bench.dataset, saliency.keys, request.randomized)
     if not keys:
         return (), f"only {request.images} maps are checked, and {IMAGES_PER_RANDOMIZED} are needed"
     try:

@@ -26,9 +26,19 @@ def choose_keys(dataset: ImageSource, count: int) -> list[str]:
     The choice depends only on the dataset's fingerprint and the count, so that all models are
     explained on the same images; a smaller count chooses a subset of a larger one.
     """
+    return choose_of(dataset, dataset.samples["key"].to_pylist(), count)
+
+
+def choose_of(dataset: ImageSource, present: Collection[str], count: int) -> list[str]:
+    """Choose at most `count` of the images in `present`: those that `choose_keys` comes to first.
+
+    An interrupted evaluation may leave maps of other images than the first.
+    """
     keys = dataset.samples["key"].to_pylist()
     order = np.random.default_rng(int(dataset.fingerprint, 16)).permutation(len(keys))
-    return [keys[row] for row in sorted(order[:count].tolist())]
+    there = set(present)
+    chosen = [row for row in order.tolist() if keys[row] in there][:count]
+    return [keys[row] for row in sorted(chosen)]
 
 
 def make_maps(

@@ -49,6 +49,7 @@ class LoadedModel:
         dimensions: D.
         notes: what had to be assumed, for the reader of a result.
         no_maps: why no saliency map can be made of it; None if one can.
+        classes: names of the classes it was trained on, as far as its file says so.
     """
 
     model: EmbeddingModel
@@ -60,6 +61,7 @@ class LoadedModel:
     dimensions: int = 0
     notes: tuple[str, ...] = ()
     no_maps: str | None = None
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         default = loss_named(self.loss).distance if self.loss is not None else DEFAULT_DISTANCE

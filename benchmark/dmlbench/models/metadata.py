@@ -37,6 +37,14 @@ class Metadata:
     trunk: str | None = None
     training: dict[str, Any] | None = None
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes of the training, as far as it says so."""
+        part: Any = self.training
+        for name in ("classes", "train", "names"):
+            part = part.get(name) if isinstance(part, dict) else None
+        return tuple(map(str, part)) if isinstance(part, list) else ()
+
     def to_json(self) -> str:
         content: dict[str, Any] = {
             "format": FORMAT,
@@ -128,6 +136,7 @@ def describe_model(
         loss=loss,
         distance=distance,
         notes=notes,
+        classes=metadata.classes,
     )
 
 

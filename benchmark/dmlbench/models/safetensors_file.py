@@ -65,6 +65,7 @@ def load(reference: str, options: ModelOptions) -> LoadedModel:
         id=make_id(path.stem, f"{metadata.trunk} {hash_tensors(state)}", preprocessing),
         loss=loss,
         distance=distance,
+        classes=metadata.classes,
     )
 
 

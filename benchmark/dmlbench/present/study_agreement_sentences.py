@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeGuard
 
 from dmlbench.comparison.comparison import Pair
 from dmlbench.comparison.group_tests import MAPS, MAPS_GIVEN_UNTRAINED, GroupAgreement
@@ -40,7 +41,7 @@ def _given_untrained(findings: Findings) -> Iterator[str]:
     ceilings = [ceiling for *_, ceiling in partial.pairs if ceiling is not None]
     groups = findings.groups
     measured = groups.agreements.get(MAPS_GIVEN_UNTRAINED) if groups else None
-    by_group = f" By group: {agreement_words(measured)}." if measured else ""
+    by_group = f" By group: {agreement_words(measured)}." if _has_pairs(measured) else ""
     tested = measured.relabeling if measured else None
     yield (
         "Given the maps of the untrained network, maps of different losses correlate with partial "
@@ -143,10 +144,11 @@ def _representations(findings: Findings) -> Iterator[str]:
 def _group_maps(findings: Findings) -> Iterator[str]:
     groups = findings.groups
     maps = groups.agreements.get(MAPS) if groups else None
-    if groups is None or maps is None or maps.between.mean is None:
+    if groups is None or maps is None:
         return
-    tested = f" {relabeling_words(maps.relabeling)}" if maps.relabeling else ""
-    yield f"By group, maps correlate with r = {agreement_words(maps)}.{tested}"
+    if _has_pairs(maps):
+        tested = f" {relabeling_words(maps.relabeling)}" if maps.relabeling else ""
+        yield f"By group, maps correlate with r = {agreement_words(maps)}.{tested}"
     families = findings.families.agreements.get(MAPS) if findings.families else None
     if families is not None and families.relabeling is not None:
         yield (
@@ -163,9 +165,20 @@ def _group_maps(findings: Findings) -> Iterator[str]:
         )
 
 
-def agreement_words(agreement: GroupAgreement) -> str:
-    """Return how alike models are within each group and between the groups."""
-    within = ", ".join(
-        f"{number(each.mean, 2)} within {name}" for name, each in agreement.within.items()
+def _has_pairs(agreement: GroupAgreement | None) -> TypeGuard[GroupAgreement]:
+    """Return whether there are pairs within a group and between the groups."""
+    return (
+        agreement is not None
+        and agreement.between.mean is not None
+        and any(each.mean is not None for each in agreement.within.values())
     )
-    return f"{within}, {number(agreement.between.mean, 2)} between"
+
+
+def agreement_words(agreement: GroupAgreement) -> str:
+    """Return how alike models are within each group that has pairs, and between the groups."""
+    within = [
+        f"{number(each.mean, 2)} within {name}"
+        for name, each in agreement.within.items()
+        if each.mean is not None
+    ]
+    return ", ".join([*within, f"{number(agreement.between.mean, 2)} between"])

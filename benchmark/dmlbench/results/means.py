@@ -37,16 +37,19 @@ def plain_mean(
     """
     array = np.asarray(values, np.float64)
     known = ~np.isnan(array)
-    groups = assign_groups(len(array), rng, units=scenes)
     images, left_out = int(known.sum()), int((~known).sum())
     if not images:
         why = absent or "no image has a value"
         return Mean(value=None, ci95=None, images=0, left_out=left_out, reason=why)
 
-    def mean(rows: NDArray[np.bool_]) -> float | None:
-        return float(array[known & rows].mean()) if (known & rows).any() else None
+    values_known = array[known]
+    units = None if scenes is None else [scenes[row] for row in np.flatnonzero(known).tolist()]
+    groups = assign_groups(images, rng, units=units)
 
-    full, replicates = float(array[known].mean()), leave_groups_out(mean, groups)
+    def mean(rows: NDArray[np.bool_]) -> float | None:
+        return float(values_known[rows].mean()) if rows.any() else None
+
+    full, replicates = float(values_known.mean()), leave_groups_out(mean, groups)
     ci95 = None if replicates is None else jackknife_interval(full, replicates)
     if ci95 is not None:
         ci95 = max(ci95[0], limits[0]), min(ci95[1], limits[1])

@@ -133,9 +133,40 @@ def belong_to_scenes(codes: Ints, scenes: Ints) -> bool:
     >>> belong_to_scenes(np.array([5, 5, 7]), np.array([0, 0, 1]))
     True
     """
-    label_of_scene = np.empty(int(scenes.max(initial=-1)) + 1, dtype=codes.dtype)
+    label_of_scene = np.empty(int(scenes.max(initial=0)) + 1, dtype=codes.dtype)
     label_of_scene[scenes] = codes
     return bool((label_of_scene[scenes] == codes).all())
+
+
+def scenes_that_differ(codes: Ints, scenes: Ints) -> int:
+    """Return in how many scenes a label differs that all but belongs to the scene.
+
+    It does where images of one scene agree more than halfway from chance to always, as is so of a
+    label of scenes with a few mistakes and not of one that was swept within them.
+
+    Args:
+        codes, scenes: [n] codes of labels and scenes, 0..C-1 and 0..S-1.
+
+    Returns:
+        0 for labels that belong to scenes, and for those that vary within them.
+
+    >>> scenes_that_differ(np.array([0, 0, 0, 0, 1, 1, 1, 0]), np.array([0, 0, 0, 0, 1, 1, 1, 1]))
+    1
+    >>> scenes_that_differ(np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]))
+    0
+    """
+
+    def pairs(part: Ints) -> int:
+        counts = np.unique(part, return_counts=True)[1]
+        return int((counts * (counts - 1)).sum())
+
+    inside, alike = pairs(scenes), pairs(codes)
+    both = pairs(scenes.astype(np.int64) * (int(codes.max(initial=0)) + 1) + codes)
+    images = len(codes) * (len(codes) - 1)
+    if both == inside or both / inside - alike / images <= (1 - alike / images) / 2:
+        return 0
+    cells = np.unique(np.stack([scenes, codes]), axis=1)[0]
+    return int((np.bincount(cells) > 1).sum())
 
 
 def _units(codes: Ints, scenes: Ints | None) -> Ints:
@@ -214,7 +245,10 @@ def _distinct(labels: NDArray[np.generic], name: str) -> tuple[Sequence[object],
 
 
 def _absent(label: object) -> bool:
-    return label is None or (isinstance(label, float) and math.isnan(label))
+    """Return whether a label stands for none: None, NaN, or pandas' own NA and NaT."""
+    if label is None or type(label).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(label, float | np.floating) and math.isnan(label)
 
 
 def lowest_of_bin(values: NDArray[np.float64], bins: Ints) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dmlbench.scores.uncertainty import PERMUTATIONS, generator
+from dmlbench.scores.uncertainty import PERMUTATIONS, generator, whole_scenes
 from dmldata.common.arrays import Ints
 from dmldata.common.errors import InputError
 from dmldata.common.progress import Advance, Progress
@@ -108,15 +108,8 @@ class Options:
         scenes = self.scenes_of(rows)
         if scenes is None or len(rows) <= maximum:
             return self.choose(rows, maximum, purpose)
-        present, sizes = np.unique(scenes, return_counts=True)
-        chosen, images = [], 0
-        for scene in generator(self.seed, purpose).permutation(len(present)).tolist():
-            if images + sizes[scene] <= maximum:
-                chosen.append(present[scene])
-                images += int(sizes[scene])
-        if not chosen:
-            return self.choose(rows, maximum, purpose)
-        return np.sort(rows[np.isin(scenes, chosen)])
+        chosen = whole_scenes(rows, scenes, maximum, generator(self.seed, purpose))
+        return chosen if len(chosen) else self.choose(rows, maximum, purpose)
 
     def stage(self, name: str, total: int) -> Advance:
         """Return a function to call with each further amount of a stage that is done."""

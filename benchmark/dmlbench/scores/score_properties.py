@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from dmlbench.scores.labels import (
     check_kind,
     encode_labels,
     property_values,
+    scenes_that_differ,
 )
 from dmlbench.scores.options import Options, ScoreSettings, default_queries
 from dmlbench.scores.order import order_scores
@@ -147,12 +148,26 @@ def measure_properties(
         settings=_applied_settings(array, scored, options, held)
         | {"pairs": {name: counts.model_dump() for name, counts in pairs.pairs.items()}},
         geometry=geometry,
-        notes=tuple(
-            embedding_notes(
+        notes=(
+            *embedding_notes(
                 array[options.choose_images(np.arange(images), MAX_IMAGES, "shape")], rank
-            )
+            ),
+            *_label_notes(labels, options),
         ),
     )
+
+
+def _label_notes(labels: Mapping[str, Labels], options: Options) -> Iterator[str]:
+    """Yield notes on labels that belong to scenes but for a few images."""
+    for name, coded in labels.items():
+        scenes = options.scenes_of(coded.rows)
+        count = 0 if scenes is None else scenes_that_differ(coded.codes, scenes)
+        if count:
+            yield (
+                f"property '{name}' is one throughout most scenes but differs within {count}: so "
+                "images of one scene count as neighbors, and chance deals labels within scenes; if "
+                "these are mistakes, mend them"
+            )
 
 
 def measure_neighbors(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator
 
@@ -14,6 +15,9 @@ from dmldata.common.arrays import Ints
 from dmldata.common.errors import InputError
 
 PERMUTATIONS = 199
+MIN_EXCHANGES = 40
+"""Distinct ways of dealing labels to images below which nothing can be rarer than the 2.5 % that a
+central 95 % leaves on each side, so that there is no chance interval."""
 
 
 def generator(seed: int, *purpose: str) -> np.random.Generator:
@@ -54,7 +58,8 @@ def permuted_orders(
     Images of one scene are alike whatever the label, so an order leaves scenes whole: a label that
     belongs to the scene (all its images have it) changes places with that of another scene of as
     many images, any other label with those within its scene. Source: restricted permutations of
-    grouped observations, as in Anderson and ter Braak, 2003.
+    grouped observations, as in Anderson and ter Braak, 2003. None are yielded where fewer than
+    MIN_EXCHANGES of them give the images other labels, as where scenes differ in size.
 
     Args:
         codes: [n] label code of each image.
@@ -70,11 +75,51 @@ def permuted_orders(
         by_scene[sizes[by_scene] == size].reshape(-1, size) for size in np.unique(sizes).tolist()
     ]
     whole = belong_to_scenes(codes, scenes)
+    if _log_exchanges(codes, scenes, whole=whole) < math.log(MIN_EXCHANGES - 0.5):
+        return
     for _ in range(count):
         order = np.empty(len(codes), dtype=np.intp)
         for block in blocks:
             order[block] = rng.permutation(block) if whole else rng.permuted(block, axis=1)
         yield order
+
+
+def _log_exchanges(codes: Ints, scenes: Ints, *, whole: bool) -> float:
+    """Return the logarithm of the number of ways in which `permuted_orders` can deal labels.
+
+    >>> round(math.exp(_log_exchanges(np.array([0, 1, 2]), np.array([0, 1, 2]), whole=True)))
+    6
+    >>> round(math.exp(_log_exchanges(np.array([0, 1, 0]), np.array([0, 0, 1]), whole=False)))
+    2
+    """
+    place, label = scenes, codes
+    if whole:
+        first, sizes = np.unique(scenes, return_index=True, return_counts=True)[1:]
+        place, label = sizes, codes[first]
+    of_places = np.unique(place, return_counts=True)[1]
+    of_both = np.unique(np.stack([place, label]), axis=1, return_counts=True)[1]
+    numbers = [
+        np.array([math.lgamma(n + 1) for n in part.tolist()]) for part in (of_places, of_both)
+    ]
+    return float(numbers[0].sum() - numbers[1].sum())
+
+
+def whole_scenes(rows: Ints, scenes: Ints, maximum: int, rng: np.random.Generator) -> Ints:
+    """Return at most `maximum` of some images [n], in ascending order: random whole scenes.
+
+    Args:
+        scenes: [n] scene of each of these images.
+
+    Returns:
+        None of the images where no scene fits.
+    """
+    present, sizes = np.unique(scenes, return_counts=True)
+    chosen, images = [], 0
+    for scene in rng.permutation(len(present)).tolist():
+        if images + sizes[scene] <= maximum:
+            chosen.append(present[scene])
+            images += int(sizes[scene])
+    return np.sort(rows[np.isin(scenes, chosen)])
 
 
 def permuted_codes(

@@ -85,7 +85,7 @@ def verification_scores(
             orders = permuted_orders(
                 codes[name], options.permutations, rng, options.scenes_of(rows)
             )
-            return pairs.score(codes[name], list(orders))
+            return pairs.score(codes[name], list(orders), options.scenes_of(rows))
 
         for name, (scores, counts) in in_order(score, names, options.threads):
             result.scores[name], result.pairs[name] = scores, counts
@@ -220,8 +220,14 @@ class _Pairs:
         without = [bins.count_within(Members.of(everything, mask), order)[0] for mask in masks]
         return cls(bins, units, groups, masks, without)
 
-    def score(self, codes: Ints, orders: Sequence[Ints]) -> tuple[Scores, PairCounts]:
-        """Return the scores of label codes [n] and of their permutations."""
+    def score(
+        self, codes: Ints, orders: Sequence[Ints], scenes: Ints | None
+    ) -> tuple[Scores, PairCounts]:
+        """Return the scores of label codes [n] and of their permutations.
+
+        Args:
+            scenes: [n] scene of each image; None where each shows its own.
+        """
         bins, itself = self.bins, np.arange(len(codes))[None]
         codes = np.unique(codes, return_inverse=True)[1]
         members = Members.of(codes)
@@ -246,7 +252,9 @@ class _Pairs:
             by_bin, by_level = bins.tally_within(staying, itself, thresholds.level, LEVELS)
             replicates.append(self._values(by_bin[0], everything))
             replicates[-1][OPIS] = thresholds.replicate(by_level[0], mask, group)
-        sample = Sample(counts.same, self._images_of_pairs(codes))
+        paired = self._has_pair(codes)
+        shown = np.flatnonzero(paired) if scenes is None else np.unique(scenes[paired])
+        sample = Sample(counts.same, len(shown))
         scores = {
             key: make_score(
                 key,
@@ -259,11 +267,10 @@ class _Pairs:
         }
         return scores, counts
 
-    def _images_of_pairs(self, codes: Ints) -> int:
-        """Return how many images have a pair with the same label: another unit has it, too."""
-        labels, counts = np.unique(codes, return_counts=True)
-        units = np.unique(np.stack([codes, self.units]), axis=1)[0]
-        return int(counts[np.bincount(units, minlength=len(labels)) > 1].sum())
+    def _has_pair(self, codes: Ints) -> NDArray[np.bool_]:
+        """Return which images [n] have a pair with the same label: another unit has it, too."""
+        of_units = np.unique(np.stack([codes, self.units]), axis=1)[0]
+        return (np.bincount(of_units) > 1)[codes]
 
     def _values(self, same: Ints, everything: Ints) -> dict[str, float]:
         """Return the scores, all but OPIS, of the pairs in each bin."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from dmldata.common.errors import InputError
 from dmldata.common.files import check_regular
 from dmldata.common.foreign import archive_names, check_expansion, read_parquet, reading
+from dmldata.contract.samples import CAMERA_MATRIX
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,8 +41,9 @@ def read_embeddings(path: str | Path) -> StoredRows:
     """Read the array in a .npy or .npz file, the tensor in a .pt, or the columns of a .parquet.
 
     Of several arrays or tensors, the one called `embeddings` (or `embedding`, `features`, `emb`) is
-    used. A parquet file holds a column of lists, or one column of numbers per dimension, and may
-    hold keys (`key`, `file`, `file_name`, `id` or `image`). Pickled objects are refused, never
+    used. A parquet file holds a column of lists, or one column of numbers per dimension (`e0`,
+    `e1`, ...; without such names, all columns of numbers where there is nothing else but keys), and
+    may hold keys (`key`, `file`, `file_name`, `id` or `image`). Pickled objects are refused, never
     executed.
 
     Raises:
@@ -149,16 +153,39 @@ def _from_parquet(path: Path) -> StoredRows:
     types = {field.name: field.type for field in table.schema}
     keys = _keys(table, path)
     lists = [name for name, kind in types.items() if pa.types.is_list(kind) or _is_fixed(kind)]
-    named = [name for name in _NAMES if name in lists] or lists
-    if len(named) >= 1 and (len(lists) == 1 or named != lists):
-        return StoredRows(np.array(table[named[0]].to_pylist()), keys)
-    numbers = [name for name, kind in types.items() if pa.types.is_floating(kind)]
-    if lists or not numbers:
+    floats = [name for name, kind in types.items() if pa.types.is_floating(kind)]
+    others = types.keys() - set(lists) - set(floats) - set(_KEY_COLUMNS)
+    numbered = _numbered(floats)
+    dimensions = numbered[0] if len(numbered) == 1 else []
+    named = [name for name in _NAMES if name in lists]
+    if named or (len(lists) == 1 and not numbered and CAMERA_MATRIX not in lists):
+        return StoredRows(np.array(table[(named or lists)[0]].to_pylist()), keys)
+    if not numbered and not lists and not others:
+        dimensions = floats
+    if not dimensions or set(lists) - {CAMERA_MATRIX}:
         raise InputError(
-            f"{path}: columns {', '.join(types)}; valid: a column of lists called "
-            f"'{_NAMES[1]}', or a column of numbers per dimension"
+            f"{path}: columns {', '.join(types)}: it is not clear which are embeddings; valid: a "
+            f"column of lists called '{_NAMES[1]}', or a column per dimension: e0, e1, ..."
         )
-    return StoredRows(np.column_stack([table[name].to_numpy() for name in numbers]), keys)
+    return StoredRows(np.column_stack([table[name].to_numpy() for name in dimensions]), keys)
+
+
+def _numbered(columns: Sequence[str]) -> list[list[str]]:
+    """Return the columns that are one name with the numbers 0 to D - 1 or 1 to D, by name.
+
+    >>> _numbered(["hue", "e1", "e0", "e2", "x7"]), _numbered(["x", "y"])
+    ([['e0', 'e1', 'e2']], [])
+    """
+    by_stem: dict[str, dict[int, str]] = {}
+    for name in columns:
+        match = re.fullmatch(r"(.*?)(\d+)", name)
+        if match:
+            by_stem.setdefault(match[1], {})[int(match[2])] = name
+    return [
+        [numbers[number] for number in sorted(numbers)]
+        for numbers in by_stem.values()
+        if len(numbers) > 1 and max(numbers) - min(numbers) == len(numbers) - 1 and min(numbers) < 2
+    ]
 
 
 def _keys(table: pa.Table, path: Path) -> tuple[str, ...] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,7 +115,9 @@ class TrainedModel:
             reference = fill_in_loss(self.recipe.model, self.loss, self.fold)
             return load_model(reference, loss=self.loss)
         self._train()
-        return load_model(str(self._task.settings.file))
+        file = self._task.settings.file
+        # A study that is published does not say in which folder of whose machine it was made.
+        return replace(load_model(str(file)), reference=str(file.relative_to(self._out)))
 
     def _checkpoint(self, epoch: int) -> LoadedModel:
         self._train()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote, unquote
 
 from pydantic import Field, field_validator
 
@@ -106,4 +107,26 @@ class TrainSettings(StrictModel):
         left_out |= {"start_seed"} if self.start_seed is None else set()
         # Several devices have batches of their own, one has the same wherever it is.
         left_out -= {"devices"} if self.device_count > 1 else set()
-        return self.model_dump(mode="json", exclude=left_out)
+        return self.model_dump(mode="json", exclude=left_out) | {"trunk": self.shared_trunk}
+
+    @property
+    def shared_trunk(self) -> str:
+        """The trunk, without the folder that a file of the user's lies in."""
+        return _without_folder(self.trunk)
+
+
+def _without_folder(reference: str) -> str:
+    """Return the reference of a trunk as files that are shared name it.
+
+    >>> _without_folder("timm:resnet50?weights=/home/ada/my%20w.pth&seed=1")
+    'timm:resnet50?weights=my%20w.pth&seed=1'
+    >>> _without_folder("timm:resnet50?weights=package:resnet50")
+    'timm:resnet50?weights=package:resnet50'
+    """
+    name, mark, options = reference.partition("?")
+    shown = []
+    for option in options.split("&"):
+        key, _, value = option.partition("=")
+        is_file = key == "weights" and not value.startswith("package:")
+        shown.append(f"{key}={quote(Path(unquote(value)).name)}" if is_file else option)
+    return f"{name}{mark}{'&'.join(shown)}"

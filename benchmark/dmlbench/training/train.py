@@ -67,10 +67,10 @@ def train(settings: TrainSettings, *, say: Say = say, quiet: bool = False) -> Pa
         say(f"note: {note}")
     _check_precision(settings)
     with exclusive_folder(settings.folder) if first else nullcontext():
-        if first:
-            keep_plan(settings.folder, task.plan)
         start = task.start()
         weights = hash_tensors(start.network.trunk.state_dict())
+        if first:
+            _keep(task, weights)
         history = (
             _score(task, start, quiet)
             if task.is_control
@@ -103,10 +103,10 @@ def train_first(settings: TrainSettings, epochs: int, *, quiet: bool = False) ->
     else:
         _check_precision(settings)
         with exclusive_folder(settings.folder) if first else nullcontext():
-            if first:
-                keep_plan(settings.folder, task.plan)
             start = task.start()
             weights = hash_tensors(start.network.trunk.state_dict())
+            if first:
+                _keep(task, weights)
             history = _fit(task, start, weights, _discard, quiet or not first, until=epochs)
     return [row for row in history if (row["epoch"] or 0) <= epochs]
 
@@ -243,15 +243,28 @@ def _save(task: Task, start: Start, weights: str, history: History) -> None:
 
 def _write(task: Task, start: Start, weights: str, file: Path, outcome: dict[str, Any]) -> None:
     """Write the network as it is, with its plan and the outcome of its training so far."""
-    began = {"start": {"trunk": task.settings.trunk, "trunk_sha256": weights}}
     save_safetensors(
         start.network,
         start.trunk,
         start.preprocessing,
         file,
         loss=task.settings.loss,
-        training=task.plan | began | outcome,
+        training=task.plan | _began(task, weights) | outcome,
     )
+
+
+def _began(task: Task, weights: str) -> dict[str, Any]:
+    return {"start": {"trunk": task.settings.shared_trunk, "trunk_sha256": weights}}
+
+
+def _keep(task: Task, weights: str) -> None:
+    """Write what decides the training into its folder, or check that it is that of before.
+
+    Raises:
+        InputError: the folder is of a training with other settings, or from other weights.
+    """
+    own = has_own_weights(task.settings.trunk)
+    keep_plan(task.settings.folder, task.plan | (_began(task, weights) if own else {}))
 
 
 def _without_clock(row: dict[str, float | None]) -> dict[str, float | None]:

@@ -153,8 +153,12 @@ def render(
             say(f"folder: {out}")
         if manifest is not None:
             _already(manifest, out, as_json)
+            left_out = _left_out(manifest)
         else:
-            _render(plan, engine, Path(out), requested_slice, make_executor, limits, as_json)
+            left_out = _render(
+                plan, engine, Path(out), requested_slice, make_executor, limits, as_json
+            )
+        _complain(left_out)
         return
     if part is not None:
         raise InputError(f"--slice {part}: --out has to be a folder; 'dmlgen merge' accepts a URL")
@@ -179,6 +183,7 @@ def _render_to_url(
     if manifest is not None:
         check_request(manifest, plan, engine, destination.name)
         _already(manifest, destination.name, as_json)
+        _complain(_left_out(manifest))
         return
     begun = destination.begun()
     if begun is not None:
@@ -187,8 +192,12 @@ def _render_to_url(
     rendered = finished(plan, engine, local, _other_work(local))
     destination.check()
     if rendered is None:
-        _render(plan, engine, local, None, make_executor, limits, as_json, named=destination.name)
+        named = destination.name
+        left_out = _render(plan, engine, local, None, make_executor, limits, as_json, named)
+    else:
+        left_out = _left_out(rendered)
     _carry(local, destination, as_json)
+    _complain(left_out)
 
 
 def status(
@@ -253,6 +262,7 @@ def merge(
     _conclude(manifest, where if destination is None else destination.name, as_json, {})
     if destination is not None:
         _carry(local, destination, as_json)
+    _complain(_left_out(manifest))
 
 
 def _check_executor(options: ExecutorOptions) -> None:
@@ -292,8 +302,12 @@ def _render(
     limits: Limits,
     as_json: bool,
     named: str | None = None,
-) -> None:
-    """Render a plan or a slice of it into a folder and report the outcome."""
+) -> dict[str, str]:
+    """Render a plan or a slice of it into a folder and report the outcome.
+
+    Returns:
+        Keys of the images that are left out, with the reason.
+    """
     from dmlgen.rendering.job import staging_of
     from dmlgen.rendering.monitor import time_split, watched
     from dmlgen.rendering.run import RenderProgress, render_slice
@@ -325,13 +339,13 @@ def _render(
     speed = _speed(last)
     if part is None:
         _conclude(manifest, named or str(out), as_json, speed, time_split(last))
-        return
+        return _left_out(manifest)
     if as_json:
         say(json.dumps({"event": "done", "slice": str(part), "out": str(out), **speed}))
     else:
         merge = command("dmlgen", "merge", out)
         say(f"slice {part} is rendered; when all {part.of} are rendered, run: {merge}")
-    _complain(set_aside)
+    return set_aside
 
 
 def _speed(progress: RenderProgress) -> dict[str, float]:
@@ -357,11 +371,10 @@ def _conclude(
         if split:
             say(f"time of the workers: {split}")
         say(_next_commands(out))
-    _complain({image.key: image.why for image in manifest.set_aside})
 
 
 def _already(manifest: Manifest, out: str, as_json: bool) -> None:
-    """Say that a dataset was rendered before, and end as the render that made it did."""
+    """Say that a dataset was rendered before."""
     if as_json:
         _conclude(manifest, out, as_json, {})
         return
@@ -371,7 +384,6 @@ def _already(manifest: Manifest, out: str, as_json: bool) -> None:
         f"{manifest.name}, fingerprint {manifest.fingerprint}); nothing to do"
     )
     say(_next_commands(out))
-    _complain({image.key: image.why for image in manifest.set_aside})
 
 
 def _next_commands(out: str) -> str:
@@ -383,6 +395,10 @@ def _next_commands(out: str) -> str:
     if is_url(out):
         return f"next: {evaluate}"
     return f"next: {command('dmlgen', 'preview', place)}   or: {evaluate}"
+
+
+def _left_out(manifest: Manifest) -> dict[str, str]:
+    return {image.key: image.why for image in manifest.set_aside}
 
 
 def _complain(set_aside: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Set the faces of a mesh from arrays; `Mesh.from_pydata`, for lists, takes several times as long."""
+"""Set the faces of a mesh from arrays; Blender's `Mesh.from_pydata` takes several times as long."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from dmldata.contract.samples import SAMPLES_FILE
 from dmldata.dataset import open_dataset
 from dmldata.verify import Problem, verify
 from dmlgen.publish.privacy import private_problems
-from dmlgen.publish.stores import MARK, Store
+from dmlgen.publish.stores import BEFORE, MARK, Store
 from dmlgen.publish.versions import version_problem
 from dmlgen.rendering.remote import files_to_upload
 
@@ -216,12 +216,15 @@ def set_version(folder: Path, version: str) -> None:
 
 
 def _published(store: Store) -> Manifest | None:
-    """Read the published manifest; None if there is none or its publication is unfinished.
+    """Read the published manifest; of an unfinished publication that of the version it replaces.
+
+    Returns:
+        None if nothing was published there.
 
     Raises:
         InputError: the file is not a manifest of this kind.
     """
-    data = store.read(MANIFEST_FILE)
+    data = store.read(MANIFEST_FILE) or store.read(BEFORE)
     if data is None:
         return None
     try:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 HUB = "hf://"
 MARK = ".publishing"
 """File that marks an unfinished publication into a folder: it lists the files of the dataset."""
+BEFORE = ".published"
+"""Manifest of the version that an unfinished publication into a folder replaces."""
 
 
 class Store(Protocol):
@@ -134,6 +136,9 @@ class FolderStore:
         at = ""
         try:
             self._fs.makedirs(self._root, exist_ok=True)
+            at = f"/{BEFORE}"
+            if (before := self.read(MANIFEST_FILE)) is not None:
+                self._fs.pipe_file(f"{self._root}/{BEFORE}", before)
             at = f"/{MARK}"
             names = self.files().union(gone, (file.name for file in (*data_files, manifest)))
             self._fs.pipe_file(f"{self._root}/{MARK}", "\n".join(sorted(names)).encode())
@@ -145,7 +150,10 @@ class FolderStore:
                 at = f"/{file.name}"
                 say(f"put {file.name}")
                 self._fs.put_file(str(file), f"{self._root}/{file.name}")
-            self._fs.rm_file(f"{self._root}/{MARK}")
+            for name in (BEFORE, MARK):
+                at = f"/{name}"
+                if self._fs.exists(f"{self._root}/{name}"):
+                    self._fs.rm_file(f"{self._root}/{name}")
         except Exception as error:
             raise self._failed("written", error, at) from error
 
@@ -229,6 +237,11 @@ class HubStore:
             self._api.create_repo(
                 self._repository, repo_type="dataset", private=self._private, exist_ok=True
             )
+            if self._private and not self._is_private():
+                raise InputError(
+                    f"--private: {self.name} is there and public; make it private first, or leave "
+                    "out --private"
+                )
             if operations:
                 say(f"put {len(new)} files in one commit")
                 self._api.create_commit(
@@ -240,9 +253,14 @@ class HubStore:
             self._api.create_tag(
                 self._repository, tag=f"v{version}", repo_type="dataset", exist_ok=True
             )
+        except InputError:
+            raise
         except Exception as error:
             raise self._failed("written", error) from error
         self._entries = None
+
+    def _is_private(self) -> bool:
+        return bool(self._api.repo_info(self._repository, repo_type="dataset").private)
 
     def _tree(self) -> dict[str, RepoFile | RepoFolder]:
         from huggingface_hub.errors import RepositoryNotFoundError

@@ -51,6 +51,14 @@ def is_render(staging: Path) -> bool:
     return has_job(staging) or is_held(staging)
 
 
+def remove_staging(staging: Path) -> None:
+    """Remove a finished staging folder, frames first: interrupted, it still says whose it was."""
+    for pack in staging.glob("*.tar"):
+        pack.unlink()
+    (staging / _JOB).unlink(missing_ok=True)
+    shutil.rmtree(staging)
+
+
 def has_job(staging: Path) -> bool:
     """Return whether a staging folder has a job, and so belongs to a render with frames."""
     return (staging / _JOB).is_file()

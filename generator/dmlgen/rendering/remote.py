@@ -107,18 +107,20 @@ class Destination:
         Each file is read back. A file that already has the same bytes there is not sent again.
 
         Raises:
-            InputError: the place holds a part of another dataset.
+            InputError: the place holds another dataset, or a part of one.
             PrismError: a file could not be copied; the same call resumes the upload.
         """
         data = (folder / MANIFEST_FILE).read_bytes()
         manifest = read_manifest(data, MANIFEST_FILE)
         with self._writing(_BEGUN, folder):
             begun = self.begun()
-        if begun is not None and begun.fingerprint != manifest.fingerprint:
+            # Another process may have ended here since `check`.
+            there = self._read(MANIFEST_FILE) if begun is None else begun
+        if there is not None and there.fingerprint != manifest.fingerprint:
             raise InputError(
-                f"{self.name} holds a part of another dataset, {begun.name} (fingerprint "
-                f"{begun.fingerprint}, not {manifest.fingerprint}); delete what is there, or give "
-                "another --out"
+                f"{self.name} holds {'' if begun is None else 'a part of '}another dataset, "
+                f"{there.name} (fingerprint {there.fingerprint}, not {manifest.fingerprint}); "
+                "delete what is there, or give another --out"
             )
         files = files_to_upload(folder)
         with self._writing(_BEGUN, folder):

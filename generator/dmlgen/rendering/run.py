@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +27,7 @@ from dmlgen.rendering.job import (
     has_job,
     held,
     other_request,
+    remove_staging,
     requested,
     set_aside_in,
     slices_in,
@@ -121,7 +121,7 @@ def render(
                 on_progress(progress)
 
         manifest = assemble(plan, engine, out, lambda _: done.store, done.set_aside, report)
-        shutil.rmtree(done.staging)
+        remove_staging(done.staging)
     return manifest
 
 
@@ -195,20 +195,22 @@ def merge(
     set_aside = {key: why for key, why in set_aside.items() if key not in stores}
     plan, engine = requested(stagings[0])
     missing = {image.key for image in plan.images} - stores.keys() - set_aside.keys()
-    if missing:
-        raise InputError(
-            f"{len(missing)} of {len(plan.images)} images are in none of the {len(stagings)} "
-            f"slices; render the others with --slice, or name their folders too"
-        )
     with held(out, None) as out_staging:
         if has_job(out_staging):
             raise InputError(f"{out} holds an unfinished render itself; give another --out")
         manifest = finished(plan, engine, out, instead)
-        if manifest is None or {image.key for image in manifest.set_aside} != set_aside.keys():
+        # Where images are missing though the dataset is there, a merge was taking slices away.
+        if missing and manifest is None:
+            raise InputError(
+                f"{len(missing)} of {len(plan.images)} images are in none of the {len(stagings)} "
+                f"slices; render the others with --slice, or name their folders too"
+            )
+        same = manifest is not None and {one.key for one in manifest.set_aside} == set_aside.keys()
+        if manifest is None or not (missing or same):
             manifest = assemble(plan, engine, out, stores.__getitem__, set_aside, progress)
         for staging in stagings:
             if staging.parent.resolve() == out.resolve():
-                shutil.rmtree(staging)
+                remove_staging(staging)
     return manifest
 
 

@@ -21,6 +21,9 @@ MAX_DEATHS = 2
 MAX_LOSSES = 6
 """Number of workers that are lost at a row after which it is set aside. A machine that fails takes
 several workers with it, including those that are started there before its failure is noticed."""
+MAX_IN_SUCCESSION = 8
+"""Number of rows that are set aside with no frame between them after which the run ends: it is not
+the rows that fail."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class Supervisor:
         self._losses: Counter[str] = Counter()
         self._set_aside: dict[str, str] = {}
         self._frames = 0
+        self._in_succession = 0
         self._worked = time.monotonic()
 
     def run(self, units: Sequence[Unit], tick: Callable[[], None] = lambda: None) -> dict[str, str]:
@@ -104,8 +108,8 @@ class Supervisor:
 
         Raises:
             InputError: no worker can render what the user asks for.
-            PrismError: workers fail before a single frame is rendered; or there was no room for a
-                worker for as long as one may take to start.
+            PrismError: workers fail before a single frame is rendered, or at every row of late; or
+                there was no room for a worker for as long as one may take to start.
         """
         self._queue = deque(deque(unit) for unit in units)
         self._worked = time.monotonic()
@@ -189,6 +193,7 @@ class Supervisor:
         state.frames += 1
         state.memory = event.memory
         self._frames += 1
+        self._in_succession = 0
         self._on_frame(event.frame)
         self._feed(event.worker)
 
@@ -202,9 +207,15 @@ class Supervisor:
             if counts[suspect] >= maximum:
                 state.held.popleft()
                 self._set_aside[suspect] = why
+                self._in_succession += 1
         self._dismiss(worker)
         if not self._frames and len(self.replaced) > MAX_DEATHS * self._executor.slots():
             raise PrismError(f"no picture could be rendered: {why}")
+        if self._in_succession >= MAX_IN_SUCCESSION:
+            raise PrismError(
+                f"the last {self._in_succession} images could not be rendered, one after another: "
+                f"{why}; finished images are kept: run the same command again to resume"
+            )
 
     def _look_for_room(self) -> None:
         """End the run if there has been no room for a single worker for too long."""

@@ -286,6 +286,32 @@ def test_embeddings_in_any_file_are_the_same(tmp_path, name):
     assert loaded.keys == (tuple("abcd") if name.endswith(".parquet") else None)
 
 
+def test_columns_that_are_no_dimensions_are_not_taken_for_them(tmp_path):
+    """Tables that were joined with those of a dataset also hold its numbers."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def load(**columns):
+        pq.write_table(pa.table({"key": list("abcd"), **columns}), tmp_path / "e.parquet")
+        return load_model(f"embeddings:{tmp_path / 'e.parquet'}").rows
+
+    dimensions = {f"e{n}": ROWS[:, n] for n in (2, 0, 1)}
+    hue, matrix = np.array([0.1, 0.2, 0.3, 0.4]), np.ones((4, 16)).tolist()
+    for more in ({"paint_hue": hue}, {"camera_matrix": matrix, "paint": list("rgbr")}):
+        np.testing.assert_array_equal(load(**more, **dimensions), ROWS)
+    np.testing.assert_array_equal(load(camera_matrix=matrix, embedding=ROWS.tolist()), ROWS)
+    np.testing.assert_array_equal(load(x=ROWS[:, 0], y=ROWS[:, 1]), ROWS[:, :2])
+    for unclear in (
+        {"camera_matrix": matrix, "paint_hue": hue},
+        {"paint": list("rgbr"), "paint_hue": hue},
+        {"a": ROWS.tolist(), "b": ROWS.tolist()},
+        {"a": ROWS.tolist(), **dimensions},
+        {**dimensions, **{f"f{n}": hue for n in range(2)}},
+    ):
+        with pytest.raises(InputError, match="it is not clear which are embeddings; valid: a col"):
+            load(**unclear)
+
+
 def test_a_byte_order_mark_is_no_part_of_a_key(tmp_path):
     np.save(tmp_path / "e.npy", ROWS)
     (tmp_path / "e.keys.txt").write_bytes(b"\xef\xbb\xbfa\nb\nc\nd\n")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 import numpy as np
@@ -111,6 +112,8 @@ def test_tables_page_and_summary_say_the_same(study, numbers):
         assert title in page
         assert title in summary
     assert "<script" not in page
+    assert "within classification" not in summary, "a group of one loss has no pairs"
+    assert not re.search(r"^## [^\n]*\n\n+##", summary, re.MULTILINE), "a heading above nothing"
 
 
 def _tables():

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import dataclasses
 import gc
+import json
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from dmlbench.training.folder import exclusive_folder
 from dmlbench.training.hyperparameters import PROFILES
 from dmlbench.training.learner import OPTIMIZERS
 from dmlbench.training.task import plan_task
-from dmlbench.training.train import make_learner
+from dmlbench.training.train import make_learner, train_first
 from dmldata import open_dataset
 from dmldata.common.errors import InputError, ModelError, PrismError
 
@@ -191,8 +192,24 @@ def test_a_model_of_other_weights_of_its_trunk_is_no_result(settings, tmp_path):
     write(1)
     with pytest.raises(InputError, match="began with other weights than the file of --trunk"):
         run(given)
+    assert str(tmp_path) not in json.dumps(read_training(file))
     (tmp_path / "w.pth").unlink()
     assert run(given) == file
+
+
+def test_training_does_not_go_on_from_other_weights_of_its_trunk(settings, tmp_path):
+    def write(seed):
+        network = load_model(f"{TINY}&seed={seed}").model
+        torch.save(network.state_dict(), tmp_path / "w.pth")
+
+    write(0)
+    given = settings("triplet", trunk=f"timm:test_resnet?weights={tmp_path / 'w.pth'}")
+    train_first(given, 1, quiet=True)
+    write(1)
+    with pytest.raises(InputError, match=r"other settings \(start: trunk_sha256 "):
+        run(given)
+    write(0)
+    assert run(given).is_file()
 
 
 def test_what_one_device_trains_is_the_same_wherever_it_is_and_what_several_train_is_not(settings):

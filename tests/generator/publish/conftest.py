@@ -84,6 +84,10 @@ class Hub:
                 found = re.match(r"/api/datasets/([^/]+/[^/]+)/tree/main", self.path)
                 if found:
                     return self.tree(found[1])
+                found = re.fullmatch(r"/api/datasets/([^/]+/[^/]+)", self.path)
+                if found and found[1] in hub.private:
+                    about = {"id": found[1], "private": hub.private[found[1]], "siblings": []}
+                    return self.answer(about)
                 return self.file(head=False)
 
             def do_HEAD(self):

@@ -434,6 +434,39 @@ def test_a_publication_to_a_folder_goes_on_wherever_it_was_interrupted(
     assert k > 10
 
 
+def test_after_an_interruption_another_dataset_or_a_lower_version_is_still_refused(
+    dmlgen, dataset, tmp_path, monkeypatch
+):
+    target, other = tmp_path / "public", shutil.copytree(dataset, tmp_path / "other")
+    edit(dataset, version="2.0.0")
+    assert dmlgen("publish", dataset, "--to", target)[0] == 0
+    edit(dataset, version="3.0.0", description="Another description.")
+    with monkeypatch.context() as patch:
+        fails_at(patch, 2, OSError(28, "No space left"), (LocalFileSystem, "put_file"))
+        assert dmlgen("publish", dataset, "--to", target)[0] == 1
+    edit(dataset, version="1.5.0")
+    code, _, err = dmlgen("publish", dataset, "--to", target)
+    assert code == 2
+    assert "2.0.0 is published there" in err
+    recipe = open_dataset(str(other)).manifest.recipe
+    edit(other, recipe=dict(recipe) | {"name": "another"})
+    code, _, err = dmlgen("publish", other, "--to", target)
+    assert code == 2
+    assert "holds another dataset, mini-64 2.0.0" in err
+    edit(dataset, version="3.0.0")
+    assert dmlgen("publish", dataset, "--to", target)[0] == 0
+    assert contents(target) == contents(dataset)
+
+
+def test_what_should_be_private_does_not_go_into_a_public_repository(dmlgen, dataset, hub):
+    assert dmlgen("publish", dataset, "--to", f"hf://{NAME}")[0] == 0
+    edit(dataset, version="2.0.0", description="Not yet for everyone.")
+    code, _, err = dmlgen("publish", dataset, "--to", f"hf://{NAME}", "--private")
+    assert code == 2
+    assert f"--private: hf://{NAME} is there and public" in err
+    assert hub.commits == 1
+
+
 def test_a_file_that_was_put_there_by_half_is_put_there_again(
     dmlgen, dataset, tmp_path, monkeypatch
 ):

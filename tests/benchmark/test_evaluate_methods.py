@@ -125,7 +125,7 @@ def test_two_models_without_noise_have_no_ceiling_and_the_table_says_why(
 
 def test_models_with_and_without_noise_are_compared_with_a_note(evaluate, dmlbench, tmp_path):
     evaluate("--method", "gradient")
-    evaluate("--method", "smoothgrad", model="wide")
+    evaluate(model="wide")
     answer = dmlbench("compare", tmp_path / "out", "--json")
     assert answer.exit_code == 0, answer.err
     assert answer.json["comparison"]["saliency"]["pairs"][0]["ceiling"]["value"] < 1

@@ -145,5 +145,7 @@ def test_unknown_loss_and_distance_are_refused(torchscript):
 
 
 def test_scale_without_mean_and_std_is_refused(torchscript):
-    with pytest.raises(ModelError, match="scale 255 needs mean and std"):
+    with pytest.raises(
+        ModelError, match="--scale 255: --mean and --std are of another scale; valid: all three"
+    ):
         load_model(str(torchscript), scale=255)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dmlbench import scores as properties
@@ -101,6 +102,10 @@ def test_settings_that_are_not_valid_are_refused(settings, message):
         np.array([1.0, 1.0, np.nan, 2.0]),
         [1.0, 1.0, float("nan"), 2.0],
         ["x", "x", float("nan"), "y"],
+        [1.0, 1.0, np.float32("nan"), 2.0],
+        pd.Series(["x", "x", pd.NA, "y"], dtype="string"),
+        pd.Series([True, True, pd.NA, False], dtype="boolean"),
+        pd.Series(pd.to_datetime(["2026-01-01", "2026-01-01", None, "2026-01-02"])).astype(object),
     ],
 )
 def test_none_and_nan_mean_no_label(labels):

@@ -115,8 +115,10 @@ def test_differences_that_may_be_luck_are_called_so(two):
         name: tuple(pair.model_copy(update={"p": 0.04}) for pair in pairs)
         for name, pairs in two.differences.items()
     }
-    second = list(summary(two.model_copy(update={"differences": doubtful})))[1]
-    assert "None remains when all 3 properties are counted together" in second
+    first, second = list(summary(two.model_copy(update={"differences": doubtful})))[:2]
+    assert "cannot be told apart when all 3 properties are counted together" in first
+    assert "differ" not in first.partition("difference")[0]
+    assert second.startswith("Taken alone, 2 of them have a paired 95 % interval that excludes 0: ")
 
 
 def test_models_that_differ_in_nothing_are_said_not_to_be_told_apart(compared, dataset, plan):

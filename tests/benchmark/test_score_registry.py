@@ -55,7 +55,7 @@ def test_result_files_require_what_they_have_always_held():
 
 
 def test_scores_that_are_read_alike_share_a_sentence():
-    assert readings(RETRIEVAL).startswith("Precision@1, R-Precision, MAP@R: 1 is perfect")
+    assert readings(RETRIEVAL).startswith("Precision@1, R-Precision: 1 is perfect")
     assert readings((declared("nmi"),)) == ""
 
 

@@ -78,6 +78,7 @@ def test_credentials_of_a_url_are_in_no_error(dmlbench, files, tmp_path):
         ("hf://owner/name@main", "hf://owner/name@main"),
         ("a http://u:p@h/x, b ftp://v:q@i.", "a http://***@h/x, b ftp://***@i."),
         ("http://u:a/b@h/x", "http://***@h/x"),
+        ("see 'http://u:p'w@h/x'", "see 'http://***@h/x'"),
         ("http:/u:p@h", "http:/***@h"),
         ("http://h:80/a@b", "http://h:80/a@b"),
         ("https://h/x?X-Amz-Signature=ab&part=1", "https://h/x?X-Amz-Signature=***&part=1"),

@@ -123,7 +123,7 @@ def _request(bench: Workbench, earlier: SaliencyRequest | None) -> SaliencyReque
 
 
 def _samples(settings: Settings) -> int | Literal["auto"]:
-    """Return the number of noisy copies; nobody sees those of a user's method to count them."""
+    """Return the number of noisy copies: "auto" only where their halves tell when it is enough."""
     countless = settings.samples == AUTO and not has_halves(settings.method)
     return SAMPLES if countless else settings.samples
 

@@ -27,7 +27,12 @@ def pick_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"device '{name}' cannot be used: {str(error).splitlines()[0]}") from error
+        why = str(error).splitlines()[0]
+        if why.startswith("Expected one of"):
+            why = "PyTorch knows no such device"
+        raise InputError(
+            f"device '{name}' cannot be used: {why}; valid: auto, cpu, cuda, mps"
+        ) from error
     return device
 
 

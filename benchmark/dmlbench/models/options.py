@@ -65,7 +65,9 @@ class ModelOptions:
         if self.input_size is not None:
             base = base.with_input_size(self.input_size)
         if self.scale not in (None, base.scale) and (self.mean is None or self.std is None):
-            raise ModelError(f"scale {self.scale} needs mean and std in the same unit")
+            raise ModelError(
+                f"--scale {self.scale}: --mean and --std are of another scale; valid: all three"
+            )
         names = ("mean", "std", "bgr", "scale", "interpolation")
         user_values: dict[str, Any] = {name: getattr(self, name) for name in names}
         return dataclasses.replace(base, **{k: v for k, v in user_values.items() if v is not None})

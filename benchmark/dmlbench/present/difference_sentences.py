@@ -130,8 +130,8 @@ def _of_two(comparison: Comparison) -> Iterator[str]:
         (name for name, pair in known.items() if not pair.tied),
         key=lambda name: -abs(known[name].value or 0.0),
     )
+    farthest = max(max(map(abs, pair.ci95)) for pair in known.values() if pair.ci95)
     if not distinct:
-        farthest = max(max(map(abs, pair.ci95)) for pair in known.values() if pair.ci95)
         yield (
             f"{both} cannot be told apart by any of {len(known)} properties: the paired 95 % "
             f"interval of each difference in {MAIN.title} holds 0, and none reaches beyond "
@@ -139,6 +139,18 @@ def _of_two(comparison: Comparison) -> Iterator[str]:
         )
         return
     parts = [_of_property(comparison, name, known[name]) for name in distinct]
+    sure = _sure(known, distinct)
+    if not sure and sure is not None:
+        yield (
+            f"{both} cannot be told apart when all {len(known)} properties are counted together "
+            f"(Holm, at 95 %), and no difference in {MAIN.title} reaches beyond "
+            f"{number(farthest, DIGITS)} either way."
+        )
+        yield (
+            f"Taken alone, {len(distinct)} of them {'have' if len(distinct) > 1 else 'has'} a "
+            f"paired 95 % interval that excludes 0: {listed(parts, 2 * MAX_NAMED)}."
+        )
+        return
     yield (
         f"{both} differ in {len(distinct)} of {len(known)} properties that embeddings can cluster "
         f"by ({MAIN.title}: difference, paired 95 % interval"
@@ -148,7 +160,7 @@ def _of_two(comparison: Comparison) -> Iterator[str]:
     these = "These are the properties" if len(distinct) > 1 else "It is the only property"
     yield (
         f"{these} whose paired 95 % interval of the difference in {MAIN.title} excludes 0."
-        f"{_together(known, distinct)}"
+        f"{_together(known, distinct, sure)}"
     )
 
 
@@ -164,16 +176,22 @@ def _of_property(comparison: Comparison, name: str, pair: Difference) -> str:
     )
 
 
-def _together(known: Mapping[str, Difference], distinct: Sequence[str]) -> str:
-    """Say which differences remain when all properties are counted together."""
+def _sure(known: Mapping[str, Difference], distinct: Sequence[str]) -> list[str] | None:
+    """Return which differences remain when all properties are counted together; None for one."""
     p_values = {name: pair.p for name, pair in known.items() if pair.p is not None}
     if len(p_values) < len(known) or len(known) == 1:
-        return ""
+        return None
     adjusted = dict(zip(p_values, holm([*p_values.values()]), strict=True))
-    sure = [name for name in distinct if adjusted[name] < LEVEL]
+    return [name for name in distinct if adjusted[name] < LEVEL]
+
+
+def _together(
+    known: Mapping[str, Difference], distinct: Sequence[str], sure: Sequence[str] | None
+) -> str:
+    """Say which differences remain when all properties are counted together."""
+    if sure is None:
+        return ""
     counted = f"when all {len(known)} properties are counted together (Holm, at 95 %)"
-    if not sure:
-        return f" {'None remains' if len(distinct) > 1 else 'It does not remain'} {counted}."
     if len(sure) == len(distinct):
         return f" {'All of them remain' if len(sure) > 1 else 'It remains'} {counted}."
     return f" {listed(sure, 2 * MAX_NAMED)} remain{'s' if len(sure) == 1 else ''} {counted}."

@@ -18,7 +18,7 @@ _READINGS = {
     "between": "more alike than maps of different images, but less than their own noise allows",
     "near ceiling": "nearly as alike as their own noise allows",
     "ceiling": "as alike as their own noise allows",
-    "unsure": "of a likeness that these images do not tell from that of different images' maps",
+    "unsure": "perhaps more alike than maps of different images, which these images do not show",
     "above floor": "more alike than maps of different images",
 }
 

@@ -21,6 +21,7 @@ from dmlbench.saliency.methods import (
     RELIABLE,
     SAMPLES,
     SIGMA,
+    averages_copies,
     has_halves,
     method_named,
     noisy_maps,
@@ -169,10 +170,11 @@ def explain_tensors(
     Other arguments and errors are those of `saliency_maps`.
     """
     distance = distance_named(loaded.distance)
-    reliability = RELIABLE if settings.samples == "auto" else None
+    auto = settings.samples == "auto" and has_halves(settings.method)
+    reliability = RELIABLE if auto else None
     most = SAMPLES if settings.samples == "auto" else settings.samples
     copies = NoisyCopies(keys, most, settings.sigma, settings.seed, loaded.id)
-    if has_halves(settings.method):
+    if averages_copies(settings.method):
         move_model(loaded.folded, images.device)
         map_input = MapInput(
             loaded.folded, images, reference, distance, settings.chunk, settings.precision

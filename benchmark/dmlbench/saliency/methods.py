@@ -324,7 +324,7 @@ class NoisyMaps:
     Attributes:
         maps: [B, H, W], from all copies.
         half_correlation: float64 [B], Pearson r of the maps from either half of them; NaN for a
-            single copy, and where a half has no variance.
+            single copy, without `has_halves`, and where a half has no variance.
         samples: int64 [B], number of copies.
     """
 
@@ -350,24 +350,36 @@ def takes(name: str, setting: str) -> bool:
     return setting in accepted or any(p.kind is p.VAR_KEYWORD for p in accepted.values())
 
 
-def has_halves(name: str) -> bool:
-    """Return whether a method averages over noisy copies whose halves can be compared.
+def averages_copies(name: str) -> bool:
+    """Return whether a method averages over noisy copies.
 
-    >>> has_halves("smoothgrad_paper"), has_halves("gradient")
+    >>> averages_copies("smoothgrad"), averages_copies("gradient")
     (True, False)
     """
     return name in _OF_COPIES
 
 
+def has_halves(name: str) -> bool:
+    """Return whether two halves of the noisy copies tell how reliable the maps of a method are.
+
+    Those of `smoothgrad` do not: it takes the absolute value of a mean, and what noise leaves in it
+    is larger at the same pixels in both halves, however many copies there are.
+
+    >>> has_halves("smoothgrad_paper"), has_halves("smoothgrad")
+    (True, False)
+    """
+    return name == "smoothgrad_paper"
+
+
 def noisy_maps(
     name: str, map_input: MapInput, copies: NoisyCopies, reliability: float | None = None
 ) -> NoisyMaps:
-    """Return the maps of a method that draws noise, and how well two halves of its copies agree.
+    """Return the maps of a method that averages over noisy copies.
 
     Args:
         name: `smoothgrad_paper` or `smoothgrad`.
         reliability: draw no more copies of an image once its map is that reliable (Spearman-Brown;
-            protocol, section 4); None to draw all of them.
+            protocol, section 4); None to draw all of them, as of methods without `has_halves`.
 
     Raises:
         ModelError, ValueError: see `smoothgrad_paper`.
@@ -389,7 +401,8 @@ def noisy_maps(
         halves, samples = sum_over_copies(prepared, copies, _OF_COPIES[name], settled)
         maps = clip_maps(halves.sum(dim=0).abs(), names)
         unknown = np.full(len(names), np.nan)
-        correlation = agreement(halves, range(len(names))) if copies.samples > 1 else unknown
+        known = copies.samples > 1 and has_halves(name)
+        correlation = agreement(halves, range(len(names))) if known else unknown
         return NoisyMaps(maps, correlation, samples.numpy())
 
 

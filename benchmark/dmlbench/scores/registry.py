@@ -73,6 +73,7 @@ class ScoreDeclaration:
 
 
 _RETRIEVAL_READING = "1 is perfect, chance is about the label's share of the images"
+_MAP_READING = "1 is perfect, chance is well below the label's share of the images"
 
 PAIR_SCORES = (
     ScoreDeclaration(
@@ -163,7 +164,7 @@ PROPERTY_SCORES = (
         source=f"protocol 3; {MUSGRAVE}",
         required=True,
         lowest=0.0,
-        reading=_RETRIEVAL_READING,
+        reading=_MAP_READING,
     ),
     ScoreDeclaration(
         "precision_at_1",
@@ -179,7 +180,8 @@ PROPERTY_SCORES = (
         "ami",
         "AMI",
         source="protocol 3; Vinh et al., 2010",
-        reading="k-means against the labels, 0 is chance; NMI is not adjusted for it",
+        reading="k-means against the labels, 0 is chance (in a sweep, of labels that vary within "
+        "scenes); NMI is not adjusted for it",
     ),
     ScoreDeclaration("nmi", "NMI", source="protocol 3", lowest=0.0),
     ScoreDeclaration(
@@ -375,8 +377,8 @@ def scores_of(kind: Kind, *, within_class: bool) -> tuple[ScoreDeclaration, ...]
 def readings(scores: tuple[ScoreDeclaration, ...]) -> str:
     """Return a sentence per reading of these scores; scores with the same reading share one.
 
-    >>> readings((declared("r_precision"), declared("map_at_r")))
-    "R-Precision, MAP@R: 1 is perfect, chance is about the label's share of the images."
+    >>> readings((declared("precision_at_1"), declared("r_precision")))
+    "Precision@1, R-Precision: 1 is perfect, chance is about the label's share of the images."
     """
     return " ".join(_sentences(scores))
 

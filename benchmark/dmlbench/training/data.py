@@ -40,7 +40,8 @@ class ClassImages:
 def class_images(source: ImageSource, label: str) -> ClassImages:
     """Return the images of a source that have this label; see `find_label`."""
     cells = zip(source.samples["key"].to_pylist(), source.values(label).tolist(), strict=True)
-    labeled = [(key, name) for key, name in cells if name]
+    # A class may be a number; NaN, which is not equal to itself, is none.
+    labeled = [(key, str(name)) for key, name in cells if name not in (None, "") and name == name]
     keys, classes = zip(*labeled, strict=True) if labeled else ((), ())
     return ClassImages(keys, classes)
 

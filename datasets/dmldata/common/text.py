@@ -7,8 +7,8 @@ import re
 import shlex
 import unicodedata
 
-_URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]+:/{1,2}[^\s'\"<>]+")
-"""A URL; one that was normalized as a path has a single slash."""
+_URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]+:/{1,2}(?:[^\s/@]*@)?[^\s'\"<>]+")
+"""A URL; one that was normalized as a path has a single slash. A password may contain quotes."""
 _USER = re.compile(r"(:/{1,2})(?:[^/?#]*|[^/?#:]*:(?!\d+(?:[/?#]|$)).*)@")
 """User and password of a URL. The password may contain a slash; a port is not a password."""
 _SECRET = re.compile(

@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given
@@ -122,3 +123,14 @@ def test_the_class_is_the_car_model_the_class_or_what_is_asked_for(shapes, toys)
         find_label(photos, "make")
     found = class_images(photos, "class")
     assert (len(found.keys), len(set(found.names))) == (96, 16)
+
+
+def test_classes_that_are_numbers_have_these_as_names():
+    class Numbered:
+        samples = pa.table({"key": list("abcde")})
+
+        def values(self, label):
+            return np.array([0.0, 2.0, float("nan"), 0.0, None], dtype=object)
+
+    images = class_images(Numbered(), "doors")
+    assert (images.keys, images.names) == (("a", "b", "d"), ("0.0", "2.0", "0.0"))

@@ -19,6 +19,7 @@ from torch import nn
 
 from dmlbench import load_model
 from dmlbench.embedding import embed
+from dmlbench.evaluation.dataset_input import input_notes
 from dmlbench.models.weights import read_weights
 from dmlbench.scores import map_at_r
 from dmlbench.sources import open_source
@@ -195,6 +196,16 @@ def test_a_model_of_other_weights_of_its_trunk_is_no_result(settings, tmp_path):
     assert str(tmp_path) not in json.dumps(read_training(file))
     (tmp_path / "w.pth").unlink()
     assert run(given) == file
+
+
+def test_images_of_classes_that_a_model_was_trained_on_are_noted(settings, toys):
+    loaded = load_model(str(run(settings("triplet", epochs=1))))
+    notes = list(input_notes(loaded, open_source(str(toys))))
+    known = len(loaded.classes)
+    assert 0 < known < 16
+    assert any(f"was trained on {known} of the 16 classes (class)" in note for note in notes)
+    unseen = dataclasses.replace(loaded, classes=("another",))
+    assert not any("trained on" in note for note in input_notes(unseen, open_source(str(toys))))
 
 
 def test_training_does_not_go_on_from_other_weights_of_its_trunk(settings, tmp_path):

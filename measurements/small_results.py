@@ -43,10 +43,13 @@ def copy_maps(file: Path, to: Path) -> float:
 
 
 def copy_embeddings(file: Path, to: Path) -> float:
-    """Write rounded embeddings, and return the correlation of their distances with the others."""
+    """Write rounded embeddings, and return the correlation of their distances with the others.
+
+    They are of images without scenes, as those are that a study compares models on.
+    """
     embeddings = load_array(file)
     fingerprint = file.parent.name
-    rows = compared_rows(len(embeddings), np.random.default_rng(int(fingerprint, 16)))
+    rows = compared_rows(len(embeddings), None, np.random.default_rng(int(fingerprint, 16)))
     small = np.zeros_like(embeddings)
     small[rows] = rounded(embeddings[rows], EMBEDDING_LEVELS)
     with atomic_file(to) as stream:

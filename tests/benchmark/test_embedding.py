@@ -11,6 +11,7 @@ from torch import nn
 
 import dmlbench
 from dmlbench.models import LoadedModel, Preprocessing, load_model
+from dmlbench.models.execution import evaluated
 from dmldata.common.errors import InputError, ModelError
 
 
@@ -89,3 +90,43 @@ def test_results_are_compared_reported_and_ranked_without_torch():
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class Merging(nn.Linear):
+    """A layer that merges a second weight into its own in eval mode, as adapters do."""
+
+    def __init__(self):
+        super().__init__(6, 4)
+        self.extra = nn.Parameter(torch.ones(4, 6))
+        self.merged = False
+
+    def train(self, mode=True):
+        super().train(mode)
+        if self.merged == mode:
+            self.weight.data += self.extra.data * (-1 if mode else 1)
+            self.merged = not mode
+        return self
+
+
+def test_layers_that_change_with_the_mode_are_as_they_were_afterwards():
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), Merging(), nn.BatchNorm1d(4)).train()
+    model[3].eval()
+    before = model[2].weight.clone()
+    with evaluated(model):
+        assert model[2].merged
+    assert [module.training for module in model] == [True, True, True, False]
+    assert not model[2].merged
+    assert torch.allclose(model[2].weight, before)
+
+
+def test_the_precision_that_a_program_allows_elsewhere_changes_nothing(loaded, images):
+    """Lightning advises "medium" or "high", which let products of matrices be rounded."""
+    exact = dmlbench.embed(loaded, images, device="cpu")
+    torch.set_float32_matmul_precision("medium")
+    try:
+        assert np.array_equal(dmlbench.embed(loaded, images, device="cpu"), exact)
+        again = load_model("timm:test_efficientnet?pretrained=false", input_size=64)
+        assert again.id == loaded.id
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")

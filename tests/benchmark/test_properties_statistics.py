@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -230,8 +229,7 @@ def test_orders_leave_scenes_whole_and_labels_where_they_belong(data):
     scenes = np.array(data.draw(st.permutations(scenes.tolist())))
     of_scene = data.draw(st.booleans())
     labels = scenes % 3 if of_scene else np.arange(len(scenes)) % 3
-    with patch("dmlbench.scores.uncertainty.MIN_EXCHANGES", 1):
-        (order,) = permuted_orders(labels, 1, np.random.default_rng(0), scenes)
+    (order,) = permuted_orders(labels, 1, np.random.default_rng(0), scenes)
     assert sorted(order) == list(range(len(scenes)))
     whole = all(len(set(labels[scenes == scene])) == 1 for scene in scenes)
     for scene in set(scenes):
@@ -257,32 +255,43 @@ def test_a_label_of_scenes_is_not_found_by_embeddings_that_know_the_scene_alone(
     assert scores["precision_at_1"]["chance"][1] < 0.5
 
 
-def test_where_too_few_scenes_can_change_places_there_is_no_chance():
-    """Those of different sizes cannot: labels would keep their places, and chance be the score."""
-    rng = np.random.default_rng(0)
+def notes_on(x, labels, scenes, **settings):
+    result = score_properties(
+        x, {"p": Property(labels)}, scenes=scenes, intervals=False, **settings
+    )
+    return [note for note in result["notes"] if "property 'p'" in note]
+
+
+def test_where_too_few_scenes_can_change_places_it_is_noted():
+    """Scenes of different sizes cannot: labels keep their places, and chance is the score."""
     scenes = np.repeat(np.arange(40), np.arange(2, 42))
     labels = (np.arange(40) % 4)[scenes]
-    x = np.eye(4)[labels] + 0.3 * rng.normal(size=(len(scenes), 4))
-    scores = score_properties(x, {"p": Property(labels)}, scenes=scenes, intervals=False)
-    scores = scores["properties"]["p"]
-    assert scores["nr_precision"]["value"] > 2
-    for name in ("nr_precision", "arp", "ami", "decodability", "roc_auc"):
-        assert scores[name]["chance"] is None, name
+    x = np.eye(4)[labels] + 0.3 * np.random.default_rng(0).normal(size=(len(scenes), 4))
+    (note,) = notes_on(x, labels, scenes)
+    assert "can't be told from chance: too few scenes of the same number of images" in note
+    assert notes_on(x, labels, scenes, chance=False) == []
 
 
 def test_a_label_that_differs_within_few_scenes_is_noted():
     x, labels, scenes = sweep_without_knowledge(40, 5, np.random.default_rng(1))
-    notes = {}
-    for name, changed in (("none", []), ("mistake", [7]), ("swept", range(200))):
-        column = labels.copy()
-        column[list(changed)] = np.random.default_rng(2).integers(0, 4, 200)[list(changed)]
-        column[changed[:1]] = (labels[7] + 1) % 4 if len(changed) == 1 else column[changed[:1]]
-        result = score_properties(
-            x, {"p": Property(column)}, scenes=scenes, intervals=False, chance=False
-        )
-        notes[name] = [note for note in result["notes"] if "property 'p'" in note]
-    assert notes["none"] == notes["swept"] == []
-    assert "differs within 1: " in notes["mistake"][0]
+    mistaken = labels.copy()
+    mistaken[7] = (labels[7] + 1) % 4
+    swept = np.random.default_rng(2).integers(0, 4, 200)
+    assert notes_on(x, labels, scenes, chance=False) == []
+    assert notes_on(x, swept, scenes, chance=False) == []
+    (note,) = notes_on(x, mistaken, scenes, chance=False)
+    assert "has one label in most scenes but differs within 1: " in note
+
+
+def test_within_a_class_scenes_stay_whole_too():
+    """Classes of few scenes and of many have chance together."""
+    x, labels, scenes = sweep_without_knowledge(40, 5, np.random.default_rng(1))
+    car = np.minimum(scenes // 3, 2)
+    result = score_properties(
+        x, {"car": Property(car), "p": Property(labels)}, scenes=scenes, held="car", intervals=False
+    )
+    low, high = result["properties"]["p"]["arp_within_class"]["chance"]
+    assert low < result["properties"]["p"]["arp_within_class"]["value"] < high
 
 
 def test_arp_of_a_label_of_scenes_does_not_fall_with_their_number():

@@ -184,15 +184,15 @@ def test_missing_scores_of_pairs_have_reasons():
 def test_a_share_of_all_pairs_is_as_sure_as_there_are_scenes():
     """Pictures of one scene are no independent witnesses: 20 scenes of 10, or 20 of 1."""
     labels = np.arange(20) % 2
-    uppers = []
+    lower_ends = []
     for variants in (1, 10):
         scenes = np.repeat(np.arange(20), variants)
         x = np.eye(2)[labels[scenes]]
         scored = score_properties(x, {"p": Property(labels[scenes])}, scenes=scenes, chance=False)
         auc = scored["properties"]["p"]["roc_auc"]
         assert auc["value"] == 1.0
-        uppers.append(auc["ci95"][0])
-    assert uppers[1] == pytest.approx(uppers[0], abs=0.02)
+        lower_ends.append(auc["ci95"][0])
+    assert lower_ends[1] == pytest.approx(lower_ends[0], abs=0.02)
 
 
 def test_the_spearman_of_distances_with_categories_is_a_function_of_roc_auc():

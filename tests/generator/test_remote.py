@@ -192,11 +192,12 @@ def test_a_dataset_that_lacks_images_is_uploaded_and_what_it_lacks_is_said_every
     manifest = rendered / "dataset.json"
     document = json.loads(manifest.read_text())
     document["shards"][0]["images"] -= 1
+    document["splits"]["test"] -= 1
     lacking = {"set_aside": [{"key": "000003", "why": "it broke"}]}
     manifest.write_text(json.dumps(document | lacking))
     for said in (f"the dataset is at {url}", "are already rendered"):
         code, out, err = dmlgen(*ASKED, "--out", url, "--work", tmp_path / "work")
-        assert code == 1
+        assert code == 1, err
         assert said in out
         assert "1 images could not be rendered and are left out" in err
     assert contents(there).keys() == contents(color_sweep).keys()

@@ -162,17 +162,36 @@ def test_where_no_worker_ever_renders_anything_the_run_ends_with_the_reason():
     assert not workers.open
 
 
-def test_a_machine_that_fails_later_ends_the_run_before_it_gives_up_what_is_left():
-    """Otherwise a few pictures would count as the whole dataset, and the rest would be given up."""
-    workers = Workers(slots=1, deadly={row.key for row in rows(40)[3:]})
-    with pytest.raises(PrismError, match="the last 8 images could not be rendered, one after an"):
+@pytest.mark.parametrize("rendered", [3, 38])
+@pytest.mark.parametrize("slots", [1, 3])
+def test_a_machine_that_fails_ends_the_run_before_it_gives_up_what_is_left(rendered, slots):
+    """Otherwise what was rendered would count as the whole dataset."""
+    workers = Workers(slots=slots, deaths=range(rendered + 1, 10_000))
+    with pytest.raises(PrismError, match="can be rendered any more, not even one that was: died"):
         rendered_by(workers, 40)
     assert not workers.open
 
 
-def test_rows_that_fail_here_and_there_do_not_end_the_run():
-    deadly = {row.key for row in rows(60)[::3]}
-    assert rendered_by(Workers(deadly=deadly), 60)[1].keys() == deadly
+@pytest.mark.parametrize("deadly", [range(0, 60, 3), range(20, 45), range(40, 60)])
+@pytest.mark.parametrize("slots", [1, 3])
+def test_rows_that_fail_are_set_aside_however_many_and_each_other_row_arrives_once(deadly, slots):
+    keys = {rows(60)[number].key for number in deadly}
+    seen, set_aside, _ = rendered_by(Workers(slots, keys), 60)
+    assert set_aside.keys() == keys
+    assert set(seen) == {row.key for row in rows(60)} - keys
+    assert set(seen.values()) == {1}
+
+
+def test_where_only_rows_that_fail_are_left_a_row_of_before_tells_that_it_is_these():
+    """As when a render is resumed: nothing has been rendered in this run."""
+    deadly = {row.key for row in rows(5)}
+    known = rows(6)[5]
+    seen = Counter()
+    supervisor = Supervisor(
+        Workers(1, deadly), Limits(), lambda frame: seen.update([frame.key]), known
+    )
+    assert supervisor.run(cut(rows(5), 1)).keys() == deadly
+    assert not seen
 
 
 def test_what_no_worker_can_do_ends_the_run_at_once():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from matplotlib import pyplot, rc_context
+from matplotlib import colormaps, pyplot, rc_context
 from matplotlib.axes import Axes
 
 from dmlbench.comparison import Comparison
@@ -21,6 +21,9 @@ from dmlbench.present.response_plots import response_plots
 from dmlbench.results import Result
 from dmlbench.sources import ImageSource
 from dmldata.common.errors import InputError, UnknownNameError
+
+MAX_NAMED = 20
+"""Values that a legend names; more would cover the plot."""
 
 _plain = rc_context({"text.parse_math": False})
 """Names may hold dollars."""
@@ -125,20 +128,29 @@ class Plots:
         values = dataset.samples[by].to_pandas().to_numpy()[rows]
         factor = dataset.manifest.factor(by)
         axes = _axes(ax)
+        known = np.array([value is not None and value == value for value in values])
+        axes.scatter(x[~known], y[~known], s=9, facecolors="none", edgecolors="#888888")
         if factor.is_numeric:
-            colors = "twilight" if factor.kind == "cyclic" else "viridis"
-            points = axes.scatter(x, y, c=values.astype(float), s=9, cmap=colors)
+            numbers = values[known].astype(float)
+            low, high, colors = numbers.min(), numbers.max(), "viridis"
+            if factor.period:
+                # Both ends of this map have one color, for values that are a full turn apart.
+                high, colors = low + factor.period, "twilight"
+            points = axes.scatter(
+                x[known], y[known], c=numbers, s=9, cmap=colors, vmin=low, vmax=high
+            )
             unit = f" ({factor.unit})" if factor.unit else ""
             axes.figure.colorbar(points, ax=axes, label=f"{by}{unit}")
         else:
-            known = [None if value is None or value != value else str(value) for value in values]
-            for name in dict.fromkeys(known):
-                where = np.array([value == name for value in known])
-                if name is None:
-                    axes.scatter(x[where], y[where], s=9, facecolors="none", edgecolors="#888888")
-                else:
-                    axes.scatter(x[where], y[where], s=9, label=legend_label(name))
-            axes.legend(title=by, fontsize=7, markerscale=1.5)
+            labels = sorted({str(value) for value in values[known]})
+            for number, name in enumerate(labels):
+                where = known & np.array([str(value) == name for value in values])
+                few = len(labels) <= 10
+                color = f"C{number}" if few else colormaps["turbo"](number / (len(labels) - 1))
+                label = legend_label(name) if number < MAX_NAMED else None
+                axes.scatter(x[where], y[where], s=9, color=color, label=label)
+            title = by if len(labels) <= MAX_NAMED else f"{by}: {MAX_NAMED} of {len(labels)}"
+            axes.legend(title=title, fontsize=7, markerscale=1.5)
         axes.set(xticks=[], yticks=[])
         axes.set_title(f"{result.run.name}: {method}", parse_math=False)
         return axes

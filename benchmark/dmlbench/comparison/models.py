@@ -94,7 +94,7 @@ def compare_results(
         notes=(
             *_notes(results, with_maps, keys),
             *_property_notes(results, properties),
-            *_tie_notes(differences),
+            *_tie_notes(differences, _labels(results)),
             *_table_notes(results, saliency, groups),
         ),
     )
@@ -169,7 +169,9 @@ def _property_notes(results: Sequence[Result], common: Collection[str]) -> Itera
         yield f"left out, as not all models are scored by them: {', '.join(lacking)}"
 
 
-def _tie_notes(differences: Mapping[str, Sequence[Difference]]) -> Iterator[str]:
+def _tie_notes(
+    differences: Mapping[str, Sequence[Difference]], labels: Mapping[str, str]
+) -> Iterator[str]:
     all_differences = [
         difference for of_property in differences.values() for difference in of_property
     ]
@@ -178,7 +180,11 @@ def _tie_notes(differences: Mapping[str, Sequence[Difference]]) -> Iterator[str]
         for difference in all_differences
         if difference.value is not None and difference.reason
     )
-    yield from (f"ties between models are not known: {reason}" for reason in reasons)
+    for reason in reasons:
+        named = reason
+        for model, label in labels.items():
+            named = named.replace(model, label)
+        yield f"ties between models are not known: {named}"
 
 
 def _table_notes(

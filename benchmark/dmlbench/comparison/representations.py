@@ -27,7 +27,7 @@ from dmlbench.scores.similarity import (
     rank_agreement,
     rotated_overlaps,
 )
-from dmlbench.scores.uncertainty import permuted_orders, whole_scenes
+from dmlbench.scores.uncertainty import MIN_EXCHANGES, exchanges, permuted_orders, whole_scenes
 from dmldata.common.arrays import Floats, Ints
 from dmldata.common.progress import Progress
 from dmldata.common.strict import StrictModel
@@ -99,8 +99,16 @@ def compare_representations(
     )
 
 
-def compared_rows(images: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return the rows of the images that embeddings are compared on, int64 [n]."""
+def compared_rows(images: int, scenes: Sequence[int] | None, rng: np.random.Generator) -> Ints:
+    """Return the rows [n] of the images that embeddings are compared on: whole scenes, if possible.
+
+    Args:
+        scenes: scene of each image if several images show the same scene, else None.
+    """
+    if scenes is not None:
+        rows = whole_scenes(np.arange(images), np.asarray(scenes), MAX_IMAGES, rng)
+        if len(rows) > min(images, MAX_IMAGES) / 2:
+            return rows
     return np.sort(rng.permutation(images)[:MAX_IMAGES])
 
 
@@ -122,17 +130,14 @@ def compare_embeddings(
         Pairs in the order of the models; none for fewer than four images.
     """
     images = len(next(iter(embeddings.values())))
-    numbers = None if scenes is None else np.unique(scenes, return_inverse=True)[1]
-    whole: Ints = np.empty(0, int)
-    if numbers is not None:
-        whole = whole_scenes(np.arange(images), numbers, MAX_IMAGES, rng)
-    rows: Ints = whole if len(whole) else compared_rows(images, rng)
-    shown = None if numbers is None else np.unique(numbers[rows], return_inverse=True)[1]
+    rows = compared_rows(images, scenes, rng)
+    shown = None if scenes is None else np.unique(np.asarray(scenes)[rows], return_inverse=True)[1]
     if len(rows) < MIN_IMAGES:
         return ()
     groups = assign_groups(len(rows), rng, units=None if shown is None else shown.tolist())
     same = np.arange(len(rows)) if shown is None else shown
-    orders = list(permuted_orders(same, PERMUTATIONS, rng, shown))
+    few = shown is not None and exchanges(same, shown) < MIN_EXCHANGES
+    orders = [] if few else list(permuted_orders(same, PERMUTATIONS, rng, shown))
     narrowed: dict[str, Array] = {
         model: narrow(unit_rows(x[rows].astype(np.float64))) for model, x in embeddings.items()
     }

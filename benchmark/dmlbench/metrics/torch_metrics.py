@@ -60,8 +60,11 @@ class _ExactScore(Metric):
     def compute(self) -> Tensor:
         """Return the score of all batches; NaN where none exists, as for a single label."""
         embeddings, labels = dim_zero_cat(self.embeddings), dim_zero_cat(self.labels)
+        # NumPy has no bfloat16.
         if embeddings.dtype.itemsize < 4:
             embeddings = embeddings.float()
+        if labels.is_floating_point():
+            labels = labels.double()
         value = type(self)._score(
             embeddings.cpu().numpy(), labels.cpu().numpy(), normalize=self.normalize
         )

@@ -44,7 +44,10 @@ def move_model(model: Callee, device: torch.device) -> None:
 
 @contextmanager
 def evaluated(model: Callee) -> Iterator[None]:
-    """Put a module into eval mode inside; restore the mode of every submodule afterwards."""
+    """Put a module into eval mode inside; restore the mode of every submodule afterwards.
+
+    By `train`, which layers may override: some merge weights in eval mode and part them again.
+    """
     modules = list(model.modules()) if isinstance(model, nn.Module) else []
     training = [module.training for module in modules]
     if isinstance(model, nn.Module):
@@ -52,6 +55,10 @@ def evaluated(model: Callee) -> Iterator[None]:
     try:
         yield
     finally:
+        # Parents come first, so that what they do to their children is corrected.
+        for module, mode in zip(modules, training, strict=True):
+            if module.training != mode:
+                module.train(mode)
         for module, mode in zip(modules, training, strict=True):
             module.training = mode
 
@@ -71,13 +78,24 @@ def frozen(model: Callee) -> Iterator[None]:
                 parameter.requires_grad_(flag)
 
 
-def full_precision() -> AbstractContextManager[None]:
-    """Run convolutions in float32 (no TF32) with deterministic kernels on an NVIDIA device."""
-    if not torch.cuda.is_available():
-        return nullcontext()
-    return torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    )
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Run products of matrices and convolutions in float32, whatever the user's program allows.
+
+    Neither TF32 nor bfloat16 inside, and deterministic kernels on an NVIDIA device.
+    """
+    allowed = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    convolutions: AbstractContextManager[None] = nullcontext()
+    if torch.cuda.is_available():
+        convolutions = torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+        )
+    try:
+        with convolutions:
+            yield
+    finally:
+        torch.set_float32_matmul_precision(allowed)
 
 
 @contextmanager

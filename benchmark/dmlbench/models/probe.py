@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from dmlbench.models.contract import LoadedModel, run_model
-from dmlbench.models.execution import evaluated
+from dmlbench.models.execution import evaluated, full_precision
 from dmldata.common.errors import ModelError
 
 IMAGES = 3
@@ -50,7 +50,7 @@ def probe(loaded: LoadedModel) -> Probe:
         ModelError: the model fails on the images.
     """
     images = probe_images(loaded)
-    with evaluated(loaded.model), torch.no_grad():
+    with evaluated(loaded.model), full_precision(), torch.no_grad():
         alone = np.concatenate([_embed(loaded, images[row : row + 1]) for row in range(IMAGES)])
         again = _embed(loaded, images[:1])
         together = _embed(loaded, images)

@@ -13,7 +13,7 @@ from dmlbench.present.difference_sentences import how_models_differ
 from dmlbench.present.geometry_tables import geometry_table
 from dmlbench.present.group_tables import group_tables
 from dmlbench.present.map_sentences import how_maps_agree
-from dmlbench.present.numbers import number
+from dmlbench.present.numbers import number, telling_digits
 from dmlbench.present.response_tables import response_tables
 from dmlbench.present.result_tables import still_words
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
@@ -299,7 +299,12 @@ def _pairs(comparison: Comparison) -> int:
 
 
 def _difference(difference: Difference) -> Estimate:
-    return Estimate(difference.value, difference.ci95, tied=bool(difference.tied))
+    """Return a difference with digits at which neither it nor an end of its interval reads 0."""
+    digits = telling_digits((difference.value, *(difference.ci95 or ())), 2)
+    tied = bool(difference.tied)
+    return Estimate(
+        difference.value, difference.ci95, tied=tied, digits=digits if digits > 2 else None
+    )
 
 
 def _score(score: Score, *, marked: bool = False) -> Estimate:

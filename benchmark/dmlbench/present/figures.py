@@ -307,15 +307,17 @@ def _lines(plot: LinePlot) -> Figure:
     size = (7.0, 1.45 * rows + 0.5)
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharex=plot.shares_places).ravel()
-    groups = list(dict.fromkeys(line.group for line in plot.panels[0].lines))
+    groups = list(dict.fromkeys(line.group for panel in plot.panels for line in panel.lines))
     for axes, panel in zip(panels, plot.panels, strict=False):
         draw_lines(axes, panel, groups)
     for axes in panels[len(plot.panels) :]:
         axes.set_axis_off()
     figure.supxlabel(plot.place, fontsize=FONT)
     figure.supylabel(plot.score, fontsize=FONT)
-    handles, labels = panels[0].get_legend_handles_labels()
-    named = dict(zip(labels, handles, strict=True))
+    named: dict[str, Any] = {}
+    for axes in panels:
+        handles, labels = axes.get_legend_handles_labels()
+        named |= zip(labels, handles, strict=True)
     figure.legend(
         named.values(), named.keys(), loc="outside upper left", ncols=3, frameon=False, fontsize=7
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from dmlbench.present.numbers import NEGATIVE
@@ -16,6 +17,7 @@ _SPECIAL = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    "`": r"\textasciigrave{}",
     '"': r"\textquotedbl{}",
 }
 
@@ -61,10 +63,13 @@ def latex_table(table: Table) -> str:
 def escape(text: str) -> str:
     """Escape text for LaTeX, on one line, with a minus sign before numbers below zero.
 
-    >>> print(escape("a_b: -0.5, 50 %"))
-    a\\_b: $-$0.5, 50 \\%
+    Two hyphens stay two.
+
+    >>> print(escape("a_b: -0.5, 50 %, c--d"))
+    a\\_b: $-$0.5, 50 \\%, c-{}-d
     """
     escaped = "".join(_SPECIAL.get(character, character) for character in one_line(text))
+    escaped = re.sub("-(?=-)", "-{}", escaped)
     return NEGATIVE.sub("$-$", escaped)
 
 

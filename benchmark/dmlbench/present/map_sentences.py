@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dmlbench.comparison import Comparison, Pair
 from dmlbench.comparison.representations import RepresentationPair
 from dmlbench.present.difference_sentences import listed, scores_of_models, with_interval
-from dmlbench.present.numbers import interval, number, range_text
+from dmlbench.present.numbers import interval, number, range_text, telling_digits
 
 NEAR = 0.25
 """Share of the way from floor to ceiling: an interval within it of an end is near that end."""
@@ -124,7 +124,8 @@ def _attention(comparison: Comparison) -> Iterator[str]:
     more = comparison.label(pair.a if difference > 0 else pair.b)
     if difference < 0:
         difference, low, high = -difference, -high, -low
-    size = f"{number(difference, 2)} (paired 95 % interval {interval((low, high), 2)})"
+    digits = telling_digits((difference, low, high), 2)
+    size = f"{number(difference, digits)} (paired 95 % interval {interval((low, high), digits)})"
     if low > 0:
         yield f"Maps of {more} lie more on the car, by {size}: {named}; {reading}."
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from dmlbench.comparison.rank_tests import LEVEL
 from dmlbench.scores.jackknife import Interval
 
 NONE = "-"
@@ -68,12 +69,17 @@ def range_text(values: Iterable[float | None], digits: int = 2) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """Format a p-value.
+    """Format a p-value, with as many digits as tell on which side of 0.05 it lies.
 
-    >>> p_value(0.0004), p_value(0.0109), p_value(None)
-    ('<0.001', '0.011', '-')
+    >>> p_value(0.0004), p_value(0.0109), p_value(0.0496), p_value(None)
+    ('<0.001', '0.011', '0.0496', '-')
     """
-    return f"<{SMALLEST_P}" if p is not None and p < SMALLEST_P else number(p, 3)
+    if p is not None and p < SMALLEST_P:
+        return f"<{SMALLEST_P}"
+    digits = 3
+    while p is not None and p != LEVEL and round(p, digits) == LEVEL and digits < 6:
+        digits += 1
+    return number(p, digits)
 
 
 def minus(text: str) -> str:

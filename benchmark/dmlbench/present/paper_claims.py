@@ -126,7 +126,9 @@ def _more_than_training_classes(findings: Findings) -> Iterator[Row]:
         "maps of different losses correlate with r "
         f"{number(summarize_correlations(others).mean, 2)}, those of one loss trained on another "
         f"fold with {number(summarize_correlations(folds).mean, 2)}",
-        f"noise of the maps alone allows {number(mean_ceiling(pairs), 2)}",
+        ""
+        if mean_ceiling(pairs) is None
+        else f"noise of the maps alone allows {number(mean_ceiling(pairs), 2)}",
     )
 
 

@@ -43,11 +43,16 @@ def _given_untrained(findings: Findings) -> Iterator[str]:
     measured = groups.agreements.get(MAPS_GIVEN_UNTRAINED) if groups else None
     by_group = f" By group: {agreement_words(measured)}." if _has_pairs(measured) else ""
     tested = measured.relabeling if measured else None
+    noise = (
+        "; the noise of its maps is accounted for, that of theirs allows "
+        f"{number(summarize_correlations(ceilings).mean, 2)} ({range_text(ceilings)})"
+        if ceilings
+        else ""
+    )
     yield (
         "Given the maps of the untrained network, maps of different losses correlate with partial "
-        f"r = {number(summarize_correlations(known).mean, 2)} on average ({range_text(known)}); "
-        "the noise of its maps is accounted for, that of theirs allows "
-        f"{number(summarize_correlations(ceilings).mean, 2)} ({range_text(ceilings)})."
+        f"r = {number(summarize_correlations(known).mean, 2)} on average "
+        f"({range_text(known)}){noise}."
         f"{by_group}"
         f"{f' {relabeling_words(tested)}' if tested else ''}"
     )

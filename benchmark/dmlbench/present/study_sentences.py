@@ -67,9 +67,11 @@ def _conditions(findings: Findings) -> Iterator[str]:
         agreement = ""
         if maps is not None:
             pairs = [pair for by_fold in maps.pairs.values() for pair in by_fold.values()]
+            ceiling = mean_ceiling(pairs)
+            noise = "" if ceiling is None else f" (noise alone allows {number(ceiling, 2)})"
             agreement = (
                 f" Its maps correlate with those of the same losses in the study with r = "
-                f"{number(mean_r(pairs), 2)} (noise alone allows {number(mean_ceiling(pairs), 2)})."
+                f"{number(mean_r(pairs), 2)}{noise}."
             )
         embedded = condition.representations
         if embedded is not None:

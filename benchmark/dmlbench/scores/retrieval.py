@@ -146,8 +146,10 @@ def make_labeling(name: str, labels: Labels, options: Options) -> Labeling:
     codes = compact(labels.codes)
     rng = generator(options.seed, "chance", name)
     scenes = options.scenes_of(labels.rows)
-    permuted = list(permuted_codes(codes, options.permutations, rng, scenes))
-    return Labeling(codes, np.array(permuted, codes.dtype).reshape(len(permuted), len(codes)))
+    permuted = np.empty((options.permutations, len(codes)), codes.dtype)
+    for row, shuffled in enumerate(permuted_codes(codes, options.permutations, rng, scenes)):
+        permuted[row] = shuffled
+    return Labeling(codes, permuted)
 
 
 def _growth(

@@ -30,7 +30,7 @@ from dmlbench.scores.probe import decodability_scores
 from dmlbench.scores.registry import scores_of
 from dmlbench.scores.retrieval import KEYS, neighbor_scores, queries_of
 from dmlbench.scores.score import ABSENT, PropertyScores, ScoredProperties, Scores
-from dmlbench.scores.uncertainty import PERMUTATIONS, drop_groups
+from dmlbench.scores.uncertainty import MIN_EXCHANGES, PERMUTATIONS, drop_groups, exchanges
 from dmlbench.scores.verification import verification_scores
 from dmlbench.scores.within_class import within_class_scores
 from dmldata.common.arrays import Floats, Ints
@@ -158,13 +158,19 @@ def measure_properties(
 
 
 def _label_notes(labels: Mapping[str, Labels], options: Options) -> Iterator[str]:
-    """Yield notes on labels that belong to scenes but for a few images."""
+    """Yield notes on labels that scenes keep from changing places, or that are not quite theirs."""
     for name, coded in labels.items():
         scenes = options.scenes_of(coded.rows)
-        count = 0 if scenes is None else scenes_that_differ(coded.codes, scenes)
-        if count:
+        if scenes is None or coded.reason is not None:
+            continue
+        if options.permutations and exchanges(coded.codes, scenes) < MIN_EXCHANGES:
             yield (
-                f"property '{name}' is one throughout most scenes but differs within {count}: so "
+                f"property '{name}' can't be told from chance: too few scenes of the same number "
+                "of images have different labels to change places"
+            )
+        if count := scenes_that_differ(coded.codes, scenes):
+            yield (
+                f"property '{name}' has one label in most scenes but differs within {count}: so "
                 "images of one scene count as neighbors, and chance deals labels within scenes; if "
                 "these are mistakes, mend them"
             )

@@ -16,8 +16,8 @@ from dmldata.common.errors import InputError
 
 PERMUTATIONS = 199
 MIN_EXCHANGES = 40
-"""Distinct ways of dealing labels to images below which nothing can be rarer than the 2.5 % that a
-central 95 % leaves on each side, so that there is no chance interval."""
+"""Distinct ways of dealing labels to images below which no score can be rarer than the 2.5 % that a
+central 95 % leaves on each side."""
 
 
 def generator(seed: int, *purpose: str) -> np.random.Generator:
@@ -58,8 +58,7 @@ def permuted_orders(
     Images of one scene are alike whatever the label, so an order leaves scenes whole: a label that
     belongs to the scene (all its images have it) changes places with that of another scene of as
     many images, any other label with those within its scene. Source: restricted permutations of
-    grouped observations, as in Anderson and ter Braak, 2003. None are yielded where fewer than
-    MIN_EXCHANGES of them give the images other labels, as where scenes differ in size.
+    grouped observations, as in Anderson and ter Braak, 2003.
 
     Args:
         codes: [n] label code of each image.
@@ -75,8 +74,6 @@ def permuted_orders(
         by_scene[sizes[by_scene] == size].reshape(-1, size) for size in np.unique(sizes).tolist()
     ]
     whole = belong_to_scenes(codes, scenes)
-    if _log_exchanges(codes, scenes, whole=whole) < math.log(MIN_EXCHANGES - 0.5):
-        return
     for _ in range(count):
         order = np.empty(len(codes), dtype=np.intp)
         for block in blocks:
@@ -84,16 +81,16 @@ def permuted_orders(
         yield order
 
 
-def _log_exchanges(codes: Ints, scenes: Ints, *, whole: bool) -> float:
-    """Return the logarithm of the number of ways in which `permuted_orders` can deal labels.
+def exchanges(codes: Ints, scenes: Ints) -> float:
+    """Return in how many ways `permuted_orders` can deal labels; inf for very many.
 
-    >>> round(math.exp(_log_exchanges(np.array([0, 1, 2]), np.array([0, 1, 2]), whole=True)))
-    6
-    >>> round(math.exp(_log_exchanges(np.array([0, 1, 0]), np.array([0, 0, 1]), whole=False)))
-    2
+    >>> exchanges(np.array([0, 1, 2]), np.array([0, 1, 2]))
+    6.0
+    >>> exchanges(np.array([0, 1, 0]), np.array([0, 0, 1]))
+    2.0
     """
     place, label = scenes, codes
-    if whole:
+    if belong_to_scenes(codes, scenes):
         first, sizes = np.unique(scenes, return_index=True, return_counts=True)[1:]
         place, label = sizes, codes[first]
     of_places = np.unique(place, return_counts=True)[1]
@@ -101,7 +98,8 @@ def _log_exchanges(codes: Ints, scenes: Ints, *, whole: bool) -> float:
     numbers = [
         np.array([math.lgamma(n + 1) for n in part.tolist()]) for part in (of_places, of_both)
     ]
-    return float(numbers[0].sum() - numbers[1].sum())
+    logarithm = float(numbers[0].sum() - numbers[1].sum())
+    return float(round(math.exp(logarithm))) if logarithm < 30 else math.inf
 
 
 def whole_scenes(rows: Ints, scenes: Ints, maximum: int, rng: np.random.Generator) -> Ints:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dmldata.common.errors import InputError
 from dmldata.common.files import check_regular
 from dmldata.common.foreign import archive_names, check_expansion, read_parquet, reading
-from dmldata.contract.samples import CAMERA_MATRIX
+from dmldata.contract.factors import RESERVED_KEYS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -150,19 +150,25 @@ def _from_parquet(path: Path) -> StoredRows:
     import pyarrow as pa
 
     table = read_parquet(path, str(path), error=InputError, leave_out=True)
-    types = {field.name: field.type for field in table.schema}
+    ours = RESERVED_KEYS - set(_KEY_COLUMNS)
+    types = {
+        field.name: field.type
+        for field in table.schema
+        if field.name not in ours and not field.name.startswith("__index_")
+    }
     keys = _keys(table, path)
     lists = [name for name, kind in types.items() if pa.types.is_list(kind) or _is_fixed(kind)]
     floats = [name for name, kind in types.items() if pa.types.is_floating(kind)]
     others = types.keys() - set(lists) - set(floats) - set(_KEY_COLUMNS)
-    numbered = _numbered(floats)
-    dimensions = numbered[0] if len(numbered) == 1 else []
+    whole = [name for name, kind in types.items() if pa.types.is_integer(kind)]
+    numbered = _numbered([*floats, *whole])
+    dimensions = numbered[0] if len(numbered) == 1 and _is_complete(numbered[0]) else []
     named = [name for name in _NAMES if name in lists]
-    if named or (len(lists) == 1 and not numbered and CAMERA_MATRIX not in lists):
+    if named or (len(lists) == 1 and not numbered):
         return StoredRows(np.array(table[(named or lists)[0]].to_pylist()), keys)
-    if not numbered and not lists and not others:
+    if not numbered and not others:
         dimensions = floats
-    if not dimensions or set(lists) - {CAMERA_MATRIX}:
+    if not dimensions or lists:
         raise InputError(
             f"{path}: columns {', '.join(types)}: it is not clear which are embeddings; valid: a "
             f"column of lists called '{_NAMES[1]}', or a column per dimension: e0, e1, ..."
@@ -171,7 +177,7 @@ def _from_parquet(path: Path) -> StoredRows:
 
 
 def _numbered(columns: Sequence[str]) -> list[list[str]]:
-    """Return the columns that are one name with the numbers 0 to D - 1 or 1 to D, by name.
+    """Return the columns that are one name with several numbers, in the order of these, by name.
 
     >>> _numbered(["hue", "e1", "e0", "e2", "x7"]), _numbered(["x", "y"])
     ([['e0', 'e1', 'e2']], [])
@@ -184,8 +190,18 @@ def _numbered(columns: Sequence[str]) -> list[list[str]]:
     return [
         [numbers[number] for number in sorted(numbers)]
         for numbers in by_stem.values()
-        if len(numbers) > 1 and max(numbers) - min(numbers) == len(numbers) - 1 and min(numbers) < 2
+        if len(numbers) > 1
     ]
+
+
+def _is_complete(columns: Sequence[str]) -> bool:
+    """Return whether the numbers of columns are 0 to D - 1 or 1 to D.
+
+    >>> _is_complete(["e1", "e2"]), _is_complete(["e0", "e2"])
+    (True, False)
+    """
+    numbers = [int(re.findall(r"\d+$", name)[0]) for name in columns]
+    return numbers[0] < 2 and numbers[-1] - numbers[0] == len(numbers) - 1
 
 
 def _keys(table: pa.Table, path: Path) -> tuple[str, ...] | None:

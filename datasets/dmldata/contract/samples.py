@@ -49,7 +49,7 @@ _OPTIONAL = {
     "car_y1": "int32",
     "car_area": "float64",
 }
-CAMERA_MATRIX = "camera_matrix"
+_MATRIX = "camera_matrix"
 NULLABLE = tuple(_OPTIONAL)
 """Columns that may be null, besides the factors."""
 _KINDS = _REQUIRED | _OPTIONAL
@@ -73,7 +73,7 @@ def samples_schema(factors: Sequence[Factor]) -> pa.Schema:
         kind = "float64" if factor.is_numeric else "string"
         fields += [pa.field(factor.key, _arrow(kind)), pa.field(f"{factor.key}_bin", pa.int32())]
     fields += [pa.field(name, _arrow(kind)) for name, kind in _OPTIONAL.items()]
-    fields += [pa.field(CAMERA_MATRIX, pa.list_(pa.float64(), 16))]
+    fields += [pa.field(_MATRIX, pa.list_(pa.float64(), 16))]
     return pa.schema([*fields, credits_id])
 
 
@@ -174,11 +174,11 @@ def _complete(row: Row, factors: Sequence[Factor], names: list[str]) -> dict[str
     for name, kind in _KINDS.items():
         _check_type(complete[name], kind, name in _REQUIRED, f"{where}: column '{name}'")
     # Never null: pyarrow cannot read null lists of a fixed length back from parquet.
-    matrix = complete[CAMERA_MATRIX]
+    matrix = complete[_MATRIX]
     if not isinstance(matrix, list) or len(matrix) != 16:
-        raise InputError(f"{where}: column '{CAMERA_MATRIX}' has to be a list of 16 numbers")
+        raise InputError(f"{where}: column '{_MATRIX}' has to be a list of 16 numbers")
     for number in matrix:
-        _check_type(number, "float64", True, f"{where}: column '{CAMERA_MATRIX}'")
+        _check_type(number, "float64", True, f"{where}: column '{_MATRIX}'")
     return complete
 
 

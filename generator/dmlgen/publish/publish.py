@@ -224,14 +224,15 @@ def _published(store: Store) -> Manifest | None:
     Raises:
         InputError: the file is not a manifest of this kind.
     """
-    data = store.read(MANIFEST_FILE) or store.read(BEFORE)
+    data = store.read(MANIFEST_FILE)
+    # Until a publication ends, the manifest is not there or may be there by half.
+    if store.read(MARK) is not None:
+        data = store.read(BEFORE)
     if data is None:
         return None
     try:
         return read_manifest(data)
     except DatasetError as error:
-        if store.read(MARK) is not None:
-            return None
         raise InputError(f"{store.name}: holds another kind of dataset: {error}") from None
 
 

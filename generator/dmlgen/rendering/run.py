@@ -199,14 +199,14 @@ def merge(
         if has_job(out_staging):
             raise InputError(f"{out} holds an unfinished render itself; give another --out")
         manifest = finished(plan, engine, out, instead)
-        # Where images are missing though the dataset is there, a merge was taking slices away.
-        if missing and manifest is None:
+        # Where images are missing though the dataset has them, a merge was taking slices away.
+        lacking = {one.key for one in manifest.set_aside} if manifest else missing
+        if missing and (manifest is None or lacking & stores.keys()):
             raise InputError(
                 f"{len(missing)} of {len(plan.images)} images are in none of the {len(stagings)} "
                 f"slices; render the others with --slice, or name their folders too"
             )
-        same = manifest is not None and {one.key for one in manifest.set_aside} == set_aside.keys()
-        if manifest is None or not (missing or same):
+        if manifest is None or not (missing or lacking == set_aside.keys()):
             manifest = assemble(plan, engine, out, stores.__getitem__, set_aside, progress)
         for staging in stagings:
             if staging.parent.resolve() == out.resolve():
@@ -262,7 +262,8 @@ def _rendered(
         try:
             if todo:
                 executor = (make_executor or local_workers(engine))(len(todo), staging)
-                supervisor = Supervisor(executor, limits or Limits(), keep)
+                known = next((image for image in images if image.key in store), None)
+                supervisor = Supervisor(executor, limits or Limits(), keep, known)
                 progress.workers, progress.replaced = supervisor.workers, supervisor.replaced
                 set_aside = supervisor.run(cut(todo, executor.slots() or 1), report)
         finally:

@@ -22,8 +22,8 @@ MAX_LOSSES = 6
 """Number of workers that are lost at a row after which it is set aside. A machine that fails takes
 several workers with it, including those that are started there before its failure is noticed."""
 MAX_IN_SUCCESSION = 8
-"""Number of rows that are set aside with no frame between them after which the run ends: it is not
-the rows that fail."""
+"""Number of rows that are set aside with no frame between them after which a row that was rendered
+before is rendered again: if that fails too, it is the machine."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,15 @@ class Supervisor:
 
     Args:
         on_frame: called with each frame as it arrives, in any order.
+        known: a row that was rendered before, if there is one.
     """
 
     def __init__(
-        self, executor: Executor, limits: Limits, on_frame: Callable[[Frame], None]
+        self,
+        executor: Executor,
+        limits: Limits,
+        on_frame: Callable[[Frame], None],
+        known: PlannedImage | None = None,
     ) -> None:
         self.workers: dict[int, WorkerState] = {}
         self.replaced: list[str] = []
@@ -95,6 +100,8 @@ class Supervisor:
         self._set_aside: dict[str, str] = {}
         self._frames = 0
         self._in_succession = 0
+        self._known = known
+        self._probe: str | None = None
         self._worked = time.monotonic()
 
     def run(self, units: Sequence[Unit], tick: Callable[[], None] = lambda: None) -> dict[str, str]:
@@ -108,13 +115,13 @@ class Supervisor:
 
         Raises:
             InputError: no worker can render what the user asks for.
-            PrismError: workers fail before a single frame is rendered, or at every row of late; or
-                there was no room for a worker for as long as one may take to start.
+            PrismError: workers fail at every row, one that was rendered before included; or there
+                was no room for a worker for as long as one may take to start.
         """
         self._queue = deque(deque(unit) for unit in units)
         self._worked = time.monotonic()
         try:
-            while self._queue or any(state.held or state.unit for state in self.workers.values()):
+            while self._has_work():
                 self._staff()
                 self._look_for_room()
                 for event in self._executor.wait(0.25):
@@ -124,6 +131,21 @@ class Supervisor:
         finally:
             self._executor.close()
         return self._set_aside
+
+    def _has_work(self) -> bool:
+        if self._queue or any(state.held or state.unit for state in self.workers.values()):
+            return True
+        # The machine may have failed at the last rows.
+        return bool(self._in_succession) and self._try_known()
+
+    def _try_known(self) -> bool:
+        """Let a row that was rendered before be rendered once more; False if there is none."""
+        if self._known is None:
+            return False
+        if self._probe is None:
+            self._probe = self._known.key
+            self._queue.appendleft(deque([self._known]))
+        return True
 
     def _staff(self) -> None:
         """Fill the free slots. Each worker gets a unit before any worker gets a second one."""
@@ -186,7 +208,7 @@ class Supervisor:
 
     def _received(self, event: Rendered) -> None:
         state = self.workers[event.worker]
-        state.held.popleft()
+        image = state.held.popleft()
         now = time.monotonic()
         state.durations.append(now - state.since)
         state.since = now
@@ -194,7 +216,11 @@ class Supervisor:
         state.memory = event.memory
         self._frames += 1
         self._in_succession = 0
-        self._on_frame(event.frame)
+        if image.key == self._probe:
+            self._probe = None
+        else:
+            self._known = image
+            self._on_frame(event.frame)
         self._feed(event.worker)
 
     def _gone(self, worker: int, why: str, *, lost: bool = False) -> None:
@@ -205,17 +231,18 @@ class Supervisor:
             counts, maximum = (self._losses, MAX_LOSSES) if lost else (self._deaths, MAX_DEATHS)
             counts[suspect] += 1
             if counts[suspect] >= maximum:
+                if suspect == self._probe:
+                    raise PrismError(
+                        f"no picture can be rendered any more, not even one that was: {why}; "
+                        "finished images are kept: run the same command again to resume"
+                    )
                 state.held.popleft()
                 self._set_aside[suspect] = why
                 self._in_succession += 1
         self._dismiss(worker)
-        if not self._frames and len(self.replaced) > MAX_DEATHS * self._executor.slots():
+        none = not self._frames and len(self.replaced) > MAX_DEATHS * self._executor.slots()
+        if (none or self._in_succession >= MAX_IN_SUCCESSION) and not self._try_known():
             raise PrismError(f"no picture could be rendered: {why}")
-        if self._in_succession >= MAX_IN_SUCCESSION:
-            raise PrismError(
-                f"the last {self._in_succession} images could not be rendered, one after another: "
-                f"{why}; finished images are kept: run the same command again to resume"
-            )
 
     def _look_for_room(self) -> None:
         """End the run if there has been no room for a single worker for too long."""

@@ -297,16 +297,21 @@ def test_columns_that_are_no_dimensions_are_not_taken_for_them(tmp_path):
 
     dimensions = {f"e{n}": ROWS[:, n] for n in (2, 0, 1)}
     hue, matrix = np.array([0.1, 0.2, 0.3, 0.4]), np.ones((4, 16)).tolist()
-    for more in ({"paint_hue": hue}, {"camera_matrix": matrix, "paint": list("rgbr")}):
+    ours = {"camera_matrix": matrix, "car_x0": [1, 2, 3, 4], "car_x1": [5, 6, 7, 8]}
+    for more in ({"paint_hue": hue}, {**ours, "paint": list("rgbr"), "paint_bin": [0, 1, 2, 0]}):
         np.testing.assert_array_equal(load(**more, **dimensions), ROWS)
-    np.testing.assert_array_equal(load(camera_matrix=matrix, embedding=ROWS.tolist()), ROWS)
-    np.testing.assert_array_equal(load(x=ROWS[:, 0], y=ROWS[:, 1]), ROWS[:, :2])
+    np.testing.assert_array_equal(load(**ours, embedding=ROWS.tolist()), ROWS)
+    np.testing.assert_array_equal(
+        load(x=ROWS[:, 0], y=ROWS[:, 1], __index_level_0__=[0] * 4), ROWS[:, :2]
+    )
     for unclear in (
-        {"camera_matrix": matrix, "paint_hue": hue},
+        {**ours, "paint_hue": hue, "paint": list("rgbr")},
+        ours,
         {"paint": list("rgbr"), "paint_hue": hue},
         {"a": ROWS.tolist(), "b": ROWS.tolist()},
         {"a": ROWS.tolist(), **dimensions},
         {**dimensions, **{f"f{n}": hue for n in range(2)}},
+        {"e0": hue, "e1": hue, "e3": hue},
     ):
         with pytest.raises(InputError, match="it is not clear which are embeddings; valid: a col"):
             load(**unclear)

@@ -263,8 +263,8 @@ def _keep(task: Task, weights: str) -> None:
     Raises:
         InputError: the folder is of a training with other settings, or from other weights.
     """
-    own = has_own_weights(task.settings.trunk)
-    keep_plan(task.settings.folder, task.plan | (_began(task, weights) if own else {}))
+    began = _began(task, weights) if has_own_weights(task.settings.trunk) else {}
+    keep_plan(task.settings.folder, task.plan | began)
 
 
 def _without_clock(row: dict[str, float | None]) -> dict[str, float | None]:

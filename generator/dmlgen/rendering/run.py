@@ -200,7 +200,7 @@ def merge(
             raise InputError(f"{out} holds an unfinished render itself; give another --out")
         manifest = finished(plan, engine, out, instead)
         # Where images are missing though the dataset has them, a merge was taking slices away.
-        lacking = {one.key for one in manifest.set_aside} if manifest else missing
+        lacking = {image.key for image in manifest.set_aside} if manifest else missing
         if missing and (manifest is None or lacking & stores.keys()):
             raise InputError(
                 f"{len(missing)} of {len(plan.images)} images are in none of the {len(stagings)} "

@@ -64,9 +64,7 @@ def write_study(findings: Findings, out: Path) -> None:
 
 def _summary(findings: Findings, answers: Sequence[Answer], tables: Sequence[Table]) -> str:
     head = [f"# {findings.recipe.title}", findings.recipe.description, study_scale(findings)]
-    said = [
-        f"## {answer.question}\n\n{answer.markdown}" for answer in answers if answer.sentences
-    ]
+    said = [f"## {answer.question}\n\n{answer.markdown}" for answer in answers if answer.sentences]
     return "\n\n".join([*head, *said, *map(markdown_table, tables)]) + "\n"
 
 

@@ -112,7 +112,7 @@ def test_tables_page_and_summary_say_the_same(study, numbers):
         assert title in page
         assert title in summary
     assert "<script" not in page
-    assert "within classification" not in summary, "a group of one loss has no pairs"
+    assert "- within" not in summary, "a group of one loss has no pairs to say the mean of"
     assert not re.search(r"^## [^\n]*\n\n+##", summary, re.MULTILINE), "a heading above nothing"
 
 

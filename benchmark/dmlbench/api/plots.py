@@ -125,10 +125,10 @@ class Plots:
         embeddings = result.folder.read_embeddings()
         rows = spread_rows(len(embeddings))
         x, y = (neighbors if method == "tsne" else principal)(embeddings[rows]).T
-        values = dataset.samples[by].to_pandas().to_numpy()[rows]
+        column = dataset.samples[by].to_pandas()[rows]
+        values, known = column.to_numpy(), column.notna().to_numpy()
         factor = dataset.manifest.factor(by)
         axes = _axes(ax)
-        known = np.array([value is not None and value == value for value in values])
         axes.scatter(x[~known], y[~known], s=9, facecolors="none", edgecolors="#888888")
         if factor.is_numeric:
             numbers = values[known].astype(float)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -150,3 +150,18 @@ class Comparison(StrictModel):
     def label(self, model: str) -> str:
         """Return the label of the model with this id."""
         return next(compared.label for compared in self.models if compared.id == model)
+
+    def with_labels(self, text: str) -> str:
+        """Return a text with the labels of models in place of their ids."""
+        return with_labels(text, {model.id: model.label for model in self.models})
+
+
+def with_labels(text: str, labels: Mapping[str, str]) -> str:
+    """Return a text with labels in place of the ids of models.
+
+    >>> with_labels("m-1f was scored without intervals", {"m-1f": "mine"})
+    'mine was scored without intervals'
+    """
+    for model, label in labels.items():
+        text = text.replace(model, label)
+    return text

@@ -12,6 +12,7 @@ from dmlbench.comparison.comparison import (
     Comparison,
     SaliencyTable,
     mean_correlations,
+    with_labels,
 )
 from dmlbench.comparison.differences import (
     Difference,
@@ -181,10 +182,7 @@ def _tie_notes(
         if difference.value is not None and difference.reason
     )
     for reason in reasons:
-        named = reason
-        for model, label in labels.items():
-            named = named.replace(model, label)
-        yield f"ties between models are not known: {named}"
+        yield f"ties between models are not known: {with_labels(reason, labels)}"
 
 
 def _table_notes(

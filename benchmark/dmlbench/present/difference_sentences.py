@@ -99,15 +99,9 @@ def _by_swept_group(comparison: Comparison) -> Iterator[str]:
             "each pair alone without 0)."
         )
     elif pairs:
-        why = _with_labels(comparison, pairs[0].reason or "")
+        why = comparison.with_labels(pairs[0].reason or "")
         sentence += f" Whether they differ in it is not known: {why}."
     yield sentence
-
-
-def _with_labels(comparison: Comparison, reason: str) -> str:
-    for model in comparison.models:
-        reason = reason.replace(model.id, model.label)
-    return reason
 
 
 def _positive(pair: Difference) -> Interval | None:
@@ -123,7 +117,7 @@ def _of_two(comparison: Comparison) -> Iterator[str]:
     both = listed([model.label for model in comparison.models])
     if not known:
         reasons = dict.fromkeys(pair.reason for pair in differences.values() if pair.reason)
-        why = _with_labels(comparison, "; ".join(reasons) or "no property varies")
+        why = comparison.with_labels("; ".join(reasons) or "no property varies")
         yield f"Whether {both} differ in any property is not known: {why}."
         return
     distinct = sorted(

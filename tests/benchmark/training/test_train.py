@@ -181,16 +181,16 @@ def test_model_that_is_there_is_not_trained_again_and_other_settings_are_refused
         run(given.model_copy(update={"seed": 1}))
 
 
-def test_a_model_of_other_weights_of_its_trunk_is_no_result(settings, tmp_path):
-    def write(seed):
-        network = load_model(f"{TINY}&seed={seed}").model
-        torch.save(network.state_dict(), tmp_path / "w.pth")
+def write_weights(file, seed):
+    torch.save(load_model(f"{TINY}&seed={seed}").model.state_dict(), file)
 
-    write(0)
+
+def test_a_model_of_other_weights_of_its_trunk_is_no_result(settings, tmp_path):
+    write_weights(tmp_path / "w.pth", 0)
     given = settings("none", trunk=f"timm:test_resnet?weights={tmp_path / 'w.pth'}")
     file = run(given)
     assert run(given) == file
-    write(1)
+    write_weights(tmp_path / "w.pth", 1)
     with pytest.raises(InputError, match="began with other weights than the file of --trunk"):
         run(given)
     assert str(tmp_path) not in json.dumps(read_training(file))
@@ -209,17 +209,13 @@ def test_images_of_classes_that_a_model_was_trained_on_are_noted(settings, toys)
 
 
 def test_training_does_not_go_on_from_other_weights_of_its_trunk(settings, tmp_path):
-    def write(seed):
-        network = load_model(f"{TINY}&seed={seed}").model
-        torch.save(network.state_dict(), tmp_path / "w.pth")
-
-    write(0)
+    write_weights(tmp_path / "w.pth", 0)
     given = settings("triplet", trunk=f"timm:test_resnet?weights={tmp_path / 'w.pth'}")
     train_first(given, 1, quiet=True)
-    write(1)
+    write_weights(tmp_path / "w.pth", 1)
     with pytest.raises(InputError, match=r"other settings \(start: trunk_sha256 "):
         run(given)
-    write(0)
+    write_weights(tmp_path / "w.pth", 0)
     assert run(given).is_file()
 
 

@@ -224,10 +224,8 @@ def _published(store: Store) -> Manifest | None:
     Raises:
         InputError: the file is not a manifest of this kind.
     """
-    data = store.read(MANIFEST_FILE)
     # Until a publication ends, the manifest is not there or may be there by half.
-    if store.read(MARK) is not None:
-        data = store.read(BEFORE)
+    data = store.read(MANIFEST_FILE if store.read(MARK) is None else BEFORE)
     if data is None:
         return None
     try:

@@ -137,7 +137,8 @@ class FolderStore:
         try:
             self._fs.makedirs(self._root, exist_ok=True)
             at = f"/{BEFORE}"
-            if (before := self.read(MANIFEST_FILE)) is not None:
+            before = self.read(MANIFEST_FILE)
+            if before is not None and self.read(MARK) is None:
                 self._fs.pipe_file(f"{self._root}/{BEFORE}", before)
             at = f"/{MARK}"
             names = self.files().union(gone, (file.name for file in (*data_files, manifest)))

@@ -11,8 +11,11 @@ from dmlbench.models import Preprocessing
 from dmlbench.models.load import _SCHEMES, _SUFFIXES
 from dmlbench.models.metadata import read_metadata
 from dmlbench.saliency import METHODS
+from dmldata.common.errors import InputError
+from dmlgen import plan
 from dmlgen.catalog.assets import project_names
 from dmlgen.factors.registry import factor_catalog
+from dmlgen.planning.recipe_file import RecipeFile
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCENES, MODELS, SALIENCY = (
@@ -25,6 +28,20 @@ SCENES, MODELS, SALIENCY = (
 )
 def test_the_page_on_scenes_names_every_car_place_and_factor(name):
     assert f"`{name}`" in SCENES
+
+
+def test_the_page_on_recipes_has_a_row_for_every_field_and_its_recipe_can_be_drawn(tmp_path):
+    page = (DOCS / "recipes.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|", page, re.M)
+    assert sorted(rows) == sorted(RecipeFile.model_fields)
+    own = tmp_path / "wet.yaml"
+    own.write_text(re.search(r'```yaml title="wet.yaml"\n(.*?)```', page, re.S)[1])
+    assert {"ground", "paint"} <= {f.key for f in plan(own, count=9).factors if f.varies}
+    # The error that the page shows.
+    own.write_text(own.read_text().replace("asphalt_wet:", "asphalt_wett:"))
+    with pytest.raises(InputError) as refused:
+        plan(own)
+    assert f"error: {refused.value}".replace(f"{tmp_path}/", "") in page
 
 
 @pytest.mark.parametrize("kind", [*_SUFFIXES, *(f"{scheme}:" for scheme in _SCHEMES)])

@@ -9,6 +9,7 @@ import pytest
 import dmlgen
 from dmldata import open_dataset
 from dmldata.common.errors import FieldError, InputError
+from dmlgen.factors.registry import factor_catalog
 from dmlgen.planning.table import plan_rows
 
 SCRIPT = """
@@ -32,6 +33,14 @@ def test_a_plan_is_the_one_of_the_command_and_a_frame_of_its_rows():
             key for key, value in row.items() if value is not None and shown[key] != value
         } == set()
     assert "recipe paper, sweep of color" in repr(plan)
+
+
+@pytest.mark.parametrize("group", factor_catalog().groups)
+def test_every_group_can_be_swept_where_nothing_but_its_name_is_given(group):
+    plan = dmlgen.plan(factor=group)
+    variants = {image.variant_id for image in plan.images}
+    fewer = {"lights": 2, "occlusion": 5, "body_type": 5}
+    assert len(variants) == plan.sweep.variants == fewer.get(group, 6)
 
 
 def test_a_notebook_shows_a_plan_as_a_table_where_pandas_is_there():

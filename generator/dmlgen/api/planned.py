@@ -6,13 +6,13 @@ from pathlib import Path
 
 from dmldata.common.errors import FieldError, InputError
 from dmlgen.factors.registry import factor_catalog
-from dmlgen.planning.draw import Plan, make_plan
+from dmlgen.planning.draw import Plan, make_plan, most_variants
 from dmlgen.planning.recipe import ResolvedRecipe, load_recipe
 from dmlgen.planning.recipe_file import Sweep
 
 NO_SWEEP = "valid: with a factor group to sweep, such as color"
 SCENES, VARIANTS = 4, 6
-"""Size of a sweep of a named group, where nothing else is said."""
+"""Size of a sweep of a named group, where nothing else is said; a group may have fewer variants."""
 
 
 def plan(
@@ -30,7 +30,8 @@ def plan(
         recipe: name of a recipe of the project, or path of a YAML file.
         factor: factor group to sweep, such as "color"; by default what the recipe says.
         scenes: number of base scenes of a sweep; by default the recipe's, or 4 with `factor`.
-        variants: number of images per base scene; by default the recipe's, or 6 with `factor`.
+        variants: number of images per base scene; by default the recipe's, or with `factor` 6,
+            where the group has as many combinations of values.
         count: number of images of a dataset that is no sweep; by default the recipe's.
         seed: seed of all random choices; the same seed gives the same plan.
 
@@ -44,10 +45,12 @@ def plan(
     (6, True)
     """
     resolved = load_recipe(str(recipe))
-    sweep = _sweep(resolved, str(recipe), factor, scenes, variants)
+    if factor is not None:
+        factor_catalog().group(factor)
     numbers = {"seed": seed, "count": count, "scenes": scenes, "variants": variants}
     of_caller = {field for field, number in numbers.items() if number is not None}
     try:
+        sweep = _sweep(resolved, str(recipe), factor, scenes, variants)
         return make_plan(resolved, seed=seed, count=count, sweep=sweep)
     except InputError as error:
         if isinstance(error, FieldError) and error.values.keys() & of_caller:
@@ -64,8 +67,7 @@ def _sweep(
 ) -> Sweep | None:
     sweep = recipe.sweep
     if factor is not None:
-        factor_catalog().group(factor)
-        sweep = Sweep(factor, SCENES, VARIANTS)
+        sweep = Sweep(factor, SCENES, most_variants(recipe, factor, VARIANTS))
     if sweep is not None:
         return Sweep(
             sweep.group,

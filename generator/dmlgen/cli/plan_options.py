@@ -48,8 +48,8 @@ class PlanOptions:
     variants: Annotated[
         int | None,
         typer.Option(
-            help="Number of images per base scene of a sweep; the default is the recipe's, or 6 "
-            "with --factor."
+            help="Number of images per base scene of a sweep; the default is the recipe's, or "
+            "with --factor 6, where the group has as many combinations of values."
         ),
     ] = None
     count: Annotated[

@@ -7,7 +7,7 @@ that no factor's values depend on which others vary, and a longer plan begins wi
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from html import escape
 from math import prod
@@ -142,16 +142,10 @@ def _sweep_plan(recipe: ResolvedRecipe, seed: int, sweep: Sweep) -> Plan:
             {"scenes": sweep.scenes, "variants": sweep.variants},
             f"are {sweep.scenes * sweep.variants} images; valid: at most {MAX_IMAGES}",
         )
-    group = [_swept(recipe, factor) for factor in factor_catalog().group(sweep.group)]
-    environment = _where_it_matters(recipe.factors[ENVIRONMENT], group, sweep)
-    swept = {factor.key: factor for factor in group}
-    factors = _meaningful(
-        {**recipe.factors, ENVIRONMENT: environment, **_needed(recipe, swept), **swept}
-    )
-    group = [factor for factor in group if factor.key in factors]
+    swept, factors = _factors_of_sweep(recipe, sweep.group)
     names = recipe.labels if sweep.group != BODY_TYPE else (*recipe.labels, BODY_TYPE)
     labels = label_columns(names, factors[CAR_MODEL].values, recipe.car_splits)
-    variants = _variants(group, seed, sweep)
+    variants = _variants(swept, seed, sweep)
     columns = {
         key: _draw(factor, recipe.weights(factor), seed, sweep.scenes)
         for key, factor in factors.items()
@@ -159,13 +153,39 @@ def _sweep_plan(recipe: ResolvedRecipe, seed: int, sweep: Sweep) -> Plan:
     scene = np.repeat(np.arange(sweep.scenes), sweep.variants)
     variant = np.tile(np.arange(sweep.variants), sweep.scenes)
     columns = {key: column.take(scene) for key, column in columns.items()}
-    for key in swept.keys() & columns.keys():
+    for key in (factor.key for factor in swept):
         values = [values_of_variant[key] for values_of_variant in variants]
         columns[key] = Column.of(values, variant)
     images = _images(recipe, seed, labels, columns, scene, variant)
     order = _stream(seed, "order").permutation(len(images))
     columns_of_plan = (*factors.values(), *(label.factor() for label in labels))
     return Plan(recipe.document, seed, sweep, columns_of_plan, images.take(order))
+
+
+def most_variants(recipe: ResolvedRecipe, group: str, limit: int) -> int:
+    """Return how many variants a sweep of a factor group can have, `limit` at most.
+
+    Raises:
+        InputError: a group that has too many combinations, or means nothing in the recipe's places.
+
+    >>> from dmlgen.planning.recipe import load_recipe
+    >>> most_variants(load_recipe("paper"), "lights", 6)
+    2
+    """
+    swept, _ = _factors_of_sweep(recipe, group)
+    return len(_combinations(swept, 0, group, limit))
+
+
+def _factors_of_sweep(
+    recipe: ResolvedRecipe, group: str
+) -> tuple[list[Factor], dict[str, Factor]]:
+    """Return the swept factors, and all that mean something, with their values in the sweep."""
+    swept = {factor.key: _swept(recipe, factor) for factor in factor_catalog().group(group)}
+    environment = _where_it_matters(recipe.factors[ENVIRONMENT], swept.keys(), group)
+    factors = _meaningful(
+        {**recipe.factors, ENVIRONMENT: environment, **_needed(recipe, swept), **swept}
+    )
+    return [factor for key, factor in swept.items() if key in factors], factors
 
 
 def _swept(recipe: ResolvedRecipe, factor: Factor) -> Factor:
@@ -194,57 +214,66 @@ def _meaningful(factors: Mapping[str, Factor]) -> dict[str, Factor]:
     return {key: factor for key, factor in factors.items() if key not in nowhere}
 
 
-def _where_it_matters(environment: Factor, group: list[Factor], sweep: Sweep) -> Factor:
-    """Return the environments in which at least one factor of the swept group applies."""
-    keys = {factor.key for factor in group}
+def _where_it_matters(environment: Factor, keys: Set[str], group: str) -> Factor:
+    """Return the environments in which at least one of the swept factors applies."""
     if environment.key in keys:
         return environment
     names = [name for name in environment.values if not keys <= _inapplicable(name)]
     if not names:
         raise InputError(
-            f"group {sweep.group}: means nothing in the environments of this recipe "
+            f"group {group}: means nothing in the environments of this recipe "
             f"({', '.join(map(str, environment.values))})"
         )
     return with_values(environment, tuple(names))
 
 
-def _variants(group: list[Factor], seed: int, sweep: Sweep) -> list[dict[str, Value]]:
-    """Return distinct combinations of the group's values, drawn uniformly.
+def _variants(swept: list[Factor], seed: int, sweep: Sweep) -> list[dict[str, Value]]:
+    """Return as many combinations of the swept factors' values as the sweep has variants."""
+    variants = _combinations(swept, seed, sweep.group, sweep.variants)
+    if len(variants) == sweep.variants:
+        return variants
+    if sweep.group == BODY_TYPE:
+        types = ", ".join(sorted(load_car(str(car[CAR_MODEL])).body_type for car in variants))
+        raise FieldError(
+            {"variants": sweep.variants},
+            f"the cars of this recipe have {len(variants)} body types ({types})",
+        )
+    raise FieldError(
+        {"variants": sweep.variants},
+        f"group '{sweep.group}' has {len(variants)} combinations ({_sizes(swept)})",
+    )
+
+
+def _combinations(
+    swept: list[Factor], seed: int, group: str, limit: int
+) -> list[dict[str, Value]]:
+    """Return distinct combinations of the swept factors' values, drawn uniformly, `limit` at most.
 
     Combinations that differ only in factors that do not apply in their environment count as one;
     so do cars of one type where body types are swept.
     """
-    sizes = [len(factor.values) for factor in group]
+    sizes = [len(factor.values) for factor in swept]
     if prod(sizes) > MAX_COMBINATIONS:
         raise InputError(
-            f"group '{sweep.group}' has {prod(sizes)} combinations "
-            f"({_sizes(group)}); a sweep takes at most {MAX_COMBINATIONS}; give its factors fewer "
+            f"group '{group}' has {prod(sizes)} combinations "
+            f"({_sizes(swept)}); a sweep takes at most {MAX_COMBINATIONS}; give its factors fewer "
             f"values in the recipe"
         )
-    drawn = _stream(seed, f"variants:{sweep.group}").permutation(prod(sizes))
+    drawn = _stream(seed, f"variants:{group}").permutation(prod(sizes))
     distinct: dict[tuple[Value | None, ...], dict[str, Value]] = {}
     for bins in zip(*np.unravel_index(drawn, sizes), strict=True):
-        values = {f.key: f.values[int(b)] for f, b in zip(group, bins, strict=True)}
-        if sweep.group == BODY_TYPE:
+        values = {f.key: f.values[int(b)] for f, b in zip(swept, bins, strict=True)}
+        if group == BODY_TYPE:
             distinct.setdefault((load_car(str(values[CAR_MODEL])).body_type,), values)
         else:
             distinct.setdefault(tuple(_without_inapplicable(values).values()), values)
-        if len(distinct) == sweep.variants:
-            return list(distinct.values())
-    if sweep.group == BODY_TYPE:
-        types = ", ".join(sorted(str(name) for (name,) in distinct))
-        raise FieldError(
-            {"variants": sweep.variants},
-            f"the cars of this recipe have {len(distinct)} body types ({types})",
-        )
-    raise FieldError(
-        {"variants": sweep.variants},
-        f"group '{sweep.group}' has {len(distinct)} combinations ({_sizes(group)})",
-    )
+        if len(distinct) == limit:
+            break
+    return list(distinct.values())
 
 
-def _sizes(group: list[Factor]) -> str:
-    return ", ".join(f"{factor.key}: {len(factor.values)}" for factor in group)
+def _sizes(swept: list[Factor]) -> str:
+    return ", ".join(f"{factor.key}: {len(factor.values)}" for factor in swept)
 
 
 def _draw(factor: Factor, weights: tuple[float, ...] | None, seed: int, count: int) -> Column:

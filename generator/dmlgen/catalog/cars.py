@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
-from dmldata.contract.manifest import Credit
+from dmldata.contract.manifest import Credit, Line
 from dmlgen.catalog.assets import NAME, car_folder, load_scene_file
 from dmlgen.catalog.car_edits import (
     Face,
@@ -85,15 +85,16 @@ class CarSpec(StrictModel):
         seats: seats in place of the source's.
         interior: `own` where the source has one, `generic` to add seats and a dashboard.
         fittings: lamps, grille, rims and handles that are built when the car is loaded.
+        fixed: proportions of the car that the factors of these names do not change.
     """
 
     name: str = Field(pattern=NAME)
-    title: str
-    body_type: str
-    author: str
-    license: str
-    license_url: str
-    credit: str
+    title: Line
+    body_type: Line
+    author: Line
+    license: Line
+    license_url: Line
+    credit: Line
     source: Source
     scale: float = Field(gt=0, le=MAX_SCALE)
     up: UpAxis = "+Z"
@@ -112,6 +113,7 @@ class CarSpec(StrictModel):
     seats: tuple[Seat, ...] = Field(default=(), max_length=20)
     interior: Literal["own", "generic"] = "own"
     fittings: Fittings = Fittings()
+    fixed: tuple[Literal["front_overhang", "rear_overhang"], ...] = ()
 
     @field_validator("roles")
     @classmethod

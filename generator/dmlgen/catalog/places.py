@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, RootModel, model_validator
 from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
 from dmldata.contract.manifest import Credit
+from dmldata.contract.manifest import Line as OneLine
 from dmlgen.catalog.assets import NAME, environment_file, load_scene_file
 from dmlgen.catalog.surfaces import GroundName
 from dmlgen.catalog.things import Bays, Line, Meters, ParkedCar, Pavement, Thing, Wall
@@ -50,7 +51,7 @@ class BackdropSpec(StrictModel):
     """
 
     name: str = Field(pattern=NAME)
-    title: str
+    title: OneLine
     kind: Literal["backdrop"]
     lit_radius: Radii
     credit: Credit | None = None
@@ -73,7 +74,7 @@ class PanoramaSpec(StrictModel):
     """
 
     name: str = Field(pattern=NAME)
-    title: str
+    title: OneLine
     kind: Literal["panorama"]
     panorama: str = Field(pattern=r"^[a-z0-9_]+\.exr$")
     tripod_height: float = Field(gt=0)
@@ -96,7 +97,7 @@ class StudioSpec(StrictModel):
     """
 
     name: str = Field(pattern=NAME)
-    title: str
+    title: OneLine
     kind: Literal["studio"]
     radius: float = Field(gt=0)
     height: float = Field(gt=0)
@@ -116,7 +117,7 @@ class SiteSpec(StrictModel):
     """
 
     name: str = Field(pattern=NAME)
-    title: str
+    title: OneLine
     kind: Literal["site", "indoors"]
     ground_radius: float = Field(gt=0)
     floor: GroundName | None = None

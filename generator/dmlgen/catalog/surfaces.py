@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, PositiveInt
 
 from dmldata.common.errors import InputError, UnknownNameError
 from dmldata.common.strict import StrictModel
-from dmldata.contract.manifest import Credit
+from dmldata.contract.manifest import Credit, Line
 from dmlgen.catalog.assets import (
     NAME,
     load_scene_file,
@@ -40,7 +40,7 @@ class SurfaceSpec(StrictModel):
     """
 
     name: str = Field(pattern=NAME)
-    title: str
+    title: Line
     tile: float = Field(gt=0)
     roughness: float = Field(default=0.8, ge=0, le=1)
     specular: float = Field(default=0.5, ge=0, le=1)

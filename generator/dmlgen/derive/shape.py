@@ -14,15 +14,19 @@ SHAPE_FACTORS = (
 
 
 def shape_of(values: Mapping[str, Any]) -> Proportions:
-    """Return the changes that a row asks for, on top of the car model's own proportions."""
+    """Return the changes that a row asks for, on top of the car model's own proportions.
+
+    Args:
+        values: those that are missing change nothing.
+    """
     return Proportions(
-        front_overhang=values["front_overhang"],
-        rear_overhang=values["rear_overhang"],
-        bonnet=values["wheelbase"] * values["bonnet_length"],
-        cabin=values["wheelbase"],
-        upper=values["roof_height"],
-        width=values["body_width"],
-        ride=values["ride_height"],
+        front_overhang=values.get("front_overhang", 1.0),
+        rear_overhang=values.get("rear_overhang", 1.0),
+        bonnet=values.get("wheelbase", 1.0) * values.get("bonnet_length", 1.0),
+        cabin=values.get("wheelbase", 1.0),
+        upper=values.get("roof_height", 1.0),
+        width=values.get("body_width", 1.0),
+        ride=values.get("ride_height", 0.0),
     )
 
 

@@ -7,9 +7,10 @@ that no factor's values depend on which others vary, and a longer plan begins wi
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from html import escape
+from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ from dmlgen.catalog.labels import BODY_TYPE, LabelColumn, label_columns
 from dmlgen.catalog.places import load_environment
 from dmlgen.factors.registry import (
     CAR_MODEL,
+    DECLARATIONS,
+    DEFAULTS,
     ENVIRONMENT,
     INAPPLICABLE,
     NEEDS,
@@ -145,7 +148,7 @@ def _sweep_plan(recipe: ResolvedRecipe, seed: int, sweep: Sweep) -> Plan:
     swept, factors = _factors_of_sweep(recipe, sweep.group)
     names = recipe.labels if sweep.group != BODY_TYPE else (*recipe.labels, BODY_TYPE)
     labels = label_columns(names, factors[CAR_MODEL].values, recipe.car_splits)
-    variants = _variants(swept, seed, sweep)
+    variants = _variants(swept, factors, seed, sweep)
     columns = {
         key: _draw(factor, recipe.weights(factor), seed, sweep.scenes)
         for key, factor in factors.items()
@@ -172,8 +175,8 @@ def most_variants(recipe: ResolvedRecipe, group: str, limit: int) -> int:
     >>> most_variants(load_recipe("paper"), "lights", 6)
     2
     """
-    swept, _ = _factors_of_sweep(recipe, group)
-    return len(_combinations(swept, 0, group, limit))
+    swept, factors = _factors_of_sweep(recipe, group)
+    return len(_combinations(swept, factors, 0, group, limit))
 
 
 def _factors_of_sweep(
@@ -181,21 +184,21 @@ def _factors_of_sweep(
 ) -> tuple[list[Factor], dict[str, Factor]]:
     """Return the swept factors, and all that mean something, with their values in the sweep."""
     swept = {factor.key: _swept(recipe, factor) for factor in factor_catalog().group(group)}
-    environment = _where_it_matters(recipe.factors[ENVIRONMENT], swept.keys(), group)
-    factors = _meaningful(
-        {**recipe.factors, ENVIRONMENT: environment, **_needed(recipe, swept), **swept}
-    )
+    where = {
+        key: _where_it_matters(recipe.factors[key], swept.keys(), group) for key in MEANINGLESS_IN
+    }
+    factors = _meaningful({**recipe.factors, **where, **_needed(recipe, swept), **swept})
     return [factor for key, factor in swept.items() if key in factors], factors
 
 
 def _swept(recipe: ResolvedRecipe, factor: Factor) -> Factor:
-    """Return a swept factor with the recipe's values, or its default set where it is held.
+    """Return a swept factor with the values that the recipe varies, or its default set.
 
     Of cars that belong to splits there are no others: they would belong to none.
     """
-    in_recipe = recipe.factors[factor.key]
     fixed_by_split = factor.key == CAR_MODEL and recipe.car_splits is not None
-    return in_recipe if in_recipe.varies or fixed_by_split else factor
+    is_varied = factor.key in recipe.document.vary
+    return recipe.factors[factor.key] if is_varied or fixed_by_split else factor
 
 
 def _needed(recipe: ResolvedRecipe, swept: Mapping[str, Factor]) -> dict[str, Factor]:
@@ -208,28 +211,32 @@ def _needed(recipe: ResolvedRecipe, swept: Mapping[str, Factor]) -> dict[str, Fa
 
 
 def _meaningful(factors: Mapping[str, Factor]) -> dict[str, Factor]:
-    """Return the factors that mean something in at least one environment of the recipe."""
-    nowhere = frozenset.intersection(*map(_inapplicable, factors[ENVIRONMENT].values))
-    nowhere |= {k for k, need in NEEDS.items() if need.value not in factors[need.factor].values}
+    """Return the factors that mean something in an environment, and for a car, of the recipe."""
+    nowhere = {k for k, need in NEEDS.items() if need.value not in factors[need.factor].values}
+    for key, meaningless in MEANINGLESS_IN.items():
+        nowhere |= frozenset.intersection(*map(meaningless, factors[key].values))
     return {key: factor for key, factor in factors.items() if key not in nowhere}
 
 
-def _where_it_matters(environment: Factor, keys: Set[str], group: str) -> Factor:
-    """Return the environments in which at least one of the swept factors applies."""
-    if environment.key in keys:
-        return environment
-    names = [name for name in environment.values if not keys <= _inapplicable(name)]
+def _where_it_matters(where: Factor, keys: Set[str], group: str) -> Factor:
+    """Return the environments, or the cars, for which at least one of the swept factors applies."""
+    if where.key in keys:
+        return where
+    meaningless = MEANINGLESS_IN[where.key]
+    names = [name for name in where.values if not keys <= meaningless(name)]
     if not names:
         raise InputError(
-            f"group {group}: means nothing in the environments of this recipe "
-            f"({', '.join(map(str, environment.values))})"
+            f"group {group}: means nothing with any value of {where.key} in this recipe "
+            f"({', '.join(map(str, where.values))})"
         )
-    return with_values(environment, tuple(names))
+    return with_values(where, tuple(names))
 
 
-def _variants(swept: list[Factor], seed: int, sweep: Sweep) -> list[dict[str, Value]]:
+def _variants(
+    swept: list[Factor], factors: Mapping[str, Factor], seed: int, sweep: Sweep
+) -> list[dict[str, Value]]:
     """Return as many combinations of the swept factors' values as the sweep has variants."""
-    variants = _combinations(swept, seed, sweep.group, sweep.variants)
+    variants = _combinations(swept, factors, seed, sweep.group, sweep.variants)
     if len(variants) == sweep.variants:
         return variants
     if sweep.group == BODY_TYPE:
@@ -245,12 +252,13 @@ def _variants(swept: list[Factor], seed: int, sweep: Sweep) -> list[dict[str, Va
 
 
 def _combinations(
-    swept: list[Factor], seed: int, group: str, limit: int
+    swept: list[Factor], factors: Mapping[str, Factor], seed: int, group: str, limit: int
 ) -> list[dict[str, Value]]:
     """Return distinct combinations of the swept factors' values, drawn uniformly, `limit` at most.
 
-    Combinations that differ only in factors that do not apply in their environment count as one;
-    so do cars of one type where body types are swept.
+    They are distinct in every scene: in none of its environments and for none of its cars do two
+    differ only in factors that mean nothing there. Of each body type there is one car where these
+    are swept.
     """
     sizes = [len(factor.values) for factor in swept]
     if prod(sizes) > MAX_COMBINATIONS:
@@ -260,16 +268,45 @@ def _combinations(
             f"values in the recipe"
         )
     drawn = _stream(seed, f"variants:{group}").permutation(prod(sizes))
-    distinct: dict[tuple[Value | None, ...], dict[str, Value]] = {}
+    scenes = _meaningless_in_scenes(factors, {factor.key for factor in swept})
+    seen: set[tuple[object, ...]] = set()
+    distinct: list[dict[str, Value]] = []
     for bins in zip(*np.unravel_index(drawn, sizes), strict=True):
         values = {f.key: f.values[int(b)] for f, b in zip(swept, bins, strict=True)}
         if group == BODY_TYPE:
-            distinct.setdefault((load_car(str(values[CAR_MODEL])).body_type,), values)
+            shown: set[tuple[object, ...]] = {(load_car(str(values[CAR_MODEL])).body_type,)}
         else:
-            distinct.setdefault(tuple(_without_inapplicable(values).values()), values)
+            shown = {(scene, *_without(values, scene)) for scene in scenes}
+        if not shown & seen:
+            seen |= shown
+            distinct.append(values)
         if len(distinct) == limit:
             break
-    return list(distinct.values())
+    return distinct
+
+
+def _meaningless_in_scenes(
+    factors: Mapping[str, Factor], swept: Set[str]
+) -> set[frozenset[str]]:
+    """Return the sets of factors that mean nothing in a scene of a sweep, as all variants share
+    what is not swept.
+    """
+    fixed = [
+        {meaningless(value) for value in factors[key].values}
+        for key, meaningless in MEANINGLESS_IN.items()
+        if key not in swept
+    ]
+    return {frozenset().union(*sets) for sets in product(*fixed)}
+
+
+def _without(values: Mapping[str, Value], meaningless: frozenset[str]) -> list[Value | None]:
+    """Return the swept factors' values, None for what means nothing in a scene or with them."""
+    for key in values.keys() & MEANINGLESS_IN.keys():
+        meaningless |= MEANINGLESS_IN[key](values[key])
+    meaningless |= {
+        key for key, need in NEEDS.items() if values.get(need.factor, need.value) != need.value
+    }
+    return [None if key in meaningless else value for key, value in values.items()]
 
 
 def _sizes(swept: list[Factor]) -> str:
@@ -347,28 +384,45 @@ def _noise_seeds(seed: int, scenes: int) -> Ints:
 
 
 def _where_it_applies(key: str, columns: Mapping[str, Column]) -> Column:
-    """Return a drawn column with None for what does not apply, like a backdrop's color outdoors."""
-    column, environments = columns[key], columns[ENVIRONMENT]
-    nowhere = [key in _inapplicable(str(environment)) for environment in environments.values]
-    null = np.array(nowhere)[environments.codes]
+    """Return a drawn column with None for what does not apply, like a backdrop's color outdoors.
+
+    A car that a factor does not change has the value that changes no car.
+    """
+    column = columns[key]
+    null = np.zeros(len(column.codes), bool)
+    for where, meaningless in MEANINGLESS_IN.items():
+        if where == CAR_MODEL and tuple(column.values) == (DEFAULTS[key],):
+            continue
+        nothing = [key in meaningless(value) for value in columns[where].values]
+        null |= np.array(nothing)[columns[where].codes]
     if key in NEEDS:
         needed = columns[NEEDS[key].factor]
         lacks_it = [value != NEEDS[key].value for value in needed.values]
-        null = null | np.array(lacks_it)[needed.codes]
+        null |= np.array(lacks_it)[needed.codes]
     if not null.any():
         return column
     return Column.of((*column.values, None), np.where(null, len(column.values), column.codes))
 
 
-def _without_inapplicable(values: dict[str, Value]) -> dict[str, Value | None]:
-    """Return the values with None for what does not apply, like a backdrop's color outdoors."""
-    inapplicable = _inapplicable(values[ENVIRONMENT]) if ENVIRONMENT in values else frozenset()
-    inapplicable |= {
-        key for key, need in NEEDS.items() if values.get(need.factor, need.value) != need.value
-    }
-    return {key: None if key in inapplicable else value for key, value in values.items()}
-
-
-def _inapplicable(environment: Value) -> frozenset[str]:
+def _in_place(environment: Value) -> frozenset[str]:
     """Return the keys of the factors that mean nothing in an environment."""
     return INAPPLICABLE[load_environment(str(environment)).kind]
+
+
+def _for_car(car: Value) -> frozenset[str]:
+    """Return the keys of the factors that change nothing of a car.
+
+    Without wheels of its own, which say where its arches are, its proportions stay as well.
+    """
+    spec = load_car(str(car))
+    return frozenset(spec.fixed) if spec.wheels else _NEED_WHEELS
+
+
+_NEED_WHEELS = frozenset(
+    key for key, factor in DECLARATIONS.items() if factor.group in {"shape", "wheels"}
+)
+MEANINGLESS_IN: Mapping[str, Callable[[Value], frozenset[str]]] = {
+    ENVIRONMENT: _in_place,
+    CAR_MODEL: _for_car,
+}
+"""Factor -> the factors that mean nothing with a value of it."""

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from dmldata.common.errors import InputError, PrismError
 from dmldata.common.strict import StrictModel
 from dmldata.contract.factors import Value
-from dmldata.contract.manifest import SplitName
+from dmldata.contract.manifest import Line, SplitName
 from dmlgen.catalog.derived_names import expand
 from dmlgen.catalog.labels import CarLabel
 from dmlgen.factors.registry import CAR_MODEL, check_value, factor_catalog, with_values
@@ -57,7 +57,7 @@ class RecipeFile(StrictModel):
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)
-    title: str
+    title: Line
     description: str
     extends: str | None = None
     count: int = Field(default=1000, ge=1, le=MAX_IMAGES)

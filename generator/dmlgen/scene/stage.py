@@ -101,7 +101,8 @@ class Stage:
         lit = self.car if values["lights_on"] else None
         changes.apply(_forget_lamps, {"place": values["environment"], "car": lit}, "place", "car")
         self.car.turn(values["car_rotation"])
-        self.car.set_wheels(values["wheel_style"], values["steering_angle"])
+        if values["wheel_style"] is not None:
+            self.car.set_wheels(values["wheel_style"], values["steering_angle"])
         changes.apply(self._paint, values, *PAINT_FACTORS)
         style = values["number_plate"]
         changes.apply(self._number, {"style": style, "seed": seed}, "style", "seed")
@@ -144,14 +145,15 @@ class Stage:
         with self.materials.lights_off():
             self._gain = meter([self.car.root, *self._occluders.objects()])
 
-    def _show_car(self, name: str, *shape: float) -> None:
-        key: tuple[str | float, ...] = (name, *shape)
+    def _show_car(self, name: str, *shape: float | None) -> None:
+        key: tuple[str | float | None, ...] = (name, *shape)
         if key in self._cars:
             self._cars[key] = self._cars.pop(key)
         else:
             while len(self._cars) >= MAX_CARS:
                 self._cars.pop(next(iter(self._cars))).remove()
-            proportions = shape_of(dict(zip(SHAPE_FACTORS, shape, strict=True)))
+            asked = dict(zip(SHAPE_FACTORS, shape, strict=True))
+            proportions = shape_of({k: v for k, v in asked.items() if v is not None})
             self._cars[key] = Car(name, self.materials, proportions)
         self.car = self._cars[key]
         for car in self._cars.values():

@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -59,6 +59,7 @@ class DatasetFacts:
         factors: columns of the rows that hold values of factors, and labels.
         versions: versions of the packages and the renderer, by name.
         engine: settings of the renderer, valid in JSON.
+        own_files: digests of the files of the maker's own cars, places and surfaces.
         sweep_group: group of factors that a sweep changes; None unless design is 'sweep'.
         description, url, creator: information for readers.
         date: YYYY-MM-DD.
@@ -81,6 +82,10 @@ class DatasetFacts:
     date: str | None = None
     creator: str = "dml-prism"
     set_aside: tuple[SetAside, ...] = ()
+    own_files: Mapping[str, str] = field(default_factory=dict)
+
+
+_MARK = ".writing"
 
 
 def write_dataset(
@@ -95,7 +100,8 @@ def write_dataset(
     """Write a whole dataset; the same arguments give the same bytes.
 
     dataset.json is written last: a folder that holds it is complete. Files of an interrupted call
-    are written again. Hidden files (names that start with a dot) are ignored.
+    are written again; a mark, `.writing`, tells them from those of others. Hidden files (names
+    that start with a dot) are ignored.
 
     Args:
         folder: folder of the dataset; made if missing.
@@ -124,6 +130,9 @@ def write_dataset(
     _check_credits(table["credits_id"].to_pylist(), facts.credits)
     draft = _draft(layout, facts)
     contents = _Contents(sample_files, len(rows), progress)
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = folder / _MARK
+    mark.touch()
     shards: list[Shard] = []
     start = 0
     for plan in layout:
@@ -140,6 +149,7 @@ def write_dataset(
     )
     write_card(folder, manifest, table)
     write_atomic(folder / MANIFEST_FILE, manifest.to_json())
+    mark.unlink()
     return manifest
 
 
@@ -193,6 +203,7 @@ def _draft(layout: Sequence[ShardPlan], facts: DatasetFacts) -> Manifest:
         "recipe": _as_json("recipe", facts.recipe),
         "engine": _as_json("engine", facts.engine),
         "versions": dict(facts.versions),
+        "own_files": dict(facts.own_files),
     }
     images: Counter[str] = Counter()
     for plan in layout:
@@ -229,7 +240,8 @@ def _check_folder(folder: Path, shards: set[str]) -> None:
         raise InputError(f"{folder}: is a file, a dataset is written into a folder")
     if (folder / MANIFEST_FILE).exists():
         raise InputError(f"{folder}: holds another dataset ({MANIFEST_FILE}); nothing overwritten")
-    expected = shards | {SAMPLES_FILE, *CARD_FILES}
+    is_ours = (folder / _MARK).exists()
+    expected = shards | {SAMPLES_FILE, *CARD_FILES} if is_ours else set()
     foreign = [
         name for name in names_in(folder) if name not in expected and not name.startswith(".")
     ]

@@ -48,11 +48,14 @@ def test_another_dataset_is_never_overwritten(copy_of_tiny: Path, write: Write) 
     assert contents(copy_of_tiny) == before
 
 
-def test_files_of_somebody_else_are_not_mixed_in(write: Write, tmp_path: Path) -> None:
-    (tmp_path / "train-000009.tar").write_bytes(b"older")
-    with pytest.raises(InputError, match=r"not empty \(train-000009\.tar\)"):
+@pytest.mark.parametrize("name", ["train-000009.tar", "README.md", "test-000000.tar"])
+def test_files_of_somebody_else_are_neither_mixed_in_nor_replaced(
+    write: Write, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes(b"older")
+    with pytest.raises(InputError, match=rf"not empty \({name}\)"):
         write(tmp_path)
-    assert contents(tmp_path) == {"train-000009.tar": b"older"}
+    assert contents(tmp_path) == {name: b"older"}
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(write: Write, tmp_path: Path) -> None:
@@ -71,7 +74,7 @@ def test_an_interrupted_write_has_no_manifest_and_is_taken_up_again(
 
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path, sample_files=interrupted)
-    assert set(contents(tmp_path)) == {"test-000000.tar", "train-000000.tar"}
+    assert set(contents(tmp_path)) == {".writing", "test-000000.tar", "train-000000.tar"}
     write(tmp_path)
     assert contents(tmp_path) == contents(tiny)
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 
 import dmlgen
@@ -54,6 +55,11 @@ def test_what_the_function_cannot_plan_names_its_keywords():
         dmlgen.plan("paper", scenes=3)
     with pytest.raises(FieldError, match=r"^count 0: has to be 1 to 1000000"):
         dmlgen.plan("paper", count=0)
+    for keyword, number in (("count", 2.5), ("count", "5"), ("seed", 1.5), ("scenes", [2])):
+        with pytest.raises(FieldError, match=rf"^{keyword} .*: has to be a whole number"):
+            dmlgen.plan("paper", **{keyword: number})
+    of_numpy = dmlgen.plan(factor="color", seed=np.int64(3), scenes=np.int32(2))
+    assert [type(number) for number in (of_numpy.seed, of_numpy.sweep.scenes)] == [int, int]
 
 
 def test_a_script_needs_no_guard_and_its_second_call_renders_nothing_again(dmlgen, tmp_path):

@@ -1,6 +1,7 @@
 """Bring your own car: a user's file becomes a car, or is refused in one line and leaves nothing."""
 
 import io
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +24,8 @@ from dmlgen.factors.registry import factor_catalog
 from dmlgen.planning.draw import make_plan
 from dmlgen.planning.presets import Engine
 from dmlgen.planning.recipe import load_recipe
+from dmlgen.planning.recipe_file import Sweep
+from dmlgen.rendering.finished import finished
 from dmlgen.rendering.run import render
 
 PREVIEWED = "test_a_glb_becomes_a_car_that_recipes_can_name"
@@ -78,6 +81,12 @@ def test_an_own_car_renders_and_its_credit_travels(dmlgen, home, tmp_path):
     assert credit.source == "mine.glb"
     assert manifest.license == "CC-BY-NC-4.0"
     assert manifest.images == 1
+    # Corrected, it makes another dataset.
+    assert set(manifest.own_files) == {"cars/mine/car.yaml", "cars/mine/mine.glb"}
+    assert finished(plan, Engine("draft", 64, "cpu"), tmp_path / "out") == manifest
+    assert bring(dmlgen, file, *said, "--force", "--role", "Scheibe=plastic")[0] == 0
+    with pytest.raises(InputError, match=r"own_files\.cars/mine/car\.yaml was \w+, is \w+"):
+        finished(plan, Engine("draft", 64, "cpu"), tmp_path / "out")
 
 
 def test_a_dataset_that_shows_a_car_of_unknown_license_claims_none(dmlgen, home, tmp_path):
@@ -181,6 +190,22 @@ def test_a_car_without_wheels_is_one_body_and_that_is_said(dmlgen, home, tmp_pat
     assert "they stay part of the body" in out
     made = trimesh.load(home / "sled" / "sled.glb", force="scene")
     assert not [name for name in made.geometry if name.startswith("wheel")]
+    # What its wheels would decide has no value, and the others can be rendered.
+    (tmp_path / "r.yaml").write_text(
+        "name: r\ntitle: t\ndescription: d\nextends: paper\n"
+        "vary: {car_model: [sled, suv], roof_height: [0.9, 1.1], steering_angle: [10, 20]}\n"
+    )
+    recipe = load_recipe(str(tmp_path / "r.yaml"))
+    plan = make_plan(recipe, seed=1, count=2)
+    rows = {image.values["car_model"]: image.values for image in plan.images}
+    assert [rows["sled"][key] for key in ("roof_height", "steering_angle")] == [None, None]
+    assert None not in [rows["suv"][key] for key in ("roof_height", "steering_angle")]
+    assert render(plan, Engine("draft", 32, "cpu"), tmp_path / "out").images == 2
+    swept = make_plan(recipe, seed=1, sweep=Sweep("wheels", 6, 2))
+    assert {image.values["car_model"] for image in swept.images} == {"suv"}
+    code, _, err = dmlgen("plan", home / "sled" / "recipe.yaml", "--factor", "shape")
+    assert "group shape: means nothing with the car_model of this recipe (sled)" in err
+    assert code == 2
 
 
 def test_what_cannot_be_decided_is_listed(dmlgen, home, tmp_path):
@@ -219,6 +244,10 @@ def test_an_own_car_is_converted_again_from_its_car_yaml(dmlgen, home, tmp_path)
     glb = home / "mine" / "mine.glb"
     before = glb.read_bytes()
     path = home / "mine" / "car.yaml"
+    for option in (("--role", "a=b"), ("--license", "CC0-1.0"), ("--force",), ("--length", 5)):
+        code, _, err = dmlgen("cars", "import", "mine", "--source", tmp_path, *option)
+        assert code == 2
+        assert f"{option[0]}: not with --source; car.yaml of the car says it" in err
     path.write_text(path.read_text().replace("taillight: lamp_red", "taillight: chrome"))
     assert dmlgen("cars", "import", "mine", "--source", tmp_path)[0] == 0
     assert glb.read_bytes() != before
@@ -353,6 +382,22 @@ def test_a_taken_name_needs_force_and_a_failed_replacement_keeps_the_old(
     code, _, err = bring(dmlgen, file)
     assert code == 2
     assert f"taken by {home / 'mine'}" in err
+    # Nothing but the car itself is ever replaced.
+    for inside in ("notes.txt", "mine.fbx"):
+        (home / "mine" / inside).write_text("of the user")
+        code, _, err = bring(dmlgen, file, "--force")
+        assert code == 2
+        assert f"would replace {home / 'mine'}, which holds {inside}; move that elsewhere" in err
+        (home / "mine" / inside).unlink()
+    (home / "toy").mkdir()
+    inside = write_glb(home / "toy" / "toy.glb", toy_car())
+    kept = inside.read_bytes()
+    for options in ((), ("--force",)):
+        code, _, err = bring(dmlgen, inside, *options)
+        assert code == 2
+        assert f"would replace {home / 'toy'}, which holds toy.glb" in err
+    assert inside.read_bytes() == kept
+    shutil.rmtree(home / "toy")
     longer = ("--force", "--length", "5")
 
     def fail(*_):

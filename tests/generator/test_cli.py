@@ -223,6 +223,15 @@ def test_a_group_in_place_of_a_factor_is_told_its_factors(dmlgen, color_sweep, t
     assert "('color' is a group of factors: paint_hue, paint_saturation, paint_value)" in err
 
 
+def test_a_picture_without_a_car_is_named(dmlgen, tmp_path):
+    text = "name: far\ntitle: t\ndescription: d\nextends: paper\n"
+    hold = "hold: {environment: studio, camera_distance: 20}\n"
+    (tmp_path / "far.yaml").write_text(text + hold)
+    code, out, _ = dmlgen("render", tmp_path / "far.yaml", *SMALL, "--out", tmp_path / "far")
+    assert code == 0
+    assert "note: no car is seen in 000000, 000001: the camera stands too far away or" in out
+
+
 def test_slices_are_rendered_and_merged_by_the_commands_that_each_names(dmlgen, tmp_path):
     out = tmp_path / "out"
     for part in ("1/2", "2/2"):

@@ -279,6 +279,17 @@ def test_each_factor_of_shape_changes_what_its_name_says(name):
     assert lifted[[bottom, top]] == pytest.approx(base[[bottom, top]] + 0.05, abs=0.02)
 
 
+@pytest.mark.parametrize("name", [*project_names("cars"), "derived:smart-car-001"])
+def test_overhangs_that_do_not_change_are_those_that_car_yaml_names(name):
+    car = CarFile(car_mesh(name))
+    points, measures = car.body.points, measure(car)
+    moved = {
+        key: np.ptp((Warp(measures, Proportions(**{key: 1.2})).points(points) - points)[:, 0])
+        for key in ("front_overhang", "rear_overhang")
+    }
+    assert {key for key, meters in moved.items() if meters < 0.01} == set(load_car(name).fixed)
+
+
 def test_shape_factors_are_seen_and_nothing_but_the_car_changes(engine, tmp_path):
     mini = load_recipe("mini")
     vary = {"wheelbase": (1.0, 1.08), "roof_height": (0.88, 1.0, 1.16)}

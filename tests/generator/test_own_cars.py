@@ -106,6 +106,10 @@ def test_one_broken_car_does_not_hide_the_others(dmlgen, user_car):
         ("scale: 1.0", "scale: 2026-01-01", "scale"),
         ("wheels: []", "wheels: [{pieces: [" + "9" * 5000 + "]}]", "car.yaml"),
         ("Lack: paint", "Lack: ../paint", "unknown role '../paint'"),
+        # A credit needs all of these, each on one line.
+        ("author: a", "author: ''", "author: String should match pattern"),
+        ("title: t", 'title: "a\\nb"', "title: String should match pattern"),
+        ("license: CC0-1.0", "license: ''", "license: String should match pattern"),
     ],
 )
 def test_what_car_yaml_cannot_mean_is_refused_with_its_place(user_car, old, new, message):

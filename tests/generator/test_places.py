@@ -116,6 +116,16 @@ def test_a_users_place_is_listed_planned_and_rendered(user_place, dmlgen, engine
     user_place.write_text(user_place.read_text().replace("gloss: 0.15", "gloss: 0.25"))
     differs = differences(before, identity(plan, engine))
     assert [line.split(" was ")[0] for line in differs] == ["scene_files.environments/mine.yaml"]
+    # A credit copied from a place of the project is not that place's.
+    text = user_place.read_text().replace("id: panorama-mine", "id: panorama-carport")
+    user_place.write_text(text.replace("author: Greg Zaal", "author: Ann"))
+    recipe.write_text(
+        "name: r\ntitle: t\ndescription: d\nextends: paper\nvary: {environment: [mine, carport]}\n"
+    )
+    both = make_plan(load_recipe(str(recipe)), seed=1, count=9)
+    with pytest.raises(InputError, match=r"'Courtyard' by Ann and .* are both 'panorama-carport'"):
+        render(both, engine, tmp_path / "both")
+    assert not (tmp_path / "both").exists()
     in_project = make_plan(load_recipe("paper"), seed=1, count=1)
     assert "surfaces/shingle/color.jpg" not in identity(in_project, engine)["scene_files"]
 

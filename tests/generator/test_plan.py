@@ -121,6 +121,37 @@ def test_a_variant_means_the_same_setting_in_every_scene(paper):
         assert len(settings) == 1
 
 
+def test_variants_differ_in_every_scene_whatever_means_nothing_there(paper):
+    vary = {**paper.document.vary, "environment": ("backdrop", "street")}
+    plan = make_plan(with_vary(paper, vary), seed=0, sweep=Sweep("illumination", 6, 12))
+    scenes = {}
+    for image in plan.images:
+        light = [image.values[key] for key in ("sun_elevation", "sun_rotation", "sky")]
+        scenes.setdefault(image.scene_id, []).append(tuple(light))
+    assert {light[2] for lights in scenes.values() for light in lights} > {None}
+    assert all(len(set(lights)) == 12 for lights in scenes.values())
+
+
+def test_a_swept_factor_stays_at_the_one_value_that_the_recipe_varies(paper):
+    one_value = {**paper.document.vary, "paint_saturation": (0.7,), "paint_value": (0.5,)}
+    plan = make_plan(with_vary(paper, one_value), seed=0, sweep=Sweep("color", 2, 10))
+    rows = values(plan)
+    assert {(row["paint_saturation"], row["paint_value"]) for row in rows} == {(0.7, 0.5)}
+    assert len({row["paint_hue"] for row in rows}) == 10
+
+
+def test_a_factor_that_means_nothing_in_any_image_is_named(paper, dmlgen, tmp_path):
+    assert make_plan(paper, seed=0, count=2).meaningless == ()
+    text = "name: a\ntitle: t\ndescription: d\nextends: paper\nhold: {paint: red}\n"
+    (tmp_path / "a.yaml").write_text(text)
+    code, out, _ = dmlgen("plan", tmp_path / "a.yaml", "--count", 2)
+    assert code == 0
+    assert (
+        "left out, as they mean nothing in these images: paint_hue, paint_saturation, paint_value"
+        in out
+    )
+
+
 def test_a_sweep_is_shuffled_and_keys_are_unique(paper):
     plan = make_plan(paper, seed=0, sweep=Sweep("color", scenes=5, variants=5))
     keys = [image.key for image in plan.images]

@@ -320,6 +320,22 @@ def test_what_cannot_be_extended_is_refused(tmp_path, base, message):
         load_recipe(str(path))
 
 
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("hold: {paint_value: 0.5}", "hold: 'paint_value' belongs to the group 'color', which is"),
+        ("count: 50", "count: is for datasets that are no sweep; valid: sweep.scenes"),
+    ],
+)
+@pytest.mark.parametrize(
+    "sweep", ["extends: color", "extends: paper\nsweep: {group: color, scenes: 1, variants: 6}"]
+)
+def test_what_a_sweep_would_overrule_is_refused(tmp_path, sweep, field, message):
+    path = write(tmp_path, f"name: a\ntitle: t\ndescription: d\n{sweep}\n{field}\n")
+    with pytest.raises(InputError, match=message):
+        load_recipe(str(path))
+
+
 @pytest.mark.parametrize("group", ["color", "illumination", "pose", "background", "model"])
 def test_sweep_recipes_change_the_group_they_are_named_after(group):
     plan = make_plan(load_recipe(group), seed=0, sweep=None)

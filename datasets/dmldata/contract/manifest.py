@@ -91,6 +91,8 @@ class Manifest(StrictModel):
         set_aside: images of the plan that the dataset lacks.
         versions: versions of the packages and the renderer that made it.
         engine: settings of the renderer.
+        own_files: the maker's own cars, places and surfaces that the pictures show: digests of
+            their files.
         description, url, date, creator: information for readers; `date` is set by the maker
             (YYYY-MM-DD).
     """
@@ -118,6 +120,7 @@ class Manifest(StrictModel):
     set_aside: tuple[SetAside, ...] = ()
     versions: dict[str, str]
     engine: dict[str, object]
+    own_files: dict[str, str] = Field(default={})
 
     @model_validator(mode="after")
     def _check(self) -> Manifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from pathlib import Path
 
 from dmldata.common.errors import FieldError, InputError
@@ -44,6 +45,11 @@ def plan(
     >>> len(color.images), color.to_frame()["paint_hue"].nunique() > 1
     (6, True)
     """
+    seed = _whole("seed", seed)
+    scenes, variants, count = (
+        None if number is None else _whole(field, number)
+        for field, number in (("scenes", scenes), ("variants", variants), ("count", count))
+    )
     resolved = load_recipe(str(recipe))
     if factor is not None:
         factor_catalog().group(factor)
@@ -56,6 +62,14 @@ def plan(
         if isinstance(error, FieldError) and error.values.keys() & of_caller:
             raise
         raise InputError(f"recipe {recipe}: {error}") from error
+
+
+def _whole(field: str, number: int) -> int:
+    """Return a number as Python's own, such as NumPy's."""
+    try:
+        return index(number)
+    except TypeError:
+        raise FieldError({field: number}, "has to be a whole number") from None
 
 
 def _sweep(

@@ -13,7 +13,7 @@ import yaml
 
 from dmldata.card.licenses import license_url, spdx_license
 from dmldata.common.errors import InputError, PrismError
-from dmldata.common.files import sha256_of, write_atomic
+from dmldata.common.files import names_in, sha256_of, write_atomic
 from dmlgen.blender import call_in_blender, require_blender
 from dmlgen.carimport.decide import Choices, Decision, decide
 from dmlgen.carimport.importer import ImportedCar, convert_source
@@ -75,13 +75,33 @@ def check_file(file: Path, labels: Labels, force: bool) -> str:
     if name in project_names("cars"):
         raise InputError(f"--name {name}: a car of the project has that name; give another one")
     home = user_folder("cars")
-    if name in user_names("cars") and not force:
-        raise InputError(
-            f"--name {name}: taken by {home / name}; give another one, or --force to replace it"
-        )
+    _check_folder(home / name, name, force, file)
     if home.exists() and not home.is_dir():
         raise InputError(f"{user_folder_variable('cars')}={home}: has to be a folder")
     return name
+
+
+def _check_folder(folder: Path, name: str, force: bool, file: Path) -> None:
+    """Check that a car's folder is free, or may be replaced and holds nothing but its car.
+
+    Raises:
+        InputError: otherwise, with the file that would be lost.
+    """
+    if not folder.exists():
+        return
+    if name in user_names("cars") and not force:
+        raise InputError(
+            f"--name {name}: taken by {folder}; give another one, or --force to replace it"
+        )
+    made = {"car.yaml", "recipe.yaml", "preview.png", f"{name}.glb"} if folder.is_dir() else set()
+    others = [path for path in names_in(folder) if path not in made]
+    if folder.resolve() in file.resolve().parents:
+        others = [file.name]
+    if others or not folder.is_dir():
+        what = f"{folder}, which holds {others[0]}" if others else f"{folder}, a file"
+        raise InputError(
+            f"--name {name}: would replace {what}; move that elsewhere, or give another name"
+        )
 
 
 def read_model(file: Path, ignore: tuple[str, ...] = ()) -> Model:

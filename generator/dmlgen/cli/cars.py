@@ -185,6 +185,7 @@ def import_car(
 ) -> None:
     """Import your own car: convert a model file into a car that recipes can name."""
     if source is not None:
+        _refuse_with_source(name, choices, credit, force)
         _convert_again(model, source)
         return
     from dmlgen.catalog.assets import base_cars
@@ -198,6 +199,24 @@ def import_car(
     labels = Labels(name, **vars(credit))
     with option_names("size"):
         _bring(Path(model), choices.parse(), labels, force, size, device)
+
+
+def _refuse_with_source(
+    name: str, choices: ChoiceOptions, credit: CreditOptions, force: bool
+) -> None:
+    """Refuse what would not count, as car.yaml says all of it.
+
+    Raises:
+        InputError: the first option that was given.
+    """
+    options = {"name": name, **vars(choices), **vars(credit), "force": force}
+    unset = {"name": "", "force": False, **vars(ChoiceOptions()), **vars(CreditOptions())}
+    given = next((option for option, value in options.items() if value != unset[option]), None)
+    if given is not None:
+        option = "--paint-material" if given == "paint" else f"--{given}"
+        raise InputError(
+            f"{option}: not with --source; car.yaml of the car says it: change it there"
+        )
 
 
 def _bring(

@@ -24,6 +24,7 @@ from dmlgen.cli.plan_options import (
     RecipeName,
     engine_of,
     plan_of,
+    say_meaningless,
 )
 from dmlgen.cli.publish import publish
 from dmlgen.cli.render import merge, render, status
@@ -237,6 +238,7 @@ def _show_plan(plan: Plan) -> None:
     held = ", ".join(f"{f.key} {_shown(f.values)}" for f in plan.factors if not f.varies)
     if held:
         say(f"held: {held}")
+    say_meaningless(plan)
 
 
 def _shown(values: tuple[object, ...]) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from dmldata.common.commandline import path_or_url
 from dmldata.common.errors import FieldError
+from dmldata.common.output import say
 
 if TYPE_CHECKING:
     from dmlgen.planning.draw import Plan
@@ -117,6 +118,12 @@ def engine_of(options: PictureOptions, device: str = "auto") -> Engine:
 
     with option_names("size"):
         return Engine(options.preset, parse_size(options.size), device)
+
+
+def say_meaningless(plan: Plan) -> None:
+    """Say which factors of the recipe are left out."""
+    if plan.meaningless:
+        say(f"left out, as they mean nothing in these images: {', '.join(plan.meaningless)}")
 
 
 @contextmanager

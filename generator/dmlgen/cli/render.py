@@ -26,6 +26,7 @@ from dmlgen.cli.plan_options import (
     engine_of,
     folder_name,
     plan_of,
+    say_meaningless,
 )
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ def render(
         manifest = finished(plan, engine, Path(out))
         if not as_json:
             say(f"folder: {out}")
+            say_meaningless(plan)
         if manifest is not None:
             _already(manifest, out, as_json)
             left_out = _left_out(manifest)
@@ -339,13 +341,25 @@ def _render(
     speed = _speed(last)
     if part is None:
         _conclude(manifest, named or str(out), as_json, speed, time_split(last))
+        _say_without_car(last, as_json)
         return _left_out(manifest)
     if as_json:
         say(json.dumps({"event": "done", "slice": str(part), "out": str(out), **speed}))
     else:
         merge = command("dmlgen", "merge", out)
         say(f"slice {part} is rendered; when all {part.of} are rendered, run: {merge}")
+        _say_without_car(last, as_json)
     return set_aside
+
+
+def _say_without_car(progress: RenderProgress, as_json: bool) -> None:
+    keys = sorted(progress.without_car)
+    if keys and not as_json:
+        more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+        say(
+            f"note: no car is seen in {', '.join(keys[:3])}{more}: the camera stands too far "
+            "away or behind something; see camera_distance, camera_height and environment"
+        )
 
 
 def _speed(progress: RenderProgress) -> dict[str, float]:

@@ -66,6 +66,12 @@ class Plan:
     factors: tuple[Factor, ...]
     images: Sequence[PlannedImage]
 
+    @property
+    def meaningless(self) -> tuple[str, ...]:
+        """Keys of the factors that the recipe varies, but that mean nothing in any image."""
+        columns = {factor.key for factor in self.factors}
+        return tuple(key for key in self.recipe.vary if key not in columns)
+
     def to_frame(self) -> pd.DataFrame:
         """Return the rows: key, split, scene_id, variant_id, seed and the factors' values.
 
@@ -179,9 +185,7 @@ def most_variants(recipe: ResolvedRecipe, group: str, limit: int) -> int:
     return len(_combinations(swept, factors, 0, group, limit))
 
 
-def _factors_of_sweep(
-    recipe: ResolvedRecipe, group: str
-) -> tuple[list[Factor], dict[str, Factor]]:
+def _factors_of_sweep(recipe: ResolvedRecipe, group: str) -> tuple[list[Factor], dict[str, Factor]]:
     """Return the swept factors, and all that mean something, with their values in the sweep."""
     swept = {factor.key: _swept(recipe, factor) for factor in factor_catalog().group(group)}
     where = {
@@ -226,7 +230,7 @@ def _where_it_matters(where: Factor, keys: Set[str], group: str) -> Factor:
     names = [name for name in where.values if not keys <= meaningless(name)]
     if not names:
         raise InputError(
-            f"group {group}: means nothing with any value of {where.key} in this recipe "
+            f"group {group}: means nothing with the {where.key} of this recipe "
             f"({', '.join(map(str, where.values))})"
         )
     return with_values(where, tuple(names))
@@ -285,9 +289,7 @@ def _combinations(
     return distinct
 
 
-def _meaningless_in_scenes(
-    factors: Mapping[str, Factor], swept: Set[str]
-) -> set[frozenset[str]]:
+def _meaningless_in_scenes(factors: Mapping[str, Factor], swept: Set[str]) -> set[frozenset[str]]:
     """Return the sets of factors that mean nothing in a scene of a sweep, as all variants share
     what is not swept.
     """

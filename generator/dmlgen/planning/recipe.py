@@ -127,13 +127,37 @@ def _read(file: Path, extending: tuple[Path, ...]) -> RecipeFile:
     if len(extending) == MAX_EXTENDS:
         raise InputError(f"{extending[0]}: extends {MAX_EXTENDS} others in a chain; valid: fewer")
     document = load_document(RecipeFile, file)
-    if document.extends is None:
-        return document
-    sibling = file.parent / document.extends
+    whole = document
+    if document.extends is not None:
+        whole = _merged(document, document.extends, file, extending)
+    _check_sweep(document, whole, file)
+    return whole
+
+
+def _merged(
+    document: RecipeFile, extends: str, file: Path, extending: tuple[Path, ...]
+) -> RecipeFile:
+    """Return the recipe in `file` with the one that it extends merged in."""
+    sibling = file.parent / extends
     is_name = not sibling.suffix or not sibling.exists()
-    base = recipe_file(document.extends if is_name else str(sibling))
+    base = recipe_file(extends if is_name else str(sibling))
     extended = _read(base, (*extending, file.resolve()))
     try:
         return document.extend(extended)
     except ValueError as error:
         raise InputError(f"{file}: {error}") from None
+
+
+def _check_sweep(document: RecipeFile, whole: RecipeFile, file: Path) -> None:
+    """Check that a file sets nothing that the sweep which it is, or extends, would overrule."""
+    if whole.sweep is None:
+        return
+    if "count" in document.model_fields_set:
+        raise InputError(f"{file}: count: is for datasets that are no sweep; valid: sweep.scenes")
+    group = whole.sweep.group
+    for factor in factor_catalog().group(group):
+        if factor.key in document.hold:
+            raise InputError(
+                f"{file}: hold: '{factor.key}' belongs to the group '{group}', which is swept; "
+                f"valid: in vary, with one value, to keep it in all variants"
+            )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dmldata.card.licenses import license_problems, pictures_license
-from dmldata.common.errors import PrismError
+from dmldata.common.errors import InputError, PrismError
 from dmldata.common.progress import Progress
 from dmldata.contract.layout import images_per_shard_for
 from dmldata.contract.manifest import Credit, Manifest, SetAside
@@ -18,7 +18,7 @@ from dmlgen.catalog.surfaces import credit_of_surface
 from dmlgen.planning.draw import Plan
 from dmlgen.planning.images import PlannedImage
 from dmlgen.planning.presets import Engine
-from dmlgen.rendering.identity import cars_in, surfaces_in, versions
+from dmlgen.rendering.identity import cars_in, own_files, surfaces_in, versions
 from dmlgen.rendering.store import FrameStore
 
 NO_LICENSE = "LicenseRef-unknown-do-not-publish"
@@ -56,7 +56,7 @@ def assemble(
         name=dataset_name(plan),
         version=DATASET_VERSION,
         license=_license(plan),
-        credits=_credits(plan),
+        credits=credits_of(plan),
         recipe=plan.recipe.model_dump(mode="json"),
         seed=plan.seed,
         design="independent" if plan.sweep is None else "sweep",
@@ -64,6 +64,7 @@ def assemble(
         description=_description(plan),
         factors=plan.factors,
         versions=versions(),
+        own_files=own_files(plan),
         engine=engine.settings(),
         set_aside=tuple(SetAside(key=k, why=why) for k, why in sorted(set_aside.items())),
     )
@@ -111,13 +112,27 @@ def _row(image: PlannedImage, measured: Row) -> Row:
 
 
 def _license(plan: Plan) -> str:
-    works = {credit.id: credit.license for credit in _credits(plan)}
+    works = {credit.id: credit.license for credit in credits_of(plan)}
     return NO_LICENSE if any(license_problems(works)) else pictures_license(works)
 
 
-def _credits(plan: Plan) -> tuple[Credit, ...]:
-    credits_by_id = {c.id: c for image in plan.images for c in _credits_of(image)}
-    return tuple(credits_by_id[key] for key in sorted(credits_by_id))
+def credits_of(plan: Plan) -> tuple[Credit, ...]:
+    """Return the credits of all works that the images of a plan show, sorted by id.
+
+    Raises:
+        InputError: two works have one id.
+    """
+    by_id: dict[str, Credit] = {}
+    for credit in {credit for image in plan.images for credit in _credits_of(image)}:
+        other = by_id.setdefault(credit.id, credit)
+        if other != credit:
+            titles = " and ".join(
+                sorted(f"'{work.title}' by {work.author}" for work in (credit, other))
+            )
+            raise InputError(
+                f"credit.id: {titles} are both '{credit.id}'; give one of them another id"
+            )
+    return tuple(by_id[key] for key in sorted(by_id))
 
 
 def _credits_of(image: PlannedImage) -> list[Credit]:

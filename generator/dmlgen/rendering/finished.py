@@ -9,7 +9,7 @@ from dmldata.contract.manifest import MANIFEST_FILE, Manifest, read_manifest
 from dmlgen.planning.draw import Plan
 from dmlgen.planning.presets import Engine
 from dmlgen.rendering.assemble import dataset_name
-from dmlgen.rendering.identity import differences
+from dmlgen.rendering.identity import differences, own_files
 
 NEW_FOLDER = "choose a new or an empty folder with --out"
 
@@ -37,7 +37,8 @@ def check_request(
 ) -> None:
     """Check that a finished dataset is what a plan and an engine make.
 
-    Versions of packages are not compared: what is finished is not rendered again.
+    Versions of packages and files of the project are not compared: what is finished is not
+    rendered again.
 
     Args:
         where: its folder or URL, for the message.
@@ -51,12 +52,14 @@ def check_request(
         "seed": manifest.seed,
         "images": manifest.images + len(manifest.set_aside),
         "engine": manifest.engine,
+        "own_files": manifest.own_files,
     }
     requested: dict[str, object] = {
         "name": dataset_name(plan),
         "seed": plan.seed,
         "images": len(plan.images),
         "engine": engine.settings(),
+        "own_files": own_files(plan),
     }
     differs = differences(existing, requested)
     recipe = plan.recipe.model_dump(mode="json")

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from dmldata.common.files import sha256_of
 from dmldata.version import __version__
 from dmlgen.catalog.assets import (
+    Kind,
     car_folder,
     car_mesh,
     environment_file,
@@ -17,6 +18,7 @@ from dmlgen.catalog.assets import (
     project_panoramas,
     real_car,
     scenes_folder,
+    user_names,
 )
 from dmlgen.catalog.number_plates import FONT
 from dmlgen.catalog.places import PanoramaSpec, SiteSpec, load_environment, surfaces_of
@@ -63,6 +65,17 @@ def identity(plan: Plan, engine: Engine) -> dict[str, object]:
         "versions": {name: number for name, number in versions().items() if name != "dml-prism"},
         "code": pixel_code_digest(),
         "scene_files": _scene_files(plan),
+    }
+
+
+def own_files(plan: Plan) -> dict[str, str]:
+    """Return digests of the files of the user's own that the pictures of a plan show."""
+    kinds: tuple[Kind, ...] = ("cars", "environments", "surfaces")
+    own = {f"{kind}/{name}" for kind in kinds for name in user_names(kind)}
+    return {
+        name: digest
+        for name, digest in _scene_files(plan).items()
+        if own & {name.removesuffix(".yaml"), name.rpartition("/")[0]}
     }
 
 

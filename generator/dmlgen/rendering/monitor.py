@@ -33,6 +33,7 @@ def describe(progress: RenderProgress) -> dict[str, Any]:
         "images_per_second": round(speed, 3),
         "seconds_left": round((progress.total - progress.done) / speed) if fresh else None,
         "replaced_workers": len(progress.replaced),
+        "without_car": len(progress.without_car),
         "workers": [
             {
                 "worker": number,
@@ -50,7 +51,7 @@ def line(status: dict[str, Any]) -> str:
     """Format a status of `describe` as one line of text.
 
     >>> status = {"stage": "render", "done": 3, "total": 9, "images_per_second": 0.5}
-    >>> line(status | {"seconds_left": 12, "replaced_workers": 0, "workers": []})
+    >>> line(status | {"seconds_left": 12, "without_car": 0, "replaced_workers": 0, "workers": []})
     'render: 3 of 9 images, 0.50 a second, 12 seconds left, no worker yet'
     """
     parts = [f"{status['stage']}: {status['done']} of {status['total']} images"]
@@ -58,6 +59,8 @@ def line(status: dict[str, Any]) -> str:
         parts.append(f"{status['images_per_second']:.2f} a second")
     if status["seconds_left"] is not None and status["done"] < status["total"]:
         parts.append(f"{duration(status['seconds_left'])} left")
+    if status["without_car"]:
+        parts.append(f"{status['without_car']} without a car")
     if status["replaced_workers"]:
         parts.append(f"{status['replaced_workers']} workers replaced")
     if status["stage"] == "render" and status["done"] < status["total"] and not status["workers"]:

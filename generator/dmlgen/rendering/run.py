@@ -16,7 +16,7 @@ from dmldata.contract.manifest import Manifest
 from dmlgen.blender import require_blender, require_scratch
 from dmlgen.planning.draw import Plan
 from dmlgen.planning.presets import Engine
-from dmlgen.rendering.assemble import assemble
+from dmlgen.rendering.assemble import assemble, credits_of
 from dmlgen.rendering.executor import Executor
 from dmlgen.rendering.finished import NEW_FOLDER, finished
 from dmlgen.rendering.frames import Frame
@@ -54,6 +54,7 @@ class RenderProgress:
         began: when this call began, in seconds of the monotonic clock.
         workers: current workers by number.
         replaced: for each replaced worker, the reason.
+        without_car: keys of the images of this call that show no car.
         frame: the newest frame.
         seconds: time of the workers in seconds, by stage.
     """
@@ -65,6 +66,7 @@ class RenderProgress:
     began: float = field(default_factory=time.monotonic)
     workers: dict[int, WorkerState] = field(default_factory=dict)
     replaced: list[str] = field(default_factory=list)
+    without_car: list[str] = field(default_factory=list)
     frame: Frame | None = None
     seconds: Counter[str] = field(default_factory=Counter)
 
@@ -235,6 +237,7 @@ def _rendered(
     require_blender()
     require_scratch()
     check_place(out, part)
+    credits_of(plan)
     with held(out, part) as staging:
         # Another process may have written there between the check and the lock.
         check_place(out, part)
@@ -255,6 +258,8 @@ def _rendered(
             store.add(frame)
             progress.done, progress.frame = len(store), frame
             progress.seconds.update(frame.seconds)
+            if not frame.measured["car_area"]:
+                progress.without_car.append(frame.key)
             report()
 
         report()

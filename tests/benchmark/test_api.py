@@ -68,7 +68,13 @@ def test_evaluations_are_compared_shown_and_reported(network, shapes, tmp_path):
     assert "pixels &lt;b&gt;" in shown
     assert "pixels <b>" not in shown
     assert "nr-precision" in evaluations[0]._repr_html_().lower()
-    assert "mine" in compared.report(tmp_path / "report.html").read_text()
+    page = compared.report(tmp_path / "report.html").read_text()
+    assert "mine" in page
+    # The pictures of a page of folders are opened, as on the command line.
+    folders = dmlbench.compare(str(tmp_path), data=compared.comparison.dataset.fingerprint[:4])
+    of_folders = folders.report(tmp_path / "folders.html").read_text()
+    assert of_folders.count("data:image") == page.count("data:image") > 0
+    assert folders.plot.embeddings("paint_hue").get_title(loc="left")
     assert len(repr(evaluations[0])) < 300
 
 
@@ -181,10 +187,25 @@ def test_kinds_are_declared_and_wrong_labels_refused():
         (angle, {"kinds": {"angel": "linear"}}, "angel"),
         (angle, {"kinds": {"angle": "cyclic"}}, "period: required"),
         (angle, {"seeds": 1}, "seeds"),
+        (angle, {"kinds": "linear"}, "kinds: 'linear'; valid: a kind for each property"),
+        (angle, {"permutations": "many"}, "permutations many; valid: a whole number"),
         ({"a": [1, 2]}, {}, "a 2 rows for 60 embeddings"),
+        (angle | {"scene_id": [1.0] * 59 + [np.nan]}, {}, "labels: row 60: no scene_id; valid: "),
+        (angle | {"scene_id": [None] * 60}, {}, "labels: row 1: no scene_id; valid: "),
     ):
         with pytest.raises(InputError, match=message):
             dmlbench.score(embeddings, labels, **options)
+    for wrong in ("embeddings.npy", [[1.0, 2.0], [3.0]], 7):
+        with pytest.raises(InputError, match=r"^embeddings: "):
+            dmlbench.score(wrong, angle)
+
+
+def test_a_notebook_says_what_was_inferred_of_labels():
+    ids = np.repeat(np.arange(40), 1)
+    scored = dmlbench.score(np.eye(40), ids, chance=False)
+    assert "kinds inferred from the values (label: linear, 10 bins" in scored._repr_html_()
+    known = dmlbench.score(np.eye(40), ids, chance=False, kinds={"label": "categorical"})
+    assert "inferred" not in known._repr_html_()
 
 
 @pytest.fixture(scope="module")

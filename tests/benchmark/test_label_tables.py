@@ -187,11 +187,13 @@ def test_the_suffix_says_what_is_written(dmlbench, words, tmp_path):
         ".json": "{",
         ".csv": "property,measure,value,ci95_low",
         ".md": "Properties; in parentheses: inside chance:",
-        ".tex": "\\begin{table}",
+        ".tex": "% Needs \\usepackage{booktabs}",
     }.items():
         path = tmp_path / f"scores{suffix}"
         assert dmlbench(*words, "--out", path).exit_code == 0
-        assert path.read_text().startswith(begins)
+        text = path.read_text()
+        assert text.startswith(begins)
+        assert ("kinds inferred from the values" in text) == (suffix != ".csv")
     answer = dmlbench(*words, "--out", tmp_path / "scores.xlsx")
     assert answer.exit_code == 2
     assert "unknown suffix '.xlsx'" in answer.err

@@ -104,13 +104,41 @@ def test_results_of_another_seed_cannot_be_ranked_beside_the_others(
     assert "seed is 5, in this leaderboard it is 0" in answer.err
 
 
-def test_an_address_that_is_a_script_is_refused(dmlbench, results, tmp_path):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--url", "javascript:alert(1)"), "url"),
+        (("--trunk", ""), "trunk"),
+        (("--trained-on", ""), "trained_on"),
+        (("--note", "a\nb"), "note"),
+        (("--loss", "nonsense"), "unknown loss 'nonsense'"),
+        (("--loss", "arcface"), "loss arcface: its distance is cosine_similarity, the maps are of"),
+    ],
+)
+def test_a_card_that_cannot_be_true_is_refused(dmlbench, results, tmp_path, options, message):
     result = sorted(results.iterdir())[0]
-    options = (*CARD, "--url", "javascript:alert(1)")
-    answer = dmlbench("submit", result, "--board", tmp_path / "b", *options)
+    answer = dmlbench("submit", result, "--board", tmp_path / "b", *CARD, *options)
     assert answer.exit_code == 2
-    assert "url" in answer.err
+    assert message in answer.err
     assert answer.err.count("\n") == 1
+    assert not (tmp_path / "b").exists()
+
+
+def test_models_of_one_name_are_told_apart_and_a_replaced_entry_is_named(
+    dmlbench, results, tmp_path
+):
+    board = tmp_path / "b"
+    first, second, _ = sorted(results.iterdir())
+    for path in (first, second):
+        said = dmlbench("submit", path, "--board", board, *CARD, "--name", "same").out
+        assert "replaces" not in said
+    dmlbench("leaderboard", board, "--out", tmp_path / "i.html")
+    page = (tmp_path / "i.html").read_text()
+    for path in (first, second):
+        (result,) = find_results([path])
+        assert f"<summary>{result.model}</summary>" in page
+    said = dmlbench("submit", first, "--board", board, *CARD, "--name", "renamed").out
+    assert "note: it replaces the entry of the same model, same" in said
 
 
 def test_damaged_submission_is_named(dmlbench, tmp_path):

@@ -165,6 +165,28 @@ def test_models_without_clusters_are_not_split(compared, dataset, plan):
     comparison = compared(dataset, plan, alike)
     assert score_clusters(comparison).splits == ()
     assert "3 models cannot be told apart by any of 3 properties" in next(summary(comparison))
+    # One of them cannot be compared with the others, then none with any.
+    reason = "not comparable: seed 0 and 1"
+    odd = comparison.models[0].id
+    for of_model, sentence in (
+        (
+            lambda pair: odd in (pair.a, pair.b),
+            "None of the 1 pairs of models that can be compared differs in any of 3 properties "
+            "(NR-Precision, over all pairs of models together at 95 %). "
+            f"2 of 3 pairs of models cannot be compared: {reason}.",
+        ),
+        (lambda _: True, f"How the 3 models differ is not known: {reason}."),
+    ):
+        differences = {
+            name: tuple(
+                pair.model_copy(update={"ci95": None, "tied": None, "p": None, "reason": reason})
+                if of_model(pair)
+                else pair
+                for pair in pairs
+            )
+            for name, pairs in comparison.differences.items()
+        }
+        assert next(summary(comparison.model_copy(update={"differences": differences}))) == sentence
 
 
 def test_the_difference_of_two_models_stands_beside_them_and_is_gray_where_it_may_be_0(two):

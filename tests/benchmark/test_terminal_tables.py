@@ -112,6 +112,16 @@ def test_columns_are_spared_first_then_names_become_numbers_then_intervals_go():
     assert bare.note.startswith("Known.")
 
 
+def test_intervals_in_columns_of_their_own_are_left_out_where_they_do_not_fit(results, printed):
+    (result, *_) = find_results([results])
+    table = score_table(result.properties.properties)
+    assert in_one_piece(printed(table, 46))
+    narrow = fitted(table, 46)
+    assert {"95 % interval", "chance"}.isdisjoint(column.title for column in narrow.columns)
+    assert "Left out for width: 95 % interval, chance." in narrow.note
+    assert "intervals" not in narrow.note
+
+
 def test_what_is_no_terminal_gets_the_whole_table(capsys):
     print_table(wide())
     head = capsys.readouterr().out.splitlines()[1]

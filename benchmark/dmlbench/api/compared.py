@@ -26,7 +26,7 @@ class ComparedEvaluations:
     Attributes:
         comparison: all of it, typed.
         results: the results of the models, in their order.
-        dataset: the images that they were measured on; None if they were not opened.
+        dataset: the images that they were measured on; None until they are shown.
 
     ```python
     comparison = dmlbench.compare([mine, theirs])
@@ -64,11 +64,17 @@ class ComparedEvaluations:
         return "".join(map(html_table, comparison_tables(self.comparison)))
 
 
-def compare(evaluations: Sequence[Evaluation | str | Path]) -> ComparedEvaluations:
+def compare(
+    evaluations: Evaluation | str | Path | Sequence[Evaluation | str | Path],
+    *,
+    data: str | None = None,
+) -> ComparedEvaluations:
     """Compare models on one dataset.
 
     Args:
         evaluations: what `evaluate` returned, or folders that it wrote, such as `results`.
+        data: fingerprint, or its beginning, of the dataset to compare on, where folders hold
+            results of several.
 
     Raises:
         InputError: there are fewer than two models, or they were measured on different datasets.
@@ -77,11 +83,13 @@ def compare(evaluations: Sequence[Evaluation | str | Path]) -> ComparedEvaluatio
     dmlbench.compare(["results"]).report("report.html")
     ```
     """
+    if isinstance(evaluations, Evaluation | str | Path):
+        evaluations = [evaluations]
     folders = [
         item.result.folder.path if isinstance(item, Evaluation) else Path(item).expanduser()
         for item in evaluations
     ]
-    results = find_results(folders)
+    results = find_results(folders, data)
     opened = [item.dataset for item in evaluations if isinstance(item, Evaluation)]
     dataset = next((dataset for dataset in opened if dataset is not None), None)
     return ComparedEvaluations(compare_results(results), tuple(results), dataset)

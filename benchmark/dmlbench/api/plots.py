@@ -17,6 +17,7 @@ from dmlbench.present.explorer import neighbors, principal, spread_rows
 from dmlbench.present.figures import draw_grid, draw_response, grid_size, legend_label
 from dmlbench.present.heat_maps import Grid
 from dmlbench.present.overlays import overlay
+from dmlbench.present.report_page import find_dataset
 from dmlbench.present.response_plots import response_plots
 from dmlbench.results import Result
 from dmlbench.sources import ImageSource
@@ -188,11 +189,12 @@ class Plots:
         return self.results[model]
 
     def _images(self) -> ImageSource:
-        if self.dataset is None:
+        dataset = find_dataset([*self.results.values()], self.dataset, 1)
+        if dataset is None:
             raise InputError(
-                "plot: the images were not opened; valid: compare what `evaluate` returned"
+                "plot: the images are not at hand; valid: compare what `evaluate` returned"
             )
-        return self.dataset
+        return dataset
 
 
 def _axes(ax: Axes | None) -> Axes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,14 @@ from pydantic import ValidationError
 from dmlbench.api.frames import score_frame
 from dmlbench.present.result_tables import score_table
 from dmlbench.present.table_writers import html_table
+from dmlbench.scores.embeddings import check_embeddings
 from dmlbench.scores.options import ScoreSettings
 from dmlbench.scores.score import ScoredProperties
 from dmlbench.scores.score_properties import measure_properties
 from dmlbench.sources.label_table import label_table
 from dmlbench.sources.properties import Cell
 from dmlbench.sources.property_file import PropertySpec
-from dmldata.common.errors import InputError
+from dmldata.common.errors import InputError, one_line
 from dmldata.common.strict import explain
 
 
@@ -48,7 +50,8 @@ class ScoredEmbeddings:
         return f"<scores of {self.scores.n} embeddings by {names}>"
 
     def _repr_html_(self) -> str:
-        return html_table(score_table(self.scores.properties))
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.scores.notes)
+        return html_table(score_table(self.scores.properties)) + notes
 
 
 def score(
@@ -63,9 +66,11 @@ def score(
     Args:
         embeddings: [N, D] numbers: NumPy, torch on any device, or a DataFrame.
         labels: N rows: a DataFrame or a dictionary with a column per property, or one array, which
-            is the property `label`. Kinds are inferred as from a file: text and whole numbers that
-            repeat are categorical, other numbers linear. A column `scene_id` holds the scene of
-            each image; an empty cell is an image without a label.
+            is the property `label`. Kinds are inferred as from a file, and notes say which were:
+            text is categorical, as are whole numbers that occur twice or more on average; other
+            numbers are linear and put into bins. So name the kind of class ids, or give them as
+            text. A column `scene_id` holds the scene of each image, without a gap; an empty cell
+            of another is an image without a label.
         kinds: what is known of a property: its kind ('categorical', 'linear', 'cyclic', 'ignore'),
             or a dictionary as in a property file: `{"kind": "cyclic", "period": 360}`.
         settings: as of `dmlbench.scores.score_properties`: seed, intervals, chance, permutations,
@@ -80,7 +85,7 @@ def score(
     >>> scored.to_frame().query("score == 'arp'")[["property", "value"]].to_numpy().tolist()
     [['label', 1.0]]
     """
-    array = _array(embeddings)
+    array = check_embeddings(_array(embeddings))
     columns = _columns(labels)
     rows = {len(cells) for cells in columns.values()}
     if rows != {len(array)}:
@@ -96,6 +101,7 @@ def score(
         raise InputError(
             f"score: {reason}; valid: {', '.join(field.name for field in fields(ScoreSettings))}"
         ) from None
+    chosen.check()
     scored = measure_properties(array, table.properties, chosen, scenes=table.scenes)
     notes = (*scored.notes, *table.notes)
     return ScoredEmbeddings(scored.model_copy(update={"notes": notes}))
@@ -106,7 +112,10 @@ def _array(embeddings: object) -> NDArray[Any]:
     if hasattr(embeddings, "detach"):
         tensor = embeddings.detach().cpu()
         return np.asarray((tensor if tensor.dtype.itemsize > 2 else tensor.float()).numpy())
-    return np.asarray(embeddings)
+    try:
+        return np.asarray(embeddings)
+    except ValueError as error:
+        raise InputError(f"embeddings: {one_line(error)}; valid: [N, D] numbers") from None
 
 
 def _columns(labels: object) -> dict[str, list[Cell]]:
@@ -131,6 +140,8 @@ def _cell(value: Any) -> Cell:
 
 
 def _specs(kinds: Mapping[str, str | Mapping[str, Any]]) -> dict[str, PropertySpec]:
+    if not isinstance(kinds, Mapping):
+        raise InputError(f"kinds: {kinds!r}; valid: a kind for each property, by its name")
     specs = {}
     for name, known in kinds.items():
         try:

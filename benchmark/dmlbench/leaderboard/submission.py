@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from dmlbench.comparison.differences import SAME
+from dmlbench.losses import loss_named
 from dmlbench.results import Result
 from dmlbench.results.files import UNSTABLE, PropertiesFile, RunFile, SaliencyFile
 from dmlbench.sources.protocol import without_folders
@@ -17,6 +18,7 @@ from dmldata.common.errors import InputError
 from dmldata.common.files import read_file, write_atomic
 from dmldata.common.foreign import reading
 from dmldata.common.strict import StrictModel, parse_json
+from dmldata.contract.manifest import Line
 
 FORMAT: Literal[1] = 1
 _FOLDERS = re.compile(r"(?<![\w.:/])(?:[A-Za-z]:|~)?[/\\](?:[^\s'\",;:/\\]+[/\\])+")
@@ -32,12 +34,12 @@ class Card(StrictModel):
         note: any other note, of one line.
     """
 
-    name: str = Field(min_length=1)
-    trunk: str
+    name: Line
+    trunk: Line
     loss: str | None
-    trained_on: str
+    trained_on: Line
     url: str | None = Field(default=None, pattern=r"^https?://\S+$")
-    note: str = ""
+    note: str = Field(default="", pattern=r"^[^\r\n]*$")
 
 
 class Submission(StrictModel):
@@ -64,10 +66,16 @@ def submit(result: Result, card: Card, board: Path) -> Path:
         The file, `<fingerprint of the dataset>/<id of the model>.json`.
 
     Raises:
-        InputError: the results are incomplete, or not comparable with the existing entries.
+        InputError: the results are incomplete, of another loss than the card says, or not
+            comparable with the existing entries.
     """
     _check_complete(result)
     run = result.run
+    if card.loss is not None and loss_named(card.loss).distance != run.model.distance:
+        raise InputError(
+            f"loss {card.loss}: its distance is {loss_named(card.loss).distance}, the maps are of "
+            f"{run.model.distance}; valid: results of dmlbench evaluate --loss {card.loss}"
+        )
     submission = Submission(
         card=card,
         run=run.model_copy(

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
+import torch
+from sklearn.cluster import KMeans
 from torch import Tensor
 
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
@@ -28,7 +30,8 @@ class PropertyAccuracyCalculator(AccuracyCalculator):  # type: ignore[misc]
     """PML's accuracy calculator with `nr_precision` and `arp`, exact as in `dmlbench.scores`.
 
     Both are of one set of images, which are queries and references. Without faiss, neighbors for
-    PML's own metrics are searched by PML's `CustomKNN` with Euclidean distance.
+    PML's own metrics are searched by PML's `CustomKNN` with Euclidean distance, and clusters for
+    AMI and NMI are those of scikit-learn's k-means.
 
     Args:
         include, exclude: names of metrics, as in PML; by default all.
@@ -47,8 +50,11 @@ class PropertyAccuracyCalculator(AccuracyCalculator):  # type: ignore[misc]
     def __init__(
         self, include: tuple[str, ...] = (), exclude: tuple[str, ...] = (), **options: Any
     ) -> None:
-        if options.get("knn_func") is None and find_spec("faiss") is None:
-            options["knn_func"] = CustomKNN(LpDistance(normalize_embeddings=False))
+        if find_spec("faiss") is None:
+            if options.get("knn_func") is None:
+                options["knn_func"] = CustomKNN(LpDistance(normalize_embeddings=False))
+            if options.get("kmeans_func") is None:
+                options["kmeans_func"] = _kmeans
         super().__init__(include, exclude, **options)
         exact = [name for name in SCORES if name in self.get_curr_metrics()]
         for option in ("avg_of_avgs", "return_per_class", "label_comparison_fn"):
@@ -65,6 +71,12 @@ class PropertyAccuracyCalculator(AccuracyCalculator):  # type: ignore[misc]
     def calculate_arp(self, **arguments: Any) -> float:
         """Return `dmlbench.scores.arp`; NaN where it does not exist."""
         return _exact("arp", arp, **arguments)
+
+
+def _kmeans(embeddings: Tensor, clusters: int) -> Tensor:
+    """Return the cluster of each embedding [N], as PML asks for."""
+    found = KMeans(clusters, n_init=1, random_state=0).fit_predict(embeddings.cpu().numpy())
+    return torch.as_tensor(found, device=embeddings.device)
 
 
 def _exact(

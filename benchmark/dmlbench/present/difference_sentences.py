@@ -207,7 +207,8 @@ def _of_many(comparison: Comparison) -> Iterator[str]:
             "95 % over all pairs of models together."
         )
         return
-    pairs = len(next(iter(comparison.differences.values()), ()))
+    compared, reasons = _compared_pairs(comparison)
+    pairs = models * (models - 1) // 2
     decided = {
         name: {
             frozenset(pair.better_and_worse)
@@ -217,24 +218,40 @@ def _of_many(comparison: Comparison) -> Iterator[str]:
         for name in comparison.varied
     }
     apart = frozenset[frozenset[str]]().union(*decided.values())
-    known = any(
-        pair.p is not None for name in comparison.varied for pair in comparison.differences[name]
+    why = comparison.with_labels(listed(reasons) or "no property varies")
+    others = (
+        f" {pairs - len(compared)} of {pairs} pairs of models cannot be compared: {why}."
+        if len(compared) < pairs
+        else ""
     )
-    if not known:
-        yield f"How the {models} models differ is not known: scores have no intervals to pair."
+    if not compared:
+        yield f"How the {models} models differ is not known: {why}."
     elif not apart:
+        who = (
+            f"None of the {len(compared)} pairs of models that can be compared differs in"
+            if others
+            else f"The {models} models cannot be told apart by"
+        )
         yield (
-            f"The {models} models cannot be told apart by any of {len(comparison.varied)} "
-            f"properties ({MAIN.title}, over all pairs of models together at 95 %)."
+            f"{who} any of {len(comparison.varied)} properties ({MAIN.title}, over all pairs of "
+            f"models together at 95 %).{others}"
         )
     else:
         most = max(map(len, decided.values()))
         names = listed([name for name, of_name in decided.items() if len(of_name) == most])
         yield (
-            f"No property separates the {models} models into clusters, but {len(apart)} of {pairs} "
-            f"pairs of models differ in some property ({MAIN.title}, over all pairs together at "
-            f"95 %), the most, {most}, in {names}."
+            f"No property separates the {models} models into clusters, but {len(apart)} of "
+            f"{len(compared)} pairs of models differ in some property ({MAIN.title}, over all "
+            f"pairs together at 95 %), the most, {most}, in {names}.{others}"
         )
+
+
+def _compared_pairs(comparison: Comparison) -> tuple[set[frozenset[str]], list[str]]:
+    """Return the pairs of models that some property compares, and why it does not others."""
+    pairs = [pair for name in comparison.varied for pair in comparison.differences[name]]
+    compared = {frozenset((pair.a, pair.b)) for pair in pairs if pair.p is not None}
+    others = (pair for pair in pairs if frozenset((pair.a, pair.b)) not in compared)
+    return compared, list(dict.fromkeys(pair.reason for pair in others if pair.reason))
 
 
 def _models(comparison: Comparison, cluster: Sequence[str]) -> str:

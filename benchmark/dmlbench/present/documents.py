@@ -105,15 +105,14 @@ def json_text(content: BaseModel) -> str:
 
 def as_latex(document: Document) -> str:
     """Return the tables as LaTeX, to be read into a paper with \\input."""
-    head = []
+    head = [r"% Needs \usepackage{booktabs} and, for quotation marks, \usepackage[T1]{fontenc}."]
     if document.dataset is not None:
         dataset = document.dataset
-        head = [
-            r"% Needs \usepackage{booktabs} and, for quotation marks, \usepackage[T1]{fontenc}.",
+        head.append(
             f"% Dataset {one_line(dataset.title)}, {dataset.images} images, fingerprint "
-            f"{dataset.fingerprint}.",
-            *(f"% Note: {one_line(note)}" for note in document.notes),
-        ]
+            f"{dataset.fingerprint}."
+        )
+    head += [f"% Note: {one_line(note)}" for note in document.notes]
     return _paragraphs("\n".join(head), *map(latex_table, document.tables))
 
 

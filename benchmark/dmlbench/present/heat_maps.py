@@ -18,7 +18,7 @@ from dmlbench.present.color_scales import (
 )
 from dmlbench.present.numbers import NONE, number
 
-BELOW_ZERO = "below 0: fewer neighbors with the same label than chance gives"
+BELOW_ZERO = "below 0: fewer neighbors with the same label than a random order has"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -39,9 +40,13 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A model of a leaderboard; `place` is the anchor of its card on the page."""
+    """A model of a leaderboard; `place` is the anchor of its card on the page.
+
+    Its label is its name, or its id where another model has the same name.
+    """
 
     place: str
+    label: str
     model: Submission
     cells: Sequence[Cell]
 
@@ -85,13 +90,16 @@ def _board(models: Sequence[Submission]) -> Board:
     dataset = models[0].run.dataset
     scores = list(_scores(list(models[0].properties.properties)))
     by_score = [ranks(models, score.name, score.declaration.key) for score in scores]
+    named = Counter(submission.card.name for submission in models)
     rows = []
     for place, submission in enumerate(models):
+        name = submission.card.name
+        label = name if named[name] == 1 else submission.model
         cells = [
-            _cell(submission, score, rank_of.get(submission.model))
+            _cell(submission, label, score, rank_of.get(submission.model))
             for score, rank_of in zip(scores, by_score, strict=True)
         ]
-        rows.append(Row(f"{dataset.fingerprint}-{place}", submission, cells))
+        rows.append(Row(f"{dataset.fingerprint}-{place}", label, submission, cells))
     columns = (
         *names("model", "loss", "trunk"),
         *(Column(score.title, score.declaration.digits) for score in scores),
@@ -101,7 +109,7 @@ def _board(models: Sequence[Submission]) -> Board:
         columns,
         [
             (
-                *(row.model.card.name, row.model.card.loss, row.model.card.trunk),
+                *(row.label, row.model.card.loss, row.model.card.trunk),
                 *(cell.value for cell in row.cells),
             )
             for row in rows
@@ -120,7 +128,7 @@ def _scores(properties: Sequence[str]) -> Iterator[BoardScore]:
         yield BoardScore(name, name, MAIN)
 
 
-def _cell(submission: Submission, column: BoardScore, rank: Rank | None) -> Cell:
+def _cell(submission: Submission, label: str, column: BoardScore, rank: Rank | None) -> Cell:
     scored = submission.properties.properties.get(column.name)
     score = scored.scores.get(column.declaration.key, ABSENT) if scored else ABSENT
     if score.value is None:
@@ -128,7 +136,7 @@ def _cell(submission: Submission, column: BoardScore, rank: Rank | None) -> Cell
     digits = column.declaration.digits
     text = number(score.value, digits)
     hover = (
-        f"{column.name}, {submission.card.name}: {text}, 95 % interval "
+        f"{column.name}, {label}: {text}, 95 % interval "
         f"{interval(score.ci95, digits)}, chance {interval(score.chance, digits)}, rank {rank}"
     )
     return Cell(text, score.value, str(rank), hover, score.is_chance)

@@ -26,6 +26,9 @@ from dmldata.common.errors import InputError
 from dmldata.common.files import write_atomic
 from dmldata.common.progress import Progress
 
+IMAGES = 8
+"""Number of images of a page whose maps are shown, where nothing else is said."""
+
 
 def find_dataset(
     results: Sequence[Result], source: ImageSource | None, images: int
@@ -63,7 +66,7 @@ def write_report(
     path: Path,
     *,
     title: str | None = None,
-    images: int = 8,
+    images: int = IMAGES,
     groups: Groups | None = None,
     progress: Progress | None = None,
 ) -> Comparison:

@@ -103,7 +103,8 @@ def score_document(scores: ScoredFiles) -> Document:
         geometry_table({"embeddings": scores.geometry}),
     ]
     content = Measurements(results=(Measured(properties=scores),))
-    return Document(content, COLUMNS, numbers, tables)
+    notes = tuple(filter(None, (queries_note(scores.n, scores.settings), *scores.notes)))
+    return Document(content, COLUMNS, numbers, tables, notes=notes)
 
 
 def print_result(result: Result) -> None:

@@ -84,11 +84,22 @@ def _with_numbers(table: Table) -> Table:
 
 
 def _without_intervals(table: Table) -> Table:
+    intervals = {place for row in table.rows for place, cell in enumerate(row) if _is_pair(cell)}
+    if intervals:
+        places = [place for place in range(len(table.columns)) if place not in intervals]
+        table = _with_columns(table, places)
+
     def short(cell: Cell) -> Cell:
         return replace(cell, ci95=None) if isinstance(cell, Estimate) else cell
 
     rows = [[short(cell) for cell in row] for row in table.rows]
+    if rows == [list(row) for row in table.rows]:
+        return table
     return replace(table, rows=rows, note=_with_note(table, ["left out for width: intervals"]))
+
+
+def _is_pair(cell: Cell) -> bool:
+    return isinstance(cell, tuple)
 
 
 def _with_note(table: Table, words: Iterable[str]) -> str:

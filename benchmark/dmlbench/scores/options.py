@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 
@@ -46,8 +47,12 @@ class ScoreSettings:
         """Refuse settings that are not valid.
 
         Raises:
-            InputError: a setting is too low.
+            InputError: a setting is too low, or no whole number.
         """
+        for name in ("permutations", "max_queries", "threads"):
+            number = getattr(self, name)
+            if number is not None and not isinstance(number, Integral):
+                raise InputError(f"{name} {number}; valid: a whole number")
         if self.permutations < PERMUTATIONS:
             raise InputError(f"permutations {self.permutations}; valid: at least {PERMUTATIONS}")
         if self.max_queries is not None and self.max_queries < 1:

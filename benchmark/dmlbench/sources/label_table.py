@@ -55,10 +55,8 @@ def read_label_table(
     path, specs = Path(path), specs or {}
     not_numeric = {name for name, spec in specs.items() if spec.kind in ("categorical", "ignore")}
     table = tidy_numbers(read_csv(path), path, keep={*IGNORED, SCENES, *not_numeric})
-    for cell, line in zip(table.columns.get(SCENES, ()), table.lines, strict=False):
-        if cell in ("", None):
-            raise InputError(f"{path}, line {line}: no {SCENES}; valid: a scene for each image")
-    return label_table(table.columns, len(table.lines), specs, str(path), table.notes)
+    rows = [f"{path}, line {line}" for line in table.lines]
+    return label_table(table.columns, len(table.lines), specs, str(path), table.notes, rows)
 
 
 def label_table(
@@ -67,6 +65,7 @@ def label_table(
     specs: Mapping[str, PropertySpec],
     where: str,
     notes: Sequence[str] = (),
+    rows: Sequence[str] = (),
 ) -> LabelTable:
     """Return columns of labels, one cell per image each, as properties; see `read_label_table`.
 
@@ -74,12 +73,17 @@ def label_table(
         images: number of rows.
         where: the source, for messages.
         notes: how it was read.
+        rows: the place of each image, for messages; by default its number.
 
     Raises:
-        InputError: there is no property, or a spec is of none.
+        InputError: there is no property, a spec is of none, or an image has no scene.
         DatasetError: a label does not fit its property's kind.
     """
     scenes = columns.get(SCENES)
+    for number, scene in enumerate(scenes or ()):
+        if scene in ("", None) or scene != scene:
+            row = rows[number] if rows else f"{where}: row {number + 1}"
+            raise InputError(f"{row}: no {SCENES}; valid: a scene for each image")
     columns = {name: columns[name] for name in columns if name not in (*IGNORED, SCENES)}
     for name in specs:
         if name not in columns:

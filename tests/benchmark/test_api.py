@@ -74,7 +74,7 @@ def test_evaluations_are_compared_shown_and_reported(network, shapes, tmp_path):
     folders = dmlbench.compare(str(tmp_path), data=compared.comparison.dataset.fingerprint[:4])
     of_folders = folders.report(tmp_path / "folders.html").read_text()
     assert of_folders.count("data:image") == page.count("data:image") > 0
-    assert folders.plot.embeddings("paint_hue").get_title(loc="left")
+    assert folders.plot.embeddings("paint_hue").get_title()
     assert len(repr(evaluations[0])) < 300
 
 

@@ -58,7 +58,7 @@ demo/report.html: demo/paper/dataset.json demo/color/dataset.json
 
 # A worker a core, each with one thread of torch: more would wait for each other.
 test: setup
-	@OMP_NUM_THREADS=1 COVERAGE_CORE=$(if $(COVERAGE),sysmon) $(BIN)/python -m pytest --numprocesses logical \
+	@OMP_NUM_THREADS=1 COVERAGE_CORE=$(if $(COVERAGE),sysmon) $(BIN)/python -m pytest --numprocesses $(PROCESSES) \
 		--dist loadfile --no-loadscope-reorder $(COVERAGE:%=--cov %) $(TESTS)
 
 lint: setup

@@ -51,7 +51,7 @@ def test_the_frame_has_a_row_for_each_score(network, shapes, tmp_path):
     main = frame[frame.score == "nr_precision"]
     assert set(frame.model) == {"mine"}
     assert len(main) == main.property.nunique() > 1
-    assert (main.low < main.high).all()
+    assert (main.ci95_low < main.ci95_high).all()
     assert main.chance_low.isna().all()
 
 
@@ -195,6 +195,9 @@ def test_kinds_are_declared_and_wrong_labels_refused():
     ):
         with pytest.raises(InputError, match=message):
             dmlbench.score(embeddings, labels, **options)
+    for labels in (np.zeros((60, 2)), {"a": np.zeros((60, 2))}):
+        with pytest.raises(InputError, match="labels: more than one dimension; valid: one label"):
+            dmlbench.score(embeddings, labels)
     for wrong in ("embeddings.npy", [[1.0, 2.0], [3.0]], 7):
         with pytest.raises(InputError, match=r"^embeddings: "):
             dmlbench.score(wrong, angle)

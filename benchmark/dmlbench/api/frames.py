@@ -8,9 +8,10 @@ import pandas as pd
 
 from dmlbench.results.files import PropertyScores
 
-COLUMNS = ("model", "property", "score", "value", "low", "high", "chance_low", "chance_high")
-"""`low` and `high` are the 95 % interval, `chance_low` and `chance_high` the central 95 % of
-permuted labels; missing where they were not computed."""
+INTERVALS = ("ci95_low", "ci95_high", "chance_low", "chance_high")
+COLUMNS = ("model", "property", "score", "value", *INTERVALS)
+"""`ci95_low` and `ci95_high` are the 95 % interval, `chance_low` and `chance_high` the central 95 %
+of permuted labels; missing where they were not computed."""
 
 
 def score_frame(properties: Mapping[str, Mapping[str, PropertyScores]]) -> pd.DataFrame:

@@ -130,7 +130,13 @@ def _columns(labels: object) -> dict[str, list[Cell]]:
 
 def _cells(values: Any) -> list[Cell]:
     array = _array(values) if hasattr(values, "detach") else values
-    return [_cell(value) for value in pd.Series(array).tolist()]
+    try:
+        return [_cell(value) for value in pd.Series(array).tolist()]
+    except ValueError:
+        raise InputError(
+            "labels: more than one dimension; valid: one label per embedding, or a dictionary with "
+            "a column per property"
+        ) from None
 
 
 def _cell(value: Any) -> Cell:

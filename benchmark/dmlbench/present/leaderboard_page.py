@@ -13,7 +13,7 @@ from dmlbench.leaderboard.ranks import Rank, ranks
 from dmlbench.leaderboard.submission import Submission
 from dmlbench.present.numbers import NONE, interval, number
 from dmlbench.present.page import render_page, script
-from dmlbench.present.table import Column, Table, names
+from dmlbench.present.table import Column, Estimate, Table, names
 from dmlbench.results.files import CLASSES, DatasetRecord
 from dmlbench.scores.registry import MAIN, ScoreDeclaration, declared
 from dmlbench.scores.score import ABSENT
@@ -33,10 +33,19 @@ class Cell(NamedTuple):
     """A score of a model; None if there is none."""
 
     text: str
-    value: float | None
+    estimate: Estimate
     rank: str
     hover: str
-    is_chance: bool
+
+    @property
+    def value(self) -> float | None:
+        """The score."""
+        return self.estimate.value
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether the score is inside chance."""
+        return self.estimate.bracketed
 
 
 class Row(NamedTuple):
@@ -110,10 +119,11 @@ def _board(models: Sequence[Submission]) -> Board:
         [
             (
                 *(row.label, row.model.card.loss, row.model.card.trunk),
-                *(cell.value for cell in row.cells),
+                *(cell.estimate for cell in row.cells),
             )
             for row in rows
         ],
+        f"{dataset.images} images; in brackets: 95 % interval; in parentheses: inside chance",
     )
     return Board(dataset, [score.title for score in scores], rows, table)
 
@@ -132,11 +142,12 @@ def _cell(submission: Submission, label: str, column: BoardScore, rank: Rank | N
     scored = submission.properties.properties.get(column.name)
     score = scored.scores.get(column.declaration.key, ABSENT) if scored else ABSENT
     if score.value is None:
-        return Cell(NONE, None, "", scored.reason or "" if scored else "not scored", False)
+        return Cell(NONE, Estimate(None), "", scored.reason or "" if scored else "not scored")
     digits = column.declaration.digits
     text = number(score.value, digits)
     hover = (
         f"{column.name}, {label}: {text}, 95 % interval "
         f"{interval(score.ci95, digits)}, chance {interval(score.chance, digits)}, rank {rank}"
     )
-    return Cell(text, score.value, str(rank), hover, score.is_chance)
+    estimate = Estimate(score.value, score.ci95, bracketed=score.is_chance)
+    return Cell(text, estimate, str(rank), hover)

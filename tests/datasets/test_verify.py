@@ -117,6 +117,11 @@ def first_to(value: object) -> Callable[[list], list]:
     return lambda column: [value, *column[1:]]
 
 
+def without_a_box(folder: Path) -> None:
+    for end in ("car_x0", "car_y0", "car_x1", "car_y1"):
+        retable(folder, end, first_to(None))
+
+
 def without_masks(samples: list[Sample]) -> list[Sample]:
     return [Sample(s.key, {k: v for k, v in s.files.items() if k != "mask.png"}) for s in samples]
 
@@ -227,6 +232,7 @@ DEFECTS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "dotted key": (lambda f: retable(f, "key", first_to("a.b")), ["key 'a.b': letters"]),
     "car box": (lambda f: retable(f, "car_x1", first_to(33)), ["car box [8, 10, 33, 26]"]),
     "half a box": (lambda f: retable(f, "car_x1", first_to(None)), ["car box [8, 10, None, 26]"]),
+    "no box": (without_a_box, ["mask.png: shows the car in [8, 10, ", "samples.parquet says None"]),
     "car area": (lambda f: retable(f, "car_area", first_to(1.5)), ["car_area 1.5"]),
     "split": (lambda f: retable(f, "split", first_to("train")), ["row 0 is of ('test-0"]),
     "shard": (lambda f: retable(f, "shard", first_to(SHARD)), [f"row 0 is of ('{SHARD}'"]),

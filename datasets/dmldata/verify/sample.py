@@ -52,12 +52,17 @@ def _picture_problems(
 
 
 def _car_problems(mask: NDArray[np.uint8], row: Row, where: str) -> Iterator[str]:
-    """Yield where a row says of the car what its mask [H, W] does not show."""
+    """Yield where a row says of the car what its mask [H, W] does not show.
+
+    Where a row says neither its box nor its area, it says nothing of it.
+    """
     car = mask != Part.BACKGROUND
-    stated = [row.get(name) for name in ("car_x0", "car_y0", "car_x1", "car_y1")]
-    if stated != [None] * 4 and stated != (seen := _box_of(car)):
-        yield f"{where}: shows the car in {seen}, {SAMPLES_FILE} says {stated}"
+    box = [row.get(name) for name in ("car_x0", "car_y0", "car_x1", "car_y1")]
+    stated = None if box == [None] * 4 else box
     area = row.get("car_area")
+    is_said = stated is not None or area is not None
+    if is_said and stated != (seen := _box_of(car)):
+        yield f"{where}: shows the car in {seen}, {SAMPLES_FILE} says {stated}"
     if area is not None and not abs(area - car.mean()) <= AREA_TOLERANCE:
         yield f"{where}: the car covers {car.mean():.6f} of it, {SAMPLES_FILE} says {area:.6f}"
 

@@ -35,6 +35,14 @@ def publish(
             "require a new first number, added images a new second, a new card a new third.",
         ),
     ] = None,
+    creator: Annotated[
+        str | None,
+        typer.Option(
+            "--creator",
+            help="Who publishes the dataset, for its card and citation; the default is what the "
+            "dataset says, at first 'dml-prism'.",
+        ),
+    ] = None,
     private: Annotated[
         bool, typer.Option("--private", help="Make a new repository on the Hub private.")
     ] = False,
@@ -58,21 +66,20 @@ def publish(
     the dataset is one commit, tagged with the version; the token comes from 'hf auth login' or
     HF_TOKEN.
     """
-    from dmlgen.publish.publish import check_place, plan_publication, problems_of, set_version
+    from dmlgen.publish.publish import check_place, plan_publication, problems_of, restate
     from dmlgen.publish.publish import publish as publish_to
     from dmlgen.publish.stores import open_store
 
     store = open_store(to, private=private, quiet=as_json)
     check_place(folder, store)
     with progress_bar("verify", None, quiet=as_json) as bar:
-        problems = problems_of(folder, version, bar.report)
+        problems = problems_of(folder, version, creator, bar.report)
     if problems:
         _show_problems(problems, folder, as_json)
         raise typer.Exit(1)
-    planned = plan_publication(folder, store, version)
-    if version is not None and not dry_run:
-        set_version(folder, version)
+    planned = plan_publication(folder, store, version, creator)
     if not dry_run:
+        restate(folder, version, creator)
         publish_to(planned, store, (lambda line: None) if as_json else say)
     if as_json:
         document = {

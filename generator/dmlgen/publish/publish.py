@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from dmldata.card.checksums import CHECKSUMS_FILE, read_checksums
 from dmldata.card.licenses import license_problems, pictures_license
+from dmldata.card.markdown import one_paragraph
 from dmldata.card.write import CARD_FILES, change_manifest
 from dmldata.common.errors import DatasetError, InputError, PrismError
 from dmldata.common.output import Say
@@ -83,7 +84,10 @@ def check_place(folder: Path, store: Store) -> None:
 
 
 def problems_of(
-    folder: Path, version: str | None = None, progress: Progress | None = None
+    folder: Path,
+    version: str | None = None,
+    creator: str | None = None,
+    progress: Progress | None = None,
 ) -> list[Problem]:
     """Return every problem that keeps a dataset from being published.
 
@@ -91,15 +95,15 @@ def problems_of(
     that made it.
 
     Args:
-        version: as for `with_version`.
+        version, creator: as for `restated`.
 
     Raises:
-        InputError, DatasetError: there is no dataset, or the version is not valid.
+        InputError, DatasetError: there is no dataset, or version or creator are not valid.
     """
     problems = verify(folder, progress)
     if problems:
         return problems
-    manifest = with_version(open_dataset(str(folder)).manifest, version)
+    manifest = restated(open_dataset(str(folder)).manifest, version, creator)
     return [*_rights(manifest), *private_problems(folder)]
 
 
@@ -120,17 +124,20 @@ def _works(manifest: Manifest) -> dict[str, str]:
     return {credit.id: credit.license for credit in manifest.credits}
 
 
-def plan_publication(folder: Path, store: Store, version: str | None = None) -> Publication:
+def plan_publication(
+    folder: Path, store: Store, version: str | None = None, creator: str | None = None
+) -> Publication:
     """Compare a dataset with the published files. Call `check_place` first.
 
     Args:
-        version: as for `with_version`.
+        version, creator: as for `restated`.
 
     Raises:
-        InputError: the version is not valid, or too low for what has changed.
+        InputError: version or creator are not valid, or the version is too low for what has
+            changed.
     """
     stated = open_dataset(str(folder)).manifest
-    manifest = with_version(stated, version)
+    manifest = restated(stated, version, creator)
     before = _published(store)
     problem = None if before is None else version_problem(before, manifest)
     if problem:
@@ -173,45 +180,52 @@ def publish(publication: Publication, store: Store, say: Say) -> None:
         )
 
 
-def with_version(manifest: Manifest, version: str | None) -> Manifest:
-    """Return a manifest with another version, and with the license that its works require.
+def restated(manifest: Manifest, version: str | None, creator: str | None = None) -> Manifest:
+    """Return a manifest with another version or creator.
+
+    Another version also has the license that the works in the images require.
 
     Args:
-        version: new version, such as 1.1.0; None returns the manifest unchanged.
+        version: new version, such as 1.1.0; None leaves it.
+        creator: who publishes the dataset, on one line; None leaves it.
 
     Raises:
-        InputError: the version is not valid.
+        InputError: the version or the creator is not valid.
     """
-    if version is None:
-        return manifest
-    works = _works(manifest)
-    license = manifest.license if any(license_problems(works)) else pictures_license(works)
-    changes = {"version": version, "license": license}
+    changes: dict[str, str] = {}
+    if creator is not None:
+        if not one_paragraph(creator) or len(creator.splitlines()) > 1:
+            raise InputError(f"--creator {creator!r}: has to be a name on one line")
+        changes["creator"] = creator
+    if version is not None:
+        works = _works(manifest)
+        license = manifest.license if any(license_problems(works)) else pictures_license(works)
+        changes |= {"version": version, "license": license}
     try:
         return read_manifest(json.dumps(manifest.model_dump(mode="json") | changes))
     except DatasetError:
         raise InputError(f"--version {version}: has to be three numbers, such as 1.0.0") from None
 
 
-def set_version(folder: Path, version: str) -> None:
-    """Write `with_version` of a dataset's manifest to disk, with the card that goes with it.
+def restate(folder: Path, version: str | None, creator: str | None = None) -> None:
+    """Write `restated` of a dataset's manifest to disk, with the card that goes with it.
 
     If this is interrupted, the next `verify` completes it.
 
     Raises:
-        InputError: the version is not valid.
+        InputError: the version or the creator is not valid.
         PrismError: the files could not be written.
     """
     dataset = open_dataset(str(folder))
-    manifest = with_version(dataset.manifest, version)
+    manifest = restated(dataset.manifest, version, creator)
     if manifest == dataset.manifest:
         return
     try:
         change_manifest(folder, manifest, dataset.samples)
     except OSError as error:
         raise PrismError(
-            f"{error.filename or folder}: version {version} cannot be written into the dataset: "
-            f"{error.strerror or error}"
+            f"{error.filename or folder}: version {manifest.version} cannot be written into the "
+            f"dataset: {error.strerror or error}"
         ) from error
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dmlgen.publish.publish import set_version
+from dmlgen.publish.publish import restate
 
 SAMPLE = Path(__file__).parents[3] / "datasets" / "sample"
 TOKEN = "hf_not-to-be-seen-anywhere"
@@ -24,7 +24,7 @@ LARGE = 20_000
 def dataset(tmp_path):
     """A rendered dataset of version 1.0.0, to be changed."""
     folder = shutil.copytree(SAMPLE, tmp_path / "sample")
-    set_version(folder, "1.0.0")
+    restate(folder, "1.0.0")
     return folder
 
 

@@ -17,7 +17,7 @@ from dmldata.common import files
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest
 from dmldata.verify import verify
 from dmlgen.publish.privacy import private_problems
-from dmlgen.publish.publish import set_version
+from dmlgen.publish.publish import restate
 from dmlgen.publish.versions import bumped, change
 
 NAME = "ada/cars"
@@ -269,9 +269,21 @@ def test_a_version_that_is_none_is_refused(dmlgen, dataset, tmp_path, version):
 
 
 def test_a_version_is_in_the_manifest_and_in_the_card(dataset):
-    set_version(dataset, "2.1.0")
+    restate(dataset, "2.1.0")
     assert verify(dataset) == []
     assert "mini-64 2.1.0" in (dataset / "README.md").read_text()
+
+
+def test_who_publishes_is_in_the_card_and_in_the_citation(dmlgen, dataset, tmp_path):
+    options = ("--to", tmp_path / "p", "--creator")
+    for nobody in ("", "a\nb"):
+        code, _, err = dmlgen("publish", dataset, *options, nobody)
+        assert code == 2
+        assert "has to be a name on one line" in err
+    assert dmlgen("publish", dataset, *options, "Vision Lab")[0] == 0
+    assert verify(tmp_path / "p") == []
+    assert "Vision Lab: mini-64, version 1.0.0" in (tmp_path / "p" / "README.md").read_text()
+    assert "Vision Lab" in (tmp_path / "p" / "CITATION.cff").read_text()
 
 
 @pytest.mark.parametrize(
@@ -319,7 +331,7 @@ def test_a_dataset_is_valid_wherever_the_change_of_its_version_is_killed(dataset
         with monkeypatch.context() as patch:
             calls = fails_at(patch, k, Killed, *changes)
             with suppress(Killed):
-                set_version(dataset, version)
+                restate(dataset, version)
         assert verify(dataset) == [], f"killed at change {k}"
         versions.append(open_dataset(str(dataset)).manifest.version == version)
         if len(calls) < k:

@@ -14,8 +14,10 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from dmldata import open_dataset
+from dmldata.card.readme import description
 from dmldata.common.errors import InputError
-from dmldata.contract.manifest import Credit
+from dmldata.contract.factors import Factor
+from dmldata.contract.manifest import Credit, Manifest
 from dmldata.verify import verify
 
 
@@ -102,6 +104,22 @@ def test_the_card_shows_the_first_pictures_and_how_often_values_occur(tiny: Path
     row = next(line for line in text.splitlines() if line.startswith("| `car_model`"))
     assert f"| {min(counts)} to {max(counts)} |" in row or f"| {counts[0]} |" in row
     assert "## Intended use and limits" in text
+
+
+def test_labels_are_said_to_follow_from_the_car(
+    write: Callable[..., Manifest],
+    rows: list[dict[str, Any]],
+    factors: tuple[Factor, ...],
+    tmp_path: Path,
+) -> None:
+    base = Factor(key="car_base", group="model", kind="categorical", meaning="m", values=("a", "b"))
+    made = [row | {"car_base": "ab"[row["car_model"] == "van"]} for row in rows]
+    manifest = write(
+        tmp_path / "new", rows=made, factors=(*factors, base), recipe={"labels": ["car_base"]}
+    )
+    said = "independently for every image: car_model, sun_elevation, background_hue. car_base: by"
+    assert said in description(manifest)
+    assert said in (tmp_path / "new" / "croissant.json").read_text()
 
 
 def test_the_hub_is_told_images_and_bytes_of_every_split(tiny: Path) -> None:

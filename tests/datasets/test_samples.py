@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dmldata import open_dataset
 from dmldata.common.errors import DatasetError, InputError
 from dmldata.common.files import sha256_of
 from dmldata.contract.factors import Factor
 from dmldata.contract.samples import (
+    MAX_BYTES,
     read_samples,
     sample_json,
     samples_schema,
@@ -86,6 +88,11 @@ def test_what_is_not_parquet_is_refused(tmp_path: Path) -> None:
         read_samples(tmp_path / "samples.parquet")
     with pytest.raises(DatasetError, match="missing"):
         read_samples(tmp_path / "nothing.parquet")
+
+
+def test_a_million_rows_of_all_columns_can_be_read_again() -> None:
+    table = open_dataset("sample").samples
+    assert table.nbytes / len(table) * 1_000_000 < MAX_BYTES / 2
 
 
 def test_json_has_no_nan() -> None:

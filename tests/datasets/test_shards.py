@@ -35,6 +35,14 @@ def read(data: bytes, **limits: int) -> list:
     return list(read_shard(io.BytesIO(data), "train-000000.tar", **limits))
 
 
+def test_what_could_not_be_read_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dmldata.contract.tar.MAX_MEMBER_BYTES", 6)
+    with pytest.raises(InputError, match=r"a1\.jpg: 7 bytes; valid: at most 6"):
+        write_shard(tmp_path / "train-000003.tar", TWO)
+
+
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     shard = write_shard(tmp_path / "train-000003.tar", TWO)
     assert (shard.file, shard.split, shard.images) == ("train-000003.tar", "train", 2)

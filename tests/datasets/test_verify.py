@@ -13,14 +13,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
 from dmldata.common.errors import DatasetError
+from dmldata.contract.manifest import Manifest
 from dmldata.contract.shards import Sample, read_shard, write_shard
 from dmldata.verify import Problem, verify
 
 SHARD = "train-000000.tar"
 Edit = Callable[[list[Sample]], Iterable[Sample]]
+Write = Callable[..., Manifest]
 
 
 def shown(problems: list[Problem]) -> list[str]:
@@ -233,6 +236,18 @@ DEFECTS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "car box": (lambda f: retable(f, "car_x1", first_to(33)), ["car box [8, 10, 33, 26]"]),
     "half a box": (lambda f: retable(f, "car_x1", first_to(None)), ["car box [8, 10, None, 26]"]),
     "no box": (without_a_box, ["mask.png: shows the car in [8, 10, ", "samples.parquet says None"]),
+    "no area": (
+        lambda f: retable(f, "car_area", first_to(None)),
+        ["the car covers 0.250000 of it, samples.parquet says None"],
+    ),
+    "no camera": (
+        lambda f: retable(f, "camera_matrix", first_to([None] * 16)),
+        ["has to be 16 finite numbers"],
+    ),
+    "camera": (
+        lambda f: retable(f, "camera_matrix", first_to([0.0] * 16)),
+        ["camera_matrix: its last row is [0.0, 0.0, 0.0, 0.0], has to be 0, 0, 0, 1"],
+    ),
     "car area": (lambda f: retable(f, "car_area", first_to(1.5)), ["car_area 1.5"]),
     "split": (lambda f: retable(f, "split", first_to("train")), ["row 0 is of ('test-0"]),
     "shard": (lambda f: retable(f, "shard", first_to(SHARD)), [f"row 0 is of ('{SHARD}'"]),
@@ -246,6 +261,44 @@ def test_a_defect_is_found(case: str, copy_of_tiny: Path) -> None:
     found = shown(verify(copy_of_tiny))
     for words in expected:
         assert any(words in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, None),
+        ({"car_model": "truck", "credits_id": "truck"}, "car_model differs within scene 0, though"),
+        ({"variant_id": 0}, "variant 0 of scene 0 occurs 2 times"),
+    ],
+)
+def test_a_sweep_changes_its_group_alone(
+    write: Write, rows: list[dict[str, Any]], tmp_path: Path, change: dict, words: str | None
+) -> None:
+    """Two variants of each scene."""
+    swept = []
+    for number, row in enumerate(rows):
+        first = rows[number - number % 2]
+        scene = {key: first[key] for key in ("split", "car_model", "background_hue", "credits_id")}
+        place = {"scene_id": number // 2, "variant_id": number % 2}
+        swept.append({**row, **scene, **place, "sun_elevation": 15.0 + 30.0 * (number % 2)})
+    swept[1] |= change
+    write(tmp_path / "sweep", rows=swept, design="sweep", sweep_group="illumination")
+    found = shown(verify(tmp_path / "sweep"))
+    assert [words in line for line in found] == [True] if words else found == []
+
+
+def test_links_of_a_web_servers_list_are_no_files(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = LocalFileSystem.find
+
+    def with_links(self: LocalFileSystem, path: str, *more: object, **options: object) -> list[str]:
+        found = listed(self, path, *more, **options)
+        return [*found, f"{path}/?C=M;O=A", f"{path}/"]
+
+    monkeypatch.setattr(LocalFileSystem, "find", with_links)
+    monkeypatch.setattr("dmldata.verify.verification.is_local", lambda fs: False)
+    assert verify(tiny) == []
 
 
 def test_all_defects_are_listed_together(copy_of_tiny: Path) -> None:

@@ -15,9 +15,15 @@ CHECKSUMS_FILE = "checksums.sha256"
 _LINE = re.compile(r"([0-9a-f]{64}) [ *]([^/\\]+)")
 
 
-def checksums_text(manifest: Manifest, texts: Mapping[str, str | bytes]) -> str:
-    """Return one line per file, sorted by name: shards, samples.parquet, dataset.json, `texts`."""
-    digests = {shard.file: shard.sha256 for shard in manifest.shards}
+def checksums_text(
+    manifest: Manifest, texts: Mapping[str, str | bytes], others: Mapping[str, str]
+) -> str:
+    """Return one line per file, sorted by name: shards, samples.parquet, dataset.json, `texts`.
+
+    Args:
+        others: digests of more files.
+    """
+    digests = dict(others) | {shard.file: shard.sha256 for shard in manifest.shards}
     digests[SAMPLES_FILE] = manifest.samples.sha256
     digests[MANIFEST_FILE] = hashlib.sha256(manifest.to_json()).hexdigest()
     for name, text in texts.items():

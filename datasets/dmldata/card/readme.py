@@ -84,12 +84,14 @@ def card_text(
 def description(manifest: Manifest) -> str:
     """Return one paragraph: the description by the maker, then facts of the manifest."""
     width, height = manifest.image_size
-    varied = ", ".join(manifest.varied) or "nothing"
+    of_car = manifest.of_car
+    varied = ", ".join(key for key in manifest.varied if key not in of_car) or "nothing"
+    labels = f" {', '.join(of_car)}: by the car model." if of_car else ""
     design = {
-        "independent": f"Drawn independently for every image: {varied}.",
+        "independent": f"Drawn independently for every image: {varied}.{labels}",
         "sweep": (
             f"Each scene is rendered several times with only the factors of the group "
-            f"'{manifest.sweep_group}' changed. Varied over all images: {varied}."
+            f"'{manifest.sweep_group}' changed. Varied over all images: {varied}.{labels}"
         ),
     }[manifest.design]
     facts = f"{manifest.images} rendered images of cars, {width} x {height} pixels. {design}"
@@ -167,7 +169,8 @@ def _loading(manifest: Manifest) -> str:
         "    ...\n"
         "```\n\n"
         f'Also in `datasets.load_dataset("FOLDER", split="{split}")`, in timm as `wds/` (split '
-        f'`{split}`, `target_key="<factor>_bin"`), and, with masks, from where it was made:\n\n'
+        f'`{split}`, `target_key="<factor>_bin"` of a factor without nulls), and, with masks, from '
+        "where it was made:\n\n"
         "```python\n"
         "from dmldata import open_dataset\n\n"
         'dataset = open_dataset("FOLDER")  # or any fsspec URL\n'

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from dmldata.card.attribution import citation_text, credits_text, license_text
-from dmldata.card.checksums import CHECKSUMS_FILE, checksums_text
+from dmldata.card.checksums import CHECKSUMS_FILE, checksums_text, read_checksums
 from dmldata.card.croissant import croissant_text
 from dmldata.card.readme import EXAMPLES_FILE, description, readme_text
 from dmldata.common.files import replace_files, write_atomic
 from dmldata.contract.contact_sheet import jpeg_sheet
-from dmldata.contract.manifest import MANIFEST_FILE, Manifest
+from dmldata.contract.manifest import MANIFEST_FILE, SHARD_NAME, Manifest
+from dmldata.contract.samples import SAMPLES_FILE
 from dmldata.contract.shards import read_shard
 
 if TYPE_CHECKING:
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
 
 TIMM_FILE = "_info.json"
 EXAMPLES, EXAMPLE_COLUMNS, EXAMPLE_WIDTH = 24, 8, 128
+README_FILE = "README.md"
+README_BEFORE = ".README.md.before"
 CARD_FILES = (
-    "README.md",
+    README_FILE,
     EXAMPLES_FILE,
     "CREDITS.md",
     "LICENSE",
@@ -44,10 +48,24 @@ def write_card(folder: str | os.PathLike[str], manifest: Manifest, samples: pa.T
         write_atomic(Path(folder) / name, data)
 
 
-def change_manifest(folder: str | os.PathLike[str], manifest: Manifest, samples: pa.Table) -> None:
-    """Replace the manifest of a dataset and its card together; see `replace_files`."""
+def change_manifest(
+    folder: str | os.PathLike[str], before: Manifest, manifest: Manifest, samples: pa.Table
+) -> bool:
+    """Replace the manifest of a dataset and its card together; see `replace_files`.
+
+    A README.md that is not what `before`, its manifest, gives may hold words of the maker: a copy
+    of it, README_BEFORE, stays. It is hidden, so that it is no part of the dataset.
+
+    Returns:
+        Whether there is such a copy.
+    """
+    readme = Path(folder) / README_FILE
+    text = readme.read_bytes() if readme.is_file() else b""
+    is_changed = text not in (b"", readme_text(before, samples).encode())
+    copy = {README_BEFORE: text} if is_changed else {}
     card = card_files(folder, manifest, samples)
-    replace_files(folder, {**card, MANIFEST_FILE: manifest.to_json()})
+    replace_files(folder, {**copy, **card, MANIFEST_FILE: manifest.to_json()})
+    return is_changed
 
 
 def card_files(
@@ -55,7 +73,8 @@ def card_files(
 ) -> dict[str, bytes]:
     """Return the bytes of `CARD_FILES`, the checksums last; the same arguments give the same bytes.
 
-    The checksums cover every file of the dataset except themselves, including dataset.json.
+    The checksums cover every file of the dataset except themselves, including dataset.json, and
+    the files that were added to it, as the present ones do.
 
     Args:
         folder: folder of the dataset, with its shards.
@@ -63,7 +82,7 @@ def card_files(
         samples: content of samples.parquet.
     """
     texts: dict[str, str | bytes] = {
-        "README.md": readme_text(manifest, samples),
+        README_FILE: readme_text(manifest, samples),
         EXAMPLES_FILE: examples(Path(folder), manifest),
         "CREDITS.md": credits_text(manifest),
         "LICENSE": license_text(manifest),
@@ -71,8 +90,21 @@ def card_files(
         TIMM_FILE: timm_text(manifest, samples),
         "croissant.json": croissant_text(manifest, description(manifest)),
     }
-    texts[CHECKSUMS_FILE] = checksums_text(manifest, texts)
+    texts[CHECKSUMS_FILE] = checksums_text(manifest, texts, _added(Path(folder), texts))
     return {name: text.encode() if isinstance(text, str) else text for name, text in texts.items()}
+
+
+def _added(folder: Path, texts: Mapping[str, str | bytes]) -> dict[str, str]:
+    """Return the digests of the files that were added to a dataset: files of no other kind."""
+    path = folder / CHECKSUMS_FILE
+    if not path.is_file():
+        return {}
+    ours = {*texts, CHECKSUMS_FILE, MANIFEST_FILE, SAMPLES_FILE}
+    return {
+        name: digest
+        for name, digest in read_checksums(path.read_text()).items()
+        if name not in ours and not re.match(SHARD_NAME, name)
+    }
 
 
 def examples(folder: Path, manifest: Manifest) -> bytes:

@@ -49,17 +49,20 @@ def reading(where: str, what: str, error: type[PrismError] = InputError) -> Iter
         raise error(f"{where}: not {what}, or damaged: {_short(reason)}") from reason
 
 
-def check_expansion(where: str, expanded: int, size: int, error: type[PrismError]) -> None:
+def check_expansion(
+    where: str, expanded: int, size: int, error: type[PrismError], least: int = MIN_BYTES
+) -> None:
     """Check that a file does not expand so far that it fills the memory.
 
     Args:
         expanded: size in memory in bytes.
         size: size of the file in bytes.
+        least: number of bytes that any file may expand to.
 
     Raises:
-        error: `expanded` is more than MAX_RATIO times `size`, and more than MIN_BYTES.
+        error: `expanded` is more than MAX_RATIO times `size`, and more than `least`.
     """
-    limit = max(MIN_BYTES, MAX_RATIO * size)
+    limit = max(least, MAX_RATIO * size)
     if expanded > limit:
         raise error(
             f"{where}: expands from {size:,} bytes to {expanded:,} or more; the limit is {limit:,}"
@@ -88,6 +91,7 @@ def read_parquet(
     error: type[PrismError] = DatasetError,
     rows: int | None = None,
     leave_out: bool = False,
+    least: int = MIN_BYTES,
 ) -> pa.Table:
     """Read a whole Parquet file, batch by batch, within the limits of this module.
 
@@ -98,6 +102,7 @@ def read_parquet(
         rows: required number of rows; any number if None.
         leave_out: skip columns of objects and of lists of anything but numbers, which are an
             error otherwise.
+        least: number of bytes that any such file may expand to.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -130,20 +135,22 @@ def read_parquet(
         metadata = file.metadata
         if rows is not None and metadata.num_rows != rows:
             raise error(f"{where}: {metadata.num_rows:,} rows, has to have {rows:,}")
-        _check_cells(metadata, where, size, error)
+        _check_cells(metadata, where, size, error, least)
         batches, expanded = [], 0
         any_length = any(map(_is_list_of_any_length, schema.types))
         rows_at_once = _LIST_ROWS if any_length else _ROWS
         for batch in file.iter_batches(batch_size=rows_at_once, columns=schema.names):
             expanded += sum(map(_expanded_bytes, batch.columns))
-            check_expansion(where, expanded, size, error)
+            check_expansion(where, expanded, size, error, least)
             batches.append(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
         table = pa.concat_tables(batches) if batches else schema.empty_table()
         table.validate(full=True)
         return table
 
 
-def _check_cells(metadata: pq.FileMetaData, where: str, size: int, error: type[PrismError]) -> None:
+def _check_cells(
+    metadata: pq.FileMetaData, where: str, size: int, error: type[PrismError], least: int
+) -> None:
     # Metadata of single columns is not read: pyarrow ends the process if it is wrong.
     cells = metadata.num_rows * max(metadata.num_columns, 1)
     limit = max(MIN_CELLS, MAX_CELLS_PER_BYTE * size)
@@ -151,7 +158,7 @@ def _check_cells(metadata: pq.FileMetaData, where: str, size: int, error: type[P
         raise error(f"{where}: {cells:,} cells in {size:,} bytes; the limit is {limit:,}")
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     stated = sum(group.total_byte_size for group in groups)
-    check_expansion(where, stated, size, error)
+    check_expansion(where, stated, size, error, least)
 
 
 def _is_simple(kind: pa.DataType) -> bool:

@@ -148,6 +148,15 @@ class Manifest(StrictModel):
         """Return the keys of the factors that vary in the swept group; empty without a sweep."""
         return tuple(key for key in self.varied if self.factor(key).group == self.sweep_group)
 
+    @property
+    def of_car(self) -> tuple[str, ...]:
+        """Return the keys of the labels that follow from the car model."""
+        labels = self.recipe.get("labels")
+        names = {str(name) for name in labels} if isinstance(labels, list | tuple) else set()
+        names |= {"unseen_base"} if "seen_base" in names else set()
+        names |= {"body_type"} if self.sweep_group == "body_type" else set()
+        return tuple(factor.key for factor in self.factors if factor.key in names)
+
     @cached_property
     def fingerprint(self) -> str:
         """Return 16 hex digits that depend only on the digests of the shards and of the samples."""

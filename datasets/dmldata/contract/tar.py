@@ -33,6 +33,8 @@ Write = Callable[[bytes], object]
 
 def write_member(write: Write, name: str, data: bytes) -> None:
     """Write one file with TarInfo's defaults: mtime, uid and gid 0, no owner names, mode 0644."""
+    if len(data) > MAX_MEMBER_BYTES:
+        raise InputError(f"{name}: {len(data):,} bytes; valid: at most {MAX_MEMBER_BYTES:,}")
     member = tarfile.TarInfo(name)
     member.size = len(data)
     try:

@@ -63,8 +63,9 @@ def _car_problems(mask: NDArray[np.uint8], row: Row, where: str) -> Iterator[str
     is_said = stated is not None or area is not None
     if is_said and stated != (seen := _box_of(car)):
         yield f"{where}: shows the car in {seen}, {SAMPLES_FILE} says {stated}"
-    if area is not None and not abs(area - car.mean()) <= AREA_TOLERANCE:
-        yield f"{where}: the car covers {car.mean():.6f} of it, {SAMPLES_FILE} says {area:.6f}"
+    if is_said and (area is None or not abs(area - car.mean()) <= AREA_TOLERANCE):
+        said = None if area is None else f"{area:.6f}"
+        yield f"{where}: the car covers {car.mean():.6f} of it, {SAMPLES_FILE} says {said}"
 
 
 def _box_of(car: NDArray[np.bool_]) -> list[int] | None:

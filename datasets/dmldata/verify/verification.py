@@ -95,7 +95,8 @@ class _Verification:
         names = {path.strip("/")[prefix:].strip("/") for path in self.fs.find(self.root)}
         if MANIFEST_FILE not in names:
             raise InputError(f"{self.root}: its files cannot be listed; verify a copy on disk")
-        return {name for name in names if not name.startswith(".")}
+        # A web server's list of a folder has links to itself, sorted in other ways.
+        return {name for name in names if name and not name.startswith((".", "?"))}
 
     def _samples(self, manifest: Manifest) -> Generator[Problem, None, Rows | None]:
         """Yield the problems of samples.parquet; return its rows, or None if they are unusable."""

@@ -141,7 +141,11 @@ def verify(
         say(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {folder}")
     else:
         dataset = open_dataset(folder)
-        say(f"{folder}: {len(dataset)} images, fingerprint {dataset.fingerprint}: all right")
+        splits = ", ".join(f"{split} {n}" for split, n in dataset.manifest.splits.items())
+        say(
+            f"{folder}: {len(dataset)} images ({splits}), fingerprint {dataset.fingerprint}: all "
+            "right"
+        )
     if problems:
         raise typer.Exit(1)
 

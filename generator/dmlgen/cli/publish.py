@@ -66,6 +66,7 @@ def publish(
     the dataset is one commit, tagged with the version; the token comes from 'hf auth login' or
     HF_TOKEN.
     """
+    from dmldata.card.write import README_BEFORE
     from dmlgen.publish.publish import check_place, plan_publication, problems_of, restate
     from dmlgen.publish.publish import publish as publish_to
     from dmlgen.publish.stores import open_store
@@ -79,7 +80,12 @@ def publish(
         raise typer.Exit(1)
     planned = plan_publication(folder, store, version, creator)
     if not dry_run:
-        restate(folder, version, creator)
+        if restate(folder, version, creator):
+            say(
+                f"note: {folder / 'README.md'} is written anew; what it was is kept in "
+                f"{folder / README_BEFORE}",
+                error=True,
+            )
         publish_to(planned, store, (lambda line: None) if as_json else say)
     if as_json:
         document = {

@@ -20,8 +20,8 @@ from dmldata.contract.samples import SAMPLES_FILE
 from dmldata.dataset import open_dataset
 from dmldata.verify import Problem, verify
 from dmlgen.publish.privacy import private_problems
-from dmlgen.publish.stores import BEFORE, MARK, Store
-from dmlgen.publish.versions import version_problem
+from dmlgen.publish.stores import BEFORE, MARK, PENDING, Store
+from dmlgen.publish.versions import bumped, version_problem
 from dmlgen.rendering.remote import files_to_upload
 
 MAX_NAMED = 5
@@ -65,11 +65,12 @@ def check_place(folder: Path, store: Store) -> None:
         if store.folder.exists() and not store.folder.is_dir():
             raise InputError(f"--to {store.name}: is a file; give a new or empty folder")
     before = _published(store)
-    if before is not None and _lineage(before) != _lineage(manifest):
-        raise InputError(
-            f"--to {store.name}: holds another dataset, {before.name} {before.version}; give "
-            "another place"
-        )
+    for there in (before, _manifest_in(store, PENDING)):
+        if there is not None and _lineage(there) != _lineage(manifest):
+            raise InputError(
+                f"--to {store.name}: holds another dataset, {there.name} {there.version}; give "
+                "another place"
+            )
     foreign = [
         name
         for name in sorted(store.files() - _published_files(store, before))
@@ -140,6 +141,11 @@ def plan_publication(
     manifest = restated(stated, version, creator)
     before = _published(store)
     problem = None if before is None else version_problem(before, manifest)
+    if problem is None and before == manifest and _has_other_card(folder, store):
+        problem = (
+            f"version {manifest.version} is published there, and its card was changed; give "
+            f"--version {bumped(manifest.version, 'patch')}"
+        )
     if problem:
         raise InputError(f"{store.name}: {problem}")
     files = files_to_upload(folder)
@@ -207,10 +213,13 @@ def restated(manifest: Manifest, version: str | None, creator: str | None = None
         raise InputError(f"--version {version}: has to be three numbers, such as 1.0.0") from None
 
 
-def restate(folder: Path, version: str | None, creator: str | None = None) -> None:
+def restate(folder: Path, version: str | None, creator: str | None = None) -> bool:
     """Write `restated` of a dataset's manifest to disk, with the card that goes with it.
 
     If this is interrupted, the next `verify` completes it.
+
+    Returns:
+        Whether README.md was another than the manifest gave; a copy of it stays.
 
     Raises:
         InputError: the version or the creator is not valid.
@@ -219,14 +228,26 @@ def restate(folder: Path, version: str | None, creator: str | None = None) -> No
     dataset = open_dataset(str(folder))
     manifest = restated(dataset.manifest, version, creator)
     if manifest == dataset.manifest:
-        return
+        return False
     try:
-        change_manifest(folder, manifest, dataset.samples)
+        return change_manifest(folder, dataset.manifest, manifest, dataset.samples)
     except OSError as error:
         raise PrismError(
             f"{error.filename or folder}: version {manifest.version} cannot be written into the "
             f"dataset: {error.strerror or error}"
         ) from error
+
+
+def _has_other_card(folder: Path, store: Store) -> bool:
+    """Return whether a finished publication has other checksums than a dataset; not damaged."""
+    published = store.read(CHECKSUMS_FILE)
+    if published is None or store.read(MARK) is not None:
+        return False
+    try:
+        there = read_checksums(published.decode("utf-8", "replace"))
+    except DatasetError:
+        return False
+    return there != read_checksums((folder / CHECKSUMS_FILE).read_text())
 
 
 def _published(store: Store) -> Manifest | None:
@@ -239,7 +260,11 @@ def _published(store: Store) -> Manifest | None:
         InputError: the file is not a manifest of this kind.
     """
     # Until a publication ends, the manifest is not there or may be there by half.
-    data = store.read(MANIFEST_FILE if store.read(MARK) is None else BEFORE)
+    return _manifest_in(store, MANIFEST_FILE if store.read(MARK) is None else BEFORE)
+
+
+def _manifest_in(store: Store, file: str) -> Manifest | None:
+    data = store.read(file)
     if data is None:
         return None
     try:

@@ -30,6 +30,8 @@ MARK = ".publishing"
 """File that marks an unfinished publication into a folder: it lists the files of the dataset."""
 BEFORE = ".published"
 """Manifest of the version that an unfinished publication into a folder replaces."""
+PENDING = ".publishing.json"
+"""Manifest of the version that an unfinished publication into a folder writes."""
 
 
 class Store(Protocol):
@@ -140,6 +142,8 @@ class FolderStore:
             before = self.read(MANIFEST_FILE)
             if before is not None and self.read(MARK) is None:
                 self._fs.pipe_file(f"{self._root}/{BEFORE}", before)
+            at = f"/{PENDING}"
+            self._fs.pipe_file(f"{self._root}/{PENDING}", manifest.read_bytes())
             at = f"/{MARK}"
             names = self.files().union(gone, (file.name for file in (*data_files, manifest)))
             self._fs.pipe_file(f"{self._root}/{MARK}", "\n".join(sorted(names)).encode())
@@ -151,7 +155,7 @@ class FolderStore:
                 at = f"/{file.name}"
                 say(f"put {file.name}")
                 self._fs.put_file(str(file), f"{self._root}/{file.name}")
-            for name in (BEFORE, MARK):
+            for name in (BEFORE, PENDING, MARK):
                 at = f"/{name}"
                 if self._fs.exists(f"{self._root}/{name}"):
                     self._fs.rm_file(f"{self._root}/{name}")

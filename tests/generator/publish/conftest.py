@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dmldata.card.write import README_BEFORE
 from dmlgen.publish.publish import restate
 
 SAMPLE = Path(__file__).parents[3] / "datasets" / "sample"
@@ -25,6 +26,8 @@ def dataset(tmp_path):
     """A rendered dataset of version 1.0.0, to be changed."""
     folder = shutil.copytree(SAMPLE, tmp_path / "sample")
     restate(folder, "1.0.0")
+    # Its card was written by an earlier version.
+    (folder / README_BEFORE).unlink(missing_ok=True)
     return folder
 
 

@@ -14,6 +14,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from dmldata import open_dataset
 from dmldata.common import files
+from dmldata.common.files import sha256_of
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest
 from dmldata.verify import verify
 from dmlgen.publish.privacy import private_problems
@@ -227,6 +228,48 @@ def test_a_new_card_asks_for_a_patch_and_the_old_files_go(dmlgen, dataset, tmp_p
     assert dmlgen("publish", dataset, "--to", target, "--version", "1.0.1")[0] == 0
     assert verify(target) == []
     assert open_dataset(str(target)).manifest.version == "1.0.1"
+
+
+def _checksums(dataset):
+    """As one who adds files to a dataset writes them."""
+    names = sorted(p.name for p in dataset.iterdir() if p.name[0] != "." and "sha256" not in p.name)
+    lines = [f"{sha256_of(dataset / name)}  {name}\n" for name in names]
+    (dataset / "checksums.sha256").write_text("".join(lines))
+
+
+def test_what_the_maker_wrote_is_kept_and_asks_for_a_patch(dmlgen, dataset, tmp_path):
+    target = tmp_path / "public"
+    assert dmlgen("publish", dataset, "--to", target)[0] == 0
+    readme = (dataset / "README.md").read_text() + "\nWritten by hand.\n"
+    (dataset / "README.md").write_text(readme)
+    (dataset / "NOTES.md").write_text("Notes of the maker.\n")
+    _checksums(dataset)
+    code, _, err = dmlgen("publish", dataset, "--to", target)
+    assert code == 2
+    assert "1.0.0 is published there, and its card was changed; give --version 1.0.1" in err
+    code, _, err = dmlgen("publish", dataset, "--to", target, "--version", "1.0.1")
+    assert code == 0
+    assert f"what it was is kept in {dataset / '.README.md.before'}" in err
+    assert (dataset / ".README.md.before").read_text() == readme
+    assert (target / "NOTES.md").read_text() == "Notes of the maker.\n"
+    assert not (target / ".README.md.before").exists()
+    assert verify(target) == verify(dataset) == []
+
+
+def test_the_interrupted_first_upload_of_another_dataset_is_not_overwritten(
+    dmlgen, dataset, tmp_path, monkeypatch
+):
+    target, other = tmp_path / "public", shutil.copytree(dataset, tmp_path / "other")
+    recipe = open_dataset(str(other)).manifest.recipe
+    edit(other, recipe=dict(recipe) | {"name": "another"})
+    with monkeypatch.context() as patch:
+        fails_at(patch, 3, OSError(28, "No space left"), (LocalFileSystem, "put_file"))
+        assert dmlgen("publish", dataset, "--to", target)[0] == 1
+    code, _, err = dmlgen("publish", other, "--to", target)
+    assert code == 2
+    assert "holds another dataset, mini-64 1.0.0" in err
+    assert dmlgen("publish", dataset, "--to", target)[0] == 0
+    assert contents(target) == contents(dataset)
 
 
 def test_shards_of_the_version_before_are_taken_away(dmlgen, dataset, tmp_path):

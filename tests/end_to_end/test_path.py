@@ -11,8 +11,10 @@ from dmldata import open_dataset
 from dmldata.verify import verify
 from dmlgen.catalog.places import load_environment
 from dmlgen.factors.registry import INAPPLICABLE
+from dmlgen.planning.recipe import load_recipe
 
 SAMPLE = Path(__file__).resolve().parents[2] / "datasets" / "sample"
+SWEEPS = [f"sweeps/{group}" for group in ("background", "color", "illumination", "pose")]
 MODELS = [f"timm:test_efficientnet?pretrained=false&seed={seed}" for seed in (0, 1)]
 
 
@@ -82,6 +84,16 @@ def test_comparison_and_report_name_both_models(path):
     page = (folder / "r.html").read_text()
     assert all(identifier in page for identifier in ids)
     assert "data:image/" in page
+
+
+@pytest.mark.parametrize("name", ["paper", "sample", "train196", *SWEEPS])
+def test_a_set_that_ships_is_described_as_its_recipe_is(name):
+    manifest = open_dataset(str(SAMPLE.parent / name)).manifest
+    recipe = load_recipe(manifest.recipe["name"]).document
+    assert (recipe.title, recipe.description) == tuple(
+        manifest.recipe[field] for field in ("title", "description")
+    )
+    assert (recipe.title if "sweeps" in name else recipe.description) in manifest.description
 
 
 def test_the_sample_dataset_is_whole_and_can_be_evaluated(tmp_path):

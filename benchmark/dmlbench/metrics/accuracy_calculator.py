@@ -75,8 +75,8 @@ class PropertyAccuracyCalculator(AccuracyCalculator):  # type: ignore[misc]
 
 def _kmeans(embeddings: Tensor, clusters: int) -> Tensor:
     """Return the cluster of each embedding [N], as PML asks for."""
-    found = KMeans(clusters, n_init=1, random_state=0).fit_predict(embeddings.cpu().numpy())
-    return torch.as_tensor(found, device=embeddings.device)
+    cluster_of = KMeans(clusters, n_init=1, random_state=0).fit_predict(embeddings.cpu().numpy())
+    return torch.as_tensor(cluster_of, device=embeddings.device)
 
 
 def _exact(

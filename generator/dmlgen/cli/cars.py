@@ -211,9 +211,9 @@ def _refuse_with_source(
     """
     options = {"name": name, **vars(choices), **vars(credit), "force": force}
     unset = {"name": "", "force": False, **vars(ChoiceOptions()), **vars(CreditOptions())}
-    given = next((option for option, value in options.items() if value != unset[option]), None)
-    if given is not None:
-        option = "--paint-material" if given == "paint" else f"--{given}"
+    chosen = next((option for option, value in options.items() if value != unset[option]), None)
+    if chosen is not None:
+        option = "--paint-material" if chosen == "paint" else f"--{chosen}"
         raise InputError(
             f"{option}: not with --source; car.yaml of the car says it: change it there"
         )

@@ -406,12 +406,12 @@ def _where_it_applies(key: str, columns: Mapping[str, Column]) -> Column:
     return Column.of((*column.values, None), np.where(null, len(column.values), column.codes))
 
 
-def _in_place(environment: Value) -> frozenset[str]:
+def _in_place(environment: Value | None) -> frozenset[str]:
     """Return the keys of the factors that mean nothing in an environment."""
     return INAPPLICABLE[load_environment(str(environment)).kind]
 
 
-def _for_car(car: Value) -> frozenset[str]:
+def _for_car(car: Value | None) -> frozenset[str]:
     """Return the keys of the factors that change nothing of a car.
 
     Without wheels of its own, which say where its arches are, its proportions stay as well.
@@ -423,7 +423,7 @@ def _for_car(car: Value) -> frozenset[str]:
 _NEED_WHEELS = frozenset(
     key for key, factor in DECLARATIONS.items() if factor.group in {"shape", "wheels"}
 )
-MEANINGLESS_IN: Mapping[str, Callable[[Value], frozenset[str]]] = {
+MEANINGLESS_IN: Mapping[str, Callable[[Value | None], frozenset[str]]] = {
     ENVIRONMENT: _in_place,
     CAR_MODEL: _for_car,
 }

@@ -71,11 +71,11 @@ def identity(plan: Plan, engine: Engine) -> dict[str, object]:
 def own_files(plan: Plan) -> dict[str, str]:
     """Return digests of the files of the user's own that the pictures of a plan show."""
     kinds: tuple[Kind, ...] = ("cars", "environments", "surfaces")
-    own = {f"{kind}/{name}" for kind in kinds for name in user_names(kind)}
+    of_user = {f"{kind}/{name}" for kind in kinds for name in user_names(kind)}
     return {
         name: digest
         for name, digest in _scene_files(plan).items()
-        if own & {name.removesuffix(".yaml"), name.rpartition("/")[0]}
+        if of_user & {name.removesuffix(".yaml"), name.rpartition("/")[0]}
     }
 
 

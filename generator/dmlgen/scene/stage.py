@@ -74,7 +74,7 @@ class Stage:
         self.camera = Camera()
         self._occluders = Occluders()
         # The least recently shown car comes first.
-        self._cars: dict[tuple[str | float, ...], Car] = {}
+        self._cars: dict[tuple[str | float | None, ...], Car] = {}
         self._environments: dict[str, Surroundings] = {}
         self._changes = Changes()
         self.car: Car

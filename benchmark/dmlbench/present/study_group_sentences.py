@@ -110,6 +110,12 @@ def _interpolated(equal: EqualRetrieval) -> Iterator[str]:
             "With scores interpolated to that level, between the two models around it of each "
             f"training, properties that differ: {sure}."
         )
+    elif equal.interpolated_known:
+        yield (
+            f"Scores interpolated to that level are known for {equal.interpolated_known} of "
+            f"{equal.models} models, as the first checkpoints of the others lie above it; so that "
+            "check is not made."
+        )
 
 
 def _retrieval_of_chosen(equal: EqualRetrieval) -> Iterator[str]:
@@ -120,12 +126,18 @@ def _retrieval_of_chosen(equal: EqualRetrieval) -> Iterator[str]:
             by_group.setdefault(equal.group_of(loss), []).append(level)
     if not by_group:
         return
+    known = sum(map(len, by_group.values()))
+    if known < len(equal.points):
+        yield (
+            "MAP@R of these models on classes that are neither trained nor validated on is known "
+            f"of {known} of {len(equal.points)} losses, as checkpoints of the others are gone; so "
+            "it is not compared, and nothing is tested given it."
+        )
+        return
     reached = [
         f"{group} {number(mean(levels), 3)} ({range_text(levels, 3)})"
         for group, levels in by_group.items()
     ]
-    known = sum(map(len, by_group.values()))
-    of_some = "" if known == len(equal.points) else f", known of {known} of {len(equal.points)}"
     test = equal.retrieval_test
     tested = f"; p {p_value(test.corrected.p)}" if test else ""
     after = ""
@@ -133,8 +145,8 @@ def _retrieval_of_chosen(equal: EqualRetrieval) -> Iterator[str]:
         sure = joined(beyond_doubt_given(equal.given_retrieval)) or "none"
         after = f" Given that MAP@R, properties that differ: {sure}."
     yield (
-        "MAP@R of these models on classes that are neither trained nor validated on"
-        f"{of_some}: {joined(reached)}{tested}.{after}"
+        "MAP@R of these models on classes that are neither trained nor validated on: "
+        f"{joined(reached)}{tested}.{after}"
     )
 
 
@@ -152,7 +164,9 @@ def _at_further_gains(findings: Findings) -> Iterator[str]:
             sure = joined(beyond_doubt(at.groups.properties)) or "none"
             if at.interpolated:
                 sure += f" (interpolated: {joined(beyond_doubt(at.interpolated)) or 'none'})"
-        said.append(f"{at.gain:g} ({first} losses against {second}): {sure}")
+        gains = at.group_gains()
+        one, other = (number(gains.get(name), 2) for name in at.groups.groups.names)
+        said.append(f"{at.gain:g} ({first} losses at {one} against {second} at {other}): {sure}")
     if said:
         yield (
             "Properties that differ at other levels of validation MAP@R, in times the untrained "

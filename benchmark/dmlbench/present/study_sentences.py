@@ -111,7 +111,7 @@ def _at_level(findings: Findings, condition: ConditionFindings) -> str:
         listed = joined([f"{loss} {number(level, 4)}" for loss, level in at.left_out.items()])
         left_out = (
             " Not compared at equal MAP@R, as no checkpoint is as near to the level as those of "
-            f"the study: {listed}."
+            f"the study, or the study does not compare the loss there: {listed}."
         )
     differing = beyond_doubt(equal.groups.properties) if equal.groups and at.points else []
     if not differing:
@@ -136,8 +136,12 @@ def _distance(findings: Findings, at: ConditionAtLevel, name: str) -> str:
         return f"{name} not known"
     by_seed = moved_by_seed(findings.conditions.values(), name)
     beside = "" if by_seed is None else f"; another seed moves a loss by {number(by_seed, 2)}"
-    of_training = distances.is_of_training(by_seed)
-    verdict = {None: "", True: ", a difference of training", False: ", not shown to be of training"}
+    of_training = distances.exceeds_seed(by_seed)
+    verdict = {
+        None: "",
+        True: ", nearer by more than another seed moves a loss",
+        False: ", not nearer by more than that",
+    }
     return (
         f"{name} {number(distances.usual, 2)} as the study trains them and "
         f"{number(distances.changed, 2)} here (nearer: {distances.nearer} of {distances.losses} "

@@ -59,11 +59,12 @@ class Distances(NamedTuple):
     nearer: int
     losses: int
 
-    def is_of_training(self, moved_by_seed: float | None) -> bool | None:
-        """Return whether the condition brings the losses nearer by more than another seed would.
+    def exceeds_seed(self, moved_by_seed: float | None) -> bool | None:
+        """Return whether the losses come nearer by more than another seed moves a loss.
 
-        A difference between the groups is then one of how losses are trained. None if it is not
-        known how far another seed moves a loss.
+        So it does where a difference between the groups is one of how losses are trained; and in
+        one of ten properties where the condition changes nothing. None if it is not known how far
+        another seed moves a loss.
         """
         return None if moved_by_seed is None else self.usual - self.changed > moved_by_seed
 

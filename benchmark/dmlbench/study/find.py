@@ -192,7 +192,10 @@ def at_equal_retrieval(
         else {},
         retrieval_test=on_others,
         given_retrieval=given_others,
-        interpolated=further_tests(groups, _by_name(interpolated, names), {}) if groups else {},
+        interpolated=further_tests(groups, _by_name(interpolated, names), {})
+        if groups and len(interpolated) == len(scored)
+        else {},
+        interpolated_known=len(interpolated),
     )
 
 

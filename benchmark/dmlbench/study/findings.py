@@ -112,7 +112,8 @@ class EqualRetrieval(ChosenPoints):
         given_retrieval: by property, the test of `groups` given `retrieval`, instead of the MAP@R
             that the models were chosen by; empty if that of a loss is not known.
         interpolated: by property, the test of scores interpolated to the level; see
-            `trajectories.scores_at`. Empty unless all checkpoints are scored.
+            `trajectories.scores_at`. Empty unless it is known of all models that are compared.
+        interpolated_known: number of models of which it is known.
     """
 
     properties: dict[str, dict[str, dict[str, Averaged]]]
@@ -123,12 +124,26 @@ class EqualRetrieval(ChosenPoints):
     retrieval_test: GroupTest | None = None
     given_retrieval: dict[str, RetrievalTest] = Field(default_factory=dict)
     interpolated: dict[str, GroupTest] = Field(default_factory=dict)
+    interpolated_known: int = 0
 
     def group_of(self, loss: str) -> str:
         """Return the group that a loss is compared in."""
         units = self.groups.groups.units if self.groups else ()
         groups = {unit.name: unit.group for unit in units}
         return groups.get(loss, loss_named(loss).group)
+
+    @property
+    def models(self) -> int:
+        """Number of models that are compared."""
+        return sum(map(len, self.points.values()))
+
+    def group_gains(self) -> dict[str, float]:
+        """Return by group the MAP@R of its models in times the untrained network's, on average."""
+        gains: dict[str, list[float]] = {}
+        for loss, by_fold in self.points.items():
+            of_group = gains.setdefault(self.group_of(loss), [])
+            of_group += [point.map_at_r / self.untrained[fold] for fold, point in by_fold.items()]
+        return {group: fmean(of_group) for group, of_group in gains.items()}
 
     def group_levels(self) -> dict[str, float]:
         """Return by group the validation MAP@R of its chosen models, in the mean over them."""

@@ -89,7 +89,17 @@ def gather(
         )
         if chosen
         else None,
-        further_gains=at_further_gains(recipe, models, trainings, properties, trajectories, out),
+        further_gains=at_further_gains(
+            recipe,
+            models,
+            trainings,
+            properties,
+            trajectories,
+            out,
+            {fold: chosen.largest_gap(fold) for fold in chosen.levels},
+        )
+        if chosen
+        else (),
         searches={search.loss: search.searched() for search in searches},
         conditions={
             name: _compare_condition(

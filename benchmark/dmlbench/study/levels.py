@@ -7,7 +7,6 @@ from pathlib import Path
 
 from dmlbench.comparison import read_groups
 from dmlbench.comparison.groups import Groups, loss_groups
-from dmlbench.study.changes import UNTRAINED
 from dmlbench.study.conditions import (
     ConditionAtLevel,
     compare_at_level,
@@ -55,7 +54,6 @@ def compare_chosen(
         retrieval: whether their retrieval of classes that were not trained on is known.
     """
     scored, retrieved, interpolated = {}, {}, {}
-    untrained = untrained_levels(trainings)
     for model in models:
         point = chosen_point(chosen, model)
         if point is not None:
@@ -64,8 +62,7 @@ def compare_chosen(
             if retrieval and recipe.classes is not None:
                 retrieved[at] = model.retrieval(point)
             if trajectories:
-                begin = _untrained_point(properties, untrained, model.fold)
-                along = [*begin, *trajectories[model.loss][model.fold]]
+                along = trajectories[model.loss][model.fold]
                 between = scores_at(along, chosen.levels[model.fold])
                 if between is not None:
                     interpolated[at] = between
@@ -75,17 +72,6 @@ def compare_chosen(
     return at_equal_retrieval(chosen, scored, names, groups, trainings, retrieved, interpolated)
 
 
-def _untrained_point(
-    properties: Mapping[Model, Measurement], levels: Mapping[int, float], fold: int
-) -> list[ScoredPoint]:
-    """Return the network that trainings of a fold begin with, if the study measures it."""
-    measured = properties.get((UNTRAINED, fold))
-    if measured is None:
-        return []
-    scores = main_values(measured.properties.properties)
-    return [ScoredPoint(epoch=0, map_at_r=levels[fold], best=False, scores=scores)]
-
-
 def at_further_gains(
     recipe: StudyRecipe,
     models: Sequence[StudyModel],
@@ -93,12 +79,17 @@ def at_further_gains(
     properties: Mapping[Model, Measurement],
     trajectories: Trajectories,
     out: Path,
+    farthest: Mapping[int, float],
 ) -> tuple[AtGain, ...]:
-    """Compare the losses at the other levels of the recipe that two of them reach."""
+    """Compare the losses at the other levels of the recipe that two of them reach.
+
+    Args:
+        farthest: by fold, how far a model may be from the level of its fold.
+    """
     points = {(model.loss, model.fold): model.points for model in models}
     compared = []
     for gain in recipe.further_gains:
-        chosen = choose_at_gain(points, untrained_levels(trainings), gain)
+        chosen = choose_at_gain(points, untrained_levels(trainings), gain, farthest)
         if len(chosen.points) > 1:
             equal = compare_chosen(chosen, recipe, models, trainings, properties, trajectories, out)
             compared.append(AtGain(**vars(equal), gain=gain))
@@ -115,7 +106,7 @@ def condition_at_level(
     """Compare at equal MAP@R; None if no loss of the condition is compared there.
 
     Models of the condition that are farther from the level of their fold than all models of the
-    study are left out.
+    study are left out, as are those whose loss is not compared there in the study.
 
     Args:
         models: those of the study.
@@ -127,10 +118,11 @@ def condition_at_level(
     points, scores, left_out = {}, {}, {}
     for before, model in pairs:
         usual = chosen_point(chosen, before)
-        if usual is None:
-            continue
         level = chosen.levels[model.fold]
         point = nearest(model.points, level)
+        if usual is None:
+            left_out[model.loss] = point.map_at_r
+            continue
         if abs(point.map_at_r - level) > chosen.largest_gap(model.fold):
             left_out[model.loss] = point.map_at_r
             continue

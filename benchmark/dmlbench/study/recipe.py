@@ -188,8 +188,6 @@ class StudyRecipe(StrictModel):
                 raise ValueError(f"{where}.hyperparameters: valid: names and numbers")
         if self.search is not None and self.training is None:
             raise ValueError("search: needs training, whose learning rates are searched")
-        if self.search is not None and self.search.fold not in self.folds:
-            raise ValueError(f"search.fold: fold {self.search.fold} is not one of folds")
         if self.require_learning and (
             self.training is None or self.classes is None or "none" not in self.controls
         ):

@@ -126,15 +126,28 @@ def choose_points(
 
 
 def choose_at_gain(
-    trajectories: Mapping[Model, Sequence[Point]], untrained: Mapping[int, float], gain: float
+    trajectories: Mapping[Model, Sequence[Point]],
+    untrained: Mapping[int, float],
+    gain: float,
+    farthest: Mapping[int, float],
 ) -> ChosenPoints:
     """Choose the models nearest to so many times the untrained network's MAP@R.
 
-    Losses that in some fold do not reach it are left out. The arguments are those of
-    `choose_points`.
+    Losses that in some fold do not reach it are left out, and those without a model near it: at
+    unequal levels MAP@R alone would tell groups apart.
+
+    Args:
+        trajectories, untrained, gain: as for `choose_points`.
+        farthest: by fold, how far the MAP@R of a model may be from the level.
     """
     levels = {fold: gain * level for fold, level in untrained.items()}
-    return _chosen(trajectories, levels, _below(trajectories, untrained, gain))
+    left_out = _below(trajectories, untrained, gain)
+    for (loss, fold), points in trajectories.items():
+        if points and loss not in left_out:
+            level = nearest(points, levels[fold]).map_at_r
+            if abs(level - levels[fold]) > farthest[fold]:
+                left_out[loss] = level / untrained[fold] if untrained[fold] else math.inf
+    return _chosen(trajectories, levels, left_out)
 
 
 def nearest(points: Sequence[Point], level: float) -> Point:
@@ -148,7 +161,9 @@ def scores_at(points: Sequence[ScoredPoint], level: float) -> dict[str, float | 
     They are interpolated between the first model that reaches it and the one before.
 
     Args:
-        points: models of a training by epoch, the untrained network first if it is known.
+        points: scored models of a training by epoch. The untrained network is none of them: scores
+            fall steeply from it to the first, and a line between the two would make them depend on
+            where the first was kept.
 
     Returns:
         None where no model reaches the level, or the first is above it.

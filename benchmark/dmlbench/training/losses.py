@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from dmlbench.losses import Loss, loss_named
 from dmlbench.training.annealing import AnnealedLargeMarginSoftmax, AnnealedSphereFace
+from dmlbench.training.sparse_centers import SparseCenters
 from dmlbench.user_code import (
     call_function,
     import_function,
@@ -167,7 +168,7 @@ def _soft_triple(parameters: dict[str, Any], size: Size) -> dict[str, Any]:
     centers, weight = int(parameters["centers_per_class"]), parameters.pop("reg_weight")
     if centers > 1 and weight:
         parameters |= {
-            "weight_regularizer": regularizers.SparseCentersRegularizer(size.classes, centers),
+            "weight_regularizer": SparseCenters(size.classes, centers),
             "weight_reg_weight": weight,
         }
     return parameters | {"centers_per_class": centers}

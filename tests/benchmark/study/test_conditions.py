@@ -51,9 +51,9 @@ def test_nearer_counts_beyond_what_another_seed_moves_a_loss_up_or_down(moved, o
     by_seed = moved_by_seed([seed, other], "hue")
     assert by_seed == pytest.approx((up + down) / 2)
     assert seed.at_level.other_group is None
-    assert other.at_level.distances("hue").is_of_training(by_seed) is of_training
+    assert other.at_level.distances("hue").exceeds_seed(by_seed) is of_training
     assert moved_by_seed([other], "hue") is None
-    assert other.at_level.distances("hue").is_of_training(None) is None
+    assert other.at_level.distances("hue").exceeds_seed(None) is None
 
 
 def test_a_loss_that_does_not_come_near_the_level_is_left_out_and_named():

@@ -60,7 +60,6 @@ def test_unknown_study_is_named_with_those_there_are():
         ({"folds": []}, "folds"),
         ({"loses": ["arcface"]}, "loses"),
         ({"equal_map_at_r": True}, "needs training: {checkpoints: 10}"),
-        ({"search": {"steps": 1, "fold": 3}}, "search.fold: fold 3 is not one of folds"),
         ({"training_by_group": {"ranked": {"steps": 1}}}, "no group ranked; valid: classification"),
         ({"training_by_group": {"ranking": {"fold": 1}}}, "fold is given by the study itself"),
         ({"training_by_group": {"ranking": {"trunk": "x"}}}, "trunk is the same for all losses"),

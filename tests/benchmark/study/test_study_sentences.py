@@ -189,13 +189,18 @@ def test_checks_at_equal_map_at_r_name_what_differs_there(findings, differing):
     assert f"Given that MAP@R, properties that {named}" in sentence(changed, "MAP@R of these")
 
 
-def test_a_mean_over_some_of_the_compared_losses_says_so(findings):
-    for known, said in ((0.3, ""), (None, ", known of 1 of 2")):
+def test_checks_that_cannot_be_made_of_all_compared_losses_say_so(findings):
+    for known, said in (
+        (0.3, ": classification 0.200"),
+        (None, " is known of 1 of 2 losses, as checkpoints of the others are gone; so it is not"),
+    ):
         retrieval = {"arcface": 0.2, "triplet": known}
-        equal = at_equal_retrieval(findings, retrieval=retrieval)
+        equal = at_equal_retrieval(findings, retrieval=retrieval, interpolated_known=1)
         changed = findings.model_copy(update={"equal_map_at_r": equal})
         text = sentence(changed, "MAP@R of these models")
-        assert f"neither trained nor validated on{said}: classification 0.200" in text
+        assert f"neither trained nor validated on{said}" in text
+        text = sentence(changed, "Scores interpolated to that level")
+        assert "known for 1 of 2 models" in text
 
 
 def test_groups_too_small_to_differ_are_not_said_to_differ_in_none(findings):
@@ -212,7 +217,7 @@ def test_groups_too_small_to_differ_are_not_said_to_differ_in_none(findings):
         at = AtGain(**vars(at_equal_retrieval(findings, groups=groups)), gain=1.5)
         update = {"equal_map_at_r": at_equal_retrieval(findings), "further_gains": (at,)}
         text = sentence(findings.model_copy(update=update), "Properties that differ at other")
-        assert text.endswith(f"losses against 9): {said}.")
+        assert text.endswith(f"losses at 15.00 against 9 at 15.00): {said}.")
 
 
 @given(st.data())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pytorch_metric_learning.regularizers import SparseCentersRegularizer
 
 from dmlbench.losses import LOSSES, distance_named, loss_named
 from dmlbench.models import load_model
@@ -20,6 +21,7 @@ from dmlbench.training.hyperparameters import (
 )
 from dmlbench.training.learner import Learner
 from dmlbench.training.losses import Size, build_loss
+from dmlbench.training.sparse_centers import SparseCenters
 from dmlbench.training.task import plan_task
 from dmlbench.training.train import make_learner
 from dmldata.common.errors import InputError, UnknownNameError
@@ -79,6 +81,20 @@ def test_a_loss_has_the_distance_of_the_protocol(key):
     a, b = torch.randn(5, 8, generator=generator), torch.randn(1, 8, generator=generator)
     expected = distance_named(LOSSES[key].distance)(a, b)
     torch.testing.assert_close(loss.distance(a, b)[:, 0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_centers_that_coincide_have_a_gradient():
+    """The regularizer of SoftTriple draws the centers of a class together."""
+    weights = torch.nn.functional.normalize(torch.randn(8, 6, dtype=torch.float32), dim=1).T.clone()
+    weights[:, 1] = weights[:, 0]
+    weights.requires_grad_()
+    regularizer = SparseCenters(2, 4)
+    loss = regularizer(weights.T)
+    loss.backward()
+    assert torch.isfinite(weights.grad).all()
+    # As the library's, but for the small number under the root.
+    usual = SparseCentersRegularizer(2, 4)(weights.T.detach())
+    assert loss.item() == pytest.approx(usual.item(), abs=1e-3)
 
 
 def test_proxy_nca_is_the_normalized_softmax_with_half_the_temperature():

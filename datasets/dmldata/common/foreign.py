@@ -50,19 +50,19 @@ def reading(where: str, what: str, error: type[PrismError] = InputError) -> Iter
 
 
 def check_expansion(
-    where: str, expanded: int, size: int, error: type[PrismError], least: int = MIN_BYTES
+    where: str, expanded: int, size: int, error: type[PrismError], least: int | None = None
 ) -> None:
     """Check that a file does not expand so far that it fills the memory.
 
     Args:
         expanded: size in memory in bytes.
         size: size of the file in bytes.
-        least: number of bytes that any file may expand to.
+        least: number of bytes that any file may expand to; MIN_BYTES if None.
 
     Raises:
         error: `expanded` is more than MAX_RATIO times `size`, and more than `least`.
     """
-    limit = max(least, MAX_RATIO * size)
+    limit = max(MIN_BYTES if least is None else least, MAX_RATIO * size)
     if expanded > limit:
         raise error(
             f"{where}: expands from {size:,} bytes to {expanded:,} or more; the limit is {limit:,}"
@@ -91,7 +91,7 @@ def read_parquet(
     error: type[PrismError] = DatasetError,
     rows: int | None = None,
     leave_out: bool = False,
-    least: int = MIN_BYTES,
+    least: int | None = None,
 ) -> pa.Table:
     """Read a whole Parquet file, batch by batch, within the limits of this module.
 
@@ -102,7 +102,7 @@ def read_parquet(
         rows: required number of rows; any number if None.
         leave_out: skip columns of objects and of lists of anything but numbers, which are an
             error otherwise.
-        least: number of bytes that any such file may expand to.
+        least: number of bytes that any such file may expand to; MIN_BYTES if None.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -149,7 +149,7 @@ def read_parquet(
 
 
 def _check_cells(
-    metadata: pq.FileMetaData, where: str, size: int, error: type[PrismError], least: int
+    metadata: pq.FileMetaData, where: str, size: int, error: type[PrismError], least: int | None
 ) -> None:
     # Metadata of single columns is not read: pyarrow ends the process if it is wrong.
     cells = metadata.num_rows * max(metadata.num_columns, 1)

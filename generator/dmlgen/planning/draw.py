@@ -348,6 +348,10 @@ def _images(
     """Return the images of drawn columns [N], numbered in this order."""
     cars = [str(car) for car in columns[CAR_MODEL].values]
     codes = columns[CAR_MODEL].codes
+    meaningless_in = {
+        key: [meaningless(value) for value in columns[key].values]
+        for key, meaningless in MEANINGLESS_IN.items()
+    }
     return PlannedImages(
         np.arange(len(scenes)),
         scenes,
@@ -355,7 +359,7 @@ def _images(
         _noise_seeds(seed, int(scenes.max()) + 1)[scenes],
         Column.of([recipe.split_of(car) for car in cars], codes),
         {
-            **{key: _where_it_applies(key, columns) for key in columns},
+            **{key: _where_it_applies(key, columns, meaningless_in) for key in columns},
             **{
                 label.key: Column.of([label.of_car[car] for car in cars], codes) for label in labels
             },
@@ -385,18 +389,22 @@ def _noise_seeds(seed: int, scenes: int) -> Ints:
     return state.astype(np.int64) & MAX_SEED
 
 
-def _where_it_applies(key: str, columns: Mapping[str, Column]) -> Column:
+def _where_it_applies(
+    key: str, columns: Mapping[str, Column], meaningless_in: Mapping[str, list[frozenset[str]]]
+) -> Column:
     """Return a drawn column with None for what does not apply, like a backdrop's color outdoors.
 
     A car that a factor does not change has the value that changes no car.
+
+    Args:
+        meaningless_in: what means nothing with each value of the columns of these factors.
     """
     column = columns[key]
     null = np.zeros(len(column.codes), bool)
-    for where, meaningless in MEANINGLESS_IN.items():
+    for where, meaningless in meaningless_in.items():
         if where == CAR_MODEL and tuple(column.values) == (DEFAULTS[key],):
             continue
-        nothing = [key in meaningless(value) for value in columns[where].values]
-        null |= np.array(nothing)[columns[where].codes]
+        null |= np.array([key in keys for keys in meaningless])[columns[where].codes]
     if key in NEEDS:
         needed = columns[NEEDS[key].factor]
         lacks_it = [value != NEEDS[key].value for value in needed.values]

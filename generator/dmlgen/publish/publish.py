@@ -240,14 +240,18 @@ def restate(folder: Path, version: str | None, creator: str | None = None) -> bo
 
 def _has_other_card(folder: Path, store: Store) -> bool:
     """Return whether a finished publication has other checksums than a dataset; not damaged."""
-    published = store.read(CHECKSUMS_FILE)
-    if published is None or store.read(MARK) is not None:
+    published = _checksums_in(store)
+    if not published or store.read(MARK) is not None:
         return False
+    return published != read_checksums((folder / CHECKSUMS_FILE).read_text())
+
+
+def _checksums_in(store: Store) -> dict[str, str]:
+    """Return the published checksums by file name; none where the file is damaged or missing."""
     try:
-        there = read_checksums(published.decode("utf-8", "replace"))
+        return read_checksums((store.read(CHECKSUMS_FILE) or b"").decode("utf-8", "replace"))
     except DatasetError:
-        return False
-    return there != read_checksums((folder / CHECKSUMS_FILE).read_text())
+        return {}
 
 
 def _published(store: Store) -> Manifest | None:
@@ -282,14 +286,9 @@ def _published_files(store: Store, manifest: Manifest | None) -> set[str]:
     marked = (store.read(MARK) or b"").decode("utf-8", "replace").splitlines()
     if manifest is None:
         return set(marked)
-    checksums = (store.read(CHECKSUMS_FILE) or b"").decode("utf-8", "replace")
-    try:
-        listed = set(read_checksums(checksums))
-    except DatasetError:
-        listed = set()
     # Shards of any earlier version belong to the dataset and are replaced.
     shards = {name for name in store.files() if re.match(SHARD_NAME, name)}
-    return {MANIFEST_FILE, SAMPLES_FILE, CHECKSUMS_FILE, *shards, *listed, *marked}
+    return {MANIFEST_FILE, SAMPLES_FILE, CHECKSUMS_FILE, *shards, *_checksums_in(store), *marked}
 
 
 def _lineage(manifest: Manifest) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dmldata.card.licenses import license_problems, pictures_license
@@ -18,7 +18,7 @@ from dmlgen.catalog.surfaces import credit_of_surface
 from dmlgen.planning.draw import Plan
 from dmlgen.planning.images import PlannedImage
 from dmlgen.planning.presets import Engine
-from dmlgen.rendering.identity import cars_in, own_files, surfaces_in, versions
+from dmlgen.rendering.identity import Works, own_files, versions, works_in, works_of
 from dmlgen.rendering.store import FrameStore
 
 NO_LICENSE = "LicenseRef-unknown-do-not-publish"
@@ -52,11 +52,12 @@ def assemble(
         raise PrismError(f"no picture could be rendered: {next(iter(set_aside.values()))}")
     rows = [_row(image, store_of(image.key).measured(image.key)) for image in images]
     largest = max(store_of(image.key).bytes_of(image.key) for image in images)
+    credits = credits_of(plan)
     facts = DatasetFacts(
         name=dataset_name(plan),
         version=DATASET_VERSION,
-        license=_license(plan),
-        credits=credits_of(plan),
+        license=_license(credits),
+        credits=credits,
         recipe=plan.recipe.model_dump(mode="json"),
         seed=plan.seed,
         design="independent" if plan.sweep is None else "sweep",
@@ -107,12 +108,12 @@ def _row(image: PlannedImage, measured: Row) -> Row:
         "seed": image.seed,
         **image.values,
         **measured,
-        "credits_id": ";".join(credit.id for credit in _credits_of(image)),
+        "credits_id": ";".join(credit.id for credit in _credits(works_in(image))),
     }
 
 
-def _license(plan: Plan) -> str:
-    works = {credit.id: credit.license for credit in credits_of(plan)}
+def _license(credits: Sequence[Credit]) -> str:
+    works = {credit.id: credit.license for credit in credits}
     return NO_LICENSE if any(license_problems(works)) else pictures_license(works)
 
 
@@ -123,7 +124,7 @@ def credits_of(plan: Plan) -> tuple[Credit, ...]:
         InputError: two works have one id.
     """
     by_id: dict[str, Credit] = {}
-    for credit in {credit for image in plan.images for credit in _credits_of(image)}:
+    for credit in _credits(works_of(plan)):
         other = by_id.setdefault(credit.id, credit)
         if other != credit:
             titles = " and ".join(
@@ -135,9 +136,9 @@ def credits_of(plan: Plan) -> tuple[Credit, ...]:
     return tuple(by_id[key] for key in sorted(by_id))
 
 
-def _credits_of(image: PlannedImage) -> list[Credit]:
-    """Return the credits of all works that an image shows."""
-    place = load_environment(str(image.values["environment"])).credit
-    surfaces = [credit_of_surface(name) for name in surfaces_in(image)]
-    cars = [load_car(car).to_credit() for car in cars_in(image)]
-    return [*cars, *(credit for credit in (place, *surfaces) if credit is not None)]
+def _credits(works: Works) -> list[Credit]:
+    """Return the credits of works: of cars first, of surfaces last."""
+    cars = [load_car(car).to_credit() for car in works.cars]
+    places = [load_environment(name).credit for name in works.environments]
+    surfaces = [credit_of_surface(name) for name in works.surfaces]
+    return [*cars, *(credit for credit in (*places, *surfaces) if credit is not None)]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
 
 from dmldata.common.files import sha256_of
 from dmldata.version import __version__
@@ -21,7 +23,7 @@ from dmlgen.catalog.assets import (
     user_names,
 )
 from dmlgen.catalog.number_plates import FONT
-from dmlgen.catalog.places import PanoramaSpec, SiteSpec, load_environment, surfaces_of
+from dmlgen.catalog.places import Environment, PanoramaSpec, SiteSpec, load_environment, surfaces_of
 from dmlgen.catalog.surfaces import surface_files
 from dmlgen.planning.draw import Plan
 from dmlgen.planning.images import PlannedImage
@@ -64,7 +66,7 @@ def identity(plan: Plan, engine: Engine) -> dict[str, object]:
         # What the project's own version changes of a pixel, the digest of its code tells.
         "versions": {name: number for name, number in versions().items() if name != "dml-prism"},
         "code": pixel_code_digest(),
-        "scene_files": _scene_files(plan),
+        "scene_files": _digests(_scene_files(plan)),
     }
 
 
@@ -72,36 +74,76 @@ def own_files(plan: Plan) -> dict[str, str]:
     """Return digests of the files of the user's own that the pictures of a plan show."""
     kinds: tuple[Kind, ...] = ("cars", "environments", "surfaces")
     of_user = {f"{kind}/{name}" for kind in kinds for name in user_names(kind)}
-    return {
-        name: digest
-        for name, digest in _scene_files(plan).items()
+    files = {
+        name: file
+        for name, file in _scene_files(plan).items()
         if of_user & {name.removesuffix(".yaml"), name.rpartition("/")[0]}
     }
+    return _digests(files)
 
 
-def _scene_files(plan: Plan) -> dict[str, str]:
-    """Return digests of the files of everything that the pictures of a plan show."""
-    environments = {str(image.values["environment"]) for image in plan.images}
-    cars = {car for image in plan.images for car in cars_in(image)}
-    # What is the user's lies in another folder, which does not matter to the pictures.
-    files = {}
-    for car in map(real_car, cars):
+def _digests(files: Mapping[str, Path]) -> dict[str, str]:
+    return {name: sha256_of(files[name])[:12] for name in sorted(files)}
+
+
+def _scene_files(plan: Plan) -> dict[str, Path]:
+    """Return the files of everything that the pictures of a plan show.
+
+    They are named as in `scenes`: what is the user's lies in another folder, which does not matter
+    to the pictures.
+    """
+    works = works_of(plan)
+    files: dict[str, Path] = {}
+    for car in map(real_car, works.cars):
         files[f"cars/{car}/car.yaml"] = car_folder(car) / "car.yaml"
         files[f"cars/{car}/{car}.glb"] = car_mesh(car)
-    for file in map(environment_file, environments):
+    for file in map(environment_file, works.environments):
         files[f"environments/{file.name}"] = file
     panoramas = project_panoramas()
-    for place in map(load_environment, environments):
+    for place in map(load_environment, works.environments):
         if isinstance(place, PanoramaSpec) and place.panorama in panoramas:
             files[f"panoramas/{place.panorama}"] = panoramas[place.panorama]
     # Only the scene knows which of the project's surfaces (walls, dirt, clouds) a place uses: all
     # are counted. The user's are used where a place or the ground names them.
-    named = {name for image in plan.images for name in surfaces_in(image)}
-    for name in {*project_names("surfaces"), *named}:
+    for name in {*project_names("surfaces"), *works.surfaces}:
         for file in surface_files(name):
             files[f"surfaces/{name}/{file.name}"] = file
     files[FONT] = scenes_folder() / FONT
-    return {name: sha256_of(files[name])[:12] for name in sorted(files)}
+    return files
+
+
+class Works(NamedTuple):
+    """Names of the cars, environments and surfaces that images show."""
+
+    cars: Collection[str]
+    environments: Collection[str]
+    surfaces: Collection[str]
+
+
+def works_of(plan: Plan) -> Works:
+    """Return the works that some image of a plan shows, each once."""
+    models, environments, grounds = (
+        {str(value) for image in plan.images if (value := image.values.get(key)) is not None}
+        for key in ("car_model", "environment", "ground")
+    )
+    places = [*map(load_environment, environments)]
+    parked = {car for place in places for car in _parked_in(place)}
+    surfaces = {name for place in places for name in surfaces_of(place)}
+    return Works(models | parked, environments, surfaces | grounds)
+
+
+def works_in(image: PlannedImage) -> Works:
+    """Return the works that an image shows, its own car first and its ground last."""
+    environment = str(image.values["environment"])
+    place = load_environment(environment)
+    shown = [str(image.values["car_model"]), *_parked_in(place)]
+    ground = image.values.get("ground")
+    surfaces = [*surfaces_of(place), *([] if ground is None else [str(ground)])]
+    return Works(list(dict.fromkeys(shown)), [environment], list(dict.fromkeys(surfaces)))
+
+
+def _parked_in(place: Environment) -> tuple[str, ...]:
+    return place.cars() if isinstance(place, SiteSpec) else ()
 
 
 def versions() -> dict[str, str]:
@@ -115,17 +157,3 @@ def versions() -> dict[str, str]:
         "scipy": version("scipy"),
         "python": platform.python_version(),
     }
-
-
-def surfaces_in(image: PlannedImage) -> list[str]:
-    """Return the surfaces that the place of an image names, and its ground."""
-    named = surfaces_of(load_environment(str(image.values["environment"])))
-    ground = image.values.get("ground")
-    return list(dict.fromkeys(named if ground is None else (*named, str(ground))))
-
-
-def cars_in(image: PlannedImage) -> list[str]:
-    """Return the car of an image and the cars that are part of its place."""
-    car, place = str(image.values["car_model"]), load_environment(str(image.values["environment"]))
-    parked = place.cars() if isinstance(place, SiteSpec) else ()
-    return [car, *(name for name in parked if name != car)]

@@ -17,5 +17,5 @@ def write_page(results: Sequence[Result], dataset: ImageSource | None, path: str
         dataset: the images; None opens those that the results name.
     """
     page = Path(path).expanduser()
-    write_report(results, find_dataset(results, dataset, IMAGES), page, images=IMAGES)
+    write_report(results, find_dataset(results, dataset, IMAGES), page)
     return page

@@ -51,7 +51,7 @@ def submit(
     """
     from pydantic import ValidationError
 
-    from dmlbench.leaderboard import Card, read_board
+    from dmlbench.leaderboard import Card, earlier_entry
     from dmlbench.leaderboard import submit as submit_result
     from dmlbench.results import find_results
     from dmldata.common.errors import InputError
@@ -74,17 +74,14 @@ def submit(
         )
     except ValidationError as error:
         raise InputError(f"submit: {explain(error, Card)}") from None
-    earlier = {
-        entry.model: entry.card.name
-        for entry in read_board(board).get(selected.run.dataset.fingerprint, [])
-    }
+    replaced = earlier_entry(selected, board)
     path = submit_result(selected, card, board)
     if as_json:
         say(json.dumps({"file": str(path)}))
         return
     say(f"submitted: {path}")
-    if selected.model in earlier:
-        say(f"note: it replaces the entry of the same model, {earlier[selected.model]}")
+    if replaced is not None:
+        say(f"note: it replaces the entry of the same model, {replaced.card.name}")
 
 
 def leaderboard(

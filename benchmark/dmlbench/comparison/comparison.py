@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -154,6 +155,16 @@ class Comparison(StrictModel):
     def with_labels(self, text: str) -> str:
         """Return a text with the labels of models in place of their ids."""
         return with_labels(text, {model.id: model.label for model in self.models})
+
+
+def labels_of(names: Mapping[str, str]) -> dict[str, str]:
+    """Return what models are called, by their ids: by name, or by id where others have the name.
+
+    >>> labels_of({"a-1f": "mine", "b-2e": "net", "c-3d": "net"})
+    {'a-1f': 'mine', 'b-2e': 'b-2e', 'c-3d': 'c-3d'}
+    """
+    named = Counter(names.values())
+    return {model: name if named[name] == 1 else model for model, name in names.items()}
 
 
 def with_labels(text: str, labels: Mapping[str, str]) -> str:

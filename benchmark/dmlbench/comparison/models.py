@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
@@ -11,6 +10,7 @@ from dmlbench.comparison.comparison import (
     ComparedModel,
     Comparison,
     SaliencyTable,
+    labels_of,
     mean_correlations,
     with_labels,
 )
@@ -124,12 +124,12 @@ def _common_keys(results: Sequence[Result]) -> list[str]:
 
 
 def _models(results: Sequence[Result]) -> Iterator[ComparedModel]:
-    named = Counter(result.run.name for result in results)
+    labels = labels_of({result.model: result.run.name for result in results})
     for result in results:
         run = result.run
         yield ComparedModel(
             id=run.model.id,
-            label=run.name if named[run.name] == 1 else run.model.id,
+            label=labels[run.model.id],
             reference=run.model.reference,
             loss=run.model.loss,
             distance=run.model.distance,

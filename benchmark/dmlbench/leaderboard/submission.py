@@ -100,11 +100,24 @@ def submit(result: Result, card: Card, board: Path) -> Path:
         properties=result.properties,
         saliency=result.saliency,
     )
-    folder = board / run.dataset.fingerprint
     _check_alike(submission, read_board(board).get(run.dataset.fingerprint, []))
-    path = folder / f"{result.model}.json"
+    path = _file_of(result, board)
     write_atomic(path, submission.model_dump_json(indent=1) + "\n")
     return path
+
+
+def earlier_entry(result: Result, board: Path) -> Submission | None:
+    """Return the entry of a leaderboard that results of the same model would replace.
+
+    Raises:
+        InputError: its file is damaged.
+    """
+    path = _file_of(result, board)
+    return _read(path) if path.is_file() else None
+
+
+def _file_of(result: Result, board: Path) -> Path:
+    return board / result.run.dataset.fingerprint / f"{result.model}.json"
 
 
 def read_board(board: Path) -> dict[str, list[Submission]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from markupsafe import Markup
 
+from dmlbench.comparison.comparison import labels_of
 from dmlbench.leaderboard.ranks import Rank, ranks
 from dmlbench.leaderboard.submission import Submission
 from dmlbench.present.numbers import NONE, interval, number
@@ -99,11 +99,10 @@ def _board(models: Sequence[Submission]) -> Board:
     dataset = models[0].run.dataset
     scores = list(_scores(list(models[0].properties.properties)))
     by_score = [ranks(models, score.name, score.declaration.key) for score in scores]
-    named = Counter(submission.card.name for submission in models)
+    labels = labels_of({submission.model: submission.card.name for submission in models})
     rows = []
     for place, submission in enumerate(models):
-        name = submission.card.name
-        label = name if named[name] == 1 else submission.model
+        label = labels[submission.model]
         cells = [
             _cell(submission, label, score, rank_of.get(submission.model))
             for score, rank_of in zip(scores, by_score, strict=True)

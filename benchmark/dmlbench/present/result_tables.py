@@ -19,6 +19,7 @@ from dmlbench.results.files import (
     Interventions,
     Mean,
     PairCounts,
+    PropertiesFile,
     PropertyScores,
 )
 from dmlbench.results.notes import pair_counts, queries_note
@@ -32,7 +33,7 @@ from dmlbench.scores.registry import (
     ScoreDeclaration,
     declared,
 )
-from dmlbench.scores.score import ABSENT
+from dmlbench.scores.score import ABSENT, ScoredProperties
 from dmldata.common.output import say
 
 if TYPE_CHECKING:
@@ -103,8 +104,13 @@ def score_document(scores: ScoredFiles) -> Document:
         geometry_table({"embeddings": scores.geometry}),
     ]
     content = Measurements(results=(Measured(properties=scores),))
-    notes = tuple(filter(None, (queries_note(scores.n, scores.settings), *scores.notes)))
-    return Document(content, COLUMNS, numbers, tables, notes=notes)
+    return Document(content, COLUMNS, numbers, tables, notes=notes_of(scores))
+
+
+def notes_of(scores: PropertiesFile | ScoredProperties) -> list[str]:
+    """Return the notes on scores, that on their queries first."""
+    queries = queries_note(scores.n, scores.settings)
+    return [*filter(None, (queries, *scores.notes))]
 
 
 def print_result(result: Result) -> None:
@@ -136,9 +142,7 @@ def print_result(result: Result) -> None:
             say(f"noisy copies per image: {saliency.mean_samples:.1f} on average")
         if saliency.faithfulness is not None:
             say(f"faithfulness of the maps: {_faithfulness(saliency.faithfulness)}")
-    scores = result.properties
-    notes = (queries_note(scores.n, scores.settings), *scores.notes)
-    for note in filter(None, notes):
+    for note in notes_of(result.properties):
         say(f"note: {note}")
     say(f"results: {result.folder.path}")
 
@@ -207,6 +211,5 @@ def print_scores(scores: ScoredFiles) -> None:
     print_table(score_table(scores.properties))
     print_table(pair_table(scores.properties, scores.settings))
     say(geometry_line(scores.geometry))
-    notes = (queries_note(scores.n, scores.settings), *scores.notes)
-    for note in filter(None, notes):
+    for note in notes_of(scores):
         say(f"note: {note}")

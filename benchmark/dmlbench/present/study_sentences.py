@@ -136,7 +136,6 @@ def _distance(findings: Findings, at: ConditionAtLevel, name: str) -> str:
         return f"{name} not known"
     by_seed = moved_by_seed(findings.conditions.values(), name)
     beside = "" if by_seed is None else f"; another seed moves a loss by {number(by_seed, 2)}"
-    of_training = distances.exceeds_seed(by_seed)
     verdict = {
         None: "",
         True: ", nearer by more than another seed moves a loss",
@@ -145,7 +144,7 @@ def _distance(findings: Findings, at: ConditionAtLevel, name: str) -> str:
     return (
         f"{name} {number(distances.usual, 2)} as the study trains them and "
         f"{number(distances.changed, 2)} here (nearer: {distances.nearer} of {distances.losses} "
-        f"losses{beside}){verdict[of_training]}"
+        f"losses{beside}){verdict[distances.exceeds_seed(by_seed)]}"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 from pydantic import Field
@@ -139,18 +139,18 @@ class EqualRetrieval(ChosenPoints):
 
     def group_gains(self) -> dict[str, float]:
         """Return by group the MAP@R of its models in times the untrained network's, on average."""
-        gains: dict[str, list[float]] = {}
-        for loss, by_fold in self.points.items():
-            of_group = gains.setdefault(self.group_of(loss), [])
-            of_group += [point.map_at_r / self.untrained[fold] for fold, point in by_fold.items()]
-        return {group: fmean(of_group) for group, of_group in gains.items()}
+        return self._group_means(self.untrained)
 
     def group_levels(self) -> dict[str, float]:
         """Return by group the validation MAP@R of its chosen models, in the mean over them."""
+        return self._group_means(dict.fromkeys(self.levels, 1.0))
+
+    def _group_means(self, unit: Mapping[int, float]) -> dict[str, float]:
+        """Return by group the mean of its models' MAP@R, in a unit of each fold."""
         levels: dict[str, list[float]] = {}
         for loss, by_fold in self.points.items():
             of_group = levels.setdefault(self.group_of(loss), [])
-            of_group += [point.map_at_r for point in by_fold.values()]
+            of_group += [point.map_at_r / unit[fold] for fold, point in by_fold.items()]
         return {group: fmean(of_group) for group, of_group in levels.items()}
 
     @property

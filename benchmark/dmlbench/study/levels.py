@@ -120,10 +120,7 @@ def condition_at_level(
         usual = chosen_point(chosen, before)
         level = chosen.levels[model.fold]
         point = nearest(model.points, level)
-        if usual is None:
-            left_out[model.loss] = point.map_at_r
-            continue
-        if abs(point.map_at_r - level) > chosen.largest_gap(model.fold):
+        if usual is None or abs(point.map_at_r - level) > chosen.largest_gap(model.fold):
             left_out[model.loss] = point.map_at_r
             continue
         key = model.loss, model.fold

@@ -15,10 +15,10 @@ EPSILON = 1e-5
 class SparseCenters(regularizers.SparseCentersRegularizer):  # type: ignore[misc]
     """Draws the centers of a class together, so that it has no more than it needs.
 
-    It is the mean over pairs of centers of one class of sqrt(2 + EPSILON - 2 cos), half of it.
-    Source: Qian et al., "SoftTriple Loss" (ICCV 2019), equation 8. The library adds the smallest
-    number of its type, which float32 loses beside 2: once two centers coincide, as they should, the
-    gradient of the root is infinite, and training ends.
+    It is half the mean of sqrt(2 + EPSILON - 2 cos) over the pairs of centers of one class. Source:
+    Qian et al., "SoftTriple Loss" (ICCV 2019), and the code released with it. The library adds the
+    smallest number of its type, which float32 loses beside 2: once two centers coincide, as they
+    should, the gradient of the root is infinite, and training ends.
     """
 
     def compute_loss(self, weights: Tensor) -> dict[str, Any]:

@@ -248,6 +248,10 @@ def test_an_own_car_is_converted_again_from_its_car_yaml(dmlgen, home, tmp_path)
         code, _, err = dmlgen("cars", "import", "mine", "--source", tmp_path, *option)
         assert code == 2
         assert f"{option[0]}: not with --source; car.yaml of the car says it" in err
+    for option in (("--size", 64), ("--device", "cpu")):
+        code, _, err = dmlgen("cars", "import", "mine", "--source", tmp_path, *option)
+        assert code == 2
+        assert f"{option[0]}: not with --source, which renders no preview" in err
     path.write_text(path.read_text().replace("taillight: lamp_red", "taillight: chrome"))
     assert dmlgen("cars", "import", "mine", "--source", tmp_path)[0] == 0
     assert glb.read_bytes() != before

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import fsspec
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -126,6 +127,22 @@ def test_what_has_no_name_of_its_own_is_named_after_its_folder(
     code, _, err = dmlgen("preview", "/")
     assert code == 2
     assert "has no name to name the output after" in err
+
+
+@pytest.mark.parametrize(
+    ("command", "made"), [("preview", "colors.preview.png"), ("gallery", "colors.gallery")]
+)
+def test_pictures_of_a_dataset_at_a_url_are_named_after_its_last_part(
+    dmlgen, color_sweep, tmp_path, monkeypatch, command, made
+):
+    monkeypatch.chdir(tmp_path)
+    at_url = fsspec.filesystem("memory")
+    at_url.put(str(color_sweep), "/shelf/colors", recursive=True)
+    try:
+        assert dmlgen(command, "memory://shelf/colors/")[0] == 0
+    finally:
+        at_url.rm("/shelf", recursive=True)
+    assert [path.name for path in tmp_path.iterdir()] == [made]
 
 
 def test_preview_of_something_else_is_refused(dmlgen, tmp_path):

@@ -22,6 +22,7 @@ cars = typer.Typer(
     help="List, show and import the cars that images can show.", no_args_is_help=True
 )
 
+PREVIEW_SIZE = 256
 Globs = list[str] | None
 Device = Annotated[str, typer.Option(help="Device to render on: auto, cpu, cuda or optix.")]
 
@@ -173,7 +174,7 @@ def import_car(
     ] = False,
     size: Annotated[
         int, typer.Option(help="Width and height of each picture of the preview, in pixels.")
-    ] = 256,
+    ] = PREVIEW_SIZE,
     device: Device = "auto",
     source: Annotated[
         Path | None,
@@ -186,6 +187,9 @@ def import_car(
     """Import your own car: convert a model file into a car that recipes can name."""
     if source is not None:
         _refuse_with_source(name, choices, credit, force)
+        if size != PREVIEW_SIZE or device != "auto":
+            option = "--size" if size != PREVIEW_SIZE else "--device"
+            raise InputError(f"{option}: not with --source, which renders no preview")
         _convert_again(model, source)
         return
     from dmlgen.catalog.assets import base_cars

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -45,7 +46,10 @@ app.command()(publish)
 app.command()(export)
 app.add_typer(cars, name="cars")
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")]
+Place = Annotated[
+    str,
+    typer.Argument(metavar="DIR", help="Folder or URL of the dataset.", callback=path_or_url),
+]
 
 
 @app.command()
@@ -120,10 +124,7 @@ def recipes() -> None:
 
 @app.command()
 def verify(
-    folder: Annotated[
-        str,
-        typer.Argument(metavar="DIR", help="Folder or URL of the dataset.", callback=path_or_url),
-    ],
+    folder: Place,
     as_json: AsJson = False,
 ) -> None:
     """Check every file of a dataset. List every problem and exit with 1 if there is one."""
@@ -152,7 +153,7 @@ def verify(
 
 @app.command()
 def preview(
-    folder: Folder,
+    place: Place,
     out: Annotated[
         Path | None, typer.Option(help="PNG file to write; the default is DIR.preview.png.")
     ] = None,
@@ -171,15 +172,15 @@ def preview(
     """Make a contact sheet of a dataset, with the varied factor along the rows."""
     from dmlgen.gallery.preview import contact_sheet
 
-    target = out or _beside(folder, ".preview.png")
+    target = out or _beside(place, ".preview.png")
     layout = {"rows": rows, "columns": columns, "cell": cell}
-    contact_sheet(folder, target, factor=factor, captions=captions, **layout)
+    contact_sheet(place, target, factor=factor, captions=captions, **layout)
     say(str(target))
 
 
 @app.command()
 def gallery(
-    folder: Folder,
+    place: Place,
     out: Annotated[
         Path | None, typer.Option(help="New folder to write; the default is DIR.gallery.")
     ] = None,
@@ -190,9 +191,9 @@ def gallery(
     """Make a web page for browsing a dataset: filters, sweeps as strips, all values, masks."""
     from dmlgen.gallery.build import build_gallery
 
-    target = out or _beside(folder, ".gallery")
+    target = out or _beside(place, ".gallery")
     with progress_bar("gallery", None) as bar:
-        build_gallery(folder, target, width=width, progress=bar.report)
+        build_gallery(place, target, width=width, progress=bar.report)
     say(str(target / "index.html"))
 
 
@@ -221,11 +222,16 @@ def check(
     say(f"{device} renders what the CPU renders: {agreement}")
 
 
-def _beside(folder: Path, suffix: str) -> Path:
-    """Return the path beside a folder that is named after it."""
-    named = folder.resolve() if folder.name in {"", ".."} else folder
+def _beside(place: str, suffix: str) -> Path:
+    """Return the path beside a folder that is named after it; for a URL, one in this folder."""
+    if "://" in place:
+        named = Path(PurePosixPath(urlsplit(place).path).name)
+    else:
+        named = Path(place)
+        if named.name in {"", ".."}:
+            named = named.resolve()
     if not named.name:
-        raise InputError(f"{folder} has no name to name the output after; valid: with --out")
+        raise InputError(f"{place} has no name to name the output after; valid: with --out")
     return named.with_name(f"{named.name}{suffix}")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
@@ -51,16 +52,20 @@ class Cell(NamedTuple):
 
 
 def build_gallery(
-    folder: Path, out: Path, *, width: int = 128, progress: Progress | None = None
+    url: str | os.PathLike[str],
+    out: Path,
+    *,
+    width: int = 128,
+    progress: Progress | None = None,
 ) -> None:
-    """Write the page and its pictures into the new folder `out`.
+    """Write the page of the dataset at `url`, or in that folder, into the new folder `out`.
 
     Args:
         width: width of a small picture in pixels, 32 to 512.
         progress: called as ('gallery', images done, total images).
 
     Raises:
-        InputError: the folder holds no dataset, the width is out of range, or `out` is not empty.
+        InputError: there is no dataset, the width is out of range, or `out` is not empty.
 
     ```python
     build_gallery(Path("cars"), Path("cars.gallery"))  # open cars.gallery/index.html
@@ -68,7 +73,7 @@ def build_gallery(
     """
     if not 32 <= width <= 512:
         raise InputError(f"--width {width}: has to be from 32 to 512")
-    dataset = open_dataset(str(folder))
+    dataset = open_dataset(url)
     image_width, image_height = dataset.manifest.image_size
     cell = Cell(width, max(1, round(width * image_height / image_width)))
     with atomic_folder(out) as part:

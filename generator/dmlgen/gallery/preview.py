@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ class _Row:
 
 
 def contact_sheet(
-    folder: Path,
+    url: str | os.PathLike[str],
     out: Path,
     *,
     factor: str | None = None,
@@ -39,7 +40,7 @@ def contact_sheet(
     cell: int = 192,
     captions: bool = True,
 ) -> None:
-    """Write a contact sheet of the dataset in `folder` to the PNG file `out`.
+    """Write a contact sheet of the dataset at `url`, or in that folder, to the PNG file `out`.
 
     In a sweep, a row is a base scene and its pictures are the variants. Otherwise pictures are in
     the order of the dataset. With `factor` there is one picture for each of its values, then a
@@ -53,7 +54,7 @@ def contact_sheet(
         captions: write the values of the varied factors below the pictures.
 
     Raises:
-        InputError: the folder holds no dataset, the factor is unknown, a number is out of range,
+        InputError: there is no dataset, the factor is unknown, a number is out of range,
             or the sheet would have more than MAX_PIXELS.
     """
     for option, number, minimum in (
@@ -65,7 +66,7 @@ def contact_sheet(
             raise InputError(f"{option} {number}: has to be {minimum} or above")
     if out.suffix.lower() != ".png":
         raise InputError(f"--out {out}: has to end in .png")
-    dataset = open_dataset(str(folder))
+    dataset = open_dataset(url)
     captioned = _captioned(dataset, factor)
     laid_out = _lay_out(dataset, captioned, in_order=factor is None, rows=rows, columns=columns)
     laid_out = [row for row in laid_out if row.keys]

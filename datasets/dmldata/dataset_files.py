@@ -53,8 +53,10 @@ def open_dataset_file(fs: fsspec.AbstractFileSystem, path: str) -> BinaryIO:
         if is_local(fs):
             check_regular(path)
         return cast(BinaryIO, fs.open(path, "rb"))
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         raise
+    except NotADirectoryError as error:
+        raise FileNotFoundError(*error.args) from None
     except OSError as error:
         if not is_local(fs):
             raise

@@ -84,7 +84,7 @@ def connect(location: Location) -> tuple[fsspec.AbstractFileSystem, str, bytes]:
         fs, root = fsspec.core.url_to_fs(place)
         root = root.rstrip("/")
         return fs, root, read_dataset_file(fs, f"{root}/{MANIFEST_FILE}")
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         if "://" not in place and not Path(place).is_dir():
             raise DatasetError(no_folder(place)) from None
         raise DatasetError(f"{url}: no {MANIFEST_FILE} there; {CONTENTS}") from None

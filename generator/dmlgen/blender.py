@@ -1,6 +1,7 @@
 """Run functions in processes with Blender, and check that Blender is available.
 
-Nothing else in dmlgen imports `bpy`; this module starts the processes that do.
+Only `dmlgen.scene`, `dmlgen.meshes` and `dmlgen.carimport` import `bpy`; this module starts the
+processes that may.
 """
 
 from __future__ import annotations

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -241,6 +243,10 @@ def test_each_shard_becomes_a_parquet_file_of_its_split(
     assert {name: len(split) for name, split in loaded.items()} == {"test": 2, "train": 8}
     keys = [row["key"] for split in ("test", "train") for row in loaded[split]]
     assert keys == open_dataset(tiny).samples["key"].to_pylist()
+    card = (out / "README.md").read_text()
+    named = re.search(r'`pandas.read_parquet\("FOLDER/(\S+)", columns=', card)
+    assert named is not None
+    assert pd.read_parquet(out / named[1], columns=["key", "split"])["key"].to_list() == keys
 
 
 def test_a_fiftyone_folder_has_the_documented_form(tiny: Path, tmp_path: Path) -> None:

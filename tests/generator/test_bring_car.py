@@ -15,9 +15,9 @@ from dmldata.common.errors import InputError
 from dmlgen.blender import call_in_blender
 from dmlgen.carimport.decide import Choices, decide
 from dmlgen.carimport.guess import guess_role
-from dmlgen.carimport.importer import import_car
+from dmlgen.carimport.importer import convert_again
 from dmlgen.carimport.model import Model, ModelMaterial
-from dmlgen.carimport.user_car import Labels, check_file, read_model
+from dmlgen.carimport.user_car import CarCredit, check_file, read_model
 from dmlgen.catalog.assets import car_folder, names, project_names, user_folder
 from dmlgen.catalog.cars import load_car
 from dmlgen.factors.registry import factor_catalog
@@ -104,7 +104,7 @@ def test_a_license_that_is_none_is_refused_before_the_file_is_read(dmlgen, home,
 
 
 def test_a_file_name_becomes_a_name_that_a_car_can_have(home, tmp_path):
-    assert check_file(junk(tmp_path / "Mon Auto (1).obj"), Labels(), False) == "Mon-Auto-1"
+    assert check_file(junk(tmp_path / "Mon Auto (1).obj"), CarCredit(), False) == "Mon-Auto-1"
 
 
 def test_a_model_without_seats_gets_some_and_one_with_seats_keeps_its_own(home, tmp_path):
@@ -257,7 +257,7 @@ def test_an_own_car_is_converted_again_from_its_car_yaml(dmlgen, home, tmp_path)
     assert glb.read_bytes() != before
     write_glb(file, toy_car(body="Other"))
     with pytest.raises(InputError, match="sha256 differs"):
-        import_car("mine", file)
+        convert_again("mine", file)
 
 
 def picture(path):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from dmldata.common.documents import load_document
 from dmldata.common.errors import InputError
-from dmlgen.carimport.importer import import_car
+from dmlgen.carimport.importer import convert_again
 from dmlgen.carimport.textures import prepare_images
 from dmlgen.catalog.assets import car_folder, car_mesh, concept_cars, project_names, scenes_folder
 from dmlgen.catalog.car_edits import Face, Retouch, Selector
@@ -130,13 +130,13 @@ def test_an_archive_of_another_version_is_refused(tmp_path):
     glb = car_folder("fordFocus") / "fordFocus.glb"
     before = glb.read_bytes()
     with pytest.raises(InputError, match="sha256 differs"):
-        import_car("fordFocus", tmp_path)
+        convert_again("fordFocus", tmp_path)
     assert glb.read_bytes() == before
 
 
 def test_a_folder_without_the_archive_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no KatorLegaz\.sh3f there"):
-        import_car("VW-new-beetle", tmp_path)
+        convert_again("VW-new-beetle", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
 """A device is checked by a picture that it renders."""
 
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from dmlgen.factors.registry import DEFAULTS
 from dmlgen.rendering import device_check
-from dmlgen.rendering.device_check import Agreement
+from dmlgen.rendering.device_check import Agreement, agreement_of
 
 
 def test_without_a_device_check_only_says_whether_blender_runs(dmlgen):
@@ -42,6 +46,20 @@ def test_another_picture_is_a_failure(dmlgen, monkeypatch):
     assert code == 1
     assert err.startswith("error: optix does not render what the CPU renders: mean difference")
     assert "12.00 of 255 (at most 1), mask 90.00% equal (at least 99.5%)" in err
+
+
+def png(*gray):
+    """An image file of one row of gray pixels."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.uint8([gray])).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_pictures_agree_by_their_mean_difference_and_the_share_of_equal_parts():
+    of_device = (png(100, 100, 90, 80), png(1, 1, 2, 0), 0.5)
+    of_cpu = (png(102, 100, 90, 70), png(1, 1, 3, 0), 2.0)
+    assert agreement_of(of_device, of_cpu) == Agreement(3.0, 0.75, 0.5, 2.0)
+    assert agreement_of(of_cpu, of_cpu) == Agreement(0.0, 1.0, 2.0, 2.0)
 
 
 @pytest.mark.parametrize(("difference", "mask"), [(1.1, 1.0), (0.0, 0.99)])

@@ -7,7 +7,7 @@ from toy_cars import bring, glb_text, toy_car, write_glb
 
 from dmldata.common.errors import InputError
 from dmldata.common.files import sha256_of
-from dmlgen.carimport.user_car import Labels, check_file
+from dmlgen.carimport.user_car import CarCredit, check_file
 from dmlgen.catalog.assets import car_mesh
 from dmlgen.catalog.cars import load_car, read_car
 
@@ -19,18 +19,18 @@ def test_a_file_named_in_another_script_asks_for_a_name(home, tmp_path, stem):
     with pytest.raises(
         InputError, match=r"no name can be made of its name; give one .*--name NAME"
     ):
-        check_file(file, Labels(), False)
-    assert check_file(file, Labels("mine"), False) == "mine"
+        check_file(file, CarCredit(), False)
+    assert check_file(file, CarCredit("mine"), False) == "mine"
 
 
 def test_accents_are_dropped_and_long_names_are_cut(home, tmp_path):
     for stem, name in (("Škoda Octávia", "Skoda-Octavia"), ("a" * 100, "a" * 63)):
         file = tmp_path / f"{stem}.obj"
         file.write_bytes(b"v 0 0 0")
-        assert check_file(file, Labels(), False) == name
+        assert check_file(file, CarCredit(), False) == name
     for name in ("a" * 64, "a\n", "a/b", "..", "-a"):
         with pytest.raises(InputError, match="has to consist of letters, digits"):
-            check_file(file, Labels(name), False)
+            check_file(file, CarCredit(name), False)
 
 
 @pytest.fixture

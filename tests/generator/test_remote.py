@@ -57,7 +57,9 @@ def test_after_an_interrupted_upload_another_request_uploads_nothing_and_the_sam
     where = ("--out", url, "--work", tmp_path / "work")
     with monkeypatch.context() as patched:
         interrupt_after(3, patched)
-        assert dmlgen(*ASKED, *where)[0] == 130
+        code, out, _ = dmlgen(*ASKED, *where)
+    assert code == 130
+    assert url not in out, "it is not there yet"
     before = contents(there)
     assert "dataset.json" not in before
     for other in (("--seed", 8), ("--variants", 2), ("--size", 32), ("--preset", "standard")):
@@ -67,7 +69,7 @@ def test_after_an_interrupted_upload_another_request_uploads_nothing_and_the_sam
     assert contents(there) == before
     code, out, _ = dmlgen(*ASKED, *where)
     assert code == 0
-    assert f"the dataset is at {url}" in out
+    assert f" images: {url}" in out
     assert contents(there) == contents(color_sweep)
     assert not rendered.exists()
 
@@ -81,9 +83,10 @@ def test_an_upload_that_ended_at_the_manifest_is_resumed(
     shutil.copy(manifest, there / ".dml-prism.json")
     if arrived != "everything":
         manifest.write_bytes(manifest.read_bytes()[:500])
-    code, out, _ = dmlgen(*ASKED, "--out", url, "--work", tmp_path / "work")
+    code, out, _ = dmlgen(*ASKED, "--out", url, "--work", tmp_path / "work", "--json")
     assert code == 0
-    assert f"the dataset is at {url}" in out
+    done = json.loads(out.splitlines()[-1])
+    assert (done["event"], done["out"]) == ("done", url)
     assert contents(there) == contents(color_sweep)
     assert not rendered.exists()
 
@@ -195,7 +198,7 @@ def test_a_dataset_that_lacks_images_is_uploaded_and_what_it_lacks_is_said_every
     document["splits"]["test"] -= 1
     lacking = {"set_aside": [{"key": "000003", "why": "it broke"}]}
     manifest.write_text(json.dumps(document | lacking))
-    for said in (f"the dataset is at {url}", "are already rendered"):
+    for said in (f" images: {url}", "are already rendered"):
         code, out, err = dmlgen(*ASKED, "--out", url, "--work", tmp_path / "work")
         assert code == 1, err
         assert said in out

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from dmlbench.cli.options import DeviceOptions, Json, MethodOptions, ModelArguments, Seed
+from dmlbench.cli.options import DeviceOptions, MethodOptions, ModelArguments, Seed
 from dmldata.common.errors import InputError
 from dmldata.common.option_groups import expand_options
+from dmldata.common.options import AsJson
 from dmldata.common.output import say
 from dmldata.common.progress import progress_bar
 
@@ -39,7 +40,7 @@ def explain(
     map_options: MethodOptions,
     seed: Seed = 0,
     on: DeviceOptions,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show which pixels decide how near two images are to a model.
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dmlbench.cli.options import Json
+from dmldata.common.options import AsJson
 from dmldata.common.output import say
 
 
@@ -42,7 +42,7 @@ def submit(
     note: Annotated[
         str, typer.Option("--note", help="Note of one line, shown with the entry.")
     ] = "",
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check the results of a model and add them to a leaderboard as one small file.
 
@@ -92,7 +92,7 @@ def leaderboard(
         "leaderboard.html"
     ),
     title: Annotated[str, typer.Option("--title", help="Title of the page.")] = "Leaderboard",
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the page of a leaderboard: one sortable HTML file with a card for each model."""
     from dmlbench.cli.values import check_file

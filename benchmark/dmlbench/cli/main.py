@@ -19,7 +19,6 @@ from dmlbench.cli.options import (
     DatasetOptions,
     DeviceOptions,
     GroupsFile,
-    Json,
     MapOptions,
     ModelArguments,
     Properties,
@@ -29,6 +28,7 @@ from dmlbench.cli.options import (
 from dmldata.common.commandline import path_or_url, run_app
 from dmldata.common.errors import InputError
 from dmldata.common.option_groups import expand_options
+from dmldata.common.options import AsJson
 from dmldata.common.output import say
 from dmldata.common.progress import progress_bar
 from dmldata.common.versions import add_version_option
@@ -91,7 +91,7 @@ def evaluate(
     map_options: MapOptions,
     on: DeviceOptions,
     cluster: ClusterOptions,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure models on one dataset: embeddings, property scores, saliency maps.
 
@@ -180,7 +180,7 @@ def score(
         ),
     ] = None,
     options: ScoreOptions,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compute property scores of embeddings from any source, with labels from a table."""
     from dmlbench.cli.values import check_file
@@ -226,7 +226,7 @@ def compare(
         ),
     ] = None,
     groups: GroupsFile = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare models on one dataset: their property scores and their saliency maps."""
     from dmlbench.cli.values import check_file
@@ -285,7 +285,7 @@ def report(
     ] = 8,
     title: Annotated[str | None, typer.Option("--title", help="Title of the page.")] = None,
     groups: GroupsFile = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write one HTML page with all tables, saliency maps over images, and all settings."""
     from dmlbench.cli.values import check_file

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dmlbench.losses import DISTANCES, LOSSES
 from dmldata.common.commandline import path_or_url
+from dmldata.common.options import Address, ExecutorName
 
 if TYPE_CHECKING:
     from dmlbench.models.options import ModelOptions
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 RESULTS = Path("results")
 """Folder of results that no option names."""
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random choices.")]
 Results = Annotated[
     list[Path] | None,
@@ -189,21 +190,10 @@ class DeviceOptions:
 
 @dataclass(frozen=True)
 class ClusterOptions:
-    """Where to run: `dmlbench.evaluation.executor.ExecutorSettings` on the command line."""
+    """Where to run: `dmlbench.evaluation.executor_settings.ExecutorSettings`."""
 
-    executor: Annotated[
-        str,
-        typer.Option(
-            "--executor", help="Where to run: local (this machine) or ray (a Ray cluster)."
-        ),
-    ] = "local"
-    address: Annotated[
-        str | None,
-        typer.Option(
-            "--address",
-            help="Address of the Ray cluster; 'auto' uses one that runs on this machine.",
-        ),
-    ] = None
+    executor: ExecutorName = "local"
+    address: Address = None
     workers: Annotated[
         int | None,
         typer.Option(
@@ -228,13 +218,17 @@ class ModelArguments:
 
     loss: Annotated[
         str | None,
-        typer.Option("--loss", help="Loss that the model was trained with, for example arcface."),
+        typer.Option(
+            "--loss",
+            help=f"Loss that the model was trained with: {', '.join(LOSSES)}.",
+        ),
     ] = None
     distance: Annotated[
         str | None,
         typer.Option(
             "--distance",
-            help="Distance between embeddings that the maps explain; by default that of the loss.",
+            help=f"Distance between embeddings that the maps explain: {', '.join(DISTANCES)}; by "
+            "default that of the loss.",
         ),
     ] = None
     input_size: Annotated[
@@ -275,7 +269,9 @@ class ModelArguments:
     interpolation: Annotated[
         str | None,
         typer.Option(
-            "--interpolation", help="Interpolation for resizing images: bilinear, bicubic, ..."
+            "--interpolation",
+            help="Interpolation for resizing images: nearest, box, bilinear, hamming, bicubic or "
+            "lanczos.",
         ),
     ] = None
     trust_pickle: Annotated[

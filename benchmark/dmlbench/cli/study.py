@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from dmlbench.cli.options import ClusterOptions, Json
+from dmlbench.cli.options import ClusterOptions
 from dmldata.common.commandline import path_or_url
 from dmldata.common.option_groups import expand_options
+from dmldata.common.options import AsJson
 from dmldata.common.output import say
 
 
@@ -40,7 +41,7 @@ def study(
         ),
     ] = None,
     cluster: ClusterOptions,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train one model per loss and fold, evaluate and compare them, and write the paper's tables.
 

@@ -9,9 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from dmlbench.cli.options import Json, LabelOptions, Seed
+from dmlbench.cli.options import LabelOptions, Seed
+from dmlbench.losses import LOSSES
 from dmldata.common.commandline import path_or_url
 from dmldata.common.option_groups import expand_options
+from dmldata.common.options import AsJson
 from dmldata.common.output import print_rows, say
 
 
@@ -71,8 +73,8 @@ def train(
         str,
         typer.Option(
             "--loss",
-            help="Loss to train with: one of 24, for example arcface; one of the "
-            "untrained controls none and random; or a function of yours, python:module:function.",
+            help=f"Loss to train with: {', '.join(LOSSES)} (none and random are the untrained "
+            "controls); or a function of yours, python:module:function.",
         ),
     ],
     data: Annotated[
@@ -165,7 +167,7 @@ def train(
         str,
         typer.Option("--devices", help="Devices to train on: auto, cpu, or the number of GPUs."),
     ] = "auto",
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a model with a loss of deep metric learning; the same command resumes the training.
 
@@ -233,7 +235,7 @@ def export(
     ],
     to: Annotated[str, typer.Option("--to", help="Format to write: torchscript, pt2 or onnx.")],
     out: Annotated[Path, typer.Option("--out", help="File to write: .pt, .pt2 or .onnx.")],
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Convert a model to another format and check that it gives the same embeddings."""
     from dmlbench.cli.values import check_file

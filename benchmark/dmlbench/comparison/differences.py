@@ -141,9 +141,7 @@ def leaders(
     return frozenset(known) - behind(differences)
 
 
-def better_and_worse(
-    results: Sequence[Scored], name: str, score: str
-) -> dict[str, tuple[int, int]]:
+def exceeded_counts(results: Sequence[Scored], name: str, score: str) -> dict[str, tuple[int, int]]:
     """Return by model how many others exceed it, and how many it exceeds, over all pairs together.
 
     As `Difference.better_and_worse` tells them, without a `Difference` for each pair.

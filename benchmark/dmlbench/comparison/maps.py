@@ -38,6 +38,7 @@ from dmlbench.maps.geometry import Geometry
 from dmlbench.results import Result
 from dmlbench.results.files import Interval, SaliencyRequest
 from dmlbench.results.means import Scenes, mean_reliability, plain_mean
+from dmlbench.sources.fingerprint import seed_of
 from dmldata.common.progress import Progress
 
 Array = NDArray[np.floating[Any]]
@@ -63,8 +64,9 @@ def compare_all_maps(
     Jackknife groups and the partners for the floor are drawn by the dataset's fingerprint: the same
     for all pairs, whatever the order of the models.
     """
-    seed = int(results[0].run.dataset.fingerprint, 16)
-    scenes = _scenes(results[0], keys)
+    assert results[0].saliency is not None
+    seed = seed_of(results[0].run.dataset.fingerprint)
+    scenes = results[0].saliency.scenes_of(keys)
     loaded, attention, reliabilities = [], {}, {}
     for result in results:
         model_maps = _load(result, keys)
@@ -231,11 +233,3 @@ def _bound(estimate: Estimate) -> Bound:
 
 def _spread(summary: Summary, ci95: Interval | None = None) -> Spread:
     return Spread(**dataclasses.asdict(summary), ci95=ci95)
-
-
-def _scenes(result: Result, keys: Sequence[str]) -> Scenes:
-    assert result.saliency is not None
-    if result.saliency.scenes is None:
-        return None
-    by_key = dict(zip(result.saliency.keys, result.saliency.scenes, strict=True))
-    return [by_key[key] for key in keys]

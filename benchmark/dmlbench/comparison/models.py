@@ -51,7 +51,7 @@ def compare_results(
         groups: groups to test; by default classification losses against ranking losses.
 
     Raises:
-        InputError: there are fewer than `at_least` models.
+        InputError: there are fewer than `at_least` models, or no property was scored for all.
 
     ```python
     comparison = compare_results(find_results([Path("results")]))
@@ -124,7 +124,7 @@ def _common_keys(results: Sequence[Result]) -> list[str]:
 
 
 def _models(results: Sequence[Result]) -> Iterator[ComparedModel]:
-    labels = labels_of({result.model: result.run.name for result in results})
+    labels = _labels(results)
     for result in results:
         run = result.run
         yield ComparedModel(
@@ -139,7 +139,7 @@ def _models(results: Sequence[Result]) -> Iterator[ComparedModel]:
 
 def _labels(results: Sequence[Result]) -> dict[str, str]:
     """Return the label of each model by its id."""
-    return {model.id: model.label for model in _models(results)}
+    return labels_of({result.model: result.run.name for result in results})
 
 
 def _notes(

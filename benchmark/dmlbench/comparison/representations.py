@@ -28,6 +28,7 @@ from dmlbench.scores.similarity import (
     rotated_overlaps,
 )
 from dmlbench.scores.uncertainty import MIN_EXCHANGES, exchanges, permuted_orders, whole_scenes
+from dmlbench.sources.fingerprint import seed_of
 from dmldata.common.arrays import Floats, Ints
 from dmldata.common.progress import Progress
 from dmldata.common.strict import StrictModel
@@ -94,7 +95,7 @@ def compare_representations(
             for result in sorted(results, key=lambda result: result.model)
         },
         results[0].properties.scenes,
-        np.random.default_rng(int(results[0].run.dataset.fingerprint, 16)),
+        np.random.default_rng(seed_of(results[0].run.dataset.fingerprint)),
         progress,
     )
 

@@ -1,1 +1,1 @@
-"""Both steps of the protocol for models on one dataset."""
+"""The protocol for models on one dataset: properties, and what the models look at."""

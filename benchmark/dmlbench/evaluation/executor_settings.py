@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dmldata.common.cluster import EXECUTORS
 from dmldata.common.errors import InputError, UnknownNameError
 from dmldata.common.extras import require_extras
-
-EXECUTORS = ("local", "ray")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from dmlbench.evaluation.dataset_input import scene_ids
 from dmlbench.evaluation.faithfulness_tasks import CurveTask, RandomizationTask
-from dmlbench.evaluation.map_images import choose_of
+from dmlbench.evaluation.map_images import choose_among
 from dmlbench.evaluation.tasks import Task
 from dmlbench.evaluation.workbench import Workbench
 from dmlbench.maps import agreement_with_bounds, changed_pixels, localization, pearson
@@ -27,6 +27,7 @@ from dmlbench.results.files import (
 from dmlbench.results.folder import Maps
 from dmlbench.results.means import Scenes, fisher_mean, plain_mean
 from dmlbench.saliency import Stage, randomization_stages
+from dmlbench.sources.fingerprint import seed_of
 from dmldata.common.errors import ModelError
 
 BLOCK = 4
@@ -70,7 +71,7 @@ def _measure(
     bench: Workbench, saliency: SaliencyFile, request: FaithfulnessRequest
 ) -> Faithfulness:
     maps = bench.folder.read_maps(saliency)
-    keys = choose_of(bench.dataset, saliency.keys, request.images)
+    keys = choose_among(bench.dataset, saliency.keys, request.images)
     rows = dict(zip(keys, maps.rows_of(keys).tolist(), strict=True))
     how: dict[str, Any] = {
         "request": saliency.request,
@@ -80,7 +81,7 @@ def _measure(
     }
     task = CurveTask(maps={key: maps.maps[row] for key, row in rows.items()}, **how)
     areas = _run(bench, "curves", saliency, request, task, keys, BLOCK)
-    scenes, rng = _scenes_of(saliency, keys), _generator(bench)
+    scenes, rng = saliency.scenes_of(keys), _generator(bench)
     absent = "blurring does not change the distance of any image"
     stages, reason = _stages(bench, saliency, request, maps, RandomizationTask(**how))
     return Faithfulness(
@@ -120,7 +121,7 @@ def _stages(
     task: RandomizationTask,
 ) -> tuple[tuple[RandomizedStage, ...], str | None]:
     """Return the stages of the cascade, or why the model's weights cannot be randomized."""
-    keys = choose_of(bench.dataset, saliency.keys, request.randomized)
+    keys = choose_among(bench.dataset, saliency.keys, request.randomized)
     if not keys:
         return (), f"only {request.images} maps are checked, and {IMAGES_PER_RANDOMIZED} are needed"
     try:
@@ -128,7 +129,7 @@ def _stages(
         randomized = _run(bench, "randomized", saliency, request, task, keys, 1)["maps"]
     except ModelError as error:
         return (), str(error).removeprefix(f"{bench.loaded.reference}: ")
-    ours, scenes = maps.maps[maps.rows_of(keys)], _scenes_of(saliency, keys)
+    ours, scenes = maps.maps[maps.rows_of(keys)], saliency.scenes_of(keys)
     return tuple(
         _stage(stage, ours, randomized[:, number], scenes, bench)
         for number, stage in enumerate(stages)
@@ -207,13 +208,6 @@ def _pixels(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.floa
     return np.asarray((tensor * std + mean) / preprocessing.scale, np.float32)
 
 
-def _scenes_of(saliency: SaliencyFile, keys: Sequence[str]) -> Scenes:
-    if saliency.scenes is None:
-        return None
-    by_key = dict(zip(saliency.keys, saliency.scenes, strict=True))
-    return [by_key[key] for key in keys]
-
-
 def _generator(bench: Workbench) -> np.random.Generator:
     """Return the generator of jackknife groups and partners: the same for all models."""
-    return np.random.default_rng(int(bench.dataset.fingerprint, 16))
+    return np.random.default_rng(seed_of(bench.dataset.fingerprint))

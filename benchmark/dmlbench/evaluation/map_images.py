@@ -15,6 +15,7 @@ from dmlbench.results.files import SaliencyRequest
 from dmlbench.results.folder import Maps
 from dmlbench.saliency import ExplainedImages, MapSettings, explain_images, explain_pair
 from dmlbench.sources import ImageSource
+from dmlbench.sources.fingerprint import seed_of
 from dmldata.common.errors import ModelError
 from dmldata.common.progress import Advance
 from dmldata.dataset import Item
@@ -26,16 +27,16 @@ def choose_keys(dataset: ImageSource, count: int) -> list[str]:
     The choice depends only on the dataset's fingerprint and the count, so that all models are
     explained on the same images; a smaller count chooses a subset of a larger one.
     """
-    return choose_of(dataset, dataset.samples["key"].to_pylist(), count)
+    return choose_among(dataset, dataset.samples["key"].to_pylist(), count)
 
 
-def choose_of(dataset: ImageSource, present: Collection[str], count: int) -> list[str]:
+def choose_among(dataset: ImageSource, present: Collection[str], count: int) -> list[str]:
     """Choose at most `count` of the images in `present`: those that `choose_keys` comes to first.
 
     An interrupted evaluation may leave maps of other images than the first.
     """
     keys = dataset.samples["key"].to_pylist()
-    order = np.random.default_rng(int(dataset.fingerprint, 16)).permutation(len(keys))
+    order = np.random.default_rng(seed_of(dataset.fingerprint)).permutation(len(keys))
     there = set(present)
     chosen = [row for row in order.tolist() if keys[row] in there][:count]
     return [keys[row] for row in sorted(chosen)]

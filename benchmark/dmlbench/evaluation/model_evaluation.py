@@ -1,4 +1,4 @@
-"""Run both steps of the protocol for one model on one dataset, into a results folder.
+"""Run all steps of the protocol for one model on one dataset, into a results folder.
 
 Parts that exist and were computed with the same settings are reused.
 """
@@ -82,7 +82,7 @@ def evaluate_model(
     folder = ResultFolder(out / loaded.id / dataset.fingerprint)
     executor = executor or LocalExecutor(loaded, dataset)
     bench = Workbench(loaded, dataset, settings, folder, subject, executor, say, quiet)
-    earlier = bench.left(RUN, folder.read_run)
+    earlier = bench.read_earlier(RUN, folder.read_run)
     for note in (*loaded.notes, *dataset.notes):
         say(f"note: {note}")
     properties = properties_step(bench)

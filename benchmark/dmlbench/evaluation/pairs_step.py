@@ -12,6 +12,7 @@ from dmlbench.results.folder import PAIR_MAPS, PAIRS, Maps
 from dmlbench.scores import Property
 from dmlbench.scores.labels import encode_labels
 from dmlbench.scores.wrong_neighbors import wrong_neighbors
+from dmlbench.sources.fingerprint import seed_of
 
 COUNT = 4
 """Number of pairs: a few examples to look at, at the price of eight more maps."""
@@ -31,7 +32,7 @@ def pairs_step(
     """
     if saliency is None:
         return None
-    left = bench.left(PAIRS, bench.folder.read_pairs)
+    left = bench.read_earlier(PAIRS, bench.folder.read_pairs)
     if left is not None and _fits(bench, left, properties, saliency):
         bench.say(f"pairs: reused ({len(left.pairs)} wrong nearest neighbors)")
         return left
@@ -54,7 +55,7 @@ def _fits(
 ) -> bool:
     if (left.request, left.embeddings_sha256) != (saliency.request, properties.embeddings_sha256):
         return False
-    return bench.left(PAIR_MAPS, lambda: bench.folder.read_maps(left)) is not None
+    return bench.read_earlier(PAIR_MAPS, lambda: bench.folder.read_maps(left)) is not None
 
 
 def property_of_neighbors(properties: dict[str, Property]) -> str | None:
@@ -84,7 +85,7 @@ def _choose(bench: Workbench, name: str) -> list[Neighbor]:
     scene_codes = None if scenes is None else encode_labels(scenes, images, "scenes").codes
     labels = encode_labels(dataset_properties(dataset)[name].labels, images, name, scene_codes)
     rows = wrong_neighbors(
-        bench.folder.read_embeddings(), labels, COUNT, seed=int(dataset.fingerprint, 16)
+        bench.folder.read_embeddings(), labels, COUNT, seed=seed_of(dataset.fingerprint)
     )
     return [Neighbor(query=keys[query], neighbor=keys[neighbor]) for query, neighbor in rows]
 

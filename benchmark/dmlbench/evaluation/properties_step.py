@@ -37,7 +37,7 @@ def properties_step(bench: Workbench) -> PropertiesFile:
     request = PropertyRequest(
         seed=settings.seed, intervals=settings.intervals, chance=settings.chance, only=settings.only
     )
-    left = bench.left(PROPERTIES, bench.folder.read_properties)
+    left = bench.read_earlier(PROPERTIES, bench.folder.read_properties)
     if left is not None and left.request == request:
         bench.say("properties: reused")
         return left

@@ -18,6 +18,7 @@ from dmlbench.results.means import mean_reliability, plain_mean
 from dmlbench.saliency import method_id, resolve_precision, takes
 from dmlbench.saliency.map_input import AUTO, FULL, LOWER
 from dmlbench.saliency.methods import SAMPLES, SIGMA, has_halves
+from dmlbench.sources.fingerprint import seed_of
 
 BLOCK = 8
 """Images per block of maps: the most that an interruption costs. If the number of maps depends on
@@ -134,10 +135,10 @@ def _precision(bench: Workbench) -> str:
 
 
 def _left(bench: Workbench) -> tuple[SaliencyFile, Maps] | None:
-    described = bench.left(SALIENCY, bench.folder.read_saliency)
+    described = bench.read_earlier(SALIENCY, bench.folder.read_saliency)
     if described is None:
         return None
-    maps = bench.left(MAPS, lambda: bench.folder.read_maps(described))
+    maps = bench.read_earlier(MAPS, lambda: bench.folder.read_maps(described))
     return None if maps is None else (described, maps)
 
 
@@ -192,7 +193,7 @@ def _write(bench: Workbench, request: SaliencyRequest, parts: list[Maps]) -> Sal
     keys = [key for key in bench.dataset.samples["key"].to_pylist() if key in held]
     maps = merge_maps(parts, keys)
     scenes = _scenes_of(bench, keys)
-    seed = int(bench.dataset.fingerprint, 16)
+    seed = seed_of(bench.dataset.fingerprint)
     content = SaliencyFile(
         subject=bench.subject,
         maps_sha256=bench.folder.write_maps(maps),

@@ -13,28 +13,23 @@ from dmlbench.sources.property_file import read_property_file
 from dmldata.common.errors import InputError
 
 
-class ScoredFiles(ScoredProperties):
-    """The scores of embeddings and labels in files.
-
-    The notes also say what had to be assumed about the table.
-    """
-
-
 def score_files(
     embeddings: str | Path,
     labels: str | Path,
     settings: ScoreSettings | None = None,
     *,
     properties: str | Path | None = None,
-) -> ScoredFiles:
-    """Score embeddings [N, D] in a .npy file by the properties in a table of N rows.
+) -> ScoredProperties:
+    """Score embeddings [N, D] in a file by the properties in a table of N rows.
+
+    The result is that of `scores.score_properties`; its notes also say what had to be assumed about
+    the table.
 
     Args:
+        embeddings: file that `load_embeddings` reads (.npy, .npz, .pt, .parquet).
+        labels: file that `label_table.read_label_table` reads.
         settings: how to score; the defaults of `scores.score_properties` if None.
         properties: file that describes the properties (see `sources.property_file`).
-
-    The result is that of `scores.score_properties`; the table is read by
-    `label_table.read_label_table`.
 
     Raises:
         InputError: a file cannot be read, or the numbers of rows differ.
@@ -49,4 +44,4 @@ def score_files(
     scored = measure_properties(
         array, table.properties, settings or ScoreSettings(), scenes=table.scenes
     )
-    return ScoredFiles(**dict(scored) | {"notes": (*scored.notes, *table.notes)})
+    return scored.model_copy(update={"notes": (*scored.notes, *table.notes)})

@@ -1,4 +1,4 @@
-"""The context that both steps of an evaluation share: model, dataset, folder and timing."""
+"""The context that all steps of an evaluation share: model, dataset, folder and timing."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Workbench:
         """The device that this machine computes on; where a cluster does, it is the CPU."""
         return pick_device(self.settings.device if self.is_local else "cpu")
 
-    def left(self, name: str, read: Callable[[], Stored]) -> Stored | None:
+    def read_earlier(self, name: str, read: Callable[[], Stored]) -> Stored | None:
         """Read a file of an earlier call; None if it is invalid or of another model or dataset."""
         if not self.folder.holds(name):
             return None

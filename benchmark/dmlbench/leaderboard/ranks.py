@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dmlbench.comparison.differences import Scored, better_and_worse
+from dmlbench.comparison.differences import Scored, exceeded_counts
 
 
 class Rank(NamedTuple):
@@ -36,7 +36,7 @@ def ranks(models: Sequence[Scored], name: str, score: str) -> dict[str, Rank]:
         and (known := entry.properties.properties[name].scores.get(score)) is not None
         and known.value is not None
     ]
-    counts = better_and_worse(scored, name, score)
+    counts = exceeded_counts(scored, name, score)
     return {
         model: Rank(1 + better, len(scored) - worse) for model, (better, worse) in counts.items()
     }

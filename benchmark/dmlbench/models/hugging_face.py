@@ -81,7 +81,7 @@ def load(reference: str, options: ModelOptions) -> LoadedModel:
     folder = _transformer_of_sentence_transformers(folder)
     config = _json(folder / "config.json", reference)
     network, missing = _network(folder, config, reference)
-    chosen = _pool(network, config, missing, pool, reference)
+    chosen = _pool(network, config, missing, pool)
     if chosen == "pooler" and any("pooler" in name for name in missing):
         raise ModelError(
             f"{reference}: its weights lack the pooler ({missing[0]}); valid: ?pool=cls, ?pool=mean"
@@ -207,7 +207,6 @@ def _pool(
     config: dict[str, Any],
     missing: tuple[str, ...],
     pool: str | None,
-    reference: str,
 ) -> str:
     if pool is not None:
         return pool

@@ -16,7 +16,7 @@ from dmlbench.present.map_sentences import how_maps_agree
 from dmlbench.present.numbers import number, telling_digits
 from dmlbench.present.response_tables import response_tables
 from dmlbench.present.result_tables import still_words
-from dmlbench.present.table import Cell, Column, Estimate, Row, Table, names, with_interval
+from dmlbench.present.table import Cell, Column, Estimate, Row, Table, interval_columns, names
 from dmlbench.present.terminal_tables import print_table
 from dmlbench.results.files import Faithfulness, Score
 from dmlbench.scores.registry import MAIN, MAP_SCORES, declared, readings
@@ -209,7 +209,7 @@ def correlation_table(comparison: Comparison) -> Table:
 def pair_table(comparison: Comparison) -> Table:
     """Return one row per pair of models: the similarity of their maps."""
     columns = (
-        *(*names("model A", "model B"), *with_interval("r"), Column("sd", spare=1)),
+        *(*names("model A", "model B"), *interval_columns("r"), Column("sd", spare=1)),
         *(Column("floor"), Column("ceiling")),
         *(Column("JSD", 4, spare=2), Column("sd JSD", 4, spare=3)),
     )
@@ -224,8 +224,8 @@ def attention_table(comparison: Comparison) -> Table:
     """Return one row per model: attention on the car, and reliability of the maps."""
     columns = (
         *names("model"),
-        *with_interval("attention on car"),
-        *with_interval("reliability of maps"),
+        *interval_columns("attention on car"),
+        *interval_columns("reliability of maps"),
     )
     saliency = comparison.saliency
     rows = []
@@ -251,7 +251,7 @@ def faithfulness_table(checked: Mapping[str, Faithfulness], label: Callable[[str
     )
     columns = (
         *names("model"),
-        *(column for score in scores for column in with_interval(score.title, score.digits)),
+        *(column for score in scores for column in interval_columns(score.title, score.digits)),
         Column("floor of randomization", spare=1),
     )
     rows = []

@@ -37,14 +37,14 @@ def listed(names: Sequence[str], most: int = MAX_NAMED) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
-def with_interval(value: float | None, ci95: Interval | None, digits: int = DIGITS) -> str:
+def with_interval(value: float | None, ci95: Interval | None) -> str:
     """Write a number with its interval, if there is one.
 
     >>> with_interval(0.5, (0.25, 0.75)), with_interval(0.5, None)
     ('0.50 (95 % interval 0.25 to 0.75)', '0.50')
     """
-    shown = number(value, digits)
-    return f"{shown} (95 % interval {interval(ci95, digits)})" if ci95 else shown
+    shown = number(value, DIGITS)
+    return f"{shown} (95 % interval {interval(ci95, DIGITS)})" if ci95 else shown
 
 
 def scores_of_models(comparison: Comparison, scores: Mapping[str, Score | Mean]) -> str:

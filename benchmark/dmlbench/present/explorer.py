@@ -22,8 +22,8 @@ from dmlbench.results import Maps, Result
 from dmlbench.scores._kernels.parallel import in_order
 from dmlbench.sources import ImageSource
 from dmldata.common.arrays import Ints
+from dmldata.common.contact_sheet import grid
 from dmldata.common.progress import Progress
-from dmldata.contract.contact_sheet import grid
 from dmldata.dataset import Item
 
 MAX_IMAGES, MAX_POINTS = 200, 1000

@@ -14,7 +14,7 @@ from dmlbench.comparison.group_tests import (
 )
 from dmlbench.comparison.representations import MEASURES
 from dmlbench.present.numbers import number, p_value
-from dmlbench.present.table import Cell, Column, Estimate, Table, names, with_interval
+from dmlbench.present.table import Cell, Column, Estimate, Table, interval_columns, names
 from dmlbench.scores.registry import MAIN, PAPER
 
 AGREEMENTS = {
@@ -40,7 +40,7 @@ def _test_table(groups: GroupComparison) -> Table:
     first, second = groups.groups.names
     columns = (
         *(*names("property"), *(Column(f"mean {name}", MAIN.digits) for name in (first, second))),
-        *(*with_interval("Cliff's delta", 2), Column("U", 1)),
+        *(*interval_columns("Cliff's delta", 2), Column("U", 1)),
         *(Column(title, role="p") for title in ("p", "p (Holm)")),
         *(Column(title, role="p") for title in ("paper: p", "paper: p, two-sided")),
     )

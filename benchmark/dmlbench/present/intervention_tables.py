@@ -5,7 +5,7 @@ from __future__ import annotations
 from dmlbench.losses import without_controls
 from dmlbench.present.loss_columns import NAMES, folds_words, names_of
 from dmlbench.present.numbers import number
-from dmlbench.present.table import Cell, Column, Row, Table, names, with_interval
+from dmlbench.present.table import Cell, Column, Row, Table, interval_columns, names
 from dmlbench.scores.registry import declared
 from dmlbench.study.changes import UNTRAINED, apart
 from dmlbench.study.findings import Findings
@@ -26,7 +26,9 @@ def intervention_table(findings: Findings) -> Table:
         column
         for group in findings.interventions
         for column in (
-            *with_interval(f"{SENSITIVITY.title}: {group}", SENSITIVITY.digits, of=f" ({group})"),
+            *interval_columns(
+                f"{SENSITIVITY.title}: {group}", SENSITIVITY.digits, of=f" ({group})"
+            ),
             Column(f"{SAME_CAR.title}: {group}", SAME_CAR.digits),
         )
     ]
@@ -66,7 +68,7 @@ def intervention_test_table(findings: Findings) -> Table:
     columns = (
         *names("changed alone"),
         *(Column(f"mean {name}", SENSITIVITY.digits) for name in names_of_groups),
-        *with_interval("Cliff's delta", 2),
+        *interval_columns("Cliff's delta", 2),
         *(Column(title, role="p") for title in ("p", "p (Holm)", "p (Holm) given MAP@R")),
         Column("p (Holm) by family", role="p"),
         Column("untrained", SENSITIVITY.digits),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from dmlbench.comparison import Comparison
 from dmlbench.present.result_tables import absence_notes
-from dmlbench.present.table import Column, Estimate, Row, Table, names, with_interval
+from dmlbench.present.table import Column, Estimate, Row, Table, interval_columns, names
 from dmlbench.results import Result
 from dmlbench.results.files import PropertyScores, Step
 from dmlbench.scores.registry import ADJUSTED, MAIN, PAIR_SCORES, PROPERTY_SCORES, readings
@@ -19,8 +19,8 @@ def score_details(comparison: Comparison) -> Table:
     """Return one row per property and model: NR-Precision, and ARP, which is independent of N."""
     columns = (
         *(*names("property", "model"), Column("images"), Column("labels")),
-        *(*with_interval(MAIN.title, MAIN.digits), Column("chance", MAIN.digits)),
-        *(*with_interval(ADJUSTED.title, ADJUSTED.digits), Column("chance", ADJUSTED.digits)),
+        *(*interval_columns(MAIN.title, MAIN.digits), Column("chance", MAIN.digits)),
+        *(*interval_columns(ADJUSTED.title, ADJUSTED.digits), Column("chance", ADJUSTED.digits)),
         Column("note", role="words"),
     )
     rows: list[Row] = []
@@ -59,10 +59,10 @@ def pair_details(comparison: Comparison) -> Table:
     """Return one row per pair of models."""
     columns = (
         *(*names("model A", "model B"), Column("images")),
-        *(*with_interval("r", of=" of r"), Column("sd of r")),
-        *with_interval("floor", of=" of floor"),
-        *with_interval("ceiling", of=" of ceiling"),
-        *(*with_interval("JSD", 4, of=" of JSD"), Column("sd of JSD", 4)),
+        *(*interval_columns("r", of=" of r"), Column("sd of r")),
+        *interval_columns("floor", of=" of floor"),
+        *interval_columns("ceiling", of=" of ceiling"),
+        *(*interval_columns("JSD", 4, of=" of JSD"), Column("sd of JSD", 4)),
     )
     rows = []
     for pair in comparison.saliency.pairs if comparison.saliency else ():

@@ -37,7 +37,6 @@ from dmlbench.scores.score import ABSENT, ScoredProperties
 from dmldata.common.output import say
 
 if TYPE_CHECKING:
-    from dmlbench.evaluation.score_files import ScoredFiles
     from dmlbench.results import Result
 
 COLUMNS = ("property", "measure", "value", "ci95_low", "ci95_high", "chance_low", "chance_high")
@@ -90,7 +89,7 @@ def still_words(names: Sequence[str]) -> str:
     )
 
 
-def score_document(scores: ScoredFiles) -> Document:
+def score_document(scores: ScoredProperties) -> Document:
     """Return scores of files as a document to write."""
     numbers = [
         score
@@ -206,7 +205,7 @@ def intervention_line(interventions: Interventions) -> str:
     )
 
 
-def print_scores(scores: ScoredFiles) -> None:
+def print_scores(scores: ScoredProperties) -> None:
     """Print scores from files as a table with its notes."""
     print_table(score_table(scores.properties))
     print_table(pair_table(scores.properties, scores.settings))

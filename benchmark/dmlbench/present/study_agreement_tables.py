@@ -7,7 +7,7 @@ from dmlbench.comparison.representations import MEASURES
 from dmlbench.losses import loss_named, without_controls
 from dmlbench.present.loss_columns import NAMES, names_of
 from dmlbench.present.numbers import extent, range_text
-from dmlbench.present.table import Cell, Column, Estimate, Row, Table, with_interval
+from dmlbench.present.table import Cell, Column, Estimate, Row, Table, interval_columns
 from dmlbench.study.changes import UNTRAINED
 from dmlbench.study.findings import Findings, MapComparison
 from dmlbench.study.representations import mean_value
@@ -65,7 +65,7 @@ def bounds_table(findings: Findings, maps: MapComparison, method: str | None = N
     columns = (
         *(*NAMES, Column("r with other losses", 2), Column("r with other folds")),
         *(Column("r under other noise"), Column("r with maps of other images", 2)),
-        *with_interval("attention on car"),
+        *interval_columns("attention on car"),
     )
     of_method = f", {method}" if method else ""
     images = next((each.images for each in agreement_by_loss.values()), None)

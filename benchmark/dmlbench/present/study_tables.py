@@ -19,7 +19,7 @@ from dmlbench.present.study_agreement_tables import (
     correlation_table,
     representation_table,
 )
-from dmlbench.present.table import Cell, Column, Estimate, Row, Table, with_interval
+from dmlbench.present.table import Cell, Column, Estimate, Row, Table, interval_columns
 from dmlbench.scores.registry import MAIN, PAPER, RETRIEVAL, declared
 from dmlbench.study.averages import Averaged
 from dmlbench.study.findings import AtGain, EqualRetrieval, Findings
@@ -239,7 +239,7 @@ def retrieval_table(findings: Findings, label: str) -> Table:
     columns = [
         column
         for score in RETRIEVAL
-        for column in with_interval(score.short, score.digits, of=f" of {score.short}")
+        for column in interval_columns(score.short, score.digits, of=f" of {score.short}")
     ]
     dataset = findings.datasets["classes"]
     note = (

@@ -97,10 +97,10 @@ def names(*titles: str) -> tuple[Column, ...]:
     return tuple(Column(title, role="name") for title in titles)
 
 
-def with_interval(title: str, digits: int = 3, of: str = "") -> tuple[Column, Column]:
+def interval_columns(title: str, digits: int = 3, of: str = "") -> tuple[Column, Column]:
     """Return a column of numbers and one of their 95 % intervals.
 
-    >>> [column.title for column in with_interval("r", of=" of r")]
+    >>> [column.title for column in interval_columns("r", of=" of r")]
     ['r', '95 % interval of r']
     """
     return Column(title, digits), Column(f"95 % interval{of}", digits)

@@ -35,7 +35,7 @@ class Blocks:
 
     Args:
         folder: the results folder; the blocks are in its subfolder `unfinished/<part>-<hash>/`.
-        part: "embeddings" or "saliency".
+        part: what the blocks hold, such as "embeddings" or "saliency".
         decided_by: what decides the content of a block, in addition to its keys.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -236,6 +237,13 @@ class SaliencyFile(StrictModel):
     reliability: Mean
     faithfulness: Faithfulness | None = None
     mean_samples: float | None = None
+
+    def scenes_of(self, keys: Sequence[str]) -> list[int] | None:
+        """Return the scenes of some of the images; None if the images have none."""
+        if self.scenes is None:
+            return None
+        by_key = dict(zip(self.keys, self.scenes, strict=True))
+        return [by_key[key] for key in keys]
 
 
 class Neighbor(StrictModel):

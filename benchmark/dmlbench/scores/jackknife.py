@@ -130,7 +130,7 @@ class Sample(NamedTuple):
 
 
 def proportion_interval(
-    value: float, replicates: NDArray[np.float64], sample: Sample, *, level: float = COVERAGE
+    value: float, replicates: NDArray[np.float64], sample: Sample
 ) -> Interval | None:
     """Return the interval of a proportion: inside [0, 1], and with a width at 0 and 1.
 
@@ -147,10 +147,10 @@ def proportion_interval(
     """
     from scipy.special import stdtrit
 
-    around = jackknife_interval(value, replicates, level=level)
+    around = jackknife_interval(value, replicates)
     if around is None:
         return None
-    t = float(stdtrit(len(replicates) - 1, (1 + level) / 2))
+    t = float(stdtrit(len(replicates) - 1, (1 + COVERAGE) / 2))
     variance, binomial = ((around[1] - value) / t) ** 2, value * (1 - value)
     effective = float(sample.units)
     if binomial > 0:

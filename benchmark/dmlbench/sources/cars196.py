@@ -30,7 +30,7 @@ PARTS = {
 """Folder of images -> file of its annotations, which hold the classes of the images."""
 
 Annotation = tuple[str, str, MatValue]
-"""ExecutorSettings of the annotation (for messages), path of the image, class of the image."""
+"""Place of the annotation (for messages), path of the image, class of the image."""
 
 
 def is_cars196(folder: Path) -> bool:

@@ -10,6 +10,15 @@ from collections.abc import Mapping, Sequence
 from dmlbench.sources.properties import ImageProperty
 
 
+def seed_of(fingerprint: str) -> int:
+    """Return the seed of what is drawn of a dataset: the same for all models, which are compared.
+
+    >>> seed_of("00000000000000ff")
+    255
+    """
+    return int(fingerprint, 16)
+
+
 def fingerprint_of(
     keys: Sequence[str],
     sizes: Sequence[int],

@@ -115,17 +115,14 @@ def first_other_image(folder: Path, names: Collection[str]) -> str:
     return ""
 
 
-def read_text(path: Path, limit: int = MAX_MEMBER_BYTES) -> list[str]:
+def read_text(path: Path) -> list[str]:
     """Return the lines of a UTF-8 file of a dataset.
-
-    Args:
-        limit: maximum size of the file in bytes.
 
     Raises:
         InputError: the file cannot be read.
     """
     with reading(str(path), "UTF-8 text"):
-        return read_file(path, limit).decode("utf-8-sig").splitlines()
+        return read_file(path, MAX_MEMBER_BYTES).decode("utf-8-sig").splitlines()
 
 
 def _as_on_disk(folder: Path, name: str) -> str:

@@ -68,7 +68,7 @@ def gather(
         left_out: losses that did not learn.
         diverged: names of the models whose training diverged.
     """
-    properties, classes = measure_all(recipe, models)
+    properties, classes = measure_all(models)
     trainings = trainings_of(models)
     trajectories = _trajectories(models) if recipe.trajectories else {}
     steps = Steps(out / "steps")
@@ -125,7 +125,7 @@ def trainings_of(models: Sequence[StudyModel]) -> dict[Model, Training]:
 
 
 def measure_all(
-    recipe: StudyRecipe, models: Sequence[StudyModel]
+    models: Sequence[StudyModel],
 ) -> tuple[dict[Model, Measurement], dict[Model, Measurement]]:
     """Return the measurements of models on the images of properties and on those of classes."""
     properties, classes = {}, {}
@@ -205,7 +205,7 @@ def _compare_condition(
     pairs = beside_usual(models, trained)
     maps = condition_maps(recipe, name, models, trained, steps)
     representations = _condition_representations(recipe, name, pairs, steps)
-    properties, classes = measure_all(recipe, trained)
+    properties, classes = measure_all(trained)
     training = recipe.conditions[name].training
     at_level = None
     if recipe.trajectories:

@@ -118,7 +118,7 @@ def _without(models: Sequence[StudyModel], losses: Container[str]) -> list[Study
 
 def _unlearned(recipe: StudyRecipe, models: Sequence[StudyModel]) -> dict[str, Change]:
     """Return the losses whose MAP@R is not above the untrained network's by its interval."""
-    _, classes = measure_all(recipe, models)
+    _, classes = measure_all(models)
     label = labels_of(recipe.classes)[0]
     changes = training_changes(scores_of(classes, label, RETRIEVAL_SCORE), recipe.compared)
     left_out = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,7 @@ def train(settings: TrainSettings, *, say: Say = say, quiet: bool = False) -> Pa
     for note in task.notes:
         say(f"note: {note}")
     _check_precision(settings)
-    with exclusive_folder(settings.folder) if first else nullcontext():
-        start = task.start()
-        weights = hash_tensors(start.network.trunk.state_dict())
-        if first:
-            _keep(task, weights)
+    with _started(task, first) as (start, weights):
         history = (
             _score(task, start, quiet)
             if task.is_control
@@ -102,13 +99,23 @@ def train_first(settings: TrainSettings, epochs: int, *, quiet: bool = False) ->
         history: History = _check_finished(task)["history"]
     else:
         _check_precision(settings)
-        with exclusive_folder(settings.folder) if first else nullcontext():
-            start = task.start()
-            weights = hash_tensors(start.network.trunk.state_dict())
-            if first:
-                _keep(task, weights)
+        with _started(task, first) as (start, weights):
             history = _fit(task, start, weights, _discard, quiet or not first, until=epochs)
     return [row for row in history if (row["epoch"] or 0) <= epochs]
+
+
+@contextmanager
+def _started(task: Task, first: bool) -> Iterator[tuple[Start, str]]:
+    """Give the network that a training begins with, and the hash of its trunk.
+
+    Meanwhile the first process keeps its folder for itself.
+    """
+    with exclusive_folder(task.settings.folder) if first else nullcontext():
+        start = task.start()
+        weights = hash_tensors(start.network.trunk.state_dict())
+        if first:
+            _keep(task, weights)
+        yield start, weights
 
 
 def _check_finished(task: Task) -> dict[str, Any]:

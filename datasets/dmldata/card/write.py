@@ -17,8 +17,8 @@ from dmldata.card.attribution import citation_text, credits_text, license_text
 from dmldata.card.checksums import CHECKSUMS_FILE, checksums_text, read_checksums
 from dmldata.card.croissant import croissant_text
 from dmldata.card.readme import EXAMPLES_FILE, description, readme_text
+from dmldata.common.contact_sheet import jpeg_sheet
 from dmldata.common.files import replace_files, write_atomic
-from dmldata.contract.contact_sheet import jpeg_sheet
 from dmldata.contract.manifest import MANIFEST_FILE, SHARD_NAME, Manifest
 from dmldata.contract.samples import SAMPLES_FILE
 from dmldata.contract.shards import read_shard

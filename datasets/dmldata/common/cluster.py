@@ -17,6 +17,9 @@ from typing import Any, Generic, TypeVar
 from dmldata.common.errors import InputError, PrismError, one_line
 from dmldata.common.extras import import_extra
 
+EXECUTORS = ("local", "ray")
+"""Where work can run: on this machine, or on a Ray cluster."""
+
 MAX_LOSSES = 2
 """Work that was lost with this many workers is given up, as it may be the cause."""
 

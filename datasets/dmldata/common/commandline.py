@@ -38,10 +38,10 @@ def run_app(app: typer.Typer, prog: str, args: Sequence[str] | None = None) -> N
     options = words[: words.index("--")] if "--" in words else words
     debug, as_json = "--debug" in options, "--json" in options
     rest = [arg for arg in options if arg != "--debug"] + words[len(options) :]
-    failure = _call(app, prog, rest)
-    if failure.message:
-        say(failure.text(as_json=as_json, debug=debug), error=True)
-    sys.exit(failure.exit_code)
+    outcome = _call(app, prog, rest)
+    if outcome.message:
+        say(outcome.text(as_json=as_json, debug=debug), error=True)
+    sys.exit(outcome.exit_code)
 
 
 class _Outcome(NamedTuple):

@@ -23,6 +23,14 @@ SAMPLES_FILE = "samples.parquet"
 KEY = re.compile(r"[A-Za-z0-9_-]+")
 """Pattern of a sample key, without dots and folders."""
 
+
+def key_problem(key: object) -> str | None:
+    """Return what is wrong with a sample key; None if nothing is."""
+    if isinstance(key, str) and KEY.fullmatch(key):
+        return None
+    return f"key '{key}': letters, digits, '-' and '_' only, no dots"
+
+
 Row = Mapping[str, Any]
 """Column -> value. Its type depends on the column: see `samples_schema`."""
 
@@ -223,8 +231,8 @@ def _plain(value: object) -> object:
 def _check_keys(keys: Sequence[object]) -> None:
     seen = set()
     for key in keys:
-        if not isinstance(key, str) or not KEY.fullmatch(key):
-            raise InputError(f"key '{key}': letters, digits, '-' and '_' only, no dots")
+        if problem := key_problem(key):
+            raise InputError(problem)
         if key in seen:
             raise InputError(f"key '{key}' occurs more than once")
         seen.add(key)

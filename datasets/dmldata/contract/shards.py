@@ -12,7 +12,7 @@ from dmldata.common.errors import DatasetError, InputError
 from dmldata.common.files import atomic_file
 from dmldata.contract.layout import ShardPlan, images_per_shard_for, shard_layout
 from dmldata.contract.manifest import Shard
-from dmldata.contract.samples import KEY
+from dmldata.contract.samples import key_problem
 from dmldata.contract.tar import (
     EXTENSIONS,
     IMAGE_EXTENSIONS,
@@ -151,8 +151,8 @@ def _sample_problem(
 ) -> str | None:
     """Return what is wrong with a sample as a whole; None if nothing is."""
     unknown = [extension for extension in files if extension not in EXTENSIONS]
-    if not KEY.fullmatch(key):
-        return f"key '{key}': letters, digits, '-' and '_' only, no dots"
+    if problem := key_problem(key):
+        return problem
     if unknown:
         return f"sample '{key}': extension '{unknown[0]}' is not one of {', '.join(EXTENSIONS)}"
     if key in seen:

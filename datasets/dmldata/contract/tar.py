@@ -16,6 +16,7 @@ from dmldata.contract.samples import KEY
 
 IMAGE_EXTENSIONS = ("jpg", "png")
 EXTENSIONS = (*IMAGE_EXTENSIONS, "mask.png", "depth.png", "normal.png", "json")
+"""Files of a sample, in their order inside a shard."""
 MAPS = EXTENSIONS[len(IMAGE_EXTENSIONS) : -1]
 """What a sample may hold beside its image: parts, depth, normals, pixel by pixel."""
 PICTURE_COLUMNS = {
@@ -23,7 +24,6 @@ PICTURE_COLUMNS = {
     **{extension: extension.removesuffix(".png") for extension in MAPS},
 }
 """Column of a table with embedded pictures, by extension."""
-"""Files of a sample, in their order inside a shard."""
 
 MAX_MEMBER_BYTES = 64 * 1024**2
 _CHUNK = 1 << 20

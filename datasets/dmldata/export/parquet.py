@@ -123,4 +123,4 @@ image = images[0]["image"]
 ```
 
 Or `load_dataset("FOLDER", split="{split}")`; without the images
-`pandas.read_parquet("FOLDER/data/{split}-00000-of-00001.parquet", columns=["key", "split"])`."""
+`pandas.read_parquet("FOLDER/data", columns=["key", "split"])`."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dmldata.contract.checks import columns_problem, order_problem
 from dmldata.contract.factors import Factor
 from dmldata.contract.manifest import Manifest
-from dmldata.contract.samples import KEY, Row
+from dmldata.contract.samples import Row, key_problem
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,8 +32,8 @@ def row_problems(table: pa.Table, manifest: Manifest) -> Iterator[str]:
     for key, count in Counter(keys).items():
         if count > 1:
             yield f"key '{key}' occurs {count} times"
-        if not isinstance(key, str) or not KEY.fullmatch(key):
-            yield f"key '{key}': letters, digits, '-' and '_' only, no dots"
+        if problem := key_problem(key):
+            yield problem
     for factor in manifest.factors:
         yield from _bin_problems(table, factor)
     if manifest.design == "sweep":

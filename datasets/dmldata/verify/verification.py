@@ -173,8 +173,8 @@ class _Verification:
             if name == CHECKSUMS_FILE:
                 continue
             if name not in present:
-                if name in listed or name in CARD_FILES:
-                    yield Problem(name, f"missing (named by {CHECKSUMS_FILE})")
+                named = f" (named by {CHECKSUMS_FILE})" if name in listed else ""
+                yield Problem(name, f"missing{named}")
             elif name not in listed:
                 yield Problem(name, f"not in {CHECKSUMS_FILE}")
             elif self._digest(name)[1] != listed[name]:

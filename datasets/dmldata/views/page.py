@@ -7,7 +7,7 @@ from html import escape
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from dmldata.contract.contact_sheet import jpeg_sheet
+from dmldata.common.contact_sheet import jpeg_sheet
 
 if TYPE_CHECKING:
     from dmldata.dataset import Dataset

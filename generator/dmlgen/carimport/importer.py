@@ -28,7 +28,7 @@ class ImportedCar:
     triangles: int
 
 
-def import_car(name: str, source: Path) -> ImportedCar:
+def convert_again(name: str, source: Path) -> ImportedCar:
     """Convert the source model that car.yaml names and write the GLB beside it.
 
     Args:
@@ -45,7 +45,7 @@ def convert_source(spec: CarSpec, source: Path, folder: Path) -> ImportedCar:
     """Convert `source` as a car.yaml says and write the GLB into `folder`, complete or not at all.
 
     Raises:
-        InputError: as `import_car`.
+        InputError: as `convert_again`.
     """
     with tempfile.TemporaryDirectory() as scratch, _source_file(spec, source) as file:
         glb = Path(scratch) / f"{folder.name}.glb"

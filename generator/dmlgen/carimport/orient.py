@@ -22,6 +22,8 @@ ROLL_TO_UP = {
 UNITS = {"meters": 1.0, "centimeters": 0.01, "millimeters": 0.001}
 LENGTHS = (2.0, 7.0)
 """Minimum and maximum length of a car, in meters."""
+BINS = 24
+"""Slices of a car in which its two halves are compared."""
 
 _HEADS = vocabulary("front head headlight headlamp hood bonnet grille")
 _TAILS = vocabulary("rear back tail taillight trunk boot exhaust muffler")
@@ -139,10 +141,10 @@ def _find_up(model: Model) -> str:
     return f"{_sign_up(model, axis, long)}{'XYZ'[axis]}" if axis != 2 else "+Z"
 
 
-def _oddness(model: Model, axis: int, bins: int = 24) -> float:
+def _oddness(model: Model, axis: int) -> float:
     """Return how differently the surface lies on both sides along an axis: 0 (alike) to 1."""
     low, high = _ends(model, axis)
-    where = np.histogram(model.samples[:, axis], bins, (low, high))[0]
+    where = np.histogram(model.samples[:, axis], BINS, (low, high))[0]
     return float(np.abs(where - where[::-1]).sum() / 2 / where.sum())
 
 

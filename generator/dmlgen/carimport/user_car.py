@@ -35,8 +35,8 @@ from dmlgen.rendering.car_views import show_car
 
 
 @dataclass(frozen=True)
-class Labels:
-    """Labels that a user gives to the car; empty if not given."""
+class CarCredit:
+    """What a user says of the car: its name, and whose work it is; empty if not given."""
 
     name: str = ""
     title: str = ""
@@ -57,16 +57,16 @@ class OwnCar:
     converted: ImportedCar
 
 
-def check_file(file: Path, labels: Labels, force: bool) -> str:
-    """Check a file and the labels of its car, and return the name that the car will have.
+def check_file(file: Path, credit: CarCredit, force: bool) -> str:
+    """Check a file and the credit of its car, and return the name that the car will have.
 
     Raises:
         InputError: the file is missing or has another format, or the name exists or is invalid.
     """
-    if labels.license:
-        spdx_license(labels.license)
+    if credit.license:
+        spdx_license(credit.license)
     check_kind(file)
-    name = labels.name or _name_from(file)
+    name = credit.name or _name_from(file)
     if not re.fullmatch(NAME, name):
         raise InputError(
             f"--name '{name}': has to consist of letters, digits, '-' and '_', like fordFocus, at "
@@ -121,10 +121,10 @@ def read_model(file: Path, ignore: tuple[str, ...] = ()) -> Model:
             raise InputError(f"{file}: cannot be read ({error})") from error
 
 
-def bring_car(
+def import_user_car(
     file: Path,
     choices: Choices,
-    labels: Labels,
+    credit: CarCredit,
     *,
     force: bool = False,
     size: int = 256,
@@ -140,12 +140,12 @@ def bring_car(
     Raises:
         InputError: the file or a choice does not make a car.
     """
-    name = check_file(file, labels, force)
+    name = check_file(file, credit, force)
     Engine("standard", size, device)
     decision = decide(read_model(file, choices.ignore), choices)
     if on_decided:
         on_decided(decision)
-    spec = _spec(name, file, decision, choices, labels)
+    spec = _spec(name, file, decision, choices, credit)
     home = user_folder("cars")
     home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home, prefix=".making-") as scratch:
@@ -182,10 +182,12 @@ def _describe(file: Path, ignore: tuple[str, ...]) -> Model:
     return describe(file, ignore)
 
 
-def _spec(name: str, file: Path, decision: Decision, choices: Choices, labels: Labels) -> CarSpec:
-    title = _line(labels.title) or name
-    author = _line(labels.author) or "unknown author"
-    license = spdx_license(labels.license) if labels.license else UNKNOWN_LICENSE
+def _spec(
+    name: str, file: Path, decision: Decision, choices: Choices, credit: CarCredit
+) -> CarSpec:
+    title = _line(credit.title) or name
+    author = _line(credit.author) or "unknown author"
+    license = spdx_license(credit.license) if credit.license else UNKNOWN_LICENSE
     return CarSpec.model_validate(
         {
             "name": name,
@@ -193,7 +195,7 @@ def _spec(name: str, file: Path, decision: Decision, choices: Choices, labels: L
             "body_type": "own",
             "author": author,
             "license": license,
-            "license_url": license_url(license) if labels.license else "not given",
+            "license_url": license_url(license) if credit.license else "not given",
             "credit": f"{title} by {author}, {license}",
             "source": Source(member=file.name, sha256=sha256_of(file)),
             "scale": decision.scale,

@@ -65,7 +65,7 @@ def find_wheels(model: Model, globs: tuple[str, ...] = ()) -> Wheels:
         if boxes is not None:
             # Rims, brakes and bolts lie inside the bounds of the tyres.
             inside = _inside(pieces, boxes)[pieces.of_face] | seeds
-            return Wheels(_selectors(model, inside, pieces), inside, found_by)
+            return Wheels(_selectors(model, inside), inside, found_by)
     return Wheels((), np.zeros(len(model.object), bool))
 
 
@@ -161,7 +161,7 @@ def _inside(pieces: _Pieces, boxes: Floats) -> Bools:
     return is_inside
 
 
-def _selectors(model: Model, faces: Bools, pieces: _Pieces) -> tuple[Selector, ...]:
+def _selectors(model: Model, faces: Bools) -> tuple[Selector, ...]:
     selectors = []
     for index in np.unique(model.object[faces]):
         here = model.object == index

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from dmldata.common.documents import load_document
 from dmldata.common.errors import InputError, UnknownNameError
@@ -176,7 +176,8 @@ def load_scene_file(model: type[M], path: Path) -> M:
     """Read the YAML file of a car, place or surface, again only after it was modified.
 
     Raises:
-        InputError: not there, or not valid (file, line, field).
+        InputError: not there, not valid (file, line, field), or with another `name` than that of
+            the file, or of its folder if all such files are called the same.
     """
     try:
         modified_ns = path.stat().st_mtime_ns
@@ -184,6 +185,13 @@ def load_scene_file(model: type[M], path: Path) -> M:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     document = _load(model, path, modified_ns)
     assert isinstance(document, model)
+    spec: Any = document.root if isinstance(document, RootModel) else document
+    in_folder = any(pattern == f"*/{path.name}" for pattern in _FILES.values())
+    owner, name = ("folder", path.parent.name) if in_folder else ("file", path.stem)
+    if spec.name != name:
+        raise InputError(
+            f"{path}: name: '{spec.name}' is not its {owner}'s, '{name}'; change one of them"
+        )
     return document
 
 

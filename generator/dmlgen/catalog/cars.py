@@ -7,7 +7,6 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
 from dmldata.contract.manifest import Credit, Line
 from dmlgen.catalog.assets import NAME, car_folder, load_scene_file
@@ -194,14 +193,7 @@ def read_car(folder: Path) -> CarSpec:
     Raises:
         InputError: not there, not valid (file, line, field), or another name than the folder's.
     """
-    path = folder / "car.yaml"
-    spec = load_scene_file(CarSpec, path)
-    if spec.name != folder.name:
-        raise InputError(
-            f"{path}: name: '{spec.name}' is not its folder's, '{folder.name}'; change one of them "
-            f"(and the name of the GLB file, which is the same)"
-        )
-    return spec
+    return load_scene_file(CarSpec, folder / "car.yaml")
 
 
 def load_car(name: str) -> CarSpec:

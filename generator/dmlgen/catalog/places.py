@@ -6,7 +6,6 @@ from typing import Annotated, Literal, Self, TypeAlias, get_args
 
 from pydantic import AfterValidator, Field, RootModel, model_validator
 
-from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
 from dmldata.contract.manifest import Credit
 from dmldata.contract.manifest import Line as OneLine
@@ -152,13 +151,7 @@ def load_environment(name: str) -> Environment:
     Raises:
         InputError: unknown, not valid (file, line, field), or another name than its file's.
     """
-    path = environment_file(name)
-    place = load_scene_file(EnvironmentDocument, path).root
-    if place.name != name:
-        raise InputError(
-            f"{path}: name: '{place.name}' is not its file's, '{name}'; change one of them"
-        )
-    return place
+    return load_scene_file(EnvironmentDocument, environment_file(name)).root
 
 
 def surfaces_of(place: Environment) -> tuple[str, ...]:

@@ -57,13 +57,7 @@ def load_surface(name: str) -> SurfaceSpec:
     Raises:
         InputError: unknown, not valid (file, line, field), or another name than its folder's.
     """
-    path = surface_folder(name) / "surface.yaml"
-    spec = load_scene_file(SurfaceSpec, path)
-    if spec.name != name:
-        raise InputError(
-            f"{path}: name: '{spec.name}' is not its folder's, '{name}'; change one of them"
-        )
-    return spec
+    return load_scene_file(SurfaceSpec, surface_folder(name) / "surface.yaml")
 
 
 def credit_of_surface(name: str) -> Credit | None:

@@ -11,20 +11,19 @@ import typer
 from dmldata.common.errors import InputError
 from dmldata.common.option_groups import expand_options
 from dmldata.common.output import print_rows, say
-from dmlgen.cli.plan_options import option_names
+from dmlgen.cli.plan_options import Device, option_names
 
 if TYPE_CHECKING:
     from dmlgen.carimport.decide import Choices, Decision
     from dmlgen.carimport.table import MaterialRole
-    from dmlgen.carimport.user_car import Labels
+    from dmlgen.carimport.user_car import CarCredit
 
 cars = typer.Typer(
     help="List, show and import the cars that images can show.", no_args_is_help=True
 )
 
 PREVIEW_SIZE = 256
-Globs = list[str] | None
-Device = Annotated[str, typer.Option(help="Device to render on: auto, cpu, cuda or optix.")]
+Texts = list[str] | None
 
 
 @cars.command("list")
@@ -94,7 +93,7 @@ class ChoiceOptions:
     """What the user says about a file: `dmlgen.carimport.decide.Choices` on the command line."""
 
     paint: Annotated[
-        Globs,
+        Texts,
         typer.Option("--paint-material", help="Name of a material that is paint; repeatable."),
     ] = None
     forward: Annotated[
@@ -109,18 +108,18 @@ class ChoiceOptions:
         typer.Option(help="Length of the car in meters; the default is derived from the file."),
     ] = None
     role: Annotated[
-        Globs,
+        Texts,
         typer.Option(
             help="Role of a material whose guessed role is wrong: MATERIAL=ROLE, or "
             "MATERIAL@OBJECTS=ROLE for some objects only; repeatable."
         ),
     ] = None
     wheels: Annotated[
-        Globs,
+        Texts,
         typer.Option(help="Glob that matches objects or materials of the wheels; repeatable."),
     ] = None
     ignore: Annotated[
-        Globs,
+        Texts,
         typer.Option(help="Glob that matches objects which are not part of the car; repeatable."),
     ] = None
 
@@ -198,11 +197,11 @@ def import_car(
         raise InputError(
             f"--source is missing; valid: the file that car.yaml of {model} names, or its folder"
         )
-    from dmlgen.carimport.user_car import Labels
+    from dmlgen.carimport.user_car import CarCredit
 
-    labels = Labels(name, **vars(credit))
+    named = CarCredit(name, **vars(credit))
     with option_names("size"):
-        _bring(Path(model), choices.parse(), labels, force, size, device)
+        _bring(Path(model), choices.parse(), named, force, size, device)
 
 
 def _refuse_with_source(
@@ -224,13 +223,13 @@ def _refuse_with_source(
 
 
 def _bring(
-    model: Path, choices: Choices, labels: Labels, force: bool, size: int, device: str
+    model: Path, choices: Choices, credit: CarCredit, force: bool, size: int, device: str
 ) -> None:
     """Convert a user's file to a car, and say what was decided and what remains to be checked."""
     from shlex import quote
 
     from dmlgen.carimport.decide import PaintError
-    from dmlgen.carimport.user_car import bring_car
+    from dmlgen.carimport.user_car import import_user_car
 
     decisions: list[Decision] = []
 
@@ -240,14 +239,14 @@ def _bring(
         say("converting, then rendering a preview from eight sides ...", error=True)
 
     try:
-        imported = bring_car(
-            model, choices, labels, force=force, size=size, device=device, on_decided=decided
+        imported = import_user_car(
+            model, choices, credit, force=force, size=size, device=device, on_decided=decided
         )
     except PaintError as error:
         _show_materials(error.materials)
         raise
     doubts = list(decisions[0].doubts)
-    if not labels.license:
+    if not credit.license:
         doubts.append("the license: pictures of this car must not be published; give --license")
     if doubts:
         say("to check:")
@@ -260,9 +259,9 @@ def _bring(
 
 
 def _convert_again(name: str, source: Path) -> None:
-    from dmlgen.carimport.importer import import_car as convert
+    from dmlgen.carimport.importer import convert_again
 
-    converted = convert(name, source)
+    converted = convert_again(name, source)
     _show_converted(converted.file, converted.size, converted.triangles)
 
 

@@ -12,6 +12,7 @@ import typer
 from dmldata.common.commandline import path_or_url, run_app
 from dmldata.common.errors import InputError, PrismError
 from dmldata.common.option_groups import expand_options
+from dmldata.common.options import AsJson
 from dmldata.common.output import print_rows, say
 from dmldata.common.progress import progress_bar
 from dmldata.common.versions import add_version_option
@@ -19,7 +20,6 @@ from dmlgen.cli.cars import cars
 from dmlgen.cli.export import export
 from dmlgen.cli.plan_options import (
     DEFAULT_RECIPE,
-    AsJson,
     PictureOptions,
     PlanOptions,
     RecipeName,

@@ -12,6 +12,7 @@ import typer
 from dmldata.common.commandline import path_or_url
 from dmldata.common.errors import FieldError
 from dmldata.common.output import say
+from dmlgen.planning.presets import DEVICES, PRESETS
 
 if TYPE_CHECKING:
     from dmlgen.planning.draw import Plan
@@ -76,12 +77,12 @@ class PictureOptions:
         ),
     ] = "256"
     preset: Annotated[
-        str, typer.Option("--preset", help="Render quality: draft, standard or final.")
+        str, typer.Option("--preset", help=f"Render quality: {', '.join(PRESETS)}.")
     ] = "standard"
 
 
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document on stdout, without progress bars.")
+Device = Annotated[
+    str, typer.Option("--device", help=f"Device to render on: {', '.join(DEVICES)}.")
 ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dmldata.common.options import AsJson
 from dmldata.common.output import say
 from dmldata.common.progress import progress_bar
 
@@ -53,10 +54,7 @@ def publish(
             help="Check the dataset and list what would be published, without publishing.",
         ),
     ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print one JSON document on stdout, without progress bars."),
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check a dataset, publish it, and check the published copy.
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dmldata.common.cluster import EXECUTORS
 from dmldata.common.commandline import path_or_url
 from dmldata.common.errors import InputError, PrismError, UnknownNameError
 from dmldata.common.extras import require_extras
 from dmldata.common.option_groups import expand_options
+from dmldata.common.options import Address, AsJson, ExecutorName
 from dmldata.common.output import say
 from dmldata.common.progress import progress_bar
 from dmldata.common.text import command
 from dmlgen.cli.plan_options import (
     DEFAULT_RECIPE,
-    AsJson,
+    Device,
     PictureOptions,
     PlanOptions,
     RecipeName,
@@ -40,7 +45,6 @@ if TYPE_CHECKING:
     from dmlgen.rendering.units import Slice
 
 MAX_MEMORY = 100_000
-EXECUTORS = ("local", "ray")
 _STANDING = {
     True: " (all images of it are rendered)",
     False: " (not running; run the same command again to resume)",
@@ -80,15 +84,8 @@ class ExecutorOptions:
             "workers (1 with --executor ray)."
         ),
     ] = None
-    executor: Annotated[
-        str, typer.Option(help="Where to run: local (this machine) or ray (a Ray cluster).")
-    ] = "local"
-    address: Annotated[
-        str | None,
-        typer.Option(
-            help="Address of the Ray cluster: auto, or host:port; the default starts one here."
-        ),
-    ] = None
+    executor: ExecutorName = "local"
+    address: Address = None
 
 
 @expand_options
@@ -105,9 +102,7 @@ def render(
         ),
     ] = None,
     picture: PictureOptions,
-    device: Annotated[
-        str, typer.Option(help="Device to render on: auto, cpu, cuda or optix.")
-    ] = "auto",
+    device: Device = "auto",
     depth: Annotated[
         bool, typer.Option("--depth", help="Add a map of depth to every sample (16-bit PNG, mm).")
     ] = False,
@@ -155,12 +150,16 @@ def render(
             say_meaningless(plan)
         if manifest is not None:
             _already(manifest, out, as_json)
-            left_out = _left_out(manifest)
-        else:
-            left_out = _render(
+        elif requested_slice is not None:
+            left_out = _render_slice(
                 plan, engine, Path(out), requested_slice, make_executor, limits, as_json
             )
-        _complain(left_out)
+            _complain(left_out)
+            return
+        else:
+            manifest, watch = _render(plan, engine, Path(out), make_executor, limits, out, as_json)
+            _conclude(manifest, out, as_json, watch)
+        _complain(_left_out(manifest))
         return
     if part is not None:
         raise InputError(f"--slice {part}: --out has to be a folder; 'dmlgen merge' accepts a URL")
@@ -191,15 +190,16 @@ def _render_to_url(
     if begun is not None:
         check_request(begun, plan, engine, destination.name)
     local = work_folder(url, work)
-    rendered = finished(plan, engine, local, _other_work(local))
+    manifest = finished(plan, engine, local, _other_work(local))
     destination.check()
-    if rendered is None:
-        named = destination.name
-        left_out = _render(plan, engine, local, None, make_executor, limits, as_json, named)
-    else:
-        left_out = _left_out(rendered)
+    watch = None
+    if manifest is None:
+        manifest, watch = _render(
+            plan, engine, local, make_executor, limits, destination.name, as_json
+        )
     _carry(local, destination, as_json)
-    _complain(left_out)
+    _conclude(manifest, destination.name, as_json, watch)
+    _complain(_left_out(manifest))
 
 
 def status(
@@ -261,9 +261,9 @@ def merge(
     with progress_bar("write shards", None, quiet=as_json) as bar:
         instead = NEW_FOLDER if destination is None else _other_work(local)
         manifest = merge_slices(folders, local, bar.report, instead)
-    _conclude(manifest, where if destination is None else destination.name, as_json, {})
     if destination is not None:
         _carry(local, destination, as_json)
+    _conclude(manifest, where if destination is None else destination.name, as_json)
     _complain(_left_out(manifest))
 
 
@@ -295,66 +295,94 @@ def _make_executor(engine: Engine, options: ExecutorOptions) -> MakeExecutor:
     return on_ray
 
 
+class _Watch:
+    """Shows the progress of a render, and keeps the last of it and how long it took, in seconds."""
+
+    seconds = 0.0
+
+    def __init__(self, show: Callable[[RenderProgress], None], images: int) -> None:
+        from dmlgen.rendering.run import RenderProgress
+
+        self._show = show
+        self.last = RenderProgress("render", images, 0, 0)
+
+    def __call__(self, progress: RenderProgress) -> None:
+        self.last = progress
+        self._show(progress)
+
+
+@contextmanager
+def _watching(staging: Path, images: int, kept_in: str, as_json: bool) -> Iterator[_Watch]:
+    """Show the progress of a render; if it is interrupted, say where what is finished is kept."""
+    from dmlgen.rendering.monitor import watched
+
+    try:
+        with watched(staging, as_json=as_json) as show:
+            watch = _Watch(show, images)
+            yield watch
+            watch.seconds = monotonic() - watch.last.began
+    except KeyboardInterrupt:
+        say(
+            f"what is finished is kept in {kept_in}; run the same command again to resume",
+            error=True,
+        )
+        raise
+
+
 def _render(
     plan: Plan,
     engine: Engine,
     out: Path,
-    part: Slice | None,
+    make_executor: MakeExecutor,
+    limits: Limits,
+    kept_in: str,
+    as_json: bool,
+) -> tuple[Manifest, _Watch]:
+    """Render a plan into a folder."""
+    from dmlgen.rendering.job import staging_of
+    from dmlgen.rendering.run import render as render_plan
+
+    with _watching(staging_of(out, None), len(plan.images), kept_in, as_json) as watch:
+        manifest = render_plan(
+            plan, engine, out, executor=make_executor, limits=limits, on_progress=watch
+        )
+    return manifest, watch
+
+
+def _render_slice(
+    plan: Plan,
+    engine: Engine,
+    out: Path,
+    part: Slice,
     make_executor: MakeExecutor,
     limits: Limits,
     as_json: bool,
-    named: str | None = None,
 ) -> dict[str, str]:
-    """Render a plan or a slice of it into a folder and report the outcome.
+    """Render a slice of a plan into a folder and report the outcome.
 
     Returns:
         Keys of the images that are left out, with the reason.
     """
     from dmlgen.rendering.job import staging_of
-    from dmlgen.rendering.monitor import time_split, watched
-    from dmlgen.rendering.run import RenderProgress, render_slice
-    from dmlgen.rendering.run import render as render_plan
+    from dmlgen.rendering.run import render_slice
 
-    last = RenderProgress("render", len(plan.images), 0, 0)
-
-    def note(progress: RenderProgress) -> None:
-        nonlocal last
-        last = progress
-        watch(progress)
-
-    try:
-        with watched(staging_of(out, part), as_json=as_json) as watch:
-            if part is None:
-                manifest = render_plan(
-                    plan, engine, out, executor=make_executor, limits=limits, on_progress=note
-                )
-            else:
-                set_aside = render_slice(
-                    plan, engine, out, part, executor=make_executor, limits=limits, on_progress=note
-                )
-    except KeyboardInterrupt:
-        say(
-            f"what is finished is kept in {named or out}; run the same command again to resume",
-            error=True,
+    with _watching(staging_of(out, part), len(plan.images), str(out), as_json) as watch:
+        set_aside = render_slice(
+            plan, engine, out, part, executor=make_executor, limits=limits, on_progress=watch
         )
-        raise
-    speed = _speed(last)
-    if part is None:
-        _conclude(manifest, named or str(out), as_json, speed, time_split(last))
-        _say_without_car(last, as_json)
-        return _left_out(manifest)
     if as_json:
-        say(json.dumps({"event": "done", "slice": str(part), "out": str(out), **speed}))
+        event = {"event": "done", "slice": str(part), "out": str(out), **_speed(watch)}
+        say(json.dumps(event))
     else:
         merge = command("dmlgen", "merge", out)
         say(f"slice {part} is rendered; when all {part.of} are rendered, run: {merge}")
-        _say_without_car(last, as_json)
+        _say_without_car(watch.last)
     return set_aside
 
 
-def _say_without_car(progress: RenderProgress, as_json: bool) -> None:
+def _say_without_car(progress: RenderProgress) -> None:
     keys = sorted(progress.without_car)
-    if keys and not as_json:
+    if keys:
         more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
         say(
             f"note: no car is seen in {', '.join(keys[:3])}{more}: the camera stands too far "
@@ -362,17 +390,17 @@ def _say_without_car(progress: RenderProgress, as_json: bool) -> None:
         )
 
 
-def _speed(progress: RenderProgress) -> dict[str, float]:
-    from time import monotonic
-
-    seconds = monotonic() - progress.began
-    fresh = progress.total - progress.resumed
-    return {"seconds": round(seconds, 1), "images_per_hour": round(fresh / seconds * 3600)}
+def _speed(watch: _Watch) -> dict[str, float]:
+    images = watch.last.total - watch.last.resumed
+    per_hour = images / watch.seconds * 3600
+    return {"seconds": round(watch.seconds, 1), "images_per_hour": round(per_hour)}
 
 
-def _conclude(
-    manifest: Manifest, out: str, as_json: bool, speed: dict[str, float], split: str = ""
-) -> None:
+def _conclude(manifest: Manifest, out: str, as_json: bool, watch: _Watch | None = None) -> None:
+    """Say that a dataset is complete, where, and after a render how long it took."""
+    from dmlgen.rendering.monitor import time_split
+
+    speed = {} if watch is None else _speed(watch)
     if as_json:
         summary = {"out": out, "images": manifest.images, "fingerprint": manifest.fingerprint}
         left_out = [image.model_dump() for image in manifest.set_aside]
@@ -382,15 +410,18 @@ def _conclude(
             f" in {speed['seconds']:.0f} s ({speed['images_per_hour']} per hour)" if speed else ""
         )
         say(f"{manifest.images} images{took}: {out}")
+        split = "" if watch is None else time_split(watch.last)
         if split:
             say(f"time of the workers: {split}")
         say(_next_commands(out))
+        if watch is not None:
+            _say_without_car(watch.last)
 
 
 def _already(manifest: Manifest, out: str, as_json: bool) -> None:
     """Say that a dataset was rendered before."""
     if as_json:
-        _conclude(manifest, out, as_json, {})
+        _conclude(manifest, out, as_json)
         return
     made_with = f" with Blender {manifest.versions['bpy']}" if "bpy" in manifest.versions else ""
     say(
@@ -439,8 +470,6 @@ def _carry(local: Path, destination: Destination, as_json: bool) -> None:
             raise PrismError(f"{local}: another process has already uploaded the dataset")
         destination.put(local, bar.report)
         shutil.rmtree(local)
-    if not as_json:
-        say(f"the dataset is at {destination.name}")
 
 
 def _status_of(staging: Path) -> dict[str, Any]:

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dmldata.common.contact_sheet import grid
 from dmldata.common.cores import usable_cores
 from dmldata.common.errors import InputError
 from dmldata.common.files import atomic_folder
 from dmldata.common.pages import shared_style
 from dmldata.common.progress import Progress
-from dmldata.contract.contact_sheet import grid
 from dmldata.contract.decode import MAX_DEPTH, decode_depth
 from dmldata.contract.parts import Part
 from dmldata.dataset import Dataset, Item, open_dataset

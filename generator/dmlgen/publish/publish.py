@@ -200,7 +200,7 @@ def restated(manifest: Manifest, version: str | None, creator: str | None = None
     """
     changes: dict[str, str] = {}
     if creator is not None:
-        if not one_paragraph(creator) or len(creator.splitlines()) > 1:
+        if not one_paragraph(creator) or creator.splitlines() != [creator]:
             raise InputError(f"--creator {creator!r}: has to be a name on one line")
         changes["creator"] = creator
     if version is not None:
@@ -210,6 +210,8 @@ def restated(manifest: Manifest, version: str | None, creator: str | None = None
     try:
         return read_manifest(json.dumps(manifest.model_dump(mode="json") | changes))
     except DatasetError:
+        if version is None:
+            raise
         raise InputError(f"--version {version}: has to be three numbers, such as 1.0.0") from None
 
 

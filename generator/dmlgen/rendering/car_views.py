@@ -9,9 +9,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from dmldata.common.contact_sheet import grid
 from dmldata.common.errors import InputError
 from dmldata.common.files import write_atomic
-from dmldata.contract.contact_sheet import grid
 from dmlgen.blender import call_in_blender
 from dmlgen.catalog.assets import car_mesh, user_folder_variable
 from dmlgen.factors.registry import DEFAULTS

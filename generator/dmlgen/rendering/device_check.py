@@ -20,6 +20,8 @@ SIZE = 128
 """Width and height of the picture in pixels."""
 VALUES: dict[str, Value] = {**DEFAULTS, "environment": "car_park", "lights_on": 1.0, "dirt": 0.3}
 """A scene with sky, textures, glass, metallic paint and lamps."""
+Photo = tuple[bytes, bytes, float]
+"""A picture, its mask (image files) and the seconds that they took."""
 MAX_DIFFERENCE = 1.0
 """Mean difference of two pictures, of 255, up to which they count as the same."""
 MIN_MASK = 0.995
@@ -65,10 +67,16 @@ def compare_with_cpu(device: str) -> Agreement:
     """
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "blender.log"
-        (jpg, mask, seconds), (cpu_jpg, cpu_mask, cpu_seconds) = (
+        of_device, of_cpu = (
             call_in_blender(_photograph, log, Engine("draft", SIZE, name), VALUES, Path(folder))
             for name in (device, "cpu")
         )
+    return agreement_of(of_device, of_cpu)
+
+
+def agreement_of(of_device: Photo, of_cpu: Photo) -> Agreement:
+    """Compare two pictures of one scene, their masks, and the time they took."""
+    (jpg, mask, seconds), (cpu_jpg, cpu_mask, cpu_seconds) = of_device, of_cpu
     return Agreement(
         difference=float(np.abs(_pixels(jpg) - _pixels(cpu_jpg)).mean()),
         mask=float((_pixels(mask) == _pixels(cpu_mask)).mean()),
@@ -77,10 +85,8 @@ def compare_with_cpu(device: str) -> Agreement:
     )
 
 
-def _photograph(
-    engine: Engine, values: dict[str, Value], scratch: Path
-) -> tuple[bytes, bytes, float]:
-    """Return picture, mask and seconds of the second of two equal frames. Imports Blender."""
+def _photograph(engine: Engine, values: dict[str, Value], scratch: Path) -> Photo:
+    """Return the second of two equal frames. Imports Blender."""
     from dmlgen.scene.picture import Photographer
     from dmlgen.scene.stage import Stage
 

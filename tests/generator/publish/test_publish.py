@@ -319,7 +319,7 @@ def test_a_version_is_in_the_manifest_and_in_the_card(dataset):
 
 def test_who_publishes_is_in_the_card_and_in_the_citation(dmlgen, dataset, tmp_path):
     options = ("--to", tmp_path / "p", "--creator")
-    for nobody in ("", "a\nb"):
+    for nobody in ("", "a\nb", "a\n"):
         code, _, err = dmlgen("publish", dataset, *options, nobody)
         assert code == 2
         assert "has to be a name on one line" in err

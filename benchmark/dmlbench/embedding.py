@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dmlbench.models.contract import LoadedModel, run_model
 from dmlbench.models.execution import evaluated, full_precision, move_model, pick_device
-from dmldata.common.errors import ModelError
+from dmldata.common.errors import InputError, ModelError
 from dmldata.common.progress import Advance
 
 
@@ -44,8 +44,10 @@ def embed(
         [N, D] float32.
 
     Raises:
+        InputError: the batch size is below 1.
         ModelError: an embedding is not finite, or its number of dimensions differs from
             `model.dimensions`.
+        DatasetError: an image has more than 8 bits per channel.
 
     >>> from dmlbench.models import Preprocessing, load_model
     >>> network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten())
@@ -53,6 +55,8 @@ def embed(
     >>> embed(model, [Image.new("RGB", (40, 30))] * 3, device="cpu").shape
     (3, 12)
     """
+    if batch_size < 1:
+        raise InputError(f"batch_size {batch_size}; valid: at least 1")
     place = pick_device(device)
     move_model(model.model, place)
     rows: list[NDArray[np.float32]] = []

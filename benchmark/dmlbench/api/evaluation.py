@@ -96,6 +96,8 @@ def evaluate(
 
 def _settings(settings: dict[str, Any]) -> Settings:
     """Return the settings, checked before anything is loaded."""
+    if isinstance(settings.get("only"), list):
+        settings = settings | {"only": tuple(settings["only"])}
     try:
         chosen = Settings(**settings)
     except ValidationError as reason:

@@ -69,8 +69,8 @@ def score(
             is the property `label`. Kinds are inferred as from a file, and notes say which were:
             text is categorical, as are whole numbers that occur twice or more on average; other
             numbers are linear and put into bins. So name the kind of class ids, or give them as
-            text. A column `scene_id` holds the scene of each image, without a gap; an empty cell
-            of another is an image without a label.
+            text. A column `key` is left out, and `scene_id` holds the scene of each image, without
+            a gap; an empty cell of another is an image without a label.
         kinds: what is known of a property: its kind ('categorical', 'linear', 'cyclic', 'ignore'),
             or a dictionary as in a property file: `{"kind": "cyclic", "period": 360}`.
         settings: as of `dmlbench.scores.score_properties`: seed, intervals, chance, permutations,
@@ -102,6 +102,10 @@ def score(
             f"score: {reason}; valid: {', '.join(field.name for field in fields(ScoreSettings))}"
         ) from None
     chosen.check()
+    if chosen.device != "cpu":
+        from dmlbench.models.execution import pick_device
+
+        pick_device(chosen.device)
     scored = measure_properties(array, table.properties, chosen, scenes=table.scenes)
     notes = (*scored.notes, *table.notes)
     return ScoredEmbeddings(scored.model_copy(update={"notes": notes}))
@@ -112,6 +116,8 @@ def _array(embeddings: object) -> NDArray[Any]:
     if hasattr(embeddings, "detach"):
         tensor = embeddings.detach().cpu()
         return np.asarray((tensor if tensor.dtype.itemsize > 2 else tensor.float()).numpy())
+    if isinstance(embeddings, list | tuple):
+        embeddings = [_array(row) if hasattr(row, "detach") else row for row in embeddings]
     try:
         return np.asarray(embeddings)
     except ValueError as error:
@@ -120,28 +126,38 @@ def _array(embeddings: object) -> NDArray[Any]:
 
 def _columns(labels: object) -> dict[str, list[Cell]]:
     """Return labels as columns of plain cells; one array is the column `label`."""
-    if isinstance(labels, pd.DataFrame):
-        return {str(name): _cells(labels[name]) for name in labels.columns}
-    if isinstance(labels, Mapping):
-        return {str(name): _cells(cells) for name, cells in labels.items()}
+    if isinstance(labels, pd.DataFrame | Mapping):
+        names = [str(name) for name in labels]
+        if not names:
+            raise InputError("labels: no column; valid: a column per property, or one array")
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(f"labels: two columns are called '{twice}'; valid: one per property")
+        return {str(name): _cells(labels[name]) for name in labels}
     name = labels.name if isinstance(labels, pd.Series) and labels.name is not None else "label"
     return {str(name): _cells(labels)}
 
 
 def _cells(values: Any) -> list[Cell]:
     array = _array(values) if hasattr(values, "detach") else values
+    # As objects, whole numbers of a list with a gap do not become floats, which round large ones.
+    as_they_are = object if isinstance(array, list | tuple) else None
     try:
-        return [_cell(value) for value in pd.Series(array).tolist()]
-    except ValueError:
+        return [_cell(value) for value in pd.Series(array, dtype=as_they_are).tolist()]
+    except (TypeError, ValueError):
         raise InputError(
-            "labels: more than one dimension; valid: one label per embedding, or a dictionary with "
-            "a column per property"
+            f"labels: {type(values).__name__} with more than one dimension, or without an order; "
+            "valid: one label per embedding, or a dictionary with a column per property"
         ) from None
 
 
 def _cell(value: Any) -> Cell:
     if value is None or value is pd.NaT or value is pd.NA:
         return None
+    if isinstance(value, list | tuple | set | dict):
+        raise TypeError
+    if hasattr(value, "item"):
+        value = value.item()
     return value if isinstance(value, str | int | float | bool) else str(value)
 
 
@@ -151,8 +167,9 @@ def _specs(kinds: Mapping[str, str | Mapping[str, Any]]) -> dict[str, PropertySp
     specs = {}
     for name, known in kinds.items():
         try:
-            spec = {"kind": known} if isinstance(known, str) else dict(known)
-            specs[name] = PropertySpec(**spec)
+            if not isinstance(known, str | Mapping):
+                raise InputError(f"kinds: {name}: {known!r}; valid: a kind, or a dictionary")
+            specs[name] = PropertySpec(**({"kind": known} if isinstance(known, str) else known))
         except ValidationError as reason:
             raise InputError(f"kinds: {name}: {explain(reason, PropertySpec)}") from None
     return specs

@@ -43,11 +43,11 @@ def properties_step(bench: Workbench) -> PropertiesFile:
         return left
     if left is not None:
         bench.say(f"properties: made again ({changes(left.request, request)})")
+    properties = dataset_properties(bench.dataset, request.only)
     blocks = bench.blocks("embeddings")
     embeddings = _embed(bench, blocks) if left is None else bench.folder.read_embeddings()
     device = str(bench.local_device) if bench.local_device.type == "cuda" else "cpu"
     with bench.step("properties"), bench.progress("score properties", None) as bar:
-        properties = dataset_properties(bench.dataset, request.only)
         scenes = scene_ids(bench.dataset)
         scored = measure_properties(
             embeddings,

@@ -93,5 +93,5 @@ def _exact(
             f"{name}: {len(query)} queries and {len(reference)} other references; valid: "
             f"references that are the queries, or exclude=('{name}',)"
         )
-    value = score(query.cpu().numpy(), query_labels.cpu().numpy())
+    value = score(query.detach().cpu().numpy(), query_labels.cpu().numpy())
     return math.nan if value is None else value

@@ -56,9 +56,9 @@ class FittedModel(nn.Module):
 def adapt(loaded: LoadedModel, output: str | None) -> LoadedModel:
     """Find out what a model accepts and returns, and wrap it where that differs from the contract.
 
-    Half precision becomes float32. Of several outputs, the embedding is selected. A model that was
-    exported for one batch size gets batches of that size. A model that cannot read channels-last
-    images (a `view` after a convolution) gets contiguous ones.
+    Half and double precision become float32. Of several outputs, the embedding is selected. A model
+    that was exported for one batch size gets batches of that size. A model that cannot read
+    channels-last images (a `view` after a convolution) gets contiguous ones.
 
     Args:
         output: name or number of the output that is the embedding; None to detect it.
@@ -68,9 +68,9 @@ def adapt(loaded: LoadedModel, output: str | None) -> LoadedModel:
     """
     model, reference = loaded.model, loaded.reference
     notes = list(loaded.notes)
-    if isinstance(model, nn.Module) and _is_half(model):
+    if isinstance(model, nn.Module) and (kinds := _other_precisions(model)):
         model.float()
-        notes.append("half-precision weights: run in float32")
+        notes.append(f"weights in {', '.join(sorted(kinds))}: run in float32")
     with evaluated(model), torch.no_grad():
         batch, returned = _first_pass(model, loaded.preprocessing.input_size, reference)
         chosen = choose_output(returned, output, reference)
@@ -115,8 +115,8 @@ def choose_output(returned: Any, output: str | None, reference: str) -> str | No
         if output not in entries:
             raise ModelError(f"{reference}: output={output}: no such output; valid: {listed}")
         return output
-    named = [name for name in EMBEDDING_NAMES if name in entries]
     flat = [name for name, value in entries.items() if _is_embedding(value)]
+    named = [name for name in EMBEDDING_NAMES if name in flat]
     if named or len(flat) == 1:
         return (named or flat)[0]
     raise ModelError(
@@ -171,7 +171,7 @@ def _first_pass(model: EmbeddingModel, size: tuple[int, int], reference: str) ->
     accepted: list[tuple[int, Any]] = []
     for batch in _BATCHES:
         try:
-            output = model(torch.zeros(batch, 3, *size))
+            output = model(torch.zeros(batch, 3, *size, dtype=torch.float32))
         except Exception as error:
             first = first or error
             continue
@@ -211,9 +211,10 @@ def reads_channels_last(model: FittedModel, images: Tensor) -> bool:
     return bool((embeddings - expected).norm() <= _TOLERANCE * expected.norm())
 
 
-def _is_half(model: nn.Module) -> bool:
-    kinds = {tensor.dtype for tensor in model.parameters()}
-    return bool(kinds & {torch.float16, torch.bfloat16})
+def _other_precisions(model: nn.Module) -> set[str]:
+    """Return the floating point types of a model's weights beside float32."""
+    others = (torch.float16, torch.bfloat16, torch.float64)
+    return {str(p.dtype).removeprefix("torch.") for p in model.parameters() if p.dtype in others}
 
 
 def _is_quantized(model: EmbeddingModel) -> bool:
@@ -225,4 +226,5 @@ def _is_quantized(model: EmbeddingModel) -> bool:
 
 
 def _noise(count: int, size: tuple[int, int]) -> Tensor:
-    return torch.randn(count, 3, *size, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(count, 3, *size, generator=generator, dtype=torch.float32)

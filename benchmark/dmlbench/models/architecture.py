@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from dmlbench.models.checkpoint import read_checkpoint
+from dmlbench.models.checkpoint import network_part, read_checkpoint
 from dmlbench.models.network import EmbeddingNetwork
 from dmlbench.models.reference_query import parse_reference
-from dmlbench.models.weights import difference, find_weights, match_weights
+from dmlbench.models.weights import difference, find_weights, listed, match_weights
 from dmldata.common.errors import ModelError, UnknownNameError
 
 OPTIONS = ("pretrained", "seed", "weights", "embedder", "head", "key")
@@ -111,14 +111,15 @@ def fill(architecture: Architecture, query: Query, reference: str) -> Filled:
     """
     path = find_weights(query.weights or "")
     checkpoint = read_checkpoint(path, query.key)
-    state = {
-        name: tensor
-        for name, tensor in checkpoint.state.items()
-        if not name.startswith(architecture.unused)
-    }
     notes = [checkpoint.note] if checkpoint.note else []
     model = architecture.body
     body_state = model.state_dict()
+    part, others = network_part(checkpoint.state, body_state.keys())
+    if others:
+        notes.append(f"left out of {path.name}, as beside the network: {listed(others)}")
+    state = {
+        name: tensor for name, tensor in part.items() if not name.startswith(architecture.unused)
+    }
     matched = match_weights(body_state, state)
     if matched is None and query.head == "drop":
         matched = match_weights(

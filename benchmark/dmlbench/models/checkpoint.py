@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,6 +79,32 @@ def without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
         if state and all(name.startswith(prefix) for name in state):
             return without_prefixes({name[len(prefix) :]: value for name, value in state.items()})
     return state
+
+
+def network_part(
+    state: dict[str, Tensor], names: Collection[str]
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Return the tensors of a network that lie under a prefix beside others, such as a loss's.
+
+    Args:
+        state: by name, without prefixes that all of them share.
+        names: those of the network's tensors.
+
+    Returns:
+        The tensors under the first prefix with all of these names, and the names of the others;
+        `state` and none if there is no such prefix.
+
+    >>> state = {"model.a": torch.zeros(1), "criterion.W": torch.zeros(1)}
+    >>> part, others = network_part(state, ["a"])
+    >>> list(part), others
+    (['a'], ['criterion.W'])
+    """
+    for prefix in PREFIXES:
+        under = {n[len(prefix) :]: x for n, x in state.items() if n.startswith(prefix)}
+        part = without_prefixes(under)
+        if set(names) <= part.keys():
+            return part, [name for name in state if not name.startswith(prefix)]
+    return state, []
 
 
 def what_it_is_instead(path: Path) -> str | None:

@@ -93,18 +93,19 @@ class LoadedModel:
 
 
 def count_dimensions(model: EmbeddingModel, preprocessing: Preprocessing, reference: str) -> int:
-    """Return the number of embedding dimensions D, from one forward pass on a zero image.
+    """Return the number of embedding dimensions D, from one forward pass on noise.
 
     Raises:
         ModelError: the pass fails, or does not return one finite floating point row [1, D].
     """
-    zeros = torch.zeros(1, 3, *preprocessing.input_size)
+    generator = torch.Generator().manual_seed(0)
+    size = (1, 3, *preprocessing.input_size)
     try:
         with evaluated(model), torch.no_grad():
-            embeddings = model(zeros)
+            embeddings = model(torch.randn(size, generator=generator, dtype=torch.float32))
     except Exception as error:
         raise ModelError(
-            f"{reference}: a forward pass on zeros {list(zeros.shape)} fails: {error_line(error)}"
+            f"{reference}: a forward pass on noise {list(size)} fails: {error_line(error)}"
         ) from error
     if not isinstance(embeddings, Tensor):
         raise ModelError(
@@ -117,7 +118,7 @@ def count_dimensions(model: EmbeddingModel, preprocessing: Preprocessing, refere
             f"{reference}: returns {embeddings.dtype}, expected floating point embeddings"
         )
     if not bool(torch.isfinite(embeddings).all()):
-        raise ModelError(f"{reference}: the embedding of zeros is not finite")
+        raise ModelError(f"{reference}: the embedding of noise is not finite")
     return int(embeddings.shape[1])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
@@ -82,20 +82,24 @@ def frozen(model: Callee) -> Iterator[None]:
 def full_precision() -> Iterator[None]:
     """Run products of matrices and convolutions in float32, whatever the user's program allows.
 
-    Neither TF32 nor bfloat16 inside, and deterministic kernels on an NVIDIA device.
+    Neither TF32 nor bfloat16 nor autocast inside, and deterministic kernels on an NVIDIA device.
     """
     allowed = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
-    convolutions: AbstractContextManager[None] = nullcontext()
-    if torch.cuda.is_available():
-        convolutions = torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-        )
-    try:
-        with convolutions:
+    with ExitStack() as contexts:
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                contexts.enter_context(torch.autocast(kind, enabled=False))
+        if torch.cuda.is_available():
+            contexts.enter_context(
+                torch.backends.cudnn.flags(
+                    enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+                )
+            )
+        try:
             yield
-    finally:
-        torch.set_float32_matmul_precision(allowed)
+        finally:
+            torch.set_float32_matmul_precision(allowed)
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def load(reference: str, options: ModelOptions) -> LoadedModel:
     folder = _transformer_of_sentence_transformers(folder)
     config = _json(folder / "config.json", reference)
     network, missing = _network(folder, config, reference)
-    chosen = _pool(network, config, missing, pool)
+    chosen = _pool(network, config, missing, pool, reference)
     if chosen == "pooler" and any("pooler" in name for name in missing):
         raise ModelError(
             f"{reference}: its weights lack the pooler ({missing[0]}); valid: ?pool=cls, ?pool=mean"
@@ -117,6 +117,10 @@ def _parse(reference: str) -> tuple[str, str | None, str | None]:
 def _folder(place: str, revision: str | None, reference: str) -> Path:
     folder = Path(place)
     if folder.is_dir():
+        if revision is not None:
+            raise ModelError(
+                f"{reference}: a folder has no revisions; valid: revision with hf:owner/name"
+            )
         return folder
     if place.count("/") != 1 or place.startswith((".", "/", "~")):
         raise ModelError(f"{reference}: no such folder; valid: hf:FOLDER or hf:owner/name")
@@ -207,12 +211,18 @@ def _pool(
     config: dict[str, Any],
     missing: tuple[str, ...],
     pool: str | None,
+    reference: str,
 ) -> str:
-    if pool is not None:
-        return pool
     size = 2 * [_input_side(config)]
     with torch.no_grad():
         output = network.eval()(pixel_values=torch.zeros(1, 3, *size))
+    if pool == "cls" and output.last_hidden_state.ndim == 4:
+        raise ModelError(
+            f"{reference}: it has a feature for each place and no first token; valid: ?pool=mean, "
+            "?pool=pooler"
+        )
+    if pool is not None:
+        return pool
     if output.get("image_embeds") is not None:
         return "projection"
     if output.get("pooler_output") is not None and not any("pooler" in name for name in missing):

@@ -7,6 +7,7 @@ import copy
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from dmlbench.models.captured import captured_tensors
 from dmlbench.models.contract import EmbeddingModel, LoadedModel, make_id
 from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
@@ -45,6 +46,8 @@ def in_memory(
             raise ModelError(f"{name}: the network is lazy; run it once before it is measured")
         model = _copied(network, name)
         weights = hash_tensors(model.state_dict())
+    elif captured := captured_tensors(network):
+        weights = hash_tensors(captured)
     chosen, notes = choose_preprocessing(network, preprocessing, options, name)
     loss, distance = options.explained_by(None, "")
     return LoadedModel(

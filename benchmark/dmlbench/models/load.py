@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +54,7 @@ _VALID = (
 
 @expand_options
 def load_model(
-    reference: str | EmbeddingModel | LoadedModel,
+    reference: str | os.PathLike[str] | EmbeddingModel | LoadedModel,
     *,
     preprocessing: object | None = None,
     options: ModelOptions,
@@ -70,7 +71,7 @@ def load_model(
             `timm:NAME?weights=FILE`, `python:module:function`, `reality-check:FOLDER` or
             `embeddings:FILE.npy`; or a network in memory: a module, of which a copy is measured,
             or a function that maps images [B, 3, H, W] to embeddings [B, D]. A loaded model is
-            returned as it is.
+            returned as it is, and takes no options.
         preprocessing: of a network in memory: a `Preprocessing`, torchvision transforms, a data
             config of timm or a processor of transformers; by default its own where it is of timm,
             else ImageNet's.
@@ -89,7 +90,10 @@ def load_model(
     (12, (32, 32))
     """
     if isinstance(reference, LoadedModel):
+        _refuse_options(preprocessing, options)
         return reference
+    if isinstance(reference, os.PathLike):
+        reference = os.fspath(reference)
     if not isinstance(reference, str):
         return _fitted(in_memory(reference, preprocessing, options), None, options)
     if preprocessing is not None:
@@ -104,6 +108,25 @@ def load_model(
         if isinstance(loaded, StoredEmbeddings):
             return loaded
         return _fitted(loaded, output, options)
+
+
+def _refuse_options(preprocessing: object | None, options: ModelOptions) -> None:
+    """Refuse what would change a model that is loaded already.
+
+    Raises:
+        ModelError: names the first such option.
+    """
+    chosen = {"preprocessing": preprocessing} | {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(options)
+        if field.name not in ("trust_pickle", "seed", "allow_unstable")
+    }
+    for name, value in chosen.items():
+        if value is not None:
+            raise ModelError(
+                f"{name}: not with a model that is loaded already; valid: in the call of "
+                "load_model that loads it"
+            )
 
 
 def _fitted(loaded: LoadedModel, output: str | None, options: ModelOptions) -> LoadedModel:
@@ -147,7 +170,7 @@ def _probed(loaded: LoadedModel, options: ModelOptions) -> LoadedModel:
     note = f"{UNSTABLE}: the embedding is no function of the image: {result.instability}"
     return dataclasses.replace(
         loaded,
-        id=with_behavior(loaded.id, f"unstable {loaded.notes}"),
+        id=with_behavior(loaded.id, f"unstable {result.digest}"),
         notes=(*loaded.notes, note),
     )
 

@@ -90,7 +90,11 @@ def _input_shape(session: Any, reference: str) -> tuple[int | None, tuple[int, i
     """Return the batch size and (H, W) in pixels; each is None if the model accepts any."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     shape = inputs[0].shape if len(inputs) == 1 and len(outputs) == 1 else []
-    if len(shape) != 4 or shape[1] not in (3, None) or inputs[0].type != "tensor(float)":
+    if (
+        len(shape) != 4
+        or (isinstance(shape[1], int) and shape[1] != 3)
+        or inputs[0].type != "tensor(float)"
+    ):
         takes = ", ".join(f"{tensor.type} {tensor.shape}" for tensor in inputs)
         raise ModelError(
             f"{reference}: from {takes or 'no input'} to {len(outputs)} outputs; valid: from one "

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from dmlbench.maps.geometry import Geometry
 from dmldata.common.errors import ModelError, UnknownNameError
+from dmldata.contract.decode import check_eight_bits
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -97,11 +99,16 @@ class Preprocessing:
         return Geometry((height, width), resized, (top, left), self.input_size)
 
     def to_tensor(self, image: Image.Image) -> Tensor:
-        """Return the model's input [3, H, W] float32 for one image of any size and mode."""
+        """Return the model's input [3, H, W] float32 for one image; see `pixels`."""
         return self.normalized(torch.from_numpy(self.pixels(image))).contiguous()
 
     def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
-        """Return the pixels [H, W, 3] that the model sees of an image of any size and mode."""
+        """Return the pixels [H, W, 3] that the model sees of an image of any size.
+
+        Raises:
+            DatasetError: the image has more than 8 bits per channel.
+        """
+        check_eight_bits(image, "image")
         geometry = self.geometry(image.width, image.height)
         (rows, columns), (top, left) = geometry.resized, geometry.offset
         height, width = self.input_size
@@ -170,21 +177,24 @@ mean 0.485 0.456 0.406, std 0.229 0.224 0.225
 
 
 def _size(field: str, value: Any) -> tuple[int, int]:
-    pair = (value, value) if isinstance(value, int) else value
+    pair = (value, value) if isinstance(value, Integral) else value
     if (
         not isinstance(pair, list | tuple)
         or len(pair) != 2
-        or not all(type(side) is int and 0 < side <= MAX_SIDE for side in pair)
+        or not all(
+            isinstance(side, Integral) and not isinstance(side, bool) and 0 < side <= MAX_SIDE
+            for side in pair
+        )
     ):
         raise ModelError(
             f"{field} {value} is not valid; valid: 1 to {MAX_SIDE} pixels, or height and width"
         )
-    return pair[0], pair[1]
+    return int(pair[0]), int(pair[1])
 
 
 def _channels(field: str, value: Any) -> tuple[float, float, float]:
-    values = value if isinstance(value, list | tuple) else ()
-    numbers = tuple(float(v) for v in values if isinstance(v, int | float))
+    values = value if isinstance(value, list | tuple | np.ndarray) else ()
+    numbers = tuple(float(v) for v in values if isinstance(v, Real))
     if not len(values) == len(numbers) == 3 or not all(map(math.isfinite, numbers)):
         raise ModelError(f"{field} {value} is not valid; valid: one number for each of 3 channels")
     return numbers

@@ -22,6 +22,8 @@ _PASSED_BY = frozenset(
     {"ToTensor", "MaybeToTensor", "PILToTensor", "ToImage", "RGB", "MaybeConvertMode"}
 )
 """Transforms that change nothing about what the network sees."""
+_SCALING = frozenset({"ToTensor", "MaybeToTensor"})
+"""Those among them after which values are 0 to 1."""
 _AS_RGB = frozenset({"_convert_to_rgb", "_convert_image_to_rgb"})
 """Functions of open_clip and CLIP that do the same."""
 _CLOSE = 0.05
@@ -177,15 +179,22 @@ def _of_steps(steps: Sequence[object]) -> Preprocessing:
     placed = [kind for step in steps if (kind := type(step).__name__) in ("Resize", "CenterCrop")]
     if placed not in (["Resize"], ["Resize", "CenterCrop"], ["CenterCrop"], []):
         raise ModelError(f"preprocessing: {', then '.join(placed)}; valid: Resize, then CenterCrop")
+    scaled = False
     for step in steps:
         kind = type(step).__name__
         if kind in _STEPS:
-            read |= _STEPS[kind](step)
+            fields = _STEPS[kind](step)
+            if scaled and "scale" in fields:
+                continue  # a change of type alone: an earlier step has scaled the values
+            if fields.keys() & read.keys():
+                raise ModelError(f"preprocessing: a second {kind}; valid: {VALID}")
+            read |= fields
         elif kind not in _PASSED_BY and getattr(step, "__name__", "") not in _AS_RGB:
             raise ModelError(
                 f"preprocessing: {getattr(step, '__name__', kind)} has no counterpart; valid: "
                 f"{VALID}"
             )
+        scaled = scaled or kind in _SCALING or read.get("scale") == 1
     missing = [name for name in ("resize", "mean") if name not in read]
     if missing:
         steps_of = {"resize": "Resize", "mean": "Normalize"}
@@ -201,6 +210,8 @@ def _of_steps(steps: Sequence[object]) -> Preprocessing:
 
 def _read_resize(step: Any) -> dict[str, Any]:
     size = step.size
+    if getattr(step, "max_size", None) is not None:
+        raise ModelError(f"preprocessing: Resize with max_size {step.max_size}; valid: {VALID}")
     one_side = isinstance(size, int) or len(size) == 1
     interpolation = getattr(step.interpolation, "value", step.interpolation)
     return {

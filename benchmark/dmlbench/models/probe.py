@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from dmlbench.models.contract import LoadedModel, run_model
-from dmlbench.models.execution import evaluated, full_precision
+from dmlbench.models.execution import evaluated, full_precision, seeded
 from dmldata.common.errors import ModelError
 
 IMAGES = 3
@@ -32,6 +32,8 @@ class Probe(NamedTuple):
 
     Attributes:
         digest: hash of the embeddings, equal for models whose embeddings differ by rounding alone.
+            Of an unstable model those that follow a fixed random state; if it draws its numbers
+            elsewhere, every call gives another.
         instability: why an embedding depends on more than its image; None if it does not.
     """
 
@@ -50,16 +52,19 @@ def probe(loaded: LoadedModel) -> Probe:
         ModelError: the model fails on the images.
     """
     images = probe_images(loaded)
-    with evaluated(loaded.model), full_precision(), torch.no_grad():
+    with evaluated(loaded.model), full_precision(), seeded(0), torch.no_grad():
         alone = np.concatenate([_embed(loaded, images[row : row + 1]) for row in range(IMAGES)])
         again = _embed(loaded, images[:1])
         together = _embed(loaded, images)
     twice, batched = _apart(alone[:1], again), _apart(alone, together)
     if twice > UNSTABLE:
-        return Probe("", f"an image embedded twice lies {twice:.2g} of its length apart")
+        return Probe(
+            _digest(alone), f"an image embedded twice lies {twice:.2g} of its length apart"
+        )
     if batched > UNSTABLE:
         return Probe(
-            "", f"an image embedded alone and in a batch lies {batched:.2g} of its length apart"
+            _digest(alone),
+            f"an image embedded alone and in a batch lies {batched:.2g} of its length apart",
         )
     return Probe(_digest(alone), None)
 

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from dmlbench.models.captured import captured_tensors
 from dmlbench.models.contract import LoadedModel, make_id
 from dmlbench.models.execution import seeded
 from dmlbench.models.options import ModelOptions
@@ -83,6 +84,8 @@ def _hash(model: Any, reference: str, function: Callable[[], Any]) -> str:
         if any(map(is_lazy, model.parameters())):
             raise ModelError(f"{reference}: the model is lazy; run it once before returning it")
         weights = hash_tensors(model.state_dict())
+    elif captured := captured_tensors(model):
+        weights = hash_tensors(captured)
     # The behavior of a network depends on its source code as well as on its weights.
     content = source_sha256(function)
     return hashlib.sha256(f"{reference}\n{content}\n{weights}".encode()).hexdigest()

@@ -20,6 +20,7 @@ from torch import nn
 
 from dmlbench.models.checkpoint import read_checkpoint
 from dmlbench.models.contract import FOR_WEIGHTS, LoadedModel
+from dmlbench.models.execution import evaluated
 from dmlbench.models.metadata import FILE_NAME, Metadata, describe_model
 from dmlbench.models.options import ModelOptions
 from dmlbench.models.preprocessing import Preprocessing
@@ -75,15 +76,10 @@ def write_torchscript(model: nn.Module, metadata: Metadata, path: Path) -> Path:
     """Write a model with the given metadata as a TorchScript file; see `save_torchscript`."""
     # PyTorch ends the process if it writes to a full disk, so it writes to memory first.
     buffer = io.BytesIO()
-    training = model.training
-    model.eval()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            script = _script_or_trace(model, metadata.preprocessing)
-            torch.jit.save(script, buffer, _extra_files={FILE_NAME: metadata.to_json()})
-    finally:
-        model.train(training)
+    with evaluated(model), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        script = _script_or_trace(model, metadata.preprocessing)
+        torch.jit.save(script, buffer, _extra_files={FILE_NAME: metadata.to_json()})
     write_atomic(path, buffer.getvalue())
     return path
 

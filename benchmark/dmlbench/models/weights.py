@@ -96,7 +96,7 @@ def difference(expected: State, state: State) -> str:
     surplus = [name for name in state if name not in expected]
     if missing or surplus:
         parts = [
-            f"{len(names)} {word} ({_named(names)})"
+            f"{len(names)} {word} ({listed(names)})"
             for names, word in ((missing, "missing"), (surplus, "not in the model"))
             if names
         ]
@@ -105,10 +105,10 @@ def difference(expected: State, state: State) -> str:
     return f"'{name}' is {list(state[name].shape)}, expected {list(expected[name].shape)}"
 
 
-def _named(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
     """Return the first three names as text.
 
-    >>> _named(["a", "b", "c", "d"])
+    >>> listed(["a", "b", "c", "d"])
     "'a', 'b', 'c', ..."
     """
     return ", ".join([*(f"'{name}'" for name in names[:3]), *(["..."] if names[3:] else [])])

@@ -355,7 +355,7 @@ class Settings(StrictModel):
     50
     """
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     intervals: bool = True
     chance: bool = True
     only: tuple[str, ...] | None = None

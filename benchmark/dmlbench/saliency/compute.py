@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 import numpy as np
@@ -28,6 +30,7 @@ from dmlbench.saliency.methods import (
     run_method,
 )
 from dmlbench.saliency.reference import black_image, black_reference
+from dmldata.common.errors import InputError
 from dmldata.common.option_groups import expand_options
 from dmldata.common.progress import Advance
 
@@ -58,6 +61,23 @@ class MapSettings:
     chunk: int | None = None
     precision: str = FULL
     progress: Advance | None = None
+
+    def check(self) -> None:
+        """Refuse settings that are not valid, before any map is made.
+
+        Raises:
+            InputError: a number is too low, not finite or not whole.
+            UnknownNameError: there is no such method.
+        """
+        method_named(self.method)
+        for name in ("samples", "batch_size", "chunk"):
+            number = getattr(self, name)
+            may_be = {"samples": "auto", "chunk": None}.get(name, 1)
+            if number != may_be and not (isinstance(number, Integral) and number >= 1):
+                other = f", or {may_be!r}" if name in ("samples", "chunk") else ""
+                raise InputError(f"{name} {number!r}; valid: a whole number of at least 1{other}")
+        if not 0 <= self.sigma < math.inf:
+            raise InputError(f"sigma {self.sigma}; valid: a finite number of at least 0")
 
 
 @dataclass(frozen=True)
@@ -102,7 +122,8 @@ def saliency_maps(
         UnknownNameError: no such method or precision.
         ModelError: a map is not finite, or the model lacks what the method needs: gradients that
             reach the pixels, or a convolutional stage.
-        InputError: the user's method cannot be imported or returns no maps.
+        InputError: a setting is not valid, there is not one key per image, or the user's method
+            cannot be imported or returns no maps.
 
     >>> from torch import nn
     >>> from dmlbench.models import Preprocessing, load_model
@@ -125,7 +146,9 @@ def explain_images(
 
     Arguments and errors are those of `saliency_maps`.
     """
-    method_named(settings.method)
+    settings.check()
+    if isinstance(images, Sized) and isinstance(keys, Sized) and len(images) != len(keys):
+        raise InputError(f"{len(keys)} keys for {len(images)} images; valid: one per image")
     device = pick_device(settings.device)
     reference, black = black_reference(loaded, device), black_image(loaded, device)
     pairs = zip(images, keys, strict=True)

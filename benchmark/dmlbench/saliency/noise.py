@@ -20,7 +20,7 @@ def draw_noise(generators: list[torch.Generator], size: torch.Size, device: torc
     Each row is one draw, so the rows of an image do not depend on how they are split over calls.
     """
     pinned = device.type == "cuda"
-    noise = torch.empty(len(generators), *size, pin_memory=pinned)
+    noise = torch.empty(len(generators), *size, dtype=torch.float32, pin_memory=pinned)
     for row, generator in zip(noise, generators, strict=True):
-        torch.randn(size, generator=generator, out=row)
+        torch.randn(size, generator=generator, dtype=torch.float32, out=row)
     return noise.to(device, non_blocking=pinned)

@@ -28,6 +28,8 @@ COLLAPSED_RANK = 1.5
 """Embeddings of a lower effective rank have collapsed."""
 SINGLE_LIMIT = 1e-6
 """Part of their length by which float32 embeddings have to differ to be told apart well."""
+_COARSER = {"bfloat16": 2.0**16, "float16": 2.0**13}
+"""How much coarser than float32 other types are."""
 ZERO_SPREAD = 1e-12
 MAX_IMAGES = 10_000
 """Maximum number of embeddings whose effective rank is measured (a seeded subset of more)."""
@@ -270,8 +272,25 @@ def embedding_notes(embeddings: Floats, rank: float) -> Iterator[str]:
             f"the embeddings have collapsed: effective rank {rank:.2f} (of "
             f"{min(embeddings.shape)} possible), and they differ by {spread:.1e} of their length"
         )
-    if embeddings.dtype == np.float32 and spread < SINGLE_LIMIT:
+    precision = _precision(embeddings) if spread > 0 else embeddings.dtype.name
+    limit = SINGLE_LIMIT * _COARSER.get(precision, 1.0)
+    if precision != "float64" and spread < limit:
         yield (
-            "distances are at the limit of the input's precision: float32 embeddings that differ "
-            f"by {spread:.1e} of their length"
+            f"distances are at the limit of the input's precision: {precision} embeddings that "
+            f"differ by {spread:.1e} of their length"
         )
+
+
+def _precision(embeddings: Floats) -> str:
+    """Return the coarsest floating point type that has all these float32 or float64 numbers.
+
+    >>> _precision(np.float32([[0.5]])), _precision(np.float32([[0.1]]))
+    ('bfloat16', 'float32')
+    """
+    if embeddings.dtype != np.float32:
+        return "float64"
+    if not (np.ascontiguousarray(embeddings).view(np.uint32) & 0xFFFF).any():
+        return "bfloat16"
+    with np.errstate(over="ignore"):
+        same = np.array_equal(embeddings.astype(np.float16), embeddings)
+    return "float16" if same else "float32"

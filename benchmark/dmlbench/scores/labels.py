@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from dmldata.common.arrays import Ints
 from dmldata.common.errors import InputError, UnknownNameError
 
+MAX_VALUE = 1e150
+"""Largest magnitude of a value: squares of differences have to be numbers."""
+
 Kind = Literal["categorical", "linear", "cyclic"]
 LabelColumn = Sequence[object] | NDArray[np.generic]
 """One label per image [N]."""
@@ -104,13 +107,13 @@ def encode_labels(
     kind = array.dtype.kind
     if kind == "f":
         if np.isinf(array).any():
-            row = int(np.isinf(array).argmax())
-            raise InputError(
-                f"{name}: infinite label at row {row}; valid: a number, or NaN for none"
-            )
+            raise _infinite(name, "label", int(np.isinf(array).argmax()))
         present = ~np.isnan(array)
     elif kind == "O":
         present = np.array([not _absent(label) for label in array.tolist()], dtype=bool)
+        for row, label in enumerate(array.tolist()):
+            if isinstance(label, float) and math.isinf(label):
+                raise _infinite(name, "label", row)
     elif kind in "iubU":
         present = np.ones(images, dtype=bool)
     else:
@@ -202,9 +205,15 @@ def property_values(prop: Property, images: int, name: str) -> NDArray[np.float6
             f"{name}: kind '{prop.kind}' needs numbers; valid: values=[N] floats beside the labels"
         ) from None
     if np.isinf(values).any():
-        row = int(np.isinf(values).argmax())
-        raise InputError(f"{name}: infinite value at row {row}; valid: a number, or NaN for none")
+        raise _infinite(name, "value", int(np.isinf(values).argmax()))
+    known = values[~np.isnan(values)]
+    if len(known) and np.abs(known).max() > MAX_VALUE:
+        raise InputError(f"{name}: value {np.abs(known).max():g}; valid: at most {MAX_VALUE:g}")
     return values
+
+
+def _infinite(name: str, what: str, row: int) -> InputError:
+    return InputError(f"{name}: infinite {what} at row {row}; valid: a number, or NaN for none")
 
 
 def check_kind(prop: Property, name: str) -> None:
@@ -220,7 +229,7 @@ def check_kind(prop: Property, name: str) -> None:
 def _as_column(labels: LabelColumn, images: int, name: str) -> NDArray[np.generic]:
     if isinstance(labels, Sequence) and not isinstance(labels, str):
         column: NDArray[np.generic] = np.empty(len(labels), dtype=object)
-        column[:] = labels
+        column[:] = [label.item() if hasattr(label, "item") else label for label in labels]
     else:
         column = np.asarray(labels)
     if column.ndim != 1:

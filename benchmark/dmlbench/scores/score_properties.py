@@ -27,7 +27,7 @@ from dmlbench.scores.labels import (
 from dmlbench.scores.options import Options, ScoreSettings, default_queries
 from dmlbench.scores.order import order_scores
 from dmlbench.scores.probe import decodability_scores
-from dmlbench.scores.registry import scores_of
+from dmlbench.scores.registry import WITHIN_CLASS, scores_of
 from dmlbench.scores.retrieval import KEYS, neighbor_scores, queries_of
 from dmlbench.scores.score import ABSENT, PropertyScores, ScoredProperties, Scores
 from dmlbench.scores.uncertainty import MIN_EXCHANGES, PERMUTATIONS, drop_groups, exchanges
@@ -298,4 +298,9 @@ def _why_absent(scores: Scores, *, collapsed: bool) -> str | None:
     if "distance_spearman" in scores and scores["distance_spearman"].value is None:
         reasons.append("distance_spearman: all distances are equal, or fewer than 3 images")
     reasons += verification.why_absent(scores)
+    if WITHIN_CLASS.key in scores and scores[WITHIN_CLASS.key].value is None:
+        reasons.append(
+            f"{WITHIN_CLASS.key}: in no class there are two images with one label and one with "
+            "another"
+        )
     return "; ".join(reasons) or None

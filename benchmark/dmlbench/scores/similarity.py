@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dmlbench.scores._kernels.distances import unit_rows
+from dmlbench.scores._kernels.distances import TIE_TOLERANCE, unit_rows
 from dmlbench.scores._kernels.products import product, svd
 from dmlbench.scores.embeddings import check_embeddings
 from dmldata.common.arrays import Ints
@@ -28,6 +28,7 @@ Array = NDArray[np.float64]
 COLLAPSED = 1e-6
 """Root mean squared distance from the mean, below which unit rows have no spread but rounding."""
 
+_OFF_FRACTIONS = 5**0.5 / 2
 MIN_IMAGES = 4
 """Minimum number of images: the debiased estimate of CKA divides by N - 3."""
 
@@ -98,7 +99,7 @@ class Representation:
         sums: [N] of the rows of `kernel`.
         hsic: of the kernel with itself, unbiased.
         ranks: [N, N] ranks of the similarities of pairs of images, centered and of norm 1, 0 on the
-            diagonal; NaN where all similarities are equal.
+            diagonal; equal ones share a rank. NaN where all are equal.
         collapsed: whether there is no spread but rounding.
     """
 
@@ -121,7 +122,7 @@ class Representation:
             kernel=kernel,
             sums=sums,
             hsic=_hsic(kernel, kernel, sums, sums),
-            ranks=_ranks(similarities),
+            ranks=_ranks(similarities, TIE_TOLERANCE["float32"] * length**2 / len(x)),
             collapsed=length <= COLLAPSED * len(x) ** 0.5,
         )
 
@@ -210,19 +211,24 @@ def narrow(x: Array) -> Array:
     return np.asarray(left * values)
 
 
-def _ranks(similarities: Array) -> Array:
-    from scipy.stats import rankdata
+def _ranks(similarities: Array, tolerance: float) -> Array:
+    """Return the ranks of similarities; those that differ by rounding alone are equal.
 
+    Args:
+        tolerance: step to whose multiples similarities are rounded.
+    """
     above = np.triu_indices(len(similarities), 1)
     pairs = similarities[above]
     if float(np.ptp(pairs)) <= COLLAPSED**2:
         return np.full_like(similarities, np.nan)
-    order = np.argsort(pairs)
-    if (np.diff(pairs[order]) > 0).all():
-        ranks = np.empty_like(pairs)
-        ranks[order] = np.arange(1.0, len(pairs) + 1)
-    else:  # SciPy shares ranks among ties, and takes five times as long.
-        ranks = rankdata(pairs)
+    # Equal ones would be parted if they lay on a boundary, as simple fractions would.
+    steps = np.rint(pairs / tolerance + _OFF_FRACTIONS)
+    order = np.argsort(steps)
+    in_order = steps[order]
+    begins = np.flatnonzero(np.diff(in_order, prepend=-np.inf))
+    counts = np.diff(begins, append=len(pairs))
+    ranks = np.empty_like(pairs)
+    ranks[order] = np.repeat(begins + (counts + 1) / 2, counts)
     ranks -= ranks.mean()
     result = np.zeros_like(similarities)
     result[above] = ranks / (np.sqrt(2) * np.linalg.norm(ranks))

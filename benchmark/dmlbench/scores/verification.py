@@ -283,5 +283,7 @@ class _Pairs:
 def _single(key: str, embeddings: ArrayLike, labels: LabelColumn) -> float | None:
     array = check_embeddings(embeddings)
     coded = encode_labels(labels, len(array))
+    if not len(coded.rows):
+        return None
     options = Options(0, None, 0, max_queries=1, threads=1, progress=None)
     return verification_scores(array, {"": coded}, options).scores[""][key].value

@@ -13,6 +13,7 @@ from torch import nn
 import dmlbench
 from dmlbench.api.frames import COLUMNS
 from dmlbench.models import LoadedModel, Preprocessing, load_model
+from dmlbench.models.preprocessing_of import preprocessing_from
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
 from dmldata.common.errors import InputError, ModelError
 
@@ -84,6 +85,7 @@ def test_evaluations_are_compared_shown_and_reported(network, shapes, tmp_path):
         ({"maps": -1}, "maps: .*greater than or equal to 0"),
         ({"map": 1}, r"map: unknown field \(did you mean 'maps'\?\)"),
         ({"method": "gradcam"}, "gradcam.*did you mean 'grad_cam'"),
+        ({"seed": -1}, "seed: .*greater than or equal to 0"),
     ],
 )
 def test_a_setting_that_is_not_valid_is_refused_in_one_line(network, shapes, settings, message):
@@ -95,6 +97,7 @@ def test_a_setting_that_is_not_valid_is_refused_in_one_line(network, shapes, set
 def test_preprocessing_of_other_libraries_is_understood():
     ensure_torchvision_imports()
     transforms = pytest.importorskip("torchvision.transforms")
+    v2 = pytest.importorskip("torchvision.transforms.v2")
     steps = [
         transforms.Resize(72, interpolation=transforms.InterpolationMode.BICUBIC),
         transforms.CenterCrop(64),
@@ -114,7 +117,21 @@ def test_preprocessing_of_other_libraries_is_understood():
     picture = Image.effect_noise((90, 70), 80).convert("RGB")
     expected = transforms.Compose([transforms.Resize((80, 72)), *steps[1:]])(picture)
     assert torch.allclose(cropped.to_tensor(picture), expected, atol=0.02)
+    scaled = v2.ToDtype(torch.float32, scale=True)
+    typed = v2.ToDtype(torch.float32)
+    for steps_to_float, scale in (
+        ([steps[2], typed], 1),
+        ([v2.ToImage(), scaled, typed], 1),
+        ([v2.ToImage(), typed], 255),
+    ):
+        read = preprocessing_from(transforms.Compose([*steps[:2], *steps_to_float, steps[3]]))
+        assert read.scale == scale
     for wrong, message in (
+        (transforms.Compose([*steps, steps[3]]), "a second Normalize"),
+        (
+            transforms.Compose([transforms.Resize(72, max_size=90), *steps[1:]]),
+            "Resize with max_size 90",
+        ),
         (transforms.Compose([transforms.RandomCrop(8)]), "RandomCrop has no counterpart"),
         (transforms.Compose(steps[1:]), "has no Resize"),
         (transforms.Compose([steps[0], *steps[2:]]), "CenterCrop after it"),
@@ -137,6 +154,43 @@ def test_preprocessing_of_other_libraries_is_understood():
 def test_what_is_no_model_is_refused(model, message):
     with pytest.raises(ModelError, match=message):
         load_model(model)
+
+
+def test_a_loaded_model_takes_no_options(network, shapes, tmp_path):
+    loaded = load_model(network)
+    assert load_model(loaded) is loaded
+    for options in ({"loss": "arcface"}, {"input_size": 64}, {"preprocessing": Preprocessing()}):
+        (name,) = options
+        with pytest.raises(ModelError, match=rf"^{name}: not with a model that is loaded already"):
+            load_model(loaded, **options)
+    with pytest.raises(ModelError, match=r"^loss: not with a model"):
+        dmlbench.evaluate(loaded, shapes, loss="arcface", out=tmp_path)
+
+
+def test_models_without_a_fixed_embedding_do_not_share_results():
+    ids = [
+        load_model(draw, allow_unstable=True).id
+        for draw in (
+            lambda images: torch.randn(len(images), 4),
+            lambda images: torch.rand(len(images), 4),
+        )
+    ]
+    assert len(set(ids)) == 2
+
+
+def test_what_a_property_is_called_is_asked_before_images_are_embedded(network, shapes, tmp_path):
+    passes = 0
+
+    def counted(images):
+        nonlocal passes
+        passes += 1
+        return network(images)
+
+    load_model(counted)
+    probed, passes = passes, 0
+    with pytest.raises(InputError, match="unknown property 'paint_hu'"):
+        dmlbench.evaluate(counted, shapes, only=["paint_hu"], out=tmp_path)
+    assert passes == probed
 
 
 def test_a_network_of_timm_brings_its_preprocessing():
@@ -178,6 +232,22 @@ def test_embeddings_that_need_gradients_and_are_of_half_precision_are_scored():
     assert "label" in scored._repr_html_()
 
 
+def test_labels_stay_as_they_are_beside_a_gap():
+    """Floats would round large whole numbers, and tensors of no dimension would all differ."""
+    large = [2**53, 2**53 + 1, None] * 20
+    plain = [0, 1, None] * 20
+    tensors = [None if label is None else torch.tensor(label) for label in plain]
+    for labels in (large, plain, tensors):
+        scored = dmlbench.score(
+            list(torch.eye(60, requires_grad=True)),
+            labels,
+            kinds={"label": "categorical"},
+            chance=False,
+            intervals=False,
+        )
+        assert scored.scores.properties["label"].labels == 2
+
+
 def test_kinds_are_declared_and_wrong_labels_refused():
     embeddings = np.eye(60)
     angle = {"angle": np.arange(60) * 6.0}
@@ -189,6 +259,12 @@ def test_kinds_are_declared_and_wrong_labels_refused():
         (angle, {"seeds": 1}, "seeds"),
         (angle, {"kinds": "linear"}, "kinds: 'linear'; valid: a kind for each property"),
         (angle, {"permutations": "many"}, "permutations many; valid: a whole number"),
+        (angle, {"device": "bogus"}, "device 'bogus' cannot be used"),
+        (angle, {"kinds": {"angle": None}}, "kinds: angle: None; valid: a kind, or a dictionary"),
+        ({}, {}, "labels: no column; valid: "),
+        ({1: range(60), "1": range(60)}, {}, "labels: two columns are called '1'"),
+        (set(range(60)), {}, "labels: set with more than one dimension, or without an order"),
+        ([[1, 2]] * 60, {}, "labels: list with more than one dimension"),
         ({"a": [1, 2]}, {}, "a 2 rows for 60 embeddings"),
         (angle | {"scene_id": [1.0] * 59 + [np.nan]}, {}, "labels: row 60: no scene_id; valid: "),
         (angle | {"scene_id": [None] * 60}, {}, "labels: row 1: no scene_id; valid: "),
@@ -196,7 +272,7 @@ def test_kinds_are_declared_and_wrong_labels_refused():
         with pytest.raises(InputError, match=message):
             dmlbench.score(embeddings, labels, **options)
     for labels in (np.zeros((60, 2)), {"a": np.zeros((60, 2))}):
-        with pytest.raises(InputError, match="labels: more than one dimension; valid: one label"):
+        with pytest.raises(InputError, match="labels: ndarray with more than one dimension"):
             dmlbench.score(embeddings, labels)
     for wrong in ("embeddings.npy", [[1.0, 2.0], [3.0]], 7):
         with pytest.raises(InputError, match=r"^embeddings: "):

@@ -167,6 +167,24 @@ def batch(): return Batch()
 """
 
 
+@pytest.mark.parametrize("kind", ["as_lambda", "as_object", "as_partial"])
+def test_weights_that_a_function_keeps_tell_it_from_a_fine_tuned_one(module, monkeypatch, kind):
+    """A step of training changes what three images embed to by less than rounding might."""
+    text = WRAPPERS.format(epoch=1).replace(
+        "    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten())",
+        "    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten())\n"
+        "    net[0].weight.data *= float(__import__('os').environ['STEP'])\n"
+        "    return net",
+    )
+    module(text)
+    ids = []
+    for step in ("1", "1.00001", "1"):
+        monkeypatch.setenv("STEP", step)
+        monkeypatch.delitem(sys.modules, "mine", raising=False)
+        ids.append(load_model(f"python:mine:{kind}").id)
+    assert ids[0] == ids[2] != ids[1]
+
+
 @pytest.mark.parametrize(
     ("name", "seen"),
     [
@@ -361,13 +379,14 @@ def test_a_model_made_for_one_image_gets_them_one_by_one(tmp_path, pictures):
     assert embeddings.shape == (5, 3)
 
 
-def test_half_precision_weights_run_in_full(module):
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float64"])
+def test_weights_of_another_precision_run_in_float32(module, kind):
     module(
         "import torch\ndef load(): return torch.nn.Sequential("
-        "torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten()).half()\n"
+        f"torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten()).to(torch.{kind})\n"
     )
     loaded = load_model("python:mine:load", input_size=16)
-    assert "half-precision weights: run in float32" in loaded.notes
+    assert f"weights in {kind}: run in float32" in loaded.notes
     assert loaded.model(torch.rand(1, 3, 16, 16)).dtype == torch.float32
 
 

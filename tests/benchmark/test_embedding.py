@@ -69,6 +69,12 @@ def test_embedding_that_is_not_finite_is_named(images):
         dmlbench.embed(model, images, batch_size=4, device="cpu")
 
 
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_batch_has_at_least_one_image(loaded, images, size):
+    with pytest.raises(InputError, match=f"batch_size {size}; valid: at least 1"):
+        dmlbench.embed(loaded, images, batch_size=size, device="cpu")
+
+
 def test_unusable_device_is_an_error_of_the_user(loaded, images):
     with pytest.raises(InputError, match="device 'gpu' cannot be used"):
         dmlbench.embed(loaded, images, device="gpu")
@@ -125,6 +131,8 @@ def test_the_precision_that_a_program_allows_elsewhere_changes_nothing(loaded, i
     torch.set_float32_matmul_precision("medium")
     try:
         assert np.array_equal(dmlbench.embed(loaded, images, device="cpu"), exact)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert np.array_equal(dmlbench.embed(loaded, images, device="cpu"), exact)
         again = load_model("timm:test_efficientnet?pretrained=false", input_size=64)
         assert again.id == loaded.id
         assert torch.get_float32_matmul_precision() == "medium"

@@ -339,6 +339,10 @@ def test_onnx_without_its_packages_says_what_to_install(onnx_file, monkeypatch):
         load_model(path)
 
 
+def test_onnx_whose_channels_have_a_name_takes_images(hand_made):
+    assert load_model(hand_made("Relu", channels="c"), input_size=8).dimensions == 3 * 8 * 8
+
+
 def test_onnx_that_takes_no_images_is_refused(hand_made):
     with pytest.raises(ModelError, match=r"\['b', 4, 8, 8\] to 1 outputs; valid: from one"):
         load_model(hand_made("Relu", channels=4))

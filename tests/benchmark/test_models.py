@@ -149,3 +149,11 @@ def test_scale_without_mean_and_std_is_refused(torchscript):
         ModelError, match="--scale 255: --mean and --std are of another scale; valid: all three"
     ):
         load_model(str(torchscript), scale=255)
+
+
+def test_saving_leaves_the_mode_of_every_layer(tmp_path):
+    """Frozen normalization would be trained on after a checkpoint."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten()).train()
+    network[1].eval()
+    save_torchscript(network, SMALL, tmp_path / "m.pt")
+    assert [module.training for module in network.modules()] == [True, True, False, True]

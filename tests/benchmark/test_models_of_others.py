@@ -296,6 +296,8 @@ def test_a_vit_is_pooled_as_its_weights_allow(transformers, tmp_path):
     assert_embeds_as(
         loaded, lambda images: classifier.vit(pixel_values=images).last_hidden_state[:, 0]
     )
+    with pytest.raises(ModelError, match="a folder has no revisions; valid: revision with hf:"):
+        load_model(f"{reference}?revision=v2")
     mean = load_model(f"{reference}?pool=mean")
     assert_embeds_as(
         mean, lambda images: classifier.vit(pixel_values=images).last_hidden_state.mean(1)
@@ -352,6 +354,16 @@ def test_a_file_is_read_with_the_defaults_of_its_processor(
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(config))
     made = load_model(f"hf:{tmp_path}").preprocessing
     assert (made.input_size, made.resize, made.fit) == expected
+
+
+def test_a_network_without_a_first_token_is_not_pooled_by_it(transformers, tmp_path):
+    config = transformers.ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 8], depths=[1, 1], layer_type="basic"
+    )
+    reference = save(transformers.ResNetModel(config), tmp_path / "a")
+    assert load_model(f"{reference}?pool=mean", input_size=32).dimensions == 8
+    with pytest.raises(ModelError, match="no first token; valid: \\?pool=mean"):
+        load_model(f"{reference}?pool=cls", input_size=32)
 
 
 def test_code_of_a_folder_is_not_run(transformers, tmp_path):

@@ -12,7 +12,7 @@ from PIL import Image
 from dmlbench.maps.geometry import Box
 from dmlbench.models import Preprocessing
 from dmlbench.models.torchvision_schemas import ensure_torchvision_imports
-from dmldata.common.errors import ModelError, UnknownNameError
+from dmldata.common.errors import DatasetError, ModelError, UnknownNameError
 
 
 def random_image(width, height, mode="RGB"):
@@ -52,6 +52,17 @@ def test_setting_of_the_paper_is_blue_first_on_0_to_255_minus_the_mean():
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK"])
 def test_every_mode_of_image_becomes_three_channels(mode):
     assert Preprocessing(input_size=16).to_tensor(random_image(20, 30, mode)).shape == (3, 16, 16)
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_an_image_of_more_bits_is_refused_and_not_clipped(mode):
+    with pytest.raises(DatasetError, match=f"image: mode {mode}; valid: 8 bits per channel"):
+        Preprocessing(input_size=16).to_tensor(Image.new(mode, (20, 30)))
+
+
+def test_sizes_and_channels_may_be_numbers_of_numpy():
+    plain = Preprocessing(input_size=16, mean=(0.5, 0.5, 0.5))
+    assert Preprocessing(input_size=np.int64(16), mean=np.full(3, 0.5)) == plain
 
 
 def test_box_of_the_crop_worked_by_hand():

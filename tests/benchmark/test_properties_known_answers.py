@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -209,6 +210,15 @@ def test_embeddings_at_the_limit_of_their_precision_get_a_note():
         notes = list(embedding_notes(array, effective_rank(array)))
         assert any("limit of the input's precision" in note for note in notes) == limit
         assert any("collapsed" in note for note in notes)
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+def test_embeddings_of_half_precision_are_at_their_limit_sooner(kind):
+    x = torch.from_numpy(cone(64, 3e-3)[0])
+    whole, half = x.float().numpy(), x.to(getattr(torch, kind)).float().numpy()
+    assert not any("precision" in note for note in embedding_notes(whole, effective_rank(whole)))
+    notes = embedding_notes(half, effective_rank(half))
+    assert any(f"limit of the input's precision: {kind} embeddings" in note for note in notes)
 
 
 @pytest.mark.parametrize("collapsed", [True, False])

@@ -16,7 +16,7 @@ from dmlbench.saliency import (
     run_method,
     saliency_maps,
 )
-from dmldata.common.errors import ModelError, UnknownNameError
+from dmldata.common.errors import InputError, ModelError, UnknownNameError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 
@@ -177,6 +177,42 @@ def test_occlusion_needs_no_gradient(images):
 def test_arguments_that_do_not_fit_are_refused(model, images, reference, change, message):
     with pytest.raises((ValueError, UnknownNameError), match=message):
         maps_of("smoothgrad_paper", model, images, reference, euclidean, **change)
+
+
+@pytest.fixture(scope="module")
+def small():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    return load_model(network, preprocessing=Preprocessing(input_size=16))
+
+
+PICTURES = [Image.effect_noise((20, 20), 60).convert("RGB") for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"batch_size": 0}, "batch_size 0; valid: a whole number of at least 1"),
+        ({"samples": 2.5}, "samples 2.5; valid: a whole number of at least 1, or 'auto'"),
+        ({"samples": "Auto"}, "samples 'Auto'; valid"),
+        ({"chunk": -1}, "chunk -1; valid: a whole number of at least 1, or None"),
+        ({"sigma": -1.0}, "sigma -1.0; valid: a finite number"),
+        ({"sigma": float("nan")}, "sigma nan; valid: a finite number"),
+        ({"keys": ["a"]}, "1 keys for 2 images"),
+    ],
+)
+def test_settings_that_are_not_valid_are_refused_before_a_map_is_made(small, settings, message):
+    with pytest.raises(InputError, match=message):
+        saliency_maps(small, PICTURES, **{"keys": ["a", "b"], "device": "cpu"} | settings)
+
+
+def test_noise_does_not_depend_on_the_default_type_of_tensors(small):
+    maps = saliency_maps(small, PICTURES, ["a", "b"], samples=2, device="cpu")
+    torch.set_default_dtype(torch.float64)
+    try:
+        again = saliency_maps(small, PICTURES, ["a", "b"], samples=2, device="cpu")
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert np.array_equal(maps, again)
 
 
 def test_unknown_method_lists_the_valid_ones():

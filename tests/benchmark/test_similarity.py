@@ -93,6 +93,17 @@ def test_rotation_scale_and_the_order_of_the_images_change_nothing(measure):
 
 
 @pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("classes", [3, 5, 129])
+def test_equal_similarities_stay_equal_when_they_are_rotated(measure, dtype, classes):
+    """Rounding would put them in an order. One minus a 129th is half a step of the tolerance."""
+    rng = np.random.default_rng(0)
+    one_hot = np.eye(classes)[rng.integers(0, classes, 260)]
+    rotated = one_hot @ np.linalg.qr(rng.normal(size=(classes, classes)))[0]
+    assert measure(one_hot.astype(dtype), rotated.astype(dtype)) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
 def test_the_more_is_shared_the_higher(measure):
     rng = np.random.default_rng(4)
     base = rng.normal(size=(80, 6))

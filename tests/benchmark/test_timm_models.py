@@ -53,6 +53,15 @@ def test_weights_load_by_name_from_pth_and_safetensors(tmp_path):
         assert loaded.id == first.id
 
 
+def test_what_lies_beside_the_network_in_a_checkpoint_is_left_out_with_a_note(tmp_path):
+    first = load_model("timm:test_resnet?pretrained=false&seed=3")
+    state = {f"model.{name}": tensor for name, tensor in first.model.state_dict().items()}
+    torch.save({"state_dict": state | {"criterion.W": torch.zeros(9, 5)}}, tmp_path / "a.ckpt")
+    loaded = load_model(f"timm:test_resnet?weights={tmp_path / 'a.ckpt'}")
+    assert same_weights(loaded, first)
+    assert "left out of a.ckpt, as beside the network: 'criterion.W'" in loaded.notes
+
+
 def test_a_trained_head_is_measured_or_dropped_as_the_reference_says(tmp_path):
     ensure_torchvision_imports()
     import timm

@@ -171,6 +171,11 @@ def test_more_than_2000_images_are_a_seeded_subset():
     assert scored.scores["p"]["roc_auc"].value == pytest.approx(expected, abs=0.01)
 
 
+@pytest.mark.parametrize("score", [roc_auc, eer, tpr_at_fpr, opis, alignment])
+def test_no_label_gives_no_score_of_pairs(score):
+    assert score(np.eye(12), [None] * 12) is None
+
+
 def test_missing_scores_of_pairs_have_reasons():
     x = np.random.default_rng(0).normal(size=(30, 4))
     result = score_properties(x, {"p": Property(np.arange(30) // 2)}, intervals=False)

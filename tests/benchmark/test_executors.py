@@ -142,8 +142,8 @@ def test_without_a_cluster_at_the_address_the_message_names_it(origin):
     ("options", "message"),
     [
         (("--executor", "rai"), "executor 'rai'"),
-        (("--address", "auto"), "--address auto: only with --executor ray"),
-        (("--workers", 2), "--workers 2: only with --executor ray"),
+        (("--address", "auto"), "--address auto: only with the executor ray"),
+        (("--workers", 2), "--workers 2: only with the executor ray"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(dmlbench, models, shapes, options, message):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dmldata.common.cluster import EXECUTORS
-from dmldata.common.errors import InputError, UnknownNameError
+from dmldata.common.errors import FieldError, UnknownNameError
 from dmldata.common.extras import require_extras
 
 
@@ -36,9 +36,9 @@ class ExecutorSettings:
             raise UnknownNameError("executor", self.executor, EXECUTORS)
         if self.on_ray:
             require_extras("ray")
-        for option, value in (("--address", self.address), ("--workers", self.workers)):
+        for field, value in (("address", self.address), ("workers", self.workers)):
             if value is not None and not self.on_ray:
-                raise InputError(f"{option} {value}: only with --executor ray")
+                raise FieldError({field: value}, "only with the executor ray")
 
     @property
     def on_ray(self) -> bool:

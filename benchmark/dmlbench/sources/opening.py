@@ -18,7 +18,7 @@ from dmlbench.sources.property_file import PropertySpec, read_property_file
 from dmlbench.sources.protocol import ImageSource
 from dmlbench.sources.shards import read_shards
 from dmlbench.sources.splits import SPLITS, check_split
-from dmldata.common.errors import DatasetError, InputError
+from dmldata.common.errors import DatasetError, FieldError, InputError
 from dmldata.common.files import read_file
 from dmldata.common.strict import parse_plain_json
 from dmldata.contract.manifest import MANIFEST_FILE
@@ -193,10 +193,9 @@ def _categorical(options: dict[str, str]) -> list[str]:
 def _check_options(url: str, options: dict[str, str], what: str, *valid: str) -> None:
     for name in options:
         if name not in valid:
-            known = ", ".join(f"--{option}" for option in valid) or "none of these options"
-            raise InputError(
-                f"--{name} {options[name]}: does not apply, as {url} is {what}; "
-                f"valid with it: {known}"
+            known = ", ".join(valid) or "none of these options"
+            raise FieldError(
+                {name: options[name]}, f"does not apply, as {url} is {what}; valid with it: {known}"
             )
 
 

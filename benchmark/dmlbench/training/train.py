@@ -28,7 +28,7 @@ from dmlbench.training.saved import describe_machine, read_training
 from dmlbench.training.settings import TrainSettings
 from dmlbench.training.task import Task, plan_task
 from dmlbench.training.trunks import Start, has_own_weights
-from dmldata.common.errors import InputError
+from dmldata.common.errors import FieldError, InputError
 from dmldata.common.output import Say, say
 from dmldata.common.progress import progress_bar
 
@@ -140,7 +140,7 @@ def _check_finished(task: Task) -> dict[str, Any]:
 def _check_precision(settings: TrainSettings) -> None:
     gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
     if settings.precision == "fp16" and (settings.devices == "cpu" or not gpu):
-        raise InputError("--precision fp16: needs a GPU; valid without one: bf16, fp32")
+        raise FieldError({"precision": "fp16"}, "needs a GPU; valid without one: bf16, fp32")
 
 
 def make_learner(task: Task, start: Start, *, quiet: bool = False) -> tuple[Learner, Material]:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from dmldata.common.errors import InputError, PrismError, one_line
+from dmldata.common.errors import FieldError, InputError, PrismError, one_line
 from dmldata.common.extras import as_missing_package
 from dmldata.common.output import say
 
@@ -104,7 +104,22 @@ def _invoke(app: typer.Typer, prog: str, args: list[str]) -> None:
         command.main(args, prog_name=prog)
     command.epilog = command.epilog or "--debug, anywhere: show the traceback of an error."
     with command.make_context(prog, args) as context:
-        command.invoke(context)
+        try:
+            command.invoke(context)
+        except FieldError as error:
+            raise error.renamed(_options_of(command, args)) from error
+
+
+def _options_of(command: Any, args: list[str]) -> dict[str, str]:
+    """Return the options of the command that the arguments call, by the names of parameters."""
+    for word in args:
+        command = getattr(command, "commands", {}).get(word, command)
+    return {
+        parameter.name: option
+        for parameter in command.params
+        for option in parameter.opts
+        if option.startswith("--")
+    }
 
 
 def _read_paths(command: Any) -> None:

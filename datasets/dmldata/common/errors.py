@@ -49,7 +49,7 @@ class InputError(PrismError):
 
 
 class FieldError(InputError):
-    """Fields whose values are not valid. A command says which of its options set them.
+    """Fields whose values are not valid; `run_app` names the options that set them.
 
     Args:
         values: field -> its value.

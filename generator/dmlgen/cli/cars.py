@@ -11,7 +11,7 @@ import typer
 from dmldata.common.errors import InputError
 from dmldata.common.option_groups import expand_options
 from dmldata.common.output import print_rows, say
-from dmlgen.cli.plan_options import Device, option_names
+from dmlgen.cli.plan_options import Device
 
 if TYPE_CHECKING:
     from dmlgen.carimport.decide import Choices, Decision
@@ -83,8 +83,7 @@ def show(
     from dmlgen.rendering.car_views import show_car
 
     target = out or Path(f"{name}.png")
-    with option_names("size"):
-        show_car(name, target, size, device)
+    show_car(name, target, size, device)
     say(str(target))
 
 
@@ -200,8 +199,7 @@ def import_car(
     from dmlgen.carimport.user_car import CarCredit
 
     named = CarCredit(name, **vars(credit))
-    with option_names("size"):
-        _bring(Path(model), choices.parse(), named, force, size, device)
+    _bring(Path(model), choices.parse(), named, force, size, device)
 
 
 def _refuse_with_source(

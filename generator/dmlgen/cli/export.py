@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from dmldata.common.commandline import path_or_url
-from dmldata.common.errors import FieldError
 from dmldata.common.output import say
 from dmldata.common.progress import progress_bar
 from dmldata.export.formats import DEFAULT_LABEL, FORMATS
@@ -42,10 +41,7 @@ def export(
     from dmldata.export import export_dataset
 
     with progress_bar("export", None) as bar:
-        try:
-            exported = export_dataset(folder, out, to=to, label=label, progress=bar.report)
-        except FieldError as error:
-            raise error.renamed({"label": "--label"}) from error
+        exported = export_dataset(folder, out, to=to, label=label, progress=bar.report)
     if exported.left_out:
         say(
             f"{exported.left_out} images left out: '{label or DEFAULT_LABEL}' does not apply to "

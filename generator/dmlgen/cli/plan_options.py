@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dmldata.common.commandline import path_or_url
-from dmldata.common.errors import FieldError
 from dmldata.common.output import say
 from dmlgen.planning.presets import DEVICES, PRESETS
 
@@ -98,15 +95,14 @@ def plan_of(name: str, options: PlanOptions) -> Plan:
     """
     from dmlgen.api import plan
 
-    with option_names("seed", "count", "scenes", "variants"):
-        return plan(
-            name,
-            factor=options.group,
-            scenes=options.scenes,
-            variants=options.variants,
-            count=options.count,
-            seed=options.seed,
-        )
+    return plan(
+        name,
+        factor=options.group,
+        scenes=options.scenes,
+        variants=options.variants,
+        count=options.count,
+        seed=options.seed,
+    )
 
 
 def engine_of(options: PictureOptions, device: str = "auto") -> Engine:
@@ -117,23 +113,13 @@ def engine_of(options: PictureOptions, device: str = "auto") -> Engine:
     """
     from dmlgen.planning.presets import Engine, parse_size
 
-    with option_names("size"):
-        return Engine(options.preset, parse_size(options.size), device)
+    return Engine(options.preset, parse_size(options.size), device)
 
 
 def say_meaningless(plan: Plan) -> None:
     """Say which factors of the recipe are left out."""
     if plan.meaningless:
         say(f"left out, as they mean nothing in these images: {', '.join(plan.meaningless)}")
-
-
-@contextmanager
-def option_names(*fields: str) -> Iterator[None]:
-    """Name in errors about these fields the options of the same names, which set them."""
-    try:
-        yield
-    except FieldError as error:
-        raise error.renamed({field: f"--{field}" for field in fields}) from error
 
 
 def folder_name(recipe: str, group: str | None) -> str:

@@ -21,7 +21,7 @@ from PIL import Image
 
 from dmldata.common.contact_sheet import grid
 from dmldata.common.cores import usable_cores
-from dmldata.common.errors import InputError
+from dmldata.common.errors import FieldError
 from dmldata.common.files import atomic_folder
 from dmldata.common.pages import shared_style
 from dmldata.common.progress import Progress
@@ -72,7 +72,7 @@ def build_gallery(
     ```
     """
     if not 32 <= width <= 512:
-        raise InputError(f"--width {width}: has to be from 32 to 512")
+        raise FieldError({"width": width}, "has to be from 32 to 512")
     dataset = open_dataset(url)
     image_width, image_height = dataset.manifest.image_size
     cell = Cell(width, max(1, round(width * image_height / image_width)))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from dmldata.common.errors import InputError
+from dmldata.common.errors import FieldError
 from dmldata.common.files import write_atomic
 from dmldata.contract.samples import Row
 from dmldata.dataset import Dataset, open_dataset
@@ -57,15 +57,11 @@ def contact_sheet(
         InputError: there is no dataset, the factor is unknown, a number is out of range,
             or the sheet would have more than MAX_PIXELS.
     """
-    for option, number, minimum in (
-        ("--rows", rows, 1),
-        ("--columns", columns, 1),
-        ("--cell", cell, 16),
-    ):
+    for field, number, minimum in (("rows", rows, 1), ("columns", columns, 1), ("cell", cell, 16)):
         if number < minimum:
-            raise InputError(f"{option} {number}: has to be {minimum} or above")
+            raise FieldError({field: number}, f"has to be {minimum} or above")
     if out.suffix.lower() != ".png":
-        raise InputError(f"--out {out}: has to end in .png")
+        raise FieldError({"out": out}, "has to end in .png")
     dataset = open_dataset(url)
     captioned = _captioned(dataset, factor)
     laid_out = _lay_out(dataset, captioned, in_order=factor is None, rows=rows, columns=columns)
@@ -73,9 +69,10 @@ def contact_sheet(
     shown = captioned if captions else []
     layout = _measure(laid_out, shown, cell, dataset.manifest.image_size)
     if layout.width * layout.height > MAX_PIXELS:
-        raise InputError(
-            f"--rows {rows}, --columns {columns}, --cell {cell}: a sheet of {layout.width} x "
-            f"{layout.height} pixels; valid: at most {MAX_PIXELS // 10**6} million pixels"
+        raise FieldError(
+            {"rows": rows, "columns": columns, "cell": cell},
+            f"a sheet of {layout.width} x {layout.height} pixels; valid: at most "
+            f"{MAX_PIXELS // 10**6} million pixels",
         )
     shown_keys = {key for row in laid_out for key in row.keys}
     pictures = {
@@ -118,7 +115,7 @@ def _lay_out(
         if sample[f"{key}_bin"] is not None:
             by_bin.setdefault(sample[f"{key}_bin"], []).append(sample)
     if not by_bin:
-        raise InputError(f"--factor {key}: no image has a value of it, as it means nothing there")
+        raise FieldError({"factor": key}, "no image has a value of it, as it means nothing there")
     lists = [by_bin[b] for b in sorted(by_bin)]
     laid_out: list[_Row] = []
     for place in range(max(map(len, lists))):

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from dmldata.common.contact_sheet import grid
-from dmldata.common.errors import InputError
+from dmldata.common.errors import FieldError
 from dmldata.common.files import write_atomic
 from dmlgen.blender import call_in_blender
 from dmlgen.catalog.assets import car_mesh, user_folder_variable
@@ -43,11 +43,11 @@ def show_car(
             not a PNG file.
     """
     if out.suffix.lower() != ".png":
-        raise InputError(f"--out {out}: has to end in .png")
+        raise FieldError({"out": out}, "has to end in .png")
     if cars is None:
         car_mesh(name)
     if size > MAX_SIZE:
-        raise InputError(f"--size {size}: has to be at most {MAX_SIZE} pixels")
+        raise FieldError({"size": size}, f"has to be at most {MAX_SIZE} pixels")
     engine = Engine("standard", size, device)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "blender.log"

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from dmldata.common.cores import usable_cores
-from dmldata.common.errors import InputError, PrismError
+from dmldata.common.errors import FieldError, InputError, PrismError
 from dmlgen.blender import ScratchError, blender_process, died
 from dmlgen.planning.images import PlannedImage
 from dmlgen.planning.presets import Engine
@@ -150,14 +150,14 @@ def check_counts(workers: int | None, threads: int | None, max_workers: int) -> 
     """Check that the numbers of workers and of their threads are in range, unless None.
 
     Raises:
-        InputError: one of them is out of range.
+        FieldError: one of them is out of range.
     """
-    for option, number, maximum in (
-        ("--workers", workers, max_workers),
-        ("--threads", threads, MAX_THREADS),
+    for field, number, maximum in (
+        ("workers", workers, max_workers),
+        ("threads", threads, MAX_THREADS),
     ):
         if number is not None and not 1 <= number <= maximum:
-            raise InputError(f"{option} {number}: has to be 1 to {maximum} here")
+            raise FieldError({field: number}, f"has to be 1 to {maximum} here")
 
 
 def fitting(

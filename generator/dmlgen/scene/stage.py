@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import bpy
 
-from dmldata.common.errors import InputError
+from dmldata.common.errors import FieldError
 from dmlgen.catalog.paints import MIXED, PAINTS, Paint
 from dmlgen.catalog.places import Environment, PanoramaSpec, SiteSpec, StudioSpec, load_environment
 from dmlgen.derive.shape import SHAPE_FACTORS, shape_of
@@ -222,5 +222,5 @@ def _use_device(device: str) -> None:
             bpy.context.scene.cycles.device = "GPU"
             return
     if device in ("cuda", "optix"):
-        raise InputError(f"--device {device}: no such GPU here; valid: auto, cpu")
+        raise FieldError({"device": device}, "no such GPU here; valid: auto, cpu")
     bpy.context.scene.cycles.device = "CPU"

@@ -196,4 +196,4 @@ def test_options_of_a_source_go_with_it(dmlbench, results, csv_folder, tmp_path)
     assert (answer.exit_code, "need --data" in answer.err) == (2, True)
     answer = dmlbench("report", results, "--split", "all", "--data", folder)
     assert answer.exit_code == 2
-    assert "is images with a CSV file; valid with it: --labels, --properties" in answer.err
+    assert "is images with a CSV file; valid with it: labels, properties" in answer.err

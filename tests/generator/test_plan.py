@@ -17,10 +17,11 @@ from dmlgen.catalog.cars import load_car
 from dmlgen.catalog.labels import base_of
 from dmlgen.factors.registry import DECLARATIONS
 from dmlgen.planning import table
-from dmlgen.planning.draw import MAX_DATASET_SEED, MAX_SEED, _noise_seeds, make_plan
+from dmlgen.planning.draw import MAX_DATASET_SEED, make_plan
 from dmlgen.planning.images import values_of
 from dmlgen.planning.recipe import load_recipe, resolve
 from dmlgen.planning.recipe_file import Sweep
+from dmlgen.planning.streams import MAX_SEED, noise_seeds
 from dmlgen.planning.table import plan_rows, write_plan
 
 
@@ -285,7 +286,7 @@ def test_a_value_that_weighs_more_is_drawn_more_often(paper):
 def test_noise_seeds_are_those_of_numpy_one_by_one(seed, scenes):
     sequences = [np.random.SeedSequence(seed, spawn_key=(scene,)) for scene in range(scenes)]
     expected = [int(sequence.generate_state(1)[0]) & MAX_SEED for sequence in sequences]
-    assert _noise_seeds(seed, scenes).tolist() == expected
+    assert noise_seeds(seed, scenes).tolist() == expected
 
 
 def test_images_are_a_sequence_whatever_way_they_are_asked_for(paper):

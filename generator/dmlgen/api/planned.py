@@ -7,9 +7,10 @@ from pathlib import Path
 
 from dmldata.common.errors import FieldError, InputError
 from dmlgen.factors.registry import factor_catalog
-from dmlgen.planning.draw import Plan, make_plan, most_variants
+from dmlgen.planning.draw import Plan, make_plan
 from dmlgen.planning.recipe import ResolvedRecipe, load_recipe
 from dmlgen.planning.recipe_file import Sweep
+from dmlgen.planning.sweep import most_variants
 
 NO_SWEEP = "valid: with a factor group to sweep, such as color"
 SCENES, VARIANTS = 4, 6

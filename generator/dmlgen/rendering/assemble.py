@@ -18,8 +18,9 @@ from dmlgen.catalog.surfaces import credit_of_surface
 from dmlgen.planning.draw import Plan
 from dmlgen.planning.images import PlannedImage
 from dmlgen.planning.presets import Engine
-from dmlgen.rendering.identity import Works, own_files, versions, works_in, works_of
+from dmlgen.rendering.identity import own_files, versions
 from dmlgen.rendering.store import FrameStore
+from dmlgen.rendering.works import Works, works_in, works_of
 
 NO_LICENSE = "LicenseRef-unknown-do-not-publish"
 """License of a dataset that shows a work whose license is unknown or forbids publication."""

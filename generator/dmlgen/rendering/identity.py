@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 from dmldata.common.files import sha256_of
 from dmldata.version import __version__
@@ -23,12 +22,12 @@ from dmlgen.catalog.assets import (
     user_names,
 )
 from dmlgen.catalog.number_plates import FONT
-from dmlgen.catalog.places import Environment, PanoramaSpec, SiteSpec, load_environment, surfaces_of
+from dmlgen.catalog.places import PanoramaSpec, load_environment
 from dmlgen.catalog.surfaces import surface_files
 from dmlgen.planning.draw import Plan
-from dmlgen.planning.images import PlannedImage
 from dmlgen.planning.presets import Engine
 from dmlgen.rendering.pixel_code import pixel_code_digest
+from dmlgen.rendering.works import works_of
 
 
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
@@ -110,40 +109,6 @@ def _scene_files(plan: Plan) -> dict[str, Path]:
             files[f"surfaces/{name}/{file.name}"] = file
     files[FONT] = scenes_folder() / FONT
     return files
-
-
-class Works(NamedTuple):
-    """Names of the cars, environments and surfaces that images show."""
-
-    cars: Collection[str]
-    environments: Collection[str]
-    surfaces: Collection[str]
-
-
-def works_of(plan: Plan) -> Works:
-    """Return the works that some image of a plan shows, each once."""
-    models, environments, grounds = (
-        {str(value) for image in plan.images if (value := image.values.get(key)) is not None}
-        for key in ("car_model", "environment", "ground")
-    )
-    places = [*map(load_environment, environments)]
-    parked = {car for place in places for car in _parked_in(place)}
-    surfaces = {name for place in places for name in surfaces_of(place)}
-    return Works(models | parked, environments, surfaces | grounds)
-
-
-def works_in(image: PlannedImage) -> Works:
-    """Return the works that an image shows, its own car first and its ground last."""
-    environment = str(image.values["environment"])
-    place = load_environment(environment)
-    shown = [str(image.values["car_model"]), *_parked_in(place)]
-    ground = image.values.get("ground")
-    surfaces = [*surfaces_of(place), *([] if ground is None else [str(ground)])]
-    return Works(list(dict.fromkeys(shown)), [environment], list(dict.fromkeys(surfaces)))
-
-
-def _parked_in(place: Environment) -> tuple[str, ...]:
-    return place.cars() if isinstance(place, SiteSpec) else ()
 
 
 def versions() -> dict[str, str]:

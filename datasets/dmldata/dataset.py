@@ -18,7 +18,7 @@ from PIL import Image
 from dmldata.common.errors import DatasetError, UnknownNameError
 from dmldata.common.extras import require_extras
 from dmldata.common.files import CHUNK
-from dmldata.contract.checks import check_digest, columns_problem, order_problem
+from dmldata.contract.checks import columns_problem, digest_problem, order_problem
 from dmldata.contract.decode import decode_image, decode_mask
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest, Shard, read_manifest
 from dmldata.contract.samples import SAMPLES_FILE, Row, read_samples
@@ -133,7 +133,9 @@ class Dataset:
         except FileNotFoundError:
             raise DatasetError(f"{name}: missing") from None
         expected = self.manifest.samples
-        check_digest(name, expected, len(data), hashlib.sha256(data).hexdigest())
+        problem = digest_problem(expected, len(data), hashlib.sha256(data).hexdigest())
+        if problem:
+            raise DatasetError(f"{name}: {problem}")
         table = read_samples(io.BytesIO(data), self._whole.images)
         problem = columns_problem(table, self._whole.factors) or order_problem(table, self._whole)
         if problem:
@@ -300,7 +302,9 @@ class Dataset:
                 digest.update(chunk)
                 if not local:
                     checked.write(chunk)
-            check_digest(shard.file, shard, length, digest.hexdigest())
+            problem = digest_problem(shard, length, digest.hexdigest())
+            if problem:
+                raise DatasetError(f"{shard.file}: {problem}")
             checked.seek(0)
             yield checked
 

@@ -154,7 +154,7 @@ DEFECTS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     ),
     "truncated shard": (
         cut(SHARD),
-        [f"{SHARD}: truncated inside member", "dataset.json says", "is missing", "its sha256"],
+        [f"{SHARD}: truncated inside member", f"{SHARD}: truncated: ", "is missing", "its sha256"],
     ),
     "altered card": (write_bytes("README.md", b"other"), ["README.md: its sha256 is not the one"]),
     "missing card": (lambda f: (f / "LICENSE").unlink(), ["LICENSE: missing"]),
@@ -165,7 +165,7 @@ DEFECTS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "no table": (lambda f: (f / "samples.parquet").unlink(), ["samples.parquet: missing"]),
     "altered table": (
         write_bytes("samples.parquet", b"PAR1PAR1"),
-        ["samples.parquet: 8 bytes", "samples.parquet: not a Parquet file"],
+        ["samples.parquet: truncated: 8 bytes of ", "samples.parquet: not a Parquet file"],
     ),
     "damaged picture": (
         lambda f: repack(f, with_file("jpg", b"\xff\xd8\xff\xe0 no picture")),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dmldata.common.errors import DatasetError
 from dmldata.contract.factors import Factor
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest, Samples, Shard
 from dmldata.contract.samples import samples_schema
@@ -37,17 +36,12 @@ def columns_problem(table: pa.Table, factors: tuple[Factor, ...]) -> str | None:
     return f"unknown column '{unknown[0]}'" if unknown else None
 
 
-def check_digest(name: str, expected: Shard | Samples, length: int, digest: str) -> None:
-    """Compare the length and digest of a file with those in dataset.json.
-
-    Raises:
-        DatasetError: the file is truncated or altered; names the file.
-    """
+def digest_problem(expected: Shard | Samples, length: int, digest: str) -> str | None:
+    """Return how the length or digest of a file differ from those in dataset.json; None if not."""
     if length < expected.bytes:
-        raise DatasetError(f"{name}: truncated: {length} bytes of {expected.bytes}")
+        return f"truncated: {length} bytes of {expected.bytes}"
     if length > expected.bytes:
-        raise DatasetError(
-            f"{name}: altered: longer than the {expected.bytes} bytes of {MANIFEST_FILE}"
-        )
+        return f"altered: longer than the {expected.bytes} bytes of {MANIFEST_FILE}"
     if digest != expected.sha256:
-        raise DatasetError(f"{name}: altered: its sha256 is not the one in {MANIFEST_FILE}")
+        return f"altered: its sha256 is not the one in {MANIFEST_FILE}"
+    return None

@@ -16,6 +16,7 @@ from dmldata.card.write import CARD_FILES
 from dmldata.common.errors import DatasetError, InputError
 from dmldata.common.files import CHUNK, MAX_DOCUMENT_BYTES, check_regular, finish_replacing
 from dmldata.common.progress import Progress
+from dmldata.contract.checks import digest_problem
 from dmldata.contract.manifest import MANIFEST_FILE, Manifest, Samples, Shard, read_manifest
 from dmldata.contract.samples import SAMPLES_FILE, Row, read_samples
 from dmldata.contract.shards import read_shard
@@ -181,11 +182,9 @@ class _Verification:
                 yield Problem(name, f"its sha256 is not the one in {CHECKSUMS_FILE}")
 
     def _digest_problems(self, name: str, expected: Shard | Samples) -> Iterator[Problem]:
-        length, digest = self._digest(name)
-        if length != expected.bytes:
-            yield Problem(name, f"{length} bytes, {MANIFEST_FILE} says {expected.bytes}")
-        elif digest != expected.sha256:
-            yield Problem(name, f"altered: its sha256 is not the one in {MANIFEST_FILE}")
+        problem = digest_problem(expected, *self._digest(name))
+        if problem:
+            yield Problem(name, problem)
 
     def _digest(self, name: str) -> tuple[int, str]:
         if name not in self.digests:

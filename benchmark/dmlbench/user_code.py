@@ -12,12 +12,16 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from dmldata.common.errors import PrismError
 from dmldata.common.files import sha256_of
 
 SCHEME = "python:"
+_IMPORTED: WeakKeyDictionary[ModuleType, str] = WeakKeyDictionary()
+"""SHA-256 of the file of each module of the user, when it was first asked for."""
 _PACKAGE = Path(__file__).resolve().parent
 _STANDARD_LIBRARY = Path(os.__file__).resolve().parent
 MAX_ERROR_LENGTH = 300
@@ -63,6 +67,13 @@ def import_function(reference: str, error: type[PrismError]) -> Callable[..., An
                 f"{reference}: '{module}' cannot be imported (from {Path.cwd()} or installed "
                 f"packages): {error_line(failure)}"
             ) from failure
+    file = getattr(imported, "__file__", None)
+    if file and Path(file).is_file():
+        digest = sha256_of(Path(file))
+        if _IMPORTED.setdefault(imported, digest) != digest:
+            raise error(
+                f"{reference}: {file} has changed since Python imported it; valid: in a new process"
+            )
     function: Callable[..., Any] | None = getattr(imported, name, None)
     if not callable(function):
         raise error(f"{reference}: '{module}' has no function '{name}'")

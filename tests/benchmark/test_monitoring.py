@@ -1,5 +1,6 @@
 """Property scores in a training loop: the scores of evaluate, from a network that is left alone."""
 
+import math
 import random
 import shutil
 import warnings
@@ -245,6 +246,11 @@ def test_a_network_of_timm_brings_its_preprocessing(shapes, recwarn):
         ({"class_property": "make"}, "unknown property 'make'"),
         ({"method": "gradcam"}, "did you mean 'grad_cam'"),
         ({"loss": "triplets"}, "triplets"),
+        ({"properties": "paint_hue"}, "properties 'paint_hue': has to be a list of names"),
+        ({"scores": (), "class_scores": ()}, "ask for nothing"),
+        ({"preprocessing": "imagenet"}, "str is not known; valid: "),
+        ({"input_size": 0}, "input_size 0 is not valid"),
+        ({"samples": 0}, "samples 0"),
         ({"images": 1}, "no property can be scored among 1 images; valid: "),
         ({"images": 2, "properties": ["car_model"]}, "property 'car_model' among 2 images: "),
     ],
@@ -266,6 +272,16 @@ def test_an_option_that_is_not_valid_is_refused_before_anything_runs(shapes, opt
 def test_what_cannot_be_measured_is_named(shapes, network, message):
     with pytest.raises(ModelError, match=message):
         monitored(shapes)(network)
+
+
+def test_an_embedding_without_a_direction_gives_no_scores_and_ends_no_training(network, shapes):
+    monitor = monitored(shapes)
+    for parameter in network.parameters():
+        nn.init.zeros_(parameter)
+    with pytest.warns(UserWarning, match="step 0: 24 of 24 embeddings are zero"):
+        scores = monitor(network)
+    assert all(map(math.isnan, scores.values()))
+    assert len(monitor.history) == 1
 
 
 def test_a_training_that_diverged_is_named_and_adds_nothing_to_the_history(network, shapes):

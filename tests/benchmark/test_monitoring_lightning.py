@@ -101,6 +101,23 @@ def rows_of(logger, column):
     return [(int(row["epoch"]), int(row["step"]), float(row[column])) for row in rows]
 
 
+class MadeInSetup(Plain):
+    """Its network is there once Lightning has called its `setup`, after those of callbacks."""
+
+    def setup(self, stage):
+        self.late = self.encoder
+
+
+def test_a_network_may_be_made_in_setup(shapes, tmp_path):
+    callback = dmlbench.PropertyMonitorCallback(monitored(shapes), network="late")
+    fit(MadeInSetup(), tmp_path, callback, epochs=1, logger=False)
+    assert len(callback.monitor.history) == 1
+    with pytest.raises(
+        InputError, match=r"network 'later': .*valid: the name of a submodule, such"
+    ):
+        fit(Plain(), tmp_path, dmlbench.PropertyMonitorCallback(monitored(shapes), network="later"))
+
+
 @pytest.mark.parametrize("kind", [Plain, Validated, TwoOptimizers])
 def test_every_logger_gets_scores_and_strips_at_one_step(shapes, tmp_path, kind):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

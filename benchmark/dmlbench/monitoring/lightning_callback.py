@@ -62,7 +62,7 @@ class PropertyMonitorCallback(Callback):
         """Check that one process holds the whole network.
 
         Raises:
-            InputError: it does not, or there is no such submodule.
+            InputError: it does not.
         """
         sharded = isinstance(trainer.strategy, FSDPStrategy | ModelParallelStrategy)
         if sharded or getattr(trainer.strategy, "zero_stage_3", False):
@@ -70,6 +70,13 @@ class PropertyMonitorCallback(Callback):
                 f"{type(trainer.strategy).__name__}: no process holds the whole network; valid: a "
                 "single device, or ddp"
             )
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Check that there is such a submodule, once the LightningModule has made its own.
+
+        Raises:
+            InputError: there is none.
+        """
         self._network_of(pl_module)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -117,7 +124,7 @@ class PropertyMonitorCallback(Callback):
         try:
             return pl_module.get_submodule(self.network)
         except AttributeError as error:
-            names = ", ".join(name for name, _ in pl_module.named_children())
+            names = ", ".join(name for name, _ in pl_module.named_children()) or "(it has none)"
             raise InputError(
                 f"network '{self.network}': {error}; valid: the name of a submodule, such as "
                 f"{names}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from dmlbench.evaluation.map_images import choose_keys
-from dmlbench.models import ModelOptions
+from dmlbench.models import ModelOptions, Preprocessing
 from dmlbench.models.in_memory import choose_preprocessing
+from dmlbench.models.preprocessing_of import preprocessing_from
 from dmlbench.monitoring.images import MonitoredImages, read_images
 from dmlbench.monitoring.map_strip import draw_strip
 from dmlbench.monitoring.network import bare_network, embed_tensors, measured
 from dmlbench.monitoring.scorer import RequestedScores, make_scorer
-from dmlbench.saliency import MapSettings, method_named
+from dmlbench.saliency import MapSettings
 from dmlbench.sources import ImageSource, open_source
 from dmldata.common.errors import FieldError
 
@@ -103,11 +105,22 @@ class PropertyMonitor:
             map_images=map_images,
             samples=samples,
         )
-        method_named(method)
+        for name, names in (
+            ("properties", properties),
+            ("scores", scores),
+            ("class_scores", class_scores),
+        ):
+            if isinstance(names, str):
+                raise FieldError({name: repr(names)}, "has to be a list of names")
+        if not scores and not class_scores:
+            raise FieldError({"scores": scores, "class_scores": class_scores}, "ask for nothing")
+        MapSettings(method=method, samples=samples).check()
         self.every, self.maps_every = every, maps_every
         self.history: list[dict[str, float]] = []
         self.map_strip: NDArray[np.uint8] | None = None
         self._options = ModelOptions(loss=loss, input_size=input_size)
+        known = Preprocessing() if preprocessing is None else preprocessing_from(preprocessing)
+        self._options.apply(known)
         self._preprocessing, self._batch_size = preprocessing, batch_size
         self._map_settings = MapSettings(method=method, samples=samples)
         self._source = open_source(str(data)) if isinstance(data, str | Path) else data
@@ -129,7 +142,8 @@ class PropertyMonitor:
                 before this one.
 
         Returns:
-            Scores by names such as `nr_precision/paint_hue`; empty if nothing was measured.
+            Scores by names such as `nr_precision/paint_hue`, NaN where an embedding is zero; empty
+            if nothing was measured.
 
         Raises:
             ModelError: the network fails on the images, or an embedding is not finite.
@@ -150,7 +164,16 @@ class PropertyMonitor:
         images = self._images(network)
         with measured(bare_network(network), images.tensors) as model:
             embeddings = embed_tensors(model, images.tensors, self._batch_size)
-        scores = self._scorer.score(embeddings)
+        zero = int((~embeddings.any(axis=1)).sum())
+        if zero:
+            warnings.warn(
+                f"step {step}: {zero} of {len(embeddings)} embeddings are zero, without a "
+                "direction: nothing is scored",
+                stacklevel=3,
+            )
+            scores = dict.fromkeys(self._scorer.names, math.nan)
+        else:
+            scores = self._scorer.score(embeddings)
         self.history.append({"step": step, **scores})
         return scores
 

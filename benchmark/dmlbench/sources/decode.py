@@ -14,7 +14,7 @@ from dmldata.common.foreign import reading
 from dmldata.contract.decode import check_eight_bits
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
-EXTENSIONS = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "ppm", "gif", "jfif")
+EXTENSIONS = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "ppm", "pgm", "gif", "jfif")
 MAX_ASPECT = 100
 """Maximum ratio of the longer to the shorter side. Beyond it, resizing would turn an image of few
 bytes into very many pixels."""

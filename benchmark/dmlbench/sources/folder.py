@@ -146,6 +146,8 @@ def _size(path: Path, where: str) -> int | None:
         raise DatasetError(f"{where}: {error}") from None
     if not stat.S_ISREG(status.st_mode):
         raise DatasetError(f"{where}: not a regular file")
+    if status.st_size == 0:
+        raise DatasetError(f"{where}: an empty file")
     if status.st_size > MAX_MEMBER_BYTES:
         raise DatasetError(f"{where}: {status.st_size} bytes: the limit is {MAX_MEMBER_BYTES}")
     return status.st_size

@@ -203,8 +203,8 @@ def _scenes(listing: Listing, url: str) -> tuple[int, ...] | None:
     cells = listing.labels.get(SCENES)
     if cells is None:
         return None
-    if None in cells or "" in cells:
-        row = next(row for row, cell in enumerate(cells) if cell in (None, ""))
+    row = next((n for n, cell in enumerate(cells) if cell in (None, "") or cell != cell), None)
+    if row is not None:
         raise InputError(
             f"{url}: image '{listing.keys[row]}' has no {SCENES}; valid: a scene for each image"
         )

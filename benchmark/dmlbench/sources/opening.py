@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -35,6 +36,8 @@ BENCHMARKS: tuple[tuple[Callable[[Path], bool], Callable[[Path, str], Listing]],
 
 ALL = "all"
 _TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".parquet")
+_CLASS = ("class",)
+"""The property that is categorical whatever its values."""
 
 VALID = (
     f"a dataset of this project ({MANIFEST_FILE}), tar shards of a WebDataset, images with "
@@ -45,7 +48,7 @@ VALID = (
 
 
 def open_source(
-    url: str,
+    url: str | os.PathLike[str],
     *,
     split: str | None = None,
     labels: str | None = None,
@@ -73,6 +76,7 @@ def open_source(
     >>> len(source), source.has_masks
     (64, True)
     """
+    url = os.fspath(url)
     try:
         url.encode()
     except UnicodeEncodeError:
@@ -82,19 +86,19 @@ def open_source(
     place, image = _split_image(url)
     if place.endswith(".tar") and not Path(place).is_dir():
         _check_options(url, options, "tar shards", "properties")
-        return _labeled(read_shards(place, image), url, options, categorical=("class",))
+        return _labeled(read_shards(place, image), url, options, categorical=_CLASS)
     if image is not None:
         folder = Path(place)
         if not any(folder.glob("*.tar")):
             raise InputError(f"{url}: ?image= needs tar shards, but there are none in {place}")
-        return _labeled(read_shards(f"{folder}/*.tar", image), url, options, categorical=("class",))
+        return _labeled(read_shards(f"{folder}/*.tar", image), url, options, categorical=_CLASS)
     _refuse_file(Path(url))
     location = locate(url)
     url, folder = location.url, Path(location.place)
     if labels is not None and folder.is_dir():
         _check_options(url, options, "images with a CSV file", "labels", "properties")
         listing = read_csv_folder(folder, Path(labels), _categorical(options))
-        return _labeled(listing, url, options)
+        return _labeled(listing, url, options, categorical=_CLASS)
     if not folder.is_dir() or _is_ours(folder):
         dataset = open_dataset(location)
         _check_options(url, options, "a dataset of this project", "split")
@@ -106,6 +110,12 @@ def open_source(
         return source
     if (folder / MANIFEST_FILE).is_file():
         return open_dataset(location)
+    stray = next((path.name for path in sorted(folder.iterdir()) if is_image(path.name)), None)
+    if stray is not None and any(path.is_dir() for path in folder.iterdir()):
+        raise DatasetError(
+            f"{url}: {stray} lies beside folders; valid: a folder per class and no image beside "
+            "them, or a table with the labels of all images"
+        )
     raise DatasetError(f"{url}: no {MANIFEST_FILE} and no other known layout; valid: {VALID}")
 
 
@@ -126,7 +136,7 @@ def _open_layout(
     if label_file is not None:
         _check_options(url, options, "images with a CSV file", "labels", "properties")
         listing = read_csv_folder(folder, label_file, _categorical(options))
-        return _labeled(listing, url, options)
+        return _labeled(listing, url, options, categorical=_CLASS)
     if (folder / SAMPLES_FILE).is_file():
         raise DatasetError(
             f"{url}: {MANIFEST_FILE} is missing, but {SAMPLES_FILE} exists: an incomplete dataset "
@@ -134,10 +144,10 @@ def _open_layout(
         )
     if any(folder.glob("*.tar")):
         _check_options(url, options, "tar shards", "properties")
-        return _labeled(read_shards(f"{folder}/*.tar"), url, options, categorical=("class",))
+        return _labeled(read_shards(f"{folder}/*.tar"), url, options, categorical=_CLASS)
     if is_class_folders(folder):
         _check_options(url, options, "a folder per class", "properties")
-        return _labeled(read_class_folders(folder), url, options, categorical=("class",))
+        return _labeled(read_class_folders(folder), url, options, categorical=_CLASS)
     return None
 
 
@@ -184,10 +194,12 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _categorical(options: dict[str, str]) -> list[str]:
-    """Return the properties that the property file declares as not numeric."""
+    """Return the properties that are not numeric: the class, if the property file says nothing
+    else of it, and those that it declares."""
     property_file = options.get("properties")
     specs = {} if property_file is None else read_property_file(property_file)
-    return [name for name, spec in specs.items() if spec.kind in ("categorical", "ignore")]
+    declared = [name for name, spec in specs.items() if spec.kind in ("categorical", "ignore")]
+    return [*declared, *(name for name in _CLASS if name not in specs)]
 
 
 def _check_options(url: str, options: dict[str, str], what: str, *valid: str) -> None:

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from dmlbench.losses import GROUPS, LOSSES, loss_named, without_controls
 from dmldata.common.documents import load_document
@@ -172,10 +172,22 @@ class StudyRecipe(StrictModel):
 
     @field_validator("losses", "controls")
     @classmethod
-    def _check_losses(cls, losses: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    def _check_losses(
+        cls, losses: str | tuple[str, ...], field: ValidationInfo
+    ) -> str | tuple[str, ...]:
         for loss in () if isinstance(losses, str) else losses:
-            loss_named(loss)
+            is_control = loss_named(loss).group == "control"
+            if is_control != (field.field_name == "controls"):
+                raise ValueError(f"{loss} is {'a' if is_control else 'no'} control")
         return losses
+
+    @field_validator("losses", "controls", "folds")
+    @classmethod
+    def _check_once(cls, values: object) -> object:
+        for value in values if isinstance(values, tuple) else ():
+            if values.count(value) > 1:
+                raise ValueError(f"{value} is there twice")
+        return values
 
     @model_validator(mode="after")
     def _check(self) -> StudyRecipe:

@@ -12,11 +12,11 @@ import lightning.pytorch as pl
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
+from dmlbench.training.folder import METRICS
 from dmlbench.training.learner import MONITORED, History, Learner
 from dmldata.common.files import write_atomic
 
 CHECKPOINT = "last"
-METRICS = "metrics.csv"
 
 
 class WholeCheckpoints(TorchCheckpointIO):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dmlbench.results.files import CLASSES
 from dmlbench.sources import ImageSource
-from dmldata.common.errors import InputError
+from dmldata.common.errors import FieldError, InputError
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,12 @@ def find_label(source: ImageSource, label: str | None) -> str:
     """
     kinds = {key: source.manifest.factor(key).kind for key in source.manifest.varied}
     categorical = [key for key, kind in kinds.items() if kind == "categorical"]
-    valid = f"valid: --label with one of {', '.join(categorical) or 'none: it has no categories'}"
+    valid = (
+        f"valid: --label with one of {', '.join(categorical)}"
+        if categorical
+        else "no property is categorical; valid: --properties with a file that says "
+        "'NAME: {kind: categorical}' of the class"
+    )
     if label is None:
         usual = [key for key in CLASSES if key in categorical][:1] or categorical
         if len(usual) != 1:
@@ -67,17 +72,34 @@ def find_label(source: ImageSource, label: str | None) -> str:
 
 
 def check_sampling(
-    images: ClassImages, classes: Collection[str], batch: int, per_class: int, where: str
+    images: ClassImages,
+    classes: Collection[str],
+    batch: int,
+    per_class: int,
+    where: str,
+    *,
+    ranking: bool,
 ) -> str | None:
     """Check that batches can be drawn; return a note if images have to be drawn more than once.
 
     Args:
         batch, per_class: number of images per batch, and of each class in it.
+        ranking: whether the loss compares images of a class with others.
 
     Raises:
         InputError: such batches cannot be drawn from these classes.
     """
     counts = images.counts(classes)
+    if ranking and per_class < 2:
+        raise FieldError(
+            {"images_per_class": per_class},
+            "a ranking loss learns from two images of a class; valid: 2 or more",
+        )
+    if ranking and batch == per_class:
+        raise FieldError(
+            {"batch": batch, "images_per_class": per_class},
+            "a batch is of one class, and a ranking loss compares classes; valid: a larger batch",
+        )
     if batch % per_class:
         raise InputError(
             f"--batch {batch} is not made of {per_class} images of each class; valid: a multiple "

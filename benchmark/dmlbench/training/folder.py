@@ -18,6 +18,8 @@ from dmldata.common.files import write_atomic
 from dmldata.common.strict import parse_plain_json
 
 PLAN = "plan.json"
+METRICS = "metrics.csv"
+"""A row per validation, that of the untrained network first."""
 
 
 @contextmanager
@@ -42,11 +44,15 @@ def exclusive_folder(folder: Path) -> Iterator[None]:
 def keep_plan(folder: Path, plan: dict[str, Any]) -> None:
     """Write the plan into the folder, or check that it equals the existing one.
 
+    Where nothing of the existing one was trained, another takes its place.
+
     Raises:
         InputError: the folder has another plan.
     """
     path = folder / PLAN
-    if path.is_file():
+    metrics = folder / METRICS
+    was_trained = metrics.is_file() and len(metrics.read_text().splitlines()) > 2
+    if path.is_file() and was_trained:
         check_same(parse_plain_json(path.read_bytes(), str(path), InputError), plan, folder)
     else:
         write_atomic(path, json.dumps(plan, indent=1, ensure_ascii=False) + "\n")
@@ -60,7 +66,8 @@ def check_same(earlier: dict[str, Any], plan: dict[str, Any], where: Path) -> No
             continue
         differing = part
         if isinstance(old, dict) and isinstance(value, dict):
-            name = next(name for name in value | old if old.get(name) != value.get(name))
+            nothing = object()
+            name = next(n for n in value | old if old.get(n, nothing) != value.get(n, nothing))
             differing = f"{part}: {name} {old.get(name)}, now {value.get(name)}"
         raise InputError(
             f"{where}: of a training with other settings ({differing[:200]}); valid: the same "

@@ -256,7 +256,7 @@ class Learner(pl.LightningModule):
         return DivergedError(
             f"{self._name}: {what} is not a finite number at step {self._step}: training "
             f"diverged; lower the learning rates ({rates}) or the scale of the loss "
-            f"({self._hyperparameters.loss}), or use --precision fp32"
+            f"({self._hyperparameters.loss}), or use --precision fp32, with another --name"
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from pytorch_metric_learning import distances, losses, miners, regularizers
 from torch import Tensor, nn
 
@@ -118,7 +120,31 @@ def _call_user(declared: Loss, size: Size) -> nn.Module:
             f"{declared.made_by}: returns {type(built).__name__}; valid: a module that maps "
             "embeddings [B, D] and classes [B] to a number"
         )
+    _try(built, declared.made_by, size)
     return built
+
+
+def _try(loss: nn.Module, reference: str, size: Size) -> None:
+    """Call a copy of a loss of the user on a few embeddings.
+
+    Raises:
+        InputError: it fails, or returns something that cannot be minimized.
+    """
+    try:
+        trial = copy.deepcopy(loss)
+    except Exception:  # as of modules with tensors of a graph; what is wrong is found in training
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        classes = torch.arange(size.classes)[:8].repeat(4)
+        embeddings = torch.randn(len(classes), size.dimensions, requires_grad=True)
+        returned = call_function(reference, trial, InputError, embeddings, classes)
+    if not isinstance(returned, Tensor) or returned.ndim or not returned.requires_grad:
+        what = type(returned).__name__
+        if isinstance(returned, Tensor):
+            gradient = "" if returned.requires_grad else " without a gradient"
+            what = f"a tensor {list(returned.shape)}{gradient}"
+        raise InputError(f"{reference}: its loss returns {what}; valid: one number, as a tensor []")
 
 
 def _required_sizes(kind: type[nn.Module], size: Size) -> dict[str, int]:
@@ -142,6 +168,13 @@ _DISTANCES: dict[str, Callable[[], nn.Module]] = {
 """The distances of `dmlbench.losses.DISTANCES` in pytorch-metric-learning."""
 
 
+def _whole(parameters: Mapping[str, Any], name: str) -> int:
+    number = parameters[name]
+    if number != int(number):
+        raise InputError(f"loss.{name} {number}: has to be a whole number")
+    return int(number)
+
+
 def _margin(parameters: dict[str, Any], _: Size) -> dict[str, Any]:
     return parameters | {"learn_beta": True}
 
@@ -151,7 +184,7 @@ def _margin_class(parameters: dict[str, Any], size: Size) -> dict[str, Any]:
 
 
 def _fastap(parameters: dict[str, Any], _: Size) -> dict[str, Any]:
-    return parameters | {"num_bins": int(parameters["num_bins"])}
+    return parameters | {"num_bins": _whole(parameters, "num_bins")}
 
 
 def _snr_contrastive(parameters: dict[str, Any], _: Size) -> dict[str, Any]:
@@ -165,7 +198,7 @@ def _snr_contrastive(parameters: dict[str, Any], _: Size) -> dict[str, Any]:
 
 
 def _soft_triple(parameters: dict[str, Any], size: Size) -> dict[str, Any]:
-    centers, weight = int(parameters["centers_per_class"]), parameters.pop("reg_weight")
+    centers, weight = _whole(parameters, "centers_per_class"), parameters.pop("reg_weight")
     if centers > 1 and weight:
         parameters |= {
             "weight_regularizer": SparseCenters(size.classes, centers),
@@ -175,7 +208,7 @@ def _soft_triple(parameters: dict[str, Any], size: Size) -> dict[str, Any]:
 
 
 def _sub_center_arcface(parameters: dict[str, Any], _: Size) -> dict[str, Any]:
-    return parameters | {"sub_centers": int(parameters["sub_centers"])}
+    return parameters | {"sub_centers": _whole(parameters, "sub_centers")}
 
 
 def _p2s_grad(parameters: dict[str, Any], size: Size) -> dict[str, Any]:

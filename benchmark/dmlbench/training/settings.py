@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, unquote
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from dmlbench.losses import loss_named
 from dmlbench.training.trunks import DEFAULT_TRUNK
@@ -45,6 +46,16 @@ class TrainSettings(StrictModel):
     >>> TrainSettings(loss="arcface", data="train196").folds
     4
     """
+
+    @field_validator("data", "labels", "properties", "out", "devices", mode="before")
+    @classmethod
+    def _as_in_python(cls, value: object, field: ValidationInfo) -> object:
+        """Let paths be text or paths, and a number of devices be a number."""
+        if field.field_name == "out":
+            return Path(value) if isinstance(value, str) else value
+        if field.field_name == "devices":
+            return str(value) if type(value) is int else value
+        return os.fspath(value) if isinstance(value, os.PathLike) else value
 
     loss: str
     data: str

@@ -24,6 +24,7 @@ from dmlbench.training.losses import loss_id
 from dmlbench.training.saved import describe_classes
 from dmlbench.training.settings import TrainSettings
 from dmlbench.training.trunks import Start, starting_network
+from dmldata.common.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -97,15 +98,26 @@ def plan_task(settings: TrainSettings) -> Task:
     )
     label = find_label(source, settings.label)
     images = class_images(source, label)
+    if not images.keys:
+        raise InputError(f"{settings.data}: no image has a {label}; valid: images with classes")
+    notes = list(source.notes)
+    if len(images.keys) < len(source):
+        missing = len(source) - len(images.keys)
+        notes.append(f"{missing} of {len(source)} images have no {label} and are left out")
     fold = split_classes(set(images.names), settings.fold, settings.folds, settings.data)
     check_validation(images, fold.validation, settings.data)
-    task = Task(settings, hyperparameters, source, label, images, fold, ())
+    task = Task(settings, hyperparameters, source, label, images, fold, tuple(notes))
     if task.is_control:
         return task
     note = check_sampling(
-        images, fold.train, hyperparameters.batch, hyperparameters.images_per_class, settings.data
+        images,
+        fold.train,
+        hyperparameters.batch,
+        hyperparameters.images_per_class,
+        settings.data,
+        ranking=loss_named(settings.loss).group == "ranking",
     )
-    notes = [note] if note else []
+    notes += [note] if note else []
     epochs = checkpoint_epochs(hyperparameters, settings.checkpoints)
     if len(epochs) < settings.checkpoints:
         notes.append(

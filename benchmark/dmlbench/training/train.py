@@ -93,6 +93,8 @@ def train_first(settings: TrainSettings, epochs: int, *, quiet: bool = False) ->
         InputError: the settings are not valid, or what they name does not exist.
         PrismError: the loss or an embedding is not a finite number.
     """
+    if epochs < 1:
+        raise FieldError({"epochs": epochs}, "has to be at least 1")
     task = plan_task(settings)
     first = is_first()
     if settings.file.is_file():
@@ -184,7 +186,8 @@ def _fit(
         file = checkpoint_file(task.settings.folder, int(row["epoch"] or 0))
         _write(task, start, weights, file, {"checkpoint": _without_clock(row)})
 
-    with progress_bar("train", total, quiet=quiet) as bar:
+    # Steps seed the random state, which is the caller's again afterwards.
+    with progress_bar("train", total, quiet=quiet) as bar, torch.random.fork_rng(devices=[]):
         fit(
             learner,
             material,
@@ -195,7 +198,8 @@ def _fit(
             save,
             until,
         )
-    start.network.load_state_dict(learner.best)
+    if learner.best:
+        start.network.load_state_dict(learner.best)
     return learner.history
 
 

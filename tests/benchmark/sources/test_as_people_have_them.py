@@ -14,7 +14,7 @@ from PIL import Image
 
 from dmlbench.models import load_model
 from dmlbench.sources import open_source
-from dmldata.common.errors import InputError
+from dmldata.common.errors import DatasetError, InputError
 
 
 def encoded(number, form="JPEG"):
@@ -47,6 +47,86 @@ def test_a_folder_per_class(tmp_path):
     assert source.samples["key"].to_pylist() == ["audi/1.jpg", "bmw/1.jpg", "bmw/2.png"]
     assert labels(source, "class") == ["audi", "bmw", "bmw"]
     assert len(list(source.samples_iter())) == 3
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["train/a/1.jpg", "test/1.jpg"], "holds splits; valid: one of them, as .*test"),
+        (["Train/a/1.jpg", "Test/a/1.jpg"], "holds splits; valid: one of them, as .*Test"),
+        (["train/1.jpg", "test/1.jpg"], "holds splits; valid: one of them, as .*test"),
+        (["images/a/1.jpg", "images/b/1.jpg"], "holds one folder, of folders; valid: .*images"),
+    ],
+)
+def test_folders_that_are_no_classes_are_not_taken_for_some(tmp_path, names, message):
+    for number, name in enumerate(names):
+        put(tmp_path / name, encoded(number))
+    with pytest.raises(InputError, match=message):
+        open_source(tmp_path)
+
+
+def test_what_is_no_class_and_no_image_is_said(tmp_path):
+    for name in ("a/1.jpg", "b/2.pgm"):
+        put(tmp_path / name, encoded(1, "PPM" if name.endswith("pgm") else "JPEG"))
+    put(tmp_path / "a/notes.txt", "x")
+    (tmp_path / "c").mkdir()
+    source = open_source(str(tmp_path))
+    assert labels(source, "class") == ["a", "b"]
+    assert len(list(source.samples_iter())) == 2
+    assert "folders without an image are no classes: c (1)" in source.notes
+    assert "files that are no images are passed over: 1 .txt" in source.notes
+
+
+def test_links_to_what_is_not_there_are_named(tmp_path):
+    """As of a dataset under version control whose files were not fetched."""
+    put(tmp_path / "a/1.jpg", encoded(1))
+    (tmp_path / "a/2.jpg").symlink_to(tmp_path / "cache/2")
+    with pytest.raises(DatasetError, match=r"'a/2\.jpg' is not in "):
+        open_source(str(tmp_path))
+
+
+def test_an_empty_image_and_one_beside_the_folders_are_named(tmp_path):
+    put(tmp_path / "a/1.jpg", b"")
+    with pytest.raises(DatasetError, match=r"'a/1\.jpg': an empty file"):
+        open_source(str(tmp_path))
+    put(tmp_path / "preview.png", encoded(1, "PNG"))
+    with pytest.raises(DatasetError, match=r"preview\.png lies beside folders"):
+        open_source(str(tmp_path))
+
+
+def test_folders_of_equal_numbers_stay_two_classes(tmp_path):
+    for name in ("1", "1.0", "2"):
+        put(tmp_path / name / "x.jpg", encoded(1))
+    assert labels(open_source(str(tmp_path)), "class") == ["1", "1.0", "2"]
+
+
+def test_a_column_of_classes_is_categorical_whatever_its_values(tmp_path):
+    rows = [f"{number}.jpg,{number}" for number in range(30)]
+    put(tmp_path / "labels.csv", "\n".join(["file,class", *rows]))
+    for number in range(30):
+        put(tmp_path / f"{number}.jpg", encoded(number))
+    source = open_source(str(tmp_path))
+    assert source.manifest.factor("class").kind == "categorical"
+    assert labels(source, "class")[:3] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("label", [b"caf\xe9", b"x" * 300])
+def test_a_class_in_a_tar_that_is_no_text_is_named(tmp_path, label):
+    tar(tmp_path / "0.tar", {"a.jpg": encoded(1), "a.cls": label})
+    with pytest.raises(DatasetError, match=r"a\.cls: not a class; valid: UTF-8 text of at most"):
+        open_source(str(tmp_path))
+
+
+def test_a_scene_that_is_not_a_number_is_none(tmp_path):
+    files = {}
+    for number, scene in enumerate(("1", "NaN")):
+        files |= {
+            f"{number}.jpg": encoded(number),
+            f"{number}.json": b'{"scene_id": %s}' % scene.encode(),
+        }
+    tar(tmp_path / "0.tar", files)
+    with pytest.raises((InputError, DatasetError), match=r"scene_id|NaN"):
+        open_source(str(tmp_path))
 
 
 def test_links_to_folders_are_followed_but_not_in_circles(tmp_path):

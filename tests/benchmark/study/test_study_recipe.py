@@ -45,6 +45,10 @@ def test_unknown_study_is_named_with_those_there_are():
         ),
         ({"training": {"data": "x", "fold": 1}}, "fold is given by the study itself"),
         ({"folds": [0]}, "fold 1 is not one of folds"),
+        ({"folds": [0, 1, 0]}, "0 is there twice"),
+        ({"losses": ["arcface", "arcface"]}, "arcface is there twice"),
+        ({"losses": ["none"]}, "none is a control"),
+        ({"controls": ["arcface"]}, "arcface is no control"),
         (
             {"conditions": {"x": {"losses": ["triplet"], "training": {"seed": 1}}}},
             "conditions.x.losses: triplet is not one of the losses of the study",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -166,7 +167,9 @@ def own_loss(tmp_path, monkeypatch):
     return write
 
 
-def test_loss_of_ones_own_trains_and_its_model_is_measured_with_its_distance(own_loss, settings):
+def test_loss_of_ones_own_trains_and_its_model_is_measured_with_its_distance(
+    own_loss, settings, monkeypatch
+):
     reference = own_loss(
         "def make(num_classes, embedding_size):\n"
         "    class Softmax(nn.Module):\n"
@@ -188,8 +191,20 @@ def test_loss_of_ones_own_trains_and_its_model_is_measured_with_its_distance(own
     # A function whose file has changed is another loss, under the same name.
     module = Path(f"{reference.split(':')[1]}.py")
     module.write_text(module.read_text() + "\n# changed")
-    with pytest.raises(InputError, match="loss"):
+    with pytest.raises(InputError, match="has changed since Python imported it; valid: in a new"):
         train(settings(key, epochs=1), say=lambda line: None, quiet=True)
+    monkeypatch.delitem(sys.modules, module.stem)
+    with pytest.raises(InputError, match=r"other settings \(settings: loss"):
+        train(settings(key, epochs=1), say=lambda line: None, quiet=True)
+
+
+RETURNS = """
+class Loss(nn.Module):
+    def forward(self, embeddings, classes):
+        return {}
+
+make = Loss
+"""
 
 
 @pytest.mark.parametrize(
@@ -198,6 +213,13 @@ def test_loss_of_ones_own_trains_and_its_model_is_measured_with_its_distance(own
         ("def make(): return 3", "returns int; valid: a module"),
         ("def make(): raise KeyError('weights')", "the function fails: KeyError: 'weights'"),
         ("def build(): return None", "has no function 'make'"),
+        (
+            RETURNS.format("embeddings.sum(1)"),
+            r"its loss returns a tensor \[32\]; valid: one number",
+        ),
+        (RETURNS.format("0.5"), "its loss returns float; valid: one number"),
+        (RETURNS.format("embeddings.detach().sum()"), r"returns a tensor \[\] without a gradient"),
+        (RETURNS.format("embeddings[999]"), "the function fails: IndexError"),
     ],
 )
 def test_loss_of_ones_own_that_cannot_be_built_is_named(own_loss, settings, source, message):
@@ -205,6 +227,12 @@ def test_loss_of_ones_own_that_cannot_be_built_is_named(own_loss, settings, sour
     with pytest.raises(InputError, match=message) as caught:
         train(settings(reference), say=lambda line: None, quiet=True)
     assert reference in str(caught.value)
+
+
+def test_numbers_of_a_loss_that_have_to_be_whole_are():
+    numbers = {"scale": 8.0, "margin": 20.0, "sub_centers": 2.7}
+    with pytest.raises(InputError, match=r"loss\.sub_centers 2\.7: has to be a whole number"):
+        build_loss("sub_center_arcface", numbers, {}, Size(4, 8))
 
 
 def test_a_reference_of_a_loss_with_unknown_options_lists_the_valid_ones():

@@ -23,8 +23,8 @@ from dmlbench.evaluation.dataset_input import input_notes
 from dmlbench.models.weights import read_weights
 from dmlbench.scores import map_at_r
 from dmlbench.sources import open_source
-from dmlbench.training import learner as learner_module
 from dmlbench.training import TrainSettings, read_training, train
+from dmlbench.training import learner as learner_module
 from dmlbench.training.fit import checkpoint_of, fit
 from dmlbench.training.folder import exclusive_folder
 from dmlbench.training.hyperparameters import PROFILES

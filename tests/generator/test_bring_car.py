@@ -20,6 +20,8 @@ from dmlgen.carimport.model import Model, ModelMaterial
 from dmlgen.carimport.user_car import CarCredit, check_file, read_model
 from dmlgen.catalog.assets import car_folder, names, project_names, user_folder
 from dmlgen.catalog.cars import load_car
+from dmlgen.derive.models import derived_car
+from dmlgen.derive.warp import Proportions
 from dmlgen.factors.registry import factor_catalog
 from dmlgen.planning.draw import make_plan
 from dmlgen.planning.presets import Engine
@@ -115,6 +117,58 @@ def test_a_model_without_seats_gets_some_and_one_with_seats_keeps_its_own(home, 
     furnished = decide(read_model(file), Choices(paint=("Lack",)))
     assert furnished.interior == "own"
     assert next(m for m in furnished.materials if m.name == "M1").role == "interior"
+
+
+def test_a_car_stands_on_its_wheels_whatever_else_is_of_glass(dmlgen, home, tmp_path):
+    """Lamp covers in the material of the windows are no part of the cabin."""
+    covers = (box((0.05, 1.4, 0.1), (2.2, 0, 0.4)), "Scheibe")
+    assert bring(dmlgen, write_glb(tmp_path / "mine.glb", toy_car() | {"Covers": covers}))[0] == 0
+    made = trimesh.load(home / "mine" / "mine.glb", force="scene")
+    assert made.extents == pytest.approx((4.43, 1.5, 1.8), abs=0.03)
+
+
+@pytest.mark.parametrize("glass", ["glass_dark", "plastic"])
+def test_a_car_without_clear_windows_has_a_shape_that_can_change(dmlgen, home, tmp_path, glass):
+    file = write_glb(tmp_path / "mine.glb", toy_car())
+    assert bring(dmlgen, file, "--role", f"Scheibe={glass}")[0] == 0
+    longer = derived_car(home / "mine" / "mine.glb", None, Proportions(cabin=1.1))
+    assert np.ptp(longer.body.points[:, 0]) > 4.45
+
+
+def test_factors_that_change_nothing_of_a_car_have_no_values_for_it(dmlgen, home, tmp_path):
+    code, out, _ = bring(dmlgen, write_glb(tmp_path / "mine.glb", toy_car()))
+    assert code == 0
+    assert "what of it number_plate would change: no material is plate" in out
+    assert load_car("mine").fixed == ("number_plate",)
+    (tmp_path / "r.yaml").write_text(
+        "name: r\ntitle: t\ndescription: d\nextends: photo\n"
+        "vary: {number_plate: default, car_model: [mine]}\n"
+    )
+    plan = make_plan(load_recipe(str(tmp_path / "r.yaml")), seed=1, count=3)
+    assert "number_plate" in plan.meaningless
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--wheels", "*"), "--wheels *: matches the whole car; valid: its wheels alone"),
+        (("--size", 4096), "--size 4096: has to be at most 2048 pixels"),
+        (("--role", "Lack=glass"), "--role Lack=glass: --paint-material says it is paint"),
+    ],
+)
+def test_choices_that_cannot_be_are_refused_before_the_car_is_converted(
+    dmlgen, home, tmp_path, options, message
+):
+    code, _, err = bring(dmlgen, write_glb(tmp_path / "mine.glb", toy_car()), *options)
+    assert code == 2
+    assert message in err
+    assert "converting" not in err
+
+
+def test_paint_may_be_a_material_on_some_objects(home, tmp_path):
+    model = read_model(write_glb(tmp_path / "a.glb", toy_car()))
+    decision = decide(model, Choices(roles={"Lack@Chassis*": "paint"}))
+    assert any(row.role == "paint" for row in decision.materials)
 
 
 def test_own_cars_do_not_change_what_default_means(dmlgen, home, tmp_path):
@@ -482,6 +536,17 @@ def test_own_cars_lie_in_the_users_folder_unless_a_variable_names_another(monkey
         (ModelMaterial("steering_wheel"), "interior"),
         (ModelMaterial("Tire.001"), "tyre"),
         (ModelMaterial("trim"), "plastic"),
+        (ModelMaterial("Window_Trim"), "plastic"),
+        (ModelMaterial("window_rubber"), "rubber"),
+        (ModelMaterial("windshield_wiper"), "plastic"),
+        (ModelMaterial("fiberglass"), "plastic"),
+        (ModelMaterial("Mirror_glass"), "mirror"),
+        (ModelMaterial("chromePlated"), "chrome"),
+        (ModelMaterial("Template_mat"), "plastic"),
+        (ModelMaterial("Light_Leather"), "upholstery"),
+        (ModelMaterial("Brake_Light"), "lamp_red"),
+        (ModelMaterial("Brake_Disc"), "brake"),
+        (ModelMaterial("Wheel_Well"), "underbody"),
         (ModelMaterial("LicensePlate"), "plate"),
         (ModelMaterial("m1", (0.9, 0.9, 0.9), metallic=1.0), "chrome"),
         (ModelMaterial("m2", (0.7, 0.0, 0.0), alpha=0.5), "lamp_red"),

@@ -276,6 +276,16 @@ def test_a_file_is_a_recipe_whatever_the_case_of_its_ending(tmp_path):
     assert load_recipe(str(tmp_path / "b.yml")).title == "t"
 
 
+def test_a_file_is_extended_from_beside_the_recipe_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.yaml").write_text("name: other\ntitle: t\ndescription: d\n")
+    (tmp_path / "sub").mkdir()
+    child = tmp_path / "sub" / "child.yaml"
+    child.write_text("name: child\ndescription: d\nextends: other.yaml\n")
+    with pytest.raises(InputError, match=r"sub/other\.yaml"):
+        load_recipe(str(child))
+
+
 def test_what_is_no_file_is_no_recipe_and_nobody_waits_for_it(tmp_path):
     os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "folder.yaml").mkdir()

@@ -23,12 +23,17 @@ from dmlgen.carimport.table import (
     overrides_of,
     placed_rows,
 )
-from dmlgen.carimport.wheels import Wheels, find_wheels
+from dmlgen.carimport.wheels import Wheels, find_wheels, glob_of
 from dmlgen.catalog.car_edits import Override
 
 MANY_TRIANGLES = 500_000
 FLAT = 0.05
 """Minimum of a car's smallest extent, as a share of its largest one."""
+NEEDS_ROLE = {
+    "number_plate": ("plate",),
+    "lights_on": ("lamp_clear", "lamp_red", "lamp_orange"),
+}
+"""Factor -> roles, of which a car needs one for the factor to change something."""
 
 
 class PaintError(InputError):
@@ -116,7 +121,8 @@ def decide(model: Model, choices: Choices) -> Decision:
         raise InputError(f"{error}{_hint_of_extras(model)}") from None
     car = model.moved(turn * scale)
     wheels = find_wheels(car, choices.wheels)
-    glass, paint = (faces_of(car, rows, role) for role in ("glass", "paint"))
+    glass = faces_of(car, rows, "glass", "glass_dark")
+    paint = faces_of(car, rows, "paint")
     inside = inside_cabin(car, glass) & ~paint
     rows = placed_rows(car, rows, choices.roles, wheels, inside)
     furnished = has_interior(car, inside) or not glass.any()
@@ -135,6 +141,12 @@ def decide(model: Model, choices: Choices) -> Decision:
     )
 
 
+def fixed_of(materials: tuple[MaterialRole, ...]) -> tuple[str, ...]:
+    """Return the factors that change nothing of a car, as it has no part of the roles they need."""
+    roles = {material.role for material in materials}
+    return tuple(factor for factor, needed in NEEDS_ROLE.items() if not roles & set(needed))
+
+
 def _check_paint(model: Model, materials: tuple[MaterialRole, ...], choices: Choices) -> None:
     names = {material.name for material in model.materials}
     used = [material.name for material in materials]
@@ -148,6 +160,8 @@ def _check_paint(model: Model, materials: tuple[MaterialRole, ...], choices: Cho
                 f"no separable paint: material '{name}' has no faces; valid: {', '.join(used)}",
                 materials,
             )
+    if "paint" in choices.roles.values():
+        return
     if len(used) == 1 or all(material.role == "paint" for material in materials):
         raise PaintError(
             f"no separable paint: everything is {' and '.join(repr(n) for n in used)}; windows and "
@@ -187,7 +201,7 @@ def _doubts(
     for first, second in overlapping(car):
         doubts.append(
             f"whether '{first}' and '{second}', which fill the same space, are both the car: "
-            f"--ignore '{second}'"
+            f"--ignore '{glob_of(second)}'"
         )
     if not wheels.selectors:
         doubts.append(
@@ -195,8 +209,15 @@ def _doubts(
             "change their style; name their objects or materials with --wheels"
         )
     roles = {material.role for material in materials}
-    if "glass" not in roles:
+    if not roles & {"glass", "glass_dark"}:
         doubts.append("where the windows are: no material looks like glass")
+    lacking = fixed_of(materials)
+    if lacking:
+        doubts.append(
+            f"what of it {' and '.join(lacking)} would change: no material is "
+            f"{' or '.join('/'.join(NEEDS_ROLE[factor]) for factor in lacking)}, so images have no "
+            "value of it"
+        )
     paint = sum(material.share for material in materials if material.role == "paint")
     if paint < 0.05:
         doubts.append(f"whether the paint is complete: it covers {paint:.1%} of the surface")
@@ -234,7 +255,7 @@ def _hint_of_extras(model: Model) -> str:
     if len(spans) < 2 or spans[order[-1]] < 1.3 * spans[order[-2]]:
         return ""
     name = model.objects[order[-1]]
-    return f"; if object '{name}' is no part of the car: --ignore '{name}'"
+    return f"; if object '{name}' is no part of the car: --ignore '{glob_of(name)}'"
 
 
 def _extents(size: Floats) -> str:

@@ -23,6 +23,13 @@ class Guess:
 
 
 _BY_NAME: tuple[tuple[str, frozenset[str]], ...] = (
+    # Parts around windows, lamps and wheels come before these.
+    ("rubber", vocabulary("rubber gasket seal")),
+    ("plastic", vocabulary("plastic trim bumper grille grill wiper frame")),
+    ("underbody", vocabulary("wheelwell well liner")),
+    ("chrome", vocabulary("chrome")),
+    ("mirror", vocabulary("mirror")),
+    ("upholstery", vocabulary("seat leather fabric upholstery carpet cloth")),
     ("lamp_red", vocabulary("taillight taillamp tail stop stoplight brakelight")),
     ("lamp_orange", vocabulary("indicator blinker turnsignal")),
     ("reflector", vocabulary("reflector")),
@@ -31,19 +38,17 @@ _BY_NAME: tuple[tuple[str, frozenset[str]], ...] = (
     ("brake", vocabulary("brake caliper disc disk rotor")),
     ("tyre", vocabulary("tyre tire tread pneu reifen")),
     ("rim", vocabulary("rim alloy wheel hub hubcap spoke felge")),
-    ("upholstery", vocabulary("seat leather fabric upholstery carpet cloth")),
     ("interior", vocabulary("interior cabin cockpit dash dashboard inside")),
     ("glass", vocabulary("glass window windshield windscreen glazing")),
-    ("mirror", vocabulary("mirror")),
-    ("chrome", vocabulary("chrome")),
     ("metal_dark", vocabulary("exhaust muffler tailpipe engine")),
     ("underbody", vocabulary("underbody chassis undercarriage floor")),
-    ("rubber", vocabulary("rubber gasket seal")),
-    ("plastic", vocabulary("plastic trim bumper grille grill wiper")),
 )
 """Words of names per role; the first role with a matching word counts."""
 
 _PAINT = vocabulary("paint carpaint bodywork body coat lacquer lack karosserie carrosserie")
+_OTHER_WORDS = frozenset({"template", "plateau", "fiberglass", "fibreglass"})
+"""Words that only contain one of another meaning."""
+_BEHIND = frozenset({"rear", "back", "brake", "stop"})
 _STEERING = vocabulary("steering")
 _LIGHT = vocabulary("lamp light")
 _LAMPS = ("lamp_clear", "lamp_red", "lamp_orange", "reflector")
@@ -78,7 +83,7 @@ def looks_like_paint(material: ModelMaterial) -> bool:
 
 
 def _role_in(name_words: list[str], material: ModelMaterial) -> str | None:
-    named = [word for word in name_words if not _is_light_color(word)]
+    named = [word for word in name_words if word not in _OTHER_WORDS and not _is_light_color(word)]
     for first, second in pairwise(name_words):
         if first == "light" and second in _COLORS:
             named.remove(first)
@@ -86,7 +91,7 @@ def _role_in(name_words: list[str], material: ModelMaterial) -> str | None:
         return "interior"
     role = next((role for role, meant in _BY_NAME if says(named, meant)), None)
     if role == "lamp_clear":
-        if "red" in named or (says(named, _LIGHT) and {"rear", "back"} & set(named)):
+        if "red" in named or (says(named, _LIGHT) and _BEHIND & set(named)):
             return "lamp_red"
         return "reflector" if material.metallic > 0.5 else _hue_of(named, material) or role
     return _hue_of(named, material) or role if role == "glass" else role

@@ -8,8 +8,11 @@ import bpy
 from bpy.types import Material, Object
 from mathutils import Matrix, Vector
 
+from dmldata.common.errors import InputError
 from dmlgen.catalog.car_edits import Seat
 
+LOWEST_FLOOR = 0.15
+"""Height of a cabin's floor above the ground, at least, in meters."""
 HEAD = 1.07
 """Height of the middle of a headrest above the floor, in meters."""
 
@@ -17,27 +20,35 @@ HEAD = 1.07
 def add_generic_interior(body: list[Object], material: Callable[[str], Material]) -> Object:
     """Return two seats, a bench, a dashboard and a steering wheel, sized to the cabin.
 
-    The windows (role `glass`) span the cabin; the driver sits on the left.
+    The windows span the cabin: panes (roles `glass`, `glass_dark`) in the upper half of the car,
+    as lamps can be of the same glass. The driver sits on the left.
 
     Args:
-        body: objects of the body, +X forward, in meters.
+        body: objects of the body, +X forward, in meters, standing on z = 0.
         material: role name -> Blender material.
 
     Returns:
         One object with all parts.
+
+    Raises:
+        InputError: the car has no pane.
     """
-    points = [
+    panes = [
         obj.data.vertices[i].co
         for obj in body
         for face in obj.data.polygons
-        if obj.data.materials[face.material_index].name == "role:glass"
+        if obj.data.materials[face.material_index].name in ("role:glass", "role:glass_dark")
         for i in face.vertices
     ]
+    if not panes:
+        raise InputError("car.yaml: interior: generic: no face has the role glass or glass_dark")
+    middle = max(point.z for point in panes) / 2
+    points = [point for point in panes if point.z > middle]
     front, rear = max(p.x for p in points), min(p.x for p in points)
     half_width = max(p.y for p in points) * 0.86
     sill, top = min(p.z for p in points), max(p.z for p in points)
     length, height = front - rear, top - sill
-    floor = sill - 0.62
+    floor = max(sill - 0.62, LOWEST_FLOOR)
     driver_x = front - 0.50 * length
     bench_x = front - 0.74 * length
     parts = []

@@ -167,9 +167,9 @@ def roles_of(rows: tuple[MaterialRole, ...]) -> dict[str, str]:
     return parts | {row.name: row.role for row in rows if not row.place}
 
 
-def faces_of(model: Model, rows: tuple[MaterialRole, ...], role: str) -> Bools:
-    """Return which faces [T], bool, belong to materials with a role."""
-    return np.isin(model.material, [index_of(model, r.name) for r in rows if r.role == role])
+def faces_of(model: Model, rows: tuple[MaterialRole, ...], *roles: str) -> Bools:
+    """Return which faces [T], bool, belong to materials with one of some roles."""
+    return np.isin(model.material, [index_of(model, r.name) for r in rows if r.role in roles])
 
 
 def index_of(model: Model, name: str) -> int:

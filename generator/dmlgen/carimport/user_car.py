@@ -15,7 +15,7 @@ from dmldata.card.licenses import license_url, spdx_license
 from dmldata.common.errors import InputError, PrismError
 from dmldata.common.files import names_in, sha256_of, write_atomic
 from dmlgen.blender import call_in_blender, require_blender
-from dmlgen.carimport.decide import Choices, Decision, decide
+from dmlgen.carimport.decide import Choices, Decision, decide, fixed_of
 from dmlgen.carimport.importer import ImportedCar, convert_source
 from dmlgen.carimport.model import Model
 from dmlgen.carimport.table import roles_of
@@ -31,7 +31,7 @@ from dmlgen.catalog.assets import (
 from dmlgen.catalog.cars import UNKNOWN_LICENSE, CarSpec, Source
 from dmlgen.modelfiles.kinds import check_kind
 from dmlgen.planning.presets import Engine
-from dmlgen.rendering.car_views import show_car
+from dmlgen.rendering.car_views import check_size, show_car
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,7 @@ def import_user_car(
         InputError: the file or a choice does not make a car.
     """
     name = check_file(file, credit, force)
+    check_size(size)
     Engine("standard", size, device)
     decision = decide(read_model(file, choices.ignore), choices)
     if on_decided:
@@ -204,6 +205,7 @@ def _spec(
             "ignore": (*choices.ignore, *map(glob_of, decision.left_out)),
             "roles": roles_of(decision.materials),
             "overrides": decision.overrides,
+            "fixed": fixed_of(decision.materials),
             "wheels": decision.wheels.selectors,
             "interior": decision.interior,
         }

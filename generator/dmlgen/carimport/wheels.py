@@ -86,6 +86,10 @@ def _given(model: Model, globs: tuple[str, ...]) -> Wheels:
                 f"{_listed(model.objects)}; materials: {_listed(materials)}"
             )
         faces |= in_object | of_material
+    if faces.all():
+        raise InputError(
+            f"--wheels {' '.join(globs)}: matches the whole car; valid: its wheels alone"
+        )
     corners = corner_of(model.centers)
     empty = [name for i, name in enumerate(CORNERS) if not (faces & (corners == i)).any()]
     if empty:

@@ -84,7 +84,7 @@ class CarSpec(StrictModel):
         seats: seats in place of the source's.
         interior: `own` where the source has one, `generic` to add seats and a dashboard.
         fittings: lamps, grille, rims and handles that are built when the car is loaded.
-        fixed: proportions of the car that the factors of these names do not change.
+        fixed: factors that change nothing of the car: of its proportions, or of parts it lacks.
     """
 
     name: str = Field(pattern=NAME)
@@ -112,7 +112,7 @@ class CarSpec(StrictModel):
     seats: tuple[Seat, ...] = Field(default=(), max_length=20)
     interior: Literal["own", "generic"] = "own"
     fittings: Fittings = Fittings()
-    fixed: tuple[Literal["front_overhang", "rear_overhang"], ...] = ()
+    fixed: tuple[Literal["front_overhang", "rear_overhang", "number_plate", "lights_on"], ...] = ()
 
     @field_validator("roles")
     @classmethod

@@ -96,11 +96,17 @@ class ChoiceOptions:
         typer.Option("--paint-material", help="Name of a material that is paint; repeatable."),
     ] = None
     forward: Annotated[
-        str, typer.Option(help="Direction of the car's front in the file: +X, -X, +Y, -Y or auto.")
+        str,
+        typer.Option(
+            help="Direction of the car's front, once it stands upright: +X, -X, +Y, -Y or auto."
+        ),
     ] = "auto"
     up: Annotated[
         str,
-        typer.Option(help="Direction that points up in the file: +Z, -Z, +Y, -Y, +X, -X or auto."),
+        typer.Option(
+            help="Direction that points up, as Blender reads the file (which turns glTF, OBJ and "
+            "FBX to +Z): +Z, -Z, +Y, -Y, +X, -X or auto."
+        ),
     ] = "auto"
     length: Annotated[
         float | None,
@@ -130,12 +136,16 @@ class ChoiceOptions:
         """
         from dmlgen.carimport.decide import Choices
 
+        roles = _roles(self.role or [])
+        for name in self.paint or ():
+            if roles.get(name, "paint") != "paint":
+                raise InputError(f"--role {name}={roles[name]}: --paint-material says it is paint")
         return Choices(
             paint=tuple(self.paint or ()),
             up=_axis("--up", self.up, 6),
             forward=_axis("--forward", self.forward, 4),
             length=self.length,
-            roles=_roles(self.role or []),
+            roles=roles,
             wheels=tuple(self.wheels or ()),
             ignore=tuple(self.ignore or ()),
         )

@@ -34,6 +34,8 @@ RANGES = {
 }
 """Minimum and maximum of the fields of `Proportions` in derived models."""
 UNCHANGED = Proportions()
+USUAL_BELT = 0.6
+"""Height of the lower edge of side windows, as a share of the car's, where there are none."""
 
 
 def derived_car(base: Path, number: int | None, shape: Proportions = UNCHANGED) -> CarFile:
@@ -78,12 +80,16 @@ def measure(car: CarFile) -> Measures:
     body = car.body
 
     def points_of(role: str) -> NDArray[np.float64]:
-        return np.concatenate([part.points for part in body.of_role(role)])
+        parts = [part.points for part in body.of_role(role)]
+        return np.concatenate(parts) if parts else np.zeros((0, 3))
 
     def axle(place: str) -> float:
         return float(np.mean([wheel.middle[0] for wheel in car.wheels if place in wheel.name]))
 
     everything, windows = body.points, points_of("glass")
+    if not len(windows):
+        windows = points_of("glass_dark")
+    height = float(np.percentile(everything[:, 2], 99))
     half_width = float(np.percentile(np.abs(points_of("paint")[:, 1]), 99.5))
     beside = windows[np.abs(windows[:, 1]) > 0.6 * half_width]
     return Measures(
@@ -92,8 +98,8 @@ def measure(car: CarFile) -> Measures:
         front_axle=axle("front"),
         rear_axle=axle("rear"),
         radius=float(np.mean([wheel.middle[2] for wheel in car.wheels])),
-        height=float(np.percentile(everything[:, 2], 99)),
-        belt=float(np.percentile(beside[:, 2], 10)),
+        height=height,
+        belt=float(np.percentile(beside[:, 2], 10)) if len(beside) else USUAL_BELT * height,
         half_width=half_width,
     )
 

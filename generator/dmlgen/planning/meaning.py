@@ -76,7 +76,7 @@ def _for_car(car: Value | None) -> frozenset[str]:
     Without wheels of its own, which say where its arches are, its proportions stay as well.
     """
     spec = load_car(str(car))
-    return frozenset(spec.fixed) if spec.wheels else _NEED_WHEELS
+    return frozenset(spec.fixed) | (frozenset() if spec.wheels else _NEED_WHEELS)
 
 
 _NEED_WHEELS = frozenset(

@@ -139,8 +139,7 @@ def _merged(
 ) -> RecipeFile:
     """Return the recipe in `file` with the one that it extends merged in."""
     sibling = file.parent / extends
-    is_name = not sibling.suffix or not sibling.exists()
-    base = recipe_file(extends if is_name else str(sibling))
+    base = recipe_file(str(sibling) if sibling.suffix else extends)
     extended = _read(base, (*extending, file.resolve()))
     try:
         return document.extend(extended)

@@ -28,6 +28,12 @@ DISTANCE = 1.6
 """Distance of the camera from the car, in lengths of the car."""
 
 
+def check_size(size: int) -> None:
+    """Raise FieldError if pictures of this many pixels would be too large a sheet."""
+    if size > MAX_SIZE:
+        raise FieldError({"size": size}, f"has to be at most {MAX_SIZE} pixels")
+
+
 def show_car(
     name: str, out: Path, size: int = 384, device: str = "auto", cars: Path | None = None
 ) -> None:
@@ -46,8 +52,7 @@ def show_car(
         raise FieldError({"out": out}, "has to end in .png")
     if cars is None:
         car_mesh(name)
-    if size > MAX_SIZE:
-        raise FieldError({"size": size}, f"has to be at most {MAX_SIZE} pixels")
+    check_size(size)
     engine = Engine("standard", size, device)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "blender.log"

@@ -86,6 +86,8 @@ def _sort_faces(spec: CarSpec, obj: Object) -> dict[_Kind, set[int]]:
         if spec.dropped(face):
             continue
         treatment = spec.role_of(face)
+        if treatment is None and polygon.area == 0:
+            continue
         if treatment is None:
             raise InputError(
                 f"car.yaml of {spec.name}: material '{face.material}' of object '{face.object}' "

@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TypeVar
 
-from dmldata.common.errors import InputError, PrismError, one_line
+from dmldata.common.errors import FieldError, InputError, PrismError, one_line
 from dmldata.common.extras import MissingPackageError, extra_requirements
 
 T = TypeVar("T")
@@ -213,6 +213,8 @@ def failure(error: Exception) -> PrismError:
 
     Its class takes a message as its only argument: others cannot be sent to another process.
     """
+    if isinstance(error, FieldError):
+        return FieldError(error.values, error.problem)
     if isinstance(error, PrismError):
         return (InputError if isinstance(error, InputError) else PrismError)(str(error))
     problem = scratch_problem()

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -93,19 +94,21 @@ class LoadedModel:
 
 
 def count_dimensions(model: EmbeddingModel, preprocessing: Preprocessing, reference: str) -> int:
-    """Return the number of embedding dimensions D, from one forward pass on noise.
+    """Return the number of embedding dimensions D, from one forward pass on a noisy picture.
 
     Raises:
         ModelError: the pass fails, or does not return one finite floating point row [1, D].
     """
-    generator = torch.Generator().manual_seed(0)
-    size = (1, 3, *preprocessing.input_size)
+    # Of pixels that images can have: a model may take their roots.
+    noise = np.random.default_rng(0).integers(0, 256, (*preprocessing.input_size, 3), np.uint8)
+    picture = preprocessing.normalized(torch.from_numpy(noise))[None]
     try:
         with evaluated(model), torch.no_grad():
-            embeddings = model(torch.randn(size, generator=generator, dtype=torch.float32))
+            embeddings = model(picture)
     except Exception as error:
         raise ModelError(
-            f"{reference}: a forward pass on noise {list(size)} fails: {error_line(error)}"
+            f"{reference}: a forward pass on a picture {list(picture.shape)} fails: "
+            f"{error_line(error)}"
         ) from error
     if not isinstance(embeddings, Tensor):
         raise ModelError(
@@ -118,7 +121,7 @@ def count_dimensions(model: EmbeddingModel, preprocessing: Preprocessing, refere
             f"{reference}: returns {embeddings.dtype}, expected floating point embeddings"
         )
     if not bool(torch.isfinite(embeddings).all()):
-        raise ModelError(f"{reference}: the embedding of noise is not finite")
+        raise ModelError(f"{reference}: the embedding of a picture of noise is not finite")
     return int(embeddings.shape[1])
 
 

@@ -182,7 +182,7 @@ def _size(field: str, value: Any) -> tuple[int, int]:
         not isinstance(pair, list | tuple)
         or len(pair) != 2
         or not all(
-            isinstance(side, Integral) and not isinstance(side, bool) and 0 < side <= MAX_SIDE
+            isinstance(side, Integral) and not isinstance(side, bool) and 0 < int(side) <= MAX_SIDE
             for side in pair
         )
     ):

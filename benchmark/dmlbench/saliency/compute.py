@@ -73,7 +73,7 @@ class MapSettings:
         for name in ("samples", "batch_size", "chunk"):
             number = getattr(self, name)
             may_be = {"samples": "auto", "chunk": None}.get(name, 1)
-            if number != may_be and not (isinstance(number, Integral) and number >= 1):
+            if number != may_be and not (isinstance(number, Integral) and int(number) >= 1):
                 other = f", or {may_be!r}" if name in ("samples", "chunk") else ""
                 raise InputError(f"{name} {number!r}; valid: a whole number of at least 1{other}")
         if not 0 <= self.sigma < math.inf:

@@ -183,7 +183,7 @@ class StudyRecipe(StrictModel):
 
     @field_validator("losses", "controls", "folds")
     @classmethod
-    def _check_once(cls, values: object) -> object:
+    def _check_once(cls, values: Any) -> Any:
         for value in values if isinstance(values, tuple) else ():
             if values.count(value) > 1:
                 raise ValueError(f"{value} is there twice")

@@ -211,7 +211,7 @@ def _call(connection: Connection, function: Callable[..., object], *args: object
 def failure(error: Exception) -> PrismError:
     """Return an error of a process with Blender as one line, or the full disk that caused it.
 
-    Its class takes a message as its only argument: others cannot be sent to another process.
+    It has a plain message, or fields with their values, which a command names by its options.
     """
     if isinstance(error, FieldError):
         return FieldError(error.values, error.problem)

@@ -23,6 +23,7 @@ ensure_torchvision_imports()
 pytest.importorskip("lightning")
 
 import lightning.pytorch as pl  # noqa: E402
+from lightning.fabric import Fabric  # noqa: E402
 from lightning.pytorch.callbacks import ModelCheckpoint  # noqa: E402
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger, WandbLogger  # noqa: E402
 from lightning.pytorch.strategies import ModelParallelStrategy  # noqa: E402
@@ -99,6 +100,13 @@ def rows_of(logger, column):
     with (Path(logger.log_dir) / "metrics.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row.get(column)]
     return [(int(row["epoch"]), int(row["step"]), float(row[column])) for row in rows]
+
+
+def test_a_network_of_fabric_is_measured_in_full_precision(shapes):
+    network = Plain().encoder
+    monitor = monitored(shapes)
+    fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+    assert monitor(fabric.setup(network)) == monitor(network)
 
 
 class MadeInSetup(Plain):

@@ -37,9 +37,9 @@ class MeasuredNetwork(FittedModel):
 
 
 def bare_network(network: object) -> nn.Module:
-    """Return a network without what runs it on several devices or compiles it.
+    """Return a network without what runs it on several devices, compiles it or sets its precision.
 
-    Either would wait for other processes, or compile again for images that are not trained on.
+    The first two would wait for other processes, or compile again for images that are not trained on.
 
     Raises:
         ModelError: it is no module.
@@ -53,6 +53,8 @@ def bare_network(network: object) -> nn.Module:
             "maps images [B, 3, H, W] to embeddings [B, D]"
         )
     if isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return bare_network(network.module)
+    if type(network).__name__ == "_FabricModule":  # of Lightning; it computes in its own precision
         return bare_network(network.module)
     compiled = getattr(network, "_orig_mod", None)
     return network if compiled is None else bare_network(compiled)

@@ -39,7 +39,8 @@ class MeasuredNetwork(FittedModel):
 def bare_network(network: object) -> nn.Module:
     """Return a network without what runs it on several devices, compiles it or sets its precision.
 
-    The first two would wait for other processes, or compile again for images that are not trained on.
+    The first two would wait for other processes, or compile again for images that are not trained
+    on.
 
     Raises:
         ModelError: it is no module.

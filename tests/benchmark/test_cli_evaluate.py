@@ -328,7 +328,7 @@ def test_damaged_shard_is_refused_by_name(evaluate, write, tmp_path):
         ("timm:resnet9000", ["unknown timm model"]),
         ("weights.bin", ["weights.bin", "valid:"]),
         ("python:odd_models:flat", ["[B, D]"]),
-        ("python:odd_models:nan", ["python:odd_models:nan", "image 'img", "not finite"]),
+        ("python:odd_models:nan", ["python:odd_models:nan: ", "not finite"]),
         ("python:odd_models:zero", ["python:odd_models:zero", "image 'img0000'", "is zero"]),
     ],
 )

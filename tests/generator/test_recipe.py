@@ -281,7 +281,7 @@ def test_a_file_is_extended_from_beside_the_recipe_alone(tmp_path, monkeypatch):
     (tmp_path / "other.yaml").write_text("name: other\ntitle: t\ndescription: d\n")
     (tmp_path / "sub").mkdir()
     child = tmp_path / "sub" / "child.yaml"
-    child.write_text("name: child\ndescription: d\nextends: other.yaml\n")
+    child.write_text("name: child\ntitle: t\ndescription: d\nextends: other.yaml\n")
     with pytest.raises(InputError, match=r"sub/other\.yaml"):
         load_recipe(str(child))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,13 @@ def read_class_folders(folder: Path) -> Listing:
         raise InputError(f"{folder}: holds splits; valid: one of them, as {splits[0]}")
     if len(places) == 1 and not any(is_image(file.name) for file in _visible(places[0])):
         raise InputError(f"{folder}: holds one folder, of folders; valid: {places[0]}")
+    numbers: dict[str, str] = {}
+    for name in (place.name for place in places if re.fullmatch(r"\d+(\.0*)?", place.name)):
+        other = numbers.setdefault(name.partition(".")[0], name)
+        if other != name:
+            raise InputError(
+                f"{folder}: '{other}' and '{name}' are one number, so one class; rename one of them"
+            )
     names = [path.relative_to(folder).as_posix() for path in paths]
     files, sizes = find_images(folder, names, names)
     return Listing(

@@ -95,9 +95,7 @@ def describe(
         texts = _texts(present, place)
         if all(text is None or _WHOLE.fullmatch(text) for text in texts):
             # Software writes 37 as 37.0 where another cell of the column is empty.
-            whole = np.array([text and text.partition(".")[0] for text in texts], object)
-            # '1' and '1.0' may also be the names of two classes.
-            texts = whole if len(set(whole)) == len(set(texts)) else texts
+            texts = np.array([text and text.partition(".")[0] for text in texts], object)
         return ImageProperty(
             key, kind, spec.unit, None, texts, _codes(texts), None, spec.kind is None
         )

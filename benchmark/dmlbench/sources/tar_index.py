@@ -134,7 +134,7 @@ def _labels_of(
         return None
     labels: dict[str, object] = {}
     if cls is not None:
-        labels["class"] = _class(file, cls, name)
+        labels["class"] = _class(file, cls)
     if fields is not None:
         labels |= _labels(file, fields, name)
     return labels
@@ -196,19 +196,12 @@ def _labels(file: BinaryIO, member: Member, name: str) -> dict[str, object]:
     return content
 
 
-def _class(file: BinaryIO, member: Member, name: str) -> str:
-    """Return the class in a `cls` member.
-
-    Raises:
-        DatasetError: it is no printable text of at most _MAX_CLASS_BYTES in UTF-8.
-    """
+def _class(file: BinaryIO, member: Member) -> str | None:
+    """Return the class in a `cls` member; None if it does not hold printable text."""
+    if member.size > _MAX_CLASS_BYTES:
+        return None
     try:
         text = read_member(file, member).decode().strip()
     except UnicodeDecodeError:
-        text = "\0"
-    if member.size > _MAX_CLASS_BYTES or not can_be_printed(text):
-        raise DatasetError(
-            f"{name}: {member.name}: not a class; valid: UTF-8 text of at most {_MAX_CLASS_BYTES} "
-            "bytes"
-        )
-    return text
+        return None
+    return text if can_be_printed(text) else None

@@ -11,7 +11,7 @@ from dmldata.common.errors import FieldError
 from dmlgen.catalog.paints import MIXED, PAINTS, Paint
 from dmlgen.catalog.places import Environment, PanoramaSpec, SiteSpec, StudioSpec, load_environment
 from dmlgen.derive.shape import SHAPE_FACTORS, shape_of
-from dmlgen.factors.registry import DECLARATIONS
+from dmlgen.factors.registry import DECLARATIONS, DEFAULTS
 from dmlgen.planning.presets import PRESETS, Engine, Preset
 from dmlgen.scene.backdrop import Backdrop
 from dmlgen.scene.camera import Camera
@@ -30,6 +30,8 @@ from dmlgen.scene.tracing import Refinement
 
 PAINT_FACTORS = ("paint", "paint_hue", "paint_saturation", "paint_value", "paint_finish")
 
+CAR_PARTS = ("number_plate", "lights_on")
+"""Factors of parts that a car can lack."""
 METERED_FACTORS = (
     "focal_length",
     *(
@@ -90,6 +92,8 @@ class Stage:
 
     def set(self, values: Mapping[str, Any], seed: int) -> None:
         """Set the scene to the values of all factors (as in the plan) and the noise to `seed`."""
+        # Of a car without such parts there is no value.
+        values = {**values, **{k: DEFAULTS[k] for k in CAR_PARTS if values.get(k) is None}}
         scene = bpy.context.scene
         scene.cycles.seed = seed
         # Cycles' settings are not part of Blender's dependency graph: without the tag, a scene with

@@ -25,7 +25,7 @@ def test_datasets_of_the_project_are_image_sources(shapes):
     source = open_source(str(shapes))
     assert source.has_masks
     assert (source.notes, dict(source.options)) == ((), {})
-    with pytest.raises(InputError, match=r"--properties p: .* is a dataset of this project"):
+    with pytest.raises(InputError, match=r"properties p: .* is a dataset of this project"):
         open_source(str(shapes), properties="p")
 
 

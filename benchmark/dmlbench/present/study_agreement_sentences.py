@@ -62,16 +62,11 @@ def on_agreement(findings: Findings) -> Iterator[str]:
     """Yield sentences on a loss beside others and beside itself."""
     if folds := fold_correlations(findings):
         beside = list(correlations_of_losses(findings).values())
-        # Studies of earlier versions know those of different losses on other images alone.
-        known = any(each.others for each in findings.fold_agreement.values())
-        on_same = (
-            ", those of different losses of one fold on the same images with "
-            f"{number(summarize_correlations(beside).mean, 2)} ({range_text(beside)})"
-        )
         yield (
             "Maps of one and the same loss trained on another fold correlate with r = "
             f"{number(summarize_correlations(folds).mean, 2)} on average ({range_text(folds)} over "
-            f"{len(folds)} losses){on_same if known else ''}."
+            f"{len(folds)} losses), those of different losses of one fold on the same images with "
+            f"{number(summarize_correlations(beside).mean, 2)} ({range_text(beside)})."
         )
     yield from _representations(findings)
 

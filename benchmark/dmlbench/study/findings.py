@@ -92,8 +92,8 @@ class FoldAgreement(StrictModel):
     r: float | None
     ceiling: float | None
     pairs: int
-    images: int | None = None
-    others: dict[str, float | None] = Field(default_factory=dict)
+    images: int
+    others: dict[str, float | None]
 
 
 class EqualRetrieval(ChosenPoints):

@@ -110,7 +110,7 @@ def test_groups_that_differ_in_nothing_are_not_called_equal(findings):
 
 def test_agreement_by_group_stands_with_its_test(findings):
     text = sentence(findings, "By group, maps correlate")
-    assert "of 2,002 deals of the losses" in text
+    assert "of 20,000 deals of the losses" in text
     untested = findings.groups.agreements[MAPS].model_copy(update={"relabeling": None})
     groups = findings.groups.model_copy(update={"agreements": {MAPS: untested}})
     without = findings.model_copy(update={"groups": groups})
@@ -217,7 +217,7 @@ def test_groups_too_small_to_differ_are_not_said_to_differ_in_none(findings):
         at = AtGain(**vars(at_equal_retrieval(findings, groups=groups)), gain=1.5)
         update = {"equal_map_at_r": at_equal_retrieval(findings), "further_gains": (at,)}
         text = sentence(findings.model_copy(update=update), "Properties that differ at other")
-        assert text.endswith(f"losses at 15.00 against 9 at 15.00): {said}.")
+        assert text.endswith(f"losses at 15.00 against 10 at 15.00): {said}.")
 
 
 @given(st.data())

@@ -143,14 +143,17 @@ def reach_words(reach: Reach) -> str:
     """Describe the smallest effects that groups of these sizes can show.
 
     >>> reach_words(Reach(sizes=(2, 2), tests=3, smallest_p=1.0, smallest_delta=None))
-    '2 against 2 over 3 properties cannot reach p < 0.05: the smallest p (Holm) is 1.000.'
+    '2 against 2 over 3 properties cannot reach p < 0.05: 1.000 is the smallest possible p (Holm).'
     """
     start = f"{reach.sizes[0]} against {reach.sizes[1]} over {reach.tests} properties"
-    smallest = f"the smallest p (Holm) is {p_value(reach.smallest_p)}"
+    possible = p_value(reach.smallest_p)
     if reach.smallest_delta is None:
-        return f"{start} cannot reach p < 0.05: {smallest}."
+        return f"{start} cannot reach p < 0.05: {possible} is the smallest possible p (Holm)."
     delta = number(reach.smallest_delta, 2)
-    return f"{start}: {smallest}; the first below 0.05 takes |delta| >= {delta}, further ones less."
+    return (
+        f"{start} can reach p (Holm) {possible}; the first below 0.05 takes |delta| >= {delta}, "
+        "further ones less."
+    )
 
 
 def _group_words(groups: GroupComparison) -> Iterator[str]:

@@ -11,6 +11,7 @@ from dmlbench.maps import summarize_correlations
 from dmlbench.present.numbers import joined, number, p_value, range_text
 from dmlbench.present.study_agreement_sentences import agreement_words, fold_correlations
 from dmlbench.present.study_group_sentences import (
+    SIGNIFICANCE,
     beyond_doubt,
     beyond_doubt_given,
     given_retrieval,
@@ -88,13 +89,20 @@ def _different_properties(findings: Findings) -> Iterator[Row]:
         strength.append(f"interpolated: {_named(beyond_doubt(equal.interpolated))}")
     if tested is not groups:
         strength.append(f"at the end: {_named(beyond_doubt(groups.properties))}")
+    by_paper = [
+        name
+        for name, test in tested.properties.items()
+        if test.paper is not None and test.paper.p < SIGNIFICANCE
+    ]
+    strength.append(f"by the paper's own test, without correction: {_named(by_paper)}")
     if tested.reach is not None and tested.reach.smallest_delta is not None:
         smallest = number(tested.reach.smallest_delta, 2)
         strength.append(f"the first that differs takes |delta| >= {smallest}")
     first, second = groups.groups.names
     yield (
         f"{first} and {second} losses lead to different features",
-        f"{len(sure)} of {len(tested.properties)} properties differ{where}: {_named(sure)}",
+        f"{len(sure)} of {len(tested.properties)} properties differ{where}"
+        f"{': ' if sure else ''}{joined(sure)}",
         "; ".join(strength),
     )
 

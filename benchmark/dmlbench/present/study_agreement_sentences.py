@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import mean
 from typing import TypeGuard
 
 from dmlbench.comparison.comparison import Pair
 from dmlbench.comparison.group_tests import MAPS, MAPS_GIVEN_UNTRAINED, GroupAgreement
 from dmlbench.comparison.representations import MEASURES
-from dmlbench.losses import without_controls
+from dmlbench.losses import loss_named, without_controls
 from dmlbench.maps import summarize_correlations
 from dmlbench.present.group_tables import relabeling_words
 from dmlbench.present.numbers import interval, number, p_value, range_text
@@ -44,7 +45,7 @@ def _given_untrained(findings: Findings) -> Iterator[str]:
     by_group = f" By group: {agreement_words(measured)}." if _has_pairs(measured) else ""
     tested = measured.relabeling if measured else None
     noise = (
-        "; the noise of its maps is accounted for, that of theirs allows "
+        "; the noise of its maps is accounted for, that of the losses' maps allows "
         f"{number(summarize_correlations(ceilings).mean, 2)} ({range_text(ceilings)})"
         if ceilings
         else ""
@@ -69,6 +70,7 @@ def on_agreement(findings: Findings) -> Iterator[str]:
             f"{number(summarize_correlations(beside).mean, 2)} ({range_text(beside)})."
         )
     yield from _representations(findings)
+    yield from _group_embeddings(findings)
 
 
 def _maps(findings: Findings) -> Iterator[str]:
@@ -88,8 +90,8 @@ def _maps(findings: Findings) -> Iterator[str]:
         ]
         if with_it:
             yield (
-                f"Maps of the trained losses correlate with those of the control '{control}' with "
-                f"r = {number(mean_r(with_it), 2)} on average."
+                f"Maps of the trained losses correlate with those of the control "
+                f"{loss_named(control).title} with r = {number(mean_r(with_it), 2)} on average."
             )
 
 
@@ -115,8 +117,8 @@ def _correlate(maps: MapComparison, pairs: Sequence[Pair]) -> str:
     return (
         f"correlate with r = {number(mean_r(pairs), 2)} on average "
         f"({range_text(pair.correlation.mean for pair in pairs)} over {len(pairs)} pairs, "
-        f"{len(maps.keys)} images); {noise}maps of other images give "
-        f"{range_text(pair.floor.value for pair in pairs)}."
+        f"fold {maps.names[pairs[0].a][1]}, {len(maps.keys)} images); {noise}maps of other images "
+        f"give {range_text(pair.floor.value for pair in pairs)}."
     )
 
 
@@ -131,14 +133,41 @@ def _representations(findings: Findings) -> Iterator[str]:
             [mean_value(of(loss), measure) for loss in trained]
             for of in (compared.with_other_losses, compared.with_other_folds)
         )
-        beside = f" (another fold {range_text(folds)})" if any(folds) else ""
         before = [mean_value(compared.with_control(loss, UNTRAINED), measure) for loss in trained]
-        beside += f" (untrained network {range_text(before)})" if any(before) else ""
-        said.append(f"{title} {range_text(others)}{beside}")
+        beside = {"itself of another fold": folds, "the untrained network": before}
+        more = [f", {what} {_mean_and_range(values)}" for what, values in beside.items()]
+        said.append(f"{title} {_mean_and_range(others)}{''.join(more)}")
     yield (
-        "Embeddings of a loss beside those of other losses of the same fold, and beside its own of "
-        f"another fold: {'; '.join(said)}."
+        "How alike the embeddings of a loss are to those of other losses of the same fold, on "
+        f"average (and by loss): {'; '.join(said)}."
     )
+
+
+def _mean_and_range(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{number(mean(known), 2)} ({range_text(known)})" if known else "-"
+
+
+def _group_embeddings(findings: Findings) -> Iterator[str]:
+    """Say whether embeddings are more alike within the groups than between them."""
+    groups = findings.groups
+    said = []
+    for measure, title in MEASURES.items():
+        agreement = groups.agreements.get(measure) if groups else None
+        if agreement is None or agreement.relabeling is None:
+            continue
+        test = agreement.relabeling
+        given = test.p_given_retrieval
+        controlled = "" if given is None else f", given MAP@R {p_value(given)}"
+        said.append(
+            f"{title} {agreement_words(agreement)} ({number(test.difference, 3)} more within, "
+            f"p {p_value(test.p)}{controlled})"
+        )
+    if said:
+        yield (
+            "By group, embeddings are alike by: "
+            f"{'; '.join(said)}. Differences are beyond what a loss agrees with all others."
+        )
 
 
 def _group_maps(findings: Findings) -> Iterator[str]:
@@ -158,10 +187,12 @@ def _group_maps(findings: Findings) -> Iterator[str]:
     test = groups.attention_on_car
     if test is not None:
         corrected = test.corrected
+        by_family = findings.families.attention_on_car if findings.families else None
+        once = f", by family {p_value(by_family.corrected.p)}" if by_family else ""
         yield (
             f"Attention on the car: {means_words(test)} (delta {number(corrected.delta, 2)}, 95 % "
             f"interval {interval(corrected.delta_ci95, 2)}, p {p_value(corrected.p)}"
-            f"{given_words(test)})."
+            f"{once}{given_words(test)})."
         )
 
 

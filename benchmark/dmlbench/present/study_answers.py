@@ -77,7 +77,7 @@ _FIGURES = {
     "interventions": {
         "interventions": (
             "How far a change of one group of factors alone moves an embedding, over the distance "
-            "to another car in another scene, of which that group alone is the same; mean over "
+            "to another car in another scene that shares the values of that group; mean over "
             "folds with the 95 % interval of other scenes; dotted, the untrained network.",
             "interventions",
         ),

@@ -42,8 +42,23 @@ def _between_groups(findings: Findings) -> Iterator[str]:
         reach = f" {reach_words(groups.reach)}" if groups.reach else ""
         yield (
             f"At the end of training, no property tells {first} from {second} losses once the "
-            f"number of properties is accounted for (p (Holm) < {SIGNIFICANCE}).{reach}"
+            f"number of properties is accounted for{_smallest(tests)}.{reach}"
         )
+    yield from _large("Differences", tests)
+
+
+def _smallest(tests: Mapping[str, GroupTest]) -> str:
+    """Say which of several tests has the smallest p, and how small it is."""
+    known = {n: t.corrected.p_holm for n, t in tests.items() if t.corrected.p_holm is not None}
+    if not known:
+        return ""
+    name = min(known, key=lambda name: known[name])
+    return f": the smallest p (Holm) is {p_value(known[name])} ({name})"
+
+
+def _large(start: str, tests: Mapping[str, GroupTest]) -> Iterator[str]:
+    """Yield which differences are large, if some are that many tests make doubtful."""
+    sure = beyond_doubt(tests)
     large = [
         name
         for name, test in tests.items()
@@ -52,7 +67,7 @@ def _between_groups(findings: Findings) -> Iterator[str]:
     if large:
         listed = "; ".join(_difference(name, tests[name]) for name in large)
         yield (
-            f"Differences that are large and have a sign (|delta| >= {LARGE_DELTA}, its interval "
+            f"{start} that are large and have a sign (|delta| >= {LARGE_DELTA}, its interval "
             f"without 0), but not beyond the doubt of so many tests: {listed}."
         )
 
@@ -82,11 +97,7 @@ def _at_equal_retrieval(findings: Findings) -> Iterator[str]:
         )
     gap = number(max(map(equal.gap, equal.points)), 4)
     means = joined([f"{group} {number(at, 4)}" for group, at in equal.group_levels().items()])
-    levels = (
-        range_text(equal.levels.values(), 4)
-        if len(equal.levels) > 1
-        else number(next(iter(equal.levels.values())), 4)
-    )
+    levels = joined([f"fold {fold}: {number(at, 4)}" for fold, at in equal.levels.items()])
     where = (
         f"At the highest validation MAP@R that all {len(equal.points)} compared losses reached "
         f"({levels}; the models compared are up to {gap} from it, on average {means})"
@@ -189,7 +200,11 @@ def _tests_at_equal_retrieval(equal: EqualRetrieval, where: str) -> Iterator[str
         yield f"{where}, {first} and {second} losses differ in: {listed}.{rest}"
     else:
         reach = f" {reach_words(equal.groups.reach)}" if equal.groups.reach else ""
-        yield f"{where}, no property tells {first} from {second} losses.{reach}{rest}"
+        yield (
+            f"{where}, no property tells {first} from {second} losses{_smallest(tests)}."
+            f"{reach}{rest}"
+        )
+    yield from _large("Differences at that level", tests)
 
 
 def _by_family(findings: Findings) -> Iterator[str]:

@@ -223,7 +223,7 @@ def _interventions(findings: Findings) -> Iterator[str]:
         )
     yield (
         "Changing one group of factors alone moves an embedding, as a share of the distance to "
-        "another car in another scene, of which that group alone is the same, by: "
+        "another car in another scene that shares the values of that group, by: "
         f"{'; '.join(said)}."
     )
     tests = {group: each.test for group, each in findings.interventions.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import mean
 from typing import TypeGuard
 
@@ -18,6 +18,7 @@ from dmlbench.study.changes import UNTRAINED
 from dmlbench.study.findings import (
     Findings,
     MapComparison,
+    correlations_elsewhere,
     correlations_of_losses,
     mean_ceiling,
     mean_r,
@@ -67,10 +68,35 @@ def on_agreement(findings: Findings) -> Iterator[str]:
             "Maps of one and the same loss trained on another fold correlate with r = "
             f"{number(summarize_correlations(folds).mean, 2)} on average ({range_text(folds)} over "
             f"{len(folds)} losses), those of different losses of one fold on the same images with "
-            f"{number(summarize_correlations(beside).mean, 2)} ({range_text(beside)})."
+            f"{number(summarize_correlations(beside).mean, 2)} ({range_text(beside)})"
+            f"{_elsewhere(findings)}."
         )
     yield from _representations(findings)
     yield from _group_embeddings(findings)
+
+
+def _elsewhere(findings: Findings) -> str:
+    """Return how maps correlate that have neither loss nor fold in common, and for how many losses
+    their own of another fold are nearer than those of others.
+    """
+    elsewhere = list(correlations_elsewhere(findings).values())
+    if not elsewhere:
+        return ""
+    own = [findings.fold_agreement[loss] for loss in without_controls(findings.losses)]
+    near = sum(_is_above(each.r, each.others.values()) for each in own)
+    far = sum(_is_above(each.r, each.elsewhere.values()) for each in own)
+    return (
+        ", those of different losses of different folds with "
+        f"{number(summarize_correlations(elsewhere).mean, 2)} ({range_text(elsewhere)}); a loss's "
+        "own maps of another fold are nearer than those of other losses are on average for "
+        f"{near} of {len(own)} losses (others of the same fold) and {far} (others of another fold)"
+    )
+
+
+def _is_above(r: float | None, others: Iterable[float | None]) -> bool:
+    """Return whether a correlation is above the mean of others, in Fisher-z."""
+    mean_of_others = summarize_correlations([other for other in others if other is not None]).mean
+    return r is not None and mean_of_others is not None and r > mean_of_others
 
 
 def _maps(findings: Findings) -> Iterator[str]:
@@ -134,7 +160,12 @@ def _representations(findings: Findings) -> Iterator[str]:
             for of in (compared.with_other_losses, compared.with_other_folds)
         )
         before = [mean_value(compared.with_control(loss, UNTRAINED), measure) for loss in trained]
-        beside = {"itself of another fold": folds, "the untrained network": before}
+        away = [mean_value(compared.with_others_elsewhere(loss), measure) for loss in trained]
+        beside = {
+            "itself of another fold": folds,
+            "other losses of another fold": away,
+            "the untrained network": before,
+        }
         more = [f", {what} {_mean_and_range(values)}" for what, values in beside.items()]
         said.append(f"{title} {_mean_and_range(others)}{''.join(more)}")
     yield (

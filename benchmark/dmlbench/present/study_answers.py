@@ -103,10 +103,10 @@ _FIGURES = {
     },
     "agreement": {
         "agreement": (
-            "How far two models agree: a dot per pair of losses of the same fold, and of a loss "
-            "beside itself. Losses that agree as far as one loss with itself, trained on another "
-            "fold, differ by no more than another choice of some of the classes makes them; a "
-            "condition with another seed says what chance changes.",
+            "How far two models agree: a dot per pair of losses of one fold or of different ones, "
+            "and of a loss beside itself. What a loss leaves in a model shows in how much nearer "
+            "it is to itself than to other losses of another fold, which has other classes, "
+            "batches and first proxies; a condition with another seed says what chance changes.",
             "representations",
         ),
     },

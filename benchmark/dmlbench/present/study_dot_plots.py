@@ -14,10 +14,11 @@ from dmlbench.present.numbers import p_value
 from dmlbench.scores.registry import MAIN, MAP_SCORES, declared
 from dmlbench.study.averages import Averaged
 from dmlbench.study.changes import UNTRAINED
-from dmlbench.study.findings import Findings, correlations_of_losses
+from dmlbench.study.findings import Findings, correlations_elsewhere, correlations_of_losses
 
 SAME_GROUP, OTHER_GROUP = "another loss of its group", "a loss of another group"
 OTHER_FOLD = "the same loss, another fold"
+ELSEWHERE = "another loss, another fold"
 OTHER_IMAGES = "maps of other images"
 RANDOMIZATION = declared("randomization").key
 
@@ -114,6 +115,7 @@ def _agreement_panels(findings: Findings) -> Iterator[DotPanel]:
             _between((first, second), r)
             for (first, second), r in correlations_of_losses(findings).items()
         ]
+        dots += [Dot(ELSEWHERE, "", r) for r in correlations_elsewhere(findings).values()]
         for loss, agreement in findings.fold_agreement.items():
             if loss in trained and agreement.r is not None:
                 dots.append(Dot(OTHER_FOLD, loss_named(loss).group, agreement.r))
@@ -137,6 +139,8 @@ def _agreement_panels(findings: Findings) -> Iterator[DotPanel]:
                 dots.append(Dot(OTHER_FOLD, loss_named(first[0]).group, value))
             elif first[1] == second[1]:
                 dots.append(_between((first[0], second[0]), value))
+            else:
+                dots.append(Dot(ELSEWHERE, "", value))
         for condition, of_condition in findings.conditions.items():
             repeated = of_condition.representations
             for loss, again in repeated.pairs.items() if repeated else ():
@@ -157,7 +161,9 @@ def _between(losses: tuple[str, str], value: float) -> Dot:
 
 
 def _in_order(dots: list[Dot]) -> list[Dot]:
-    order = {row: place for place, row in enumerate((OTHER_GROUP, SAME_GROUP, OTHER_FOLD))}
+    order = {
+        row: place for place, row in enumerate((ELSEWHERE, OTHER_GROUP, SAME_GROUP, OTHER_FOLD))
+    }
     by_row = itertools.chain.from_iterable(
         [dot for dot in dots if dot.row == row]
         for row in sorted({dot.row for dot in dots}, key=lambda row: (order.get(row, 9), row))

@@ -286,24 +286,23 @@ def retrieval_spearman(
 
 def _fold_agreement(losses: Sequence[str], maps: MapComparison) -> dict[str, FoldAgreement]:
     pairs: dict[frozenset[str], list[Pair]] = {}
+    elsewhere: dict[frozenset[str], list[Pair]] = {}
     for pair in maps.pairs:
         (first, of_first), (second, of_second) = maps.names[pair.a], maps.names[pair.b]
-        if first == second or of_first == of_second:
-            pairs.setdefault(frozenset((first, second)), []).append(pair)
+        together = first == second or of_first == of_second
+        (pairs if together else elsewhere).setdefault(frozenset((first, second)), []).append(pair)
     trained = without_controls(losses)
     agreement_by_loss = {}
     for loss in losses:
         folds = pairs.get(frozenset((loss,)), [])
+        beside = [other for other in trained if other != loss and loss in trained]
         agreement_by_loss[loss] = FoldAgreement(
             r=mean_r(folds),
             ceiling=mean_ceiling(folds),
             pairs=len(folds),
             images=len(maps.keys),
-            others={
-                other: mean_r(pairs[frozenset((loss, other))])
-                for other in trained
-                if other != loss and loss in trained
-            },
+            others={other: mean_r(pairs[frozenset((loss, other))]) for other in beside},
+            elsewhere={other: mean_r(elsewhere[frozenset((loss, other))]) for other in beside},
         )
     return agreement_by_loss
 

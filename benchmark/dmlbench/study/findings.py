@@ -87,6 +87,7 @@ class FoldAgreement(StrictModel):
         images: number of the images compared, those that all folds have maps of.
         others: on the same images, correlation with the maps of each other trained loss of the
             same fold, in the mean over folds.
+        elsewhere: the same with those of other folds: neither the loss nor the fold in common.
     """
 
     r: float | None
@@ -94,6 +95,7 @@ class FoldAgreement(StrictModel):
     pairs: int
     images: int
     others: dict[str, float | None]
+    elsewhere: dict[str, float | None]
 
 
 class EqualRetrieval(ChosenPoints):
@@ -235,6 +237,17 @@ def mean_ceiling(pairs: Iterable[Pair]) -> float | None:
     return summarize_correlations(
         [pair.ceiling.value for pair in pairs if pair.ceiling.value is not None]
     ).mean
+
+
+def correlations_elsewhere(findings: Findings) -> dict[tuple[str, str], float]:
+    """Return how the maps of every two trained losses of different folds correlate."""
+    trained = without_controls(findings.losses)
+    return {
+        (loss, other): r
+        for loss, agreement in findings.fold_agreement.items()
+        for other, r in agreement.elsewhere.items()
+        if trained.index(loss) < trained.index(other) and r is not None
+    }
 
 
 def correlations_of_losses(findings: Findings) -> dict[tuple[str, str], float]:

@@ -159,7 +159,8 @@ def _representations(
         }
         return compare_models(results)
 
-    decides = _embeddings_decide(recipe, models)
+    # Models of different folds were not compared once.
+    decides = [*_embeddings_decide(recipe, models), "all pairs"]
     return steps.take(REPRESENTATIONS, decides, RepresentationComparison, compare)
 
 

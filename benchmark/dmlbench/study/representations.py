@@ -18,7 +18,7 @@ from dmldata.common.strict import StrictModel
 
 
 class RepresentationComparison(StrictModel):
-    """Pairs of models of one fold, and of one loss.
+    """Pairs of models, of one fold and of different ones.
 
     Attributes:
         names: id of a model -> (loss, fold).
@@ -48,6 +48,17 @@ class RepresentationComparison(StrictModel):
             pair for pair, a, b in self._named() if a[1] == b[1] and {a[0], b[0]} == {loss, control}
         ]
 
+    def with_others_elsewhere(self, loss: str) -> list[RepresentationPair]:
+        """Return the pairs of a loss with other trained losses of other folds."""
+        return [
+            pair
+            for pair, first, second in self._named()
+            if first[1] != second[1]
+            and loss in (first[0], second[0])
+            and first[0] != second[0]
+            and len(without_controls({first[0], second[0]})) == 2
+        ]
+
     def with_other_folds(self, loss: str) -> list[RepresentationPair]:
         """Return the pairs of a loss with itself, trained on other classes."""
         return [pair for pair, a, b in self._named() if a[0] == b[0] == loss]
@@ -57,20 +68,15 @@ class RepresentationComparison(StrictModel):
 
 
 def compare_models(results: Mapping[Model, Result]) -> RepresentationComparison:
-    """Compare the embeddings of the models of each fold, and of the folds of each loss.
+    """Compare the embeddings of all models of a study.
 
     Args:
         results: of the same images, with embeddings in their folders.
     """
-    folds = dict.fromkeys(fold for _, fold in results)
-    losses = dict.fromkeys(loss for loss, _ in results)
-    together = [
-        *([result for (_, of), result in results.items() if of == fold] for fold in folds),
-        *([result for (of, _), result in results.items() if of == loss] for loss in losses),
-    ]
-    pairs = [pair for compared in together for pair in compare_representations(compared)]
     names = {result.model: model for model, result in results.items()}
-    return RepresentationComparison(names=names, pairs=tuple(pairs))
+    return RepresentationComparison(
+        names=names, pairs=compare_representations(list(results.values()))
+    )
 
 
 def mean_value(pairs: Sequence[RepresentationPair], measure: str) -> float | None:

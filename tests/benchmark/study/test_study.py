@@ -86,6 +86,12 @@ def test_agreement_of_folds_and_of_losses_is_on_the_same_images(steps, numbers):
         for fold in (0, 1)
     ]
     expected = pytest.approx(np.tanh(np.mean(np.arctanh(values))))
+    values = [
+        of[frozenset({("arcface", fold), ("contrastive", 1 - fold)})]["correlation"]["mean"]
+        for fold in (0, 1)
+    ]
+    elsewhere = pytest.approx(np.tanh(np.mean(np.arctanh(values))))
+    assert agreement["arcface"]["elsewhere"] == {"contrastive": elsewhere}
     assert agreement["arcface"]["others"] == {"contrastive": expected}
     assert agreement["contrastive"]["others"] == {"arcface": expected}
     assert agreement["none"]["others"] == {}

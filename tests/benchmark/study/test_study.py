@@ -410,8 +410,8 @@ def test_other_methods_faithfulness_and_embeddings_are_compared(make_recipe, dml
     assert set(usual["faithfulness"]) == set(usual["names"])
     assert not other["faithfulness"]
     assert len(found["representations"]["names"]) == 6
-    # Three of each fold, and of each loss its two folds.
-    assert len(found["representations"]["pairs"]) == 9
+    # Of every two of three losses in two folds.
+    assert len(found["representations"]["pairs"]) == 15
     agreements = found["groups"]["agreements"]
     assert {"maps", "maps_given_untrained", "cka", "rsa", "procrustes"} <= set(agreements)
     (given,) = found["maps_given_untrained"]["pairs"]

@@ -153,7 +153,7 @@ def test_equal_map_at_r_is_said_with_its_level_distance_and_doubt(findings, leve
     changed = findings.model_copy(update={"equal_map_at_r": equal})
     said = sentence(changed, "At the highest validation MAP@R that all 1 compared losses reached")
     from_it = f"up to 0.0040 from it, on average classification {level + 0.004:.4f})"
-    assert f"({level:.4f}; the models compared are {from_it}" in said
+    assert f"(fold 0: {level:.4f}; the models compared are {from_it}" in said
     assert (f"losses differ in: {HUE}" in said) is differing
     assert ("the first below 0.05 takes" in said) is not differing
     text = " ".join(findings_in_words(changed))

@@ -160,7 +160,7 @@ def test_texts_of_a_dataset_cannot_end_the_script(gallery, sample, tmp_path, pag
 
 @pytest.mark.parametrize("width", [8, 4096])
 def test_a_width_out_of_range_is_refused(sample, tmp_path, width):
-    with pytest.raises(InputError, match=f"--width {width}: has to be from 32 to 512"):
+    with pytest.raises(InputError, match=f"width {width}: has to be from 32 to 512"):
         build_gallery(sample, tmp_path / "out", width=width)
 
 

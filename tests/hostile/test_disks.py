@@ -13,7 +13,7 @@ def words(command, files, out):
     arrays, tables = files / "arrays", files / "tables"
     (result,) = files.glob("results/*/*")
     score = ("score", "--embeddings", arrays / "a.npy", "--labels", tables / "a.csv", "--out")
-    train = ("train", "--loss", "triplet", "--data", files / "classes")
+    train = ("train", "--loss", "triplet", "--images-per-class", 2, "--data", files / "classes")
     return {
         "evaluate": (
             ("evaluate", files / "measuring" / "model.pt", "--data", files / "measured"),

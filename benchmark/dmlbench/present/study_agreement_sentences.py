@@ -82,14 +82,15 @@ def _elsewhere(findings: Findings) -> str:
     elsewhere = list(correlations_elsewhere(findings).values())
     if not elsewhere:
         return ""
-    own = [findings.fold_agreement[loss] for loss in without_controls(findings.losses)]
-    near = sum(_is_above(each.r, each.others.values()) for each in own)
-    far = sum(_is_above(each.r, each.elsewhere.values()) for each in own)
+    agreements = [findings.fold_agreement[loss] for loss in without_controls(findings.losses)]
+    near = sum(_is_above(each.r, each.others.values()) for each in agreements)
+    far = sum(_is_above(each.r, each.elsewhere.values()) for each in agreements)
     return (
         ", those of different losses of different folds with "
         f"{number(summarize_correlations(elsewhere).mean, 2)} ({range_text(elsewhere)}); a loss's "
         "own maps of another fold are nearer than those of other losses are on average for "
-        f"{near} of {len(own)} losses (others of the same fold) and {far} (others of another fold)"
+        f"{near} of {len(agreements)} losses (others of the same fold) and {far} (others of "
+        "another fold)"
     )
 
 
@@ -188,8 +189,10 @@ def _group_embeddings(findings: Findings) -> Iterator[str]:
         if agreement is None or agreement.relabeling is None:
             continue
         test = agreement.relabeling
-        given = test.p_given_retrieval
-        controlled = "" if given is None else f", given MAP@R {p_value(given)}"
+        p_given_retrieval = test.p_given_retrieval
+        controlled = (
+            "" if p_given_retrieval is None else f", given MAP@R {p_value(p_given_retrieval)}"
+        )
         said.append(
             f"{title} {agreement_words(agreement)} ({number(test.difference, 3)} more within, "
             f"p {p_value(test.p)}{controlled})"

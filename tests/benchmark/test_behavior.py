@@ -85,12 +85,18 @@ def module(tmp_path, monkeypatch):
 def test_another_checkpoint_behind_the_same_function_is_another_model(module, monkeypatch, kind):
     """Where no state dict tells: the source is the same, what it embeds is not."""
     module(WRAPPERS.format(epoch="int(__import__('os').environ['EPOCH'])"))
+    ids = _ids_by_setting(monkeypatch, kind, "EPOCH", ("1", "2", "1"))
+    assert ids[0] == ids[2] != ids[1]
+
+
+def _ids_by_setting(monkeypatch, kind, name, values):
+    """Return the model's id under each value of an environment variable its module reads."""
     ids = []
-    for epoch in ("1", "2", "1"):
-        monkeypatch.setenv("EPOCH", epoch)
+    for value in values:
+        monkeypatch.setenv(name, value)
         monkeypatch.delitem(sys.modules, "mine", raising=False)
         ids.append(load_model(f"python:mine:{kind}").id)
-    assert ids[0] == ids[2] != ids[1]
+    return ids
 
 
 def test_an_edited_forward_with_the_same_weights_is_another_model(module):
@@ -177,11 +183,7 @@ def test_weights_that_a_function_keeps_tell_it_from_a_fine_tuned_one(module, mon
         "    return net",
     )
     module(text)
-    ids = []
-    for step in ("1", "1.00001", "1"):
-        monkeypatch.setenv("STEP", step)
-        monkeypatch.delitem(sys.modules, "mine", raising=False)
-        ids.append(load_model(f"python:mine:{kind}").id)
+    ids = _ids_by_setting(monkeypatch, kind, "STEP", ("1", "1.00001", "1"))
     assert ids[0] == ids[2] != ids[1]
 
 

@@ -33,14 +33,7 @@ class RepresentationComparison(StrictModel):
 
     def with_other_losses(self, loss: str) -> list[RepresentationPair]:
         """Return the pairs of a loss with other trained losses, fold by fold."""
-        return [
-            pair
-            for pair, first, second in self._named()
-            if first[1] == second[1]
-            and loss in (first[0], second[0])
-            and first[0] != second[0]
-            and len(without_controls({first[0], second[0]})) == 2
-        ]
+        return [pair for pair, a, b in self._across_losses(loss) if a[1] == b[1]]
 
     def with_control(self, loss: str, control: str) -> list[RepresentationPair]:
         """Return the pairs of a loss with a control, fold by fold."""
@@ -50,18 +43,19 @@ class RepresentationComparison(StrictModel):
 
     def with_others_elsewhere(self, loss: str) -> list[RepresentationPair]:
         """Return the pairs of a loss with other trained losses of other folds."""
-        return [
-            pair
-            for pair, first, second in self._named()
-            if first[1] != second[1]
-            and loss in (first[0], second[0])
-            and first[0] != second[0]
-            and len(without_controls({first[0], second[0]})) == 2
-        ]
+        return [pair for pair, a, b in self._across_losses(loss) if a[1] != b[1]]
 
     def with_other_folds(self, loss: str) -> list[RepresentationPair]:
         """Return the pairs of a loss with itself, trained on other classes."""
         return [pair for pair, a, b in self._named() if a[0] == b[0] == loss]
+
+    def _across_losses(self, loss: str) -> Iterable[tuple[RepresentationPair, Model, Model]]:
+        """Return the pairs of a loss with other trained losses, of any folds."""
+        return (
+            (pair, a, b)
+            for pair, a, b in self._named()
+            if loss in (a[0], b[0]) and len(without_controls({a[0], b[0]})) == 2
+        )
 
     def _named(self) -> Iterable[tuple[RepresentationPair, Model, Model]]:
         return ((pair, self.names[pair.a], self.names[pair.b]) for pair in self.pairs)

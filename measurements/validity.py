@@ -6,6 +6,8 @@ Prints one table of docs/validity.md. TABLE is
 
 - best: of fourteen equal models, or with one better: which may be the best,
 - groups: tests of two groups of losses without a difference, with and without dependence on MAP@R,
+- together: tests of two groups of ten losses over eleven properties that go together: false
+  positives and power of both corrections, and of the test of spread,
 - coverage: of neighbor, cluster and distance scores: how often ci95 covers the mean over all
   datasets; in brackets that mean, and the width of the intervals over the right one,
 - width: the width of the intervals of ARP over the right one, by the signal (mean ARP in brackets),
@@ -28,10 +30,12 @@ from validity_maps import maps
 from validity_models import best, groups
 from validity_representations import representations
 from validity_scores import chance, coverage, pairs, response, width
+from validity_together import together
 
 TABLES = {
     "best": best,
     "groups": groups,
+    "together": together,
     "coverage": coverage,
     "width": width,
     "chance": chance,

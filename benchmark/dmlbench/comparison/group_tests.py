@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dmlbench.comparison.groups import Groups, Unit
+from dmlbench.comparison.joint_tests import max_t, spread_test
 from dmlbench.comparison.rank_tests import asymptotic_test, cliffs_delta, exact_test, holm, reach
 from dmlbench.comparison.relabeling import (
     group_given_covariate,
@@ -38,6 +39,8 @@ class CorrectedTest(StrictModel):
         means: by group, the mean of these values.
         u: Mann-Whitney U of the first group.
         p_holm: p, adjusted for the number of properties; None if this is not a property.
+        p_max_t: p, adjusted for all properties given how they go together over the units; None if
+            this is not a property, or a unit has no value.
         delta: Cliff's delta, above 0 if the first group has the larger values.
     """
 
@@ -46,6 +49,7 @@ class CorrectedTest(StrictModel):
     u: float
     p: float
     p_holm: float | None
+    p_max_t: float | None = None
     delta: float
     delta_ci95: Interval
 
@@ -102,6 +106,23 @@ class Reach(StrictModel):
     smallest_delta: float | None
 
 
+class Spread(StrictModel):
+    """How far units lie from the median of their group; see `joint_tests.spread_test`.
+
+    Attributes:
+        ratio: mean distance in the first group over that in the second, in the geometric mean over
+            the properties.
+        wider: number of properties, of `properties`, in which the first group's is larger.
+        p: two-sided, over `deals` of the units into groups of these sizes.
+    """
+
+    ratio: float | None
+    wider: int
+    properties: int
+    p: float
+    deals: int
+
+
 class MeanAgreement(StrictModel):
     """Mean agreement over pairs of models, taken in Fisher-z; None without pairs."""
 
@@ -147,6 +168,8 @@ class GroupComparison(StrictModel):
         properties: tests by property, of `nr_precision` (corrected) and `nr_precision_paper`
             (paper).
         reach: reach of the corrected tests; None without properties.
+        spread: test of the spread of both groups over the properties that all units have a value
+            of; None without them, and for a group of fewer than three units.
         attention_on_car: the same tests of each model's mean.
         agreements: by measure, of those that models of both groups have.
         retrieval: MAP@R of the class by unit, averaged over its folds; empty if it is not known.
@@ -155,6 +178,7 @@ class GroupComparison(StrictModel):
     groups: Groups
     properties: dict[str, GroupTest]
     reach: Reach | None
+    spread: Spread | None = None
     attention_on_car: GroupTest | None
     agreements: dict[str, GroupAgreement]
     retrieval: dict[str, float]
@@ -188,7 +212,8 @@ def compare_groups(
     limit = reach(*sizes, len(valid_tests)) if valid_tests else None
     return GroupComparison(
         groups=groups,
-        properties=_with_holm(valid_tests),
+        properties=_adjusted(groups, valid_tests),
+        spread=_spread(groups, valid_tests),
         reach=limit
         and Reach(
             sizes=sizes, tests=len(valid_tests), smallest_p=limit.p, smallest_delta=limit.delta
@@ -209,14 +234,14 @@ def further_tests(
     """Test two groups in further values of their models.
 
     Args:
-        values: by name, then by id of the model; p_holm accounts for their number.
+        values: by name, then by id of the model; p_holm and p_max_t account for their number.
         retrieval: MAP@R by unit, as of `GroupComparison`; may be empty.
 
     Returns:
         Tests by name, without that of the paper; names that a group has no value of are left out.
     """
     tests = {name: _test(groups, of_models, {}, retrieval) for name, of_models in values.items()}
-    return _with_holm({name: test for name, test in tests.items() if test is not None})
+    return _adjusted(groups, {name: test for name, test in tests.items() if test is not None})
 
 
 def class_retrieval(properties: Mapping[str, Mapping[str, PropertyScores]]) -> Values:
@@ -301,20 +326,47 @@ def _paper(by_model: Mapping[str, Sequence[float]]) -> PaperTest:
     )
 
 
-def _with_holm(tests: Mapping[str, GroupTest]) -> dict[str, GroupTest]:
+def _adjusted(groups: Groups, tests: Mapping[str, GroupTest]) -> dict[str, GroupTest]:
     """Adjust both tests for the number of properties."""
     p_given = {name: test.given_retrieval.p for name, test in tests.items() if test.given_retrieval}
     adjusted = dict(zip(tests, holm([test.corrected.p for test in tests.values()]), strict=True))
+    together = _of_all_units(groups, tests)
+    p_max_t: dict[str, float] = {}
+    if together:
+        in_all = max_t(list(together.values()), _in_first(groups))
+        p_max_t = dict(zip(together, in_all.tolist(), strict=True))
     adjusted_given = dict(zip(p_given, holm(list(p_given.values())), strict=True))
     return {
         name: GroupTest(
-            corrected=test.corrected.model_copy(update={"p_holm": adjusted[name]}),
+            corrected=test.corrected.model_copy(
+                update={"p_holm": adjusted[name], "p_max_t": p_max_t.get(name)}
+            ),
             given_retrieval=test.given_retrieval
             and test.given_retrieval.model_copy(update={"p_holm": adjusted_given[name]}),
             paper=test.paper,
         )
         for name, test in tests.items()
     }
+
+
+def _spread(groups: Groups, tests: Mapping[str, GroupTest]) -> Spread | None:
+    together = _of_all_units(groups, tests)
+    test = spread_test(list(together.values()), _in_first(groups)) if together else None
+    return test and Spread(**test._asdict())
+
+
+def _of_all_units(groups: Groups, tests: Mapping[str, GroupTest]) -> dict[str, list[float]]:
+    """Return the values of the units, in their order, of the tests that all units have one of."""
+    return {
+        name: [test.corrected.values[unit.name] for unit in groups.units]
+        for name, test in tests.items()
+        if len(test.corrected.values) == len(groups.units)
+    }
+
+
+def _in_first(groups: Groups) -> list[bool]:
+    """Return of each unit whether it is in the first group."""
+    return [unit.group == groups.names[0] for unit in groups.units]
 
 
 def _group_agreement(
@@ -354,7 +406,7 @@ def _relabeling(
         if mean is None:
             return None
         agreement[i, j] = agreement[j, i] = mean
-    in_first = [unit.group == groups.names[0] for unit in units]
+    in_first = _in_first(groups)
     test, controlled = relabeling_test(agreement, in_first), None
     if all(unit.name in retrieval for unit in units):
         controlled = relabeling_test(agreement, in_first, [retrieval[unit.name] for unit in units])

@@ -20,7 +20,8 @@ from dmldata.common.arrays import Floats
 
 MAX_DEALS = 20_000
 """Number up to which all deals or permutations are tried; of more, as many seeded ones are."""
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
+"""How much smaller an effect may be that counts as reaching another."""
 _ROUNDS = 1000
 """Number of rounds after which a factor that has not settled is taken as it is."""
 
@@ -78,7 +79,7 @@ def relabeling_test(
         of_factor = np.zeros((len(values), len(labels)))
         of_factor[pairs, a], of_factor[pairs, b] = loadings[b], loadings[a]
         values = residuals_on(of_factor, np.abs(retrieval[a] - retrieval[b])) @ values
-    deals, exact = _deals(labels, np.random.default_rng(seed))
+    deals, exact = deals_of(labels, np.random.default_rng(seed))
     within = deals[:, a] == deals[:, b]
     count = within.sum(axis=1)
     sums = within @ values
@@ -98,14 +99,14 @@ def common_factor(agreement: Floats) -> Floats:
     [0.9, 0.8, 0.7, 0.6]
     """
     others = ~np.eye(len(agreement), dtype=np.bool_)
-    loadings = np.full(len(agreement), math.sqrt(max(agreement[others].mean(), _ROUNDING)))
+    loadings = np.full(len(agreement), math.sqrt(max(agreement[others].mean(), ROUNDING)))
     for _ in range(_ROUNDS):
         before = loadings.copy()
         for place, of_others in enumerate(others):
             known = loadings[of_others]
-            of_it = agreement[place, of_others] @ known / max(known @ known, _ROUNDING)
+            of_it = agreement[place, of_others] @ known / max(known @ known, ROUNDING)
             loadings[place] = max(of_it, 0.0)
-        if np.abs(loadings - before).max() < _ROUNDING:
+        if np.abs(loadings - before).max() < ROUNDING:
             break
     return loadings
 
@@ -135,12 +136,12 @@ def group_given_covariate(
     residual = residuals_on(np.ones(len(ranked)), ranked)
     ranks = residual @ rankdata(values)
     group = residual @ np.asarray(first, np.float64)
-    if len(ranks) < 4 or min(np.linalg.norm(group), np.linalg.norm(ranks)) < _ROUNDING * len(ranks):
+    if len(ranks) < 4 or min(np.linalg.norm(group), np.linalg.norm(ranks)) < ROUNDING * len(ranks):
         return None
     orders, exact = _orders(len(ranks), np.random.default_rng(seed))
     permuted = ranks[orders] @ residual
     lengths = np.linalg.norm(permuted, axis=1)
-    correlations = permuted @ group / np.linalg.norm(group) / np.maximum(lengths, _ROUNDING)
+    correlations = permuted @ group / np.linalg.norm(group) / np.maximum(lengths, ROUNDING)
     return _upper_tail(np.abs(correlations), exact)._replace(effect=float(correlations[0]))
 
 
@@ -173,8 +174,8 @@ def residuals_on(*covariates: Floats) -> Floats:
     return np.asarray(np.eye(len(design)) - design @ np.linalg.pinv(design))
 
 
-def _deals(first: NDArray[np.bool_], rng: np.random.Generator) -> tuple[NDArray[np.bool_], bool]:
-    """Return deals [K, n] into two groups, the observed one first, and whether they are all."""
+def deals_of(first: NDArray[np.bool_], rng: np.random.Generator) -> tuple[NDArray[np.bool_], bool]:
+    """Return deals [D, n] into two groups, the observed one first, and whether they are all."""
     n, size = len(first), int(first.sum())
     if math.comb(n, size) > MAX_DEALS:
         seeded = rng.permuted(np.tile(first, (MAX_DEALS, 1)), axis=1)
@@ -196,6 +197,6 @@ def _orders(n: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], bool]:
 
 def _upper_tail(effects: Floats, exact: bool) -> PermutationTest:
     """Return the share of effects [K] that reach the first one, which is the observed one."""
-    at_least = effects >= effects[0] - _ROUNDING
+    at_least = effects >= effects[0] - ROUNDING
     deals = len(effects) if exact else len(effects) - 1
     return PermutationTest(float(effects[0]), float(at_least.mean()), deals, exact)

@@ -15,12 +15,16 @@ class Dot:
     Attributes:
         row: name of its row; several dots may share one.
         group: decides its color; empty for gray.
+        std: standard deviation over what the number is a mean of, such as folds.
+        floor: what the number is read beside, such as a score without any signal.
     """
 
     row: str
     group: str
     value: float
     ci95: Interval | None = None
+    std: float | None = None
+    floor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class DotPlot:
     Attributes:
         title: title of the plot, which also names its files.
         axis: what the numbers are.
+        floor: what the floors of dots are.
         columns: number of panels beside each other.
     """
 
@@ -50,6 +55,7 @@ class DotPlot:
     axis: str
     panels: Sequence[DotPanel]
     columns: int
+    floor: str = ""
 
     @property
     def rows(self) -> list[str]:

@@ -325,13 +325,14 @@ def _lines(plot: LinePlot) -> Figure:
 
 
 def draw_lines(axes: Axes, panel: LinePanel, groups: Sequence[str]) -> Axes:
-    """Draw the lines of all losses, a color per group, with a dot at their ends."""
+    """Draw the lines of all losses, a color per group, with their dots."""
     for line in panel.lines:
         color = colormaps["tab10"](groups.index(line.group))
         axes.plot(
             line.places, line.scores, color=color, label=line.group, linewidth=0.8, alpha=0.75
         )
-        axes.plot(line.places[-1:], line.scores[-1:], color=color, marker="o", markersize=2)
+        if line.dot is not None:
+            axes.plot(*line.dot, color=color, marker="o", markersize=2)
     if panel.untrained is not None:
         before = panel.untrained
         dashes, marker = ("--", "") if len(before.places) > 1 else ("", "s")
@@ -363,7 +364,8 @@ def _dots(plot: DotPlot) -> Figure:
         if place >= len(plot.panels):
             axes.set_axis_off()
             continue
-        draw_dots(axes, plot.panels[place], plot.rows, groups, named=place % plot.columns == 0)
+        named_rows = place % plot.columns == 0
+        draw_dots(axes, plot.panels[place], plot.rows, groups, named=named_rows, floor=plot.floor)
     figure.supxlabel(plot.axis, fontsize=FONT)
     named: dict[str, Any] = {}
     for axes in panels.ravel():
@@ -383,8 +385,14 @@ def draw_dots(
     groups: Sequence[str],
     *,
     named: bool = True,
+    floor: str = "",
 ) -> Axes:
-    """Draw one panel: the rows from the top, a color per group."""
+    """Draw one panel: the rows from the top, a color per group.
+
+    Args:
+        named: whether the rows are named.
+        floor: name of the floors of dots.
+    """
     place_of = {row: place for place, row in enumerate(rows)}
     shared = Counter(dot.row for dot in panel.dots)
     seen: Counter[str] = Counter()
@@ -394,6 +402,18 @@ def draw_dots(
         seen[dot.row] += 1
         y = place_of[dot.row] + 0.6 * (step - 0.5)
         color = colormaps["tab10"](groups.index(dot.group)) if dot.group else "#777777"
+        if dot.std is not None:
+            ends = [dot.value - dot.std, dot.value + dot.std]
+            axes.plot(ends, [y, y], color=color, linewidth=3, alpha=0.25, solid_capstyle="butt")
+        if dot.floor is not None:
+            axes.plot(
+                *([dot.floor], [y]),
+                color="#1a1a1a",
+                marker="|",
+                linestyle="",
+                markersize=5,
+                label=floor,
+            )
         if dot.ci95 is not None:
             axes.plot(dot.ci95, [y, y], color=color, linewidth=0.8, alpha=0.7)
         axes.plot(

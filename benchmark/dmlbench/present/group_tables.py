@@ -22,7 +22,12 @@ AGREEMENTS = {
     MAPS_GIVEN_UNTRAINED: "maps given the untrained network's, partial r",
     **MEASURES,
 }
-"""Titles of the measures of `GroupComparison.agreements`."""
+"""Titles of the measures of `GroupComparison.agreements`, but for maps by other methods."""
+
+
+def agreement_title(measure: str) -> str:
+    """Return the title of a measure of `GroupComparison.agreements`."""
+    return AGREEMENTS.get(measure, f"maps by {measure}, Pearson r")
 
 
 def group_tables(groups: GroupComparison) -> dict[str, Table]:
@@ -41,7 +46,7 @@ def _test_table(groups: GroupComparison) -> Table:
     columns = (
         *(*names("property"), *(Column(f"mean {name}", MAIN.digits) for name in (first, second))),
         *(*interval_columns("Cliff's delta", 2), Column("U", 1)),
-        *(Column(title, role="p") for title in ("p", "p (Holm)")),
+        *(Column(title, role="p") for title in ("p", "p (Holm)", "p (max-T)")),
         *(Column(title, role="p") for title in ("paper: p", "paper: p, two-sided")),
     )
     rows = [
@@ -85,14 +90,14 @@ def _agreement_table(groups: GroupComparison) -> Table:
             *(test.difference, test.p, test.difference_given_retrieval, test.p_given_retrieval),
         )
         within = (mean.mean for mean in agreement.within.values())
-        row = (AGREEMENTS[measure], *within, agreement.between.mean, *(tested or (None,) * 4))
+        row = (agreement_title(measure), *within, agreement.between.mean, *(tested or (None,) * 4))
         rows.append(row)
     return Table("Agreement of models by group", columns, rows, _agreement_words(groups))
 
 
 def _agreement_words(groups: GroupComparison) -> str:
     counts = {
-        AGREEMENTS[measure]: ", ".join(
+        agreement_title(measure): ", ".join(
             [
                 *(f"{mean.pairs} within {name}" for name, mean in agreement.within.items()),
                 f"{agreement.between.pairs} between",
@@ -159,7 +164,13 @@ def reach_words(reach: Reach) -> str:
 def _group_words(groups: GroupComparison) -> Iterator[str]:
     if groups.reach is not None:
         yield reach_words(groups.reach)
-    yield "Folds are averaged first; U and p are exact, two-sided; delta: Newcombe's interval."
+    yield (
+        "Folds are averaged first; U and p are exact, two-sided; delta: Newcombe's interval. p is "
+        "adjusted by Holm, and by step-down max-T over deals of the losses, which knows how "
+        "properties go together."
+    )
+    if groups.spread is not None:
+        yield f"Spread: {spread_words(groups)}"
     papers = [test.paper for test in groups.properties.values() if test.paper is not None]
     if papers:
         sizes = " against ".join(str(size) for size in papers[0].sizes.values())
@@ -169,10 +180,29 @@ def _group_words(groups: GroupComparison) -> Iterator[str]:
         )
 
 
+def spread_words(groups: GroupComparison) -> str:
+    """Describe the test of how far losses lie from the median of their group."""
+    spread = groups.spread
+    assert spread is not None
+    first, second = groups.groups.names
+    wider = spread.wider, spread.properties - spread.wider
+    names = (first, second) if wider[0] >= wider[1] else (second, first)
+    times = ""
+    if spread.ratio:
+        ratio = spread.ratio if names[0] == first else 1 / spread.ratio
+        times = f", {number(ratio, 2)} times as far from the median of their group on average"
+    return (
+        f"{names[0]} losses differ more from each other than {names[1]} losses in "
+        f"{max(wider)} of {spread.properties} properties{times}; p {p_value(spread.p)} of "
+        f"{spread.deals:,} deals."
+    )
+
+
 def _test_cells(test: GroupTest, digits: int) -> tuple[Cell, ...]:
     corrected, paper = test.corrected, test.paper
     return (
         *(Estimate(mean, digits=digits) for mean in corrected.means.values()),
-        *(corrected.delta, corrected.delta_ci95, corrected.u, corrected.p, corrected.p_holm),
+        *(corrected.delta, corrected.delta_ci95, corrected.u),
+        *(corrected.p, corrected.p_holm, corrected.p_max_t),
         *((paper.p, paper.p_two_sided) if paper else (None, None)),
     )

@@ -14,12 +14,14 @@ class Line:
         group: decides its color; empty for the untrained network.
         places: what the score is a function of.
         scores: as many as places.
+        dot: (place, score) that is marked; it need not be on the line.
     """
 
     title: str
     group: str
     places: Sequence[float]
     scores: Sequence[float]
+    dot: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
 from dmlbench.comparison.group_tests import MAPS, RETRIEVAL_SCORE
 from dmlbench.losses import without_controls
 from dmlbench.maps import summarize_correlations
-from dmlbench.present.numbers import joined, number, p_value, range_text
-from dmlbench.present.study_agreement_sentences import agreement_words, fold_correlations
-from dmlbench.present.study_group_sentences import (
+from dmlbench.present.group_words import (
     SIGNIFICANCE,
     beyond_doubt,
     beyond_doubt_given,
+    by_max_t,
     given_retrieval,
 )
+from dmlbench.present.numbers import joined, number, p_value, range_text
+from dmlbench.present.study_agreement_sentences import agreement_words, fold_correlations
+from dmlbench.present.study_level_sentences import weakest_words
 from dmlbench.present.study_sentences import beyond_chance, changed
 from dmlbench.present.table import Column, Row, Table
-from dmlbench.results.files import CLASSES, Interval
+from dmlbench.results.files import CLASSES
 from dmlbench.scores.registry import MAIN, declared
 from dmlbench.study.changes import UNTRAINED
 from dmlbench.study.findings import (
@@ -53,9 +54,13 @@ def _equal_retrieval(findings: Findings) -> Iterator[Row]:
     trained = {loss: by_loss[loss][score.key] for loss in without_controls(findings.losses)}
     untrained = by_loss[UNTRAINED][score.key].mean if UNTRAINED in by_loss else None
     beside = "" if untrained is None else f", untrained {number(untrained, score.digits)}"
-    intervals = [each.ci95 for each in trained.values() if each.ci95 is not None]
-    pairs = list(itertools.combinations(intervals, 2))
-    apart = sum(_apart(a, b) for a, b in pairs)
+    pairs = findings.retrieval_differences.get(label)
+    apart = (
+        f"{pairs.apart} of {pairs.pairs} pairs of losses differ by their paired 95 % interval, "
+        f"{pairs.apart_of_all} given that there are so many"
+        if pairs
+        else "no paired differences"
+    )
     options = [findings.recipe.training_of(loss) for loss in trained]
     lengths = {(each.get("steps"), each.get("epochs")) for each in options}
     by_design = "; losses are not trained for the same number of steps" if len(lengths) > 1 else ""
@@ -64,31 +69,40 @@ def _equal_retrieval(findings: Findings) -> Iterator[Row]:
         f"{score.title} of {label} "
         f"{range_text((each.mean for each in trained.values()), score.digits)} over "
         f"{len(trained)} losses{beside}",
-        f"95 % intervals of {apart} of {len(pairs)} pairs of losses do not overlap{by_design}",
+        f"{apart}{by_design}",
     )
-
-
-def _apart(a: Interval, b: Interval) -> bool:
-    return a[1] < b[0] or b[1] < a[0]
 
 
 def _different_properties(findings: Findings) -> Iterator[Row]:
     groups = findings.groups
     if groups is None:
         return
-    # How far training got explains less at equal MAP@R than at the end.
+    # How far training got explains less at equal MAP@R than at the best epochs.
     equal = findings.equal_map_at_r
     tested = (equal and equal.groups) or groups
     where = " at equal MAP@R" if tested is not groups else ""
     sure = beyond_doubt(tested.properties)
-    strength = [f"given MAP@R: {_named(given_retrieval(tested))}"]
+    strength = [
+        f"by max-T: {_named(by_max_t(tested.properties))}",
+        f"given MAP@R: {_named(given_retrieval(tested))}",
+    ]
     if equal is not None and equal.given_retrieval:
         on_others = _named(beyond_doubt_given(equal.given_retrieval))
         strength.append(f"given MAP@R on other classes: {on_others}")
     if equal is not None and equal.interpolated:
         strength.append(f"interpolated: {_named(beyond_doubt(equal.interpolated))}")
     if tested is not groups:
-        strength.append(f"at the end: {_named(beyond_doubt(groups.properties))}")
+        strength.append(f"at the best epochs: {_named(beyond_doubt(groups.properties))}")
+    if equal is not None and findings.without_weakest is not None:
+        others = findings.without_weakest.groups
+        if others is not None:
+            strength.append(
+                f"without {weakest_words(equal)}: {_named(beyond_doubt(others.properties))}"
+            )
+    strength += [
+        f"after {at.steps} steps of all: {_named(beyond_doubt(at.tests))}"
+        for at in findings.equal_steps
+    ]
     by_paper = [
         name
         for name, test in tested.properties.items()
@@ -146,6 +160,9 @@ def _irrelevant_properties(findings: Findings) -> Iterator[Row]:
     relevant = {*findings.classes, *CLASSES}
     counts = {name: n for name, n in beyond_chance(findings).items() if name not in relevant}
     always = [name for name, count in counts.items() if count == len(losses)]
+    some = [count for name, count in counts.items() if name not in always]
+    span = " to ".join(str(count) for count in sorted({min(some), max(some)})) if some else ""
+    others = f"; the other {len(some)} for {span} of {len(losses)} losses" if some else ""
     counts_lower = {name: below for name, (_, below) in changed(findings).items()}
     lower = [name for name in always if counts_lower.get(name) == len(losses)]
     strength = f"with training less by the interval of every loss: {_named(lower)}"
@@ -162,7 +179,7 @@ def _irrelevant_properties(findings: Findings) -> Iterator[Row]:
     yield (
         "properties that should not matter influence embeddings",
         f"{len(always)} of {len(counts)} are beyond chance in {MAIN.title} for every loss and "
-        f"fold: {_named(always)}",
+        f"fold: {_named(always)}{others}",
         strength,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import mean
 from typing import TypeGuard
@@ -12,8 +13,8 @@ from dmlbench.comparison.representations import MEASURES
 from dmlbench.losses import loss_named, without_controls
 from dmlbench.maps import summarize_correlations
 from dmlbench.present.group_tables import relabeling_words
+from dmlbench.present.group_words import given_words, means_words
 from dmlbench.present.numbers import interval, number, p_value, range_text
-from dmlbench.present.study_group_sentences import given_words, means_words
 from dmlbench.study.changes import UNTRAINED
 from dmlbench.study.findings import (
     Findings,
@@ -26,10 +27,14 @@ from dmlbench.study.findings import (
 )
 from dmlbench.study.representations import mean_value
 
+NOT_KNOWN = (-math.inf, math.inf)
+"""The interval of a score that has none."""
+
 
 def on_maps(findings: Findings) -> Iterator[str]:
     """Yield sentences on the maps of different losses."""
     yield from _maps(findings)
+    yield from _faithful(findings)
     yield from _given_untrained(findings)
     yield from _other_maps(findings)
     yield from _group_maps(findings)
@@ -41,10 +46,6 @@ def _given_untrained(findings: Findings) -> Iterator[str]:
         return
     known = [partial_r for _, _, partial_r, _ in partial.pairs if partial_r is not None]
     ceilings = [ceiling for *_, ceiling in partial.pairs if ceiling is not None]
-    groups = findings.groups
-    measured = groups.agreements.get(MAPS_GIVEN_UNTRAINED) if groups else None
-    by_group = f" By group: {agreement_words(measured)}." if _has_pairs(measured) else ""
-    tested = measured.relabeling if measured else None
     noise = (
         "; the noise of its maps is accounted for, that of the losses' maps allows "
         f"{number(summarize_correlations(ceilings).mean, 2)} ({range_text(ceilings)})"
@@ -55,8 +56,7 @@ def _given_untrained(findings: Findings) -> Iterator[str]:
         "Given the maps of the untrained network, maps of different losses correlate with partial "
         f"r = {number(summarize_correlations(known).mean, 2)} on average "
         f"({range_text(known)}){noise}."
-        f"{by_group}"
-        f"{f' {relabeling_words(tested)}' if tested else ''}"
+        f"{_by_group(findings, MAPS_GIVEN_UNTRAINED)}"
     )
 
 
@@ -134,7 +134,47 @@ def _other_maps(findings: Findings) -> Iterator[str]:
     for method, maps in findings.other_maps.items():
         pairs = pairs_of(maps, trained)
         if pairs:
-            yield f"Maps by {method} of different losses {_correlate(maps, pairs)}"
+            yield (
+                f"Maps by {method} of different losses {_correlate(maps, pairs)}"
+                f"{_by_group(findings, method)}"
+            )
+
+
+def _by_group(findings: Findings, measure: str) -> str:
+    """Say how models agree within and between groups by a measure, if there is anything to say."""
+    measured = findings.groups.agreements.get(measure) if findings.groups else None
+    if not _has_pairs(measured):
+        return ""
+    tested = f" {relabeling_words(measured.relabeling)}" if measured.relabeling else ""
+    return f" By group: {agreement_words(measured)}.{tested}"
+
+
+def _faithful(findings: Findings) -> Iterator[str]:
+    """Say for how many losses the maps show what the model does."""
+    checked = findings.maps.faithfulness if findings.maps else {}
+    trained = set(without_controls(findings.losses))
+    of_losses = [
+        faithfulness
+        for model, faithfulness in checked.items()
+        if findings.maps and findings.maps.names[model][0] in trained
+    ]
+    if not of_losses:
+        return
+    deleted = sum((each.deletion.ci95 or NOT_KNOWN)[0] > 0 for each in of_losses)
+    inserted = sum((each.insertion.ci95 or NOT_KNOWN)[1] < 0 for each in of_losses)
+    last = [each.stages[-1] for each in of_losses if each.stages]
+    after = [stage.correlation.value for stage in last if stage.correlation.value is not None]
+    floors = [stage.floor for stage in last if stage.floor is not None]
+    random = ""
+    if after and floors:
+        random = (
+            " With random weights in all layers, maps correlate with those of the trained network "
+            f"with {range_text(after)}, its maps of other images with {range_text(floors)}."
+        )
+    yield (
+        "By their intervals, maps are better than a random order of the pixels by deletion for "
+        f"{deleted} of {len(of_losses)} losses and by insertion for {inserted}.{random}"
+    )
 
 
 def _correlate(maps: MapComparison, pairs: Sequence[Pair]) -> str:
@@ -211,7 +251,8 @@ def _group_maps(findings: Findings) -> Iterator[str]:
         return
     if _has_pairs(maps):
         tested = f" {relabeling_words(maps.relabeling)}" if maps.relabeling else ""
-        yield f"By group, maps correlate with r = {agreement_words(maps)}.{tested}"
+        folds = f" (mean over {count} folds)" if (count := len(findings.recipe.maps)) > 1 else ""
+        yield f"By group, maps correlate with r = {agreement_words(maps)}{folds}.{tested}"
     families = findings.families.agreements.get(MAPS) if findings.families else None
     if families is not None and families.relabeling is not None:
         yield (

@@ -58,19 +58,21 @@ class Answer:
 _FIGURES = {
     "groups": {
         "nr_precision": (
-            "Every loss at the end of its training, mean over folds.",
+            "Every loss at its best epoch, mean over folds. Each property has colors of its own, "
+            "up to the largest of the trained losses and the untrained network.",
             "scores",
         ),
         "equal_map_at_r": (
             "Losses at the highest validation MAP@R that all of them reached, mean over folds "
-            "with the 95 % interval of other images; dotted, the untrained network.",
+            "with the 95 % interval of other images, and broad the standard deviation over the "
+            "folds; dotted, the untrained network.",
             "equal",
         ),
     },
     "training": {
         "trajectories": (
-            "A line per loss, mean over folds, from the first checkpoint to the last that all "
-            "folds have (dot); squares, the untrained network.",
+            "A line per loss over the epochs whose models were kept in all folds, mean over folds; "
+            "dots, the best epochs; squares, the untrained network.",
             "equal",
         ),
     },
@@ -78,12 +80,14 @@ _FIGURES = {
         "interventions": (
             "How far a change of one group of factors alone moves an embedding, over the distance "
             "to another car in another scene that shares the values of that group; mean over "
-            "folds with the 95 % interval of other scenes; dotted, the untrained network.",
+            "folds with the 95 % interval of other scenes, and broad the standard deviation over "
+            "the folds; dotted, the untrained network.",
             "interventions",
         ),
         "responses": (
-            "The same by the size of the change in one factor, while the others of its group "
-            "change along: a line per loss, mean over folds; dashed, the untrained network.",
+            "The same by the size of the change in one factor. The other factors of its group "
+            "change along, so no panel shows what its factor does alone. A line per loss, mean "
+            "over folds; dashed, the untrained network.",
             "responses",
         ),
     },
@@ -97,7 +101,7 @@ _FIGURES = {
             "Whether the maps show what the model does, with the 95 % interval of other images: "
             "deletion above 0 and insertion below 0 are better than a random order of the pixels. "
             "Maps depend on the weights where they correlate with those of the same network with "
-            "random weights no more than with its maps of other images (dotted, in the mean).",
+            "random weights no more than with its maps of other images (mark).",
             "faithfulness",
         ),
     },

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from statistics import fmean
 
 from dmlbench.comparison.group_tests import GroupTest
 from dmlbench.comparison.representations import MEASURES
@@ -19,7 +18,7 @@ from dmlbench.study.findings import Findings, correlations_elsewhere, correlatio
 SAME_GROUP, OTHER_GROUP = "another loss of its group", "a loss of another group"
 OTHER_FOLD = "the same loss, another fold"
 ELSEWHERE = "another loss, another fold"
-OTHER_IMAGES = "maps of other images"
+OTHER_IMAGES = "the model's maps of other images"
 RANDOMIZATION = declared("randomization").key
 
 
@@ -34,7 +33,8 @@ def study_dot_plots(findings: Findings) -> Iterator[tuple[str, DotPlot]]:
         yield "agreement", DotPlot("Agreement of models", "agreement", panels, min(2, len(panels)))
     panels = list(_faithfulness_panels(findings))
     if panels:
-        yield "faithfulness", DotPlot("Are the maps faithful?", "score", panels, len(panels))
+        title = "Are the maps faithful?"
+        yield "faithfulness", DotPlot(title, "score", panels, len(panels), OTHER_IMAGES)
 
 
 def equal_plot(findings: Findings) -> DotPlot:
@@ -73,7 +73,7 @@ def _panel(
 ) -> DotPanel:
     """Return a panel of a dot per loss, with the p of both groups in its title."""
     dots = [
-        Dot(loss_named(loss).title, loss_named(loss).group, score.mean, score.ci95)
+        Dot(loss_named(loss).title, loss_named(loss).group, score.mean, score.ci95, score.std)
         for loss, score in by_loss.items()
         if score.mean is not None
     ]
@@ -87,10 +87,6 @@ def _panel(
 def _faithfulness_panels(findings: Findings) -> Iterator[DotPanel]:
     """Yield a panel for each score that tells whether maps are faithful."""
     checked = findings.maps.faithfulness if findings.maps else {}
-    last = [
-        faithfulness.stages[-1].floor for faithfulness in checked.values() if faithfulness.stages
-    ]
-    floors = [floor for floor in last if floor is not None]
     for score in MAP_SCORES:
         dots, images = [], 0
         for model, faithfulness in checked.items():
@@ -99,12 +95,12 @@ def _faithfulness_panels(findings: Findings) -> Iterator[DotPanel]:
             mean = faithfulness.means[score.key]
             if mean.value is not None:
                 group = "" if loss.group == "control" else loss.group
-                dots.append(Dot(loss.title, group, mean.value, mean.ci95))
+                is_compared = score.key == RANDOMIZATION and faithfulness.stages
+                floor = faithfulness.stages[-1].floor if is_compared else None
+                dots.append(Dot(loss.title, group, mean.value, mean.ci95, floor=floor))
                 images = max(images, mean.images)
         if dots:
-            floor = fmean(floors) if score.key == RANDOMIZATION and floors else None
-            marks = {} if floor is None else {OTHER_IMAGES: floor}
-            yield DotPanel(f"{score.title}\n{images} images", dots, marks)
+            yield DotPanel(f"{score.title}\n{images} images", dots)
 
 
 def _agreement_panels(findings: Findings) -> Iterator[DotPanel]:

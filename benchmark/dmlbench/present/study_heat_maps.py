@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from dmlbench.losses import loss_named
+from dmlbench.losses import loss_named, without_controls
 from dmlbench.present.color_scales import Scale, scale_for
 from dmlbench.present.heat_maps import BELOW_ZERO, Cell, Grid, correlation_colors, legend_of, shaded
 from dmlbench.present.numbers import interval, number
 from dmlbench.scores.registry import MAIN
 from dmlbench.study.averages import Averaged
+from dmlbench.study.changes import UNTRAINED
 from dmlbench.study.findings import Findings
 
 
@@ -22,20 +23,29 @@ def study_grids(findings: Findings) -> Iterator[tuple[str, str, Grid]]:
 
 
 def score_grid(findings: Findings) -> Grid:
-    """Return NR-Precision, losses by properties; gray where some fold is not above chance."""
+    """Return NR-Precision, losses by properties; gray where some fold is not above chance.
+
+    Every property has a scale of its own: the class clusters many times as much as any other. It
+    ends with the trained losses and the untrained network; a random network may lie beyond.
+    """
     scores = findings.properties[MAIN.key]
-    values = [average.mean or 0.0 for by_loss in scores.values() for average in by_loss.values()]
-    scale = scale_for(values, root=True)
+    read = [*without_controls(findings.losses), UNTRAINED]
+    scales = {
+        name: scale_for([by_loss[loss].mean or 0.0 for loss in read if loss in by_loss], root=False)
+        for name, by_loss in scores.items()
+    }
     rows = [
         (
             loss_named(loss).title,
-            [_score(name, loss, by_loss[loss], scale) for name, by_loss in scores.items()],
+            [_score(name, loss, by_loss[loss], scales[name]) for name, by_loss in scores.items()],
         )
         for loss in findings.losses
     ]
     gray = "not above what permuted labels score, in some fold"
-    legend = legend_of(MAIN.title, scale, 1, gray=gray)
-    legend = replace(legend, orange=BELOW_ZERO if scale.low < 0 else "")
+    share = Scale(1.0, low=min(scale.low / scale.limit for scale in scales.values()))
+    words = {1.0: "largest of the property"}
+    legend = legend_of(f"{MAIN.title}, color by property", share, 1, words, gray=gray)
+    legend = replace(legend, orange=BELOW_ZERO if share.low < 0 else "")
     return Grid("loss", list(scores), rows, legend, _breaks(findings.losses))
 
 
@@ -75,8 +85,8 @@ def _score(name: str, loss: str, score: Averaged, scale: Scale) -> Cell:
         f"{score.beyond_chance} of {score.folds} folds"
     )
     if score.mean is not None and score.is_chance:
-        return Cell.gray(number(score.mean, 1), hover)
-    return shaded(score.mean, 1, scale, hover)
+        return Cell.gray(number(score.mean, MAIN.digits), hover)
+    return shaded(score.mean, MAIN.digits, scale, hover)
 
 
 def _breaks(losses: Sequence[str]) -> list[int]:

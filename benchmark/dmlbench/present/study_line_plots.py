@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from dmlbench.losses import loss_named, without_controls
 from dmlbench.present.line_plots import Line, LinePanel, LinePlot
 from dmlbench.scores.registry import MAIN, RESPONSE, declared
+from dmlbench.study.averages import mean_or_none
 from dmlbench.study.changes import UNTRAINED
 from dmlbench.study.findings import Findings
 from dmlbench.study.interventions import ResponseCurve
@@ -26,7 +28,7 @@ def study_line_plots(findings: Findings) -> Iterator[tuple[str, LinePlot]]:
         if (panel := _response_panel(findings, curve)).lines
     ]
     if panels:
-        title = "Responses to changes of one factor"
+        title = "Responses by the size of the change in one factor"
         place = "size of the change"
         yield "responses", LinePlot(title, place, RESPONSE.title, panels, shares_places=False)
 
@@ -36,8 +38,9 @@ def _trajectory_plot(findings: Findings) -> LinePlot:
     for name in findings.properties[MAIN.key]:
         lines = []
         for loss, by_fold in findings.trajectories.items():
-            levels, scores = _mean_over_folds(list(by_fold.values()), name)
-            lines.append(_line(loss, levels, scores))
+            folds = list(by_fold.values())
+            levels, scores = _mean_over_folds(folds, name)
+            lines.append(replace(_line(loss, levels, scores), dot=_best_epochs(folds, name)))
         panels.append(LinePanel(name, lines, _untrained(findings, name)))
     place = f"{declared('map_at_r').title} on validation classes"
     return LinePlot("Properties along training", place, MAIN.title, panels, shares_places=True)
@@ -57,6 +60,13 @@ def _mean_over_folds(
     array = np.array(rows, float)
     means = array.mean(axis=0)
     return means[:, 0].tolist(), means[:, 1].tolist()
+
+
+def _best_epochs(folds: Sequence[Sequence[ScoredPoint]], name: str) -> tuple[float, float] | None:
+    """Return mean level and score of the best epochs, which may be different ones by fold."""
+    best = [(point.map_at_r, point.scores[name]) for of in folds for point in of if point.best]
+    level, score = (mean_or_none(values) for values in zip(*best, strict=True))
+    return None if level is None or score is None else (level, score)
 
 
 def _untrained(findings: Findings, name: str) -> Line | None:
@@ -85,4 +95,4 @@ def _response_panel(findings: Findings, curve: ResponseCurve) -> LinePanel:
 
 def _line(loss: str, places: list[float], scores: list[float]) -> Line:
     declaration = loss_named(loss)
-    return Line(declaration.title, declaration.group, places, scores)
+    return Line(declaration.title, declaration.group, places, scores, (places[-1], scores[-1]))

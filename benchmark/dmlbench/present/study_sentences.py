@@ -9,17 +9,13 @@ from typing import NamedTuple
 from dmlbench.comparison.representations import MEASURES
 from dmlbench.losses import loss_named, without_controls
 from dmlbench.present.condition_tables import training_words
+from dmlbench.present.group_words import beyond_doubt, given_words, means_words
 from dmlbench.present.numbers import interval, joined, number, p_value, range_text
 from dmlbench.present.study_agreement_sentences import (
     on_agreement,
     on_maps,
 )
-from dmlbench.present.study_group_sentences import (
-    beyond_doubt,
-    given_words,
-    means_words,
-    on_groups,
-)
+from dmlbench.present.study_group_sentences import on_groups
 from dmlbench.results.files import CLASSES
 from dmlbench.scores.registry import MAIN, declared
 from dmlbench.study.averages import Averaged

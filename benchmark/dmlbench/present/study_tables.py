@@ -19,10 +19,11 @@ from dmlbench.present.study_agreement_tables import (
     correlation_table,
     representation_table,
 )
+from dmlbench.present.study_level_sentences import weakest_words
 from dmlbench.present.table import Cell, Column, Estimate, Row, Table, interval_columns
 from dmlbench.scores.registry import MAIN, PAPER, RETRIEVAL, declared
 from dmlbench.study.averages import Averaged
-from dmlbench.study.findings import AtGain, EqualRetrieval, Findings
+from dmlbench.study.findings import AtGain, AtSteps, EqualRetrieval, Findings
 from dmlbench.study.search import RATES
 
 CLAIMS = "paper_claims"
@@ -111,8 +112,15 @@ def equal_tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         yield "equal_checks", _checks_table(equal)
     if equal.families is not None:
         yield from _family_tables(equal.families, f", {at}", "equal_")
+    others = findings.without_weakest
+    if others is not None and others.groups is not None:
+        tests = group_tables(others.groups)["group_tests"]
+        title = f"{tests.title}, {at}, without {weakest_words(equal)}"
+        yield "equal_without_weakest", dataclasses.replace(tests, title=title)
     if findings.further_gains:
         yield "equal_further_gains", _gains_table(findings.further_gains)
+    for steps in findings.equal_steps:
+        yield f"equal_steps_{steps.steps}", _steps_table(steps)
     if any(each.at_level and each.at_level.points for each in findings.conditions.values()):
         yield "equal_conditions", level_table(findings)
 
@@ -180,6 +188,29 @@ def _gains_table(gains: Sequence[AtGain]) -> Table:
         "Interpolated: the scores where a training first reaches the level."
     )
     return Table("Groups at several levels of MAP@R", columns, rows, note)
+
+
+def _steps_table(at: AtSteps) -> Table:
+    """Return the test of every property after equal numbers of steps."""
+    rows: list[Row] = []
+    for name, test in at.tests.items():
+        corrected, controlled = test.corrected, test.given_retrieval
+        cells: list[Cell] = [*corrected.means.values(), corrected.delta, corrected.delta_ci95]
+        p_given = controlled.p_holm if controlled else None
+        rows.append((name, *cells, corrected.p_holm, corrected.p_max_t, p_given))
+    columns = (
+        Column("property", role="name"),
+        *(Column(f"mean {group}", MAIN.digits) for group in at.levels),
+        *interval_columns("Cliff's delta", 2),
+        *(Column("p (Holm)", role="p"), Column("p (max-T)", role="p")),
+        Column("p (Holm) given MAP@R", role="p"),
+    )
+    reached = joined([f"{group} {number(level, 4)}" for group, level in at.levels.items()])
+    note = (
+        "Folds are averaged first. Losses learn unequally much in as many steps: validation MAP@R "
+        f"on average {reached}. Given MAP@R: that of these models."
+    )
+    return Table(f"Groups by {MAIN.title} after {at.steps} steps", columns, rows, note)
 
 
 def _family_tables(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from dmlbench.comparison.rank_tests import LEVEL
+from dmlbench.comparison.simultaneous import simultaneous_p
 from dmlbench.losses import without_controls
 from dmlbench.results.files import Interval, Score
 from dmlbench.scores.jackknife import jackknife_interval
@@ -85,6 +88,57 @@ def paired_change(changed: Mapping[int, Score], unchanged: Mapping[int, Score]) 
     paired = len(replicates) == len(values)
     ci95 = jackknife_interval(mean, np.mean(replicates, axis=0)) if paired else None
     return Change(value=mean, ci95=ci95)
+
+
+class Differences(StrictModel):
+    """In how many pairs two losses differ in a score, in the mean over folds.
+
+    Attributes:
+        pairs: number of pairs of trained losses.
+        apart: of these, those whose paired 95 % interval excludes 0.
+        apart_of_all: the same at p < 0.05 once all pairs are accounted for; see `simultaneous_p`.
+    """
+
+    pairs: int
+    apart: int
+    apart_of_all: int
+
+
+def count_differences(scores: Mapping[Model, Score], losses: Sequence[str]) -> Differences | None:
+    """Count the pairs of trained losses that differ in a score.
+
+    Args:
+        scores: by model.
+        losses: the losses; controls are left out.
+
+    Returns:
+        None for fewer than two losses, and without intervals.
+    """
+    means, replicates = [], []
+    for loss in without_controls(losses):
+        of_folds = list(by_fold(scores, loss).values())
+        values = [score.value for score in of_folds if score.value is not None]
+        left_out = [score.replicates for score in of_folds if score.replicates is not None]
+        if not of_folds or len(values) < len(of_folds) or len(left_out) < len(of_folds):
+            return None
+        means.append(float(np.mean(values)))
+        replicates.append(np.mean(left_out, axis=0))
+    if len(means) < 2:
+        return None
+    pairs = list(itertools.combinations(range(len(means)), 2))
+    changes = [
+        Change(
+            value=means[a] - means[b],
+            ci95=jackknife_interval(means[a] - means[b], replicates[a] - replicates[b]),
+        )
+        for a, b in pairs
+    ]
+    p = simultaneous_p(means, np.array(replicates))
+    return Differences(
+        pairs=len(pairs),
+        apart=sum(apart(changes)),
+        apart_of_all=sum(bool(p[a, b] < LEVEL) for a, b in pairs),
+    )
 
 
 def apart(changes: Iterable[Change]) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -26,10 +27,17 @@ from dmlbench.losses import without_controls
 from dmlbench.results.files import CLASSES, PropertyScores
 from dmlbench.scores.registry import ADJUSTED, MAIN, PAPER, RETRIEVAL
 from dmlbench.study.averages import Averaged, average, mean_or_none
-from dmlbench.study.changes import Change, scores_of, training_changes
+from dmlbench.study.changes import (
+    Change,
+    Differences,
+    count_differences,
+    scores_of,
+    training_changes,
+)
 from dmlbench.study.conditions import ConditionFindings
 from dmlbench.study.findings import (
     AtGain,
+    AtSteps,
     EqualRetrieval,
     Findings,
     FoldAgreement,
@@ -61,6 +69,8 @@ class Parts(TypedDict, total=False):
 
     equal_map_at_r: EqualRetrieval | None
     further_gains: tuple[AtGain, ...]
+    without_weakest: EqualRetrieval | None
+    equal_steps: tuple[AtSteps, ...]
     searches: dict[str, Searched]
     conditions: dict[str, ConditionFindings]
     trajectories: dict[str, dict[int, list[ScoredPoint]]]
@@ -109,12 +119,18 @@ def find(
         }
         for label in labels
     }
-    agreements: dict[str, Agreements] = {MAPS: mean_correlations(maps.pairs if maps else ())}
+    agreements = _map_agreements(maps, repeats, parts.get("other_maps", {}))
     if given_untrained is not None:
         agreements[MAPS_GIVEN_UNTRAINED] = given_untrained.agreements()
     representations = parts.get("representations")
     agreements |= representations.agreements() if representations else {}
-    measured_groups = (properties, classes, labels, maps, agreements)
+    attention = {
+        model: mean.value
+        for table in (repeats, maps)
+        if table is not None
+        for model, mean in table.attention_on_car.items()
+    }
+    measured_groups = (properties, classes, labels, attention, agreements)
     comparison = _groups(groups, *measured_groups)
     families = _groups(groups and family_groups(groups), *measured_groups)
     ids = {model: each.run.model.id for model, each in properties.items()}
@@ -129,6 +145,11 @@ def find(
             for name in first.properties.properties
         },
         classes=by_label,
+        retrieval_differences={
+            label: differences
+            for label in labels
+            if (differences := _retrieval_differences(classes, label, losses)) is not None
+        },
         retrieval_spearman=retrieval_spearman(by_score[MAIN.key], by_label),
         maps=maps,
         maps_given_untrained=given_untrained,
@@ -177,9 +198,7 @@ def at_equal_retrieval(
             name: test.given_retrieval for name, test in tests.items() if test.given_retrieval
         }
     return EqualRetrieval(
-        levels=chosen.levels,
-        points=chosen.points,
-        left_out=chosen.left_out,
+        **vars(chosen),
         properties=_by_score(scored, tuple(chosen.points), (MAIN.key,)),
         groups=compared(groups),
         families=compared(groups and family_groups(groups)),
@@ -197,6 +216,46 @@ def at_equal_retrieval(
         else {},
         interpolated_known=len(interpolated),
     )
+
+
+def at_equal_steps(
+    groups: Groups,
+    names: Mapping[Model, str],
+    trajectories: Mapping[str, Mapping[int, Mapping[int, ScoredPoint]]],
+) -> tuple[AtSteps, ...]:
+    """Test two groups of losses at each number of steps at which a model of all of them was kept.
+
+    Args:
+        names: names of the models in `groups`.
+        trajectories: scored models by loss, fold and number of steps.
+    """
+    of_models = [set(by_steps) for of in trajectories.values() for by_steps in of.values()]
+    compared = []
+    for steps in sorted(set.intersection(*of_models)) if of_models else ():
+        points = {
+            (loss, fold): by_steps[steps]
+            for loss, by_fold in trajectories.items()
+            for fold, by_steps in by_fold.items()
+        }
+        map_at_r = {names[at]: point.map_at_r for at, point in points.items()}
+        scores = _by_name({at: point.scores for at, point in points.items()}, names)
+        levels = {
+            group: [
+                map_at_r[model]
+                for unit in groups.of(group)
+                for model in unit.models
+                if model in map_at_r
+            ]
+            for group in groups.names
+        }
+        compared.append(
+            AtSteps(
+                steps=steps,
+                levels={group: fmean(of_group) for group, of_group in levels.items() if of_group},
+                tests=further_tests(groups, scores, unit_means(groups, map_at_r)),
+            )
+        )
+    return tuple(compared)
 
 
 def _by_name(
@@ -229,6 +288,12 @@ def _averaged(scored: Mapping[Model, ScoredProperties], loss: str, name: str, ke
     return average(
         [scores[name].scores.get(key) for (of, _), scores in scored.items() if of == loss]
     )
+
+
+def _retrieval_differences(
+    classes: Mapping[Model, Measurement], label: str, losses: Sequence[str]
+) -> Differences | None:
+    return count_differences(scores_of(classes, label, RETRIEVAL_SCORE), losses)
 
 
 def _trained(trainings: Mapping[Model, Training], loss: str) -> Trained:
@@ -307,12 +372,34 @@ def _fold_agreement(losses: Sequence[str], maps: MapComparison) -> dict[str, Fol
     return agreement_by_loss
 
 
+def _map_agreements(
+    maps: MapComparison | None,
+    repeats: MapComparison | None,
+    other_maps: Mapping[str, MapComparison],
+) -> dict[str, Agreements]:
+    """Return how the maps of models of one fold agree, by method.
+
+    Args:
+        maps, repeats: as for `find`. Folds that are in both are taken from the first, which may
+            have more images.
+        other_maps: those of other methods.
+    """
+    of_one_fold = [
+        pair
+        for pair in (repeats.pairs if repeats else ())
+        if repeats and repeats.names[pair.a][1] == repeats.names[pair.b][1]
+    ]
+    of_all = {**mean_correlations(of_one_fold), **mean_correlations(maps.pairs if maps else ())}
+    by_method = {method: mean_correlations(other.pairs) for method, other in other_maps.items()}
+    return {MAPS: of_all, **by_method}
+
+
 def _groups(
     groups: Groups | None,
     properties: Mapping[Model, Measurement],
     classes: Mapping[Model, Measurement],
     labels: Sequence[str],
-    maps: MapComparison | None,
+    attention: Mapping[str, float | None],
     agreements: Mapping[str, Agreements],
 ) -> GroupComparison | None:
     if groups is None:
@@ -321,7 +408,6 @@ def _groups(
     retrieval = class_retrieval(
         {CLASSES[0]: _by_property(_by_model(classes))[labels[0]]} if classes else by_property
     )
-    attention = {model: mean.value for model, mean in maps.attention_on_car.items()} if maps else {}
     return compare_groups(groups, by_property, attention, agreements, retrieval)
 
 

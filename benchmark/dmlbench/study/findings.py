@@ -19,7 +19,7 @@ from dmlbench.losses import loss_named, without_controls
 from dmlbench.maps import summarize_correlations
 from dmlbench.results.files import DatasetRecord
 from dmlbench.study.averages import Averaged
-from dmlbench.study.changes import Change
+from dmlbench.study.changes import Change, Differences
 from dmlbench.study.conditions import ConditionFindings
 from dmlbench.study.interventions import InterventionFindings
 from dmlbench.study.recipe import Model, StudyRecipe
@@ -167,6 +167,20 @@ class AtGain(EqualRetrieval):
     gain: float
 
 
+class AtSteps(StrictModel):
+    """Properties of the losses after the same number of steps.
+
+    Attributes:
+        steps: number of steps, in every fold.
+        levels: by group, MAP@R of its models on the validation classes, in the mean over them.
+        tests: by property, of these models; given that MAP@R, too.
+    """
+
+    steps: int
+    levels: dict[str, float]
+    tests: dict[str, GroupTest]
+
+
 class Findings(StrictModel):
     """The numbers of a study.
 
@@ -187,6 +201,8 @@ class Findings(StrictModel):
         changes: change of NR-Precision with training by property and trained loss; without the
             control 'none' empty.
         classes: retrieval scores by label, loss and score.
+        retrieval_differences: by label of `classes`, pairs of losses that differ in MAP@R; empty
+            without intervals.
         retrieval_spearman: by property, Spearman's rho over the trained losses between MAP@R of the
             first label of `classes` and NR-Precision: losses may differ in a property only because
             they retrieve better.
@@ -199,6 +215,9 @@ class Findings(StrictModel):
         equal_map_at_r: the trained losses at equal MAP@R on the validation classes; None if the
             recipe does not ask for it.
         further_gains: the losses at other levels of it.
+        without_weakest: the same as `equal_map_at_r` without the losses that set its levels, so at
+            higher ones; None without scored checkpoints, and where too few losses are left.
+        equal_steps: the losses at each number of steps at which a model of all of them was kept.
     """
 
     recipe: StudyRecipe
@@ -216,6 +235,9 @@ class Findings(StrictModel):
     maps_given_untrained: PartialCorrelations | None = None
     equal_map_at_r: EqualRetrieval | None = None
     further_gains: tuple[AtGain, ...] = ()
+    without_weakest: EqualRetrieval | None = None
+    equal_steps: tuple[AtSteps, ...] = ()
+    retrieval_differences: dict[str, Differences] = Field(default_factory=dict)
     searches: dict[str, Searched] = Field(default_factory=dict)
     conditions: dict[str, ConditionFindings] = Field(default_factory=dict)
     interventions: dict[str, InterventionFindings] = Field(default_factory=dict)

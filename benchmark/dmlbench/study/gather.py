@@ -23,7 +23,14 @@ from dmlbench.study.conditions import (
 )
 from dmlbench.study.find import find
 from dmlbench.study.findings import Findings
-from dmlbench.study.levels import at_further_gains, compare_chosen, condition_at_level, groups_of
+from dmlbench.study.levels import (
+    at_further_gains,
+    compare_at_equal_steps,
+    compare_chosen,
+    compare_without_weakest,
+    condition_at_level,
+    groups_of,
+)
 from dmlbench.study.measurements import (
     PROPERTIES,
     MeasuredInterventions,
@@ -100,6 +107,12 @@ def gather(
         )
         if chosen
         else (),
+        without_weakest=compare_without_weakest(
+            chosen, recipe, models, trainings, properties, trajectories, out
+        )
+        if chosen
+        else None,
+        equal_steps=compare_at_equal_steps(recipe, properties, trajectories, out),
         searches={search.loss: search.searched() for search in searches},
         conditions={
             name: _compare_condition(

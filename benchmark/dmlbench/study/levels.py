@@ -11,8 +11,8 @@ from dmlbench.study.conditions import (
     ConditionAtLevel,
     compare_at_level,
 )
-from dmlbench.study.find import at_equal_retrieval
-from dmlbench.study.findings import AtGain, EqualRetrieval
+from dmlbench.study.find import at_equal_retrieval, at_equal_steps
+from dmlbench.study.findings import AtGain, AtSteps, EqualRetrieval
 from dmlbench.study.measurements import Measurement, main_values
 from dmlbench.study.models import StudyModel
 from dmlbench.study.recipe import Model, StudyRecipe
@@ -22,7 +22,9 @@ from dmlbench.study.trajectories import (
     Point,
     ScoredPoint,
     choose_at_gain,
+    choose_points,
     nearest,
+    points_by_steps,
     scores_at,
 )
 
@@ -70,6 +72,53 @@ def compare_chosen(
     names = {at: each.run.model.id for at, each in measured.items()}
     groups = groups_of(recipe, measured, out)
     return at_equal_retrieval(chosen, scored, names, groups, trainings, retrieved, interpolated)
+
+
+def compare_without_weakest(
+    chosen: ChosenPoints,
+    recipe: StudyRecipe,
+    models: Sequence[StudyModel],
+    trainings: Mapping[Model, Training],
+    properties: Mapping[Model, Measurement],
+    trajectories: Trajectories,
+    out: Path,
+) -> EqualRetrieval | None:
+    """Compare the losses at the highest MAP@R that all but those that set the levels reached.
+
+    Args:
+        chosen: the models compared at equal MAP@R.
+        trajectories: as for `compare_chosen`; without them checkpoints are not scored.
+    """
+    points = {
+        (model.loss, model.fold): model.points
+        for model in models
+        if model.loss in chosen.points and model.loss not in chosen.set_by.values()
+    }
+    others = choose_points(points)
+    if not trajectories or len(others.points) < 2:
+        return None
+    return compare_chosen(others, recipe, models, trainings, properties, trajectories, out)
+
+
+def compare_at_equal_steps(
+    recipe: StudyRecipe,
+    properties: Mapping[Model, Measurement],
+    trajectories: Trajectories,
+    out: Path,
+) -> tuple[AtSteps, ...]:
+    """Test groups of losses at equal numbers of steps; empty if an epoch has no fixed number."""
+    groups = groups_of(recipe, properties, out)
+    steps_of_epoch = {loss: recipe.training_of(loss).get("steps") or 0 for loss in trajectories}
+    if groups is None or not all(steps_of_epoch.values()):
+        return ()
+    by_steps = {
+        loss: {
+            fold: points_by_steps(points, steps_of_epoch[loss]) for fold, points in by_fold.items()
+        }
+        for loss, by_fold in trajectories.items()
+    }
+    names = {at: each.run.model.id for at, each in properties.items()}
+    return at_equal_steps(groups, names, by_steps)
 
 
 def at_further_gains(

@@ -46,12 +46,14 @@ class ChosenPoints(StrictModel):
 
     Attributes:
         levels: by fold, the highest MAP@R that all losses reached.
+        set_by: by fold, the loss whose highest MAP@R that is; empty where another level was chosen.
         points: by loss and fold, the model whose MAP@R is nearest to the level of its fold.
         left_out: losses that reached too little, with their highest MAP@R in the fold where it is
             lowest, in times the untrained network's.
     """
 
     levels: dict[int, float]
+    set_by: dict[int, str] = Field(default_factory=dict)
     points: dict[str, dict[int, Point]]
     left_out: dict[str, float] = Field(default_factory=dict)
 
@@ -117,12 +119,13 @@ def choose_points(
     left_out: dict[str, float] = {}
     if least_gain is not None and untrained is not None:
         left_out = _below(trajectories, untrained, least_gain)
-    levels: dict[int, float] = {}
+    reached: dict[int, dict[str, float]] = {}
     for (loss, fold), points in trajectories.items():
         if points and loss not in left_out:
-            reached = max(point.map_at_r for point in points)
-            levels[fold] = min(reached, levels.get(fold, reached))
-    return _chosen(trajectories, levels, left_out)
+            reached.setdefault(fold, {})[loss] = max(point.map_at_r for point in points)
+    set_by = {fold: min(by_loss, key=by_loss.__getitem__) for fold, by_loss in reached.items()}
+    levels = {fold: by_loss[set_by[fold]] for fold, by_loss in reached.items()}
+    return _chosen(trajectories, levels, left_out, set_by)
 
 
 def choose_at_gain(
@@ -148,6 +151,11 @@ def choose_at_gain(
             if abs(level - levels[fold]) > farthest[fold]:
                 left_out[loss] = level / untrained[fold] if untrained[fold] else math.inf
     return _chosen(trajectories, levels, left_out)
+
+
+def points_by_steps(points: Sequence[ScoredPoint], steps_of_epoch: int) -> dict[int, ScoredPoint]:
+    """Return the models of a training by the number of steps that they were trained for."""
+    return {steps_of_epoch * point.epoch: point for point in points}
 
 
 def nearest(points: Sequence[Point], level: float) -> Point:
@@ -192,12 +200,15 @@ def _chosen(
     trajectories: Mapping[Model, Sequence[Point]],
     levels: Mapping[int, float],
     left_out: Mapping[str, float],
+    set_by: Mapping[int, str] | None = None,
 ) -> ChosenPoints:
     chosen: dict[str, dict[int, Point]] = {}
     for (loss, fold), points in trajectories.items():
         if points and loss not in left_out:
             chosen.setdefault(loss, {})[fold] = nearest(points, levels[fold])
-    return ChosenPoints(levels=dict(levels), points=chosen, left_out=dict(left_out))
+    return ChosenPoints(
+        levels=dict(levels), set_by=dict(set_by or {}), points=chosen, left_out=dict(left_out)
+    )
 
 
 def _below(

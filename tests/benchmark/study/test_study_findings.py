@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dmlbench.present.study_files import write_study
+from dmlbench.results.files import Score
 from dmlbench.study.averages import Averaged
+from dmlbench.study.changes import Differences, count_differences
 from dmlbench.study.find import retrieval_spearman
 from dmlbench.study.findings import Findings
 
@@ -63,3 +66,27 @@ def test_all_that_the_docs_say_of_the_full_study_is_made_from_its_numbers(tmp_pa
 
 def _tables(docs):
     return (docs / "tables").iterdir()
+
+
+def replicated(value, *spread):
+    """A score whose jackknife replicates lie so far from it."""
+    return Score(
+        value=value, ci95=None, chance=None, replicates=tuple(value + away for away in spread)
+    )
+
+
+def test_pairs_of_losses_that_differ_are_counted_by_what_other_images_would_change_of_both():
+    """The shared part of two losses cancels: their own intervals would overlap by far."""
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=20)
+    own = {loss: 0.01 * rng.normal(size=20) for loss in ("arcface", "triplet", "margin", "none")}
+    values = {"arcface": 1.0, "triplet": 1.0, "margin": 5.0, "none": 50.0}
+    scores = {
+        (loss, fold): replicated(values[loss] + fold, *(shared + own[loss]) / 10)
+        for loss in own
+        for fold in (0, 1)
+    }
+    counted = count_differences(scores, list(own))
+    assert counted == Differences(pairs=3, apart=2, apart_of_all=2)
+    del scores["margin", 0], scores["margin", 1]
+    assert count_differences(scores, list(own)) is None

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmlbench.comparison.group_tests import MAPS
+from dmlbench.comparison.group_tests import MAPS, Spread
 from dmlbench.losses import without_controls
+from dmlbench.present.group_words import SIGNIFICANCE
 from dmlbench.present.paper_claims import paper_table
-from dmlbench.present.study_group_sentences import SIGNIFICANCE
 from dmlbench.present.study_sentences import findings_in_words
-from dmlbench.study.changes import Change
-from dmlbench.study.findings import AtGain, EqualRetrieval, Findings, RankCorrelation
+from dmlbench.study.changes import Change, Differences
+from dmlbench.study.findings import AtGain, AtSteps, EqualRetrieval, Findings, RankCorrelation
 from dmlbench.study.trajectories import Point
 from dmldata.common.strict import parse_json
 
@@ -88,11 +87,11 @@ def test_no_property_differs_by_a_p_or_an_interval_that_does_not_say_so(findings
         corrected={"p_holm": p, "delta": delta, "delta_ci95": (low, high)},
         given_retrieval={"p_holm": p},
     )
-    differing = sentence(changed, "At the end of training, classification and ranking losses")
+    differing = sentence(changed, "At the best epochs, classification and ranking losses")
     assert (f"{HUE} (" in differing) == (p < SIGNIFICANCE and not low <= 0 <= high)
-    large = sentence(changed, "Differences that are large and have a sign")
+    large = sentence(changed, "Differences of these models that are large and have a sign")
     assert not (f"{HUE} (" in large and low <= 0 <= high)
-    assert (f"{HUE} (partial r" in sentence(changed, "Given MAP@R at the end")) == (
+    assert (f"{HUE} (partial r" in sentence(changed, "At the best epochs, given MAP@R")) == (
         p < SIGNIFICANCE
     )
 
@@ -104,7 +103,7 @@ def test_groups_that_differ_in_nothing_are_not_called_equal(findings):
             changed, name, corrected={"p_holm": 0.3, "delta": 0.1}, given_retrieval={"p_holm": 0.4}
         )
     text = " ".join(findings_in_words(changed))
-    assert "At the end of training, no property tells classification from ranking losses" in text
+    assert "At the best epochs, no property tells classification from ranking losses" in text
     assert "the smallest p (Holm) is 0.400. That is no evidence that they are equal." in text
     assert "cluster differently" not in text
 
@@ -153,11 +152,52 @@ def test_equal_map_at_r_is_said_with_its_level_distance_and_doubt(findings, leve
     changed = findings.model_copy(update={"equal_map_at_r": equal})
     said = sentence(changed, "At the highest validation MAP@R that all 1 compared losses reached")
     from_it = f"up to 0.0040 from it, on average classification {level + 0.004:.4f})"
-    assert f"(fold 0: {level:.4f}; the models compared are {from_it}" in said
+    times = f"{level:.4f}, {level / 0.02:.1f} times the untrained network's"
+    assert f"(fold 0: {times}; the models compared are {from_it}" in said
     assert (f"losses differ in: {HUE}" in said) is differing
     assert ("the first below 0.05 takes" in said) is not differing
     text = " ".join(findings_in_words(changed))
     assert ("not above the untrained network's MAP@R (fold 0)" in text) is (level < 0.02)
+
+
+def test_the_smallest_p_is_said_of_each_correction(findings):
+    changed = findings
+    for name in findings.groups.properties:
+        changed = with_test(changed, name, corrected={"p_holm": 1.0, "p_max_t": 0.8})
+    changed = with_test(changed, HUE, corrected={"p_holm": 0.3, "p_max_t": 0.2})
+    said = sentence(changed, "At the best epochs, no property")
+    assert f"the smallest p is 0.300 by Holm ({HUE}) and 0.200 by max-T ({HUE})." in said
+
+
+@pytest.mark.parametrize(
+    ("ratio", "wider", "said"),
+    [
+        (2.0, 9, "classification losses differ more from each other than ranking losses in 9 of "),
+        (0.5, 2, "ranking losses differ more from each other than classification losses in 9 of "),
+    ],
+)
+def test_the_group_that_spreads_more_is_named_with_how_much_more(findings, ratio, wider, said):
+    spread = Spread(ratio=ratio, wider=wider, properties=11, p=0.04, deals=20_000)
+    groups = findings.groups.model_copy(update={"spread": spread})
+    text = sentence(findings.model_copy(update={"groups": groups}), f"At the best epochs, {said}")
+    assert "11 properties, 2.00 times as far from the median" in text
+
+
+def test_without_the_weakest_loss_and_at_equal_steps_what_differs_is_named(findings):
+    differing = with_test(findings, HUE, corrected={"p_holm": 0.01, "delta_ci95": (0.2, 0.9)})
+    equal = at_equal_retrieval(findings, set_by={0: "triplet"})
+    others = at_equal_retrieval(differing)
+    steps = AtSteps(steps=300, levels={"classification": 0.25}, tests=differing.groups.properties)
+    update = {"equal_map_at_r": equal, "without_weakest": others, "equal_steps": (steps,)}
+    changed = findings.model_copy(update=update)
+    assert HUE in sentence(changed, "Without Triplet the others reach more")
+    unsure = at_equal_retrieval(with_test(findings, HUE, corrected={"p_max_t": 0.01}))
+    said = sentence(changed.model_copy(update={"without_weakest": unsure}), "Without Triplet")
+    assert said.endswith(f"by Holm (car_model) and 0.010 by max-T ({HUE})).")
+    text = sentence(changed, "Properties that differ after as many steps of every loss: 300 (")
+    assert f"classification 0.2500): {HUE} (" in text
+    strength = paper_table(changed).rows[1][2]
+    assert f"without Triplet: {HUE}; after 300 steps of all: {HUE}" in strength
 
 
 def at_equal_retrieval(findings, **more):
@@ -221,26 +261,14 @@ def test_groups_too_small_to_differ_are_not_said_to_differ_in_none(findings):
         assert text.endswith(f"losses at 15.00 against 10 at 15.00): {said}.")
 
 
-@given(st.data())
-def test_losses_are_told_apart_by_intervals_that_do_not_overlap(findings, data):
-    label, by_loss = next(iter(findings.classes.items()))
-    losses = without_controls(findings.losses)
-    end = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(sorted)
-    ends = data.draw(st.lists(end, min_size=len(losses), max_size=len(losses)))
-    intervals = dict(zip(losses, ends, strict=True))
-    scores = {
-        loss: {
-            key: each.model_copy(update={"ci95": tuple(intervals[loss])})
-            if loss in intervals
-            else each
-            for key, each in by_score.items()
-        }
-        for loss, by_score in by_loss.items()
-    }
-    changed = findings.model_copy(update={"classes": {label: scores}})
-    apart = sum(a[1] < b[0] for a in ends for b in ends)
-    pairs = math.comb(len(losses), 2)
-    assert f"intervals of {apart} of {pairs} pairs" in paper_table(changed).rows[0][2]
+def test_losses_are_told_apart_by_the_differences_of_their_pairs(findings):
+    (label, *_) = findings.classes
+    counted = Differences(pairs=190, apart=7, apart_of_all=3)
+    changed = findings.model_copy(update={"retrieval_differences": {label: counted}})
+    said = paper_table(changed).rows[0][2]
+    assert said.startswith("7 of 190 pairs of losses differ by their paired 95 % interval, 3 given")
+    unknown = findings.model_copy(update={"retrieval_differences": {}})
+    assert paper_table(unknown).rows[0][2].startswith("no paired differences")
 
 
 @given(st.floats(0, 1))

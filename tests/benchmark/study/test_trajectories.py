@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
+from dmlbench.losses import loss_named
 from dmlbench.study.trajectories import (
     Point,
     ScoredPoint,
@@ -32,6 +33,7 @@ def test_level_is_the_highest_that_all_reached_and_the_nearest_model_is_chosen_p
     }
     chosen = choose_points(trajectories)
     assert chosen.levels == {0: 0.5, 1: 0.2}
+    assert chosen.set_by == {0: "b", 1: "a"}
     assert {loss: [at.epoch for at in of.values()] for loss, of in chosen.points.items()} == {
         "a": [3, 2],
         "b": [2, 2],
@@ -171,6 +173,23 @@ def test_properties_along_training_are_those_of_each_checkpoint(study):
         assert title in page
 
 
+def test_losses_are_compared_after_as_many_steps_of_each(study):
+    """Both take three steps an epoch, so at each of their three checkpoints."""
+    numbers = json.loads((study / "study.json").read_text())
+    assert [at["steps"] for at in numbers["equal_steps"]] == [3, 6, 9]
+    for place, at in enumerate(numbers["equal_steps"]):
+        points = {loss: by["0"][place] for loss, by in numbers["trajectories"].items()}
+        tested = at["tests"]["paint_hue"]["corrected"]["values"]
+        assert tested == {loss: point["scores"]["paint_hue"] for loss, point in points.items()}
+        assert at["levels"] == {
+            "classification": points["arcface"]["map_at_r"],
+            "ranking": points["contrastive"]["map_at_r"],
+        }
+        assert (study / "tables" / f"equal_steps_{at['steps']}.csv").is_file()
+    summary = (study / "summary.md").read_text()
+    assert "Properties that differ after as many steps of every loss: 3 (validation" in summary
+
+
 def test_conditions_other_levels_and_retrieval_are_known_at_equal_map_at_r(
     study, make_recipe, dmlbench, tmp_path
 ):
@@ -262,7 +281,12 @@ def test_a_loss_is_added_without_the_models_of_the_others(study, make_recipe, dm
     path = recipe(make_recipe, tmp_path, losses=["arcface", "contrastive", "triplet"])
     answer = dmlbench("study", path, "--out", copy, "--json")
     assert answer.exit_code == 0, answer.err
-    assert set(answer.json["equal_map_at_r"]["points"]) == {"arcface", "contrastive", "triplet"}
+    equal, others = answer.json["equal_map_at_r"], answer.json["without_weakest"]
+    assert set(equal["points"]) == {"arcface", "contrastive", "triplet"}
+    (weakest,) = equal["set_by"].values()
+    assert set(others["points"]) == set(equal["points"]) - {weakest}
+    assert others["levels"]["0"] >= equal["levels"]["0"]
+    assert f"Without {loss_named(weakest).title} the others" in (copy / "summary.md").read_text()
     assert all(path.name.startswith("triplet") for path in (copy / "models").iterdir())
 
 

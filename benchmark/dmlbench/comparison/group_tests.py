@@ -106,7 +106,7 @@ class Reach(StrictModel):
     smallest_delta: float | None
 
 
-class Spread(StrictModel):
+class GroupSpread(StrictModel):
     """How far units lie from the median of their group; see `joint_tests.spread_test`.
 
     Attributes:
@@ -178,7 +178,7 @@ class GroupComparison(StrictModel):
     groups: Groups
     properties: dict[str, GroupTest]
     reach: Reach | None
-    spread: Spread | None = None
+    spread: GroupSpread | None = None
     attention_on_car: GroupTest | None
     agreements: dict[str, GroupAgreement]
     retrieval: dict[str, float]
@@ -349,10 +349,10 @@ def _adjusted(groups: Groups, tests: Mapping[str, GroupTest]) -> dict[str, Group
     }
 
 
-def _spread(groups: Groups, tests: Mapping[str, GroupTest]) -> Spread | None:
+def _spread(groups: Groups, tests: Mapping[str, GroupTest]) -> GroupSpread | None:
     together = _of_all_units(groups, tests)
     test = spread_test(list(together.values()), _in_first(groups)) if together else None
-    return test and Spread(**test._asdict())
+    return test and GroupSpread(**test._asdict())
 
 
 def _of_all_units(groups: Groups, tests: Mapping[str, GroupTest]) -> dict[str, list[float]]:

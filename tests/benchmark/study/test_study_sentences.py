@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmlbench.comparison.group_tests import MAPS, Spread
+from dmlbench.comparison.group_tests import MAPS, GroupSpread
 from dmlbench.losses import without_controls
 from dmlbench.present.group_words import SIGNIFICANCE
 from dmlbench.present.paper_claims import paper_table
@@ -177,7 +177,7 @@ def test_the_smallest_p_is_said_of_each_correction(findings):
     ],
 )
 def test_the_group_that_spreads_more_is_named_with_how_much_more(findings, ratio, wider, said):
-    spread = Spread(ratio=ratio, wider=wider, properties=11, p=0.04, deals=20_000)
+    spread = GroupSpread(ratio=ratio, wider=wider, properties=11, p=0.04, deals=20_000)
     groups = findings.groups.model_copy(update={"spread": spread})
     text = sentence(findings.model_copy(update={"groups": groups}), f"At the best epochs, {said}")
     assert "11 properties, 2.00 times as far from the median" in text

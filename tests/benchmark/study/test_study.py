@@ -113,7 +113,7 @@ def test_tables_page_and_summary_say_the_same(study, numbers):
     figures = {path.name for path in (study / "figures").iterdir()}
     drawn = ("nr_precision", "saliency_correlations", "agreement")
     assert figures == {f"{name}.{kind}" for name in drawn for kind in ("svg", "pdf", "png")}
-    assert f"{shown['mean']:.1f}" in (study / "figures" / "nr_precision.svg").read_text()
+    assert f"{shown['mean']:.2f}" in (study / "figures" / "nr_precision.svg").read_text()
     for title in ("Pearson r of saliency maps", "Retrieval of car_model", "Training"):
         assert title in page
         assert title in summary

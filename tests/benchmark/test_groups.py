@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from dmlbench.comparison.group_tests import MAPS, compare_groups
+from dmlbench.comparison.group_tests import MAPS, agreement_given, compare_groups
 from dmlbench.comparison.groups import Groups, Unit, family_groups, loss_groups, read_groups
 from dmlbench.comparison.relabeling import group_given_covariate, relabeling_test
 from dmlbench.losses import LOSSES
@@ -290,6 +290,30 @@ def test_any_agreement_is_tested_as_maps_are():
     assert groups.agreements["cka"] == groups.agreements[MAPS]
     rows = group_tables(groups)["group_agreements"].rows
     assert [row[0] for row in rows] == ["maps, Pearson r", "CKA"]
+
+
+def test_agreement_that_a_covariate_explains_is_not_one_of_the_groups():
+    """Losses agree less the more they differ in the covariate, and the groups differ in it."""
+    rng = np.random.default_rng(0)
+    units = tuple(
+        Unit(name=f"{group[0]}{n}", group=group, models=(f"{group[0]}{n}",))
+        for group in ("classification", "ranking")
+        for n in range(8)
+    )
+    groups = Groups(names=("classification", "ranking"), units=units, left_out=())
+    rate = {unit.name: (unit.group == "ranking") + rng.normal(scale=0.5) for unit in groups.units}
+    pairs = {
+        frozenset((a.name, b.name)): 0.8
+        - 0.1 * abs(rate[a.name] - rate[b.name])
+        + 0.005 * rng.normal()
+        for a, b in itertools.combinations(units, 2)
+    }
+    alone = compare_groups(groups, {}, {}, {MAPS: pairs}, {}).agreements[MAPS].relabeling
+    explained = agreement_given(groups, pairs, rate)
+    assert alone.p < 0.05 < explained.p
+    assert abs(explained.difference) < alone.difference / 5
+    assert agreement_given(groups, pairs, {"c0": 1.0}) is None
+    assert agreement_given(groups, {}, rate) is None
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,15 @@ def test_models_that_share_no_more_than_scenes_are_as_alike_as_unrelated_ones():
     assert unequal.cka.value is not None
 
 
+def test_pairs_with_some_models_are_the_same_as_among_all_pairs():
+    rng = np.random.default_rng(0)
+    embeddings = {name: rng.normal(size=(60, 8)) for name in "abcd"}
+    pairs = compare_embeddings(embeddings, None, np.random.default_rng(1))
+    some = compare_embeddings(embeddings, None, np.random.default_rng(1), only_with=["a", "c"])
+    assert list(some) == [pair for pair in pairs if {pair.a, pair.b} & {"a", "c"}]
+    assert len(some) == 5
+
+
 def test_rsa_is_the_spearman_correlation_of_cosine_distances():
     first, second = related(1)
     distances = [spatial.distance.pdist(x, "cosine") for x in (first, second)]

@@ -17,6 +17,7 @@ from dmlbench.comparison.relabeling import (
 from dmlbench.maps import summarize_correlations
 from dmlbench.results.files import CLASSES, Interval, PropertyScores
 from dmlbench.scores.registry import MAIN, PAPER, declared
+from dmldata.common.arrays import Floats
 from dmldata.common.strict import StrictModel
 
 MAPS = "maps"
@@ -148,6 +149,13 @@ class Relabeling(StrictModel):
     deals: int
 
 
+class AgreementGiven(StrictModel):
+    """The test of `Relabeling` with the difference of two losses in a covariate regressed out."""
+
+    difference: float
+    p: float
+
+
 class GroupAgreement(StrictModel):
     """How alike models are within each group and between the two, by one measure.
 
@@ -242,6 +250,26 @@ def further_tests(
     """
     tests = {name: _test(groups, of_models, {}, retrieval) for name, of_models in values.items()}
     return _adjusted(groups, {name: test for name, test in tests.items() if test is not None})
+
+
+def agreement_given(
+    groups: Groups, agreements: Agreements, covariate: Mapping[str, float]
+) -> AgreementGiven | None:
+    """Test whether losses of one group agree more, given a covariate of the losses.
+
+    Args:
+        agreements: by pair of models.
+        covariate: by unit.
+
+    Returns:
+        None if a pair of losses has no agreement, or a loss no covariate.
+    """
+    agreement = _agreement_matrix(groups, agreements)
+    if agreement is None or any(unit.name not in covariate for unit in groups.units):
+        return None
+    of_units = [covariate[unit.name] for unit in groups.units]
+    test = relabeling_test(agreement, _in_first(groups), of_units)
+    return test and AgreementGiven(difference=test.effect, p=test.p)
 
 
 def class_retrieval(properties: Mapping[str, Mapping[str, PropertyScores]]) -> Values:
@@ -399,6 +427,22 @@ def _agreements(first: Unit, second: Unit, of_pairs: Agreements) -> list[float]:
 def _relabeling(
     groups: Groups, of_pairs: Agreements, retrieval: Mapping[str, float]
 ) -> Relabeling | None:
+    agreement = _agreement_matrix(groups, of_pairs)
+    if agreement is None:
+        return None
+    test = relabeling_test(agreement, _in_first(groups))
+    controlled = agreement_given(groups, of_pairs, retrieval)
+    return test and Relabeling(
+        difference=test.effect,
+        p=test.p,
+        difference_given_retrieval=controlled.difference if controlled else None,
+        p_given_retrieval=controlled.p if controlled else None,
+        deals=test.deals,
+    )
+
+
+def _agreement_matrix(groups: Groups, of_pairs: Agreements) -> Floats | None:
+    """Return the mean agreement [n, n] of the models of every two units; None if one has none."""
     units = groups.units
     agreement = np.eye(len(units))
     for i, j in itertools.combinations(range(len(units)), 2):
@@ -406,14 +450,4 @@ def _relabeling(
         if mean is None:
             return None
         agreement[i, j] = agreement[j, i] = mean
-    in_first = _in_first(groups)
-    test, controlled = relabeling_test(agreement, in_first), None
-    if all(unit.name in retrieval for unit in units):
-        controlled = relabeling_test(agreement, in_first, [retrieval[unit.name] for unit in units])
-    return test and Relabeling(
-        difference=test.effect,
-        p=test.p,
-        difference_given_retrieval=controlled and controlled.effect,
-        p_given_retrieval=controlled and controlled.p,
-        deals=test.deals,
-    )
+    return agreement

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -80,12 +80,17 @@ _FUNCTIONS = {"cka": debiased_cka, "rsa": rank_agreement}
 
 
 def compare_representations(
-    results: Sequence[Result], progress: Progress | None = None
+    results: Sequence[Result],
+    progress: Progress | None = None,
+    only_with: Collection[str] | None = None,
 ) -> tuple[RepresentationPair, ...]:
     """Compare the embeddings of every pair of models of one dataset.
 
     Images, jackknife groups and permutations are drawn by the dataset's fingerprint: the same for
     all pairs, so that each model is prepared once for each of them.
+
+    Args:
+        only_with: ids of models; pairs without one of them are left out. None for all.
     """
     if len(results) < 2:
         return ()
@@ -97,6 +102,7 @@ def compare_representations(
         results[0].properties.scenes,
         np.random.default_rng(seed_of(results[0].run.dataset.fingerprint)),
         progress,
+        only_with,
     )
 
 
@@ -118,6 +124,7 @@ def compare_embeddings(
     scenes: Sequence[int] | None,
     rng: np.random.Generator,
     progress: Progress | None = None,
+    only_with: Collection[str] | None = None,
 ) -> tuple[RepresentationPair, ...]:
     """Compare the embeddings [N, D] of every pair of models, of the same N images in one order.
 
@@ -126,6 +133,7 @@ def compare_embeddings(
         scenes: scene of each image if several images show the same scene, else None.
         rng: draws images, jackknife groups and permutations.
         progress: called with what is done.
+        only_with: as for `compare_representations`.
 
     Returns:
         Pairs in the order of the models; none for fewer than four images.
@@ -142,7 +150,11 @@ def compare_embeddings(
     narrowed: dict[str, Array] = {
         model: narrow(unit_rows(x[rows].astype(np.float64))) for model, x in embeddings.items()
     }
-    couples = list(itertools.combinations(narrowed, 2))
+    couples = [
+        couple
+        for couple in itertools.combinations(narrowed, 2)
+        if only_with is None or not set(couple).isdisjoint(only_with)
+    ]
     masks = [groups != group for group in range(int(groups.max()) + 1)]
     done, total = 0, 1 + len(masks) + len(orders) + len(couples)
 

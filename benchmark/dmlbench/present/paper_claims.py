@@ -130,6 +130,9 @@ def _different_maps(findings: Findings) -> Iterator[Row]:
     strength = f"p {p_value(tested.p)}"
     if tested.p_given_retrieval is not None:
         strength += f", given MAP@R {p_value(tested.p_given_retrieval)}"
+    given_rates = findings.agreements_given_rates.get(MAPS)
+    if given_rates is not None:
+        strength += f", given the network's learning rates {p_value(given_rates.p)}"
     yield (
         "maps agree more within the groups than between them",
         f"r {agreement_words(agreement)}",

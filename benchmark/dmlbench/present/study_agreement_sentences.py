@@ -12,7 +12,7 @@ from dmlbench.comparison.group_tests import MAPS, MAPS_GIVEN_UNTRAINED, GroupAgr
 from dmlbench.comparison.representations import MEASURES
 from dmlbench.losses import loss_named, without_controls
 from dmlbench.maps import summarize_correlations
-from dmlbench.present.group_tables import relabeling_words
+from dmlbench.present.group_tables import agreement_title, relabeling_words
 from dmlbench.present.group_words import given_words, means_words
 from dmlbench.present.numbers import interval, number, p_value, range_text
 from dmlbench.study.changes import UNTRAINED
@@ -73,6 +73,21 @@ def on_agreement(findings: Findings) -> Iterator[str]:
         )
     yield from _representations(findings)
     yield from _group_embeddings(findings)
+    yield from _given_rates(findings)
+
+
+def _given_rates(findings: Findings) -> Iterator[str]:
+    """Say how much agreement within groups the learning rates of the losses leave."""
+    said = [
+        f"{agreement_title(measure)} {number(test.difference, 3)} (p {p_value(test.p)})"
+        for measure, test in findings.agreements_given_rates.items()
+    ]
+    if said:
+        yield (
+            "With the difference of two losses in the logarithm of the network's learning rate "
+            "regressed out, losses agree more within their group than between groups, beyond what "
+            f"a loss agrees with all others, by: {'; '.join(said)}."
+        )
 
 
 def _elsewhere(findings: Findings) -> str:
@@ -84,13 +99,25 @@ def _elsewhere(findings: Findings) -> str:
         return ""
     agreements = [findings.fold_agreement[loss] for loss in without_controls(findings.losses)]
     near = sum(_is_above(each.r, each.others.values()) for each in agreements)
+    of_group = sum(
+        _is_above(
+            each.r,
+            [
+                r
+                for other, r in each.others.items()
+                if loss_named(other).group == loss_named(loss).group
+            ],
+        )
+        for loss, each in findings.fold_agreement.items()
+        if each in agreements
+    )
     far = sum(_is_above(each.r, each.elsewhere.values()) for each in agreements)
     return (
         ", those of different losses of different folds with "
         f"{number(summarize_correlations(elsewhere).mean, 2)} ({range_text(elsewhere)}); a loss's "
         "own maps of another fold are nearer than those of other losses are on average for "
-        f"{near} of {len(agreements)} losses (others of the same fold) and {far} (others of "
-        "another fold)"
+        f"{near} of {len(agreements)} losses (others of the same fold; {of_group} if these are of "
+        f"its group) and {far} (others of another fold)"
     )
 
 

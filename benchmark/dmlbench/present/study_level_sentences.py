@@ -47,6 +47,7 @@ def on_equal_retrieval(findings: Findings) -> Iterator[str]:
     yield from _retrieval_of_chosen(equal)
     yield from _at_further_gains(findings)
     yield from _at_equal_steps(findings)
+    yield from _after_level(findings)
     if equal.unlearned:
         folds = joined([f"fold {fold}" for fold in equal.unlearned])
         yield (
@@ -96,6 +97,18 @@ def _at_equal_steps(findings: Findings) -> Iterator[str]:
         said.append(f"{at.steps} (validation MAP@R on average: {reached}): {sure}")
     if said:
         yield f"Properties that differ after as many steps of every loss: {'; '.join(said)}."
+
+
+def _after_level(findings: Findings) -> Iterator[str]:
+    """Say which properties change differently in the groups once training has passed the level."""
+    tests = findings.after_level
+    if not tests:
+        return
+    differing = [difference_words(name, tests[name]) for name in beyond_doubt(tests)]
+    yield (
+        "Change of properties from the models at that level to those of the best epochs, where it "
+        f"differs between the groups: {'; '.join(differing) or none_words(tests)}."
+    )
 
 
 def _interpolated(equal: EqualRetrieval) -> Iterator[str]:

@@ -20,7 +20,12 @@ from dmlbench.results.files import CLASSES
 from dmlbench.scores.registry import MAIN, declared
 from dmlbench.study.averages import Averaged
 from dmlbench.study.changes import UNTRAINED, apart
-from dmlbench.study.conditions import ConditionAtLevel, ConditionFindings, moved_by_seed
+from dmlbench.study.conditions import (
+    ConditionAtLevel,
+    ConditionFindings,
+    ConditionRepresentations,
+    moved_by_seed,
+)
 from dmlbench.study.findings import Findings, mean_ceiling, mean_r
 from dmlbench.study.representations import mean_value
 
@@ -77,6 +82,7 @@ def _conditions(findings: Findings) -> Iterator[str]:
                 for measure, title in MEASURES.items()
             ]
             agreement += f" Its embeddings beside theirs: {joined(measured)}."
+            agreement += _beside_groups(embedded)
         beside = ""
         if groups is not None:
             means = [
@@ -95,6 +101,21 @@ def _conditions(findings: Findings) -> Iterator[str]:
             f"these losses by {number(together, 2)}{beside}.{agreement}"
             f"{_at_level(findings, condition)}"
         )
+
+
+def _beside_groups(embedded: ConditionRepresentations) -> str:
+    """Say how alike a condition's embeddings are to the other losses of each group."""
+    said = []
+    for measure, title in MEASURES.items():
+        of_groups = [
+            f"{group} {number(usual, 2)} and {number(changed, 2)}"
+            for group, (usual, changed) in embedded.group_means(measure).items()
+        ]
+        said.append(f"{title} {joined(of_groups)}")
+    return (
+        " Beside the other losses of each group as the study trains them, these losses are alike, "
+        f"as the study trains them and here, by: {'; '.join(said)}."
+    )
 
 
 def _at_level(findings: Findings, condition: ConditionFindings) -> str:

@@ -9,7 +9,11 @@ from typing import Any, NamedTuple, TypeVar
 from dmlbench.comparison.comparison import Pair
 from dmlbench.comparison.groups import LOSS_GROUPS
 from dmlbench.comparison.maps import compare_all_maps
-from dmlbench.comparison.representations import RepresentationPair, compare_representations
+from dmlbench.comparison.representations import (
+    MEASURES,
+    RepresentationPair,
+    compare_representations,
+)
 from dmlbench.losses import loss_named
 from dmlbench.results import Result
 from dmlbench.scores.registry import RETRIEVAL
@@ -17,6 +21,7 @@ from dmlbench.study.averages import mean_or_none
 from dmlbench.study.changes import Change, by_fold, paired_change, scores_of
 from dmlbench.study.measurements import Measurement
 from dmlbench.study.recipe import Model
+from dmlbench.study.representations import mean_agreement
 from dmlbench.study.trajectories import Point
 from dmldata.common.errors import InputError
 from dmldata.common.strict import StrictModel
@@ -37,13 +42,27 @@ class ConditionMaps(StrictModel):
 
 
 class ConditionRepresentations(StrictModel):
-    """Embeddings of models of a condition beside those of the same losses and folds in the study.
+    """Embeddings of models of a condition beside those of the study's models of the same fold.
 
     Attributes:
-        pairs: by loss and fold.
+        pairs: by loss and fold, beside the same loss in the study.
+        by_group: by measure, loss and group of losses, how alike the embeddings are to those of the
+            other losses of that group, (as in the study, in the condition), in the mean over losses
+            and folds.
     """
 
     pairs: dict[str, dict[int, RepresentationPair]]
+    by_group: dict[str, dict[str, dict[str, tuple[float | None, float | None]]]]
+
+    def group_means(self, measure: str) -> dict[str, tuple[float | None, float | None]]:
+        """Return `by_group` of a measure by group, in the mean over the losses of the condition."""
+        by_loss = self.by_group[measure]
+        groups = dict.fromkeys(group for of_loss in by_loss.values() for group in of_loss)
+        means = {}
+        for group in groups:
+            usual, changed = zip(*(of_loss[group] for of_loss in by_loss.values()), strict=True)
+            means[group] = mean_or_none(usual), mean_or_none(changed)
+        return means
 
 
 class Distances(NamedTuple):
@@ -279,10 +298,49 @@ def compare_maps(results: Mapping[Model, tuple[Result, Result]]) -> ConditionMap
 
 
 def compare_embeddings_of(
-    results: Mapping[Model, tuple[Result, Result]],
+    condition: Mapping[Model, Result], usual: Mapping[Model, Result]
 ) -> ConditionRepresentations:
-    """Compare the embeddings of each model of a condition with those of its model in the study."""
-    return ConditionRepresentations(pairs=_by_loss(results, compare_representations))
+    """Compare the embeddings of each model of a condition with those of the models of the study.
+
+    Args:
+        condition: results of the models of the condition.
+        usual: results of the trained models of the study, in the folds of the condition.
+    """
+    ids = {result.model for result in condition.values()}
+    ids |= {usual[at].model for at in condition}
+    pairs = {
+        frozenset((pair.a, pair.b)): pair
+        for pair in compare_representations([*condition.values(), *usual.values()], only_with=ids)
+    }
+
+    def between(result: Result, other: Result) -> RepresentationPair:
+        return pairs[frozenset((result.model, other.model))]
+
+    with_itself: dict[str, dict[int, RepresentationPair]] = {}
+    values: dict[str, dict[str, dict[str, tuple[list[float | None], list[float | None]]]]] = {}
+    for (loss, fold), result in condition.items():
+        with_itself.setdefault(loss, {})[fold] = between(result, usual[loss, fold])
+        for (other, of_fold), beside in usual.items():
+            if other == loss or of_fold != fold:
+                continue
+            for measure in MEASURES:
+                of_group = values.setdefault(measure, {}).setdefault(loss, {})
+                before, after = of_group.setdefault(loss_named(other).group, ([], []))
+                before.append(getattr(between(usual[loss, fold], beside), measure).value)
+                after.append(getattr(between(result, beside), measure).value)
+    return ConditionRepresentations(
+        pairs=with_itself,
+        by_group={
+            measure: {
+                loss: {
+                    group: (mean_agreement(before), mean_agreement(after))
+                    for group, (before, after) in of_group.items()
+                }
+                for loss, of_group in by_loss.items()
+            }
+            for measure, by_loss in values.items()
+        },
+    )
 
 
 def _by_loss(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any, TypedDict, Unpack
@@ -13,8 +14,11 @@ from dmlbench.comparison.group_tests import (
     MAPS,
     MAPS_GIVEN_UNTRAINED,
     RETRIEVAL_SCORE,
+    AgreementGiven,
     Agreements,
     GroupComparison,
+    GroupTest,
+    agreement_given,
     class_retrieval,
     compare_groups,
     further_tests,
@@ -52,7 +56,7 @@ from dmlbench.study.interventions import find_interventions
 from dmlbench.study.measurements import MeasuredInterventions, Measurement, main_values
 from dmlbench.study.recipe import Model, StudyRecipe
 from dmlbench.study.representations import RepresentationComparison
-from dmlbench.study.search import Searched
+from dmlbench.study.search import RATES, Searched
 from dmlbench.study.trainings import Training, untrained_levels
 from dmlbench.study.trajectories import ChosenPoints, ScoredPoint
 
@@ -71,6 +75,7 @@ class Parts(TypedDict, total=False):
     further_gains: tuple[AtGain, ...]
     without_weakest: EqualRetrieval | None
     equal_steps: tuple[AtSteps, ...]
+    after_level: dict[str, GroupTest]
     searches: dict[str, Searched]
     conditions: dict[str, ConditionFindings]
     trajectories: dict[str, dict[int, list[ScoredPoint]]]
@@ -156,6 +161,7 @@ def find(
         fold_agreement=_fold_agreement(losses, repeats) if repeats else {},
         groups=comparison,
         families=families,
+        agreements_given_rates=_given_rates(groups, agreements, parts.get("searches", {})),
         interventions=find_interventions(interventions, losses, ids, comparison, families),
         **parts,
     )
@@ -392,6 +398,18 @@ def _map_agreements(
     of_all = {**mean_correlations(of_one_fold), **mean_correlations(maps.pairs if maps else ())}
     by_method = {method: mean_correlations(other.pairs) for method, other in other_maps.items()}
     return {MAPS: of_all, **by_method}
+
+
+def _given_rates(
+    groups: Groups | None, agreements: Mapping[str, Agreements], searches: Mapping[str, Searched]
+) -> dict[str, AgreementGiven]:
+    """Test agreement within groups given the network's learning rates, which search chose."""
+    rates = {loss: math.log(search.best.rates[RATES[0]]) for loss, search in searches.items()}
+    return {
+        measure: test
+        for measure, of_pairs in agreements.items()
+        if groups and (test := agreement_given(groups, of_pairs, rates)) is not None
+    }
 
 
 def _groups(

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from dmlbench.comparison.comparison import Pair, SaliencyTable
 from dmlbench.comparison.group_tests import (
+    AgreementGiven,
     Agreements,
     GroupComparison,
     GroupTest,
@@ -217,6 +218,10 @@ class Findings(StrictModel):
         further_gains: the losses at other levels of it.
         without_weakest: the same as `equal_map_at_r` without the losses that set its levels, so at
             higher ones; None without scored checkpoints, and where too few losses are left.
+        after_level: by property, the test of how much it changes from the models at equal MAP@R to
+            those of the best epochs; empty without the former.
+        agreements_given_rates: by measure, the test of agreement within groups given the learning
+            rates of the network that the search chose, as logarithms; empty without a search.
         equal_steps: the losses at each number of steps at which a model of all of them was kept.
     """
 
@@ -237,6 +242,8 @@ class Findings(StrictModel):
     further_gains: tuple[AtGain, ...] = ()
     without_weakest: EqualRetrieval | None = None
     equal_steps: tuple[AtSteps, ...] = ()
+    after_level: dict[str, GroupTest] = Field(default_factory=dict)
+    agreements_given_rates: dict[str, AgreementGiven] = Field(default_factory=dict)
     retrieval_differences: dict[str, Differences] = Field(default_factory=dict)
     searches: dict[str, Searched] = Field(default_factory=dict)
     conditions: dict[str, ConditionFindings] = Field(default_factory=dict)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmlbench.losses import without_controls
+from dmlbench.results import Result
 from dmlbench.results.files import FORMAT
 from dmlbench.study.changes import Change
 from dmlbench.study.compared_maps import (
@@ -25,6 +26,7 @@ from dmlbench.study.find import find
 from dmlbench.study.findings import Findings
 from dmlbench.study.levels import (
     at_further_gains,
+    changes_after_level,
     compare_at_equal_steps,
     compare_chosen,
     compare_without_weakest,
@@ -112,6 +114,7 @@ def gather(
         )
         if chosen
         else None,
+        after_level=changes_after_level(chosen, recipe, models, properties, out) if chosen else {},
         equal_steps=compare_at_equal_steps(recipe, properties, trajectories, out),
         searches={search.loss: search.searched() for search in searches},
         conditions={
@@ -218,7 +221,7 @@ def _compare_condition(
     """
     pairs = beside_usual(models, trained)
     maps = condition_maps(recipe, name, models, trained, steps)
-    representations = _condition_representations(recipe, name, pairs, steps)
+    representations = _condition_representations(recipe, name, models, trained, steps)
     properties, classes = measure_all(trained)
     training = recipe.conditions[name].training
     at_level = None
@@ -231,23 +234,31 @@ def _compare_condition(
 
 
 def _condition_representations(
-    recipe: StudyRecipe, name: str, pairs: Sequence[tuple[StudyModel, StudyModel]], steps: Steps
+    recipe: StudyRecipe,
+    name: str,
+    models: Sequence[StudyModel],
+    trained: Sequence[StudyModel],
+    steps: Steps,
 ) -> ConditionRepresentations | None:
-    """Compare the embeddings of each model of a condition with those of its model in the study."""
+    """Compare the embeddings of each model of a condition with those of the study's models.
+
+    Args:
+        models: those of the study.
+        trained: those of the condition.
+    """
     if not recipe.representations:
         return None
+    folds = {model.fold for model in trained}
+    usual = [model for model in models if model.fold in folds and without_controls([model.loss])]
+
+    def embedded(of: Sequence[StudyModel]) -> dict[Model, Result]:
+        return {
+            (model.loss, model.fold): model.embedded(PROPERTIES, recipe.properties) for model in of
+        }
 
     def compare() -> ConditionRepresentations:
-        return compare_embeddings_of(
-            {
-                (model.loss, model.fold): (
-                    before.embedded(PROPERTIES, recipe.properties),
-                    model.embedded(PROPERTIES, recipe.properties),
-                )
-                for before, model in pairs
-            }
-        )
+        return compare_embeddings_of(embedded(trained), embedded(usual))
 
-    decides = _embeddings_decide(recipe, list(itertools.chain(*pairs)))
+    decides = _embeddings_decide(recipe, [*usual, *trained])
     step = f"{REPRESENTATIONS}.condition.{name}"
     return steps.take(step, decides, ConditionRepresentations, compare)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dmlbench.comparison import read_groups
+from dmlbench.comparison.group_tests import GroupTest, further_tests
 from dmlbench.comparison.groups import Groups, loss_groups
 from dmlbench.study.conditions import (
     ConditionAtLevel,
@@ -98,6 +99,28 @@ def compare_without_weakest(
     if not trajectories or len(others.points) < 2:
         return None
     return compare_chosen(others, recipe, models, trainings, properties, trajectories, out)
+
+
+def changes_after_level(
+    chosen: ChosenPoints,
+    recipe: StudyRecipe,
+    models: Sequence[StudyModel],
+    properties: Mapping[Model, Measurement],
+    out: Path,
+) -> dict[str, GroupTest]:
+    """Test by how much properties change from the models at equal MAP@R to the best epochs."""
+    groups = groups_of(recipe, properties, out)
+    by_name: dict[str, dict[str, float | None]] = {}
+    for model in models:
+        point, measured = chosen_point(chosen, model), properties[model.loss, model.fold]
+        if point is None:
+            continue
+        at_level = main_values(model.score_point(point))
+        for name, best in main_values(measured.properties.properties).items():
+            before = at_level[name]
+            change = None if best is None or before is None else best - before
+            by_name.setdefault(name, {})[measured.run.model.id] = change
+    return further_tests(groups, by_name, {}) if groups else {}
 
 
 def compare_at_equal_steps(

@@ -75,5 +75,10 @@ def compare_models(results: Mapping[Model, Result]) -> RepresentationComparison:
 
 def mean_value(pairs: Sequence[RepresentationPair], measure: str) -> float | None:
     """Return the mean of a measure over pairs, taken in Fisher-z; None if one lacks it."""
-    values = [getattr(pair, measure).value for pair in pairs]
-    return None if None in values else summarize_correlations(values).mean
+    return mean_agreement([getattr(pair, measure).value for pair in pairs])
+
+
+def mean_agreement(values: Sequence[float | None]) -> float | None:
+    """Return the mean of agreements, taken in Fisher-z; None if one is not known."""
+    known = [value for value in values if value is not None]
+    return summarize_correlations(known).mean if len(known) == len(values) else None

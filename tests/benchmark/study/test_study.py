@@ -419,6 +419,20 @@ def test_other_methods_faithfulness_and_embeddings_are_compared(make_recipe, dml
     seeds = found["conditions"]["another_seed"]["representations"]["pairs"]
     assert set(seeds) == {"arcface"}
     assert 0 < seeds["arcface"]["0"]["cka"]["value"] < 1
+    names = found["representations"]["names"]
+    (in_study,) = [
+        pair["cka"]["value"]
+        for pair in found["representations"]["pairs"]
+        if {tuple(names[pair["a"]]), tuple(names[pair["b"]])}
+        == {("arcface", 0), ("contrastive", 0)}
+    ]
+    by_group = found["conditions"]["another_seed"]["representations"]["by_group"]["cka"]["arcface"]
+    assert set(by_group) == {"ranking"}
+    before, after = by_group["ranking"]
+    assert before == pytest.approx(in_study)
+    assert after != pytest.approx(before)
+    summary = (tmp_path / "study" / "summary.md").read_text()
+    assert f"by: CKA ranking {before:.2f} and {after:.2f}; RSA" in summary
     tables = {file.name for file in (tmp_path / "study" / "tables").iterdir()}
     for table in ("saliency_gradient", "saliency_faithfulness", "representations"):
         assert f"{table}.tex" in tables

@@ -190,6 +190,18 @@ def test_losses_are_compared_after_as_many_steps_of_each(study):
     assert "Properties that differ after as many steps of every loss: 3 (validation" in summary
 
 
+def test_what_changes_between_the_level_and_the_best_epochs_is_tested(study):
+    numbers = json.loads((study / "study.json").read_text())
+    for loss, by_fold in numbers["trajectories"].items():
+        chosen = numbers["equal_map_at_r"]["points"][loss]["0"]["epoch"]
+        (best,) = [point["scores"]["paint_hue"] for point in by_fold["0"] if point["best"]]
+        (level,) = [at["scores"]["paint_hue"] for at in by_fold["0"] if at["epoch"] == chosen]
+        tested = numbers["after_level"]["paint_hue"]["corrected"]["values"][loss]
+        assert tested == pytest.approx(best - level)
+    said = "Change of properties from the models at that level to those of the best epochs"
+    assert said in (study / "summary.md").read_text()
+
+
 def test_conditions_other_levels_and_retrieval_are_known_at_equal_map_at_r(
     study, make_recipe, dmlbench, tmp_path
 ):

@@ -65,14 +65,15 @@ _FIGURES = {
         "equal_map_at_r": (
             "Losses at the highest validation MAP@R that all of them reached, mean over folds "
             "with the 95 % interval of other images, and broad the standard deviation over the "
-            "folds; dotted, the untrained network.",
+            "folds, which are few; dotted, the untrained network.",
             "equal",
         ),
     },
     "training": {
         "trajectories": (
             "A line per loss over the epochs whose models were kept in all folds, mean over folds; "
-            "dots, the best epochs; squares, the untrained network.",
+            "dots, the best epochs; squares, the untrained network. Levels of folds differ. "
+            "Nothing is drawn between the untrained network and the first epoch that was kept.",
             "equal",
         ),
     },
@@ -94,7 +95,8 @@ _FIGURES = {
     "maps": {
         "saliency_correlations": (
             "Pearson's r of the maps of every two models of one fold; on the diagonal, of a model "
-            "with itself under other noise.",
+            "with itself under other noise. Colors begin at what maps of other images give; below, "
+            "all are the palest.",
             "bounds",
         ),
         "faithfulness": (
@@ -108,9 +110,10 @@ _FIGURES = {
     "agreement": {
         "agreement": (
             "How far two models agree: a dot per pair of losses of one fold or of different ones, "
-            "and of a loss beside itself. What a loss leaves in a model shows in how much nearer "
-            "it is to itself than to other losses of another fold, which has other classes, "
-            "batches and first proxies; a condition with another seed says what chance changes.",
+            "and of a loss beside itself; dotted, between what bounds maps could correlate. What a "
+            "loss leaves in a model shows in how much nearer it is to itself than to other losses "
+            "of another fold, which has other classes, batches and first proxies; a condition with "
+            "another seed says what chance changes.",
             "representations",
         ),
     },

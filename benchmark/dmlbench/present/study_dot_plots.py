@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from dmlbench.comparison.group_tests import GroupTest
 from dmlbench.comparison.representations import MEASURES
 from dmlbench.losses import loss_named, without_controls
+from dmlbench.maps import summarize_correlations
 from dmlbench.present.dot_plots import Dot, DotPanel, DotPlot
 from dmlbench.present.numbers import p_value
 from dmlbench.scores.registry import MAIN, MAP_SCORES, declared
 from dmlbench.study.averages import Averaged
 from dmlbench.study.changes import UNTRAINED
-from dmlbench.study.findings import Findings, correlations_elsewhere, correlations_of_losses
+from dmlbench.study.findings import (
+    Findings,
+    MapComparison,
+    correlations_elsewhere,
+    correlations_of_losses,
+    mean_ceiling,
+    pairs_of,
+)
 
 SAME_GROUP, OTHER_GROUP = "another loss of its group", "a loss of another group"
 OTHER_FOLD = "the same loss, another fold"
@@ -121,7 +129,7 @@ def _agreement_panels(findings: Findings) -> Iterator[DotPanel]:
                 dots += _of_condition(
                     condition, loss, [pair.correlation.mean for pair in by_fold.values()]
                 )
-        yield DotPanel("saliency maps, r", _in_order(dots))
+        yield DotPanel("saliency maps, r", _in_order(dots), _bounds(findings.maps, trained))
     compared = findings.representations
     for measure, title in MEASURES.items() if compared is not None else ():
         assert compared is not None
@@ -143,6 +151,17 @@ def _agreement_panels(findings: Findings) -> Iterator[DotPanel]:
                 values = [getattr(pair, measure).value for pair in again.values()]
                 dots += _of_condition(condition, loss, values)
         yield DotPanel(f"embeddings, {title}", _in_order(dots))
+
+
+def _bounds(maps: MapComparison, trained: Collection[str]) -> dict[str, float]:
+    """Return between what bounds the maps of different losses could correlate."""
+    pairs = pairs_of(maps, [*trained])
+    floors = [pair.floor.value for pair in pairs if pair.floor.value is not None]
+    bounds = {
+        "maps of other images": summarize_correlations(floors).mean,
+        "what noise allows": mean_ceiling(pairs),
+    }
+    return {name: value for name, value in bounds.items() if value is not None}
 
 
 def _of_condition(condition: str, loss: str, values: Iterable[float | None]) -> list[Dot]:

@@ -16,7 +16,7 @@ from dmlbench.present.group_words import (
     smallest_words,
 )
 from dmlbench.present.numbers import joined, number, p_value
-from dmlbench.present.study_level_sentences import on_equal_retrieval
+from dmlbench.present.study_level_sentences import by_family_words, on_equal_retrieval
 from dmlbench.study.findings import Findings
 
 
@@ -48,7 +48,7 @@ def _between_groups(findings: Findings) -> Iterator[str]:
         )
     yield from large_words("Differences of these models", tests)
     if groups.spread is not None:
-        yield f"{where}, {spread_words(groups)}"
+        yield f"{where}, {spread_words(groups)}{by_family_words(findings.families)}"
 
 
 def _where(findings: Findings) -> str:

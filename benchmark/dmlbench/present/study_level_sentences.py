@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import mean
 
+from dmlbench.comparison.group_tests import GroupComparison
 from dmlbench.losses import loss_named
 from dmlbench.present.group_tables import reach_words, spread_words
 from dmlbench.present.group_words import (
@@ -41,7 +42,7 @@ def on_equal_retrieval(findings: Findings) -> Iterator[str]:
     )
     yield from _tests_at_equal_retrieval(equal, where)
     if equal.groups is not None and equal.groups.spread is not None:
-        yield f"At that level, {spread_words(equal.groups)}"
+        yield f"At that level, {spread_words(equal.groups)}{by_family_words(equal.families)}"
     yield from _without_weakest(findings)
     yield from _interpolated(equal)
     yield from _retrieval_of_chosen(equal)
@@ -54,6 +55,13 @@ def on_equal_retrieval(findings: Findings) -> Iterator[str]:
             f"That level is not above the untrained network's MAP@R ({folds}): a loss that did not "
             "get above it sets the level, so models that hardly learned are compared there."
         )
+
+
+def by_family_words(families: GroupComparison | None) -> str:
+    """Say what the test of spread is with losses that differ in one detail counted once."""
+    if families is None or families.spread is None:
+        return ""
+    return f" With losses that differ in one detail counted once: p {p_value(families.spread.p)}."
 
 
 def _levels(equal: EqualRetrieval) -> str:
@@ -83,6 +91,7 @@ def _without_weakest(findings: Findings) -> Iterator[str]:
     yield (
         f"Without {weakest_words(equal)} the others reach more ({_levels(others)}); properties "
         f"that differ there: {sure}."
+        f"{f' There, {spread_words(others.groups)}' if others.groups.spread else ''}"
     )
 
 

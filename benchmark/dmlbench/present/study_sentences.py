@@ -18,7 +18,7 @@ from dmlbench.present.study_agreement_sentences import (
 from dmlbench.present.study_group_sentences import on_groups
 from dmlbench.results.files import CLASSES
 from dmlbench.scores.registry import MAIN, declared
-from dmlbench.study.averages import Averaged
+from dmlbench.study.averages import Averaged, mean_or_none
 from dmlbench.study.changes import UNTRAINED, apart
 from dmlbench.study.conditions import (
     ConditionAtLevel,
@@ -130,7 +130,10 @@ def _at_level(findings: Findings, condition: ConditionFindings) -> str:
             " Not compared at equal MAP@R, as no checkpoint is as near to the level as those of "
             f"the study, or the study does not compare the loss there: {listed}."
         )
-    differing = beyond_doubt(equal.groups.properties) if equal.groups and at.points else []
+    if not at.points:
+        return left_out
+    left_out = f"{_moves(findings, condition, at)}{left_out}"
+    differing = beyond_doubt(equal.groups.properties) if equal.groups else []
     if not differing:
         return left_out
     if at.other_group is None or condition.is_replicate:
@@ -143,6 +146,36 @@ def _at_level(findings: Findings, condition: ConditionFindings) -> str:
     return (
         " At equal MAP@R, in what differs between the groups there, these losses are so far from "
         f"the mean of the {at.other_group} losses of these folds: {said}.{left_out}"
+    )
+
+
+def _moves(findings: Findings, condition: ConditionFindings, at: ConditionAtLevel) -> str:
+    """Say how far a condition moves its losses at equal MAP@R, and whether past the other group."""
+    equal = findings.equal_map_at_r
+    names = [name for name in at.scores if name not in CLASSES]
+    moved = mean_or_none([at.move(name) for name in names])
+    if moved is None or equal is None:
+        return ""
+    beside = ""
+    seeds = [moved_by_seed(findings.conditions.values(), name) for name in names]
+    by_seed = None if condition.is_replicate else mean_or_none(seeds)
+    if by_seed is not None:
+        beside += f" (another seed by {number(by_seed, 2)})"
+    tests = equal.groups.properties if equal.groups else {}
+    means = [tests[name].corrected.means.values() for name in names if name in tests]
+    if means:
+        between = mean(max(of_groups) - min(of_groups) for of_groups in means)
+        beside += f", where the means of the groups differ by {number(between, 2)}"
+    past = ""
+    if at.other_group is not None and not condition.is_replicate:
+        count = sum(at.passes(name) for name in names)
+        past = (
+            f", and the mean of these losses past that of the {at.other_group} losses in {count} "
+            f"of {len(names)}"
+        )
+    return (
+        f" At equal MAP@R it moves a loss, up or down, by {number(moved, 2)} on average over these "
+        f"properties{beside}{past}."
     )
 
 

@@ -123,6 +123,13 @@ class ConditionAtLevel(StrictModel):
             ]
         )
 
+    def passes(self, name: str) -> bool:
+        """Return whether the condition moves the losses' mean past that of the other group."""
+        (usual, changed), other = self.means(name), self.other_means.get(name)
+        if usual is None or changed is None or other is None:
+            return False
+        return (usual - other) * (changed - other) < 0
+
     def distances(self, name: str) -> Distances | None:
         """Return how far the losses are from the other group in a property, before and after."""
         mean = self.other_means.get(name)

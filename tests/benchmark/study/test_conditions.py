@@ -61,3 +61,15 @@ def test_a_loss_that_does_not_come_near_the_level_is_left_out_and_named():
     assert at.left_out == {"arcface": 0.1}
     assert set(at.scores["hue"]) == {"proxy_nca"}
     assert at.distances("hue") == (4.0, 3.5, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("hues", "passes"),
+    [((0.5, 1.0), True), ((2.0, 1.5), False), ((5.0, 6.0), False), ((0.0, 5.0), False)],
+)
+def test_a_condition_passes_the_other_group_where_the_mean_of_its_losses_crosses_its_mean(
+    hues, passes
+):
+    """Classification lies at 4, ranking at 1."""
+    moved = condition(dict(zip(("arcface", "proxy_nca"), hues, strict=True)))
+    assert moved.at_level.passes("hue") is passes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections import Counter, deque
 from collections.abc import Sequence
 from itertools import pairwise
@@ -425,8 +426,8 @@ def draw_dots(
             linestyle="",
             label=dot.group or None,
         )
-    for name, value in panel.marks.items():
-        axes.axvline(value, color="#1a1a1a", linewidth=0.7, linestyle=":", label=name)
+    for (name, value), style in zip(panel.marks.items(), itertools.cycle((":", "--"))):
+        axes.axvline(value, color="#1a1a1a", linewidth=0.7, linestyle=style, label=name)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_yticks(range(len(rows)), rows if named else [], fontsize=6)
     axes.tick_params(axis="x", labelsize=6)

@@ -110,8 +110,8 @@ _FIGURES = {
     "agreement": {
         "agreement": (
             "How far two models agree: a dot per pair of losses of one fold or of different ones, "
-            "and of a loss beside itself; dotted, between what bounds maps could correlate. What a "
-            "loss leaves in a model shows in how much nearer it is to itself than to other losses "
+            "and of a loss beside itself; dotted and dashed, the bounds of maps. What a loss "
+            "leaves in a model shows in how much nearer it is to itself than to other losses "
             "of another fold, which has other classes, batches and first proxies; a condition with "
             "another seed says what chance changes.",
             "representations",

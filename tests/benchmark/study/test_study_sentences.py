@@ -13,6 +13,7 @@ from dmlbench.losses import without_controls
 from dmlbench.present.group_words import SIGNIFICANCE
 from dmlbench.present.paper_claims import paper_table
 from dmlbench.present.study_sentences import findings_in_words
+from dmlbench.results.files import CLASSES
 from dmlbench.study.changes import Change, Differences
 from dmlbench.study.findings import AtGain, AtSteps, EqualRetrieval, Findings, RankCorrelation
 from dmlbench.study.trajectories import Point
@@ -289,3 +290,23 @@ def test_the_classes_are_no_irrelevant_property_whatever_their_name(findings):
         said = paper_table(changed).rows[-1]
         assert label not in said[1]
         assert " of 9 are beyond chance" in said[1]
+
+
+def test_a_condition_that_moves_nothing_passes_no_group(findings):
+    condition = findings.conditions["as_ranking"]
+    said = sentence(findings, "Condition 'as_ranking'")
+    names = [name for name in condition.at_level.scores if name not in CLASSES]
+    passed = sum(condition.at_level.passes(name) for name in names)
+    assert f"past that of the ranking losses in {passed} of {len(names)}." in said
+    still = {
+        name: {loss: (usual, usual) for loss, (usual, _) in by_loss.items()}
+        for name, by_loss in condition.at_level.scores.items()
+    }
+    at_level = condition.at_level.model_copy(update={"scores": still})
+    unmoved = condition.model_copy(update={"at_level": at_level})
+    changed = findings.model_copy(
+        update={"conditions": findings.conditions | {"as_ranking": unmoved}}
+    )
+    text = sentence(changed, "Condition 'as_ranking'")
+    assert "At equal MAP@R it moves a loss, up or down, by 0.00 on average" in text
+    assert "past that of the ranking losses in 0 of 10." in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from statistics import mean
 from typing import NamedTuple
@@ -26,7 +27,7 @@ from dmlbench.study.conditions import (
     ConditionRepresentations,
     moved_by_seed,
 )
-from dmlbench.study.findings import Findings, mean_ceiling, mean_r
+from dmlbench.study.findings import EqualRetrieval, Findings, mean_ceiling, mean_r
 from dmlbench.study.representations import mean_value
 
 
@@ -165,7 +166,11 @@ def _moves(findings: Findings, condition: ConditionFindings, at: ConditionAtLeve
     means = [tests[name].corrected.means.values() for name in names if name in tests]
     if means:
         between = mean(max(of_groups) - min(of_groups) for of_groups in means)
-        beside += f", where the means of the groups differ by {number(between, 2)}"
+        alike = [gap for name in names if name in tests for gap in _gaps_within_groups(equal, name)]
+        beside += (
+            f", where the means of the groups differ by {number(between, 2)} and two losses of one "
+            f"group by {number(mean(alike) if alike else None, 2)}"
+        )
     past = ""
     if at.other_group is not None and not condition.is_replicate:
         count = sum(at.passes(name) for name in names)
@@ -177,6 +182,17 @@ def _moves(findings: Findings, condition: ConditionFindings, at: ConditionAtLeve
         f" At equal MAP@R it moves a loss, up or down, by {number(moved, 2)} on average over these "
         f"properties{beside}{past}."
     )
+
+
+def _gaps_within_groups(equal: EqualRetrieval, name: str) -> list[float]:
+    """Return by how much every two losses of one group differ in a property at equal MAP@R."""
+    assert equal.groups is not None
+    values = equal.groups.properties[name].corrected.values
+    of_groups = [
+        [values[unit.name] for unit in equal.groups.groups.of(group) if unit.name in values]
+        for group in equal.groups.groups.names
+    ]
+    return [abs(a - b) for of in of_groups for a, b in itertools.combinations(of, 2)]
 
 
 def _distance(findings: Findings, at: ConditionAtLevel, name: str) -> str:

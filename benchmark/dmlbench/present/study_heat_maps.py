@@ -43,8 +43,8 @@ def score_grid(findings: Findings) -> Grid:
     ]
     gray = "not above what permuted labels score, in some fold"
     share = Scale(1.0, low=min(scale.low / scale.limit for scale in scales.values()))
-    words = {1.0: "largest of the property"}
-    legend = legend_of(f"{MAIN.title}, color by property", share, 1, words, gray=gray)
+    title = f"{MAIN.title}, colors in shares of the largest of the property"
+    legend = legend_of(title, share, 1, gray=gray)
     legend = replace(legend, orange=BELOW_ZERO if share.low < 0 else "")
     return Grid("loss", list(scores), rows, legend, _breaks(findings.losses))
 

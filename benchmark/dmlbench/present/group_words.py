@@ -81,6 +81,7 @@ def means_words(test: GroupTest) -> str:
 
 
 def difference_words(name: str, test: GroupTest) -> str:
+    """Return the name of a property with the means of both groups, their difference and its p."""
     corrected = test.corrected
     delta, p = number(corrected.delta, 2), p_value(corrected.p_holm)
     return f"{name} ({means_words(test)}; delta {delta}, p (Holm) {p}{given_words(test)})"

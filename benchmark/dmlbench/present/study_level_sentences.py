@@ -23,6 +23,7 @@ from dmlbench.study.findings import EqualRetrieval, Findings
 
 
 def on_equal_retrieval(findings: Findings) -> Iterator[str]:
+    """Yield sentences on both groups at equal MAP@R, around it, and after equal steps."""
     equal = findings.equal_map_at_r
     if equal is None:
         if findings.recipe.equal_map_at_r:

@@ -25,13 +25,13 @@ from dmlbench.study.conditions import (
 from dmlbench.study.find import find
 from dmlbench.study.findings import Findings
 from dmlbench.study.levels import (
+    MeasuredStudy,
     at_further_gains,
     changes_after_level,
     compare_at_equal_steps,
     compare_chosen,
     compare_without_weakest,
     condition_at_level,
-    groups_of,
 )
 from dmlbench.study.measurements import (
     PROPERTIES,
@@ -80,6 +80,7 @@ def gather(
     properties, classes = measure_all(models)
     trainings = trainings_of(models)
     trajectories = _trajectories(models) if recipe.trajectories else {}
+    study = MeasuredStudy(recipe, models, trainings, properties, trajectories, out)
     steps = Steps(out / "steps")
     maps = compare_maps_of_losses(recipe, models, steps)
     return find(
@@ -91,31 +92,17 @@ def gather(
         maps.of_fold,
         maps.of_folds,
         maps_given_untrained(recipe, models, steps),
-        groups_of(recipe, properties, out),
+        study.groups(),
         _interventions(recipe, models),
-        equal_map_at_r=compare_chosen(
-            chosen, recipe, models, trainings, properties, trajectories, out, retrieval=True
-        )
-        if chosen
-        else None,
+        equal_map_at_r=compare_chosen(chosen, study, retrieval=True) if chosen else None,
         further_gains=at_further_gains(
-            recipe,
-            models,
-            trainings,
-            properties,
-            trajectories,
-            out,
-            {fold: chosen.largest_gap(fold) for fold in chosen.levels},
+            study, {fold: chosen.largest_gap(fold) for fold in chosen.levels}
         )
         if chosen
         else (),
-        without_weakest=compare_without_weakest(
-            chosen, recipe, models, trainings, properties, trajectories, out
-        )
-        if chosen
-        else None,
-        after_level=changes_after_level(chosen, recipe, models, properties, out) if chosen else {},
-        equal_steps=compare_at_equal_steps(recipe, properties, trajectories, out),
+        without_weakest=compare_without_weakest(chosen, study) if chosen else None,
+        after_level=changes_after_level(chosen, study) if chosen else {},
+        equal_steps=compare_at_equal_steps(study),
         searches={search.loss: search.searched() for search in searches},
         conditions={
             name: _compare_condition(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from dmlbench.comparison import read_groups
@@ -33,86 +34,89 @@ Trajectories = Mapping[str, Mapping[int, Sequence[ScoredPoint]]]
 """The scored models of each training by loss and fold."""
 
 
+@dataclass(frozen=True)
+class MeasuredStudy:
+    """The measured models of a study, which all comparisons at levels share.
+
+    Attributes:
+        properties: measurements of the models at their best epochs.
+        trajectories: the scored models of each training; empty if checkpoints are not scored.
+        out: folder of the study.
+    """
+
+    recipe: StudyRecipe
+    models: Sequence[StudyModel]
+    trainings: Mapping[Model, Training]
+    properties: Mapping[Model, Measurement]
+    trajectories: Trajectories
+    out: Path
+
+    def names(self) -> dict[Model, str]:
+        """Return the names of the models in groups."""
+        return {at: each.run.model.id for at, each in self.properties.items()}
+
+    def groups(self) -> Groups | None:
+        """Return the groups of all models; None if they are not of two."""
+        return groups_of(self.recipe, self.properties, self.out)
+
+
 def chosen_point(chosen: ChosenPoints, model: StudyModel) -> Point | None:
     """Return the chosen point of a model; None for a control."""
     return chosen.points.get(model.loss, {}).get(model.fold)
 
 
 def compare_chosen(
-    chosen: ChosenPoints,
-    recipe: StudyRecipe,
-    models: Sequence[StudyModel],
-    trainings: Mapping[Model, Training],
-    properties: Mapping[Model, Measurement],
-    trajectories: Trajectories,
-    out: Path,
-    *,
-    retrieval: bool = False,
+    chosen: ChosenPoints, study: MeasuredStudy, *, retrieval: bool = False
 ) -> EqualRetrieval:
     """Combine the scores of the models that are compared at equal MAP@R.
 
     Args:
-        properties: measurements of the models of the study, whose names and groups they share.
-        trajectories: the scored models of each training; empty if checkpoints are not scored.
         retrieval: whether their retrieval of classes that were not trained on is known.
     """
     scored, retrieved, interpolated = {}, {}, {}
-    for model in models:
+    for model in study.models:
         point = chosen_point(chosen, model)
         if point is not None:
             at = model.loss, model.fold
             scored[at] = model.score_point(point)
-            if retrieval and recipe.classes is not None:
+            if retrieval and study.recipe.classes is not None:
                 retrieved[at] = model.retrieval(point)
-            if trajectories:
-                along = trajectories[model.loss][model.fold]
+            if study.trajectories:
+                along = study.trajectories[model.loss][model.fold]
                 between = scores_at(along, chosen.levels[model.fold])
                 if between is not None:
                     interpolated[at] = between
-    measured = {at: properties[at] for at in scored}
-    names = {at: each.run.model.id for at, each in measured.items()}
-    groups = groups_of(recipe, measured, out)
-    return at_equal_retrieval(chosen, scored, names, groups, trainings, retrieved, interpolated)
+    groups = groups_of(study.recipe, {at: study.properties[at] for at in scored}, study.out)
+    return at_equal_retrieval(
+        chosen, scored, study.names(), groups, study.trainings, retrieved, interpolated
+    )
 
 
-def compare_without_weakest(
-    chosen: ChosenPoints,
-    recipe: StudyRecipe,
-    models: Sequence[StudyModel],
-    trainings: Mapping[Model, Training],
-    properties: Mapping[Model, Measurement],
-    trajectories: Trajectories,
-    out: Path,
-) -> EqualRetrieval | None:
+def compare_without_weakest(chosen: ChosenPoints, study: MeasuredStudy) -> EqualRetrieval | None:
     """Compare the losses at the highest MAP@R that all but those that set the levels reached.
+
+    None where checkpoints are not scored, and where fewer than two losses are left.
 
     Args:
         chosen: the models compared at equal MAP@R.
-        trajectories: as for `compare_chosen`; without them checkpoints are not scored.
     """
     points = {
         (model.loss, model.fold): model.points
-        for model in models
+        for model in study.models
         if model.loss in chosen.points and model.loss not in chosen.set_by.values()
     }
     others = choose_points(points)
-    if not trajectories or len(others.points) < 2:
+    if not study.trajectories or len(others.points) < 2:
         return None
-    return compare_chosen(others, recipe, models, trainings, properties, trajectories, out)
+    return compare_chosen(others, study)
 
 
-def changes_after_level(
-    chosen: ChosenPoints,
-    recipe: StudyRecipe,
-    models: Sequence[StudyModel],
-    properties: Mapping[Model, Measurement],
-    out: Path,
-) -> dict[str, GroupTest]:
+def changes_after_level(chosen: ChosenPoints, study: MeasuredStudy) -> dict[str, GroupTest]:
     """Test by how much properties change from the models at equal MAP@R to the best epochs."""
-    groups = groups_of(recipe, properties, out)
+    groups = study.groups()
     by_name: dict[str, dict[str, float | None]] = {}
-    for model in models:
-        point, measured = chosen_point(chosen, model), properties[model.loss, model.fold]
+    for model in study.models:
+        point, measured = chosen_point(chosen, model), study.properties[model.loss, model.fold]
         if point is None:
             continue
         at_level = main_values(model.score_point(point))
@@ -123,47 +127,35 @@ def changes_after_level(
     return further_tests(groups, by_name, {}) if groups else {}
 
 
-def compare_at_equal_steps(
-    recipe: StudyRecipe,
-    properties: Mapping[Model, Measurement],
-    trajectories: Trajectories,
-    out: Path,
-) -> tuple[AtSteps, ...]:
+def compare_at_equal_steps(study: MeasuredStudy) -> tuple[AtSteps, ...]:
     """Test groups of losses at equal numbers of steps; empty if an epoch has no fixed number."""
-    groups = groups_of(recipe, properties, out)
-    steps_of_epoch = {loss: recipe.training_of(loss).get("steps") or 0 for loss in trajectories}
+    groups = study.groups()
+    steps_of_epoch = {
+        loss: study.recipe.training_of(loss).get("steps") or 0 for loss in study.trajectories
+    }
     if groups is None or not all(steps_of_epoch.values()):
         return ()
     by_steps = {
         loss: {
             fold: points_by_steps(points, steps_of_epoch[loss]) for fold, points in by_fold.items()
         }
-        for loss, by_fold in trajectories.items()
+        for loss, by_fold in study.trajectories.items()
     }
-    names = {at: each.run.model.id for at, each in properties.items()}
-    return at_equal_steps(groups, names, by_steps)
+    return at_equal_steps(groups, study.names(), by_steps)
 
 
-def at_further_gains(
-    recipe: StudyRecipe,
-    models: Sequence[StudyModel],
-    trainings: Mapping[Model, Training],
-    properties: Mapping[Model, Measurement],
-    trajectories: Trajectories,
-    out: Path,
-    farthest: Mapping[int, float],
-) -> tuple[AtGain, ...]:
+def at_further_gains(study: MeasuredStudy, farthest: Mapping[int, float]) -> tuple[AtGain, ...]:
     """Compare the losses at the other levels of the recipe that two of them reach.
 
     Args:
         farthest: by fold, how far a model may be from the level of its fold.
     """
-    points = {(model.loss, model.fold): model.points for model in models}
+    points = {(model.loss, model.fold): model.points for model in study.models}
     compared = []
-    for gain in recipe.further_gains:
-        chosen = choose_at_gain(points, untrained_levels(trainings), gain, farthest)
+    for gain in study.recipe.further_gains:
+        chosen = choose_at_gain(points, untrained_levels(study.trainings), gain, farthest)
         if len(chosen.points) > 1:
-            equal = compare_chosen(chosen, recipe, models, trainings, properties, trajectories, out)
+            equal = compare_chosen(chosen, study)
             compared.append(AtGain(**vars(equal), gain=gain))
     return tuple(compared)
 
